@@ -1,0 +1,1 @@
+//! Ports over the AWS SDK: the only place that names it.

@@ -1,0 +1,87 @@
+//! The command line, and the composition root: nothing else knows which ports are in use.
+
+mod apply;
+mod calculate;
+mod config_command;
+mod demo;
+mod export;
+mod plan;
+mod replay;
+mod run;
+mod simulate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Keeps the auto scaling targets of Amazon SageMaker endpoints honest.
+#[derive(Debug, Parser)]
+#[command(name = "setpoint", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Run(run::Args),
+    Plan(plan::Args),
+    Apply(apply::Args),
+    Calculate(calculate::Args),
+    Config(config_command::Args),
+    Demo(demo::Args),
+    Simulate(simulate::Args),
+    Replay(replay::Args),
+    Export(export::Args),
+}
+
+/// A command line that cannot be understood (BSD `EX_USAGE`). Everything else that fails exits 1.
+pub const EXIT_USAGE: u8 = 64;
+
+/// Why a command failed: a sentence for the user and the exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CliError {
+    message: String,
+    exit_code: u8,
+}
+
+impl CliError {
+    /// The command could not do its job: exit code 1.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit_code: 1 }
+    }
+
+    /// The arguments make no sense: exit code 64.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), exit_code: EXIT_USAGE }
+    }
+}
+
+/// Parses the process's arguments and runs the command.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap prints them to stdout.
+            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let result = match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Apply(args) => apply::run(&args),
+        Command::Calculate(args) => calculate::run(&args),
+        Command::Config(args) => config_command::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Export(args) => export::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        anstream::eprintln!("error: {error}");
+        ExitCode::from(error.exit_code)
+    })
+}

@@ -1,0 +1,1 @@
+//! Layers -> validated Config.

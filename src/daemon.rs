@@ -1,0 +1,1 @@
+//! Many variants: schedule, concurrency, leadership, reload, shutdown, publishing.

@@ -1,0 +1,1 @@
+//! THINK: desired state, ordered guards, diff, report. Pure.

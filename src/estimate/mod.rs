@@ -1,0 +1,1 @@
+//! THINK: telemetry -> Estimate. Pure.

@@ -1,0 +1,1 @@
+//! Probes, `/metrics`, JSON API, status page.

@@ -1,0 +1,18 @@
+//! `setpoint` keeps the auto scaling targets of Amazon SageMaker endpoints honest.
+
+pub mod act;
+pub mod aws;
+pub mod cli;
+pub mod config;
+pub mod daemon;
+pub mod decide;
+pub mod estimate;
+pub mod http;
+pub mod metrics;
+pub mod model;
+pub mod observe;
+pub mod ports;
+pub mod reconcile;
+pub mod render;
+pub mod sim;
+pub mod telemetry;

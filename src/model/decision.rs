@@ -1,0 +1,201 @@
+//! A decision is data: what to write, what not to write, and why, field by field.
+
+use serde::Serialize;
+
+use super::estimate::Estimate;
+use super::goal::{LoadTestProblem, Mode};
+use super::ids::VariantId;
+use super::reason::{ActionKind, Field, Reason};
+use super::scaling::TargetTracking;
+use super::time::Timestamp;
+
+/// Everything one pass concluded about one variant. It feeds the log line, the metric labels, the
+/// Kubernetes Event, the JSON API, the status page and `plan` alike.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Decision {
+    /// Appears in the log and in the JSON API.
+    pub id: String,
+    /// When it was taken.
+    pub at: Timestamp,
+    /// About which variant.
+    pub variant: VariantId,
+    /// What to write, in order.
+    pub plan: Plan,
+    /// Why.
+    pub report: Report,
+    /// When a pass could come to another answer even if nothing changes; at the next tick if none.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// The writes of a decision, in the order they are made. Empty means keep still.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Plan {
+    /// Registering comes before putting.
+    pub actions: Vec<Action>,
+}
+
+impl Plan {
+    /// Whether nothing is written.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.actions.is_empty()
+    }
+}
+
+/// One write.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// `RegisterScalableTarget`: makes the target, or sets its min and max.
+    RegisterTarget {
+        /// Fewest instances to send; absent leaves it.
+        min_capacity: Option<i32>,
+        /// Most instances to send; absent leaves it.
+        max_capacity: Option<i32>,
+        /// Whether scaling is resumed (rule 12).
+        unsuspend: bool,
+        /// Whether the target did not exist when this was decided.
+        create: bool,
+    },
+    /// `PutScalingPolicy` with a whole configuration.
+    PutPolicy {
+        /// The existing name, or the conventional one for a new policy.
+        policy_name: String,
+        /// What to put. Unmanaged fields are carried over from the policy as it stands.
+        configuration: TargetTracking,
+        /// The policy this was decided on; the write is dropped when AWS has another by then.
+        expected: Option<TargetTracking>,
+        /// The fields that change.
+        fields: Vec<Field>,
+    },
+}
+
+/// What a pass concluded, in words and numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The mode the decision was taken in.
+    pub mode: Mode,
+    /// Whether the configuration lists the variant.
+    pub managed: bool,
+    /// What is done, in one word.
+    pub action: ActionKind,
+    /// The reason that matters most.
+    pub reason: Reason,
+    /// The reason as a sentence ("wanted 480 -> 612, held: endpoint is Updating").
+    pub sentence: String,
+    /// Every field that was compared.
+    pub fields: Vec<FieldReport>,
+    /// Facts worth knowing that hold or change nothing by themselves.
+    pub notes: Vec<Note>,
+    /// Whether everything that is managed could be compared. False is never "in sync".
+    pub comparable: bool,
+    /// The value in force.
+    pub configured_target: Option<f64>,
+    /// Load-tested rate x safety factor x 60, while the load test is valid.
+    pub formula_target: Option<f64>,
+    /// Why the load test does not count.
+    pub load_test_problem: Option<LoadTestProblem>,
+    /// What the target value should be, before limits.
+    pub safe_target: Option<f64>,
+    /// The value that is wanted in this mode, after limits; what a write would set.
+    pub wanted_target: Option<f64>,
+    /// Configured target over safe target.
+    pub divergence: Option<f64>,
+    /// The instance counts that a change of target value leads to.
+    pub instances: Option<InstanceForecast>,
+    /// What is known of capacity.
+    pub estimate: Estimate,
+}
+
+/// The comparison of one field.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FieldReport {
+    /// Which field.
+    pub field: Field,
+    /// What AWS has, readable; absent when it does not exist or is unknown.
+    pub actual: Option<String>,
+    /// What is desired, readable.
+    pub desired: Option<String>,
+    /// The outcome of the comparison.
+    pub state: FieldState,
+    /// The reason code.
+    pub reason: Reason,
+    /// Why, as a sentence.
+    pub sentence: String,
+}
+
+/// The outcome of comparing a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FieldState {
+    /// Equal.
+    InSync,
+    /// Differs and is written now.
+    Write,
+    /// Differs and is not written now.
+    Held,
+    /// Could not be compared.
+    Unknown,
+}
+
+impl FieldState {
+    /// Whether the field differs, held or not.
+    #[must_use]
+    pub const fn differs(self) -> bool {
+        matches!(self, Self::Write | Self::Held)
+    }
+}
+
+/// Something worth knowing, with its code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// The code.
+    pub reason: Reason,
+    /// The sentence.
+    pub sentence: String,
+}
+
+/// Instance counts before and after a change of target value (rule 8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct InstanceForecast {
+    /// In service now.
+    pub now: Option<u32>,
+    /// Needed at the present load with the wanted value.
+    pub at_present_load: Option<u32>,
+    /// Needed at the last day's peak with the value in force.
+    pub at_peak_before: Option<u32>,
+    /// Needed at the last day's peak with the wanted value.
+    pub at_peak_after: Option<u32>,
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outcome {
+    /// One entry for each action that was tried or given up, in order.
+    pub steps: Vec<StepOutcome>,
+}
+
+/// What became of one action.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepOutcome {
+    /// AWS's operation name.
+    pub operation: &'static str,
+    /// What happened.
+    pub result: StepResult,
+    /// The sentence.
+    pub sentence: String,
+}
+
+/// How an action ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepResult {
+    /// Written, and the read-back shows it.
+    Success,
+    /// Written, and the read-back shows something else (rule 20).
+    ReadBackDiffers,
+    /// Not tried: leadership was lost, the world had changed, or an earlier step failed.
+    Skipped,
+    /// AWS refused, or did not answer.
+    Error,
+}

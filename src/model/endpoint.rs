@@ -1,0 +1,231 @@
+//! What SageMaker says of an endpoint, its configuration and its models.
+
+use serde::Serialize;
+
+use super::ids::{EndpointName, VariantName};
+use super::time::Timestamp;
+
+/// One row of `ListEndpoints`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EndpointSummary {
+    /// The endpoint.
+    pub name: EndpointName,
+    /// Its status.
+    pub status: EndpointStatus,
+    /// When it was made; a new time under an old name is a recreated endpoint.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub modified_at: Timestamp,
+}
+
+/// The status of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointStatus {
+    /// Failed after it had been in service.
+    OutOfService,
+    /// Being made.
+    Creating,
+    /// Being updated, by a deploy or by the auto scaler itself.
+    Updating,
+    /// In maintenance by AWS; cannot be updated, scaled or deleted.
+    SystemUpdating,
+    /// Being rolled back.
+    RollingBack,
+    /// Serving.
+    InService,
+    /// Going.
+    Deleting,
+    /// Creation failed.
+    Failed,
+    /// An update failed and its rollback too.
+    UpdateRollbackFailed,
+    /// A word of a newer API.
+    Other(String),
+}
+
+impl EndpointStatus {
+    /// Reads AWS's word; one that this version does not know is kept.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "OutOfService" => Self::OutOfService,
+            "Creating" => Self::Creating,
+            "Updating" => Self::Updating,
+            "SystemUpdating" => Self::SystemUpdating,
+            "RollingBack" => Self::RollingBack,
+            "InService" => Self::InService,
+            "Deleting" => Self::Deleting,
+            "Failed" => Self::Failed,
+            "UpdateRollbackFailed" => Self::UpdateRollbackFailed,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// AWS's word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::OutOfService => "OutOfService",
+            Self::Creating => "Creating",
+            Self::Updating => "Updating",
+            Self::SystemUpdating => "SystemUpdating",
+            Self::RollingBack => "RollingBack",
+            Self::InService => "InService",
+            Self::Deleting => "Deleting",
+            Self::Failed => "Failed",
+            Self::UpdateRollbackFailed => "UpdateRollbackFailed",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+/// `DescribeEndpoint`, as far as `setpoint` needs it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Endpoint {
+    /// The endpoint.
+    pub name: EndpointName,
+    /// Its status.
+    pub status: EndpointStatus,
+    /// The endpoint config in force.
+    pub config_name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub modified_at: Timestamp,
+    /// The production variants.
+    pub variants: Vec<VariantSummary>,
+    /// The names of the shadow variants, which are never managed.
+    pub shadow_variants: Vec<VariantName>,
+    /// The endpoint config that a deploy in progress leads to.
+    pub pending_config_name: Option<String>,
+    /// Whether a deploy is in progress (`PendingDeploymentSummary` is present).
+    pub deploy_in_progress: bool,
+    /// Whether it is an asynchronous endpoint.
+    pub asynchronous: bool,
+    /// Why it failed, in AWS's words.
+    pub failure_reason: Option<String>,
+}
+
+impl Endpoint {
+    /// The production variant of that name.
+    #[must_use]
+    pub fn variant(&self, name: &VariantName) -> Option<&VariantSummary> {
+        self.variants.iter().find(|v| v.name == *name)
+    }
+}
+
+/// A production variant as `DescribeEndpoint` shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VariantSummary {
+    /// The variant.
+    pub name: VariantName,
+    /// Instances in service. Absent for serverless variants.
+    pub current_instances: Option<u32>,
+    /// Instances wanted.
+    pub desired_instances: Option<u32>,
+    /// The images in use, resolved to digests, in order: part of the regime's fingerprint.
+    pub images: Vec<String>,
+    /// Whether the variant is serverless.
+    pub serverless: bool,
+    /// Whether it has instance pools.
+    pub instance_pools: bool,
+    /// Whether SageMaker manages the instances (inference components).
+    pub managed_instance_scaling: bool,
+    /// What each stage of a deploy says of it, in AWS's words.
+    pub statuses: Vec<String>,
+}
+
+/// `DescribeEndpointConfig`, as far as `setpoint` needs it. AWS never changes one, but one can be
+/// deleted and made again under its name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EndpointConfig {
+    /// The name.
+    pub name: String,
+    /// When it was made: a lower bound of when a deploy with it can have begun.
+    pub created_at: Timestamp,
+    /// Its production variants.
+    pub variants: Vec<ConfigVariant>,
+    /// Whether it is asynchronous.
+    pub asynchronous: bool,
+    /// Seconds between published metrics, when enhanced metrics make that apply to invocations.
+    pub metric_period_seconds: Option<u32>,
+}
+
+/// A production variant of an endpoint config.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfigVariant {
+    /// The variant.
+    pub name: VariantName,
+    /// The model; absent for inference components.
+    pub model_name: Option<String>,
+    /// The instance type; absent for serverless variants and instance pools.
+    pub instance_type: Option<String>,
+    /// Whether the variant is serverless.
+    pub serverless: bool,
+    /// Whether it has instance pools.
+    pub instance_pools: bool,
+    /// Whether SageMaker manages the instances.
+    pub managed_instance_scaling: bool,
+}
+
+/// `DescribeModel`, as far as `setpoint` needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Model {
+    /// The name.
+    pub name: String,
+    /// The number of containers.
+    pub containers: usize,
+    /// Whether a container hosts many models.
+    pub multi_model: bool,
+}
+
+/// What kind of variant it is; on all but `Standard` the metric cannot work or one number has no
+/// meaning (rule 15).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VariantKind {
+    /// A real-time variant on one instance type with one model: what `setpoint` is for.
+    Standard,
+    /// An asynchronous endpoint: `InvocationsPerInstance` is not published.
+    Asynchronous,
+    /// Serverless: no instances.
+    Serverless,
+    /// Hosts inference components, which scale copies.
+    InferenceComponents,
+    /// Mixed instance types.
+    InstancePools,
+    /// Many models in one container.
+    MultiModel,
+    /// Several containers.
+    MultiContainer,
+    /// A burstable instance type, which cannot be registered.
+    Burstable,
+}
+
+impl VariantKind {
+    /// Why the kind cannot be managed; none for `Standard`.
+    #[must_use]
+    pub const fn unsupported_because(self) -> Option<&'static str> {
+        match self {
+            Self::Standard => None,
+            Self::Asynchronous => {
+                Some("asynchronous endpoints do not publish InvocationsPerInstance")
+            }
+            Self::Serverless => Some("serverless variants have no instances to scale"),
+            Self::InferenceComponents => {
+                Some("endpoints with inference components scale copies, not instances")
+            }
+            Self::InstancePools => {
+                Some("one target value has no meaning for a mix of instance types")
+            }
+            Self::MultiModel => {
+                Some("one target value has no meaning for many models in one container")
+            }
+            Self::MultiContainer => {
+                Some("one target value has no meaning for several containers with their own load")
+            }
+            Self::Burstable => Some("burstable (T family) instances cannot be auto scaled"),
+        }
+    }
+}

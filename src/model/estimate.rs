@@ -1,0 +1,224 @@
+//! What is known of the capacity of one instance, and how well.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::time::Timestamp;
+
+/// How far the capacity is known.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Bounded on both sides by evidence of the present regime.
+    Measured,
+    /// Bounded on both sides with the help of an older regime and the speed ratio.
+    Inferred,
+    /// Only a lower bound is proven.
+    AtLeast,
+    /// The objective is broken at every load seen.
+    AtMost,
+    /// No evidence, or no objective to judge by.
+    Unobserved,
+    /// There was evidence, but it is too old.
+    Stale,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Measured,
+        Self::Inferred,
+        Self::AtLeast,
+        Self::AtMost,
+        Self::Unobserved,
+        Self::Stale,
+    ];
+
+    /// The word used in labels and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::Inferred => "inferred",
+            Self::AtLeast => "at_least",
+            Self::AtMost => "at_most",
+            Self::Unobserved => "unobserved",
+            Self::Stale => "stale",
+        }
+    }
+
+    /// Whether the capacity is known from both sides.
+    #[must_use]
+    pub const fn is_two_sided(self) -> bool {
+        matches!(self, Self::Measured | Self::Inferred)
+    }
+}
+
+/// The capacity of one instance in invocations per minute. A bound that does not exist is absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Capacity {
+    /// The median of the posterior.
+    pub estimate: Option<f64>,
+    /// Its 5 % quantile.
+    pub low: Option<f64>,
+    /// Its 25 % quantile, from which the safe target follows.
+    pub q25: Option<f64>,
+    /// Its 95 % quantile.
+    pub high: Option<f64>,
+    /// The lower bound that the evidence alone proves.
+    pub lower_bound: Option<f64>,
+}
+
+/// The stretch of time an estimate speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Regime {
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Whether a deploy declared it, or it was found from the data.
+    pub declared: bool,
+    /// How much slower (above 1) the median latency is at equal load than in the regime before.
+    pub speed_ratio: Option<f64>,
+}
+
+/// Why a minute was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DropReason {
+    /// An input has no datapoint.
+    Missing,
+    /// Too few requests for the statistic.
+    FewRequests,
+    /// Instances had just been added.
+    ColdInstances,
+    /// The instance count changed within the period.
+    ScaleChange,
+    /// The minutes after an overload, whose backlog still shows.
+    CarryOver,
+    /// A deploy or another update was under way.
+    Deploy,
+    /// The load was not steady within a longer period.
+    Unsteady,
+    /// Before the present regime, or older than the window.
+    OtherRegime,
+}
+
+impl DropReason {
+    /// The word used in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::FewRequests => "few_requests",
+            Self::ColdInstances => "cold_instances",
+            Self::ScaleChange => "scale_change",
+            Self::CarryOver => "carry_over",
+            Self::Deploy => "deploy",
+            Self::Unsteady => "unsteady",
+            Self::OtherRegime => "other_regime",
+        }
+    }
+}
+
+/// How many minutes an estimate rests on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MinutesUsed {
+    /// Used.
+    pub used: u32,
+    /// Left out, by reason.
+    pub dropped: BTreeMap<DropReason, u32>,
+}
+
+/// What the comparison of configuration and capacity found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// The configured target lies above the capacity interval's upper end: page.
+    AboveCapacity,
+    /// The configuration claims clearly more capacity than there is: ticket.
+    Over,
+    /// The configuration claims clearly less capacity than there is: ticket.
+    Under,
+    /// Slower after a change of regime.
+    Slower,
+    /// Faster after a change of regime.
+    Faster,
+    /// The objective is being broken.
+    ObjectiveBroken,
+    /// The load test has expired or does not speak for this variant.
+    LoadTestExpired,
+}
+
+impl Finding {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::AboveCapacity,
+        Self::Over,
+        Self::Under,
+        Self::Slower,
+        Self::Faster,
+        Self::ObjectiveBroken,
+        Self::LoadTestExpired,
+    ];
+
+    /// The word used in labels and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AboveCapacity => "above_capacity",
+            Self::Over => "over",
+            Self::Under => "under",
+            Self::Slower => "slower",
+            Self::Faster => "faster",
+            Self::ObjectiveBroken => "objective_broken",
+            Self::LoadTestExpired => "load_test_expired",
+        }
+    }
+}
+
+/// The answer of one estimation.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The capacity, as far as it exists.
+    pub capacity: Capacity,
+    /// The regime it belongs to; absent before the first usable minute.
+    pub regime: Option<Regime>,
+    /// The minutes it rests on.
+    pub minutes: MinutesUsed,
+    /// The highest load that met the objective, for information. It lies above the truth in three
+    /// of four cases and is never written.
+    pub highest_good_load: Option<f64>,
+    /// What the comparison with the configuration found, confirmed on two evaluations in a row.
+    pub findings: Vec<Finding>,
+    /// How much latency at equal load wanders (a request is no unit of work above 0.12).
+    pub wander: Option<f64>,
+    /// Whether an incident of another cause is open (rule 19), and since when.
+    pub incident_since: Option<Timestamp>,
+    /// The safety factor that the demand's growth calls for.
+    pub advised_safety_factor: Option<f64>,
+    /// One sentence for an SRE.
+    pub sentence: String,
+}
+
+impl Estimate {
+    /// The answer when there is nothing to answer from.
+    #[must_use]
+    pub fn unobserved(sentence: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Unobserved,
+            capacity: Capacity::default(),
+            regime: None,
+            minutes: MinutesUsed::default(),
+            highest_good_load: None,
+            findings: Vec::new(),
+            wander: None,
+            incident_since: None,
+            advised_safety_factor: None,
+            sentence: sentence.into(),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What the configuration wants for one variant, resolved: no globs, no layers, no options that
+//! are really defaults.
+
+use chrono::{NaiveDate, TimeDelta};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::time::Timestamp;
+use super::units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};
+
+/// What `setpoint` may do about a variant.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Say, never write.
+    Observe,
+    /// Restore the desired policy; the formula target is the desired value.
+    Repair,
+    /// As `repair`, and the safe target is the desired value.
+    Auto,
+}
+
+impl Mode {
+    /// All of them, from careful to bold.
+    pub const ALL: [Self; 3] = [Self::Observe, Self::Repair, Self::Auto];
+
+    /// The word used in configuration, labels and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Repair => "repair",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+/// The wish for one variant. Only what is stated here is managed (rule 3).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Goal {
+    /// Where it comes from: the file and list position of the target, or `discovery`.
+    pub origin: String,
+    /// Whether the configuration lists the variant at all (rule 7).
+    pub managed: bool,
+    /// The mode, already lowered to the ceiling of `--mode`.
+    pub mode: Mode,
+    /// The load test, if there is one.
+    pub load_test: Option<LoadTest>,
+    /// The configured safety factor (with `auto`: the one to start from).
+    pub safety_factor: SafetyFactor,
+    /// Whether the factor follows the measured demand growth.
+    pub safety_factor_auto: bool,
+    /// What counts as serving well.
+    pub objective: Objective,
+    /// Fewest and most instances, if managed.
+    pub capacity: CapacityGoal,
+    /// Cooldowns, if managed.
+    pub cooldown: CooldownGoal,
+    /// Whether scale-in is disabled, if managed.
+    pub disable_scale_in: Option<bool>,
+    /// The floor and ceiling of any target value that is written.
+    pub target_value: TargetValueLimits,
+    /// Whether a policy that `setpoint` never wrote may be changed (rule 4).
+    pub adopt: bool,
+    /// Whether a suspended state is undone (rule 12).
+    pub unsuspend: bool,
+    /// Whether a registration may move instances (rule 17).
+    pub allow_clamp: bool,
+    /// How long a person's change in the safe direction is left alone (rule 16).
+    #[serde(serialize_with = "seconds")]
+    pub safe_change_grace: TimeDelta,
+    /// Writes are held until then (`pause`).
+    pub paused: Option<Pause>,
+}
+
+fn seconds<S: serde::Serializer>(d: &TimeDelta, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_i64(d.num_seconds())
+}
+
+/// A pause asked for by a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Until when.
+    pub until: Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// Min and max instances as far as they are managed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CapacityGoal {
+    /// Fewest instances.
+    pub min: Option<i32>,
+    /// Most instances.
+    pub max: Option<i32>,
+}
+
+/// Cooldowns as far as they are managed, in seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CooldownGoal {
+    /// After a scale-out.
+    pub scale_out_seconds: Option<i32>,
+    /// After a scale-in.
+    pub scale_in_seconds: Option<i32>,
+}
+
+/// The owner's limits of any target value written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct TargetValueLimits {
+    /// Never below.
+    pub floor: Option<InvocationsPerMinute>,
+    /// Never above.
+    pub ceiling: Option<InvocationsPerMinute>,
+}
+
+/// A load test of one instance.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LoadTest {
+    /// The most requests per second that one instance served well.
+    pub max_rps: RequestsPerSecond,
+    /// When it was run.
+    pub date: Option<NaiveDate>,
+    /// On which instance type; a variant on another one invalidates it.
+    pub instance_type: Option<String>,
+    /// With which endpoint config; another one's model invalidates it.
+    pub endpoint_config: Option<String>,
+    /// For how many days it is valid.
+    pub max_age_days: Option<u32>,
+}
+
+/// Why a load test does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadTestProblem {
+    /// None is configured.
+    Absent,
+    /// Older than `max_age_days`.
+    Expired,
+    /// Run on another instance type.
+    OtherInstanceType,
+    /// Run with another endpoint config.
+    OtherEndpointConfig,
+    /// It names an instance type or endpoint config, and the variant's own is not known.
+    CouldNotCompare,
+}
+
+impl LoadTestProblem {
+    /// The word used in reasons and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Expired => "expired",
+            Self::OtherInstanceType => "other_instance_type",
+            Self::OtherEndpointConfig => "other_endpoint_config",
+            Self::CouldNotCompare => "could_not_compare",
+        }
+    }
+}
+
+impl LoadTest {
+    /// Whether the test still speaks for a variant (rule 5). `instance_type` and
+    /// `endpoint_config` are the variant's own, absent when unknown.
+    ///
+    /// # Errors
+    /// The first reason why it does not.
+    pub fn check(
+        &self,
+        now: Timestamp,
+        instance_type: Option<&str>,
+        endpoint_config: Option<&str>,
+    ) -> Result<(), LoadTestProblem> {
+        if let (Some(date), Some(days)) = (self.date, self.max_age_days)
+            && (now.date_naive() - date).num_days() > i64::from(days)
+        {
+            return Err(LoadTestProblem::Expired);
+        }
+        if let Some(tested) = &self.instance_type {
+            match instance_type {
+                None => return Err(LoadTestProblem::CouldNotCompare),
+                Some(own) if own != tested => return Err(LoadTestProblem::OtherInstanceType),
+                Some(_) => {}
+            }
+        }
+        if let Some(tested) = &self.endpoint_config {
+            match endpoint_config {
+                None => return Err(LoadTestProblem::CouldNotCompare),
+                Some(own) if own != tested => return Err(LoadTestProblem::OtherEndpointConfig),
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What counts as serving well: a minute breaks the objective when its latency statistic is above
+/// the threshold or its share of 5XX answers above the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Objective {
+    /// The latency part; without it the variant's capacity is `unobserved` (`no_objective`).
+    pub latency: Option<LatencyObjective>,
+    /// The largest share of 5XX answers, in [0, 1].
+    pub error_rate_max: f64,
+}
+
+/// The latency part of an objective.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LatencyObjective {
+    /// Which statistic of `ModelLatency`.
+    pub statistic: LatencyStatistic,
+    /// The most it may be, in milliseconds.
+    pub threshold_ms: f64,
+}
+
+impl LatencyObjective {
+    /// The threshold in CloudWatch's unit of `ModelLatency`.
+    #[must_use]
+    pub fn threshold_us(self) -> f64 {
+        self.threshold_ms * 1000.0
+    }
+}

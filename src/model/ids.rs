@@ -1,0 +1,209 @@
+//! Names and identities, checked where they enter so that nothing behind them has to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A string that is not a name of the kind asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is not {what} (allowed: {allowed})")]
+pub struct InvalidName {
+    what: &'static str,
+    found: String,
+    allowed: &'static str,
+}
+
+/// SageMaker's rule for endpoint and variant names: `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`
+/// (`EndpointName` and `VariantName` in the SageMaker API reference).
+fn is_sagemaker_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let ends_fine = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);
+    bytes.len() <= 63
+        && ends_fine(bytes.first())
+        && ends_fine(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
+}
+
+fn is_account_id(id: &str) -> bool {
+    id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_region(region: &str) -> bool {
+    let fine = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=32).contains(&region.len()) && region.bytes().all(fine)
+}
+
+macro_rules! name_type {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $allowed:literal, $check:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks and wraps a name.
+            ///
+            /// # Errors
+            /// When the text breaks the rule for this kind of name; the error states the rule.
+            pub fn new(name: impl Into<String>) -> Result<Self, InvalidName> {
+                let found = name.into();
+                if $check(&found) {
+                    Ok(Self(found))
+                } else {
+                    Err(InvalidName { what: $what, found, allowed: $allowed })
+                }
+            }
+
+            /// The name as AWS writes it.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+            fn from_str(s: &str) -> Result<Self, InvalidName> {
+                Self::new(s)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+            fn try_from(s: String) -> Result<Self, InvalidName> {
+                Self::new(s)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+    };
+}
+
+name_type!(
+    /// The 12 digits of an AWS account.
+    AccountId, "an AWS account id", "12 digits", is_account_id
+);
+name_type!(
+    /// An AWS region, such as `us-east-1`.
+    Region, "an AWS region", "lower-case letters, digits and hyphens", is_region
+);
+name_type!(
+    /// The name of a SageMaker endpoint.
+    EndpointName, "an endpoint name",
+    "1 to 63 letters, digits and hyphens, no hyphen at either end", is_sagemaker_name
+);
+name_type!(
+    /// The name of a production variant of an endpoint.
+    VariantName, "a variant name",
+    "1 to 63 letters, digits and hyphens, no hyphen at either end", is_sagemaker_name
+);
+
+/// An account and a region: the scope of every AWS call, quota and cost counter.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Scope {
+    /// The account.
+    pub account_id: AccountId,
+    /// The region.
+    pub region: Region,
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.account_id, self.region)
+    }
+}
+
+/// What scales: one variant of one endpoint in one account and region.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct VariantId {
+    /// The account the endpoint lives in.
+    pub account_id: AccountId,
+    /// The region the endpoint lives in.
+    pub region: Region,
+    /// The endpoint.
+    pub endpoint: EndpointName,
+    /// The variant of the endpoint.
+    pub variant: VariantName,
+}
+
+impl VariantId {
+    /// Puts a variant of a scope together.
+    #[must_use]
+    pub fn new(scope: &Scope, resource: &ResourceId) -> Self {
+        Self {
+            account_id: scope.account_id.clone(),
+            region: scope.region.clone(),
+            endpoint: resource.endpoint.clone(),
+            variant: resource.variant.clone(),
+        }
+    }
+
+    /// The account and region.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        Scope { account_id: self.account_id.clone(), region: self.region.clone() }
+    }
+
+    /// The name Application Auto Scaling knows the variant by.
+    #[must_use]
+    pub fn resource(&self) -> ResourceId {
+        ResourceId { endpoint: self.endpoint.clone(), variant: self.variant.clone() }
+    }
+
+    /// `endpoint/variant`, the form that people type and read where the scope is clear.
+    #[must_use]
+    pub fn short(&self) -> String {
+        format!("{}/{}", self.endpoint, self.variant)
+    }
+}
+
+impl fmt::Display for VariantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}/{}", self.account_id, self.region, self.endpoint, self.variant)
+    }
+}
+
+/// Application Auto Scaling's name of a variant: `endpoint/E/variant/V`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResourceId {
+    /// The endpoint.
+    pub endpoint: EndpointName,
+    /// The variant of the endpoint.
+    pub variant: VariantName,
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "endpoint/{}/variant/{}", self.endpoint, self.variant)
+    }
+}
+
+impl FromStr for ResourceId {
+    type Err = InvalidName;
+
+    fn from_str(s: &str) -> Result<Self, InvalidName> {
+        let parts: Vec<&str> = s.split('/').collect();
+        // Names hold no '/', so the form is unambiguous.
+        match parts.as_slice() {
+            ["endpoint", endpoint, "variant", variant] => {
+                Ok(Self { endpoint: endpoint.parse()?, variant: variant.parse()? })
+            }
+            _ => Err(InvalidName {
+                what: "a resource id of a SageMaker variant",
+                found: s.to_owned(),
+                allowed: "endpoint/ENDPOINT/variant/VARIANT",
+            }),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The little that must be remembered between passes. Losing it makes `setpoint` slower, never
+//! bolder: what is missing is taken as if the last raise was just now.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::goal::Pause;
+use super::reason::Field;
+use super::time::Timestamp;
+
+/// What is remembered of one variant.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VariantMemory {
+    /// Since when this variant is remembered. A raise waits 24 hours from here when nothing else
+    /// is known: a lost memory must not look like a long quiet past.
+    pub since: Option<Timestamp>,
+    /// Whether `setpoint` has written this policy, or a person has confirmed a write (rule 4).
+    pub adopted: bool,
+    /// The last write of the target value.
+    pub last_write: Option<TargetWrite>,
+    /// Raises of the last 24 hours, oldest first.
+    pub raises: Vec<TargetWrite>,
+    /// The highest value that `setpoint` has held in force (rule 8: above it is new ground).
+    pub highest_held: Option<f64>,
+    /// Times of all writes of the last 24 hours, oldest first (rule 10).
+    pub writes: Vec<Timestamp>,
+    /// Fields that a person moved in the safe direction: the value, and since when (rule 16).
+    pub safe_changes: BTreeMap<Field, SafeChange>,
+    /// Foreign overwrites of values that `setpoint` wrote, of the last 30 days (rule 22).
+    pub foreign_overwrites: BTreeMap<Field, Vec<Overwrite>>,
+    /// A pause asked for by a person.
+    pub pause: Option<Pause>,
+    /// When the policy was last put again only to mend its alarms (rule 20).
+    pub alarms_repaired_at: Option<Timestamp>,
+    /// Until when raises are held after a reversal (rule 21).
+    pub raises_held_until: Option<Timestamp>,
+    /// The estimator's regime journal, opaque here; at most 2 KiB.
+    pub journal: Option<serde_json::Value>,
+}
+
+/// A write of a target value.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct TargetWrite {
+    /// When.
+    pub at: Timestamp,
+    /// The value in force before; absent when the policy was missing.
+    pub before: Option<f64>,
+    /// The value written.
+    pub after: f64,
+}
+
+/// A change in the safe direction that is being left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SafeChange {
+    /// The value seen.
+    pub value: f64,
+    /// When it was first seen.
+    pub since: Timestamp,
+}
+
+/// A foreign overwrite of something `setpoint` had written.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Overwrite {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// The foreign value.
+    pub value: f64,
+}

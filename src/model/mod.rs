@@ -1,0 +1,34 @@
+//! NOUNS: the vocabulary of `setpoint`, as types without behaviour towards the outside world.
+//!
+//! Architecture invariant: nothing in here reads a clock, does I/O, logs or draws random numbers,
+//! and nothing in here knows the AWS SDK, Kubernetes or HTTP.
+
+pub mod decision;
+pub mod endpoint;
+pub mod estimate;
+pub mod fact;
+pub mod goal;
+pub mod ids;
+pub mod memory;
+pub mod reason;
+pub mod scaling;
+pub mod series;
+pub mod snapshot;
+pub mod status;
+pub mod time;
+pub mod units;
+
+pub use decision::{Action, Decision, FieldReport, FieldState, Outcome, Plan, Report};
+pub use endpoint::{Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, VariantKind};
+pub use estimate::{Capacity, Estimate, Finding, Verdict};
+pub use fact::{Fact, Why, WhyKind};
+pub use goal::{Goal, LoadTest, Mode, Objective};
+pub use ids::{AccountId, EndpointName, Region, ResourceId, VariantId, VariantName};
+pub use memory::VariantMemory;
+pub use reason::{Field, Reason};
+pub use scaling::{MetricSpec, ScalableTarget, ScalingPolicy, TargetTracking};
+pub use series::{Minute, Series};
+pub use snapshot::Snapshot;
+pub use status::{FleetStatus, VariantStatus};
+pub use time::Timestamp;
+pub use units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};

@@ -1,0 +1,349 @@
+//! What Application Auto Scaling and its alarms hold about a variant.
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::ResourceId;
+use super::time::Timestamp;
+use super::units::TARGET_VALUE_TOLERANCE;
+
+/// The only scalable dimension that `setpoint` manages.
+pub const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
+/// The predefined metric that a managed policy tracks.
+pub const INVOCATIONS_PER_INSTANCE: &str = "SageMakerVariantInvocationsPerInstance";
+/// The name that the SageMaker console and common templates give a policy.
+pub const CONVENTIONAL_POLICY_NAME: &str = "SageMakerEndpointInvocationScalingPolicy";
+/// AWS's default of both cooldowns, in seconds, for SageMaker variants
+/// (Application Auto Scaling user guide, "Target tracking scaling policies").
+pub const DEFAULT_COOLDOWN_SECONDS: i32 = 300;
+
+/// Application Auto Scaling's record of a variant.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScalableTarget {
+    /// Which variant.
+    #[serde(skip)]
+    pub resource: ResourceId,
+    /// Fewest instances.
+    pub min_capacity: i32,
+    /// Most instances.
+    pub max_capacity: i32,
+    /// Which kinds of scaling are suspended.
+    pub suspended: SuspendedState,
+    /// The ARN, which targets registered long ago lack. Needed to tag.
+    pub arn: Option<String>,
+    /// When it was registered.
+    pub created_at: Option<Timestamp>,
+}
+
+/// Which directions of scaling somebody has frozen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspendedState {
+    /// Scale-in by policies is suspended.
+    pub scale_in: bool,
+    /// Scale-out by policies is suspended.
+    pub scale_out: bool,
+    /// Scheduled actions are suspended.
+    pub scheduled: bool,
+}
+
+impl SuspendedState {
+    /// Whether any direction is suspended.
+    #[must_use]
+    pub const fn any(self) -> bool {
+        self.scale_in || self.scale_out || self.scheduled
+    }
+}
+
+/// A scaling policy on a scalable target, of any type.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScalingPolicy {
+    /// Which variant.
+    #[serde(skip)]
+    pub resource: ResourceId,
+    /// The name, which AWS cannot change.
+    pub name: String,
+    /// The ARN.
+    pub arn: Option<String>,
+    /// What it does.
+    pub kind: PolicyKind,
+    /// The names of the CloudWatch alarms that AWS keeps for it.
+    pub alarm_names: Vec<String>,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
+}
+
+impl ScalingPolicy {
+    /// The target-tracking configuration, when the policy tracks invocations per instance by the
+    /// predefined metric: the policies that `setpoint` manages.
+    #[must_use]
+    pub fn invocations_tracking(&self) -> Option<&TargetTracking> {
+        match &self.kind {
+            PolicyKind::TargetTracking(tracking) if tracking.metric.is_invocations() => {
+                Some(tracking)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The type of a scaling policy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyKind {
+    /// Target tracking.
+    TargetTracking(TargetTracking),
+    /// Step scaling.
+    Step,
+    /// A type that this version does not know; the word AWS used.
+    Other(String),
+}
+
+/// A target-tracking configuration, whole: `PutScalingPolicy` replaces all of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetTracking {
+    /// Invocations per minute per instance, when the metric is invocations per instance.
+    pub target_value: f64,
+    /// What is tracked.
+    pub metric: MetricSpec,
+    /// Seconds after a scale-out; absent equals [`DEFAULT_COOLDOWN_SECONDS`].
+    pub scale_out_cooldown: Option<i32>,
+    /// Seconds after a scale-in; absent equals [`DEFAULT_COOLDOWN_SECONDS`].
+    pub scale_in_cooldown: Option<i32>,
+    /// Whether the policy may remove instances; absent equals false.
+    pub disable_scale_in: Option<bool>,
+}
+
+impl TargetTracking {
+    /// The cooldown in force after a scale-out, in seconds.
+    #[must_use]
+    pub fn scale_out_cooldown_seconds(&self) -> i32 {
+        self.scale_out_cooldown.unwrap_or(DEFAULT_COOLDOWN_SECONDS)
+    }
+
+    /// The cooldown in force after a scale-in, in seconds.
+    #[must_use]
+    pub fn scale_in_cooldown_seconds(&self) -> i32 {
+        self.scale_in_cooldown.unwrap_or(DEFAULT_COOLDOWN_SECONDS)
+    }
+
+    /// Whether scale-in is disabled.
+    #[must_use]
+    pub fn scale_in_disabled(&self) -> bool {
+        self.disable_scale_in.unwrap_or(false)
+    }
+
+    /// Whether AWS would behave the same under both: absent equals the default, and numbers are
+    /// equal within [`TARGET_VALUE_TOLERANCE`].
+    #[must_use]
+    pub fn equivalent(&self, other: &Self) -> bool {
+        (self.target_value - other.target_value).abs() <= TARGET_VALUE_TOLERANCE
+            && self.metric == other.metric
+            && self.scale_out_cooldown_seconds() == other.scale_out_cooldown_seconds()
+            && self.scale_in_cooldown_seconds() == other.scale_in_cooldown_seconds()
+            && self.scale_in_disabled() == other.scale_in_disabled()
+    }
+}
+
+/// What a target-tracking policy tracks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricSpec {
+    /// One of AWS's predefined metrics, by AWS's name.
+    Predefined {
+        /// `SageMakerVariantInvocationsPerInstance` and its like.
+        metric_type: String,
+        /// Only load balancers use it; carried over untouched.
+        resource_label: Option<String>,
+    },
+    /// A customised metric; a readable summary, for such a policy is never written.
+    Customized(String),
+    /// Neither, or something this version does not know.
+    Unknown,
+}
+
+impl MetricSpec {
+    /// The specification that a managed policy has.
+    #[must_use]
+    pub fn invocations() -> Self {
+        Self::Predefined { metric_type: INVOCATIONS_PER_INSTANCE.to_owned(), resource_label: None }
+    }
+
+    /// Whether it is the predefined invocations-per-instance metric.
+    #[must_use]
+    pub fn is_invocations(&self) -> bool {
+        matches!(self, Self::Predefined { metric_type, .. } if metric_type == INVOCATIONS_PER_INSTANCE)
+    }
+
+    /// The metric in a few words.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Predefined { metric_type, .. } => metric_type.clone(),
+            Self::Customized(summary) => format!("customized {summary}"),
+            Self::Unknown => "an unknown metric specification".to_owned(),
+        }
+    }
+}
+
+/// A scheduled action: it rewrites min and max at its time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ScheduledAction {
+    /// Which variant.
+    #[serde(skip)]
+    pub resource: ResourceId,
+    /// The name.
+    pub name: String,
+    /// `at(...)`, `rate(...)` or `cron(...)`, as AWS gives it.
+    pub schedule: String,
+    /// The time zone of the schedule; UTC when absent.
+    pub timezone: Option<String>,
+    /// The min it sets.
+    pub min_capacity: Option<i32>,
+    /// The max it sets.
+    pub max_capacity: Option<i32>,
+    /// From when it is active.
+    pub starts_at: Option<Timestamp>,
+    /// Until when it is active.
+    pub ends_at: Option<Timestamp>,
+}
+
+/// One scaling activity of a variant.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Activity {
+    /// AWS's id.
+    pub id: String,
+    /// Its state.
+    pub status: ActivityStatus,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it did, such as "Setting desired instance count to 4."
+    pub description: String,
+    /// What caused it, such as "monitor alarm ... in state ALARM triggered policy ...".
+    pub cause: String,
+    /// AWS's message on its status.
+    pub message: Option<String>,
+    /// Why AWS did not scale, first reason first.
+    pub not_scaled_reasons: Vec<NotScaledReason>,
+}
+
+/// The state of a scaling activity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivityStatus {
+    /// Not begun.
+    Pending,
+    /// Under way.
+    InProgress,
+    /// Done.
+    Successful,
+    /// Replaced by a newer one.
+    Overridden,
+    /// Given up by AWS.
+    Unfulfilled,
+    /// Failed.
+    Failed,
+    /// A word of a newer API.
+    Other(String),
+}
+
+impl ActivityStatus {
+    /// Whether instances may still change because of it.
+    #[must_use]
+    pub const fn in_progress(&self) -> bool {
+        matches!(self, Self::Pending | Self::InProgress)
+    }
+}
+
+/// Why AWS decided not to scale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotScaledReason {
+    /// AWS's code, such as `AlreadyAtMaxCapacity`.
+    pub code: String,
+    /// The max at that time.
+    pub max_capacity: Option<i32>,
+    /// The min at that time.
+    pub min_capacity: Option<i32>,
+    /// The count at that time.
+    pub current_capacity: Option<i32>,
+}
+
+/// A CloudWatch alarm that AWS keeps for a policy.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alarm {
+    /// `TargetTracking-endpoint/E/variant/V-AlarmHigh-UUID`.
+    pub name: String,
+    /// Its state.
+    pub state: AlarmState,
+    /// Whether its actions run.
+    pub actions_enabled: bool,
+    /// The value it compares with.
+    pub threshold: Option<f64>,
+    /// Since when it is in its state.
+    pub state_since: Option<Timestamp>,
+}
+
+impl Alarm {
+    /// Which of the two alarms of a target-tracking policy it is.
+    #[must_use]
+    pub fn side(&self) -> Option<AlarmSide> {
+        if self.name.contains("-AlarmHigh-") {
+            Some(AlarmSide::High)
+        } else if self.name.contains("-AlarmLow-") {
+            Some(AlarmSide::Low)
+        } else {
+            None
+        }
+    }
+}
+
+/// The two alarms of a target-tracking policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmSide {
+    /// Above the target for 3 of 3 minutes: scale out.
+    High,
+    /// Below 90 % of the target for 15 of 15 minutes: scale in.
+    Low,
+}
+
+impl AlarmSide {
+    /// The word used in labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Low => "low",
+        }
+    }
+}
+
+/// The state of a CloudWatch alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmState {
+    /// Within bounds.
+    Ok,
+    /// Breaching.
+    Alarm,
+    /// No data to judge by.
+    InsufficientData,
+    /// A word of a newer API.
+    Unknown,
+}
+
+impl AlarmState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Ok, Self::Alarm, Self::InsufficientData, Self::Unknown];
+
+    /// The word used in labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Alarm => "alarm",
+            Self::InsufficientData => "insufficient_data",
+            Self::Unknown => "unknown",
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Per-minute telemetry of one variant.
+
+use serde::Serialize;
+
+use super::time::Timestamp;
+
+/// One minute (or longer period) of a variant, as CloudWatch has it. `None` is no datapoint, which
+/// is not zero.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Minute {
+    /// The start of the period.
+    pub at: Timestamp,
+    /// Its length in seconds: 60, 300 or 900.
+    pub period_seconds: u32,
+    /// `Invocations`, sum over the period.
+    pub invocations: Option<f64>,
+    /// `InvocationsPerInstance`, sum over the period.
+    pub invocations_per_instance: Option<f64>,
+    /// `ModelLatency` at the objective's statistic, in microseconds.
+    pub latency_us: Option<f64>,
+    /// `ModelLatency` p50, in microseconds.
+    pub latency_p50_us: Option<f64>,
+    /// `Invocation5XXErrors`, sum over the period.
+    pub errors_5xx: Option<f64>,
+    /// The instance count where the source states it; else `invocations` over
+    /// `invocations_per_instance` tells.
+    pub instances: Option<f64>,
+}
+
+impl Minute {
+    /// A minute without any datapoint.
+    #[must_use]
+    pub const fn empty(at: Timestamp) -> Self {
+        Self {
+            at,
+            period_seconds: 60,
+            invocations: None,
+            invocations_per_instance: None,
+            latency_us: None,
+            latency_p50_us: None,
+            errors_5xx: None,
+            instances: None,
+        }
+    }
+
+    /// Invocations per minute per instance.
+    #[must_use]
+    pub fn load(&self) -> Option<f64> {
+        self.invocations_per_instance.map(|sum| sum * 60.0 / f64::from(self.period_seconds))
+    }
+
+    /// The number of active instances: stated, or derived from the two sums.
+    #[must_use]
+    pub fn instance_count(&self) -> Option<f64> {
+        if self.instances.is_some() {
+            return self.instances;
+        }
+        match (self.invocations, self.invocations_per_instance) {
+            (Some(all), Some(each)) if each > 0.0 && all > 0.0 => Some(all / each),
+            _ => None,
+        }
+    }
+
+    /// Whether no metric has a datapoint.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.invocations.is_none()
+            && self.invocations_per_instance.is_none()
+            && self.latency_us.is_none()
+            && self.latency_p50_us.is_none()
+            && self.errors_5xx.is_none()
+    }
+}
+
+/// Minutes in time order, without two of the same start and period.
+pub type Series = Vec<Minute>;

@@ -1,0 +1,65 @@
+//! Everything one pass knows about one variant, read before anything is decided.
+
+use serde::Serialize;
+
+use super::endpoint::{Endpoint, EndpointConfig, Model};
+use super::fact::Fact;
+use super::ids::{AccountId, VariantId};
+use super::memory::VariantMemory;
+use super::scaling::{Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
+use super::series::Minute;
+use super::time::Timestamp;
+
+/// The world as one pass saw it. `Known(None)` is absent; `Unknown` is not.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Snapshot {
+    /// Which variant.
+    pub id: VariantId,
+    /// When it was put together.
+    pub taken_at: Timestamp,
+    /// Who the caller is, by `GetCallerIdentity`.
+    pub caller: Fact<AccountId>,
+    /// The endpoint.
+    pub endpoint: Fact<Option<Endpoint>>,
+    /// The endpoint config in force.
+    pub endpoint_config: Fact<Option<EndpointConfig>>,
+    /// The model of the variant, for its number of containers.
+    pub model: Fact<Option<Model>>,
+    /// The scalable target.
+    pub target: Fact<Option<ScalableTarget>>,
+    /// All scaling policies of the variant.
+    pub policies: Fact<Vec<ScalingPolicy>>,
+    /// All scheduled actions of the variant.
+    pub scheduled_actions: Fact<Vec<ScheduledAction>>,
+    /// The newest scaling activities, newest first (rule 24: not read on every pass).
+    pub activities: Fact<Vec<Activity>>,
+    /// The alarms of the variant's policies.
+    pub alarms: Fact<Vec<Alarm>>,
+    /// What CloudWatch told of late.
+    pub telemetry: Fact<Telemetry>,
+    /// What is remembered; unknown when the memory could not be read.
+    pub memory: Fact<VariantMemory>,
+}
+
+/// The recent telemetry of a variant, as far as deciding needs it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Telemetry {
+    /// When CloudWatch was asked.
+    pub read_at: Timestamp,
+    /// The end of the newest minute with any datapoint.
+    pub newest_datapoint: Option<Timestamp>,
+    /// The last minutes, oldest first, at most three hours.
+    pub recent: Vec<Minute>,
+    /// The highest number of all invocations in a minute of the last 24 hours.
+    pub peak_invocations: Option<f64>,
+    /// The highest load since the telemetry read before this one.
+    pub max_load_since_last_read: Option<f64>,
+}
+
+impl Telemetry {
+    /// The newest minute with a load.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Minute> {
+        self.recent.iter().rev().find(|m| m.invocations_per_instance.is_some())
+    }
+}

@@ -1,0 +1,51 @@
+//! What the process publishes: the last thing known and decided about every variant.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::decision::{Decision, Outcome};
+use super::goal::Goal;
+use super::ids::VariantId;
+use super::snapshot::Snapshot;
+use super::time::Timestamp;
+
+/// One variant after its last pass.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VariantStatus {
+    /// What the configuration wants.
+    pub goal: Goal,
+    /// What was read.
+    pub snapshot: Snapshot,
+    /// What was decided.
+    pub decision: Decision,
+    /// What became of it; absent when there was nothing to do.
+    pub outcome: Option<Outcome>,
+    /// When the last pass ended.
+    pub last_pass: Timestamp,
+    /// When the last pass ended in which everything managed could be compared and no write failed.
+    pub last_successful_pass: Option<Timestamp>,
+}
+
+/// All variants, as of one instant. Cheap to clone and to hand out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FleetStatus {
+    /// When it was published; absent before the first pass.
+    pub at: Option<Timestamp>,
+    /// The variants. One that is gone is gone from here too.
+    pub variants: BTreeMap<VariantId, Arc<VariantStatus>>,
+    /// A plan for many variants that waits for a person's confirmation (rule 9).
+    pub mass_change: Option<MassChange>,
+}
+
+/// A plan that would change too many variants at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MassChange {
+    /// Names the plan; a confirmation must name it too.
+    pub plan_id: String,
+    /// How many variants it would change.
+    pub variants: usize,
+    /// How many may change without a confirmation.
+    pub limit: usize,
+}

@@ -1,0 +1,347 @@
+//! The edge: what `setpoint` needs of the world, as traits. The AWS SDK (`aws`), the embedded AWS
+//! (`sim`) and Kubernetes (`k8s`) stand behind them, and errors are classified once, here.
+//!
+//! Reading is separate from writing, so that a process that must not write can be built from
+//! parts that cannot.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
+use crate::model::fact::{Why, WhyKind};
+use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
+use crate::model::memory::VariantMemory;
+use crate::model::scaling::{
+    Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
+};
+use crate::model::time::Timestamp;
+
+/// An AWS service, by the name metrics use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Service {
+    /// Application Auto Scaling.
+    ApplicationAutoScaling,
+    /// CloudWatch.
+    CloudWatch,
+    /// SageMaker.
+    SageMaker,
+    /// Security Token Service.
+    Sts,
+}
+
+impl Service {
+    /// The label value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ApplicationAutoScaling => "application-autoscaling",
+            Self::CloudWatch => "cloudwatch",
+            Self::SageMaker => "sagemaker",
+            Self::Sts => "sts",
+        }
+    }
+}
+
+/// How a call failed. Drives retries, labels and what the variant's state says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Too many calls; later is better.
+    Throttled,
+    /// A permission is missing.
+    Denied,
+    /// The thing does not exist.
+    NotFound,
+    /// Another update of the same thing is under way.
+    Conflict,
+    /// A hard quota; retrying is useless.
+    Quota,
+    /// Network, time-out or a failure of the service.
+    Transient,
+    /// AWS refused the request as wrong; retrying is useless.
+    Invalid,
+    /// The answer could not be understood.
+    Garbage,
+}
+
+impl ErrorKind {
+    /// Whether the same call may succeed soon.
+    #[must_use]
+    pub const fn is_retryable(self) -> bool {
+        matches!(self, Self::Throttled | Self::Conflict | Self::Transient)
+    }
+}
+
+/// A failed call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} {operation} failed: {}{message}", .service.as_str(), .code.as_ref().map(|c| format!("{c}: ")).unwrap_or_default())]
+pub struct PortError {
+    /// The class.
+    pub kind: ErrorKind,
+    /// Which service.
+    pub service: Service,
+    /// AWS's operation name.
+    pub operation: &'static str,
+    /// AWS's error code, if it answered with one.
+    pub code: Option<String>,
+    /// AWS's message, or what went wrong on the way.
+    pub message: String,
+}
+
+impl From<PortError> for Why {
+    fn from(error: PortError) -> Self {
+        let kind = match error.kind {
+            ErrorKind::Throttled => WhyKind::Throttled,
+            ErrorKind::Denied => WhyKind::Denied,
+            ErrorKind::NotFound => WhyKind::NotFound,
+            ErrorKind::Conflict => WhyKind::Conflict,
+            ErrorKind::Quota => WhyKind::Quota,
+            ErrorKind::Transient => WhyKind::Transient,
+            ErrorKind::Invalid => WhyKind::Invalid,
+            ErrorKind::Garbage => WhyKind::Garbage,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// The result of a call.
+pub type PortResult<T> = Result<T, PortError>;
+
+/// Application Auto Scaling, reading. Every listing returns all pages or an error: half a listing
+/// would turn "not read" into "absent".
+#[async_trait]
+pub trait ScalingReads: Send + Sync {
+    /// `DescribeScalableTargets` of the SageMaker variant dimension: of these variants (at most
+    /// 50 a call), or of the whole region.
+    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Vec<ScalableTarget>>;
+    /// `DescribeScalingPolicies` of one variant, or of the whole region (10 a page).
+    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScalingPolicy>>;
+    /// `DescribeScheduledActions` of one variant, or of the whole region.
+    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScheduledAction>>;
+    /// `DescribeScalingActivities` of one variant, the newest page, not-scaled ones included.
+    async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>>;
+}
+
+/// Application Auto Scaling, writing. One attempt each: the next pass is the retry.
+#[async_trait]
+pub trait ScalingWrites: Send + Sync {
+    /// `PutScalingPolicy`.
+    async fn put_scaling_policy(&self, put: &PutScalingPolicy) -> PortResult<()>;
+    /// `RegisterScalableTarget`.
+    async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()>;
+}
+
+/// The input of `PutScalingPolicy`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PutScalingPolicy {
+    /// Which variant.
+    pub resource: ResourceId,
+    /// The policy's name: its identity.
+    pub policy_name: String,
+    /// The whole configuration.
+    pub configuration: TargetTracking,
+}
+
+/// The input of `RegisterScalableTarget`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterScalableTarget {
+    /// Which variant.
+    pub resource: ResourceId,
+    /// Fewest instances; absent leaves it.
+    pub min_capacity: Option<i32>,
+    /// Most instances; absent leaves it.
+    pub max_capacity: Option<i32>,
+    /// The suspended state to set; absent leaves it.
+    pub suspended: Option<SuspendedState>,
+}
+
+/// SageMaker, reading.
+#[async_trait]
+pub trait Endpoints: Send + Sync {
+    /// `ListEndpoints`, all pages of 100.
+    async fn list_endpoints(&self) -> PortResult<Vec<EndpointSummary>>;
+    /// `DescribeEndpoint`; `None` when it does not exist.
+    async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>>;
+    /// `DescribeEndpointConfig`; `None` when it does not exist.
+    async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>>;
+    /// `DescribeModel`; `None` when it does not exist.
+    async fn model(&self, name: &str) -> PortResult<Option<Model>>;
+}
+
+/// A metric of a variant that `setpoint` reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Metric {
+    /// `Invocations`, `Sum`.
+    Invocations,
+    /// `InvocationsPerInstance`, `Sum`.
+    InvocationsPerInstance,
+    /// `ModelLatency` in microseconds, at a statistic.
+    ModelLatency(crate::model::units::LatencyStatistic),
+    /// `Invocation5XXErrors`, `Sum`.
+    Invocation5xxErrors,
+}
+
+impl Metric {
+    /// The CloudWatch metric name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Invocations => "Invocations",
+            Self::InvocationsPerInstance => "InvocationsPerInstance",
+            Self::ModelLatency(_) => "ModelLatency",
+            Self::Invocation5xxErrors => "Invocation5XXErrors",
+        }
+    }
+
+    /// The CloudWatch statistic.
+    #[must_use]
+    pub const fn statistic(self) -> &'static str {
+        match self {
+            Self::ModelLatency(statistic) => statistic.cloudwatch(),
+            _ => "Sum",
+        }
+    }
+}
+
+/// One query: a metric of a variant at a period.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct MetricQuery {
+    /// Which variant.
+    pub resource: ResourceId,
+    /// Which metric and statistic.
+    pub metric: Metric,
+    /// The period in seconds: 60, 300 or 900.
+    pub period_seconds: u32,
+}
+
+/// The answer to one query: datapoints in time order, or why there are none.
+pub type MetricAnswer = Result<Vec<(Timestamp, f64)>, Why>;
+
+/// CloudWatch, reading.
+#[async_trait]
+pub trait Metrics: Send + Sync {
+    /// `GetMetricData` over `[from, to)`, both aligned to the period by the caller: batched to 500
+    /// queries a call, all pages merged by id. One answer for each query, in order; a call that
+    /// failed fails only the queries it carried.
+    async fn metric_data(
+        &self,
+        queries: &[MetricQuery],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<MetricAnswer>;
+    /// `DescribeAlarms` whose names begin with `prefix`, all pages.
+    async fn alarms(&self, prefix: &str) -> PortResult<Vec<Alarm>>;
+}
+
+/// Security Token Service.
+#[async_trait]
+pub trait Identity: Send + Sync {
+    /// `GetCallerIdentity`: the account of the credentials in use.
+    async fn caller_account(&self) -> PortResult<AccountId>;
+}
+
+/// All of AWS for one account and region.
+#[derive(Clone)]
+pub struct Aws {
+    /// The account and region.
+    pub scope: Scope,
+    /// Application Auto Scaling, reading.
+    pub scaling: Arc<dyn ScalingReads>,
+    /// Application Auto Scaling, writing.
+    pub writes: Arc<dyn ScalingWrites>,
+    /// SageMaker.
+    pub endpoints: Arc<dyn Endpoints>,
+    /// CloudWatch.
+    pub metrics: Arc<dyn Metrics>,
+    /// Security Token Service.
+    pub identity: Arc<dyn Identity>,
+}
+
+/// Time.
+#[async_trait]
+pub trait Clock: Send + Sync {
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+    /// Waits; on a virtual clock, until the world has got there.
+    async fn sleep(&self, duration: Duration);
+}
+
+/// Whether this process may write (rule 23).
+pub trait Leadership: Send + Sync {
+    /// Whether a write attempt may start right now. Asked immediately before every write.
+    fn may_write(&self) -> bool;
+}
+
+/// A failure to read or keep what is remembered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("memory {location}: {message}")]
+pub struct MemoryError {
+    /// Where it is kept.
+    pub location: String,
+    /// What went wrong.
+    pub message: String,
+}
+
+impl From<MemoryError> for Why {
+    fn from(error: MemoryError) -> Self {
+        Self::new(WhyKind::Transient, error.to_string())
+    }
+}
+
+/// What must be remembered between passes.
+#[async_trait]
+pub trait Memory: Send + Sync {
+    /// Everything remembered, by variant.
+    async fn load(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError>;
+    /// Remembers these variants; others are left as they are.
+    async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError>;
+}
+
+/// Where decisions are told to people beside the log: Kubernetes Events, or nowhere.
+pub trait Events: Send + Sync {
+    /// Tells of a decision and what became of it. Must not block.
+    fn publish(
+        &self,
+        decision: &crate::model::decision::Decision,
+        outcome: Option<&crate::model::decision::Outcome>,
+    );
+}
+
+/// One finished call to AWS, attempts and all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallRecord {
+    /// The account and region called.
+    pub scope: Scope,
+    /// Which service.
+    pub service: Service,
+    /// AWS's operation name.
+    pub operation: &'static str,
+    /// The last HTTP status; 0 when there was no answer.
+    pub status_code: u16,
+    /// AWS's error code; empty when it succeeded.
+    pub error_code: String,
+    /// How it failed, if it did.
+    pub error: Option<ErrorKind>,
+    /// From the first attempt to the last answer.
+    pub duration: Duration,
+    /// Attempts after the first.
+    pub retries: u32,
+    /// Metrics requested by `GetMetricData`, which is what AWS bills.
+    pub metrics_requested: u64,
+}
+
+/// Is told of every call; counts them.
+pub trait CallObserver: Send + Sync {
+    /// Takes note of a finished call. Must not block.
+    fn called(&self, call: &CallRecord);
+}
+
+/// An observer that takes no note.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoObserver;
+
+impl CallObserver for NoObserver {
+    fn called(&self, _call: &CallRecord) {}
+}

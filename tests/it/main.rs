@@ -1,0 +1,16 @@
+//! All integration tests, as one binary: it links once.
+
+mod architecture;
+mod calculate;
+mod cli;
+mod config;
+mod contract;
+mod daemon;
+mod decide;
+mod estimate;
+mod http;
+mod metrics;
+mod replay;
+mod scenarios;
+mod wire;
+mod world;
