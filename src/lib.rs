@@ -14,5 +14,6 @@ pub mod observe;
 pub mod ports;
 pub mod reconcile;
 pub mod render;
+pub mod replay;
 pub mod sim;
 pub mod telemetry;

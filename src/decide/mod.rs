@@ -1,1 +1,2 @@
 //! THINK: desired state, ordered guards, diff, report. Pure.
+pub mod safe_target;
