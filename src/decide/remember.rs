@@ -83,7 +83,9 @@ fn note_foreign_overwrite(
     let (Some(last), Some(value)) = (before.last_write, decision.report.configured_target) else {
         return;
     };
-    let foreign = (value - last.after).abs() > TARGET_VALUE_TOLERANCE;
+    let own = |write: &TargetWrite| (value - write.after).abs() <= TARGET_VALUE_TOLERANCE;
+    // A write that failed may have landed all the same.
+    let foreign = !own(&last) && !before.last_attempt.as_ref().is_some_and(own);
     if !foreign || before.value_in_force == Some(value) || before.value_in_force.is_none() {
         return;
     }
@@ -118,29 +120,30 @@ fn note_writes(
         }
         memory.writes.push(now);
         memory.adopted |= confirmed || step.result == StepResult::Success;
-        if step.result == StepResult::Error {
-            continue;
-        }
         let Action::PutPolicy { configuration, expected, .. } = action else { continue };
         let after = configuration.target_value;
         let value_before = expected.as_ref().map(|tracking| tracking.target_value);
         let write = TargetWrite { at: now, before: value_before, after };
         if value_before.is_none_or(|before| (before - after).abs() > TARGET_VALUE_TOLERANCE) {
-            note_raise(memory, write);
-            memory.last_write = Some(write);
+            note_target_write(memory, write, step.result);
         }
-        memory.value_in_force = Some(after);
     }
 }
 
-/// Keeps raises onto new ground, each with the highest value held before it.
-fn note_raise(memory: &mut VariantMemory, write: TargetWrite) {
-    if write.before.is_some_and(|before| write.after < before) {
-        return;
-    }
+fn note_target_write(memory: &mut VariantMemory, write: TargetWrite, result: StepResult) {
     let held = memory.highest_held.or(write.before);
-    if held.is_some_and(|held| write.after > held + TARGET_VALUE_TOLERANCE) {
+    let raise = write.before.is_none_or(|before| write.after > before);
+    if raise && held.is_some_and(|held| write.after > held + TARGET_VALUE_TOLERANCE) {
+        // Each raise onto new ground is kept with the highest value held before it.
         memory.raises.push(TargetWrite { before: held, ..write });
     }
-    memory.highest_held = Some(held.map_or(write.after, |held| held.max(write.after)));
+    memory.last_attempt = Some(write);
+    if result == StepResult::Error {
+        return;
+    }
+    if raise {
+        memory.highest_held = Some(held.map_or(write.after, |held| held.max(write.after)));
+    }
+    memory.last_write = Some(write);
+    memory.value_in_force = Some(write.after);
 }

@@ -20,7 +20,10 @@ pub struct VariantMemory {
     pub adopted: bool,
     /// The last write of the target value.
     pub last_write: Option<TargetWrite>,
-    /// Raises of the last 24 hours, oldest first.
+    /// The last attempt to write the target value, whatever came of it.
+    pub last_attempt: Option<TargetWrite>,
+    /// Raises onto new ground of the last 24 hours, oldest first, each with the highest value held
+    /// before it. One that failed counts too: it may have landed.
     pub raises: Vec<TargetWrite>,
     /// The highest value that `setpoint` has held in force (rule 8: above it is new ground).
     pub highest_held: Option<f64>,
