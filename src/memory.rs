@@ -44,7 +44,7 @@ impl FileMemory {
         Self { path: path.into(), writing: Mutex::new(()) }
     }
 
-    fn error(&self, message: impl ToString) -> MemoryError {
+    fn error(&self, message: impl std::fmt::Display) -> MemoryError {
         MemoryError { location: self.path.display().to_string(), message: message.to_string() }
     }
 

@@ -11,6 +11,7 @@ use crate::model::units::human;
 use super::case::{Case, Stillness};
 use super::compare::{Comparison, Difference, Relation};
 use super::desired::{Desired, Source};
+use super::remember::is_foreign_overwrite;
 use super::step::{self, DEAD_BAND};
 
 /// Why a difference is not written now.
@@ -260,8 +261,10 @@ fn frozen(q: &Question<'_, '_>) -> Option<Hold> {
 /// Two foreign overwrites of the same value: somebody else holds this field (rule 22).
 fn other_writer(q: &Question<'_, '_>) -> Option<Hold> {
     let value = q.difference.actual?;
-    let overwrites = q.case.memory.foreign_overwrites.get(&q.field)?;
-    let same = overwrites.iter().filter(|o| (o.value - value).abs() < 1e-6).count();
+    let overwrites = q.case.memory.foreign_overwrites.get(&q.field);
+    let known = overwrites.into_iter().flatten().filter(|o| (o.value - value).abs() < 1e-6).count();
+    let new = q.field == Field::TargetValue && is_foreign_overwrite(&q.case.memory, value);
+    let same = known + usize::from(new);
     (same >= 2).then(|| {
         let sentence = format!(
             "somebody else has set it to {} {same} times after setpoint had restored it",
@@ -295,6 +298,12 @@ fn endpoint_updating(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn suspended(q: &Question<'_, '_>) -> Option<Hold> {
+    if let Fact::Unknown(why) = &q.case.snapshot.target {
+        return Some(Hold::new(
+            Reason::Unknown,
+            format!("whether scaling is suspended is not known: {}", why.message),
+        ));
+    }
     let target = q.case.target()?;
     (target.suspended.any() && !q.case.goal.unsuspend).then(|| {
         Hold::new(Reason::Suspended, "somebody suspended scaling, and it is not undone unless told")

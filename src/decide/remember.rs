@@ -72,21 +72,26 @@ fn numeric(field: Field, actual: Option<&str>) -> Option<f64> {
     }
 }
 
-/// Somebody changed a target value that setpoint had written (rule 22). The same foreign value
-/// counts once for each time it came back, not once for each pass that sees it.
+/// Whether a target value in force is somebody's overwrite of one that setpoint had written, seen
+/// for the first time (rule 22). The same foreign value counts once for each time it came back,
+/// not once for each pass that sees it.
+#[must_use]
+pub fn is_foreign_overwrite(memory: &VariantMemory, value: f64) -> bool {
+    let is = |known: f64| (value - known).abs() <= TARGET_VALUE_TOLERANCE;
+    let Some(last) = memory.last_write else { return false };
+    // A write that failed may have landed all the same.
+    let own = is(last.after) || memory.last_attempt.is_some_and(|attempt| is(attempt.after));
+    !own && memory.value_in_force.is_some_and(|before| !is(before))
+}
+
 fn note_foreign_overwrite(
     memory: &mut VariantMemory,
     before: &VariantMemory,
     decision: &Decision,
     now: Timestamp,
 ) {
-    let (Some(last), Some(value)) = (before.last_write, decision.report.configured_target) else {
-        return;
-    };
-    let own = |write: &TargetWrite| (value - write.after).abs() <= TARGET_VALUE_TOLERANCE;
-    // A write that failed may have landed all the same.
-    let foreign = !own(&last) && !before.last_attempt.as_ref().is_some_and(own);
-    if !foreign || before.value_in_force == Some(value) || before.value_in_force.is_none() {
+    let Some(value) = decision.report.configured_target else { return };
+    if !is_foreign_overwrite(before, value) {
         return;
     }
     let overwrites = memory.foreign_overwrites.entry(Field::TargetValue).or_default();
