@@ -84,11 +84,6 @@ unit_type!(RequestsPerSecond, "a request rate", "a finite number above 0", |v| v
 unit_type!(SafetyFactor, "a safety factor", "a number above 0 and at most 1", |v| v > 0.0
     && v <= 1.0);
 
-impl SafetyFactor {
-    /// No headroom at all.
-    pub const ONE: Self = Self(1.0);
-}
-
 impl RequestsPerSecond {
     /// The rate per minute.
     #[must_use]
