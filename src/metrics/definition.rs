@@ -172,7 +172,7 @@ impl Definition {
 macro_rules! definitions {
     ($list:ident, $scope:expr; $($(#[$doc:meta])* $const_name:ident = $kind:ident $name:literal [$unit:literal] {$($label:ident: $values:expr),*} $help:literal;)+) => {
         $(
-            #[doc = $help]
+            #[doc = concat!("`", $name, "`; its help says the rest.")]
             pub const $const_name: $crate::metrics::definition::Definition =
                 $crate::metrics::definition::Definition {
                     name: $name,
