@@ -114,7 +114,7 @@ fn finish(layers: Vec<Layer>, mut problems: Vec<Problem>) -> Result<Merged, Conf
         let problem = Problem::new("configuration", "", message, "layers that can be merged");
         ConfigErrors { problems: vec![problem] }
     };
-    let merged = merger.build().map_err(|error| failed(error.to_string()))?;
-    let table = merged.cache.into_table().map_err(|error| failed(error.to_string()))?;
+    let tree = merger.build().map_err(|error| failed(error.to_string()))?;
+    let table = tree.cache.into_table().map_err(|error| failed(error.to_string()))?;
     Ok(Merged { table, targets })
 }

@@ -2,7 +2,7 @@
 
 use globset::{Glob, GlobMatcher};
 
-use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
+use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, VariantId, VariantName};
 
 /// A name or a glob.
 #[derive(Debug, Clone)]
@@ -134,6 +134,13 @@ impl TargetPattern {
             && self.region.as_ref().is_none_or(|own| *own == id.region)
             && self.endpoint.matches(id.endpoint.as_str())
             && self.variant.matches(id.variant.as_str())
+    }
+
+    /// The variant that is named without a wildcard, with the pattern itself.
+    pub fn named(&self) -> Option<(ResourceId, &Self)> {
+        let endpoint = EndpointName::new(self.endpoint.as_str()).ok()?;
+        let variant = VariantName::new(self.variant.as_str()).ok()?;
+        Some((ResourceId { endpoint, variant }, self))
     }
 
     /// How much the pattern says; of two that match a variant, the greater wins.

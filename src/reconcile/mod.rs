@@ -18,7 +18,7 @@ use crate::decide::{Freeze, Rules, decide};
 use crate::model::decision::{Decision, StepResult};
 use crate::model::fact::Fact;
 use crate::model::goal::Goal;
-use crate::model::ids::{AccountId, EndpointName, ResourceId, VariantId};
+use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::{FleetStatus, VariantStatus};
@@ -36,8 +36,9 @@ pub trait Goals: Send + Sync {
     /// # Errors
     /// A sentence, when two targets match it equally well.
     fn goal(&self, id: &VariantId) -> Result<Goal, String>;
-    /// The variants that are named without a wildcard: they are told of even when they are gone.
-    fn named(&self) -> Vec<ResourceId>;
+    /// The variants of an account and region that are named without a wildcard: they are told of
+    /// even when they are gone.
+    fn named(&self, scope: &Scope) -> Vec<ResourceId>;
 }
 
 /// How passes are made; the process-wide part of the configuration.
@@ -63,6 +64,8 @@ pub struct Settings {
     pub telemetry_max_age: TimeDelta,
     /// What CloudWatch may cost in a calendar month, in US dollars.
     pub budget_dollars: Option<f64>,
+    /// Whether unlisted variants are shown at all.
+    pub discovery: bool,
     /// Whether unlisted variants get telemetry too.
     pub discovery_telemetry: DiscoveryTelemetry,
 }
@@ -142,7 +145,7 @@ impl Reconciler {
         let sweep = Sweep::read(&self.aws, now).await;
         self.describe(&sweep, input.settings.concurrency, now).await;
         let remembered = self.load_memory().await;
-        let wanted = self.goals(&sweep, input.goals);
+        let wanted = self.goals(&sweep, &input);
         self.forget_gone(&wanted);
         if input.telemetry {
             self.read_telemetry(&wanted, input.settings, now).await;
@@ -176,7 +179,12 @@ impl Reconciler {
     }
 
     /// All variants there are, or should be, with what is wanted of them.
-    fn goals(&self, sweep: &Sweep, goals: &dyn Goals) -> Vec<(VariantId, Result<Goal, String>)> {
+    fn goals(
+        &self,
+        sweep: &Sweep,
+        input: &PassInput<'_>,
+    ) -> Vec<(VariantId, Result<Goal, String>)> {
+        let goals = input.goals;
         let mut resources = sweep.registered();
         for endpoint in self.cache.known() {
             let names = endpoint.variants.iter().map(|v| &v.name).chain(&endpoint.shadow_variants);
@@ -185,7 +193,7 @@ impl Reconciler {
                 variant: variant.clone(),
             }));
         }
-        resources.extend(goals.named());
+        resources.extend(goals.named(&self.aws.scope));
         if sweep.endpoints.why().is_some() || sweep.targets.why().is_some() {
             // Half a view must not make variants vanish.
             resources.extend(self.variants.keys().map(VariantId::resource));
@@ -196,6 +204,10 @@ impl Reconciler {
             .map(|id| {
                 let goal = goals.goal(&id);
                 (id, goal)
+            })
+            .filter(|(_, goal)| {
+                // A variant that two targets claim is listed, twice.
+                input.settings.discovery || goal.as_ref().map_or(true, |goal| goal.managed)
             })
             .collect()
     }
