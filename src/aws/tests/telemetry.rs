@@ -23,8 +23,11 @@ fn queries(n: usize) -> Vec<MetricQuery> {
     vec![query; n]
 }
 
-/// One page: results as (id, points, status), and the token of the next.
-fn page(results: &[(String, &[(i64, f64)], &str)], token: Option<&str>) -> (u16, Vec<u8>) {
+/// A result: id, points as (minute, value), status.
+type WireResult<'a> = (String, &'a [(i64, f64)], &'a str);
+
+/// One page: results, and the token of the next.
+fn page(results: &[WireResult<'_>], token: Option<&str>) -> (u16, Vec<u8>) {
     let mut body = Encoder::new(Vec::new());
     body.begin_map();
     body.str("MetricDataResults").array(results.len());
