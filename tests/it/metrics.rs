@@ -1,5 +1,7 @@
 //! Tests of `metrics`.
 
+#![expect(clippy::unwrap_used, reason = "a test without its registry has failed")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -251,10 +253,10 @@ fn passes_reloads_leadership_and_the_budget_show() {
 
     process.config_loaded(Ok(fixtures::noon()));
     process.config_loaded(Err(()));
-    expect![[r#"
+    expect![[r"
         setpoint_config_last_reload_success_timestamp_seconds 1795435200
         setpoint_config_last_reload_successful 0
-    "#]]
+    "]]
     .assert_eq(&lines(&metrics, "setpoint_config_last_reload"));
 
     process.set_leader(true);
