@@ -87,7 +87,8 @@ fn a_variant_is_shown_in_full() {
 #[test]
 fn a_variant_that_is_not_there_is_404() {
     let fixture = Fixture::new();
-    for path in ["nope/AllTraffic", "ads/nope", "ads/AllTraffic?region=eu-west-1"] {
+    assert_eq!(fixture.get_json("/api/v1/variants/%ff/AllTraffic").0, 400);
+    for path in ["nope/AllTraffic", "ads/nope", "a%2Fb/c", "ads/AllTraffic?region=eu-west-1"] {
         let (status, body) = fixture.get_json(&format!("/api/v1/variants/{path}"));
         assert_eq!(status, 404, "{path}");
         assert!(body["error"].as_str().unwrap().starts_with("no variant "), "{body}");
