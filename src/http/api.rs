@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::App;
 use super::problem::Problem;
-use super::query::{Nothing, Strict};
+use super::query::{Names, Nothing, Strict};
 use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::render::view::{VariantDetail, VariantView};
@@ -49,7 +49,7 @@ pub(super) async fn variants(
 /// One variant, in full.
 pub(super) async fn variant(
     State(app): State<Arc<App>>,
-    Path((endpoint, variant)): Path<(String, String)>,
+    Names(endpoint, variant): Names,
     Strict(scope): Strict<ScopeQuery>,
 ) -> Result<Response, Problem> {
     let status = find(&app.status.fleet(), &endpoint, &variant, &scope)?;

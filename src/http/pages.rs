@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Html;
 use serde::Deserialize;
 
 use super::App;
 use super::api::{ScopeQuery, find};
 use super::problem::Problem;
-use super::query::Strict;
+use super::query::{Names, Strict};
 use crate::render::Standing;
 use crate::render::fleet_page::{Filter, fleet_page};
 use crate::render::variant_page::variant_page;
@@ -44,7 +44,7 @@ pub(super) async fn fleet(
 /// The whole decision about one variant.
 pub(super) async fn variant(
     State(app): State<Arc<App>>,
-    Path((endpoint, variant)): Path<(String, String)>,
+    Names(endpoint, variant): Names,
     Strict(scope): Strict<ScopeQuery>,
 ) -> Result<Html<String>, Problem> {
     let status = find(&app.status.fleet(), &endpoint, &variant, &scope)?;

@@ -1,6 +1,6 @@
 //! Query strings and bodies, strictly: what is not known is refused, not ignored.
 
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -25,6 +25,20 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Strict<T> {
             Err(rejection) => Err(Problem::bad_request(
                 rejection.body_text().replace("Failed to deserialize query string: ", "query: "),
             )),
+        }
+    }
+}
+
+/// The endpoint and variant of a path, as text: what is no name belongs to no variant.
+pub(super) struct Names(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Names {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<(String, String)>::from_request_parts(parts, state).await {
+            Ok(Path((endpoint, variant))) => Ok(Self(endpoint, variant)),
+            Err(rejection) => Err(Problem::new(rejection.status(), rejection.body_text())),
         }
     }
 }

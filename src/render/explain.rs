@@ -79,7 +79,7 @@ fn fields(out: &mut String, report: &Report) {
     for field in &report.fields {
         let state = match field.state {
             FieldState::InSync => "in sync",
-            FieldState::Write => "written",
+            FieldState::Write => "written now",
             FieldState::Held => "held",
             FieldState::Unknown => "unknown",
         };

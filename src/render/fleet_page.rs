@@ -99,7 +99,7 @@ fn table(out: &mut String, rows: &[&Arc<VariantStatus>]) {
         return;
     }
     out.push_str(
-        "<div class=\"card\"><table>\n<thead><tr><th>variant</th><th></th><th>mode</th>\
+        "<div class=\"card\"><table>\n<thead><tr><th>variant</th><th></th>\
          <th class=\"num\">configured</th><th class=\"num\">wanted</th><th class=\"num\">safe</th>\
          <th class=\"num\">divergence</th><th class=\"num\">observed</th>\
          <th class=\"num\">instances</th><th>decision</th></tr></thead>\n<tbody>\n",
@@ -129,11 +129,11 @@ fn row(out: &mut String, status: &VariantStatus) {
     let _ = writeln!(
         out,
         "<tr><td class=\"name\"><a href=\"{href}\">{name}</a><br><span class=\"dim\">{account} \
-         {region}</span></td><td><span class=\"badge {class}\">{words}</span></td><td>{mode}</td>\
+         {region}</span></td><td><span class=\"badge {class}\">{words}</span><br><span class=\"dim\">{mode}</span></td>\
          <td class=\"num\">{configured}</td><td class=\"num\">{wanted}</td>\
          <td class=\"num\">{safe}</td><td class=\"num\">{divergence}</td>\
          <td class=\"num\">{load}</td><td class=\"num\">{instances}</td>\
-         <td>{sentence}{findings}</td></tr>",
+         <td class=\"why\">{sentence}{findings}</td></tr>",
         href = variant_href(view.id),
         name = view.id.short(),
         account = view.id.account_id,

@@ -206,8 +206,8 @@ fn change(report: &Report, field: &FieldReport) -> String {
     next.map_or(actual.clone(), |next| format!("{actual} -> {}", printable(&next)))
 }
 
-/// The value after limits, where there is one.
-fn limited(report: &Report, field: &FieldReport) -> Option<String> {
+/// The target value after limits, where it differs and there is one.
+pub(super) fn limited(report: &Report, field: &FieldReport) -> Option<String> {
     (field.field == Field::TargetValue && field.state.differs())
         .then_some(report.wanted_target)
         .flatten()

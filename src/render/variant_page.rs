@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::Standing;
 use super::html::{Escaped, count, number, page};
-use super::plan::forecast_words;
+use super::plan::{forecast_words, limited};
 use super::view::VariantView;
-use crate::model::decision::FieldState;
+use crate::model::decision::{FieldState, Report};
 use crate::model::status::VariantStatus;
 
 /// The page.
@@ -29,7 +29,7 @@ pub fn variant_page(status: &VariantStatus) -> String {
         Escaped(view.decision.id),
         view.decision.at.format("%Y-%m-%d %H:%M:%S UTC")
     );
-    fields(&mut main, &view);
+    fields(&mut main, &status.decision.report);
     section(&mut main, "Target values (invocations per minute per instance)", &targets(&view));
     section(&mut main, "Capacity", &capacity(&view));
     section(&mut main, "Observed", &observed(&view));
@@ -63,26 +63,28 @@ fn section(out: &mut String, title: &str, rows: &Rows) {
     out.push_str("</table></div>\n");
 }
 
-fn fields(out: &mut String, view: &VariantView<'_>) {
-    if view.decision.fields.is_empty() {
+fn fields(out: &mut String, report: &Report) {
+    if report.fields.is_empty() {
         return;
     }
     out.push_str(
         "<h2>Fields</h2>\n<div class=\"card\"><table>\n<thead><tr><th>field</th><th>in AWS</th>\
          <th>desired</th><th></th><th>why</th></tr></thead>\n<tbody>\n",
     );
-    for field in view.decision.fields {
+    for field in &report.fields {
         let (class, words) = match field.state {
             FieldState::InSync => ("in_sync", "in sync"),
-            FieldState::Write => ("write", "written"),
+            FieldState::Write => ("write", "written now"),
             FieldState::Held => ("held", "held"),
             FieldState::Unknown => ("unknown", "unknown"),
         };
+        let next = limited(report, field).filter(|next| Some(next) != field.desired.as_ref());
+        let next = next.map_or_else(String::new, |next| format!(" (next {})", Escaped(&next)));
         let value =
             |value: &Option<String>| Escaped(value.as_deref().unwrap_or("\u{2013}")).to_string();
         let _ = writeln!(
             out,
-            "<tr><td class=\"name\">{}</td><td>{}</td><td>{}</td><td><span class=\"badge \
+            "<tr><td class=\"name\">{}</td><td>{}</td><td>{}{next}</td><td><span class=\"badge \
              {class}\">{words}</span></td><td>{} <span class=\"dim\">({})</span></td></tr>",
             field.field,
             value(&field.actual),

@@ -1,5 +1,7 @@
 //! Realistic statuses of variants, for tests of everything that shows them.
 
+#![expect(clippy::unwrap_used, reason = "a fixture that cannot be built is a bug of the test")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -94,7 +96,7 @@ pub(crate) fn drifted(endpoint: &str) -> VariantStatus {
     let report = &mut status.decision.report;
     report.action = ActionKind::SetTarget;
     report.reason = Reason::Drift;
-    report.sentence = "drift: target value 900 is not the desired 600".to_owned();
+    report.sentence = "drift: target value 900 is not the desired 600".into();
     report.configured_target = Some(900.0);
     report.wanted_target = Some(630.0);
     report.divergence = Some(900.0 / 612.5);
@@ -138,7 +140,7 @@ pub(crate) fn held(endpoint: &str) -> VariantStatus {
     report.mode = Mode::Observe;
     report.action = ActionKind::Hold;
     report.reason = Reason::Observe;
-    report.sentence = "wanted 900 -> 630, held: observe".to_owned();
+    report.sentence = "wanted 900 -> 630, held: observe".into();
     for field in &mut report.fields {
         field.state = FieldState::Held;
         field.reason = Reason::Observe;
@@ -182,7 +184,7 @@ pub(crate) fn lost_policy(endpoint: &str) -> VariantStatus {
     let report = &mut status.decision.report;
     report.action = ActionKind::CreatePolicy;
     report.reason = Reason::Drift;
-    report.sentence = "drift: the scalable target and its policy are missing".to_owned();
+    report.sentence = "drift: the scalable target and its policy are missing".into();
     report.configured_target = None;
     report.divergence = None;
     report.instances = None;
@@ -216,13 +218,13 @@ pub(crate) fn lost_policy(endpoint: &str) -> VariantStatus {
 pub(crate) fn unlisted(endpoint: &str) -> VariantStatus {
     let mut status = in_sync(endpoint);
     status.goal = Goal { managed: false, load_test: None, ..goal(Mode::Observe) };
-    status.goal.origin = "discovery".to_owned();
+    status.goal.origin = "discovery".into();
     status.goal.objective.latency = None;
     let report = &mut status.decision.report;
     report.managed = false;
     report.mode = Mode::Observe;
     report.reason = Reason::Unlisted;
-    report.sentence = "not in the configuration: observed, never written".to_owned();
+    report.sentence = "not in the configuration: observed, never written".into();
     report.fields = Vec::new();
     report.formula_target = None;
     report.safe_target = None;

@@ -1,190 +1,17 @@
 //! Tests of `http`, over loopback with a real client.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+mod server;
+
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use expect_test::expect;
-use prometheus::Registry;
 use serde_json::{Value, json};
-use setpoint::http::{
-    App, Control, ControlError, Health, MAX_BODY_BYTES, PauseRequest, Readiness, Selector, Server,
-};
-use setpoint::metrics::Metrics;
+use server::{Fixture, TOKEN};
+use setpoint::http::{ControlError, Health, MAX_BODY_BYTES, Readiness, Server};
 use setpoint::model::ids::Region;
-use setpoint::model::status::{FleetStatus, VariantStatus};
-use tokio::sync::oneshot;
+use setpoint::model::status::FleetStatus;
 
 use crate::fixtures;
-use crate::metrics::Published;
-
-/// Remembers what it was asked, and answers what it was told to.
-#[derive(Default)]
-struct Recorder {
-    asked: Mutex<Vec<String>>,
-    problems: Mutex<Vec<Value>>,
-    refuses: Mutex<Option<ControlError>>,
-}
-
-impl Recorder {
-    fn note(&self, what: String) -> Result<(), ControlError> {
-        self.asked.lock().unwrap().push(what);
-        self.refuses.lock().unwrap().clone().map_or(Ok(()), Err)
-    }
-
-    fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut *self.asked.lock().unwrap())
-    }
-}
-
-fn words(selector: &Selector) -> String {
-    let value = serde_json::to_value(selector).unwrap();
-    let set = value.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
-    set.map(|(key, value)| format!(" {key}={}", value.as_str().unwrap())).collect()
-}
-
-#[async_trait]
-impl Control for Recorder {
-    async fn reload(&self) -> Result<(), Vec<Value>> {
-        self.asked.lock().unwrap().push("reload".to_owned());
-        let problems = self.problems.lock().unwrap().clone();
-        if problems.is_empty() { Ok(()) } else { Err(problems) }
-    }
-
-    async fn reconcile(
-        &self,
-        selector: &Selector,
-    ) -> Result<Vec<Arc<VariantStatus>>, ControlError> {
-        self.note(format!("reconcile{}", words(selector)))?;
-        Ok(vec![Arc::new(fixtures::drifted("fraud-scorer"))])
-    }
-
-    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError> {
-        let PauseRequest { selector, until, reason } = request;
-        self.note(format!("pause{} until {until}: {reason}", words(selector)))
-    }
-
-    async fn resume(&self, selector: &Selector) -> Result<(), ControlError> {
-        self.note(format!("resume{}", words(selector)))
-    }
-
-    async fn confirm(&self, plan_id: &str) -> Result<(), ControlError> {
-        self.note(format!("confirm {plan_id}"))
-    }
-}
-
-/// A server of its own for each test; it ends with the test.
-struct Fixture {
-    address: SocketAddr,
-    control: Arc<Recorder>,
-    health: Arc<Health>,
-    status: Arc<Published>,
-    token_file: Option<PathBuf>,
-    runtime: Option<tokio::runtime::Runtime>,
-    stop: Option<oneshot::Sender<()>>,
-    served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
-}
-
-const TOKEN: &str = "correct horse";
-
-impl Fixture {
-    fn new() -> Self {
-        Self::start(fixtures::mixed_fleet(), None)
-    }
-
-    /// With a token file of this content.
-    fn with_token(name: &str, content: &str) -> Self {
-        let file = std::env::temp_dir().join(format!("setpoint-{}-{name}", std::process::id()));
-        std::fs::write(&file, content).unwrap();
-        Self::start(fixtures::mixed_fleet(), Some(file))
-    }
-
-    fn start(fleet: FleetStatus, token_file: Option<PathBuf>) -> Self {
-        let status = Published::new(fleet);
-        let metrics = Metrics::register(Registry::new(), status.clone(), 2000).unwrap();
-        let control = Arc::new(Recorder::default());
-        let health = Arc::new(Health::new(Instant::now(), Duration::from_hours(1)));
-        let app = App {
-            status: status.clone(),
-            registry: metrics.registry,
-            control: control.clone(),
-            health: health.clone(),
-            token_file: token_file.clone(),
-        };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let server = runtime.block_on(Server::bind("127.0.0.1:0".parse().unwrap())).unwrap();
-        let address = server.address();
-        let (stop, stopped) = oneshot::channel();
-        let served = runtime.spawn(server.serve(app, async move { drop(stopped.await) }));
-        Self {
-            address,
-            control,
-            health,
-            status,
-            token_file,
-            runtime: Some(runtime),
-            stop: Some(stop),
-            served: Some(served),
-        }
-    }
-
-    fn agent() -> ureq::Agent {
-        ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(20)))
-            .build()
-            .into()
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    /// The status and the text of a page.
-    fn get(&self, path: &str) -> (u16, String) {
-        let mut response = Self::agent().get(self.url(path)).call().unwrap();
-        (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
-    }
-
-    /// The status and the JSON of an answer.
-    fn get_json(&self, path: &str) -> (u16, Value) {
-        let (status, text) = self.get(path);
-        (status, serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}")))
-    }
-
-    fn post_as(&self, token: Option<&str>, path: &str, body: &str) -> (u16, Value) {
-        let mut request = Self::agent().post(self.url(path));
-        if let Some(token) = token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        let mut response = request.send(body).unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        let json = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
-        (response.status().as_u16(), json)
-    }
-
-    fn post(&self, path: &str, body: &str) -> (u16, Value) {
-        self.post_as(Some(TOKEN), path, body)
-    }
-}
-
-impl Drop for Fixture {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-        if let Some(file) = &self.token_file {
-            let _ = std::fs::remove_file(file);
-        }
-    }
-}
 
 #[test]
 fn metrics_are_served_in_the_text_format() {
@@ -200,7 +27,7 @@ fn metrics_are_served_in_the_text_format() {
 fn the_loop_is_alive_until_it_is_silent_too_long() {
     let began = Instant::now();
     let after = |seconds| began + Duration::from_secs(seconds);
-    let health = Health::new(began, Duration::from_secs(60));
+    let health = Health::new(began, Duration::from_mins(1));
     assert_eq!(health.silent_too_long(after(60)), None);
     assert_eq!(health.silent_too_long(after(61)), Some(Duration::from_secs(61)));
     health.beat(after(50));
@@ -260,7 +87,8 @@ fn a_variant_is_shown_in_full() {
 #[test]
 fn a_variant_that_is_not_there_is_404() {
     let fixture = Fixture::new();
-    for path in ["nope/AllTraffic", "ads/nope", "ads/AllTraffic?region=eu-west-1"] {
+    assert_eq!(fixture.get_json("/api/v1/variants/%ff/AllTraffic").0, 400);
+    for path in ["nope/AllTraffic", "ads/nope", "a%2Fb/c", "ads/AllTraffic?region=eu-west-1"] {
         let (status, body) = fixture.get_json(&format!("/api/v1/variants/{path}"));
         assert_eq!(status, 404, "{path}");
         assert!(body["error"].as_str().unwrap().starts_with("no variant "), "{body}");

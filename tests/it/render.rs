@@ -25,9 +25,9 @@ fn plan_of_a_mixed_fleet() {
 
 #[test]
 fn plan_of_an_empty_fleet() {
-    expect![[r#"
+    expect![[r"
         Plan: no variants.
-    "#]]
+    "]]
     .assert_eq(&plan::text(&FleetStatus::default()));
 }
 
@@ -36,11 +36,11 @@ fn a_plan_that_waits_for_a_confirmation_names_it() {
     let mut fleet = fixtures::fleet(vec![fixtures::in_sync("a")]);
     let plan_id = "p-17".to_owned();
     fleet.mass_change = Some(MassChange { plan_id, variants: 40, limit: 3 });
-    expect![[r#"
+    expect![[r"
         = a/AllTraffic  in sync
         Held: 40 variants would change, and 3 may without a confirmation (plan id p-17).
         Plan: 1 in sync.
-    "#]]
+    "]]
     .assert_eq(&plain(&plan::text(&fleet)));
 }
 
