@@ -16,4 +16,5 @@ pub mod ports;
 pub mod reconcile;
 pub mod render;
 pub mod sim;
+pub mod system;
 pub mod telemetry;

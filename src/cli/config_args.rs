@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::CliError;
 use crate::config::{Config, Env, Flag, LogFormat, Sources};
 use crate::model::goal::Mode;
+use crate::telemetry;
 
 /// Where the configuration is, and what goes before it.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -81,5 +82,15 @@ impl ConfigArgs {
         let config = Config::load(&self.sources())
             .map_err(|errors| CliError::failed(format!("invalid configuration\n{errors}")))?;
         Ok(config.with_mode_ceiling(self.mode_ceiling()))
+    }
+
+    /// Loads the configuration and sets the logs up by it.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(super) fn load_with_logs(&self) -> Result<Config, CliError> {
+        let config = self.load()?;
+        telemetry::init(&config.log).map_err(|error| CliError::failed(error.to_string()))?;
+        Ok(config)
     }
 }

@@ -47,6 +47,12 @@ impl Handle {
         self.shared.stopping.store(true, Ordering::Relaxed);
         self.shared.no_more_writes.store(true, Ordering::Relaxed);
         self.shared.wake.notify_one();
+        self.shared.stop.notify_one();
+    }
+
+    /// Is done once [`Self::stop`] has been called; for one waiter.
+    pub async fn stopping(&self) {
+        self.shared.stop.notified().await;
     }
 
     async fn ask<T>(
@@ -119,8 +125,9 @@ impl Daemon {
         match (self.parts.loader)() {
             Ok(config) => {
                 warn_of_what_needs_a_restart(&self.shared.config(), &config);
-                let now = self.parts.clock.now();
-                self.timetable.reset(&config, now);
+                // What was confirmed was another configuration's plan; the next pass is due now.
+                self.approved.clear();
+                self.timetable.reset(&config, self.parts.clock.now());
                 self.shared.set_config(config);
                 self.note_config(Ok(()));
                 tracing::info!("configuration reloaded");
@@ -142,7 +149,7 @@ impl Daemon {
         &mut self,
         selector: &Selector,
     ) -> Result<Vec<Arc<VariantStatus>>, ControlError> {
-        let fleet = self.pass(false, None).await;
+        let fleet = self.pass(false).await;
         let found: Vec<Arc<VariantStatus>> = fleet
             .variants
             .iter()
@@ -203,15 +210,10 @@ impl Daemon {
                 "the plan that waits is {}, not {plan_id}",
                 mass.plan_id
             ))),
-            Some(_) => {
-                let fleet = self.pass(false, Some(plan_id)).await;
-                match &fleet.mass_change {
-                    None => Ok(()),
-                    Some(mass) => Err(ControlError::Conflict(format!(
-                        "the plan has changed meanwhile; it is {} now",
-                        mass.plan_id
-                    ))),
-                }
+            Some(mass) => {
+                self.approved.extend(mass.variants);
+                self.pass(false).await;
+                Ok(())
             }
         }
     }

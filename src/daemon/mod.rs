@@ -11,6 +11,7 @@ mod settings;
 mod ticks;
 mod timetable;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use crate::config::{Config, ConfigErrors};
 use crate::decide::Freeze;
 use crate::http::{Health, Readiness};
 use crate::metrics::{Metrics, StatusSource};
+use crate::model::ids::VariantId;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Events, Memory};
@@ -68,6 +70,8 @@ pub struct Daemon {
     requests: mpsc::Receiver<Request>,
     publisher: publish::Publisher,
     timetable: Timetable,
+    /// The variants of a mass change that a person has confirmed; a reload forgets them.
+    approved: BTreeSet<VariantId>,
 }
 
 /// What the task shares with those who ask it for something.
@@ -76,6 +80,7 @@ pub(crate) struct Shared {
     stopping: AtomicBool,
     no_more_writes: AtomicBool,
     wake: Notify,
+    stop: Notify,
 }
 
 impl Shared {
@@ -105,11 +110,13 @@ impl Daemon {
             stopping: AtomicBool::new(false),
             no_more_writes: AtomicBool::new(false),
             wake: Notify::new(),
+            stop: Notify::new(),
         });
         let handle = Handle::new(Arc::clone(&shared), sender);
         let publisher = publish::Publisher::new(parts.events.clone());
         let timetable = Timetable::due_now();
-        (Self { parts, shared, requests, publisher, timetable }, handle)
+        let approved = BTreeSet::new();
+        (Self { parts, shared, requests, publisher, timetable, approved }, handle)
     }
 
     /// Makes passes until the handle says to stop: the first at once, telemetry included.
@@ -119,7 +126,7 @@ impl Daemon {
             self.parts.health.beat(monotonic_now());
             let due = self.timetable.due(self.parts.clock.now());
             if due.any() {
-                self.pass(due.telemetry, None).await;
+                self.pass(due.telemetry).await;
                 let config = self.shared.config();
                 self.timetable.advance(due, &config, self.parts.clock.now());
                 continue;
@@ -136,8 +143,8 @@ impl Daemon {
         tracing::info!("stopped: no pass is under way");
     }
 
-    /// One pass, published. `confirmed_plan` lets a held mass change go ahead.
-    async fn pass(&mut self, telemetry: bool, confirmed_plan: Option<&str>) -> Arc<FleetStatus> {
+    /// One pass, published.
+    async fn pass(&mut self, telemetry: bool) -> Arc<FleetStatus> {
         let config = self.shared.config();
         self.jitter(config.reconcile.jitter).await;
         let settings = pass_settings(&config);
@@ -152,7 +159,7 @@ impl Daemon {
             telemetry,
             act: true,
             confirmed: false,
-            confirmed_plan,
+            approved: &self.approved,
             freeze: freeze.as_ref(),
             stop: &shared.no_more_writes,
         };
@@ -206,7 +213,8 @@ impl Daemon {
 }
 
 /// The freeze window that is open, the longest if several are.
-fn open_freeze(config: &Config, now: Timestamp) -> Option<Freeze> {
+#[must_use]
+pub fn open_freeze(config: &Config, now: Timestamp) -> Option<Freeze> {
     let open = config.freeze_windows.iter().filter_map(|window| {
         let until = window.open_until(now)?;
         Some(Freeze { until, allow_lowering: window.allow_lowering })

@@ -64,7 +64,7 @@ impl Publisher {
         if let Some(mass) = &fleet.mass_change {
             tracing::warn!(
                 plan_id = mass.plan_id,
-                variants = mass.variants,
+                variants = mass.variants.len(),
                 limit = mass.limit,
                 "mass change held until confirmed"
             );

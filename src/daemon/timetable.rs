@@ -48,9 +48,9 @@ impl Timetable {
         }
     }
 
-    /// The schedules have changed.
+    /// The configuration has changed: a pass with it is due now.
     pub(super) fn reset(&mut self, config: &Config, now: Timestamp) {
-        self.describe = config.reconcile.schedule.next_after(now);
+        self.describe = Some(now);
         self.telemetry = config.reconcile.telemetry_schedule.next_after(now);
     }
 }

@@ -1,6 +1,9 @@
 //! Rule 9: one bad configuration must not become a fleet-wide change.
 
+use std::collections::BTreeSet;
+
 use crate::model::decision::{Decision, FieldState};
+use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::status::MassChange;
 
@@ -21,23 +24,20 @@ impl MassChangeLimit {
     }
 }
 
-/// Finds a mass change among the decisions of one pass. `None` when the limit is kept or a person
-/// has confirmed this very plan.
+/// Finds a mass change among the decisions of one pass. Variants that a person has approved do not
+/// count: what was confirmed may take several passes.
 #[must_use]
 pub fn mass_change(
     decisions: &[&Decision],
     limit: MassChangeLimit,
-    confirmed_plan_id: Option<&str>,
+    approved: &BTreeSet<VariantId>,
 ) -> Option<MassChange> {
-    let changing: Vec<&&Decision> = decisions.iter().filter(|d| !d.plan.is_empty()).collect();
+    let changing: Vec<&&Decision> =
+        decisions.iter().filter(|d| !d.plan.is_empty() && !approved.contains(&d.variant)).collect();
     let limit = limit.of(decisions.len());
-    if changing.len() <= limit {
-        return None;
-    }
-    let plan_id = plan_id(&changing);
-    (confirmed_plan_id != Some(plan_id.as_str())).then_some(MassChange {
-        plan_id,
-        variants: changing.len(),
+    (changing.len() > limit).then(|| MassChange {
+        plan_id: plan_id(&changing),
+        variants: changing.iter().map(|d| d.variant.clone()).collect(),
         limit,
     })
 }
@@ -61,11 +61,12 @@ fn plan_id(changing: &[&&Decision]) -> String {
 
 /// Holds a decision because of a mass change: nothing is written, and it says so.
 pub fn hold(decision: &mut Decision, mass_change: &MassChange) {
-    if decision.plan.is_empty() {
+    if !mass_change.variants.contains(&decision.variant) {
         return;
     }
     decision.plan.actions.clear();
     let MassChange { plan_id, variants, limit } = mass_change;
+    let variants = variants.len();
     let sentence = format!(
         "{variants} variants would change in one pass, more than {limit}; confirm plan {plan_id}"
     );

@@ -94,8 +94,8 @@ pub struct PassInput<'a> {
     pub act: bool,
     /// Whether a person has confirmed what this pass writes (`apply`).
     pub confirmed: bool,
-    /// The mass change that a person has confirmed.
-    pub confirmed_plan: Option<&'a str>,
+    /// The variants of a mass change that a person has approved.
+    pub approved: &'a BTreeSet<VariantId>,
     /// The freeze window that is open now.
     pub freeze: Option<&'a Freeze>,
     /// Set when the process is asked to stop: no further write begins.
@@ -336,8 +336,7 @@ fn hold_mass_change(
     if input.confirmed {
         return None;
     }
-    let found =
-        mass_change::mass_change(&managed, input.settings.mass_change, input.confirmed_plan)?;
+    let found = mass_change::mass_change(&managed, input.settings.mass_change, input.approved)?;
     for pass in passes {
         mass_change::hold(&mut pass.decision, &found);
     }

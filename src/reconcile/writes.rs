@@ -102,19 +102,18 @@ impl Reconciler {
 
     async fn carry_out(&mut self, planned: Vec<&mut Pass>, input: &PassInput<'_>) {
         let hands = Hands { aws: &self.aws, clock: &*self.clock, leadership: &*self.leadership };
-        let done: Vec<&mut Pass> = stream::iter(planned)
-            .map(|pass| async {
-                let outcome = if input.stop.load(Ordering::Relaxed) {
-                    not_begun(&pass.decision.plan.actions)
-                } else {
-                    act(&hands, &pass.decision).await
-                };
-                pass.outcome = Some(outcome);
-                pass
-            })
-            .buffer_unordered(input.settings.concurrency.max(1))
-            .collect()
-            .await;
+        // One after the other: AWS takes a write a second, and a queue of writes would wait beyond
+        // the look at leadership that each of them begins with.
+        let mut done = Vec::with_capacity(planned.len());
+        for pass in planned {
+            let outcome = if input.stop.load(Ordering::Relaxed) {
+                not_begun(&pass.decision.plan.actions)
+            } else {
+                act(&hands, &pass.decision).await
+            };
+            pass.outcome = Some(outcome);
+            done.push(pass);
+        }
         let now = self.clock.now();
         for pass in done {
             let before = known_memory(&pass.snapshot);

@@ -43,7 +43,7 @@ pub fn fleet_page(fleet: &FleetStatus, filter: &Filter) -> String {
             main,
             "<p class=\"alert\">{} variants would change, and {} may without a confirmation: all of \
              it is held. Plan id: <code>{}</code></p>",
-            mass.variants,
+            mass.variants.len(),
             mass.limit,
             Escaped(&mass.plan_id)
         );

@@ -82,7 +82,9 @@ pub fn text(fleet: &FleetStatus) -> String {
         let _ = writeln!(
             out,
             "Held: {} variants would change, and {} may without a confirmation (plan id {}).",
-            mass.variants, mass.limit, mass.plan_id
+            mass.variants.len(),
+            mass.limit,
+            mass.plan_id
         );
     }
     out.push_str(&summary_line(&PlanSummary::of(fleet)));

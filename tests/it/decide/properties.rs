@@ -74,11 +74,11 @@ proptest! {
         let decisions: Vec<_> =
             (0..fleet).map(|i| if i < drifted { &bad } else { &good }).collect();
         let limit = MassChangeLimit { min_variants: 3, ratio: 0.1 };
-        let found = mass_change(&decisions, limit, None);
+        let approved = std::collections::BTreeSet::new();
+        let found = mass_change(&decisions, limit, &approved);
         prop_assert_eq!(found.is_some(), drifted > 3.max(fleet / 10));
         if let Some(found) = found {
-            prop_assert!(mass_change(&decisions, limit, Some("another plan")).is_some());
-            prop_assert!(mass_change(&decisions, limit, Some(&found.plan_id)).is_none());
+            prop_assert!(mass_change(&decisions, limit, &found.variants).is_none());
         }
     }
 }
