@@ -186,7 +186,7 @@ fn pages_need_nothing_from_elsewhere() {
 fn shown(html: &str) -> Vec<&str> {
     html.split("<td class=\"name\"><a href=\"/variants/")
         .skip(1)
-        .map(|rest| rest.split('/').next().unwrap())
+        .map(|rest| rest.split_once('/').map_or(rest, |(name, _)| name))
         .collect()
 }
 
