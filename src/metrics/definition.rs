@@ -4,8 +4,7 @@
 use prometheus::core::Desc;
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 use prometheus::{
-    CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts,
+    CounterVec, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts,
 };
 
 /// The labels that name a variant, in the order they are written.
@@ -136,14 +135,6 @@ impl Definition {
 
     fn opts(&self) -> Opts {
         Opts::new(self.name, self.help)
-    }
-
-    pub(super) fn gauge(&self) -> prometheus::Result<Gauge> {
-        Gauge::with_opts(self.opts())
-    }
-
-    pub(super) fn int_gauge(&self) -> prometheus::Result<IntGauge> {
-        IntGauge::with_opts(self.opts())
     }
 
     pub(super) fn gauge_vec(&self) -> prometheus::Result<GaugeVec> {

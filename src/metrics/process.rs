@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::{Gauge, GaugeVec, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 
 use super::process_families as families;
 use crate::model::decision::{Decision, Outcome, StepResult};
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::time::Timestamp;
 
+/// A vector without labels has no series before it has a value, where a plain gauge shows 0.
+const NO_LABELS: [&str; 0] = [];
 const CONTROLLER: &str = "variant";
 const LEASE: &str = "setpoint";
 const WRITE_OPERATIONS: [&str; 2] = ["PutScalingPolicy", "RegisterScalableTarget"];
@@ -51,12 +53,11 @@ impl PassResult {
 /// The families of the process. Cheap to clone; all clones count together.
 #[derive(Debug, Clone)]
 pub struct ProcessMetrics {
-    registry: Registry,
     decisions: IntCounterVec,
     writes: IntCounterVec,
-    budget: Gauge,
-    reload_successful: IntGauge,
-    reload_timestamp: Gauge,
+    budget: GaugeVec,
+    reload_successful: IntGaugeVec,
+    reload_timestamp: GaugeVec,
     reconciles: IntCounterVec,
     reconcile_errors: IntCounterVec,
     reconcile_time: HistogramVec,
@@ -82,13 +83,14 @@ impl ProcessMetrics {
         let revision = option_env!("SETPOINT_REVISION").unwrap_or("unknown");
         build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), revision]).set(1);
         let metrics = Self {
-            registry: registry.clone(),
             decisions: registered(registry, families::DECISIONS.int_counter_vec()?)?,
             writes: registered(registry, families::WRITES.int_counter_vec()?)?,
-            // Not registered before there is a budget, for no budget is no series.
-            budget: families::CLOUDWATCH_BUDGET.gauge()?,
-            reload_successful: registered(registry, families::RELOAD_SUCCESSFUL.int_gauge()?)?,
-            reload_timestamp: registered(registry, families::RELOAD_SUCCESS_TIMESTAMP.gauge()?)?,
+            budget: registered(registry, families::CLOUDWATCH_BUDGET.gauge_vec()?)?,
+            reload_successful: registered(registry, families::RELOAD_SUCCESSFUL.int_gauge_vec()?)?,
+            reload_timestamp: registered(
+                registry,
+                families::RELOAD_SUCCESS_TIMESTAMP.gauge_vec()?,
+            )?,
             reconciles: registered(registry, families::RECONCILE_TOTAL.int_counter_vec()?)?,
             reconcile_errors: registered(registry, families::RECONCILE_ERRORS.int_counter_vec()?)?,
             reconcile_time: histogram(registry, &families::RECONCILE_TIME)?,
@@ -153,23 +155,21 @@ impl ProcessMetrics {
         }
     }
 
-    /// Takes note of the CloudWatch budget, in US dollars, once the configuration is known.
-    ///
-    /// # Errors
-    /// When the registry holds a foreign metric of that name.
-    pub fn set_budget(&self, dollars: Option<f64>) -> prometheus::Result<()> {
-        // Unregistering what is not registered is an error without a meaning here.
-        let _ = self.registry.unregister(Box::new(self.budget.clone()));
-        let Some(dollars) = dollars else { return Ok(()) };
-        self.budget.set(dollars);
-        self.registry.register(Box::new(self.budget.clone()))
+    /// Takes note of the CloudWatch budget of a month, in US dollars.
+    pub fn set_budget(&self, dollars: Option<f64>) {
+        self.budget.reset();
+        if let Some(dollars) = dollars {
+            self.budget.with_label_values(&NO_LABELS).set(dollars);
+        }
     }
 
-    /// Takes note of a load of the configuration. `at` is when it succeeded.
-    pub fn config_loaded(&self, result: Result<Timestamp, ()>) {
-        self.reload_successful.set(i64::from(result.is_ok()));
-        if let Ok(at) = result {
-            self.reload_timestamp.set(at.timestamp_millis() as f64 / 1000.0);
+    /// Takes note of a load of the configuration, which succeeded at this time or failed.
+    pub fn config_loaded(&self, succeeded: Option<Timestamp>) {
+        let successful = i64::from(succeeded.is_some());
+        self.reload_successful.with_label_values(&NO_LABELS).set(successful);
+        if let Some(at) = succeeded {
+            let seconds = at.timestamp_millis() as f64 / 1000.0;
+            self.reload_timestamp.with_label_values(&NO_LABELS).set(seconds);
         }
     }
 

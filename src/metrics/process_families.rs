@@ -20,13 +20,13 @@ definitions! { PROCESS_FAMILIES, Process;
     CLOUDWATCH_COST = Counter "setpoint_cloudwatch_cost_dollars_total" ["US dollars"] {account_id: ACCOUNT, region: REGION}
         "Cost of the metrics requested, at 0.01 USD for each 1,000.";
     CLOUDWATCH_BUDGET = Gauge "setpoint_cloudwatch_budget_dollars" ["US dollars"] {}
-        "Configured budget for CloudWatch requests; absent without one.";
+        "Configured budget for CloudWatch requests of a month; absent without one.";
     BUILD_INFO = Gauge "setpoint_build_info" ["1"] {version: Described("the version of setpoint"), revision: Described("the source revision, or `unknown`")}
         "The build, always 1.";
     RELOAD_SUCCESSFUL = Gauge "setpoint_config_last_reload_successful" ["0 or 1"] {}
-        "1 when the last load of the configuration succeeded; 0 while an older one stays in force.";
+        "1 when the last load of the configuration succeeded, 0 while an older one stays in force; absent before the first.";
     RELOAD_SUCCESS_TIMESTAMP = Gauge "setpoint_config_last_reload_success_timestamp_seconds" ["seconds since the epoch"] {}
-        "Time of the last load of the configuration that succeeded.";
+        "Time of the last load of the configuration that succeeded; absent before it.";
     RECONCILE_TOTAL = Counter "controller_runtime_reconcile_total" ["passes"] {controller: CONTROLLER, result: Closed(&["success", "error", "requeue", "requeue_after"])}
         "Passes by result; requeue_after is a success that asked to be looked at again before the next tick.";
     RECONCILE_ERRORS = Counter "controller_runtime_reconcile_errors_total" ["passes"] {controller: CONTROLLER}

@@ -247,14 +247,15 @@ fn passes_reloads_leadership_and_the_budget_show() {
     let (metrics, _) = metrics_over(FleetStatus::default(), 2000);
     let process = &metrics.process;
     assert_eq!(lines(&metrics, "budget_dollars"), "", "no budget is no series");
-    process.set_budget(Some(40.0)).unwrap();
-    process.set_budget(Some(25.0)).unwrap();
+    process.set_budget(Some(40.0));
+    process.set_budget(Some(25.0));
     assert_eq!(lines(&metrics, "budget_dollars"), "setpoint_cloudwatch_budget_dollars 25\n");
-    process.set_budget(None).unwrap();
+    process.set_budget(None);
     assert_eq!(lines(&metrics, "budget_dollars"), "");
 
-    process.config_loaded(Ok(fixtures::noon()));
-    process.config_loaded(Err(()));
+    assert_eq!(lines(&metrics, "setpoint_config_last"), "", "nothing was loaded yet");
+    process.config_loaded(Some(fixtures::noon()));
+    process.config_loaded(None);
     expect![[r"
         setpoint_config_last_reload_success_timestamp_seconds 1795435200
         setpoint_config_last_reload_successful 0
@@ -279,7 +280,8 @@ fn the_reference_page_is_up_to_date() {
 /// A registry in which every defined family has a series.
 fn everything() -> Metrics {
     let (metrics, _) = metrics_over(fixtures::mixed_fleet(), DEFAULT_PER_VARIANT_LIMIT);
-    metrics.process.set_budget(Some(25.0)).unwrap();
+    metrics.process.set_budget(Some(25.0));
+    metrics.process.config_loaded(Some(fixtures::noon()));
     metrics.calls.called(&call("", None, 5));
     metrics.calls.called(&call("Throttling", Some(ErrorKind::Throttled), 0));
     metrics.calls.called(&call("AccessDenied", Some(ErrorKind::Denied), 0));

@@ -87,6 +87,14 @@ fn a_field_that_could_not_be_compared_is_never_in_sync() {
 }
 
 #[test]
+fn a_field_that_is_held_is_never_in_sync() {
+    let mut status = fixtures::in_sync("a");
+    let held = fixtures::held("a").decision.report.fields.remove(0);
+    status.decision.report.fields.push(held);
+    assert_eq!(Standing::of(&status.decision.report), Standing::Held);
+}
+
+#[test]
 fn the_json_of_a_variant() {
     let status = fixtures::drifted("fraud-scorer");
     let json = serde_json::to_string_pretty(&VariantDetail::of(&status)).unwrap();
@@ -186,7 +194,7 @@ fn pages_need_nothing_from_elsewhere() {
 fn shown(html: &str) -> Vec<&str> {
     html.split("<td class=\"name\"><a href=\"/variants/")
         .skip(1)
-        .map(|rest| rest.split('/').next().unwrap())
+        .map(|rest| rest.split_once('/').map_or(rest, |(name, _)| name))
         .collect()
 }
 
