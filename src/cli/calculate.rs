@@ -65,19 +65,19 @@ type Checked = Option<(InvocationsPerMinute, Option<Mistake>)>;
 fn text(formula: &Formula, checked: Checked) -> String {
     let Formula { max_rps, safety_factor, target_value, .. } = formula;
     let usable = human(formula.usable_rps);
-    let mut out = format!(
+    let steps = format!(
         "{max_rps} RPS x {safety_factor} = {usable} RPS\n\
          {usable} RPS x 60 = {target_value} invocations per minute per instance\n\
          target value: {target_value}\n"
     );
-    out += &match checked {
+    let end = match checked {
         None => format!("\n{}\n", GUIDANCE.lines().next().unwrap_or_default()),
         Some((value, None)) => format!("check: {value} is right\n"),
         Some((value, Some(mistake))) => {
             format!("check: {value} is wrong: {}\n", mistake.explanation())
         }
     };
-    out
+    steps + &end
 }
 
 fn object(formula: &Formula, checked: Checked) -> Value {

@@ -16,16 +16,16 @@ pub(super) struct ConfigArgs {
     /// The boldest mode that any target may have (a ceiling)
     #[arg(long, value_name = "MODE")]
     pub(super) mode: Option<ModeArg>,
-    /// Overrides aws.region
+    /// Overrides `aws.region`
     #[arg(long)]
     pub(super) region: Option<String>,
-    /// Overrides aws.endpoint_url
+    /// Overrides `aws.endpoint_url`
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
-    /// Overrides log.level
+    /// Overrides `log.level`
     #[arg(long, value_name = "LEVEL")]
     pub(super) log_level: Option<String>,
-    /// Overrides log.format
+    /// Overrides `log.format`
     #[arg(long, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
 }

@@ -63,17 +63,17 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 fn matched(config: &Config, path: &std::path::Path) -> Result<String, CliError> {
     let known = read_variants(config, path)?;
     let found = matches(config, &known).map_err(|error| CliError::failed(error.to_string()))?;
-    let mut out = String::from("\n# what each target matches\n");
+    let mut lines = vec![String::new(), "# what each target matches".to_owned()];
     for Match { origin, pattern, variants } in &found {
         let what = if variants.is_empty() { "nothing".to_owned() } else { list(variants) };
-        out += &format!("# {origin} ({pattern}): {what}\n");
+        lines.push(format!("# {origin} ({pattern}): {what}"));
     }
     let taken = |id: &&VariantId| found.iter().any(|m| m.variants.contains(id));
     let rest: Vec<VariantId> = known.iter().filter(|id| !taken(id)).cloned().collect();
     if !rest.is_empty() {
-        out += &format!("# no target (observed only): {}\n", list(&rest));
+        lines.push(format!("# no target (observed only): {}", list(&rest)));
     }
-    Ok(out)
+    Ok(lines.join("\n") + "\n")
 }
 
 fn list(variants: &[VariantId]) -> String {

@@ -37,7 +37,7 @@ pub(super) fn check(layer: &Value, file: &dyn Fn(&[Step]) -> String) -> Vec<Prob
                 let allowed = node_at(&at).map(describe).unwrap_or_default();
                 problems.push(Problem::new(file(&path), key_path(&at), "nothing", allowed));
             }
-            _ => problems.push(wrong_value(file(&path), &path, &error.instance(), node)),
+            _ => problems.push(wrong_value(file(&path), &path, error.instance(), node)),
         }
     }
     problems
@@ -82,12 +82,11 @@ fn steps(pointer: &str, document: &Value) -> Vec<Step> {
     let mut path = Vec::new();
     for part in pointer.split('/').skip(1) {
         let key = part.replace("~1", "/").replace("~0", "~");
-        let (step, next) = match (node, key.parse::<usize>()) {
-            (Value::Array(items), Ok(i)) => (Step::Index(i), items.get(i)),
-            _ => {
-                let next = node.get(&key);
-                (Step::Key(key), next)
-            }
+        let (step, next) = if let (Value::Array(items), Ok(i)) = (node, key.parse::<usize>()) {
+            (Step::Index(i), items.get(i))
+        } else {
+            let next = node.get(&key);
+            (Step::Key(key), next)
         };
         path.push(step);
         node = next.unwrap_or(&Value::Null);

@@ -65,7 +65,9 @@ pub(super) fn merge(sources: &Sources) -> Result<Merged, ConfigErrors> {
     for path in &sources.files {
         match expand(path) {
             Ok(files) => {
-                files.iter().for_each(|file| add(from_file(file), &mut problems));
+                for file in files {
+                    add(from_file(&file), &mut problems);
+                }
             }
             Err(problem) => problems.push(problem),
         }
@@ -114,7 +116,7 @@ fn finish(layers: Vec<Layer>, mut problems: Vec<Problem>) -> Result<Merged, Conf
         let problem = Problem::new("configuration", "", message, "layers that can be merged");
         ConfigErrors { problems: vec![problem] }
     };
-    let merged = merger.build().map_err(|error| failed(error.to_string()))?;
-    let table = merged.cache.into_table().map_err(|error| failed(error.to_string()))?;
+    let tree = merger.build().map_err(|error| failed(error.to_string()))?;
+    let table = tree.cache.into_table().map_err(|error| failed(error.to_string()))?;
     Ok(Merged { table, targets })
 }
