@@ -65,7 +65,12 @@ impl ConfigArgs {
         let flags = flags
             .into_iter()
             .filter_map(|(name, key, value)| value.map(|value| Flag { name, key, value }));
-        Sources { files: self.config.clone(), environment: Env::Process, flags: flags.collect() }
+        Sources {
+            // SETPOINT_CONFIG= is as good as not set.
+            files: self.config.iter().filter(|p| !p.as_os_str().is_empty()).cloned().collect(),
+            environment: Env::Process,
+            flags: flags.collect(),
+        }
     }
 
     /// The ceiling of `--mode`; without it there is none.

@@ -271,6 +271,14 @@ fn values_are_not_coerced() {
 }
 
 #[test]
+fn hints_say_what_may_have_been_meant() {
+    let hint = |yaml: &str| Config::from_yaml(yaml).unwrap_err().problems.remove(0).hint;
+    assert_eq!(hint("defaults: {mode: reapir}").unwrap(), "did you mean repair?");
+    assert_eq!(hint("aws: {account_id: 123456789012}").unwrap(), "put it in quotes");
+    assert_eq!(hint("defaults: {safety_factor: 2}"), None);
+}
+
+#[test]
 fn rules_between_keys_are_checked() {
     let target = "targets: [{endpoint: e, variant: v, ";
     for (wrong, key) in [
