@@ -17,16 +17,16 @@ pub(super) struct ConfigArgs {
     /// The boldest mode that any target may have (a ceiling)
     #[arg(long, value_name = "MODE")]
     pub(super) mode: Option<ModeArg>,
-    /// Overrides aws.region
+    /// Overrides `aws.region`
     #[arg(long)]
     pub(super) region: Option<String>,
-    /// Overrides aws.endpoint_url
+    /// Overrides `aws.endpoint_url`
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
-    /// Overrides log.level
+    /// Overrides `log.level`
     #[arg(long, value_name = "LEVEL")]
     pub(super) log_level: Option<String>,
-    /// Overrides log.format
+    /// Overrides `log.format`
     #[arg(long, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
 }
@@ -66,7 +66,12 @@ impl ConfigArgs {
         let flags = flags
             .into_iter()
             .filter_map(|(name, key, value)| value.map(|value| Flag { name, key, value }));
-        Sources { files: self.config.clone(), environment: Env::Process, flags: flags.collect() }
+        Sources {
+            // SETPOINT_CONFIG= is as good as not set.
+            files: self.config.iter().filter(|p| !p.as_os_str().is_empty()).cloned().collect(),
+            environment: Env::Process,
+            flags: flags.collect(),
+        }
     }
 
     /// The ceiling of `--mode`; without it there is none.

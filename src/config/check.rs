@@ -7,7 +7,7 @@ use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
 use super::problem::Problem;
-use super::schema::{Step, describe, key_path, keys, node_at, schema};
+use super::schema::{Step, describe, key_path, keys, node_at, schema, words};
 
 /// Everything in `layer` that the schema does not allow. `file` is what a problem names, given the
 /// key path.
@@ -37,7 +37,7 @@ pub(super) fn check(layer: &Value, file: &dyn Fn(&[Step]) -> String) -> Vec<Prob
                 let allowed = node_at(&at).map(describe).unwrap_or_default();
                 problems.push(Problem::new(file(&path), key_path(&at), "nothing", allowed));
             }
-            _ => problems.push(wrong_value(file(&path), &path, &error.instance(), node)),
+            _ => problems.push(wrong_value(file(&path), &path, error.instance(), node)),
         }
     }
     problems
@@ -47,10 +47,11 @@ fn wrong_value(file: String, path: &[Step], found: &Value, node: &Value) -> Prob
     let mut problem = Problem::new(file, key_path(path), show(found), describe(node));
     if found.is_null() {
         problem.hint = Some("leave the key out to keep its default".to_owned());
-    } else if found.is_number() && super::schema::admits(node, "string") {
+    } else if found.is_number() && node.get("type").is_some_and(|t| t == "string") {
         problem.hint = Some("put it in quotes".to_owned());
-    } else if let (Some(text), Some(Value::Array(options))) = (found.as_str(), node.get("enum")) {
-        let options: Vec<&str> = options.iter().filter_map(Value::as_str).collect();
+    } else if let Some(text) = found.as_str() {
+        let options = words(node);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
         problem.hint = closest(text, &options).map(|k| format!("did you mean {k}?"));
     }
     problem
@@ -82,12 +83,11 @@ fn steps(pointer: &str, document: &Value) -> Vec<Step> {
     let mut path = Vec::new();
     for part in pointer.split('/').skip(1) {
         let key = part.replace("~1", "/").replace("~0", "~");
-        let (step, next) = match (node, key.parse::<usize>()) {
-            (Value::Array(items), Ok(i)) => (Step::Index(i), items.get(i)),
-            _ => {
-                let next = node.get(&key);
-                (Step::Key(key), next)
-            }
+        let (step, next) = if let (Value::Array(items), Ok(i)) = (node, key.parse::<usize>()) {
+            (Step::Index(i), items.get(i))
+        } else {
+            let next = node.get(&key);
+            (Step::Key(key), next)
         };
         path.push(step);
         node = next.unwrap_or(&Value::Null);

@@ -65,7 +65,9 @@ pub(super) fn merge(sources: &Sources) -> Result<Merged, ConfigErrors> {
     for path in &sources.files {
         match expand(path) {
             Ok(files) => {
-                files.iter().for_each(|file| add(from_file(file), &mut problems));
+                for file in files {
+                    add(from_file(&file), &mut problems);
+                }
             }
             Err(problem) => problems.push(problem),
         }

@@ -41,7 +41,7 @@ pub(super) struct Raw {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawAws {
-    /// The region; without it the AWS SDK's own chain decides (AWS_REGION, profile).
+    /// The region; without it the AWS SDK's own chain decides (`AWS_REGION`, profile).
     #[schemars(regex(pattern = "^[a-z0-9-]{1,32}$"))]
     pub region: Option<String>,
     /// The account that may be written to: 12 digits, quoted. Nothing is written without it.
@@ -104,7 +104,7 @@ pub(super) struct RawReconcile {
     pub pass_timeout_seconds: Option<f64>,
 }
 
-/// A pass that would change more than max(min_variants, ratio x variants) is held.
+/// A pass that would change more than `max(min_variants, ratio x variants)` is held.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawMassChange {
@@ -309,11 +309,11 @@ pub(super) struct RawObjective {
     pub error_rate_max: Option<f64>,
 }
 
-/// A limit of ModelLatency.
+/// A limit of `ModelLatency`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawLatency {
-    /// Which statistic of ModelLatency.
+    /// Which statistic of `ModelLatency`.
     pub statistic: Option<LatencyStatistic>,
     /// The most it may be, in milliseconds.
     #[schemars(range(max = 3_600_000), extend("exclusiveMinimum" = 0))]

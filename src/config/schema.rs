@@ -151,7 +151,7 @@ pub(super) fn describe(node: &Value) -> String {
 }
 
 /// The members of an enumeration, whichever way schemars wrote it.
-fn words(node: &Value) -> Vec<String> {
+pub(super) fn words(node: &Value) -> Vec<String> {
     let plain = |v: &Value| v.as_str().map(str::to_owned);
     if let Some(options) = node.get("enum").and_then(Value::as_array) {
         return options.iter().filter_map(plain).collect();

@@ -1,5 +1,12 @@
 //! All integration tests, as one binary: it links once.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml allows them in test functions only, and helpers are tests too"
+)]
+
 mod architecture;
 mod calculate;
 mod cli;
