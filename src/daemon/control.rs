@@ -129,12 +129,12 @@ impl Daemon {
                 self.approved.clear();
                 self.timetable.reset(&config, self.parts.clock.now());
                 self.shared.set_config(config);
-                self.note_config(Ok(()));
+                self.note_config(true);
                 tracing::info!("configuration reloaded");
                 Ok(())
             }
             Err(errors) => {
-                self.note_config(Err(()));
+                self.note_config(false);
                 tracing::error!("configuration not reloaded, the old one stays: {errors}");
                 Err(errors
                     .problems

@@ -121,7 +121,7 @@ impl Daemon {
 
     /// Makes passes until the handle says to stop: the first at once, telemetry included.
     pub async fn run(mut self) {
-        self.note_config(Ok(()));
+        self.note_config(true);
         while !self.shared.stopping.load(Ordering::Relaxed) {
             self.parts.health.beat(monotonic_now());
             let due = self.timetable.due(self.parts.clock.now());
@@ -199,14 +199,12 @@ impl Daemon {
         }
     }
 
-    /// Takes note of a load of the configuration in the metrics.
-    fn note_config(&self, result: Result<(), ()>) {
+    /// Takes note of the configuration in force, and of whether the last load succeeded.
+    fn note_config(&self, loaded: bool) {
         let process = &self.parts.metrics.process;
-        process.config_loaded(result.map(|()| self.parts.clock.now()));
+        process.config_loaded(loaded.then(|| self.parts.clock.now()));
         let config = self.shared.config();
-        if let Err(error) = process.set_budget(Some(config.telemetry.budget_dollars_per_month)) {
-            tracing::warn!(%error, "the budget metric could not be set");
-        }
+        process.set_budget(Some(config.telemetry.budget_dollars_per_month));
         process.set_max_concurrent(config.reconcile.concurrency);
         process.set_leader(true);
     }

@@ -127,10 +127,6 @@ fn change(judged: &Judged, desired: &Desired) -> String {
 
 fn field(judged: &Judged, configured: Option<f64>) -> FieldReport {
     let comparison = &judged.comparison;
-    let desired = match (comparison.field, judged.target_value) {
-        (Field::TargetValue, Some(step)) => Some(human(step)),
-        _ => comparison.desired.clone(),
-    };
     let sentence = if judged.sentence.is_empty() && comparison.field == Field::TargetValue {
         configured.map(|c| format!("{} is in force", human(c))).unwrap_or_default()
     } else {
@@ -139,7 +135,7 @@ fn field(judged: &Judged, configured: Option<f64>) -> FieldReport {
     FieldReport {
         field: comparison.field,
         actual: comparison.actual.clone(),
-        desired,
+        desired: comparison.desired.clone(),
         state: judged.state,
         reason: judged.reason,
         sentence,
