@@ -202,7 +202,8 @@ pub(crate) fn lost_policy(endpoint: &str) -> VariantStatus {
             min_capacity: Some(1),
             max_capacity: Some(20),
             unsuspend: false,
-            create: true,
+            expected: None,
+            expected_instances: Some((4, 4)),
         },
         Action::PutPolicy {
             policy_name: CONVENTIONAL_POLICY_NAME.to_owned(),

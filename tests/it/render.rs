@@ -35,7 +35,11 @@ fn plan_of_an_empty_fleet() {
 fn a_plan_that_waits_for_a_confirmation_names_it() {
     let mut fleet = fixtures::fleet(vec![fixtures::in_sync("a")]);
     let plan_id = "p-17".to_owned();
-    fleet.mass_change = Some(MassChange { plan_id, variants: 40, limit: 3 });
+    fleet.mass_change = Some(MassChange {
+        plan_id,
+        variants: (0..40).map(|i| fixtures::id(&format!("e{i}"))).collect(),
+        limit: 3,
+    });
     expect![[r"
         = a/AllTraffic  in sync
         Held: 40 variants would change, and 3 may without a confirmation (plan id p-17).
