@@ -119,7 +119,7 @@ impl Service {
         // A cold instance does half the work of a warm one.
         let speed = demand.speed * (1.0 - demand.cold_share * (1.0 - 1.0 / COLD_FACTOR));
         let load = demand.requests / demand.instances;
-        let shape = self.shape(load * work / (self.saturation * speed), load);
+        let shape = self.shape(load * work / (self.saturation * speed));
         let throughput =
             self.saturation * speed / work * self.retrograde(*backlog / self.saturation);
 

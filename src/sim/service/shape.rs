@@ -20,8 +20,8 @@ pub(super) struct Shape {
 const RHO_MAX: f64 = 0.985;
 
 impl Service {
-    /// The shape at a utilization `rho`; `load` is in invocations per minute per instance.
-    pub(super) fn shape(&self, rho: f64, load: f64) -> Shape {
+    /// The shape at a utilization `rho`.
+    pub(super) fn shape(&self, rho: f64) -> Shape {
         let flat = Shape { median: 1.0, delay_us: 0.0, wait: 0.0, wait_share: 0.0, errors: 0.0 };
         let bounded = rho.clamp(0.0, RHO_MAX);
         match self.family {
@@ -40,7 +40,7 @@ impl Service {
                 wait_share: bounded,
                 ..flat
             },
-            Family::GpuBatch { max_batch, window_ms } => gpu(rho, load, max_batch, window_ms, flat),
+            Family::GpuBatch { max_batch, window_ms } => gpu(rho, max_batch, window_ms, flat),
             Family::Cliff { error_share } => Shape {
                 median: 1.0 + 0.2 * bounded,
                 errors: error_share / (1.0 + libm::exp(-(libm::log(rho.max(1e-9)) - 0.05) / 0.015)),
@@ -50,7 +50,7 @@ impl Service {
     }
 }
 
-fn gpu(rho: f64, load: f64, max_batch: u32, window_ms: f64, flat: Shape) -> Shape {
+fn gpu(rho: f64, max_batch: u32, window_ms: f64, flat: Shape) -> Shape {
     let full = f64::from(max_batch.max(1));
     let bounded = rho.clamp(0.0, RHO_MAX);
     // A batch of b takes (0.4 + 0.6 b / full) of the time of a full one; the batch that keeps up:
@@ -58,8 +58,8 @@ fn gpu(rho: f64, load: f64, max_batch: u32, window_ms: f64, flat: Shape) -> Shap
     // The steps between the powers of two are rounded off a little, as padding does.
     let step = libm::exp2(libm::floor(libm::log2(needed.max(1.0)))).min(full);
     let batch = (0.6 * step + 0.4 * needed).clamp(1.0, full);
-    let per_ms = load / 60_000.0;
-    let window = window_ms.min(full / 4.0 / per_ms.max(1e-9));
+    // An idle GPU waits for company; a busy one finds a batch whenever it is done.
+    let window = window_ms * (1.0 - bounded) * (1.0 - bounded);
     Shape {
         median: (0.4 + 0.6 * batch / full) / (0.4 + 0.6 / full),
         delay_us: window * 1e3 * 0.5,
