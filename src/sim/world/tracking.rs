@@ -41,7 +41,7 @@ impl World {
             if !alarm.watches_invocations {
                 continue;
             }
-            let periods = alarm.periods() as i64;
+            let periods = i64::from(alarm.periods());
             let window: Vec<Option<f64>> = (newest - periods + 1..=newest)
                 .map(|i| load.telemetry.get(i).and_then(|m| m.per_instance(zeros)))
                 .collect();
@@ -71,9 +71,9 @@ impl World {
         let (last_out, last_in) = (target.last_scale_out, target.last_scale_in);
         let limits = |code: &str| NotScaledReason {
             code: code.to_owned(),
-            max_capacity: (code == "AlreadyAtMaxCapacity").then_some(max as i32),
-            min_capacity: (code == "AlreadyAtMinCapacity").then_some(min as i32),
-            current_capacity: Some(desired as i32),
+            max_capacity: (code == "AlreadyAtMaxCapacity").then_some(max.cast_signed()),
+            min_capacity: (code == "AlreadyAtMinCapacity").then_some(min.cast_signed()),
+            current_capacity: Some(desired.cast_signed()),
         };
         if let Some(wish) = self.scale_out_wish(resource, newest, desired) {
             if out_off {
