@@ -651,9 +651,9 @@ fn the_worlds_on_file_run() {
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
         let sim = Scenario::load(&path).unwrap().build().unwrap();
-        let before = sim.with_world(|world| world.truth());
+        let before = sim.with_world(setpoint::sim::world::World::truth);
         sim.advance(86_400);
-        let after = sim.with_world(|world| world.truth());
+        let after = sim.with_world(setpoint::sim::world::World::truth);
         assert_eq!(sim.state()["events_left"], 0, "{}", path.display());
         assert!(after[0].instance_hours > before[0].instance_hours + 20.0);
         assert!(after[0].capacity.unwrap() > 200.0);
