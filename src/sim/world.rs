@@ -182,5 +182,6 @@ impl World {
 /// The endpoint and the variant of a resource id. Unlike `ResourceId` it allocates nothing: this
 /// happens several times a simulated minute.
 fn split_resource(resource: &str) -> Option<(&str, &str)> {
-    resource.strip_prefix("endpoint/")?.split_once("/variant/")
+    let (endpoint, rest) = resource.strip_prefix("endpoint/")?.split_once('/')?;
+    Some((endpoint, rest.strip_prefix("variant/")?))
 }

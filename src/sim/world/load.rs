@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::World;
 use super::telemetry::{MinuteData, Telemetry};
 use crate::model::time::Timestamp;
+use crate::sim::fault::FaultKind;
 use crate::sim::random::Random;
 use crate::sim::service::{Demand, Objective, Served, Service, true_capacity};
 use crate::sim::traffic::{Part, Traffic};
@@ -120,7 +121,9 @@ impl Load {
     }
 
     fn step_speed(&mut self) -> f64 {
-        self.speed *= libm::pow(self.spec.drift_per_day, 1.0 / 1440.0);
+        if (self.spec.drift_per_day - 1.0).abs() > f64::EPSILON {
+            self.speed *= libm::pow(self.spec.drift_per_day, 1.0 / 1440.0);
+        }
         if let Some(wander) = self.spec.wander {
             let keep = libm::exp(-1.0 / (wander.hours.max(0.1) * 60.0));
             let fresh = wander.spread * libm::sqrt(1.0 - keep * keep);
@@ -195,10 +198,9 @@ impl World {
         self.loads.insert(resource.to_owned(), load);
     }
 
-    fn fleet(&self, resource: &str, load: &Load, at: Timestamp) -> Fleet {
-        let Some(variant) = self.variant(resource) else {
-            return Fleet { instances: 0.0, cold: 0.0, service: None, speed: 1.0 };
-        };
+    /// What serves a variant; none when it does not exist.
+    fn fleet(&self, resource: &str, load: &Load, at: Timestamp) -> Option<Fleet> {
+        let variant = self.variant(resource)?;
         // An instance that comes within the minute counts from its half.
         let half = at + TimeDelta::seconds(30);
         let warm_since = at - TimeDelta::minutes(COLD_MINUTES);
@@ -207,24 +209,22 @@ impl World {
         let model = variant.model.as_ref().and_then(|name| self.models.get(name));
         let size = variant.instance_type.as_deref().map(size_of);
         let relative = size.zip(load.base_size).map_or(1.0, |(now, base)| now / base);
-        Fleet {
+        Some(Fleet {
             instances: f64::from(variant.current(half)),
             cold: cold as f64,
             service: model.and_then(|m| m.service.clone()),
             speed: relative * model.map_or(1.0, |m| m.speed),
-        }
+        })
     }
 
     /// Makes the telemetry of the minute that starts at `at`.
     pub(super) fn simulate_minute(&mut self, at: Timestamp) {
         let mut loads = std::mem::take(&mut self.loads);
         for (resource, load) in &mut loads {
-            let exists = self.variant(resource).is_some();
             let fleet = self.fleet(resource, load, at);
-            let mut data = if exists { load.minute(at, &fleet) } else { MinuteData::default() };
-            if exists && self.strike(crate::sim::fault::FaultKind::MissingMinutes, resource, None) {
-                data.missing = true;
-            }
+            let mut data = fleet.as_ref().map(|f| load.minute(at, f)).unwrap_or_default();
+            data.missing =
+                fleet.is_some() && self.strike(FaultKind::MissingMinutes, resource, None);
             load.telemetry.push(data);
         }
         self.loads = loads;
