@@ -3,6 +3,10 @@
 //! A case is written once, against [`setpoint::ports::Aws`]; a face arranges the world for it and
 //! says which cases it cannot answer, and why. Those are printed and counted.
 
+#![expect(clippy::panic, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "what was not asked must be seen")]
+
 mod cases;
 mod face;
 mod moto;

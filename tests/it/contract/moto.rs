@@ -15,7 +15,7 @@ use setpoint::ports::{Aws, NoObserver, Service};
 use super::face::{Face, REGION, Trouble};
 
 /// How long moto may take to answer its first request, on a busy machine.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The cases that moto 5.2.1 cannot answer, each with the reason.
 pub(crate) const CANNOT: &[(&str, &str)] = &[
