@@ -11,6 +11,7 @@ mod cases;
 mod face;
 mod moto;
 pub(crate) mod recorder;
+mod sim;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,16 @@ fn the_sdk_against_moto() {
     let Some(server) = moto::Server::start() else { return };
     run(|| Arc::new(moto::MotoFace::fresh(&server)));
     the_recorder_tells_reads_from_writes(&server);
+}
+
+#[test]
+fn the_ports_of_the_embedded_aws() {
+    run(|| Arc::new(sim::SimFace::fresh(sim::Way::Ports)));
+}
+
+#[test]
+fn the_sdk_against_the_embedded_aws() {
+    run(|| Arc::new(sim::SimFace::fresh(sim::Way::Server)));
 }
 
 /// Done with the same server, for starting one takes seconds.
@@ -99,7 +110,7 @@ async fn run_case(case: &Case, face: Arc<dyn Face>) -> Result<(), String> {
 #[test]
 fn faces_name_only_cases_that_exist() {
     let known = |name: &str| CASES.iter().any(|case| case.name == name);
-    for (name, _) in moto::CANNOT {
+    for (name, _) in moto::CANNOT.iter().chain(sim::CANNOT) {
         assert!(known(name), "{name} is not a case");
     }
 }
