@@ -3,18 +3,20 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::OnceLock;
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use setpoint::model::ids::ResourceId;
-use setpoint::ports::{Aws, Service};
+use setpoint::ports::{Aws, Metric, MetricQuery, Service};
 use setpoint::sim::api::Operation;
 use setpoint::sim::scenario::Settings;
 use setpoint::sim::server::{Pace, Server};
 use setpoint::sim::world::World;
-use setpoint::sim::{Fault, FaultKind, Sim};
+use setpoint::sim::{Fault, FaultKind, Scenario, Sim};
 use tokio::runtime::Runtime;
 
 use super::face::{Face, Trouble};
 use super::moto::{call_json, connect};
+use super::recorder::WireRecorder;
 
 /// The cases that neither face can answer, each with the reason.
 pub(crate) const CANNOT: &[(&str, &str)] = &[];
@@ -40,7 +42,10 @@ pub(crate) struct SimFace {
 impl SimFace {
     /// An empty account.
     pub(crate) fn fresh(way: Way) -> Self {
-        let sim = Sim::new(World::new(Settings::default()));
+        Self::over(Sim::new(World::new(Settings::default())), way)
+    }
+
+    fn over(sim: Sim, way: Way) -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server = runtime().block_on(Server::start(sim.clone(), listen, Pace::Step)).unwrap();
         let url = server.endpoint_url();
@@ -116,5 +121,49 @@ impl Face for SimFace {
             return Some("the ports of the world do not retry");
         }
         CANNOT.iter().find(|(name, _)| *name == case).map(|(_, reason)| *reason)
+    }
+}
+
+/// The sweeps of 500 variants, AWS's quota in a region, cost the fewest calls that AWS's page sizes
+/// allow; counted on the wire and by the world.
+#[test]
+fn sweeps_of_500_variants_take_the_fewest_calls() {
+    let sim = Scenario::fleet(500).build().unwrap();
+    let face = SimFace::over(sim.clone(), Way::Server);
+    let recorder = WireRecorder::before(&face.url);
+    let aws = connect(&recorder.url());
+    let from = sim.now() - TimeDelta::minutes(20);
+    let to = sim.now() - TimeDelta::minutes(5);
+    runtime().block_on(async {
+        let targets = aws.scaling.scalable_targets(None).await.unwrap();
+        assert_eq!(targets.len(), 500);
+        assert_eq!(aws.scaling.scaling_policies(None).await.unwrap().len(), 500);
+        assert_eq!(aws.endpoints.list_endpoints().await.unwrap().len(), 500);
+        let queries: Vec<MetricQuery> = targets
+            .iter()
+            .flat_map(|target| {
+                let query = MetricQuery {
+                    resource: target.resource.clone(),
+                    metric: Metric::Invocations,
+                    period_seconds: 60,
+                };
+                vec![query; 5]
+            })
+            .collect();
+        let answers = aws.metrics.metric_data(&queries, from, to).await;
+        assert!(answers.iter().all(Result::is_ok));
+    });
+    recorder.assert_only_reads();
+    let seen = recorder.operations();
+    for (operation, calls) in [
+        (Operation::DescribeScalableTargets, 10),
+        (Operation::DescribeScalingPolicies, 50),
+        (Operation::ListEndpoints, 5),
+        (Operation::GetMetricData, 5),
+    ] {
+        let on_the_wire = seen.iter().filter(|seen| *seen == operation.as_str()).count();
+        assert_eq!(on_the_wire, calls, "{}", operation.as_str());
+        let counted = sim.with_world(|world| world.calls(operation));
+        assert_eq!(counted, calls as u64, "{}", operation.as_str());
     }
 }
