@@ -111,7 +111,8 @@ impl Caller {
                 break Err(failure);
             }
             sleep(pause).await;
-            if self.turn(call).await.is_err() {
+            // The wait for the turn counts too: no attempt starts after the total time.
+            if self.turn(call).await.is_err() || started.elapsed() >= self.read_total {
                 break Err(failure);
             }
             retries += 1;

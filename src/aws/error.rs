@@ -240,6 +240,7 @@ mod tests {
     use super::*;
     use ErrorKind::{Conflict, Denied, Garbage, Invalid, NotFound, Quota, Throttled, Transient};
     use Service::{ApplicationAutoScaling as Aas, CloudWatch, SageMaker, Sts};
+    use aws_smithy_runtime_api::client::result::ConnectorError;
 
     #[test]
     fn every_code_has_its_kind() {
@@ -274,6 +275,20 @@ mod tests {
         for (service, code, status, message, kind) in table {
             assert_eq!(classify(*service, Some(code), *status, message), *kind, "{code} {message}");
         }
+    }
+
+    #[test]
+    fn missing_credentials_are_denied_and_slow_ones_transient() {
+        let wrapped = |error: CredentialsError| -> SdkError<std::io::Error, HttpResponse> {
+            SdkError::dispatch_failure(ConnectorError::other(error.into(), None))
+        };
+        let kind = |error| credentials_kind(&wrapped(error));
+        assert_eq!(kind(CredentialsError::not_loaded("no profile")), Some(Denied));
+        assert_eq!(kind(CredentialsError::provider_error("STS is down")), Some(Transient));
+        let timed_out = CredentialsError::provider_timed_out(std::time::Duration::ZERO);
+        assert_eq!(kind(timed_out), Some(Transient));
+        let line = chain(&wrapped(CredentialsError::not_loaded("no profile")));
+        assert!(line.contains("no profile"), "{line}");
     }
 
     #[test]

@@ -72,6 +72,40 @@ impl Partition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_types::origin::Origin;
+    use aws_types::service_config::LoadServiceConfig;
+
+    /// `AWS_ENDPOINT_URL_SAGEMAKER=https://sagemaker.example`.
+    #[derive(Debug)]
+    struct OfTheService;
+
+    impl LoadServiceConfig for OfTheService {
+        fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+            assert_eq!((key.service_id(), key.env()), ("SageMaker", "AWS_ENDPOINT_URL"));
+            Some("https://sagemaker.example".to_owned())
+        }
+    }
+
+    fn sdk(url: Option<&str>, origin: Origin) -> SdkConfig {
+        let mut sdk = SdkConfig::builder();
+        sdk.set_endpoint_url(url.map(str::to_owned)).insert_origin("endpoint_url", origin);
+        sdk.set_service_config(Some(OfTheService));
+        sdk.build()
+    }
+
+    #[test]
+    fn a_configured_url_goes_before_the_environment_and_the_service_before_all() {
+        let resolve = |sdk: &SdkConfig| resolve(sdk, "us-east-1");
+        let in_code = sdk(Some("http://127.0.0.1:1"), Origin::shared_config());
+        assert_eq!(resolve(&in_code), "http://127.0.0.1:1");
+        let in_environment =
+            sdk(Some("https://all.example"), Origin::shared_environment_variable());
+        assert_eq!(resolve(&in_environment), "https://sagemaker.example");
+        let plain = SdkConfig::builder().use_fips(true).build();
+        assert_eq!(resolve(&plain), "https://api-fips.sagemaker.us-east-1.amazonaws.com");
+        let all = SdkConfig::builder().endpoint_url("https://all.example").build();
+        assert_eq!(resolve(&all), "https://all.example");
+    }
 
     #[test]
     fn the_urls_are_those_of_the_official_rule_set() {

@@ -81,7 +81,7 @@ pub struct Timeouts {
     pub connect: Duration,
     /// One attempt of a read.
     pub read_attempt: Duration,
-    /// All attempts of a read, waits between them included.
+    /// After this long, waits included, no further attempt of a read starts.
     pub read_total: Duration,
     /// The one attempt of a write. With the longest wait for the write budget it must stay below
     /// lease duration minus renew deadline (rule 23), which is 5 s by default.

@@ -2,6 +2,7 @@
 //! comes back.
 
 mod answers;
+mod connecting;
 mod requests;
 mod telemetry;
 

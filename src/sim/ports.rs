@@ -166,17 +166,23 @@ fn dimension_of(of: Option<&ResourceId>) -> Option<String> {
 #[async_trait]
 impl ScalingReads for SimPorts {
     async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Vec<ScalableTarget>> {
-        let ids = of.map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>());
-        let all = self.pages(Operation::DescribeScalableTargets, |sim, next_token| {
-            let output = sim.describe_scalable_targets(&aas::DescribeScalableTargetsInput {
-                service_namespace: namespace(),
-                resource_ids: ids.clone(),
-                scalable_dimension: ids.as_ref().map(|_| DIMENSION.to_owned()),
-                max_results: Some(TARGETS_PAGE),
-                next_token,
-            })?;
-            Ok((output.scalable_targets, output.next_token))
-        })?;
+        // A call takes at most 50 ids.
+        let batches: Vec<Option<&[ResourceId]>> =
+            of.map_or_else(|| vec![None], |of| of.chunks(50).map(Some).collect());
+        let mut all = Vec::new();
+        for batch in batches {
+            let ids = batch.map(|ids| ids.iter().map(ToString::to_string).collect::<Vec<_>>());
+            all.extend(self.pages(Operation::DescribeScalableTargets, |sim, next_token| {
+                let output = sim.describe_scalable_targets(&aas::DescribeScalableTargetsInput {
+                    service_namespace: namespace(),
+                    resource_ids: ids.clone(),
+                    scalable_dimension: ids.as_ref().map(|_| DIMENSION.to_owned()),
+                    max_results: Some(TARGETS_PAGE),
+                    next_token,
+                })?;
+                Ok((output.scalable_targets, output.next_token))
+            })?);
+        }
         Ok(all.into_iter().filter_map(convert::target).collect())
     }
 

@@ -41,7 +41,7 @@ cases! {
         put_on_a_missing_target, a_put_replaces_the_whole_and_keeps_the_name,
         scheduled_actions, activities_of_a_variant, an_unknown_page_token;
     telemetry:
-        metric_data_beyond_500_queries, partial_data_is_not_an_answer, a_variant_without_data,
+        metric_data_beyond_500_queries, latency_percentiles, partial_data_is_not_an_answer, a_variant_without_data,
         alarms_by_prefix, the_callers_account;
     failures:
         throttled_once_is_tried_again, throttled_for_good_says_so, a_missing_permission_is_denied,

@@ -42,6 +42,9 @@ pub(crate) trait Face: Send + Sync + 'static {
     /// Lets virtual time pass, where there is any, so that metrics and alarms exist.
     fn pass_time(&self, minutes: u32);
 
+    /// Puts steady traffic on a variant, in invocations per minute.
+    fn traffic(&self, resource: &ResourceId, per_minute: f64);
+
     /// Why a case cannot be asked of this face; none when it can.
     fn cannot(&self, case: &str) -> Option<&'static str>;
 }

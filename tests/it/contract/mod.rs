@@ -3,10 +3,15 @@
 //! A case is written once, against [`setpoint::ports::Aws`]; a face arranges the world for it and
 //! says which cases it cannot answer, and why. Those are printed and counted.
 
+#![expect(clippy::panic, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::print_stdout, reason = "what was not asked must be seen")]
+
 mod cases;
 mod face;
 mod moto;
 pub(crate) mod recorder;
+mod sim;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +27,16 @@ fn the_sdk_against_moto() {
     let Some(server) = moto::Server::start() else { return };
     run(|| Arc::new(moto::MotoFace::fresh(&server)));
     the_recorder_tells_reads_from_writes(&server);
+}
+
+#[test]
+fn the_ports_of_the_embedded_aws() {
+    run(|| Arc::new(sim::SimFace::fresh(sim::Way::Ports)));
+}
+
+#[test]
+fn the_sdk_against_the_embedded_aws() {
+    run(|| Arc::new(sim::SimFace::fresh(sim::Way::Server)));
 }
 
 /// Done with the same server, for starting one takes seconds.
@@ -95,7 +110,7 @@ async fn run_case(case: &Case, face: Arc<dyn Face>) -> Result<(), String> {
 #[test]
 fn faces_name_only_cases_that_exist() {
     let known = |name: &str| CASES.iter().any(|case| case.name == name);
-    for (name, _) in moto::CANNOT {
+    for (name, _) in moto::CANNOT.iter().chain(sim::CANNOT) {
         assert!(known(name), "{name} is not a case");
     }
 }

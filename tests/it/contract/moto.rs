@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use setpoint::aws::{CredentialSource, Settings};
-use setpoint::model::ids::Region;
+use setpoint::model::ids::{Region, ResourceId};
 use setpoint::ports::{Aws, NoObserver, Service};
 
 use super::face::{Face, REGION, Trouble};
 
 /// How long moto may take to answer its first request, on a busy machine.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The cases that moto 5.2.1 cannot answer, each with the reason.
 pub(crate) const CANNOT: &[(&str, &str)] = &[
@@ -24,6 +24,7 @@ pub(crate) const CANNOT: &[(&str, &str)] = &[
     ("an_unknown_page_token", "it answers an unknown token with HTTP 500 and HTML"),
     ("activities_of_a_variant", "it has no DescribeScalingActivities"),
     ("metric_data_beyond_500_queries", "its CloudWatch does not speak RPC v2 CBOR"),
+    ("latency_percentiles", "its CloudWatch has none, and does not speak RPC v2 CBOR"),
     ("partial_data_is_not_an_answer", "its CloudWatch does not speak RPC v2 CBOR"),
     ("a_variant_without_data", "its CloudWatch does not speak RPC v2 CBOR"),
     ("alarms_by_prefix", "its CloudWatch does not speak RPC v2 CBOR"),
@@ -159,6 +160,10 @@ impl Face for MotoFace {
 
     fn pass_time(&self, _minutes: u32) {
         // Nothing in it takes time: endpoints are in service at once.
+    }
+
+    fn traffic(&self, resource: &ResourceId, per_minute: f64) {
+        panic!("{per_minute} invocations a minute on {resource} cannot be arranged here");
     }
 
     fn cannot(&self, case: &str) -> Option<&'static str> {

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 /// The largest body that is passed on.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// The longest that the server behind may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The proxy; it ends with this value.
 pub(crate) struct WireRecorder {

@@ -8,7 +8,7 @@ use setpoint::model::time::{Timestamp, floor_to_minute};
 use setpoint::model::units::LatencyStatistic;
 use setpoint::ports::{Metric, MetricQuery};
 
-use crate::contract::face::{ACCOUNT, Face, put, resource};
+use crate::contract::face::{ACCOUNT, Face, Trouble, put, resource};
 
 /// The hour that ended some minutes before now, where CloudWatch is complete.
 async fn settled_hour(face: &Arc<dyn Face>) -> (Timestamp, Timestamp) {
@@ -24,21 +24,44 @@ fn query(endpoint: &str, metric: Metric) -> MetricQuery {
 
 /// 501 queries are two calls; each gets its own answer, in time order, without two of a minute.
 pub(super) async fn metric_data_beyond_500_queries(face: Arc<dyn Face>) {
-    face.endpoint("e");
+    let resource = face.endpoint("e");
+    face.traffic(&resource, 1200.0);
     face.pass_time(120);
     let (from, to) = settled_hour(&face).await;
-    let queries = vec![query("e", Metric::Invocations); 501];
+    let mut queries = vec![query("e", Metric::Invocations); 501];
+    queries[500].metric = Metric::InvocationsPerInstance;
     let answers = face.aws().metrics.metric_data(&queries, from, to).await;
     assert_eq!(answers.len(), 501);
-    let first = answers[0].as_ref().unwrap();
-    assert!(answers.iter().all(|answer| answer.as_ref() == Ok(first)));
-    assert!(first.windows(2).all(|pair| pair[0].0 < pair[1].0), "{first:?}");
-    assert!(first.iter().all(|(at, _)| (from..to).contains(at)), "[{from}, {to}): {first:?}");
+    let all = answers[0].as_ref().unwrap();
+    assert!(answers[..500].iter().all(|answer| answer.as_ref() == Ok(all)));
+    let minutes: Vec<_> = all.iter().map(|(at, _)| *at).collect();
+    let expected: Vec<_> = (0..60).map(|n| from + TimeDelta::minutes(n)).collect();
+    assert_eq!(minutes, expected);
+    let each = answers[500].as_ref().unwrap();
+    assert_eq!(each.len(), 60);
+    // Two instances: each request sends 1/2.
+    for ((_, all), (_, each)) in all.iter().zip(each) {
+        assert!(*all > 600.0 && (all / each - 2.0).abs() < 1e-6, "{all} and {each}");
+    }
+}
+
+/// Latency is in microseconds.
+pub(super) async fn latency_percentiles(face: Arc<dyn Face>) {
+    let resource = face.endpoint("e");
+    face.traffic(&resource, 1200.0);
+    face.pass_time(120);
+    let (from, to) = settled_hour(&face).await;
+    let queries = LatencyStatistic::ALL.map(|s| query("e", Metric::ModelLatency(s)));
+    let answers = face.aws().metrics.metric_data(&queries, from, to).await;
+    let first: Vec<f64> = answers.iter().map(|a| a.as_ref().unwrap()[0].1).collect();
+    assert!(first.iter().all(|us| (20_000.0..2_000_000.0).contains(us)), "{first:?}");
+    let percentiles = &first[1..];
+    assert!(percentiles.is_sorted(), "{percentiles:?}");
 }
 
 pub(super) async fn partial_data_is_not_an_answer(face: Arc<dyn Face>) {
-    use crate::contract::face::Trouble;
-    face.endpoint("e");
+    let resource = face.endpoint("e");
+    face.traffic(&resource, 1200.0);
     face.pass_time(120);
     let (from, to) = settled_hour(&face).await;
     face.trouble("GetMetricData", Trouble::PartialData);
