@@ -1,1 +1,9 @@
-//! Tests of `wire`.
+//! The embedded AWS on the wire: the real SDK clients, raw HTTP, boto3 and the finished binary.
+
+mod binary;
+mod boto3;
+mod cloudwatch;
+mod control;
+mod protocols;
+mod scaling;
+mod support;
