@@ -8,8 +8,7 @@ use crate::model::time::Timestamp;
 /// An output without members.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Empty {
-}
+pub struct Empty {}
 
 /// A dimension of a metric.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -252,8 +251,7 @@ pub struct SetAlarmStateInput {
 /// The input of `GetCallerIdentity`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct GetCallerIdentityInput {
-}
+pub struct GetCallerIdentityInput {}
 
 /// The output of `GetCallerIdentity`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -9,8 +9,7 @@ use crate::model::time::Timestamp;
 /// An output without members.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Empty {
-}
+pub struct Empty {}
 
 /// The input of `ListEndpoints`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

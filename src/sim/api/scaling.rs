@@ -12,8 +12,7 @@ use crate::model::time::Timestamp;
 /// An output without members.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Empty {
-}
+pub struct Empty {}
 
 /// Which kinds of scaling are suspended; an absent member leaves it as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
