@@ -7,6 +7,7 @@ pub mod fault;
 pub mod ports;
 pub mod random;
 pub mod scenario;
+pub mod server;
 pub mod service;
 pub mod traffic;
 pub mod world;

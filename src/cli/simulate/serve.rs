@@ -11,8 +11,8 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::CliError;
-use crate::sim::api::Sim;
 use crate::sim::server::{Pace, Server};
+use crate::sim::{Scenario, Sim};
 
 /// Fastest virtual time, in virtual seconds a second: a day in less than nine seconds.
 const SPEED_MAX: f64 = 10_000.0;
@@ -97,7 +97,15 @@ fn announce(line: &serde_json::Value) -> Result<(), CliError> {
         .map_err(|error| CliError::failed(format!("cannot write to stdout: {error}")))
 }
 
-/// STUB
-fn world(_args: &Args) -> Result<Sim, CliError> {
-    Ok(Sim::new(crate::sim::world::World::default()))
+/// The world that the arguments describe, its history generated.
+fn world(args: &Args) -> Result<Sim, CliError> {
+    let scenario = match &args.scenario {
+        Some(path) => Scenario::load(path),
+        None => Scenario::demo(),
+    };
+    let mut scenario = scenario.map_err(|error| CliError::failed(error.to_string()))?;
+    if let Some(seed) = args.seed {
+        scenario.world.seed = seed;
+    }
+    scenario.build().map_err(|error| CliError::failed(error.to_string()))
 }

@@ -85,7 +85,8 @@ async fn senseless_advances_and_faults_are_told_what_is_allowed() {
 async fn the_state_counts_calls_and_shows_faults() {
     let server = serve(demo()).await;
     let url = server.endpoint_url();
-    let calls = |state: &Value| state["calls"]["ListEndpoints"]["calls"].as_u64().unwrap_or(0);
+    let calls =
+        |state: &Value| state["calls"]["sagemaker/ListEndpoints"]["calls"].as_u64().unwrap_or(0);
     let before = calls(&get(&url, "/_sim/state").json());
     list_endpoints(&url);
     list_endpoints(&url);
@@ -139,7 +140,8 @@ async fn broken_connections_are_broken_for_the_sdk() {
 async fn a_truncated_answer_took_effect_and_a_reset_one_did_not() {
     let server = serve(demo()).await;
     let url = server.endpoint_url();
-    let calls = || get(&url, "/_sim/state").json()["calls"]["GetCallerIdentity"]["calls"].as_u64();
+    let calls =
+        || get(&url, "/_sim/state").json()["calls"]["sts/GetCallerIdentity"]["calls"].as_u64();
     let sts = aws_sdk_sts::Client::new(&sdk(&url));
     for (kind, counted) in [("connection_reset", 0), ("truncated_body", 1)] {
         let before = calls().unwrap_or(0);
@@ -177,7 +179,8 @@ async fn silence_ends_with_the_client_or_the_server() {
     let sts = aws_sdk_sts::Client::new(&sdk(&url));
     let call = tokio::spawn(async move { sts.get_caller_identity().send().await });
     // The call has arrived once it is counted; it then hangs until the server stops.
-    let counted = || get(&url, "/_sim/state").json()["calls"]["GetCallerIdentity"]["calls"] == 1;
+    let counted =
+        || get(&url, "/_sim/state").json()["calls"]["sts/GetCallerIdentity"]["calls"] == 1;
     for _ in 0..1000 {
         if counted() {
             break;

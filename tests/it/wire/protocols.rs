@@ -107,7 +107,10 @@ async fn a_body_that_cannot_be_read_is_a_serialization_exception() {
     }
     for body in [&b"\xff"[..], b"\x01", b"\xa1\x61"] {
         let answer = cbor(&url, "DescribeAlarms", body);
-        assert_eq!((answer.status, answer.header("x-amzn-errortype")), (400, "SerializationException"));
+        assert_eq!(
+            (answer.status, answer.header("x-amzn-errortype")),
+            (400, "SerializationException")
+        );
     }
     let answer = form(&url, "Action=DescribeAlarms&Version=2010-08-01&MaxRecords=many");
     assert!(answer.text().contains("<Code>SerializationException</Code>"), "{}", answer.text());
@@ -178,9 +181,9 @@ async fn cloudwatch_gives_the_same_numbers_in_json_and_query() {
     let (endpoint, variant) = super::support::first_variant(&url);
     let (end, start) = (sim.now(), sim.now() - chrono::TimeDelta::minutes(20));
     let query = json!({"Id": "a", "MetricStat": {"Period": 60, "Stat": "Sum", "Metric": {
-        "Namespace": "AWS/SageMaker", "MetricName": "Invocations", "Dimensions": [
-            {"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}
-        ]}}});
+    "Namespace": "AWS/SageMaker", "MetricName": "Invocations", "Dimensions": [
+        {"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}
+    ]}}});
     let input = json!({"MetricDataQueries": [query], "StartTime": start.timestamp(),
         "EndTime": end.timestamp()});
     let json = json_call(&url, "GraniteServiceVersion20100801.GetMetricData", &input);

@@ -65,7 +65,8 @@ fn put(
 }
 
 fn inject(server: &Server, kind: &str, operation: &str) {
-    let fault = json!({"kind": kind, "operations": [operation], "max_hits": 1, "because": "it must"});
+    let fault =
+        json!({"kind": kind, "operations": [operation], "max_hits": 1, "because": "it must"});
     let answer = post(&server.endpoint_url(), "/_sim/fault", &[], fault.to_string().as_bytes());
     assert_eq!(answer.status, 200, "{}", answer.text());
 }

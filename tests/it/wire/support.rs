@@ -8,8 +8,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use serde_json::Value;
-use setpoint::sim::api::Sim;
 use setpoint::sim::server::{Pace, Server};
+use setpoint::sim::{Scenario, Sim};
 
 /// A signature that nobody checks, of the right form.
 pub(super) const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/us-east-1/\
@@ -109,26 +109,44 @@ pub(super) fn create_endpoints(url: &str, n: usize) -> Vec<String> {
         assert_eq!(answer.status, 200, "{target}: {}", answer.text());
     };
     let image = serde_json::json!({"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/m:1"});
-    call("CreateModel", serde_json::json!({
-        "ModelName": "wire-model", "PrimaryContainer": image,
-        "ExecutionRoleArn": "arn:aws:iam::123456789012:role/wire"
-    }));
-    call("CreateEndpointConfig", serde_json::json!({
-        "EndpointConfigName": "wire-config",
-        "ProductionVariants": [{"VariantName": "AllTraffic", "ModelName": "wire-model",
-            "InstanceType": "ml.c5.xlarge", "InitialInstanceCount": 1}]
-    }));
+    call(
+        "CreateModel",
+        serde_json::json!({
+            "ModelName": "wire-model", "PrimaryContainer": image,
+            "ExecutionRoleArn": "arn:aws:iam::123456789012:role/wire"
+        }),
+    );
+    call(
+        "CreateEndpointConfig",
+        serde_json::json!({
+            "EndpointConfigName": "wire-config",
+            "ProductionVariants": [{"VariantName": "AllTraffic", "ModelName": "wire-model",
+                "InstanceType": "ml.c5.xlarge", "InitialInstanceCount": 1}]
+        }),
+    );
     let names: Vec<_> = (0..n).map(|i| format!("wire-{i}")).collect();
     for name in &names {
-        call("CreateEndpoint", serde_json::json!({
-            "EndpointName": name, "EndpointConfigName": "wire-config"
-        }));
+        call(
+            "CreateEndpoint",
+            serde_json::json!({
+                "EndpointName": name, "EndpointConfigName": "wire-config"
+            }),
+        );
     }
     assert_eq!(post(url, "/_sim/advance?seconds=3600", &[], b"").status, 200);
     names.iter().map(|name| format!("endpoint/{name}/variant/AllTraffic")).collect()
 }
 
-/// TMPSTUB
-pub(super) fn demo() -> Sim { Sim::new(setpoint::sim::world::World::default()) }
-/// TMPSTUB
-pub(super) fn empty() -> Sim { demo() }
+/// The world of `setpoint demo`, with hours of history in place of its days.
+pub(super) fn demo() -> Sim {
+    let mut scenario = Scenario::demo().expect("the demo's scenario is whole");
+    scenario.history_days = 0;
+    let sim = scenario.build().expect("the demo's scenario can be built");
+    sim.advance(3 * 3600);
+    sim
+}
+
+/// A world without endpoints.
+pub(super) fn empty() -> Sim {
+    Scenario::fleet(0).build().expect("an empty world can be built")
+}
