@@ -7,5 +7,6 @@ mod boto3;
 mod cloudwatch;
 mod control;
 mod protocols;
+mod sagemaker;
 mod scaling;
 mod support;

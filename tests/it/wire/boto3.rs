@@ -29,5 +29,5 @@ fn boto3_reads_and_writes_the_embedded_aws() {
     let output = Command::new(python).arg(script).arg(&served.url).output().expect("Python runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 4, "a line a service");
+    assert_eq!(text(&output.stdout).lines().count(), 4, "a line a service");
 }

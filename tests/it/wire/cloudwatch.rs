@@ -4,7 +4,8 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::error::ProvideErrorMetadata as _;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
-    Dimension, Metric, MetricDataQuery, MetricStat, ScanBy, StateValue, StatusCode,
+    Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy, StateValue,
+    StatusCode,
 };
 use setpoint::sim::api::Sim;
 
@@ -77,7 +78,7 @@ async fn metric_data_is_paged_and_bounded() {
     let mut count = 0;
     while let Some(page) = pages.next().await {
         let page = page.expect("a page");
-        let values = page.metric_data_results().iter().flat_map(|r| r.values());
+        let values = page.metric_data_results().iter().flat_map(MetricDataResult::values);
         merged.extend(values);
         count += 1;
     }

@@ -3,8 +3,9 @@
 use aws_sdk_applicationautoscaling::Client;
 use aws_sdk_applicationautoscaling::error::ProvideErrorMetadata as _;
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalableTargetAction,
-    ServiceNamespace, SuspendedState, TargetTrackingScalingPolicyConfiguration,
+    Alarm, MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension,
+    ScalableTargetAction, ServiceNamespace, SuspendedState,
+    TargetTrackingScalingPolicyConfiguration,
 };
 use serde_json::json;
 use setpoint::sim::server::Server;
@@ -39,14 +40,14 @@ fn tracking(target: f64) -> TargetTrackingScalingPolicyConfiguration {
     let metric = PredefinedMetricSpecification::builder()
         .predefined_metric_type(MetricType::SageMakerVariantInvocationsPerInstance)
         .build()
-        .unwrap();
+        .expect("all is set");
     TargetTrackingScalingPolicyConfiguration::builder()
         .target_value(target)
         .predefined_metric_specification(metric)
         .scale_in_cooldown(600)
         .disable_scale_in(true)
         .build()
-        .unwrap()
+        .expect("all is set")
 }
 
 fn put(
@@ -77,7 +78,7 @@ async fn a_target_and_a_policy_are_read_as_they_were_written() {
     let resource = &resources[0];
     register(&client, resource).await;
     let written = put(&client, resource).send().await.expect("put");
-    let alarms: Vec<_> = written.alarms().iter().map(|a| a.alarm_name()).collect();
+    let alarms: Vec<_> = written.alarms().iter().map(Alarm::alarm_name).collect();
     assert_eq!(alarms.len(), 2, "{alarms:?}");
 
     let targets = client.describe_scalable_targets().service_namespace(NAMESPACE);
@@ -93,7 +94,7 @@ async fn a_target_and_a_policy_are_read_as_they_were_written() {
     let expected = tracking(612.5);
     assert_eq!(policy.target_tracking_scaling_policy_configuration(), Some(&expected));
     assert_eq!(policy.policy_arn(), written.policy_arn());
-    let described: Vec<_> = policy.alarms().iter().map(|a| a.alarm_name()).collect();
+    let described: Vec<_> = policy.alarms().iter().map(Alarm::alarm_name).collect();
     assert_eq!(described, alarms);
     server.stop().await;
 }
