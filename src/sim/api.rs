@@ -119,7 +119,7 @@ macro_rules! operations {
                 let mut world = self.lock();
                 let gate = world.call(Operation::$name)?;
                 let result = world.$method(input);
-                world.finish(Operation::$name, &gate, input, result)
+                world.finish(Operation::$name, gate, input, result)
             })*
         }
     };

@@ -32,7 +32,7 @@ impl Random {
 
     /// A count with this mean. Above 500 the normal approximation is indistinguishable here.
     pub fn poisson(&mut self, mean: f64) -> f64 {
-        if !(mean > 0.0) {
+        if mean.is_nan() || mean <= 0.0 {
             return 0.0;
         }
         if mean > 500.0 {

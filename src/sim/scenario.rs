@@ -156,7 +156,7 @@ impl VariantSpec {
         sm::ProductionVariant {
             variant_name: self.name.clone(),
             model_name: Some(model.to_owned()),
-            initial_instance_count: Some(self.instances as i32),
+            initial_instance_count: Some(self.instances.cast_signed()),
             instance_type: Some(self.instance_type.clone()),
             initial_variant_weight: Some(1.0),
             ..Default::default()

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::random::{Random, normal_quantile};
 pub use capacity::{Objective, true_capacity};
 
-/// SageMaker gives up on an invocation after 60 seconds (developer guide, "InvokeEndpoint").
+/// SageMaker gives up on an invocation after 60 seconds (developer guide, "`InvokeEndpoint`").
 const TIMEOUT_SECONDS: f64 = 60.0;
 /// Microseconds in a minute.
 const MINUTE_US: f64 = 60e6;
@@ -111,7 +111,7 @@ impl Service {
     pub fn serve(&self, demand: &Demand, backlog: &mut f64, random: &mut Random) -> Served {
         let work = libm::exp(self.noise * random.normal());
         let hiccup = if random.uniform() < self.hiccups { 3.0 } else { 1.0 };
-        if !(demand.instances > 0.0) {
+        if demand.instances <= 0.0 {
             *backlog = 0.0;
             // Nobody to serve: the front end answers 503 to all.
             return Served { errors: demand.requests, ..Served::default() };

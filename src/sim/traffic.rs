@@ -138,7 +138,8 @@ impl Part {
                 if minutes.is_empty() {
                     return 0.0;
                 }
-                let row = at.timestamp().div_euclid(60).rem_euclid(minutes.len() as i64);
+                let row =
+                    at.timestamp().div_euclid(60).rem_euclid(minutes.len().cast_signed() as i64);
                 minutes[row as usize] * scale
             }
         }

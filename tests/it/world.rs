@@ -1,5 +1,7 @@
 //! The embedded AWS behaves as AWS does where a fact is known, and is deterministic.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
@@ -640,4 +642,84 @@ proptest::proptest! {
         proptest::prop_assert_eq!(dump(seed, minutes), dump(seed, minutes));
         proptest::prop_assert_ne!(dump(seed, minutes), dump(seed.wrapping_add(1), minutes));
     }
+}
+
+#[test]
+fn the_worlds_on_file_run() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/worlds");
+    let mut files = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let sim = Scenario::load(&path).unwrap().build().unwrap();
+        let before = sim.with_world(setpoint::sim::world::World::truth);
+        sim.advance(86_400);
+        let after = sim.with_world(setpoint::sim::world::World::truth);
+        assert_eq!(sim.state()["events_left"], 0, "{}", path.display());
+        assert!(after[0].instance_hours > before[0].instance_hours + 20.0);
+        assert!(after[0].capacity.unwrap() > 200.0);
+        files += 1;
+    }
+    assert_eq!(files, 2);
+}
+
+#[test]
+fn an_undeclared_step_changes_the_truth_and_an_incident_does_not() {
+    let sim = build(600.0, 2, 640.0);
+    let capacity = || sim.with_world(|world| world.truth_about(E)).capacity.unwrap();
+    let variant = || "e/AllTraffic".to_owned();
+    sim.advance(600);
+    let before = capacity();
+    let incident = Change::Incident { variant: variant(), latency_factor: 5.0, minutes: 10 };
+    let violations = || sim.with_world(|world| world.truth_about(E)).violation_minutes;
+    let clean = violations();
+    sim.with_world(|world| world.change(&incident)).unwrap();
+    sim.advance(600);
+    assert!((capacity() - before).abs() < 1e-9);
+    assert_eq!(violations(), clean + 10);
+    let step = Change::CapacityStep { variant: variant(), factor: 0.7 };
+    sim.with_world(|world| world.change(&step)).unwrap();
+    sim.advance(600);
+    assert!(capacity() < 0.75 * before, "{} {before}", capacity());
+}
+
+#[test]
+fn a_deploy_waits_for_the_auto_scaler_to_finish() {
+    let sim = build(2400.0, 1, 640.0);
+    let deploy = Change::Deploy {
+        endpoint: "e".into(),
+        capacity_factor: 1.0,
+        instance_type: None,
+        retain: true,
+    };
+    // At this time the fleet grows from 1 to 4.
+    let at = sim.now() + TimeDelta::seconds(330);
+    sim.with_world(|world| world.plan(Event { at, change: deploy }));
+    let describe = || {
+        let input = sm::DescribeEndpointInput { endpoint_name: "e".into() };
+        sim.describe_endpoint(&input).unwrap()
+    };
+    sim.advance(360);
+    assert!(describe().pending_deployment_summary.is_none());
+    assert_eq!(describe().endpoint_status, "Updating");
+    sim.advance(20 * 60);
+    assert_eq!(describe().endpoint_config_name, "e-config-2");
+    assert_eq!(counts(&sim), (4, 4));
+}
+
+#[test]
+fn tags_live_as_long_as_their_target() {
+    let sim = build(10.0, 1, 640.0);
+    let arn = register(&sim, E, 1, 10).unwrap().scalable_target_arn;
+    let tags = [("owner".to_owned(), "search".to_owned())].into();
+    sim.tag_resource(&aas::TagResourceInput { resource_arn: arn.clone(), tags }).unwrap();
+    let list =
+        || sim.list_tags_for_resource(&aas::ListTagsForResourceInput { resource_arn: arn.clone() });
+    assert_eq!(list().unwrap().tags["owner"], "search");
+    let keys = vec!["owner".to_owned()];
+    sim.untag_resource(&aas::UntagResourceInput { resource_arn: arn.clone(), tag_keys: keys })
+        .unwrap();
+    assert!(list().unwrap().tags.is_empty());
+    sim.with_world(|world| world.change(&Change::Deregister { variant: "e/AllTraffic".into() }))
+        .unwrap();
+    assert_eq!(list().unwrap_err().code, "ResourceNotFoundException");
 }

@@ -56,7 +56,7 @@ pub struct MetricDataQuery {
     /// The metric; expressions are not computed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric_stat: Option<MetricStat>,
-    /// Refused with a ValidationError.
+    /// Refused with a `ValidationError`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
     /// A label.

@@ -259,7 +259,7 @@ pub(super) fn metric_data(
                     dimension("VariantName", q.resource.variant.as_str()),
                 ],
             },
-            period: q.period_seconds as i32,
+            period: q.period_seconds.cast_signed(),
             stat: q.metric.statistic().to_owned(),
             unit: None,
         }),

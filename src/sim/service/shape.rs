@@ -40,7 +40,7 @@ impl Service {
                 wait_share: bounded,
                 ..flat
             },
-            Family::GpuBatch { max_batch, window_ms } => gpu(rho, max_batch, window_ms, flat),
+            Family::GpuBatch { max_batch, window_ms } => gpu(rho, max_batch, window_ms, &flat),
             Family::Cliff { error_share } => Shape {
                 median: 1.0 + 0.2 * bounded,
                 errors: error_share / (1.0 + libm::exp(-(libm::log(rho.max(1e-9)) - 0.05) / 0.015)),
@@ -50,7 +50,7 @@ impl Service {
     }
 }
 
-fn gpu(rho: f64, max_batch: u32, window_ms: f64, flat: Shape) -> Shape {
+fn gpu(rho: f64, max_batch: u32, window_ms: f64, flat: &Shape) -> Shape {
     let full = f64::from(max_batch.max(1));
     let bounded = rho.clamp(0.0, RHO_MAX);
     // A batch of b takes (0.4 + 0.6 b / full) of the time of a full one; the batch that keeps up:
@@ -65,6 +65,6 @@ fn gpu(rho: f64, max_batch: u32, window_ms: f64, flat: Shape) -> Shape {
         delay_us: window * 1e3 * 0.5,
         wait: 0.15 / (1.0 - bounded),
         wait_share: bounded * bounded,
-        ..flat
+        errors: flat.errors,
     }
 }

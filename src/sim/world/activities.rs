@@ -64,8 +64,8 @@ impl World {
         if target.activities.len() > KEPT {
             target.activities.remove(0);
         }
-        let Ok(id) = resource.parse::<crate::model::ids::ResourceId>() else { return };
-        self.set_desired(id.endpoint.as_str(), id.variant.as_str(), wanted);
+        let Some((endpoint, variant)) = super::split_resource(resource) else { return };
+        self.set_desired(endpoint, variant, wanted);
     }
 
     /// Notes a decision not to scale; of repeated ones only the first, as AWS does.

@@ -65,7 +65,7 @@ impl Alarm {
     }
 
     /// How many minutes it looks at; all of them must breach.
-    pub(super) const fn periods(&self) -> usize {
+    pub(super) const fn periods(&self) -> u8 {
         match self.side {
             AlarmSide::High => 3,
             AlarmSide::Low => 15,
@@ -82,7 +82,8 @@ impl Alarm {
             AlarmState::InsufficientData
         } else if newest.iter().flatten().any(|value| !breaches(*value)) {
             AlarmState::Ok
-        } else if newest.len() == self.periods() && newest.iter().all(Option::is_some) {
+        } else if newest.len() == usize::from(self.periods()) && newest.iter().all(Option::is_some)
+        {
             AlarmState::Alarm
         } else {
             // All that is there breaches, but some is missing: it stays as it is.
@@ -100,7 +101,7 @@ impl Alarm {
     }
 
     fn described(&self, arn: String) -> cw::MetricAlarm {
-        let periods = self.periods() as i32;
+        let periods = i32::from(self.periods());
         let dimension = |name: &str, value: &str| cw::Dimension {
             name: name.to_owned(),
             value: value.to_owned(),
@@ -207,6 +208,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "all operations have this form")]
     pub(in crate::sim) fn disable_alarm_actions(
         &mut self,
         input: &cw::AlarmNamesInput,
@@ -214,6 +216,7 @@ impl World {
         Ok(self.enable_actions(&input.alarm_names, false))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "all operations have this form")]
     pub(in crate::sim) fn enable_alarm_actions(
         &mut self,
         input: &cw::AlarmNamesInput,

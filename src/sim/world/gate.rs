@@ -28,7 +28,8 @@ pub(super) struct Gate {
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct Calls {
     /// Calls, refused ones included.
-    pub(super) calls: u64,
+    #[serde(rename = "calls")]
+    pub(super) count: u64,
     /// Those that were answered with an error, or not at all.
     pub(super) errors: u64,
     /// The last one, in virtual time.
@@ -99,7 +100,7 @@ impl World {
     pub(in crate::sim) fn call(&mut self, operation: Operation) -> ApiResult<Passed> {
         let now = self.now;
         let calls = self.gate.calls.entry(operation).or_default();
-        calls.calls += 1;
+        calls.count += 1;
         calls.last = Some(now);
         let refused = self
             .gate
@@ -136,7 +137,7 @@ impl World {
     pub(in crate::sim) fn finish<I: Serialize, T>(
         &mut self,
         operation: Operation,
-        passed: &Passed,
+        passed: Passed,
         input: &I,
         result: ApiResult<T>,
     ) -> ApiResult<T> {

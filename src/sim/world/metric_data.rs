@@ -28,7 +28,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationError", message)
 }
 
-fn parse<'a>(query: &'a cw::MetricDataQuery) -> ApiResult<Query<'a>> {
+fn parse(query: &cw::MetricDataQuery) -> ApiResult<Query<'_>> {
     let id = query.id.as_str();
     let fine = id.starts_with(|c: char| c.is_ascii_lowercase())
         && id.len() <= 255

@@ -17,7 +17,7 @@ pub(in crate::sim) struct Policy {
     pub(in crate::sim) tracking: Option<aas::TargetTrackingConfiguration>,
     pub(super) step: Option<Value>,
     pub(super) arn: String,
-    /// AlarmHigh and AlarmLow of target tracking.
+    /// `AlarmHigh` and `AlarmLow` of target tracking.
     pub(super) alarms: Vec<String>,
     pub(super) created_at: Timestamp,
 }

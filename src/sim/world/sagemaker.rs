@@ -120,7 +120,7 @@ impl World {
 
     fn summary(&self, v: &Variant, spec: &sm::ProductionVariant) -> sm::ProductionVariantSummary {
         let serverless = spec.serverless_config.is_some();
-        let count = |n: u32| (!serverless).then_some(n as i32);
+        let count = |n: u32| (!serverless).then_some(n.cast_signed());
         sm::ProductionVariantSummary {
             variant_name: v.name.clone(),
             deployed_images: self.images(v.model.as_ref()),
@@ -140,7 +140,7 @@ impl World {
         let config = self.configs.get(&deploy.config)?;
         let variants = config.described.production_variants.iter().map(|spec| {
             let old = endpoint.variants.iter().find(|v| v.name == spec.variant_name);
-            let kept = old.filter(|_| deploy.retain).map(|v| v.desired as i32);
+            let kept = old.filter(|_| deploy.retain).map(|v| v.desired.cast_signed());
             sm::PendingProductionVariantSummary {
                 variant_name: spec.variant_name.clone(),
                 deployed_images: self.images(spec.model_name.as_ref()),
@@ -263,7 +263,7 @@ impl World {
     }
 
     /// The endpoint, if it can be changed now.
-    fn changeable(&self, name: &str) -> ApiResult<&Endpoint> {
+    pub(super) fn changeable(&self, name: &str) -> ApiResult<&Endpoint> {
         let endpoint = self.endpoints.get(name).ok_or_else(|| self.missing_endpoint(name))?;
         if endpoint.status == EndpointStatus::InService {
             return Ok(endpoint);

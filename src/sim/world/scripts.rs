@@ -2,11 +2,14 @@
 
 use chrono::TimeDelta;
 
-use super::World;
 use super::load::Incident;
+use super::{What, World};
 use crate::model::scaling::DIMENSION;
 use crate::sim::api::{ApiResult, sagemaker as sm, scaling as aas};
 use crate::sim::scenario::{Change, EndpointSpec, VariantSpec};
+
+/// How long a pipeline waits before it tries a refused deploy again.
+const RETRY_SECONDS: i64 = 30;
 
 impl World {
     /// Makes an endpoint with its models, config, loads, scalable targets and policies, all of it
@@ -89,10 +92,15 @@ impl World {
         Ok(())
     }
 
-    /// Does what an event says. One that AWS refuses changes nothing, as for a person.
+    /// Does what an event says. While the endpoint is being updated it tries again, as a pipeline
+    /// would, for an hour; anything else that AWS refuses changes nothing.
     pub(super) fn run_event(&mut self, index: usize) {
         let Some(event) = self.events.get(index).cloned() else { return };
-        if let Err(error) = self.change(&event.change) {
+        let Err(error) = self.change(&event.change) else { return };
+        let again = self.now + TimeDelta::seconds(RETRY_SECONDS);
+        if error.message.contains("in-progress") && again <= event.at + TimeDelta::hours(1) {
+            self.wake(again, What::Event(index));
+        } else {
             tracing::warn!(event = ?event.change, %error, "the script event was refused");
         }
     }
@@ -200,6 +208,7 @@ impl World {
         retain: bool,
     ) -> ApiResult<()> {
         let name = endpoint.to_owned();
+        self.changeable(&name)?;
         let described =
             self.describe_endpoint(&sm::DescribeEndpointInput { endpoint_name: name.clone() })?;
         let config = described.endpoint_config_name;

@@ -131,7 +131,7 @@ impl World {
     /// How often an operation was called, refused calls included.
     #[must_use]
     pub fn calls(&self, operation: crate::sim::api::Operation) -> u64 {
-        self.gate.calls.get(&operation).map_or(0, |calls| calls.calls)
+        self.gate.calls.get(&operation).map_or(0, |calls| calls.count)
     }
 
     /// How many writes were tried.

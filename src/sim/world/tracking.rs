@@ -5,10 +5,13 @@
 use chrono::TimeDelta;
 
 use super::alarms::state_word;
-use super::{Load, World};
+use super::{Load, World, split_resource};
 use crate::model::scaling::{AlarmSide, AlarmState, DEFAULT_COOLDOWN_SECONDS};
 use crate::model::time::Timestamp;
 use crate::sim::api::scaling::{NotScaledReason, TargetTrackingConfiguration};
+
+/// The minutes that `AlarmLow` looks at.
+const LONGEST_WINDOW: usize = 15;
 
 /// What a policy wants.
 struct Wish {
@@ -41,11 +44,16 @@ impl World {
             if !alarm.watches_invocations {
                 continue;
             }
-            let periods = alarm.periods() as i64;
-            let window: Vec<Option<f64>> = (newest - periods + 1..=newest)
-                .map(|i| load.telemetry.get(i).and_then(|m| m.per_instance(zeros)))
-                .collect();
-            let state = alarm.judge(&window);
+            let periods = i64::from(alarm.periods());
+            let mut window = [None; LONGEST_WINDOW];
+            let window = &mut window[..usize::from(alarm.periods())];
+            for (slot, i) in window.iter_mut().zip(newest - periods + 1..) {
+                *slot = load.telemetry.get(i).and_then(|m| m.per_instance(zeros));
+            }
+            let state = alarm.judge(window);
+            if state == alarm.state {
+                continue;
+            }
             let known = window.iter().flatten().count();
             let reason = format!(
                 "{known} of {periods} datapoints, threshold {}: {}",
@@ -58,9 +66,8 @@ impl World {
 
     fn track(&mut self, resource: &str, newest: i64) {
         let Some(target) = self.targets.get(resource) else { return };
-        let Ok(id) = resource.parse::<crate::model::ids::ResourceId>() else { return };
-        let scalable =
-            self.endpoints.get(id.endpoint.as_str()).is_some_and(super::Endpoint::scalable);
+        let Some((endpoint, _)) = split_resource(resource) else { return };
+        let scalable = self.endpoints.get(endpoint).is_some_and(super::Endpoint::scalable);
         let Some(desired) = self.variant(resource).map(|v| v.desired) else { return };
         // AWS blocks auto scaling while the endpoint is being updated.
         if !scalable {
@@ -71,9 +78,9 @@ impl World {
         let (last_out, last_in) = (target.last_scale_out, target.last_scale_in);
         let limits = |code: &str| NotScaledReason {
             code: code.to_owned(),
-            max_capacity: (code == "AlreadyAtMaxCapacity").then_some(max as i32),
-            min_capacity: (code == "AlreadyAtMinCapacity").then_some(min as i32),
-            current_capacity: Some(desired as i32),
+            max_capacity: (code == "AlreadyAtMaxCapacity").then_some(max.cast_signed()),
+            min_capacity: (code == "AlreadyAtMinCapacity").then_some(min.cast_signed()),
+            current_capacity: Some(desired.cast_signed()),
         };
         if let Some(wish) = self.scale_out_wish(resource, newest, desired) {
             if out_off {
