@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
+use setpoint::sim::Scenario;
 use setpoint::sim::server::{Pace, Server};
 
 use super::support::{Answer, demo, get, json_call, post, sdk, serve};
@@ -191,4 +192,12 @@ async fn silence_ends_with_the_client_or_the_server() {
     server.stop().await;
     let result = call.await.unwrap();
     assert!(result.is_err_and(|e| e.raw_response().is_none()));
+}
+
+#[test]
+fn the_documented_scenario_is_one() {
+    let page = include_str!("../../../docs/simulate.md");
+    let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let scenario = Scenario::parse(example.expect("an example"), "docs/simulate.md");
+    scenario.expect("it can be read").build().expect("it can be built");
 }
