@@ -2,16 +2,102 @@
 
 use std::process::ExitCode;
 
-use super::CliError;
+use serde_json::{Value, json};
 
-/// The formula: load-tested rate x safety factor x 60.
+use super::CliError;
+use crate::model::formula::{Formula, Mistake};
+use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor, human};
+
+/// Works out a target value from a load test: max rps x safety factor x 60
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+#[command(after_help = GUIDANCE)]
+pub(super) struct Args {
+    /// The most requests per second that one instance served well in a load test
+    #[arg(long, value_name = "RPS", allow_negative_numbers = true)]
+    max_rps: f64,
+    /// The share of that rate to aim at, above 0 and at most 1
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    safety_factor: f64,
+    /// Compare this target value with the answer: exit code 0 when equal, 1 otherwise
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    check: Option<f64>,
+    /// The form of the answer
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// The steps, for people.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+const GUIDANCE: &str = "Choosing the factor: 0.5 to 0.7 for a first production deployment, higher \
+                        when the traffic is predictable.\nExit codes: 0, 1 when --check differs, \
+                        64 when the arguments make no sense.";
 
 /// Runs the command.
 ///
 /// # Errors
-/// See [`CliError`].
-pub(super) fn run(_args: &Args) -> Result<ExitCode, CliError> {
-    Err(CliError::failed("not built yet"))
+/// A usage error when a number is outside its range.
+pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let usage = |flag: &str, error: crate::model::units::OutOfRange| {
+        CliError::usage(format!("{flag}: {error}"))
+    };
+    let max_rps = RequestsPerSecond::new(args.max_rps).map_err(|e| usage("--max-rps", e))?;
+    let factor = SafetyFactor::new(args.safety_factor).map_err(|e| usage("--safety-factor", e))?;
+    let formula = Formula::new(max_rps, factor).map_err(|e| usage("--max-rps", e))?;
+    let checked = args.check.map(InvocationsPerMinute::new).transpose();
+    let checked =
+        checked.map_err(|e| usage("--check", e))?.map(|value| (value, formula.check(value).err()));
+    match args.output {
+        Output::Text => anstream::print!("{}", text(&formula, checked)),
+        Output::Json => anstream::println!("{:#}", object(&formula, checked)),
+    }
+    let differs = checked.is_some_and(|(_, mistake)| mistake.is_some());
+    Ok(ExitCode::from(u8::from(differs)))
+}
+
+type Checked = Option<(InvocationsPerMinute, Option<Mistake>)>;
+
+fn text(formula: &Formula, checked: Checked) -> String {
+    let Formula { max_rps, safety_factor, target_value, .. } = formula;
+    let usable = human(formula.usable_rps);
+    let steps = format!(
+        "{max_rps} RPS x {safety_factor} = {usable} RPS\n\
+         {usable} RPS x 60 = {target_value} invocations per minute per instance\n\
+         target value: {target_value}\n"
+    );
+    let end = match checked {
+        None => format!("\n{}\n", GUIDANCE.lines().next().unwrap_or_default()),
+        Some((value, None)) => format!("check: {value} is right\n"),
+        Some((value, Some(mistake))) => {
+            format!("check: {value} is wrong: {}\n", mistake.explanation())
+        }
+    };
+    steps + &end
+}
+
+fn object(formula: &Formula, checked: Checked) -> Value {
+    let check = checked.map(|(value, mistake)| {
+        json!({
+            "value": number(value.get()),
+            "ok": mistake.is_none(),
+            "mistake": mistake.map(Mistake::as_str),
+        })
+    });
+    json!({
+        "max_rps": number(formula.max_rps.get()),
+        "safety_factor": number(formula.safety_factor.get()),
+        "usable_rps": number(formula.usable_rps),
+        "target_value": number(formula.target_value.get()),
+        "check": check,
+    })
+}
+
+/// A whole number without its `.0`, as people write it.
+fn number(v: f64) -> Value {
+    if v.fract() == 0.0 && v < 1e15 { Value::from(v as i64) } else { Value::from(v) }
 }

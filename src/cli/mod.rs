@@ -2,6 +2,8 @@
 
 mod apply;
 mod calculate;
+mod compose;
+mod config_args;
 mod config_command;
 mod demo;
 mod export;

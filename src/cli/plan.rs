@@ -1,17 +1,91 @@
 //! `setpoint plan`: one pass without writing: what differs, and what would be done.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use super::CliError;
+use super::config_args::ConfigArgs;
+use super::{CliError, compose};
+use crate::config::Config;
+use crate::daemon::{open_freeze, pass_settings};
+use crate::model::status::FleetStatus;
+use crate::ports::{Clock, NoObserver};
+use crate::reconcile::{PassInput, Reconciler};
+use crate::render::plan as render;
+use crate::system::{Alone, WallClock};
 
 /// One pass without writing: what differs, and what would be done.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Exit 0 when nothing differs, 2 when something does (held or not), 3 when something could
+    /// not be compared, 1 on an error
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+/// How to print a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Output {
+    /// A diff for people.
+    Text,
+    /// JSON for programs.
+    Json,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// See [`CliError`].
-pub(super) fn run(_args: &Args) -> Result<ExitCode, CliError> {
-    Err(CliError::failed("not built yet"))
+pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let config = args.config.load_with_logs()?;
+    let fleet = compose::runtime()?.block_on(async {
+        let mut reconciler = reconciler(&config).await?;
+        Ok(pass(&mut reconciler, &config, false, false).await)
+    })?;
+    print(&fleet, args.output);
+    let code = if args.detailed_exitcode { render::PlanSummary::of(&fleet).exit_code() } else { 0 };
+    Ok(ExitCode::from(code))
+}
+
+/// A reconciler over the account and region of the configuration.
+pub(super) async fn reconciler(config: &Config) -> Result<Reconciler, CliError> {
+    let aws = compose::connect(config, Arc::new(NoObserver)).await?;
+    let memory = compose::memory(config);
+    Ok(Reconciler::new(aws, Arc::new(WallClock), Arc::new(Alone), memory))
+}
+
+/// One pass with everything read; with `act` it writes.
+pub(super) async fn pass(
+    reconciler: &mut Reconciler,
+    config: &Config,
+    act: bool,
+    confirmed: bool,
+) -> FleetStatus {
+    let settings = pass_settings(config);
+    let freeze = open_freeze(config, WallClock.now());
+    reconciler
+        .pass(PassInput {
+            goals: config,
+            settings: &settings,
+            telemetry: true,
+            act,
+            confirmed,
+            approved: &BTreeSet::new(),
+            freeze: freeze.as_ref(),
+            stop: &AtomicBool::new(false),
+        })
+        .await
+}
+
+pub(super) fn print(fleet: &FleetStatus, output: Output) {
+    match output {
+        Output::Text => anstream::print!("{}", render::text(fleet)),
+        Output::Json => anstream::println!("{:#}", render::json(fleet)),
+    }
 }

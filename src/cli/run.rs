@@ -1,17 +1,197 @@
 //! `setpoint run`: reconcile continuously.
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
 
-use super::CliError;
+use prometheus::Registry;
+use tokio::signal::unix::{SignalKind, signal};
 
-/// Reconcile continuously.
+use super::config_args::ConfigArgs;
+use super::{CliError, compose};
+use crate::config::Config;
+use crate::daemon::{Daemon, FleetCell, Handle, Parts, Ticks};
+use crate::http::{App, Control, Health, Server};
+use crate::metrics::Metrics;
+use crate::ports::{Aws, CallObserver, Clock, Memory};
+use crate::reconcile::Reconciler;
+use crate::system::{Alone, WallClock};
+
+/// Reconcile continuously, until SIGTERM or SIGINT; SIGHUP reloads the configuration.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// See [`CliError`].
-pub(super) fn run(_args: &Args) -> Result<ExitCode, CliError> {
-    Err(CliError::failed("not built yet"))
+pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let config = args.config.load_with_logs()?;
+    let sources = args.config.sources();
+    let ceiling = args.config.mode_ceiling();
+    let loader =
+        Box::new(move || Config::load(&sources).map(|config| config.with_mode_ceiling(ceiling)));
+    compose::runtime()?.block_on(async {
+        let memory = compose::memory(&config);
+        let telling = Telling::new(&config)?;
+        let aws = compose::connect(&config, telling.observer()).await?;
+        let daemon =
+            Assembled::new(config, loader, aws, Arc::new(WallClock), memory, telling).await?;
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %daemon.address, "running");
+        let signals = tokio::spawn(follow_signals(daemon.handle.clone()));
+        let result = daemon.run().await;
+        signals.abort();
+        result
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a daemon tells, and where.
+pub(super) struct Telling {
+    fleet: Arc<FleetCell>,
+    metrics: Metrics,
+}
+
+impl Telling {
+    pub(super) fn new(config: &Config) -> Result<Self, CliError> {
+        let fleet = Arc::new(FleetCell::default());
+        let limit = config.metrics.per_variant_limit;
+        let metrics = Metrics::register(Registry::new(), Arc::clone(&fleet) as _, limit)
+            .map_err(|error| CliError::failed(format!("cannot register metrics: {error}")))?;
+        Ok(Self { fleet, metrics })
+    }
+
+    /// Is to be told of every call to AWS.
+    pub(super) fn observer(&self) -> Arc<dyn CallObserver> {
+        Arc::clone(&self.metrics.calls) as _
+    }
+}
+
+/// A daemon with its HTTP server, ready to run.
+pub(super) struct Assembled {
+    daemon: Daemon,
+    server: Server,
+    app: App,
+    /// By which it is asked for things.
+    pub(super) handle: Handle,
+    /// Where it publishes.
+    pub(super) fleet: Arc<FleetCell>,
+    /// The address it answers on.
+    pub(super) address: std::net::SocketAddr,
+    grace: std::time::Duration,
+}
+
+impl Assembled {
+    /// Puts everything together and takes the HTTP address.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub(super) async fn new(
+        config: Config,
+        loader: crate::daemon::Loader,
+        aws: Aws,
+        clock: Arc<dyn Clock>,
+        memory: Arc<dyn Memory>,
+        telling: Telling,
+    ) -> Result<Self, CliError> {
+        let server = Server::bind(config.http.listen)
+            .await
+            .map_err(|error| CliError::failed(error.to_string()))?;
+        // A pass may take its whole time and then wait for calls that have limits of their own.
+        let max_silence = config.reconcile.pass_timeout * 2 + config.aws.operation_timeout;
+        let health = Arc::new(Health::new(Instant::now(), max_silence));
+        let Telling { fleet, metrics } = telling;
+        let registry = metrics.registry.clone();
+        let reconciler =
+            Reconciler::new(aws, Arc::clone(&clock), Arc::new(Alone), Arc::clone(&memory));
+        let (token_file, grace) = (config.http.token_file.clone(), config.reconcile.shutdown_grace);
+        let (daemon, handle) = Daemon::new(Parts {
+            config,
+            loader,
+            reconciler,
+            clock,
+            memory,
+            events: None,
+            fleet: Arc::clone(&fleet),
+            metrics,
+            health: Arc::clone(&health),
+        });
+        let app = App {
+            status: Arc::clone(&fleet) as _,
+            registry,
+            control: Arc::new(handle.clone()),
+            health,
+            token_file,
+        };
+        let address = server.address();
+        Ok(Self { daemon, server, app, handle, fleet, address, grace })
+    }
+
+    /// Runs until the handle says to stop; a pass under way gets its grace to end.
+    ///
+    /// # Errors
+    /// When the daemon or its server fails, or the grace was not enough.
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        let ticks = Ticks::start(&self.handle)
+            .await
+            .map_err(|error| CliError::failed(error.to_string()))?;
+        let (stopped, has_stopped) = tokio::sync::oneshot::channel::<()>();
+        let until = async {
+            // A sender that is dropped says the same.
+            let _ = has_stopped.await;
+        };
+        let http = tokio::spawn(self.server.serve(self.app, until));
+        let ended = wait_for(self.daemon.run(), &self.handle, self.grace).await;
+        ticks.stop().await;
+        drop(stopped);
+        match http.await {
+            Ok(Ok(())) => ended,
+            Ok(Err(error)) => Err(CliError::failed(format!("http server: {error}"))),
+            Err(error) => Err(CliError::failed(format!("http server: {error}"))),
+        }
+    }
+}
+
+/// Waits for the passes to end; once they are asked to, no longer than the grace.
+async fn wait_for(
+    passes: impl Future<Output = ()>,
+    handle: &Handle,
+    grace: std::time::Duration,
+) -> Result<(), CliError> {
+    tokio::pin!(passes);
+    tokio::select! {
+        () = &mut passes => return Ok(()),
+        () = handle.stopping() => {}
+    }
+    tokio::time::timeout(grace, passes)
+        .await
+        .map_err(|_| CliError::failed("the pass under way did not end within the grace period"))
+}
+
+/// SIGTERM and SIGINT stop, SIGHUP reloads.
+async fn follow_signals(handle: Handle) {
+    let streams = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    );
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = streams else {
+        tracing::error!("signals cannot be received; stop with SIGKILL");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => {
+                // The problems are in the log and in the metric.
+                let _ = handle.reload().await;
+            }
+        }
+    }
+    tracing::info!("asked to stop");
+    handle.stop();
 }

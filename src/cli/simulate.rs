@@ -1,17 +1,29 @@
 //! `setpoint simulate`: the embedded AWS: serve its wire protocols, grade the estimator.
 
+mod serve;
+
 use std::process::ExitCode;
 
 use super::CliError;
 
 /// The embedded AWS: serve its wire protocols, grade the estimator.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: SimulateCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum SimulateCommand {
+    Serve(serve::Args),
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// See [`CliError`].
-pub(super) fn run(_args: &Args) -> Result<ExitCode, CliError> {
-    Err(CliError::failed("not built yet"))
+pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    match &args.command {
+        SimulateCommand::Serve(args) => serve::run(args),
+    }
 }

@@ -1,2 +1,99 @@
-//! THINK: desired state, ordered guards, diff, report. Pure.
+//! THINK: snapshot, goal and estimate -> decision. Pure: no clock, no I/O, no logging, no
+//! randomness, and it never fails.
+//!
+//! The order is always the same: derive the facts ([`case`]), say what is desired ([`desired`]),
+//! compare field by field ([`compare`]), run every difference through the ordered guards
+//! ([`checks`], [`step`]), and put the survivors into a plan. What may be written when is
+//! `docs/safety.md`; each guard names its rule.
+//!
+//! Architecture invariant: a guard can only take a write away. Nothing after [`compare`] adds one.
+
+pub mod alarms;
+pub mod case;
+pub mod checks;
+pub mod compare;
+pub mod desired;
+pub mod forecast;
+pub mod kind;
+pub mod mass_change;
+pub mod notes;
+pub mod plan;
+pub mod remember;
+pub mod report;
 pub mod safe_target;
+pub mod step;
+
+use crate::model::decision::Decision;
+use crate::model::estimate::Estimate;
+use crate::model::goal::Goal;
+use crate::model::ids::{AccountId, VariantId};
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+
+use case::Case;
+use chrono::TimeDelta;
+
+/// What holds for every variant: the process-wide part of the configuration, and what a person
+/// has just confirmed.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// The account that may be written to (rule 2).
+    pub account_id: Option<AccountId>,
+    /// `reconcile.enabled` (rule 10).
+    pub enabled: bool,
+    /// The freeze window that is open now (rule 10).
+    pub freeze: Option<Freeze>,
+    /// Telemetry older than this is stale: raises wait (rule 8).
+    pub telemetry_max_age: TimeDelta,
+    /// Most writes of one variant in an hour (rule 10).
+    pub writes_per_hour: usize,
+    /// Most writes of one variant in a day (rule 10).
+    pub writes_per_day: usize,
+    /// Whether a person has seen this plan and confirmed it (`apply`): adoption needs no more.
+    pub confirmed: bool,
+}
+
+/// An open freeze window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freeze {
+    /// When it closes.
+    pub until: Timestamp,
+    /// Whether lowering a target value is allowed inside it.
+    pub allow_lowering: bool,
+}
+
+/// Decides what to do about one variant.
+#[must_use]
+pub fn decide(
+    snapshot: &Snapshot,
+    goal: &Goal,
+    estimate: &Estimate,
+    rules: &Rules,
+    now: Timestamp,
+) -> Decision {
+    let case = Case::new(snapshot, goal, estimate, rules, now);
+    let desired = desired::desired(&case);
+    let compared = compare::compare(&case, &desired);
+    let judged = checks::judge(&case, &desired, compared);
+    let plan = plan::plan(&case, &desired, &judged);
+    let wake_at = judged.iter().filter_map(|j| j.wake_at).filter(|at| *at > now).min();
+    let report = report::report(&case, &desired, &judged, &plan);
+    Decision {
+        id: decision_id(&snapshot.id, now),
+        at: now,
+        variant: snapshot.id.clone(),
+        plan,
+        report,
+        wake_at,
+    }
+}
+
+/// Names a decision: its instant and a hash of the variant, the same in log and JSON.
+fn decision_id(variant: &VariantId, now: Timestamp) -> String {
+    // FNV-1a: any stable hash does; the standard library's may change between releases.
+    let hash = variant
+        .to_string()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    format!("{}-{:08x}", now.format("%Y%m%dT%H%M%SZ"), hash >> 32)
+}

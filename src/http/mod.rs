@@ -1,1 +1,145 @@
-//! Probes, `/metrics`, JSON API, status page.
+//! Probes, `/metrics`, JSON API, status page, and the commands under `/-/`.
+//!
+//! Everything is bounded: connections, how long one may idle, requests in flight, their bodies,
+//! and how long one may take. Commands need a token; nothing else can change anything.
+
+mod api;
+mod auth;
+mod commands;
+mod control;
+mod guard;
+mod health;
+mod listener;
+mod pages;
+mod probes;
+mod problem;
+mod query;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use prometheus::Registry;
+use tokio::net::TcpListener;
+
+pub use control::{Control, ControlError, PauseRequest, Selector};
+pub use health::{Health, Readiness};
+
+pub use crate::metrics::StatusSource;
+
+/// The longest body of a command, in bytes.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+/// How long a request may take.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long open requests may go on after a shutdown has begun.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// What the server shows, and whom it tells.
+#[derive(Clone)]
+pub struct App {
+    /// The variants.
+    pub status: Arc<dyn StatusSource>,
+    /// What `/metrics` shows.
+    pub registry: Registry,
+    /// Who carries out commands.
+    pub control: Arc<dyn Control>,
+    /// What the probes answer.
+    pub health: Arc<Health>,
+    /// The file with the token that commands need; without one they are refused.
+    pub token_file: Option<PathBuf>,
+}
+
+/// The address could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    /// The address asked for.
+    pub address: SocketAddr,
+    /// What the system says.
+    pub source: std::io::Error,
+}
+
+/// A server that has its address and does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Takes the address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address is in use or is not this machine's; the error names it.
+    pub async fn bind(address: SocketAddr) -> Result<Self, BindError> {
+        let failed = |source| BindError { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, address })
+    }
+
+    /// The address taken.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers until `shutdown` is done, then lets open requests end for [`SHUTDOWN_GRACE`].
+    ///
+    /// # Errors
+    /// When the listening socket fails for good.
+    pub async fn serve(
+        self,
+        app: App,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let (ending, has_begun) = tokio::sync::oneshot::channel();
+        let until = async move {
+            shutdown.await;
+            // Nobody waits for it any more when the server has ended by itself.
+            let _ = ending.send(());
+        };
+        let listener = listener::Bounded::new(self.listener);
+        let server = axum::serve(listener, router(app)).with_graceful_shutdown(until);
+        let overdue = async {
+            if has_begun.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(SHUTDOWN_GRACE).await;
+        };
+        tokio::select! {
+            ended = server.into_future() => ended,
+            () = overdue => Ok(()),
+        }
+    }
+}
+
+/// All routes.
+pub fn router(app: App) -> Router {
+    let guard = guard::Guard::new(&app);
+    Router::new()
+        .route("/healthz", get(probes::healthz))
+        .route("/readyz", get(probes::readyz))
+        .route("/metrics", get(probes::metrics))
+        .route("/", get(pages::fleet))
+        .route("/variants/{endpoint}/{variant}", get(pages::variant))
+        .route("/api/v1/variants", get(api::variants))
+        .route("/api/v1/variants/{endpoint}/{variant}", get(api::variant))
+        .route("/-/reload", post(commands::reload))
+        .route("/-/reconcile", post(commands::reconcile))
+        .route("/-/pause", post(commands::pause))
+        .route("/-/resume", post(commands::resume))
+        .route("/-/confirm", post(commands::confirm))
+        .fallback(problem::not_found)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(guard, guard::guard))
+        .layer(from_fn(guard::headers))
+        .with_state(Arc::new(app))
+}

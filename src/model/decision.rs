@@ -6,7 +6,7 @@ use super::estimate::Estimate;
 use super::goal::{LoadTestProblem, Mode};
 use super::ids::VariantId;
 use super::reason::{ActionKind, Field, Reason};
-use super::scaling::TargetTracking;
+use super::scaling::{ScalableTarget, TargetTracking};
 use super::time::Timestamp;
 
 /// Everything one pass concluded about one variant. It feeds the log line, the metric labels, the
@@ -54,8 +54,12 @@ pub enum Action {
         max_capacity: Option<i32>,
         /// Whether scaling is resumed (rule 12).
         unsuspend: bool,
-        /// Whether the target did not exist when this was decided.
-        create: bool,
+        /// The target this was decided on; the write is dropped when AWS has another by then.
+        /// Absent when there was none, so that the write makes it.
+        expected: Option<ScalableTarget>,
+        /// The current and desired instance counts this was decided on: AWS pulls the count into
+        /// min and max, so the write is dropped when they have changed.
+        expected_instances: Option<(u32, u32)>,
     },
     /// `PutScalingPolicy` with a whole configuration.
     PutPolicy {

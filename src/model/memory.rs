@@ -20,14 +20,20 @@ pub struct VariantMemory {
     pub adopted: bool,
     /// The last write of the target value.
     pub last_write: Option<TargetWrite>,
-    /// Raises of the last 24 hours, oldest first.
+    /// The last attempt to write the target value, whatever came of it.
+    pub last_attempt: Option<TargetWrite>,
+    /// Raises onto new ground of the last 24 hours, oldest first, each with the highest value held
+    /// before it. One that failed counts too: it may have landed.
     pub raises: Vec<TargetWrite>,
     /// The highest value that `setpoint` has held in force (rule 8: above it is new ground).
     pub highest_held: Option<f64>,
+    /// The target value that the last pass saw or left in force.
+    pub value_in_force: Option<f64>,
     /// Times of all writes of the last 24 hours, oldest first (rule 10).
     pub writes: Vec<Timestamp>,
-    /// Fields that a person moved in the safe direction: the value, and since when (rule 16).
-    pub safe_changes: BTreeMap<Field, SafeChange>,
+    /// The value that each compared field has, and since when: a person's change in the safe
+    /// direction is left alone for a while (rule 16).
+    pub seen: BTreeMap<Field, Seen>,
     /// Foreign overwrites of values that `setpoint` wrote, of the last 30 days (rule 22).
     pub foreign_overwrites: BTreeMap<Field, Vec<Overwrite>>,
     /// A pause asked for by a person.
@@ -51,10 +57,10 @@ pub struct TargetWrite {
     pub after: f64,
 }
 
-/// A change in the safe direction that is being left alone.
+/// A value as AWS has it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct SafeChange {
-    /// The value seen.
+pub struct Seen {
+    /// The value.
     pub value: f64,
     /// When it was first seen.
     pub since: Timestamp,

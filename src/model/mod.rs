@@ -7,6 +7,7 @@ pub mod decision;
 pub mod endpoint;
 pub mod estimate;
 pub mod fact;
+pub mod formula;
 pub mod goal;
 pub mod ids;
 pub mod memory;

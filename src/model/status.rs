@@ -1,6 +1,6 @@
 //! What the process publishes: the last thing known and decided about every variant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -44,8 +44,8 @@ pub struct FleetStatus {
 pub struct MassChange {
     /// Names the plan; a confirmation must name it too.
     pub plan_id: String,
-    /// How many variants it would change.
-    pub variants: usize,
+    /// The variants it would change.
+    pub variants: BTreeSet<VariantId>,
     /// How many may change without a confirmation.
     pub limit: usize,
 }

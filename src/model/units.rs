@@ -104,6 +104,11 @@ impl RequestsPerSecond {
     }
 }
 
+impl SafetyFactor {
+    /// All of the capacity.
+    pub const ONE: Self = Self(1.0);
+}
+
 impl InvocationsPerMinute {
     /// Whether AWS would show the same number.
     #[must_use]

@@ -1,1 +1,130 @@
-//! Text, JSON and HTML of decisions. Pure.
+//! Text, JSON and HTML of decisions. Pure: a status goes in, a string or a JSON value comes out.
+
+pub mod explain;
+pub mod fleet_page;
+mod html;
+pub mod line;
+pub mod plan;
+pub mod variant_page;
+pub mod view;
+
+use std::borrow::Cow;
+
+use crate::model::decision::{FieldState, Report};
+use crate::model::reason::ActionKind;
+use crate::model::status::VariantStatus;
+
+/// Where a variant stands, in one word: how `plan`, the demo and the status page sort and mark it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Something managed could not be compared.
+    Unknown,
+    /// A missing policy or scalable target is being made.
+    Create,
+    /// Something is being changed.
+    Change,
+    /// Something differs and is not being changed now.
+    Held,
+    /// Nothing differs.
+    InSync,
+    /// The configuration does not list it.
+    Unmanaged,
+}
+
+impl Standing {
+    /// All of them, worst first.
+    pub const ALL: [Self; 6] =
+        [Self::Unknown, Self::Create, Self::Change, Self::Held, Self::InSync, Self::Unmanaged];
+
+    /// Where a variant stands after this decision. A write goes before what is unknown: it is
+    /// what happens.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let any = |wanted: FieldState| report.fields.iter().any(|field| field.state == wanted);
+        match report.action {
+            ActionKind::CreatePolicy | ActionKind::RegisterTarget => Self::Create,
+            ActionKind::SetTarget | ActionKind::Repair => Self::Change,
+            ActionKind::None | ActionKind::Hold if !comparable(report) => Self::Unknown,
+            ActionKind::None | ActionKind::Hold if any(FieldState::Held) => Self::Held,
+            ActionKind::None | ActionKind::Hold if !report.managed => Self::Unmanaged,
+            ActionKind::Hold => Self::Held,
+            ActionKind::None => Self::InSync,
+        }
+    }
+
+    /// The sign that `plan` and the demo put before a variant.
+    #[must_use]
+    pub const fn sign(self) -> char {
+        match self {
+            Self::Unknown => '?',
+            Self::Create => '+',
+            Self::Change => '~',
+            Self::Held => '!',
+            Self::InSync => '=',
+            Self::Unmanaged => '.',
+        }
+    }
+
+    /// The word used in JSON and as a filter.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Create => "create",
+            Self::Change => "change",
+            Self::Held => "held",
+            Self::InSync => "in_sync",
+            Self::Unmanaged => "unmanaged",
+        }
+    }
+
+    /// The words people read.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Unknown => "could not be compared",
+            Self::Create => "to create",
+            Self::Change => "to change",
+            Self::Held => "held",
+            Self::InSync => "in sync",
+            Self::Unmanaged => "not managed",
+        }
+    }
+}
+
+/// Whether everything managed could be compared.
+#[must_use]
+pub fn comparable(report: &Report) -> bool {
+    report.comparable && report.fields.iter().all(|field| field.state != FieldState::Unknown)
+}
+
+/// Whether anything differs, held or not.
+#[must_use]
+pub fn differs(report: &Report) -> bool {
+    report.fields.iter().any(|field| field.state.differs())
+        || !matches!(report.action, ActionKind::None | ActionKind::Hold)
+}
+
+/// A decision in one sentence, for a log line or an Event.
+#[must_use]
+pub fn sentence(status: &VariantStatus) -> String {
+    let report = &status.decision.report;
+    format!(
+        "{}: {} ({}): {}",
+        status.snapshot.id.short(),
+        report.action,
+        report.reason,
+        printable(&report.sentence)
+    )
+}
+
+/// Text from outside with control characters made visible, so that no message of a server can
+/// move a terminal's cursor or forge a line.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let visible = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    Cow::Owned(text.chars().map(visible).collect())
+}

@@ -1,1 +1,334 @@
-//! Tests of `http`.
+//! Tests of `http`, over loopback with a real client.
+
+mod server;
+
+use std::time::{Duration, Instant};
+
+use expect_test::expect;
+use serde_json::{Value, json};
+use server::{Fixture, TOKEN};
+use setpoint::http::{ControlError, Health, MAX_BODY_BYTES, Readiness, Server};
+use setpoint::model::ids::Region;
+use setpoint::model::status::FleetStatus;
+
+use crate::fixtures;
+
+#[test]
+fn metrics_are_served_in_the_text_format() {
+    let fixture = Fixture::new();
+    let mut response = Fixture::agent().get(fixture.url("/metrics?collect=x")).call().unwrap();
+    assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4");
+    let text = response.body_mut().read_to_string().unwrap();
+    assert!(text.contains("# TYPE setpoint_comparable gauge\n"));
+    assert!(text.contains("endpoint=\"payments\""));
+}
+
+#[test]
+fn the_loop_is_alive_until_it_is_silent_too_long() {
+    let began = Instant::now();
+    let after = |seconds| began + Duration::from_secs(seconds);
+    let health = Health::new(began, Duration::from_mins(1));
+    assert_eq!(health.silent_too_long(after(60)), None);
+    assert_eq!(health.silent_too_long(after(61)), Some(Duration::from_secs(61)));
+    health.beat(after(50));
+    assert_eq!(health.silent_too_long(after(110)), None);
+    // A late word of an earlier beat takes nothing back.
+    health.beat(after(10));
+    assert_eq!(health.silent_too_long(after(110)), None);
+    assert_eq!(health.silent_too_long(after(120)), Some(Duration::from_secs(70)));
+}
+
+#[test]
+fn probes_answer() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.get("/healthz"), (200, "alive\n".to_owned()));
+    let ready = |readiness| {
+        fixture.health.set_readiness(readiness);
+        fixture.get("/readyz").0
+    };
+    assert_eq!(fixture.get("/readyz").0, 503, "before the first pass");
+    assert_eq!(ready(Readiness::Ready), 200);
+    assert_eq!(ready(Readiness::Follower), 200);
+    assert_eq!(ready(Readiness::ShuttingDown), 503);
+    assert_eq!(ready(Readiness::Starting), 503);
+}
+
+#[test]
+fn variants_are_listed_in_order() {
+    let fixture = Fixture::new();
+    let (status, body) = fixture.get_json("/api/v1/variants");
+    assert_eq!(status, 200);
+    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["variants"]);
+    let names: Vec<_> = body["variants"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v["id"]["endpoint"].as_str().unwrap())
+        .collect();
+    let expected = ["ads", "fraud-scorer", "payments", "recreated", "search-ranker", "sandbox"];
+    let mut sorted = expected;
+    sorted.sort_unstable();
+    assert_eq!(names, sorted);
+    fixture.status.publish(FleetStatus::default());
+    assert_eq!(fixture.get_json("/api/v1/variants"), (200, json!({"variants": []})));
+}
+
+#[test]
+fn a_variant_is_shown_in_full() {
+    let fixture = Fixture::new();
+    let (status, body) = fixture.get_json("/api/v1/variants/fraud-scorer/AllTraffic");
+    assert_eq!(status, 200);
+    assert_eq!(body["decision"]["id"], "fraud-scorer-0001");
+    assert_eq!(body["targets"]["wanted"], 630.0);
+    assert_eq!(body["snapshot"]["policies"]["known"].as_array().unwrap().len(), 2);
+    assert_eq!(body["goal"]["safety_factor"], 0.5);
+}
+
+#[test]
+fn a_variant_that_is_not_there_is_404() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.get_json("/api/v1/variants/%ff/AllTraffic").0, 400);
+    for path in ["nope/AllTraffic", "ads/nope", "a%2Fb/c", "ads/AllTraffic?region=eu-west-1"] {
+        let (status, body) = fixture.get_json(&format!("/api/v1/variants/{path}"));
+        assert_eq!(status, 404, "{path}");
+        assert!(body["error"].as_str().unwrap().starts_with("no variant "), "{body}");
+    }
+}
+
+#[test]
+fn an_ambiguous_name_is_409_with_the_candidates() {
+    let mut elsewhere = fixtures::in_sync("ads");
+    elsewhere.snapshot.id.region = Region::new("eu-west-1").unwrap();
+    let fleet = fixtures::fleet(vec![fixtures::in_sync("ads"), elsewhere]);
+    let fixture = Fixture::start(fleet, None);
+    let (status, body) = fixture.get_json("/api/v1/variants/ads/AllTraffic");
+    assert_eq!(status, 409);
+    expect![[r#"
+        {
+          "error": "2 variants are called ads/AllTraffic; add account_id or region",
+          "candidates": [
+            {
+              "account_id": "123456789012",
+              "region": "eu-west-1",
+              "endpoint": "ads",
+              "variant": "AllTraffic"
+            },
+            {
+              "account_id": "123456789012",
+              "region": "us-east-1",
+              "endpoint": "ads",
+              "variant": "AllTraffic"
+            }
+          ]
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&body).unwrap());
+    let (status, body) = fixture.get_json("/api/v1/variants/ads/AllTraffic?region=eu-west-1");
+    assert_eq!((status, &body["id"]["region"]), (200, &json!("eu-west-1")));
+    assert_eq!(fixture.get("/variants/ads/AllTraffic").0, 409);
+    let page = "/variants/ads/AllTraffic?account_id=123456789012&region=us-east-1";
+    assert_eq!(fixture.get(page).0, 200);
+}
+
+#[test]
+fn what_is_not_known_is_refused_with_a_sentence() {
+    let fixture = Fixture::with_token("refused", TOKEN);
+    let error = |(status, body): (u16, Value)| (status, body["error"].as_str().unwrap().to_owned());
+    expect![[r#"
+        [
+            (
+                400,
+                "query: regoin: unknown field `regoin`, expected `account_id` or `region`",
+            ),
+            (
+                400,
+                "query: x: unknown field `x`, there are no fields",
+            ),
+            (
+                400,
+                "query: standing \"bad\" is not one of unknown, create, change, held, in_sync, unmanaged",
+            ),
+            (
+                404,
+                "there is nothing at /api/v2/variants",
+            ),
+            (
+                404,
+                "there is nothing at /-/explode",
+            ),
+            (
+                405,
+                "/api/v1/variants does not take POST",
+            ),
+        ]
+    "#]]
+    .assert_debug_eq(&[
+        error(fixture.get_json("/api/v1/variants/ads/AllTraffic?regoin=eu-west-1")),
+        error(fixture.get_json("/api/v1/variants?x=1")),
+        error(fixture.get_json("/?standing=bad")),
+        error(fixture.get_json("/api/v2/variants")),
+        error(fixture.post("/-/explode", "")),
+        error(fixture.post("/api/v1/variants", "")),
+    ]);
+}
+
+#[test]
+fn commands_need_the_token() {
+    let open = Fixture::new();
+    let (status, body) = open.post("/-/reload", "");
+    assert_eq!(status, 403);
+    assert_eq!(body["error"], "commands are off: no http.token_file is configured");
+
+    let fixture = Fixture::with_token("auth", &format!("  {TOKEN}\n"));
+    for token in
+        [None, Some(""), Some("correct"), Some("correct horse battery"), Some("wrong hrse!")]
+    {
+        for path in ["/-/reload", "/-/reconcile", "/-/pause", "/-/resume", "/-/confirm", "/-/x"] {
+            assert_eq!(fixture.post_as(token, path, "").0, 403, "{token:?} {path}");
+        }
+    }
+    // Not told apart from the outside: a path of a command says nothing without the token.
+    assert_eq!(fixture.get("/-/reload").0, 403);
+    assert!(open.control.asked().is_empty() && fixture.control.asked().is_empty());
+    assert_eq!(fixture.post("/-/reload", ""), (200, json!({"ok": true})));
+    assert_eq!(fixture.control.asked(), ["reload"]);
+}
+
+#[test]
+fn the_token_is_read_anew() {
+    let fixture = Fixture::with_token("rotated", "old");
+    assert_eq!(fixture.post_as(Some("old"), "/-/resume", "").0, 200);
+    let file = fixture.token_file.as_ref().unwrap();
+    std::fs::write(file, "new").unwrap();
+    assert_eq!(fixture.post_as(Some("old"), "/-/resume", "").0, 403);
+    assert_eq!(fixture.post_as(Some("new"), "/-/resume", "").0, 200);
+    std::fs::write(file, " \n").unwrap();
+    let (status, body) = fixture.post_as(Some(""), "/-/resume", "");
+    assert_eq!(
+        (status, &body["error"]),
+        (403, &json!("commands are off: http.token_file is empty"))
+    );
+    std::fs::write(file, "x".repeat(5000)).unwrap();
+    assert_eq!(fixture.post_as(Some(&"x".repeat(5000)), "/-/resume", "").0, 403);
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(fixture.post_as(Some("new"), "/-/resume", "").0, 403);
+}
+
+#[test]
+fn commands_reach_the_daemon_as_they_were_meant() {
+    let fixture = Fixture::with_token("commands", TOKEN);
+    let (status, body) = fixture.post("/-/reconcile?endpoint=fraud-scorer&variant=AllTraffic", "");
+    assert_eq!((status, body["variants"].as_array().unwrap().len()), (200, 1));
+    assert_eq!(body["variants"][0]["standing"], "change");
+    let pause = r#"{"until": "2026-12-01T08:00:00Z", "reason": "sale"}"#;
+    assert_eq!(fixture.post("/-/pause?endpoint=ads&region=us-east-1", pause).0, 200);
+    assert_eq!(fixture.post("/-/resume", "").0, 200);
+    assert_eq!(fixture.post("/-/confirm", r#"{"plan_id": "p-17"}"#).0, 200);
+    assert_eq!(
+        fixture.control.asked(),
+        [
+            "reconcile endpoint=fraud-scorer variant=AllTraffic",
+            "pause region=us-east-1 endpoint=ads until 2026-12-01 08:00:00 UTC: sale",
+            "resume",
+            "confirm p-17",
+        ]
+    );
+}
+
+#[test]
+fn commands_that_make_no_sense_never_reach_the_daemon() {
+    let fixture = Fixture::with_token("nonsense", TOKEN);
+    let long = format!(r#"{{"until": "2026-12-01T08:00:00Z", "reason": "{}"}}"#, "x".repeat(501));
+    for (path, body) in [
+        ("/-/reconcile?endpiont=a", ""),
+        ("/-/reconcile?variant=AllTraffic", ""),
+        ("/-/reconcile?endpoint=-a-", ""),
+        ("/-/reconcile?endpoint=a&endpoint=b", ""),
+        ("/-/pause", ""),
+        ("/-/pause", r#"{"until": "tomorrow", "reason": "x"}"#),
+        ("/-/pause", r#"{"until": "2026-12-01T08:00:00Z", "reason": " "}"#),
+        ("/-/pause", r#"{"until": "2026-12-01T08:00:00Z", "reason": "x", "for": 1}"#),
+        ("/-/pause", long.as_str()),
+        ("/-/confirm", r#"{"plan": "p-17"}"#),
+        ("/-/confirm", "not json"),
+        ("/-/reload?force=1", ""),
+    ] {
+        let (status, answer) = fixture.post(path, body);
+        assert_eq!(status, 400, "{path} {body}: {answer}");
+        assert!(answer["error"].is_string(), "{answer}");
+    }
+    assert!(fixture.control.asked().is_empty());
+}
+
+#[test]
+fn a_body_that_is_too_long_is_413() {
+    let fixture = Fixture::with_token("long", TOKEN);
+    let (status, body) = fixture.post("/-/confirm", &" ".repeat(MAX_BODY_BYTES + 1));
+    assert_eq!(status, 413);
+    assert_eq!(body["error"], "the body is longer than 16384 bytes");
+}
+
+#[test]
+fn a_bad_configuration_is_422_with_its_problems() {
+    let fixture = Fixture::with_token("reload", TOKEN);
+    let problem = json!({"file": "a.yaml", "key": "http.lisen", "found": "1"});
+    fixture.control.problems.lock().unwrap().push(problem.clone());
+    let (status, body) = fixture.post("/-/reload", "");
+    assert_eq!(status, 422);
+    assert_eq!(body["problems"], json!([problem]));
+    assert!(body["error"].as_str().unwrap().contains("stays in force"));
+}
+
+#[test]
+fn what_the_daemon_refuses_has_its_status() {
+    let fixture = Fixture::with_token("statuses", TOKEN);
+    for (error, expected) in [
+        (ControlError::NotFound("no plan p-1 waits".to_owned()), 404),
+        (ControlError::Invalid("until is past".to_owned()), 400),
+        (ControlError::Conflict("nothing is paused".to_owned()), 409),
+        (ControlError::Unavailable("not the leader".to_owned()), 503),
+    ] {
+        let sentence = error.to_string();
+        *fixture.control.refuses.lock().unwrap() = Some(error);
+        assert_eq!(fixture.post("/-/resume", ""), (expected, json!({"error": sentence})));
+    }
+}
+
+#[test]
+fn pages_are_served_and_load_nothing() {
+    let fixture = Fixture::new();
+    let response = Fixture::agent().get(fixture.url("/?q=pay&standing=")).call().unwrap();
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    let policy = response.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'"));
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let (status, page) = fixture.get("/variants/payments/AllTraffic");
+    assert_eq!(status, 200);
+    assert!(page.contains("AccessDeniedException"));
+    // The link to the JSON leads to this variant.
+    let link = page.split("href=\"/api").nth(1).unwrap().split('"').next().unwrap();
+    let (status, body) = fixture.get_json(&format!("/api{}", link.replace("&amp;", "&")));
+    assert_eq!((status, &body["id"]["endpoint"]), (200, &json!("payments")));
+}
+
+#[test]
+fn an_address_in_use_is_named() {
+    let fixture = Fixture::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = runtime.block_on(Server::bind(fixture.address)).unwrap_err();
+    assert!(error.to_string().starts_with(&format!("cannot listen on {}: ", fixture.address)));
+}
+
+#[test]
+fn a_shutdown_ends_the_server_though_a_client_stays_connected() {
+    let mut fixture = Fixture::new();
+    let agent = Fixture::agent();
+    // Keeps its connection open after the answer.
+    assert_eq!(agent.get(fixture.url("/healthz")).call().unwrap().status(), 200);
+    fixture.stop.take().unwrap().send(()).unwrap();
+    let served = fixture.served.take().unwrap();
+    let runtime = fixture.runtime.as_ref().unwrap();
+    let ended =
+        runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), served).await });
+    ended.expect("the server ends").unwrap().unwrap();
+    assert!(Fixture::agent().get(fixture.url("/healthz")).call().is_err());
+}

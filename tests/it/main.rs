@@ -1,5 +1,12 @@
 //! All integration tests, as one binary: it links once.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy.toml allows them in test functions only, and helpers are tests too"
+)]
+
 mod architecture;
 mod calculate;
 mod cli;
@@ -8,8 +15,10 @@ mod contract;
 mod daemon;
 mod decide;
 mod estimate;
+mod fixtures;
 mod http;
 mod metrics;
+mod render;
 mod replay;
 mod scenarios;
 mod wire;

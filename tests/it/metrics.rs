@@ -1,1 +1,350 @@
 //! Tests of `metrics`.
+
+#![expect(clippy::unwrap_used, reason = "a test without its registry has failed")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use expect_test::{expect, expect_file};
+use prometheus::Registry;
+use setpoint::metrics::definition::Definition;
+use setpoint::metrics::{
+    DEFAULT_PER_VARIANT_LIMIT, Metrics, PassResult, StatusSource, reference, text,
+};
+use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
+use setpoint::model::estimate::Finding;
+use setpoint::model::fact::Fact;
+use setpoint::model::goal::LoadTestProblem;
+use setpoint::model::status::FleetStatus;
+use setpoint::ports::{CallObserver, CallRecord, ErrorKind, Service};
+
+use crate::fixtures;
+
+/// Publishes what a test puts into it.
+#[derive(Default)]
+pub(crate) struct Published(Mutex<Arc<FleetStatus>>);
+
+impl Published {
+    pub(crate) fn new(fleet: FleetStatus) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Arc::new(fleet))))
+    }
+
+    pub(crate) fn publish(&self, fleet: FleetStatus) {
+        *self.0.lock().unwrap() = Arc::new(fleet);
+    }
+}
+
+impl StatusSource for Published {
+    fn fleet(&self) -> Arc<FleetStatus> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+fn metrics_over(fleet: FleetStatus, limit: usize) -> (Metrics, Arc<Published>) {
+    let source = Published::new(fleet);
+    (Metrics::register(Registry::new(), source.clone(), limit).unwrap(), source)
+}
+
+/// The sample lines of a scrape that contain `part`.
+fn lines(metrics: &Metrics, part: &str) -> String {
+    let scrape = text(&metrics.registry).unwrap();
+    let lines = scrape.lines().filter(|line| !line.starts_with('#') && line.contains(part));
+    // The labels of the variant are the same in all of them.
+    let short = |line: &str| {
+        line.replace("account_id=\"123456789012\",region=\"us-east-1\",", "")
+            .replace(",variant=\"AllTraffic\"", "")
+    };
+    lines.map(short).map(|line| line + "\n").collect()
+}
+
+#[test]
+fn one_variant_has_exactly_these_series() {
+    let (metrics, _) = metrics_over(fixtures::fleet(vec![fixtures::drifted("fraud")]), 2000);
+    expect_file!["golden/metrics_of_a_variant.txt"].assert_eq(&lines(&metrics, "endpoint=\""));
+}
+
+#[test]
+fn a_number_that_does_not_exist_is_an_absent_series() {
+    let fleet = fixtures::fleet(vec![fixtures::not_comparable("payments")]);
+    let (metrics, _) = metrics_over(fleet, 2000);
+    for family in [
+        "setpoint_configured_target",
+        "setpoint_safe_target",
+        "setpoint_capacity_invocations",
+        "setpoint_target_divergence",
+        "setpoint_divergence",
+        "setpoint_speed_ratio",
+        "setpoint_observed",
+        "setpoint_instances_wanted",
+        "setpoint_drift",
+        "setpoint_competing_policies",
+        "setpoint_alarm_state",
+        "setpoint_newest_datapoint",
+    ] {
+        assert_eq!(lines(&metrics, family), "", "{family} must be absent");
+    }
+    expect![[r#"
+        setpoint_comparable{endpoint="payments"} 0
+    "#]]
+    .assert_eq(&lines(&metrics, "setpoint_comparable"));
+    assert!(!text(&metrics.registry).unwrap().contains("NaN"));
+}
+
+#[test]
+fn not_a_number_is_an_absent_series_too() {
+    let mut status = fixtures::in_sync("a");
+    status.decision.report.divergence = Some(f64::NAN);
+    status.decision.report.safe_target = Some(f64::INFINITY);
+    let (metrics, _) = metrics_over(fixtures::fleet(vec![status]), 2000);
+    assert_eq!(lines(&metrics, "divergence_ratio"), "");
+    assert_eq!(lines(&metrics, "setpoint_safe_target"), "");
+}
+
+#[test]
+fn a_load_test_is_valid_or_not_or_nobody_knows() {
+    let valid = |problem| {
+        let mut status = fixtures::in_sync("a");
+        status.decision.report.load_test_problem = problem;
+        let (metrics, _) = metrics_over(fixtures::fleet(vec![status]), 2000);
+        lines(&metrics, "load_test_valid")
+    };
+    assert!(valid(None).ends_with(" 1\n"));
+    assert!(valid(Some(LoadTestProblem::Expired)).ends_with(" 0\n"));
+    assert_eq!(valid(Some(LoadTestProblem::CouldNotCompare)), "");
+}
+
+#[test]
+fn findings_are_zero_only_while_somebody_can_judge() {
+    let mut status = fixtures::unlisted("sandbox");
+    let (metrics, source) = metrics_over(fixtures::fleet(vec![status.clone()]), 2000);
+    assert_eq!(lines(&metrics, "setpoint_divergence{"), "");
+    status.decision.report.estimate.findings = vec![Finding::LoadTestExpired];
+    source.publish(fixtures::fleet(vec![status]));
+    expect![[r#"
+        setpoint_divergence{endpoint="sandbox",finding="load_test_expired"} 1
+    "#]]
+    .assert_eq(&lines(&metrics, "setpoint_divergence{"));
+}
+
+#[test]
+fn series_go_away_with_their_variant() {
+    let (metrics, source) = metrics_over(fixtures::mixed_fleet(), 2000);
+    assert!(!lines(&metrics, "endpoint=\"ads\"").is_empty());
+    source.publish(fixtures::fleet(vec![fixtures::in_sync("search-ranker")]));
+    assert_eq!(lines(&metrics, "endpoint=\"ads\""), "");
+    assert!(!lines(&metrics, "endpoint=\"search-ranker\"").is_empty());
+    source.publish(FleetStatus::default());
+    assert_eq!(lines(&metrics, "endpoint="), "");
+}
+
+#[test]
+fn above_the_limit_only_what_is_true_of_a_closed_set_is_exported() {
+    let fleet = || fixtures::fleet(vec![fixtures::drifted("a"), fixtures::in_sync("b")]);
+    let (full, _) = metrics_over(fleet(), 2);
+    let (sparse, _) = metrics_over(fleet(), 1);
+    assert_eq!(lines(&full, "setpoint_mode{").lines().count(), 6);
+    expect![[r#"
+        setpoint_mode{endpoint="a",mode="repair"} 1
+        setpoint_mode{endpoint="b",mode="repair"} 1
+    "#]]
+    .assert_eq(&lines(&sparse, "setpoint_mode{"));
+    expect![[r#"
+        setpoint_drift{endpoint="a",field="scale_in_cooldown"} 1
+        setpoint_drift{endpoint="a",field="target_value"} 1
+    "#]]
+    .assert_eq(&lines(&sparse, "setpoint_drift{"));
+    // What is no closed set stays, zero or not.
+    assert_eq!(lines(&sparse, "setpoint_other_writer").lines().count(), 2);
+}
+
+#[test]
+fn decisions_and_writes_are_counted() {
+    let (metrics, _) = metrics_over(FleetStatus::default(), 2000);
+    let pair = "setpoint_decisions_total{action=\"set_target\",reason=\"drift\"}";
+    assert_eq!(lines(&metrics, pair), format!("{pair} 0\n"));
+    metrics.process.decided(&fixtures::drifted("a").decision);
+    assert_eq!(lines(&metrics, pair), format!("{pair} 1\n"));
+
+    let step = |operation, result| StepOutcome { operation, result, sentence: String::new() };
+    metrics.process.acted(&Outcome {
+        steps: vec![
+            step("RegisterScalableTarget", StepResult::Success),
+            step("PutScalingPolicy", StepResult::ReadBackDiffers),
+            step("PutScalingPolicy", StepResult::Error),
+        ],
+    });
+    expect![[r#"
+        setpoint_writes_total{operation="PutScalingPolicy",result="error"} 1
+        setpoint_writes_total{operation="PutScalingPolicy",result="skipped"} 0
+        setpoint_writes_total{operation="PutScalingPolicy",result="success"} 1
+        setpoint_writes_total{operation="RegisterScalableTarget",result="error"} 0
+        setpoint_writes_total{operation="RegisterScalableTarget",result="skipped"} 0
+        setpoint_writes_total{operation="RegisterScalableTarget",result="success"} 1
+    "#]]
+    .assert_eq(&lines(&metrics, "setpoint_writes_total"));
+}
+
+fn call(error_code: &str, error: Option<ErrorKind>, metrics_requested: u64) -> CallRecord {
+    CallRecord {
+        scope: fixtures::scope(),
+        service: Service::CloudWatch,
+        operation: "GetMetricData",
+        status_code: if error.is_some() { 400 } else { 200 },
+        error_code: error_code.to_owned(),
+        error,
+        duration: Duration::from_millis(120),
+        retries: 2,
+        metrics_requested,
+    }
+}
+
+/// Counts and sums of calls; how they spread is the library's business.
+fn calls_without_buckets(metrics: &Metrics) -> String {
+    let all = lines(metrics, "aws_api_call");
+    let parts = ["_bucket", "_count", "duration"];
+    all.split_inclusive('\n').filter(|line| !parts.iter().any(|part| line.contains(part))).collect()
+}
+
+#[test]
+fn calls_and_their_cost_are_counted() {
+    let (metrics, _) = metrics_over(FleetStatus::default(), 2000);
+    metrics.calls.expect_scope(&fixtures::scope());
+    let cost = || lines(&metrics, "setpoint_cloudwatch_cost_dollars_total");
+    assert!(cost().ends_with(" 0\n"), "the cost is shown at zero: {}", cost());
+    metrics.calls.called(&call("", None, 2500));
+    metrics.calls.called(&call("Throttling", Some(ErrorKind::Throttled), 0));
+    metrics.calls.called(&call("AccessDenied", Some(ErrorKind::Denied), 0));
+    expect![[r#"
+        aws_api_call_permission_errors_total{error_code="AccessDenied",operation="GetMetricData",service="cloudwatch"} 1
+        aws_api_call_retries_sum{operation="GetMetricData",service="cloudwatch"} 6
+        aws_api_call_throttled_errors_total{error_code="Throttling",operation="GetMetricData",service="cloudwatch"} 1
+        aws_api_calls_total{error_code="",operation="GetMetricData",service="cloudwatch",status_code="200"} 1
+        aws_api_calls_total{error_code="AccessDenied",operation="GetMetricData",service="cloudwatch",status_code="400"} 1
+        aws_api_calls_total{error_code="Throttling",operation="GetMetricData",service="cloudwatch",status_code="400"} 1
+    "#]]
+    .assert_eq(
+&calls_without_buckets(&metrics));
+    // 2,500 metrics at 0.01 USD a thousand.
+    assert!(cost().ends_with(" 0.025\n"), "{}", cost());
+    assert!(lines(&metrics, "metrics_requested_total").ends_with(" 2500\n"));
+}
+
+#[test]
+fn invented_error_codes_cannot_fill_the_memory() {
+    let (metrics, _) = metrics_over(FleetStatus::default(), 2000);
+    for n in 0..500 {
+        metrics.calls.called(&call(&format!("Code{n}"), Some(ErrorKind::Invalid), 0));
+    }
+    assert_eq!(lines(&metrics, "aws_api_calls_total").lines().count(), 65);
+    assert!(lines(&metrics, "error_code=\"other\"").ends_with(" 436\n"));
+}
+
+#[test]
+fn passes_reloads_leadership_and_the_budget_show() {
+    let (metrics, _) = metrics_over(FleetStatus::default(), 2000);
+    let process = &metrics.process;
+    assert_eq!(lines(&metrics, "budget_dollars"), "", "no budget is no series");
+    process.set_budget(Some(40.0));
+    process.set_budget(Some(25.0));
+    assert_eq!(lines(&metrics, "budget_dollars"), "setpoint_cloudwatch_budget_dollars 25\n");
+    process.set_budget(None);
+    assert_eq!(lines(&metrics, "budget_dollars"), "");
+
+    assert_eq!(lines(&metrics, "setpoint_config_last"), "", "nothing was loaded yet");
+    process.config_loaded(Some(fixtures::noon()));
+    process.config_loaded(None);
+    expect![[r"
+        setpoint_config_last_reload_success_timestamp_seconds 1795435200
+        setpoint_config_last_reload_successful 0
+    "]]
+    .assert_eq(&lines(&metrics, "setpoint_config_last_reload"));
+
+    process.set_leader(true);
+    process.pass_began(Duration::from_secs(1));
+    process.pass_began(Duration::from_secs(1));
+    process.pass_ended(PassResult::Error, Duration::from_secs(2));
+    assert!(lines(&metrics, "leader_election_master_status").ends_with(" 1\n"));
+    assert!(lines(&metrics, "controller_runtime_active_workers").ends_with(" 1\n"));
+    assert!(lines(&metrics, "controller_runtime_reconcile_errors_total").ends_with(" 1\n"));
+    assert!(lines(&metrics, "workqueue_work_duration_seconds_sum").ends_with(" 2\n"));
+}
+
+#[test]
+fn the_reference_page_is_up_to_date() {
+    expect_file!["../../docs/metrics.md"].assert_eq(&reference::markdown());
+}
+
+/// A registry in which every defined family has a series.
+fn everything() -> Metrics {
+    let (metrics, _) = metrics_over(fixtures::mixed_fleet(), DEFAULT_PER_VARIANT_LIMIT);
+    metrics.process.set_budget(Some(25.0));
+    metrics.process.config_loaded(Some(fixtures::noon()));
+    metrics.calls.called(&call("", None, 5));
+    metrics.calls.called(&call("Throttling", Some(ErrorKind::Throttled), 0));
+    metrics.calls.called(&call("AccessDenied", Some(ErrorKind::Denied), 0));
+    metrics
+}
+
+#[test]
+fn the_registry_holds_what_the_reference_lists_and_nothing_else() {
+    let defined: BTreeMap<&str, &Definition> = reference::all().map(|d| (d.name, d)).collect();
+    assert_eq!(defined.len(), reference::all().count(), "two definitions share a name");
+    let gathered = everything().registry.gather();
+    let names: BTreeSet<&str> =
+        gathered.iter().map(prometheus::proto::MetricFamily::name).collect();
+    assert_eq!(names, defined.keys().copied().collect::<BTreeSet<_>>());
+    for family in &gathered {
+        let definition = defined[family.name()];
+        assert_eq!(family.help(), definition.help);
+        let kind = format!("{:?}", family.get_field_type()).to_lowercase();
+        assert_eq!(kind, definition.kind.as_str(), "{}", family.name());
+        let expected: BTreeSet<&str> = definition.label_names().into_iter().collect();
+        for metric in family.get_metric() {
+            let labels: BTreeSet<&str> =
+                metric.get_label().iter().map(prometheus::proto::LabelPair::name).collect();
+            assert_eq!(labels, expected, "{}", family.name());
+        }
+    }
+}
+
+#[test]
+fn no_series_appears_twice() {
+    let mut status = fixtures::drifted("a");
+    let fields = &mut status.decision.report.fields;
+    fields.push(fields[0].clone());
+    let Fact::Known(alarms) = &mut status.snapshot.alarms else { panic!("alarms are known") };
+    alarms.push(alarms[0].clone());
+    let (metrics, _) = metrics_over(fixtures::fleet(vec![status]), 2000);
+    let scrape = text(&metrics.registry).unwrap();
+    let series: Vec<&str> = scrape
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.rsplit_once(' ').map(|(series, _)| series))
+        .collect();
+    assert_eq!(series.len(), series.iter().collect::<BTreeSet<_>>().len());
+}
+
+#[test]
+fn promtool_finds_nothing_to_say() {
+    let child = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) if std::env::var_os("CI").is_some() => {
+            panic!("promtool is needed here (Debian package prometheus): {error}")
+        }
+        Err(_) => return,
+    };
+    let scrape = text(&everything().registry).unwrap();
+    child.stdin.take().unwrap().write_all(scrape.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "promtool says:\n{said}");
+}

@@ -1,1 +1,12 @@
-//! Tests of `wire`.
+//! The embedded AWS on the wire: the real SDK clients, raw HTTP, boto3 and the finished binary.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a helper that fails fails its test")]
+
+mod binary;
+mod boto3;
+mod cloudwatch;
+mod control;
+mod protocols;
+mod sagemaker;
+mod scaling;
+mod support;

@@ -1,0 +1,101 @@
+//! The flags by which every command finds its configuration.
+
+use std::path::PathBuf;
+
+use super::CliError;
+use crate::config::{Config, Env, Flag, LogFormat, Sources};
+use crate::model::goal::Mode;
+use crate::telemetry;
+
+/// Where the configuration is, and what goes before it.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Configuration")]
+pub(super) struct ConfigArgs {
+    /// A file, or a directory of *.yaml; may be given several times, later ones win
+    #[arg(long, env = "SETPOINT_CONFIG", value_name = "PATH", value_delimiter = ':')]
+    pub(super) config: Vec<PathBuf>,
+    /// The boldest mode that any target may have (a ceiling)
+    #[arg(long, value_name = "MODE")]
+    pub(super) mode: Option<ModeArg>,
+    /// Overrides `aws.region`
+    #[arg(long)]
+    pub(super) region: Option<String>,
+    /// Overrides `aws.endpoint_url`
+    #[arg(long, value_name = "URL")]
+    pub(super) endpoint_url: Option<String>,
+    /// Overrides `log.level`
+    #[arg(long, value_name = "LEVEL")]
+    pub(super) log_level: Option<String>,
+    /// Overrides `log.format`
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
+}
+
+/// [`Mode`], as clap reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum ModeArg {
+    /// Say, never write.
+    Observe,
+    /// Restore the desired policy.
+    Repair,
+    /// As repair, and follow the safe target.
+    Auto,
+}
+
+impl From<ModeArg> for Mode {
+    fn from(mode: ModeArg) -> Self {
+        match mode {
+            ModeArg::Observe => Self::Observe,
+            ModeArg::Repair => Self::Repair,
+            ModeArg::Auto => Self::Auto,
+        }
+    }
+}
+
+impl ConfigArgs {
+    /// The layers that these flags name, the process's environment among them. A reload loads the
+    /// same sources again.
+    pub(super) fn sources(&self) -> Sources {
+        let format = self.log_format.map(|format| format.as_str().to_owned());
+        let flags = [
+            ("--region", "aws.region", self.region.clone()),
+            ("--endpoint-url", "aws.endpoint_url", self.endpoint_url.clone()),
+            ("--log-level", "log.level", self.log_level.clone()),
+            ("--log-format", "log.format", format),
+        ];
+        let flags = flags
+            .into_iter()
+            .filter_map(|(name, key, value)| value.map(|value| Flag { name, key, value }));
+        Sources {
+            // SETPOINT_CONFIG= is as good as not set.
+            files: self.config.iter().filter(|p| !p.as_os_str().is_empty()).cloned().collect(),
+            environment: Env::Process,
+            flags: flags.collect(),
+        }
+    }
+
+    /// The ceiling of `--mode`; without it there is none.
+    pub(super) fn mode_ceiling(&self) -> Mode {
+        self.mode.map_or(Mode::Auto, Mode::from)
+    }
+
+    /// Loads the configuration, with the ceiling of `--mode`.
+    ///
+    /// # Errors
+    /// All problems, one in a line.
+    pub(super) fn load(&self) -> Result<Config, CliError> {
+        let config = Config::load(&self.sources())
+            .map_err(|errors| CliError::failed(format!("invalid configuration\n{errors}")))?;
+        Ok(config.with_mode_ceiling(self.mode_ceiling()))
+    }
+
+    /// Loads the configuration and sets the logs up by it.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(super) fn load_with_logs(&self) -> Result<Config, CliError> {
+        let config = self.load()?;
+        telemetry::init(&config.log).map_err(|error| CliError::failed(error.to_string()))?;
+        Ok(config)
+    }
+}

@@ -1,0 +1,287 @@
+//! The layers of a configuration: the embedded defaults, files, the environment and flags, each
+//! loaded by the `config` crate as it is written, without coercion.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use config::{Environment, File, FileFormat, Map, Source, Value as Loaded, ValueKind};
+use serde_json::Value;
+
+use super::problem::Problem;
+use super::schema::{Step, admits, describe, key_path, node_at};
+
+/// The embedded defaults: the reference of every key.
+pub const DEFAULT_YAML: &str = include_str!("../../config/default.yaml");
+
+/// The name of the embedded defaults in messages.
+pub(super) const DEFAULT_NAME: &str = "default.yaml";
+
+/// Where a configuration comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// Files and directories, in the order in which they were given.
+    pub files: Vec<PathBuf>,
+    /// The environment.
+    pub environment: Env,
+    /// What flags set; they win over everything else.
+    pub flags: Vec<Flag>,
+}
+
+/// Which environment variables are looked at.
+#[derive(Debug, Clone, Default)]
+pub enum Env {
+    /// None.
+    #[default]
+    Nothing,
+    /// Those of the process.
+    Process,
+    /// These.
+    Given(BTreeMap<String, String>),
+}
+
+/// A key set by a flag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// The flag as it is typed, such as `--region`.
+    pub name: &'static str,
+    /// The key it sets, such as `aws.region`.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+/// One layer as it was written.
+#[derive(Debug, Clone)]
+pub(super) struct Layer {
+    pub(super) table: Map<String, Loaded>,
+}
+
+impl Source for Layer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Loaded>, config::ConfigError> {
+        Ok(self.table.clone())
+    }
+}
+
+impl Layer {
+    /// The layer as JSON.
+    pub(super) fn json(&self) -> Value {
+        table_json(&self.table)
+    }
+
+    /// Where the value at a path comes from: its own origin, or that of the nearest one around it.
+    pub(super) fn origin(&self, path: &[Step]) -> String {
+        origin_in(&self.table, path).unwrap_or_else(|| "environment".to_owned())
+    }
+}
+
+/// The origin of the deepest value on the way to `path`.
+pub(super) fn origin_in(table: &Map<String, Loaded>, path: &[Step]) -> Option<String> {
+    let Step::Key(first) = path.first()? else { return None };
+    // A key that is missing belongs to whoever wrote its neighbours.
+    let mut node = table.get(first).or_else(|| table.values().next())?;
+    for step in &path[1..] {
+        let next = match (&node.kind, step) {
+            (ValueKind::Table(map), Step::Key(key)) => map.get(key),
+            (ValueKind::Array(items), Step::Index(i)) => items.get(*i),
+            _ => None,
+        };
+        match next {
+            Some(next) => node = next,
+            None => break,
+        }
+    }
+    node.origin().map(str::to_owned)
+}
+
+/// A YAML text as a layer. `name` is what messages call it.
+pub(super) fn from_text(name: &str, text: &str) -> Result<Layer, Problem> {
+    let named = |message: String, allowed: &str| Problem::new(name, "", message, allowed);
+    // The crate's own parser, so that an error can name its line; `config` hides the position.
+    let documents = yaml_rust2::YamlLoader::load_from_str(text).map_err(|error| {
+        let line = error.marker().line();
+        Problem::new(format!("{name}:{line}"), "", error.info().to_owned(), "valid YAML")
+    })?;
+    if let [yaml_rust2::Yaml::Null] = documents.as_slice() {
+        return Ok(Layer { table: Map::new() });
+    }
+    let file = File::from_str(text, FileFormat::Yaml).collect();
+    let table = file.map_err(|error| named(error.to_string(), "one YAML document, a section"))?;
+    let table = table.into_iter().map(|(k, v)| (k, renamed(v, name))).collect();
+    Ok(Layer { table })
+}
+
+/// The same value, said to come from `name`.
+fn renamed(value: Loaded, name: &str) -> Loaded {
+    let kind = match value.kind {
+        ValueKind::Table(map) => {
+            ValueKind::Table(map.into_iter().map(|(k, v)| (k, renamed(v, name))).collect())
+        }
+        ValueKind::Array(items) => {
+            ValueKind::Array(items.into_iter().map(|v| renamed(v, name)).collect())
+        }
+        other => other,
+    };
+    Loaded::new(Some(&name.to_owned()), kind)
+}
+
+/// All files of a path: itself, or a directory's `*.yaml` in name order.
+pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let name = path.display().to_string();
+    let failed = |error: std::io::Error| {
+        Problem::new(name.clone(), "", error.to_string(), "a readable file or directory")
+    };
+    if !std::fs::metadata(path).map_err(failed)?.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        // Kubernetes mounts a ConfigMap with ..data beside the files; only *.yaml is ours.
+        if file.extension().is_some_and(|e| e == "yaml") && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Problem::new(name, "", "a directory without files", "at least one *.yaml"));
+    }
+    Ok(files)
+}
+
+/// A file as a layer.
+pub(super) fn from_file(path: &Path) -> Result<Layer, Problem> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Problem::new(name.clone(), "", error.to_string(), "a readable file in UTF-8")
+    })?;
+    from_text(&name, &text)
+}
+
+/// The environment as a layer, each value read as the type that the schema wants.
+pub(super) fn from_environment(environment: &Env) -> (Layer, Vec<Problem>) {
+    let source = match environment {
+        Env::Nothing => return (Layer { table: Map::new() }, Vec::new()),
+        Env::Process => None,
+        Env::Given(variables) => Some(variables.clone().into_iter().collect()),
+    };
+    // Typed parsing is ours: the crate would turn an account id into a number.
+    let variables = Environment::with_prefix("SETPOINT").separator("__").source(source).collect();
+    let mut problems = Vec::new();
+    let mut table = Map::new();
+    let variables = variables.unwrap_or_else(|error| {
+        problems.push(Problem::new("environment", "", error.to_string(), "text in UTF-8"));
+        Map::new()
+    });
+    let ordered: BTreeMap<String, Loaded> = variables.into_iter().collect();
+    for (key, value) in ordered {
+        let origin = format!("environment SETPOINT__{}", key.to_uppercase().replace('.', "__"));
+        let text = value.into_string().unwrap_or_default();
+        set(&mut table, &mut problems, &origin, &key, &text);
+    }
+    (Layer { table }, problems)
+}
+
+/// The flags as a layer.
+pub(super) fn from_flags(flags: &[Flag]) -> (Layer, Vec<Problem>) {
+    let (mut table, mut problems) = (Map::new(), Vec::new());
+    for flag in flags {
+        let origin = format!("flag {}", flag.name);
+        set(&mut table, &mut problems, &origin, flag.key, &flag.value);
+    }
+    (Layer { table }, problems)
+}
+
+/// Puts the text of one variable or flag where its key says.
+fn set(
+    table: &mut Map<String, Loaded>,
+    problems: &mut Vec<Problem>,
+    origin: &str,
+    key: &str,
+    text: &str,
+) {
+    let path: Vec<Step> = key.split('.').map(|part| Step::Key(part.to_owned())).collect();
+    let shown = || Value::String(text.to_owned()).to_string();
+    // Deepest part that the schema knows: below a list, or below a plain value, there is nothing.
+    let known = (1..=path.len()).rev().find_map(|n| node_at(&path[..n]).map(|node| (n, node)));
+    if let Some((_, node)) = known.filter(|(_, node)| admits(node, "array")) {
+        let allowed = format!("{} in a file: lists cannot be set from here", describe(node));
+        problems.push(Problem::new(origin, key_path(&path), shown(), allowed));
+        return;
+    }
+    let node = known.filter(|(n, _)| *n == path.len()).map(|(_, node)| node);
+    if let Some(node) = node.filter(|node| admits(node, "object")) {
+        problems.push(Problem::new(origin, key_path(&path), shown(), describe(node)));
+        return;
+    }
+    let kind = node.map_or_else(|| ValueKind::String(text.to_owned()), |node| typed(node, text));
+    insert(table, &path, Loaded::new(Some(&origin.to_owned()), kind));
+}
+
+/// The text as the type that the schema wants; as text if it is none, which the check then reports.
+fn typed(node: &Value, text: &str) -> ValueKind {
+    let as_text = ValueKind::String(text.to_owned());
+    if admits(node, "boolean")
+        && let Ok(value) = text.parse::<bool>()
+    {
+        return ValueKind::Boolean(value);
+    }
+    if admits(node, "integer")
+        && let Ok(value) = text.parse::<i64>()
+    {
+        return ValueKind::I64(value);
+    }
+    match text.parse::<f64>() {
+        Ok(value) if admits(node, "number") && value.is_finite() => ValueKind::Float(value),
+        _ => as_text,
+    }
+}
+
+fn insert(table: &mut Map<String, Loaded>, path: &[Step], value: Loaded) {
+    let Some(Step::Key(key)) = path.first() else { return };
+    if path.len() == 1 {
+        table.insert(key.clone(), value);
+        return;
+    }
+    let origin = value.origin().map(str::to_owned);
+    let section = table
+        .entry(key.clone())
+        .or_insert_with(|| Loaded::new(origin.as_ref(), ValueKind::Table(Map::new())));
+    if !matches!(section.kind, ValueKind::Table(_)) {
+        // Both A and A__B were set; the check reports what does not fit.
+        *section = Loaded::new(origin.as_ref(), ValueKind::Table(Map::new()));
+    }
+    if let ValueKind::Table(inner) = &mut section.kind {
+        insert(inner, &path[1..], value);
+    }
+}
+
+/// A loaded table as JSON, keys in order.
+pub(super) fn table_json(table: &Map<String, Loaded>) -> Value {
+    let ordered: BTreeMap<&String, &Loaded> = table.iter().collect();
+    Value::Object(ordered.into_iter().map(|(k, v)| (k.clone(), json(v))).collect())
+}
+
+/// A loaded value as JSON. 60.0 becomes 60: to JSON schema both are whole numbers.
+pub(super) fn json(value: &Loaded) -> Value {
+    /// Above this not every whole number has a double of its own.
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+    match &value.kind {
+        ValueKind::Nil => Value::Null,
+        ValueKind::Boolean(v) => Value::Bool(*v),
+        ValueKind::I64(v) => Value::from(*v),
+        ValueKind::U64(v) => Value::from(*v),
+        ValueKind::I128(v) => Value::String(v.to_string()),
+        ValueKind::U128(v) => Value::String(v.to_string()),
+        ValueKind::Float(v) if v.fract() == 0.0 && v.abs() < WHOLE_MAX => Value::from(*v as i64),
+        ValueKind::Float(v) => {
+            serde_json::Number::from_f64(*v).map_or(Value::String(v.to_string()), Value::Number)
+        }
+        ValueKind::String(v) => Value::String(v.clone()),
+        ValueKind::Table(map) => table_json(map),
+        ValueKind::Array(items) => Value::Array(items.iter().map(json).collect()),
+    }
+}

@@ -1,0 +1,138 @@
+//! Which target speaks for a variant, and what is wanted of it.
+
+use super::settings::{Target, Wish};
+use super::{Config, Inner};
+use crate::model::goal::{CapacityGoal, CooldownGoal, Goal, Mode, TargetValueLimits};
+use crate::model::ids::VariantId;
+
+/// Two targets that say equally much match the same variant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{variant} matches two targets that are equally specific: {first} and {second} (name the \
+     variant in one of them, or make one pattern longer)"
+)]
+pub struct AmbiguousTarget {
+    /// The variant.
+    pub variant: Box<VariantId>,
+    /// The first target's file, place and pattern.
+    pub first: String,
+    /// The second one's.
+    pub second: String,
+}
+
+/// What one target matched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Match {
+    /// The target's file and place, such as `prod.yaml: targets[3]`.
+    pub origin: String,
+    /// Its pattern.
+    pub pattern: String,
+    /// The variants that it speaks for, in their order.
+    pub variants: Vec<VariantId>,
+}
+
+impl Inner {
+    /// The target that speaks for a variant: the most specific one that matches.
+    ///
+    /// # Errors
+    /// When two are equally specific.
+    pub fn target(&self, id: &VariantId) -> Result<Option<&Target>, AmbiguousTarget> {
+        let mut best: Option<&Target> = None;
+        let mut rival: Option<&Target> = None;
+        for target in self.targets.iter().filter(|t| t.pattern.matches(id)) {
+            let own = target.pattern.specificity();
+            match best.map(|best| best.pattern.specificity()) {
+                Some(other) if own < other => {}
+                Some(other) if own == other => rival = Some(target),
+                _ => (best, rival) = (Some(target), None),
+            }
+        }
+        let named = |t: &Target| format!("{} ({})", t.origin, t.pattern);
+        match (best, rival) {
+            (Some(first), Some(second)) => Err(AmbiguousTarget {
+                variant: Box::new(id.clone()),
+                first: named(first),
+                second: named(second),
+            }),
+            (best, _) => Ok(best),
+        }
+    }
+}
+
+impl Config {
+    /// What is wanted of a variant; one that no target matches is observed and not managed (rule
+    /// 7).
+    ///
+    /// # Errors
+    /// When two equally specific targets match.
+    pub fn goal(&self, id: &VariantId) -> Result<Goal, AmbiguousTarget> {
+        let Some(target) = self.target(id)? else { return Ok(self.discovered()) };
+        let goal = goal(target.origin.clone(), &target.wish, self.mode_ceiling());
+        Ok(Goal {
+            managed: true,
+            load_test: target.load_test.clone(),
+            paused: target.pause.clone(),
+            ..goal
+        })
+    }
+
+    /// The goal of a variant that no target matches: judged by the defaults, managed in nothing.
+    fn discovered(&self) -> Goal {
+        let goal = goal("discovery".to_owned(), &self.defaults, Mode::Observe);
+        Goal {
+            capacity: CapacityGoal::default(),
+            cooldown: CooldownGoal::default(),
+            disable_scale_in: None,
+            target_value: TargetValueLimits::default(),
+            adopt: false,
+            unsuspend: false,
+            allow_clamp: false,
+            ..goal
+        }
+    }
+}
+
+fn goal(origin: String, wish: &Wish, ceiling: Mode) -> Goal {
+    Goal {
+        origin,
+        managed: false,
+        mode: wish.mode.min(ceiling),
+        load_test: None,
+        safety_factor: wish.safety_factor,
+        safety_factor_auto: wish.safety_factor_auto,
+        objective: wish.objective,
+        capacity: wish.capacity,
+        cooldown: wish.cooldown,
+        disable_scale_in: wish.disable_scale_in,
+        target_value: wish.target_value,
+        adopt: wish.adopt,
+        unsuspend: wish.unsuspend,
+        allow_clamp: wish.allow_clamp,
+        safe_change_grace: wish.safe_change_grace,
+        paused: None,
+    }
+}
+
+/// What each target matched of the known variants, in the order of the targets.
+///
+/// # Errors
+/// The first variant that two equally specific targets match.
+pub fn matches(config: &Config, known: &[VariantId]) -> Result<Vec<Match>, AmbiguousTarget> {
+    let mut found: Vec<Match> = config
+        .targets
+        .iter()
+        .map(|t| Match {
+            origin: t.origin.clone(),
+            pattern: t.pattern.to_string(),
+            variants: Vec::new(),
+        })
+        .collect();
+    for id in known {
+        if let Some(target) = config.target(id)?
+            && let Some(entry) = found.iter_mut().find(|m| m.origin == target.origin)
+        {
+            entry.variants.push(id.clone());
+        }
+    }
+    Ok(found)
+}

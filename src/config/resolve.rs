@@ -1,0 +1,254 @@
+//! Merged layers -> the sections of a `Config`: everything is parsed into its type, and the rules
+//! between keys are checked.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+
+use super::merge::Merged;
+use super::problem::{ConfigErrors, Problem};
+use super::raw::{Raw, RawFreezeWindow};
+use super::resolve_target::{resolve_targets, resolve_wish};
+use super::schedule::{FreezeWindow, Schedule};
+use super::schema::{Step, key_path};
+use super::settings::{
+    AwsSettings, DiscoverySettings, HttpSettings, LogSettings, MassChange, MemorySettings,
+    MetricsSettings, ReconcileSettings, TelemetrySettings,
+};
+use super::{DiscoveryTelemetry, Inner, LogFormat};
+use crate::model::ids::{AccountId, Region};
+
+/// Collects problems while keys are parsed; a key that has one takes a stand-in value, which is
+/// never seen because any problem fails the whole.
+pub(super) struct Resolver<'a> {
+    merged: &'a Merged,
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Resolver<'_> {
+    /// Notes a problem of a key outside the targets.
+    pub(super) fn problem(&mut self, key: &str, found: impl Into<String>, allowed: &str) {
+        let path = parse_path(key);
+        let file = self.merged.origin(&path);
+        self.problems.push(Problem::new(file, key_path(&path), found, allowed));
+    }
+
+    /// The value of a key that the defaults set, so that only a layer's mistake can remove it.
+    fn needed<T: Default>(&mut self, key: &str, value: Option<T>) -> T {
+        value.unwrap_or_else(|| {
+            self.problem(key, "nothing", "a value (config/default.yaml has one)");
+            T::default()
+        })
+    }
+
+    fn parsed<T>(&mut self, key: &str, value: Option<String>, allowed: &str) -> Option<T>
+    where
+        T: std::str::FromStr,
+    {
+        let text = value?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.problem(key, format!("{text:?}"), allowed);
+        }
+        parsed
+    }
+
+    fn seconds(&mut self, key: &str, value: Option<f64>) -> Duration {
+        // The schema bounds the number, so that it always fits.
+        Duration::try_from_secs_f64(self.needed(key, value)).unwrap_or_default()
+    }
+
+    fn schedule(&mut self, key: &str, text: Option<String>, timezone: Tz) -> Option<Schedule> {
+        let text = self.needed(key, text);
+        match Schedule::new(&text, timezone) {
+            Ok(schedule) => Some(schedule),
+            Err(why) => {
+                let allowed =
+                    format!("six cron fields, seconds first, such as \"0 */15 * * * *\": {why}");
+                self.problem(key, format!("{text:?}"), &allowed);
+                None
+            }
+        }
+    }
+}
+
+/// A key path without list places, or with them: `freeze_windows[0].schedule`.
+fn parse_path(key: &str) -> Vec<Step> {
+    let mut path = Vec::new();
+    for part in key.split('.') {
+        let (name, index) = match part.split_once('[') {
+            Some((name, rest)) => (name, rest.trim_end_matches(']').parse().ok()),
+            None => (part, None),
+        };
+        path.push(Step::Key(name.to_owned()));
+        path.extend(index.map(Step::Index));
+    }
+    path
+}
+
+/// Parses everything.
+///
+/// # Errors
+/// Every value that cannot be parsed and every rule between keys that is broken.
+pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
+    let raw: Raw = serde_json::from_value(merged.json()).map_err(|error| ConfigErrors {
+        problems: vec![Problem::new(
+            "configuration",
+            "",
+            error.to_string(),
+            "what the schema says",
+        )],
+    })?;
+    let mut r = Resolver { merged: &merged, problems: Vec::new() };
+    let aws = aws(&mut r, &raw);
+    let reconcile = reconcile(&mut r, &raw);
+    let telemetry = telemetry(&mut r, &raw);
+    let discovery = DiscoverySettings {
+        enabled: r.needed("discovery.enabled", raw.discovery.enabled),
+        telemetry: raw.discovery.telemetry.unwrap_or(DiscoveryTelemetry::Hourly),
+    };
+    let http = http(&mut r, &raw);
+    let log = log(&mut r, &raw);
+    let limit = r.needed("metrics.per_variant_limit", raw.metrics.per_variant_limit);
+    let windows = raw.freeze_windows.iter().enumerate();
+    let freeze_windows = windows.filter_map(|(i, w)| freeze_window(&mut r, i, w)).collect();
+    let defaults = resolve_wish(&mut r, None, &raw.defaults);
+    let targets = resolve_targets(&mut r, &merged, &raw);
+    let problems = r.problems;
+    // A section that could not be made has left its problem.
+    let Some(reconcile) = reconcile.filter(|_| problems.is_empty()) else {
+        return Err(ConfigErrors { problems });
+    };
+    Ok(Inner {
+        aws,
+        reconcile,
+        telemetry,
+        discovery,
+        memory: MemorySettings { file: raw.memory.file.map(PathBuf::from) },
+        http,
+        log,
+        metrics: MetricsSettings { per_variant_limit: limit as usize },
+        freeze_windows,
+        defaults,
+        targets,
+        merged,
+    })
+}
+
+fn aws(r: &mut Resolver<'_>, raw: &Raw) -> AwsSettings {
+    let aws = &raw.aws;
+    let settings = AwsSettings {
+        region: r.parsed::<Region>("aws.region", aws.region.clone(), "an AWS region"),
+        account_id: r.parsed::<AccountId>("aws.account_id", aws.account_id.clone(), "12 digits"),
+        endpoint_url: aws.endpoint_url.clone(),
+        profile: aws.profile.clone(),
+        role_arn: aws.role_arn.clone(),
+        call_rate_per_second: r.needed("aws.call_rate_per_second", aws.call_rate_per_second),
+        write_rate_per_second: r.needed("aws.write_rate_per_second", aws.write_rate_per_second),
+        connect_timeout: r.seconds("aws.connect_timeout_seconds", aws.connect_timeout_seconds),
+        attempt_timeout: r.seconds("aws.attempt_timeout_seconds", aws.attempt_timeout_seconds),
+        operation_timeout: r
+            .seconds("aws.operation_timeout_seconds", aws.operation_timeout_seconds),
+        max_attempts: r.needed("aws.max_attempts", aws.max_attempts),
+    };
+    if settings.attempt_timeout > settings.operation_timeout {
+        r.problem(
+            "aws.attempt_timeout_seconds",
+            format!("{}", settings.attempt_timeout.as_secs_f64()),
+            "at most aws.operation_timeout_seconds",
+        );
+    }
+    settings
+}
+
+fn reconcile(r: &mut Resolver<'_>, raw: &Raw) -> Option<ReconcileSettings> {
+    let own = &raw.reconcile;
+    let schedule = r.schedule("reconcile.schedule", own.schedule.clone(), Tz::UTC);
+    let key = "reconcile.telemetry_schedule";
+    let telemetry_schedule = r.schedule(key, own.telemetry_schedule.clone(), Tz::UTC);
+    let settings = ReconcileSettings {
+        enabled: r.needed("reconcile.enabled", own.enabled),
+        schedule: schedule?,
+        telemetry_schedule: telemetry_schedule?,
+        concurrency: r.needed("reconcile.concurrency", own.concurrency) as usize,
+        jitter: r.seconds("reconcile.jitter_seconds", own.jitter_seconds),
+        mass_change: MassChange {
+            min_variants: r
+                .needed("reconcile.mass_change.min_variants", own.mass_change.min_variants)
+                as usize,
+            ratio: r.needed("reconcile.mass_change.ratio", own.mass_change.ratio),
+        },
+        writes_per_hour: r.needed("reconcile.writes_per_variant.hour", own.writes_per_variant.hour),
+        writes_per_day: r.needed("reconcile.writes_per_variant.day", own.writes_per_variant.day),
+        shutdown_grace: r.seconds("reconcile.shutdown_grace_seconds", own.shutdown_grace_seconds),
+        pass_timeout: r.seconds("reconcile.pass_timeout_seconds", own.pass_timeout_seconds),
+    };
+    if settings.writes_per_hour > settings.writes_per_day {
+        r.problem(
+            "reconcile.writes_per_variant.hour",
+            settings.writes_per_hour.to_string(),
+            "at most reconcile.writes_per_variant.day",
+        );
+    }
+    Some(settings)
+}
+
+fn telemetry(r: &mut Resolver<'_>, raw: &Raw) -> TelemetrySettings {
+    let own = &raw.telemetry;
+    let minutes = |n: u32| TimeDelta::minutes(i64::from(n));
+    let settings = TelemetrySettings {
+        history: TimeDelta::days(i64::from(r.needed("telemetry.history_days", own.history_days))),
+        delay: minutes(r.needed("telemetry.delay_minutes", own.delay_minutes)),
+        max_age: minutes(r.needed("telemetry.max_age_minutes", own.max_age_minutes)),
+        budget_dollars_per_month: r
+            .needed("telemetry.budget_dollars_per_month", own.budget_dollars_per_month),
+    };
+    if settings.max_age <= settings.delay {
+        r.problem(
+            "telemetry.max_age_minutes",
+            settings.max_age.num_minutes().to_string(),
+            "more than telemetry.delay_minutes, else all telemetry is stale",
+        );
+    }
+    settings
+}
+
+fn http(r: &mut Resolver<'_>, raw: &Raw) -> HttpSettings {
+    let allowed = "an IP address and a port, such as 0.0.0.0:9090 or [::]:9090";
+    let listen = r.needed("http.listen", raw.http.listen.clone());
+    let parsed = r.parsed::<SocketAddr>("http.listen", Some(listen), allowed);
+    HttpSettings {
+        listen: parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
+        token_file: raw.http.token_file.clone().map(PathBuf::from),
+    }
+}
+
+fn log(r: &mut Resolver<'_>, raw: &Raw) -> LogSettings {
+    let level = r.needed("log.level", raw.log.level.clone());
+    if let Err(why) = crate::config::settings::parse_level(&level) {
+        let allowed = format!(
+            "error, warn, info, debug, trace, or directives such as info,setpoint=debug: {why}"
+        );
+        r.problem("log.level", format!("{level:?}"), &allowed);
+    }
+    LogSettings { level, format: raw.log.format.unwrap_or(LogFormat::Text) }
+}
+
+fn freeze_window(r: &mut Resolver<'_>, i: usize, raw: &RawFreezeWindow) -> Option<FreezeWindow> {
+    let key = |name: &str| format!("freeze_windows[{i}].{name}");
+    let timezone = r.parsed::<Tz>(
+        &key("timezone"),
+        raw.timezone.clone(),
+        "an IANA time zone, such as Europe/Berlin",
+    );
+    let text = Some(raw.schedule.clone());
+    let schedule = r.schedule(&key("schedule"), text, timezone.unwrap_or(Tz::UTC))?;
+    Some(FreezeWindow {
+        schedule,
+        duration: TimeDelta::minutes(i64::from(raw.duration_minutes)),
+        allow_lowering: raw.allow_lowering.unwrap_or(false),
+    })
+}

@@ -1,0 +1,209 @@
+//! One target, or the defaults -> its wish, with the rules between its keys.
+
+use std::collections::BTreeMap;
+
+use chrono::{NaiveDate, TimeDelta};
+
+use super::merge::{Merged, MergedTarget};
+use super::pattern::{NamePattern, TargetPattern};
+use super::problem::Problem;
+use super::raw::{Raw, RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawWish};
+use super::resolve::Resolver;
+use super::settings::{Target, Wish};
+use crate::model::goal::{
+    CapacityGoal, CooldownGoal, LatencyObjective, LoadTest, Mode, Objective, Pause,
+    TargetValueLimits,
+};
+use crate::model::time::Timestamp;
+use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor};
+
+/// Where a wish was written: a target, or `defaults`.
+type Place<'a> = Option<&'a MergedTarget>;
+
+impl Resolver<'_> {
+    fn problem_at(&mut self, place: Place<'_>, key: &str, found: String, allowed: &str) {
+        match place {
+            None => self.problem(&format!("defaults.{key}"), found, allowed),
+            Some(target) => {
+                let key = format!("targets[{}].{key}", target.index);
+                self.problems.push(Problem::new(target.file.clone(), key, found, allowed));
+            }
+        }
+    }
+}
+
+/// All targets; the same pattern twice is a problem that names both.
+pub(super) fn resolve_targets(r: &mut Resolver<'_>, merged: &Merged, raw: &Raw) -> Vec<Target> {
+    let mut targets = Vec::new();
+    let mut seen: BTreeMap<[String; 4], String> = BTreeMap::new();
+    for written in &merged.targets {
+        let own: RawTarget = match serde_json::from_value(written.value.clone()) {
+            Ok(own) => own,
+            Err(error) => {
+                let key = format!("targets[{}]", written.index);
+                let (file, found) = (written.file.clone(), error.to_string());
+                r.problems.push(Problem::new(file, key, found, "what the schema says"));
+                continue;
+            }
+        };
+        let scope = |text: &Option<String>| text.clone().unwrap_or_default();
+        let identity =
+            [own.endpoint.clone(), own.variant.clone(), scope(&own.account_id), scope(&own.region)];
+        if let Some(first) = seen.get(&identity) {
+            let found = format!("{}/{} a second time", own.endpoint, own.variant);
+            let allowed = format!("each variant once; the first is {first}");
+            r.problem_at(Some(written), "endpoint", found, &allowed);
+        } else {
+            seen.insert(identity, written.origin());
+        }
+        targets.extend(resolve_target(r, written, &own, raw));
+    }
+    targets
+}
+
+fn resolve_target(
+    r: &mut Resolver<'_>,
+    written: &MergedTarget,
+    own: &RawTarget,
+    raw: &Raw,
+) -> Option<Target> {
+    let place = Some(written);
+    let pattern = pattern(r, written, own);
+    let wish = resolve_wish(r, place, &own.wish(&raw.defaults));
+    // Rule 2 would hold every write of this target; who asks for writes wants to know now.
+    if wish.mode > Mode::Observe && raw.aws.account_id.is_none() && own.account_id.is_none() {
+        let allowed = "observe, or repair and auto with aws.account_id (nothing is written without \
+                       a known account)";
+        r.problem_at(place, "mode", wish.mode.as_str().to_owned(), allowed);
+    }
+    let load_test = own.load_test.as_ref().and_then(|test| load_test(r, written, test));
+    let pause = own.pause.as_ref().and_then(|own| pause(r, written, own));
+    Some(Target { origin: written.origin(), pattern: pattern?, load_test, pause, wish })
+}
+
+fn pattern(r: &mut Resolver<'_>, written: &MergedTarget, own: &RawTarget) -> Option<TargetPattern> {
+    let place = Some(written);
+    let mut name = |key: &str, text: &str, parsed: Result<NamePattern, String>| {
+        let allowed = |why| format!("a name of 1 to 63 letters, digits and hyphens, or {why}");
+        parsed.map_err(|why| r.problem_at(place, key, format!("{text:?}"), &allowed(why))).ok()
+    };
+    let endpoint = name("endpoint", &own.endpoint, NamePattern::endpoint(&own.endpoint));
+    let variant = name("variant", &own.variant, NamePattern::variant(&own.variant));
+    Some(TargetPattern {
+        endpoint: endpoint?,
+        variant: variant?,
+        // The schema has checked both.
+        account_id: own.account_id.as_ref().and_then(|id| id.parse().ok()),
+        region: own.region.as_ref().and_then(|region| region.parse().ok()),
+    })
+}
+
+fn load_test(r: &mut Resolver<'_>, written: &MergedTarget, own: &RawLoadTest) -> Option<LoadTest> {
+    let place = Some(written);
+    let date = own.date.as_ref().map(|text| text.parse::<NaiveDate>().map_err(|_| text));
+    if let Some(Err(text)) = &date {
+        let allowed = "a day of the calendar, such as 2026-11-01";
+        r.problem_at(place, "load_test.date", format!("{text:?}"), allowed);
+    }
+    if own.max_age_days.is_some() && own.date.is_none() {
+        let allowed = "the date of the load test, for max_age_days counts from it";
+        r.problem_at(place, "load_test.date", "nothing".to_owned(), allowed);
+    }
+    Some(LoadTest {
+        max_rps: RequestsPerSecond::new(own.max_rps).ok()?,
+        date: date.and_then(Result::ok),
+        instance_type: own.instance_type.clone(),
+        endpoint_config: own.endpoint_config.clone(),
+        max_age_days: own.max_age_days,
+    })
+}
+
+fn pause(r: &mut Resolver<'_>, written: &MergedTarget, own: &RawPause) -> Option<Pause> {
+    let Ok(until) = own.until.parse::<Timestamp>() else {
+        let allowed = "an RFC 3339 time, such as 2026-12-01T00:00:00Z";
+        r.problem_at(Some(written), "pause.until", format!("{:?}", own.until), allowed);
+        return None;
+    };
+    Some(Pause { until, reason: own.reason.clone() })
+}
+
+/// A wish in which the defaults are already filled in.
+pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> Wish {
+    check_order(r, place, own);
+    let (key, number, safety_factor_auto) = match own.safety_factor {
+        None => ("safety_factor", None, false),
+        Some(RawSafetyFactor::Fixed(number)) => ("safety_factor", Some(number), false),
+        Some(RawSafetyFactor::Auto(_)) => {
+            ("safety_factor_initial", own.safety_factor_initial, true)
+        }
+    };
+    let safety_factor = number.and_then(|n| SafetyFactor::new(n).ok()).unwrap_or_else(|| {
+        r.problem_at(place, key, "nothing".to_owned(), "a number above 0 and at most 1");
+        SafetyFactor::ONE
+    });
+    let value = |v: Option<f64>| v.and_then(|v| InvocationsPerMinute::new(v).ok());
+    let grace = own.safe_change_grace_seconds.unwrap_or_else(|| {
+        let allowed = "a whole number of seconds";
+        r.problem_at(place, "safe_change_grace_seconds", "nothing".to_owned(), allowed);
+        0
+    });
+    Wish {
+        mode: own.mode.unwrap_or(Mode::Observe),
+        safety_factor,
+        safety_factor_auto,
+        objective: objective(r, place, own),
+        capacity: CapacityGoal { min: own.capacity.min, max: own.capacity.max },
+        cooldown: CooldownGoal {
+            scale_out_seconds: own.cooldown.scale_out_seconds,
+            scale_in_seconds: own.cooldown.scale_in_seconds,
+        },
+        disable_scale_in: own.disable_scale_in,
+        target_value: TargetValueLimits {
+            floor: value(own.target_value.floor),
+            ceiling: value(own.target_value.ceiling),
+        },
+        adopt: own.adopt.unwrap_or(false),
+        unsuspend: own.unsuspend.unwrap_or(false),
+        allow_clamp: own.allow_clamp.unwrap_or(false),
+        safe_change_grace: TimeDelta::seconds(i64::from(grace)),
+    }
+}
+
+fn objective(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> Objective {
+    let own = &own.objective;
+    let latency = match (own.latency.statistic, own.latency.threshold_ms) {
+        (Some(statistic), Some(threshold_ms)) => Some(LatencyObjective { statistic, threshold_ms }),
+        (None, None) => None,
+        (Some(_), None) => {
+            let allowed = "a number of milliseconds, for statistic is given";
+            r.problem_at(place, "objective.latency.threshold_ms", "nothing".to_owned(), allowed);
+            None
+        }
+        (None, Some(_)) => {
+            let allowed = "one of avg, p50, p90, p95, p99, for threshold_ms is given";
+            r.problem_at(place, "objective.latency.statistic", "nothing".to_owned(), allowed);
+            None
+        }
+    };
+    let error_rate_max = own.error_rate_max.unwrap_or_else(|| {
+        let allowed = "a number from 0 to 1";
+        r.problem_at(place, "objective.error_rate_max", "nothing".to_owned(), allowed);
+        1.0
+    });
+    Objective { latency, error_rate_max }
+}
+
+fn check_order(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) {
+    if let (Some(min), Some(max)) = (own.capacity.min, own.capacity.max)
+        && min > max
+    {
+        let allowed = format!("at most capacity.max, which is {max}");
+        r.problem_at(place, "capacity.min", min.to_string(), &allowed);
+    }
+    if let (Some(floor), Some(ceiling)) = (own.target_value.floor, own.target_value.ceiling)
+        && floor > ceiling
+    {
+        let allowed = format!("at most target_value.ceiling, which is {ceiling}");
+        r.problem_at(place, "target_value.floor", floor.to_string(), &allowed);
+    }
+}

@@ -1,0 +1,197 @@
+//! The sections of a validated configuration: plain values, no options that are defaults.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::schedule::Schedule;
+use crate::model::goal::{
+    CapacityGoal, CooldownGoal, LoadTest, Mode, Objective, Pause, TargetValueLimits,
+};
+use crate::model::ids::{AccountId, Region};
+use crate::model::units::SafetyFactor;
+
+pub use super::raw::{DiscoveryTelemetry, LogFormat};
+
+/// Where AWS is, and as whom to call it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AwsSettings {
+    /// The region; `None` leaves it to the SDK's chain.
+    pub region: Option<Region>,
+    /// The account that may be written to (rule 2).
+    pub account_id: Option<AccountId>,
+    /// Another place than AWS's own endpoints, for every service.
+    pub endpoint_url: Option<String>,
+    /// The profile of the AWS configuration files.
+    pub profile: Option<String>,
+    /// The role to assume.
+    pub role_arn: Option<String>,
+    /// Calls to Application Auto Scaling a second, for each region (rule 24).
+    pub call_rate_per_second: f64,
+    /// Writes a second, for each region (rule 24).
+    pub write_rate_per_second: f64,
+    /// How long to wait for a connection.
+    pub connect_timeout: Duration,
+    /// How long one attempt may take.
+    pub attempt_timeout: Duration,
+    /// How long a call may take with its retries.
+    pub operation_timeout: Duration,
+    /// Attempts of a read, the first included.
+    pub max_attempts: u32,
+}
+
+/// When passes run, and how far one may go.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReconcileSettings {
+    /// The global switch (rule 10).
+    pub enabled: bool,
+    /// When a pass of free calls runs.
+    pub schedule: Schedule,
+    /// When a pass also reads the paid metrics.
+    pub telemetry_schedule: Schedule,
+    /// Variants in work at a time.
+    pub concurrency: usize,
+    /// The most by which a pass is delayed at random.
+    pub jitter: Duration,
+    /// When so many would change at once that a person must confirm (rule 9).
+    pub mass_change: MassChange,
+    /// The most writes to one variant in any hour (rule 10).
+    pub writes_per_hour: u32,
+    /// The most writes to one variant in any 24 hours (rule 10).
+    pub writes_per_day: u32,
+    /// How long a running pass may take to end at shutdown.
+    pub shutdown_grace: Duration,
+    /// How long a pass may take.
+    pub pass_timeout: Duration,
+}
+
+/// A pass that would change more variants than [`MassChange::limit`] is held (rule 9).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MassChange {
+    /// That many variants may always change.
+    pub min_variants: usize,
+    /// This share of the variants may change, in [0, 1].
+    pub ratio: f64,
+}
+
+impl MassChange {
+    /// The most variants of `fleet` that one pass may change.
+    pub fn limit(self, fleet: usize) -> usize {
+        self.min_variants.max((fleet as f64 * self.ratio).floor() as usize)
+    }
+}
+
+/// What is read from CloudWatch, and what it may cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TelemetrySettings {
+    /// How much history an estimate looks at.
+    pub history: TimeDelta,
+    /// The newest minutes, which CloudWatch has not completed, are left out.
+    pub delay: TimeDelta,
+    /// Older telemetry is stale: no target value is raised on it.
+    pub max_age: TimeDelta,
+    /// What CloudWatch may cost in a calendar month, in US dollars.
+    pub budget_dollars_per_month: f64,
+}
+
+/// Variants that no target lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiscoverySettings {
+    /// Whether they are shown at all.
+    pub enabled: bool,
+    /// How often their paid metrics are read.
+    pub telemetry: DiscoveryTelemetry,
+}
+
+/// What is remembered between passes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemorySettings {
+    /// The file it is kept in.
+    pub file: Option<PathBuf>,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The file with the bearer token of everything below `/-/`.
+    pub token_file: Option<PathBuf>,
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// A level or the directives of `tracing-subscriber`'s `EnvFilter`; known to parse.
+    pub level: String,
+    /// Text or JSON.
+    pub format: LogFormat,
+}
+
+/// Reads a log level or filter directives.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn parse_level(level: &str) -> Result<tracing_subscriber::EnvFilter, String> {
+    // To the filter a bare word that is no level is the name of a module: a typo of a level would
+    // silently turn all logs off.
+    let bare = level.split(',').map(str::trim).filter(|part| !part.contains(['=', '[']));
+    for word in bare {
+        word.parse::<tracing_subscriber::filter::LevelFilter>()
+            .map_err(|_| format!("{word:?} is not a level"))?;
+    }
+    tracing_subscriber::EnvFilter::builder().parse(level).map_err(|error| error.to_string())
+}
+
+/// What `/metrics` exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MetricsSettings {
+    /// Above this many variants only the non-zero member of a closed set is exported.
+    pub per_variant_limit: usize,
+}
+
+/// What is wanted of the variants of a target, or of those that no target lists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wish {
+    /// The mode, before the ceiling.
+    pub mode: Mode,
+    /// The configured factor; with `auto` the one to start from.
+    pub safety_factor: SafetyFactor,
+    /// Whether the factor follows the measured growth of demand.
+    pub safety_factor_auto: bool,
+    /// What counts as serving well.
+    pub objective: Objective,
+    /// Fewest and most instances, as far as managed.
+    pub capacity: CapacityGoal,
+    /// Cooldowns, as far as managed.
+    pub cooldown: CooldownGoal,
+    /// Whether scale-in is disabled, if managed.
+    pub disable_scale_in: Option<bool>,
+    /// Limits of any target value written.
+    pub target_value: TargetValueLimits,
+    /// Rule 4.
+    pub adopt: bool,
+    /// Rule 12.
+    pub unsuspend: bool,
+    /// Rule 17.
+    pub allow_clamp: bool,
+    /// Rule 16.
+    pub safe_change_grace: TimeDelta,
+}
+
+/// One entry of `targets`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The file and the place in its list, such as `prod.yaml: targets[3]`.
+    pub origin: String,
+    /// Which variants it speaks of.
+    pub pattern: super::pattern::TargetPattern,
+    /// The load test, if there is one.
+    pub load_test: Option<LoadTest>,
+    /// Writes are held until then.
+    pub pause: Option<Pause>,
+    /// Everything else, with `defaults` filled in.
+    pub wish: Wish,
+}

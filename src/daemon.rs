@@ -1,1 +1,0 @@
-//! Many variants: schedule, concurrency, leadership, reload, shutdown, publishing.

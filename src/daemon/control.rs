@@ -1,0 +1,235 @@
+//! What people ask of a running daemon, answered by its one task between passes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Daemon, Shared};
+use crate::http::{Control, ControlError, PauseRequest, Selector};
+use crate::model::goal::Pause;
+use crate::model::ids::VariantId;
+use crate::model::memory::VariantMemory;
+use crate::model::status::VariantStatus;
+
+/// The answer to a reload: the problems of the new configuration, as JSON.
+type ReloadAnswer = Result<(), Vec<serde_json::Value>>;
+
+/// Something asked for, with where to answer.
+pub(super) enum Request {
+    Reload(oneshot::Sender<ReloadAnswer>),
+    Reconcile(Selector, oneshot::Sender<Result<Vec<Arc<VariantStatus>>, ControlError>>),
+    Pause(PauseRequest, oneshot::Sender<Result<(), ControlError>>),
+    Resume(Selector, oneshot::Sender<Result<(), ControlError>>),
+    Confirm(String, oneshot::Sender<Result<(), ControlError>>),
+}
+
+/// Asks a daemon for things. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    requests: mpsc::Sender<Request>,
+}
+
+impl Handle {
+    pub(super) const fn new(shared: Arc<Shared>, requests: mpsc::Sender<Request>) -> Self {
+        Self { shared, requests }
+    }
+
+    pub(super) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Asks the daemon to stop: no further write begins, and the pass under way ends.
+    pub fn stop(&self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        self.shared.no_more_writes.store(true, Ordering::Relaxed);
+        self.shared.wake.notify_one();
+        self.shared.stop.notify_one();
+    }
+
+    /// Is done once [`Self::stop`] has been called; for one waiter.
+    pub async fn stopping(&self) {
+        self.shared.stop.notified().await;
+    }
+
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, ControlError> {
+        let gone = || ControlError::Unavailable("the daemon is shutting down".to_owned());
+        let (sender, answer) = oneshot::channel();
+        self.requests.send(request(sender)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}
+
+#[async_trait]
+impl Control for Handle {
+    async fn reload(&self) -> ReloadAnswer {
+        self.ask(Request::Reload)
+            .await
+            .unwrap_or_else(|error| Err(vec![serde_json::json!({ "problem": error.to_string() })]))
+    }
+
+    async fn reconcile(
+        &self,
+        selector: &Selector,
+    ) -> Result<Vec<Arc<VariantStatus>>, ControlError> {
+        let selector = selector.clone();
+        self.ask(|answer| Request::Reconcile(selector, answer)).await?
+    }
+
+    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError> {
+        let request = request.clone();
+        self.ask(|answer| Request::Pause(request, answer)).await?
+    }
+
+    async fn resume(&self, selector: &Selector) -> Result<(), ControlError> {
+        let selector = selector.clone();
+        self.ask(|answer| Request::Resume(selector, answer)).await?
+    }
+
+    async fn confirm(&self, plan_id: &str) -> Result<(), ControlError> {
+        let plan_id = plan_id.to_owned();
+        self.ask(|answer| Request::Confirm(plan_id, answer)).await?
+    }
+}
+
+// An asker who has gone away needs no answer: sends may fail.
+impl Daemon {
+    pub(super) async fn answer(&mut self, request: Request) {
+        match request {
+            Request::Reload(answer) => {
+                let _ = answer.send(self.reload());
+            }
+            Request::Reconcile(selector, answer) => {
+                let _ = answer.send(self.reconcile_now(&selector).await);
+            }
+            Request::Pause(request, answer) => {
+                let _ = answer.send(self.pause(&request).await);
+            }
+            Request::Resume(selector, answer) => {
+                let _ = answer.send(self.resume(&selector).await);
+            }
+            Request::Confirm(plan_id, answer) => {
+                let _ = answer.send(self.confirm(&plan_id).await);
+            }
+        }
+    }
+
+    /// A bad file keeps the configuration that is in force.
+    fn reload(&mut self) -> ReloadAnswer {
+        match (self.parts.loader)() {
+            Ok(config) => {
+                warn_of_what_needs_a_restart(&self.shared.config(), &config);
+                // What was confirmed was another configuration's plan; the next pass is due now.
+                self.approved.clear();
+                self.timetable.reset(&config, self.parts.clock.now());
+                self.shared.set_config(config);
+                self.note_config(true);
+                tracing::info!("configuration reloaded");
+                Ok(())
+            }
+            Err(errors) => {
+                self.note_config(false);
+                tracing::error!("configuration not reloaded, the old one stays: {errors}");
+                Err(errors
+                    .problems
+                    .iter()
+                    .map(|problem| serde_json::to_value(problem).unwrap_or_default())
+                    .collect())
+            }
+        }
+    }
+
+    async fn reconcile_now(
+        &mut self,
+        selector: &Selector,
+    ) -> Result<Vec<Arc<VariantStatus>>, ControlError> {
+        let fleet = self.pass(false).await;
+        let found: Vec<Arc<VariantStatus>> = fleet
+            .variants
+            .iter()
+            .filter(|(id, _)| selector.matches(id))
+            .map(|(_, status)| Arc::clone(status))
+            .collect();
+        if found.is_empty() {
+            return Err(ControlError::NotFound("no variant matches".to_owned()));
+        }
+        Ok(found)
+    }
+
+    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError> {
+        if request.until <= self.parts.clock.now() {
+            let until = request.until.format("%FT%TZ");
+            return Err(ControlError::Invalid(format!("{until} is past")));
+        }
+        let pause = Pause { until: request.until, reason: request.reason.clone() };
+        self.change_memory(&request.selector, |memory| memory.pause = Some(pause.clone())).await
+    }
+
+    /// Ends pauses, and forgets the overwrites of another writer: a person has looked (rule 22).
+    async fn resume(&self, selector: &Selector) -> Result<(), ControlError> {
+        self.change_memory(selector, |memory| {
+            memory.pause = None;
+            memory.foreign_overwrites.clear();
+        })
+        .await
+    }
+
+    async fn change_memory(
+        &self,
+        selector: &Selector,
+        change: impl Fn(&mut VariantMemory),
+    ) -> Result<(), ControlError> {
+        let unavailable = |error: crate::ports::MemoryError| {
+            ControlError::Unavailable(format!("not remembered: {error}"))
+        };
+        let mut remembered = self.parts.memory.load().await.map_err(unavailable)?;
+        let fleet = self.parts.fleet.get();
+        let mut changed: BTreeMap<VariantId, VariantMemory> = BTreeMap::new();
+        for id in fleet.variants.keys().filter(|id| selector.matches(id)) {
+            let mut memory = remembered.remove(id).unwrap_or_default();
+            change(&mut memory);
+            changed.insert(id.clone(), memory);
+        }
+        if changed.is_empty() {
+            return Err(ControlError::NotFound("no variant matches".to_owned()));
+        }
+        self.parts.memory.save(&changed).await.map_err(unavailable)
+    }
+
+    async fn confirm(&mut self, plan_id: &str) -> Result<(), ControlError> {
+        let held = self.parts.fleet.get().mass_change.clone();
+        match held {
+            None => Err(ControlError::Conflict("no plan waits for a confirmation".to_owned())),
+            Some(mass) if mass.plan_id != plan_id => Err(ControlError::Conflict(format!(
+                "the plan that waits is {}, not {plan_id}",
+                mass.plan_id
+            ))),
+            Some(mass) => {
+                self.approved.extend(mass.variants);
+                self.pass(false).await;
+                Ok(())
+            }
+        }
+    }
+}
+
+fn warn_of_what_needs_a_restart(old: &crate::config::Config, new: &crate::config::Config) {
+    if old.aws != new.aws {
+        tracing::warn!("aws.* has changed: connections keep the old settings until a restart");
+    }
+    if old.http != new.http {
+        tracing::warn!("http.* has changed: it takes effect with a restart");
+    }
+    if old.memory != new.memory {
+        tracing::warn!("memory.* has changed: it takes effect with a restart");
+    }
+    if old.log != new.log {
+        tracing::warn!("log.* has changed: it takes effect with a restart");
+    }
+}

@@ -1,0 +1,242 @@
+//! Many variants over time: schedule, reload, pause, shutdown, publishing.
+//!
+//! One task makes passes, one after the other. `tokio-cron-scheduler` only wakes it: what is due is
+//! computed from the clock port ([`timetable`]), so that the same loop runs on a virtual clock, and
+//! a tick that comes during a pass is coalesced with the next one. People's commands go through
+//! the same task, so nothing ever writes beside a pass.
+
+mod control;
+mod publish;
+mod settings;
+mod ticks;
+mod timetable;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, mpsc};
+
+use crate::config::{Config, ConfigErrors};
+use crate::decide::Freeze;
+use crate::http::{Health, Readiness};
+use crate::metrics::{Metrics, StatusSource};
+use crate::model::ids::VariantId;
+use crate::model::status::FleetStatus;
+use crate::model::time::Timestamp;
+use crate::ports::{Clock, Events, Memory};
+use crate::reconcile::{PassInput, Reconciler};
+
+pub use control::Handle;
+use control::Request;
+pub use publish::FleetCell;
+pub use settings::pass_settings;
+pub use ticks::{Ticks, TicksError};
+use timetable::Timetable;
+
+/// Loads the configuration anew, from where it came from.
+pub type Loader = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
+
+/// Requests from people that may wait for the task at once.
+const REQUESTS_MAX: usize = 16;
+
+/// What a daemon is put together from.
+pub struct Parts {
+    /// The configuration in force.
+    pub config: Config,
+    /// Where to get the next one from.
+    pub loader: Loader,
+    /// Makes the passes.
+    pub reconciler: Reconciler,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// What must be remembered; pauses are put there.
+    pub memory: Arc<dyn Memory>,
+    /// Where decisions are told beside the log.
+    pub events: Option<Arc<dyn Events>>,
+    /// Where the status is published.
+    pub fleet: Arc<FleetCell>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// What the probes answer.
+    pub health: Arc<Health>,
+}
+
+/// The task that makes passes.
+pub struct Daemon {
+    parts: Parts,
+    shared: Arc<Shared>,
+    requests: mpsc::Receiver<Request>,
+    publisher: publish::Publisher,
+    timetable: Timetable,
+    /// The variants of a mass change that a person has confirmed; a reload forgets them.
+    approved: BTreeSet<VariantId>,
+}
+
+/// What the task shares with those who ask it for something.
+pub(crate) struct Shared {
+    config: RwLock<Config>,
+    stopping: AtomicBool,
+    no_more_writes: AtomicBool,
+    wake: Notify,
+    stop: Notify,
+}
+
+impl Shared {
+    fn config(&self) -> Config {
+        match self.config.read() {
+            Ok(config) => config.clone(),
+            // A panic while the lock was held cannot have left half a configuration.
+            Err(poisoned) => poisoned.into_inner().clone(),
+        }
+    }
+
+    fn set_config(&self, config: Config) {
+        match self.config.write() {
+            Ok(mut current) => *current = config,
+            Err(poisoned) => *poisoned.into_inner() = config,
+        }
+    }
+}
+
+impl Daemon {
+    /// Puts a daemon together, with the handle by which it is asked for things.
+    #[must_use]
+    pub fn new(parts: Parts) -> (Self, Handle) {
+        let (sender, requests) = mpsc::channel(REQUESTS_MAX);
+        let shared = Arc::new(Shared {
+            config: RwLock::new(parts.config.clone()),
+            stopping: AtomicBool::new(false),
+            no_more_writes: AtomicBool::new(false),
+            wake: Notify::new(),
+            stop: Notify::new(),
+        });
+        let handle = Handle::new(Arc::clone(&shared), sender);
+        let publisher = publish::Publisher::new(parts.events.clone());
+        let timetable = Timetable::due_now();
+        let approved = BTreeSet::new();
+        (Self { parts, shared, requests, publisher, timetable, approved }, handle)
+    }
+
+    /// Makes passes until the handle says to stop: the first at once, telemetry included.
+    pub async fn run(mut self) {
+        self.note_config(true);
+        while !self.shared.stopping.load(Ordering::Relaxed) {
+            self.parts.health.beat(monotonic_now());
+            let due = self.timetable.due(self.parts.clock.now());
+            if due.any() {
+                self.pass(due.telemetry).await;
+                let config = self.shared.config();
+                self.timetable.advance(due, &config, self.parts.clock.now());
+                continue;
+            }
+            tokio::select! {
+                () = self.shared.wake.notified() => {}
+                request = self.requests.recv() => match request {
+                    Some(request) => self.answer(request).await,
+                    None => break,
+                },
+            }
+        }
+        self.parts.health.set_readiness(Readiness::ShuttingDown);
+        tracing::info!("stopped: no pass is under way");
+    }
+
+    /// One pass, published.
+    async fn pass(&mut self, telemetry: bool) -> Arc<FleetStatus> {
+        let config = self.shared.config();
+        self.jitter(config.reconcile.jitter).await;
+        let settings = pass_settings(&config);
+        let freeze = open_freeze(&config, self.parts.clock.now());
+        let began = monotonic_now();
+        let shared = Arc::clone(&self.shared);
+        let writes_off = self.shared.stopping.load(Ordering::Relaxed);
+        shared.no_more_writes.store(writes_off, Ordering::Relaxed);
+        let input = PassInput {
+            goals: &config,
+            settings: &settings,
+            telemetry,
+            act: true,
+            confirmed: false,
+            approved: &self.approved,
+            freeze: freeze.as_ref(),
+            stop: &shared.no_more_writes,
+        };
+        let fleet = {
+            let pass = self.parts.reconciler.pass(input);
+            tokio::pin!(pass);
+            tokio::select! {
+                fleet = &mut pass => fleet,
+                () = tokio::time::sleep(config.reconcile.pass_timeout) => {
+                    // A write half done is worse than a late one: no further one begins, and the
+                    // calls under way have time limits of their own.
+                    tracing::warn!(limit = ?config.reconcile.pass_timeout, "the pass overran; no further write begins");
+                    shared.no_more_writes.store(true, Ordering::Relaxed);
+                    pass.await
+                }
+            }
+        };
+        let fleet = Arc::new(fleet);
+        self.publisher.publish(&self.parts.metrics, &fleet, began.elapsed());
+        self.parts.fleet.set(Arc::clone(&fleet));
+        self.parts.health.set_readiness(Readiness::Ready);
+        fleet
+    }
+
+    /// A random delay, so that several daemons do not march in step.
+    async fn jitter(&self, most: Duration) {
+        if most.is_zero() || self.shared.stopping.load(Ordering::Relaxed) {
+            return;
+        }
+        let share = f64::from(random_u32()) / f64::from(u32::MAX);
+        tokio::select! {
+            () = self.parts.clock.sleep(most.mul_f64(share)) => {}
+            () = self.shared.wake.notified() => {
+                // Stopping must not wait for the jitter; a tick is kept for the loop.
+                self.shared.wake.notify_one();
+            }
+        }
+    }
+
+    /// Takes note of the configuration in force, and of whether the last load succeeded.
+    fn note_config(&self, loaded: bool) {
+        let process = &self.parts.metrics.process;
+        process.config_loaded(loaded.then(|| self.parts.clock.now()));
+        let config = self.shared.config();
+        process.set_budget(Some(config.telemetry.budget_dollars_per_month));
+        process.set_max_concurrent(config.reconcile.concurrency);
+        process.set_leader(true);
+    }
+}
+
+/// The freeze window that is open, the longest if several are.
+#[must_use]
+pub fn open_freeze(config: &Config, now: Timestamp) -> Option<Freeze> {
+    let open = config.freeze_windows.iter().filter_map(|window| {
+        let until = window.open_until(now)?;
+        Some(Freeze { until, allow_lowering: window.allow_lowering })
+    });
+    // One window that forbids lowering forbids it, whatever another allows.
+    open.reduce(|a, b| Freeze {
+        until: a.until.max(b.until),
+        allow_lowering: a.allow_lowering && b.allow_lowering,
+    })
+}
+
+/// The monotonic clock, for durations of this process only.
+fn monotonic_now() -> Instant {
+    Instant::now()
+}
+
+/// Randomness for jitter, where its quality does not matter.
+fn random_u32() -> u32 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish() as u32
+}
+
+impl StatusSource for FleetCell {
+    fn fleet(&self) -> Arc<FleetStatus> {
+        self.get()
+    }
+}

@@ -1,0 +1,125 @@
+//! What a pass came to, told to everybody who listens: status, metrics, log, Events.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use crate::metrics::{Metrics, PassResult};
+use crate::model::decision::StepResult;
+use crate::model::ids::VariantId;
+use crate::model::reason::{ActionKind, Reason};
+use crate::model::status::{FleetStatus, VariantStatus};
+use crate::ports::Events;
+
+/// Holds the newest status, for whoever asks.
+#[derive(Debug, Default)]
+pub struct FleetCell(RwLock<Arc<FleetStatus>>);
+
+impl FleetCell {
+    /// The newest status.
+    #[must_use]
+    pub fn get(&self) -> Arc<FleetStatus> {
+        match self.0.read() {
+            Ok(fleet) => Arc::clone(&fleet),
+            Err(poisoned) => Arc::clone(&poisoned.into_inner()),
+        }
+    }
+
+    /// Puts a newer one there.
+    pub fn set(&self, fleet: Arc<FleetStatus>) {
+        match self.0.write() {
+            Ok(mut current) => *current = fleet,
+            Err(poisoned) => *poisoned.into_inner() = fleet,
+        }
+    }
+}
+
+/// Tells of passes.
+pub(super) struct Publisher {
+    events: Option<Arc<dyn Events>>,
+    /// What was last said of each variant: the log tells of changes, not of every minute.
+    said: BTreeMap<VariantId, (ActionKind, Reason, String)>,
+}
+
+impl Publisher {
+    pub(super) fn new(events: Option<Arc<dyn Events>>) -> Self {
+        Self { events, said: BTreeMap::new() }
+    }
+
+    /// Tells of a pass that took `took`.
+    pub(super) fn publish(&mut self, metrics: &Metrics, fleet: &FleetStatus, took: Duration) {
+        self.said.retain(|id, _| fleet.variants.contains_key(id));
+        for (id, status) in &fleet.variants {
+            metrics.process.queued(1, false);
+            metrics.process.pass_began(Duration::ZERO);
+            metrics.process.decided(&status.decision);
+            if let Some(outcome) = &status.outcome {
+                metrics.process.acted(outcome);
+            }
+            metrics.process.pass_ended(result(status), took);
+            self.tell(id, status);
+        }
+        let (variants, seconds) = (fleet.variants.len(), took.as_secs_f64());
+        tracing::debug!(variants, seconds, "pass ended");
+        if let Some(mass) = &fleet.mass_change {
+            tracing::warn!(
+                plan_id = mass.plan_id,
+                variants = mass.variants.len(),
+                limit = mass.limit,
+                "mass change held until confirmed"
+            );
+        }
+    }
+
+    fn tell(&mut self, id: &VariantId, status: &VariantStatus) {
+        let report = &status.decision.report;
+        let now = (report.action, report.reason, report.sentence.clone());
+        let changed = self.said.get(id) != Some(&now);
+        if !changed && status.outcome.is_none() {
+            return;
+        }
+        self.said.insert(id.clone(), now);
+        tracing::info!(
+            decision = status.decision.id,
+            account_id = id.account_id.as_str(),
+            region = id.region.as_str(),
+            endpoint = id.endpoint.as_str(),
+            variant = id.variant.as_str(),
+            mode = report.mode.as_str(),
+            action = report.action.as_str(),
+            reason = report.reason.as_str(),
+            "{}",
+            report.sentence
+        );
+        for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
+            let (operation, sentence) = (step.operation, &step.sentence);
+            let decision = &status.decision.id;
+            match step.result {
+                StepResult::Success => tracing::info!(decision, operation, "{sentence}"),
+                StepResult::Skipped => tracing::warn!(decision, operation, "skipped: {sentence}"),
+                StepResult::Error | StepResult::ReadBackDiffers => {
+                    tracing::error!(decision, operation, "{sentence}");
+                }
+            }
+        }
+        if let Some(events) = &self.events {
+            events.publish(&status.decision, status.outcome.as_ref());
+        }
+    }
+}
+
+/// Whether the pass of a variant came to its end.
+fn result(status: &VariantStatus) -> PassResult {
+    let wrote_badly = status
+        .outcome
+        .iter()
+        .flat_map(|outcome| &outcome.steps)
+        .any(|step| step.result != StepResult::Success);
+    if wrote_badly || !status.decision.report.comparable {
+        PassResult::Error
+    } else if status.decision.wake_at.is_some() {
+        PassResult::RequeueAfter
+    } else {
+        PassResult::Success
+    }
+}

@@ -1,0 +1,49 @@
+//! The configuration -> what passes need of it.
+
+use crate::config::{Config, DiscoveryTelemetry as Configured};
+use crate::decide::mass_change::MassChangeLimit;
+use crate::model::goal::Goal;
+use crate::model::ids::{ResourceId, VariantId};
+use crate::reconcile::{DiscoveryTelemetry, Goals, Settings};
+
+/// The process-wide part of the configuration, as passes take it.
+#[must_use]
+pub fn pass_settings(config: &Config) -> Settings {
+    let reconcile = &config.reconcile;
+    Settings {
+        account_id: config.aws.account_id.clone(),
+        enabled: reconcile.enabled,
+        concurrency: reconcile.concurrency,
+        mass_change: MassChangeLimit {
+            min_variants: reconcile.mass_change.min_variants,
+            ratio: reconcile.mass_change.ratio,
+        },
+        writes_per_hour: reconcile.writes_per_hour as usize,
+        writes_per_day: reconcile.writes_per_day as usize,
+        history: config.telemetry.history,
+        delay: config.telemetry.delay,
+        telemetry_max_age: config.telemetry.max_age,
+        budget_dollars: Some(config.telemetry.budget_dollars_per_month),
+        discovery: config.discovery.enabled,
+        discovery_telemetry: match config.discovery.telemetry {
+            Configured::Off => DiscoveryTelemetry::Off,
+            Configured::Hourly => DiscoveryTelemetry::Hourly,
+            Configured::Full => DiscoveryTelemetry::Full,
+        },
+    }
+}
+
+impl Goals for Config {
+    fn goal(&self, id: &VariantId) -> Result<Goal, String> {
+        Self::goal(self, id).map_err(|error| error.to_string())
+    }
+
+    fn named(&self, scope: &crate::model::ids::Scope) -> Vec<ResourceId> {
+        self.targets
+            .iter()
+            .filter_map(|target| target.pattern.named())
+            .filter(|(resource, pattern)| pattern.matches(&VariantId::new(scope, resource)))
+            .map(|(resource, _)| resource)
+            .collect()
+    }
+}

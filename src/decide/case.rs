@@ -1,0 +1,207 @@
+//! The facts that the guards ask for, derived once from a snapshot.
+
+use crate::model::endpoint::{Endpoint, EndpointStatus, VariantKind, VariantSummary};
+use crate::model::estimate::Estimate;
+use crate::model::fact::{Fact, Why};
+use crate::model::goal::{Goal, Mode};
+use crate::model::memory::VariantMemory;
+use crate::model::scaling::{ScalableTarget, ScalingPolicy, TargetTracking};
+use crate::model::snapshot::{Snapshot, Telemetry};
+use crate::model::time::Timestamp;
+
+use super::Rules;
+use super::kind;
+
+/// One variant at one instant, with everything the guards need to know.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// What was read.
+    pub snapshot: &'a Snapshot,
+    /// What is wanted.
+    pub goal: &'a Goal,
+    /// What is known of capacity.
+    pub estimate: &'a Estimate,
+    /// What holds for every variant.
+    pub rules: &'a Rules,
+    /// The instant.
+    pub now: Timestamp,
+    /// The kind of variant, or why it is not known.
+    pub kind: Result<VariantKind, Why>,
+    /// What is remembered. A memory that could not be read is one that began just now.
+    pub memory: VariantMemory,
+    /// The newest usable telemetry, or why there is none.
+    pub telemetry: Result<&'a Telemetry, Why>,
+}
+
+/// Whether the endpoint lets anything be written (rule 11).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stillness {
+    /// In service and settled.
+    Free,
+    /// Instances are coming or going: raises, min and max wait.
+    Pending(String),
+    /// Nothing may be written.
+    Frozen(String),
+}
+
+impl<'a> Case<'a> {
+    /// Derives the facts.
+    #[must_use]
+    pub fn new(
+        snapshot: &'a Snapshot,
+        goal: &'a Goal,
+        estimate: &'a Estimate,
+        rules: &'a Rules,
+        now: Timestamp,
+    ) -> Self {
+        let memory = match &snapshot.memory {
+            Fact::Known(memory) => memory.clone(),
+            Fact::Unknown(_) => VariantMemory { since: Some(now), ..VariantMemory::default() },
+        };
+        let telemetry = match snapshot.telemetry.as_ref() {
+            Fact::Known(telemetry) => Ok(telemetry),
+            Fact::Unknown(why) => Err(why),
+        };
+        Self { snapshot, goal, estimate, rules, now, kind: kind::kind(snapshot), memory, telemetry }
+    }
+
+    /// The endpoint, if it is known to exist.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&'a Endpoint> {
+        self.snapshot.endpoint.known().and_then(Option::as_ref)
+    }
+
+    /// The variant as `DescribeEndpoint` shows it.
+    #[must_use]
+    pub fn variant(&self) -> Option<&'a VariantSummary> {
+        self.endpoint().and_then(|e| e.variant(&self.snapshot.id.variant))
+    }
+
+    /// Whether the endpoint, or the variant of it, is known not to exist.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        match &self.snapshot.endpoint {
+            Fact::Known(None) => true,
+            Fact::Known(Some(e)) => e.variant(&self.snapshot.id.variant).is_none(),
+            Fact::Unknown(_) => false,
+        }
+    }
+
+    /// Whether it is a shadow variant (rule 7).
+    #[must_use]
+    pub fn is_shadow(&self) -> bool {
+        self.endpoint().is_some_and(|e| e.shadow_variants.contains(&self.snapshot.id.variant))
+    }
+
+    /// The scalable target, if it is known to exist.
+    #[must_use]
+    pub fn target(&self) -> Option<&'a ScalableTarget> {
+        self.snapshot.target.known().and_then(Option::as_ref)
+    }
+
+    /// The policy that tracks invocations per instance, found by its metric, not by its name.
+    #[must_use]
+    pub fn policy(&self) -> Option<&'a ScalingPolicy> {
+        let policies = self.snapshot.policies.known()?;
+        policies.iter().find(|p| p.invocations_tracking().is_some())
+    }
+
+    /// The configuration of [`Self::policy`].
+    #[must_use]
+    pub fn tracking(&self) -> Option<&'a TargetTracking> {
+        self.policy().and_then(ScalingPolicy::invocations_tracking)
+    }
+
+    /// The configured target: the value in force.
+    #[must_use]
+    pub fn configured_target(&self) -> Option<f64> {
+        self.tracking().map(|t| t.target_value)
+    }
+
+    /// All other policies of the variant (rule 14).
+    #[must_use]
+    pub fn competing(&self) -> Vec<&'a ScalingPolicy> {
+        let own = self.policy().map(|p| p.name.as_str());
+        let policies = self.snapshot.policies.known().map_or(&[][..], Vec::as_slice);
+        policies.iter().filter(|p| Some(p.name.as_str()) != own).collect()
+    }
+
+    /// Instances in service.
+    #[must_use]
+    pub fn current_instances(&self) -> Option<u32> {
+        self.variant().and_then(|v| v.current_instances)
+    }
+
+    /// Instances wanted by AWS.
+    #[must_use]
+    pub fn desired_instances(&self) -> Option<u32> {
+        self.variant().and_then(|v| v.desired_instances)
+    }
+
+    /// All invocations of the newest minute.
+    #[must_use]
+    pub fn present_invocations(&self) -> Option<f64> {
+        self.telemetry.as_ref().ok()?.newest()?.invocations
+    }
+
+    /// Whether the telemetry is fresh enough to raise on (rule 8).
+    ///
+    /// # Errors
+    /// Why not, as a sentence.
+    pub fn fresh_telemetry(&self) -> Result<(), String> {
+        let telemetry = self.telemetry.as_ref().map_err(|why| why.message.clone())?;
+        let newest = telemetry.newest_datapoint.ok_or("CloudWatch has no datapoint")?;
+        let age = self.now - newest;
+        if age > self.rules.telemetry_max_age {
+            let (age, most) = (age.num_minutes(), self.rules.telemetry_max_age.num_minutes());
+            return Err(format!("the newest datapoint is {age} minutes old, more than {most}"));
+        }
+        Ok(())
+    }
+
+    /// Whether the desired value follows the capacity estimate.
+    #[must_use]
+    pub fn follows_estimate(&self) -> bool {
+        self.goal.mode == Mode::Auto
+    }
+
+    /// What rule 11 says of the endpoint.
+    ///
+    /// # Errors
+    /// Why the endpoint's state is not known.
+    pub fn stillness(&self) -> Result<Stillness, Why> {
+        let endpoint = match self.snapshot.endpoint.as_ref() {
+            Fact::Unknown(why) => return Err(why),
+            Fact::Known(None) => {
+                return Ok(Stillness::Frozen("the endpoint does not exist".to_owned()));
+            }
+            Fact::Known(Some(endpoint)) => endpoint,
+        };
+        if endpoint.deploy_in_progress {
+            let to = endpoint.pending_config_name.as_deref().unwrap_or("another endpoint config");
+            return Ok(Stillness::Frozen(format!("a deploy to {to} is in progress")));
+        }
+        match &endpoint.status {
+            EndpointStatus::InService | EndpointStatus::Updating => {}
+            other => {
+                return Ok(Stillness::Frozen(format!("the endpoint is {}", other.as_str())));
+            }
+        }
+        Ok(self.pending(endpoint).map_or(Stillness::Free, Stillness::Pending))
+    }
+
+    /// Why instances may still move on an endpoint that is not being deployed to.
+    fn pending(&self, endpoint: &Endpoint) -> Option<String> {
+        if let (Some(current), Some(desired)) = (self.current_instances(), self.desired_instances())
+            && current != desired
+        {
+            return Some(format!("{current} of {desired} instances are in service"));
+        }
+        if endpoint.status == EndpointStatus::Updating {
+            return Some("the endpoint is Updating by its auto scaler".to_owned());
+        }
+        let activities = self.snapshot.activities.known()?;
+        let running = activities.iter().find(|a| a.status.in_progress())?;
+        Some(format!("a scaling activity is in progress ({})", running.description))
+    }
+}

@@ -1,0 +1,129 @@
+//! What should be in force, before any guard: only what the configuration states (rule 3).
+
+use crate::model::goal::LoadTestProblem;
+use crate::model::reason::Reason;
+use crate::model::scaling::MetricSpec;
+use crate::model::units::InvocationsPerMinute;
+
+use super::case::Case;
+
+/// The desired state of one variant. `None` is not managed, and never drift.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Desired {
+    /// Load-tested rate x safety factor x 60, while the load test is valid.
+    pub formula: Option<f64>,
+    /// Why the load test does not count.
+    pub load_test_problem: Option<LoadTestProblem>,
+    /// What the estimate says the target value should be, before limits.
+    pub safe: Option<f64>,
+    /// The target value wanted in this mode, within the owner's floor and ceiling.
+    pub target_value: Option<f64>,
+    /// What the wanted value follows from.
+    pub source: Source,
+    /// Fewest instances.
+    pub min: Option<i32>,
+    /// Most instances.
+    pub max: Option<i32>,
+    /// Seconds after a scale-out.
+    pub scale_out_cooldown: Option<i32>,
+    /// Seconds after a scale-in.
+    pub scale_in_cooldown: Option<i32>,
+    /// Whether scale-in is disabled.
+    pub disable_scale_in: Option<bool>,
+}
+
+/// What a wanted target value follows from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The formula.
+    Formula,
+    /// The capacity estimate.
+    Estimate,
+    /// Nothing: the value in force is left alone.
+    Nothing,
+}
+
+impl Desired {
+    /// Whether anything of the policy is managed, so that a missing one matters.
+    #[must_use]
+    pub const fn manages_policy(&self) -> bool {
+        self.target_value.is_some()
+            || self.scale_out_cooldown.is_some()
+            || self.scale_in_cooldown.is_some()
+            || self.disable_scale_in.is_some()
+    }
+
+    /// The reason code of a change that follows from this desire.
+    #[must_use]
+    pub const fn change_reason(&self) -> Reason {
+        match self.source {
+            Source::Estimate => Reason::SafeTarget,
+            Source::Formula | Source::Nothing => Reason::Drift,
+        }
+    }
+
+    /// The metric of a policy that has to be made.
+    #[must_use]
+    pub fn new_policy_metric() -> MetricSpec {
+        MetricSpec::invocations()
+    }
+}
+
+/// Says what is desired.
+#[must_use]
+pub fn desired(case: &Case<'_>) -> Desired {
+    let goal = case.goal;
+    let (formula, load_test_problem) = match formula(case) {
+        Ok(formula) => (Some(formula), None),
+        Err(problem) => (None, Some(problem)),
+    };
+    let safe = super::safe_target::safe_target(case.estimate, goal, formula);
+    let (wanted, source) = wanted(case, formula);
+    Desired {
+        formula,
+        load_test_problem,
+        safe,
+        target_value: wanted.map(|value| within_owner_limits(case, value)),
+        source,
+        min: goal.capacity.min,
+        max: goal.capacity.max,
+        scale_out_cooldown: goal.cooldown.scale_out_seconds,
+        scale_in_cooldown: goal.cooldown.scale_in_seconds,
+        disable_scale_in: goal.disable_scale_in,
+    }
+}
+
+/// The formula target (rule 5).
+fn formula(case: &Case<'_>) -> Result<f64, LoadTestProblem> {
+    let test = case.goal.load_test.as_ref().ok_or(LoadTestProblem::Absent)?;
+    let config = case.snapshot.endpoint_config.known().and_then(Option::as_ref);
+    let variant =
+        config.and_then(|c| c.variants.iter().find(|v| v.name == case.snapshot.id.variant));
+    test.check(
+        case.now,
+        variant.and_then(|v| v.instance_type.as_deref()),
+        config.map(|c| c.name.as_str()),
+    )?;
+    // A product outside the double range is no number to write.
+    let formula = test.max_rps.formula_target(case.goal.safety_factor);
+    formula.map(InvocationsPerMinute::get).map_err(|_| LoadTestProblem::Absent)
+}
+
+/// The value wanted in this mode, before the owner's limits.
+fn wanted(case: &Case<'_>, formula: Option<f64>) -> (Option<f64>, Source) {
+    let in_force = case.configured_target();
+    if case.follows_estimate()
+        && let Some(wanted) =
+            super::safe_target::wanted(case.estimate, case.goal, formula, in_force)
+    {
+        return (Some(wanted), Source::Estimate);
+    }
+    formula.map_or((None, Source::Nothing), |value| (Some(value), Source::Formula))
+}
+
+/// Clamps to the owner's floor and ceiling.
+fn within_owner_limits(case: &Case<'_>, value: f64) -> f64 {
+    let limits = case.goal.target_value;
+    let value = limits.floor.map_or(value, |floor| value.max(floor.get()));
+    limits.ceiling.map_or(value, |ceiling| value.min(ceiling.get()))
+}

@@ -1,0 +1,108 @@
+//! Facts worth knowing that neither hold nor change anything by themselves.
+
+use crate::model::decision::Note;
+use crate::model::fact::Fact;
+use crate::model::goal::LoadTestProblem;
+use crate::model::reason::Reason;
+use crate::model::units::human;
+
+use super::case::Case;
+use super::desired::Desired;
+
+/// All notes, in a stable order.
+#[must_use]
+pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let mut say = |reason, sentence: String| notes.push(Note { reason, sentence });
+    load_test(case, desired, &mut say);
+    owner_limit(case, desired, &mut say);
+    if case.goal.objective.latency.is_none() {
+        say(
+            Reason::NoObjective,
+            "no latency objective is configured, so capacity cannot be measured".to_owned(),
+        );
+    }
+    let competing = case.competing();
+    if !competing.is_empty() {
+        let names: Vec<&str> = competing.iter().map(|p| p.name.as_str()).collect();
+        say(
+            Reason::CompetingPolicy,
+            format!("another policy scales this variant: {}", names.join(", ")),
+        );
+    }
+    if let Fact::Known(actions) = &case.snapshot.scheduled_actions
+        && !actions.is_empty()
+    {
+        let names: Vec<&str> = actions.iter().map(|a| a.name.as_str()).collect();
+        say(Reason::ScheduledCapacity, format!("scheduled actions: {}", names.join(", ")));
+    }
+    if let Err(why) = &case.telemetry {
+        say(Reason::Stale, format!("no telemetry: {}", why.message));
+    } else if let Err(why) = case.fresh_telemetry() {
+        say(Reason::Stale, why);
+    }
+    if let Fact::Unknown(why) = &case.snapshot.memory {
+        say(
+            Reason::Unknown,
+            format!("what was done before is not known, so raises wait: {}", why.message),
+        );
+    }
+    if let Some(since) = case.estimate.incident_since {
+        say(
+            Reason::Incident,
+            format!("the objective is broken at low load since {}", since.format("%FT%TZ")),
+        );
+    }
+    notes
+}
+
+fn load_test(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, String)) {
+    let Some(test) = &case.goal.load_test else { return };
+    let rate = human(test.max_rps.get());
+    match desired.load_test_problem {
+        None | Some(LoadTestProblem::Absent) => {}
+        Some(LoadTestProblem::Expired) => {
+            let date = test.date.map(|d| d.to_string()).unwrap_or_default();
+            say(
+                Reason::LoadTestExpired,
+                format!("the load test of {date} ({rate} RPS) is older than its max_age_days"),
+            );
+        }
+        Some(LoadTestProblem::OtherInstanceType) => {
+            let tested = test.instance_type.as_deref().unwrap_or("another type");
+            say(
+                Reason::LoadTestMismatch,
+                format!(
+                    "the load test ({rate} RPS) was run on {tested}, which is not what runs now"
+                ),
+            );
+        }
+        Some(LoadTestProblem::OtherEndpointConfig) => {
+            let tested = test.endpoint_config.as_deref().unwrap_or("another endpoint config");
+            say(
+                Reason::LoadTestMismatch,
+                format!(
+                    "the load test ({rate} RPS) was run with {tested}, which is not in force now"
+                ),
+            );
+        }
+        Some(LoadTestProblem::CouldNotCompare) => say(
+            Reason::CouldNotCompare,
+            "whether the load test speaks for this variant is not known".to_owned(),
+        ),
+    }
+}
+
+fn owner_limit(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, String)) {
+    let (Some(wanted), limits) = (desired.target_value, case.goal.target_value) else { return };
+    let at = |limit: Option<f64>| limit.is_some_and(|limit| (limit - wanted).abs() < 1e-9);
+    let unlimited = desired.safe.filter(|_| case.follows_estimate()).or(desired.formula);
+    if unlimited.is_some_and(|value| (value - wanted).abs() > 1e-9)
+        && (at(limits.floor.map(f64::from)) || at(limits.ceiling.map(f64::from)))
+    {
+        say(
+            Reason::OwnerLimit,
+            format!("{} is the owner's limit of the target value", human(wanted)),
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! What to remember after a pass. Pure: the caller keeps it behind the memory port.
+
+use chrono::TimeDelta;
+
+use crate::model::decision::{Action, Decision, Outcome, StepResult};
+use crate::model::memory::{Overwrite, Seen, TargetWrite, VariantMemory};
+use crate::model::reason::{Field, Reason};
+use crate::model::time::Timestamp;
+use crate::model::units::TARGET_VALUE_TOLERANCE;
+
+use super::step::NEW_GROUND_WINDOW;
+
+/// Foreign overwrites are remembered this long (rule 22).
+const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
+/// At most so many of one field: two of the same value are enough to stop.
+const OVERWRITES_MAX: usize = 8;
+
+/// The memory after a pass.
+#[must_use]
+pub fn remember(
+    before: &VariantMemory,
+    decision: &Decision,
+    outcome: Option<&Outcome>,
+    confirmed: bool,
+    now: Timestamp,
+) -> VariantMemory {
+    let mut memory = before.clone();
+    memory.since.get_or_insert(now);
+    forget_old(&mut memory, now);
+    note_seen(&mut memory, decision, now);
+    note_foreign_overwrite(&mut memory, before, decision, now);
+    note_value_in_force(&mut memory, decision);
+    if let Some(outcome) = outcome {
+        note_writes(&mut memory, decision, outcome, confirmed, now);
+    }
+    memory
+}
+
+fn forget_old(memory: &mut VariantMemory, now: Timestamp) {
+    memory.writes.retain(|at| *at > now - TimeDelta::days(1));
+    memory.raises.retain(|raise| raise.at > now - NEW_GROUND_WINDOW);
+    for overwrites in memory.foreign_overwrites.values_mut() {
+        overwrites.retain(|o| o.at > now - OVERWRITES_KEPT);
+    }
+    memory.foreign_overwrites.retain(|_, overwrites| !overwrites.is_empty());
+    if memory.pause.as_ref().is_some_and(|pause| pause.until <= now) {
+        memory.pause = None;
+    }
+    if memory.raises_held_until.is_some_and(|until| until <= now) {
+        memory.raises_held_until = None;
+    }
+}
+
+/// Since when each compared field has had its value: a person's change is a recent one (rule 16).
+/// What could not be compared this time keeps what was seen before.
+fn note_seen(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
+    for field in &decision.report.fields {
+        let Some(value) = numeric(field.field, field.actual.as_deref()) else { continue };
+        let seen = memory.seen.entry(field.field).or_insert(Seen { value, since: now });
+        if (seen.value - value).abs() > TARGET_VALUE_TOLERANCE {
+            *seen = Seen { value, since: now };
+        }
+    }
+}
+
+/// The number that a field's actual value stands for.
+fn numeric(field: Field, actual: Option<&str>) -> Option<f64> {
+    let actual = actual?;
+    match field {
+        Field::DisableScaleIn => Some(f64::from(u8::from(actual == "true"))),
+        _ => actual.parse().ok(),
+    }
+}
+
+/// Whether a target value in force is somebody's overwrite of one that setpoint had written, seen
+/// for the first time (rule 22). The same foreign value counts once for each time it came back,
+/// not once for each pass that sees it.
+#[must_use]
+pub fn is_foreign_overwrite(memory: &VariantMemory, value: f64) -> bool {
+    let is = |known: f64| (value - known).abs() <= TARGET_VALUE_TOLERANCE;
+    let Some(last) = memory.last_write else { return false };
+    // A write that failed may have landed all the same.
+    let own = is(last.after) || memory.last_attempt.is_some_and(|attempt| is(attempt.after));
+    !own && memory.value_in_force.is_some_and(|before| !is(before))
+}
+
+fn note_foreign_overwrite(
+    memory: &mut VariantMemory,
+    before: &VariantMemory,
+    decision: &Decision,
+    now: Timestamp,
+) {
+    let Some(value) = decision.report.configured_target else { return };
+    if !is_foreign_overwrite(before, value) {
+        return;
+    }
+    let overwrites = memory.foreign_overwrites.entry(Field::TargetValue).or_default();
+    overwrites.push(Overwrite { at: now, value });
+    let excess = overwrites.len().saturating_sub(OVERWRITES_MAX);
+    overwrites.drain(..excess);
+}
+
+/// The value seen in force, and the highest that setpoint has held.
+fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision) {
+    memory.value_in_force = decision.report.configured_target;
+    // Held means in force and wanted: a value passed through on the way down is not held.
+    if decision.report.reason == Reason::InSync
+        && let Some(value) = decision.report.configured_target
+    {
+        memory.highest_held = Some(memory.highest_held.map_or(value, |held| held.max(value)));
+    }
+}
+
+fn note_writes(
+    memory: &mut VariantMemory,
+    decision: &Decision,
+    outcome: &Outcome,
+    confirmed: bool,
+    now: Timestamp,
+) {
+    for (action, step) in decision.plan.actions.iter().zip(&outcome.steps) {
+        // A write whose answer was an error may still have landed: it counts as made.
+        if step.result == StepResult::Skipped {
+            continue;
+        }
+        memory.writes.push(now);
+        memory.adopted |= confirmed || step.result == StepResult::Success;
+        let Action::PutPolicy { configuration, expected, .. } = action else { continue };
+        let after = configuration.target_value;
+        let value_before = expected.as_ref().map(|tracking| tracking.target_value);
+        let write = TargetWrite { at: now, before: value_before, after };
+        if value_before.is_none_or(|before| (before - after).abs() > TARGET_VALUE_TOLERANCE) {
+            note_target_write(memory, write, step.result);
+        }
+    }
+}
+
+fn note_target_write(memory: &mut VariantMemory, write: TargetWrite, result: StepResult) {
+    let held = memory.highest_held.or(write.before);
+    let raise = write.before.is_none_or(|before| write.after > before);
+    if raise && held.is_some_and(|held| write.after > held + TARGET_VALUE_TOLERANCE) {
+        // Each raise onto new ground is kept with the highest value held before it.
+        memory.raises.push(TargetWrite { before: held, ..write });
+    }
+    memory.last_attempt = Some(write);
+    if result == StepResult::Error {
+        return;
+    }
+    if raise {
+        memory.highest_held = Some(held.map_or(write.after, |held| held.max(write.after)));
+    }
+    memory.last_write = Some(write);
+    memory.value_in_force = Some(write.after);
+}

@@ -1,0 +1,143 @@
+//! What was concluded, in words and numbers, from the judged fields.
+
+use crate::model::decision::{Action, FieldReport, FieldState, Plan, Report};
+use crate::model::reason::{ActionKind, Field, Reason};
+use crate::model::units::human;
+
+use super::case::Case;
+use super::checks::Judged;
+use super::desired::Desired;
+use super::{forecast, notes};
+
+/// Writes the report.
+#[must_use]
+pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan) -> Report {
+    let configured = case.configured_target();
+    let (reason, sentence) = headline(case, desired, judged);
+    let wanted = judged.iter().find_map(|j| j.target_value).or(desired.target_value);
+    let changes = matches!((configured, wanted), (Some(a), Some(b)) if (a - b).abs() > 1e-6)
+        || (configured.is_none() && wanted.is_some());
+    Report {
+        mode: case.goal.mode,
+        managed: case.goal.managed,
+        action: action(judged, plan),
+        reason,
+        sentence,
+        fields: judged.iter().map(|j| field(j, configured)).collect(),
+        notes: notes::notes(case, desired),
+        comparable: comparable(case, judged),
+        configured_target: configured,
+        formula_target: desired.formula,
+        load_test_problem: desired.load_test_problem,
+        safe_target: desired.safe,
+        wanted_target: wanted,
+        divergence: configured.zip(desired.safe).map(|(configured, safe)| configured / safe),
+        instances: wanted.filter(|_| changes).map(|wanted| forecast::forecast(case, wanted)),
+        estimate: case.estimate.clone(),
+    }
+}
+
+/// Whether everything that is managed could be compared.
+fn comparable(case: &Case<'_>, judged: &[Judged]) -> bool {
+    judged.iter().all(|j| j.state != FieldState::Unknown) && case.snapshot.endpoint.why().is_none()
+}
+
+fn action(judged: &[Judged], plan: &Plan) -> ActionKind {
+    let mut kind = ActionKind::None;
+    for action in &plan.actions {
+        match action {
+            Action::RegisterTarget { expected: None, .. } => return ActionKind::RegisterTarget,
+            Action::PutPolicy { expected: None, .. } => return ActionKind::CreatePolicy,
+            Action::PutPolicy { fields, .. } if fields.contains(&Field::TargetValue) => {
+                kind = ActionKind::SetTarget;
+            }
+            _ if kind == ActionKind::None => kind = ActionKind::Repair,
+            _ => {}
+        }
+    }
+    let held = judged.iter().any(|j| j.state == FieldState::Held);
+    if kind == ActionKind::None && held { ActionKind::Hold } else { kind }
+}
+
+/// The reason that matters most: what is written, else what is held, else what is not known.
+fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, String) {
+    if case.is_gone() {
+        return (Reason::EndpointMissing, "the endpoint has no such variant".to_owned());
+    }
+    if case.is_shadow() {
+        return (Reason::Shadow, "a shadow variant is observed and never written".to_owned());
+    }
+    let of = |state: FieldState| judged.iter().find(move |j| j.state == state);
+    if let Some(unknown) = of(FieldState::Unknown)
+        && of(FieldState::Write).is_none()
+    {
+        let sentence =
+            format!("{} could not be compared: {}", unknown.comparison.field, unknown.sentence);
+        return (Reason::CouldNotCompare, sentence);
+    }
+    if let Some(write) = of(FieldState::Write) {
+        return (write.reason, change(write, desired));
+    }
+    // Alarms are told of, but anything that a person can decide on comes first.
+    let held = judged
+        .iter()
+        .filter(|j| j.state == FieldState::Held)
+        .min_by_key(|j| j.comparison.field == Field::Alarms);
+    if let Some(held) = held {
+        return (held.reason, change(held, desired));
+    }
+    if let Some(why) = case.snapshot.endpoint.why() {
+        return (Reason::CouldNotCompare, why.message.clone());
+    }
+    if !case.goal.managed {
+        return (Reason::Unlisted, "not listed in the configuration, observed only".to_owned());
+    }
+    if let Ok(kind) = &case.kind
+        && let Some(because) = kind.unsupported_because()
+    {
+        return (Reason::UnsupportedKind, because.to_owned());
+    }
+    (Reason::InSync, "in sync".to_owned())
+}
+
+/// "wanted 480 -> 612, held: the endpoint is `RollingBack`".
+fn change(judged: &Judged, desired: &Desired) -> String {
+    let comparison = &judged.comparison;
+    let what = match (&comparison.actual, &comparison.desired) {
+        (Some(actual), Some(wanted)) => {
+            let to = judged.target_value.map_or_else(|| wanted.clone(), human);
+            format!("{} {actual} -> {to}", comparison.field)
+        }
+        (None, Some(wanted)) => format!("{} is missing, wanted {wanted}", comparison.field),
+        _ => comparison.field.to_string(),
+    };
+    match judged.state {
+        FieldState::Held if judged.sentence.starts_with("wanted ") => judged.sentence.clone(),
+        FieldState::Held => format!("{what}, held: {}", judged.sentence),
+        _ if judged.sentence.is_empty() && judged.reason == Reason::SafeTarget => {
+            format!(
+                "{what}, following the capacity estimate (safe target {})",
+                desired.safe.map_or_else(|| "unknown".to_owned(), human)
+            )
+        }
+        _ if judged.sentence.is_empty() => what,
+        _ => format!("{what} ({})", judged.sentence),
+    }
+}
+
+fn field(judged: &Judged, configured: Option<f64>) -> FieldReport {
+    let comparison = &judged.comparison;
+    let sentence = if judged.sentence.is_empty() && comparison.field == Field::TargetValue {
+        configured.map(|c| format!("{} is in force", human(c))).unwrap_or_default()
+    } else {
+        judged.sentence.clone()
+    };
+    FieldReport {
+        field: comparison.field,
+        actual: comparison.actual.clone(),
+        desired: comparison.desired.clone(),
+        state: judged.state,
+        reason: judged.reason,
+        sentence,
+    }
+}

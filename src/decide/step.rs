@@ -1,0 +1,182 @@
+//! How far a target value may go in one write (rule 8). Lowering is safe and costs money, raising
+//! is cheap and risky: the first may go at once, the second must prove itself.
+
+use chrono::TimeDelta;
+
+use crate::model::reason::Reason;
+use crate::model::time::Timestamp;
+use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
+
+use super::case::{Case, Stillness};
+use super::checks::Hold;
+use super::forecast::needed;
+
+/// A lowering goes at most this far in one write.
+pub const LOWERING_MAX: f64 = 0.30;
+/// The next lowering waits this long, unless the instances of the last one have come before.
+const LOWERING_WAIT: TimeDelta = TimeDelta::minutes(10);
+/// A raise removes at most this share of the instances at the present load (but may remove one:
+/// a fleet of two could never be raised otherwise; docs/decisions/0004).
+pub const SCALE_IN_MAX: f64 = 0.20;
+/// The next raise waits at most this long for instances that do not go.
+const SCALE_IN_WAIT_MAX: TimeDelta = TimeDelta::hours(24);
+/// A raise onto new ground goes at most this far, in one write and in [`NEW_GROUND_WINDOW`].
+pub const NEW_GROUND_MAX: f64 = 0.10;
+/// The time over which raises onto new ground add up.
+pub const NEW_GROUND_WINDOW: TimeDelta = TimeDelta::hours(24);
+/// In `auto` a difference below this share is not worth a write.
+pub const DEAD_BAND: f64 = 0.05;
+
+/// A step that may be taken, and what cut it short of the wanted value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The value to write.
+    pub to: f64,
+    /// Why it is not the wanted value.
+    pub cut: Option<(Reason, String)>,
+    /// When the next step may be due.
+    pub next_at: Option<Timestamp>,
+}
+
+/// How far to go from `from` (in force) towards `want`.
+///
+/// # Errors
+/// Why no step may be taken now.
+pub fn step(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
+    if want < from { lowering(case, from, want) } else { raising(case, from, want) }
+}
+
+fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
+    let last = case.memory.last_write.filter(|w| w.before.is_some_and(|before| w.after < before));
+    if let Some(last) = last {
+        let due = last.at + LOWERING_WAIT;
+        if case.now < due && !instances_have_come(case, from) {
+            let sentence = format!(
+                "wanted {} -> {}, the instances of the last lowering have not come yet",
+                human(from),
+                human(want)
+            );
+            return Err(Hold::until(Reason::LoweringStep, sentence, due));
+        }
+    }
+    let floor = from * (1.0 - LOWERING_MAX);
+    if want >= floor - TARGET_VALUE_TOLERANCE {
+        return Ok(Step { to: want, cut: None, next_at: None });
+    }
+    let sentence = format!("wanted {}, a lowering goes at most 30 % a write", human(want));
+    Ok(Step {
+        to: floor,
+        cut: Some((Reason::LoweringStep, sentence)),
+        next_at: Some(case.now + LOWERING_WAIT),
+    })
+}
+
+/// Whether the fleet has grown to what the value in force needs at the present load.
+fn instances_have_come(case: &Case<'_>, in_force: f64) -> bool {
+    let Some(invocations) = case.present_invocations() else { return false };
+    let (Some(now), Some(needed)) = (case.current_instances(), needed(case, invocations, in_force))
+    else {
+        return false;
+    };
+    now >= needed && case.stillness() == Ok(Stillness::Free) && case.fresh_telemetry().is_ok()
+}
+
+fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
+    let wanted = format!("wanted {} -> {}", human(from), human(want));
+    if let Err(why) = case.fresh_telemetry() {
+        return Err(Hold::new(Reason::Stale, format!("{wanted}, held: {why}")));
+    }
+    if let Some(until) = case.memory.raises_held_until
+        && case.now < until
+    {
+        let sentence =
+            format!("{wanted}, held: the last raise broke the objective and was taken back");
+        return Err(Hold::until(Reason::Reverted, sentence, until));
+    }
+    let mut to = want;
+    let mut cut = None;
+    let mut next_at = None;
+
+    let (ground_limit, ground_until) = new_ground_limit(case, from);
+    if to > ground_limit + TARGET_VALUE_TOLERANCE {
+        to = ground_limit;
+        next_at = Some(ground_until);
+        let sentence = format!(
+            "wanted {}, a raise onto new ground goes at most 10 % in 24 hours",
+            human(want)
+        );
+        cut = Some((Reason::NewGround, sentence));
+    }
+    let scale_in = scale_in_limit(case, from)
+        .map_err(|why| Hold::new(Reason::ScaleInStep, format!("{wanted}, held: {why}")))?;
+    if to > scale_in {
+        to = scale_in;
+        next_at = None;
+        let sentence =
+            format!("wanted {}, a raise removes at most 20 % of the instances", human(want));
+        cut = Some((Reason::ScaleInStep, sentence));
+    }
+    if to <= from + TARGET_VALUE_TOLERANCE {
+        // `want` lies above `from`, so only a cut can have brought it here.
+        let reason = cut.map_or(Reason::ScaleInStep, |(reason, _)| reason);
+        let sentence = format!("{wanted}, held: {}", no_room(reason));
+        return Err(Hold { reason, sentence, until: next_at });
+    }
+    Ok(Step { to, cut, next_at })
+}
+
+/// Why a raise has no room at all.
+const fn no_room(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NewGround => "the raises of the last 24 hours have used up the 10 % of new ground",
+        _ => "any raise would remove more than 20 % of the instances at the present load",
+    }
+}
+
+/// The highest value a raise may reach on grounds of history, and when that may change. At or
+/// below the highest value held before there is no limit.
+fn new_ground_limit(case: &Case<'_>, from: f64) -> (f64, Timestamp) {
+    let memory = &case.memory;
+    let begin = case.now - NEW_GROUND_WINDOW;
+    let held = memory.highest_held.unwrap_or(from).max(from);
+    // Each remembered raise holds the highest value from before it.
+    let recent = memory.raises.iter().find(|raise| raise.at > begin);
+    if let Some(first) = recent {
+        let base = first.before.unwrap_or(from).min(held);
+        return ((base * (1.0 + NEW_GROUND_MAX)).max(held), first.at + NEW_GROUND_WINDOW);
+    }
+    // A memory that began less than a day ago cannot say what was raised before it did.
+    match memory.since {
+        Some(since) if since <= begin => {
+            (held * (1.0 + NEW_GROUND_MAX), case.now + NEW_GROUND_WINDOW)
+        }
+        Some(since) => (held, since + NEW_GROUND_WINDOW),
+        None => (held, case.now + NEW_GROUND_WINDOW),
+    }
+}
+
+/// The highest value that removes no more instances than allowed at the present load.
+fn scale_in_limit(case: &Case<'_>, from: f64) -> Result<f64, String> {
+    let invocations = case.present_invocations().ok_or("the present load is not known")?;
+    let now = case.current_instances().ok_or("the instance count is not known")?;
+    let settled = needed(case, invocations, from).unwrap_or(now);
+    let last_raise =
+        case.memory.last_write.filter(|w| w.before.is_some_and(|before| w.after > before));
+    if let Some(last) = last_raise
+        && now > settled
+        && case.now < last.at + SCALE_IN_WAIT_MAX
+    {
+        return Err(format!("{} instances of the last raise have not gone yet", now - settled));
+    }
+    let removable = ((f64::from(now) * SCALE_IN_MAX).floor() as u32).max(1);
+    let keep = now.saturating_sub(removable);
+    let min = case.target().map_or(1, |t| t.min_capacity.max(0) as u32);
+    if keep <= min.max(1) {
+        // Whatever the value, min (or the last instance) stays.
+        return Ok(f64::INFINITY);
+    }
+    // The fleet stays at `keep` or more while invocations / value > keep - 1.
+    let limit = invocations / f64::from(keep - 1);
+    // Strictly below, by a margin that AWS's rounding cannot eat.
+    Ok(limit * (1.0 - 1e-3))
+}

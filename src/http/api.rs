@@ -1,0 +1,97 @@
+//! `/api/v1/variants`: what the last pass knew and decided, in the shape of `docs/api.md`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::App;
+use super::problem::Problem;
+use super::query::{Names, Nothing, Strict};
+use crate::model::ids::VariantId;
+use crate::model::status::{FleetStatus, VariantStatus};
+use crate::render::view::{VariantDetail, VariantView};
+
+/// What tells variants of one name apart.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScopeQuery {
+    account_id: Option<String>,
+    region: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct VariantList<'a> {
+    pub(super) variants: Vec<VariantView<'a>>,
+}
+
+/// All variants, in the order of their ids.
+pub(super) async fn variants(
+    State(app): State<Arc<App>>,
+    Strict(Nothing {}): Strict<Nothing>,
+) -> Response {
+    let fleet = app.status.fleet();
+    let encode = move || {
+        let variants = fleet.variants.values().map(|status| VariantView::of(status)).collect();
+        serde_json::to_vec(&VariantList { variants })
+    };
+    match tokio::task::spawn_blocking(encode).await {
+        Ok(Ok(body)) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+        Ok(Err(error)) => failed(&error.to_string()),
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+/// One variant, in full.
+pub(super) async fn variant(
+    State(app): State<Arc<App>>,
+    Names(endpoint, variant): Names,
+    Strict(scope): Strict<ScopeQuery>,
+) -> Result<Response, Problem> {
+    let status = find(&app.status.fleet(), &endpoint, &variant, &scope)?;
+    Ok(Json(VariantDetail::of(&status)).into_response())
+}
+
+/// The one variant of that name.
+pub(super) fn find(
+    fleet: &FleetStatus,
+    endpoint: &str,
+    variant: &str,
+    scope: &ScopeQuery,
+) -> Result<Arc<VariantStatus>, Problem> {
+    let fits = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|w| w == own);
+    let matches = |id: &VariantId| {
+        id.endpoint.as_str() == endpoint
+            && id.variant.as_str() == variant
+            && fits(&scope.account_id, id.account_id.as_str())
+            && fits(&scope.region, id.region.as_str())
+    };
+    let found: Vec<(&VariantId, &Arc<VariantStatus>)> =
+        fleet.variants.iter().filter(|(id, _)| matches(id)).collect();
+    match found.as_slice() {
+        [(_, status)] => Ok(Arc::clone(status)),
+        [] => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("no variant {endpoint}/{variant} is known; /api/v1/variants lists all"),
+        )),
+        several => {
+            let candidates: Vec<serde_json::Value> =
+                several.iter().filter_map(|(id, _)| serde_json::to_value(id).ok()).collect();
+            let sentence = format!(
+                "{} variants are called {endpoint}/{variant}; add account_id or region",
+                several.len()
+            );
+            Err(Problem::new(StatusCode::CONFLICT, sentence).with("candidates", candidates))
+        }
+    }
+}
+
+fn failed(why: &str) -> Response {
+    tracing::error!(why, "variants could not be encoded");
+    let sentence = format!("variants could not be encoded: {why}");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, sentence).into_response()
+}

@@ -1,0 +1,100 @@
+//! The commands under `/-/`. The guard has checked the token before any of these run.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::api::VariantList;
+use super::problem::Problem;
+use super::query::{Body, Nothing, Strict};
+use super::{App, PauseRequest, Selector};
+use crate::model::time::Timestamp;
+use crate::render::view::VariantView;
+
+/// The longest reason of a pause, in characters.
+const MAX_REASON: usize = 500;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PauseBody {
+    until: Timestamp,
+    reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConfirmBody {
+    plan_id: String,
+}
+
+/// Loads the configuration again.
+pub(super) async fn reload(
+    State(app): State<Arc<App>>,
+    Strict(Nothing {}): Strict<Nothing>,
+) -> Result<Response, Problem> {
+    app.control.reload().await.map_err(|problems| {
+        let sentence = "the configuration was not loaded; the one before stays in force";
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, sentence).with("problems", problems)
+    })?;
+    Ok(done())
+}
+
+/// Makes a pass now.
+pub(super) async fn reconcile(
+    State(app): State<Arc<App>>,
+    Strict(selector): Strict<Selector>,
+) -> Result<Response, Problem> {
+    let statuses = app.control.reconcile(&checked(selector)?).await?;
+    let variants = statuses.iter().map(|status| VariantView::of(status)).collect();
+    Ok(Json(VariantList { variants }).into_response())
+}
+
+/// Holds writes until a time.
+pub(super) async fn pause(
+    State(app): State<Arc<App>>,
+    Strict(selector): Strict<Selector>,
+    Body(PauseBody { until, reason }): Body<PauseBody>,
+) -> Result<Response, Problem> {
+    let length = reason.chars().count();
+    if reason.trim().is_empty() || length > MAX_REASON {
+        let sentence = format!("body: reason has {length} characters (allowed: 1 to {MAX_REASON})");
+        return Err(Problem::bad_request(sentence));
+    }
+    app.control.pause(&PauseRequest { selector: checked(selector)?, until, reason }).await?;
+    Ok(done())
+}
+
+/// Ends a pause.
+pub(super) async fn resume(
+    State(app): State<Arc<App>>,
+    Strict(selector): Strict<Selector>,
+) -> Result<Response, Problem> {
+    app.control.resume(&checked(selector)?).await?;
+    Ok(done())
+}
+
+/// Lets a held plan for many variants go ahead.
+pub(super) async fn confirm(
+    State(app): State<Arc<App>>,
+    Strict(Nothing {}): Strict<Nothing>,
+    Body(ConfirmBody { plan_id }): Body<ConfirmBody>,
+) -> Result<Response, Problem> {
+    app.control.confirm(&plan_id).await?;
+    Ok(done())
+}
+
+/// A variant name alone would mean every `AllTraffic` there is.
+fn checked(selector: Selector) -> Result<Selector, Problem> {
+    if selector.variant.is_some() && selector.endpoint.is_none() {
+        return Err(Problem::bad_request("query: variant needs endpoint"));
+    }
+    Ok(selector)
+}
+
+fn done() -> Response {
+    Json(serde_json::json!({ "ok": true })).into_response()
+}

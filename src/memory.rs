@@ -1,0 +1,148 @@
+//! Where what must be remembered is kept: a file, or this process alone.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use crate::model::ids::VariantId;
+use crate::model::memory::VariantMemory;
+use crate::ports::{Memory, MemoryError};
+
+/// The version of the file's form; a file of a later one is not understood, and not overwritten.
+const VERSION: u32 = 1;
+
+/// A file of JSON, replaced as a whole: a crash leaves the old one or the new one.
+#[derive(Debug)]
+pub struct FileMemory {
+    path: PathBuf,
+    // One writer at a time within the process; between processes leadership sees to it.
+    writing: Mutex<()>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    version: u32,
+    variants: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    id: VariantId,
+    memory: VariantMemory,
+}
+
+impl FileMemory {
+    /// Remembers in this file. It need not exist yet.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), writing: Mutex::new(()) }
+    }
+
+    fn error(&self, message: impl std::fmt::Display) -> MemoryError {
+        MemoryError { location: self.path.display().to_string(), message: message.to_string() }
+    }
+
+    fn read(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
+        let text = match std::fs::read(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) => return Err(self.error(error)),
+        };
+        let document: Document = serde_json::from_slice(&text).map_err(|e| self.error(e))?;
+        if document.version != VERSION {
+            let found = document.version;
+            return Err(self.error(format!("version {found}, and only {VERSION} is understood")));
+        }
+        Ok(document.variants.into_iter().map(|entry| (entry.id, entry.memory)).collect())
+    }
+
+    fn write(&self, all: BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
+        let variants = all.into_iter().map(|(id, memory)| Entry { id, memory }).collect();
+        let document = Document { version: VERSION, variants };
+        let text = serde_json::to_vec_pretty(&document).map_err(|e| self.error(e))?;
+        replace(&self.path, &text).map_err(|e| self.error(e))
+    }
+}
+
+/// Writes beside the file, flushes to the disk, and renames over it.
+fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let beside = path.with_extension("tmp");
+    let mut file = std::fs::File::create(&beside)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+#[async_trait]
+impl Memory for FileMemory {
+    async fn load(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
+        self.read()
+    }
+
+    async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
+        let _writing = self.writing.lock().await;
+        // Read anew: a pause may have been put in from outside.
+        let mut all = self.read()?;
+        all.extend(changed.iter().map(|(id, memory)| (id.clone(), memory.clone())));
+        self.write(all)
+    }
+}
+
+/// Remembers as long as the process lives.
+#[derive(Debug, Default)]
+pub struct ProcessMemory {
+    all: Mutex<BTreeMap<VariantId, VariantMemory>>,
+}
+
+#[async_trait]
+impl Memory for ProcessMemory {
+    async fn load(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
+        Ok(self.all.lock().await.clone())
+    }
+
+    async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
+        let mut all = self.all.lock().await;
+        all.extend(changed.iter().map(|(id, memory)| (id.clone(), memory.clone())));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(endpoint: &str) -> VariantId {
+        VariantId {
+            account_id: "123456789012".parse().unwrap(),
+            region: "us-east-1".parse().unwrap(),
+            endpoint: endpoint.parse().unwrap(),
+            variant: "AllTraffic".parse().unwrap(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_keeps_what_another_save_put_there() {
+        let folder = std::env::temp_dir().join(format!("setpoint-memory-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let memory = FileMemory::new(folder.join("memory.json"));
+        assert!(memory.load().await.unwrap().is_empty());
+        let adopted = VariantMemory { adopted: true, ..VariantMemory::default() };
+        memory.save(&BTreeMap::from([(id("a"), adopted.clone())])).await.unwrap();
+        memory.save(&BTreeMap::from([(id("b"), VariantMemory::default())])).await.unwrap();
+        let all = memory.load().await.unwrap();
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[&id("a")], adopted);
+
+        // What is not understood is an error, and stays as it is.
+        std::fs::write(folder.join("memory.json"), b"{\"version\":9,\"variants\":[]}").unwrap();
+        assert!(memory.save(&all).await.unwrap_err().message.contains("version 9"));
+        assert!(std::fs::read_to_string(folder.join("memory.json")).unwrap().contains('9'));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

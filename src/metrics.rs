@@ -1,1 +1,0 @@
-//! Prometheus metrics of the process and of every variant.

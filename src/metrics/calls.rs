@@ -1,0 +1,109 @@
+//! Counts calls to AWS and what they cost.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use prometheus::{CounterVec, HistogramVec, IntCounterVec, Registry};
+
+use super::process_families as families;
+use crate::model::ids::Scope;
+use crate::ports::{CallObserver, CallRecord, ErrorKind};
+
+/// What AWS bills for one metric of one `GetMetricData` request, in US dollars: 0.01 for each
+/// 1,000 (Amazon CloudWatch pricing).
+pub const DOLLARS_PER_METRIC: f64 = 0.01 / 1000.0;
+
+/// Different error codes that get a label value of their own; a server that invents codes must
+/// not be able to fill the memory.
+const MAX_ERROR_CODES: usize = 64;
+
+const DURATION_BUCKETS: &[f64] =
+    &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const RETRY_BUCKETS: &[f64] = &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0];
+
+/// Feeds `aws_api_*` and the cost counters from finished calls.
+#[derive(Debug)]
+pub struct CallMetrics {
+    calls: IntCounterVec,
+    durations: HistogramVec,
+    retries: HistogramVec,
+    throttled: IntCounterVec,
+    denied: IntCounterVec,
+    metrics_requested: IntCounterVec,
+    cost: CounterVec,
+    error_codes: Mutex<BTreeSet<String>>,
+}
+
+impl CallMetrics {
+    /// Registers the families.
+    ///
+    /// # Errors
+    /// When one of them is registered already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = Self {
+            calls: families::API_CALLS.int_counter_vec()?,
+            durations: families::API_CALL_DURATION.histogram_vec(DURATION_BUCKETS)?,
+            retries: families::API_CALL_RETRIES.histogram_vec(RETRY_BUCKETS)?,
+            throttled: families::API_THROTTLED.int_counter_vec()?,
+            denied: families::API_DENIED.int_counter_vec()?,
+            metrics_requested: families::CLOUDWATCH_METRICS.int_counter_vec()?,
+            cost: families::CLOUDWATCH_COST.counter_vec()?,
+            error_codes: Mutex::default(),
+        };
+        registry.register(Box::new(metrics.calls.clone()))?;
+        registry.register(Box::new(metrics.durations.clone()))?;
+        registry.register(Box::new(metrics.retries.clone()))?;
+        registry.register(Box::new(metrics.throttled.clone()))?;
+        registry.register(Box::new(metrics.denied.clone()))?;
+        registry.register(Box::new(metrics.metrics_requested.clone()))?;
+        registry.register(Box::new(metrics.cost.clone()))?;
+        Ok(metrics)
+    }
+
+    /// Shows the cost counters of an account and region from the start, at zero.
+    pub fn expect_scope(&self, scope: &Scope) {
+        let labels = [scope.account_id.as_str(), scope.region.as_str()];
+        self.metrics_requested.with_label_values(&labels);
+        self.cost.with_label_values(&labels);
+    }
+
+    /// The code itself while there are few, so that the label stays a small set.
+    fn error_code<'a>(&self, code: &'a str) -> &'a str {
+        if code.is_empty() {
+            return code;
+        }
+        let mut seen = self.error_codes.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.contains(code) {
+            return code;
+        }
+        if seen.len() >= MAX_ERROR_CODES {
+            return "other";
+        }
+        seen.insert(code.to_owned());
+        code
+    }
+}
+
+impl CallObserver for CallMetrics {
+    fn called(&self, call: &CallRecord) {
+        let service = call.service.as_str();
+        let code = self.error_code(&call.error_code);
+        let status = call.status_code.to_string();
+        self.calls.with_label_values(&[service, call.operation, status.as_str(), code]).inc();
+        let labels = [service, call.operation];
+        self.durations.with_label_values(&labels).observe(call.duration.as_secs_f64());
+        self.retries.with_label_values(&labels).observe(f64::from(call.retries));
+        let failed = [service, call.operation, code];
+        match call.error {
+            Some(ErrorKind::Throttled) => self.throttled.with_label_values(&failed).inc(),
+            Some(ErrorKind::Denied) => self.denied.with_label_values(&failed).inc(),
+            _ => {}
+        }
+        if call.metrics_requested > 0 {
+            let scope = [call.scope.account_id.as_str(), call.scope.region.as_str()];
+            self.metrics_requested.with_label_values(&scope).inc_by(call.metrics_requested);
+            let dollars = call.metrics_requested as f64 * DOLLARS_PER_METRIC;
+            self.cost.with_label_values(&scope).inc_by(dollars);
+        }
+    }
+}

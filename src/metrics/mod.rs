@@ -1,0 +1,68 @@
+//! Prometheus metrics of the process and of every variant.
+//!
+//! Every family is defined once (`variant_families`, `process_families`); registration, encoding
+//! and `docs/metrics.md` follow from that. There is no global registry: one is passed in.
+
+pub mod calls;
+pub mod definition;
+pub mod process;
+pub mod process_families;
+pub mod reference;
+pub mod variant_families;
+pub mod variants;
+
+use std::sync::Arc;
+
+use prometheus::{Registry, TextEncoder};
+
+pub use calls::CallMetrics;
+pub use process::{PassResult, ProcessMetrics};
+pub use variants::VariantCollector;
+
+use crate::model::status::FleetStatus;
+
+/// With more variants than this, only the non-zero members of closed sets are exported, unless
+/// `metrics.per_variant_limit` says otherwise.
+pub const DEFAULT_PER_VARIANT_LIMIT: usize = 2000;
+
+/// Where the status of all variants is published.
+pub trait StatusSource: Send + Sync {
+    /// What the last passes knew and decided. Cheap: a pointer, not a copy.
+    fn fleet(&self) -> Arc<FleetStatus>;
+}
+
+/// All metrics of a process.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// What everything is registered in.
+    pub registry: Registry,
+    /// Counters of the process.
+    pub process: ProcessMetrics,
+    /// Told of every call to AWS.
+    pub calls: Arc<CallMetrics>,
+}
+
+impl Metrics {
+    /// Registers everything in `registry`; the variants are encoded from what `source` publishes.
+    ///
+    /// # Errors
+    /// When one of the families is registered already.
+    pub fn register(
+        registry: Registry,
+        source: Arc<dyn StatusSource>,
+        per_variant_limit: usize,
+    ) -> prometheus::Result<Self> {
+        registry.register(Box::new(VariantCollector::new(source, per_variant_limit)?))?;
+        let process = ProcessMetrics::register(&registry)?;
+        let calls = Arc::new(CallMetrics::register(&registry)?);
+        Ok(Self { registry, process, calls })
+    }
+}
+
+/// Everything registered, in the Prometheus text format.
+///
+/// # Errors
+/// When a collector breaks the format's rules.
+pub fn text(registry: &Registry) -> prometheus::Result<String> {
+    TextEncoder::new().encode_to_string(&registry.gather())
+}

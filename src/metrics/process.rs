@@ -1,0 +1,265 @@
+//! Counters, gauges and histograms of the process.
+
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
+
+use super::process_families as families;
+use crate::model::decision::{Decision, Outcome, StepResult};
+use crate::model::reason::{ActionKind, Reason};
+use crate::model::time::Timestamp;
+
+/// A vector without labels has no series before it has a value, where a plain gauge shows 0.
+const NO_LABELS: [&str; 0] = [];
+const CONTROLLER: &str = "variant";
+const LEASE: &str = "setpoint";
+const WRITE_OPERATIONS: [&str; 2] = ["PutScalingPolicy", "RegisterScalableTarget"];
+const WRITE_RESULTS: [&str; 3] = ["success", "error", "skipped"];
+/// The buckets that controller-runtime has for passes, thinned; a pass waits for AWS, so the
+/// interesting part is seconds.
+const PASS_BUCKETS: &[f64] =
+    &[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+/// How a pass ended, in controller-runtime's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PassResult {
+    /// It came to its end.
+    Success,
+    /// It failed.
+    Error,
+    /// It wants to run again at once.
+    Requeue,
+    /// It wants to run again at a time before the next tick.
+    RequeueAfter,
+}
+
+impl PassResult {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Success, Self::Error, Self::Requeue, Self::RequeueAfter];
+
+    /// The label value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Requeue => "requeue",
+            Self::RequeueAfter => "requeue_after",
+        }
+    }
+}
+
+/// The families of the process. Cheap to clone; all clones count together.
+#[derive(Debug, Clone)]
+pub struct ProcessMetrics {
+    decisions: IntCounterVec,
+    writes: IntCounterVec,
+    budget: GaugeVec,
+    reload_successful: IntGaugeVec,
+    reload_timestamp: GaugeVec,
+    reconciles: IntCounterVec,
+    reconcile_errors: IntCounterVec,
+    reconcile_time: HistogramVec,
+    active_workers: IntGaugeVec,
+    max_concurrent: IntGaugeVec,
+    queue_depth: IntGaugeVec,
+    queue_adds: IntCounterVec,
+    queue_wait: HistogramVec,
+    queue_work: HistogramVec,
+    queue_unfinished: GaugeVec,
+    queue_longest: GaugeVec,
+    queue_retries: IntCounterVec,
+    leader: IntGaugeVec,
+}
+
+impl ProcessMetrics {
+    /// Registers the families and shows them at zero.
+    ///
+    /// # Errors
+    /// When one of them is registered already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let build_info = registered(registry, families::BUILD_INFO.int_gauge_vec()?)?;
+        let revision = option_env!("SETPOINT_REVISION").unwrap_or("unknown");
+        build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), revision]).set(1);
+        let metrics = Self {
+            decisions: registered(registry, families::DECISIONS.int_counter_vec()?)?,
+            writes: registered(registry, families::WRITES.int_counter_vec()?)?,
+            budget: registered(registry, families::CLOUDWATCH_BUDGET.gauge_vec()?)?,
+            reload_successful: registered(registry, families::RELOAD_SUCCESSFUL.int_gauge_vec()?)?,
+            reload_timestamp: registered(
+                registry,
+                families::RELOAD_SUCCESS_TIMESTAMP.gauge_vec()?,
+            )?,
+            reconciles: registered(registry, families::RECONCILE_TOTAL.int_counter_vec()?)?,
+            reconcile_errors: registered(registry, families::RECONCILE_ERRORS.int_counter_vec()?)?,
+            reconcile_time: histogram(registry, &families::RECONCILE_TIME)?,
+            active_workers: registered(registry, families::ACTIVE_WORKERS.int_gauge_vec()?)?,
+            max_concurrent: registered(registry, families::MAX_CONCURRENT.int_gauge_vec()?)?,
+            queue_depth: registered(registry, families::QUEUE_DEPTH.int_gauge_vec()?)?,
+            queue_adds: registered(registry, families::QUEUE_ADDS.int_counter_vec()?)?,
+            queue_wait: histogram(registry, &families::QUEUE_WAIT)?,
+            queue_work: histogram(registry, &families::QUEUE_WORK)?,
+            queue_unfinished: registered(registry, families::QUEUE_UNFINISHED.gauge_vec()?)?,
+            queue_longest: registered(registry, families::QUEUE_LONGEST.gauge_vec()?)?,
+            queue_retries: registered(registry, families::QUEUE_RETRIES.int_counter_vec()?)?,
+            leader: registered(registry, families::LEADER.int_gauge_vec()?)?,
+        };
+        metrics.show_zeros();
+        Ok(metrics)
+    }
+
+    fn show_zeros(&self) {
+        for (action, reason) in usual_decisions() {
+            self.decisions.with_label_values(&[action.as_str(), reason.as_str()]);
+        }
+        for operation in WRITE_OPERATIONS {
+            for result in WRITE_RESULTS {
+                self.writes.with_label_values(&[operation, result]);
+            }
+        }
+        for result in PassResult::ALL {
+            self.reconciles.with_label_values(&[CONTROLLER, result.as_str()]);
+        }
+        for counter in [&self.reconcile_errors, &self.queue_adds, &self.queue_retries] {
+            counter.with_label_values(&[CONTROLLER]);
+        }
+        for gauge in [&self.active_workers, &self.max_concurrent, &self.queue_depth] {
+            gauge.with_label_values(&[CONTROLLER]);
+        }
+        for gauge in [&self.queue_unfinished, &self.queue_longest] {
+            gauge.with_label_values(&[CONTROLLER]);
+        }
+        for histogram in [&self.reconcile_time, &self.queue_wait, &self.queue_work] {
+            histogram.with_label_values(&[CONTROLLER]);
+        }
+        self.leader.with_label_values(&[LEASE]);
+    }
+
+    /// Counts a decision.
+    pub fn decided(&self, decision: &Decision) {
+        let labels = [decision.report.action.as_str(), decision.report.reason.as_str()];
+        self.decisions.with_label_values(&labels).inc();
+    }
+
+    /// Counts what became of a plan.
+    pub fn acted(&self, outcome: &Outcome) {
+        for step in &outcome.steps {
+            // AWS took a write that it does not show afterwards; that is the decision's to tell.
+            let result = match step.result {
+                StepResult::Success | StepResult::ReadBackDiffers => "success",
+                StepResult::Error => "error",
+                StepResult::Skipped => "skipped",
+            };
+            self.writes.with_label_values(&[step.operation, result]).inc();
+        }
+    }
+
+    /// Takes note of the CloudWatch budget of a month, in US dollars.
+    pub fn set_budget(&self, dollars: Option<f64>) {
+        self.budget.reset();
+        if let Some(dollars) = dollars {
+            self.budget.with_label_values(&NO_LABELS).set(dollars);
+        }
+    }
+
+    /// Takes note of a load of the configuration, which succeeded at this time or failed.
+    pub fn config_loaded(&self, succeeded: Option<Timestamp>) {
+        let successful = i64::from(succeeded.is_some());
+        self.reload_successful.with_label_values(&NO_LABELS).set(successful);
+        if let Some(at) = succeeded {
+            let seconds = at.timestamp_millis() as f64 / 1000.0;
+            self.reload_timestamp.with_label_values(&NO_LABELS).set(seconds);
+        }
+    }
+
+    /// Whether this process is the writer.
+    pub fn set_leader(&self, leads: bool) {
+        self.leader.with_label_values(&[LEASE]).set(i64::from(leads));
+    }
+
+    /// The most passes that may run at once.
+    pub fn set_max_concurrent(&self, workers: usize) {
+        let workers = i64::try_from(workers).unwrap_or(i64::MAX);
+        self.max_concurrent.with_label_values(&[CONTROLLER]).set(workers);
+    }
+
+    /// How many variants wait for a pass.
+    pub fn set_queue_depth(&self, waiting: usize) {
+        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
+        self.queue_depth.with_label_values(&[CONTROLLER]).set(waiting);
+    }
+
+    /// Variants were queued, on their tick or (`again`) before it.
+    pub fn queued(&self, variants: u64, again: bool) {
+        self.queue_adds.with_label_values(&[CONTROLLER]).inc_by(variants);
+        if again {
+            self.queue_retries.with_label_values(&[CONTROLLER]).inc_by(variants);
+        }
+    }
+
+    /// A pass began, after its variant had waited.
+    pub fn pass_began(&self, waited: Duration) {
+        self.queue_wait.with_label_values(&[CONTROLLER]).observe(waited.as_secs_f64());
+        self.active_workers.with_label_values(&[CONTROLLER]).inc();
+    }
+
+    /// A pass ended. Each call must follow one of [`Self::pass_began`].
+    pub fn pass_ended(&self, result: PassResult, took: Duration) {
+        self.active_workers.with_label_values(&[CONTROLLER]).dec();
+        self.reconciles.with_label_values(&[CONTROLLER, result.as_str()]).inc();
+        if result == PassResult::Error {
+            self.reconcile_errors.with_label_values(&[CONTROLLER]).inc();
+        }
+        self.reconcile_time.with_label_values(&[CONTROLLER]).observe(took.as_secs_f64());
+        self.queue_work.with_label_values(&[CONTROLLER]).observe(took.as_secs_f64());
+    }
+
+    /// The ages of the passes under way.
+    pub fn set_unfinished(&self, ages: &[Duration]) {
+        let sum: f64 = ages.iter().map(Duration::as_secs_f64).sum();
+        let longest = ages.iter().max().map_or(0.0, Duration::as_secs_f64);
+        self.queue_unfinished.with_label_values(&[CONTROLLER]).set(sum);
+        self.queue_longest.with_label_values(&[CONTROLLER]).set(longest);
+    }
+}
+
+/// The pairs that are shown from the start: what a rule can make of a decision. All pairs would be
+/// 300 series, most of them meaningless; another pair appears when it first happens.
+pub fn usual_decisions() -> impl Iterator<Item = (ActionKind, Reason)> {
+    const QUIET: [Reason; 4] =
+        [Reason::InSync, Reason::Unlisted, Reason::NoObjective, Reason::EndpointMissing];
+    const WRITES: [ActionKind; 4] = [
+        ActionKind::SetTarget,
+        ActionKind::Repair,
+        ActionKind::CreatePolicy,
+        ActionKind::RegisterTarget,
+    ];
+    let quiet = QUIET.into_iter().map(|reason| (ActionKind::None, reason));
+    let holds = Reason::ALL
+        .iter()
+        .filter(|reason| !matches!(reason, Reason::InSync | Reason::Drift | Reason::SafeTarget))
+        .map(|reason| (ActionKind::Hold, *reason));
+    let writes = WRITES.into_iter().map(|action| (action, Reason::Drift));
+    let set = [
+        (ActionKind::SetTarget, Reason::SafeTarget),
+        (ActionKind::SetTarget, Reason::LoweringStep),
+        (ActionKind::SetTarget, Reason::ScaleInStep),
+        (ActionKind::SetTarget, Reason::NewGround),
+        (ActionKind::SetTarget, Reason::Reverted),
+        (ActionKind::Repair, Reason::Alarms),
+    ];
+    quiet.chain(holds).chain(writes).chain(set)
+}
+
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, c: C) -> prometheus::Result<C> {
+    registry.register(Box::new(c.clone()))?;
+    Ok(c)
+}
+
+fn histogram(
+    registry: &Registry,
+    definition: &super::definition::Definition,
+) -> prometheus::Result<HistogramVec> {
+    registered(registry, definition.histogram_vec(PASS_BUCKETS)?)
+}

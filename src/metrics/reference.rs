@@ -1,0 +1,101 @@
+//! `docs/metrics.md`, made from the definitions.
+
+use std::fmt::Write as _;
+
+use super::definition::{Definition, Label, VARIANT_LABELS, Values};
+use super::process_families::PROCESS_FAMILIES;
+use super::variant_families::VARIANT_FAMILIES;
+use crate::model::estimate::{Finding, Verdict};
+use crate::model::goal::Mode;
+use crate::model::reason::{ActionKind, Field, Reason};
+use crate::model::scaling::AlarmState;
+use crate::model::units::LatencyStatistic;
+
+const INTRODUCTION: &str = "\
+# Metrics
+
+<!-- Generated from the definitions in src/metrics; a test keeps this page equal to them. -->
+
+`GET /metrics` answers in the Prometheus text format. Four rules hold everywhere:
+
+- A number that does not exist (no bound, no safe target, no policy) is an absent series, never 0 or NaN.
+- A series of a variant goes away with the variant.
+- Members of a closed set are exported as 0 and 1. With more than `metrics.per_variant_limit`
+  variants (2,000 by default) only the members that are 1 are exported.
+- Counters of the process are there from the start, at zero. Of `setpoint_decisions_total` that are the
+  pairs a rule can lead to: `none` with in_sync, unlisted, no_objective and endpoint_missing; `hold` with every
+  reason that holds; each write with drift; and what the limits of a target value add. Calls to AWS appear with
+  their first call.
+";
+
+/// The page, whole.
+#[must_use]
+pub fn markdown() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    page.push_str("\n## For each variant\n\nAll of them have the labels ");
+    page.push_str(&VARIANT_LABELS.map(|label| format!("`{label}`")).join(", "));
+    page.push_str("; the column names those beside them.\n\n");
+    table(&mut page, VARIANT_FAMILIES);
+    page.push_str("\n## For the process\n\n");
+    table(&mut page, PROCESS_FAMILIES);
+    page.push_str("\n## Label values\n\n");
+    label_values(&mut page);
+    page
+}
+
+/// All families, those of variants first.
+pub fn all() -> impl Iterator<Item = &'static Definition> {
+    VARIANT_FAMILIES.iter().chain(PROCESS_FAMILIES).copied()
+}
+
+fn table(page: &mut String, families: &[&Definition]) {
+    page.push_str("| name | type | unit | labels | meaning |\n|---|---|---|---|---|\n");
+    for family in families {
+        let labels: Vec<String> = family.labels.iter().map(|l| format!("`{}`", l.name)).collect();
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} | {} |",
+            family.name,
+            family.kind.as_str(),
+            family.unit,
+            labels.join(", "),
+            family.help
+        );
+    }
+}
+
+fn label_values(page: &mut String) {
+    page.push_str("| label | of | values |\n|---|---|---|\n");
+    let mut rows: Vec<(&Label, Vec<&str>)> = Vec::new();
+    for family in all() {
+        for label in family.labels {
+            match rows.iter_mut().find(|(known, _)| *known == label) {
+                Some((_, users)) => users.push(family.name),
+                None => rows.push((label, vec![family.name])),
+            }
+        }
+    }
+    for (label, users) in rows {
+        let users = users.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let _ = writeln!(page, "| `{}` | {users} | {} |", label.name, values(label.values));
+    }
+}
+
+fn values(values: Values) -> String {
+    match values {
+        Values::Closed(words) => words.join(", "),
+        Values::Reasons => join(Reason::ALL, |r| r.as_str()),
+        Values::Actions => join(ActionKind::ALL, |a| a.as_str()),
+        Values::Fields => join(Field::ALL, |f| f.as_str()),
+        Values::Verdicts => join(&Verdict::ALL, |v| v.as_str()),
+        Values::Findings => join(&Finding::ALL, |f| f.as_str()),
+        Values::Modes => join(&Mode::ALL, |m| m.as_str()),
+        Values::LatencyStatistics => join(&LatencyStatistic::ALL, |s| s.as_str()),
+        Values::AlarmStates => join(&AlarmState::ALL, |s| s.as_str()),
+        Values::Described(words) => words.to_owned(),
+    }
+}
+
+fn join<T>(set: &[T], word: impl Fn(&T) -> &'static str) -> String {
+    set.iter().map(word).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,68 @@
+//! The families of a variant.
+
+use super::definition::Scope::Variant;
+use super::definition::Values::{
+    Actions, AlarmStates, Closed, Fields, Findings, LatencyStatistics, Modes, Reasons, Verdicts,
+};
+use super::definition::definitions;
+
+definitions! { VARIANT_FAMILIES, Variant;
+    CONFIGURED_TARGET = Gauge "setpoint_configured_target_invocations_per_minute" ["invocations per minute per instance"] {}
+        "Target value in force in AWS; absent when there is no policy or it could not be read.";
+    FORMULA_TARGET = Gauge "setpoint_formula_target_invocations_per_minute" ["invocations per minute per instance"] {}
+        "Load-tested rate x safety factor x 60; absent without a valid load test.";
+    SAFE_TARGET = Gauge "setpoint_safe_target_invocations_per_minute" ["invocations per minute per instance"] {}
+        "What the target value should be by measured capacity, before limits; absent when capacity is not known well enough.";
+    CAPACITY = Gauge "setpoint_capacity_invocations_per_minute" ["invocations per minute per instance"] {bound: Closed(&["low", "estimate", "high", "lower_bound"])}
+        "Most invocations per minute one instance serves within the objective: 5 %, 50 % and 95 % quantile, and the proven lower bound; a bound that does not exist is absent.";
+    CAPACITY_VERDICT = Gauge "setpoint_capacity_verdict" ["0 or 1"] {verdict: Verdicts}
+        "How far capacity is known: 1 for the present verdict.";
+    DIVERGENCE_RATIO = Gauge "setpoint_target_divergence_ratio" ["ratio"] {}
+        "Configured target over safe target: above 1 unsafe, below 1 waste; absent without either.";
+    DIVERGENCE = Gauge "setpoint_divergence" ["0 or 1"] {finding: Findings}
+        "Findings of the comparison of configuration and capacity, confirmed twice; 0 only while there is a verdict to judge by.";
+    SPEED_RATIO = Gauge "setpoint_speed_ratio" ["ratio"] {}
+        "Median latency at equal load over that of the regime before (above 1 is slower).";
+    OBSERVED_LOAD = Gauge "setpoint_observed_invocations_per_instance_per_minute" ["invocations per minute per instance"] {statistic: Closed(&["last", "max"])}
+        "Load of one instance: of the newest minute, and the highest since the telemetry read before.";
+    OBSERVED_LATENCY = Gauge "setpoint_observed_latency_seconds" ["seconds"] {statistic: LatencyStatistics}
+        "ModelLatency of the newest minute, p50 and the objective's statistic.";
+    LATENCY_OBJECTIVE = Gauge "setpoint_latency_objective_seconds" ["seconds"] {statistic: LatencyStatistics}
+        "Most that the latency statistic may be; absent without an objective.";
+    INSTANCES = Gauge "setpoint_instances" ["instances"] {state: Closed(&["current", "desired"])}
+        "Instances in service and wanted, by DescribeEndpoint.";
+    MIN_INSTANCES = Gauge "setpoint_min_instances" ["instances"] {}
+        "Min capacity of the scalable target in AWS.";
+    MAX_INSTANCES = Gauge "setpoint_max_instances" ["instances"] {}
+        "Max capacity of the scalable target in AWS.";
+    INSTANCES_WANTED = Gauge "setpoint_instances_wanted" ["instances"] {}
+        "Instances that the present load needs with the wanted target value, not clamped to max.";
+    DRIFT = Gauge "setpoint_drift" ["0 or 1"] {field: Fields}
+        "1 when AWS differs from what is desired, held or not; absent when the field is not managed or could not be compared.";
+    COMPARABLE = Gauge "setpoint_comparable" ["0 or 1"] {}
+        "1 when everything managed could be compared; 0 is its own state and never in sync.";
+    MODE = Gauge "setpoint_mode" ["0 or 1"] {mode: Modes}
+        "Mode in force: 1 for the present one.";
+    MANAGED = Gauge "setpoint_managed" ["0 or 1"] {}
+        "1 when the configuration lists the variant, 0 when it was only discovered.";
+    DECISION_INFO = Gauge "setpoint_decision_info" ["1"] {action: Actions, reason: Reasons}
+        "Current decision, a single series with value 1.";
+    SCALING_SUSPENDED = Gauge "setpoint_scaling_suspended" ["0 or 1"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}
+        "1 when somebody suspended this direction of scaling.";
+    COMPETING_POLICIES = Gauge "setpoint_competing_policies" ["policies"] {}
+        "Scaling policies of the variant beside the one that tracks invocations per instance.";
+    OTHER_WRITER = Gauge "setpoint_other_writer" ["0 or 1"] {}
+        "1 while a field is left alone because somebody else keeps writing it.";
+    ALARM_STATE = Gauge "setpoint_alarm_state" ["0 or 1"] {alarm: Closed(&["high", "low"]), state: AlarmStates}
+        "State of the policy's two CloudWatch alarms: 1 for the present one.";
+    LOAD_TEST_TIMESTAMP = Gauge "setpoint_load_test_timestamp_seconds" ["seconds since the epoch"] {}
+        "Date of the configured load test, at 00:00 UTC.";
+    LOAD_TEST_VALID = Gauge "setpoint_load_test_valid" ["0 or 1"] {}
+        "Whether the configured load test still speaks for the variant; absent without one, or when that could not be told.";
+    NEWEST_DATAPOINT = Gauge "setpoint_newest_datapoint_timestamp_seconds" ["seconds since the epoch"] {}
+        "End of the newest minute with any datapoint.";
+    LAST_PASS = Gauge "setpoint_last_pass_timestamp_seconds" ["seconds since the epoch"] {}
+        "End of the last pass.";
+    LAST_SUCCESSFUL_PASS = Gauge "setpoint_last_successful_pass_timestamp_seconds" ["seconds since the epoch"] {}
+        "End of the last pass in which everything managed could be compared and no write failed.";
+}

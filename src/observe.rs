@@ -1,1 +1,0 @@
-//! READ: ports -> Snapshot.

@@ -1,0 +1,108 @@
+//! The listings of one region, taken once for all of its variants.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::endpoint::EndpointSummary;
+use crate::model::fact::Fact;
+use crate::model::ids::{AccountId, EndpointName, ResourceId};
+use crate::model::scaling::{Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
+use crate::model::time::Timestamp;
+use crate::ports::Aws;
+
+/// All target-tracking alarms of SageMaker variants begin like this.
+const ALARM_PREFIX: &str = "TargetTracking-endpoint/";
+
+/// What one sweep of a region saw.
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    /// When it began.
+    pub at: Timestamp,
+    /// Who the caller is.
+    pub caller: Fact<AccountId>,
+    /// All endpoints.
+    pub endpoints: Fact<BTreeMap<EndpointName, EndpointSummary>>,
+    /// All scalable targets.
+    pub targets: Fact<BTreeMap<ResourceId, ScalableTarget>>,
+    /// All scaling policies.
+    pub policies: Fact<BTreeMap<ResourceId, Vec<ScalingPolicy>>>,
+    /// All scheduled actions.
+    pub scheduled_actions: Fact<BTreeMap<ResourceId, Vec<ScheduledAction>>>,
+    /// All alarms of target-tracking policies.
+    pub alarms: Fact<BTreeMap<ResourceId, Vec<Alarm>>>,
+}
+
+impl Sweep {
+    /// Reads the listings, side by side: each is a chain of pages of its own.
+    pub async fn read(aws: &Aws, at: Timestamp) -> Self {
+        let (caller, endpoints, targets, policies, scheduled_actions, alarms) = tokio::join!(
+            aws.identity.caller_account(),
+            aws.endpoints.list_endpoints(),
+            aws.scaling.scalable_targets(None),
+            aws.scaling.scaling_policies(None),
+            aws.scaling.scheduled_actions(None),
+            aws.metrics.alarms(ALARM_PREFIX),
+        );
+        Self {
+            at,
+            caller: caller.into(),
+            endpoints: Fact::from(endpoints)
+                .map(|all| all.into_iter().map(|e| (e.name.clone(), e)).collect()),
+            targets: Fact::from(targets)
+                .map(|all| all.into_iter().map(|t| (t.resource.clone(), t)).collect()),
+            policies: Fact::from(policies).map(|all| group(all, |p| p.resource.clone())),
+            scheduled_actions: Fact::from(scheduled_actions)
+                .map(|all| group(all, |a| a.resource.clone())),
+            alarms: Fact::from(alarms).map(|all| {
+                let mut groups: BTreeMap<ResourceId, Vec<Alarm>> = BTreeMap::new();
+                for alarm in all {
+                    if let Some(resource) = alarm_resource(&alarm.name) {
+                        groups.entry(resource).or_default().push(alarm);
+                    }
+                }
+                groups
+            }),
+        }
+    }
+
+    /// The variants that Application Auto Scaling knows.
+    #[must_use]
+    pub fn registered(&self) -> BTreeSet<ResourceId> {
+        self.targets.known().map(|t| t.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// One variant's part of a listing; an absent group is an empty one.
+    pub(crate) fn of<T: Clone>(
+        listing: &Fact<BTreeMap<ResourceId, Vec<T>>>,
+        resource: &ResourceId,
+    ) -> Fact<Vec<T>> {
+        listing.as_ref().map(|groups| groups.get(resource).cloned().unwrap_or_default())
+    }
+}
+
+fn group<T>(all: Vec<T>, key: impl Fn(&T) -> ResourceId) -> BTreeMap<ResourceId, Vec<T>> {
+    let mut groups: BTreeMap<ResourceId, Vec<T>> = BTreeMap::new();
+    for item in all {
+        groups.entry(key(&item)).or_default().push(item);
+    }
+    groups
+}
+
+/// `TargetTracking-endpoint/E/variant/V-AlarmHigh-UUID` -> `endpoint/E/variant/V`.
+fn alarm_resource(name: &str) -> Option<ResourceId> {
+    let rest = name.strip_prefix("TargetTracking-")?;
+    let end = rest.find("-AlarmHigh-").or_else(|| rest.find("-AlarmLow-"))?;
+    rest[..end].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::alarm_resource;
+
+    #[test]
+    fn an_alarm_names_its_variant() {
+        let name = "TargetTracking-endpoint/a-b/variant/All-Traffic-AlarmLow-0f3c";
+        let resource = alarm_resource(name).expect("a resource");
+        assert_eq!(resource.to_string(), "endpoint/a-b/variant/All-Traffic");
+        assert_eq!(alarm_resource("TargetTracking-table/orders-AlarmHigh-1"), None);
+    }
+}

@@ -1,0 +1,129 @@
+//! What is kept of one variant between passes. All of it is read anew after a restart.
+
+use std::collections::VecDeque;
+
+use chrono::TimeDelta;
+
+use crate::model::estimate::Estimate;
+use crate::model::fact::Fact;
+use crate::model::goal::{CapacityGoal, CooldownGoal, Goal, Mode, Objective, TargetValueLimits};
+use crate::model::scaling::Activity;
+use crate::model::series::Minute;
+use crate::model::snapshot::{Snapshot, Telemetry};
+use crate::model::time::Timestamp;
+use crate::model::units::SafetyFactor;
+
+/// How many of the newest minutes a snapshot carries.
+const RECENT_MINUTES: usize = 60;
+/// The peak of this many hours is what `plan` forecasts for.
+const PEAK_HOURS: i64 = 24;
+
+/// One variant's state between passes.
+#[derive(Debug)]
+pub(super) struct VariantState {
+    /// The newest telemetry, or why there is none.
+    pub telemetry: Fact<Telemetry>,
+    /// Up to where the telemetry has been read.
+    pub read_until: Option<Timestamp>,
+    /// The newest scaling activities.
+    pub activities: Fact<Vec<Activity>>,
+    /// When they were read.
+    pub activities_at: Option<Timestamp>,
+    /// Whether something changed since (rule 24).
+    pub activities_due: bool,
+    /// The max in force at the last pass, for whether the variant is at it.
+    pub max_capacity: Option<i32>,
+    /// When the last pass succeeded.
+    pub last_successful_pass: Option<Timestamp>,
+    hourly_peaks: VecDeque<(Timestamp, f64)>,
+}
+
+impl Default for VariantState {
+    fn default() -> Self {
+        Self {
+            telemetry: Fact::not_read_yet(),
+            read_until: None,
+            activities: Fact::not_read_yet(),
+            activities_at: None,
+            activities_due: false,
+            max_capacity: None,
+            last_successful_pass: None,
+            hourly_peaks: VecDeque::new(),
+        }
+    }
+}
+
+impl VariantState {
+    /// Takes in newly read minutes, in time order.
+    pub fn take_in(&mut self, minutes: &[Minute], read_until: Timestamp, read_at: Timestamp) {
+        let mut telemetry = match std::mem::replace(&mut self.telemetry, Fact::not_read_yet()) {
+            Fact::Known(telemetry) => telemetry,
+            Fact::Unknown(_) => Telemetry {
+                read_at,
+                newest_datapoint: None,
+                recent: Vec::new(),
+                peak_invocations: None,
+                max_load_since_last_read: None,
+            },
+        };
+        telemetry.read_at = read_at;
+        telemetry.max_load_since_last_read = highest(minutes.iter().filter_map(Minute::load));
+        if let Some(newest) = minutes.iter().rev().find(|m| !m.is_empty()) {
+            let end = newest.at + TimeDelta::seconds(i64::from(newest.period_seconds));
+            telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(end));
+        }
+        telemetry.recent.extend_from_slice(minutes);
+        let excess = telemetry.recent.len().saturating_sub(RECENT_MINUTES);
+        telemetry.recent.drain(..excess);
+        for minute in minutes {
+            self.note_peak(minute, read_until);
+        }
+        telemetry.peak_invocations = highest(self.hourly_peaks.iter().map(|(_, peak)| *peak));
+        self.telemetry = Fact::Known(telemetry);
+        self.read_until = Some(read_until);
+    }
+
+    fn note_peak(&mut self, minute: &Minute, read_until: Timestamp) {
+        let oldest = read_until - TimeDelta::hours(PEAK_HOURS);
+        let Some(invocations) = minute.invocations.filter(|_| minute.at >= oldest) else { return };
+        let hour = crate::model::time::floor_to(minute.at, 3600);
+        match self.hourly_peaks.back_mut() {
+            Some((last, peak)) if *last == hour => *peak = peak.max(invocations),
+            _ => self.hourly_peaks.push_back((hour, invocations)),
+        }
+        while self.hourly_peaks.front().is_some_and(|(hour, _)| *hour < oldest) {
+            self.hourly_peaks.pop_front();
+        }
+    }
+
+    /// What is known of capacity.
+    pub fn estimate(&mut self, _snapshot: &Snapshot, _goal: &Goal, _now: Timestamp) -> Estimate {
+        Estimate::unobserved("no telemetry yet")
+    }
+}
+
+fn highest(values: impl Iterator<Item = f64>) -> Option<f64> {
+    values.reduce(f64::max)
+}
+
+/// The goal of a variant that two targets match equally well: it is watched and never written.
+pub(super) fn goal_in_doubt(ambiguous: &str) -> Goal {
+    Goal {
+        origin: ambiguous.to_owned(),
+        managed: false,
+        mode: Mode::Observe,
+        load_test: None,
+        safety_factor: SafetyFactor::ONE,
+        safety_factor_auto: false,
+        objective: Objective { latency: None, error_rate_max: 1.0 },
+        capacity: CapacityGoal::default(),
+        cooldown: CooldownGoal::default(),
+        disable_scale_in: None,
+        target_value: TargetValueLimits::default(),
+        adopt: false,
+        unsuspend: false,
+        allow_clamp: false,
+        safe_change_grace: TimeDelta::zero(),
+        paused: None,
+    }
+}

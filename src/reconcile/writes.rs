@@ -1,0 +1,211 @@
+//! From a plan to a write: look once more, remember what is about to be done, act, remember what
+//! was done.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+use futures::{StreamExt, stream};
+
+use super::{Pass, PassInput, Reconciler, rules};
+use crate::act::{Hands, act};
+use crate::decide::decide;
+use crate::decide::remember::remember;
+use crate::model::decision::{Action, FieldState, Outcome, StepOutcome, StepResult};
+use crate::model::endpoint::Endpoint;
+use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::ids::VariantId;
+use crate::model::memory::VariantMemory;
+use crate::model::reason::{ActionKind, Reason};
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+use crate::ports::{Aws, MemoryError};
+
+impl Reconciler {
+    /// Carries out every plan of a pass.
+    pub(super) async fn act(&mut self, passes: &mut [Pass], input: &PassInput<'_>) {
+        let planned: Vec<&mut Pass> =
+            passes.iter_mut().filter(|pass| !pass.decision.plan.is_empty()).collect();
+        if planned.is_empty() {
+            return;
+        }
+        let planned = self.look_again(planned, input).await;
+        let planned = self.remember_intents(planned, input).await;
+        self.carry_out(planned, input).await;
+    }
+
+    /// Reads the endpoint, its activities and the memory anew and decides again: what was true at
+    /// the beginning of the pass may be minutes old.
+    async fn look_again<'p>(
+        &mut self,
+        planned: Vec<&'p mut Pass>,
+        input: &PassInput<'_>,
+    ) -> Vec<&'p mut Pass> {
+        let remembered = self.load_memory().await;
+        let now = self.clock.now();
+        let aws = &self.aws;
+        let looked: Vec<&mut Pass> = stream::iter(planned)
+            .map(|pass| async {
+                refresh(aws, &mut pass.snapshot, now).await;
+                pass
+            })
+            .buffer_unordered(input.settings.concurrency.max(1))
+            .collect()
+            .await;
+        let mut still_planned = Vec::new();
+        for pass in looked {
+            let id = pass.snapshot.id.clone();
+            self.cache.update(&id.endpoint, pass.snapshot.endpoint.clone(), now);
+            pass.snapshot.memory =
+                remembered.as_ref().map(|all| all.get(&id).cloned().unwrap_or_default());
+            let state = self.variants.entry(id).or_default();
+            state.activities = pass.snapshot.activities.clone();
+            state.activities_at = Some(now);
+            let estimate = &pass.decision.report.estimate.clone();
+            pass.decision = decide(&pass.snapshot, &pass.goal, estimate, &rules(input), now);
+            if !pass.decision.plan.is_empty() {
+                still_planned.push(pass);
+            }
+        }
+        still_planned
+    }
+
+    /// Keeps what is about to be written, as if it had succeeded. A crash in between then finds a
+    /// raise that may not have happened, instead of missing one that did.
+    async fn remember_intents<'p>(
+        &self,
+        planned: Vec<&'p mut Pass>,
+        input: &PassInput<'_>,
+    ) -> Vec<&'p mut Pass> {
+        let now = self.clock.now();
+        let mut intents = BTreeMap::new();
+        for pass in &planned {
+            let steps = pass.decision.plan.actions.iter().map(assumed).collect();
+            let memory = remember(
+                &known_memory(&pass.snapshot),
+                &pass.decision,
+                Some(&Outcome { steps }),
+                input.confirmed,
+                now,
+            );
+            intents.insert(pass.snapshot.id.clone(), memory);
+        }
+        match self.memory.save(&intents).await {
+            Ok(()) => planned,
+            Err(error) => {
+                for pass in planned {
+                    hold_unremembered(pass, &error);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, planned: Vec<&mut Pass>, input: &PassInput<'_>) {
+        let hands = Hands { aws: &self.aws, clock: &*self.clock, leadership: &*self.leadership };
+        // One after the other: AWS takes a write a second, and a queue of writes would wait beyond
+        // the look at leadership that each of them begins with.
+        let mut done = Vec::with_capacity(planned.len());
+        for pass in planned {
+            let outcome = if input.stop.load(Ordering::Relaxed) {
+                not_begun(&pass.decision.plan.actions)
+            } else {
+                act(&hands, &pass.decision).await
+            };
+            pass.outcome = Some(outcome);
+            done.push(pass);
+        }
+        let now = self.clock.now();
+        for pass in done {
+            let before = known_memory(&pass.snapshot);
+            let outcome = pass.outcome.as_ref();
+            pass.remembered =
+                Some(remember(&before, &pass.decision, outcome, input.confirmed, now));
+        }
+    }
+
+    /// Keeps what this pass has taught. A memory that could not be read is not overwritten.
+    pub(super) async fn keep_memory(&self, passes: &[Pass], acting: bool, now: Timestamp) {
+        if !acting {
+            return;
+        }
+        let mut changed: BTreeMap<VariantId, VariantMemory> = BTreeMap::new();
+        for pass in passes.iter().filter(|pass| pass.goal.managed) {
+            let Fact::Known(before) = &pass.snapshot.memory else { continue };
+            let after = pass
+                .remembered
+                .clone()
+                .unwrap_or_else(|| remember(before, &pass.decision, None, false, now));
+            if after != *before || pass.remembered.is_some() {
+                changed.insert(pass.snapshot.id.clone(), after);
+            }
+        }
+        if !changed.is_empty()
+            && let Err(error) = self.memory.save(&changed).await
+        {
+            tracing::warn!(%error, variants = changed.len(), "could not remember this pass");
+        }
+    }
+}
+
+/// The look right before a write.
+async fn refresh(aws: &Aws, snapshot: &mut Snapshot, now: Timestamp) {
+    let resource = snapshot.id.resource();
+    let (endpoint, activities) = tokio::join!(
+        aws.endpoints.endpoint(&snapshot.id.endpoint),
+        aws.scaling.scaling_activities(&resource),
+    );
+    let endpoint: Fact<Option<Endpoint>> = endpoint.into();
+    let config_in_force = |e: &Fact<Option<Endpoint>>| {
+        e.known().and_then(Option::as_ref).map(|e| e.config_name.clone())
+    };
+    if config_in_force(&endpoint) != config_in_force(&snapshot.endpoint) {
+        let why = Why::new(WhyKind::NotReadYet, "another endpoint config came into force");
+        snapshot.endpoint_config = Fact::Unknown(why);
+    }
+    snapshot.endpoint = endpoint;
+    snapshot.activities = activities.into();
+    snapshot.taken_at = now;
+}
+
+fn known_memory(snapshot: &Snapshot) -> VariantMemory {
+    snapshot.memory.known().cloned().unwrap_or_default()
+}
+
+const fn operation(action: &Action) -> &'static str {
+    match action {
+        Action::RegisterTarget { .. } => "RegisterScalableTarget",
+        Action::PutPolicy { .. } => "PutScalingPolicy",
+    }
+}
+
+fn assumed(action: &Action) -> StepOutcome {
+    StepOutcome {
+        operation: operation(action),
+        result: StepResult::Success,
+        sentence: "about to be written".to_owned(),
+    }
+}
+
+fn not_begun(actions: &[Action]) -> Outcome {
+    let skip = |action: &Action| StepOutcome {
+        operation: operation(action),
+        result: StepResult::Skipped,
+        sentence: "the process is stopping".to_owned(),
+    };
+    Outcome { steps: actions.iter().map(skip).collect() }
+}
+
+/// Without a memory of it nothing is written: the next start would be bolder than it may.
+fn hold_unremembered(pass: &mut Pass, error: &MemoryError) {
+    let decision = &mut pass.decision;
+    decision.plan.actions.clear();
+    let sentence = format!("what is about to be written could not be remembered: {error}");
+    for field in decision.report.fields.iter_mut().filter(|f| f.state == FieldState::Write) {
+        field.state = FieldState::Held;
+        field.reason = Reason::Unknown;
+        field.sentence.clone_from(&sentence);
+    }
+    decision.report.action = ActionKind::Hold;
+    decision.report.reason = Reason::Unknown;
+    decision.report.sentence = format!("{}, held: {sentence}", decision.report.sentence);
+}

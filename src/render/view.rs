@@ -1,0 +1,289 @@
+//! The JSON shape of a variant: what the API, `plan -o json` and the status page agree on.
+//! `docs/api.md` describes it; a key once shipped keeps its meaning.
+
+use serde::Serialize;
+
+use super::Standing;
+use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan};
+use crate::model::estimate::{Capacity, Finding, MinutesUsed, Regime, Verdict};
+use crate::model::fact::{Fact, Why};
+use crate::model::goal::{LoadTestProblem, Mode, Objective};
+use crate::model::ids::VariantId;
+use crate::model::memory::VariantMemory;
+use crate::model::reason::{ActionKind, Reason};
+use crate::model::series::Minute;
+use crate::model::snapshot::Snapshot;
+use crate::model::status::VariantStatus;
+use crate::model::time::Timestamp;
+
+/// One variant in a list.
+#[derive(Debug, Serialize)]
+pub struct VariantView<'a> {
+    /// Account, region, endpoint, variant.
+    pub id: &'a VariantId,
+    /// The mode in force.
+    pub mode: Mode,
+    /// Whether the configuration lists it.
+    pub managed: bool,
+    /// [`Standing`] in a word.
+    pub standing: &'static str,
+    /// Whether everything managed could be compared.
+    pub comparable: bool,
+    /// What was decided.
+    pub decision: DecisionView<'a>,
+    /// What became of it; null when there was nothing to do or nothing was tried.
+    pub outcome: Option<&'a Outcome>,
+    /// Target values.
+    pub targets: Targets,
+    /// Configured target over safe target.
+    pub divergence: Option<f64>,
+    /// What the comparison of configuration and capacity found.
+    pub findings: &'a [Finding],
+    /// What is known of capacity.
+    pub capacity: CapacityView<'a>,
+    /// Instance counts.
+    pub instances: Instances,
+    /// What counts as serving well.
+    pub objective: Objective,
+    /// The newest minute with a load; null when none is known.
+    pub observed: Option<Observed>,
+    /// Facts that could not be read, with why.
+    pub unknown: Vec<UnknownFact<'a>>,
+    /// End of the last pass.
+    pub last_pass: Timestamp,
+    /// End of the last pass in which everything could be compared and no write failed.
+    pub last_successful_pass: Option<Timestamp>,
+}
+
+/// One variant on its own: the list's view, and everything that was read.
+#[derive(Debug, Serialize)]
+pub struct VariantDetail<'a> {
+    /// The list's view.
+    #[serde(flatten)]
+    pub view: VariantView<'a>,
+    /// What the configuration wants.
+    pub goal: &'a crate::model::goal::Goal,
+    /// What is remembered; null when it could not be read.
+    pub memory: Option<&'a VariantMemory>,
+    /// What was read; each fact is `{"known": …}` or `{"unknown": {kind, message}}`.
+    pub snapshot: &'a Snapshot,
+}
+
+/// A decision.
+#[derive(Debug, Serialize)]
+pub struct DecisionView<'a> {
+    /// Appears in the log, too.
+    pub id: &'a str,
+    /// When it was taken.
+    pub at: Timestamp,
+    /// What is done, in a word.
+    pub action: ActionKind,
+    /// Why, in a word.
+    pub reason: Reason,
+    /// Why, in a sentence.
+    pub sentence: &'a str,
+    /// The writes, in order.
+    pub plan: &'a Plan,
+    /// Every field that was compared.
+    pub fields: &'a [FieldReport],
+    /// Facts worth knowing.
+    pub notes: &'a [Note],
+    /// When a pass could come to another answer.
+    pub wake_at: Option<Timestamp>,
+}
+
+/// Target values, in invocations per minute per instance. Null is "does not exist".
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Targets {
+    /// In force in AWS.
+    pub configured: Option<f64>,
+    /// By the load test.
+    pub formula: Option<f64>,
+    /// By capacity, before limits.
+    pub safe: Option<f64>,
+    /// What a write would set.
+    pub wanted: Option<f64>,
+    /// Why the load test does not count.
+    pub load_test_problem: Option<LoadTestProblem>,
+}
+
+/// Capacity with what it rests on, in invocations per minute per instance.
+#[derive(Debug, Serialize)]
+pub struct CapacityView<'a> {
+    /// How far it is known.
+    pub verdict: Verdict,
+    /// The interval; a bound that does not exist is null.
+    #[serde(flatten)]
+    pub bounds: Capacity,
+    /// The regime it belongs to.
+    pub regime: Option<Regime>,
+    /// The minutes it rests on.
+    pub minutes: &'a MinutesUsed,
+    /// Highest load that met the objective: for information, above the truth in most cases.
+    pub highest_good_load: Option<f64>,
+    /// Since when an incident of another cause is open.
+    pub incident_since: Option<Timestamp>,
+    /// One sentence.
+    pub sentence: &'a str,
+}
+
+/// Instance counts. Null is "not known".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Instances {
+    /// In service.
+    pub current: Option<u32>,
+    /// Wanted by SageMaker.
+    pub desired: Option<u32>,
+    /// Min capacity in AWS.
+    pub min: Option<i32>,
+    /// Max capacity in AWS.
+    pub max: Option<i32>,
+    /// What a change of target value leads to.
+    pub forecast: Option<InstanceForecast>,
+}
+
+/// The newest minute with a load.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Observed {
+    /// Its start.
+    pub at: Timestamp,
+    /// Load of one instance.
+    pub invocations_per_instance_per_minute: Option<f64>,
+    /// Highest load since the read before.
+    pub max_since_last_read: Option<f64>,
+    /// Sum over all instances, in the minute.
+    pub invocations: Option<f64>,
+    /// `ModelLatency` at the objective's statistic.
+    pub latency_seconds: Option<f64>,
+    /// `ModelLatency` p50.
+    pub latency_p50_seconds: Option<f64>,
+    /// 5XX answers in the minute.
+    pub errors_5xx: Option<f64>,
+}
+
+/// A fact that could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct UnknownFact<'a> {
+    /// Which.
+    pub fact: &'static str,
+    /// Why.
+    #[serde(flatten)]
+    pub why: &'a Why,
+}
+
+impl<'a> VariantView<'a> {
+    /// The view of a status.
+    #[must_use]
+    pub fn of(status: &'a VariantStatus) -> Self {
+        let decision = &status.decision;
+        let report = &decision.report;
+        Self {
+            id: &status.snapshot.id,
+            mode: report.mode,
+            managed: report.managed,
+            standing: Standing::of(report).as_str(),
+            comparable: super::comparable(report),
+            decision: DecisionView {
+                id: &decision.id,
+                at: decision.at,
+                action: report.action,
+                reason: report.reason,
+                sentence: &report.sentence,
+                plan: &decision.plan,
+                fields: &report.fields,
+                notes: &report.notes,
+                wake_at: decision.wake_at,
+            },
+            outcome: status.outcome.as_ref(),
+            targets: Targets {
+                configured: report.configured_target,
+                formula: report.formula_target,
+                safe: report.safe_target,
+                wanted: report.wanted_target,
+                load_test_problem: report.load_test_problem,
+            },
+            divergence: report.divergence,
+            findings: &report.estimate.findings,
+            capacity: CapacityView {
+                verdict: report.estimate.verdict,
+                bounds: report.estimate.capacity,
+                regime: report.estimate.regime,
+                minutes: &report.estimate.minutes,
+                highest_good_load: report.estimate.highest_good_load,
+                incident_since: report.estimate.incident_since,
+                sentence: &report.estimate.sentence,
+            },
+            instances: instances(status),
+            objective: status.goal.objective,
+            observed: observed(&status.snapshot),
+            unknown: unknown_facts(&status.snapshot),
+            last_pass: status.last_pass,
+            last_successful_pass: status.last_successful_pass,
+        }
+    }
+}
+
+impl<'a> VariantDetail<'a> {
+    /// Everything about a status.
+    #[must_use]
+    pub fn of(status: &'a VariantStatus) -> Self {
+        Self {
+            view: VariantView::of(status),
+            goal: &status.goal,
+            memory: status.snapshot.memory.known(),
+            snapshot: &status.snapshot,
+        }
+    }
+}
+
+fn instances(status: &VariantStatus) -> Instances {
+    let snapshot = &status.snapshot;
+    let endpoint = snapshot.endpoint.known().and_then(Option::as_ref);
+    let variant = endpoint.and_then(|endpoint| endpoint.variant(&snapshot.id.variant));
+    let target = snapshot.target.known().and_then(Option::as_ref);
+    Instances {
+        current: variant.and_then(|variant| variant.current_instances),
+        desired: variant.and_then(|variant| variant.desired_instances),
+        min: target.map(|target| target.min_capacity),
+        max: target.map(|target| target.max_capacity),
+        forecast: status.decision.report.instances,
+    }
+}
+
+fn observed(snapshot: &Snapshot) -> Option<Observed> {
+    let telemetry = snapshot.telemetry.known()?;
+    let newest: &Minute = telemetry.newest()?;
+    Some(Observed {
+        at: newest.at,
+        invocations_per_instance_per_minute: newest.load(),
+        max_since_last_read: telemetry.max_load_since_last_read,
+        invocations: newest.invocations,
+        latency_seconds: newest.latency_us.map(|us| us / 1e6),
+        latency_p50_seconds: newest.latency_p50_us.map(|us| us / 1e6),
+        errors_5xx: newest.errors_5xx,
+    })
+}
+
+/// The facts of a snapshot that are unknown, in the order they are read.
+#[must_use]
+pub fn unknown_facts(snapshot: &Snapshot) -> Vec<UnknownFact<'_>> {
+    fn why<T>(fact: &Fact<T>) -> Option<&Why> {
+        fact.why()
+    }
+    [
+        ("caller", why(&snapshot.caller)),
+        ("endpoint", why(&snapshot.endpoint)),
+        ("endpoint_config", why(&snapshot.endpoint_config)),
+        ("model", why(&snapshot.model)),
+        ("scalable_target", why(&snapshot.target)),
+        ("policies", why(&snapshot.policies)),
+        ("scheduled_actions", why(&snapshot.scheduled_actions)),
+        ("activities", why(&snapshot.activities)),
+        ("alarms", why(&snapshot.alarms)),
+        ("telemetry", why(&snapshot.telemetry)),
+        ("memory", why(&snapshot.memory)),
+    ]
+    .into_iter()
+    .filter_map(|(fact, why)| why.map(|why| UnknownFact { fact, why }))
+    .collect()
+}

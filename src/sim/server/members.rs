@@ -1,0 +1,38 @@
+//! What the members of CloudWatch's shapes are, by name: CBOR tags timestamps, and forms have no
+//! types at all.
+
+/// The type of a scalar member, or of the elements of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A string.
+    Text,
+    /// A whole number.
+    Integer,
+    /// A boolean.
+    Boolean,
+    /// A timestamp.
+    Time,
+}
+
+/// The type of a member of the operations that are served as CBOR or as a form. A name has one
+/// type in all of them.
+pub(super) fn kind(member: &str) -> Kind {
+    match member {
+        "Period" | "MaxDatapoints" | "MaxRecords" | "EvaluationPeriods" | "DatapointsToAlarm" => {
+            Kind::Integer
+        }
+        "ReturnData" | "ActionsEnabled" => Kind::Boolean,
+        "StartTime"
+        | "EndTime"
+        | "Timestamps"
+        | "StateUpdatedTimestamp"
+        | "StateTransitionedTimestamp"
+        | "AlarmConfigurationUpdatedTimestamp" => Kind::Time,
+        _ => Kind::Text,
+    }
+}
+
+/// Whether a member is a timestamp.
+pub(super) fn is_time(member: &str) -> bool {
+    kind(member) == Kind::Time
+}

@@ -1,0 +1,34 @@
+//! Ports over this machine: its clock, and leadership when there is nobody to share it with.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::model::time::Timestamp;
+use crate::ports::{Clock, Leadership};
+
+/// The wall clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WallClock;
+
+#[async_trait]
+impl Clock for WallClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock port")]
+    fn now(&self) -> Timestamp {
+        chrono::Utc::now()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// The only process there is: it always leads.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Alone;
+
+impl Leadership for Alone {
+    fn may_write(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,7 @@
+//! Decisions: every guard with the difference it holds, and what it lets through.
+
+mod guards;
+mod properties;
+mod remembering;
+mod steps;
+mod world;

@@ -1,0 +1,95 @@
+//! What is remembered of a pass, and what forgetting costs.
+
+use chrono::TimeDelta;
+use setpoint::decide::remember::remember;
+use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
+use setpoint::model::memory::{TargetWrite, VariantMemory};
+use setpoint::model::reason::{Field, Reason};
+
+use super::world::{World, assert_held, now, written};
+
+fn outcome(result: StepResult) -> Outcome {
+    let step = StepOutcome { operation: "PutScalingPolicy", result, sentence: String::new() };
+    Outcome { steps: vec![step] }
+}
+
+#[test]
+fn a_write_is_remembered_with_the_value_before_it() {
+    let world = World::drifted();
+    let decision = world.decide();
+    let before = VariantMemory::default();
+    let success = outcome(StepResult::Success);
+    let memory = remember(&before, &decision, Some(&success), false, now());
+    let write = TargetWrite { at: now(), before: Some(700.0), after: 600.0 };
+    assert_eq!(memory.last_write, Some(write));
+    assert_eq!(memory.writes, vec![now()]);
+    assert!(memory.adopted && memory.raises.is_empty());
+    assert_eq!(memory.highest_held, None, "a value passed on the way down was not held");
+
+    let skipped = outcome(StepResult::Skipped);
+    let memory = remember(&before, &decision, Some(&skipped), false, now());
+    assert_eq!((memory.last_write, memory.writes.len(), memory.adopted), (None, 0, false));
+}
+
+#[test]
+fn a_raise_that_failed_may_have_landed_and_uses_up_new_ground() {
+    let mut world = World::healthy();
+    world.goal.safe_change_grace = TimeDelta::zero();
+    world.in_force(300.0);
+    world.load(200.0, 1);
+    world.memory().highest_held = Some(300.0);
+    let decision = world.decide();
+    let before = world.memory().clone();
+    let error = outcome(StepResult::Error);
+    *world.memory() = remember(&before, &decision, Some(&error), false, now());
+    assert_eq!(world.memory().highest_held, Some(300.0));
+    // The same step may be tried again; it may not go further.
+    world.in_force(330.0);
+    assert_held(&world.decide(), Field::TargetValue, Reason::NewGround);
+}
+
+/// Somebody puts 700 in force; a pass sees it, and writes what it decides.
+fn overwritten(world: &mut World) -> setpoint::model::Decision {
+    world.now += TimeDelta::days(1);
+    world.in_force(700.0);
+    let decision = world.decide();
+    let wrote = outcome(StepResult::Success);
+    let outcome = (!decision.plan.is_empty()).then_some(&wrote);
+    let before = world.memory().clone();
+    *world.memory() = remember(&before, &decision, outcome, false, world.now);
+    decision
+}
+
+#[test]
+fn two_foreign_overwrites_of_the_same_value_silence_us() {
+    let mut world = World::healthy();
+    *world.memory() = VariantMemory { adopted: true, ..VariantMemory::default() };
+    assert_eq!(written(&overwritten(&mut world)), Some(600.0), "it was there before us");
+    assert_eq!(written(&overwritten(&mut world)), Some(600.0), "the first overwrite of ours");
+    assert_held(&overwritten(&mut world), Field::TargetValue, Reason::OtherWriter);
+    assert_eq!(world.memory().foreign_overwrites[&Field::TargetValue].len(), 2);
+    // The next pass sees the same value: that is no third overwrite, and still no write.
+    let decision = world.decide();
+    let before = world.memory().clone();
+    let memory = remember(&before, &decision, None, false, world.now);
+    assert_eq!(memory.foreign_overwrites[&Field::TargetValue].len(), 2);
+    assert_held(&decision, Field::TargetValue, Reason::OtherWriter);
+}
+
+#[test]
+fn a_value_is_seen_since_it_has_been_there() {
+    let mut world = World::healthy();
+    world.in_force(500.0);
+    let first = remember(&VariantMemory::default(), &world.decide(), None, false, now());
+    let later = now() + TimeDelta::hours(3);
+    *world.memory() = first;
+    world.now = later;
+    let before = world.memory().clone();
+    let second = remember(&before, &world.decide(), None, false, later);
+    assert_eq!(second.seen[&Field::TargetValue].since, now());
+    *world.memory() = second;
+    world.in_force(450.0);
+    let before = world.memory().clone();
+    let third = remember(&before, &world.decide(), None, false, later);
+    assert_eq!(third.seen[&Field::TargetValue].since, later);
+}

@@ -1,0 +1,236 @@
+//! Tests of `render`: golden texts, and what must hold of them.
+
+use anstream::adapter::strip_str;
+use expect_test::{expect, expect_file};
+use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
+use setpoint::model::estimate::Finding;
+use setpoint::model::status::{FleetStatus, MassChange};
+use setpoint::render::explain::explain;
+use setpoint::render::fleet_page::{Filter, MAX_ROWS, fleet_page};
+use setpoint::render::plan::{self, PlanSummary};
+use setpoint::render::variant_page::variant_page;
+use setpoint::render::view::{VariantDetail, VariantView};
+use setpoint::render::{Standing, line, sentence};
+
+use crate::fixtures;
+
+fn plain(text: &str) -> String {
+    strip_str(text).to_string()
+}
+
+#[test]
+fn plan_of_a_mixed_fleet() {
+    expect_file!["golden/plan.txt"].assert_eq(&plain(&plan::text(&fixtures::mixed_fleet())));
+}
+
+#[test]
+fn plan_of_an_empty_fleet() {
+    expect![[r"
+        Plan: no variants.
+    "]]
+    .assert_eq(&plan::text(&FleetStatus::default()));
+}
+
+#[test]
+fn a_plan_that_waits_for_a_confirmation_names_it() {
+    let mut fleet = fixtures::fleet(vec![fixtures::in_sync("a")]);
+    let plan_id = "p-17".to_owned();
+    fleet.mass_change = Some(MassChange {
+        plan_id,
+        variants: (0..40).map(|i| fixtures::id(&format!("e{i}"))).collect(),
+        limit: 3,
+    });
+    expect![[r"
+        = a/AllTraffic  in sync
+        Held: 40 variants would change, and 3 may without a confirmation (plan id p-17).
+        Plan: 1 in sync.
+    "]]
+    .assert_eq(&plain(&plan::text(&fleet)));
+}
+
+#[test]
+fn plan_as_json() {
+    let fleet =
+        fixtures::fleet(vec![fixtures::drifted("fraud-scorer"), fixtures::not_comparable("pay")]);
+    let json = plan::json(&fleet);
+    expect![[r#"
+        {
+          "to_create": 0,
+          "to_change": 1,
+          "held": 0,
+          "in_sync": 0,
+          "could_not_compare": 1,
+          "unmanaged": 0,
+          "differs": 1,
+          "unknown": 1
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(&json["summary"]).unwrap());
+    let views: Vec<_> = fleet.variants.values().map(|s| VariantView::of(s)).collect();
+    assert_eq!(json["variants"], serde_json::to_value(views).unwrap());
+}
+
+#[test]
+fn exit_codes() {
+    let code = |variants| PlanSummary::of(&fixtures::fleet(variants)).exit_code();
+    assert_eq!(code(vec![]), 0);
+    assert_eq!(code(vec![fixtures::in_sync("a"), fixtures::unlisted("b")]), 0);
+    assert_eq!(code(vec![fixtures::in_sync("a"), fixtures::drifted("b")]), 2);
+    assert_eq!(code(vec![fixtures::held("a")]), 2, "held or not");
+    assert_eq!(code(vec![fixtures::lost_policy("a")]), 2);
+    assert_eq!(code(vec![fixtures::not_comparable("a")]), 3);
+    assert_eq!(code(vec![fixtures::not_comparable("a"), fixtures::drifted("b")]), 3, "3 wins");
+}
+
+#[test]
+fn a_field_that_could_not_be_compared_is_never_in_sync() {
+    let mut status = fixtures::in_sync("a");
+    let unknown = fixtures::not_comparable("a").decision.report.fields.remove(0);
+    status.decision.report.fields.push(unknown);
+    assert_eq!(Standing::of(&status.decision.report), Standing::Unknown);
+    assert!(!VariantView::of(&status).comparable);
+}
+
+#[test]
+fn a_field_that_is_held_is_never_in_sync() {
+    let mut status = fixtures::in_sync("a");
+    let held = fixtures::held("a").decision.report.fields.remove(0);
+    status.decision.report.fields.push(held);
+    assert_eq!(Standing::of(&status.decision.report), Standing::Held);
+}
+
+#[test]
+fn the_json_of_a_variant() {
+    let status = fixtures::drifted("fraud-scorer");
+    let json = serde_json::to_string_pretty(&VariantDetail::of(&status)).unwrap();
+    expect_file!["golden/variant.json"].assert_eq(&(json + "\n"));
+}
+
+#[test]
+fn the_json_of_a_variant_that_is_unknown_has_nulls_and_reasons() {
+    let status = fixtures::not_comparable("payments");
+    let json = serde_json::to_value(VariantView::of(&status)).unwrap();
+    assert!(json["targets"]["configured"].is_null());
+    assert!(json["observed"].is_null());
+    assert_eq!(json["comparable"], false);
+    let unknown: Vec<_> =
+        json["unknown"].as_array().unwrap().iter().map(|u| u["fact"].as_str().unwrap()).collect();
+    assert_eq!(unknown, ["model", "policies", "alarms", "telemetry"]);
+    assert_eq!(json["unknown"][1]["kind"], "denied");
+}
+
+#[test]
+fn every_key_of_the_json_is_documented() {
+    let page = include_str!("../../docs/api.md");
+    let json = serde_json::to_value(VariantDetail::of(&fixtures::drifted("a"))).unwrap();
+    for key in json.as_object().unwrap().keys() {
+        assert!(page.contains(&format!("`{key}`")), "docs/api.md does not name `{key}`");
+    }
+}
+
+#[test]
+fn lines_of_the_demo() {
+    let lines: Vec<String> = fixtures::mixed_fleet()
+        .variants
+        .values()
+        .map(|status| plain(&line::line(status, 24)))
+        .collect();
+    expect_file!["golden/lines.txt"].assert_eq(&(lines.join("\n") + "\n"));
+}
+
+#[test]
+fn one_sentence_for_the_log() {
+    expect!["ads/AllTraffic: hold (observe): wanted 900 -> 630, held: observe"]
+        .assert_eq(&sentence(&fixtures::held("ads")));
+}
+
+#[test]
+fn explanations() {
+    let mut status = fixtures::drifted("fraud-scorer");
+    status.outcome = Some(Outcome {
+        steps: vec![StepOutcome {
+            operation: "PutScalingPolicy",
+            result: StepResult::Success,
+            sentence: "target value is 630".to_owned(),
+        }],
+    });
+    let text = explain(&status) + "\n" + &explain(&fixtures::not_comparable("payments"));
+    expect_file!["golden/explain.txt"].assert_eq(&text);
+}
+
+#[test]
+fn what_aws_says_cannot_move_the_cursor() {
+    let mut status = fixtures::not_comparable("a");
+    status.decision.report.sentence = "denied\u{1b}[2J\r\nPlan: all is well".to_owned();
+    let fleet = fixtures::fleet(vec![status.clone()]);
+    let text = plain(&plan::text(&fleet));
+    assert!(!text.contains('\r'));
+    assert!(!text.lines().any(|line| line == "Plan: all is well"));
+    for text in [text, sentence(&status), plain(&line::line(&status, 0)), explain(&status)] {
+        assert!(!text.contains('\u{1b}'), "{text:?}");
+    }
+}
+
+#[test]
+fn pages_escape_what_they_are_given() {
+    let mut status = fixtures::drifted("a");
+    status.decision.report.sentence = "<script>alert('x')</script> & \"more\"".to_owned();
+    let filter = Filter { text: "\"><script>".to_owned(), standing: None };
+    let fleet = fixtures::fleet(vec![status.clone()]);
+    for html in
+        [variant_page(&status), fleet_page(&fleet, &Filter::default()), fleet_page(&fleet, &filter)]
+    {
+        assert!(!html.contains("<script"), "{html}");
+    }
+    assert!(variant_page(&status).contains("&lt;script&gt;alert(&#39;x&#39;)"));
+}
+
+#[test]
+fn pages_need_nothing_from_elsewhere() {
+    let status = fixtures::drifted("a");
+    for html in [variant_page(&status), fleet_page(&fixtures::mixed_fleet(), &Filter::default())] {
+        for external in ["http://", "https://", "src=", "@import", "url(", "<script", "<link"] {
+            assert!(!html.contains(external), "{external}");
+        }
+    }
+}
+
+/// The names of the variants of a page, in its order.
+fn shown(html: &str) -> Vec<&str> {
+    html.split("<td class=\"name\"><a href=\"/variants/")
+        .skip(1)
+        .map(|rest| rest.split_once('/').map_or(rest, |(name, _)| name))
+        .collect()
+}
+
+#[test]
+fn the_worst_comes_first() {
+    let mut fleet = fixtures::mixed_fleet();
+    let mut paging = fixtures::in_sync("zebra");
+    paging.decision.report.estimate.findings = vec![Finding::AboveCapacity];
+    fleet.variants.extend(fixtures::fleet(vec![paging]).variants);
+    let html = fleet_page(&fleet, &Filter::default());
+    assert_eq!(
+        shown(&html),
+        ["zebra", "payments", "fraud-scorer", "ads", "recreated", "search-ranker", "sandbox"]
+    );
+}
+
+#[test]
+fn the_filter_keeps_by_name_and_standing() {
+    let fleet = fixtures::mixed_fleet();
+    let by = |text: &str, standing| {
+        let html = fleet_page(&fleet, &Filter { text: text.to_owned(), standing });
+        shown(&html).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(by(" PAY", None), ["payments"]);
+    assert_eq!(by("", Some(Standing::Held)), ["ads"]);
+    assert!(by("pay", Some(Standing::Held)).is_empty());
+}
+
+#[test]
+fn a_page_of_a_large_fleet_is_bounded() {
+    let many = (0..MAX_ROWS + 7).map(|n| fixtures::in_sync(&format!("e{n}"))).collect();
+    let html = fleet_page(&fixtures::fleet(many), &Filter::default());
+    assert_eq!(shown(&html).len(), MAX_ROWS);
+    assert!(html.contains("1000 of 1007 shown"));
+}
