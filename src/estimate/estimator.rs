@@ -1,8 +1,10 @@
 //! The estimator of one variant: minutes go in as they arrive, an estimate comes out when asked.
 
 use crate::model::estimate::{Estimate, Finding, Regime, Verdict};
+use crate::model::goal::LoadTestProblem;
 use crate::model::series::Minute;
 use crate::model::time::Timestamp;
+use crate::model::units::RequestsPerSecond;
 
 use super::advice::Demand;
 use super::assess::{Assessment, Question, assess, hand_on, is_near};
@@ -121,6 +123,16 @@ impl Estimator {
     #[must_use]
     pub const fn settings(&self) -> &EstimatorSettings {
         &self.settings
+    }
+
+    /// Another opinion to start from. It weighs in at the next evaluation.
+    pub fn set_load_test(
+        &mut self,
+        load_test: Option<RequestsPerSecond>,
+        problem: Option<LoadTestProblem>,
+    ) {
+        self.settings.load_test = load_test;
+        self.settings.load_test_problem = problem;
     }
 
     /// Leaves out minutes from `from` to before `to`: a deploy, a sibling's update, weights.
