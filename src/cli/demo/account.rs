@@ -1,6 +1,6 @@
 //! What the demo prints while it runs: what happens in the world, and what the daemon makes of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use prometheus::Registry;
 
 use super::summary;
 use crate::model::decision::{Action, StepResult};
+use crate::model::estimate::Finding;
 use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Field, Reason};
 use crate::model::status::{FleetStatus, VariantStatus};
@@ -21,6 +22,7 @@ use crate::sim::Sim;
 use crate::sim::scenario::{Change, Scenario};
 
 const WORLD: Style = AnsiColor::Cyan.on_default().bold();
+const FOUND: Style = AnsiColor::Red.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
 
 /// Tells the story.
@@ -32,6 +34,7 @@ pub(super) struct Account {
     terminal: bool,
     last: Option<Arc<FleetStatus>>,
     said: BTreeMap<VariantId, (ActionKind, Reason, String)>,
+    found: BTreeMap<VariantId, BTreeSet<Finding>>,
     /// What was written, in order.
     written: BTreeMap<VariantId, Vec<String>>,
 }
@@ -48,11 +51,12 @@ impl Account {
             terminal,
             last: None,
             said: BTreeMap::new(),
+            found: BTreeMap::new(),
             written: BTreeMap::new(),
         }
     }
 
-    pub(super) fn begin(&self, aws: &str, http: SocketAddr, speed: f64) {
+    pub(super) fn begin(aws: &str, http: SocketAddr, speed: f64) {
         anstream::println!(
             "setpoint demo: five variants with 14 days of history on an embedded AWS,\n\
              {speed} times as fast as life. The daemon and its AWS SDK clients are the real ones.\n\n\
@@ -94,6 +98,26 @@ impl Account {
             if step.result == StepResult::Success {
                 self.written.entry(id.clone()).or_default().push(in_words(action));
             }
+        }
+        self.tell_findings(id, status, width);
+    }
+
+    /// What the comparison with measured capacity found, when it is found and when it is gone.
+    fn tell_findings(&mut self, id: &VariantId, status: &VariantStatus, width: usize) {
+        let estimate = &status.decision.report.estimate;
+        let found: BTreeSet<Finding> = estimate.findings.iter().copied().collect();
+        let known = self.found.insert(id.clone(), found.clone()).unwrap_or_default();
+        let at = status.decision.at.format("%H:%M");
+        for finding in found.difference(&known) {
+            let (name, why) = (finding.as_str(), summary::capacity(status));
+            self.print(&format!(
+                "{at}  {FOUND}!{FOUND:#} {:width$}  found {FOUND}{name}{FOUND:#}: {why}",
+                id.short()
+            ));
+        }
+        for finding in known.difference(&found) {
+            let name = finding.as_str();
+            self.print(&format!("{at}  = {:width$}  no longer {name}", id.short()));
         }
     }
 

@@ -36,10 +36,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Virtual seconds in a second
-    #[arg(long, default_value_t = 80.0, value_parser = speed)]
+    #[arg(long, default_value_t = 90.0, value_parser = speed)]
     speed: f64,
     /// Virtual minutes after which the demo ends
-    #[arg(long, default_value_t = 62, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    #[arg(long, default_value_t = 75, value_parser = clap::value_parser!(u32).range(1..=1440))]
     minutes: u32,
     /// Stay up after the summary, until SIGINT or SIGTERM
     #[arg(long)]
@@ -92,7 +92,7 @@ async fn demo(args: &Args, config: Config) -> Result<(), CliError> {
     let daemon = assemble(config, &sim, &server, telling).await?;
 
     let mut account = Account::new(&scenario, start, std::io::stdout().is_terminal());
-    account.begin(&server.endpoint_url(), daemon.address, args.speed);
+    Account::begin(&server.endpoint_url(), daemon.address, args.speed);
     let (handle, fleet, address) =
         (daemon.handle.clone(), Arc::clone(&daemon.fleet), daemon.address);
     let signals = tokio::spawn(follow_signals(handle.clone()));

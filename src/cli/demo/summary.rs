@@ -28,7 +28,9 @@ pub(super) fn summary(
     }
     let _ = writeln!(out, "\n{TITLE}Capacity and divergence{TITLE:#}");
     for (id, status) in &fleet.variants {
-        let _ = writeln!(out, "  {:width$}  {}", id.short(), capacity(status));
+        let findings = &status.decision.report.estimate.findings;
+        let found: Vec<String> = findings.iter().map(|f| format!(", {}", f.as_str())).collect();
+        let _ = writeln!(out, "  {:width$}  {}{}", id.short(), capacity(status), found.concat());
     }
     let total = |name: &str| human(sum(registry, name));
     let _ = writeln!(
@@ -43,7 +45,7 @@ pub(super) fn summary(
 }
 
 /// What is known of one variant's capacity, and how its target compares.
-fn capacity(status: &VariantStatus) -> String {
+pub(super) fn capacity(status: &VariantStatus) -> String {
     let report = &status.decision.report;
     let estimate = &report.estimate;
     let whole = |v: f64| format!("{v:.0}");
@@ -68,9 +70,6 @@ fn capacity(status: &VariantStatus) -> String {
     }
     if let (Some(safe), Some(divergence)) = (report.safe_target, report.divergence) {
         let _ = write!(text, ", safe target {}, divergence {divergence:.2}", whole(safe));
-    }
-    for finding in &estimate.findings {
-        let _ = write!(text, ", {}", finding.as_str());
     }
     text
 }
