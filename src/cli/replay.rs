@@ -12,7 +12,7 @@ use crate::model::goal::{LatencyObjective, Objective};
 use crate::model::units::{
     InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor,
 };
-use crate::replay::{Evaluation, Recording, ReplaySettings, csv, output, replay};
+use crate::replay::{Evaluation, Recording, ReplaySettings, csv, output, replay, report};
 
 /// Estimate and decide over recorded telemetry.
 ///
@@ -109,6 +109,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     // Whoever closes the pipe has seen enough.
     if let Some(error) = failed.filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe) {
         return Err(CliError::failed(format!("cannot write the output: {error}")));
+    }
+    if let Some(path) = &args.report {
+        let name = args.file.display().to_string();
+        let page = report::render(&name, &recording.rows, &settings, &evaluations);
+        std::fs::write(path, page)
+            .map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display())))?;
     }
     Ok(ExitCode::SUCCESS)
 }

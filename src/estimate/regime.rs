@@ -86,11 +86,6 @@ impl Table {
     pub(super) fn at(&self, level: u8) -> Option<f64> {
         self.medians.binary_search_by_key(&level, |m| m.0).ok().map(|i| self.medians[i].1)
     }
-
-    /// The median over all levels.
-    pub(super) fn median(&self) -> Option<f64> {
-        weighted_median(&mut self.medians.iter().map(|m| (m.1, 1.0)).collect::<Vec<_>>())
-    }
 }
 
 impl Hours {

@@ -7,6 +7,7 @@ pub mod columns;
 pub mod csv;
 mod limits;
 pub mod output;
+pub mod report;
 pub mod run;
 
 pub use csv::{CsvError, Recording, Row};
