@@ -178,7 +178,8 @@ fn parse_slo(text: &str) -> Result<LatencyObjective, String> {
     }
 }
 
-fn parse_every(text: &str) -> Result<TimeDelta, String> {
+/// Reads a time in whole minutes, hours or days.
+pub(super) fn parse_every(text: &str) -> Result<TimeDelta, String> {
     let wrong = || {
         format!(
             "{text:?} is not a time (allowed: whole minutes, hours or days, such as 30m, 6h or 1d)"

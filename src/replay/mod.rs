@@ -5,6 +5,7 @@
 
 pub mod columns;
 pub mod csv;
+pub mod export;
 mod limits;
 pub mod output;
 pub mod report;
