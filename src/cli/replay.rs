@@ -21,6 +21,7 @@ use crate::replay::{Evaluation, Recording, ReplaySettings, csv, output, replay, 
 /// optionally instances, endpoint_config, configured_target and period_seconds. `setpoint export`
 /// writes it. All target values and capacities are invocations per minute per instance.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "the text is the command's help, where backticks look odd")]
 pub(super) struct Args {
     /// The recorded telemetry; `-` reads standard input.
     file: PathBuf,

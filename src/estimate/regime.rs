@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::grid::{MinuteIndex, WINDOW, level_of, weighted_median};
+use super::grid::{MinuteIndex, WINDOW, level_of, signed, weighted_median};
 
 /// Load levels kept for an hour: the ones most minutes were at.
 const LEVELS_KEPT: usize = 2;
@@ -140,12 +140,12 @@ impl Hours {
         if self.ring.is_empty() {
             self.first = self.open_hour;
         }
-        let end = self.first + self.ring.len() as i64;
-        if self.open_hour >= end + HOURS_MAX as i64 {
+        let end = self.first + signed(self.ring.len());
+        if self.open_hour >= end + signed(HOURS_MAX) {
             self.ring.clear();
             self.first = self.open_hour;
         }
-        while self.first + (self.ring.len() as i64) <= self.open_hour {
+        while self.first + signed(self.ring.len()) <= self.open_hour {
             self.ring.push_back(Hour::default());
         }
         if let Some(hour) = self.ring.get_mut((self.open_hour - self.first) as usize) {
@@ -203,7 +203,7 @@ impl Hours {
     /// Judges the hour that is being closed; answers with the begin of a completed run.
     fn suspect(&mut self) -> Option<MinuteIndex> {
         // The run itself must not take part in what it is compared with.
-        let table = self.table(self.open_regime, self.open_hour - (SUSPICIOUS_HOURS as i64 - 1));
+        let table = self.table(self.open_regime, self.open_hour - (signed(SUSPICIOUS_HOURS) - 1));
         let mut shifts: Vec<(f64, f64)> = Vec::new();
         for point in &self.open {
             if let Some(usual) = table.at(point.level) {
@@ -233,7 +233,7 @@ impl Hours {
     pub(super) fn reassign(&mut self, from: MinuteIndex, old: u8, new: u8) {
         let first = self.first;
         for (i, hour) in self.ring.iter_mut().enumerate() {
-            if hour.regime == old && (first + i as i64) * 60 >= from {
+            if hour.regime == old && (first + signed(i)) * 60 >= from {
                 hour.regime = new;
             }
         }

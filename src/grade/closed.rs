@@ -57,7 +57,6 @@ pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, Stri
         let now = start + minutes(15 * quarter);
         recorder.advance(now, target).await?;
         let wanted = match policy {
-            Policy::Static => target,
             Policy::Oracle => FACTOR * recorder.capacity_at(now),
             Policy::Setpoint if quarter % (EVERY_HOURS * 4) == 0 => {
                 let mut last = None;
@@ -66,7 +65,7 @@ pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, Stri
                 let set = decided.filter(|d| d.action == ActionKind::SetTarget);
                 set.and_then(|d| d.target_value).unwrap_or(target)
             }
-            Policy::Setpoint => target,
+            Policy::Setpoint | Policy::Static => target,
         };
         if (wanted / target - 1.0).abs() > 1e-6 {
             let turn = (wanted - target).signum();

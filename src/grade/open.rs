@@ -9,7 +9,7 @@ use super::cases::{Case, Class, DAYS, FACTOR};
 use super::telemetry::Recorder;
 
 /// Hours after the start at which estimates are compared.
-pub const CHECKPOINTS: [i64; 6] = [12, 24, 48, 72, 120, 168];
+pub(super) const CHECKPOINTS: [i64; 6] = [12, 24, 48, 72, 120, 168];
 
 /// The comparison at one checkpoint.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,7 +153,7 @@ pub fn summarise(graded: &[Graded], class: Class, hour: i64) -> Option<Summary> 
         known: known.len(),
         error: (quantile(&own, 0.5), quantile(&own, 0.9)),
         coverage: known.iter().filter(|c| holds(c)).count() as f64 / known.len().max(1) as f64,
-        too_high: points.iter().filter(|c| too_high(&c)).count(),
+        too_high: points.iter().filter(|c| too_high(c)).count(),
         static_error: quantile(&errors(&|c| Some(c.load_test), &points), 0.5),
         highest_good_error: quantile(&errors(&|c| c.highest_good, &points), 0.5),
         false_divergences: f64::from(false_divergences) / runs.len().max(1) as f64,

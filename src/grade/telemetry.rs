@@ -1,8 +1,10 @@
 //! What the embedded AWS publishes, as the rows of a recording.
 
+use std::collections::BTreeMap;
+
 use crate::model::ids::{ResourceId, Scope};
 use crate::model::series::Minute;
-use crate::model::time::{Timestamp, minutes};
+use crate::model::time::{Timestamp, floor_to, minutes};
 use crate::model::units::LatencyStatistic;
 use crate::ports::{Aws, Metric, MetricQuery};
 use crate::replay::Row;
@@ -16,11 +18,14 @@ pub(super) struct Recorder {
     aws: Aws,
     resource: ResourceId,
     pub(super) rows: Vec<Row>,
-    read_until: Timestamp,
+    /// By period.
+    read_until: [Timestamp; PERIODS.len()],
 }
 
 /// `CloudWatch` shows a minute whole after this.
 const DELAY_MINUTES: i64 = 3;
+/// Periods that are read, in seconds.
+const PERIODS: [u32; 3] = [60, 300, 900];
 
 impl Recorder {
     /// Builds the world of a case.
@@ -31,7 +36,7 @@ impl Recorder {
         let aws = crate::sim::aws(&sim, scope);
         let name = format!("endpoint/{ENDPOINT}/variant/{VARIANT}");
         let resource = name.parse().map_err(|e: crate::model::ids::InvalidName| e.to_string())?;
-        let read_until = sim.now();
+        let read_until = [sim.now(); PERIODS.len()];
         Ok(Self { sim, aws, resource, rows: Vec::new(), read_until })
     }
 
@@ -39,29 +44,29 @@ impl Recorder {
     pub(super) async fn advance(&mut self, to: Timestamp, target: f64) -> Result<(), String> {
         self.sim.run_until(to);
         let until = to - minutes(DELAY_MINUTES);
-        if until <= self.read_until {
-            return Ok(());
-        }
         let endpoint = self.aws.endpoints.endpoint(&self.resource.endpoint).await;
         let config = endpoint.map_err(|e| e.to_string())?.map(|e| e.config_name);
         let mut rows: Vec<Row> = Vec::new();
-        for period_seconds in [60, 300, 900] {
+        for (i, period_seconds) in PERIODS.into_iter().enumerate() {
             // Longer periods only matter where minutes are thin.
             let thin = rows.iter().any(|r| r.minute.invocations.is_some_and(|n| n < 100.0));
-            if period_seconds == 60 || thin {
-                rows.extend(self.read(period_seconds, until, target, config.as_deref()).await?);
+            let from = self.read_until[i];
+            let until = floor_to(until, i64::from(period_seconds));
+            if until > from && (period_seconds == 60 || thin) {
+                let read = self.read(period_seconds, (from, until), target, config.as_deref());
+                rows.extend(read.await?);
+                self.read_until[i] = until;
             }
         }
         rows.sort_by_key(|r| (r.minute.at, r.minute.period_seconds));
         self.rows.extend(rows);
-        self.read_until = until;
         Ok(())
     }
 
     async fn read(
         &self,
         period_seconds: u32,
-        until: Timestamp,
+        (from, until): (Timestamp, Timestamp),
         target: f64,
         config: Option<&str>,
     ) -> Result<Vec<Row>, String> {
@@ -77,11 +82,8 @@ impl Recorder {
             metric,
             period_seconds,
         });
-        let step = i64::from(period_seconds);
-        let floor = |at| crate::model::time::floor_to(at, step);
-        let (from, until) = (floor(self.read_until), floor(until));
         let answers = self.aws.metrics.metric_data(&queries, from, until).await;
-        let mut found: std::collections::BTreeMap<Timestamp, Minute> = Default::default();
+        let mut found: BTreeMap<Timestamp, Minute> = BTreeMap::new();
         for (i, answer) in answers.into_iter().enumerate() {
             for (at, value) in answer.map_err(|why| why.message)? {
                 let minute = found

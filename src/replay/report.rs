@@ -45,28 +45,42 @@ pub fn render(
     if let Some(objective) = settings.objective.latency {
         page.push_str("<section><h2>Load against latency</h2>");
         page.push_str(&load_and_latency(rows, objective, evaluations.last()));
-        page.push_str(
-            "<p class=\"legend\"><i class=\"k good\"></i>minutes that met the objective \
-             <i class=\"k bad\"></i>minutes that broke it <i class=\"k objective\"></i>objective \
-             <i class=\"k capacity\"></i>capacity and its 90 % interval \
-             <i class=\"k proven\"></i>proven lower bound <i class=\"k configured\"></i>configured target \
-             <i class=\"k safe\"></i>safe target</p></section>",
-        );
+        page.push_str(&legend(&[
+            ("good", "minutes that met the objective"),
+            ("bad", "minutes that broke it"),
+            ("objective", "objective"),
+            ("capacity", "capacity"),
+            ("interval", "its 90 % interval"),
+            ("proven", "proven lower bound"),
+            ("configured", "configured target"),
+            ("safe", "safe target"),
+        ]));
+        page.push_str("</section>");
     }
     page.push_str("<section><h2>Over time</h2>");
     page.push_str(&over_time(rows, evaluations));
-    page.push_str(
-        "<p class=\"legend\"><i class=\"k interval\"></i>90 % interval of capacity \
-         <i class=\"k capacity\"></i>capacity <i class=\"k configured\"></i>configured target \
-         <i class=\"k safe\"></i>safe target <i class=\"k peak\"></i>highest load of the hour \
-         <i class=\"k change\"></i>change of target decided</p>",
-    );
+    page.push_str(&legend(&[
+        ("capacity", "capacity"),
+        ("interval", "its 90 % interval"),
+        ("proven", "proven lower bound"),
+        ("configured", "configured target"),
+        ("safe", "safe target"),
+        ("peak", "highest load of the hour"),
+        ("change", "change of target decided"),
+    ]));
     page.push_str(&verdict_strip(evaluations));
     page.push_str("</section>");
     page.push_str(&changes(evaluations));
     page.push_str(&left_out(evaluations));
     page.push_str("</main></body></html>\n");
     page
+}
+
+fn legend(keys: &[(&str, &str)]) -> String {
+    let key = |(class, words): &(&str, &str)| {
+        format!("<span class=\"e\"><i class=\"k {class}\"></i>{words}</span> ")
+    };
+    format!("<p class=\"legend\">{}</p>", keys.iter().map(key).collect::<String>())
 }
 
 fn number(v: Option<f64>) -> String {
@@ -271,7 +285,7 @@ fn verdict_strip(evaluations: &[Evaluation]) -> String {
     strip.push_str("</div><p class=\"legend\">verdict:");
     for verdict in seen {
         let (class, words) = (verdict.as_str(), verdict_words(verdict));
-        let _ = write!(strip, " <i class=\"k v {class}\"></i>{words}");
+        let _ = write!(strip, " <span class=\"e\"><i class=\"k {class}\"></i>{words}</span>");
     }
     strip.push_str("</p>");
     strip

@@ -210,7 +210,7 @@ impl Plot {
                 thousands(at)
             );
         }
-        let (middle, centre) = (LEFT + (WIDTH - LEFT - RIGHT) / 2.0, (TOP + bottom) / 2.0);
+        let (middle, centre) = (LEFT + (WIDTH - LEFT - RIGHT) / 2.0, f64::midpoint(TOP, bottom));
         let height = self.height;
         format!(
             "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{y} against {x}\">{axes}{body}\
