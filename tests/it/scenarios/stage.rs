@@ -211,7 +211,7 @@ impl Stage {
             minute += 1;
             let at = self.sim.now();
             let text = self.pass(minute % TELEMETRY_MINUTES == 0, true, false).await;
-            if text != self.told {
+            if without_forecasts(&text) != without_forecasts(&self.told) {
                 let _ = writeln!(self.out, "{}\n{text}", at.format("%d %H:%M:%S"));
                 self.told = text;
             }
@@ -220,6 +220,8 @@ impl Stage {
 
     fn call(&mut self, operation: &str, input: &str, place: &str) {
         let sim = &self.sim;
+        // Alarms are named at random: "HIGH" and "LOW" stand for all of one side.
+        let input = &self.with_alarm_names(input);
         macro_rules! operations {
             ($($name:literal => $method:ident,)*) => {
                 match operation {
@@ -246,6 +248,16 @@ impl Stage {
             "DisableAlarmActions" => disable_alarm_actions,
         };
         done.unwrap_or_else(|error| panic!("{place}: AWS refuses: {error}"));
+    }
+
+    fn with_alarm_names(&self, input: &str) -> String {
+        let state = self.sim.state();
+        let names = |side: &str| {
+            let alarms = state["alarms"].as_array().into_iter().flatten();
+            let names = alarms.map(|alarm| alarm["name"].to_string());
+            names.filter(|name| name.contains(side)).collect::<Vec<_>>().join(", ")
+        };
+        input.replace("\"HIGH\"", &names("-AlarmHigh-")).replace("\"LOW\"", &names("-AlarmLow-"))
     }
 
     fn bend_status(&self, endpoint: &str, word: &str) {
@@ -380,4 +392,9 @@ impl Drop for TemporaryFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
+}
+
+/// The text without the lines that move with the load.
+fn without_forecasts(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("      instances")).collect()
 }
