@@ -149,7 +149,10 @@ impl<'a> Case<'a> {
     /// # Errors
     /// Why not, as a sentence.
     pub fn fresh_telemetry(&self) -> Result<(), String> {
-        let telemetry = self.telemetry.as_ref().map_err(|why| why.message.clone())?;
+        let telemetry = self
+            .telemetry
+            .as_ref()
+            .map_err(|why| format!("the telemetry is not known: {}", why.message))?;
         let newest = telemetry.newest_datapoint.ok_or("CloudWatch has no datapoint")?;
         let age = self.now - newest;
         if age > self.rules.telemetry_max_age {

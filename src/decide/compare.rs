@@ -1,7 +1,8 @@
 //! Actual against desired, field by field. What is not managed is not compared; what is unknown
 //! is neither equal nor different.
 
-use crate::model::fact::{Fact, Why};
+use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::goal::LoadTestProblem;
 use crate::model::reason::Field;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
 
@@ -109,6 +110,9 @@ fn target_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) 
 }
 
 fn policy_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) {
+    if let Some(why) = load_test_in_doubt(case, desired) {
+        out.push(unknown(Field::TargetValue, &why));
+    }
     if !desired.manages_policy() {
         return;
     }
@@ -146,6 +150,19 @@ fn policy_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) 
             differs(Field::DisableScaleIn, actual, desired, difference)
         });
     }
+}
+
+/// Why it is not known whether the load test counts, and with it what the target value should be.
+fn load_test_in_doubt(case: &Case<'_>, desired: &Desired) -> Option<Why> {
+    let in_doubt = desired.target_value.is_none()
+        && desired.load_test_problem == Some(LoadTestProblem::CouldNotCompare);
+    in_doubt.then(|| {
+        let unread = case.snapshot.endpoint_config.why().cloned();
+        unread.unwrap_or_else(|| {
+            let message = "the endpoint config does not say what the load test is compared with";
+            Why::new(WhyKind::NotFound, message)
+        })
+    })
 }
 
 fn target_value(actual: f64, desired: f64) -> Comparison {

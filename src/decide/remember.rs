@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::model::decision::{Action, Decision, Outcome, StepResult};
+use crate::model::decision::{Action, Decision, FieldReport, FieldState, Outcome, StepResult};
 use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
 use crate::model::memory::{FactorInUse, Overwrite, Seen, TargetWrite, VariantMemory};
@@ -125,7 +125,13 @@ fn note_foreign_overwrite(
 fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision) {
     memory.value_in_force = decision.report.configured_target;
     // Held means in force and wanted: a value passed through on the way down is not held.
-    if decision.report.reason == Reason::InSync
+    // (Another field may differ, or be unknown, as the alarms are while CloudWatch is down.)
+    let in_sync = |f: &FieldReport| {
+        f.field == Field::TargetValue
+            && f.state == FieldState::InSync
+            && f.reason == Reason::InSync
+    };
+    if decision.report.fields.iter().any(in_sync)
         && let Some(value) = decision.report.configured_target
     {
         memory.highest_held = Some(memory.highest_held.map_or(value, |held| held.max(value)));
@@ -193,5 +199,7 @@ fn note_target_write(
     }
     memory.verification = verify::begin(write, snapshot);
     memory.last_write = Some(write);
-    memory.value_in_force = Some(write.after);
+    // While AWS still shows the value from before, seeing that again is nobody's overwrite.
+    memory.value_in_force =
+        if result == StepResult::ReadBackDiffers { write.before } else { Some(write.after) };
 }

@@ -39,7 +39,11 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
 
 /// Whether everything that is managed could be compared.
 fn comparable(case: &Case<'_>, judged: &[Judged]) -> bool {
-    judged.iter().all(|j| j.state != FieldState::Unknown) && case.snapshot.endpoint.why().is_none()
+    // A listed variant that does not exist is no variant in sync: its name may be misspelt.
+    let missing = case.goal.managed && case.is_gone() && !case.is_shadow();
+    !missing
+        && judged.iter().all(|j| j.state != FieldState::Unknown)
+        && case.snapshot.endpoint.why().is_none()
 }
 
 fn action(judged: &[Judged], plan: &Plan) -> ActionKind {
@@ -61,11 +65,15 @@ fn action(judged: &[Judged], plan: &Plan) -> ActionKind {
 
 /// The reason that matters most: what is written, else what is held, else what is not known.
 fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, String) {
-    if case.is_gone() {
-        return (Reason::EndpointMissing, "the endpoint has no such variant".to_owned());
-    }
+    // A shadow variant is none of the production variants either, so it is asked for first.
     if case.is_shadow() {
         return (Reason::Shadow, "a shadow variant is observed and never written".to_owned());
+    }
+    if case.is_gone() {
+        let what = case.endpoint().map_or("the endpoint does not exist", |_| {
+            "the endpoint has no such variant"
+        });
+        return (Reason::EndpointMissing, what.to_owned());
     }
     let of = |state: FieldState| judged.iter().find(move |j| j.state == state);
     if let Some(unknown) = of(FieldState::Unknown)

@@ -122,7 +122,7 @@ fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
     if to <= from + TARGET_VALUE_TOLERANCE {
         // `want` lies above `from`, so only a cut can have brought it here.
         let reason = cut.map_or(Reason::ScaleInStep, |(reason, _)| reason);
-        let sentence = format!("{wanted}, held: {}", no_room(reason));
+        let sentence = format!("{wanted}, held: {}", no_room(case, reason));
         return Err(Hold { reason, sentence, until: next_at });
     }
     Ok(Step { to, cut, next_at })
@@ -136,8 +136,11 @@ pub fn whole(value: f64, round: fn(f64) -> f64) -> f64 {
 }
 
 /// Why a raise has no room at all.
-const fn no_room(reason: Reason) -> &'static str {
+fn no_room(case: &Case<'_>, reason: Reason) -> &'static str {
     match reason {
+        Reason::NewGround if case.memory.raises.is_empty() => {
+            "it is new ground, and what was raised in the 24 hours before is not remembered"
+        }
         Reason::NewGround => "the raises of the last 24 hours have used up the 10 % of new ground",
         _ => "any raise would remove more than 20 % of the instances at the present load",
     }

@@ -1,1 +1,7 @@
-//! Tests of `daemon`.
+//! The finished binary against the embedded AWS on the wire: `run`, `plan` and `apply`.
+
+mod commands;
+mod control;
+mod crashes;
+mod observing;
+mod process;

@@ -114,10 +114,11 @@ fn rule_5_without_a_valid_load_test_a_present_value_is_left_alone() {
         let decision = world.decide();
         assert_eq!(decision.report.formula_target, None, "{broken}");
         assert!(decision.plan.is_empty(), "{broken}: {:?}", decision.plan);
-        assert!(
-            decision.report.fields.iter().all(|f| f.field != Field::TargetValue),
-            "{broken}: a value that is not managed is no drift"
-        );
+        let field = decision.report.fields.iter().find(|f| f.field == Field::TargetValue);
+        // A value that is not managed is no drift; one of which that is not known is not in sync.
+        let expected = (broken == "type unknown").then_some(FieldState::Unknown);
+        assert_eq!(field.map(|f| f.state), expected, "{broken}");
+        assert_eq!(decision.report.comparable, expected.is_none(), "{broken}");
     }
 }
 

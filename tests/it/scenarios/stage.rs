@@ -1,0 +1,400 @@
+//! Plays a scenario: the real reconciler over the ports of the embedded AWS, and a transcript.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use chrono::TimeDelta;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use setpoint::config::{Config, Env, Sources};
+use setpoint::daemon::{open_freeze, pass_settings};
+use setpoint::memory::ProcessMemory;
+use setpoint::model::endpoint::EndpointStatus;
+use setpoint::model::goal::Pause;
+use setpoint::model::ids::{EndpointName, Scope, VariantId};
+use setpoint::model::status::FleetStatus;
+use setpoint::ports::{Leadership, Memory};
+use setpoint::reconcile::{PassInput, Reconciler};
+use setpoint::render::plan;
+use setpoint::sim::scenario::Change;
+use setpoint::sim::{Fault, Scenario, Sim, SimClock};
+
+use super::home;
+use super::script::{Command, Line};
+use super::warp::{Bends, Warp};
+
+/// Telemetry is read every so many minutes of a `run`.
+const TELEMETRY_MINUTES: i64 = 15;
+
+/// Whether the process leads; scenarios take it away.
+struct Switch(Arc<AtomicBool>);
+
+impl Leadership for Switch {
+    fn may_write(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What is on stage.
+struct Stage {
+    sim: Sim,
+    reconciler: Reconciler,
+    memory: Arc<ProcessMemory>,
+    leads: Arc<AtomicBool>,
+    bends: Arc<Mutex<Bends>>,
+    config: Option<Config>,
+    approved: BTreeSet<VariantId>,
+    last: FleetStatus,
+    /// What the last pass that was told of looked like.
+    told: String,
+    /// How many writes of the world's log have been told.
+    writes_told: usize,
+    out: String,
+}
+
+/// Plays a scenario and returns its transcript.
+pub(super) fn play(name: &str, lines: &[Line]) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let Some((Line { command: Command::World { name: world, body }, .. }, rest)) =
+            lines.split_first()
+        else {
+            panic!("{name}: a scenario begins with its world");
+        };
+        let mut stage = Stage::new(world, body);
+        for line in rest {
+            stage.obey(line).await;
+        }
+        stage.out
+    })
+}
+
+impl Stage {
+    fn new(world: &str, body: &str) -> Self {
+        let scenario = if world.is_empty() {
+            Scenario::parse(body, "the world of a scenario").unwrap()
+        } else {
+            Scenario::load(&home().join("worlds").join(world)).unwrap()
+        };
+        let sim = scenario.build().unwrap();
+        let memory = Arc::new(ProcessMemory::default());
+        let leads = Arc::new(AtomicBool::new(true));
+        let bends = Arc::new(Mutex::new(Bends::default()));
+        let reconciler = reconciler(&sim, &memory, &leads, &bends);
+        Self {
+            sim,
+            reconciler,
+            memory,
+            leads,
+            bends,
+            config: None,
+            approved: BTreeSet::new(),
+            last: FleetStatus::default(),
+            told: String::new(),
+            writes_told: 0,
+            out: String::new(),
+        }
+    }
+
+    async fn obey(&mut self, line: &Line) {
+        let _ = writeln!(self.out, "> {}", line.text.replace('\n', "\n> "));
+        match &line.command {
+            Command::World { .. } => panic!("{}: there is one world", line.place),
+            Command::Config { name, body } => self.configure(name, body),
+            Command::Advance(span) => self.sim.run_until(self.sim.now() + *span),
+            Command::Pass { telemetry } => self.tell_pass(*telemetry, true, false).await,
+            Command::Plan => self.tell_pass(true, false, false).await,
+            Command::Apply => self.tell_pass(true, true, true).await,
+            Command::Run { span } => self.run(*span).await,
+            Command::Change(yaml) => {
+                let change: Change = from_yaml(yaml, &line.place);
+                let changed = self.sim.with_world(|world| world.change(&change));
+                changed.unwrap_or_else(|error| panic!("{}: AWS refuses: {error}", line.place));
+            }
+            Command::Meanwhile(yaml) => {
+                let change = from_yaml(yaml, &line.place);
+                self.bends.lock().unwrap().meanwhile.push(change);
+            }
+            Command::Call { operation, input } => self.call(operation, input, &line.place),
+            Command::Fault(yaml) => {
+                let fault: Fault = from_yaml(yaml, &line.place);
+                fault.check().unwrap_or_else(|error| panic!("{}: {error}", line.place));
+                self.sim.inject(fault);
+            }
+            Command::Status { endpoint, word } => self.bend_status(endpoint, word),
+            Command::Pause { variant, span, reason } => {
+                let until = self.sim.now() + *span;
+                let pause = Some(Pause { until, reason: reason.clone() });
+                self.change_pause(variant, pause).await;
+            }
+            Command::Resume { variant } => self.change_pause(variant, None).await,
+            Command::Confirm => {
+                let mass = self.last.mass_change.clone();
+                let mass = mass.unwrap_or_else(|| panic!("{}: nothing waits", line.place));
+                self.approved = mass.variants;
+            }
+            Command::Restart { forget } => {
+                if *forget {
+                    self.memory = Arc::new(ProcessMemory::default());
+                }
+                self.reconciler = reconciler(&self.sim, &self.memory, &self.leads, &self.bends);
+            }
+            Command::Leader(leads) => self.leads.store(*leads, Ordering::Relaxed),
+            Command::Show => self.show(),
+        }
+    }
+
+    fn configure(&mut self, name: &str, body: &str) {
+        let mut files = Vec::new();
+        if !name.is_empty() {
+            files.push(home().join("configs").join(name));
+        }
+        let own = (!body.is_empty()).then(|| TemporaryFile::new(body));
+        files.extend(own.as_ref().map(|own| own.0.clone()));
+        let sources = Sources { files, environment: Env::Nothing, flags: Vec::new() };
+        self.config = Some(Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}")));
+        self.approved.clear();
+    }
+
+    /// One pass; the text of what it decided and did.
+    async fn pass(&mut self, telemetry: bool, act: bool, confirmed: bool) -> String {
+        let config = self.config.clone().expect("a scenario configures before its first pass");
+        let settings = pass_settings(&config);
+        let freeze = open_freeze(&config, self.sim.now());
+        self.skip_foreign_writes();
+        let fleet = self
+            .reconciler
+            .pass(PassInput {
+                goals: &config,
+                settings: &settings,
+                telemetry,
+                act,
+                confirmed,
+                approved: &self.approved,
+                freeze: freeze.as_ref(),
+                stop: &AtomicBool::new(false),
+            })
+            .await;
+        let mut text = anstream::adapter::strip_str(&plan::text(&fleet)).to_string();
+        for write in self.new_writes() {
+            let _ = writeln!(text, "  sent {write}");
+        }
+        for (id, status) in &fleet.variants {
+            for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
+                let result = serde_json::to_value(step.result).unwrap();
+                let (short, operation) = (id.short(), step.operation);
+                let result = result.as_str().unwrap_or_default();
+                let _ = writeln!(text, "  {result}: {short} {operation}: {}", step.sentence);
+            }
+        }
+        self.last = fleet;
+        text
+    }
+
+    async fn tell_pass(&mut self, telemetry: bool, act: bool, confirmed: bool) {
+        let at = self.sim.now();
+        let text = self.pass(telemetry, act, confirmed).await;
+        let _ = writeln!(self.out, "{}\n{text}", at.format("%d %H:%M:%S"));
+        self.told = text;
+    }
+
+    /// Passes every minute; those that are as the one before are not told.
+    async fn run(&mut self, span: TimeDelta) {
+        let end = self.sim.now() + span;
+        let mut minute = 0;
+        while self.sim.now() < end {
+            let next = self.sim.now() + TimeDelta::minutes(1);
+            self.sim.run_until(next.min(end));
+            minute += 1;
+            let at = self.sim.now();
+            let text = self.pass(minute % TELEMETRY_MINUTES == 0, true, false).await;
+            if without_forecasts(&text) != without_forecasts(&self.told) {
+                let _ = writeln!(self.out, "{}\n{text}", at.format("%d %H:%M:%S"));
+                self.told = text;
+            }
+        }
+    }
+
+    fn call(&mut self, operation: &str, input: &str, place: &str) {
+        let sim = &self.sim;
+        // Alarms are named at random: "HIGH" and "LOW" stand for all of one side.
+        let input = &self.with_alarm_names(input);
+        macro_rules! operations {
+            ($($name:literal => $method:ident,)*) => {
+                match operation {
+                    $($name => {
+                        let input = serde_json::from_str(input)
+                            .unwrap_or_else(|error| panic!("{place}: {error}"));
+                        sim.$method(&input).map(|_| ())
+                    })*
+                    _ => panic!("{place}: scenarios do not call {operation}"),
+                }
+            };
+        }
+        let done = operations! {
+            "PutScalingPolicy" => put_scaling_policy,
+            "PutScheduledAction" => put_scheduled_action,
+            "RegisterScalableTarget" => register_scalable_target,
+            "CreateModel" => create_model,
+            "CreateEndpointConfig" => create_endpoint_config,
+            "CreateEndpoint" => create_endpoint,
+            "UpdateEndpoint" => update_endpoint,
+            "UpdateEndpointWeightsAndCapacities" => update_endpoint_weights_and_capacities,
+            "DeleteEndpoint" => delete_endpoint,
+            "DeleteAlarms" => delete_alarms,
+            "DisableAlarmActions" => disable_alarm_actions,
+        };
+        done.unwrap_or_else(|error| panic!("{place}: AWS refuses: {error}"));
+    }
+
+    fn with_alarm_names(&self, input: &str) -> String {
+        let state = self.sim.state();
+        let names = |side: &str| {
+            let alarms = state["alarms"].as_array().into_iter().flatten();
+            let names = alarms.map(|alarm| alarm["name"].to_string());
+            names.filter(|name| name.contains(side)).collect::<Vec<_>>().join(", ")
+        };
+        input.replace("\"HIGH\"", &names("-AlarmHigh-")).replace("\"LOW\"", &names("-AlarmLow-"))
+    }
+
+    fn bend_status(&self, endpoint: &str, word: &str) {
+        let endpoint = EndpointName::new(endpoint).unwrap();
+        let statuses = &mut self.bends.lock().unwrap().statuses;
+        if word == "truth" {
+            statuses.remove(&endpoint);
+        } else {
+            statuses.insert(endpoint, EndpointStatus::parse(word));
+        }
+    }
+
+    async fn change_pause(&self, variant: &str, pause: Option<Pause>) {
+        let found = self.last.variants.keys().find(|id| id.short() == variant);
+        let id = found.unwrap_or_else(|| panic!("no pass has seen {variant}")).clone();
+        let mut all = self.memory.load().await.unwrap();
+        let mut memory = all.remove(&id).unwrap_or_default();
+        memory.pause = pause;
+        self.memory.save(&[(id, memory)].into()).await.unwrap();
+    }
+
+    fn log(&self) -> Vec<Value> {
+        self.sim.state()["writes"].as_array().cloned().unwrap_or_default()
+    }
+
+    fn skip_foreign_writes(&mut self) {
+        self.writes_told = self.sim.with_world(|world| world.writes());
+    }
+
+    /// The writes that the world has seen since, as AWS got them.
+    fn new_writes(&self) -> Vec<String> {
+        if self.sim.with_world(|world| world.writes()) == self.writes_told {
+            return Vec::new();
+        }
+        self.log().iter().skip(self.writes_told).map(write_line).collect()
+    }
+
+    fn show(&mut self) {
+        let state = self.sim.state();
+        let _ = writeln!(self.out, "{}", self.sim.now().format("%d %H:%M:%S"));
+        let truths = state["truth"].as_array().cloned().unwrap_or_default();
+        let variants = state["variants"].as_array().cloned().unwrap_or_default();
+        for (truth, variant) in truths.iter().zip(&variants) {
+            let resource = variant["resource"].as_str().unwrap_or_default();
+            let _ = writeln!(
+                self.out,
+                "  {resource}: {}, {} of {} instances, min {} max {}",
+                variant["endpoint_status"].as_str().unwrap_or("gone"),
+                truth["current"],
+                truth["desired"],
+                variant["min_capacity"],
+                variant["max_capacity"],
+            );
+            for (name, policy) in variant["policies"].as_object().into_iter().flatten() {
+                let _ = writeln!(self.out, "    policy {name}: {}", brief(policy));
+            }
+        }
+    }
+}
+
+fn reconciler(
+    sim: &Sim,
+    memory: &Arc<ProcessMemory>,
+    leads: &Arc<AtomicBool>,
+    bends: &Arc<Mutex<Bends>>,
+) -> Reconciler {
+    let settings = setpoint::sim::scenario::Settings::default();
+    let scope = Scope { account_id: settings.account_id, region: settings.region };
+    let mut aws = setpoint::sim::aws(sim, scope);
+    let warp = Warp { truth: aws.endpoints, bends: Arc::clone(bends), sim: sim.clone() };
+    aws.endpoints = Arc::new(warp);
+    let clock = Arc::new(SimClock::self_driven(sim.clone()));
+    let leadership = Arc::new(Switch(Arc::clone(leads)));
+    Reconciler::new(aws, clock, leadership, Arc::clone(memory) as _)
+}
+
+/// `PutScalingPolicy endpoint/e/variant/v NAME: TargetValue=600 ... (ThrottlingException)`.
+fn write_line(write: &Value) -> String {
+    let input = &write["input"];
+    let text = |key: &str| input[key].as_str().unwrap_or_default().to_owned();
+    let mut line = format!("{} {}", write["operation"].as_str().unwrap_or("?"), text("ResourceId"));
+    let tracking = &input["TargetTrackingScalingPolicyConfiguration"];
+    if tracking.is_object() {
+        let _ = write!(line, " {}: {}", text("PolicyName"), brief(tracking));
+    } else {
+        let keys = ["MinCapacity", "MaxCapacity", "SuspendedState"];
+        for key in keys.iter().filter(|key| !input[**key].is_null()) {
+            let _ = write!(line, " {key}={}", input[*key]);
+        }
+    }
+    if let Some(error) = write["error"].as_str() {
+        let _ = write!(line, " ({error})");
+    }
+    line
+}
+
+/// A JSON object as `Key=value` pairs.
+fn brief(object: &Value) -> String {
+    let members = object.as_object().into_iter().flatten();
+    let pairs = members.filter(|(_, value)| !value.is_null()).map(|(key, value)| {
+        let value = value["PredefinedMetricType"].as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("{key}={value}")
+    });
+    pairs.collect::<Vec<_>>().join(" ")
+}
+
+fn from_yaml<T: DeserializeOwned>(yaml: &str, place: &str) -> T {
+    let value: Value = ::config::Config::builder()
+        .add_source(::config::File::from_str(yaml, ::config::FileFormat::Yaml))
+        .build()
+        .and_then(::config::Config::try_deserialize)
+        .unwrap_or_else(|error| panic!("{place}: {error}"));
+    serde_json::from_value(value).unwrap_or_else(|error| panic!("{place}: {error}"))
+}
+
+/// A file that goes with its value.
+struct TemporaryFile(PathBuf);
+
+impl TemporaryFile {
+    fn new(text: &str) -> Self {
+        use std::sync::atomic::AtomicUsize;
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("setpoint-scenario-{}-{number}.yaml", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for TemporaryFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The text without the lines that move with the load.
+fn without_forecasts(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("      instances")).collect()
+}
