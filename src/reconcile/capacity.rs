@@ -103,7 +103,7 @@ impl CapacityWatch {
     pub(super) fn take_in(
         &mut self,
         periods: &[Minute],
-        settings: EstimatorSettings,
+        settings: &EstimatorSettings,
         context: &Context,
         memory: Option<&VariantMemory>,
         scratch: &mut Scratch,
@@ -113,7 +113,7 @@ impl CapacityWatch {
             self.estimator = None;
             return;
         }
-        let estimator = self.estimator.get_or_insert_with(|| begin(&settings, memory, now));
+        let estimator = self.estimator.get_or_insert_with(|| begin(settings, memory, now));
         for period in periods {
             while self.changes.front().is_some_and(|change| change.at() <= period.at) {
                 match self.changes.pop_front() {

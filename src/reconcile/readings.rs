@@ -174,7 +174,7 @@ impl Reconciler {
             periods.sort_by_key(|p| (end(p), p.period_seconds));
             state.capacity.take_in(
                 &periods,
-                estimator,
+                &estimator,
                 &reading.context,
                 reading.memory,
                 &mut self.scratch,
