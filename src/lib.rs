@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod decide;
 pub mod estimate;
 pub mod http;
+pub mod k8s;
 pub mod memory;
 pub mod metrics;
 pub mod model;
