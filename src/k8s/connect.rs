@@ -70,9 +70,17 @@ pub async fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
     // Each caller retries, or not, for reasons of its own.
     config.default_retry = false;
     let client = kube::Client::try_from(config).map_err(|error| failed(&error))?;
-    let given = settings.namespace.clone();
-    let namespace = given.unwrap_or_else(|| client.default_namespace().to_owned());
-    Ok(Cluster { client, namespace, identity: Identity::new(settings.pod_name.as_deref()) })
+    Ok(Cluster::new(client, settings))
+}
+
+impl Cluster {
+    /// The cluster behind a client.
+    #[must_use]
+    pub fn new(client: kube::Client, settings: &Settings) -> Self {
+        let given = settings.namespace.clone();
+        let namespace = given.unwrap_or_else(|| client.default_namespace().to_owned());
+        Self { client, namespace, identity: Identity::new(settings.pod_name.as_deref()) }
+    }
 }
 
 #[cfg(test)]
