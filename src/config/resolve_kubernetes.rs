@@ -48,7 +48,7 @@ fn check_times(r: &mut Resolver<'_>, settings: &KubernetesSettings, aws: &AwsSet
         let allowed = "at most half of kubernetes.renew_deadline_seconds";
         r.problem("kubernetes.retry_period_seconds", seconds(retry_period), allowed);
     }
-    let margin = lease_duration - renew_deadline;
+    let margin = lease_duration.saturating_sub(renew_deadline);
     if aws.write_timeout >= margin {
         let allowed = format!(
             "less than {} (kubernetes.lease_duration_seconds - kubernetes.renew_deadline_seconds), \

@@ -19,23 +19,21 @@ pub enum LeadershipSource {
 pub(super) struct ElectionEnded;
 
 impl LeadershipSource {
-    /// The term under way, from which [`Self::news`] and [`Self::changed`] count.
+    /// The term under way, from which [`Self::has_news`] and [`Self::changed`] count.
     pub(super) fn term(&mut self) -> Option<Arc<dyn Leadership>> {
         match self {
             Self::Alone(leadership) => Some(Arc::clone(leadership)),
+            // Nobody renews for an election that has ended.
+            Self::Elected(terms) if terms.has_changed().is_err() => None,
             Self::Elected(terms) => terms.borrow_and_update().clone(),
         }
     }
 
-    /// The term under way, if it is another one than at the last look.
-    pub(super) fn news(&mut self) -> Option<Option<Arc<dyn Leadership>>> {
+    /// Whether the term under way is another one than at the last look.
+    pub(super) fn has_news(&self) -> bool {
         match self {
-            Self::Alone(_) => None,
-            Self::Elected(terms) => match terms.has_changed() {
-                Ok(false) => None,
-                Ok(true) => Some(terms.borrow_and_update().clone()),
-                Err(_) => Some(None),
-            },
+            Self::Alone(_) => false,
+            Self::Elected(terms) => terms.has_changed().unwrap_or(true),
         }
     }
 

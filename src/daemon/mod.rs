@@ -145,7 +145,8 @@ impl Daemon {
         self.note_config(true);
         while !self.shared.stopping.load(Ordering::Relaxed) {
             self.parts.health.beat(monotonic_now());
-            if let Some(term) = self.parts.leadership.news() {
+            if self.parts.leadership.has_news() {
+                let term = self.parts.leadership.term();
                 self.follow(term);
             }
             let due = self.timetable.due(self.parts.clock.now());
@@ -208,15 +209,15 @@ impl Daemon {
             stop: &shared.no_more_writes,
         };
         let pass = reconciler.pass(input);
-        let overrun = tokio::time::sleep(config.reconcile.pass_timeout);
-        tokio::pin!(pass, overrun);
+        let time_limit = tokio::time::sleep(config.reconcile.pass_timeout);
+        tokio::pin!(pass, time_limit);
         let (mut overran, mut lost) = (false, false);
         // A write half done is worse than a late one: no further one begins, and the calls under
         // way have time limits of their own.
         let fleet = loop {
             tokio::select! {
                 fleet = &mut pass => break fleet,
-                () = &mut overrun, if !overran => {
+                () = &mut time_limit, if !overran => {
                     overran = true;
                     tracing::warn!(limit = ?config.reconcile.pass_timeout, "the pass overran; no further write begins");
                 }

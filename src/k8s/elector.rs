@@ -18,6 +18,8 @@ use crate::ports::{Clock, Leadership};
 
 /// How often releasing is tried: other writes to the Lease may come in between.
 const RELEASE_ATTEMPTS: u32 = 3;
+/// How long that may take: a pod is killed soon after it was asked to stop.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The term that this process leads in; absent while it follows.
 pub type Term = Option<Arc<dyn Leadership>>;
@@ -117,7 +119,7 @@ struct Executor {
 }
 
 impl Executor {
-    async fn run(mut self, mut stop: oneshot::Receiver<()>) {
+    async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
         loop {
             let step = self.election.step(self.boot.now());
             self.publish();
@@ -125,14 +127,14 @@ impl Executor {
                 Step::Wait(until) => {
                     let wait = self.boot.now().until(until);
                     tokio::select! {
-                        _ = &mut stop => break,
+                        _ = &mut stopped => break,
                         () = tokio::time::sleep(wait) => {}
                     }
                 }
                 Step::Send { request, timeout } => {
                     let sent = self.boot.now();
                     let answer = tokio::select! {
-                        _ = &mut stop => break,
+                        _ = &mut stopped => break,
                         answer = self.send(&request, timeout) => answer,
                     };
                     self.election.answered(&request, answer, sent, self.boot.now());
@@ -198,13 +200,13 @@ impl Executor {
             Ok(Err(error)) => (Answer::Failed, Some(error.to_string())),
             Err(_) => (Answer::Failed, Some(format!("no answer within {timeout:?}"))),
         };
-        self.note(failure);
+        self.note(failure.as_deref());
         answer
     }
 
     /// Says once that requests fail, and once that they do no longer.
-    fn note(&mut self, failure: Option<String>) {
-        match (&failure, self.failing) {
+    fn note(&mut self, failure: Option<&str>) {
+        match (failure, self.failing) {
             (Some(error), false) => {
                 tracing::warn!(lease = self.name, error, "lease request failed");
             }
@@ -238,7 +240,7 @@ impl Executor {
 
     /// Empties the holder, if it is this process. Failing is no harm: the Lease expires.
     async fn release(&mut self) {
-        let limit = self.timing.renew_deadline / 2;
+        let limit = RELEASE_TIMEOUT;
         match tokio::time::timeout(limit, self.try_release()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(lease = self.name, %error, "lease not released"),

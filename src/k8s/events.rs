@@ -111,7 +111,7 @@ impl Sender {
                 Verdict::New => self.create(&notice).await,
                 Verdict::Again { event, count } => self.count(&notice, event, *count).await,
             };
-            self.note(sent.err());
+            self.note(sent.err().as_deref());
             self.tell_dropped();
         }
     }
@@ -159,8 +159,8 @@ impl Sender {
     }
 
     /// Says once that Events cannot be sent, and once that they can again.
-    fn note(&mut self, failure: Option<String>) {
-        match (&failure, self.failing) {
+    fn note(&mut self, failure: Option<&str>) {
+        match (failure, self.failing) {
             (Some(error), false) => tracing::warn!(error, "an Event could not be sent"),
             (None, true) => tracing::info!("Events are sent again"),
             (Some(_), true) | (None, false) => {}

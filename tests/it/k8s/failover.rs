@@ -14,8 +14,8 @@ use setpoint::sim::server::{Pace, Server};
 use super::api::Store;
 use super::process::{RENEW_DEADLINE, Replica};
 
-/// Enough that writing to all of them takes longer than a lease.
-const VARIANTS: usize = 24;
+/// Enough that writing to all of them takes longer than the renew deadline.
+const VARIANTS: usize = 12;
 
 struct Stage {
     runtime: tokio::runtime::Runtime,
@@ -57,15 +57,7 @@ impl Stage {
         let Self { follower, .. } = self;
         follower.wait("it leads", Replica::leads);
         follower.wait("it shows the variants", Replica::shows_variants);
-        follower.wait("every variant is in sync", |r| {
-            let page = r.page("/metrics");
-            let in_sync = page.lines().filter(|line| {
-                line.starts_with("setpoint_decision_info") || line.starts_with("setpoint_drift")
-            });
-            let drifted =
-                in_sync.filter(|line| line.contains("scale_out_cooldown") && line.ends_with(" 1"));
-            drifted.count() == 0 && self.repaired() == VARIANTS
-        });
+        follower.wait("every variant is repaired", |_| self.repaired() == VARIANTS);
     }
 
     /// How many policies have the cooldown that is configured.
@@ -90,6 +82,13 @@ impl Stage {
         }
     }
 
+    /// When the old leader wrote last: in the midst of its writes, or the test shows nothing.
+    fn last_write_of_the_old_leader(&self) -> Instant {
+        let writes = self.leader.writes();
+        assert!(writes.len() < VARIANTS, "it was done with {} writes", writes.len());
+        *writes.last().unwrap()
+    }
+
     fn holder(&self) -> String {
         let lease = self.store.get("leases", "setpoint").unwrap();
         lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
@@ -110,7 +109,7 @@ fn the_other_takes_over_from_one_that_is_killed() {
     let mut stage = stage();
     stage.leader.signal("-KILL");
     assert!(!stage.leader.ended());
-    let last = *stage.leader.writes().last().unwrap();
+    let last = stage.last_write_of_the_old_leader();
     stage.other_takes_over();
     assert!(stage.follower.writes().iter().all(|write| *write > last));
     assert!(stage.holder().starts_with("two_"), "{}", stage.holder());
@@ -128,7 +127,7 @@ fn one_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes() {
     let woken = Instant::now();
     stage.leader.signal("-CONT");
     stage.leader.wait("it follows", |r| r.follows() && !r.shows_variants());
-    assert!(stage.leader.writes().iter().all(|write| *write < woken), "it wrote after it woke");
+    assert!(stage.last_write_of_the_old_leader() < woken, "it wrote after it woke");
     assert!(stage.follower.leads());
     assert_eq!(stage.repaired(), VARIANTS);
 }
@@ -141,7 +140,7 @@ fn one_that_is_cut_off_stops_writing_at_the_renew_deadline() {
     stage.leader.wait("it follows", |r| r.follows() && !r.shows_variants());
     stage.other_takes_over();
     // What it sent just before the deadline takes a moment to come here.
-    let last = *stage.leader.writes().last().unwrap();
+    let last = stage.last_write_of_the_old_leader();
     let bound = RENEW_DEADLINE + Duration::from_millis(500);
     assert!(last - cut <= bound, "it wrote {:?} after it was cut off", last - cut);
     assert!(stage.follower.writes().iter().all(|write| *write > last));
@@ -156,7 +155,7 @@ fn one_that_is_asked_to_go_releases_the_lease() {
     stage.leader.signal("-TERM");
     assert!(stage.leader.ended(), "{}", stage.leader.log());
     assert!(stage.leader.log().contains("lease released"), "{}", stage.leader.log());
-    let last = *stage.leader.writes().last().unwrap();
+    let last = stage.last_write_of_the_old_leader();
     stage.other_takes_over();
     assert!(stage.follower.writes().iter().all(|write| *write > last));
 }

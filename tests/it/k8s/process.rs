@@ -179,7 +179,7 @@ fn configuration(aws: SocketAddr) -> String {
     format!(
         r#"
 aws: {{ region: us-east-1, account_id: "123456789012", endpoint_url: "http://{aws}",
-       write_timeout_seconds: 1.5, write_rate_per_second: 3, call_rate_per_second: 100 }}
+       write_timeout_seconds: 1.5, write_rate_per_second: 2, call_rate_per_second: 100 }}
 reconcile: {{ schedule: "* * * * * *", telemetry_schedule: "0 0 0 1 1 *", jitter_seconds: 0,
              mass_change: {{ min_variants: 1000 }} }}
 telemetry: {{ budget_dollars_per_month: 0 }}
