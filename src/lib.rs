@@ -9,6 +9,7 @@ pub mod decide;
 pub mod estimate;
 pub mod grade;
 pub mod http;
+pub mod k8s;
 pub mod memory;
 pub mod metrics;
 pub mod model;

@@ -11,7 +11,9 @@ use super::budget::{Budget, Exhausted};
 use super::error::Failure;
 use super::settings::{Retries, Settings};
 use crate::model::ids::Scope;
-use crate::ports::{CallObserver, CallRecord, ErrorKind, PortError, PortResult, Service};
+use crate::ports::{
+    CallObserver, CallRecord, ErrorKind, Leadership, PortError, PortResult, Service,
+};
 
 /// Which call it is.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +67,8 @@ pub(super) struct Caller {
     budgets: Budgets,
     retries: Retries,
     read_total: Duration,
+    /// Who may write, asked once more when a write has had its turn.
+    leadership: Option<Arc<dyn Leadership>>,
 }
 
 impl Caller {
@@ -83,7 +87,14 @@ impl Caller {
             },
             retries: settings.retries,
             read_total: settings.timeouts.read_total,
+            leadership: None,
         }
+    }
+
+    /// Lets no write begin that this does not allow.
+    pub(super) fn fenced_by(mut self, leadership: Option<Arc<dyn Leadership>>) -> Self {
+        self.leadership = leadership;
+        self
     }
 
     /// A read: tried again while the error may pass, up to a number of attempts and a total time.
@@ -127,6 +138,11 @@ impl Caller {
         Fut: Future<Output = Result<T, Failure>>,
     {
         self.budgets.writes.acquire().await.map_err(|error| call.exhausted(error))?;
+        // Rule 23: the look is right before sending, and the turn may have been waited for.
+        if self.leadership.as_ref().is_some_and(|leadership| !leadership.may_write()) {
+            let lost = "leadership was lost while it waited for its turn; nothing was sent";
+            return Err(call.error(ErrorKind::Conflict, lost));
+        }
         self.budgets.scaling.charge();
         let started = Instant::now();
         let result = attempt.await;

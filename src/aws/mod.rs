@@ -37,7 +37,7 @@ use self::sagemaker::SageMaker;
 use self::scaling_reads::SdkScalingReads;
 use self::scaling_writes::SdkScalingWrites;
 use crate::model::ids::Scope;
-use crate::ports::{Aws, CallObserver, PortError};
+use crate::ports::{Aws, CallObserver, Leadership, PortError};
 
 /// Why no connection could be made.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,18 @@ pub async fn connect(
     connect_through(settings, observer, session::http_client()).await
 }
 
+/// [`connect`], and right before a write is sent `leadership` must allow it (rule 23).
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_fenced(
+    settings: &Settings,
+    observer: Arc<dyn CallObserver>,
+    leadership: Option<Arc<dyn Leadership>>,
+) -> Result<Aws, ConnectError> {
+    assemble(settings, observer, session::http_client(), leadership).await
+}
+
 /// [`connect`] over an HTTP client of the caller's: a recorder or a replay.
 ///
 /// # Errors
@@ -67,6 +79,15 @@ pub async fn connect_through(
     settings: &Settings,
     observer: Arc<dyn CallObserver>,
     http: SharedHttpClient,
+) -> Result<Aws, ConnectError> {
+    assemble(settings, observer, http, None).await
+}
+
+async fn assemble(
+    settings: &Settings,
+    observer: Arc<dyn CallObserver>,
+    http: SharedHttpClient,
+    leadership: Option<Arc<dyn Leadership>>,
 ) -> Result<Aws, ConnectError> {
     let sdk = session::load(settings, http).await;
     let sts = aws_sdk_sts::Client::from_conf(
@@ -77,7 +98,8 @@ pub async fn connect_through(
         None => identity::ask_account(&sts, settings, &observer).await?,
     };
     let scope = Scope { account_id, region: settings.region.clone() };
-    let caller = Arc::new(Caller::new(scope.clone(), settings, observer));
+    let caller = Caller::new(scope.clone(), settings, observer).fenced_by(leadership);
+    let caller = Arc::new(caller);
 
     let scaling = |timeouts| {
         let config = aws_sdk_applicationautoscaling::config::Builder::from(&sdk)

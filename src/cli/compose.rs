@@ -7,7 +7,7 @@ use crate::aws;
 use crate::config::Config;
 use crate::memory::{FileMemory, ProcessMemory};
 use crate::model::ids::Region;
-use crate::ports::{Aws, CallObserver, Memory};
+use crate::ports::{Aws, CallObserver, Leadership, Memory};
 
 /// A runtime for one command: two threads are plenty for a program that waits for AWS.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
@@ -23,8 +23,17 @@ pub(super) async fn connect(
     config: &Config,
     observer: Arc<dyn CallObserver>,
 ) -> Result<Aws, CliError> {
+    connect_fenced(config, observer, None).await
+}
+
+/// [`connect`], and right before a write is sent `leadership` must allow it (rule 23).
+pub(super) async fn connect_fenced(
+    config: &Config,
+    observer: Arc<dyn CallObserver>,
+    leadership: Option<Arc<dyn Leadership>>,
+) -> Result<Aws, CliError> {
     let settings = settings(config)?;
-    aws::connect(&settings, observer)
+    aws::connect_fenced(&settings, observer, leadership)
         .await
         .map_err(|error| CliError::failed(format!("cannot connect to AWS: {error}")))
 }
@@ -39,6 +48,7 @@ pub(super) fn settings(config: &Config) -> Result<aws::Settings, CliError> {
     settings.role_arn.clone_from(&from.role_arn);
     settings.timeouts.connect = from.connect_timeout;
     settings.timeouts.read_attempt = from.attempt_timeout;
+    settings.timeouts.write_attempt = from.write_timeout;
     settings.timeouts.read_total = from.operation_timeout;
     settings.retries.read_attempts = from.max_attempts;
     settings.rates.scaling_calls_per_second = from.call_rate_per_second;

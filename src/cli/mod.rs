@@ -7,6 +7,7 @@ mod config_args;
 mod config_command;
 mod demo;
 mod export;
+mod kubernetes;
 mod plan;
 mod replay;
 mod run;

@@ -8,12 +8,13 @@ use prometheus::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::config_args::ConfigArgs;
+use super::kubernetes::Kubernetes;
 use super::{CliError, compose};
 use crate::config::Config;
-use crate::daemon::{Daemon, FleetCell, Handle, Parts, Ticks};
+use crate::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts, Ticks};
 use crate::http::{App, Control, Health, Server};
 use crate::metrics::Metrics;
-use crate::ports::{Aws, CallObserver, Clock, Memory};
+use crate::ports::{Aws, CallObserver, Clock, Events, Memory};
 use crate::reconcile::Reconciler;
 use crate::system::{Alone, WallClock};
 
@@ -35,11 +36,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let loader =
         Box::new(move || Config::load(&sources).map(|config| config.with_mode_ceiling(ceiling)));
     compose::runtime()?.block_on(async {
-        let memory = compose::memory(&config);
-        let telling = Telling::new(&config)?;
-        let aws = compose::connect(&config, telling.observer()).await?;
-        let daemon =
-            Assembled::new(config, loader, aws, Arc::new(WallClock), memory, telling).await?;
+        let clock: Arc<dyn Clock> = Arc::new(WallClock);
+        let kubernetes = Kubernetes::join(&config, &clock).await?;
+        let memory = kubernetes.memory().unwrap_or_else(|| compose::memory(&config));
+        let mut telling = Telling::new(&config)?;
+        telling.events = kubernetes.events();
+        let leadership = kubernetes.leadership();
+        let aws = compose::connect_fenced(&config, telling.observer(), leadership).await?;
+        let daemon = Assembled::new(config, loader, aws, clock, memory, telling).await?;
+        let daemon = daemon.elected_by(kubernetes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %daemon.address, "running");
         let signals = tokio::spawn(follow_signals(daemon.handle.clone()));
         let result = daemon.run().await;
@@ -53,6 +58,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 pub(super) struct Telling {
     fleet: Arc<FleetCell>,
     metrics: Metrics,
+    /// Where decisions are told beside the log.
+    pub(super) events: Option<Arc<dyn Events>>,
 }
 
 impl Telling {
@@ -61,7 +68,7 @@ impl Telling {
         let limit = config.metrics.per_variant_limit;
         let metrics = Metrics::register(Registry::new(), Arc::clone(&fleet) as _, limit)
             .map_err(|error| CliError::failed(format!("cannot register metrics: {error}")))?;
-        Ok(Self { fleet, metrics })
+        Ok(Self { fleet, metrics, events: None })
     }
 
     /// Is to be told of every call to AWS.
@@ -92,6 +99,7 @@ pub(super) struct Assembled {
     /// The address it answers on.
     pub(super) address: std::net::SocketAddr,
     grace: std::time::Duration,
+    kubernetes: Kubernetes,
 }
 
 impl Assembled {
@@ -113,18 +121,22 @@ impl Assembled {
         // A pass may take its whole time and then wait for calls that have limits of their own.
         let max_silence = config.reconcile.pass_timeout * 2 + config.aws.operation_timeout;
         let health = Arc::new(Health::new(Instant::now(), max_silence));
-        let Telling { fleet, metrics } = telling;
+        let Telling { fleet, metrics, events } = telling;
         let registry = metrics.registry.clone();
-        let reconciler =
-            Reconciler::new(aws, Arc::clone(&clock), Arc::new(Alone), Arc::clone(&memory));
+        let (passes_clock, passes_memory) = (Arc::clone(&clock), Arc::clone(&memory));
+        let make_reconciler = Box::new(move |leadership| {
+            let (clock, memory) = (Arc::clone(&passes_clock), Arc::clone(&passes_memory));
+            Reconciler::new(aws.clone(), clock, leadership, memory)
+        });
         let (token_file, grace) = (config.http.token_file.clone(), config.reconcile.shutdown_grace);
         let (daemon, handle) = Daemon::new(Parts {
             config,
             loader,
-            reconciler,
+            leadership: LeadershipSource::Alone(Arc::new(Alone)),
+            make_reconciler,
             clock,
             memory,
-            events: None,
+            events,
             fleet: Arc::clone(&fleet),
             metrics,
             health: Arc::clone(&health),
@@ -137,7 +149,17 @@ impl Assembled {
             token_file,
         };
         let address = server.address();
-        Ok(Self { daemon, server, app, handle, fleet, address, grace })
+        let kubernetes = Kubernetes::default();
+        Ok(Self { daemon, server, app, handle, fleet, address, grace, kubernetes })
+    }
+
+    /// Makes passes only while this process leads, if there is an election.
+    pub(super) fn elected_by(mut self, kubernetes: Kubernetes) -> Self {
+        if let Some(terms) = kubernetes.terms() {
+            self.daemon = self.daemon.led_by(LeadershipSource::Elected(terms));
+        }
+        self.kubernetes = kubernetes;
+        self
     }
 
     /// Runs until the handle says to stop; a pass under way gets its grace to end.
@@ -156,6 +178,9 @@ impl Assembled {
         let http = tokio::spawn(self.server.serve(self.app, until));
         let ended = wait_for(self.daemon.run(), &self.handle, self.grace).await;
         ticks.stop().await;
+        // While a pass that would not end may still write, the Lease is left to expire.
+        let left = self.kubernetes.leave(ended.is_ok()).await;
+        let ended = ended.and(left);
         drop(stopped);
         match http.await {
             Ok(Ok(())) => ended,

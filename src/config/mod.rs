@@ -12,6 +12,7 @@ pub mod pattern;
 mod problem;
 mod raw;
 mod resolve;
+mod resolve_kubernetes;
 mod resolve_target;
 pub mod schedule;
 mod schema;
@@ -28,9 +29,9 @@ pub use problem::{ConfigErrors, Problem};
 pub use schedule::{FreezeWindow, Schedule};
 pub use schema::{schema, schema_json};
 pub use settings::{
-    AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings, LogFormat, LogSettings,
-    MassChange, MemorySettings, MetricsSettings, ReconcileSettings, Target, TelemetrySettings,
-    Wish,
+    AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings, KubernetesSettings,
+    LogFormat, LogSettings, MassChange, MemorySettings, MetricsSettings, ReconcileSettings, Target,
+    TelemetrySettings, Wish,
 };
 
 /// A validated configuration. Cheap to clone.
@@ -53,6 +54,8 @@ pub struct Inner {
     pub discovery: DiscoverySettings,
     /// What is remembered between passes.
     pub memory: MemorySettings,
+    /// What is used of Kubernetes.
+    pub kubernetes: KubernetesSettings,
     /// The HTTP server.
     pub http: HttpSettings,
     /// Logs.

@@ -1,11 +1,12 @@
 //! The configuration as it is written: every key optional, units in the key names. The JSON
 //! schema is generated from these types, and each layer is checked against it before merging.
 
+mod target;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::model::goal::Mode;
-use crate::model::units::LatencyStatistic;
+pub(super) use target::{RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawWish};
 
 /// The configuration of `setpoint`. Every key is optional in a file: `config/default.yaml` has the
 /// default of each.
@@ -23,6 +24,8 @@ pub(super) struct Raw {
     pub discovery: RawDiscovery,
     /// What is remembered between passes.
     pub memory: RawMemory,
+    /// What is used of Kubernetes. Nothing is when nothing is named.
+    pub kubernetes: RawKubernetes,
     /// The HTTP server.
     pub http: RawHttp,
     /// Logs, written to stderr.
@@ -68,6 +71,9 @@ pub(super) struct RawAws {
     /// How long one attempt of a call may take, in seconds.
     #[schemars(range(max = 300), extend("exclusiveMinimum" = 0))]
     pub attempt_timeout_seconds: Option<f64>,
+    /// How long the one attempt of a write may take, in seconds.
+    #[schemars(range(max = 60), extend("exclusiveMinimum" = 0))]
+    pub write_timeout_seconds: Option<f64>,
     /// How long a call may take with its retries, in seconds.
     #[schemars(range(max = 900), extend("exclusiveMinimum" = 0))]
     pub operation_timeout_seconds: Option<f64>,
@@ -177,6 +183,33 @@ pub(super) struct RawMemory {
     pub file: Option<String>,
 }
 
+/// What is used of Kubernetes: a Lease to elect the one that writes, a `ConfigMap`, Events.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawKubernetes {
+    /// The Lease by which several processes elect the one that writes; without it this one is alone.
+    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"))]
+    pub lease_name: Option<String>,
+    /// Where the Lease, the `ConfigMap` and the Events are; without it `POD_NAMESPACE` decides, else
+    /// the credentials.
+    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
+    pub namespace: Option<String>,
+    /// For how long others respect a Lease that is not renewed, in whole seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub lease_duration_seconds: Option<u32>,
+    /// For how long after its last renewal a leader may begin to write, in seconds.
+    #[schemars(range(max = 3600), extend("exclusiveMinimum" = 0))]
+    pub renew_deadline_seconds: Option<f64>,
+    /// How long to wait between two requests for the Lease, in seconds.
+    #[schemars(range(max = 600), extend("exclusiveMinimum" = 0))]
+    pub retry_period_seconds: Option<f64>,
+    /// The `ConfigMap` that what must be remembered is kept in, instead of memory.file.
+    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"))]
+    pub memory_configmap: Option<String>,
+    /// Whether decisions are told as Events, on the pod if `POD_NAME` is set.
+    pub events: Option<bool>,
+}
+
 /// The HTTP server.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -246,248 +279,4 @@ pub(super) struct RawFreezeWindow {
     /// Whether lowering a target value, which is safe, goes on.
     #[serde(default)]
     pub allow_lowering: Option<bool>,
-}
-
-/// What is wanted of a variant.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawWish {
-    /// What setpoint may do: say (observe), restore (repair), or also follow the safe target (auto).
-    pub mode: Option<Mode>,
-    /// The share of capacity to aim at, or auto: it follows the measured growth of demand.
-    pub safety_factor: Option<RawSafetyFactor>,
-    /// The factor to start from when `safety_factor` is auto.
-    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
-    pub safety_factor_initial: Option<f64>,
-    /// What counts as serving well.
-    pub objective: RawObjective,
-    /// Fewest and most instances; what is not stated is not managed.
-    pub capacity: RawCapacity,
-    /// Cooldowns; what is not stated is not managed.
-    pub cooldown: RawCooldown,
-    /// Whether the policy may not scale in; not managed when absent.
-    pub disable_scale_in: Option<bool>,
-    /// Limits of any target value written.
-    pub target_value: RawTargetValue,
-    /// Whether a policy that setpoint has never written may be changed.
-    pub adopt: Option<bool>,
-    /// Whether suspended scaling is resumed.
-    pub unsuspend: Option<bool>,
-    /// Whether registering min and max may move instances.
-    pub allow_clamp: Option<bool>,
-    /// How long a person's change in the safe direction is left alone, in seconds.
-    #[schemars(range(min = 0, max = 2_592_000))]
-    pub safe_change_grace_seconds: Option<u32>,
-}
-
-/// A number above 0 and at most 1, or the word auto.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(super) enum RawSafetyFactor {
-    /// A fixed factor.
-    Fixed(#[schemars(range(max = 1), extend("exclusiveMinimum" = 0))] f64),
-    /// It follows the measured growth of demand.
-    Auto(Auto),
-}
-
-/// The word auto.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Auto {
-    /// It follows the measured growth of demand.
-    Auto,
-}
-
-/// What counts as serving well.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawObjective {
-    /// The latency part. There is none by default: without it capacity is unobserved.
-    pub latency: RawLatency,
-    /// The largest share of 5XX answers.
-    #[schemars(range(min = 0, max = 1))]
-    pub error_rate_max: Option<f64>,
-}
-
-/// A limit of `ModelLatency`.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawLatency {
-    /// Which statistic of `ModelLatency`.
-    pub statistic: Option<LatencyStatistic>,
-    /// The most it may be, in milliseconds.
-    #[schemars(range(max = 3_600_000), extend("exclusiveMinimum" = 0))]
-    pub threshold_ms: Option<f64>,
-}
-
-/// Instances of a variant.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawCapacity {
-    /// Fewest instances.
-    #[schemars(range(min = 0, max = 10_000))]
-    pub min: Option<i32>,
-    /// Most instances.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub max: Option<i32>,
-}
-
-/// Waits of a policy after it has scaled.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawCooldown {
-    /// After a scale-out, in seconds.
-    #[schemars(range(min = 0, max = 86_400))]
-    pub scale_out_seconds: Option<i32>,
-    /// After a scale-in, in seconds.
-    #[schemars(range(min = 0, max = 86_400))]
-    pub scale_in_seconds: Option<i32>,
-}
-
-/// Limits of any target value written, in invocations per minute per instance.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct RawTargetValue {
-    /// Never below.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub floor: Option<f64>,
-    /// Never above.
-    #[schemars(extend("exclusiveMinimum" = 0))]
-    pub ceiling: Option<f64>,
-}
-
-/// One variant, or those whose names match.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawTarget {
-    /// The endpoint: a name, or a glob with *, ?, [ab] or {a,b}.
-    pub endpoint: String,
-    /// The variant: a name, or a glob with *, ?, [ab] or {a,b}.
-    pub variant: String,
-    /// Only in this account.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[0-9]{12}$"))]
-    pub account_id: Option<String>,
-    /// Only in this region.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[a-z0-9-]{1,32}$"))]
-    pub region: Option<String>,
-    /// A load test of one instance. Without one there is no formula target.
-    #[serde(default)]
-    pub load_test: Option<RawLoadTest>,
-    /// Writes are held until then.
-    #[serde(default)]
-    pub pause: Option<RawPause>,
-    /// What setpoint may do: say (observe), restore (repair), or also follow the safe target (auto).
-    #[serde(default)]
-    pub mode: Option<Mode>,
-    /// The share of capacity to aim at, or auto: it follows the measured growth of demand.
-    #[serde(default)]
-    pub safety_factor: Option<RawSafetyFactor>,
-    /// The factor to start from when `safety_factor` is auto.
-    #[serde(default)]
-    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
-    pub safety_factor_initial: Option<f64>,
-    /// What counts as serving well.
-    #[serde(default)]
-    pub objective: RawObjective,
-    /// Fewest and most instances; what is not stated is not managed.
-    #[serde(default)]
-    pub capacity: RawCapacity,
-    /// Cooldowns; what is not stated is not managed.
-    #[serde(default)]
-    pub cooldown: RawCooldown,
-    /// Whether the policy may not scale in; not managed when absent.
-    #[serde(default)]
-    pub disable_scale_in: Option<bool>,
-    /// Limits of any target value written.
-    #[serde(default)]
-    pub target_value: RawTargetValue,
-    /// Whether a policy that setpoint has never written may be changed.
-    #[serde(default)]
-    pub adopt: Option<bool>,
-    /// Whether suspended scaling is resumed.
-    #[serde(default)]
-    pub unsuspend: Option<bool>,
-    /// Whether registering min and max may move instances.
-    #[serde(default)]
-    pub allow_clamp: Option<bool>,
-    /// How long a person's change in the safe direction is left alone, in seconds.
-    #[serde(default)]
-    #[schemars(range(min = 0, max = 2_592_000))]
-    pub safe_change_grace_seconds: Option<u32>,
-}
-
-/// A load test of one instance.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawLoadTest {
-    /// The most requests per second that one instance served well.
-    #[schemars(range(max = 1_000_000), extend("exclusiveMinimum" = 0))]
-    pub max_rps: f64,
-    /// When it was run, as year-month-day.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
-    pub date: Option<String>,
-    /// On which instance type, such as ml.c5.xlarge.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^ml\\.[a-z0-9-]+\\.[a-z0-9-]+$"))]
-    pub instance_type: Option<String>,
-    /// With which endpoint config.
-    #[serde(default)]
-    #[schemars(regex(pattern = "^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"))]
-    pub endpoint_config: Option<String>,
-    /// For how many days it is valid; for ever when absent.
-    #[serde(default)]
-    #[schemars(range(min = 1, max = 36500))]
-    pub max_age_days: Option<u32>,
-}
-
-/// A pause asked for by a person.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawPause {
-    /// Until when: RFC 3339, such as 2026-12-01T00:00:00Z.
-    pub until: String,
-    /// Why.
-    #[schemars(length(min = 1))]
-    pub reason: String,
-}
-
-impl RawTarget {
-    /// The target's wish, with `defaults` where it says nothing.
-    pub(super) fn wish(&self, defaults: &RawWish) -> RawWish {
-        let d = defaults;
-        RawWish {
-            mode: self.mode.or(d.mode),
-            safety_factor: self.safety_factor.or(d.safety_factor),
-            safety_factor_initial: self.safety_factor_initial.or(d.safety_factor_initial),
-            objective: RawObjective {
-                latency: RawLatency {
-                    statistic: self.objective.latency.statistic.or(d.objective.latency.statistic),
-                    threshold_ms: (self.objective.latency.threshold_ms)
-                        .or(d.objective.latency.threshold_ms),
-                },
-                error_rate_max: self.objective.error_rate_max.or(d.objective.error_rate_max),
-            },
-            capacity: RawCapacity {
-                min: self.capacity.min.or(d.capacity.min),
-                max: self.capacity.max.or(d.capacity.max),
-            },
-            cooldown: RawCooldown {
-                scale_out_seconds: self.cooldown.scale_out_seconds.or(d.cooldown.scale_out_seconds),
-                scale_in_seconds: self.cooldown.scale_in_seconds.or(d.cooldown.scale_in_seconds),
-            },
-            disable_scale_in: self.disable_scale_in.or(d.disable_scale_in),
-            target_value: RawTargetValue {
-                floor: self.target_value.floor.or(d.target_value.floor),
-                ceiling: self.target_value.ceiling.or(d.target_value.ceiling),
-            },
-            adopt: self.adopt.or(d.adopt),
-            unsuspend: self.unsuspend.or(d.unsuspend),
-            allow_clamp: self.allow_clamp.or(d.allow_clamp),
-            safe_change_grace_seconds: (self.safe_change_grace_seconds)
-                .or(d.safe_change_grace_seconds),
-        }
-    }
 }

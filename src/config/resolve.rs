@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use super::merge::Merged;
 use super::problem::{ConfigErrors, Problem};
 use super::raw::{Raw, RawFreezeWindow};
+use super::resolve_kubernetes::resolve_kubernetes;
 use super::resolve_target::{resolve_targets, resolve_wish};
 use super::schedule::{FreezeWindow, Schedule};
 use super::schema::{Step, key_path};
@@ -37,7 +38,7 @@ impl Resolver<'_> {
     }
 
     /// The value of a key that the defaults set, so that only a layer's mistake can remove it.
-    fn needed<T: Default>(&mut self, key: &str, value: Option<T>) -> T {
+    pub(super) fn needed<T: Default>(&mut self, key: &str, value: Option<T>) -> T {
         value.unwrap_or_else(|| {
             self.problem(key, "nothing", "a value (config/default.yaml has one)");
             T::default()
@@ -56,7 +57,7 @@ impl Resolver<'_> {
         parsed
     }
 
-    fn seconds(&mut self, key: &str, value: Option<f64>) -> Duration {
+    pub(super) fn seconds(&mut self, key: &str, value: Option<f64>) -> Duration {
         // The schema bounds the number, so that it always fits.
         Duration::try_from_secs_f64(self.needed(key, value)).unwrap_or_default()
     }
@@ -110,6 +111,7 @@ pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
         enabled: r.needed("discovery.enabled", raw.discovery.enabled),
         telemetry: raw.discovery.telemetry.unwrap_or(DiscoveryTelemetry::Hourly),
     };
+    let kubernetes = resolve_kubernetes(&mut r, &raw, &aws);
     let http = http(&mut r, &raw);
     let log = log(&mut r, &raw);
     let limit = r.needed("metrics.per_variant_limit", raw.metrics.per_variant_limit);
@@ -128,6 +130,7 @@ pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
         telemetry,
         discovery,
         memory: MemorySettings { file: raw.memory.file.map(PathBuf::from) },
+        kubernetes,
         http,
         log,
         metrics: MetricsSettings { per_variant_limit: limit as usize },
@@ -150,6 +153,7 @@ fn aws(r: &mut Resolver<'_>, raw: &Raw) -> AwsSettings {
         write_rate_per_second: r.needed("aws.write_rate_per_second", aws.write_rate_per_second),
         connect_timeout: r.seconds("aws.connect_timeout_seconds", aws.connect_timeout_seconds),
         attempt_timeout: r.seconds("aws.attempt_timeout_seconds", aws.attempt_timeout_seconds),
+        write_timeout: r.seconds("aws.write_timeout_seconds", aws.write_timeout_seconds),
         operation_timeout: r
             .seconds("aws.operation_timeout_seconds", aws.operation_timeout_seconds),
         max_attempts: r.needed("aws.max_attempts", aws.max_attempts),

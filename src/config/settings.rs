@@ -36,6 +36,8 @@ pub struct AwsSettings {
     pub connect_timeout: Duration,
     /// How long one attempt may take.
     pub attempt_timeout: Duration,
+    /// How long the one attempt of a write may take (rule 23).
+    pub write_timeout: Duration,
     /// How long a call may take with its retries.
     pub operation_timeout: Duration,
     /// Attempts of a read, the first included.
@@ -110,6 +112,33 @@ pub struct DiscoverySettings {
 pub struct MemorySettings {
     /// The file it is kept in.
     pub file: Option<PathBuf>,
+}
+
+/// What is used of Kubernetes; nothing when nothing is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KubernetesSettings {
+    /// The Lease by which the one that writes is elected; without it this process is alone.
+    pub lease_name: Option<String>,
+    /// Where all of it is; `None` leaves it to `POD_NAMESPACE`, else to the credentials.
+    pub namespace: Option<String>,
+    /// For how long others respect a Lease that is not renewed.
+    pub lease_duration: Duration,
+    /// For how long after its last renewal a leader may begin to write.
+    pub renew_deadline: Duration,
+    /// Between two requests for the Lease.
+    pub retry_period: Duration,
+    /// The `ConfigMap` that what must be remembered is kept in.
+    pub memory_configmap: Option<String>,
+    /// Whether decisions are told as Events.
+    pub events: bool,
+}
+
+impl KubernetesSettings {
+    /// Whether anything is used of Kubernetes.
+    #[must_use]
+    pub const fn is_used(&self) -> bool {
+        self.lease_name.is_some() || self.memory_configmap.is_some() || self.events
+    }
 }
 
 /// The HTTP server.

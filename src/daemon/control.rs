@@ -151,10 +151,20 @@ impl Daemon {
         }
     }
 
+    /// What concerns variants is for the leader to answer.
+    fn must_lead(&self) -> Result<(), ControlError> {
+        if self.reconciler.is_some() {
+            return Ok(());
+        }
+        let follows = "another process leads; ask the one that holds the Lease";
+        Err(ControlError::Unavailable(follows.to_owned()))
+    }
+
     async fn reconcile_now(
         &mut self,
         selector: &Selector,
     ) -> Result<Vec<Arc<VariantStatus>>, ControlError> {
+        self.must_lead()?;
         let fleet = self.pass(false).await;
         let found: Vec<Arc<VariantStatus>> = fleet
             .variants
@@ -169,6 +179,7 @@ impl Daemon {
     }
 
     async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError> {
+        self.must_lead()?;
         if request.until <= self.parts.clock.now() {
             let until = request.until.format("%FT%TZ");
             return Err(ControlError::Invalid(format!("{until} is past")));
@@ -179,6 +190,7 @@ impl Daemon {
 
     /// Ends pauses, and forgets the overwrites of another writer: a person has looked (rule 22).
     async fn resume(&self, selector: &Selector) -> Result<(), ControlError> {
+        self.must_lead()?;
         self.change_memory(selector, |memory| {
             memory.pause = None;
             memory.foreign_overwrites.clear();
@@ -209,6 +221,7 @@ impl Daemon {
     }
 
     async fn confirm(&mut self, plan_id: &str) -> Result<(), ControlError> {
+        self.must_lead()?;
         let held = self.parts.fleet.get().mass_change.clone();
         match held {
             None => Err(ControlError::Conflict("no plan waits for a confirmation".to_owned())),
@@ -234,6 +247,9 @@ fn warn_of_what_needs_a_restart(old: &crate::config::Config, new: &crate::config
     }
     if old.memory != new.memory {
         tracing::warn!("memory.* has changed: it takes effect with a restart");
+    }
+    if old.kubernetes != new.kubernetes {
+        tracing::warn!("kubernetes.* has changed: it takes effect with a restart");
     }
     if old.log != new.log {
         tracing::warn!("log.* has changed: it takes effect with a restart");

@@ -6,6 +6,7 @@
 //! the same task, so nothing ever writes beside a pass.
 
 mod control;
+mod leadership;
 mod publish;
 mod settings;
 mod ticks;
@@ -25,11 +26,12 @@ use crate::metrics::{Metrics, StatusSource};
 use crate::model::ids::VariantId;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
-use crate::ports::{Clock, Events, Memory};
+use crate::ports::{Clock, Events, Leadership, Memory};
 use crate::reconcile::{PassInput, Reconciler};
 
 pub use control::Handle;
 use control::Request;
+pub use leadership::LeadershipSource;
 pub use publish::FleetCell;
 pub use settings::pass_settings;
 pub use ticks::{Ticks, TicksError};
@@ -37,6 +39,9 @@ use timetable::Timetable;
 
 /// Loads the configuration anew, from where it came from.
 pub type Loader = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
+
+/// Makes a reconciler that knows nothing yet, for one term of leadership.
+pub type MakeReconciler = Box<dyn Fn(Arc<dyn Leadership>) -> Reconciler + Send + Sync>;
 
 /// Requests from people that may wait for the task at once.
 const REQUESTS_MAX: usize = 16;
@@ -47,8 +52,10 @@ pub struct Parts {
     pub config: Config,
     /// Where to get the next one from.
     pub loader: Loader,
-    /// Makes the passes.
-    pub reconciler: Reconciler,
+    /// Whether this process makes passes.
+    pub leadership: LeadershipSource,
+    /// Makes what makes them.
+    pub make_reconciler: MakeReconciler,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// What must be remembered; pauses are put there.
@@ -66,6 +73,8 @@ pub struct Parts {
 /// The task that makes passes.
 pub struct Daemon {
     parts: Parts,
+    /// Makes the passes of the term under way; absent while another process leads.
+    reconciler: Option<Reconciler>,
     shared: Arc<Shared>,
     requests: mpsc::Receiver<Request>,
     publisher: publish::Publisher,
@@ -116,16 +125,32 @@ impl Daemon {
         let publisher = publish::Publisher::new(parts.events.clone());
         let timetable = Timetable::due_now();
         let approved = BTreeSet::new();
-        (Self { parts, shared, requests, publisher, timetable, approved }, handle)
+        let daemon =
+            Self { parts, reconciler: None, shared, requests, publisher, timetable, approved };
+        (daemon, handle)
     }
 
-    /// Makes passes until the handle says to stop: the first at once, telemetry included.
+    /// The same daemon, which makes passes only in the terms of this source.
+    #[must_use]
+    pub fn led_by(mut self, source: LeadershipSource) -> Self {
+        self.parts.leadership = source;
+        self
+    }
+
+    /// Makes passes until the handle says to stop: the first at once, telemetry included. While
+    /// another process leads it makes none, and begins anew when it leads itself.
     pub async fn run(mut self) {
+        let term = self.parts.leadership.term();
+        self.follow(term);
         self.note_config(true);
         while !self.shared.stopping.load(Ordering::Relaxed) {
             self.parts.health.beat(monotonic_now());
+            if self.parts.leadership.has_news() {
+                let term = self.parts.leadership.term();
+                self.follow(term);
+            }
             let due = self.timetable.due(self.parts.clock.now());
-            if due.any() {
+            if due.any() && self.reconciler.is_some() {
                 self.pass(due.telemetry).await;
                 let config = self.shared.config();
                 self.timetable.advance(due, &config, self.parts.clock.now());
@@ -133,6 +158,10 @@ impl Daemon {
             }
             tokio::select! {
                 () = self.shared.wake.notified() => {}
+                changed = self.parts.leadership.changed() => if changed.is_err() {
+                    tracing::error!("the election of a leader has ended; so does this process");
+                    break;
+                },
                 request = self.requests.recv() => match request {
                     Some(request) => self.answer(request).await,
                     None => break,
@@ -143,10 +172,26 @@ impl Daemon {
         tracing::info!("stopped: no pass is under way");
     }
 
+    /// Begins a term, or stands by. Nothing of an earlier term is kept: others may have written.
+    fn follow(&mut self, term: Option<Arc<dyn Leadership>>) {
+        self.reconciler = term.map(|term| (self.parts.make_reconciler)(term));
+        self.timetable = Timetable::due_now();
+        self.approved.clear();
+        self.publisher = publish::Publisher::new(self.parts.events.clone());
+        // The variants are the leader's to show, and only once it has looked.
+        self.parts.fleet.set(Arc::default());
+        let leads = self.reconciler.is_some();
+        self.parts.metrics.process.set_leader(leads);
+        if !leads {
+            self.parts.health.set_readiness(Readiness::Follower);
+        }
+    }
+
     /// One pass, published.
     async fn pass(&mut self, telemetry: bool) -> Arc<FleetStatus> {
         let config = self.shared.config();
         self.jitter(config.reconcile.jitter).await;
+        let Some(reconciler) = &mut self.reconciler else { return Arc::default() };
         let settings = pass_settings(&config);
         let freeze = open_freeze(&config, self.parts.clock.now());
         let began = monotonic_now();
@@ -163,22 +208,33 @@ impl Daemon {
             freeze: freeze.as_ref(),
             stop: &shared.no_more_writes,
         };
-        let fleet = {
-            let pass = self.parts.reconciler.pass(input);
-            tokio::pin!(pass);
+        let pass = reconciler.pass(input);
+        let time_limit = tokio::time::sleep(config.reconcile.pass_timeout);
+        tokio::pin!(pass, time_limit);
+        let (mut overran, mut lost) = (false, false);
+        // A write half done is worse than a late one: no further one begins, and the calls under
+        // way have time limits of their own.
+        let fleet = loop {
             tokio::select! {
-                fleet = &mut pass => fleet,
-                () = tokio::time::sleep(config.reconcile.pass_timeout) => {
-                    // A write half done is worse than a late one: no further one begins, and the
-                    // calls under way have time limits of their own.
+                fleet = &mut pass => break fleet,
+                () = &mut time_limit, if !overran => {
+                    overran = true;
                     tracing::warn!(limit = ?config.reconcile.pass_timeout, "the pass overran; no further write begins");
-                    shared.no_more_writes.store(true, Ordering::Relaxed);
-                    pass.await
+                }
+                _ = self.parts.leadership.changed(), if !lost => {
+                    lost = true;
+                    tracing::warn!("leadership was lost; no further write begins");
+                    self.parts.fleet.set(Arc::default());
+                    self.parts.metrics.process.set_leader(false);
                 }
             }
+            shared.no_more_writes.store(true, Ordering::Relaxed);
         };
-        let fleet = Arc::new(fleet);
         self.publisher.publish(&self.parts.metrics, &fleet, began.elapsed());
+        if lost {
+            return Arc::default();
+        }
+        let fleet = Arc::new(fleet);
         self.parts.fleet.set(Arc::clone(&fleet));
         self.parts.health.set_readiness(Readiness::Ready);
         fleet
@@ -206,7 +262,7 @@ impl Daemon {
         let config = self.shared.config();
         process.set_budget(Some(config.telemetry.budget_dollars_per_month));
         process.set_max_concurrent(config.reconcile.concurrency);
-        process.set_leader(true);
+        process.set_leader(self.reconciler.is_some());
     }
 }
 

@@ -300,6 +300,22 @@ fn rules_between_keys_are_checked() {
         ("log: {level: verbose}".to_owned(), "log.level"),
         ("telemetry: {max_age_minutes: 3}".to_owned(), "telemetry.max_age_minutes"),
         (
+            "kubernetes: {lease_name: a, renew_deadline_seconds: 15}".to_owned(),
+            "kubernetes.renew_deadline_seconds",
+        ),
+        (
+            "kubernetes: {lease_name: a, retry_period_seconds: 6}".to_owned(),
+            "kubernetes.retry_period_seconds",
+        ),
+        (
+            "{kubernetes: {lease_name: a}, aws: {write_timeout_seconds: 5}}".to_owned(),
+            "aws.write_timeout_seconds",
+        ),
+        (
+            "{kubernetes: {memory_configmap: a}, memory: {file: f}}".to_owned(),
+            "kubernetes.memory_configmap",
+        ),
+        (
             "freeze_windows: [{schedule: '0 0 0 * * *', duration_minutes: 5, timezone: Mars/X}]"
                 .to_owned(),
             "freeze_windows[0].timezone",

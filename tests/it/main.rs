@@ -17,6 +17,7 @@ mod decide;
 mod estimate;
 mod fixtures;
 mod http;
+mod k8s;
 mod metrics;
 mod render;
 mod replay;

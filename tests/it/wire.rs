@@ -9,4 +9,4 @@ mod control;
 mod protocols;
 mod sagemaker;
 mod scaling;
-mod support;
+pub(crate) mod support;

@@ -12,18 +12,18 @@ use setpoint::sim::server::{Pace, Server};
 use setpoint::sim::{Scenario, Sim};
 
 /// A signature that nobody checks, of the right form.
-pub(super) const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/us-east-1/\
+pub(crate) const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261123/us-east-1/\
                                  sagemaker/aws4_request, SignedHeaders=host, Signature=00";
 
 /// Serves a world whose time is stepped, on a free port of loopback.
-pub(super) async fn serve(sim: Sim) -> Server {
+pub(crate) async fn serve(sim: Sim) -> Server {
     Server::start(sim, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), Pace::Step)
         .await
         .expect("loopback can be bound")
 }
 
 /// What the SDK clients are made from: one attempt, short time-outs, dummy keys.
-pub(super) fn sdk(url: &str) -> SdkConfig {
+pub(crate) fn sdk(url: &str) -> SdkConfig {
     let credentials = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -40,23 +40,23 @@ pub(super) fn sdk(url: &str) -> SdkConfig {
 }
 
 /// An answer: status, headers, body.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: http::HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
     }
 }
@@ -72,18 +72,18 @@ fn agent() -> ureq::Agent {
 }
 
 /// `GET path`.
-pub(super) fn get(url: &str, path: &str) -> Answer {
+pub(crate) fn get(url: &str, path: &str) -> Answer {
     answer(agent().get(format!("{url}{path}")).call())
 }
 
 /// `POST path` with headers and a body.
-pub(super) fn post(url: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub(crate) fn post(url: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let request = agent().post(format!("{url}{path}"));
     answer(headers.iter().fold(request, |r, (name, value)| r.header(*name, *value)).send(body))
 }
 
 /// A signed AWS JSON call, such as `SageMaker.ListEndpoints`.
-pub(super) fn json_call(url: &str, target: &str, input: &Value) -> Answer {
+pub(crate) fn json_call(url: &str, target: &str, input: &Value) -> Answer {
     let version = if target.starts_with("Granite") { "1.0" } else { "1.1" };
     let content_type = format!("application/x-amz-json-{version}");
     let headers =
@@ -92,7 +92,7 @@ pub(super) fn json_call(url: &str, target: &str, input: &Value) -> Answer {
 }
 
 /// The names of an endpoint of the world and of its variant.
-pub(super) fn first_variant(url: &str) -> (String, String) {
+pub(crate) fn first_variant(url: &str) -> (String, String) {
     let input = serde_json::json!({"SortBy": "Name", "SortOrder": "Ascending"});
     let listed = json_call(url, "SageMaker.ListEndpoints", &input).json();
     let name = listed["Endpoints"][0]["EndpointName"].as_str().expect("an endpoint").to_owned();
@@ -103,7 +103,7 @@ pub(super) fn first_variant(url: &str) -> (String, String) {
 }
 
 /// Makes endpoints `wire-0` to `wire-(n-1)` with a variant `AllTraffic`, and lets them come up.
-pub(super) fn create_endpoints(url: &str, n: usize) -> Vec<String> {
+pub(crate) fn create_endpoints(url: &str, n: usize) -> Vec<String> {
     let call = |target: &str, input: Value| {
         let answer = json_call(url, &format!("SageMaker.{target}"), &input);
         assert_eq!(answer.status, 200, "{target}: {}", answer.text());
@@ -138,7 +138,7 @@ pub(super) fn create_endpoints(url: &str, n: usize) -> Vec<String> {
 }
 
 /// The world of `setpoint demo`, with hours of history in place of its days.
-pub(super) fn demo() -> Sim {
+pub(crate) fn demo() -> Sim {
     let mut scenario = Scenario::demo().expect("the demo's scenario is whole");
     scenario.history_days = 0;
     let sim = scenario.build().expect("the demo's scenario can be built");
@@ -147,6 +147,6 @@ pub(super) fn demo() -> Sim {
 }
 
 /// A world without endpoints.
-pub(super) fn empty() -> Sim {
+pub(crate) fn empty() -> Sim {
     Scenario::fleet(0).build().expect("an empty world can be built")
 }

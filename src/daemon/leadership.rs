@@ -1,0 +1,48 @@
+//! Whether this process makes passes, over time.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::ports::Leadership;
+
+/// How it is decided whether this process makes passes and writes (rule 23).
+#[derive(Clone)]
+pub enum LeadershipSource {
+    /// There is no other: it always does.
+    Alone(Arc<dyn Leadership>),
+    /// In the terms that come and go here, none at first. A term that has ended never comes back.
+    Elected(watch::Receiver<Option<Arc<dyn Leadership>>>),
+}
+
+/// The election has ended: this process will never lead again.
+pub(super) struct ElectionEnded;
+
+impl LeadershipSource {
+    /// The term under way, from which [`Self::has_news`] and [`Self::changed`] count.
+    pub(super) fn term(&mut self) -> Option<Arc<dyn Leadership>> {
+        match self {
+            Self::Alone(leadership) => Some(Arc::clone(leadership)),
+            // Nobody renews for an election that has ended.
+            Self::Elected(terms) if terms.has_changed().is_err() => None,
+            Self::Elected(terms) => terms.borrow_and_update().clone(),
+        }
+    }
+
+    /// Whether the term under way is another one than at the last look.
+    pub(super) fn has_news(&self) -> bool {
+        match self {
+            Self::Alone(_) => false,
+            Self::Elected(terms) => terms.has_changed().unwrap_or(true),
+        }
+    }
+
+    /// Waits until the term under way at the last look has ended, or one has begun.
+    pub(super) async fn changed(&self) -> Result<(), ElectionEnded> {
+        match self {
+            Self::Alone(_) => std::future::pending().await,
+            // A clone, so that the change is still news.
+            Self::Elected(terms) => terms.clone().changed().await.map_err(|_| ElectionEnded),
+        }
+    }
+}

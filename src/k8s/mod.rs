@@ -1,0 +1,19 @@
+//! Ports over Kubernetes: who leads (a Lease), what is remembered (a `ConfigMap`), and where
+//! decisions are told (Events). The only place that names `kube`.
+//!
+//! `lease` decides without a clock or a network of its own; `elector` carries it out; `fence` is
+//! what is looked at right before a write.
+
+mod connect;
+mod elector;
+mod events;
+mod fence;
+pub mod lease;
+mod memory;
+mod notice;
+
+pub use connect::{Cluster, ConnectError, Identity, Settings, connect};
+pub use elector::{Elector, ElectorDied, Term};
+pub use events::{EventSettings, KubernetesEvents, Regarding};
+pub use fence::{BootClock, BootTime, Fence};
+pub use memory::ConfigMapMemory;
