@@ -18,6 +18,7 @@ mod estimate;
 mod fixtures;
 mod http;
 mod metrics;
+mod packaging;
 mod render;
 mod replay;
 mod scenarios;
