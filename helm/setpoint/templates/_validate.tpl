@@ -21,8 +21,16 @@
 {{- if ge (float64 $le.renewDeadlineSeconds) (float64 $le.leaseDurationSeconds) -}}
 {{- fail (printf "leaderElection.renewDeadlineSeconds is %v, not less than leaseDurationSeconds (%v): an old leader could write beside a new one" $le.renewDeadlineSeconds $le.leaseDurationSeconds) -}}
 {{- end -}}
-{{- if ge (float64 $le.retryPeriodSeconds) (float64 $le.renewDeadlineSeconds) -}}
-{{- fail (printf "leaderElection.retryPeriodSeconds is %v, not less than renewDeadlineSeconds (%v): the first failed renewal would end the leadership" $le.retryPeriodSeconds $le.renewDeadlineSeconds) -}}
+{{- if gt (mulf 2 (float64 $le.retryPeriodSeconds)) (float64 $le.renewDeadlineSeconds) -}}
+{{- fail (printf "leaderElection.retryPeriodSeconds is %v, more than half of renewDeadlineSeconds (%v): one failed renewal would end the leadership" $le.retryPeriodSeconds $le.renewDeadlineSeconds) -}}
+{{- end -}}
+{{- if dig "memory" "file" "" $v.config -}}
+{{- fail "config.memory.file and leaderElection.enabled are both set: with leader election the memory is kept in a ConfigMap, drop config.memory.file" -}}
+{{- end -}}
+{{- $gap := subf (float64 $le.leaseDurationSeconds) (float64 $le.renewDeadlineSeconds) -}}
+{{- $write := dig "aws" "write_timeout_seconds" 3 $v.config -}}
+{{- if le $gap (float64 $write) -}}
+{{- fail (printf "leaderElection.leaseDurationSeconds - renewDeadlineSeconds is %v, not more than config.aws.write_timeout_seconds (%v): a write could land under the next leader" $gap $write) -}}
 {{- end -}}
 {{- if eq (include "setpoint.automountToken" .) "false" -}}
 {{- fail "leaderElection.enabled needs a token of the Kubernetes API: leave serviceAccount.automountServiceAccountToken at null or set it to true" -}}
