@@ -79,10 +79,10 @@ class Board:
         self.x += w
         self.row_height = max(self.row_height, h)
 
-    def stat(self, title, description, unit, expr, thresholds=NEUTRAL, w=4, legend="", **more):
+    def stat(self, title, description, unit, expr, thresholds=NEUTRAL, w=4, h=4, legend="", text="auto", **more):
         self.panel(
-            "stat", title, description, unit, [query(expr, legend)], w=w, h=4, thresholds=thresholds,
-            options={"colorMode": "value", "graphMode": "area", "textMode": "auto",
+            "stat", title, description, unit, [query(expr, legend)], w=w, h=h, thresholds=thresholds,
+            options={"colorMode": "value", "graphMode": "area", "textMode": text,
                      "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}, **more)
 
     def graph(self, title, description, unit, targets, stack=False, lines=True, w=8, h=8, **more):
@@ -196,10 +196,10 @@ def fleet():
 
     board.section("CloudWatch cost and AWS API")
     board.stat("Cost a month", "What GetMetricData costs in 30 days at the last day's pace.", "currencyUSD",
-               f"30 * sum(increase(setpoint_cloudwatch_cost_dollars_total{{{SCOPE}}}[1d]))")
+               f"30 * sum(increase(setpoint_cloudwatch_cost_dollars_total{{{SCOPE}}}[1d]))", h=8)
     board.stat("Budget used", "That over the configured budget; at 100 % telemetry is no longer read.", "percentunit",
                f"30 * sum(increase(setpoint_cloudwatch_cost_dollars_total{{{SCOPE}}}[1d])) / "
-               "max(setpoint_cloudwatch_budget_dollars)", steps((None, "green"), (0.8, "orange"), (1, "red")))
+               "max(setpoint_cloudwatch_budget_dollars)", steps((None, "green"), (0.8, "orange"), (1, "red")), h=8)
     board.graph("Metrics requested", "Metrics read from CloudWatch an hour, which is what AWS bills.", "short",
                 [query(f"3600 * sum by (account_id, region) (rate(setpoint_cloudwatch_metrics_requested_total{{{SCOPE}}}"
                        "[$__rate_interval]))", "{{account_id}} {{region}}")], h=8)
@@ -260,12 +260,12 @@ def variant():
     board.stat("Divergence", "Configured target over safe target: above 1 unsafe, below 1 waste.", "none",
                by_variant("setpoint_target_divergence_ratio"), DIVERGENCE, legend=NAME, defaults={"decimals": 2})
     board.stat("Verdict", "How far capacity is known.", "none",
-               f"{by_variant('setpoint_capacity_verdict', also='verdict')} == 1", legend="{{verdict}}",
-               defaults={"displayName": "${__series.name}"})
+               f"{by_variant('setpoint_capacity_verdict', also='verdict')} == 1", legend="{{verdict}}", text="name")
     board.stat("Decision", "The current decision and its reason.", "none",
-               f"{by_variant('setpoint_decision_info', also='action, reason')} == 1", legend="{{action}}: {{reason}}")
+               f"{by_variant('setpoint_decision_info', also='action, reason')} == 1", legend="{{action}}: {{reason}}",
+               text="name")
     board.stat("Mode", "What setpoint may do with it.", "none", f"{by_variant('setpoint_mode', also='mode')} == 1",
-               legend="{{mode}}")
+               legend="{{mode}}", text="name")
     board.stat("Drifted fields", "Managed fields that differ from the configuration.", "short",
                f"sum({by_variant('setpoint_drift', also='field')})", WARN_ABOVE_ZERO)
     board.stat("Telemetry age", "Age of the newest minute with any datapoint.", "s",
@@ -340,3 +340,26 @@ def variant():
 
 
 ALL = {"fleet": fleet(), "variant": variant()}
+
+
+def draw(dashboard):
+    """The grid as text, two rows of it in a line: how the layout is looked at without Grafana."""
+    height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"])
+    canvas = [[" "] * (WIDTH * 4 + 1) for _ in range(height // 2 + 2)]
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        left, top, width = place["x"] * 4, (place["y"] + 1) // 2, place["w"] * 4
+        bottom = (place["y"] + place["h"] + 1) // 2
+        label = ("= " if panel["type"] == "row" else "") + panel["title"]
+        for row in range(top, bottom):
+            canvas[row][left] = canvas[row][left + width] = "|"
+        for column in range(left, left + width):
+            canvas[bottom][column] = "_" if canvas[bottom][column] == " " else canvas[bottom][column]
+        for offset, letter in enumerate(label[: width - 2]):
+            canvas[top][left + 2 + offset] = letter
+    return "\n".join("".join(row).rstrip() for row in canvas)
+
+
+if __name__ == "__main__":
+    for name, board in ALL.items():
+        print(f"{name}\n{draw(board)}\n")

@@ -45,7 +45,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- range rest . -}}
 {{- $all = mergeOverwrite $all (deepCopy (. | default dict)) -}}
 {{- end -}}
-{{- with $all }}
+{{- with $all -}}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end -}}

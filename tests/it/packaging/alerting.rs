@@ -14,13 +14,13 @@ fn promtool_accepts_the_rules_and_their_tests_pass() {
     let Some(promtool) = system_tool(test, "promtool") else { return };
     let rules = root("helm/setpoint/rules/setpoint-alerts.yaml");
     succeed(Command::new(&promtool).args(["check", "rules", "--lint-fatal"]).arg(rules));
-    let tests = root("tests/prometheus/alerts.test.yaml");
-    succeed(Command::new(&promtool).args(["test", "rules"]).arg(&tests));
-    let text = std::fs::read_to_string(tests).unwrap();
+    let cases = root("tests/prometheus/alerts.test.yaml");
+    succeed(Command::new(&promtool).args(["test", "rules"]).arg(&cases));
+    let cases = std::fs::read_to_string(cases).unwrap();
     for alert in super::documents::alerts() {
         let named = format!("alertname: {alert}\n    exp_alerts:");
         let asked: Vec<_> =
-            text.match_indices(&named).map(|(at, _)| &text[at + named.len()..]).collect();
+            cases.match_indices(&named).map(|(at, _)| &cases[at + named.len()..]).collect();
         let quiet = asked.iter().filter(|rest| rest.starts_with(" []\n")).count();
         assert_eq!((quiet, asked.len()), (1, 2), "{alert}: once quiet and once firing");
     }

@@ -122,7 +122,7 @@ fn known(text: &str) -> String {
         }
         keep
     });
-    lines.map(|line| format!("{line}\n")).collect()
+    lines.fold(String::new(), |text, line| text + line + "\n")
 }
 
 #[test]
@@ -216,7 +216,6 @@ fn values_that_cannot_work_fail_with_a_sentence() {
         "leaderElection.enabled=true,leaderElection.retryPeriodSeconds=10",
         "leaderElection.enabled=true,serviceAccount.automountServiceAccountToken=false",
         "leaderElection.enabled=true,config.memory.file=/data/memory.json",
-        "config.kubernetes.lease_name=mine",
         "deploymentStrategy.type=RollingUpdate",
         "config.http.listen=127.0.0.1:9090",
         "config.http.listen=0.0.0.0:0",
@@ -241,7 +240,7 @@ fn values_that_cannot_work_fail_with_a_sentence() {
         let error = String::from_utf8(output.stderr).unwrap();
         let sentence = the_sentence(&error);
         assert!(sentence.len() > 20, "{set}: {error}");
-        said += &format!("--set {set}\n{sentence}\n");
+        said.extend(["--set ", set, "\n", &sentence, "\n"]);
     }
     expect_file!["../golden/chart_bad_values.txt"].assert_eq(&said);
 }
