@@ -15,6 +15,7 @@ pub mod observe;
 pub mod ports;
 pub mod reconcile;
 pub mod render;
+pub mod replay;
 pub mod sim;
 pub mod system;
 pub mod telemetry;

@@ -1,17 +1,217 @@
 //! `setpoint replay`: estimate and decide over recorded telemetry.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use chrono::TimeDelta;
+
 use super::CliError;
+use crate::model::goal::{LatencyObjective, Objective};
+use crate::model::units::{
+    InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor,
+};
+use crate::replay::{Evaluation, Recording, ReplaySettings, csv, output, replay};
 
 /// Estimate and decide over recorded telemetry.
+///
+/// FILE has one row a minute with the columns timestamp, invocations, invocations_per_instance,
+/// latency_p99_us (and whichever statistic --slo names), latency_p50_us, errors_5xx, and
+/// optionally instances, endpoint_config, configured_target and period_seconds. `setpoint export`
+/// writes it. All target values and capacities are invocations per minute per instance.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// The recorded telemetry; `-` reads standard input.
+    file: PathBuf,
+    /// Requests per second that one instance served well in a load test.
+    #[arg(long, value_name = "RPS", value_parser = unit(RequestsPerSecond::new))]
+    max_rps: Option<RequestsPerSecond>,
+    /// The share of capacity to aim at.
+    #[arg(long, value_name = "FACTOR", default_value = "0.5", value_parser = unit(SafetyFactor::new))]
+    safety_factor: SafetyFactor,
+    /// The latency objective, such as p99=250ms; without one capacity is not judged.
+    #[arg(long, value_name = "STATISTIC=TIME", value_parser = parse_slo)]
+    slo: Option<LatencyObjective>,
+    /// The largest share of 5XX answers, from 0 to 1.
+    #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = parse_share)]
+    error_rate_max: f64,
+    /// The target value in force; by default max-rps x safety-factor x 60.
+    #[arg(long, value_name = "N", value_parser = unit(InvocationsPerMinute::new))]
+    configured_target: Option<InvocationsPerMinute>,
+    /// Time between evaluations, such as 6h, 30m or 1d.
+    #[arg(long, value_name = "TIME", default_value = "6h", value_parser = parse_every)]
+    every: TimeDelta,
+    /// The form of the output.
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    /// Writes a report with plots to this file.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// One JSON object a line.
+    Json,
+    /// For spreadsheets.
+    Csv,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// See [`CliError`].
-pub(super) fn run(_args: &Args) -> Result<ExitCode, CliError> {
-    Err(CliError::failed("not built yet"))
+pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let settings = ReplaySettings {
+        objective: Objective { latency: args.slo, error_rate_max: args.error_rate_max },
+        max_rps: args.max_rps,
+        safety_factor: args.safety_factor,
+        configured_target: args.configured_target.map(InvocationsPerMinute::get),
+        every: args.every,
+    };
+    let recording = read(args)?;
+    for warning in &recording.warnings {
+        anstream::eprintln!("warning: {warning}");
+    }
+    let mut evaluations: Vec<Evaluation> = Vec::new();
+    let mut failed = None;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut tell = |line: &str| {
+        if failed.is_none() {
+            failed = writeln!(out, "{line}").err();
+        }
+    };
+    match args.output {
+        Output::Table => tell(&output::table_header()),
+        Output::Csv => tell(&csv_line(output::CSV_HEADER)),
+        Output::Json => {}
+    }
+    replay(&recording.rows, &settings, |evaluation| {
+        tell(&match args.output {
+            Output::Table => output::table_row(&evaluation),
+            Output::Json => output::json(&evaluation).to_string(),
+            Output::Csv => csv_line(output::csv_fields(&evaluation)),
+        });
+        evaluations.push(evaluation);
+    });
+    if args.output == Output::Table
+        && let Some(last) = evaluations.last()
+    {
+        tell(&format!("\n{}", last.estimate.sentence));
+        if let Some(factor) = last.estimate.advised_safety_factor {
+            tell(&format!("safety factor that this demand's growth calls for: {factor}"));
+        }
+    }
+    let failed = failed.or_else(|| out.flush().err());
+    // Whoever closes the pipe has seen enough.
+    if let Some(error) = failed.filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe) {
+        return Err(CliError::failed(format!("cannot write the output: {error}")));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(args: &Args) -> Result<Recording, CliError> {
+    let name = args.file.display().to_string();
+    let statistic = args.slo.map_or(LatencyStatistic::P99, |slo| slo.statistic);
+    let result = if name == "-" {
+        csv::read("standard input", std::io::stdin().lock(), statistic)
+    } else {
+        let file = File::open(&args.file)
+            .map_err(|e| CliError::failed(format!("cannot open {name}: {e}")))?;
+        csv::read(&name, file, statistic)
+    };
+    result.map_err(|e| CliError::failed(e.to_string()))
+}
+
+fn csv_line<I: IntoIterator<Item = T>, T: AsRef<[u8]>>(fields: I) -> String {
+    let mut writer = ::csv::WriterBuilder::new().from_writer(Vec::new());
+    // Writing to memory does not fail.
+    let _ = writer.write_record(fields);
+    let bytes = writer.into_inner().unwrap_or_default();
+    String::from_utf8_lossy(&bytes).trim_end().to_owned()
+}
+
+/// A parser of numbers with a unit's own check.
+fn unit<T: Clone + Send + Sync + 'static, E: std::fmt::Display + 'static>(
+    check: fn(f64) -> Result<T, E>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse::<f64>().map_err(|_| format!("{text:?} is not a number"))?;
+        check(number).map_err(|e| e.to_string())
+    }
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|s| (0.0..=1.0).contains(s));
+    share.ok_or_else(|| format!("{text:?} is not a share (allowed: a number from 0 to 1)"))
+}
+
+fn parse_slo(text: &str) -> Result<LatencyObjective, String> {
+    let wrong = || {
+        format!(
+            "{text:?} is not a latency objective (allowed: avg, p50, p90, p95 or p99, then = and \
+             a time in us, ms or s, such as p99=250ms)"
+        )
+    };
+    let (statistic, time) = text.split_once('=').ok_or_else(wrong)?;
+    let statistic =
+        LatencyStatistic::ALL.into_iter().find(|s| s.as_str() == statistic).ok_or_else(wrong)?;
+    let units = [("ms", 1.0), ("us", 1e-3), ("s", 1e3)];
+    let (number, in_ms) = units
+        .iter()
+        .find_map(|(unit, in_ms)| Some((time.strip_suffix(unit)?, in_ms)))
+        .ok_or_else(wrong)?;
+    let threshold_ms = number.trim().parse::<f64>().map_err(|_| wrong())? * in_ms;
+    if threshold_ms.is_finite() && threshold_ms > 0.0 {
+        Ok(LatencyObjective { statistic, threshold_ms })
+    } else {
+        Err(wrong())
+    }
+}
+
+fn parse_every(text: &str) -> Result<TimeDelta, String> {
+    let wrong = || {
+        format!(
+            "{text:?} is not a time (allowed: whole minutes, hours or days, such as 30m, 6h or 1d)"
+        )
+    };
+    let split =
+        text.len().checked_sub(1).filter(|i| text.is_char_boundary(*i)).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(split);
+    let minutes = match unit {
+        "m" => 1,
+        "h" => 60,
+        "d" => 1440,
+        _ => return Err(wrong()),
+    };
+    let number = number.parse::<i64>().ok().filter(|n| (1..=100_000).contains(n));
+    Ok(TimeDelta::minutes(minutes * number.ok_or_else(wrong)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objectives_have_a_statistic_and_a_unit() {
+        let slo = parse_slo("p99=250ms").unwrap();
+        assert_eq!((slo.statistic, slo.threshold_ms), (LatencyStatistic::P99, 250.0));
+        assert_eq!(parse_slo("avg=1.5s").unwrap().threshold_ms, 1500.0);
+        assert_eq!(parse_slo("p50=900us").unwrap().threshold_us(), 900.0);
+        for wrong in ["", "p99", "p98=1s", "p99=250", "p99=-1ms", "p99=nanms", "p99=infs", "=1s"] {
+            assert!(parse_slo(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_are_whole_minutes() {
+        assert_eq!(parse_every("6h"), Ok(TimeDelta::hours(6)));
+        assert_eq!(parse_every("1d"), Ok(TimeDelta::days(1)));
+        for wrong in ["", "h", "0h", "-1h", "6", "1.5h", "6é", "99999999999d"] {
+            assert!(parse_every(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! What should be in force, before any guard: only what the configuration states (rule 3).
 
+use crate::model::estimate::Verdict;
 use crate::model::goal::LoadTestProblem;
 use crate::model::reason::Reason;
 use crate::model::scaling::MetricSpec;
-use crate::model::units::InvocationsPerMinute;
+use crate::model::units::{InvocationsPerMinute, SafetyFactor};
 
 use super::case::Case;
+use super::{safe_target, step};
 
 /// The desired state of one variant. `None` is not managed, and never drift.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,12 +75,16 @@ impl Desired {
 #[must_use]
 pub fn desired(case: &Case<'_>) -> Desired {
     let goal = case.goal;
-    let (formula, load_test_problem) = match formula(case) {
-        Ok(formula) => (Some(formula), None),
+    let (rate, load_test_problem) = match load_tested_rate(case) {
+        Ok(rate) => (Some(rate), None),
         Err(problem) => (None, Some(problem)),
     };
-    let safe = super::safe_target::safe_target(case.estimate, goal, formula);
-    let (wanted, source) = wanted(case, formula);
+    let formula = rate.map(|rate| rate * goal.safety_factor.get());
+    let factor = factor(case);
+    // The safe target uses the factor in use, which with `auto` is not the configured one.
+    let formula_in_use = rate.map(|rate| rate * factor);
+    let safe = safe_target::safe_target_at(case.estimate, factor, formula_in_use);
+    let (wanted, source) = wanted(case, factor, formula_in_use, formula);
     Desired {
         formula,
         load_test_problem,
@@ -93,8 +99,19 @@ pub fn desired(case: &Case<'_>) -> Desired {
     }
 }
 
-/// The formula target (rule 5).
-fn formula(case: &Case<'_>) -> Result<f64, LoadTestProblem> {
+/// The safety factor in use: the configured one, or with `auto` the remembered one, which moves at
+/// most once a week.
+#[must_use]
+pub fn factor(case: &Case<'_>) -> f64 {
+    let configured = case.goal.safety_factor.get();
+    if !case.goal.safety_factor_auto {
+        return configured;
+    }
+    case.memory.safety_factor.map_or(configured, |factor| factor.value)
+}
+
+/// The load-tested rate in invocations per minute, while the load test is valid (rule 5).
+fn load_tested_rate(case: &Case<'_>) -> Result<f64, LoadTestProblem> {
     let test = case.goal.load_test.as_ref().ok_or(LoadTestProblem::Absent)?;
     let config = case.snapshot.endpoint_config.known().and_then(Option::as_ref);
     let variant =
@@ -105,20 +122,38 @@ fn formula(case: &Case<'_>) -> Result<f64, LoadTestProblem> {
         config.map(|c| c.name.as_str()),
     )?;
     // A product outside the double range is no number to write.
-    let formula = test.max_rps.formula_target(case.goal.safety_factor);
-    formula.map(InvocationsPerMinute::get).map_err(|_| LoadTestProblem::Absent)
+    let rate = test.max_rps.formula_target(SafetyFactor::ONE);
+    rate.map(InvocationsPerMinute::get).map_err(|_| LoadTestProblem::Absent)
 }
 
 /// The value wanted in this mode, before the owner's limits.
-fn wanted(case: &Case<'_>, formula: Option<f64>) -> (Option<f64>, Source) {
-    let in_force = case.configured_target();
-    if case.follows_estimate()
-        && let Some(wanted) =
-            super::safe_target::wanted(case.estimate, case.goal, formula, in_force)
-    {
-        return (Some(wanted), Source::Estimate);
+fn wanted(
+    case: &Case<'_>,
+    factor: f64,
+    formula_in_use: Option<f64>,
+    formula: Option<f64>,
+) -> (Option<f64>, Source) {
+    let by_formula = formula.map_or((None, Source::Nothing), |v| (Some(v), Source::Formula));
+    if !case.follows_estimate() {
+        return by_formula;
     }
-    formula.map_or((None, Source::Nothing), |value| (Some(value), Source::Formula))
+    let in_force = case.configured_target();
+    if let Some(to) = super::verify::revert_to(case) {
+        return (Some(to), Source::Estimate);
+    }
+    match safe_target::wanted_at(case.estimate, factor, formula_in_use, in_force) {
+        // Down to a whole number: the estimate is not that precise.
+        Ok(wanted) => (Some(step::whole(wanted, f64::floor)), Source::Estimate),
+        // Without a verdict what is in force stays; only the formula of a valid load test may
+        // lower it, and give a missing policy its value (rule 18).
+        Err(_) => match (in_force, formula_in_use, case.estimate.verdict) {
+            (None, Some(formula), _) => (Some(formula), Source::Formula),
+            (Some(now), Some(formula), Verdict::Unobserved) if formula < now => {
+                (Some(formula), Source::Formula)
+            }
+            _ => (None, Source::Nothing),
+        },
+    }
 }
 
 /// Clamps to the owner's floor and ceiling.

@@ -22,6 +22,7 @@ pub mod remember;
 pub mod report;
 pub mod safe_target;
 pub mod step;
+pub mod verify;
 
 use crate::model::decision::Decision;
 use crate::model::estimate::Estimate;

@@ -3,35 +3,56 @@
 use chrono::TimeDelta;
 
 use crate::model::decision::{Action, Decision, Outcome, StepResult};
-use crate::model::memory::{Overwrite, Seen, TargetWrite, VariantMemory};
+use crate::model::estimate::Estimate;
+use crate::model::goal::Goal;
+use crate::model::memory::{FactorInUse, Overwrite, Seen, TargetWrite, VariantMemory};
 use crate::model::reason::{Field, Reason};
+use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::model::units::TARGET_VALUE_TOLERANCE;
 
 use super::step::NEW_GROUND_WINDOW;
+use super::verify;
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
+/// A safety factor that follows the demand moves at most so often.
+const FACTOR_MOVES_EVERY: TimeDelta = TimeDelta::days(7);
 /// At most so many of one field: two of the same value are enough to stop.
 const OVERWRITES_MAX: usize = 8;
 
+/// What a pass knows, decided and did.
+#[derive(Debug, Clone, Copy)]
+pub struct Done<'a> {
+    /// What was read.
+    pub snapshot: &'a Snapshot,
+    /// What was wanted.
+    pub goal: &'a Goal,
+    /// What was decided.
+    pub decision: &'a Decision,
+    /// What became of it; absent when nothing was tried.
+    pub outcome: Option<&'a Outcome>,
+    /// Whether a person had confirmed it.
+    pub confirmed: bool,
+}
+
 /// The memory after a pass.
 #[must_use]
-pub fn remember(
-    before: &VariantMemory,
-    decision: &Decision,
-    outcome: Option<&Outcome>,
-    confirmed: bool,
-    now: Timestamp,
-) -> VariantMemory {
+pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> VariantMemory {
+    let Done { snapshot, goal, decision, outcome, confirmed } = done;
     let mut memory = before.clone();
     memory.since.get_or_insert(now);
     forget_old(&mut memory, now);
     note_seen(&mut memory, decision, now);
     note_foreign_overwrite(&mut memory, before, decision, now);
     note_value_in_force(&mut memory, decision);
+    note_factor(&mut memory, goal, &decision.report.estimate, now);
+    memory.verification = memory
+        .verification
+        .map(|watch| verify::advance(watch, snapshot, &goal.objective))
+        .filter(|watch| !verify::is_over(watch, now));
     if let Some(outcome) = outcome {
-        note_writes(&mut memory, decision, outcome, confirmed, now);
+        note_writes(&mut memory, snapshot, decision, outcome, confirmed, now);
     }
     memory
 }
@@ -111,8 +132,20 @@ fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision) {
     }
 }
 
+/// With `safety_factor: auto` the factor follows the advice, once there is a measured regime, and
+/// at most once a week.
+fn note_factor(memory: &mut VariantMemory, goal: &Goal, estimate: &Estimate, now: Timestamp) {
+    let advised = estimate.advised_safety_factor.filter(|_| estimate.verdict.is_two_sided());
+    let Some(value) = advised.filter(|_| goal.safety_factor_auto) else { return };
+    let due = memory.safety_factor.is_none_or(|f| now - f.since >= FACTOR_MOVES_EVERY);
+    if due {
+        memory.safety_factor = Some(FactorInUse { value, since: now });
+    }
+}
+
 fn note_writes(
     memory: &mut VariantMemory,
+    snapshot: &Snapshot,
     decision: &Decision,
     outcome: &Outcome,
     confirmed: bool,
@@ -130,12 +163,17 @@ fn note_writes(
         let value_before = expected.as_ref().map(|tracking| tracking.target_value);
         let write = TargetWrite { at: now, before: value_before, after };
         if value_before.is_none_or(|before| (before - after).abs() > TARGET_VALUE_TOLERANCE) {
-            note_target_write(memory, write, step.result);
+            note_target_write(memory, snapshot, write, step.result);
         }
     }
 }
 
-fn note_target_write(memory: &mut VariantMemory, write: TargetWrite, result: StepResult) {
+fn note_target_write(
+    memory: &mut VariantMemory,
+    snapshot: &Snapshot,
+    write: TargetWrite,
+    result: StepResult,
+) {
     let held = memory.highest_held.or(write.before);
     let raise = write.before.is_none_or(|before| write.after > before);
     if raise && held.is_some_and(|held| write.after > held + TARGET_VALUE_TOLERANCE) {
@@ -149,6 +187,11 @@ fn note_target_write(memory: &mut VariantMemory, write: TargetWrite, result: Ste
     if raise {
         memory.highest_held = Some(held.map_or(write.after, |held| held.max(write.after)));
     }
+    let taken_back = memory.verification.take().is_some_and(|watch| watch.failed);
+    if taken_back {
+        memory.raises_held_until = Some(write.at + verify::RAISES_HELD);
+    }
+    memory.verification = verify::begin(write, snapshot);
     memory.last_write = Some(write);
     memory.value_in_force = Some(write.after);
 }

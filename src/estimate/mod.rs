@@ -1,1 +1,42 @@
-//! THINK: telemetry -> Estimate. Pure.
+//! THINK: telemetry -> [`Estimate`](crate::model::Estimate), the capacity of one instance.
+//!
+//! We count, per load level, how many minutes broke the objective; the capacity is the load where
+//! that share crosses 10 %, the load test is the opinion we start from, and after a deploy the
+//! estimate is shifted by how much slower the median became at equal load. `docs/estimation.md`
+//! tells the story; here is one small file for each step:
+//!
+//! [`filter`] and [`low_traffic`] choose the minutes, [`evidence`] counts them, [`regime`] cuts
+//! time where the service changed, [`speed`] compares the pieces, [`likelihood`] weighs each
+//! capacity against the counts, [`chain`] carries what is known from one regime to the next,
+//! [`verdict`] says how much of it is proven, and [`divergence`] compares that with what is
+//! configured.
+//!
+//! Architecture invariant: nothing in here reads a clock, does I/O, logs or draws random numbers.
+//! An estimator is a pure function of its settings, the minutes pushed, the deploys declared and
+//! the journal it was restored from.
+
+pub mod advice;
+mod assess;
+mod book;
+mod chain;
+mod divergence;
+mod estimator;
+mod evidence;
+mod filter;
+mod grid;
+mod incident;
+mod journal;
+mod likelihood;
+mod low_traffic;
+mod regime;
+mod sentence;
+mod settings;
+mod speed;
+mod tally;
+mod verdict;
+mod wander;
+
+pub use estimator::{Estimator, Pushed};
+pub use journal::{Journal, JournalError};
+pub use likelihood::Scratch;
+pub use settings::{Context, EstimatorSettings, Fingerprint};

@@ -42,6 +42,10 @@ pub struct VariantMemory {
     pub alarms_repaired_at: Option<Timestamp>,
     /// Until when raises are held after a reversal (rule 21).
     pub raises_held_until: Option<Timestamp>,
+    /// A raise whose effect is being watched (rule 21).
+    pub verification: Option<Verification>,
+    /// The safety factor in use where the configuration says `auto`; it moves at most once a week.
+    pub safety_factor: Option<FactorInUse>,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
     pub journal: Option<serde_json::Value>,
 }
@@ -73,4 +77,40 @@ pub struct Overwrite {
     pub at: Timestamp,
     /// The foreign value.
     pub value: f64,
+}
+
+/// A raise whose effect is being watched: from the first scale-in after it until 60 loaded minutes
+/// have passed (rule 21).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verification {
+    /// When the raise was written.
+    pub raised_at: Timestamp,
+    /// The value to go back to.
+    pub before: f64,
+    /// The value written.
+    pub after: f64,
+    /// Instances at the raise; the watch begins when there are fewer.
+    pub instances: u32,
+    /// The p95 of the load before the raise: a minute above it, and below the new value, is
+    /// loaded.
+    pub load_p95: f64,
+    /// When the first instance went.
+    pub begun_at: Option<Timestamp>,
+    /// Minutes up to here have been looked at.
+    pub counted_until: Timestamp,
+    /// Loaded minutes so far.
+    pub loaded_minutes: u32,
+    /// Whether each of the last loaded minutes, at most 5, broke the objective.
+    pub last_broken: Vec<bool>,
+    /// Whether 2 of 5 loaded minutes broke the objective: the old value is to be put back.
+    pub failed: bool,
+}
+
+/// A safety factor that follows the demand.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct FactorInUse {
+    /// The factor.
+    pub value: f64,
+    /// Since when.
+    pub since: Timestamp,
 }

@@ -9,7 +9,7 @@ use crate::model::fact::Why;
 use crate::model::goal::Objective;
 use crate::model::ids::ResourceId;
 use crate::model::series::{Minute, Series};
-use crate::model::time::{Timestamp, floor_to_minute};
+use crate::model::time::{Timestamp, floor_to, floor_to_minute};
 use crate::model::units::LatencyStatistic;
 use crate::ports::{Metric, MetricAnswer, MetricQuery};
 
@@ -38,6 +38,14 @@ impl Window {
         (from < to).then_some(Self { from, to })
     }
 
+    /// The part of it that holds whole periods of so many seconds.
+    #[must_use]
+    pub fn whole(&self, period_seconds: i64) -> Option<Self> {
+        let up = self.from + TimeDelta::seconds(period_seconds - 1);
+        let (from, to) = (floor_to(up, period_seconds), floor_to(self.to, period_seconds));
+        (from < to).then_some(Self { from, to })
+    }
+
     /// The number of minutes.
     #[must_use]
     pub fn minutes(&self) -> i64 {
@@ -45,10 +53,14 @@ impl Window {
     }
 }
 
-/// The queries of one variant: five with a latency objective, fewer when its statistic is the
-/// median anyway.
+/// The queries of one variant at one period: five with a latency objective, fewer when its
+/// statistic is the median anyway.
 #[must_use]
-pub fn queries(resource: &ResourceId, objective: &Objective) -> Vec<MetricQuery> {
+pub fn queries(
+    resource: &ResourceId,
+    objective: &Objective,
+    period_seconds: u32,
+) -> Vec<MetricQuery> {
     let mut metrics = vec![
         Metric::InvocationsPerInstance,
         Metric::Invocations,
@@ -62,11 +74,11 @@ pub fn queries(resource: &ResourceId, objective: &Objective) -> Vec<MetricQuery>
     }
     metrics
         .into_iter()
-        .map(|metric| MetricQuery { resource: resource.clone(), metric, period_seconds: 60 })
+        .map(|metric| MetricQuery { resource: resource.clone(), metric, period_seconds })
         .collect()
 }
 
-/// Puts the answers to [`queries`] together: one minute for each of the window, with or without
+/// Puts the answers to [`queries`] together: one period for each of the window, with or without
 /// datapoints.
 ///
 /// # Errors
@@ -77,9 +89,13 @@ pub fn series(
     answers: &[MetricAnswer],
     window: Window,
 ) -> Result<Series, Why> {
-    let mut minutes: BTreeMap<Timestamp, Minute> = (0..window.minutes())
-        .map(|i| window.from + TimeDelta::minutes(i))
-        .map(|at| (at, Minute::empty(at)))
+    let period_seconds = queries.first().map_or(60, |query| query.period_seconds);
+    let period = TimeDelta::seconds(i64::from(period_seconds));
+    let periods = window.minutes() * 60 / i64::from(period_seconds);
+    let mut minutes: BTreeMap<Timestamp, Minute> = (0..periods)
+        .filter_map(|i| i32::try_from(i).ok())
+        .map(|i| window.from + period * i)
+        .map(|at| (at, Minute { period_seconds, ..Minute::empty(at) }))
         .collect();
     let statistic = objective.latency.map(|l| l.statistic);
     for (query, answer) in queries.iter().zip(answers) {
@@ -129,7 +145,7 @@ mod tests {
     fn no_datapoint_stays_none_and_a_failed_query_fails_the_variant() {
         let resource: ResourceId = "endpoint/e/variant/v".parse().expect("a resource");
         let objective = Objective { latency: None, error_rate_max: 0.01 };
-        let queries = queries(&resource, &objective);
+        let queries = queries(&resource, &objective, 60);
         assert_eq!(queries.len(), 4);
         let window = Window { from: at(0), to: at(2) };
         let mut answers: Vec<MetricAnswer> = vec![Ok(vec![(at(0), 600.0)]); 4];

@@ -3,6 +3,7 @@
 //! `run`, `plan`, `apply`, `demo` and `simulate` all make these same passes. A pass takes no hint
 //! of what changed; what fails is `Unknown` until the next pass reads it. Nothing in here retries.
 
+mod capacity;
 mod readings;
 mod state;
 mod writes;
@@ -15,6 +16,7 @@ use chrono::TimeDelta;
 
 use crate::decide::mass_change::{self, MassChangeLimit};
 use crate::decide::{Freeze, Rules, decide};
+use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
 use crate::model::fact::Fact;
 use crate::model::goal::Goal;
@@ -111,6 +113,8 @@ pub struct Reconciler {
     cache: EndpointCache,
     variants: BTreeMap<VariantId, VariantState>,
     cost: CostMeter,
+    /// The estimator's tables, shared by all variants.
+    scratch: Scratch,
 }
 
 impl Reconciler {
@@ -130,6 +134,7 @@ impl Reconciler {
             cache: EndpointCache::default(),
             variants: BTreeMap::new(),
             cost: CostMeter::default(),
+            scratch: Scratch::new(),
         }
     }
 
@@ -147,15 +152,16 @@ impl Reconciler {
         let remembered = self.load_memory().await;
         let wanted = self.goals(&sweep, &input);
         self.forget_gone(&wanted);
+        self.note_endpoints(now);
         if input.telemetry {
-            self.read_telemetry(&wanted, input.settings, now).await;
+            self.read_telemetry(&sweep, &remembered, &wanted, input.settings, now).await;
         }
         self.read_activities(&wanted, input.settings.concurrency, now).await;
 
         let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
             let snapshot = self.snapshot(&sweep, &remembered, &id, now);
-            passes.push(self.decide(snapshot, goal, &input, now));
+            passes.push(self.decide(&sweep, snapshot, goal, &input, now));
         }
         let mass_change = hold_mass_change(&mut passes, &input);
         if input.act {
@@ -257,18 +263,38 @@ impl Reconciler {
         }
     }
 
+    /// Tells the capacity estimates of deploys.
+    pub(super) fn note_endpoints(&mut self, now: Timestamp) {
+        for (id, state) in &mut self.variants {
+            let endpoint = self.cache.endpoint(&id.endpoint);
+            let Some(endpoint) = endpoint.known().and_then(Option::as_ref) else { continue };
+            let config = self.cache.config(endpoint);
+            let config = config.known().and_then(Option::as_ref);
+            state.capacity.note_endpoint(endpoint, config, &id.variant, now);
+        }
+    }
+
     fn decide(
         &mut self,
+        sweep: &Sweep,
         snapshot: Snapshot,
         goal: Result<Goal, String>,
         input: &PassInput<'_>,
         now: Timestamp,
     ) -> Pass {
         let goal = goal.unwrap_or_else(|ambiguous| state::goal_in_doubt(&ambiguous));
+        let problem = self.load_test_problem(&snapshot.id, &goal, now);
+        let context = readings::context(sweep, &snapshot.id, &goal);
         let state = self.variants.entry(snapshot.id.clone()).or_default();
-        let estimate = state.estimate(&snapshot, &goal, now);
-        let rules = rules(input);
-        let decision = decide(&snapshot, &goal, &estimate, &rules, now);
+        let estimate = state.capacity.estimate(
+            &goal,
+            problem,
+            (&state.telemetry, state.read_until),
+            context,
+            &mut self.scratch,
+            now,
+        );
+        let decision = decide(&snapshot, &goal, &estimate, &rules(input), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }
 

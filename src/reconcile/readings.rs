@@ -7,11 +7,15 @@ use futures::{StreamExt, stream};
 
 use super::state::VariantState;
 use super::{DiscoveryTelemetry, Reconciler, Settings};
+use crate::estimate::{Context, EstimatorSettings};
 use crate::model::fact::{Fact, Why, WhyKind};
-use crate::model::goal::{Goal, Objective};
+use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
-use crate::model::time::Timestamp;
+use crate::model::scaling::ScalingPolicy;
+use crate::model::series::{Minute, Series};
+use crate::model::time::{Timestamp, floor_to};
+use crate::observe::Sweep;
 use crate::observe::telemetry::{Window, queries, series};
 
 /// The price of one metric requested by `GetMetricData`, in US dollars
@@ -21,6 +25,17 @@ pub const DOLLARS_PER_METRIC: f64 = 0.01 / 1000.0;
 const VARIANTS_PER_BATCH: usize = 100;
 /// Activities are read at least this often of every variant.
 const ACTIVITIES_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
+
+/// The longer periods, in seconds, that variants with little traffic are judged by as well.
+const LONG_PERIODS: [u32; 2] = [300, 900];
+
+/// A variant whose telemetry is about to be read.
+struct Reading<'a> {
+    id: &'a VariantId,
+    goal: &'a Goal,
+    context: Context,
+    memory: Option<&'a VariantMemory>,
+}
 
 /// Counts what CloudWatch costs, and stops at the budget.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -64,58 +79,171 @@ impl Reconciler {
     /// Reads the minutes that are new of every variant whose telemetry is wanted.
     pub(super) async fn read_telemetry(
         &mut self,
+        sweep: &Sweep,
+        remembered: &Fact<BTreeMap<VariantId, VariantMemory>>,
+        wanted: &[(VariantId, Result<Goal, String>)],
+        settings: &Settings,
+        now: Timestamp,
+    ) {
+        // A variant that turns out to have little traffic is read a second time, in longer
+        // periods too; all others have nothing left to read then.
+        for _ in 0..2 {
+            self.note_endpoints(now);
+            self.read_what_is_new(sweep, remembered, wanted, settings, now).await;
+        }
+    }
+
+    async fn read_what_is_new(
+        &mut self,
+        sweep: &Sweep,
+        remembered: &Fact<BTreeMap<VariantId, VariantMemory>>,
         wanted: &[(VariantId, Result<Goal, String>)],
         settings: &Settings,
         now: Timestamp,
     ) {
         // Variants read up to the same minute share their calls.
-        let mut groups: BTreeMap<(Timestamp, Timestamp), Vec<(VariantId, Objective)>> =
-            BTreeMap::new();
+        let mut groups: BTreeMap<(Timestamp, Timestamp, bool), Vec<Reading<'_>>> = BTreeMap::new();
         for (id, goal) in wanted {
             let (Ok(goal), Some(state)) = (goal, self.variants.get_mut(id)) else { continue };
             if !is_wanted(goal, state, settings, now) {
                 continue;
             }
-            let window = Window::next(now, state.read_until, settings.history, settings.delay);
-            if let Some(Window { from, to }) = window {
-                groups.entry((from, to)).or_default().push((id.clone(), goal.objective));
+            if state.capacity.forget_unless(goal) {
+                state.read_again();
+            }
+            let thin = state.thin_until.is_some_and(|until| now < until);
+            let Some(mut window) =
+                Window::next(now, state.read_until, settings.history, settings.delay)
+            else {
+                continue;
+            };
+            if thin {
+                // Periods of all lengths must end together to be told in order.
+                window.to = floor_to(window.to, i64::from(LONG_PERIODS[1]));
+            }
+            if window.from < window.to {
+                groups.entry((window.from, window.to, thin)).or_default().push(Reading {
+                    id,
+                    goal,
+                    context: context(sweep, id, goal),
+                    memory: remembered.known().and_then(|all| all.get(id)),
+                });
             }
         }
-        for ((from, to), variants) in groups {
-            for batch in variants.chunks(VARIANTS_PER_BATCH) {
-                self.read_batch(batch, Window { from, to }, settings, now).await;
+        for ((from, to, thin), readings) in groups {
+            for batch in readings.chunks(VARIANTS_PER_BATCH) {
+                self.read_batch(batch, Window { from, to }, thin, settings, now).await;
             }
         }
     }
 
     async fn read_batch(
         &mut self,
-        batch: &[(VariantId, Objective)],
+        batch: &[Reading<'_>],
         window: Window,
+        thin: bool,
         settings: &Settings,
         now: Timestamp,
     ) {
-        let per_variant: Vec<_> =
-            batch.iter().map(|(id, objective)| queries(&id.resource(), objective)).collect();
+        let minutes = self.read_periods(batch, window, 60, settings, now).await;
+        let mut longer = Vec::new();
+        if thin {
+            for period in LONG_PERIODS {
+                if let Some(whole) = window.whole(i64::from(period)) {
+                    longer.push(self.read_periods(batch, whole, period, settings, now).await);
+                }
+            }
+        }
+        for (at, (reading, minutes)) in batch.iter().zip(minutes).enumerate() {
+            let estimator = self.estimator_settings(reading, now);
+            let Some(state) = self.variants.get_mut(reading.id) else { continue };
+            let minutes = match minutes {
+                Ok(minutes) => minutes,
+                // What was read before stays, and grows stale by itself.
+                Err(why) => {
+                    if state.telemetry.known().is_none() {
+                        state.telemetry = Fact::Unknown(why);
+                    }
+                    continue;
+                }
+            };
+            state.take_in(&minutes, window.to, now);
+            let mut periods = minutes;
+            let long = longer.iter().filter_map(|periods| periods[at].as_ref().ok());
+            periods.extend(long.flatten().copied());
+            periods.sort_by_key(|p| (end(p), p.period_seconds));
+            state.capacity.take_in(
+                &periods,
+                estimator,
+                &reading.context,
+                reading.memory,
+                &mut self.scratch,
+                now,
+            );
+            let least = reading.goal.objective.latency.map(|l| l.statistic.min_requests());
+            if let Some(least) = least.filter(|_| !thin) {
+                state.note_thin_minutes(&periods, least);
+            }
+        }
+    }
+
+    /// One series of this period for each of the batch, or why there is none.
+    async fn read_periods(
+        &mut self,
+        batch: &[Reading<'_>],
+        window: Window,
+        period_seconds: u32,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Vec<Result<Series, Why>> {
+        let per_variant: Vec<_> = batch
+            .iter()
+            .map(|r| queries(&r.id.resource(), &r.goal.objective, period_seconds))
+            .collect();
         let all: Vec<_> = per_variant.iter().flatten().cloned().collect();
         let answers = match self.cost.request(all.len() as u64, settings.budget_dollars, now) {
             Ok(()) => self.aws.metrics.metric_data(&all, window.from, window.to).await,
             Err(why) => vec![Err(why); all.len()],
         };
-        let mut answers = answers.as_slice();
-        for ((id, objective), queries) in batch.iter().zip(&per_variant) {
-            let (own, rest) = answers.split_at(queries.len().min(answers.len()));
-            answers = rest;
-            let Some(state) = self.variants.get_mut(id) else { continue };
-            match series(objective, queries, own, window) {
-                Ok(minutes) => state.take_in(&minutes, window.to, now),
-                // What was read before stays, and grows stale by itself.
-                Err(why) if state.telemetry.known().is_none() => {
-                    state.telemetry = Fact::Unknown(why);
-                }
-                Err(_) => {}
-            }
+        let mut rest = answers.as_slice();
+        batch
+            .iter()
+            .zip(&per_variant)
+            .map(|(reading, queries)| {
+                let (own, others) = rest.split_at(queries.len().min(rest.len()));
+                rest = others;
+                series(&reading.goal.objective, queries, own, window)
+            })
+            .collect()
+    }
+
+    fn estimator_settings(&self, reading: &Reading<'_>, now: Timestamp) -> EstimatorSettings {
+        EstimatorSettings {
+            load_test: reading.goal.load_test.as_ref().map(|test| test.max_rps),
+            load_test_problem: self.load_test_problem(reading.id, reading.goal, now),
+            ..EstimatorSettings::new(reading.goal.objective)
         }
+    }
+
+    /// Why the load test of a variant does not count (rule 5).
+    pub(super) fn load_test_problem(
+        &self,
+        id: &VariantId,
+        goal: &Goal,
+        now: Timestamp,
+    ) -> Option<LoadTestProblem> {
+        let Some(test) = &goal.load_test else { return Some(LoadTestProblem::Absent) };
+        let endpoint = self.cache.endpoint(&id.endpoint);
+        let endpoint = endpoint.known().and_then(Option::as_ref);
+        let config = endpoint.map(|e| self.cache.config(e));
+        let config = config.as_ref().and_then(Fact::known).and_then(Option::as_ref);
+        let own = config.and_then(|c| c.variants.iter().find(|v| v.name == id.variant));
+        test.check(
+            now,
+            own.and_then(|v| v.instance_type.as_deref()),
+            config.map(|c| c.name.as_str()),
+        )
+        .err()
     }
 
     /// Rule 24: one page of activities, of variants that changed or are at max, else hourly.
@@ -172,6 +300,20 @@ impl Reconciler {
     pub(super) async fn load_memory(&self) -> Fact<BTreeMap<VariantId, VariantMemory>> {
         self.memory.load().await.into()
     }
+}
+
+/// What the findings of a variant compare its capacity with.
+pub(super) fn context(sweep: &Sweep, id: &VariantId, goal: &Goal) -> Context {
+    let policies = sweep.policies.known().and_then(|all| all.get(&id.resource()));
+    let tracking = policies.into_iter().flatten().find_map(ScalingPolicy::invocations_tracking);
+    Context {
+        configured_target: tracking.map(|tracking| tracking.target_value),
+        safety_factor: goal.safety_factor.get(),
+    }
+}
+
+fn end(period: &Minute) -> Timestamp {
+    period.at + TimeDelta::seconds(i64::from(period.period_seconds))
 }
 
 fn is_wanted(goal: &Goal, state: &VariantState, settings: &Settings, now: Timestamp) -> bool {

@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 
-use crate::model::estimate::Estimate;
 use crate::model::fact::Fact;
 use crate::model::goal::{CapacityGoal, CooldownGoal, Goal, Mode, Objective, TargetValueLimits};
 use crate::model::scaling::Activity;
 use crate::model::series::Minute;
-use crate::model::snapshot::{Snapshot, Telemetry};
+use crate::model::snapshot::Telemetry;
 use crate::model::time::Timestamp;
 use crate::model::units::SafetyFactor;
+
+use super::capacity::CapacityWatch;
 
 /// How many of the newest minutes a snapshot carries.
 const RECENT_MINUTES: usize = 60;
@@ -35,6 +36,10 @@ pub(super) struct VariantState {
     pub max_capacity: Option<i32>,
     /// When the last pass succeeded.
     pub last_successful_pass: Option<Timestamp>,
+    /// The estimate of its capacity.
+    pub capacity: CapacityWatch,
+    /// Until when minutes with too few requests call for longer periods (estimation, low traffic).
+    pub thin_until: Option<Timestamp>,
     hourly_peaks: VecDeque<(Timestamp, f64)>,
 }
 
@@ -48,6 +53,8 @@ impl Default for VariantState {
             activities_due: false,
             max_capacity: None,
             last_successful_pass: None,
+            capacity: CapacityWatch::default(),
+            thin_until: None,
             hourly_peaks: VecDeque::new(),
         }
     }
@@ -55,7 +62,12 @@ impl Default for VariantState {
 
 impl VariantState {
     /// Takes in newly read minutes, in time order.
-    pub fn take_in(&mut self, minutes: &[Minute], read_until: Timestamp, read_at: Timestamp) {
+    pub(super) fn take_in(
+        &mut self,
+        minutes: &[Minute],
+        read_until: Timestamp,
+        read_at: Timestamp,
+    ) {
         let mut telemetry = match std::mem::replace(&mut self.telemetry, Fact::not_read_yet()) {
             Fact::Known(telemetry) => telemetry,
             Fact::Unknown(_) => Telemetry {
@@ -96,9 +108,23 @@ impl VariantState {
         }
     }
 
-    /// What is known of capacity.
-    pub fn estimate(&mut self, _snapshot: &Snapshot, _goal: &Goal, _now: Timestamp) -> Estimate {
-        Estimate::unobserved("no telemetry yet")
+    /// Takes note of minutes in which the statistic means little. The first one of a variant
+    /// makes it read its history again, in longer periods too.
+    pub(super) fn note_thin_minutes(&mut self, minutes: &[Minute], min_requests: f64) {
+        let thin = |m: &&Minute| m.invocations.is_some_and(|all| all > 0.0 && all < min_requests);
+        let Some(newest) = minutes.iter().rev().find(thin) else { return };
+        if self.thin_until.is_none() {
+            self.read_again();
+        }
+        self.thin_until = Some(newest.at + TimeDelta::days(1));
+    }
+
+    /// Forgets how far the telemetry has been read, so that the history is read again.
+    pub(super) fn read_again(&mut self) {
+        self.read_until = None;
+        self.capacity = CapacityWatch::default();
+        self.hourly_peaks.clear();
+        self.telemetry = Fact::not_read_yet();
     }
 }
 

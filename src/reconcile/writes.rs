@@ -9,7 +9,7 @@ use futures::{StreamExt, stream};
 use super::{Pass, PassInput, Reconciler, rules};
 use crate::act::{Hands, act};
 use crate::decide::decide;
-use crate::decide::remember::remember;
+use crate::decide::remember::{Done, remember};
 use crate::model::decision::{Action, FieldState, Outcome, StepOutcome, StepResult};
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why, WhyKind};
@@ -80,13 +80,9 @@ impl Reconciler {
         let mut intents = BTreeMap::new();
         for pass in &planned {
             let steps = pass.decision.plan.actions.iter().map(assumed).collect();
-            let memory = remember(
-                &known_memory(&pass.snapshot),
-                &pass.decision,
-                Some(&Outcome { steps }),
-                input.confirmed,
-                now,
-            );
+            let outcome = Outcome { steps };
+            let done = done(pass, Some(&outcome), input.confirmed);
+            let memory = remember(&known_memory(&pass.snapshot), done, now);
             intents.insert(pass.snapshot.id.clone(), memory);
         }
         match self.memory.save(&intents).await {
@@ -104,7 +100,7 @@ impl Reconciler {
         let hands = Hands { aws: &self.aws, clock: &*self.clock, leadership: &*self.leadership };
         // One after the other: AWS takes a write a second, and a queue of writes would wait beyond
         // the look at leadership that each of them begins with.
-        let mut done = Vec::with_capacity(planned.len());
+        let mut carried_out = Vec::with_capacity(planned.len());
         for pass in planned {
             let outcome = if input.stop.load(Ordering::Relaxed) {
                 not_begun(&pass.decision.plan.actions)
@@ -112,29 +108,32 @@ impl Reconciler {
                 act(&hands, &pass.decision).await
             };
             pass.outcome = Some(outcome);
-            done.push(pass);
+            carried_out.push(pass);
         }
         let now = self.clock.now();
-        for pass in done {
+        for pass in carried_out {
             let before = known_memory(&pass.snapshot);
-            let outcome = pass.outcome.as_ref();
-            pass.remembered =
-                Some(remember(&before, &pass.decision, outcome, input.confirmed, now));
+            let after = remember(&before, done(pass, pass.outcome.as_ref(), input.confirmed), now);
+            pass.remembered = Some(after);
         }
     }
 
     /// Keeps what this pass has taught. A memory that could not be read is not overwritten.
-    pub(super) async fn keep_memory(&self, passes: &[Pass], acting: bool, now: Timestamp) {
+    pub(super) async fn keep_memory(&mut self, passes: &[Pass], acting: bool, now: Timestamp) {
         if !acting {
             return;
         }
         let mut changed: BTreeMap<VariantId, VariantMemory> = BTreeMap::new();
         for pass in passes.iter().filter(|pass| pass.goal.managed) {
             let Fact::Known(before) = &pass.snapshot.memory else { continue };
-            let after = pass
+            let mut after = pass
                 .remembered
                 .clone()
-                .unwrap_or_else(|| remember(before, &pass.decision, None, false, now));
+                .unwrap_or_else(|| remember(before, done(pass, None, false), now));
+            let state = self.variants.get_mut(&pass.snapshot.id);
+            if let Some(journal) = state.and_then(|state| state.capacity.journal(now)) {
+                after.journal = Some(journal);
+            }
             if after != *before || pass.remembered.is_some() {
                 changed.insert(pass.snapshot.id.clone(), after);
             }
@@ -165,6 +164,16 @@ async fn refresh(aws: &Aws, snapshot: &mut Snapshot, now: Timestamp) {
     snapshot.endpoint = endpoint;
     snapshot.activities = activities.into();
     snapshot.taken_at = now;
+}
+
+const fn done<'p>(pass: &'p Pass, outcome: Option<&'p Outcome>, confirmed: bool) -> Done<'p> {
+    Done {
+        snapshot: &pass.snapshot,
+        goal: &pass.goal,
+        decision: &pass.decision,
+        outcome,
+        confirmed,
+    }
 }
 
 fn known_memory(snapshot: &Snapshot) -> VariantMemory {

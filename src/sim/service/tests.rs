@@ -1,3 +1,5 @@
+//! Tests of the service models and their true capacity.
+
 use super::capacity::bad_share;
 use super::*;
 use crate::model::units::LatencyStatistic;

@@ -1,12 +1,24 @@
 //! What is remembered of a pass, and what forgetting costs.
 
 use chrono::TimeDelta;
-use setpoint::decide::remember::remember;
+use setpoint::decide::remember::{Done, remember};
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::memory::{TargetWrite, VariantMemory};
 use setpoint::model::reason::{Field, Reason};
 
 use super::world::{World, assert_held, now, written};
+
+/// The memory after a pass over this world.
+fn remembered(
+    world: &World,
+    before: &VariantMemory,
+    decision: &setpoint::model::Decision,
+    outcome: Option<&Outcome>,
+) -> VariantMemory {
+    let (snapshot, goal) = (&world.snapshot, &world.goal);
+    let done = Done { snapshot, goal, decision, outcome, confirmed: false };
+    remember(before, done, world.now)
+}
 
 fn outcome(result: StepResult) -> Outcome {
     let step = StepOutcome { operation: "PutScalingPolicy", result, sentence: String::new() };
@@ -19,7 +31,7 @@ fn a_write_is_remembered_with_the_value_before_it() {
     let decision = world.decide();
     let before = VariantMemory::default();
     let success = outcome(StepResult::Success);
-    let memory = remember(&before, &decision, Some(&success), false, now());
+    let memory = remembered(&world, &before, &decision, Some(&success));
     let write = TargetWrite { at: now(), before: Some(700.0), after: 600.0 };
     assert_eq!(memory.last_write, Some(write));
     assert_eq!(memory.writes, vec![now()]);
@@ -27,7 +39,7 @@ fn a_write_is_remembered_with_the_value_before_it() {
     assert_eq!(memory.highest_held, None, "a value passed on the way down was not held");
 
     let skipped = outcome(StepResult::Skipped);
-    let memory = remember(&before, &decision, Some(&skipped), false, now());
+    let memory = remembered(&world, &before, &decision, Some(&skipped));
     assert_eq!((memory.last_write, memory.writes.len(), memory.adopted), (None, 0, false));
 }
 
@@ -41,7 +53,8 @@ fn a_raise_that_failed_may_have_landed_and_uses_up_new_ground() {
     let decision = world.decide();
     let before = world.memory().clone();
     let error = outcome(StepResult::Error);
-    *world.memory() = remember(&before, &decision, Some(&error), false, now());
+    let after = remembered(&world, &before, &decision, Some(&error));
+    *world.memory() = after;
     assert_eq!(world.memory().highest_held, Some(300.0));
     // The same step may be tried again; it may not go further.
     world.in_force(330.0);
@@ -56,7 +69,8 @@ fn overwritten(world: &mut World) -> setpoint::model::Decision {
     let wrote = outcome(StepResult::Success);
     let outcome = (!decision.plan.is_empty()).then_some(&wrote);
     let before = world.memory().clone();
-    *world.memory() = remember(&before, &decision, outcome, false, world.now);
+    let after = remembered(world, &before, &decision, outcome);
+    *world.memory() = after;
     decision
 }
 
@@ -71,7 +85,7 @@ fn two_foreign_overwrites_of_the_same_value_silence_us() {
     // The next pass sees the same value: that is no third overwrite, and still no write.
     let decision = world.decide();
     let before = world.memory().clone();
-    let memory = remember(&before, &decision, None, false, world.now);
+    let memory = remembered(&world, &before, &decision, None);
     assert_eq!(memory.foreign_overwrites[&Field::TargetValue].len(), 2);
     assert_held(&decision, Field::TargetValue, Reason::OtherWriter);
 }
@@ -80,16 +94,16 @@ fn two_foreign_overwrites_of_the_same_value_silence_us() {
 fn a_value_is_seen_since_it_has_been_there() {
     let mut world = World::healthy();
     world.in_force(500.0);
-    let first = remember(&VariantMemory::default(), &world.decide(), None, false, now());
+    let first = remembered(&world, &VariantMemory::default(), &world.decide(), None);
     let later = now() + TimeDelta::hours(3);
     *world.memory() = first;
     world.now = later;
     let before = world.memory().clone();
-    let second = remember(&before, &world.decide(), None, false, later);
+    let second = remembered(&world, &before, &world.decide(), None);
     assert_eq!(second.seen[&Field::TargetValue].since, now());
     *world.memory() = second;
     world.in_force(450.0);
     let before = world.memory().clone();
-    let third = remember(&before, &world.decide(), None, false, later);
+    let third = remembered(&world, &before, &world.decide(), None);
     assert_eq!(third.seen[&Field::TargetValue].since, later);
 }

@@ -1,0 +1,121 @@
+//! Rule 21: a raise is watched, and taken back once if it breaks the objective. Lowered targets are
+//! never taken back: new instances are cold, and the change altered the load, not the latency at a
+//! load.
+
+use chrono::TimeDelta;
+
+use crate::model::goal::Objective;
+use crate::model::memory::{TargetWrite, Verification};
+use crate::model::series::Minute;
+use crate::model::snapshot::Snapshot;
+
+use super::case::Case;
+
+/// The watch ends after so many loaded minutes.
+const LOADED_MINUTES: u32 = 60;
+/// So many of [`LAST_MINUTES`] loaded minutes must break the objective.
+const BROKEN_MINUTES: usize = 2;
+/// The loaded minutes that are looked at together.
+const LAST_MINUTES: usize = 5;
+/// A watch that never sees a scale-in ends by itself.
+const WATCH_MAX: TimeDelta = TimeDelta::days(7);
+/// Raises are held so long after a reversal.
+pub const RAISES_HELD: TimeDelta = TimeDelta::hours(24);
+
+/// The value to put back, when the watched raise has failed.
+#[must_use]
+pub fn revert_to(case: &Case<'_>) -> Option<f64> {
+    let watch = case.memory.verification.clone()?;
+    let watch = advance(watch, case.snapshot, &case.goal.objective);
+    let in_force = case.configured_target()?;
+    // Somebody else's value is not ours to take back.
+    let ours = (in_force - watch.after).abs() < 1e-6;
+    (watch.failed && ours).then_some(watch.before)
+}
+
+/// Begins to watch a raise.
+#[must_use]
+pub fn begin(write: TargetWrite, snapshot: &Snapshot) -> Option<Verification> {
+    let before = write.before.filter(|before| write.after > *before)?;
+    let telemetry = snapshot.telemetry.known()?;
+    let endpoint = snapshot.endpoint.known()?.as_ref()?;
+    let instances = endpoint.variant(&snapshot.id.variant)?.current_instances?;
+    Some(Verification {
+        raised_at: write.at,
+        before,
+        after: write.after,
+        instances,
+        load_p95: load_p95(&telemetry.recent)?,
+        begun_at: None,
+        counted_until: write.at,
+        loaded_minutes: 0,
+        last_broken: Vec::new(),
+        failed: false,
+    })
+}
+
+/// Takes the minutes that are new into account.
+#[must_use]
+pub fn advance(
+    mut watch: Verification,
+    snapshot: &Snapshot,
+    objective: &Objective,
+) -> Verification {
+    let endpoint = snapshot.endpoint.known().and_then(Option::as_ref);
+    let current = endpoint
+        .and_then(|e| e.variant(&snapshot.id.variant))
+        .and_then(|variant| variant.current_instances);
+    if watch.begun_at.is_none() {
+        if current.is_none_or(|current| current >= watch.instances) {
+            return watch;
+        }
+        watch.begun_at = Some(snapshot.taken_at);
+        watch.counted_until = watch.counted_until.max(snapshot.taken_at);
+    }
+    let Some(telemetry) = snapshot.telemetry.known() else { return watch };
+    let from = watch.counted_until;
+    for minute in telemetry.recent.iter().filter(|m| m.at >= from) {
+        count(&mut watch, minute, objective);
+    }
+    let newest = telemetry.recent.last().map(|m| m.at + TimeDelta::minutes(1));
+    watch.counted_until = watch.counted_until.max(newest.unwrap_or(watch.counted_until));
+    watch
+}
+
+fn count(watch: &mut Verification, minute: &Minute, objective: &Objective) {
+    let Some(load) = minute.load() else { return };
+    if load <= watch.load_p95 || load >= watch.after || watch.loaded_minutes >= LOADED_MINUTES {
+        return;
+    }
+    watch.loaded_minutes += 1;
+    watch.last_broken.push(breaks(minute, objective));
+    let excess = watch.last_broken.len().saturating_sub(LAST_MINUTES);
+    watch.last_broken.drain(..excess);
+    watch.failed |= watch.last_broken.iter().filter(|broken| **broken).count() >= BROKEN_MINUTES;
+}
+
+/// Whether there is nothing left to watch for.
+#[must_use]
+pub fn is_over(watch: &Verification, now: crate::model::time::Timestamp) -> bool {
+    !watch.failed && (watch.loaded_minutes >= LOADED_MINUTES || now - watch.raised_at > WATCH_MAX)
+}
+
+/// Whether a minute breaks the objective.
+fn breaks(minute: &Minute, objective: &Objective) -> bool {
+    let slow = objective
+        .latency
+        .zip(minute.latency_us)
+        .is_some_and(|(objective, latency)| latency > objective.threshold_us());
+    let failing = minute
+        .errors_5xx
+        .zip(minute.invocations)
+        .is_some_and(|(errors, all)| all > 0.0 && errors / all > objective.error_rate_max);
+    slow || failing
+}
+
+fn load_p95(minutes: &[Minute]) -> Option<f64> {
+    let mut loads: Vec<f64> = minutes.iter().filter_map(Minute::load).collect();
+    loads.sort_by(f64::total_cmp);
+    let last = loads.len().checked_sub(1)?;
+    loads.get((last as f64 * 0.95).round() as usize).copied()
+}

@@ -1,0 +1,152 @@
+//! Puts the steps together: evidence, likelihood, chain, verdict and numbers at one instant.
+
+use crate::model::estimate::{Capacity, Verdict};
+
+use super::book::Record;
+use super::chain::{Carried, Packed, Span, carry, load_test_prior};
+use super::evidence::{Evidence, Weighted};
+use super::grid::{MinuteIndex, WINDOW, lg_of};
+use super::likelihood::Scratch;
+use super::regime::Hours;
+use super::verdict::{Proof, capacity, lower_bound, quantiles, verdict};
+use super::wander::{WANDER_MAX, heavy_evidence};
+
+/// Fewer usable minutes than this say nothing.
+const OBSERVATIONS_MIN: u32 = 30;
+/// What the method itself may be off, in lg; responses of several seconds lag their load.
+const SYSTEMATIC: f64 = 0.025;
+const SYSTEMATIC_SLOW: f64 = 0.08;
+/// lg of 5 s in microseconds.
+const SLOW_LG_P50: f64 = 15.424_948_5;
+/// Staleness: fewer decayed minutes than this above this share of the last known capacity.
+const STALE_MINUTES: f64 = 30.0;
+const STALE_SHARE: f64 = 0.7;
+
+/// What is assessed.
+pub(super) struct Question<'a> {
+    pub(super) evidence: &'a Evidence,
+    pub(super) hours: &'a Hours,
+    pub(super) record: &'a Record,
+    pub(super) lg_ratio: Option<f64>,
+    pub(super) load_test: Option<f64>,
+    pub(super) wander: Option<f64>,
+    pub(super) now: MinuteIndex,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Assessment {
+    pub(super) verdict: Verdict,
+    pub(super) capacity: Capacity,
+    pub(super) carried: Option<Carried>,
+}
+
+impl Assessment {
+    const fn nothing() -> Self {
+        let capacity =
+            Capacity { estimate: None, low: None, q25: None, high: None, lower_bound: None };
+        Self { verdict: Verdict::Unobserved, capacity, carried: None }
+    }
+}
+
+/// The two densities of a regime: everything known, and evidence alone.
+struct Densities {
+    span: Span,
+    own: Vec<f64>,
+    posterior: Vec<f64>,
+    evidence: Vec<f64>,
+}
+
+fn densities(q: &Question<'_>, weighted: &Weighted, scratch: &mut Scratch) -> Option<Densities> {
+    let test_bin = q.load_test.map(super::grid::bin_of);
+    let highest = q.evidence.highest_bin().or(test_bin)?;
+    let span = Span::around(highest, q.load_test);
+    let mut own = vec![0.0; span.size];
+    scratch.lg_likelihood(weighted, span.lowest, &mut own);
+    let (mut posterior, mut evidence) = match &q.record.carried {
+        None => (load_test_prior(span, q.load_test), vec![0.0; span.size]),
+        Some(carried) => (
+            carry(&carried.posterior, q.lg_ratio, span),
+            carry(&carried.evidence, q.lg_ratio, span),
+        ),
+    };
+    for i in 0..span.size {
+        posterior[i] += own[i];
+        evidence[i] += own[i];
+    }
+    Some(Densities { span, own, posterior, evidence })
+}
+
+/// What a change of regime now would hand on.
+pub(super) fn hand_on(q: &Question<'_>, scratch: &mut Scratch) -> Option<Carried> {
+    let mut weighted = std::mem::take(&mut scratch.weighted);
+    q.evidence.weigh(q.record.id, q.now, &mut weighted);
+    let densities = densities(q, &weighted, scratch);
+    scratch.weighted = weighted;
+    densities.map(|d| Carried {
+        posterior: Packed::new(d.span, &d.posterior),
+        evidence: Packed::new(d.span, &d.evidence),
+    })
+}
+
+/// Verdict and numbers now.
+pub(super) fn assess(q: &Question<'_>, scratch: &mut Scratch) -> Assessment {
+    if q.evidence.observations_in_all() < OBSERVATIONS_MIN {
+        return Assessment {
+            verdict: stale_or(q, &[], Verdict::Unobserved),
+            ..Assessment::nothing()
+        };
+    }
+    let mut weighted = std::mem::take(&mut scratch.weighted);
+    q.evidence.weigh(q.record.id, q.now, &mut weighted);
+    let answer = assess_weighted(q, &mut weighted, scratch);
+    scratch.weighted = weighted;
+    answer
+}
+
+fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scratch) -> Assessment {
+    let Some(d) = densities(q, weighted, scratch) else { return Assessment::nothing() };
+    let mut found = verdict(Proof::of(&d.own), Proof::of(&d.evidence));
+    found = stale_or(q, weighted, found);
+    let wanders = q.wander.is_some_and(|w| w > WANDER_MAX);
+    if wanders && found == Verdict::Measured {
+        found = Verdict::Inferred;
+    }
+    let systematic = systematic(q);
+    let has_opinion = q.load_test.is_some();
+    let numbers = quantiles(d.span, &d.posterior, systematic);
+    let bound = lower_bound(d.span, &d.evidence, systematic);
+    let mut capacity = capacity(found, numbers, bound, has_opinion);
+    if wanders && found.is_two_sided() {
+        // The target must hold when the payload is heavy.
+        heavy_evidence(q.hours, q.record.id, q.now, weighted);
+        if let Some(heavy) = densities(q, weighted, scratch) {
+            let low = quantiles(heavy.span, &heavy.posterior, systematic).q05;
+            capacity.q25 = capacity.q25.map(|q25| q25.min(low));
+            capacity.low = capacity.low.map(|own| own.min(low));
+        }
+    }
+    Assessment { verdict: found, capacity, carried: None }
+}
+
+fn systematic(q: &Question<'_>) -> f64 {
+    let median = q.hours.of(q.record.id).last().and_then(|(_, hour)| hour.levels().next());
+    match median {
+        Some(level) if level.lg_p50 > SLOW_LG_P50 => SYSTEMATIC_SLOW,
+        _ => SYSTEMATIC,
+    }
+}
+
+/// There was a two-sided verdict, and nothing near it has been seen for the whole window.
+fn stale_or(q: &Question<'_>, weighted: &[(i16, f64, f64)], found: Verdict) -> Verdict {
+    let Some(known) = q.record.known.filter(|_| !found.is_two_sided()) else { return found };
+    let near = (STALE_SHARE * known.capacity).ln();
+    let above = weighted.iter().filter(|e| lg_of(i32::from(e.0)) > near);
+    let minutes: f64 = above.map(|e| e.1 + e.2).sum();
+    if minutes < STALE_MINUTES && q.now - known.loaded_at > WINDOW { Verdict::Stale } else { found }
+}
+
+/// Whether a load is near a known capacity.
+pub(super) fn is_near(load: f64, capacity: f64) -> bool {
+    load > STALE_SHARE * capacity
+}

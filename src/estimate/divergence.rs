@@ -1,0 +1,173 @@
+//! Step 10, findings: the comparison of capacity with what the configuration claims, and the
+//! speed event after a change of regime. Checked every 30 minutes of the data's time.
+
+use crate::model::estimate::{Capacity, Finding, Verdict};
+
+use super::grid::MinuteIndex;
+use super::settings::Context;
+
+/// Minutes between two checks.
+const CHECK_EVERY: MinuteIndex = 30;
+/// After a declared change the first check waits for the speed ratio ...
+const FIRST_AFTER_DEPLOY: MinuteIndex = 40;
+/// ... and the second confirms it within the hour.
+const SECOND_AFTER_DEPLOY: MinuteIndex = 60;
+/// A finding is confirmed when this many checks in a row agree.
+const IN_A_ROW: u8 = 2;
+/// How far a bound may lie from the implied capacity.
+const TOLERANCE: f64 = 0.10;
+/// This many bad minutes among the last 30 break the objective.
+const BROKEN_MINUTES: u32 = 15;
+/// How long a change of speed is news.
+const SPEED_NEWS: MinuteIndex = 1440;
+
+/// Whether a check is due between two minutes (`from` excluded, `to` included). `declared_at` is
+/// the last deploy.
+pub(super) fn check_due(
+    from: MinuteIndex,
+    to: MinuteIndex,
+    declared_at: Option<MinuteIndex>,
+) -> bool {
+    let within = |at: MinuteIndex| from < at && at <= to;
+    if let Some(declared) = declared_at {
+        if within(declared + FIRST_AFTER_DEPLOY) || within(declared + SECOND_AFTER_DEPLOY) {
+            return true;
+        }
+        if to < declared + SECOND_AFTER_DEPLOY && to >= declared {
+            return false;
+        }
+    }
+    within(to - to.rem_euclid(CHECK_EVERY))
+}
+
+/// What one check looks at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sight<'a> {
+    pub(super) verdict: Verdict,
+    pub(super) capacity: &'a Capacity,
+    pub(super) context: &'a Context,
+    /// lg speed ratio of the present regime, and its age.
+    pub(super) lg_ratio: Option<f64>,
+    pub(super) regime_age: MinuteIndex,
+    pub(super) recent_bad: u32,
+    pub(super) load_test_expired: bool,
+}
+
+/// The findings, each with the number of checks in a row that saw it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Findings {
+    streaks: [u8; Finding::ALL.len()],
+}
+
+impl Findings {
+    /// One check; answers with what is raised by it.
+    pub(super) fn check(&mut self, sight: &Sight<'_>) -> Vec<Finding> {
+        let mut raised = Vec::new();
+        for (streak, finding) in self.streaks.iter_mut().zip(Finding::ALL) {
+            let needed = checks_needed(finding);
+            let before = *streak >= needed;
+            *streak = if sees(sight, finding) { streak.saturating_add(1) } else { 0 };
+            if *streak >= needed && !before {
+                raised.push(finding);
+            }
+        }
+        raised
+    }
+
+    /// What stands now.
+    pub(super) fn active(&self) -> Vec<Finding> {
+        let standing = self.streaks.iter().zip(Finding::ALL);
+        standing.filter(|(s, f)| **s >= checks_needed(*f)).map(|(_, f)| f).collect()
+    }
+
+    /// After a change of regime the comparison starts anew.
+    pub(super) fn restart(&mut self) {
+        self.streaks = [0; Finding::ALL.len()];
+    }
+}
+
+const fn checks_needed(finding: Finding) -> u8 {
+    match finding {
+        Finding::AboveCapacity | Finding::Over | Finding::Under => IN_A_ROW,
+        // Known for certain as soon as they are known.
+        Finding::Slower | Finding::Faster | Finding::LoadTestExpired => 1,
+        Finding::ObjectiveBroken => IN_A_ROW,
+    }
+}
+
+fn sees(sight: &Sight<'_>, finding: Finding) -> bool {
+    let implied = sight.context.implied_capacity();
+    // Evidence must have excluded the other side; the load test's opinion is no finding.
+    let high = match sight.verdict {
+        Verdict::Measured | Verdict::Inferred | Verdict::AtMost => sight.capacity.high,
+        _ => None,
+    };
+    let low = match sight.verdict {
+        Verdict::Measured | Verdict::Inferred => sight.capacity.low,
+        Verdict::AtLeast => sight.capacity.lower_bound,
+        _ => None,
+    };
+    let news = sight.lg_ratio.filter(|_| sight.regime_age < SPEED_NEWS).map(f64::exp);
+    match finding {
+        Finding::AboveCapacity => {
+            high.zip(sight.context.configured_target).is_some_and(|(high, target)| target > high)
+        }
+        Finding::Over => high.zip(implied).is_some_and(|(high, k)| high < (1.0 - TOLERANCE) * k),
+        Finding::Under => low.zip(implied).is_some_and(|(low, k)| low > (1.0 + TOLERANCE) * k),
+        Finding::Slower => news.is_some_and(|ratio| ratio > 1.0 + TOLERANCE),
+        Finding::Faster => news.is_some_and(|ratio| ratio < 1.0 - TOLERANCE),
+        Finding::ObjectiveBroken => {
+            sight.verdict == Verdict::AtMost || sight.recent_bad >= BROKEN_MINUTES
+        }
+        Finding::LoadTestExpired => sight.load_test_expired,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sight<'a>(capacity: &'a Capacity, context: &'a Context) -> Sight<'a> {
+        Sight {
+            verdict: Verdict::Measured,
+            capacity,
+            context,
+            lg_ratio: None,
+            regime_age: 10_000,
+            recent_bad: 0,
+            load_test_expired: false,
+        }
+    }
+
+    #[test]
+    fn a_claim_above_the_interval_is_over_on_the_second_check() {
+        let capacity = Capacity { low: Some(800.0), high: Some(890.0), ..Capacity::default() };
+        let context = Context { configured_target: Some(500.0), safety_factor: 0.5 };
+        let mut findings = Findings::default();
+        assert_eq!(findings.check(&sight(&capacity, &context)), []);
+        assert_eq!(findings.check(&sight(&capacity, &context)), [Finding::Over]);
+        assert_eq!(findings.check(&sight(&capacity, &context)), []);
+        assert_eq!(findings.active(), [Finding::Over]);
+    }
+
+    #[test]
+    fn an_opinion_without_evidence_is_no_finding() {
+        let capacity = Capacity { low: Some(800.0), high: Some(890.0), ..Capacity::default() };
+        let context = Context { configured_target: Some(5000.0), safety_factor: 0.5 };
+        let mut findings = Findings::default();
+        for verdict in [Verdict::AtLeast, Verdict::Unobserved, Verdict::Stale] {
+            let sight = Sight { verdict, ..sight(&capacity, &context) };
+            findings.check(&sight);
+            findings.check(&sight);
+            assert_eq!(findings.active(), []);
+        }
+    }
+
+    #[test]
+    fn checks_come_every_half_hour_and_twice_within_the_hour_after_a_deploy() {
+        assert!(check_due(59, 60, None) && check_due(89, 90, None));
+        assert!(!check_due(60, 61, None));
+        let due: Vec<i64> = (100..230).filter(|&t| check_due(t - 1, t, Some(105))).collect();
+        assert_eq!(due, [145, 165, 180, 210]);
+    }
+}

@@ -1,0 +1,453 @@
+//! The estimator of one variant: minutes go in as they arrive, an estimate comes out when asked.
+
+use crate::model::estimate::{Estimate, Finding, Regime, Verdict};
+use crate::model::goal::LoadTestProblem;
+use crate::model::series::Minute;
+use crate::model::time::Timestamp;
+use crate::model::units::RequestsPerSecond;
+
+use super::advice::Demand;
+use super::assess::{Assessment, Question, assess, hand_on, is_near};
+use super::book::{Book, DEPLOY_MINUTES, Known};
+use super::divergence::{Findings, Sight, check_due};
+use super::evidence::Evidence;
+use super::filter::{CarryOver, ColdWatch, Reading, read};
+use super::grid::{DAY, MinuteIndex, WINDOW, instant_of, lg_of, minute_of};
+use super::incident::IncidentWatch;
+use super::journal::Journal;
+use super::likelihood::Scratch;
+use super::low_traffic::{Observation, Step, Walk};
+use super::regime::Hours;
+use super::sentence::{Story, sentence};
+use super::settings::{Context, EstimatorSettings, Fingerprint};
+use super::speed::{self, SETTLED_AFTER};
+use super::tally::Tally;
+use super::wander::{WANDER_MAX, wander};
+
+/// An undeclared change needs a regime of this age before it.
+const UNDECLARED_AGE_MIN: MinuteIndex = DAY;
+/// Longest delay with which the walk hands on a minute.
+const WALK_DELAY: MinuteIndex = 45;
+/// Findings need this much history of checks.
+const CHECKS_BACK: MinuteIndex = 120;
+/// Fewest requests in a minute from which growth of demand is read.
+const DEMAND_REQUESTS_MIN: f32 = 100.0;
+
+/// What a minute brought about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// Findings raised by it.
+    pub raised: Vec<Finding>,
+    /// Whether an undeclared change of regime was found.
+    pub change_found: bool,
+}
+
+/// The estimator of one variant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimator {
+    settings: EstimatorSettings,
+    walk: Walk,
+    cold: ColdWatch,
+    carry: CarryOver,
+    evidence: Evidence,
+    hours: Hours,
+    demand: Demand,
+    incident: IncidentWatch,
+    findings: Findings,
+    tally: Tally,
+    book: Book,
+    excluded: Vec<(MinuteIndex, MinuteIndex)>,
+    /// The end of the newest period.
+    newest: MinuteIndex,
+    begun: bool,
+    /// Changes before this are known from the journal and not looked for again.
+    known_until: MinuteIndex,
+    /// Checks before this are skipped: their findings can no longer matter.
+    checks_from: MinuteIndex,
+    /// The bound proven at the last check.
+    lower_bound: Option<f64>,
+    /// The wander, and the hour it was computed for.
+    wander: (i64, Option<f64>),
+    pooled_until: MinuteIndex,
+}
+
+impl Estimator {
+    /// An estimator without history.
+    #[must_use]
+    pub fn new(settings: &EstimatorSettings) -> Self {
+        Self {
+            walk: Walk::default(),
+            cold: ColdWatch::default(),
+            carry: CarryOver::default(),
+            evidence: Evidence::default(),
+            hours: Hours::new(),
+            demand: Demand::default(),
+            incident: IncidentWatch::default(),
+            findings: Findings::default(),
+            tally: Tally::default(),
+            book: Book::new(settings.fingerprint),
+            excluded: Vec::new(),
+            newest: 0,
+            begun: false,
+            known_until: MinuteIndex::MIN,
+            checks_from: MinuteIndex::MIN,
+            lower_bound: None,
+            wander: (i64::MIN, None),
+            pooled_until: MinuteIndex::MIN,
+            settings: settings.clone(),
+        }
+    }
+
+    /// An estimator that knows the regimes of before. Feed it the last 14 days next.
+    #[must_use]
+    pub fn restore(settings: &EstimatorSettings, journal: &Journal) -> Self {
+        let mut estimator = Self::new(settings);
+        estimator.book = journal.book.clone();
+        estimator.known_until = journal.until;
+        estimator.checks_from = journal.until - CHECKS_BACK;
+        estimator
+    }
+
+    /// Skips checks of findings long before `until`, for a cheap back-fill of history.
+    pub fn back_fill_until(&mut self, until: Timestamp) {
+        self.checks_from = minute_of(until) - CHECKS_BACK;
+    }
+
+    /// What must be remembered.
+    #[must_use]
+    pub fn journal(&self) -> Journal {
+        Journal::new(self.newest, self.book.clone())
+    }
+
+    /// The settings it was made with.
+    #[must_use]
+    pub const fn settings(&self) -> &EstimatorSettings {
+        &self.settings
+    }
+
+    /// Another opinion to start from. It weighs in at the next evaluation.
+    pub fn set_load_test(
+        &mut self,
+        load_test: Option<RequestsPerSecond>,
+        problem: Option<LoadTestProblem>,
+    ) {
+        self.settings.load_test = load_test;
+        self.settings.load_test_problem = problem;
+    }
+
+    /// Leaves out minutes from `from` to before `to`: a deploy, a sibling's update, weights.
+    pub fn exclude(&mut self, from: Timestamp, to: Timestamp) {
+        self.excluded.push((minute_of(from), minute_of(to)));
+        let oldest = self.newest - WINDOW;
+        self.excluded.retain(|(_, to)| *to > oldest);
+    }
+
+    /// A deploy became visible at `at`. Without a new fingerprint it is none; with the one of the
+    /// regime before it is a rollback.
+    pub fn declare(&mut self, at: Timestamp, fingerprint: Fingerprint, scratch: &mut Scratch) {
+        let at = minute_of(at);
+        if self.book.current.fingerprint == Some(fingerprint) || at < self.known_until {
+            return;
+        }
+        if !self.begun {
+            self.book.current.fingerprint = Some(fingerprint);
+            self.book.current.declared = true;
+            return;
+        }
+        let start = at + DEPLOY_MINUTES;
+        self.excluded.push((at, start));
+        let rolls_back =
+            self.book.previous.as_ref().is_some_and(|p| p.fingerprint == Some(fingerprint));
+        if rolls_back {
+            self.book.roll_back(start);
+        } else {
+            let carried = hand_on(&self.question(at, self.book.current.lg_ratio), scratch);
+            self.book.begin(start, Some(fingerprint), true, carried);
+        }
+        self.book.declared_at = Some(at);
+        self.after_switch(start);
+        self.findings.restart();
+    }
+
+    /// The next period, in order of the periods' ends. `context` is what held then.
+    pub fn push(&mut self, minute: &Minute, context: &Context, scratch: &mut Scratch) -> Pushed {
+        let at = minute_of(minute.at);
+        let before = if self.begun { self.newest } else { at };
+        let reading = read(minute, &self.settings.objective);
+        self.begun = true;
+        self.book.open(at);
+        let span = i64::from(minute.period_seconds.max(60)) / 60;
+        let excluded = self.excluded.iter().any(|(from, to)| at < *to && at + span > *from);
+        let mut steps = Vec::new();
+        if span > 1 {
+            if let Some(reading) = reading {
+                let cold = reading.at >= self.newest && self.cold.is_cold(&reading);
+                self.walk.push_long(reading, (cold, excluded), &mut steps);
+                self.pooled_until = at + span + DAY;
+            }
+        } else {
+            let cold = reading.as_ref().is_some_and(|r| self.cold.is_cold(r));
+            self.note_demand(reading.as_ref(), excluded);
+            let min = self.min_requests();
+            self.walk.push(at, reading, (cold, excluded), min, &mut steps);
+        }
+        self.newest = self.newest.max(at + span);
+        let mut pushed = Pushed::default();
+        for step in steps {
+            pushed.change_found |= self.take(step, scratch);
+        }
+        self.elapse(before);
+        if self.newest >= self.checks_from
+            && (pushed.change_found || check_due(before, self.newest, self.book.declared_at))
+        {
+            pushed.raised = self.check(context, scratch);
+        }
+        pushed
+    }
+
+    /// The estimate at the end of the newest minute; `now` may be later, for data that has ended.
+    pub fn evaluate(
+        &mut self,
+        scratch: &mut Scratch,
+        now: Timestamp,
+        context: &Context,
+    ) -> Estimate {
+        let now = minute_of(now).max(self.newest);
+        let lg_ratio = self.lg_ratio(now);
+        let wander = self.wander_at(now);
+        let answer = self.assess(now, lg_ratio, wander, scratch);
+        let record = &self.book.current;
+        let minutes = self.tally.summary(self.evidence.observations(record.id));
+        let regime = self.begun.then(|| Regime {
+            started_at: instant_of(record.start),
+            declared: record.declared,
+            speed_ratio: lg_ratio.map(f64::exp),
+        });
+        let story = Story {
+            verdict: answer.verdict,
+            capacity: &answer.capacity,
+            minutes: &minutes,
+            bad: self.evidence.bad_observations(record.id),
+            objective: &self.settings.objective,
+            pooled: self.newest < self.pooled_until,
+            wanders: wander.is_some_and(|w| w > WANDER_MAX),
+            lg_ratio,
+            older_regime_undeclared: !record.declared && record.before.is_some(),
+        };
+        let sentence = match (self.settings.objective.latency, context.configured_target) {
+            (None, _) => "no latency objective to judge capacity by".to_owned(),
+            _ => sentence(&story),
+        };
+        let highest = self.evidence.highest_good_bin(record.id);
+        Estimate {
+            verdict: answer.verdict,
+            capacity: answer.capacity,
+            regime,
+            highest_good_load: highest.map(|bin| lg_of(i32::from(bin)).exp()),
+            findings: self.findings.active(),
+            wander,
+            incident_since: self.incident.open_since().map(instant_of),
+            advised_safety_factor: self.demand.advised_factor(),
+            sentence,
+            minutes,
+        }
+    }
+
+    /// Since when the present regime holds, and whether it is still too young for a target change
+    /// (its first hour).
+    #[must_use]
+    pub fn is_settling(&self, now: Timestamp) -> bool {
+        let record = &self.book.current;
+        let since = self.book.declared_at.unwrap_or(MinuteIndex::MIN);
+        let start = if record.before.is_some() { record.start } else { MinuteIndex::MIN };
+        let begin = since.max(if record.declared { MinuteIndex::MIN } else { start });
+        begin != MinuteIndex::MIN && minute_of(now) < begin + 60
+    }
+
+    /// Bytes of state, without the shared scratch.
+    #[must_use]
+    pub fn state_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.walk.bytes()
+            + self.evidence.bytes()
+            + self.hours.bytes()
+            + self.demand.bytes()
+            + self.tally.bytes()
+            + self.book.bytes()
+            + self.excluded.capacity() * size_of::<(MinuteIndex, MinuteIndex)>()
+    }
+
+    fn min_requests(&self) -> f64 {
+        self.settings.objective.latency.map_or(100.0, |l| l.statistic.min_requests())
+    }
+
+    fn note_demand(&mut self, reading: Option<&Reading>, excluded: bool) {
+        if let Some(r) = reading.filter(|r| !excluded && r.requests >= DEMAND_REQUESTS_MIN) {
+            self.demand.note(r.at, r.requests, r.instances, self.settings.reaction_minutes);
+        }
+    }
+
+    /// Takes a step of the walk; answers whether it completed an undeclared change.
+    fn take(&mut self, step: Step, scratch: &mut Scratch) -> bool {
+        match step {
+            Step::Used(observation) => self.observe(observation, scratch),
+            Step::Dropped { at, minutes, reason, judged } => {
+                self.tally.dropped(at, minutes, reason);
+                if let Some((load, bad)) = judged {
+                    self.carry.note(at, 1, load, bad);
+                }
+                false
+            }
+        }
+    }
+
+    fn observe(&mut self, o: Observation, scratch: &mut Scratch) -> bool {
+        let covered = self.carry.covers(o.at, o.load);
+        // An overload explains what follows it; anything else may be an incident.
+        let explained = covered
+            && self.carry.peak(o.at).zip(self.lower_bound).is_none_or(|(p, lb)| p > 0.7 * lb);
+        self.carry.note(o.at, o.span, o.load, o.bad);
+        if !explained {
+            self.incident.note(o.at, o.span, (o.load, o.bad), self.lower_bound);
+        }
+        let Some(regime) = self.book.regime_at(o.at) else { return false };
+        if covered {
+            let minutes = o.span as u32;
+            self.tally.dropped(o.at, minutes, crate::model::estimate::DropReason::CarryOver);
+            return false;
+        }
+        let begun = self.hours.close_before(o.at.div_euclid(60));
+        let found = begun.is_some_and(|begin| self.undeclared(begin, o.at, scratch));
+        let regime = if found { self.book.current.id } else { regime };
+        self.tally.used(o.at);
+        if self.book.counts(o.at, regime) {
+            self.evidence.add(o.at, regime, o.load, o.bad);
+        }
+        if let Some(known) = &mut self.book.current.known
+            && is_near(o.load, known.capacity)
+        {
+            known.loaded_at = known.loaded_at.max(o.at);
+        }
+        if let Some(lg_p50) = o.lg_p50 {
+            self.hours.add(o.at, regime, o.span, o.load, lg_p50, o.bad);
+        }
+        found
+    }
+
+    /// A run of suspicious hours is complete: a change, unless latency wanders anyway.
+    fn undeclared(&mut self, begin: MinuteIndex, now: MinuteIndex, scratch: &mut Scratch) -> bool {
+        let record = &self.book.current;
+        let too_young = now - record.start < UNDECLARED_AGE_MIN || begin < record.start;
+        if too_young || now < self.known_until {
+            return false;
+        }
+        if self.wander_at(now).is_some_and(|w| w > WANDER_MAX) {
+            return false;
+        }
+        let record = &self.book.current;
+        let (old, fingerprint, lg_ratio) = (record.id, record.fingerprint, record.lg_ratio);
+        // The hours of the run no longer speak for the old regime.
+        self.evidence.reassign(begin, 0);
+        let carried = hand_on(&self.question(now, lg_ratio), scratch);
+        self.book.begin(begin, fingerprint, false, carried);
+        let new = self.book.current.id;
+        self.evidence.reassign(begin, new);
+        self.hours.reassign(begin, old, new);
+        self.after_switch(begin);
+        true
+    }
+
+    fn after_switch(&mut self, start: MinuteIndex) {
+        let previous = self.book.previous.as_ref().map(|p| p.id);
+        self.evidence.keep_only(self.book.current.id, previous, start);
+        self.hours.clear_suspicion();
+        self.wander = (i64::MIN, None);
+    }
+
+    fn elapse(&mut self, before: MinuteIndex) {
+        self.incident.advance(self.newest - 1);
+        // A run that ends with the data is looked at with the next observation.
+        let hour = self.newest.div_euclid(60);
+        if hour != before.div_euclid(60) {
+            let start = hour * 60;
+            self.evidence.settle(start);
+            self.hours.forget((self.newest - WALK_DELAY).div_euclid(60));
+            self.tally.settle(self.newest);
+            self.demand.settle(self.newest);
+        }
+    }
+
+    fn question(&self, now: MinuteIndex, lg_ratio: Option<f64>) -> Question<'_> {
+        Question {
+            evidence: &self.evidence,
+            hours: &self.hours,
+            record: &self.book.current,
+            lg_ratio,
+            load_test: self.settings.valid_load_test(),
+            wander: self.wander.1,
+            now,
+        }
+    }
+
+    fn lg_ratio(&self, now: MinuteIndex) -> Option<f64> {
+        let record = &self.book.current;
+        match record.before {
+            Some(before) if !record.settled && now >= record.start => {
+                speed::ratio(&self.hours, before, record.id, record.start)
+            }
+            _ => record.lg_ratio,
+        }
+    }
+
+    fn wander_at(&mut self, now: MinuteIndex) -> Option<f64> {
+        let hour = now.div_euclid(60);
+        if self.wander.0 != hour {
+            let record = &self.book.current;
+            self.wander = (hour, wander(&self.hours, record.id, record.start, now));
+        }
+        self.wander.1
+    }
+
+    fn assess(
+        &self,
+        now: MinuteIndex,
+        lg_ratio: Option<f64>,
+        wander: Option<f64>,
+        scratch: &mut Scratch,
+    ) -> Assessment {
+        let question = Question { wander, ..self.question(now, lg_ratio) };
+        assess(&question, scratch)
+    }
+
+    /// One check of the findings.
+    fn check(&mut self, context: &Context, scratch: &mut Scratch) -> Vec<Finding> {
+        let now = self.newest;
+        let lg_ratio = self.lg_ratio(now);
+        let wander = self.wander_at(now);
+        let answer = self.assess(now, lg_ratio, wander, scratch);
+        let record = &mut self.book.current;
+        record.lg_ratio = lg_ratio;
+        record.settled |= now >= record.start + SETTLED_AFTER + WALK_DELAY;
+        if answer.verdict.is_two_sided()
+            && let Some(capacity) = answer.capacity.estimate
+        {
+            let loaded_at = record.known.map_or(now, |k| k.loaded_at);
+            record.known = Some(Known { capacity, loaded_at });
+        }
+        self.lower_bound = answer.capacity.lower_bound.filter(|_| {
+            matches!(answer.verdict, Verdict::Measured | Verdict::Inferred | Verdict::AtLeast)
+        });
+        self.findings.check(&Sight {
+            verdict: answer.verdict,
+            capacity: &answer.capacity,
+            context,
+            lg_ratio,
+            regime_age: now - self.book.current.start,
+            recent_bad: self.incident.recent_bad(),
+            load_test_expired: self
+                .settings
+                .load_test_problem
+                .is_some_and(|p| p != crate::model::goal::LoadTestProblem::Absent),
+        })
+    }
+}

@@ -1,0 +1,153 @@
+//! Step 1, the minute filter: which minutes speak of capacity, and whether they were bad.
+
+use crate::model::estimate::DropReason;
+use crate::model::goal::Objective;
+use crate::model::series::Minute;
+
+use super::grid::{MinuteIndex, minute_of};
+
+/// Minutes for which instances that were just added are cold.
+const COLD_MINUTES: MinuteIndex = 3;
+/// Minutes for which the backlog of an overload may still show.
+const CARRY_OVER_MINUTES: MinuteIndex = 3;
+/// After an overload, only loads of at least this share of its peak are evidence.
+const CARRY_OVER_SHARE: f64 = 0.9;
+/// An instance count older than this says nothing about a rise.
+const COUNT_MEMORY_MINUTES: MinuteIndex = 15;
+
+/// The numbers of one period that are there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Reading {
+    /// The first minute of the period.
+    pub(super) at: MinuteIndex,
+    /// Its length in minutes.
+    pub(super) span: MinuteIndex,
+    /// Requests to the whole variant.
+    pub(super) requests: f32,
+    /// Invocations per minute per instance.
+    pub(super) load: f32,
+    /// Active instances.
+    pub(super) instances: f32,
+    /// lg of the median latency in microseconds.
+    pub(super) lg_p50: Option<f32>,
+    /// Whether the objective was broken; unknown when an input has no datapoint.
+    pub(super) bad: Option<bool>,
+}
+
+/// Reads a period; `None` when its load is not known.
+pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
+    let fine = |v: Option<f64>| v.filter(|v| v.is_finite() && *v >= 0.0);
+    let requests = fine(minute.invocations)?;
+    let load = fine(minute.invocations_per_instance)
+        .map(|sum| sum * 60.0 / f64::from(minute.period_seconds.max(60)))?;
+    let instances = fine(minute.instance_count()).unwrap_or(0.0);
+    let p50 = fine(minute.latency_p50_us).filter(|v| *v > 0.0);
+    Some(Reading {
+        at: minute_of(minute.at),
+        span: i64::from(minute.period_seconds.max(60)) / 60,
+        requests: requests as f32,
+        load: load as f32,
+        instances: instances as f32,
+        lg_p50: p50.map(|v| v.ln() as f32),
+        bad: is_bad(fine(minute.latency_us), fine(minute.errors_5xx), requests, objective),
+    })
+}
+
+/// bad = the latency statistic above its threshold, or the share of 5XX answers above its limit.
+fn is_bad(
+    latency_us: Option<f64>,
+    errors_5xx: Option<f64>,
+    requests: f64,
+    objective: &Objective,
+) -> Option<bool> {
+    let latency_us = latency_us?;
+    let errors = errors_5xx?;
+    let threshold = objective.latency?.threshold_us();
+    let share = if requests > 0.0 { errors / requests } else { 0.0 };
+    Some(latency_us > threshold || share > objective.error_rate_max)
+}
+
+/// Notices instances that were just added.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct ColdWatch {
+    last: Option<(MinuteIndex, f32)>,
+    until: MinuteIndex,
+}
+
+impl ColdWatch {
+    /// Whether the minute lies within three minutes from where the instance count rose.
+    pub(super) fn is_cold(&mut self, reading: &Reading) -> bool {
+        if reading.instances > 0.0 {
+            let rose = self.last.is_some_and(|(at, count)| {
+                reading.at - at <= COUNT_MEMORY_MINUTES
+                    && reading.instances > count + count_tolerance(reading)
+            });
+            if rose {
+                self.until = reading.at + COLD_MINUTES;
+            }
+            self.last = Some((reading.at, reading.instances));
+        }
+        reading.at < self.until
+    }
+}
+
+/// How far a derived instance count may be off because its sums were rounded to whole numbers.
+pub(super) fn count_tolerance(reading: &Reading) -> f32 {
+    0.05 + 0.6 * reading.instances / reading.load.max(1.0)
+}
+
+/// Remembers an overload, whose backlog makes later minutes bad at loads that are fine.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct CarryOver {
+    /// The end of the last bad period, and the highest load of its run.
+    last_bad: Option<(MinuteIndex, f64)>,
+}
+
+impl CarryOver {
+    /// Whether a period speaks of the overload before it rather than of its own load. Good and
+    /// bad ones alike: dropping only bad ones would lift the estimate of a service that is always
+    /// saturated.
+    pub(super) fn covers(&self, at: MinuteIndex, load: f64) -> bool {
+        self.last_bad.is_some_and(|(end, peak)| {
+            at - end < CARRY_OVER_MINUTES && load < CARRY_OVER_SHARE * peak
+        })
+    }
+
+    /// The highest load of the overload that still covers `at`.
+    pub(super) fn peak(&self, at: MinuteIndex) -> Option<f64> {
+        self.last_bad.filter(|(end, _)| at - end < CARRY_OVER_MINUTES).map(|(_, peak)| peak)
+    }
+
+    /// Takes note of a judged period.
+    pub(super) fn note(&mut self, at: MinuteIndex, span: MinuteIndex, load: f64, bad: bool) {
+        if !bad {
+            return;
+        }
+        // A run is bad periods without a good one between them.
+        let peak = match self.last_bad {
+            Some((end, peak)) if end >= at => peak.max(load),
+            _ => load,
+        };
+        self.last_bad = Some((at + span, peak));
+    }
+}
+
+/// Why a minute cannot be used on its own, if so.
+pub(super) fn unusable(
+    reading: Option<&Reading>,
+    cold: bool,
+    excluded: bool,
+    min_requests: f64,
+) -> Option<DropReason> {
+    if excluded {
+        return Some(DropReason::Deploy);
+    }
+    let Some(reading) = reading else { return Some(DropReason::Missing) };
+    if f64::from(reading.requests) < min_requests {
+        return Some(DropReason::FewRequests);
+    }
+    if reading.bad.is_none() || reading.load <= 0.0 {
+        return Some(DropReason::Missing);
+    }
+    cold.then_some(DropReason::ColdInstances)
+}

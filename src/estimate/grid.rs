@@ -1,0 +1,92 @@
+//! The common grid: loads and capacities are binned in steps of 2 % (0.02 in lg), so that every
+//! table depends on the distance of two bins only and can be computed once.
+
+use crate::model::time::Timestamp;
+
+/// The step of the grid in natural logarithms.
+pub(super) const STEP: f64 = 0.02;
+
+/// The step of the load levels at which median latencies are compared (10 %).
+const LEVEL_STEP: f64 = 0.095_310_179_804_324_86;
+
+/// Minutes since the epoch: all of the estimator counts in them.
+pub(super) type MinuteIndex = i64;
+
+/// Minutes in a day.
+pub(super) const DAY: MinuteIndex = 1440;
+
+/// Evidence older than this many minutes does not exist (14 days).
+pub(super) const WINDOW: MinuteIndex = 14 * DAY;
+
+/// The bin whose centre is nearest to a load. Loads below one per minute share the lowest bins
+/// down to e^-20; the result always fits into 16 bits.
+pub(super) fn bin_of(load: f64) -> i16 {
+    let bin = (load.max(1e-9).ln() / STEP).round();
+    bin.clamp(-1000.0, 2000.0) as i16
+}
+
+/// The centre of a bin in lg.
+pub(super) fn lg_of(bin: i32) -> f64 {
+    f64::from(bin) * STEP
+}
+
+/// The 10 % load level of a load, 0 for one per minute and below.
+pub(super) fn level_of(load: f64) -> u8 {
+    (load.max(1.0).ln() / LEVEL_STEP).floor().clamp(0.0, 255.0) as u8
+}
+
+/// The geometric centre of a load level.
+pub(super) fn load_of_level(level: u8) -> f64 {
+    ((f64::from(level) + 0.5) * LEVEL_STEP).exp()
+}
+
+/// The minute an instant lies in.
+pub(super) fn minute_of(at: Timestamp) -> MinuteIndex {
+    at.timestamp().div_euclid(60)
+}
+
+/// The start of a minute as an instant.
+pub(super) fn instant_of(minute: MinuteIndex) -> Timestamp {
+    Timestamp::from_timestamp(minute.saturating_mul(60), 0).unwrap_or_default()
+}
+
+/// The weighted median of `(value, weight)` pairs; sorts them. The lower one of two middles.
+pub(super) fn weighted_median(values: &mut [(f64, f64)]) -> Option<f64> {
+    weighted_quantile(values, 0.5)
+}
+
+/// A weighted quantile of `(value, weight)` pairs; sorts them.
+pub(super) fn weighted_quantile(values: &mut [(f64, f64)], share: f64) -> Option<f64> {
+    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = values.iter().map(|v| v.1).sum();
+    let mut sum = 0.0;
+    for &(value, weight) in values.iter() {
+        sum += weight;
+        if sum >= share * total && weight > 0.0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_lies_within_half_a_step_of_its_bin() {
+        for load in [1.0_f64, 99.5, 600.0, 12_345.0] {
+            assert!((load.ln() - lg_of(i32::from(bin_of(load)))).abs() <= STEP / 2.0 + 1e-12);
+        }
+        assert_eq!(bin_of(f64::NAN), bin_of(0.0));
+        assert_eq!(level_of(0.0), 0);
+    }
+
+    #[test]
+    fn a_weighted_quantile_follows_the_weights() {
+        let mut values = [(3.0, 1.0), (1.0, 1.0), (2.0, 8.0)];
+        assert_eq!(weighted_median(&mut values), Some(2.0));
+        assert_eq!(weighted_quantile(&mut values, 0.95), Some(3.0));
+        assert_eq!(weighted_median(&mut []), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! How many minutes were used and how many were left out, for which reason, by day.
+
+use crate::model::estimate::{DropReason, MinutesUsed};
+
+use super::grid::{DAY, MinuteIndex, WINDOW};
+
+const REASONS: [DropReason; 7] = [
+    DropReason::Missing,
+    DropReason::FewRequests,
+    DropReason::ColdInstances,
+    DropReason::ScaleChange,
+    DropReason::CarryOver,
+    DropReason::Deploy,
+    DropReason::Unsteady,
+];
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Day {
+    start: MinuteIndex,
+    used: u16,
+    dropped: [u16; REASONS.len()],
+}
+
+/// Counts of the days in the window.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Tally {
+    days: Vec<Day>,
+}
+
+impl Tally {
+    fn day(&mut self, at: MinuteIndex) -> &mut Day {
+        let start = at - at.rem_euclid(DAY);
+        let index = self.days.iter().rposition(|d| d.start == start).unwrap_or_else(|| {
+            self.days.push(Day { start, ..Day::default() });
+            self.days.len() - 1
+        });
+        &mut self.days[index]
+    }
+
+    /// One period was used.
+    pub(super) fn used(&mut self, at: MinuteIndex) {
+        let day = self.day(at);
+        day.used = day.used.saturating_add(1);
+    }
+
+    /// Minutes were left out.
+    pub(super) fn dropped(&mut self, at: MinuteIndex, minutes: u32, reason: DropReason) {
+        let minutes = minutes.min(u32::from(u16::MAX)) as u16;
+        let day = self.day(at);
+        if let Some(i) = REASONS.iter().position(|r| *r == reason) {
+            day.dropped[i] = day.dropped[i].saturating_add(minutes);
+        }
+    }
+
+    /// Forgets what has left the window.
+    pub(super) fn settle(&mut self, now: MinuteIndex) {
+        self.days.retain(|d| d.start >= now - WINDOW);
+    }
+
+    /// The counts of the window, when `used` of them belong to the present regime.
+    pub(super) fn summary(&self, used: u32) -> MinutesUsed {
+        let mut minutes = MinutesUsed { used, ..MinutesUsed::default() };
+        for (i, reason) in REASONS.into_iter().enumerate() {
+            let dropped: u32 = self.days.iter().map(|d| u32::from(d.dropped[i])).sum();
+            if dropped > 0 {
+                minutes.dropped.insert(reason, dropped);
+            }
+        }
+        let all: u32 = self.days.iter().map(|d| u32::from(d.used)).sum();
+        if all > used {
+            minutes.dropped.insert(DropReason::OtherRegime, all - used);
+        }
+        minutes
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        self.days.capacity() * size_of::<Day>()
+    }
+}

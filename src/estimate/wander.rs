@@ -1,0 +1,122 @@
+//! Is this variant on the right signal? Where latency at equal load wanders from hour to hour
+//! (payloads, token mix), a request is no unit of work.
+
+use super::evidence::Weighted;
+use super::grid::{DAY, MinuteIndex, bin_of, load_of_level, weighted_quantile};
+use super::regime::{Hours, Table};
+
+/// A wander (in lg) above this says that requests are not a unit of work.
+pub(super) const WANDER_MAX: f64 = 0.12;
+/// It takes this long to tell.
+const AGE_MIN: MinuteIndex = 2 * DAY;
+/// And this many hours.
+const HOURS_MIN: usize = 24;
+/// Only loads below this quantile are compared: near the knee latency moves by itself.
+const LOAD_QUANTILE: f64 = 0.70;
+/// Distance of the 10 % and 90 % points of a standard normal distribution.
+const Z_10_TO_90: f64 = 2.563;
+/// Which hours are the heavy ones.
+const HEAVY_QUANTILE: f64 = 2.0 / 3.0;
+
+/// How far each hour of a regime lies above its usual latency, in lg.
+fn residuals(hours: &Hours, regime: u8, table: &Table) -> Vec<(i64, f64)> {
+    let mut loads: Vec<(f64, f64)> = hours
+        .of(regime)
+        .flat_map(|(_, hour)| hour.levels().map(|l| (f64::from(l.level), f64::from(l.minutes))))
+        .collect();
+    let Some(level_max) = weighted_quantile(&mut loads, LOAD_QUANTILE) else { return Vec::new() };
+    let mut residuals = Vec::new();
+    for (number, hour) in hours.of(regime) {
+        let low = hour.levels().filter(|l| f64::from(l.level) <= level_max);
+        let mut shifts: Vec<(f64, f64)> = low
+            .filter_map(|l| Some((l.lg_p50 - table.at(l.level)?, f64::from(l.minutes))))
+            .collect();
+        let minutes: f64 = shifts.iter().map(|s| s.1).sum();
+        if minutes >= 10.0
+            && let Some(shift) = weighted_quantile(&mut shifts, 0.5)
+        {
+            residuals.push((number, shift));
+        }
+    }
+    residuals
+}
+
+/// W = (q90 - q10) / 2.563 of the hours' residuals; `None` before it can be told.
+pub(super) fn wander(
+    hours: &Hours,
+    regime: u8,
+    start: MinuteIndex,
+    now: MinuteIndex,
+) -> Option<f64> {
+    if now - start < AGE_MIN {
+        return None;
+    }
+    let residuals = residuals(hours, regime, &hours.table(regime, i64::MAX));
+    if residuals.len() < HOURS_MIN {
+        return None;
+    }
+    let mut values: Vec<(f64, f64)> = residuals.iter().map(|r| (r.1, 1.0)).collect();
+    let high = weighted_quantile(&mut values, 0.9)?;
+    let low = weighted_quantile(&mut values, 0.1)?;
+    Some((high - low) / Z_10_TO_90)
+}
+
+/// The evidence of the heaviest third of the hours, at the resolution of load levels.
+pub(super) fn heavy_evidence(hours: &Hours, regime: u8, now: MinuteIndex, into: &mut Weighted) {
+    into.clear();
+    let residuals = residuals(hours, regime, &hours.table(regime, i64::MAX));
+    let mut values: Vec<(f64, f64)> = residuals.iter().map(|r| (r.1, 1.0)).collect();
+    let Some(heavy) = weighted_quantile(&mut values, HEAVY_QUANTILE) else { return };
+    let shift_of =
+        |number: i64| residuals.binary_search_by_key(&number, |r| r.0).ok().map(|i| residuals[i].1);
+    for (number, hour) in hours.of(regime) {
+        // An hour above the compared loads has no residual; its neighbours speak for it.
+        let near = (0..3).find_map(|d| shift_of(number - d).or_else(|| shift_of(number + d)));
+        if near.is_none_or(|shift| shift < heavy) {
+            continue;
+        }
+        let age_days = (now - number * 60).max(0) as f64 / DAY as f64;
+        let weight = (-age_days / 4.0).exp2();
+        for l in hour.levels() {
+            let good = f64::from(l.minutes.saturating_sub(l.bad));
+            let bin = bin_of(load_of_level(l.level));
+            into.push((bin, weight * good, weight * f64::from(l.bad)));
+        }
+    }
+    into.sort_unstable_by_key(|entry| entry.0);
+    into.dedup_by(|next, kept| {
+        let same = next.0 == kept.0;
+        if same {
+            kept.1 += next.1;
+            kept.2 += next.2;
+        }
+        same
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three_days(swing: f64) -> Option<f64> {
+        let mut hours = Hours::new();
+        let start = 24_000;
+        for minute in start * 60_i64..(start + 72) * 60 {
+            let hour = minute.div_euclid(60);
+            let _ = hours.close_before(hour);
+            let phase = (hour % 24) as f64 / 24.0 * std::f64::consts::TAU;
+            // Load and payload are out of step, as the two have different daily courses.
+            let load = 500.0 * (1.0 + 0.3 * (phase + 1.5).sin());
+            let noise = ((minute * 7919) % 13) as f64 * 0.002;
+            let lg_p50 = 10.0 + (1.0 + swing * phase.sin()).ln() + noise;
+            hours.add(minute, 1, 1, load, lg_p50, false);
+        }
+        wander(&hours, 1, start * 60, (start + 72) * 60)
+    }
+
+    #[test]
+    fn a_daily_payload_swing_is_seen_and_a_uniform_service_is_not() {
+        assert!(three_days(0.3).unwrap() > WANDER_MAX);
+        assert!(three_days(0.0).unwrap() < 0.03);
+    }
+}

@@ -1,0 +1,225 @@
+//! The capacity estimate of one variant between passes: feeds the estimator with minutes as they
+//! arrive and with deploys as they are seen, in the order in which they happened.
+
+use std::collections::VecDeque;
+
+use chrono::TimeDelta;
+
+use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Journal, Scratch};
+use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus};
+use crate::model::estimate::Estimate;
+use crate::model::fact::{Fact, Why};
+use crate::model::goal::{Goal, LoadTestProblem};
+use crate::model::ids::VariantName;
+use crate::model::memory::VariantMemory;
+use crate::model::series::Minute;
+use crate::model::snapshot::Telemetry;
+use crate::model::time::Timestamp;
+
+/// Minutes left out before an update was first seen: it is seen up to a pass late.
+const UPDATE_SEEN_LATE: TimeDelta = TimeDelta::minutes(2);
+/// The journal is kept at least this often; a change of regime is kept at once.
+const JOURNAL_EVERY: TimeDelta = TimeDelta::hours(1);
+
+/// Everything that the capacity of one variant is estimated from.
+#[derive(Debug, Default)]
+pub(super) struct CapacityWatch {
+    estimator: Option<Estimator>,
+    /// What happened and has not been told to the estimator, which hears of time in order.
+    changes: VecDeque<Change>,
+    /// What the variant ran when it was last seen in service.
+    running: Option<Fingerprint>,
+    /// Since when an update that is not the auto scaler's has been seen.
+    updating_since: Option<Timestamp>,
+    /// The last answer, as long as nothing that it depends on changes.
+    answer: Option<(Question, Estimate)>,
+    /// When the journal was last kept; absent when it is due.
+    journal_kept: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Change {
+    /// Another model, image or instance type came into service.
+    Deploy { at: Timestamp, fingerprint: Fingerprint },
+    /// Minutes of an update.
+    Update { from: Timestamp, to: Timestamp },
+}
+
+impl Change {
+    /// From which minute on the estimator must know of it.
+    const fn at(&self) -> Timestamp {
+        match self {
+            Self::Deploy { at, .. } => *at,
+            Self::Update { from, .. } => *from,
+        }
+    }
+}
+
+/// What an answer depends on beside the configuration of the estimator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Question {
+    read_until: Option<Timestamp>,
+    context: Context,
+    load_test_problem: Option<LoadTestProblem>,
+}
+
+impl CapacityWatch {
+    /// Takes note of the endpoint as this pass sees it.
+    pub(super) fn note_endpoint(
+        &mut self,
+        endpoint: &Endpoint,
+        config: Option<&EndpointConfig>,
+        variant: &VariantName,
+        now: Timestamp,
+    ) {
+        let updating = endpoint.deploy_in_progress
+            || !matches!(endpoint.status, EndpointStatus::InService | EndpointStatus::Updating);
+        if updating {
+            self.updating_since.get_or_insert(now);
+            return;
+        }
+        if let Some(since) = self.updating_since.take() {
+            // During a deploy both fleets share the metric's dimensions.
+            self.changes.push_back(Change::Update { from: since - UPDATE_SEEN_LATE, to: now });
+        }
+        let Some((config, fingerprint)) =
+            config.and_then(|c| fingerprint(endpoint, c, variant).map(|f| (c, f)))
+        else {
+            return;
+        };
+        match self.running {
+            Some(running) if running == fingerprint => {}
+            Some(_) => self.changes.push_back(Change::Deploy { at: now, fingerprint }),
+            // AWS does not tell past deploys. What was before the config was made is another
+            // regime for certain.
+            None => {
+                self.changes.push_back(Change::Deploy { at: config.created_at, fingerprint });
+            }
+        }
+        self.running = Some(fingerprint);
+    }
+
+    /// Takes in newly read periods, in the order of their ends.
+    pub(super) fn take_in(
+        &mut self,
+        periods: &[Minute],
+        settings: EstimatorSettings,
+        context: &Context,
+        memory: Option<&VariantMemory>,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) {
+        if settings.objective.latency.is_none() {
+            self.estimator = None;
+            return;
+        }
+        let estimator = self.estimator.get_or_insert_with(|| begin(&settings, memory, now));
+        for period in periods {
+            while self.changes.front().is_some_and(|change| change.at() <= period.at) {
+                match self.changes.pop_front() {
+                    Some(Change::Deploy { at, fingerprint }) => {
+                        estimator.declare(at, fingerprint, scratch);
+                        self.journal_kept = None;
+                    }
+                    Some(Change::Update { from, to }) => estimator.exclude(from, to),
+                    None => {}
+                }
+            }
+            let pushed = estimator.push(period, context, scratch);
+            if pushed.change_found {
+                self.journal_kept = None;
+            }
+        }
+        self.answer = None;
+    }
+
+    /// Begins anew: another objective makes all evidence worthless.
+    pub(super) fn forget_unless(&mut self, goal: &Goal) -> bool {
+        let other = self
+            .estimator
+            .as_ref()
+            .is_some_and(|estimator| estimator.settings().objective != goal.objective);
+        if other {
+            self.estimator = None;
+            self.answer = None;
+        }
+        other
+    }
+
+    /// What is known of capacity now.
+    pub(super) fn estimate(
+        &mut self,
+        goal: &Goal,
+        load_test_problem: Option<LoadTestProblem>,
+        telemetry: (&Fact<Telemetry>, Option<Timestamp>),
+        context: Context,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) -> Estimate {
+        let (telemetry, read_until) = telemetry;
+        if goal.objective.latency.is_none() {
+            return Estimate::unobserved("no latency objective to judge capacity by");
+        }
+        let Some(estimator) = &mut self.estimator else {
+            let why = telemetry.why().map_or("no telemetry yet", |why: &Why| why.message.as_str());
+            return Estimate::unobserved(format!("no telemetry: {why}"));
+        };
+        let question = Question { read_until, context, load_test_problem };
+        if let Some((asked, answer)) = &self.answer
+            && *asked == question
+        {
+            return answer.clone();
+        }
+        estimator.set_load_test(goal.load_test.as_ref().map(|t| t.max_rps), load_test_problem);
+        let answer = estimator.evaluate(scratch, now, &context);
+        self.answer = Some((question, answer.clone()));
+        answer
+    }
+
+    /// The regime journal, when it is due to be kept.
+    pub(super) fn journal(&mut self, now: Timestamp) -> Option<serde_json::Value> {
+        let estimator = self.estimator.as_ref()?;
+        if self.journal_kept.is_some_and(|kept| now - kept < JOURNAL_EVERY) {
+            return None;
+        }
+        self.journal_kept = Some(now);
+        match estimator.journal().to_value() {
+            Ok(journal) => Some(journal),
+            Err(error) => {
+                tracing::warn!(%error, "the regime journal could not be written");
+                None
+            }
+        }
+    }
+}
+
+/// A new estimator, with what is remembered of the regimes before.
+fn begin(
+    settings: &EstimatorSettings,
+    memory: Option<&VariantMemory>,
+    now: Timestamp,
+) -> Estimator {
+    let journal = memory.and_then(|m| m.journal.as_ref()).and_then(|value| {
+        Journal::from_value(value)
+            .inspect_err(|error| tracing::warn!(%error, "beginning without the regime journal"))
+            .ok()
+    });
+    let mut estimator = match journal {
+        Some(journal) => Estimator::restore(settings, &journal),
+        None => Estimator::new(settings),
+    };
+    estimator.back_fill_until(now);
+    estimator
+}
+
+/// What the variant runs: its own model, images and instance type, not the config's name.
+fn fingerprint(
+    endpoint: &Endpoint,
+    config: &EndpointConfig,
+    variant: &VariantName,
+) -> Option<Fingerprint> {
+    let own = config.variants.iter().find(|v| v.name == *variant)?;
+    let summary = endpoint.variant(variant)?;
+    let text = format!("{:?} {:?} {:?}", own.model_name, own.instance_type, summary.images);
+    Some(Fingerprint::of(&text))
+}

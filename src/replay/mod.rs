@@ -1,0 +1,13 @@
+//! REPLAY: the estimator and the decision over recorded telemetry, so that a team can grade
+//! `setpoint` on its own past before it lets it write.
+//!
+//! Architecture invariant: everything but the reading of the file is pure.
+
+pub mod columns;
+pub mod csv;
+mod limits;
+pub mod output;
+pub mod run;
+
+pub use csv::{CsvError, Recording, Row};
+pub use run::{Evaluation, ReplaySettings, replay};
