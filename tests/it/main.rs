@@ -19,6 +19,7 @@ mod fixtures;
 mod http;
 mod k8s;
 mod metrics;
+mod packaging;
 mod render;
 mod replay;
 mod scenarios;

@@ -103,9 +103,7 @@ impl Drop for Server {
 }
 
 fn venv() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target"), PathBuf::from);
-    target.join("test-venv")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".ci/cache/venv")
 }
 
 /// The SDK adapters over that server.

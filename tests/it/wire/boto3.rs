@@ -9,7 +9,7 @@ use super::binary::Served;
 fn python() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let named = std::env::var_os("SETPOINT_TEST_PYTHON").map(PathBuf::from);
-    let python = named.unwrap_or_else(|| root.join("target/test-venv/bin/python"));
+    let python = named.unwrap_or_else(|| root.join(".ci/cache/venv/bin/python"));
     let usable = Command::new(&python).args(["-c", "import boto3"]).output();
     usable.is_ok_and(|output| output.status.success()).then_some(python)
 }
@@ -19,7 +19,7 @@ fn boto3_reads_and_writes_the_embedded_aws() {
     let Some(python) = python() else {
         assert!(
             std::env::var("CI").as_deref() != Ok("true"),
-            "no Python with boto3 at $SETPOINT_TEST_PYTHON or target/test-venv/bin/python"
+            "no Python with boto3 at $SETPOINT_TEST_PYTHON or .ci/cache/venv/bin/python"
         );
         println!("skipped: boto3_reads_and_writes_the_embedded_aws (no Python with boto3)");
         return;

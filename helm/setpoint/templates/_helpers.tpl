@@ -1,0 +1,186 @@
+{{/* The chart's name. */}}
+{{- define "setpoint.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{/* The name of every object. */}}
+{{- define "setpoint.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "setpoint.name" . -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The namespace of every object. */}}
+{{- define "setpoint.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
+{{/* Labels by which the pods are found; they never change. */}}
+{{- define "setpoint.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "setpoint.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* Labels of every object. */}}
+{{- define "setpoint.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "setpoint.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* `annotations:` of an object: a list of the chart's context and maps; later maps win. */}}
+{{- define "setpoint.annotations" -}}
+{{- $all := deepCopy (index . 0).Values.commonAnnotations -}}
+{{- range rest . -}}
+{{- $all = mergeOverwrite $all (deepCopy (. | default dict)) -}}
+{{- end -}}
+{{- with $all -}}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* The name of the service account. */}}
+{{- define "setpoint.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "setpoint.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the pod gets a token of the Kubernetes API: "true" or "false". */}}
+{{- define "setpoint.automountToken" -}}
+{{- if kindIs "bool" .Values.serviceAccount.automountServiceAccountToken -}}
+{{- .Values.serviceAccount.automountServiceAccountToken -}}
+{{- else -}}
+{{- .Values.leaderElection.enabled -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The image, by tag or by digest. */}}
+{{- define "setpoint.image" -}}
+{{- $name := .Values.image.repository -}}
+{{- with .Values.image.registry -}}
+{{- $name = printf "%s/%s" . $name -}}
+{{- end -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" $name .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $name (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* The name of the Lease. */}}
+{{- define "setpoint.leaseName" -}}
+{{- default (include "setpoint.fullname" .) .Values.leaderElection.leaseName -}}
+{{- end -}}
+
+{{/* The name of the ConfigMap that remembers. */}}
+{{- define "setpoint.memoryConfigMap" -}}
+{{- default (printf "%s-memory" (include "setpoint.fullname" .)) .Values.leaderElection.memoryConfigMap -}}
+{{- end -}}
+
+{{/* The section `kubernetes` of the configuration. */}}
+{{- define "setpoint.kubernetesConfig" -}}
+kubernetes:
+  lease_name: {{ include "setpoint.leaseName" . }}
+  namespace: {{ include "setpoint.namespace" . }}
+  lease_duration_seconds: {{ .Values.leaderElection.leaseDurationSeconds }}
+  renew_deadline_seconds: {{ .Values.leaderElection.renewDeadlineSeconds }}
+  retry_period_seconds: {{ .Values.leaderElection.retryPeriodSeconds }}
+  memory_configmap: {{ include "setpoint.memoryConfigMap" . }}
+  events: {{ .Values.leaderElection.events }}
+{{- end -}}
+
+{{/* What the chart adds to the configuration; `config` wins over it. */}}
+{{- define "setpoint.baseConfig" -}}
+http:
+  listen: 0.0.0.0:9090
+  {{- if .Values.httpToken.existingSecret }}
+  token_file: /etc/setpoint/token/{{ .Values.httpToken.key }}
+  {{- end }}
+log:
+  level: {{ .Values.logLevel | quote }}
+  format: {{ .Values.logFormat }}
+{{- if .Values.leaderElection.enabled }}
+{{ include "setpoint.kubernetesConfig" . }}
+{{- end }}
+{{- end -}}
+
+{{/* The whole configuration. */}}
+{{- define "setpoint.config" -}}
+{{- $base := include "setpoint.baseConfig" . | fromYaml -}}
+{{- toYaml (mergeOverwrite $base (deepCopy .Values.config)) -}}
+{{- end -}}
+
+{{/* The port that setpoint listens on. */}}
+{{- define "setpoint.port" -}}
+{{- $listen := dig "http" "listen" "0.0.0.0:9090" .Values.config -}}
+{{- if .Values.existingConfigMap }}{{ $listen = "0.0.0.0:9090" }}{{ end -}}
+{{- regexFind "[0-9]+$" $listen -}}
+{{- end -}}
+
+{{/* The name of the ConfigMap with the configuration. */}}
+{{- define "setpoint.configMapName" -}}
+{{- default (printf "%s-config" (include "setpoint.fullname" .)) .Values.existingConfigMap -}}
+{{- end -}}
+
+{{/* The modes in which something is written, as text; empty when only observe is used. */}}
+{{- define "setpoint.writingModes" -}}
+{{- $modes := list -}}
+{{- $default := dig "defaults" "mode" "observe" .Values.config -}}
+{{- range (.Values.config.targets | default list) -}}
+{{- $modes = append $modes (.mode | default $default) -}}
+{{- end -}}
+{{- without $modes "observe" | uniq | sortAlpha | join ", " -}}
+{{- end -}}
+
+{{/* Environment, as a list. */}}
+{{- define "setpoint.env" -}}
+- name: POD_NAME
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+- name: POD_NAMESPACE
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.namespace
+- name: POD_UID
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.uid
+{{- if .Values.existingConfigMap }}
+{{- /* What the chart relies on holds whatever that ConfigMap says. */}}
+- name: SETPOINT__HTTP__LISTEN
+  value: 0.0.0.0:9090
+{{- if .Values.httpToken.existingSecret }}
+- name: SETPOINT__HTTP__TOKEN_FILE
+  value: /etc/setpoint/token/{{ .Values.httpToken.key }}
+{{- end }}
+- name: SETPOINT__LOG__LEVEL
+  value: {{ .Values.logLevel | quote }}
+- name: SETPOINT__LOG__FORMAT
+  value: {{ .Values.logFormat }}
+{{- if .Values.leaderElection.enabled }}
+{{- range $key, $value := (include "setpoint.kubernetesConfig" . | fromYaml).kubernetes }}
+- name: SETPOINT__KUBERNETES__{{ $key | upper }}
+  value: {{ $value | toString | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- with .Values.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

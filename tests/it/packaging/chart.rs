@@ -1,0 +1,278 @@
+//! The chart, rendered by the real helm: every usual shape, and values that cannot work.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use expect_test::{expect, expect_file};
+use serde_json::Value;
+use yaml_rust2::{Yaml, YamlLoader};
+
+use super::{Scratch, python_tool, root, stdout, succeed, tool};
+
+/// `$SETPOINT_HELM`, or the one that `tests/setup` installs.
+fn helm(test: &str) -> Option<PathBuf> {
+    let named = std::env::var_os("SETPOINT_HELM").map(PathBuf::from);
+    tool(test, &[named.unwrap_or_else(|| root(".ci/cache/bin/helm"))])
+}
+
+fn chart() -> PathBuf {
+    root("helm/setpoint")
+}
+
+/// The values files of the usual shapes, in name order.
+fn shapes() -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(chart().join("ci")).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 7, "{files:?}");
+    files
+}
+
+fn template(helm: &Path, values: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(helm);
+    command.args(["template", "setpoint"]).arg(chart()).args(["--namespace", "ml", "--values"]);
+    command.arg(values).args(more);
+    command
+}
+
+/// The rendered objects of a kind.
+fn objects(rendered: &str, kind: &str) -> Vec<Yaml> {
+    let all = YamlLoader::load_from_str(rendered).unwrap();
+    all.into_iter().filter(|object| object["kind"].as_str() == Some(kind)).collect()
+}
+
+fn shape_name(path: &Path) -> String {
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    name.trim_end_matches("-values").to_owned()
+}
+
+#[test]
+fn helm_finds_no_fault() {
+    let Some(helm) = helm("chart::helm_finds_no_fault") else { return };
+    for values in shapes() {
+        let mut lint = Command::new(&helm);
+        succeed(lint.args(["lint", "--strict"]).arg(chart()).arg("--values").arg(values));
+    }
+    let scratch = Scratch::new("package");
+    let mut package = Command::new(&helm);
+    succeed(package.arg("package").arg(chart()).arg("--destination").arg(&scratch.0));
+    let version = env!("CARGO_PKG_VERSION");
+    let packed = scratch.0.join(format!("setpoint-{version}.tgz"));
+    assert!(packed.exists(), "the chart has the version of setpoint");
+    let shown = succeed(Command::new(&helm).args(["show", "chart"]).arg(&packed));
+    assert!(shown.contains(&format!("appVersion: {version}\n")), "{shown}");
+}
+
+#[test]
+fn kubernetes_takes_what_is_rendered() {
+    let test = "chart::kubernetes_takes_what_is_rendered";
+    let Some(helm) = helm(test) else { return };
+    let Some(validate) = python_tool(test, "kubernetes-validate") else { return };
+    let scratch = Scratch::new("validate");
+    for values in shapes() {
+        let rendered = succeed(&mut template(&helm, &values, &[]));
+        // Custom resources have no schema there.
+        let known: Vec<_> = rendered
+            .split("\n---\n")
+            .filter(|object| !object.contains("apiVersion: monitoring.coreos.com/"))
+            .collect();
+        let file = scratch.write("rendered.yaml", &known.join("\n---\n"));
+        let output =
+            Command::new(&validate).args(["-k", "1.30", "--strict"]).arg(file).output().unwrap();
+        let said = stdout(&output) + &String::from_utf8_lossy(&output.stderr);
+        let faults: Vec<_> = said.lines().filter(|line| !line.starts_with("INFO")).collect();
+        assert!(output.status.success() && faults.is_empty(), "{}: {said}", values.display());
+    }
+}
+
+#[test]
+fn setpoint_takes_its_configuration() {
+    let Some(helm) = helm("chart::setpoint_takes_its_configuration") else { return };
+    let scratch = Scratch::new("rendered-config");
+    let mut checked = 0;
+    for values in shapes() {
+        let rendered =
+            succeed(&mut template(&helm, &values, &["--show-only", "templates/deployment.yaml"]));
+        assert!(rendered.contains("--config=/etc/setpoint/config"));
+        let all = succeed(&mut template(&helm, &values, &[]));
+        let maps = objects(&all, "ConfigMap");
+        let Some(text) = maps.iter().find_map(|map| map["data"]["setpoint.yaml"].as_str()) else {
+            assert_eq!(shape_name(&values), "locked-down", "which brings its own");
+            continue;
+        };
+        let file = scratch.write("setpoint.yaml", &known(text));
+        let mut check = Command::new(env!("CARGO_BIN_EXE_setpoint"));
+        check.env_clear().args(["config", "check", "--config"]).arg(file);
+        let output = check.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{}: {said}\n{text}", values.display());
+        checked += 1;
+    }
+    assert_eq!(checked, 6);
+}
+
+/// The text without sections that this build does not have: the chart may be ahead of it.
+fn known(text: &str) -> String {
+    let schema = std::fs::read_to_string(root("config/schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let mut keep = true;
+    let lines = text.lines().filter(|line| {
+        if let (Some((name, _)), false) = (line.split_once(':'), line.starts_with([' ', '-'])) {
+            keep = !schema["properties"][name].is_null();
+        }
+        keep
+    });
+    lines.fold(String::new(), |text, line| text + line + "\n")
+}
+
+#[test]
+fn the_default_is_locked_down() {
+    let Some(helm) = helm("chart::the_default_is_locked_down") else { return };
+    let values = chart().join("ci/minimal-values.yaml");
+    let rendered = succeed(&mut template(&helm, &values, &[]));
+    expect_file!["../golden/chart_minimal.yaml"].assert_eq(&rendered);
+    for kind in ["Role", "RoleBinding", "ClusterRole", "Secret"] {
+        assert!(objects(&rendered, kind).is_empty(), "{kind}");
+    }
+}
+
+#[test]
+fn rbac_has_the_verbs_used_and_no_more() {
+    let Some(helm) = helm("chart::rbac_has_the_verbs_used_and_no_more") else { return };
+    let values = chart().join("ci/ha-values.yaml");
+    let rendered = succeed(&mut template(&helm, &values, &["--show-only", "templates/rbac.yaml"]));
+    expect_file!["../golden/chart_rbac.yaml"].assert_eq(&rendered);
+}
+
+#[test]
+fn a_change_of_configuration_restarts_the_pod() {
+    let Some(helm) = helm("chart::a_change_of_configuration_restarts_the_pod") else { return };
+    let values = chart().join("ci/minimal-values.yaml");
+    let checksum = |more: &[&str]| {
+        let rendered = succeed(&mut template(&helm, &values, more));
+        let deployment = objects(&rendered, "Deployment").remove(0);
+        let annotations = &deployment["spec"]["template"]["metadata"]["annotations"];
+        annotations["checksum/config"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(checksum(&[]), checksum(&["--set", "replicaCount=0"]));
+    assert_ne!(checksum(&[]), checksum(&["--set", "config.aws.region=eu-west-1"]));
+}
+
+#[test]
+fn every_alert_can_be_switched_off_and_set() {
+    let Some(helm) = helm("chart::every_alert_can_be_switched_off_and_set") else { return };
+    let values = chart().join("ci/prometheus-operator-values.yaml");
+    let only = ["--show-only", "templates/prometheusrule.yaml"];
+    let rendered = succeed(&mut template(&helm, &values, &only));
+    let rule = objects(&rendered, "PrometheusRule").remove(0);
+    let alerts: Vec<&Yaml> = rule["spec"]["groups"]
+        .as_vec()
+        .unwrap()
+        .iter()
+        .flat_map(|group| group["rules"].as_vec().unwrap())
+        .collect();
+    let find = |name: &str| alerts.iter().find(|alert| alert["alert"].as_str() == Some(name));
+    assert!(find("SetpointTargetUnder").is_none());
+    let stale = find("SetpointPassesStale").unwrap();
+    assert!(stale["expr"].as_str().unwrap().contains("> 3600"));
+    assert_eq!(stale["for"].as_str(), Some("30m"));
+    assert_eq!(stale["labels"]["team"].as_str(), Some("ml-platform"));
+    assert!(find("SetpointAbsent").unwrap()["expr"].as_str().unwrap().contains("job=\"setpoint\""));
+}
+
+/// With its defaults the chart renders exactly the rules of the plain file.
+#[test]
+fn the_plain_rules_are_the_charts() {
+    let Some(helm) = helm("chart::the_plain_rules_are_the_charts") else { return };
+    let values = chart().join("ci/minimal-values.yaml");
+    let rendered =
+        succeed(&mut template(&helm, &values, &["--set", "prometheusRule.enabled=true"]));
+    let rule = objects(&rendered, "PrometheusRule").remove(0);
+    let plain = std::fs::read_to_string(chart().join("rules/setpoint-alerts.yaml")).unwrap();
+    let plain = YamlLoader::load_from_str(&plain).unwrap().remove(0);
+    let sorted = |rules: &Yaml| {
+        let json: Value = super::documents::json(rules);
+        serde_json::to_string_pretty(&json).unwrap()
+    };
+    assert_eq!(sorted(&rule["spec"]["groups"]), sorted(&plain["groups"]));
+}
+
+#[test]
+fn values_that_cannot_work_fail_with_a_sentence() {
+    let Some(helm) = helm("chart::values_that_cannot_work_fail_with_a_sentence") else { return };
+    let digest = format!("image.tag=v1,image.digest=sha256:{}", "0".repeat(64));
+    let target = "config.targets[0].endpoint=a,config.targets[0].variant=b";
+    let typo = format!(
+        "{target},config.targets[1].endpoint=c,config.targets[1].variant=d,\
+         config.targets[1].objectve.error_rate_max=0.1"
+    );
+    let writes = format!("{target},config.targets[0].mode=repair");
+    let cases = [
+        "replicaCount=2",
+        digest.as_str(),
+        "existingConfigMap=mine,config.aws.region=us-east-1",
+        "leaderElection.enabled=true,leaderElection.renewDeadlineSeconds=15",
+        "leaderElection.enabled=true,leaderElection.renewDeadlineSeconds=12",
+        "leaderElection.enabled=true,leaderElection.retryPeriodSeconds=10",
+        "leaderElection.enabled=true,serviceAccount.automountServiceAccountToken=false",
+        "leaderElection.enabled=true,config.memory.file=/data/memory.json",
+        "deploymentStrategy.type=RollingUpdate",
+        "config.http.listen=127.0.0.1:9090",
+        "config.http.listen=0.0.0.0:0",
+        "terminationGracePeriodSeconds=20",
+        "podDisruptionBudget.minAvailable=1,podDisruptionBudget.maxUnavailable=1",
+        "serviceMonitor.enabled=true,service.enabled=false",
+        writes.as_str(),
+        typo.as_str(),
+        "config.defaults.mode=observ",
+        "config.telemetry.history_days=20",
+        "replicas=2",
+        "logFormat=xml",
+        "prometheusRule.alerts.SetpointTypo.enabled=false",
+        "prometheusRule.alerts.SetpointAbsent.threshold=1",
+    ];
+    let mut said = String::new();
+    for set in cases {
+        let output =
+            template(&helm, &chart().join("ci/minimal-values.yaml"), &["--set", set]).output();
+        let output = output.unwrap();
+        assert!(!output.status.success(), "{set} was taken");
+        let error = String::from_utf8(output.stderr).unwrap();
+        let sentence = the_sentence(&error);
+        assert!(sentence.len() > 20, "{set}: {error}");
+        said.extend(["--set ", set, "\n", &sentence, "\n"]);
+    }
+    expect_file!["../golden/chart_bad_values.txt"].assert_eq(&said);
+}
+
+/// What of helm's error is the chart's: helm puts the place in the template, or a heading, before it.
+fn the_sentence(error: &str) -> String {
+    let own = |line: &str| {
+        if line.starts_with("Error: execution error at ") {
+            return line.split_once("): ").map(|(_, sentence)| format!("    {sentence}\n"));
+        }
+        line.starts_with("- at ").then(|| format!("    {line}\n"))
+    };
+    error.lines().filter_map(own).collect()
+}
+
+#[test]
+fn the_notes_say_what_it_writes() {
+    let Some(helm) = helm("chart::the_notes_say_what_it_writes") else { return };
+    let notes = |shape: &str| {
+        let mut install = Command::new(&helm);
+        install.args(["install", "setpoint"]).arg(chart()).args(["--namespace", "ml", "--values"]);
+        install.arg(chart().join(format!("ci/{shape}-values.yaml")));
+        // Renders as an install would, without a cluster.
+        let said = succeed(install.args(["--dry-run=client"]));
+        said.split_once("NOTES:\n").unwrap().1.to_owned()
+    };
+    expect_file!["../golden/chart_notes_minimal.txt"].assert_eq(&notes("minimal"));
+    expect_file!["../golden/chart_notes_irsa.txt"].assert_eq(&notes("irsa"));
+    expect![[r#"
+        "What it writes: nothing. The flag --mode=observe is a ceiling for every target."
+    "#]]
+    .assert_debug_eq(
+        &notes("locked-down").lines().find(|line| line.starts_with("What it")).map_or("", |l| l),
+    );
+}

@@ -1,0 +1,164 @@
+//! The Grafana dashboards: well formed, and every query returns data from a real Prometheus.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use setpoint::model::estimate::Finding;
+
+use super::monitoring::{Exporter, Running, eventually, prometheus};
+use super::root;
+use crate::fixtures;
+
+const NAMES: [&str; 2] = ["fleet", "variant"];
+const WIDTH: u64 = 24;
+
+fn dashboard(name: &str) -> Value {
+    let path = root(&format!("helm/setpoint/dashboards/{name}.json"));
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value[name].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Everything that asks Prometheus: targets of panels and annotations, each with a name.
+fn queries(dashboard: &Value) -> Vec<(String, &Value)> {
+    let of_panels = list(dashboard, "panels").iter().flat_map(|panel| {
+        list(panel, "targets").iter().map(|target| {
+            (format!("{} {}", panel["title"].as_str().unwrap(), target["refId"]), target)
+        })
+    });
+    let of_annotations = list(&dashboard["annotations"], "list")
+        .iter()
+        .map(|annotation| (annotation["name"].to_string(), annotation));
+    of_panels.chain(of_annotations).collect()
+}
+
+/// The query as Grafana would send it with everything selected.
+fn filled(expression: &str) -> String {
+    let mut filled = expression.replace("$__rate_interval", "30s");
+    for variable in ["$account", "$region", "$endpoint", "$variant"] {
+        filled = filled.replace(variable, ".*");
+    }
+    assert!(!filled.contains('$'), "an unknown variable: {filled}");
+    filled
+}
+
+#[test]
+fn panels_have_their_places() {
+    for name in NAMES {
+        let dashboard = dashboard(name);
+        let panels = list(&dashboard, "panels");
+        let ids: BTreeSet<u64> = panels.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
+        assert_eq!(ids.len(), panels.len(), "{name}: ids are unique");
+        let mut taken = BTreeSet::new();
+        for panel in panels {
+            let side = |key: &str| panel["gridPos"][key].as_u64().unwrap();
+            assert!(side("x") + side("w") <= WIDTH, "{name}: {} is too wide", panel["title"]);
+            for x in side("x")..side("x") + side("w") {
+                for y in side("y")..side("y") + side("h") {
+                    assert!(taken.insert((x, y)), "{name}: {} overlaps at {x},{y}", panel["title"]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn everything_uses_the_data_source_that_was_chosen() {
+    for name in NAMES {
+        let dashboard = dashboard(name);
+        let variables = list(&dashboard["templating"], "list");
+        let names: Vec<_> = variables.iter().map(|v| v["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["datasource", "account", "region", "endpoint", "variant"], "{name}");
+        let panels = list(&dashboard, "panels").iter().filter(|panel| panel["type"] != "row");
+        let asking =
+            panels.chain(&variables[1..]).chain(queries(&dashboard).into_iter().map(|q| q.1));
+        for one in asking {
+            assert_eq!(one["datasource"]["uid"], "${datasource}", "{name}: {one}");
+        }
+    }
+}
+
+#[test]
+fn panels_say_what_they_show() {
+    for name in NAMES {
+        let dashboard = dashboard(name);
+        for panel in list(&dashboard, "panels").iter().filter(|panel| panel["type"] != "row") {
+            let title = &panel["title"];
+            let defaults = &panel["fieldConfig"]["defaults"];
+            assert!(panel["description"].as_str().is_some_and(|d| d.ends_with('.')), "{title}");
+            assert!(defaults["unit"].as_str().is_some_and(|unit| !unit.is_empty()), "{title}");
+            assert!(!list(&defaults["thresholds"], "steps").is_empty(), "{title}");
+            let targets = list(panel, "targets");
+            let legends: BTreeSet<_> = targets.iter().map(|t| t["legendFormat"].as_str()).collect();
+            if panel["type"] == "timeseries" {
+                assert_eq!(legends.len(), targets.len(), "{title}: legends differ");
+                assert!(!legends.contains(&Some("__auto")), "{title}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_change_of_leader_doubles_no_line() {
+    for name in NAMES {
+        for (panel, query) in queries(&dashboard(name)) {
+            let expression = query["expr"].as_str().unwrap();
+            let aggregated = "max by (account_id, region, endpoint, variant";
+            assert_eq!(
+                expression.matches("$variant").count(),
+                expression.matches(aggregated).count()
+                    - expression
+                        .matches("(max by (account_id, region, endpoint, variant) (max")
+                        .count(),
+                "{name}, {panel}: {expression}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_query_returns_data() {
+    let Some(program) = prometheus("dashboards::every_query_returns_data") else { return };
+    let mut fleet = fixtures::mixed_fleet();
+    for status in fleet.variants.values_mut() {
+        let status = std::sync::Arc::make_mut(status);
+        if status.snapshot.id.endpoint.as_str() == "fraud-scorer" {
+            status.decision.report.estimate.findings = vec![Finding::Over, Finding::Slower];
+        }
+    }
+    let exporter = Exporter::start(fleet);
+    let prometheus = Running::prometheus(&program, &exporter.target(), "groups: []", "");
+    // What counts needs several scrapes.
+    eventually("three scrapes", || {
+        let scrapes = prometheus.query("count_over_time(up[1m]) >= 3");
+        (!scrapes.is_empty()).then_some(())
+    });
+    for name in NAMES {
+        let dashboard = dashboard(name);
+        let asked = queries(&dashboard);
+        assert!(asked.len() > 25, "{name}: {}", asked.len());
+        for (panel, query) in asked {
+            let expression = filled(query["expr"].as_str().unwrap());
+            let series = prometheus.query(&expression);
+            assert!(!series.is_empty(), "{name}, {panel} returns nothing: {expression}");
+            labels_of_the_legend_exist(query, &series);
+        }
+        for variable in &list(&dashboard["templating"], "list")[1..] {
+            let definition = variable["definition"].as_str().unwrap();
+            let inner = definition.strip_prefix("label_values(").unwrap().trim_end_matches(')');
+            let (selector, label) = inner.rsplit_once(", ").unwrap();
+            let series = prometheus.query(&filled(selector));
+            assert!(!series.is_empty() && !series[0]["metric"][label].is_null(), "{definition}");
+        }
+    }
+}
+
+fn labels_of_the_legend_exist(query: &Value, series: &[Value]) {
+    // `pod` is the cluster's and not there.
+    let legend = query["legendFormat"].as_str().unwrap_or_default().replace("{{pod}}", "");
+    for label in legend.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()) {
+        assert!(!series[0]["metric"][label].is_null(), "{label} of {legend}: {}", series[0]);
+    }
+}

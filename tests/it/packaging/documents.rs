@@ -1,0 +1,141 @@
+//! What people read and copy: a runbook for each alert, IAM policies, the Dockerfile.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use serde_json::Value;
+use yaml_rust2::{Yaml, YamlLoader};
+
+use super::{python_tool, root, succeed};
+
+/// YAML as JSON, whose objects compare without order.
+pub(super) fn json(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Hash(map) => {
+            let mut entries: Vec<_> =
+                map.iter().map(|(k, v)| (k.as_str().unwrap().to_owned(), json(v))).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        Yaml::Array(items) => items.iter().map(json).collect(),
+        Yaml::String(text) => text.clone().into(),
+        Yaml::Integer(number) => (*number).into(),
+        Yaml::Boolean(value) => (*value).into(),
+        Yaml::Real(text) => text.parse::<f64>().unwrap().into(),
+        _ => Value::Null,
+    }
+}
+
+fn yaml(path: &str) -> Yaml {
+    YamlLoader::load_from_str(&std::fs::read_to_string(root(path)).unwrap()).unwrap().remove(0)
+}
+
+/// The names of all alerts, in their order.
+pub(super) fn alerts() -> Vec<String> {
+    let groups = yaml("helm/setpoint/files/alerts.yaml");
+    let rules = groups.as_vec().unwrap().iter().flat_map(|group| group["rules"].as_vec().unwrap());
+    let names: Vec<_> = rules.map(|rule| rule["alert"].as_str().unwrap().to_owned()).collect();
+    assert!(names.len() > 20, "{names:?}");
+    names
+}
+
+#[test]
+fn every_alert_has_values_and_a_runbook() {
+    let names: BTreeSet<String> = alerts().into_iter().collect();
+    let values = yaml("helm/setpoint/values.yaml");
+    let wanted = values["prometheusRule"]["alerts"].as_hash().unwrap();
+    let wanted: BTreeSet<String> = wanted.keys().map(|k| k.as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, wanted);
+    for name in &names {
+        let text = std::fs::read_to_string(root(&format!("docs/runbooks/{name}.md"))).unwrap();
+        assert!(text.starts_with(&format!("# {name}\n")), "{name}");
+        for section in ["## What it means", "## How to check", "## What to do"] {
+            let (_, rest) = text.split_once(section).unwrap_or_else(|| panic!("{name}: {section}"));
+            assert!(rest.trim_start().len() > 40, "{name}: {section} is empty");
+        }
+    }
+    let pages = std::fs::read_dir(root("docs/runbooks")).unwrap();
+    let pages: BTreeSet<String> = pages
+        .map(|page| page.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "README")
+        .collect();
+    assert_eq!(names, pages, "no page without an alert");
+}
+
+#[test]
+fn rules_name_only_metrics_that_exist() {
+    let documented = std::fs::read_to_string(root("docs/metrics.md")).unwrap();
+    let rules = std::fs::read_to_string(root("helm/setpoint/rules/setpoint-alerts.yaml")).unwrap();
+    let words = rules.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let ours = words.filter(|word| word.starts_with("setpoint_") || word.starts_with("aws_api_"));
+    let unknown: BTreeSet<_> =
+        ours.filter(|word| !documented.contains(&format!("`{word}`"))).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+/// The actions of a policy.
+fn actions(policy: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(root(policy)).unwrap();
+    let policy: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(policy["Version"], "2012-10-17");
+    let statements = policy["Statement"].as_array().unwrap();
+    let each = statements.iter().flat_map(|statement| {
+        assert_eq!(statement["Effect"], "Allow");
+        assert!(!statement["Sid"].is_null() && !statement["Resource"].is_null(), "{statement}");
+        statement["Action"].as_array().unwrap()
+    });
+    each.map(|action| action.as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_observing_policy_only_reads() {
+    for action in actions("iam/observe.json") {
+        let operation = action.split_once(':').unwrap().1;
+        let reads = ["Describe", "List", "Get"].iter().any(|verb| operation.starts_with(verb));
+        assert!(reads && !operation.contains('*'), "{action}");
+    }
+}
+
+#[test]
+fn every_action_is_explained() {
+    let text = std::fs::read_to_string(root("iam/README.md")).unwrap();
+    for action in actions("iam/observe.json").union(&actions("iam/write.json")) {
+        assert!(text.contains(&format!("| `{action}` |")), "{action} is not in the table");
+    }
+    let never = actions("iam/write.json");
+    assert!(never.iter().all(|a| a != "application-autoscaling:DeleteScalingPolicy"));
+    assert!(never.iter().all(|a| a != "application-autoscaling:DeregisterScalableTarget"));
+}
+
+/// Every operation that the code sends is allowed by one of the policies.
+#[test]
+fn every_operation_sent_is_allowed() {
+    let allowed = &actions("iam/observe.json") | &actions("iam/write.json");
+    let allowed: BTreeSet<&str> = allowed.iter().map(|a| a.split_once(':').unwrap().1).collect();
+    let mut sent = BTreeSet::new();
+    for entry in std::fs::read_dir(root("src/aws")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(path).unwrap();
+            let words = text.split('"').map(str::to_owned);
+            let verbs = ["Describe", "List", "Get", "Put", "Register", "Delete"];
+            let operation = |word: &String| {
+                verbs.iter().any(|verb| word.len() > verb.len() + 3 && word.starts_with(verb))
+                    && word.chars().all(char::is_alphanumeric)
+            };
+            sent.extend(words.filter(operation));
+        }
+    }
+    assert!(sent.len() >= 10, "{sent:?}");
+    let denied: Vec<_> =
+        sent.iter().filter(|operation| !allowed.contains(operation.as_str())).collect();
+    assert!(denied.is_empty(), "{denied:?}");
+}
+
+#[test]
+fn the_dockerfile_has_no_fault() {
+    let Some(hadolint) = python_tool("documents::the_dockerfile_has_no_fault", "hadolint") else {
+        return;
+    };
+    succeed(Command::new(hadolint).args(["--failure-threshold", "info"]).arg(root("Dockerfile")));
+}
