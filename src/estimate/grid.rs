@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_load_lies_within_half_a_step_of_its_bin() {
-        for load in [1.0, 99.5, 600.0, 12_345.0] {
+        for load in [1.0_f64, 99.5, 600.0, 12_345.0] {
             assert!((load.ln() - lg_of(i32::from(bin_of(load)))).abs() <= STEP / 2.0 + 1e-12);
         }
         assert_eq!(bin_of(f64::NAN), bin_of(0.0));

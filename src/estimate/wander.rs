@@ -104,7 +104,7 @@ mod tests {
 
     fn three_days(swing: f64) -> Option<f64> {
         let mut hours = Hours::new();
-        let start = 24_000;
+        let start = 24_000_i64;
         for minute in start * 60..(start + 72) * 60 {
             let hour = minute.div_euclid(60);
             let _ = hours.close_before(hour);
