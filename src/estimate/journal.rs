@@ -79,7 +79,9 @@ pub(super) mod packed_text {
             let _ = write!(text, "{:02x}", run[0]);
             match run.len() {
                 1 => {}
-                2 => text.push_str(&format!("{:02x}", run[0])),
+                2 => {
+                    let _ = write!(text, "{:02x}", run[0]);
+                }
                 n => {
                     let _ = write!(text, "x{n}.");
                 }

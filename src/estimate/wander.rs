@@ -104,8 +104,8 @@ mod tests {
 
     fn three_days(swing: f64) -> Option<f64> {
         let mut hours = Hours::new();
-        let start = 24_000;
-        for minute in start * 60_i64..(start + 72) * 60 {
+        let start = 24_000_i64;
+        for minute in start * 60..(start + 72) * 60 {
             let hour = minute.div_euclid(60);
             let _ = hours.close_before(hour);
             let phase = (hour % 24) as f64 / 24.0 * std::f64::consts::TAU;

@@ -12,7 +12,10 @@ const LOWERING_MAX: f64 = 0.30;
 const SCALE_IN_MAX: f64 = 0.20;
 /// A raise onto new ground goes at most this far, in one write and in a day.
 const NEW_GROUND_MAX: f64 = 0.10;
-const NEW_GROUND_HOURS: i64 = 24;
+const NEW_GROUND_WINDOW: TimeDelta = TimeDelta::hours(24);
+/// A value shows in the recording some minutes after the evaluation that set it; an evaluation at
+/// the same time of the next day must not take it for younger than a day.
+const SHOWN_AFTER: TimeDelta = TimeDelta::minutes(10);
 /// Differences below this are not worth a write.
 pub(super) const DEAD_BAND: f64 = 0.05;
 
@@ -41,7 +44,7 @@ impl InForce {
     /// The highest value a raise may reach: 10 % above the highest one held a day ago, or what
     /// has been held already.
     fn ground(&self, now: Timestamp) -> f64 {
-        let begin = now - TimeDelta::hours(NEW_GROUND_HOURS);
+        let begin = now - NEW_GROUND_WINDOW + SHOWN_AFTER;
         let first_raise = self.changes.windows(2).find(|c| c[1].0 > begin && c[1].1 > c[0].1);
         let base = match first_raise {
             Some(raise) => {
@@ -114,6 +117,7 @@ mod tests {
         assert!((step(&held, (500.0, 800.0), MANY, at(6)).unwrap().0 - 550.0).abs() < 1e-9);
         held.note(at(6), 550.0);
         assert_eq!(step(&held, (550.0, 800.0), MANY, at(12)), Err(Reason::NewGround));
+        assert_eq!(step(&held, (550.0, 800.0), MANY, at(29)), Err(Reason::NewGround));
         assert!((step(&held, (550.0, 800.0), MANY, at(30)).unwrap().0 - 605.0).abs() < 1e-9);
     }
 
