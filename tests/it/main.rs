@@ -9,6 +9,7 @@
 
 mod architecture;
 mod calculate;
+mod calls;
 mod cli;
 mod config;
 mod contract;
@@ -21,5 +22,6 @@ mod metrics;
 mod render;
 mod replay;
 mod scenarios;
+mod swarm;
 mod wire;
 mod world;
