@@ -95,7 +95,8 @@ fn measure(size: usize) -> String {
         let (mut cpu, mut wall) = (0.0, 0.0);
         for _ in 0..passes {
             sim.advance(if telemetry { 900 } else { 60 });
-            let (calls_before, cpu_before, began) = (all_calls(&sim), cpu_seconds(), Instant::now());
+            let (calls_before, cpu_before, began) =
+                (all_calls(&sim), cpu_seconds(), Instant::now());
             let settings = pass_settings(&config);
             let variants = runtime.block_on(reconciler.pass(PassInput {
                 goals: &config,

@@ -7,6 +7,7 @@ pub mod config;
 pub mod daemon;
 pub mod decide;
 pub mod estimate;
+pub mod grade;
 pub mod http;
 pub mod memory;
 pub mod metrics;

@@ -77,7 +77,7 @@ impl Caller {
             budgets: Budgets {
                 scaling: reads(rates.scaling_calls_per_second, 4),
                 writes: Budget::new(rates.writes_per_second, 1, rates.write_wait),
-                sagemaker: reads(rates.sagemaker_calls_per_second, 5),
+                sagemaker: reads(rates.sagemaker_calls_per_second, 10),
                 alarms: reads(rates.alarm_calls_per_second, 3),
                 metrics: reads(rates.metric_calls_per_second, 10),
             },

@@ -146,7 +146,7 @@ impl Default for Rates {
         Self {
             scaling_calls_per_second: 2.0,
             writes_per_second: 1.0,
-            sagemaker_calls_per_second: 5.0,
+            sagemaker_calls_per_second: 10.0,
             alarm_calls_per_second: 3.0,
             metric_calls_per_second: 20.0,
             read_wait: Duration::from_mins(1),

@@ -29,7 +29,8 @@ pub(super) async fn connect(
         .map_err(|error| CliError::failed(format!("cannot connect to AWS: {error}")))
 }
 
-fn settings(config: &Config) -> Result<aws::Settings, CliError> {
+/// What the SDK adapters need of the configuration.
+pub(super) fn settings(config: &Config) -> Result<aws::Settings, CliError> {
     let from = &config.aws;
     let mut settings = aws::Settings::new(region(config)?);
     settings.account_id.clone_from(&from.account_id);

@@ -1,17 +1,148 @@
 //! `setpoint export`: write the telemetry of a variant in the form that replay reads.
 
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use super::CliError;
+use chrono::TimeDelta;
+
+use super::config_args::ConfigArgs;
+use super::replay::parse_every;
+use super::{CliError, compose};
+use crate::model::ids::{EndpointName, ResourceId, VariantName};
+use crate::model::scaling::ScalingPolicy;
+use crate::model::time::{Timestamp, floor_to};
+use crate::ports::{Aws, Clock, Metric, MetricQuery, NoObserver};
+use crate::replay::columns::Column;
+use crate::replay::export::{METRIC_COLUMNS, Telemetry};
+use crate::system::WallClock;
+
+/// The newest minutes are incomplete and never exported.
+const INCOMPLETE: TimeDelta = TimeDelta::minutes(3);
+/// The longest window: `CloudWatch` keeps one-minute data for 15 days.
+const WINDOW_MAX: TimeDelta = TimeDelta::days(15);
+/// Minutes in one request, so that a window needs few of them and none is cut short.
+const CHUNK: TimeDelta = TimeDelta::days(1);
 
 /// Write the telemetry of a variant in the form that replay reads.
+///
+/// Reads `CloudWatch`: eight metrics a minute of the window, and twice as many where minutes have
+/// fewer than 100 requests. AWS bills what is requested; the sum is told at the end.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The endpoint
+    #[arg(long, value_name = "NAME")]
+    endpoint: EndpointName,
+    /// The variant
+    #[arg(long, value_name = "NAME", default_value = "AllTraffic")]
+    variant: VariantName,
+    /// How far to look back, at most 15d
+    #[arg(long, value_name = "TIME", default_value = "14d", value_parser = parse_every)]
+    since: TimeDelta,
+    /// The end of the window (RFC 3339); by default the newest complete minute
+    #[arg(long, value_name = "INSTANT")]
+    until: Option<Timestamp>,
+    /// Where to write; standard output by default
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
 
 /// Runs the command.
 ///
 /// # Errors
 /// See [`CliError`].
-pub(super) fn run(_args: &Args) -> Result<ExitCode, CliError> {
-    Err(CliError::failed("not built yet"))
+pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    if args.since > WINDOW_MAX {
+        return Err(CliError::usage(
+            "--since is longer than 15d, for which CloudWatch keeps minutes",
+        ));
+    }
+    let config = args.config.load_with_logs()?;
+    let telemetry = compose::runtime()?.block_on(async {
+        let aws = compose::connect(&config, Arc::new(NoObserver)).await?;
+        read(&aws, args, WallClock.now()).await
+    })?;
+    write(args, &telemetry)?;
+    anstream::eprintln!("{} rows", telemetry.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads all that the columns need.
+async fn read(aws: &Aws, args: &Args, now: Timestamp) -> Result<Telemetry, CliError> {
+    let resource = ResourceId { endpoint: args.endpoint.clone(), variant: args.variant.clone() };
+    let newest = now - INCOMPLETE;
+    let until = floor_to(args.until.map_or(newest, |until| until.min(newest)), 900);
+    let from = floor_to(until - args.since, 900);
+    let mut telemetry = Telemetry::default();
+    read_period(aws, &resource, 60, (from, until), &mut telemetry).await?;
+    if telemetry.is_empty() || telemetry.has_thin_minutes() {
+        for period in [300, 900] {
+            read_period(aws, &resource, period, (from, until), &mut telemetry).await?;
+        }
+    }
+    if telemetry.is_empty() {
+        return Err(CliError::failed(format!("CloudWatch has no datapoint of {resource}")));
+    }
+    let failed = |e: crate::ports::PortError| CliError::failed(e.to_string());
+    if let Some(endpoint) = aws.endpoints.endpoint(&args.endpoint).await.map_err(failed)? {
+        let name = endpoint.config_name;
+        let config = aws.endpoints.endpoint_config(&name).await.map_err(failed)?;
+        telemetry.endpoint_config = config.map(|config| (name, config.created_at));
+    }
+    let policies = aws.scaling.scaling_policies(Some(&resource)).await.map_err(failed)?;
+    let tracking = policies.iter().find_map(ScalingPolicy::invocations_tracking);
+    telemetry.configured_target = tracking.map(|t| t.target_value);
+    Ok(telemetry)
+}
+
+async fn read_period(
+    aws: &Aws,
+    resource: &ResourceId,
+    period_seconds: u32,
+    (from, until): (Timestamp, Timestamp),
+    telemetry: &mut Telemetry,
+) -> Result<(), CliError> {
+    let columns = METRIC_COLUMNS.into_iter().filter_map(|c| Some((c, metric(c)?)));
+    let (columns, queries): (Vec<Column>, Vec<MetricQuery>) = columns
+        .map(|(c, metric)| (c, MetricQuery { resource: resource.clone(), metric, period_seconds }))
+        .unzip();
+    let mut begin = from;
+    while begin < until {
+        let end = (begin + CHUNK).min(until);
+        let answers = aws.metrics.metric_data(&queries, begin, end).await;
+        for (column, answer) in columns.iter().zip(answers) {
+            let points = answer.map_err(|why| CliError::failed(why.message))?;
+            telemetry.add(*column, period_seconds, &points);
+        }
+        begin = end;
+    }
+    Ok(())
+}
+
+/// The metric whose datapoints a column holds.
+const fn metric(column: Column) -> Option<Metric> {
+    match column {
+        Column::Invocations => Some(Metric::Invocations),
+        Column::InvocationsPerInstance => Some(Metric::InvocationsPerInstance),
+        Column::Latency(statistic) => Some(Metric::ModelLatency(statistic)),
+        Column::Errors5xx => Some(Metric::Invocation5xxErrors),
+        _ => None,
+    }
+}
+
+fn write(args: &Args, telemetry: &Telemetry) -> Result<(), CliError> {
+    let csv = telemetry.to_csv();
+    match &args.out {
+        Some(path) => std::fs::write(path, csv)
+            .map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display()))),
+        None => match std::io::stdout().lock().write_all(csv.as_bytes()) {
+            Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(CliError::failed(format!("cannot write the output: {e}")))
+            }
+            _ => Ok(()),
+        },
+    }
 }

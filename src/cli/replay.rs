@@ -12,7 +12,7 @@ use crate::model::goal::{LatencyObjective, Objective};
 use crate::model::units::{
     InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor,
 };
-use crate::replay::{Evaluation, Recording, ReplaySettings, csv, output, replay};
+use crate::replay::{Evaluation, Recording, ReplaySettings, csv, output, replay, report};
 
 /// Estimate and decide over recorded telemetry.
 ///
@@ -21,6 +21,7 @@ use crate::replay::{Evaluation, Recording, ReplaySettings, csv, output, replay};
 /// optionally instances, endpoint_config, configured_target and period_seconds. `setpoint export`
 /// writes it. All target values and capacities are invocations per minute per instance.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::doc_markdown, reason = "the text is the command's help, where backticks look odd")]
 pub(super) struct Args {
     /// The recorded telemetry; `-` reads standard input.
     file: PathBuf,
@@ -110,6 +111,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if let Some(error) = failed.filter(|e| e.kind() != std::io::ErrorKind::BrokenPipe) {
         return Err(CliError::failed(format!("cannot write the output: {error}")));
     }
+    if let Some(path) = &args.report {
+        let name = args.file.display().to_string();
+        let page = report::render(&name, &recording.rows, &settings, &evaluations);
+        std::fs::write(path, page)
+            .map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display())))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -172,7 +179,8 @@ fn parse_slo(text: &str) -> Result<LatencyObjective, String> {
     }
 }
 
-fn parse_every(text: &str) -> Result<TimeDelta, String> {
+/// Reads a time in whole minutes, hours or days.
+pub(super) fn parse_every(text: &str) -> Result<TimeDelta, String> {
     let wrong = || {
         format!(
             "{text:?} is not a time (allowed: whole minutes, hours or days, such as 30m, 6h or 1d)"

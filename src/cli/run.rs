@@ -68,6 +68,16 @@ impl Telling {
     pub(super) fn observer(&self) -> Arc<dyn CallObserver> {
         Arc::clone(&self.metrics.calls) as _
     }
+
+    /// Shows the cost counters of an account and region from the start.
+    pub(super) fn expect(&self, aws: &Aws) {
+        self.metrics.calls.expect_scope(&aws.scope);
+    }
+
+    /// Where all metrics are registered.
+    pub(super) fn registry(&self) -> Registry {
+        self.metrics.registry.clone()
+    }
 }
 
 /// A daemon with its HTTP server, ready to run.
@@ -172,7 +182,7 @@ async fn wait_for(
 }
 
 /// SIGTERM and SIGINT stop, SIGHUP reloads.
-async fn follow_signals(handle: Handle) {
+pub(super) async fn follow_signals(handle: Handle) {
     let streams = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),

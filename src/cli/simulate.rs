@@ -1,5 +1,6 @@
 //! `setpoint simulate`: the embedded AWS: serve its wire protocols, grade the estimator.
 
+mod grade;
 mod serve;
 
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum SimulateCommand {
     Serve(serve::Args),
+    Grade(grade::Args),
 }
 
 /// Runs the command.
@@ -25,5 +27,6 @@ enum SimulateCommand {
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     match &args.command {
         SimulateCommand::Serve(args) => serve::run(args),
+        SimulateCommand::Grade(args) => grade::run(args),
     }
 }

@@ -50,6 +50,12 @@ impl Handle {
         self.shared.stop.notify_one();
     }
 
+    /// Whether it has been asked to stop.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Relaxed)
+    }
+
     /// Is done once [`Self::stop`] has been called; for one waiter.
     pub async fn stopping(&self) {
         self.shared.stop.notified().await;

@@ -7,7 +7,7 @@ use crate::model::scaling::MetricSpec;
 use crate::model::units::{InvocationsPerMinute, SafetyFactor};
 
 use super::case::Case;
-use super::safe_target;
+use super::{safe_target, step};
 
 /// The desired state of one variant. `None` is not managed, and never drift.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,7 +142,8 @@ fn wanted(
         return (Some(to), Source::Estimate);
     }
     match safe_target::wanted_at(case.estimate, factor, formula_in_use, in_force) {
-        Ok(wanted) => (Some(wanted), Source::Estimate),
+        // Down to a whole number: the estimate is not that precise.
+        Ok(wanted) => (Some(step::whole(wanted, f64::floor)), Source::Estimate),
         // Without a verdict what is in force stays; only the formula of a valid load test may
         // lower it, and give a missing policy its value (rule 18).
         Err(_) => match (in_force, formula_in_use, case.estimate.verdict) {

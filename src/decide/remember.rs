@@ -127,9 +127,7 @@ fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision) {
     // Held means in force and wanted: a value passed through on the way down is not held.
     // (Another field may differ, or be unknown, as the alarms are while CloudWatch is down.)
     let in_sync = |f: &FieldReport| {
-        f.field == Field::TargetValue
-            && f.state == FieldState::InSync
-            && f.reason == Reason::InSync
+        f.field == Field::TargetValue && f.state == FieldState::InSync && f.reason == Reason::InSync
     };
     if decision.report.fields.iter().any(in_sync)
         && let Some(value) = decision.report.configured_target

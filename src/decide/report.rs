@@ -70,9 +70,9 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
         return (Reason::Shadow, "a shadow variant is observed and never written".to_owned());
     }
     if case.is_gone() {
-        let what = case.endpoint().map_or("the endpoint does not exist", |_| {
-            "the endpoint has no such variant"
-        });
+        let what = case
+            .endpoint()
+            .map_or("the endpoint does not exist", |_| "the endpoint has no such variant");
         return (Reason::EndpointMissing, what.to_owned());
     }
     let of = |state: FieldState| judged.iter().find(move |j| j.state == state);

@@ -52,14 +52,14 @@ fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
         let due = last.at + LOWERING_WAIT;
         if case.now < due && !instances_have_come(case, from) {
             let sentence = format!(
-                "wanted {} -> {}, the instances of the last lowering have not come yet",
+                "wanted {} -> {}, held: the instances of the last lowering have not come yet",
                 human(from),
                 human(want)
             );
             return Err(Hold::until(Reason::LoweringStep, sentence, due));
         }
     }
-    let floor = from * (1.0 - LOWERING_MAX);
+    let floor = whole(from * (1.0 - LOWERING_MAX), f64::ceil);
     if want >= floor - TARGET_VALUE_TOLERANCE {
         return Ok(Step { to: want, cut: None, next_at: None });
     }
@@ -116,6 +116,9 @@ fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
             format!("wanted {}, a raise removes at most 20 % of the instances", human(want));
         cut = Some((Reason::ScaleInStep, sentence));
     }
+    if cut.is_some() {
+        to = whole(to, f64::floor);
+    }
     if to <= from + TARGET_VALUE_TOLERANCE {
         // `want` lies above `from`, so only a cut can have brought it here.
         let reason = cut.map_or(Reason::ScaleInStep, |(reason, _)| reason);
@@ -123,6 +126,13 @@ fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
         return Err(Hold { reason, sentence, until: next_at });
     }
     Ok(Step { to, cut, next_at })
+}
+
+/// A step on the way ends on a whole number where that is no great change: nobody wants 514.5 in a
+/// policy.
+#[must_use]
+pub fn whole(value: f64, round: fn(f64) -> f64) -> f64 {
+    if value >= 100.0 { round(value) } else { value }
 }
 
 /// Why a raise has no room at all.

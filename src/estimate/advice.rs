@@ -7,7 +7,7 @@ use super::grid::{DAY, MinuteIndex, WINDOW};
 /// alarm and about five of start-up.
 pub const REACTION_MINUTES: u32 = 8;
 /// The longest reaction time that is followed.
-const REACTION_MAX: usize = 30;
+const REACTION_MAX: u32 = 30;
 /// Growth is covered at this quantile.
 const QUANTILE: f64 = 0.995;
 /// The factor's range.
@@ -49,7 +49,7 @@ fn count(into: &mut Vec<(u8, u16)>, key: u8) {
 impl Demand {
     /// Takes note of a minute with enough requests to speak of growth.
     pub(super) fn note(&mut self, at: MinuteIndex, requests: f32, instances: f32, reaction: u32) {
-        let reaction = (reaction as usize).clamp(1, REACTION_MAX) as i64;
+        let reaction = i64::from(reaction.clamp(1, REACTION_MAX));
         self.recent.retain(|r| r.0 >= at - reaction);
         let before = self.recent.first().filter(|r| r.0 == at - reaction).map(|r| r.1);
         self.recent.push((at, requests));
@@ -84,7 +84,7 @@ impl Demand {
 
     fn quantile(&self, share: f64, of: impl Fn(&Block) -> &Vec<(u8, u16)>) -> Option<u8> {
         let mut total = [0_u32; 256];
-        for (key, n) in self.blocks.iter().flat_map(|b| of(b)) {
+        for (key, n) in self.blocks.iter().flat_map(of) {
             total[usize::from(*key)] += u32::from(*n);
         }
         let all: u32 = total.iter().sum();

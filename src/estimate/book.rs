@@ -10,9 +10,11 @@ use super::settings::Fingerprint;
 /// A declared change begins its regime this many minutes later: until then both fleets answer.
 pub(super) const DEPLOY_MINUTES: MinuteIndex = 10;
 /// How much of the regime before is kept for the case of a rollback.
-const PREVIOUS_KEPT: MinuteIndex = 7 * DAY;
+const PREVIOUS_KEPT: MinuteIndex = 3 * DAY;
 /// Most pieces of time that are told apart; the oldest are joined.
-const SPANS_MAX: usize = 16;
+const SPANS_MAX: usize = 12;
+/// Most stretches left out that are remembered.
+const EXCLUDED_MAX: usize = 12;
 
 /// One regime.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +57,9 @@ pub(super) struct Book {
     pub(super) previous: Option<Record>,
     /// From which minute on which regime held, in order.
     spans: Vec<(MinuteIndex, u8)>,
+    /// Stretches that were left out: deploys, updates of siblings, weights.
+    #[serde(default)]
+    excluded: Vec<(MinuteIndex, MinuteIndex)>,
     /// When the last declared change was.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) declared_at: Option<MinuteIndex>,
@@ -81,6 +86,7 @@ impl Book {
             current,
             previous: None,
             spans: vec![(MinuteIndex::MIN, 1)],
+            excluded: Vec::new(),
             declared_at: None,
             previous_from: MinuteIndex::MIN,
             next_id: 2,
@@ -149,9 +155,29 @@ impl Book {
         }
     }
 
+    /// Leaves out minutes from `from` to before `to`; `now` is the newest one.
+    pub(super) fn exclude(&mut self, from: MinuteIndex, to: MinuteIndex, now: MinuteIndex) {
+        match self.excluded.last_mut() {
+            // An update is seen many times while it lasts.
+            Some(last) if from <= last.1 && from >= last.0 => last.1 = last.1.max(to),
+            _ => self.excluded.push((from, to)),
+        }
+        self.excluded.retain(|(_, to)| *to > now - WINDOW);
+        if self.excluded.len() > EXCLUDED_MAX {
+            self.excluded.remove(0);
+        }
+    }
+
+    /// Whether a stretch touches one that is left out.
+    pub(super) fn excludes(&self, from: MinuteIndex, to: MinuteIndex) -> bool {
+        self.excluded.iter().any(|(begin, end)| from < *end && to > *begin)
+    }
+
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let carried = |r: &Record| r.carried.as_ref().map_or(0, Carried::bytes);
-        carried(&self.current) + self.previous.as_ref().map_or(0, carried) + 16 * self.spans.len()
+        carried(&self.current)
+            + self.previous.as_ref().map_or(0, carried)
+            + 16 * (self.spans.len() + self.excluded.len())
     }
 }

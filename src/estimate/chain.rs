@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{STEP, lg_of};
+use super::grid::{STEP, bins, lg_of};
 
 /// How far a load test may be off, in lg.
 const LOAD_TEST_SPREAD: f64 = 0.30;
@@ -41,7 +41,7 @@ impl Span {
 
     /// lg of the capacity at an index.
     pub(super) fn lg(&self, index: usize) -> f64 {
-        lg_of(self.lowest + index as i32)
+        lg_of(self.lowest + bins(index))
     }
 }
 
@@ -141,9 +141,9 @@ pub(super) fn blur(density: &[f64], spread: f64) -> Vec<f64> {
 
 /// The weights of a normal distribution on the grid, out to four standard deviations.
 fn kernel(spread: f64) -> Vec<f64> {
-    let bins = spread / STEP;
-    let radius = (4.0 * bins).ceil().clamp(1.0, 200.0) as i32;
-    let weight = |d: i32| (-(f64::from(d) / bins).powi(2) / 2.0).exp();
+    let width = spread / STEP;
+    let radius = (4.0 * width).ceil().clamp(1.0, 200.0) as i32;
+    let weight = |d: i32| (-(f64::from(d) / width).powi(2) / 2.0).exp();
     let total: f64 = (-radius..=radius).map(weight).sum();
     (-radius..=radius).map(|d| weight(d) / total).collect()
 }

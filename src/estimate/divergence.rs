@@ -88,10 +88,11 @@ impl Findings {
 
 const fn checks_needed(finding: Finding) -> u8 {
     match finding {
-        Finding::AboveCapacity | Finding::Over | Finding::Under => IN_A_ROW,
         // Known for certain as soon as they are known.
         Finding::Slower | Finding::Faster | Finding::LoadTestExpired => 1,
-        Finding::ObjectiveBroken => IN_A_ROW,
+        Finding::AboveCapacity | Finding::Over | Finding::Under | Finding::ObjectiveBroken => {
+            IN_A_ROW
+        }
     }
 }
 

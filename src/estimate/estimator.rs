@@ -12,7 +12,7 @@ use super::book::{Book, DEPLOY_MINUTES, Known};
 use super::divergence::{Findings, Sight, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, Reading, read};
-use super::grid::{DAY, MinuteIndex, WINDOW, instant_of, lg_of, minute_of};
+use super::grid::{DAY, MinuteIndex, instant_of, lg_of, minute_of};
 use super::incident::IncidentWatch;
 use super::journal::Journal;
 use super::likelihood::Scratch;
@@ -56,7 +56,6 @@ pub struct Estimator {
     findings: Findings,
     tally: Tally,
     book: Book,
-    excluded: Vec<(MinuteIndex, MinuteIndex)>,
     /// The end of the newest period.
     newest: MinuteIndex,
     begun: bool,
@@ -86,7 +85,6 @@ impl Estimator {
             findings: Findings::default(),
             tally: Tally::default(),
             book: Book::new(settings.fingerprint),
-            excluded: Vec::new(),
             newest: 0,
             begun: false,
             known_until: MinuteIndex::MIN,
@@ -137,9 +135,7 @@ impl Estimator {
 
     /// Leaves out minutes from `from` to before `to`: a deploy, a sibling's update, weights.
     pub fn exclude(&mut self, from: Timestamp, to: Timestamp) {
-        self.excluded.push((minute_of(from), minute_of(to)));
-        let oldest = self.newest - WINDOW;
-        self.excluded.retain(|(_, to)| *to > oldest);
+        self.book.exclude(minute_of(from), minute_of(to), self.newest);
     }
 
     /// A deploy became visible at `at`. Without a new fingerprint it is none; with the one of the
@@ -155,7 +151,7 @@ impl Estimator {
             return;
         }
         let start = at + DEPLOY_MINUTES;
-        self.excluded.push((at, start));
+        self.book.exclude(at, start, self.newest);
         let rolls_back =
             self.book.previous.as_ref().is_some_and(|p| p.fingerprint == Some(fingerprint));
         if rolls_back {
@@ -177,7 +173,7 @@ impl Estimator {
         self.begun = true;
         self.book.open(at);
         let span = i64::from(minute.period_seconds.max(60)) / 60;
-        let excluded = self.excluded.iter().any(|(from, to)| at < *to && at + span > *from);
+        let excluded = self.book.excludes(at, at + span);
         let mut steps = Vec::new();
         if span > 1 {
             if let Some(reading) = reading {
@@ -212,13 +208,16 @@ impl Estimator {
         now: Timestamp,
         context: &Context,
     ) -> Estimate {
+        if !self.begun {
+            return Estimate::unobserved("no telemetry yet");
+        }
         let now = minute_of(now).max(self.newest);
         let lg_ratio = self.lg_ratio(now);
         let wander = self.wander_at(now);
         let answer = self.assess(now, lg_ratio, wander, scratch);
         let record = &self.book.current;
         let minutes = self.tally.summary(self.evidence.observations(record.id));
-        let regime = self.begun.then(|| Regime {
+        let regime = Some(Regime {
             started_at: instant_of(record.start),
             declared: record.declared,
             speed_ratio: lg_ratio.map(f64::exp),
@@ -274,7 +273,6 @@ impl Estimator {
             + self.demand.bytes()
             + self.tally.bytes()
             + self.book.bytes()
-            + self.excluded.capacity() * size_of::<(MinuteIndex, MinuteIndex)>()
     }
 
     fn min_requests(&self) -> f64 {

@@ -9,54 +9,42 @@ use super::grid::{DAY, MinuteIndex, WINDOW, bin_of};
 /// The half-life of evidence in days.
 const HALF_LIFE_DAYS: f64 = 4.0;
 /// Most load bins of one day; beyond it the lowest loads, which say least, are counted together.
-const BINS_MAX: usize = 72;
+const BINS_MAX: usize = 56;
 /// How long the evidence of the regime before is kept for the case of a rollback.
-const PREVIOUS_KEPT: MinuteIndex = 7 * DAY;
+const PREVIOUS_KEPT: MinuteIndex = 3 * DAY;
 /// Whole hours that are kept apart: as long as the undeclared-change rule looks back.
 const HOURS_APART: i64 = 3;
 
 /// Counts of good and bad minutes by load bin, in the order of bins.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Counts {
-    bins: Vec<i16>,
-    good: Vec<u16>,
-    bad: Vec<u16>,
+    bins: Vec<(i16, u16, u16)>,
 }
 
 impl Counts {
     fn add(&mut self, bin: i16, good: u16, bad: u16) {
-        match self.bins.binary_search(&bin) {
-            Ok(i) => {
-                self.good[i] = self.good[i].saturating_add(good);
-                self.bad[i] = self.bad[i].saturating_add(bad);
-            }
+        match self.bins.binary_search_by_key(&bin, |b| b.0) {
+            Ok(i) => add(&mut self.bins[i], good, bad),
             Err(i) => {
-                self.bins.insert(i, bin);
-                self.good.insert(i, good);
-                self.bad.insert(i, bad);
+                // Thousands of variants are kept: doubling would waste half of it.
+                self.bins.reserve_exact(usize::from(self.bins.len() == self.bins.capacity()) * 8);
+                self.bins.insert(i, (bin, good, bad));
                 if self.bins.len() > BINS_MAX {
-                    let (good, bad) = (self.good.remove(1), self.bad.remove(1));
-                    self.bins.remove(1);
-                    self.good[0] = self.good[0].saturating_add(good);
-                    self.bad[0] = self.bad[0].saturating_add(bad);
+                    let (_, good, bad) = self.bins.remove(1);
+                    add(&mut self.bins[0], good, bad);
                 }
             }
         }
     }
 
     fn iter(&self) -> impl Iterator<Item = (i16, u16, u16)> + '_ {
-        self.bins.iter().zip(&self.good).zip(&self.bad).map(|((&bin, &g), &b)| (bin, g, b))
+        self.bins.iter().copied()
     }
+}
 
-    fn bytes(&self) -> usize {
-        2 * (self.bins.capacity() + self.good.capacity() + self.bad.capacity())
-    }
-
-    fn shrink(&mut self) {
-        self.bins.shrink_to_fit();
-        self.good.shrink_to_fit();
-        self.bad.shrink_to_fit();
-    }
+fn add(to: &mut (i16, u16, u16), good: u16, bad: u16) {
+    to.1 = to.1.saturating_add(good);
+    to.2 = to.2.saturating_add(bad);
 }
 
 /// The counts of one regime in one stretch of time: an hour, later a day.
@@ -73,7 +61,7 @@ struct Slot {
 
 impl Slot {
     const fn new(start: MinuteIndex, regime: u8) -> Self {
-        let counts = Counts { bins: Vec::new(), good: Vec::new(), bad: Vec::new() };
+        let counts = Counts { bins: Vec::new() };
         Self { start, regime, observations: 0, offset_sum: 0, counts }
     }
 
@@ -124,9 +112,6 @@ impl Evidence {
         let start = hour.start - hour.start.rem_euclid(DAY);
         let known = self.days.iter().rposition(|d| d.start == start && d.regime == hour.regime);
         let index = known.unwrap_or_else(|| {
-            if let Some(day) = self.days.last_mut() {
-                day.counts.shrink();
-            }
             self.days.push(Slot::new(start, hour.regime));
             self.days.len() - 1
         });
@@ -194,12 +179,12 @@ impl Evidence {
     /// Bad observations of a regime, undecayed.
     pub(super) fn bad_observations(&self, regime: u8) -> u32 {
         let slots = self.slots().filter(|s| s.regime == regime);
-        slots.flat_map(|s| s.counts.bad.iter()).map(|&b| u32::from(b)).sum()
+        slots.flat_map(|s| s.counts.iter()).map(|b| u32::from(b.2)).sum()
     }
 
     /// The highest bin with any minute, of all regimes kept.
     pub(super) fn highest_bin(&self) -> Option<i16> {
-        self.slots().filter_map(|s| s.counts.bins.last()).max().copied()
+        self.slots().filter_map(|s| s.counts.bins.last()).map(|b| b.0).max()
     }
 
     /// The highest bin of a regime with a good minute.
@@ -211,7 +196,8 @@ impl Evidence {
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let slots = self.hours.capacity() + self.days.capacity();
-        slots * size_of::<Slot>() + self.slots().map(|s| s.counts.bytes()).sum::<usize>()
+        slots * size_of::<Slot>()
+            + self.slots().map(|s| 6 * s.counts.bins.capacity()).sum::<usize>()
     }
 }
 
@@ -243,8 +229,8 @@ mod tests {
             counts.add(bin, 1, 0);
         }
         assert_eq!(counts.bins.len(), BINS_MAX);
-        assert_eq!(counts.good.iter().map(|&g| u32::from(g)).sum::<u32>(), 200);
-        assert_eq!(counts.bins.last(), Some(&199));
+        assert_eq!(counts.iter().map(|b| u32::from(b.1)).sum::<u32>(), 200);
+        assert_eq!(counts.bins.last().unwrap().0, 199);
     }
 
     #[test]

@@ -18,6 +18,16 @@ pub(super) const DAY: MinuteIndex = 1440;
 /// Evidence older than this many minutes does not exist (14 days).
 pub(super) const WINDOW: MinuteIndex = 14 * DAY;
 
+/// A length as a number of minutes, hours or bins.
+pub(super) fn signed(length: usize) -> i64 {
+    i64::try_from(length).unwrap_or(i64::MAX)
+}
+
+/// A length as a distance of bins; the grid is far shorter than this can hold.
+pub(super) fn bins(length: usize) -> i32 {
+    i32::try_from(length).unwrap_or(i32::MAX)
+}
+
 /// The bin whose centre is nearest to a load. Loads below one per minute share the lowest bins
 /// down to e^-20; the result always fits into 16 bits.
 pub(super) fn bin_of(load: f64) -> i16 {

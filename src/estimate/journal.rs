@@ -64,6 +64,8 @@ impl Journal {
 
 /// Densities as text: two hexadecimal digits a point, equal neighbours counted.
 pub(super) mod packed_text {
+    use std::fmt::Write as _;
+
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -74,11 +76,13 @@ pub(super) mod packed_text {
     pub(in super::super) fn serialize<S: Serializer>(v: &[u8], s: S) -> Result<S::Ok, S::Error> {
         let mut text = String::with_capacity(2 * v.len());
         for run in v.chunk_by(|a, b| a == b) {
-            text.push_str(&format!("{:02x}", run[0]));
+            let _ = write!(text, "{:02x}", run[0]);
             match run.len() {
                 1 => {}
                 2 => text.push_str(&format!("{:02x}", run[0])),
-                n => text.push_str(&format!("x{n}.")),
+                n => {
+                    let _ = write!(text, "x{n}.");
+                }
             }
         }
         s.serialize_str(&text)

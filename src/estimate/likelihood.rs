@@ -2,7 +2,7 @@
 //! minutes, whatever the sharpness of the knee and the share of unrelated failures.
 
 use super::evidence::Weighted;
-use super::grid::STEP;
+use super::grid::{STEP, bins};
 
 /// lg odds of the 10 % that define capacity.
 const LG_ODDS_AT_CAPACITY: f64 = 2.1972;
@@ -111,8 +111,8 @@ impl Cell {
 
 /// Splits `0..len` at the ends of the tables: `(constant below, table start, constant above)`.
 fn split(len: usize, distance: i32) -> (usize, usize, usize) {
-    let below = (-REACH - distance).clamp(0, len as i32) as usize;
-    let end = (REACH + 1 - distance).clamp(below as i32, len as i32) as usize;
+    let below = (-REACH - distance).clamp(0, bins(len)) as usize;
+    let end = (REACH + 1 - distance).clamp(bins(below), bins(len)) as usize;
     let start = (distance + REACH).clamp(0, 2 * REACH) as usize;
     (below, start, end)
 }

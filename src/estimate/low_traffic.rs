@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::model::estimate::DropReason;
 
 use super::filter::{Reading, count_tolerance, unusable};
-use super::grid::{DAY, MinuteIndex};
+use super::grid::{DAY, MinuteIndex, signed};
 
 /// Fewest requests in a pooled period. The 10 % crossing depends on how many are pooled, and 100
 /// to 300 keep one meaning of capacity.
@@ -59,7 +59,7 @@ pub(super) struct Walk {
 
 impl Walk {
     fn end(&self) -> MinuteIndex {
-        self.first + self.cells.len() as i64
+        self.first + signed(self.cells.len())
     }
 
     /// The next minute, with its reading if it has one.

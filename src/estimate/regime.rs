@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 
-use super::grid::{MinuteIndex, WINDOW, level_of, weighted_median};
+use super::grid::{MinuteIndex, WINDOW, level_of, signed, weighted_median};
 
 /// Load levels kept for an hour: the ones most minutes were at.
-const LEVELS_KEPT: usize = 3;
+const LEVELS_KEPT: usize = 2;
 /// Hours in the window, and the one that is just leaving it.
 const HOURS_MAX: usize = (WINDOW / 60) as usize + 1;
 /// Fewest minutes from which a load level has a usual latency.
@@ -86,11 +86,6 @@ impl Table {
     pub(super) fn at(&self, level: u8) -> Option<f64> {
         self.medians.binary_search_by_key(&level, |m| m.0).ok().map(|i| self.medians[i].1)
     }
-
-    /// The median over all levels.
-    pub(super) fn median(&self) -> Option<f64> {
-        weighted_median(&mut self.medians.iter().map(|m| (m.1, 1.0)).collect::<Vec<_>>())
-    }
 }
 
 impl Hours {
@@ -145,12 +140,12 @@ impl Hours {
         if self.ring.is_empty() {
             self.first = self.open_hour;
         }
-        let end = self.first + self.ring.len() as i64;
-        if self.open_hour >= end + HOURS_MAX as i64 {
+        let end = self.first + signed(self.ring.len());
+        if self.open_hour >= end + signed(HOURS_MAX) {
             self.ring.clear();
             self.first = self.open_hour;
         }
-        while self.first + (self.ring.len() as i64) <= self.open_hour {
+        while self.first + signed(self.ring.len()) <= self.open_hour {
             self.ring.push_back(Hour::default());
         }
         if let Some(hour) = self.ring.get_mut((self.open_hour - self.first) as usize) {
@@ -173,10 +168,9 @@ impl Hours {
         numbered.filter(move |(_, hour)| hour.regime == regime && hour.minutes[0] > 0)
     }
 
-    /// The hour in progress, summarised as if it ended now.
-    pub(super) fn in_progress(&self, regime: u8) -> Option<Hour> {
-        (self.open_regime == regime && !self.open.is_empty())
-            .then(|| summarise(regime, &mut self.open.clone()))
+    /// The hour in progress as if it ended now, with all of its load levels.
+    pub(super) fn in_progress(&self, regime: u8) -> Vec<AtLevel> {
+        if self.open_regime == regime { by_level(&mut self.open.clone()) } else { Vec::new() }
     }
 
     /// The usual latencies of a regime from its hours before `until`.
@@ -209,7 +203,7 @@ impl Hours {
     /// Judges the hour that is being closed; answers with the begin of a completed run.
     fn suspect(&mut self) -> Option<MinuteIndex> {
         // The run itself must not take part in what it is compared with.
-        let table = self.table(self.open_regime, self.open_hour - (SUSPICIOUS_HOURS as i64 - 1));
+        let table = self.table(self.open_regime, self.open_hour - (signed(SUSPICIOUS_HOURS) - 1));
         let mut shifts: Vec<(f64, f64)> = Vec::new();
         for point in &self.open {
             if let Some(usual) = table.at(point.level) {
@@ -239,7 +233,7 @@ impl Hours {
     pub(super) fn reassign(&mut self, from: MinuteIndex, old: u8, new: u8) {
         let first = self.first;
         for (i, hour) in self.ring.iter_mut().enumerate() {
-            if hour.regime == old && (first + i as i64) * 60 >= from {
+            if hour.regime == old && (first + signed(i)) * 60 >= from {
                 hour.regime = new;
             }
         }
@@ -262,10 +256,10 @@ impl Hours {
     }
 }
 
-/// The levels with most minutes, each with its median.
-fn summarise(regime: u8, points: &mut [Point]) -> Hour {
+/// The load levels of some points, each with its median.
+fn by_level(points: &mut [Point]) -> Vec<AtLevel> {
     points.sort_unstable_by_key(|p| (p.level, p.lg_p50));
-    let mut levels: Vec<(u32, u8, u8, i16)> = Vec::new();
+    let mut levels = Vec::new();
     for level in points.chunk_by(|a, b| a.level == b.level) {
         let minutes: u32 = level.iter().map(|p| u32::from(p.span)).sum();
         let bad: u32 = level.iter().filter(|p| p.bad).map(|p| u32::from(p.span)).sum();
@@ -275,16 +269,27 @@ fn summarise(regime: u8, points: &mut [Point]) -> Hour {
             2 * below >= minutes
         });
         if let Some(median) = median {
-            levels.push((minutes, level[0].level, bad.min(255) as u8, median.lg_p50));
+            levels.push(AtLevel {
+                level: median.level,
+                minutes: minutes.min(255) as u8,
+                bad: bad.min(255) as u8,
+                lg_p50: f64::from(median.lg_p50) / LG_SCALE,
+            });
         }
     }
-    levels.sort_unstable_by_key(|l| (std::cmp::Reverse(l.0), l.1));
+    levels
+}
+
+/// The levels with most minutes.
+fn summarise(regime: u8, points: &mut [Point]) -> Hour {
+    let mut levels = by_level(points);
+    levels.sort_by_key(|l| (std::cmp::Reverse(l.minutes), l.level));
     let mut hour = Hour { regime, ..Hour::default() };
-    for (i, &(minutes, level, bad, median)) in levels.iter().take(LEVELS_KEPT).enumerate() {
-        hour.levels[i] = level;
-        hour.minutes[i] = minutes.min(255) as u8;
-        hour.bad[i] = bad;
-        hour.medians[i] = median;
+    for (i, level) in levels.iter().take(LEVELS_KEPT).enumerate() {
+        hour.levels[i] = level.level;
+        hour.minutes[i] = level.minutes;
+        hour.bad[i] = level.bad;
+        hour.medians[i] = (level.lg_p50 * LG_SCALE).round() as i16;
     }
     hour
 }
@@ -324,6 +329,6 @@ mod tests {
         let mut hours = Hours::new();
         feed(&mut hours, 1000, 400, 20.0);
         assert_eq!(hours.of(1).count(), 336);
-        assert_eq!(size_of::<Hour>(), 16);
+        assert_eq!(size_of::<Hour>(), 12);
     }
 }

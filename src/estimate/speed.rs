@@ -19,9 +19,9 @@ pub(super) fn ratio(hours: &Hours, old: u8, new: u8, start: MinuteIndex) -> Opti
     }
     let end = start + SETTLED_AFTER;
     let closed = hours.of(new).filter(|(hour, _)| hour * 60 < end).map(|(_, hour)| *hour);
-    let in_progress = hours.in_progress(new);
-    let levels: Vec<AtLevel> =
-        closed.chain(in_progress).flat_map(|h| h.levels().collect::<Vec<_>>()).collect();
+    let mut levels: Vec<AtLevel> =
+        closed.flat_map(|hour| hour.levels().collect::<Vec<_>>()).collect();
+    levels.extend(hours.in_progress(new));
     let comparable: Vec<(AtLevel, f64)> =
         levels.iter().filter_map(|l| Some((*l, l.lg_p50 - table.at(l.level)?))).collect();
     let minutes: f64 = comparable.iter().map(|(l, _)| f64::from(l.minutes)).sum();

@@ -3,7 +3,7 @@
 
 use super::evidence::Weighted;
 use super::grid::{DAY, MinuteIndex, bin_of, load_of_level, weighted_quantile};
-use super::regime::{Hours, Table};
+use super::regime::{AtLevel, Hours, Table};
 
 /// A wander (in lg) above this says that requests are not a unit of work.
 pub(super) const WANDER_MAX: f64 = 0.12;
@@ -27,7 +27,11 @@ fn residuals(hours: &Hours, regime: u8, table: &Table) -> Vec<(i64, f64)> {
     let Some(level_max) = weighted_quantile(&mut loads, LOAD_QUANTILE) else { return Vec::new() };
     let mut residuals = Vec::new();
     for (number, hour) in hours.of(regime) {
-        let low = hour.levels().filter(|l| f64::from(l.level) <= level_max);
+        // Where the objective breaks, the knee is near at any load.
+        let calm = |l: &AtLevel| {
+            f64::from(l.level) <= level_max && 10 * u32::from(l.bad) <= u32::from(l.minutes)
+        };
+        let low = hour.levels().filter(calm);
         let mut shifts: Vec<(f64, f64)> = low
             .filter_map(|l| Some((l.lg_p50 - table.at(l.level)?, f64::from(l.minutes))))
             .collect();

@@ -270,6 +270,10 @@ impl Reconciler {
             let Some(endpoint) = endpoint.known().and_then(Option::as_ref) else { continue };
             let config = self.cache.config(endpoint);
             let config = config.known().and_then(Option::as_ref);
+            if config.and_then(|c| c.metric_period_seconds).is_some_and(|period| period >= 120) {
+                // Minutes are sparse by configuration: longer periods from the start.
+                state.thin_until = Some(now + TimeDelta::days(1));
+            }
             state.capacity.note_endpoint(endpoint, config, &id.variant, now);
         }
     }

@@ -5,8 +5,10 @@
 
 pub mod columns;
 pub mod csv;
+pub mod export;
 mod limits;
 pub mod output;
+pub mod report;
 pub mod run;
 
 pub use csv::{CsvError, Recording, Row};

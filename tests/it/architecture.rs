@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("memory", &["model", "ports"]),
     ("system", &["model", "ports"]),
     ("replay", &["model", "estimate", "decide"]),
+    ("grade", &["model", "ports", "replay", "sim"]),
     ("telemetry", &["config"]),
     ("cli", &["*"]),
     ("lib", &[]),

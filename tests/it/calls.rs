@@ -100,7 +100,11 @@ fn passes_over_500_variants_make_the_calls_that_are_promised() {
         assert_steady(&calls, "first pass");
         assert_eq!(calls(Operation::DescribeEndpoint), 500);
         assert_eq!(calls(Operation::DescribeEndpointConfig), 500);
-        assert_eq!(calls(Operation::GetMetricData), 0, "the paid calls have a schedule of their own");
+        assert_eq!(
+            calls(Operation::GetMetricData),
+            0,
+            "the paid calls have a schedule of their own"
+        );
 
         // A steady pass describes no endpoint; activities are read hourly, spread over the hour.
         sim.advance(60);

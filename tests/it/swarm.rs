@@ -21,7 +21,7 @@ use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
 
 /// Seeds without an environment variable that says otherwise.
-const SEEDS: u64 = 8;
+const SEEDS: u64 = 5;
 /// Passes under trouble, minutes apart.
 const TROUBLED_PASSES: u64 = 150;
 /// Passes after which a fleet left alone must be as desired: 36 hours, for the limits of writes
@@ -92,7 +92,9 @@ fn trouble(dice: &mut Dice) -> Value {
         2 => json!({"edit_policy": {"variant": variant, "scale_in_cooldown": 1 + dice.below(600)}}),
         3 => json!({"edit_policy": {"variant": variant, "disable_scale_in": true}}),
         4 => json!({"delete_policy": {"variant": variant}}),
-        5 => json!({"edit_target": {"variant": variant, "min": 1 + dice.below(3), "max": 4 + dice.below(4)}}),
+        5 => {
+            json!({"edit_target": {"variant": variant, "min": 1 + dice.below(3), "max": 4 + dice.below(4)}})
+        }
         6 => json!({"edit_target": {"variant": variant, "suspend_scale_in": true}}),
         7 => json!({"deregister": {"variant": variant}}),
         8 => json!({"deploy": {"endpoint": endpoint, "capacity_factor": 1.0, "retain": true}}),
@@ -103,8 +105,18 @@ fn trouble(dice: &mut Dice) -> Value {
 
 fn fault(dice: &mut Dice) -> Value {
     let kinds = [
-        "throttle", "deny", "transient", "no_answer", "answer_lost", "garbage", "conflict", "quota",
-        "alarms_unreadable", "partial_data", "missing_minutes", "stale_reads",
+        "throttle",
+        "deny",
+        "transient",
+        "no_answer",
+        "answer_lost",
+        "garbage",
+        "conflict",
+        "quota",
+        "alarms_unreadable",
+        "partial_data",
+        "missing_minutes",
+        "stale_reads",
     ];
     json!({
         "kind": dice.of(&kinds), "probability": 0.5, "max_hits": 1 + dice.below(40),
@@ -167,11 +179,13 @@ impl Run {
             let operation = write["operation"].as_str().unwrap();
             assert!(["PutScalingPolicy", "RegisterScalableTarget"].contains(&operation), "{write}");
             assert_ne!(self.config.defaults.mode.as_str(), "observe", "{write}");
-            let listed = LISTED.iter().any(|name| resource == format!("endpoint/{name}/variant/AllTraffic"));
+            let listed =
+                LISTED.iter().any(|name| resource == format!("endpoint/{name}/variant/AllTraffic"));
             assert!(listed, "an unlisted variant was written: {write}");
             let status = before[&resource]["endpoint_status"].as_str().unwrap_or("gone");
             assert!(["InService", "Updating"].contains(&status), "written while {status}: {write}");
-            let target = write["input"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"].as_f64();
+            let target =
+                write["input"]["TargetTrackingScalingPolicyConfiguration"]["TargetValue"].as_f64();
             if let (Some(to), Some(from)) = (target, target_value(&before[&resource])) {
                 assert!(to >= from.mul_add(0.7, -1e-6).min(600.0 - 1e-6), "from {from}: {write}");
                 assert!(to <= from.max(600.0) + 1e-6, "beyond what is desired: {write}");

@@ -131,8 +131,7 @@ impl Drop for Directory {
 }
 
 /// A pass every second.
-pub(super) const EVERY_SECOND: &str =
-    "reconcile: {schedule: \"* * * * * *\", telemetry_schedule: \"0 0 * * * *\", jitter_seconds: 0}\n";
+pub(super) const EVERY_SECOND: &str = "reconcile: {schedule: \"* * * * * *\", telemetry_schedule: \"0 0 * * * *\", jitter_seconds: 0}\n";
 
 /// All variants, in this mode, at 600.
 pub(super) fn everything(mode: &str) -> String {

@@ -61,7 +61,10 @@ pub(super) fn parse(name: &str, text: &str) -> Vec<Line> {
     for (at, line) in text.lines().enumerate() {
         if line.starts_with(' ') {
             let block = blocks.last_mut();
-            block.unwrap_or_else(|| panic!("{name}:{}: a body without a command", at + 1)).2.push(line);
+            block
+                .unwrap_or_else(|| panic!("{name}:{}: a body without a command", at + 1))
+                .2
+                .push(line);
         } else if !line.trim().is_empty() && !line.starts_with('#') {
             blocks.push((at + 1, line.trim_end().to_owned(), Vec::new()));
         }
@@ -70,7 +73,8 @@ pub(super) fn parse(name: &str, text: &str) -> Vec<Line> {
     for (at, first, body) in blocks {
         let place = format!("{name}:{at}");
         let body = body.join("\n");
-        let command = command(&first, &body).unwrap_or_else(|why| panic!("{place}: {why}: {first}"));
+        let command =
+            command(&first, &body).unwrap_or_else(|why| panic!("{place}: {why}: {first}"));
         let text = if body.is_empty() { first } else { format!("{first}\n{body}") };
         lines.push(Line { place, text, command });
     }
@@ -135,7 +139,10 @@ fn duration(text: &str) -> Result<TimeDelta, String> {
 #[test]
 fn scenarios_are_read() {
     let lines = parse("x", "# what it shows\n\nworld\n  a: 1\n  b: 2\nadvance 5m\nrun 2h\n");
-    assert_eq!(lines[0].command, Command::World { name: String::new(), body: "  a: 1\n  b: 2".into() });
+    assert_eq!(
+        lines[0].command,
+        Command::World { name: String::new(), body: "  a: 1\n  b: 2".into() }
+    );
     assert_eq!(lines[1].command, Command::Advance(TimeDelta::minutes(5)));
     assert_eq!(lines[1].place, "x:6");
     assert!(command("advance soon", "").is_err());

@@ -358,7 +358,8 @@ fn write_line(write: &Value) -> String {
 fn brief(object: &Value) -> String {
     let members = object.as_object().into_iter().flatten();
     let pairs = members.filter(|(_, value)| !value.is_null()).map(|(key, value)| {
-        let value = value["PredefinedMetricType"].as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value =
+            value["PredefinedMetricType"].as_str().map_or_else(|| value.to_string(), str::to_owned);
         format!("{key}={value}")
     });
     pairs.collect::<Vec<_>>().join(" ")

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use setpoint::model::endpoint::{
-    Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model,
-};
+use setpoint::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model};
 use setpoint::model::ids::EndpointName;
 use setpoint::ports::{Endpoints, PortResult};
 use setpoint::sim::Sim;

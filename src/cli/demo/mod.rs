@@ -1,0 +1,144 @@
+//! `setpoint demo`: see the main job on the embedded AWS, without an account.
+//!
+//! The real daemon with the real SDK clients runs against the embedded AWS on loopback, whose time
+//! is sped up. Nothing in here decides anything: it prints what the daemon publishes.
+
+mod account;
+mod summary;
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::run::{Assembled, Telling, follow_signals};
+use super::{CliError, compose};
+use crate::aws;
+use crate::config::Config;
+use crate::memory::ProcessMemory;
+use crate::sim::server::{Pace, Server};
+use crate::sim::{Scenario, Sim, SimClock};
+use crate::telemetry;
+
+use account::Account;
+
+/// The configuration that the demo runs with.
+const CONFIG: &str = include_str!("config.yaml");
+/// The address in [`CONFIG`] that `--listen` replaces.
+const ANY_PORT: &str = "127.0.0.1:0";
+/// How often the account looks for something new to tell.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// See the main job on the embedded AWS, without an account: about a minute, no network.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Virtual seconds in a second
+    #[arg(long, default_value_t = 90.0, value_parser = speed)]
+    speed: f64,
+    /// Virtual minutes after which the demo ends
+    #[arg(long, default_value_t = 75, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    minutes: u32,
+    /// Stay up after the summary, until SIGINT or SIGTERM
+    #[arg(long)]
+    serve: bool,
+    /// Where the daemon answers HTTP; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Seed of the world's randomness
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (1.0..=600.0).contains(&speed) => Ok(speed),
+        _ => Err("allowed: a number from 1 to 600".to_owned()),
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`CliError`].
+pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let config = config(args.listen)?;
+    telemetry::init(&config.log).map_err(|error| CliError::failed(error.to_string()))?;
+    compose::runtime()?.block_on(demo(args, config))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The demo's configuration with the address asked for.
+fn config(listen: SocketAddr) -> Result<Config, CliError> {
+    Config::from_yaml(&CONFIG.replace(ANY_PORT, &listen.to_string()))
+        .map_err(|errors| CliError::failed(format!("the demo's configuration\n{errors}")))
+}
+
+async fn demo(args: &Args, config: Config) -> Result<(), CliError> {
+    let mut scenario = Scenario::demo().map_err(|error| CliError::failed(error.to_string()))?;
+    if let Some(seed) = args.seed {
+        scenario.world.seed = seed;
+    }
+    let sim = scenario.build().map_err(|error| CliError::failed(error.to_string()))?;
+    let start = sim.now();
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = Server::start(sim.clone(), loopback, Pace::Speed(args.speed))
+        .await
+        .map_err(|error| CliError::failed(format!("cannot serve the embedded AWS: {error}")))?;
+    let telling = Telling::new(&config)?;
+    let registry = telling.registry();
+    let daemon = assemble(config, &sim, &server, telling).await?;
+
+    let mut account = Account::new(&scenario, start, std::io::stdout().is_terminal());
+    Account::begin(&server.endpoint_url(), daemon.address, args.speed);
+    let (handle, fleet, address) =
+        (daemon.handle.clone(), Arc::clone(&daemon.fleet), daemon.address);
+    let signals = tokio::spawn(follow_signals(handle.clone()));
+    let end = start + TimeDelta::minutes(i64::from(args.minutes));
+    let story = async {
+        while sim.now() < end && !handle.is_stopping() {
+            account.tell(&fleet.get(), sim.now());
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        account.end(&fleet.get(), &registry, &sim);
+        if args.serve && !handle.is_stopping() {
+            anstream::println!("\nStill at http://{address}/ and {}", server.endpoint_url());
+            while !handle.is_stopping() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+        handle.stop();
+    };
+    let (ended, ()) = tokio::join!(daemon.run(), story);
+    signals.abort();
+    server.stop().await;
+    ended
+}
+
+/// The daemon of `setpoint run`, with its SDK clients pointed at the embedded AWS.
+async fn assemble(
+    config: Config,
+    sim: &Sim,
+    server: &Server,
+    telling: Telling,
+) -> Result<Assembled, CliError> {
+    let mut settings = compose::settings(&config)?;
+    settings.endpoint_url = Some(server.endpoint_url());
+    settings.rates.sagemaker_calls_per_second = config.aws.call_rate_per_second;
+    settings.rates.alarm_calls_per_second = config.aws.call_rate_per_second;
+    settings.credentials = aws::CredentialSource::Fixed {
+        access_key_id: "demo".to_owned(),
+        secret_access_key: "demo".to_owned(),
+    };
+    let aws = aws::connect(&settings, telling.observer())
+        .await
+        .map_err(|error| CliError::failed(error.to_string()))?;
+    telling.expect(&aws);
+    let clock = Arc::new(SimClock::driven_by_others(sim.clone()));
+    let memory = Arc::new(ProcessMemory::default());
+    let same = config.clone();
+    let loader = Box::new(move || Ok(same.clone()));
+    Assembled::new(config, loader, aws, clock, memory, telling).await
+}

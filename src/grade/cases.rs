@@ -1,0 +1,223 @@
+//! The scenarios: what a service, its traffic and its past may look like.
+
+use chrono::TimeDelta;
+
+use crate::model::goal::{LatencyObjective, Objective};
+use crate::model::units::LatencyStatistic;
+use crate::sim::Scenario;
+use crate::sim::random::Random;
+use crate::sim::scenario::{
+    Change, EndpointSpec, PolicySpec, ScriptEvent, Settings, TargetSpec, VariantSpec,
+};
+
+use crate::sim::service::{Family, Objective as SimObjective, Service, true_capacity};
+use crate::sim::traffic::Part;
+use crate::sim::world::{LoadSpec, Wander};
+
+/// Length of every run.
+pub(super) const DAYS: i64 = 7;
+/// The safety factor of every run.
+pub(super) const FACTOR: f64 = 0.7;
+/// The names in the scenario.
+pub(super) const ENDPOINT: &str = "graded";
+pub(super) const VARIANT: &str = "AllTraffic";
+
+/// What a scenario is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Never near saturation.
+    Quiet,
+    /// Bursts that outrun the auto scaler.
+    Bursting,
+    /// A target at or above capacity.
+    Saturating,
+    /// Too few requests for a percentile of a minute.
+    LowTraffic,
+    /// A request is no unit of work.
+    Wandering,
+    /// A declared deploy, slower, faster or neither.
+    Deploy,
+    /// A change that nobody declared.
+    Undeclared,
+    /// A slow drift.
+    Drift,
+    /// Much noise between minutes.
+    Noise,
+    /// Incidents of another cause.
+    Incidents,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Quiet,
+        Self::Bursting,
+        Self::Saturating,
+        Self::LowTraffic,
+        Self::Wandering,
+        Self::Deploy,
+        Self::Undeclared,
+        Self::Drift,
+        Self::Noise,
+        Self::Incidents,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Bursting => "bursting",
+            Self::Saturating => "saturating",
+            Self::LowTraffic => "low_traffic",
+            Self::Wandering => "wandering",
+            Self::Deploy => "deploy",
+            Self::Undeclared => "undeclared",
+            Self::Drift => "drift",
+            Self::Noise => "noise",
+            Self::Incidents => "incidents",
+        }
+    }
+}
+
+/// One run to grade.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    /// What it is about.
+    pub class: Class,
+    /// Its seed.
+    pub seed: u64,
+    /// The world.
+    pub scenario: Scenario,
+    /// What counts as serving well.
+    pub objective: Objective,
+    /// The true capacity at the beginning.
+    pub capacity: f64,
+    /// What the load test found: the truth, wrong by 25 % at one sigma.
+    pub load_test: f64,
+}
+
+/// The cases of some classes for some seeds.
+#[must_use]
+pub fn cases(classes: &[Class], seeds: std::ops::Range<u64>) -> Vec<Case> {
+    let all = seeds.flat_map(|seed| classes.iter().map(move |class| (seed, *class)));
+    all.filter_map(|(seed, class)| case(class, seed)).collect()
+}
+
+fn case(class: Class, seed: u64) -> Option<Case> {
+    let mut random = Random::named(seed, class.as_str());
+    let service = service(class, seed, &mut random);
+    let objective = SimObjective {
+        statistic: LatencyStatistic::P99,
+        threshold_ms: service.base_ms * (3.5 + 2.5 * random.uniform()),
+        error_rate_max: 0.01,
+    };
+    let capacity = true_capacity(&service, &objective);
+    if capacity <= 0.0 {
+        return None;
+    }
+    let load_test = capacity * (0.25 * random.normal()).exp();
+    let share = match class {
+        Class::Quiet => FACTOR * 0.6,
+        Class::Saturating => 0.95 + 0.25 * random.uniform(),
+        _ => FACTOR,
+    };
+    let target = share * capacity;
+    let fleet = 3.0 + 6.0 * random.uniform();
+    let load = LoadSpec {
+        traffic: traffic(class, target, fleet, &mut random),
+        wander: (class == Class::Wandering).then_some(Wander { spread: 0.25, hours: 8.0 }),
+        drift_per_day: if class == Class::Drift { 0.93 } else { 1.0 },
+        service,
+        objective,
+    };
+    let policy = PolicySpec {
+        name: "tracking".to_owned(),
+        target_value: target,
+        scale_out_cooldown: None,
+        scale_in_cooldown: None,
+        disable_scale_in: None,
+    };
+    let variant = VariantSpec {
+        name: VARIANT.to_owned(),
+        instance_type: "ml.c5.xlarge".to_owned(),
+        instances: fleet.ceil() as u32,
+        target: Some(TargetSpec { min: 1, max: 60, policy: Some(policy) }),
+        load: Some(load),
+    };
+    let endpoint = EndpointSpec { name: ENDPOINT.to_owned(), variants: vec![variant] };
+    let settings = Settings { seed, ..Settings::default() };
+    let scenario = Scenario {
+        world: settings,
+        history_days: 0,
+        endpoints: vec![endpoint],
+        events: events(class, seed, &mut random),
+    };
+    let latency =
+        LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: objective.threshold_ms };
+    let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
+    Some(Case { class, seed, scenario, objective, capacity, load_test })
+}
+
+fn service(class: Class, seed: u64, random: &mut Random) -> Service {
+    let family = match seed % 4 {
+        0 => Family::WorkerQueue { workers: 2 + (random.uniform() * 6.0) as u32 },
+        1 => Family::Contention { slowdown: 0.5 + random.uniform() },
+        2 => Family::GpuBatch { max_batch: 8, window_ms: 10.0 },
+        _ => Family::Cliff { error_share: 0.3 },
+    };
+    let low = class == Class::LowTraffic;
+    Service {
+        family,
+        base_ms: if low { 2000.0 } else { 20.0 + 100.0 * random.uniform() },
+        saturation: if low { 8.0 } else { 600.0 + 2000.0 * random.uniform() },
+        spread: 0.3,
+        noise: if class == Class::Noise { 0.08 } else { 0.03 },
+        hiccups: if class == Class::Noise { 0.004 } else { 0.0005 },
+    }
+}
+
+fn traffic(class: Class, target: f64, fleet: f64, random: &mut Random) -> Vec<Part> {
+    let high = target * fleet;
+    let wave = Part::Diurnal {
+        low: high * (0.35 + 0.2 * random.uniform()),
+        high,
+        peak_hour: 24.0 * random.uniform(),
+    };
+    if class == Class::Quiet {
+        return vec![wave];
+    }
+    let per_day = 2.0 + 4.0 * random.uniform();
+    let bursts = |share: f64| Part::Bursts { per_day, rate: share * high, minutes: 15 };
+    vec![wave, bursts(0.5 + 0.4 * random.uniform()), bursts(0.9)]
+}
+
+fn events(class: Class, seed: u64, random: &mut Random) -> Vec<ScriptEvent> {
+    let minute = 3.0 * 1440.0 + (random.uniform() * 1440.0).floor();
+    let variant = format!("{ENDPOINT}/{VARIANT}");
+    match class {
+        Class::Deploy => {
+            let capacity_factor = [1.0 / 1.4, 1.3, 1.0][(seed / 4 % 3) as usize];
+            let endpoint = ENDPOINT.to_owned();
+            let change =
+                Change::Deploy { endpoint, capacity_factor, instance_type: None, retain: true };
+            vec![ScriptEvent { minute, change }]
+        }
+        Class::Undeclared => {
+            let factor = [1.0 / 1.4, 1.0 / 1.3, 1.4][(seed / 4 % 3) as usize];
+            vec![ScriptEvent { minute, change: Change::CapacityStep { variant, factor } }]
+        }
+        Class::Incidents => {
+            let incident = |day: i64| ScriptEvent {
+                minute: TimeDelta::days(day).num_minutes() as f64 + 600.0,
+                change: Change::Incident {
+                    variant: variant.clone(),
+                    latency_factor: 8.0,
+                    minutes: 25,
+                },
+            };
+            (1..DAYS).map(incident).collect()
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,123 @@
+//! What the embedded AWS publishes, as the rows of a recording.
+
+use std::collections::BTreeMap;
+
+use crate::model::ids::{ResourceId, Scope};
+use crate::model::series::Minute;
+use crate::model::time::{Timestamp, floor_to, minutes};
+use crate::model::units::LatencyStatistic;
+use crate::ports::{Aws, Metric, MetricQuery};
+use crate::replay::Row;
+use crate::sim::Sim;
+
+use super::cases::{Case, ENDPOINT, VARIANT};
+
+/// The world of a case, the ports over it and what it has published so far.
+pub(super) struct Recorder {
+    pub(super) sim: Sim,
+    aws: Aws,
+    resource: ResourceId,
+    pub(super) rows: Vec<Row>,
+    /// By period.
+    read_until: [Timestamp; PERIODS.len()],
+}
+
+/// `CloudWatch` shows a minute whole after this.
+const DELAY_MINUTES: i64 = 3;
+/// Periods that are read, in seconds.
+const PERIODS: [u32; 3] = [60, 300, 900];
+
+impl Recorder {
+    /// Builds the world of a case.
+    pub(super) fn new(case: &Case) -> Result<Self, String> {
+        let sim = case.scenario.build().map_err(|e| e.to_string())?;
+        let world = &case.scenario.world;
+        let scope = Scope { account_id: world.account_id.clone(), region: world.region.clone() };
+        let aws = crate::sim::aws(&sim, scope);
+        let name = format!("endpoint/{ENDPOINT}/variant/{VARIANT}");
+        let resource = name.parse().map_err(|e: crate::model::ids::InvalidName| e.to_string())?;
+        let read_until = [sim.now(); PERIODS.len()];
+        Ok(Self { sim, aws, resource, rows: Vec::new(), read_until })
+    }
+
+    /// Lets time pass and reads what was published in it. `target` is the value in force.
+    pub(super) async fn advance(&mut self, to: Timestamp, target: f64) -> Result<(), String> {
+        self.sim.run_until(to);
+        let until = to - minutes(DELAY_MINUTES);
+        let endpoint = self.aws.endpoints.endpoint(&self.resource.endpoint).await;
+        let config = endpoint.map_err(|e| e.to_string())?.map(|e| e.config_name);
+        let mut rows: Vec<Row> = Vec::new();
+        for (i, period_seconds) in PERIODS.into_iter().enumerate() {
+            // Longer periods only matter where minutes are thin.
+            let thin = rows.iter().any(|r| r.minute.invocations.is_some_and(|n| n < 100.0));
+            let from = self.read_until[i];
+            let until = floor_to(until, i64::from(period_seconds));
+            if until > from && (period_seconds == 60 || thin) {
+                let read = self.read(period_seconds, (from, until), target, config.as_deref());
+                rows.extend(read.await?);
+                self.read_until[i] = until;
+            }
+        }
+        rows.sort_by_key(|r| (r.minute.at, r.minute.period_seconds));
+        self.rows.extend(rows);
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        period_seconds: u32,
+        (from, until): (Timestamp, Timestamp),
+        target: f64,
+        config: Option<&str>,
+    ) -> Result<Vec<Row>, String> {
+        let metrics = [
+            Metric::Invocations,
+            Metric::InvocationsPerInstance,
+            Metric::ModelLatency(LatencyStatistic::P99),
+            Metric::ModelLatency(LatencyStatistic::P50),
+            Metric::Invocation5xxErrors,
+        ];
+        let queries = metrics.map(|metric| MetricQuery {
+            resource: self.resource.clone(),
+            metric,
+            period_seconds,
+        });
+        let answers = self.aws.metrics.metric_data(&queries, from, until).await;
+        let mut found: BTreeMap<Timestamp, Minute> = BTreeMap::new();
+        for (i, answer) in answers.into_iter().enumerate() {
+            for (at, value) in answer.map_err(|why| why.message)? {
+                let minute = found
+                    .entry(at)
+                    .or_insert_with(|| Minute { period_seconds, ..Minute::empty(at) });
+                match i {
+                    0 => minute.invocations = Some(value),
+                    1 => minute.invocations_per_instance = Some(value),
+                    2 => minute.latency_us = Some(value),
+                    3 => minute.latency_p50_us = Some(value),
+                    _ => minute.errors_5xx = Some(value),
+                }
+            }
+        }
+        let row = |minute| Row {
+            minute,
+            endpoint_config: config.map(str::to_owned),
+            configured_target: Some(target),
+        };
+        Ok(found.into_values().map(row).collect())
+    }
+
+    /// The truth at an instant.
+    pub(super) fn capacity_at(&self, at: Timestamp) -> f64 {
+        let name = self.resource.to_string();
+        let truth = self.sim.with_world(|world| world.truth_about(&name));
+        let held = truth.capacity_over_time.iter().rev().find(|(since, _)| *since <= at);
+        held.or(truth.capacity_over_time.first()).map_or(f64::NAN, |(_, capacity)| *capacity)
+    }
+
+    /// Violation minutes and instance-hours so far.
+    pub(super) fn cost(&self) -> (u64, f64) {
+        let name = self.resource.to_string();
+        let truth = self.sim.with_world(|world| world.truth_about(&name));
+        (truth.violation_minutes, truth.instance_hours)
+    }
+}
