@@ -11,6 +11,7 @@
 )]
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -83,7 +84,9 @@ fn measure(size: usize) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 
     let mut out = String::new();
-    let mut tell = |what: &str, value: f64| out.push_str(&format!("{what}\t{value}\n"));
+    let mut tell = |what: &str, value: f64| {
+        let _ = writeln!(out, "{what}\t{value}");
+    };
     tell("memory of the world alone, MiB", mebibytes("VmRSS:"));
     for (what, telemetry, passes) in [
         ("first describe pass", false, 1),

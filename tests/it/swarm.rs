@@ -5,6 +5,7 @@
 //! `SETPOINT_SWARM_SEED=17` only that one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -55,9 +56,11 @@ fn world(dice: &mut Dice) -> Sim {
     let mut endpoints = String::new();
     for name in LISTED.iter().chain([&STRAY]) {
         let rate = 300 + dice.below(1500);
-        endpoints += &format!(
+        let instances = 1 + dice.below(4);
+        let _ = write!(
+            endpoints,
             "  - name: {name}\n    variants:\n      - instances: {}\n        target: {{min: 1, max: 8, policy: {{target_value: 600, scale_out_cooldown: 60, scale_in_cooldown: 300}}}}\n        load:\n          service: {{family: {{worker_queue: {{workers: 4}}}}, base_ms: 50, saturation: 1900}}\n          objective: {{threshold_ms: 250}}\n          traffic: [{{steady: {{rate: {rate}}}}}]\n",
-            1 + dice.below(4),
+            instances,
         );
     }
     let text = format!("world: {{seed: {}}}\nendpoints:\n{endpoints}", dice.below(1 << 32));
