@@ -59,8 +59,7 @@ fn world(dice: &mut Dice) -> Sim {
         let instances = 1 + dice.below(4);
         let _ = write!(
             endpoints,
-            "  - name: {name}\n    variants:\n      - instances: {}\n        target: {{min: 1, max: 8, policy: {{target_value: 600, scale_out_cooldown: 60, scale_in_cooldown: 300}}}}\n        load:\n          service: {{family: {{worker_queue: {{workers: 4}}}}, base_ms: 50, saturation: 1900}}\n          objective: {{threshold_ms: 250}}\n          traffic: [{{steady: {{rate: {rate}}}}}]\n",
-            instances,
+            "  - name: {name}\n    variants:\n      - instances: {instances}\n        target: {{min: 1, max: 8, policy: {{target_value: 600, scale_out_cooldown: 60, scale_in_cooldown: 300}}}}\n        load:\n          service: {{family: {{worker_queue: {{workers: 4}}}}, base_ms: 50, saturation: 1900}}\n          objective: {{threshold_ms: 250}}\n          traffic: [{{steady: {{rate: {rate}}}}}]\n",
         );
     }
     let text = format!("world: {{seed: {}}}\nendpoints:\n{endpoints}", dice.below(1 << 32));
