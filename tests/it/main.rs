@@ -9,6 +9,7 @@
 
 mod architecture;
 mod calculate;
+mod calls;
 mod cli;
 mod config;
 mod contract;
@@ -23,5 +24,6 @@ mod packaging;
 mod render;
 mod replay;
 mod scenarios;
+mod swarm;
 mod wire;
 mod world;

@@ -9,7 +9,7 @@
 
 mod cases;
 mod face;
-mod moto;
+pub(crate) mod moto;
 pub(crate) mod recorder;
 mod sim;
 
