@@ -171,7 +171,7 @@ mod tests {
         scratch.lg_likelihood(&evidence, 300, &mut out);
         let offset = straightforward(&evidence, 300) - out[0];
         for (i, lg) in out.iter().enumerate() {
-            let expected = straightforward(&evidence, 300 + i as i32) - offset;
+            let expected = straightforward(&evidence, 300 + i32::try_from(i).unwrap()) - offset;
             assert!((lg - expected).abs() < 1e-9, "at {i}: {lg} and {expected}");
         }
     }

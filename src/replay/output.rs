@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn numbers_have_six_significant_digits() {
-        assert_eq!(rounded(Some(1234.567_89)), Some(1234.57));
+        assert_eq!(rounded(Some(1_234.567_89)), Some(1234.57));
         assert_eq!(rounded(Some(0.001_234_567)), Some(0.001_234_57));
         assert_eq!(rounded(Some(0.0)), Some(0.0));
         assert_eq!(rounded(Some(f64::NAN)), None);

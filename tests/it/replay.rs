@@ -211,6 +211,7 @@ fn raises_onto_new_ground_take_ten_per_cent_a_day_as_the_recording_shows() {
 }
 
 /// Published measurements beside the checkout; they are not part of it.
+#[expect(clippy::print_stdout, reason = "names what is skipped")]
 fn published(name: &str) -> Option<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
     let text = std::fs::read_to_string(&path).ok();

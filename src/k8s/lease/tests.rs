@@ -144,7 +144,7 @@ fn a_follower_takes_over_only_when_the_record_has_stood_still_for_the_lease() {
 fn the_longer_of_two_durations_is_respected() {
     let mut election = Election::new("me", TIMING);
     let mut patient = record(Some("other"), "1");
-    patient.lease_duration = Some(Duration::from_secs(60));
+    patient.lease_duration = Some(Duration::from_mins(1));
     election.answered(&Request::Read, Answer::Record(Some(patient.clone())), at(0), at(0));
     election.answered(&Request::Read, Answer::Record(Some(patient)), at(59_000), at(59_000));
     assert_eq!(election.step(at(59_000)), Step::Wait(at(60_000)));
@@ -297,7 +297,7 @@ proptest! {
         let mut pair = [candidate("a", skews.0), candidate("b", skews.1)];
         let mut luck = luck.into_iter();
         let mut last: Option<(usize, u64)> = None;
-        let apart = TIMING.lease_duration - TIMING.renew_deadline;
+        let apart = TIMING.lease_duration.saturating_sub(TIMING.renew_deadline);
         for now in (0..200_000).step_by(10) {
             if deleted_at == Some(now) {
                 server.lease = None;

@@ -72,7 +72,7 @@ impl World {
     pub(super) fn endpoint(&mut self) -> &mut Endpoint {
         match &mut self.snapshot.endpoint {
             Fact::Known(Some(endpoint)) => endpoint,
-            other => panic!("no endpoint: {other:?}"),
+            other @ (Fact::Known(None) | Fact::Unknown(_)) => panic!("no endpoint: {other:?}"),
         }
     }
 
@@ -86,7 +86,7 @@ impl World {
     pub(super) fn policies(&mut self) -> &mut Vec<ScalingPolicy> {
         match &mut self.snapshot.policies {
             Fact::Known(policies) => policies,
-            other => panic!("no policies: {other:?}"),
+            Fact::Unknown(why) => panic!("no policies: {why:?}"),
         }
     }
 
@@ -100,21 +100,21 @@ impl World {
     pub(super) fn alarms(&mut self) -> &mut Vec<Alarm> {
         match &mut self.snapshot.alarms {
             Fact::Known(alarms) => alarms,
-            other => panic!("no alarms: {other:?}"),
+            Fact::Unknown(why) => panic!("no alarms: {why:?}"),
         }
     }
 
     pub(super) fn memory(&mut self) -> &mut VariantMemory {
         match &mut self.snapshot.memory {
             Fact::Known(memory) => memory,
-            other => panic!("no memory: {other:?}"),
+            Fact::Unknown(why) => panic!("no memory: {why:?}"),
         }
     }
 
     pub(super) fn telemetry(&mut self) -> &mut Telemetry {
         match &mut self.snapshot.telemetry {
             Fact::Known(telemetry) => telemetry,
-            other => panic!("no telemetry: {other:?}"),
+            Fact::Unknown(why) => panic!("no telemetry: {why:?}"),
         }
     }
 

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use super::api::{Face, Store, serve};
 
 /// The bound of every wait: it only ends a broken test.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// Hands requests on to the embedded AWS and keeps when writes came.
 pub(super) struct Recorder {
