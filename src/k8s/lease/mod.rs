@@ -110,6 +110,8 @@ pub struct Election {
     terms: u64,
     /// The Lease, absent when there is none, and when it was first seen to be as it is.
     seen: Option<(Option<Record>, BootTime)>,
+    /// When the last look was sent that found no Lease.
+    absent_at: Option<BootTime>,
     /// What to send when the time has come.
     next: Request,
     /// When that is; at once if absent.
@@ -126,6 +128,7 @@ impl Election {
             role: Role::Follower,
             terms: 0,
             seen: None,
+            absent_at: None,
             next: Request::Read,
             not_before: None,
         }
@@ -178,10 +181,10 @@ impl Election {
         }
         self.not_before = Some(sent.after(self.timing.retry_period));
         match (request, answer) {
-            (Request::Read, Answer::Record(record)) => self.read(record, now),
+            (Request::Read, Answer::Record(record)) => self.read(record, sent, now),
             (_, Answer::Record(Some(record))) => self.wrote(record, sent, now),
             // A write to a Lease that is gone.
-            (_, Answer::Record(None)) => self.read(None, now),
+            (_, Answer::Record(None)) => self.read(None, sent, now),
             (_, Answer::Conflict) => {
                 self.next = Request::Read;
                 if matches!(self.role, Role::Leader { .. }) {
@@ -205,13 +208,18 @@ impl Election {
     }
 
     /// The Lease is as read: takes it, makes it, or waits.
-    fn read(&mut self, record: Option<Record>, now: BootTime) {
+    fn read(&mut self, record: Option<Record>, sent: BootTime, now: BootTime) {
         let version = |record: &Option<Record>| record.as_ref().map(|r| r.version.clone());
         let since = match &self.seen {
             // Any write is a sign of life, also one that changes nothing people look at.
-            Some((seen, since)) if version(seen) == version(&record) => *since,
+            // "Absent" has no version: a Lease may have come and gone since the last look, so the
+            // absence must have been seen without a gap.
+            Some((seen, since)) if version(seen) == version(&record) && self.no_gap(sent, now) => {
+                *since
+            }
             _ => now,
         };
+        self.absent_at = record.is_none().then_some(sent);
         self.seen = Some((record.clone(), since));
         let holder = record.as_ref().and_then(|r| r.holder.as_deref());
         // Its own: a renewal whose answer was lost, or one found again after a pause.
@@ -231,6 +239,13 @@ impl Election {
             self.follow();
             self.not_before = Some(now.after(self.timing.retry_period).min(expires));
         }
+    }
+
+    /// Whether the Lease, if it was absent at the last look, has been looked at again soon enough
+    /// to have missed no leader: one that came and went was there for less than three periods.
+    fn no_gap(&self, sent: BootTime, now: BootTime) -> bool {
+        let period = self.timing.retry_period;
+        self.absent_at.is_none_or(|before| sent >= before && now < before.after(period * 3))
     }
 
     /// The Lease is as this process wrote it.
