@@ -28,7 +28,7 @@ const CHUNK: TimeDelta = TimeDelta::days(1);
 /// Write the telemetry of a variant in the form that replay reads.
 ///
 /// Reads `CloudWatch`: eight metrics a minute of the window, and twice as many where minutes have
-/// fewer than 100 requests. AWS bills what is requested; the sum is told at the end.
+/// fewer than 100 requests. AWS bills each metric requested.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

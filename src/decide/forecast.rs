@@ -8,15 +8,19 @@ use super::case::Case;
 /// whose share stays at or below the target value, within min and max.
 #[must_use]
 pub fn needed(case: &Case<'_>, invocations: f64, target_value: f64) -> Option<u32> {
-    if !(invocations.is_finite() && target_value > 0.0) {
-        return None;
-    }
+    let needed = unbounded(invocations, target_value)?;
     let target = case.target();
     let min = target.map_or(1, |t| t.min_capacity.max(0) as u32);
     let max = target.map_or(u32::MAX, |t| t.max_capacity.max(0) as u32);
-    // The tolerance keeps 1,200 at 600 from needing three because of a last bit.
-    let needed = (invocations / target_value - 1e-9).ceil().max(0.0) as u32;
     Some(needed.max(min).min(max.max(min)))
+}
+
+/// [`needed`] without regard to min and max.
+#[must_use]
+pub fn unbounded(invocations: f64, target_value: f64) -> Option<u32> {
+    // The tolerance keeps 1,200 at 600 from needing three because of a last bit.
+    (invocations.is_finite() && target_value > 0.0)
+        .then(|| (invocations / target_value - 1e-9).ceil().max(0.0) as u32)
 }
 
 /// The forecast for a change to `wanted`.

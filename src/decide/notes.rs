@@ -1,6 +1,7 @@
 //! Facts worth knowing that neither hold nor change anything by themselves.
 
 use crate::model::decision::Note;
+use crate::model::estimate::Finding;
 use crate::model::fact::Fact;
 use crate::model::goal::LoadTestProblem;
 use crate::model::reason::Reason;
@@ -8,6 +9,7 @@ use crate::model::units::human;
 
 use super::case::Case;
 use super::desired::Desired;
+use super::forecast;
 
 /// All notes, in a stable order.
 #[must_use]
@@ -16,6 +18,7 @@ pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
     let mut say = |reason, sentence: String| notes.push(Note { reason, sentence });
     load_test(case, desired, &mut say);
     owner_limit(case, desired, &mut say);
+    bounds(case, &mut say);
     if case.goal.objective.latency.is_none() {
         say(
             Reason::NoObjective,
@@ -90,6 +93,30 @@ fn load_test(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, St
             Reason::CouldNotCompare,
             "whether the load test speaks for this variant is not known".to_owned(),
         ),
+    }
+}
+
+/// Where min or max, and not the target value, sets the number of instances.
+fn bounds(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
+    let (Some(target), Some(in_force)) = (case.target(), case.configured_target()) else { return };
+    let peak = case.telemetry.as_ref().ok().and_then(|t| t.peak_invocations);
+    let Some(needed) = peak.and_then(|peak| forecast::unbounded(peak, in_force)) else { return };
+    if i64::from(needed) > i64::from(target.max_capacity) {
+        let max = target.max_capacity;
+        say(
+            Reason::MaxBound,
+            format!("the last day's peak needs {needed} instances, and max is {max}"),
+        );
+    }
+    let binds = i64::from(needed) <= i64::from(target.min_capacity) && target.min_capacity > 1;
+    if binds && case.estimate.findings.contains(&Finding::Under) {
+        let min = target.min_capacity;
+        say(
+            Reason::MinBound,
+            format!(
+                "min of {min} sets the number of instances even at the last day's peak, not the target value"
+            ),
+        );
     }
 }
 

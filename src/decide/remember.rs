@@ -42,6 +42,7 @@ pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> Varia
     let Done { snapshot, goal, decision, outcome, confirmed } = done;
     let mut memory = before.clone();
     memory.since.get_or_insert(now);
+    memory.intent = None;
     forget_old(&mut memory, now);
     note_seen(&mut memory, decision, now);
     note_foreign_overwrite(&mut memory, before, decision, now);
@@ -100,6 +101,10 @@ fn numeric(field: Field, actual: Option<&str>) -> Option<f64> {
 pub fn is_foreign_overwrite(memory: &VariantMemory, value: f64) -> bool {
     let is = |known: f64| (value - known).abs() <= TARGET_VALUE_TOLERANCE;
     let Some(last) = memory.last_write else { return false };
+    // An intent without an outcome: the process died before it was carried out.
+    if memory.intent.is_some_and(|intent| intent.before.is_some_and(is)) {
+        return false;
+    }
     // A write that failed may have landed all the same.
     let own = is(last.after) || memory.last_attempt.is_some_and(|attempt| is(attempt.after));
     !own && memory.value_in_force.is_some_and(|before| !is(before))

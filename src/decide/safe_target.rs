@@ -2,42 +2,13 @@
 //! how far it may move at once come after it (`step`).
 
 use crate::model::estimate::{Estimate, Verdict};
-use crate::model::goal::Goal;
 use crate::model::reason::Reason;
 
 /// The safe target of an estimate before any limit: factor x the 25 % quantile where capacity is
 /// known from both sides, factor x max(lower bound, min(load-tested rate, estimate)) where only a
 /// lower bound is proven and the load test is valid. Otherwise there is none.
 ///
-/// `formula` is load-tested rate x factor x 60 while the load test is valid.
-#[must_use]
-pub fn safe_target(estimate: &Estimate, goal: &Goal, formula: Option<f64>) -> Option<f64> {
-    safe_target_at(estimate, factor(estimate, goal), formula)
-}
-
-/// The value `auto` wants, given the one in force (rule 18): `None` keeps what is there.
-#[must_use]
-pub fn wanted(
-    estimate: &Estimate,
-    goal: &Goal,
-    formula: Option<f64>,
-    in_force: Option<f64>,
-) -> Option<f64> {
-    wanted_at(estimate, factor(estimate, goal), formula, in_force).ok()
-}
-
-/// The factor in use: the configured one, or with `auto` the one that the measured growth of
-/// demand calls for. Without a measured regime `auto` stays where it starts.
-#[must_use]
-pub fn factor(estimate: &Estimate, goal: &Goal) -> f64 {
-    let configured = goal.safety_factor.get();
-    match estimate.advised_safety_factor {
-        Some(advised) if goal.safety_factor_auto && estimate.verdict.is_two_sided() => advised,
-        _ => configured,
-    }
-}
-
-/// [`safe_target`] with a given safety factor. The formula must have been made with the same one.
+/// `formula` is load-tested rate x the same factor x 60 while the load test is valid.
 #[must_use]
 pub fn safe_target_at(estimate: &Estimate, factor: f64, formula: Option<f64>) -> Option<f64> {
     let capacity = &estimate.capacity;
@@ -53,7 +24,7 @@ pub fn safe_target_at(estimate: &Estimate, factor: f64, formula: Option<f64>) ->
     .filter(|v| v.is_finite() && *v > 0.0)
 }
 
-/// [`wanted`] with a given safety factor.
+/// The value `auto` wants, given the one in force (rule 18).
 ///
 /// # Errors
 /// Why the value in force is kept.

@@ -22,6 +22,8 @@ pub struct VariantMemory {
     pub last_write: Option<TargetWrite>,
     /// The last attempt to write the target value, whatever came of it.
     pub last_attempt: Option<TargetWrite>,
+    /// A write that was about to be made and has no outcome yet: a crash in between leaves it here.
+    pub intent: Option<TargetWrite>,
     /// Raises onto new ground of the last 24 hours, oldest first, each with the highest value held
     /// before it. One that failed counts too: it may have landed.
     pub raises: Vec<TargetWrite>,

@@ -130,6 +130,10 @@ words! {
         LoadTestExpired = "load_test_expired",
         /// The load test was run on another instance type or endpoint config.
         LoadTestMismatch = "load_test_mismatch",
+        /// Min capacity, not the target value, sets the number of instances.
+        MinBound = "min_bound",
+        /// The last day's peak needs more instances than max capacity.
+        MaxBound = "max_bound",
         /// The desired value is outside the owner's floor and ceiling.
         OwnerLimit = "owner_limit",
     }

@@ -82,7 +82,10 @@ impl Reconciler {
             let steps = pass.decision.plan.actions.iter().map(assumed).collect();
             let outcome = Outcome { steps };
             let done = done(pass, Some(&outcome), input.confirmed);
-            let memory = remember(&known_memory(&pass.snapshot), done, now);
+            let before = known_memory(&pass.snapshot);
+            let mut memory = remember(&before, done, now);
+            // What the crash would leave behind must be told from somebody's overwrite.
+            memory.intent = memory.last_attempt.filter(|attempt| attempt.at == now);
             intents.insert(pass.snapshot.id.clone(), memory);
         }
         match self.memory.save(&intents).await {

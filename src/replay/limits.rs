@@ -3,21 +3,15 @@
 
 use chrono::TimeDelta;
 
+use crate::decide::step::{
+    DEAD_BAND, LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, SCALE_IN_MAX,
+};
 use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
 
-/// A lowering goes at most this far in one write.
-const LOWERING_MAX: f64 = 0.30;
-/// A raise removes at most this share of the instances at the present load (but may remove one).
-const SCALE_IN_MAX: f64 = 0.20;
-/// A raise onto new ground goes at most this far, in one write and in a day.
-const NEW_GROUND_MAX: f64 = 0.10;
-const NEW_GROUND_WINDOW: TimeDelta = TimeDelta::hours(24);
 /// A value shows in the recording some minutes after the evaluation that set it; an evaluation at
 /// the same time of the next day must not take it for younger than a day.
 const SHOWN_AFTER: TimeDelta = TimeDelta::minutes(10);
-/// Differences below this are not worth a write.
-pub(super) const DEAD_BAND: f64 = 0.05;
 
 /// The target values that were in force.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::decide::safe_target::{safe_target_at, wanted_at};
+use crate::decide::step::DEAD_BAND;
 use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Scratch};
 use crate::model::estimate::{Estimate, Finding};
 use crate::model::goal::Objective;
@@ -12,7 +13,7 @@ use crate::model::time::Timestamp;
 use crate::model::units::{RequestsPerSecond, SafetyFactor};
 
 use super::csv::Row;
-use super::limits::{DEAD_BAND, InForce, step};
+use super::limits::{InForce, step};
 
 /// Telemetry older than this is no ground for a raise.
 const FRESH: TimeDelta = TimeDelta::minutes(30);

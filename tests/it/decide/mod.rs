@@ -1,5 +1,6 @@
 //! Decisions: every guard with the difference it holds, and what it lets through.
 
+mod auto;
 mod guards;
 mod properties;
 mod remembering;
