@@ -44,8 +44,8 @@ impl Handle {
 
     /// Asks the daemon to stop: no further write begins, and the pass under way ends.
     pub fn stop(&self) {
-        self.shared.stopping.store(true, Ordering::Relaxed);
-        self.shared.no_more_writes.store(true, Ordering::Relaxed);
+        self.shared.stopping.store(true, Ordering::SeqCst);
+        self.shared.no_more_writes.store(true, Ordering::SeqCst);
         self.shared.wake.notify_one();
         self.shared.stop.notify_one();
     }

@@ -151,6 +151,11 @@ impl Daemon {
             }
             let due = self.timetable.due(self.parts.clock.now());
             if due.any() && self.reconciler.is_some() {
+                let config = self.shared.config();
+                // The first pass of a term, and those that people ask for, do not wait.
+                if self.parts.fleet.get().at.is_some() {
+                    self.jitter(config.reconcile.jitter).await;
+                }
                 self.pass(due.telemetry).await;
                 let config = self.shared.config();
                 self.timetable.advance(due, &config, self.parts.clock.now());
@@ -190,14 +195,16 @@ impl Daemon {
     /// One pass, published.
     async fn pass(&mut self, telemetry: bool) -> Arc<FleetStatus> {
         let config = self.shared.config();
-        self.jitter(config.reconcile.jitter).await;
         let Some(reconciler) = &mut self.reconciler else { return Arc::default() };
         let settings = pass_settings(&config);
         let freeze = open_freeze(&config, self.parts.clock.now());
         let began = monotonic_now();
         let shared = Arc::clone(&self.shared);
-        let writes_off = self.shared.stopping.load(Ordering::Relaxed);
-        shared.no_more_writes.store(writes_off, Ordering::Relaxed);
+        shared.no_more_writes.store(false, Ordering::SeqCst);
+        // Looked at after the reset: a stop that comes in between is not lost.
+        if shared.stopping.load(Ordering::SeqCst) {
+            shared.no_more_writes.store(true, Ordering::SeqCst);
+        }
         let input = PassInput {
             goals: &config,
             settings: &settings,
@@ -246,11 +253,17 @@ impl Daemon {
             return;
         }
         let share = f64::from(random_u32()) / f64::from(u32::MAX);
-        tokio::select! {
-            () = self.parts.clock.sleep(most.mul_f64(share)) => {}
-            () = self.shared.wake.notified() => {
-                // Stopping must not wait for the jitter; a tick is kept for the loop.
-                self.shared.wake.notify_one();
+        let slept = self.parts.clock.sleep(most.mul_f64(share));
+        tokio::pin!(slept);
+        loop {
+            tokio::select! {
+                () = &mut slept => break,
+                // Ticks go on meanwhile; only stopping must not wait for the jitter.
+                () = self.shared.wake.notified() => {
+                    if self.shared.stopping.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
             }
         }
     }

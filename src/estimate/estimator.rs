@@ -260,7 +260,8 @@ impl Estimator {
         let since = self.book.declared_at.unwrap_or(MinuteIndex::MIN);
         let start = if record.before.is_some() { record.start } else { MinuteIndex::MIN };
         let begin = since.max(if record.declared { MinuteIndex::MIN } else { start });
-        begin != MinuteIndex::MIN && minute_of(now) < begin + 60
+        // At the 60th minute the hour is over: `now` is the start of the newest minute.
+        begin != MinuteIndex::MIN && minute_of(now) + 1 < begin + 60
     }
 
     /// Bytes of state, without the shared scratch.
