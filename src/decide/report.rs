@@ -129,7 +129,11 @@ fn change(judged: &Judged, desired: &Desired) -> String {
             )
         }
         _ if judged.sentence.is_empty() => what,
-        _ => format!("{what} ({})", judged.sentence),
+        _ => {
+            // Cut short of the wanted value: say both.
+            let wanted = comparison.desired.as_deref().unwrap_or("none");
+            format!("{what} (wanted {wanted}, {})", judged.sentence)
+        }
     }
 }
 

@@ -63,7 +63,7 @@ fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
     if want >= floor - TARGET_VALUE_TOLERANCE {
         return Ok(Step { to: want, cut: None, next_at: None });
     }
-    let sentence = format!("wanted {}, a lowering goes at most 30 % a write", human(want));
+    let sentence = "a lowering goes at most 30 % a write".to_owned();
     Ok(Step {
         to: floor,
         cut: Some((Reason::LoweringStep, sentence)),
@@ -101,10 +101,7 @@ fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
     if to > ground_limit + TARGET_VALUE_TOLERANCE {
         to = ground_limit;
         next_at = Some(ground_until);
-        let sentence = format!(
-            "wanted {}, a raise onto new ground goes at most 10 % in 24 hours",
-            human(want)
-        );
+        let sentence = "a raise onto new ground goes at most 10 % in 24 hours".to_owned();
         cut = Some((Reason::NewGround, sentence));
     }
     let scale_in = scale_in_limit(case, from)
@@ -112,8 +109,7 @@ fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
     if to > scale_in {
         to = scale_in;
         next_at = None;
-        let sentence =
-            format!("wanted {}, a raise removes at most 20 % of the instances", human(want));
+        let sentence = "a raise removes at most 20 % of the instances".to_owned();
         cut = Some((Reason::ScaleInStep, sentence));
     }
     if cut.is_some() {

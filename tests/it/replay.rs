@@ -102,7 +102,8 @@ fn a_finding_prints_a_line_of_its_own_when_it_is_raised() {
     let over = lines.iter().find(|l| has(l, "over")).unwrap();
     assert!(over["at"].as_str().unwrap() <= "2025-12-02T03:03:00Z", "{over}");
     // Nothing moves in the hour after a deploy; afterwards at most 30 % down.
-    assert_eq!(over["decision"]["reason"], "endpoint_updating");
+    assert_eq!(slower["decision"]["reason"], "endpoint_updating");
+    assert_eq!(over["decision"]["action"], "set_target", "its 60th minute ends the hour: {over}");
     let last = lines.last().unwrap();
     assert_eq!(last["decision"]["action"], "set_target");
     let target = last["decision"]["target_value"].as_f64().unwrap();
