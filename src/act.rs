@@ -34,19 +34,12 @@ pub async fn act(hands: &Hands<'_>, decision: &Decision) -> Outcome {
         let step = if go_on {
             step(hands, &decision.variant, action).await
         } else {
-            skipped(operation(action), "the step before it did not succeed")
+            skipped(action.operation(), "the step before it did not succeed")
         };
         go_on &= step.result == StepResult::Success;
         steps.push(step);
     }
     Outcome { steps }
-}
-
-const fn operation(action: &Action) -> &'static str {
-    match action {
-        Action::RegisterTarget { .. } => "RegisterScalableTarget",
-        Action::PutPolicy { .. } => "PutScalingPolicy",
-    }
 }
 
 async fn step(hands: &Hands<'_>, variant: &VariantId, action: &Action) -> StepOutcome {

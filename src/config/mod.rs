@@ -30,7 +30,7 @@ pub use schedule::{FreezeWindow, Schedule};
 pub use schema::{schema, schema_json};
 pub use settings::{
     AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings, KubernetesSettings,
-    LogFormat, LogSettings, MassChange, MemorySettings, MetricsSettings, ReconcileSettings, Target,
+    LogFormat, LogSettings, MemorySettings, MetricsSettings, ReconcileSettings, Target,
     TelemetrySettings, Wish,
 };
 

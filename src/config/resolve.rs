@@ -16,8 +16,8 @@ use super::resolve_target::{resolve_targets, resolve_wish};
 use super::schedule::{FreezeWindow, Schedule};
 use super::schema::{Step, key_path};
 use super::settings::{
-    AwsSettings, DiscoverySettings, HttpSettings, LogSettings, MassChange, MemorySettings,
-    MetricsSettings, ReconcileSettings, TelemetrySettings,
+    AwsSettings, DiscoverySettings, HttpSettings, LogSettings, MemorySettings, MetricsSettings,
+    ReconcileSettings, TelemetrySettings,
 };
 use super::{DiscoveryTelemetry, Inner, LogFormat};
 use crate::model::ids::{AccountId, Region};
@@ -179,7 +179,7 @@ fn reconcile(r: &mut Resolver<'_>, raw: &Raw) -> Option<ReconcileSettings> {
         telemetry_schedule: telemetry_schedule?,
         concurrency: r.needed("reconcile.concurrency", own.concurrency) as usize,
         jitter: r.seconds("reconcile.jitter_seconds", own.jitter_seconds),
-        mass_change: MassChange {
+        mass_change: crate::model::goal::MassChangeLimit {
             min_variants: r
                 .needed("reconcile.mass_change.min_variants", own.mass_change.min_variants)
                 as usize,

@@ -8,7 +8,8 @@ use chrono::TimeDelta;
 
 use super::schedule::Schedule;
 use crate::model::goal::{
-    CapacityGoal, CooldownGoal, LoadTest, Mode, Objective, Pause, TargetValueLimits,
+    CapacityGoal, CooldownGoal, LoadTest, MassChangeLimit, Mode, Objective, Pause,
+    TargetValueLimits,
 };
 use crate::model::ids::{AccountId, Region};
 use crate::model::units::SafetyFactor;
@@ -58,7 +59,7 @@ pub struct ReconcileSettings {
     /// The most by which a pass is delayed at random.
     pub jitter: Duration,
     /// When so many would change at once that a person must confirm (rule 9).
-    pub mass_change: MassChange,
+    pub mass_change: MassChangeLimit,
     /// The most writes to one variant in any hour (rule 10).
     pub writes_per_hour: u32,
     /// The most writes to one variant in any 24 hours (rule 10).
@@ -67,22 +68,6 @@ pub struct ReconcileSettings {
     pub shutdown_grace: Duration,
     /// How long a pass may take.
     pub pass_timeout: Duration,
-}
-
-/// A pass that would change more variants than [`MassChange::limit`] is held (rule 9).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MassChange {
-    /// That many variants may always change.
-    pub min_variants: usize,
-    /// This share of the variants may change, in [0, 1].
-    pub ratio: f64,
-}
-
-impl MassChange {
-    /// The most variants of `fleet` that one pass may change.
-    pub fn limit(self, fleet: usize) -> usize {
-        self.min_variants.max((fleet as f64 * self.ratio).floor() as usize)
-    }
 }
 
 /// What is read from CloudWatch, and what it may cost.

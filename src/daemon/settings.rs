@@ -1,7 +1,6 @@
 //! The configuration -> what passes need of it.
 
 use crate::config::{Config, DiscoveryTelemetry as Configured};
-use crate::decide::mass_change::MassChangeLimit;
 use crate::model::goal::Goal;
 use crate::model::ids::{ResourceId, VariantId};
 use crate::reconcile::{DiscoveryTelemetry, Goals, Settings};
@@ -14,10 +13,7 @@ pub fn pass_settings(config: &Config) -> Settings {
         account_id: config.aws.account_id.clone(),
         enabled: reconcile.enabled,
         concurrency: reconcile.concurrency,
-        mass_change: MassChangeLimit {
-            min_variants: reconcile.mass_change.min_variants,
-            ratio: reconcile.mass_change.ratio,
-        },
+        mass_change: reconcile.mass_change,
         writes_per_hour: reconcile.writes_per_hour as usize,
         writes_per_day: reconcile.writes_per_day as usize,
         history: config.telemetry.history,

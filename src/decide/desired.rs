@@ -114,8 +114,7 @@ pub fn factor(case: &Case<'_>) -> f64 {
 fn load_tested_rate(case: &Case<'_>) -> Result<f64, LoadTestProblem> {
     let test = case.goal.load_test.as_ref().ok_or(LoadTestProblem::Absent)?;
     let config = case.snapshot.endpoint_config.known().and_then(Option::as_ref);
-    let variant =
-        config.and_then(|c| c.variants.iter().find(|v| v.name == case.snapshot.id.variant));
+    let variant = config.and_then(|c| c.variant(&case.snapshot.id.variant));
     test.check(
         case.now,
         variant.and_then(|v| v.instance_type.as_deref()),

@@ -14,7 +14,7 @@ pub fn kind(snapshot: &Snapshot) -> Result<VariantKind, Why> {
     let config = known(&snapshot.endpoint_config)?;
     let name = &snapshot.id.variant;
     let summary = endpoint.and_then(|e| e.variant(name));
-    let variant = config.and_then(|c| c.variants.iter().find(|v| v.name == *name));
+    let variant = config.and_then(|c| c.variant(name));
 
     if endpoint.is_some_and(|e| e.asynchronous) || config.is_some_and(|c| c.asynchronous) {
         return Ok(VariantKind::Asynchronous);

@@ -29,6 +29,7 @@ use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
 use crate::model::ids::{AccountId, VariantId};
 use crate::model::snapshot::Snapshot;
+use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
 
 use case::Case;
@@ -91,10 +92,6 @@ pub fn decide(
 
 /// Names a decision: its instant and a hash of the variant, the same in log and JSON.
 fn decision_id(variant: &VariantId, now: Timestamp) -> String {
-    // FNV-1a: any stable hash does; the standard library's may change between releases.
-    let hash = variant
-        .to_string()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let hash = fnv1a(variant.to_string().bytes());
     format!("{}-{:08x}", now.format("%Y%m%dT%H%M%SZ"), hash >> 32)
 }

@@ -1,6 +1,7 @@
 //! What an estimator is told: once at its start, and with every check.
 
 use crate::model::goal::{LoadTestProblem, Objective};
+use crate::model::stable_hash::fnv1a;
 use crate::model::units::RequestsPerSecond;
 
 /// What an estimator knows of its variant beside the telemetry.
@@ -67,13 +68,9 @@ impl Context {
 pub struct Fingerprint(pub u64);
 
 impl Fingerprint {
-    /// The fingerprint of a text that names all parts (FNV-1a: stable across versions of the
-    /// program, which the standard library's hasher is not).
+    /// The fingerprint of a text that names all parts.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-        Self(hash)
+        Self(fnv1a(text.bytes()))
     }
 }

@@ -27,6 +27,22 @@ pub struct Decision {
     pub wake_at: Option<Timestamp>,
 }
 
+impl Decision {
+    /// Holds everything that was to be written, for one reason that is not a field's own.
+    pub fn hold_all(&mut self, reason: Reason, sentence: &str) {
+        self.plan.actions.clear();
+        let report = &mut self.report;
+        for field in report.fields.iter_mut().filter(|f| f.state == FieldState::Write) {
+            field.state = FieldState::Held;
+            field.reason = reason;
+            sentence.clone_into(&mut field.sentence);
+        }
+        report.action = ActionKind::Hold;
+        report.reason = reason;
+        report.sentence = format!("{}, held: {sentence}", report.sentence);
+    }
+}
+
 /// The writes of a decision, in the order they are made. Empty means keep still.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Plan {
@@ -72,6 +88,17 @@ pub enum Action {
         /// The fields that change.
         fields: Vec<Field>,
     },
+}
+
+impl Action {
+    /// AWS's operation name.
+    #[must_use]
+    pub const fn operation(&self) -> &'static str {
+        match self {
+            Self::RegisterTarget { .. } => "RegisterScalableTarget",
+            Self::PutPolicy { .. } => "PutScalingPolicy",
+        }
+    }
 }
 
 /// What a pass concluded, in words and numbers.

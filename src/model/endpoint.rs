@@ -152,6 +152,14 @@ pub struct EndpointConfig {
     pub metric_period_seconds: Option<u32>,
 }
 
+impl EndpointConfig {
+    /// The production variant of that name.
+    #[must_use]
+    pub fn variant(&self, name: &VariantName) -> Option<&ConfigVariant> {
+        self.variants.iter().find(|v| v.name == *name)
+    }
+}
+
 /// A production variant of an endpoint config.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConfigVariant {

@@ -79,6 +79,23 @@ fn seconds<S: serde::Serializer>(d: &TimeDelta, s: S) -> Result<S::Ok, S::Error>
     s.serialize_i64(d.num_seconds())
 }
 
+/// A pass that would change more variants than [`Self::limit`] is held (rule 9).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MassChangeLimit {
+    /// That many variants may always change.
+    pub min_variants: usize,
+    /// This share of the variants may change, in [0, 1].
+    pub ratio: f64,
+}
+
+impl MassChangeLimit {
+    /// The most variants of `fleet` that one pass may change.
+    #[must_use]
+    pub fn limit(self, fleet: usize) -> usize {
+        self.min_variants.max((fleet as f64 * self.ratio).floor() as usize)
+    }
+}
+
 /// A pause asked for by a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {

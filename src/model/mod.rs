@@ -15,6 +15,7 @@ pub mod reason;
 pub mod scaling;
 pub mod series;
 pub mod snapshot;
+pub mod stable_hash;
 pub mod status;
 pub mod time;
 pub mod units;

@@ -173,7 +173,7 @@ impl EndpointCache {
             Some(Fact::Unknown(why)) => return Fact::Unknown(why),
             Some(Fact::Known(config)) => config.as_ref(),
         };
-        let variant = config.and_then(|c| c.variants.iter().find(|v| v.name == *variant));
+        let variant = config.and_then(|c| c.variant(variant));
         let Some(name) = variant.and_then(|v| v.model_name.clone()) else {
             return Fact::Unknown(Why::new(WhyKind::NotFound, "the variant names no model"));
         };

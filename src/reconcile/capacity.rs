@@ -218,7 +218,7 @@ fn fingerprint(
     config: &EndpointConfig,
     variant: &VariantName,
 ) -> Option<Fingerprint> {
-    let own = config.variants.iter().find(|v| v.name == *variant)?;
+    let own = config.variant(variant)?;
     let summary = endpoint.variant(variant)?;
     let text = format!("{:?} {:?} {:?}", own.model_name, own.instance_type, summary.images);
     Some(Fingerprint::of(&text))

@@ -14,12 +14,12 @@ use std::sync::atomic::AtomicBool;
 
 use chrono::TimeDelta;
 
-use crate::decide::mass_change::{self, MassChangeLimit};
+use crate::decide::mass_change;
 use crate::decide::{Freeze, Rules, decide};
 use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
 use crate::model::fact::Fact;
-use crate::model::goal::Goal;
+use crate::model::goal::{Goal, MassChangeLimit};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::snapshot::Snapshot;

@@ -87,10 +87,10 @@ impl Reconciler {
     ) {
         // A variant that turns out to have little traffic is read a second time, in longer
         // periods too; all others have nothing left to read then.
-        for _ in 0..2 {
-            self.note_endpoints(now);
-            self.read_what_is_new(sweep, remembered, wanted, settings, now).await;
-        }
+        self.read_what_is_new(sweep, remembered, wanted, settings, now).await;
+        // What is read again has forgotten what runs.
+        self.note_endpoints(now);
+        self.read_what_is_new(sweep, remembered, wanted, settings, now).await;
     }
 
     async fn read_what_is_new(
@@ -237,7 +237,7 @@ impl Reconciler {
         let endpoint = endpoint.known().and_then(Option::as_ref);
         let config = endpoint.map(|e| self.cache.config(e));
         let config = config.as_ref().and_then(Fact::known).and_then(Option::as_ref);
-        let own = config.and_then(|c| c.variants.iter().find(|v| v.name == id.variant));
+        let own = config.and_then(|c| c.variant(&id.variant));
         test.check(
             now,
             own.and_then(|v| v.instance_type.as_deref()),

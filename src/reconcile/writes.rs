@@ -10,12 +10,12 @@ use super::{Pass, PassInput, Reconciler, rules};
 use crate::act::{Hands, act};
 use crate::decide::decide;
 use crate::decide::remember::{Done, remember};
-use crate::model::decision::{Action, FieldState, Outcome, StepOutcome, StepResult};
+use crate::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
-use crate::model::reason::{ActionKind, Reason};
+use crate::model::reason::Reason;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, MemoryError};
@@ -183,16 +183,9 @@ fn known_memory(snapshot: &Snapshot) -> VariantMemory {
     snapshot.memory.known().cloned().unwrap_or_default()
 }
 
-const fn operation(action: &Action) -> &'static str {
-    match action {
-        Action::RegisterTarget { .. } => "RegisterScalableTarget",
-        Action::PutPolicy { .. } => "PutScalingPolicy",
-    }
-}
-
 fn assumed(action: &Action) -> StepOutcome {
     StepOutcome {
-        operation: operation(action),
+        operation: action.operation(),
         result: StepResult::Success,
         sentence: "about to be written".to_owned(),
     }
@@ -200,7 +193,7 @@ fn assumed(action: &Action) -> StepOutcome {
 
 fn not_begun(actions: &[Action]) -> Outcome {
     let skip = |action: &Action| StepOutcome {
-        operation: operation(action),
+        operation: action.operation(),
         result: StepResult::Skipped,
         sentence: "the process is stopping".to_owned(),
     };
@@ -209,15 +202,6 @@ fn not_begun(actions: &[Action]) -> Outcome {
 
 /// Without a memory of it nothing is written: the next start would be bolder than it may.
 fn hold_unremembered(pass: &mut Pass, error: &MemoryError) {
-    let decision = &mut pass.decision;
-    decision.plan.actions.clear();
     let sentence = format!("what is about to be written could not be remembered: {error}");
-    for field in decision.report.fields.iter_mut().filter(|f| f.state == FieldState::Write) {
-        field.state = FieldState::Held;
-        field.reason = Reason::Unknown;
-        field.sentence.clone_from(&sentence);
-    }
-    decision.report.action = ActionKind::Hold;
-    decision.report.reason = Reason::Unknown;
-    decision.report.sentence = format!("{}, held: {sentence}", decision.report.sentence);
+    pass.decision.hold_all(Reason::Unknown, &sentence);
 }

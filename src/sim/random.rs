@@ -1,6 +1,7 @@
 //! Random numbers that are the same on every platform: a PCG generator and `libm`, never the
 //! platform's mathematics.
 
+use crate::model::stable_hash::fnv1a;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Poisson, StandardNormal};
 use rand_pcg::Pcg64Mcg;
@@ -13,11 +14,7 @@ impl Random {
     /// A stream of its own for each name under a seed, so that adding a variant changes no other.
     #[must_use]
     pub fn named(seed: u64, name: &str) -> Self {
-        // FNV-1a: short, stable, good enough to tell names apart.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
-        });
-        Self(Pcg64Mcg::seed_from_u64(seed ^ hash))
+        Self(Pcg64Mcg::seed_from_u64(seed ^ fnv1a(name.bytes())))
     }
 
     /// A standard normal deviate.

@@ -2,9 +2,9 @@
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
-use setpoint::decide::mass_change::{MassChangeLimit, mass_change};
+use setpoint::decide::mass_change::mass_change;
 use setpoint::model::fact::Fact;
-use setpoint::model::goal::Mode;
+use setpoint::model::goal::{MassChangeLimit, Mode};
 
 use super::world::{World, why, written};
 
