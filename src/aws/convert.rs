@@ -149,6 +149,7 @@ pub(super) fn scheduled_action(action: aas::ScheduledAction) -> Option<Scheduled
         timezone: action.timezone,
         starts_at: action.start_time.as_ref().and_then(timestamp),
         ends_at: action.end_time.as_ref().and_then(timestamp),
+        created_at: timestamp(&action.creation_time),
     })
 }
 

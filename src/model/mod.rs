@@ -3,6 +3,7 @@
 //! Architecture invariant: nothing in here reads a clock, does I/O, logs or draws random numbers,
 //! and nothing in here knows the AWS SDK, Kubernetes or HTTP.
 
+pub mod alarms;
 pub mod decision;
 pub mod endpoint;
 pub mod estimate;
@@ -13,6 +14,7 @@ pub mod ids;
 pub mod memory;
 pub mod reason;
 pub mod scaling;
+pub mod schedule;
 pub mod series;
 pub mod snapshot;
 pub mod stable_hash;

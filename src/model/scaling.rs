@@ -46,6 +46,24 @@ pub struct SuspendedState {
 }
 
 impl SuspendedState {
+    /// The suspended directions in words: "scale-in, scale-out".
+    #[must_use]
+    pub fn words(self) -> String {
+        let directions = [
+            (self.scale_in, "scale-in"),
+            (self.scale_out, "scale-out"),
+            (self.scheduled, "scheduled scaling"),
+        ];
+        let suspended: Vec<&str> =
+            directions.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect();
+        suspended.join(", ")
+    }
+
+    /// The suspended directions as a number, to recognise them again.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        u8::from(self.scale_in) | u8::from(self.scale_out) << 1 | u8::from(self.scheduled) << 2
+    }
     /// Whether any direction is suspended.
     #[must_use]
     pub const fn any(self) -> bool {
@@ -72,6 +90,27 @@ pub struct ScalingPolicy {
 }
 
 impl ScalingPolicy {
+    /// The target-tracking configuration, whatever metric it tracks.
+    #[must_use]
+    pub const fn tracking(&self) -> Option<&TargetTracking> {
+        match &self.kind {
+            PolicyKind::TargetTracking(tracking) => Some(tracking),
+            _ => None,
+        }
+    }
+
+    /// What it does, in a few words: "step scaling", "target tracking of METRIC".
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match &self.kind {
+            PolicyKind::TargetTracking(tracking) => {
+                format!("target tracking of {}", tracking.metric.summary())
+            }
+            PolicyKind::Step => "step scaling".to_owned(),
+            PolicyKind::Other(word) => word.clone(),
+        }
+    }
+
     /// The target-tracking configuration, when the policy tracks invocations per instance by the
     /// predefined metric: the policies that `setpoint` manages.
     #[must_use]
@@ -204,6 +243,8 @@ pub struct ScheduledAction {
     pub starts_at: Option<Timestamp>,
     /// Until when it is active.
     pub ends_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Option<Timestamp>,
 }
 
 /// One scaling activity of a variant.
@@ -225,6 +266,21 @@ pub struct Activity {
     pub message: Option<String>,
     /// Why AWS did not scale, first reason first.
     pub not_scaled_reasons: Vec<NotScaledReason>,
+}
+
+impl Activity {
+    /// When it was and what came of it, AWS's reasons for not scaling as sentences.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let at = self.started_at.format("%FT%TZ");
+        if !self.not_scaled_reasons.is_empty() {
+            let reasons: Vec<String> =
+                self.not_scaled_reasons.iter().map(NotScaledReason::sentence).collect();
+            return format!("{at}: not scaled: {}", reasons.join("; "));
+        }
+        let what = self.message.as_deref().unwrap_or(&self.description);
+        format!("{at}: {what}")
+    }
 }
 
 /// The state of a scaling activity.
@@ -255,6 +311,35 @@ impl ActivityStatus {
     }
 }
 
+impl NotScaledReason {
+    /// AWS's code as a sentence (Application Auto Scaling user guide, "Scaling activities").
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let count = |n: Option<i32>, word: &str| n.map(|n| format!(" ({word} {n})"));
+        let current = count(self.current_capacity, "now").unwrap_or_default();
+        match self.code.as_str() {
+            "AutoScalingAnticipatedFlapping" => format!(
+                "scaling in was left out{current}, for the load would have called for scaling out again at once"
+            ),
+            "TargetServicePutResourceAsUnscalable" => {
+                "SageMaker says that the variant cannot be scaled at the moment".to_owned()
+            }
+            "AlreadyAtMaxCapacity" => format!(
+                "more instances were called for, and all that max allows are running{}",
+                count(self.max_capacity, "max").unwrap_or(current)
+            ),
+            "AlreadyAtMinCapacity" => format!(
+                "fewer instances were called for, and min keeps those that run{}",
+                count(self.min_capacity, "min").unwrap_or(current)
+            ),
+            "AlreadyAtDesiredCapacity" => {
+                format!("the number of instances called for is already there{current}")
+            }
+            other => format!("AWS says {other}{current}"),
+        }
+    }
+}
+
 /// Why AWS decided not to scale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotScaledReason {
@@ -266,6 +351,12 @@ pub struct NotScaledReason {
     pub min_capacity: Option<i32>,
     /// The count at that time.
     pub current_capacity: Option<i32>,
+}
+
+/// What the names of a variant's target-tracking alarms begin with.
+#[must_use]
+pub fn alarm_prefix(resource: &ResourceId) -> String {
+    format!("TargetTracking-{resource}-Alarm")
 }
 
 /// A CloudWatch alarm that AWS keeps for a policy.
@@ -314,6 +405,15 @@ impl AlarmSide {
         match self {
             Self::High => "high",
             Self::Low => "low",
+        }
+    }
+
+    /// The word in AWS's names.
+    #[must_use]
+    pub const fn aws_name(self) -> &'static str {
+        match self {
+            Self::High => "AlarmHigh",
+            Self::Low => "AlarmLow",
         }
     }
 }

@@ -186,6 +186,8 @@ operations! {
     CloudWatch write DisableAlarmActions disable_alarm_actions(cw::AlarmNamesInput) -> cw::Empty;
     /// `EnableAlarmActions`.
     CloudWatch write EnableAlarmActions enable_alarm_actions(cw::AlarmNamesInput) -> cw::Empty;
+    /// `PutMetricAlarm` of an alarm that exists, as a person edits it by hand.
+    CloudWatch write PutMetricAlarm put_metric_alarm(cw::PutMetricAlarmInput) -> cw::Empty;
     /// `SetAlarmState`: holds until the next evaluation.
     CloudWatch write SetAlarmState set_alarm_state(cw::SetAlarmStateInput) -> cw::Empty;
 

@@ -60,6 +60,10 @@ pub struct Settings {
     pub metric_delay_seconds: u32,
     /// Whether an endpoint without traffic publishes zeros, or nothing.
     pub zero_emission: bool,
+    /// Whether putting a policy again mends its alarms, which AWS does not document.
+    pub put_mends_alarms: bool,
+    /// Instances that the account may run, over all endpoints; any number when absent.
+    pub instance_quota: Option<u32>,
     /// Throttling; none by default.
     pub throttle: Throttle,
 }
@@ -79,6 +83,8 @@ impl Default for Settings {
             delete_seconds: 60,
             metric_delay_seconds: 120,
             zero_emission: false,
+            put_mends_alarms: true,
+            instance_quota: None,
             throttle: Throttle::default(),
         }
     }

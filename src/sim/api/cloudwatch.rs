@@ -233,6 +233,18 @@ pub struct AlarmNamesInput {
     pub alarm_names: Vec<String>,
 }
 
+/// The input of `PutMetricAlarm`, as far as an edit of a target-tracking alarm needs it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PutMetricAlarmInput {
+    /// Which alarm; it must exist.
+    pub alarm_name: String,
+    /// Whether its actions run; true when absent, as in AWS.
+    pub actions_enabled: Option<bool>,
+    /// What it compares with.
+    pub threshold: Option<f64>,
+}
+
 /// The input of `SetAlarmState`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

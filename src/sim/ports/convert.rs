@@ -84,6 +84,7 @@ pub(super) fn action(a: aas::ScheduledAction) -> Option<ScheduledAction> {
         max_capacity: a.scalable_target_action.max_capacity,
         starts_at: a.start_time,
         ends_at: a.end_time,
+        created_at: Some(a.creation_time),
     })
 }
 

@@ -81,6 +81,7 @@ pub(super) fn run(sim: &Sim, operation: Operation, mut input: Value) -> Result<V
         DeleteAlarms delete_alarms
         DisableAlarmActions disable_alarm_actions
         EnableAlarmActions enable_alarm_actions
+        PutMetricAlarm put_metric_alarm
         SetAlarmState set_alarm_state
         GetCallerIdentity get_caller_identity
     }

@@ -8,6 +8,8 @@ pub(super) enum Kind {
     Text,
     /// A whole number.
     Integer,
+    /// A number with a fraction.
+    Number,
     /// A boolean.
     Boolean,
     /// A timestamp.
@@ -21,6 +23,7 @@ pub(super) fn kind(member: &str) -> Kind {
         "Period" | "MaxDatapoints" | "MaxRecords" | "EvaluationPeriods" | "DatapointsToAlarm" => {
             Kind::Integer
         }
+        "Threshold" => Kind::Number,
         "ReturnData" | "ActionsEnabled" => Kind::Boolean,
         "StartTime"
         | "EndTime"

@@ -127,6 +127,7 @@ fn typed(name: &str, text: String) -> Result<Value, WireError> {
     let value = match kind(name) {
         Kind::Text => return Ok(Value::String(text)),
         Kind::Integer => text.parse::<i64>().ok().map(Value::from),
+        Kind::Number => text.parse::<f64>().ok().map(Value::from),
         Kind::Boolean => text.parse::<bool>().ok().map(Value::from),
         Kind::Time => text
             .parse::<Timestamp>()

@@ -38,6 +38,10 @@ impl World {
         let id = self.random.uuid();
         let now = self.now;
         let Some(before) = self.variant(resource).map(|v| v.desired) else { return };
+        if let Some(message) = self.over_quota(before, wanted) {
+            self.fail_to_scale(resource, wanted, cause, message);
+            return;
+        }
         let Some(target) = self.targets.get_mut(resource) else { return };
         if wanted > before {
             target.last_scale_out = Some(now);
@@ -66,6 +70,40 @@ impl World {
         }
         let Some((endpoint, variant)) = super::split_resource(resource) else { return };
         self.set_desired(endpoint, variant, wanted);
+    }
+
+    /// Why the account may not run so many instances, as SageMaker says it.
+    fn over_quota(&self, before: u32, wanted: u32) -> Option<String> {
+        let quota = self.settings.instance_quota.filter(|_| wanted > before)?;
+        let variants = self.endpoints.values().flat_map(|endpoint| &endpoint.variants);
+        let in_use: u32 = variants.map(|variant| variant.desired).sum();
+        let delta = wanted - before;
+        (in_use + delta > quota).then(|| {
+            format!(
+                "Failed to set desired instance count to {wanted}. Reason: The account-level \
+                 service limit 'instances for endpoint usage' is {quota} Instances, with current \
+                 utilization of {in_use} Instances and a request delta of {delta} Instances. \
+                 (Service: AmazonSageMaker; Status Code: 400; Error Code: ResourceLimitExceeded)"
+            )
+        })
+    }
+
+    fn fail_to_scale(&mut self, resource: &str, wanted: u32, cause: &str, message: String) {
+        let (id, now) = (self.random.uuid(), self.now);
+        let Some(target) = self.targets.get_mut(resource) else { return };
+        target.activities.push(Activity {
+            id,
+            description: format!("Setting desired instance count to {wanted}."),
+            cause: cause.to_owned(),
+            started_at: now,
+            ended_at: Some(now),
+            status: "Failed",
+            message: Some(message),
+            not_scaled: Vec::new(),
+        });
+        if target.activities.len() > KEPT {
+            target.activities.remove(0);
+        }
     }
 
     /// Notes a decision not to scale; of repeated ones only the first, as AWS does.

@@ -233,6 +233,24 @@ impl World {
         cw::Empty {}
     }
 
+    /// Only alarms of target-tracking policies exist here, and a person may edit those.
+    pub(in crate::sim) fn put_metric_alarm(
+        &mut self,
+        input: &cw::PutMetricAlarmInput,
+    ) -> ApiResult<cw::Empty> {
+        self.require_alarms(std::slice::from_ref(&input.alarm_name))?;
+        let now = self.now;
+        if let Some(alarm) = self.alarms.get_mut(&input.alarm_name) {
+            alarm.threshold = input
+                .threshold
+                .filter(|threshold| threshold.is_finite())
+                .ok_or_else(|| ApiError::validation("Threshold is required"))?;
+            alarm.actions_enabled = input.actions_enabled.unwrap_or(true);
+            alarm.configured_at = now;
+        }
+        Ok(cw::Empty {})
+    }
+
     pub(in crate::sim) fn set_alarm_state(
         &mut self,
         input: &cw::SetAlarmStateInput,

@@ -74,6 +74,7 @@ impl World {
         let (high, low) = (self.random.uuid(), self.random.uuid());
         let now = self.now;
         let target = self.targets.get_mut(resource).ok_or_else(|| not_registered(resource))?;
+        let existed = target.policies.contains_key(name);
         let policy = target.policies.entry(name.clone()).or_insert_with(|| Policy {
             tracking: None,
             step: None,
@@ -91,7 +92,9 @@ impl World {
         }
         let (arn, names) = (policy.arn.clone(), policy.alarms.clone());
         let tracking = policy.tracking.clone();
-        if let Some(tracking) = tracking {
+        // AWS does not say whether a put mends its alarms; a world can be one in which it does not.
+        let leaves_alarms = existed && !self.settings.put_mends_alarms;
+        if let Some(tracking) = tracking.filter(|_| !leaves_alarms) {
             for name in &names {
                 let fresh = Alarm::for_policy(name, resource, &arn, &tracking, now);
                 let alarm = self.alarms.entry(name.clone()).or_insert(fresh);

@@ -1,13 +1,12 @@
 //! Scheduled actions: they move min and max at their time.
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone};
-use chrono_tz::Tz;
-use croner::parser::{CronParser, Seconds, Year};
+use chrono::TimeDelta;
 
 use super::page::Paging;
 use super::targets::{check_filter, check_namespace, check_resource, not_registered};
 use super::{What, World};
 use crate::model::scaling::DIMENSION;
+use crate::model::schedule::AwsSchedule;
 use crate::model::time::Timestamp;
 use crate::sim::api::scaling as aas;
 use crate::sim::api::{ApiError, ApiResult, Operation};
@@ -28,45 +27,17 @@ const ACTIONS: Paging = Paging {
     bad_token: "InvalidNextTokenException",
 };
 
-/// The next time of `at(...)`, `rate(...)` or `cron(...)` after `after`; none when there is none.
+/// The next time of a schedule after `after`; none when there is none.
 fn next_run(action: &aas::ScheduledAction, after: Timestamp) -> ApiResult<Option<Timestamp>> {
-    let bad =
-        || ApiError::validation(format!("Invalid schedule expression: {:?}", action.schedule));
-    let zone: Tz = action.timezone.as_deref().unwrap_or("UTC").parse().map_err(|_| bad())?;
-    let (kind, inner) =
-        action.schedule.strip_suffix(')').and_then(|text| text.split_once('(')).ok_or_else(bad)?;
-    let after = action.start_time.map_or(after, |start| after.max(start - TimeDelta::seconds(1)));
-    let next = match kind {
-        "at" => {
-            let local: NaiveDateTime = inner.parse().map_err(|_| bad())?;
-            let at = zone.from_local_datetime(&local).earliest().ok_or_else(bad)?.to_utc();
-            (at > after).then_some(at)
-        }
-        "rate" => {
-            let (count, unit) = inner.trim().split_once(' ').ok_or_else(bad)?;
-            let seconds = match unit.trim_end_matches('s') {
-                "minute" => 60,
-                "hour" => 3600,
-                "day" => 86_400,
-                _ => return Err(bad()),
-            } * count.parse::<i64>().ok().filter(|n| *n > 0).ok_or_else(bad)?;
-            let base = action.start_time.unwrap_or(action.creation_time);
-            let passed = (after - base).num_seconds().max(-1).div_euclid(seconds) + 1;
-            Some(base + TimeDelta::seconds(passed * seconds))
-        }
-        "cron" => {
-            let parser = CronParser::builder()
-                .seconds(Seconds::Required)
-                .year(Year::Required)
-                .alternative_weekdays(true)
-                .build();
-            let cron = parser.parse(&format!("0 {inner}")).map_err(|_| bad())?;
-            let local: DateTime<Tz> = after.with_timezone(&zone);
-            cron.find_next_occurrence(&local, false).ok().map(|at| at.to_utc())
-        }
-        _ => return Err(bad()),
-    };
+    let schedule = AwsSchedule::parse(&action.schedule, action.timezone.as_deref())
+        .map_err(|_| invalid(&action.schedule))?;
+    let from = action.start_time.map_or(after, |start| after.max(start - TimeDelta::seconds(1)));
+    let next = schedule.next_after(from, action.start_time.unwrap_or(action.creation_time));
     Ok(next.filter(|at| action.end_time.is_none_or(|end| *at <= end)))
+}
+
+fn invalid(schedule: &str) -> ApiError {
+    ApiError::validation(format!("Invalid schedule expression: {schedule:?}"))
 }
 
 impl World {
