@@ -3,12 +3,20 @@
 //! Right before each write it asks for leadership again and looks whether the thing to be written
 //! is still the one decided on; right after it, it reads back what AWS shows (rules 20 and 23).
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::model::alarms::AlarmProblem;
 use crate::model::decision::{Action, Decision, Outcome, StepOutcome, StepResult};
+use crate::model::fact::Why;
 use crate::model::ids::{ResourceId, VariantId};
-use crate::model::scaling::{ScalableTarget, SuspendedState, TargetTracking};
-use crate::ports::{Aws, Clock, Leadership, PortResult, PutScalingPolicy, RegisterScalableTarget};
+use crate::model::reason::Reason;
+use crate::model::scaling::{
+    ScalableTarget, ScalingPolicy, SuspendedState, TargetTracking, alarm_prefix,
+};
+use crate::ports::{
+    Aws, Clock, Leadership, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
+};
 
 /// How often the read-back looks before it says that AWS shows something else.
 const READ_BACK_ATTEMPTS: u32 = 3;
@@ -34,7 +42,8 @@ pub async fn act(hands: &Hands<'_>, decision: &Decision) -> Outcome {
         let step = if go_on {
             step(hands, &decision.variant, action).await
         } else {
-            skipped(action.operation(), "the step before it did not succeed")
+            let sentence = "the step before it did not succeed";
+            skipped(action.operation(), Reason::WriteFailed, sentence)
         };
         go_on &= step.result == StepResult::Success;
         steps.push(step);
@@ -81,7 +90,7 @@ async fn register_target(
     const OPERATION: &str = "RegisterScalableTarget";
     let actual = match find_target(hands.aws, &register.resource).await {
         Ok(actual) => actual,
-        Err(error) => return skipped(OPERATION, format!("could not look again: {error}")),
+        Err(error) => return unseen(OPERATION, &error),
     };
     let same_target = match (&actual, expected) {
         (None, None) => true,
@@ -92,22 +101,22 @@ async fn register_target(
         _ => false,
     };
     if !same_target {
-        return skipped(OPERATION, "the scalable target has changed since it was decided on");
+        let sentence = "the scalable target has changed since it was decided on";
+        return skipped(OPERATION, Reason::WorldChanged, sentence);
     }
     match instances(hands.aws, variant).await {
         Ok(now) if now == expected_instances => {}
-        Ok(_) => return skipped(OPERATION, "the instance count has changed since the decision"),
-        Err(error) => return skipped(OPERATION, format!("could not look again: {error}")),
+        Ok(_) => {
+            let sentence = "the instance count has changed since the decision";
+            return skipped(OPERATION, Reason::WorldChanged, sentence);
+        }
+        Err(error) => return unseen(OPERATION, &error),
     }
     if !hands.leadership.may_write() {
-        return skipped(OPERATION, "leadership was lost");
+        return skipped(OPERATION, Reason::NotLeader, "leadership was lost");
     }
     if let Err(error) = hands.aws.writes.register_scalable_target(register).await {
-        return StepOutcome {
-            operation: OPERATION,
-            result: StepResult::Error,
-            sentence: error.to_string(),
-        };
+        return failed(OPERATION, error);
     }
     read_back(hands, OPERATION, || async {
         let shown = find_target(hands.aws, &register.resource).await?;
@@ -126,33 +135,63 @@ async fn put_policy(
     expected: Option<&TargetTracking>,
 ) -> StepOutcome {
     const OPERATION: &str = "PutScalingPolicy";
-    let actual = match find_tracking(hands.aws, &put.resource, None).await {
-        Ok(actual) => actual,
-        Err(error) => return skipped(OPERATION, format!("could not look again: {error}")),
+    let policies = match hands.aws.scaling.scaling_policies(Some(&put.resource)).await {
+        Ok(policies) => policies,
+        Err(error) => return unseen(OPERATION, &error),
     };
-    let same = match (&actual, expected) {
-        (None, None) => true,
-        (Some(a), Some(b)) => a.equivalent(b),
-        _ => false,
+    let same = match expected {
+        Some(expected) => {
+            let actual = tracking_of(&policies, &put.policy_name);
+            actual.is_some_and(|actual| actual.equivalent(expected))
+        }
+        // A policy is made only where none tracks this metric, under whatever name.
+        None => policies.iter().all(|policy| policy.invocations_tracking().is_none()),
     };
     if !same {
-        return skipped(OPERATION, "the policy has changed since it was decided on");
+        let sentence = "the policy has changed since it was decided on";
+        return skipped(OPERATION, Reason::WorldChanged, sentence);
     }
     if !hands.leadership.may_write() {
-        return skipped(OPERATION, "leadership was lost");
+        return skipped(OPERATION, Reason::NotLeader, "leadership was lost");
     }
     if let Err(error) = hands.aws.writes.put_scaling_policy(put).await {
-        return StepOutcome {
-            operation: OPERATION,
-            result: StepResult::Error,
-            sentence: error.to_string(),
-        };
+        return failed(OPERATION, error);
     }
-    read_back(hands, OPERATION, || async {
-        let shown = find_tracking(hands.aws, &put.resource, Some(&put.policy_name)).await?;
-        Ok(shown.is_some_and(|shown| shown.equivalent(&put.configuration)))
+    let shown = Mutex::new(Vec::new());
+    let step = read_back(hands, OPERATION, || async {
+        let policies = hands.aws.scaling.scaling_policies(Some(&put.resource)).await?;
+        let tracking = tracking_of(&policies, &put.policy_name);
+        let is_shown = tracking.is_some_and(|shown| shown.equivalent(&put.configuration));
+        *shown.lock().unwrap_or_else(PoisonError::into_inner) = policies;
+        Ok(is_shown)
     })
-    .await
+    .await;
+    if step.result != StepResult::Success {
+        return step;
+    }
+    let policies = shown.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match alarms_as_shown(hands.aws, put, &policies).await {
+        Some(said) => StepOutcome { sentence: format!("{}; {said}", step.sentence), ..step },
+        None => step,
+    }
+}
+
+/// What is wrong with the alarms after a put, as AWS shows them (rule 20). It may still be making
+/// them, so this is told and nothing more; the passes that follow compare them.
+async fn alarms_as_shown(
+    aws: &Aws,
+    put: &PutScalingPolicy,
+    policies: &[ScalingPolicy],
+) -> Option<String> {
+    let policy = policies.iter().find(|policy| policy.name == put.policy_name)?;
+    match aws.metrics.alarms(&alarm_prefix(&put.resource)).await {
+        Ok(alarms) => match AlarmProblem::of(policy, &alarms)? {
+            // New alarms have no data yet.
+            AlarmProblem::InsufficientData(_) => None,
+            problem => Some(problem.to_string()),
+        },
+        Err(error) => Some(format!("the alarms could not be read: {error}")),
+    }
 }
 
 /// Looks a few times whether AWS shows what was written.
@@ -168,11 +207,7 @@ where
         }
         match shows_it().await {
             Ok(true) => {
-                return StepOutcome {
-                    operation,
-                    result: StepResult::Success,
-                    sentence: "written and read back".to_owned(),
-                };
+                return StepOutcome::success(operation, "written and read back");
             }
             Ok(false) => last_error = None,
             Err(error) => last_error = Some(error),
@@ -182,11 +217,26 @@ where
         || "written, but AWS does not show it".to_owned(),
         |error| format!("written, but it could not be read back: {error}"),
     );
-    StepOutcome { operation, result: StepResult::ReadBackDiffers, sentence }
+    StepOutcome::other(operation, StepResult::ReadBackDiffers, Reason::ReadBackDiffers, sentence)
 }
 
-fn skipped(operation: &'static str, sentence: impl Into<String>) -> StepOutcome {
-    StepOutcome { operation, result: StepResult::Skipped, sentence: sentence.into() }
+fn skipped(operation: &'static str, reason: Reason, sentence: impl Into<String>) -> StepOutcome {
+    StepOutcome::other(operation, StepResult::Skipped, reason, sentence)
+}
+
+/// What could not be looked at again is not written.
+fn unseen(operation: &'static str, error: &PortError) -> StepOutcome {
+    skipped(operation, Reason::Unknown, format!("could not look again: {error}"))
+}
+
+/// A write that was sent, or that the budget did not let out.
+fn failed(operation: &'static str, error: PortError) -> StepOutcome {
+    let sentence = error.to_string();
+    let refused = error.kind.certainly_refused().then(|| Why::from(error).kind);
+    StepOutcome {
+        refused,
+        ..StepOutcome::other(operation, StepResult::Error, Reason::WriteFailed, sentence)
+    }
 }
 
 async fn find_target(aws: &Aws, resource: &ResourceId) -> PortResult<Option<ScalableTarget>> {
@@ -195,15 +245,9 @@ async fn find_target(aws: &Aws, resource: &ResourceId) -> PortResult<Option<Scal
     Ok(targets.into_iter().find(|t| t.resource == *resource))
 }
 
-/// The configuration of the policy on invocations per instance, of that name if one is given.
-async fn find_tracking(
-    aws: &Aws,
-    resource: &ResourceId,
-    name: Option<&str>,
-) -> PortResult<Option<TargetTracking>> {
-    let policies = aws.scaling.scaling_policies(Some(resource)).await?;
-    let mut own = policies.iter().filter(|p| name.is_none_or(|name| p.name == name));
-    Ok(own.find_map(|p| p.invocations_tracking().cloned()))
+/// The target-tracking configuration of the policy of this name.
+fn tracking_of<'p>(policies: &'p [ScalingPolicy], name: &str) -> Option<&'p TargetTracking> {
+    policies.iter().find(|policy| policy.name == name).and_then(ScalingPolicy::tracking)
 }
 
 /// The current and desired instance counts as SageMaker shows them now.

@@ -67,6 +67,12 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether the service certainly did not carry the call out. Of the others one cannot know.
+    #[must_use]
+    pub const fn certainly_refused(self) -> bool {
+        !matches!(self, Self::Transient | Self::Garbage)
+    }
+
     /// Whether the same call may succeed soon.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
@@ -307,6 +313,8 @@ pub trait Events: Send + Sync {
         decision: &crate::model::decision::Decision,
         outcome: Option<&crate::model::decision::Outcome>,
     );
+    /// Tells of something that happened to a variant. Must not block.
+    fn news(&self, variant: &VariantId, note: &crate::model::decision::Note);
 }
 
 /// One finished call to AWS, attempts and all.

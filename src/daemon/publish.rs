@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use crate::metrics::{Metrics, PassResult};
-use crate::model::decision::StepResult;
+use crate::model::decision::{Note, StepResult};
 use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::status::{FleetStatus, VariantStatus};
@@ -39,16 +39,19 @@ pub(super) struct Publisher {
     events: Option<Arc<dyn Events>>,
     /// What was last said of each variant: the log tells of changes, not of every minute.
     said: BTreeMap<VariantId, (ActionKind, Reason, String)>,
+    /// The news of each variant that have been told.
+    news: BTreeMap<VariantId, Vec<Note>>,
 }
 
 impl Publisher {
     pub(super) fn new(events: Option<Arc<dyn Events>>) -> Self {
-        Self { events, said: BTreeMap::new() }
+        Self { events, said: BTreeMap::new(), news: BTreeMap::new() }
     }
 
     /// Tells of a pass that took `took`.
     pub(super) fn publish(&mut self, metrics: &Metrics, fleet: &FleetStatus, took: Duration) {
         self.said.retain(|id, _| fleet.variants.contains_key(id));
+        self.news.retain(|id, _| fleet.variants.contains_key(id));
         for (id, status) in &fleet.variants {
             metrics.process.queued(1, false);
             metrics.process.pass_began(Duration::ZERO);
@@ -71,7 +74,30 @@ impl Publisher {
         }
     }
 
+    /// Tells once of what happened to a variant, beside what is decided about it.
+    fn tell_news(&mut self, id: &VariantId, status: &VariantStatus) {
+        let notes = status.decision.report.notes.iter();
+        let now: Vec<Note> = notes.filter(|note| is_news(note.reason)).cloned().collect();
+        let before = self.news.insert(id.clone(), now.clone()).unwrap_or_default();
+        for note in now.iter().filter(|note| !before.contains(note)) {
+            tracing::warn!(
+                decision = status.decision.id,
+                account_id = id.account_id.as_str(),
+                region = id.region.as_str(),
+                endpoint = id.endpoint.as_str(),
+                variant = id.variant.as_str(),
+                reason = note.reason.as_str(),
+                "{}",
+                note.sentence
+            );
+            if let Some(events) = &self.events {
+                events.news(id, note);
+            }
+        }
+    }
+
     fn tell(&mut self, id: &VariantId, status: &VariantStatus) {
+        self.tell_news(id, status);
         let report = &status.decision.report;
         let now = (report.action, report.reason, report.sentence.clone());
         let changed = self.said.get(id) != Some(&now);
@@ -106,6 +132,19 @@ impl Publisher {
             events.publish(&status.decision, status.outcome.as_ref());
         }
     }
+}
+
+/// What deserves a word of its own, whatever was decided: it happened to the variant.
+const fn is_news(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::DeployReset
+            | Reason::EndpointRecreated
+            | Reason::InstanceTypeChanged
+            | Reason::ScalingFailed
+            | Reason::CompetingPolicy
+            | Reason::RpsAsTarget
+    )
 }
 
 /// Whether the pass of a variant came to its end.

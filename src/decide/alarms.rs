@@ -1,78 +1,74 @@
-//! The two alarms of a managed policy (rule 20). They are AWS's: never edited, only watched.
+//! The two alarms of a managed policy (rule 20). They are AWS's and never edited: what is wrong with
+//! them is mended by putting the policy again, at most once a day.
 
 use chrono::TimeDelta;
 
+use crate::model::alarms::AlarmProblem;
 use crate::model::fact::Fact;
-use crate::model::reason::Field;
-use crate::model::scaling::{Alarm, AlarmSide, AlarmState, ScalingPolicy, TargetTracking};
-use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
+use crate::model::reason::{Field, Reason};
 
 use super::case::Case;
-use super::compare::{Comparison, Difference, Relation, differs, unknown};
+use super::checks::Hold;
+use super::compare::{Comparison, Difference, differs, equal, unknown};
 
 /// After a write AWS needs a while until its alarms have data again.
-const QUIET_AFTER_WRITE: TimeDelta = TimeDelta::minutes(30);
+const BLIND_AFTER_WRITE: TimeDelta = TimeDelta::minutes(30);
+/// After a write AWS may still be making its alarms, and listings may show those from before.
+const SETTLING_AFTER_WRITE: TimeDelta = TimeDelta::minutes(5);
+/// Putting the policy again to mend its alarms happens at most so often.
+pub const REPAIRED_EVERY: TimeDelta = TimeDelta::hours(24);
 
 /// Compares the alarms with the policy they belong to; nothing to say without a policy.
 #[must_use]
 pub fn compare(case: &Case<'_>) -> Option<Comparison> {
-    let policy = case.policy()?;
-    let alarms = match &case.snapshot.alarms {
-        Fact::Unknown(why) => return Some(unknown(Field::Alarms, why)),
-        Fact::Known(alarms) => alarms,
-    };
+    case.policy()?;
+    if let Fact::Unknown(why) = &case.snapshot.alarms {
+        return Some(unknown(Field::Alarms, why));
+    }
     let desired = "both alarms in place".to_owned();
-    Some(match problem(case, policy, alarms) {
+    Some(match problem(case) {
         Some(problem) => {
-            let difference = Difference { actual: None, actual_is_safer: false };
-            differs(Field::Alarms, Some(problem), Some(desired), difference)
+            let actual = Some(problem.to_string());
+            differs(Field::Alarms, actual, Some(desired), Difference::PLAIN)
         }
-        None => Comparison {
-            field: Field::Alarms,
-            actual: Some(desired.clone()),
-            desired: Some(desired),
-            relation: Relation::Equal,
-        },
+        None => equal(Field::Alarms, desired),
     })
 }
 
-/// What is wrong with the alarms, as a fragment.
-fn problem(case: &Case<'_>, policy: &ScalingPolicy, alarms: &[Alarm]) -> Option<String> {
-    let own = |side: AlarmSide| {
-        alarms.iter().find(|a| a.side() == Some(side) && policy.alarm_names.contains(&a.name))
-    };
-    let (high, low) = (own(AlarmSide::High), own(AlarmSide::Low));
-    let scale_in_disabled =
-        policy.invocations_tracking().is_some_and(TargetTracking::scale_in_disabled);
-    match (high, low) {
-        (None, None) => return Some("both alarms are missing".to_owned()),
-        (None, Some(_)) => return Some("AlarmHigh is missing".to_owned()),
-        // AWS keeps no AlarmLow for a policy that may not scale in.
-        (Some(_), None) if !scale_in_disabled => return Some("AlarmLow is missing".to_owned()),
-        _ => {}
-    }
-    for (alarm, word) in [(high, "AlarmHigh"), (low, "AlarmLow")] {
-        let Some(alarm) = alarm else { continue };
-        if !alarm.actions_enabled {
-            return Some(format!("the actions of {word} are disabled"));
-        }
-        if alarm.state == AlarmState::InsufficientData && has_data(case) && !just_written(case) {
-            return Some(format!("{word} says INSUFFICIENT_DATA while CloudWatch has datapoints"));
-        }
-    }
-    // Only AlarmHigh's threshold is documented to be the target value.
-    let threshold = high.and_then(|alarm| alarm.threshold)?;
-    let target = case.configured_target()?;
-    ((threshold - target).abs() > TARGET_VALUE_TOLERANCE).then(|| {
-        format!("AlarmHigh compares with {}, the policy says {}", human(threshold), human(target))
+/// What is wrong with the alarms, as far as it can be told.
+fn problem(case: &Case<'_>) -> Option<AlarmProblem> {
+    let (policy, alarms) = (case.policy()?, case.snapshot.alarms.known()?);
+    AlarmProblem::of(policy, alarms).filter(|problem| {
+        // Without datapoints INSUFFICIENT_DATA is what an alarm should say.
+        !matches!(problem, AlarmProblem::InsufficientData(_))
+            || (case.fresh_telemetry().is_ok()
+                && !written_within(case, BLIND_AFTER_WRITE)
+                && policy.created_at.is_none_or(|at| case.now - at >= BLIND_AFTER_WRITE))
     })
 }
 
-/// Whether CloudWatch has recent datapoints; without, `INSUFFICIENT_DATA` is what it should say.
-fn has_data(case: &Case<'_>) -> bool {
-    case.fresh_telemetry().is_ok()
+fn written_within(case: &Case<'_>, span: TimeDelta) -> bool {
+    case.memory.writes.last().is_some_and(|at| case.now - *at < span)
 }
 
-fn just_written(case: &Case<'_>) -> bool {
-    case.memory.writes.last().is_some_and(|at| case.now - *at < QUIET_AFTER_WRITE)
+/// Why the policy is not put again now to mend its alarms.
+pub(super) fn hold(case: &Case<'_>, manages_policy: bool) -> Option<Hold> {
+    if !manages_policy {
+        let sentence = "the configuration manages nothing of the policy that they belong to";
+        return Some(Hold::new(Reason::Alarms, sentence));
+    }
+    if let Some(at) = case.memory.alarms_repaired_at
+        && case.now - at < REPAIRED_EVERY
+    {
+        let until = at + REPAIRED_EVERY;
+        let sentence = format!(
+            "the policy was put again for them at {}, which is done at most once in 24 hours",
+            at.format("%FT%TZ")
+        );
+        return Some(Hold::until(Reason::AlarmNotRepairable, sentence, until));
+    }
+    let last = case.memory.writes.last().filter(|_| written_within(case, SETTLING_AFTER_WRITE))?;
+    let until = *last + SETTLING_AFTER_WRITE;
+    let sentence = format!("AWS may be making them still, until {}", until.format("%FT%TZ"));
+    Some(Hold::until(Reason::Alarms, sentence, until))
 }

@@ -106,6 +106,15 @@ impl<'a> Case<'a> {
         policies.iter().find(|p| p.invocations_tracking().is_some())
     }
 
+    /// The policy that tracked invocations per instance when it was last seen, by its name, and
+    /// tracks another metric now. None while any policy tracks invocations per instance.
+    #[must_use]
+    pub fn replaced_policy(&self) -> Option<&'a ScalingPolicy> {
+        let name = self.memory.policy_name.as_deref().filter(|_| self.policy().is_none())?;
+        let policies = self.snapshot.policies.known()?;
+        policies.iter().find(|p| p.name == name && p.tracking().is_some())
+    }
+
     /// The configuration of [`Self::policy`].
     #[must_use]
     pub fn tracking(&self) -> Option<&'a TargetTracking> {
@@ -121,7 +130,7 @@ impl<'a> Case<'a> {
     /// All other policies of the variant (rule 14).
     #[must_use]
     pub fn competing(&self) -> Vec<&'a ScalingPolicy> {
-        let own = self.policy().map(|p| p.name.as_str());
+        let own = self.policy().or_else(|| self.replaced_policy()).map(|p| p.name.as_str());
         let policies = self.snapshot.policies.known().map_or(&[][..], Vec::as_slice);
         policies.iter().filter(|p| Some(p.name.as_str()) != own).collect()
     }

@@ -4,6 +4,8 @@
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::goal::LoadTestProblem;
 use crate::model::reason::Field;
+use crate::model::scaling::{MetricSpec, ScalingPolicy, SuspendedState};
+use crate::model::stable_hash::fnv1a;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
 
 use super::alarms;
@@ -19,8 +21,17 @@ pub struct Comparison {
     pub actual: Option<String>,
     /// What is desired, readable.
     pub desired: Option<String>,
+    /// The actual value as a number, to recognise it again in a later pass.
+    pub number: Option<f64>,
     /// How they compare.
     pub relation: Relation,
+}
+
+impl Comparison {
+    /// The same, with the number that the actual value is recognised by.
+    fn numbered(self, number: f64) -> Self {
+        Self { number: Some(number), ..self }
+    }
 }
 
 /// How actual and desired compare.
@@ -37,16 +48,14 @@ pub enum Relation {
 /// A difference, as far as guards need to know it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
-    /// The actual value as a number, to recognise it again.
-    pub actual: Option<f64>,
     /// Whether what AWS has is the safer side: a lower target, a higher min or max, scale-in off
     /// (rule 16).
     pub actual_is_safer: bool,
 }
 
 impl Difference {
-    /// Something is missing or is no number.
-    const PLAIN: Self = Self { actual: None, actual_is_safer: false };
+    /// Neither side is the safer one.
+    pub const PLAIN: Self = Self { actual_is_safer: false };
 }
 
 /// Compares everything that is managed, and what is watched without being managed (suspended
@@ -87,24 +96,7 @@ fn target_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) 
             if let Some(max) = desired.max {
                 out.push(integer(Field::MaxCapacity, target.max_capacity, max, Safer::Higher));
             }
-            let suspended = target.suspended;
-            out.push(if suspended.any() {
-                let mut directions = Vec::new();
-                for (is, word) in [
-                    (suspended.scale_in, "scale-in"),
-                    (suspended.scale_out, "scale-out"),
-                    (suspended.scheduled, "scheduled scaling"),
-                ] {
-                    if is {
-                        directions.push(word);
-                    }
-                }
-                let actual = format!("{} suspended", directions.join(", "));
-                let desired = Some("not suspended".to_owned());
-                differs(Field::Suspended, Some(actual), desired, Difference::PLAIN)
-            } else {
-                equal(Field::Suspended, "not suspended".to_owned())
-            });
+            out.push(suspended(target.suspended));
         }
     }
 }
@@ -121,13 +113,10 @@ fn policy_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) 
         return;
     }
     let Some(actual) = case.tracking() else {
-        let wanted = desired.target_value.map_or_else(
-            || "a policy on invocations per instance".to_owned(),
-            |value| format!("target value {}", human(value)),
-        );
-        out.push(differs(Field::Policy, None, Some(wanted), Difference::PLAIN));
+        out.push(no_policy(case, desired));
         return;
     };
+    out.extend(policy_name(case));
     if let Some(value) = desired.target_value {
         out.push(target_value(actual.target_value, value));
     }
@@ -141,14 +130,14 @@ fn policy_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) 
     }
     if let Some(disabled) = desired.disable_scale_in {
         let actual = actual.scale_in_disabled();
-        out.push(if actual == disabled {
+        let comparison = if actual == disabled {
             equal(Field::DisableScaleIn, actual.to_string())
         } else {
-            let difference =
-                Difference { actual: Some(f64::from(u8::from(actual))), actual_is_safer: actual };
+            let difference = Difference { actual_is_safer: actual };
             let (actual, desired) = (Some(actual.to_string()), Some(disabled.to_string()));
             differs(Field::DisableScaleIn, actual, desired, difference)
-        });
+        };
+        out.push(comparison.numbered(f64::from(u8::from(actual))));
     }
 }
 
@@ -165,12 +154,55 @@ fn load_test_in_doubt(case: &Case<'_>, desired: &Desired) -> Option<Why> {
     })
 }
 
-fn target_value(actual: f64, desired: f64) -> Comparison {
-    if (actual - desired).abs() <= TARGET_VALUE_TOLERANCE {
-        return equal(Field::TargetValue, human(actual));
+/// No policy tracks invocations per instance: it is missing, or its metric was replaced.
+fn no_policy(case: &Case<'_>, desired: &Desired) -> Comparison {
+    if let Some(replaced) = case.replaced_policy().and_then(ScalingPolicy::tracking) {
+        let actual = replaced.metric.summary();
+        // 53 bits of the hash are exact in a double.
+        let number = (fnv1a(actual.bytes()) >> 11) as f64;
+        let wanted = Some(MetricSpec::invocations().summary());
+        return differs(Field::MetricSpecification, Some(actual), wanted, Difference::PLAIN)
+            .numbered(number);
     }
-    let difference = Difference { actual: Some(actual), actual_is_safer: actual < desired };
-    differs(Field::TargetValue, Some(human(actual)), Some(human(desired)), difference)
+    let wanted = desired.target_value.map_or_else(
+        || "a policy on invocations per instance".to_owned(),
+        |value| format!("target value {}", human(value)),
+    );
+    differs(Field::Policy, None, Some(wanted), Difference::PLAIN)
+}
+
+/// AWS cannot rename a policy: another name is another policy on the same metric.
+fn policy_name(case: &Case<'_>) -> Option<Comparison> {
+    let now = &case.policy()?.name;
+    // What nobody has seen before has no other name.
+    let before = case.memory.policy_name.as_ref().unwrap_or(now);
+    Some(if now == before {
+        equal(Field::PolicyName, now.clone())
+    } else {
+        let (actual, desired) = (Some(now.clone()), Some(before.clone()));
+        differs(Field::PolicyName, actual, desired, Difference::PLAIN)
+    })
+}
+
+fn suspended(state: SuspendedState) -> Comparison {
+    let none = "not suspended".to_owned();
+    let comparison = if state.any() {
+        let actual = format!("{} suspended", state.words());
+        differs(Field::Suspended, Some(actual), Some(none), Difference::PLAIN)
+    } else {
+        equal(Field::Suspended, none)
+    };
+    comparison.numbered(f64::from(state.bits()))
+}
+
+fn target_value(actual: f64, desired: f64) -> Comparison {
+    let comparison = if (actual - desired).abs() <= TARGET_VALUE_TOLERANCE {
+        equal(Field::TargetValue, human(actual))
+    } else {
+        let difference = Difference { actual_is_safer: actual < desired };
+        differs(Field::TargetValue, Some(human(actual)), Some(human(desired)), difference)
+    };
+    comparison.numbered(actual)
 }
 
 /// On which side a number is the safer one.
@@ -181,19 +213,18 @@ enum Safer {
 }
 
 fn integer(field: Field, actual: i32, desired: i32, safer: Safer) -> Comparison {
-    if actual == desired {
-        return equal(field, actual.to_string());
-    }
-    let difference = Difference {
-        actual: Some(f64::from(actual)),
-        actual_is_safer: safer == Safer::Higher && actual > desired,
+    let comparison = if actual == desired {
+        equal(field, actual.to_string())
+    } else {
+        let difference = Difference { actual_is_safer: safer == Safer::Higher && actual > desired };
+        differs(field, Some(actual.to_string()), Some(desired.to_string()), difference)
     };
-    differs(field, Some(actual.to_string()), Some(desired.to_string()), difference)
+    comparison.numbered(f64::from(actual))
 }
 
-fn equal(field: Field, value: String) -> Comparison {
+pub(super) fn equal(field: Field, value: String) -> Comparison {
     let desired = Some(value.clone());
-    Comparison { field, actual: Some(value), desired, relation: Relation::Equal }
+    Comparison { field, actual: Some(value), desired, number: None, relation: Relation::Equal }
 }
 
 pub(super) fn differs(
@@ -202,10 +233,10 @@ pub(super) fn differs(
     desired: Option<String>,
     difference: Difference,
 ) -> Comparison {
-    Comparison { field, actual, desired, relation: Relation::Differs(difference) }
+    Comparison { field, actual, desired, number: None, relation: Relation::Differs(difference) }
 }
 
 pub(super) fn unknown(field: Field, why: &Why) -> Comparison {
     let relation = Relation::Unknown(why.clone());
-    Comparison { field, actual: None, desired: None, relation }
+    Comparison { field, actual: None, desired: None, number: None, relation }
 }

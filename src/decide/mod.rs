@@ -3,7 +3,7 @@
 //!
 //! The order is always the same: derive the facts ([`case`]), say what is desired ([`desired`]),
 //! compare field by field ([`compare`]), run every difference through the ordered guards
-//! ([`checks`], [`step`]), and put the survivors into a plan. What may be written when is
+//! (`guards`, [`step`]), and put the survivors into a plan. What may be written when is
 //! `docs/safety.md`; each guard names its rule.
 //!
 //! Architecture invariant: a guard can only take a write away. Nothing after [`compare`] adds one.
@@ -12,8 +12,10 @@ pub mod alarms;
 pub mod case;
 pub mod checks;
 pub mod compare;
+mod conditions;
 pub mod desired;
 pub mod forecast;
+mod guards;
 pub mod kind;
 pub mod mass_change;
 pub mod notes;
@@ -21,8 +23,10 @@ pub mod plan;
 pub mod remember;
 pub mod report;
 pub mod safe_target;
+pub mod scheduled;
 pub mod step;
 pub mod verify;
+pub mod watch;
 
 use crate::model::decision::Decision;
 use crate::model::estimate::Estimate;

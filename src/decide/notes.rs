@@ -5,11 +5,12 @@ use crate::model::estimate::Finding;
 use crate::model::fact::Fact;
 use crate::model::goal::LoadTestProblem;
 use crate::model::reason::Reason;
+use crate::model::scaling::ScalingPolicy;
 use crate::model::units::human;
 
 use super::case::Case;
 use super::desired::Desired;
-use super::forecast;
+use super::{conditions, forecast, scheduled};
 
 /// All notes, in a stable order.
 #[must_use]
@@ -25,19 +26,20 @@ pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
             "no latency objective is configured, so capacity cannot be measured".to_owned(),
         );
     }
+    conditions::say(case, desired, &mut say);
     let competing = case.competing();
     if !competing.is_empty() {
-        let names: Vec<&str> = competing.iter().map(|p| p.name.as_str()).collect();
         say(
             Reason::CompetingPolicy,
-            format!("another policy scales this variant: {}", names.join(", ")),
+            format!("another policy scales this variant: {}", described(&competing)),
         );
     }
     if let Fact::Known(actions) = &case.snapshot.scheduled_actions
         && !actions.is_empty()
     {
         let names: Vec<&str> = actions.iter().map(|a| a.name.as_str()).collect();
-        say(Reason::ScheduledCapacity, format!("scheduled actions: {}", names.join(", ")));
+        let next = scheduled::next(actions, case.now);
+        say(Reason::ScheduledCapacity, format!("scheduled actions: {}; {next}", names.join(", ")));
     }
     if let Err(why) = &case.telemetry {
         say(Reason::Stale, format!("no telemetry: {}", why.message));
@@ -57,6 +59,13 @@ pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
         );
     }
     notes
+}
+
+/// `cpu (target tracking of AWS/SageMaker CPUUtilization Average), surge (step scaling)`.
+pub(super) fn described(policies: &[&ScalingPolicy]) -> String {
+    let each: Vec<String> =
+        policies.iter().map(|p| format!("{} ({})", p.name, p.describe())).collect();
+    each.join(", ")
 }
 
 fn load_test(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, String)) {

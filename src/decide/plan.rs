@@ -2,7 +2,7 @@
 
 use crate::model::decision::{Action, FieldState, Plan};
 use crate::model::reason::Field;
-use crate::model::scaling::{CONVENTIONAL_POLICY_NAME, TargetTracking};
+use crate::model::scaling::{CONVENTIONAL_POLICY_NAME, MetricSpec, TargetTracking};
 
 use super::case::Case;
 use super::checks::Judged;
@@ -88,6 +88,9 @@ fn put<'a>(
             fields: vec![Field::Policy],
         });
     }
+    if writes(Field::MetricSpecification).is_some() {
+        return restore_metric(case, desired);
+    }
     let (policy, actual) = (case.policy()?, case.tracking()?);
     // Every unmanaged field, and the metric, is carried over: the write replaces all of it.
     let mut configuration = actual.clone();
@@ -108,11 +111,36 @@ fn put<'a>(
         configuration.disable_scale_in = desired.disable_scale_in;
         fields.push(Field::DisableScaleIn);
     }
+    if writes(Field::Alarms).is_some() {
+        fields.push(Field::Alarms);
+    }
     (!fields.is_empty()).then(|| Action::PutPolicy {
         policy_name: policy.name.clone(),
         configuration,
         expected: Some(actual.clone()),
         fields,
+    })
+}
+
+/// Puts the metric back into a policy that had it. The value in force counts something else, so the
+/// desired one goes with it, though never above what has been held before.
+fn restore_metric(case: &Case<'_>, desired: &Desired) -> Option<Action> {
+    let (policy, wanted) = (case.replaced_policy()?, desired.target_value?);
+    let actual = policy.tracking()?;
+    let held = case.memory.highest_held.unwrap_or(wanted);
+    let managed = |own: Option<i32>, other: Option<i32>| own.or(other);
+    let configuration = TargetTracking {
+        target_value: wanted.min(held),
+        metric: MetricSpec::invocations(),
+        scale_out_cooldown: managed(desired.scale_out_cooldown, actual.scale_out_cooldown),
+        scale_in_cooldown: managed(desired.scale_in_cooldown, actual.scale_in_cooldown),
+        disable_scale_in: desired.disable_scale_in.or(actual.disable_scale_in),
+    };
+    Some(Action::PutPolicy {
+        policy_name: policy.name.clone(),
+        configuration,
+        expected: Some(actual.clone()),
+        fields: vec![Field::MetricSpecification],
     })
 }
 

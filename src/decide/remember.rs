@@ -5,19 +5,25 @@ use chrono::TimeDelta;
 use crate::model::decision::{Action, Decision, FieldReport, FieldState, Outcome, StepResult};
 use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
-use crate::model::memory::{FactorInUse, Overwrite, Seen, TargetWrite, VariantMemory};
+use crate::model::memory::{FactorInUse, Overwrite, Refusals, Seen, TargetWrite, VariantMemory};
 use crate::model::reason::{Field, Reason};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::model::units::TARGET_VALUE_TOLERANCE;
 
 use super::step::NEW_GROUND_WINDOW;
-use super::verify;
+use super::{verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
 /// A safety factor that follows the demand moves at most so often.
 const FACTOR_MOVES_EVERY: TimeDelta = TimeDelta::days(7);
+/// The wait after a first refusal, how often it doubles, and the most that it may be.
+const REFUSED_WAIT: TimeDelta = TimeDelta::minutes(1);
+const REFUSED_DOUBLINGS: u32 = 4;
+const REFUSED_WAIT_MAX: TimeDelta = TimeDelta::minutes(15);
+/// Stands for the metric that a managed policy tracks; others are recognised by a hash.
+const METRIC_AS_WANTED: f64 = 0.0;
 /// At most so many of one field: two of the same value are enough to stop.
 const OVERWRITES_MAX: usize = 8;
 
@@ -44,8 +50,9 @@ pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> Varia
     memory.since.get_or_insert(now);
     memory.intent = None;
     forget_old(&mut memory, now);
+    note_foreign_overwrites(&mut memory, before, decision, now);
     note_seen(&mut memory, decision, now);
-    note_foreign_overwrite(&mut memory, before, decision, now);
+    watch::note(&mut memory, snapshot, now);
     note_value_in_force(&mut memory, decision);
     note_factor(&mut memory, goal, &decision.report.estimate, now);
     memory.verification = memory
@@ -77,7 +84,7 @@ fn forget_old(memory: &mut VariantMemory, now: Timestamp) {
 /// What could not be compared this time keeps what was seen before.
 fn note_seen(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
     for field in &decision.report.fields {
-        let Some(value) = numeric(field.field, field.actual.as_deref()) else { continue };
+        let Some(value) = field.number else { continue };
         let seen = memory.seen.entry(field.field).or_insert(Seen { value, since: now });
         if (seen.value - value).abs() > TARGET_VALUE_TOLERANCE {
             *seen = Seen { value, since: now };
@@ -85,21 +92,17 @@ fn note_seen(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
     }
 }
 
-/// The number that a field's actual value stands for.
-fn numeric(field: Field, actual: Option<&str>) -> Option<f64> {
-    let actual = actual?;
-    match field {
-        Field::DisableScaleIn => Some(f64::from(u8::from(actual == "true"))),
-        _ => actual.parse().ok(),
-    }
-}
-
-/// Whether a target value in force is somebody's overwrite of one that setpoint had written, seen
-/// for the first time (rule 22). The same foreign value counts once for each time it came back,
-/// not once for each pass that sees it.
+/// Whether the value that a field has is somebody's overwrite of one that setpoint had written,
+/// seen for the first time (rule 22). The same foreign value counts once for each time it came
+/// back, not once for each pass that sees it.
 #[must_use]
-pub fn is_foreign_overwrite(memory: &VariantMemory, value: f64) -> bool {
+pub fn is_foreign_overwrite(memory: &VariantMemory, field: Field, value: f64) -> bool {
     let is = |known: f64| (value - known).abs() <= TARGET_VALUE_TOLERANCE;
+    if field != Field::TargetValue {
+        // Before a write its field is remembered as it was, so a crash is nobody's overwrite.
+        return memory.written.get(&field).is_some_and(|written| !is(*written))
+            && memory.seen.get(&field).is_some_and(|seen| !is(seen.value));
+    }
     let Some(last) = memory.last_write else { return false };
     // An intent without an outcome: the process died before it was carried out.
     if memory.intent.is_some_and(|intent| intent.before.is_some_and(is)) {
@@ -110,20 +113,26 @@ pub fn is_foreign_overwrite(memory: &VariantMemory, value: f64) -> bool {
     !own && memory.value_in_force.is_some_and(|before| !is(before))
 }
 
-fn note_foreign_overwrite(
+fn note_foreign_overwrites(
     memory: &mut VariantMemory,
     before: &VariantMemory,
     decision: &Decision,
     now: Timestamp,
 ) {
-    let Some(value) = decision.report.configured_target else { return };
-    if !is_foreign_overwrite(before, value) {
-        return;
+    let target = decision.report.configured_target.map(|value| (Field::TargetValue, value));
+    let others = decision.report.fields.iter().filter(|f| f.field != Field::TargetValue);
+    // What a scheduled action moves is nobody's overwrite.
+    let others = others.filter(|f| f.reason != Reason::ScheduledCapacity);
+    let others = others.filter_map(|f| Some((f.field, f.number?)));
+    for (field, value) in target.into_iter().chain(others) {
+        if !is_foreign_overwrite(before, field, value) {
+            continue;
+        }
+        let overwrites = memory.foreign_overwrites.entry(field).or_default();
+        overwrites.push(Overwrite { at: now, value });
+        let excess = overwrites.len().saturating_sub(OVERWRITES_MAX);
+        overwrites.drain(..excess);
     }
-    let overwrites = memory.foreign_overwrites.entry(Field::TargetValue).or_default();
-    overwrites.push(Overwrite { at: now, value });
-    let excess = overwrites.len().saturating_sub(OVERWRITES_MAX);
-    overwrites.drain(..excess);
 }
 
 /// The value seen in force, and the highest that setpoint has held.
@@ -161,18 +170,82 @@ fn note_writes(
     now: Timestamp,
 ) {
     for (action, step) in decision.plan.actions.iter().zip(&outcome.steps) {
-        // A write whose answer was an error may still have landed: it counts as made.
         if step.result == StepResult::Skipped {
             continue;
         }
+        if step.refused.is_some() {
+            note_refusal(memory, &step.sentence, now);
+            continue;
+        }
+        // A write whose answer was another error may still have landed: it counts as made.
+        memory.refused = None;
         memory.writes.push(now);
         memory.adopted |= confirmed || step.result == StepResult::Success;
-        let Action::PutPolicy { configuration, expected, .. } = action else { continue };
+        note_written(memory, action, step.result, now);
+        let Action::PutPolicy { configuration, expected, fields, .. } = action else { continue };
+        if fields.contains(&Field::Alarms) {
+            memory.alarms_repaired_at = Some(now);
+        }
         let after = configuration.target_value;
-        let value_before = expected.as_ref().map(|tracking| tracking.target_value);
+        // What tracked another metric had a value in another unit.
+        let comparable = expected.as_ref().filter(|tracking| tracking.metric.is_invocations());
+        let value_before = comparable.map(|tracking| tracking.target_value);
         let write = TargetWrite { at: now, before: value_before, after };
         if value_before.is_none_or(|before| (before - after).abs() > TARGET_VALUE_TOLERANCE) {
             note_target_write(memory, snapshot, write, step.result);
+        }
+    }
+}
+
+/// AWS certainly did not carry it out: it is tried again after a while that doubles.
+fn note_refusal(memory: &mut VariantMemory, sentence: &str, now: Timestamp) {
+    let count = memory.refused.as_ref().map_or(0, |refused| refused.count).saturating_add(1);
+    let wait = REFUSED_WAIT * (1 << (count - 1).min(REFUSED_DOUBLINGS));
+    let until = now + wait.min(REFUSED_WAIT_MAX);
+    memory.refused = Some(Refusals { count, until, sentence: sentence.to_owned() });
+}
+
+/// The values written, field by field. What AWS does not show yet is remembered as not written:
+/// seeing the value from before again is nobody's overwrite.
+fn note_written(memory: &mut VariantMemory, action: &Action, result: StepResult, now: Timestamp) {
+    for (field, value) in written(action) {
+        if result == StepResult::Success {
+            memory.seen.insert(field, Seen { value, since: now });
+            memory.written.insert(field, value);
+        } else {
+            memory.written.remove(&field);
+        }
+    }
+}
+
+fn written(action: &Action) -> Vec<(Field, f64)> {
+    match action {
+        Action::RegisterTarget { min_capacity, max_capacity, unsuspend, .. } => {
+            let bound = |field, n: Option<i32>| n.map(|n| (field, f64::from(n)));
+            [
+                bound(Field::MinCapacity, *min_capacity),
+                bound(Field::MaxCapacity, *max_capacity),
+                unsuspend.then_some((Field::Suspended, 0.0)),
+            ]
+            .into_iter()
+            .flatten()
+            .collect()
+        }
+        Action::PutPolicy { configuration, fields, .. } => {
+            let value = |field: &Field| match field {
+                Field::ScaleOutCooldown => {
+                    Some(f64::from(configuration.scale_out_cooldown_seconds()))
+                }
+                Field::ScaleInCooldown => {
+                    Some(f64::from(configuration.scale_in_cooldown_seconds()))
+                }
+                Field::DisableScaleIn => {
+                    Some(f64::from(u8::from(configuration.scale_in_disabled())))
+                }
+                Field::MetricSpecification => Some(METRIC_AS_WANTED),
+                _ => None,
+            };
+            fields.iter().filter_map(|field| Some((*field, value(field)?))).collect()
         }
     }
 }

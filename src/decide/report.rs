@@ -7,7 +7,7 @@ use crate::model::units::human;
 use super::case::Case;
 use super::checks::Judged;
 use super::desired::Desired;
-use super::{forecast, notes};
+use super::{forecast, notes, watch};
 
 /// Writes the report.
 #[must_use]
@@ -23,7 +23,7 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
         action: action(judged, plan),
         reason,
         sentence,
-        fields: judged.iter().map(|j| field(j, configured)).collect(),
+        fields: judged.iter().map(|j| field(case, j, plan)).collect(),
         notes: notes::notes(case, desired),
         comparable: comparable(case, judged),
         configured_target: configured,
@@ -137,14 +137,31 @@ fn change(judged: &Judged, desired: &Desired) -> String {
     }
 }
 
-fn field(judged: &Judged, configured: Option<f64>) -> FieldReport {
+fn field(case: &Case<'_>, judged: &Judged, plan: &Plan) -> FieldReport {
     let comparison = &judged.comparison;
-    let sentence = if judged.sentence.is_empty() && comparison.field == Field::TargetValue {
-        configured.map(|c| format!("{} is in force", human(c))).unwrap_or_default()
-    } else {
-        judged.sentence.clone()
+    let sentence = match comparison.field {
+        Field::ScalableTarget | Field::Policy if judged.state.differs() => {
+            let because = watch::missing_because(case, comparison.field);
+            let parts = [because, Some(judged.sentence.clone()).filter(|s| !s.is_empty())];
+            parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+        }
+        _ if !judged.sentence.is_empty() => judged.sentence.clone(),
+        Field::TargetValue => case
+            .configured_target()
+            .map(|configured| format!("{} is in force", human(configured)))
+            .unwrap_or_default(),
+        Field::MinCapacity | Field::MaxCapacity | Field::Suspended
+            if judged.state == FieldState::Write =>
+        {
+            pulled(case, plan).unwrap_or_default()
+        }
+        Field::Alarms if judged.state == FieldState::Write => {
+            "the policy is put again as it is".to_owned()
+        }
+        _ => String::new(),
     };
     FieldReport {
+        number: comparison.number,
         field: comparison.field,
         actual: comparison.actual.clone(),
         desired: comparison.desired.clone(),
@@ -152,4 +169,24 @@ fn field(judged: &Judged, configured: Option<f64>) -> FieldReport {
         reason: judged.reason,
         sentence,
     }
+}
+
+/// Rule 17, said in the plan: what registering does to the instances that run.
+fn pulled(case: &Case<'_>, plan: &Plan) -> Option<String> {
+    let target = case.target()?;
+    let sent = plan.actions.iter().find_map(|action| match action {
+        Action::RegisterTarget { min_capacity, max_capacity, .. } => {
+            Some((min_capacity, max_capacity))
+        }
+        Action::PutPolicy { .. } => None,
+    })?;
+    let min = sent.0.unwrap_or(target.min_capacity);
+    let max = sent.1.unwrap_or(target.max_capacity).max(min);
+    let now = case.desired_instances()?;
+    let after = i64::from(now).clamp(i64::from(min), i64::from(max));
+    Some(if after == i64::from(now) {
+        format!("registering {min} to {max} moves no instance")
+    } else {
+        format!("registering {min} to {max} moves the instances from {now} to {after}")
+    })
 }

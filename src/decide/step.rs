@@ -175,7 +175,11 @@ fn scale_in_limit(case: &Case<'_>, from: f64) -> Result<f64, String> {
         && now > settled
         && case.now < last.at + SCALE_IN_WAIT_MAX
     {
-        return Err(format!("{} instances of the last raise have not gone yet", now - settled));
+        let left = match now - settled {
+            1 => "one instance of the last raise has".to_owned(),
+            left => format!("{left} instances of the last raise have"),
+        };
+        return Err(format!("{left} not gone yet"));
     }
     let removable = ((f64::from(now) * SCALE_IN_MAX).floor() as u32).max(1);
     let keep = now.saturating_sub(removable);

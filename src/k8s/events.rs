@@ -13,7 +13,8 @@ use tokio::sync::mpsc;
 use super::connect::Cluster;
 use super::elector::micro_time;
 use super::notice::{Limiter, Limits, Notice, Verdict};
-use crate::model::decision::{Decision, Outcome};
+use crate::model::decision::{Decision, Note, Outcome};
+use crate::model::ids::VariantId;
 use crate::ports::{Clock, Events};
 
 /// Events that may wait to be sent.
@@ -78,12 +79,23 @@ impl KubernetesEvents {
     }
 }
 
-impl Events for KubernetesEvents {
-    fn publish(&self, decision: &Decision, outcome: Option<&Outcome>) {
-        let Some(notice) = Notice::of(decision, outcome) else { return };
+impl KubernetesEvents {
+    fn enqueue(&self, notice: Notice) {
         if self.queue.try_send(notice).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+impl Events for KubernetesEvents {
+    fn publish(&self, decision: &Decision, outcome: Option<&Outcome>) {
+        if let Some(notice) = Notice::of(decision, outcome) {
+            self.enqueue(notice);
+        }
+    }
+
+    fn news(&self, variant: &VariantId, note: &Note) {
+        self.enqueue(Notice::news(variant, note));
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use crate::model::decision::{Decision, Outcome, StepResult};
+use crate::model::decision::{Decision, Note, Outcome, StepResult};
 use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::time::Timestamp;
@@ -63,10 +63,23 @@ impl Notice {
         Some(Self {
             variant: decision.variant.clone(),
             severity: if failed.is_some() || held { Severity::Warning } else { Severity::Normal },
-            reason: camel_case(report.reason.as_str()),
+            reason: camel_case(
+                failed.and_then(|step| step.reason).unwrap_or(report.reason).as_str(),
+            ),
             action: camel_case(report.action.as_str()),
             note: cut(note, NOTE_MAX),
         })
+    }
+
+    /// What to say of something that happened to a variant.
+    pub(super) fn news(variant: &VariantId, note: &Note) -> Self {
+        Self {
+            variant: variant.clone(),
+            severity: Severity::Warning,
+            reason: camel_case(note.reason.as_str()),
+            action: camel_case(ActionKind::None.as_str()),
+            note: cut(format!("{}: {}", variant.short(), note.sentence), NOTE_MAX),
+        }
     }
 }
 

@@ -47,6 +47,8 @@ definitions! { VARIANT_FAMILIES, Variant;
         "1 when the configuration lists the variant, 0 when it was only discovered.";
     DECISION_INFO = Gauge "setpoint_decision_info" ["1"] {action: Actions, reason: Reasons}
         "Current decision, a single series with value 1.";
+    CONDITION = Gauge "setpoint_condition" ["1"] {reason: Reasons}
+        "What else holds for the variant, one series with value 1 for each: competing policies, deploys that set the count back, scaling that fails or is refused, bounds that bind, numbers that look like a mistake.";
     SCALING_SUSPENDED = Gauge "setpoint_scaling_suspended" ["0 or 1"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}
         "1 when somebody suspended this direction of scaling.";
     COMPETING_POLICIES = Gauge "setpoint_competing_policies" ["policies"] {}

@@ -181,6 +181,12 @@ fn write_decision(out: &mut Writer, status: &VariantStatus) {
     out.number(&families::MANAGED, &[], Some(bit(report.managed)));
     let decision = [report.action.as_str(), report.reason.as_str()];
     out.number(&families::DECISION_INFO, &decision, Some(1.0));
+    for (index, note) in report.notes.iter().enumerate() {
+        // One series for each reason, even if it is told twice.
+        if report.notes[..index].iter().all(|earlier| earlier.reason != note.reason) {
+            out.number(&families::CONDITION, &[note.reason.as_str()], Some(1.0));
+        }
+    }
     let mut reasons = std::iter::once(report.reason)
         .chain(report.fields.iter().map(|field| field.reason))
         .chain(report.notes.iter().map(|note| note.reason));

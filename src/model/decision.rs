@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::estimate::Estimate;
+use super::fact::WhyKind;
 use super::goal::{LoadTestProblem, Mode};
 use super::ids::VariantId;
 use super::reason::{ActionKind, Field, Reason};
@@ -147,6 +148,9 @@ pub struct FieldReport {
     pub actual: Option<String>,
     /// What is desired, readable.
     pub desired: Option<String>,
+    /// The actual value as a number, to recognise it again in a later pass.
+    #[serde(skip)]
+    pub number: Option<f64>,
     /// The outcome of the comparison.
     pub state: FieldState,
     /// The reason code.
@@ -213,8 +217,34 @@ pub struct StepOutcome {
     pub operation: &'static str,
     /// What happened.
     pub result: StepResult,
+    /// The reason code, when it is not a plain success.
+    pub reason: Option<Reason>,
+    /// How AWS refused, when it certainly did not carry the write out. An error without it may
+    /// have taken effect all the same.
+    pub refused: Option<WhyKind>,
     /// The sentence.
     pub sentence: String,
+}
+
+impl StepOutcome {
+    /// A write that AWS shows.
+    #[must_use]
+    pub fn success(operation: &'static str, sentence: impl Into<String>) -> Self {
+        let (result, sentence) = (StepResult::Success, sentence.into());
+        Self { operation, result, reason: None, refused: None, sentence }
+    }
+
+    /// Something else, and why.
+    #[must_use]
+    pub fn other(
+        operation: &'static str,
+        result: StepResult,
+        reason: Reason,
+        sentence: impl Into<String>,
+    ) -> Self {
+        let sentence = sentence.into();
+        Self { operation, result, reason: Some(reason), refused: None, sentence }
+    }
 }
 
 /// How an action ended.

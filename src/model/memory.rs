@@ -36,8 +36,21 @@ pub struct VariantMemory {
     /// The value that each compared field has, and since when: a person's change in the safe
     /// direction is left alone for a while (rule 16).
     pub seen: BTreeMap<Field, Seen>,
+    /// The value of each field but the target value that `setpoint` last wrote: what is found
+    /// instead of it later is somebody's overwrite (rule 22).
+    pub written: BTreeMap<Field, f64>,
     /// Foreign overwrites of values that `setpoint` wrote, of the last 30 days (rule 22).
     pub foreign_overwrites: BTreeMap<Field, Vec<Overwrite>>,
+    /// Writes in a row that AWS certainly did not carry out; absent after one that it did.
+    pub refused: Option<Refusals>,
+    /// The name that the policy had when it was last seen.
+    pub policy_name: Option<String>,
+    /// The variant as it was when it was last seen settled and registered.
+    pub settled: Option<Settled>,
+    /// A deploy that set the number of instances back, until they are there again.
+    pub reset: Option<InstanceReset>,
+    /// Since when min has set the number of instances.
+    pub at_min_since: Option<Timestamp>,
     /// A pause asked for by a person.
     pub pause: Option<Pause>,
     /// When the policy was last put again only to mend its alarms (rule 20).
@@ -79,6 +92,46 @@ pub struct Overwrite {
     pub at: Timestamp,
     /// The foreign value.
     pub value: f64,
+}
+
+/// Writes in a row that AWS refused, so that they certainly did not take effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusals {
+    /// How many.
+    pub count: u32,
+    /// When the next attempt may be made.
+    pub until: Timestamp,
+    /// AWS's words.
+    pub sentence: String,
+}
+
+/// A variant between deploys: in service, no instance on its way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// When this was last seen.
+    pub at: Timestamp,
+    /// When the endpoint was made.
+    pub created_at: Timestamp,
+    /// The endpoint config in force.
+    pub config_name: String,
+    /// The instance type, where the endpoint config could be read.
+    pub instance_type: Option<String>,
+    /// Instances in service.
+    pub instances: u32,
+}
+
+/// A deploy that set the number of instances back, as `UpdateEndpoint` does without
+/// `RetainAllVariantProperties`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceReset {
+    /// When it was seen.
+    pub at: Timestamp,
+    /// The endpoint config that came into force.
+    pub config_name: String,
+    /// Instances in service before.
+    pub before: u32,
+    /// Instances in service after it.
+    pub after: u32,
 }
 
 /// A raise whose effect is being watched: from the first scale-in after it until 60 loaded minutes

@@ -82,7 +82,7 @@ words! {
         Suspended = "suspended",
         /// Rule 13: scheduled actions move min and max.
         ScheduledCapacity = "scheduled_capacity",
-        /// Rule 13: which scheduled action moved min or max is not known.
+        /// Rule 13: there are scheduled actions, and none of them explains min or max as it is.
         UnknownAction = "unknown_action",
         /// Rule 14: another policy scales the same variant.
         CompetingPolicy = "competing_policy",
@@ -121,6 +121,25 @@ words! {
         CallBudget = "call_budget",
         /// A write failed; the next pass tries again.
         WriteFailed = "write_failed",
+
+        /// The policy goes by another name than before; AWS cannot rename one, so it is kept.
+        PolicyRenamed = "policy_renamed",
+        /// The endpoint was deleted and made again under its name, which drops target and policy.
+        EndpointRecreated = "endpoint_recreated",
+        /// The instance type changed, which AWS allows only without a scalable target.
+        InstanceTypeChanged = "instance_type_changed",
+        /// A deploy set the number of instances back.
+        DeployReset = "deploy_reset",
+        /// All of max is running, and the present load wants more.
+        AtMax = "at_max",
+        /// Min has set the number of instances for weeks.
+        AtMin = "at_min",
+        /// The newest scaling activity failed.
+        ScalingFailed = "scaling_failed",
+        /// AWS decided not to scale, and says why.
+        NotScaled = "not_scaled",
+        /// The target value looks like requests a second: some 60 times too low.
+        RpsAsTarget = "rps_as_target",
 
         /// The variant is gone, or its endpoint is.
         EndpointMissing = "endpoint_missing",

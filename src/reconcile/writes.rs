@@ -15,22 +15,39 @@ use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
-use crate::model::reason::Reason;
+use crate::model::reason::{Field, Reason};
+use crate::model::scaling::alarm_prefix;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, MemoryError};
 
+/// Why a write that was planned does not begin.
+const STOPPED: &str =
+    "no further write begins: the process stops, the pass overran, or leadership was lost";
+
+/// As above, when AWS's bucket is empty.
+const THROTTLED: &str = "AWS throttles the writes of this region; the next pass goes on";
+
 impl Reconciler {
-    /// Carries out every plan of a pass.
+    /// Carries out every plan of a pass, a few variants at a time: what is written has been looked at
+    /// moments before, and a fleet of writes does not spend its budget on looking.
     pub(super) async fn act(&mut self, passes: &mut [Pass], input: &PassInput<'_>) {
-        let planned: Vec<&mut Pass> =
+        let mut waiting: Vec<&mut Pass> =
             passes.iter_mut().filter(|pass| !pass.decision.plan.is_empty()).collect();
-        if planned.is_empty() {
-            return;
+        let mut bucket_empty = false;
+        while !waiting.is_empty() {
+            let rest = waiting.split_off(waiting.len().min(input.settings.concurrency.max(1)));
+            let planned = std::mem::replace(&mut waiting, rest);
+            if input.stop.load(Ordering::Relaxed) {
+                not_begun(planned, Reason::NotLeader, STOPPED);
+            } else if bucket_empty {
+                not_begun(planned, Reason::CallBudget, THROTTLED);
+            } else {
+                let planned = self.look_again(planned, input).await;
+                let planned = self.remember_intents(planned, input).await;
+                bucket_empty = self.carry_out(planned, input).await;
+            }
         }
-        let planned = self.look_again(planned, input).await;
-        let planned = self.remember_intents(planned, input).await;
-        self.carry_out(planned, input).await;
     }
 
     /// Reads the endpoint, its activities and the memory anew and decides again: what was true at
@@ -45,10 +62,11 @@ impl Reconciler {
         let aws = &self.aws;
         let looked: Vec<&mut Pass> = stream::iter(planned)
             .map(|pass| async {
-                refresh(aws, &mut pass.snapshot, now).await;
+                refresh(aws, pass, now).await;
                 pass
             })
-            .buffer_unordered(input.settings.concurrency.max(1))
+            // In order: the writes are made one after the other, and which comes first is no accident.
+            .buffered(input.settings.concurrency.max(1))
             .collect()
             .await;
         let mut still_planned = Vec::new();
@@ -99,26 +117,28 @@ impl Reconciler {
         }
     }
 
-    async fn carry_out(&mut self, planned: Vec<&mut Pass>, input: &PassInput<'_>) {
+    /// Whether AWS's bucket was found empty.
+    async fn carry_out(&mut self, planned: Vec<&mut Pass>, input: &PassInput<'_>) -> bool {
         let hands = Hands { aws: &self.aws, clock: &*self.clock, leadership: &*self.leadership };
         // One after the other: AWS takes a write a second, and a queue of writes would wait beyond
         // the look at leadership that each of them begins with.
-        let mut carried_out = Vec::with_capacity(planned.len());
+        let mut bucket_empty = false;
         for pass in planned {
+            let actions = &pass.decision.plan.actions;
             let outcome = if input.stop.load(Ordering::Relaxed) {
-                not_begun(&pass.decision.plan.actions)
+                skipped(actions, Reason::NotLeader, STOPPED)
+            } else if bucket_empty {
+                skipped(actions, Reason::CallBudget, THROTTLED)
             } else {
                 act(&hands, &pass.decision).await
             };
-            pass.outcome = Some(outcome);
-            carried_out.push(pass);
-        }
-        let now = self.clock.now();
-        for pass in carried_out {
+            bucket_empty |= throttled(&outcome);
             let before = known_memory(&pass.snapshot);
-            let after = remember(&before, done(pass, pass.outcome.as_ref(), input.confirmed), now);
-            pass.remembered = Some(after);
+            let done = done(pass, Some(&outcome), input.confirmed);
+            pass.remembered = Some(remember(&before, done, self.clock.now()));
+            pass.outcome = Some(outcome);
         }
+        bucket_empty
     }
 
     /// Keeps what this pass has taught. A memory that could not be read is not overwritten.
@@ -149,9 +169,16 @@ impl Reconciler {
     }
 }
 
-/// The look right before a write.
-async fn refresh(aws: &Aws, snapshot: &mut Snapshot, now: Timestamp) {
+/// The look right before a write. Alarms are read again only when they are what it is about.
+async fn refresh(aws: &Aws, pass: &mut Pass, now: Timestamp) {
+    let mends_alarms = pass.decision.plan.actions.iter().any(
+        |action| matches!(action, Action::PutPolicy { fields, .. } if fields.contains(&Field::Alarms)),
+    );
+    let snapshot = &mut pass.snapshot;
     let resource = snapshot.id.resource();
+    if mends_alarms {
+        snapshot.alarms = aws.metrics.alarms(&alarm_prefix(&resource)).await.into();
+    }
     let (endpoint, activities) = tokio::join!(
         aws.endpoints.endpoint(&snapshot.id.endpoint),
         aws.scaling.scaling_activities(&resource),
@@ -184,20 +211,26 @@ fn known_memory(snapshot: &Snapshot) -> VariantMemory {
 }
 
 fn assumed(action: &Action) -> StepOutcome {
-    StepOutcome {
-        operation: action.operation(),
-        result: StepResult::Success,
-        sentence: "about to be written".to_owned(),
+    StepOutcome::success(action.operation(), "about to be written")
+}
+
+fn not_begun(planned: Vec<&mut Pass>, reason: Reason, sentence: &str) {
+    for pass in planned {
+        pass.outcome = Some(skipped(&pass.decision.plan.actions, reason, sentence));
     }
 }
 
-fn not_begun(actions: &[Action]) -> Outcome {
-    let skip = |action: &Action| StepOutcome {
-        operation: action.operation(),
-        result: StepResult::Skipped,
-        sentence: "the process is stopping".to_owned(),
+fn skipped(actions: &[Action], reason: Reason, sentence: &str) -> Outcome {
+    let skip = |action: &Action| {
+        StepOutcome::other(action.operation(), StepResult::Skipped, reason, sentence)
     };
     Outcome { steps: actions.iter().map(skip).collect() }
+}
+
+/// AWS's bucket is shared by everybody in the account: when it is empty, the rest of the pass keeps
+/// off it, and the next pass goes on.
+fn throttled(outcome: &Outcome) -> bool {
+    outcome.steps.iter().any(|step| step.refused == Some(WhyKind::Throttled))
 }
 
 /// Without a memory of it nothing is written: the next start would be bolder than it may.

@@ -31,6 +31,9 @@ pub fn explain(status: &VariantStatus) -> String {
     if let Some(words) = report.instances.and_then(forecast_words) {
         row(&mut out, "instances", &words);
     }
+    if let Some(activity) = status.snapshot.activities.known().and_then(|all| all.first()) {
+        row(&mut out, "last scaling", &printable(&activity.sentence()));
+    }
     fields(&mut out, report);
     for note in &report.notes {
         row(&mut out, "note", &format!("{}: {}", note.reason, printable(&note.sentence)));

@@ -11,7 +11,7 @@ pub mod view;
 use std::borrow::Cow;
 
 use crate::model::decision::{FieldState, Report};
-use crate::model::reason::ActionKind;
+use crate::model::reason::{ActionKind, Reason};
 use crate::model::status::VariantStatus;
 
 /// Where a variant stands, in one word: how `plan`, the demo and the status page sort and mark it.
@@ -45,6 +45,7 @@ impl Standing {
             ActionKind::CreatePolicy | ActionKind::RegisterTarget => Self::Create,
             ActionKind::SetTarget | ActionKind::Repair => Self::Change,
             ActionKind::None | ActionKind::Hold if !comparable(report) => Self::Unknown,
+            ActionKind::None if report.reason == Reason::Shadow => Self::Unmanaged,
             ActionKind::None | ActionKind::Hold if any(FieldState::Held) => Self::Held,
             ActionKind::None | ActionKind::Hold if !report.managed => Self::Unmanaged,
             ActionKind::Hold => Self::Held,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::view::VariantView;
 use super::{Standing, comparable, differs, line, printable};
 use crate::model::decision::{FieldReport, FieldState, InstanceForecast, Report};
-use crate::model::reason::Field;
+use crate::model::reason::{Field, Reason};
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::units::human;
 
@@ -144,9 +144,33 @@ fn variant(out: &mut String, status: &VariantStatus, width: usize) {
     for field in &shown {
         field_line(out, report, field, &columns);
     }
+    for note in report.notes.iter().filter(|note| is_told(note.reason)) {
+        let dim = Style::new().fg_color(Some(AnsiColor::Cyan.into()));
+        let sentence = printable(&note.sentence);
+        let _ = writeln!(out, "      {dim}{}{dim:#}  {sentence}", note.reason);
+    }
     if let Some(forecast) = report.instances.filter(|_| changes_target(&shown)) {
         forecast_line(out, &columns, forecast);
     }
+}
+
+/// What a person wants to know of a variant even where nothing is to be changed. The rest is in
+/// `explain`.
+const fn is_told(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::CompetingPolicy
+            | Reason::UnsupportedKind
+            | Reason::RpsAsTarget
+            | Reason::EndpointRecreated
+            | Reason::InstanceTypeChanged
+            | Reason::DeployReset
+            | Reason::AtMax
+            | Reason::AtMin
+            | Reason::ScalingFailed
+            | Reason::NotScaled
+            | Reason::ScheduledCapacity
+    )
 }
 
 /// Only a change of the target value, or a new policy, moves instances.

@@ -246,6 +246,7 @@ pub(crate) fn field(
         field,
         actual: actual.map(str::to_owned),
         desired: Some(desired.to_owned()),
+        number: None,
         state,
         reason,
         sentence: sentence.to_owned(),

@@ -15,6 +15,7 @@ mod config;
 mod contract;
 mod daemon;
 mod decide;
+mod drift;
 mod estimate;
 mod fixtures;
 mod http;

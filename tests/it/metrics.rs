@@ -168,7 +168,7 @@ fn decisions_and_writes_are_counted() {
     metrics.process.decided(&fixtures::drifted("a").decision);
     assert_eq!(lines(&metrics, pair), format!("{pair} 1\n"));
 
-    let step = |operation, result| StepOutcome { operation, result, sentence: String::new() };
+    let step = |operation, result| StepOutcome { result, ..StepOutcome::success(operation, "") };
     metrics.process.acted(&Outcome {
         steps: vec![
             step("RegisterScalableTarget", StepResult::Success),

@@ -2,7 +2,7 @@
 
 use anstream::adapter::strip_str;
 use expect_test::{expect, expect_file};
-use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
+use setpoint::model::decision::{Outcome, StepOutcome};
 use setpoint::model::estimate::Finding;
 use setpoint::model::status::{FleetStatus, MassChange};
 use setpoint::render::explain::explain;
@@ -40,11 +40,12 @@ fn a_plan_that_waits_for_a_confirmation_names_it() {
         variants: (0..40).map(|i| fixtures::id(&format!("e{i}"))).collect(),
         limit: 3,
     });
-    expect![[r"
+    expect![[r#"
         = a/AllTraffic  in sync
+              competing_policy  another policy, step-by-hand, scales the same variant
         Held: 40 variants would change, and 3 may without a confirmation (plan id p-17).
         Plan: 1 in sync.
-    "]]
+    "#]]
     .assert_eq(&plain(&plan::text(&fleet)));
 }
 
@@ -147,11 +148,7 @@ fn one_sentence_for_the_log() {
 fn explanations() {
     let mut status = fixtures::drifted("fraud-scorer");
     status.outcome = Some(Outcome {
-        steps: vec![StepOutcome {
-            operation: "PutScalingPolicy",
-            result: StepResult::Success,
-            sentence: "target value is 630".to_owned(),
-        }],
+        steps: vec![StepOutcome::success("PutScalingPolicy", "target value is 630")],
     });
     let text = explain(&status) + "\n" + &explain(&fixtures::not_comparable("payments"));
     expect_file!["golden/explain.txt"].assert_eq(&text);

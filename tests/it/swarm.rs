@@ -16,6 +16,7 @@ use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
 use setpoint::model::ids::Scope;
 use setpoint::model::time::Timestamp;
+use setpoint::ports::Memory as _;
 use setpoint::reconcile::{PassInput, Reconciler};
 use setpoint::sim::scenario::Settings;
 use setpoint::sim::{Scenario, Sim, SimClock};
@@ -210,6 +211,13 @@ impl Run {
         }
     }
 
+    /// As `POST /-/resume` does (rule 22).
+    async fn resume(&self) {
+        let mut all = self.memory.load().await.unwrap();
+        all.values_mut().for_each(|memory| memory.foreign_overwrites.clear());
+        self.memory.save(&all).await.unwrap();
+    }
+
     /// What of the listed variants is not as desired.
     fn wrong(&self) -> Vec<String> {
         let variants = self.variants();
@@ -260,8 +268,9 @@ fn swarm(seed: u64, mode: &str) {
         if mode == "observe" {
             return;
         }
-        // The last fault and deploy end.
+        // The last fault and deploy end, and a person has looked at what somebody else kept writing.
         run.sim.advance(3600);
+        run.resume().await;
         for pass in 0..QUIET_PASSES {
             run.sim.advance(600);
             run.pass(pass % 2 == 0).await;

@@ -24,7 +24,7 @@ const CASE_TIMEOUT: Duration = Duration::from_secs(90);
 
 #[test]
 fn the_sdk_against_moto() {
-    let Some(server) = moto::Server::start() else { return };
+    let Some(server) = moto::Server::start_for("contract::the_sdk_against_moto") else { return };
     run(|| Arc::new(moto::MotoFace::fresh(&server)));
     the_recorder_tells_reads_from_writes(&server);
 }

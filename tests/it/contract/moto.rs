@@ -41,14 +41,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it. None, with a line that says so, when `tests/setup` has not been run; in CI that
-    /// is a failure.
-    pub(crate) fn start() -> Option<Self> {
+    /// Starts it for a test. None, with a line that names the test, when `tests/setup` has not been
+    /// run; in CI that is a failure.
+    pub(crate) fn start_for(test: &str) -> Option<Self> {
         let program = venv().join("bin/moto_server");
         if !program.exists() {
             let missing = format!("{} is missing (run tests/setup)", program.display());
             assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}");
-            println!("skipped: contract::the_sdk_against_moto: {missing}");
+            println!("skipped: {test}: {missing}");
             return None;
         }
         // The port is free when chosen; should somebody take it in between, the next is tried.

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use setpoint::decide::remember::{Done, remember};
-use setpoint::model::decision::{FieldState, Outcome, StepOutcome, StepResult};
+use setpoint::model::decision::{FieldState, Outcome, StepOutcome};
 use setpoint::model::estimate::{Capacity, Estimate, Verdict};
 use setpoint::model::goal::{LatencyObjective, Mode};
 use setpoint::model::reason::{Field, Reason};
@@ -107,8 +107,7 @@ fn raised() -> World {
 }
 
 fn after(world: &mut World, decision: &setpoint::model::Decision, wrote: bool) {
-    let result = StepResult::Success;
-    let step = StepOutcome { operation: "PutScalingPolicy", result, sentence: String::new() };
+    let step = StepOutcome::success("PutScalingPolicy", "");
     let outcome = Outcome { steps: vec![step] };
     let before = world.memory().clone();
     let done = Done {

@@ -8,9 +8,7 @@ use setpoint::model::fact::Fact;
 use setpoint::model::goal::{Mode, Pause};
 use setpoint::model::memory::{Overwrite, Seen};
 use setpoint::model::reason::{ActionKind, Field, Reason};
-use setpoint::model::scaling::{
-    Activity, ActivityStatus, AlarmState, MetricSpec, PolicyKind, ScalingPolicy, ScheduledAction,
-};
+use setpoint::model::scaling::{Activity, ActivityStatus, MetricSpec, PolicyKind, ScalingPolicy};
 
 use super::world::{World, assert_held, now, why, written};
 
@@ -252,27 +250,6 @@ fn rule_12_suspended_scaling_is_reported_and_undone_only_when_told() {
 }
 
 #[test]
-fn rule_13_scheduled_actions_keep_min_and_max_to_themselves() {
-    let mut world = World::healthy();
-    world.target().max_capacity = 15;
-    world.snapshot.scheduled_actions = Fact::Known(vec![ScheduledAction {
-        resource: world.snapshot.id.resource(),
-        name: "evening".to_owned(),
-        schedule: "cron(0 18 * * ? *)".to_owned(),
-        timezone: None,
-        min_capacity: None,
-        max_capacity: Some(15),
-        starts_at: None,
-        ends_at: None,
-    }]);
-    let decision = world.decide();
-    assert_held(&decision, Field::MaxCapacity, Reason::ScheduledCapacity);
-    assert!(decision.report.sentence.contains("evening"));
-    world.snapshot.scheduled_actions = Fact::Unknown(why());
-    assert_held(&world.decide(), Field::MaxCapacity, Reason::Unknown);
-}
-
-#[test]
 fn rule_14_no_second_policy_beside_another_one() {
     let mut world = World::healthy();
     let competing = ScalingPolicy {
@@ -434,26 +411,6 @@ fn rule_18_repair_does_not_need_cloudwatch_except_to_raise() {
     world.in_force(500.0);
     world.snapshot.telemetry = Fact::Unknown(why());
     assert_held(&world.decide(), Field::TargetValue, Reason::Stale);
-}
-
-#[test]
-fn rule_20_alarms_are_watched_and_never_edited() {
-    let breakages: [fn(&mut World); 4] = [
-        |w| w.alarms().clear(),
-        |w| w.alarms()[1].actions_enabled = false,
-        |w| w.alarms()[0].threshold = Some(900.0),
-        |w| w.alarms()[0].state = AlarmState::InsufficientData,
-    ];
-    for breakage in breakages {
-        let mut world = World::healthy();
-        breakage(&mut world);
-        assert_held(&world.decide(), Field::Alarms, Reason::Alarms);
-    }
-    // Without data that state is what the alarm should say.
-    let mut world = World::healthy();
-    world.alarms()[0].state = AlarmState::InsufficientData;
-    world.telemetry().newest_datapoint = None;
-    assert_eq!(world.decide().report.reason, Reason::InSync);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Decisions: every guard with the difference it holds, and what it lets through.
 
 mod auto;
+mod conditions;
+mod drifts;
 mod guards;
 mod properties;
 mod remembering;

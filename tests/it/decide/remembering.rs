@@ -9,7 +9,7 @@ use setpoint::model::reason::{Field, Reason};
 use super::world::{World, assert_held, now, written};
 
 /// The memory after a pass over this world.
-fn remembered(
+pub(super) fn remembered(
     world: &World,
     before: &VariantMemory,
     decision: &setpoint::model::Decision,
@@ -21,7 +21,7 @@ fn remembered(
 }
 
 fn outcome(result: StepResult) -> Outcome {
-    let step = StepOutcome { operation: "PutScalingPolicy", result, sentence: String::new() };
+    let step = StepOutcome { result, ..StepOutcome::success("PutScalingPolicy", "") };
     Outcome { steps: vec![step] }
 }
 

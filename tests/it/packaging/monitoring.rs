@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use prometheus::Registry;
 use serde_json::Value;
 use setpoint::metrics::{Metrics, PassResult, text};
-use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
+use setpoint::model::decision::{Outcome, StepOutcome};
 use setpoint::model::status::FleetStatus;
 use setpoint::ports::{CallObserver as _, CallRecord, ErrorKind, Service};
 
@@ -126,13 +126,7 @@ impl Exporter {
 fn move_counters(metrics: &Metrics) {
     metrics.process.decided(&fixtures::drifted("a").decision);
     metrics.process.decided(&fixtures::held("a").decision);
-    metrics.process.acted(&Outcome {
-        steps: vec![StepOutcome {
-            operation: "PutScalingPolicy",
-            result: StepResult::Success,
-            sentence: String::new(),
-        }],
-    });
+    metrics.process.acted(&Outcome { steps: vec![StepOutcome::success("PutScalingPolicy", "")] });
     for result in [PassResult::Success, PassResult::Error] {
         metrics.process.pass_began(Duration::from_millis(20));
         metrics.process.pass_ended(result, Duration::from_millis(300));

@@ -245,6 +245,10 @@ impl Stage {
             "UpdateEndpointWeightsAndCapacities" => update_endpoint_weights_and_capacities,
             "DeleteEndpoint" => delete_endpoint,
             "DeleteAlarms" => delete_alarms,
+            "DeleteScalingPolicy" => delete_scaling_policy,
+            "DeleteScheduledAction" => delete_scheduled_action,
+            "EnableAlarmActions" => enable_alarm_actions,
+            "PutMetricAlarm" => put_metric_alarm,
             "DisableAlarmActions" => disable_alarm_actions,
         };
         done.unwrap_or_else(|error| panic!("{place}: AWS refuses: {error}"));

@@ -1,0 +1,146 @@
+//! What is going on around a variant that no field shows: why it does not scale, what a deploy did
+//! to it, and numbers that look like a mistake.
+
+use chrono::TimeDelta;
+
+use crate::model::endpoint::VariantKind;
+use crate::model::reason::Reason;
+use crate::model::scaling::{Activity, ActivityStatus, NotScaledReason};
+use crate::model::units::human;
+
+use super::case::Case;
+use super::desired::Desired;
+use super::{forecast, watch};
+
+/// Min is worth a word when it has set the number of instances for so long.
+const AT_MIN_FOR: TimeDelta = TimeDelta::days(14);
+/// How near 1/60 of a known rate a target value must be to look like requests a second.
+const RPS_NEAR: f64 = 0.10;
+/// How far the observed load may be from 60 x the target value to say the same.
+const RPS_OBSERVED: std::ops::RangeInclusive<f64> = 0.5..=2.0;
+
+/// Says everything that holds.
+pub(super) fn say(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, String)) {
+    before_and_now(case, say);
+    unsupported_policy(case, say);
+    if let Some(sentence) = rps_as_target(case, desired) {
+        say(Reason::RpsAsTarget, sentence);
+    }
+    at_bounds(case, say);
+    activities(case, say);
+}
+
+fn before_and_now(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
+    if let Some(at) = watch::recreated_at(case) {
+        let at = at.format("%FT%TZ");
+        say(
+            Reason::EndpointRecreated,
+            format!("the endpoint was deleted and made again at {at} under the same name"),
+        );
+    }
+    if let Some((before, now)) = watch::other_instance_type(case) {
+        let sentence = format!("the instance type changed from {before} to {now}");
+        say(Reason::InstanceTypeChanged, sentence);
+    }
+    if let Some(reset) = watch::instance_reset(case) {
+        say(
+            Reason::DeployReset,
+            format!(
+                "the deploy of {} set the number of instances from {} to {} (deploy with RetainAllVariantProperties to keep it)",
+                reset.config_name, reset.before, reset.after
+            ),
+        );
+    }
+}
+
+/// A policy whose metric cannot work on what it is attached to.
+fn unsupported_policy(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
+    let (Ok(kind), Some(policy)) = (&case.kind, case.policy()) else { return };
+    if *kind == VariantKind::Standard {
+        return;
+    }
+    if let Some(because) = kind.unsupported_because() {
+        say(
+            Reason::UnsupportedKind,
+            format!("the policy {} tracks a metric that cannot work here: {because}", policy.name),
+        );
+    }
+}
+
+/// A per-minute value that is really requests a second keeps a fleet at max.
+fn rps_as_target(case: &Case<'_>, desired: &Desired) -> Option<String> {
+    let configured = case.configured_target()?;
+    let per_minute = configured * 60.0;
+    let rate = case.goal.load_test.as_ref().map(|test| test.max_rps.get());
+    let near = |rps: f64| (configured / rps - 1.0).abs() <= RPS_NEAR;
+    let stated = [desired.formula.map(|formula| formula / 60.0), rate].into_iter().flatten();
+    let looks_it = stated.clone().any(near);
+    let observed = case.telemetry.as_ref().ok().and_then(|t| t.max_load_since_last_read);
+    // With a rate to compare with, the load proves nothing.
+    let loaded = stated.count() == 0
+        && observed.is_some_and(|load| RPS_OBSERVED.contains(&(load / per_minute)));
+    (looks_it || loaded).then(|| {
+        format!(
+            "{} looks like requests a second: a target value counts a minute, so it would be {}",
+            human(configured),
+            human(per_minute)
+        )
+    })
+}
+
+fn at_bounds(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
+    let Some(target) = case.target() else { return };
+    let (max, min) = (target.max_capacity, target.min_capacity);
+    let wanted = case.present_invocations().zip(case.configured_target());
+    let needed = wanted.and_then(|(load, value)| forecast::unbounded(load, value));
+    let at_max = case.desired_instances().is_some_and(|n| i64::from(n) >= i64::from(max));
+    if let Some(needed) = needed.filter(|n| at_max && i64::from(*n) > i64::from(max)) {
+        say(
+            Reason::AtMax,
+            format!("max allows {max} instances, and the present load calls for {needed}"),
+        );
+    }
+    if let Some(since) = case.memory.at_min_since.filter(|at| case.now - *at >= AT_MIN_FOR) {
+        let since = since.format("%F");
+        say(
+            Reason::AtMin,
+            format!(
+                "at min of {min} since {since}: min sets the number of instances, not the target value"
+            ),
+        );
+    }
+}
+
+/// What AWS says of its last attempt to scale.
+fn activities(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
+    let Some(activities) = case.snapshot.activities.known() else { return };
+    let Some(newest) = activities.first() else { return };
+    let at = newest.started_at.format("%FT%TZ");
+    let telling = newest.not_scaled_reasons.iter().filter(|reason| is_news(reason));
+    let sentences: Vec<String> = telling.map(NotScaledReason::sentence).collect();
+    if !sentences.is_empty() {
+        say(Reason::NotScaled, format!("AWS did not scale at {at}: {}", sentences.join("; ")));
+    }
+    let tried = activities.iter().find(|activity| activity.not_scaled_reasons.is_empty());
+    if let Some(failed) = tried.filter(|activity| activity.status == ActivityStatus::Failed) {
+        say(Reason::ScalingFailed, failure(failed));
+    }
+}
+
+/// Instances that are not removed, and counts that are there already, are how it should be.
+fn is_news(reason: &NotScaledReason) -> bool {
+    let usual =
+        ["AlreadyAtMinCapacity", "AlreadyAtDesiredCapacity", "AutoScalingAnticipatedFlapping"];
+    !usual.contains(&reason.code.as_str())
+}
+
+fn failure(activity: &Activity) -> String {
+    let at = activity.started_at.format("%FT%TZ");
+    let message = activity.message.as_deref().unwrap_or("AWS gives no reason");
+    let what = if message.contains("ResourceLimitExceeded") {
+        "the account's quota of instances is used up"
+    } else {
+        "the last attempt to scale failed"
+    };
+    format!("{what} (at {at}: {message})")
+}

@@ -1,0 +1,388 @@
+//! The guards, one for each rule that can hold a difference, in the order in which they are asked.
+
+use crate::model::endpoint::VariantKind;
+use crate::model::fact::Fact;
+use crate::model::goal::Mode;
+use crate::model::reason::{Field, Reason};
+use crate::model::time::Timestamp;
+use crate::model::units::human;
+
+use super::case::{Case, Stillness};
+use super::checks::Hold;
+use super::compare::{Comparison, Difference};
+use super::desired::Desired;
+use super::notes::described;
+use super::remember::is_foreign_overwrite;
+use super::{scheduled, watch};
+
+/// What a guard is asked about.
+struct Question<'a, 'b> {
+    case: &'b Case<'a>,
+    desired: &'b Desired,
+    field: Field,
+    difference: Difference,
+    /// The actual value as a number, where it has one.
+    number: Option<f64>,
+}
+
+type Check = fn(&Question<'_, '_>) -> Option<Hold>;
+
+/// The chain. Order matters only for which reason is told: permanent ones come first, so that a
+/// person who fixes the first objection is not surprised by a more basic one.
+const CHECKS: &[Check] = &[
+    // What nobody can write.
+    policy_renamed,
+    // Who and what it is.
+    unlisted,
+    observe,
+    unsupported_kind,
+    wrong_account,
+    // What people have asked for.
+    reconcile_disabled,
+    paused,
+    frozen,
+    other_writer,
+    adoption,
+    // The state of the world.
+    endpoint_updating,
+    suspended,
+    // Field by field.
+    alarms_repaired,
+    scheduled_capacity,
+    competing_policy,
+    no_value,
+    safe_change_grace,
+    pending_capacity,
+    clamp,
+    incident,
+    write_limit,
+    refused,
+];
+
+/// The first objection to writing a difference now.
+pub(super) fn objection(
+    case: &Case<'_>,
+    desired: &Desired,
+    comparison: &Comparison,
+    difference: Difference,
+) -> Option<Hold> {
+    let (field, number) = (comparison.field, comparison.number);
+    let question = Question { case, desired, field, difference, number };
+    CHECKS.iter().find_map(|check| check(&question))
+}
+
+// === rule 1 to 7: whose is it ===
+
+fn policy_renamed(q: &Question<'_, '_>) -> Option<Hold> {
+    (q.field == Field::PolicyName).then(|| {
+        let sentence = "AWS cannot rename a policy, so this is another one; its name is kept";
+        Hold::new(Reason::PolicyRenamed, sentence)
+    })
+}
+
+fn unlisted(q: &Question<'_, '_>) -> Option<Hold> {
+    (!q.case.goal.managed)
+        .then(|| Hold::new(Reason::Unlisted, "the configuration does not list this variant"))
+}
+
+fn observe(q: &Question<'_, '_>) -> Option<Hold> {
+    (q.case.goal.mode == Mode::Observe).then(|| Hold::new(Reason::Observe, "the mode is observe"))
+}
+
+fn unsupported_kind(q: &Question<'_, '_>) -> Option<Hold> {
+    match &q.case.kind {
+        Ok(VariantKind::Standard) => None,
+        Ok(kind) => {
+            let because = kind.unsupported_because().unwrap_or("its kind is not supported");
+            Some(Hold::new(Reason::UnsupportedKind, because))
+        }
+        Err(why) => Some(Hold::new(
+            Reason::Unknown,
+            format!("the kind of variant is not known: {}", why.message),
+        )),
+    }
+}
+
+fn wrong_account(q: &Question<'_, '_>) -> Option<Hold> {
+    let Some(allowed) = &q.case.rules.account_id else {
+        return Some(Hold::new(
+            Reason::WrongAccount,
+            "no account_id is configured, and without one nothing is written",
+        ));
+    };
+    match &q.case.snapshot.caller {
+        Fact::Unknown(why) => Some(Hold::new(
+            Reason::WrongAccount,
+            format!("the account of the credentials is not known: {}", why.message),
+        )),
+        Fact::Known(caller) if caller != allowed || *caller != q.case.snapshot.id.account_id => {
+            Some(Hold::new(
+                Reason::WrongAccount,
+                format!(
+                    "the credentials are of account {caller}, the configuration allows {allowed}"
+                ),
+            ))
+        }
+        Fact::Known(_) => None,
+    }
+}
+
+// === rule 10, 22, 4: what people have asked for ===
+
+fn reconcile_disabled(q: &Question<'_, '_>) -> Option<Hold> {
+    (!q.case.rules.enabled)
+        .then(|| Hold::new(Reason::ReconcileDisabled, "reconcile.enabled is false"))
+}
+
+fn paused(q: &Question<'_, '_>) -> Option<Hold> {
+    let pauses = [q.case.goal.paused.as_ref(), q.case.memory.pause.as_ref()];
+    let pause = pauses.into_iter().flatten().find(|pause| q.case.now < pause.until)?;
+    let sentence = format!("paused until {}: {}", pause.until.format("%FT%TZ"), pause.reason);
+    Some(Hold::until(Reason::Paused, sentence, pause.until))
+}
+
+fn frozen(q: &Question<'_, '_>) -> Option<Hold> {
+    let freeze = q.case.rules.freeze.as_ref()?;
+    if freeze.allow_lowering && lowers_target(q) {
+        return None;
+    }
+    let sentence = format!("a freeze window is open until {}", freeze.until.format("%FT%TZ"));
+    Some(Hold::until(Reason::Frozen, sentence, freeze.until))
+}
+
+/// Two foreign overwrites of the same value: somebody else holds this field (rule 22).
+fn other_writer(q: &Question<'_, '_>) -> Option<Hold> {
+    let value = q.number?;
+    let overwrites = q.case.memory.foreign_overwrites.get(&q.field);
+    let known = overwrites.into_iter().flatten().filter(|o| (o.value - value).abs() < 1e-6).count();
+    let new = is_foreign_overwrite(&q.case.memory, q.field, value);
+    let same = known + usize::from(new);
+    (same >= 2).then(|| {
+        let what = match q.field {
+            Field::TargetValue | Field::MinCapacity | Field::MaxCapacity => human(value),
+            _ => "this".to_owned(),
+        };
+        let sentence = format!(
+            "somebody else has set it to {what} {same} times after setpoint had restored it"
+        );
+        Hold::new(Reason::OtherWriter, sentence)
+    })
+}
+
+fn adoption(q: &Question<'_, '_>) -> Option<Hold> {
+    // A policy under another name is another one, which setpoint has never written.
+    let known = q.case.memory.adopted && !watch::is_renamed(q.case);
+    let adopted = q.case.goal.adopt || known || q.case.rules.confirmed;
+    (!adopted).then(|| {
+        Hold::new(
+            Reason::Adoption,
+            "first contact: set `adopt: true` on the target or confirm `setpoint apply`",
+        )
+    })
+}
+
+// === rule 11 to 19: the state of the world ===
+
+fn endpoint_updating(q: &Question<'_, '_>) -> Option<Hold> {
+    match q.case.stillness() {
+        Ok(Stillness::Frozen(why)) => Some(Hold::new(Reason::EndpointUpdating, why)),
+        Err(why) => Some(Hold::new(
+            Reason::Unknown,
+            format!("the state of the endpoint is not known: {}", why.message),
+        )),
+        Ok(Stillness::Free | Stillness::Pending(_)) => None,
+    }
+}
+
+fn suspended(q: &Question<'_, '_>) -> Option<Hold> {
+    if let Fact::Unknown(why) = &q.case.snapshot.target {
+        return Some(Hold::new(
+            Reason::Unknown,
+            format!("whether scaling is suspended is not known: {}", why.message),
+        ));
+    }
+    let target = q.case.target()?;
+    (target.suspended.any() && !q.case.goal.unsuspend).then(|| {
+        let since = seen_since(q.case, Field::Suspended, f64::from(target.suspended.bits()));
+        let sentence = format!(
+            "somebody suspended {} (seen since {}), and it is not undone unless told",
+            target.suspended.words(),
+            since.format("%FT%TZ")
+        );
+        Hold::new(Reason::Suspended, sentence)
+    })
+}
+
+/// Since when a field has had its value, as far as passes have seen it.
+fn seen_since(case: &Case<'_>, field: Field, number: f64) -> Timestamp {
+    let seen = case.memory.seen.get(&field).filter(|seen| seen.value == number);
+    seen.map_or(case.now, |seen| seen.since)
+}
+
+/// Alarms are AWS's: they are mended by putting the policy again, if at all.
+fn alarms_repaired(q: &Question<'_, '_>) -> Option<Hold> {
+    if q.field != Field::Alarms {
+        return None;
+    }
+    super::alarms::hold(q.case, q.desired.manages_policy())
+}
+
+fn scheduled_capacity(q: &Question<'_, '_>) -> Option<Hold> {
+    if !matches!(q.field, Field::MinCapacity | Field::MaxCapacity) {
+        return None;
+    }
+    match &q.case.snapshot.scheduled_actions {
+        Fact::Unknown(why) => Some(Hold::new(
+            Reason::Unknown,
+            format!("whether scheduled actions move it is not known: {}", why.message),
+        )),
+        Fact::Known(actions) if !actions.is_empty() => {
+            let names: Vec<&str> = actions.iter().map(|a| a.name.as_str()).collect();
+            let sentence = format!(
+                "scheduled actions move it ({}), and none of them explains this value; {}",
+                names.join(", "),
+                scheduled::next(actions, q.case.now)
+            );
+            Some(Hold::new(Reason::UnknownAction, sentence))
+        }
+        Fact::Known(_) => None,
+    }
+}
+
+fn competing_policy(q: &Question<'_, '_>) -> Option<Hold> {
+    let competing = q.case.competing();
+    (q.field == Field::Policy && !competing.is_empty()).then(|| {
+        Hold::new(
+            Reason::CompetingPolicy,
+            format!(
+                "another policy scales this variant ({}); no second one is made",
+                described(&competing)
+            ),
+        )
+    })
+}
+
+fn no_value(q: &Question<'_, '_>) -> Option<Hold> {
+    match q.field {
+        Field::Policy | Field::MetricSpecification if q.desired.target_value.is_none() => {
+            Some(Hold::new(
+                Reason::NoValue,
+                "there is no valid load test or measured capacity to give the policy a value",
+            ))
+        }
+        Field::ScalableTarget if q.desired.min.is_none() || q.desired.max.is_none() => {
+            Some(Hold::new(
+                Reason::NoValue,
+                "the scalable target is missing and capacity.min and capacity.max are not both configured",
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn safe_change_grace(q: &Question<'_, '_>) -> Option<Hold> {
+    let value = q.number.filter(|_| q.difference.actual_is_safer)?;
+    // What setpoint itself wrote is no person's change: then the configuration has moved.
+    let memory = &q.case.memory;
+    let written = match q.field {
+        Field::TargetValue => memory.last_write.map(|write| write.after),
+        field => memory.written.get(&field).copied(),
+    };
+    if written.is_some_and(|written| (written - value).abs() < 1e-6) {
+        return None;
+    }
+    let seen = q.case.memory.seen.get(&q.field);
+    let since = seen.filter(|s| (s.value - value).abs() < 1e-6).map_or(q.case.now, |s| s.since);
+    let until = since + q.case.goal.safe_change_grace;
+    (q.case.now < until).then(|| {
+        let sentence = format!(
+            "a change in the safe direction is left alone until {}",
+            until.format("%FT%TZ")
+        );
+        Hold::until(Reason::SafeChangeGrace, sentence, until)
+    })
+}
+
+fn pending_capacity(q: &Question<'_, '_>) -> Option<Hold> {
+    let waits = match q.field {
+        Field::MinCapacity | Field::MaxCapacity | Field::ScalableTarget | Field::Suspended => true,
+        // What another metric has led to is not known, so it may be a raise.
+        Field::MetricSpecification => true,
+        Field::TargetValue => !lowers_target(q),
+        _ => false,
+    };
+    match q.case.stillness() {
+        Ok(Stillness::Pending(why)) if waits => Some(Hold::new(Reason::PendingCapacity, why)),
+        _ => None,
+    }
+}
+
+/// Rule 17: `RegisterScalableTarget` pulls the present count into min and max.
+fn clamp(q: &Question<'_, '_>) -> Option<Hold> {
+    let registers = matches!(
+        q.field,
+        Field::MinCapacity | Field::MaxCapacity | Field::ScalableTarget | Field::Suspended
+    );
+    if !registers || q.case.goal.allow_clamp {
+        return None;
+    }
+    let (Some(current), Some(desired)) = (q.case.current_instances(), q.case.desired_instances())
+    else {
+        return Some(Hold::new(
+            Reason::Unknown,
+            "the instance count is not known, and registering pulls it into min and max",
+        ));
+    };
+    let (min, max) = super::plan::bounds_to_send(q.case, q.desired, q.field)?;
+    let outside =
+        |count: u32| i64::from(count) < i64::from(min) || i64::from(count) > i64::from(max);
+    (outside(current) || outside(desired)).then(|| {
+        let sentence = format!(
+            "registering {min} to {max} would move the {current} instances (set `allow_clamp: true` to let it)"
+        );
+        Hold::new(Reason::ClampWouldMoveInstances, sentence)
+    })
+}
+
+fn incident(q: &Question<'_, '_>) -> Option<Hold> {
+    if q.field != Field::TargetValue || !q.case.follows_estimate() {
+        return None;
+    }
+    let since = q.case.estimate.incident_since?;
+    Some(Hold::new(
+        Reason::Incident,
+        format!("the objective is broken at low load since {}", since.format("%FT%TZ")),
+    ))
+}
+
+fn write_limit(q: &Question<'_, '_>) -> Option<Hold> {
+    let (now, writes) = (q.case.now, &q.case.memory.writes);
+    let since = |ago: chrono::TimeDelta| writes.iter().filter(|at| **at > now - ago).count();
+    let rules = q.case.rules;
+    let (hour, day) = (since(chrono::TimeDelta::hours(1)), since(chrono::TimeDelta::days(1)));
+    if hour < rules.writes_per_hour && day < rules.writes_per_day {
+        return None;
+    }
+    let sentence =
+        format!("{hour} writes in the last hour and {day} in the last day are the limit");
+    Some(Hold::new(Reason::WriteLimit, sentence))
+}
+
+/// A write that AWS refused is tried again after a while, not with every pass.
+fn refused(q: &Question<'_, '_>) -> Option<Hold> {
+    let refused = q.case.memory.refused.as_ref().filter(|_| !q.case.rules.confirmed)?;
+    (q.case.now < refused.until).then(|| {
+        let times = if refused.count == 1 {
+            "refused the last write".to_owned()
+        } else {
+            format!("refused the last {} writes", refused.count)
+        };
+        let until = refused.until.format("%FT%TZ");
+        let sentence = format!("AWS {times} ({}); it is tried again at {until}", refused.sentence);
+        Hold::until(Reason::WriteFailed, sentence, refused.until)
+    })
+}
+
+fn lowers_target(q: &Question<'_, '_>) -> bool {
+    q.field == Field::TargetValue && !q.difference.actual_is_safer
+}

@@ -1,0 +1,211 @@
+//! 500 variants that drifted at once: held as a mass change, and after a person's confirmation put
+//! back within AWS's quotas, with one write for each.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use setpoint::config::Config;
+use setpoint::daemon::pass_settings;
+use setpoint::memory::ProcessMemory;
+use setpoint::model::ids::{ResourceId, Scope, VariantId};
+use setpoint::model::reason::Reason;
+use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
+use setpoint::model::status::FleetStatus;
+use setpoint::model::time::Timestamp;
+use setpoint::ports::{
+    PortResult, PutScalingPolicy, RegisterScalableTarget, ScalingReads, ScalingWrites,
+};
+use setpoint::reconcile::{PassInput, Reconciler};
+use setpoint::sim::api::Operation;
+use setpoint::sim::scenario::{RateLimit, Throttle};
+use setpoint::sim::{Scenario, Sim, SimClock};
+use setpoint::system::Alone;
+
+const VARIANTS: usize = 500;
+/// The client-side budget (rule 24): calls of Application Auto Scaling, two a second.
+const CALL_EVERY: TimeDelta = TimeDelta::milliseconds(500);
+/// A pass begins no further write after this long (`reconcile.pass_timeout_seconds`).
+const PASS_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
+/// Some four calls a write make 150 variants in a pass of five minutes, less what the sweep takes.
+const PASSES_MAX: usize = 8;
+
+const CONFIG: &str = "
+aws: {region: us-east-1, account_id: '123456789012'}
+defaults: {mode: repair, adopt: true}
+targets: [{endpoint: '*', variant: '*', load_test: {max_rps: 20}, capacity: {min: 1, max: 20}}]
+";
+
+/// The ports with the pace of the real client, in virtual time. Says when a pass has overrun.
+struct Paced {
+    sim: Sim,
+    reads: Arc<dyn ScalingReads>,
+    writes: Arc<dyn ScalingWrites>,
+    stop: Arc<AtomicBool>,
+    deadline: Mutex<Timestamp>,
+}
+
+impl Paced {
+    /// Waits for the turns of so many calls: the pages of a listing come out of the port at once.
+    fn turn(&self, pages: usize) {
+        self.sim.run_until(self.sim.now() + CALL_EVERY * pages as i32);
+        let overrun = self.sim.now() >= *self.deadline.lock().unwrap();
+        self.stop.fetch_or(overrun, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl ScalingReads for Paced {
+    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Vec<ScalableTarget>> {
+        self.turn(of.map_or(VARIANTS / 50, |_| 1));
+        self.reads.scalable_targets(of).await
+    }
+
+    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScalingPolicy>> {
+        self.turn(of.map_or(VARIANTS / 10, |_| 1));
+        self.reads.scaling_policies(of).await
+    }
+
+    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScheduledAction>> {
+        self.turn(1);
+        self.reads.scheduled_actions(of).await
+    }
+
+    async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>> {
+        self.turn(1);
+        self.reads.scaling_activities(of).await
+    }
+}
+
+#[async_trait]
+impl ScalingWrites for Paced {
+    async fn put_scaling_policy(&self, put: &PutScalingPolicy) -> PortResult<()> {
+        self.turn(1);
+        self.writes.put_scaling_policy(put).await
+    }
+
+    async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()> {
+        self.turn(1);
+        self.writes.register_scalable_target(register).await
+    }
+}
+
+struct Fleet {
+    sim: Sim,
+    reconciler: Reconciler,
+    config: Config,
+    paced: Arc<Paced>,
+}
+
+impl Fleet {
+    fn new(sim: &Sim) -> Self {
+        let settings = setpoint::sim::scenario::Settings::default();
+        let scope = Scope { account_id: settings.account_id, region: settings.region };
+        let clock = Arc::new(SimClock::self_driven(sim.clone()));
+        let memory = Arc::new(ProcessMemory::default());
+        let mut aws = setpoint::sim::aws(sim, scope);
+        let paced = Arc::new(Paced {
+            sim: sim.clone(),
+            reads: Arc::clone(&aws.scaling),
+            writes: Arc::clone(&aws.writes),
+            stop: Arc::default(),
+            deadline: Mutex::new(sim.now()),
+        });
+        aws.scaling = Arc::clone(&paced) as _;
+        aws.writes = Arc::clone(&paced) as _;
+        let reconciler = Reconciler::new(aws, clock, Arc::new(Alone), memory);
+        Self { sim: sim.clone(), reconciler, config: Config::from_yaml(CONFIG).unwrap(), paced }
+    }
+
+    async fn pass(&mut self, approved: &BTreeSet<VariantId>) -> FleetStatus {
+        let settings = pass_settings(&self.config);
+        *self.paced.deadline.lock().unwrap() = self.sim.now() + PASS_TIMEOUT;
+        self.paced.stop.store(false, Ordering::Relaxed);
+        let input = PassInput {
+            goals: &self.config,
+            settings: &settings,
+            telemetry: false,
+            act: true,
+            confirmed: false,
+            approved,
+            freeze: None,
+            stop: &self.paced.stop,
+        };
+        let fleet = self.reconciler.pass(input).await;
+        self.sim.run_until(self.sim.now() + TimeDelta::minutes(1));
+        fleet
+    }
+
+    /// How often the world has been asked for an operation, refused calls included.
+    fn calls(&self, operation: Operation) -> usize {
+        self.sim.with_world(|world| world.calls(operation)) as usize
+    }
+
+    fn written(&self) -> (usize, usize) {
+        (self.calls(Operation::PutScalingPolicy), self.calls(Operation::RegisterScalableTarget))
+    }
+}
+
+/// Policies of 800 where 600 is wanted: a lowering within one step. Every fifth variant has lost its
+/// scalable target as well.
+fn drifted(sim: &Sim) {
+    for i in 0..VARIANTS {
+        let variant = format!("endpoint-{i:05}/AllTraffic");
+        let change = if i % 5 == 0 {
+            serde_json::json!({"deregister": {"variant": variant}})
+        } else {
+            serde_json::json!({"edit_policy": {"variant": variant, "target_value": 800.0}})
+        };
+        let change = serde_json::from_value(change).unwrap();
+        sim.with_world(|world| world.change(&change)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn five_hundred_drifted_variants_wait_for_a_person_and_then_converge_with_one_write_each() {
+    let mut scenario = Scenario::fleet(VARIANTS);
+    // AWS's bucket fills a little faster than the client takes from it, and holds one listing.
+    let bucket = RateLimit { per_second: 3.0, burst: 60.0 };
+    scenario.world.throttle =
+        Throttle { application_autoscaling: Some(bucket), ..Throttle::default() };
+    let sim = scenario.build().unwrap();
+    let mut fleet = Fleet::new(&sim);
+    drifted(&sim);
+    let before = fleet.written();
+
+    // Held, all of it, for as long as nobody confirms.
+    let nobody = BTreeSet::new();
+    let mut held = FleetStatus::default();
+    for _ in 0..3 {
+        held = fleet.pass(&nobody).await;
+        assert_eq!(fleet.written(), before, "a mass change was written");
+    }
+    let mass = held.mass_change.clone().expect("a mass change");
+    for (id, status) in &held.variants {
+        let report = &status.decision.report;
+        assert_eq!(report.reason, Reason::MassChange, "{id}: {}", report.sentence);
+    }
+    assert_eq!(mass.variants.len(), VARIANTS);
+
+    let mut passes = 0;
+    loop {
+        let after = fleet.pass(&mass.variants).await;
+        passes += 1;
+        let left = after.variants.values().filter(|s| !s.decision.plan.is_empty()).count();
+        if left == 0 && after.variants.values().all(|s| s.decision.report.reason == Reason::InSync)
+        {
+            break;
+        }
+        assert!(passes < PASSES_MAX, "{left} variants are left after {passes} passes");
+    }
+    // Were one of them throttled, it would have been sent again.
+    let (put, registered) = fleet.written();
+    assert_eq!(put - before.0, VARIANTS, "one for each drifted variant");
+    assert_eq!(registered - before.1, VARIANTS / 5, "one for each that was gone");
+    assert!(passes > 1, "they fit into one pass: the test proves nothing");
+    // And then there is nothing left to write.
+    fleet.pass(&nobody).await;
+    assert_eq!(fleet.written(), (put, registered));
+}
