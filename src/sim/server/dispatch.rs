@@ -83,6 +83,7 @@ pub(super) fn run(sim: &Sim, operation: Operation, mut input: Value) -> Result<V
         EnableAlarmActions enable_alarm_actions
         SetAlarmState set_alarm_state
         GetCallerIdentity get_caller_identity
+        AssumeRole assume_role
     }
 }
 
