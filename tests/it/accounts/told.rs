@@ -68,8 +68,9 @@ fn metrics_api_log_and_memory_keep_accounts_apart() {
     assert!(seen.len() > 20, "{}", seen.len());
     // A pause of one is not one of the other.
     let until = "2999-01-01T00:00:00Z";
-    let pause = json!({"account_id": B, "endpoint": "scorer", "until": until, "reason": "a test"});
-    assert_eq!(daemon.post("/-/pause", &pause).0, 200);
+    let pause = json!({"until": until, "reason": "a test"});
+    let path = format!("/-/pause?account_id={B}&endpoint=scorer");
+    assert_eq!(daemon.post(&path, &pause).0, 200);
     let memory: Value =
         serde_json::from_slice(&std::fs::read(directory.memory()).unwrap()).unwrap();
     for entry in memory["variants"].as_array().unwrap() {
