@@ -28,6 +28,7 @@ fn plan_names_account_and_region_where_there_are_several() {
 = 111111111111/us-east-1/scorer/AllTraffic  in sync
 ~ 222222222222/us-east-1/scorer/AllTraffic  (repair)  target_value 700 -> 600
     ~ target_value  700 -> 600  700 is in force
+      instances     2 now
 Plan: 1 to change, 1 in sync.
 "
     );
