@@ -21,7 +21,7 @@ use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
 use setpoint::model::ids::Scope;
-use setpoint::reconcile::{PassInput, Reconciler};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput};
 use setpoint::sim::api::Operation;
 use setpoint::sim::scenario::Settings;
 use setpoint::sim::{Scenario, Sim, SimClock};
@@ -79,7 +79,8 @@ fn measure(size: usize) -> String {
     let aws = setpoint::sim::aws(&sim, Scope { account_id, region });
     let clock = Arc::new(SimClock::self_driven(sim.clone()));
     let memory = Arc::new(ProcessMemory::default());
-    let mut reconciler = Reconciler::new(aws, clock, Arc::new(Alone), memory);
+    let leads = Arc::new(Alone);
+    let mut fleet = Fleet::new(vec![aws], clock, leads, memory, CostMeter::default());
     let config = Config::from_yaml(CONFIG).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
 
@@ -101,7 +102,7 @@ fn measure(size: usize) -> String {
             let (calls_before, cpu_before, began) =
                 (all_calls(&sim), cpu_seconds(), Instant::now());
             let settings = pass_settings(&config);
-            let variants = runtime.block_on(reconciler.pass(PassInput {
+            let variants = runtime.block_on(fleet.pass(PassInput {
                 goals: &config,
                 settings: &settings,
                 telemetry,

@@ -8,6 +8,7 @@ use super::plan::{self, Output};
 use super::{CliError, compose};
 use crate::model::decision::StepResult;
 use crate::model::status::FleetStatus;
+use crate::render::plan as render;
 
 /// One pass with writing, after a confirmation. Writes to variants in `repair` or `auto` only; a
 /// confirmed plan adopts the policies it changes and may change many variants at once.
@@ -30,8 +31,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     }
     let config = args.config.load_with_logs()?;
     let runtime = compose::runtime()?;
-    let mut reconciler = runtime.block_on(plan::reconciler(&config))?;
-    let planned = runtime.block_on(plan::pass(&mut reconciler, &config, false, true));
+    let mut fleet = runtime.block_on(plan::fleet(&config))?;
+    let planned = runtime.block_on(plan::pass(&mut fleet, &config, false, true));
     plan::print(&planned, Output::Text);
     let changes = planned.variants.values().filter(|v| !v.decision.plan.is_empty()).count();
     if changes == 0 {
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !args.yes && !confirmed(changes)? {
         return Err(CliError::failed("not confirmed, nothing was written"));
     }
-    let done = runtime.block_on(plan::pass(&mut reconciler, &config, true, true));
+    let done = runtime.block_on(plan::pass(&mut fleet, &config, true, true));
     Ok(report(&done))
 }
 
@@ -58,9 +59,10 @@ fn confirmed(changes: usize) -> Result<bool, CliError> {
 fn report(fleet: &FleetStatus) -> ExitCode {
     let mut failed = false;
     for (id, status) in &fleet.variants {
+        let name = render::name(fleet, id);
         for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
             failed |= step.result != StepResult::Success;
-            anstream::println!("{}  {}  {}", id.short(), step.operation, step.sentence);
+            anstream::println!("{name}  {}  {}", step.operation, step.sentence);
         }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }

@@ -6,7 +6,7 @@ use super::CliError;
 use crate::aws;
 use crate::config::Config;
 use crate::memory::{FileMemory, ProcessMemory};
-use crate::model::ids::Region;
+use crate::model::ids::{Region, Scope};
 use crate::ports::{Aws, CallObserver, Leadership, Memory};
 
 /// A runtime for one command: two threads are plenty for a program that waits for AWS.
@@ -18,34 +18,84 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
         .map_err(|error| CliError::failed(format!("cannot start: {error}")))
 }
 
-/// Connects to the account and region of the configuration.
+/// Connects to every account and region of the configuration.
 pub(super) async fn connect(
     config: &Config,
     observer: Arc<dyn CallObserver>,
-) -> Result<Aws, CliError> {
+) -> Result<Vec<Aws>, CliError> {
     connect_fenced(config, observer, None).await
 }
 
-/// [`connect`], and right before a write is sent `leadership` must allow it (rule 23).
+/// [`connect`], and right before a write is sent `leadership` must allow it (rule 23). Each account
+/// and region has its own clients, credentials and call budgets. With `accounts` nothing is sent:
+/// the credentials of one that are bad are no reason not to begin with the others.
 pub(super) async fn connect_fenced(
     config: &Config,
     observer: Arc<dyn CallObserver>,
     leadership: Option<Arc<dyn Leadership>>,
+) -> Result<Vec<Aws>, CliError> {
+    let mut connected = Vec::new();
+    for settings in settings_of_all(config)? {
+        let aws = aws::connect_fenced(&settings, Arc::clone(&observer), leadership.clone());
+        let failed = |error| CliError::failed(format!("cannot connect to AWS: {error}"));
+        connected.push(aws.await.map_err(failed)?);
+    }
+    Ok(connected)
+}
+
+/// Connects to one account and region of the configuration.
+pub(super) async fn connect_to(
+    config: &Config,
+    scope: &Scope,
+    observer: Arc<dyn CallObserver>,
 ) -> Result<Aws, CliError> {
-    let settings = settings(config)?;
-    aws::connect_fenced(&settings, observer, leadership)
+    let all = settings_of_all(config)?;
+    let is_it = |s: &&aws::Settings| {
+        s.region == scope.region && s.account_id.as_ref() == Some(&scope.account_id)
+    };
+    let settings = all.iter().find(is_it);
+    let settings =
+        settings.ok_or_else(|| CliError::failed(format!("{scope} is not configured")))?;
+    aws::connect(settings, observer)
         .await
         .map_err(|error| CliError::failed(format!("cannot connect to AWS: {error}")))
 }
 
-/// What the SDK adapters need of the configuration.
+/// What the SDK adapters need of the configuration, for each account and region.
+fn settings_of_all(config: &Config) -> Result<Vec<aws::Settings>, CliError> {
+    if config.accounts.is_empty() {
+        return Ok(vec![settings(config)?]);
+    }
+    let pairs = config.accounts.iter().flat_map(|account| {
+        let settings = |region: &Region| {
+            let mut settings = common(config, region.clone());
+            settings.account_id = Some(account.account_id.clone());
+            settings.role_arn.clone_from(&account.role_arn);
+            settings.external_id.clone_from(&account.external_id);
+            let own_or = |own: &Option<String>, common| own.clone().or(common);
+            settings.profile = own_or(&account.profile, settings.profile);
+            settings.endpoint_url = own_or(&account.endpoint_url, settings.endpoint_url);
+            settings
+        };
+        account.regions.iter().map(settings).collect::<Vec<_>>()
+    });
+    Ok(pairs.collect())
+}
+
+/// What the SDK adapters need of a configuration with one account and region.
 pub(super) fn settings(config: &Config) -> Result<aws::Settings, CliError> {
+    let mut settings = common(config, region(config)?);
+    settings.account_id.clone_from(&config.aws.account_id);
+    settings.role_arn.clone_from(&config.aws.role_arn);
+    Ok(settings)
+}
+
+/// What holds for every account and region.
+fn common(config: &Config, region: Region) -> aws::Settings {
     let from = &config.aws;
-    let mut settings = aws::Settings::new(region(config)?);
-    settings.account_id.clone_from(&from.account_id);
+    let mut settings = aws::Settings::new(region);
     settings.endpoint_url.clone_from(&from.endpoint_url);
     settings.profile.clone_from(&from.profile);
-    settings.role_arn.clone_from(&from.role_arn);
     settings.timeouts.connect = from.connect_timeout;
     settings.timeouts.read_attempt = from.attempt_timeout;
     settings.timeouts.write_attempt = from.write_timeout;
@@ -53,7 +103,7 @@ pub(super) fn settings(config: &Config) -> Result<aws::Settings, CliError> {
     settings.retries.read_attempts = from.max_attempts;
     settings.rates.scaling_calls_per_second = from.call_rate_per_second;
     settings.rates.writes_per_second = from.write_rate_per_second;
-    Ok(settings)
+    settings
 }
 
 /// The region of the configuration, else of the environment, as the SDK's chain has it.

@@ -77,18 +77,24 @@ fn matched(config: &Config, path: &std::path::Path) -> Result<String, CliError> 
 }
 
 fn list(variants: &[VariantId]) -> String {
-    variants.iter().map(VariantId::short).collect::<Vec<_>>().join(", ")
+    let several = variants.iter().any(|id| id.scope() != variants[0].scope());
+    let name = |id: &VariantId| if several { id.to_string() } else { id.short() };
+    variants.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads `endpoint/variant` lines; they are taken to be in the configured account and region.
+/// Reads `endpoint/variant` lines; they are taken to be in every configured account and
+/// region.
 fn read_variants(config: &Config, path: &std::path::Path) -> Result<Vec<VariantId>, CliError> {
     let name = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| CliError::failed(format!("{name}: {error}")))?;
-    let scope = Scope {
-        account_id: config.aws.account_id.clone().map_or_else(stand_in_account, Ok)?,
-        region: config.aws.region.clone().map_or_else(stand_in_region, Ok)?,
-    };
+    let mut scopes = config.scopes();
+    if scopes.is_empty() {
+        scopes.push(Scope {
+            account_id: config.aws.account_id.clone().map_or_else(stand_in_account, Ok)?,
+            region: config.aws.region.clone().map_or_else(stand_in_region, Ok)?,
+        });
+    }
     let mut variants = Vec::new();
     for (i, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -103,7 +109,7 @@ fn read_variants(config: &Config, path: &std::path::Path) -> Result<Vec<VariantI
             endpoint: endpoint.parse().map_err(|e| wrong(format!("{e}")))?,
             variant: variant.parse().map_err(|e| wrong(format!("{e}")))?,
         };
-        variants.push(VariantId::new(&scope, &resource));
+        variants.extend(scopes.iter().map(|scope| VariantId::new(scope, &resource)));
     }
     Ok(variants)
 }

@@ -10,13 +10,16 @@ use chrono::TimeDelta;
 use super::config_args::ConfigArgs;
 use super::replay::parse_every;
 use super::{CliError, compose};
-use crate::model::ids::{EndpointName, ResourceId, VariantName};
+use crate::aws;
+use crate::config::Config;
+use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantName};
 use crate::model::scaling::ScalingPolicy;
 use crate::model::time::{Timestamp, floor_to};
 use crate::ports::{Aws, Clock, Metric, MetricQuery, NoObserver};
 use crate::replay::columns::Column;
 use crate::replay::export::{METRIC_COLUMNS, Telemetry};
 use crate::system::WallClock;
+use crate::telemetry;
 
 /// The newest minutes are incomplete and never exported.
 const INCOMPLETE: TimeDelta = TimeDelta::minutes(3);
@@ -33,6 +36,9 @@ const CHUNK: TimeDelta = TimeDelta::days(1);
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
+    /// The account, where `accounts` has several; --region names the region then
+    #[arg(long, value_name = "ID")]
+    account: Option<AccountId>,
     /// The endpoint
     #[arg(long, value_name = "NAME")]
     endpoint: EndpointName,
@@ -60,14 +66,74 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
             "--since is longer than 15d, for which CloudWatch keeps minutes",
         ));
     }
-    let config = args.config.load_with_logs()?;
+    let (config, scope) = configuration(args)?;
+    telemetry::init(&config.log).map_err(|error| CliError::failed(error.to_string()))?;
     let telemetry = compose::runtime()?.block_on(async {
-        let aws = compose::connect(&config, Arc::new(NoObserver)).await?;
+        let aws = connect(&config, args, scope.as_ref()).await?;
         read(&aws, args, WallClock.now()).await
     })?;
     write(args, &telemetry)?;
     anstream::eprintln!("{} rows", telemetry.len());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration, and which of its accounts and regions is meant if it has several: there
+/// `--region` selects, while in any other it sets `aws.region`.
+fn configuration(args: &Args) -> Result<(Config, Option<Scope>), CliError> {
+    let without_region = ConfigArgs { region: None, ..args.config.clone() };
+    match without_region.load() {
+        Ok(config) if !config.accounts.is_empty() => {
+            let region = args.config.region.clone().map(Region::new).transpose();
+            let region = region.map_err(|error| CliError::usage(format!("--region: {error}")))?;
+            let scope = select(&config.scopes(), args.account.as_ref(), region.as_ref())?;
+            Ok((config, Some(scope)))
+        }
+        _ => Ok((args.config.load()?, None)),
+    }
+}
+
+/// The one of several accounts and regions that is meant.
+fn select(
+    scopes: &[Scope],
+    account_id: Option<&AccountId>,
+    region: Option<&Region>,
+) -> Result<Scope, CliError> {
+    let is_meant = |scope: &&Scope| {
+        account_id.is_none_or(|account_id| *account_id == scope.account_id)
+            && region.is_none_or(|region| *region == scope.region)
+    };
+    let meant: Vec<&Scope> = scopes.iter().filter(is_meant).collect();
+    if let [scope] = meant.as_slice() {
+        return Ok((*scope).clone());
+    }
+    let listed = |scopes: &mut dyn Iterator<Item = &Scope>| {
+        scopes.map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    Err(CliError::usage(if meant.is_empty() {
+        let all = listed(&mut scopes.iter());
+        format!("no account and region of accounts is meant (it has {all})")
+    } else {
+        let all = listed(&mut meant.into_iter());
+        format!("several are meant: {all} (say which with --account and --region)")
+    }))
+}
+
+/// Connects to what is meant.
+async fn connect(config: &Config, args: &Args, scope: Option<&Scope>) -> Result<Aws, CliError> {
+    let observer = Arc::new(NoObserver);
+    if let Some(scope) = scope {
+        return compose::connect_to(config, scope, observer).await;
+    }
+    let aws = aws::connect(&compose::settings(config)?, observer)
+        .await
+        .map_err(|error| CliError::failed(format!("cannot connect to AWS: {error}")))?;
+    match &args.account {
+        Some(wanted) if *wanted != aws.scope.account_id => Err(CliError::usage(format!(
+            "--account {wanted}, and the configuration is of {}",
+            aws.scope.account_id
+        ))),
+        _ => Ok(aws),
+    }
 }
 
 /// Reads all that the columns need.

@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::daemon::{open_freeze, pass_settings};
 use crate::model::status::FleetStatus;
 use crate::ports::{Clock, NoObserver};
-use crate::reconcile::{PassInput, Reconciler};
+use crate::reconcile::{CostMeter, Fleet, PassInput};
 use crate::render::plan as render;
 use crate::system::{Alone, WallClock};
 
@@ -45,31 +45,31 @@ pub(super) enum Output {
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let config = args.config.load_with_logs()?;
     let fleet = compose::runtime()?.block_on(async {
-        let mut reconciler = reconciler(&config).await?;
-        Ok(pass(&mut reconciler, &config, false, false).await)
+        let mut passes = fleet(&config).await?;
+        Ok(pass(&mut passes, &config, false, false).await)
     })?;
     print(&fleet, args.output);
-    let code = if args.detailed_exitcode { render::PlanSummary::of(&fleet).exit_code() } else { 0 };
+    let code = if args.detailed_exitcode { render::exit_code(&fleet) } else { 0 };
     Ok(ExitCode::from(code))
 }
 
-/// A reconciler over the account and region of the configuration.
-pub(super) async fn reconciler(config: &Config) -> Result<Reconciler, CliError> {
+/// What makes passes over every account and region of the configuration.
+pub(super) async fn fleet(config: &Config) -> Result<Fleet, CliError> {
     let aws = compose::connect(config, Arc::new(NoObserver)).await?;
     let memory = compose::memory(config);
-    Ok(Reconciler::new(aws, Arc::new(WallClock), Arc::new(Alone), memory))
+    Ok(Fleet::new(aws, Arc::new(WallClock), Arc::new(Alone), memory, CostMeter::default()))
 }
 
 /// One pass with everything read; with `act` it writes.
 pub(super) async fn pass(
-    reconciler: &mut Reconciler,
+    fleet: &mut Fleet,
     config: &Config,
     act: bool,
     confirmed: bool,
 ) -> FleetStatus {
     let settings = pass_settings(config);
     let freeze = open_freeze(config, WallClock.now());
-    reconciler
+    fleet
         .pass(PassInput {
             goals: config,
             settings: &settings,

@@ -15,7 +15,7 @@ use crate::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts, Ticks};
 use crate::http::{App, Control, Health, Server};
 use crate::metrics::Metrics;
 use crate::ports::{Aws, CallObserver, Clock, Events, Memory};
-use crate::reconcile::Reconciler;
+use crate::reconcile::{CostMeter, Fleet};
 use crate::system::{Alone, WallClock};
 
 /// Reconcile continuously, until SIGTERM or SIGINT; SIGHUP reloads the configuration.
@@ -43,6 +43,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         telling.events = kubernetes.events();
         let leadership = kubernetes.leadership();
         let aws = compose::connect_fenced(&config, telling.observer(), leadership).await?;
+        telling.expect(&aws);
         let daemon = Assembled::new(config, loader, aws, clock, memory, telling).await?;
         let daemon = daemon.elected_by(kubernetes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %daemon.address, "running");
@@ -76,9 +77,11 @@ impl Telling {
         Arc::clone(&self.metrics.calls) as _
     }
 
-    /// Shows the cost counters of an account and region from the start.
-    pub(super) fn expect(&self, aws: &Aws) {
-        self.metrics.calls.expect_scope(&aws.scope);
+    /// Shows the cost counters of every account and region from the start.
+    pub(super) fn expect(&self, all: &[Aws]) {
+        for aws in all {
+            self.metrics.calls.expect_scope(&aws.scope);
+        }
     }
 
     /// Where all metrics are registered.
@@ -110,7 +113,7 @@ impl Assembled {
     pub(super) async fn new(
         config: Config,
         loader: crate::daemon::Loader,
-        aws: Aws,
+        aws: Vec<Aws>,
         clock: Arc<dyn Clock>,
         memory: Arc<dyn Memory>,
         telling: Telling,
@@ -124,16 +127,18 @@ impl Assembled {
         let Telling { fleet, metrics, events } = telling;
         let registry = metrics.registry.clone();
         let (passes_clock, passes_memory) = (Arc::clone(&clock), Arc::clone(&memory));
-        let make_reconciler = Box::new(move |leadership| {
+        // The budget is the process's: a new term of leadership does not begin it anew.
+        let cost = CostMeter::default();
+        let make_fleet = Box::new(move |leadership| {
             let (clock, memory) = (Arc::clone(&passes_clock), Arc::clone(&passes_memory));
-            Reconciler::new(aws.clone(), clock, leadership, memory)
+            Fleet::new(aws.clone(), clock, leadership, memory, cost.clone())
         });
         let (token_file, grace) = (config.http.token_file.clone(), config.reconcile.shutdown_grace);
         let (daemon, handle) = Daemon::new(Parts {
             config,
             loader,
             leadership: LeadershipSource::Alone(Arc::new(Alone)),
-            make_reconciler,
+            make_fleet,
             clock,
             memory,
             events,

@@ -12,6 +12,7 @@ pub mod pattern;
 mod problem;
 mod raw;
 mod resolve;
+mod resolve_accounts;
 mod resolve_kubernetes;
 mod resolve_target;
 pub mod schedule;
@@ -22,6 +23,7 @@ mod show;
 use std::sync::Arc;
 
 use crate::model::goal::Mode;
+use crate::model::ids::Scope;
 
 pub use layers::{DEFAULT_YAML, Env, Flag, Sources};
 pub use matching::{AmbiguousTarget, Match, matches};
@@ -29,9 +31,9 @@ pub use problem::{ConfigErrors, Problem};
 pub use schedule::{FreezeWindow, Schedule};
 pub use schema::{schema, schema_json};
 pub use settings::{
-    AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings, KubernetesSettings,
-    LogFormat, LogSettings, MemorySettings, MetricsSettings, ReconcileSettings, Target,
-    TelemetrySettings, Wish,
+    AccountSettings, AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings,
+    KubernetesSettings, LogFormat, LogSettings, MemorySettings, MetricsSettings, ReconcileSettings,
+    Target, TelemetrySettings, Wish,
 };
 
 /// A validated configuration. Cheap to clone.
@@ -46,6 +48,8 @@ pub struct Config {
 pub struct Inner {
     /// Where AWS is, and as whom to call it.
     pub aws: AwsSettings,
+    /// Several accounts, each with its regions; empty when `aws` alone decides.
+    pub accounts: Vec<AccountSettings>,
     /// When passes run, and how far one may go.
     pub reconcile: ReconcileSettings,
     /// What is read from CloudWatch, and what it may cost.
@@ -107,6 +111,12 @@ impl Config {
     pub fn with_mode_ceiling(mut self, ceiling: Mode) -> Self {
         self.mode_ceiling = self.mode_ceiling.min(ceiling);
         self
+    }
+
+    /// The accounts and regions of `accounts`, in its order; none when `aws` alone decides.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<Scope> {
+        self.accounts.iter().flat_map(AccountSettings::scopes).collect()
     }
 
     /// The boldest mode that any target may have.

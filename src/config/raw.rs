@@ -16,6 +16,9 @@ pub(super) use target::{RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawWi
 pub(super) struct Raw {
     /// Where AWS is, and as whom to call it.
     pub aws: RawAws,
+    /// Several accounts and regions for one process, instead of the account, region and role of
+    /// aws. A later file's list replaces an earlier one's.
+    pub accounts: Vec<RawAccount>,
     /// When passes run, and how far one may go.
     pub reconcile: RawReconcile,
     /// What is read from CloudWatch, and what it may cost.
@@ -80,6 +83,35 @@ pub(super) struct RawAws {
     /// Attempts of a read, the first included. Writes have one.
     #[schemars(range(min = 1, max = 20))]
     pub max_attempts: Option<u32>,
+}
+
+/// One account and its regions.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAccount {
+    /// The account: 12 digits, quoted. It is also the one that may be written to.
+    #[schemars(regex(pattern = "^[0-9]{12}$"))]
+    pub account_id: String,
+    /// The regions; each is read and written by itself.
+    #[schemars(length(min = 1), inner(regex(pattern = "^[a-z0-9-]{1,32}$")))]
+    pub regions: Vec<String>,
+    /// The role of this account to assume.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$"))]
+    pub role_arn: Option<String>,
+    /// The external id that the role's trust policy asks for.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[a-zA-Z0-9_+=,.@:/-]{2,1224}$"))]
+    pub external_id: Option<String>,
+    /// The profile of the AWS configuration files; without it that of aws.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub profile: Option<String>,
+    /// Another place than AWS's own endpoints, for every service (a VPC endpoint, a proxy, an
+    /// emulator); without it that of aws.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^https?://[^\\s]+$"))]
+    pub endpoint_url: Option<String>,
 }
 
 /// When passes run, and how far one may go.

@@ -11,6 +11,7 @@ use chrono_tz::Tz;
 use super::merge::Merged;
 use super::problem::{ConfigErrors, Problem};
 use super::raw::{Raw, RawFreezeWindow};
+use super::resolve_accounts::resolve_accounts;
 use super::resolve_kubernetes::resolve_kubernetes;
 use super::resolve_target::{resolve_targets, resolve_wish};
 use super::schedule::{FreezeWindow, Schedule};
@@ -105,6 +106,7 @@ pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
     })?;
     let mut r = Resolver { merged: &merged, problems: Vec::new() };
     let aws = aws(&mut r, &raw);
+    let accounts = resolve_accounts(&mut r, &raw);
     let reconcile = reconcile(&mut r, &raw);
     let telemetry = telemetry(&mut r, &raw);
     let discovery = DiscoverySettings {
@@ -126,6 +128,7 @@ pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
     };
     Ok(Inner {
         aws,
+        accounts,
         reconcile,
         telemetry,
         discovery,

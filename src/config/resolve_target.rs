@@ -71,7 +71,8 @@ fn resolve_target(
     let pattern = pattern(r, written, own);
     let wish = resolve_wish(r, place, &own.wish(&raw.defaults));
     // Rule 2 would hold every write of this target; who asks for writes wants to know now.
-    if wish.mode > Mode::Observe && raw.aws.account_id.is_none() && own.account_id.is_none() {
+    let no_account = raw.aws.account_id.is_none() && raw.accounts.is_empty();
+    if wish.mode > Mode::Observe && no_account && own.account_id.is_none() {
         let allowed = "observe, or repair and auto with aws.account_id (nothing is written without \
                        a known account)";
         r.problem_at(place, "mode", wish.mode.as_str().to_owned(), allowed);

@@ -138,6 +138,7 @@ pub(super) fn describe(node: &Value) -> String {
         Some("integer") => format!("a whole number{range}"),
         Some("number") => format!("a number{range}"),
         Some("boolean") => "true or false".to_owned(),
+        Some("array") if number("minItems").is_some() => "a list of at least one".to_owned(),
         Some("array") => "a list".to_owned(),
         Some("object") => format!("a section with the keys {}", keys(node).join(", ")),
         Some("string") => match node.get("pattern").and_then(Value::as_str) {

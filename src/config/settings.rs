@@ -11,7 +11,7 @@ use crate::model::goal::{
     CapacityGoal, CooldownGoal, LoadTest, MassChangeLimit, Mode, Objective, Pause,
     TargetValueLimits,
 };
-use crate::model::ids::{AccountId, Region};
+use crate::model::ids::{AccountId, Region, Scope};
 use crate::model::units::SafetyFactor;
 
 pub use super::raw::{DiscoveryTelemetry, LogFormat};
@@ -43,6 +43,32 @@ pub struct AwsSettings {
     pub operation_timeout: Duration,
     /// Attempts of a read, the first included.
     pub max_attempts: u32,
+}
+
+/// One account of several, and its regions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSettings {
+    /// The account, which may be written to (rule 2).
+    pub account_id: AccountId,
+    /// Its regions, at least one.
+    pub regions: Vec<Region>,
+    /// The role of this account to assume.
+    pub role_arn: Option<String>,
+    /// The external id that the role asks for.
+    pub external_id: Option<String>,
+    /// The profile of the AWS configuration files; `None` leaves it to `aws.profile`.
+    pub profile: Option<String>,
+    /// Another place than AWS's own endpoints; `None` leaves it to `aws.endpoint_url`.
+    pub endpoint_url: Option<String>,
+}
+
+impl AccountSettings {
+    /// The account with each of its regions.
+    pub fn scopes(&self) -> impl Iterator<Item = Scope> + '_ {
+        let scope =
+            |region: &Region| Scope { account_id: self.account_id.clone(), region: region.clone() };
+        self.regions.iter().map(scope)
+    }
 }
 
 /// When passes run, and how far one may go.

@@ -49,7 +49,8 @@ impl Lines<'_> {
                 self.line(start, None);
                 self.section(value, node, depth + 1, path);
             }
-            Value::Array(items) if !items.is_empty() => {
+            // A list of plain values is shown in its line.
+            Value::Array(items) if items.iter().any(Value::is_object) => {
                 self.line(start, None);
                 for (i, item) in items.iter().enumerate() {
                     path.push(Step::Index(i));

@@ -153,7 +153,7 @@ impl Daemon {
 
     /// What concerns variants is for the leader to answer.
     fn must_lead(&self) -> Result<(), ControlError> {
-        if self.reconciler.is_some() {
+        if self.passes.is_some() {
             return Ok(());
         }
         let follows = "another process leads; ask the one that holds the Lease";
@@ -241,6 +241,12 @@ impl Daemon {
 fn warn_of_what_needs_a_restart(old: &crate::config::Config, new: &crate::config::Config) {
     if old.aws != new.aws {
         tracing::warn!("aws.* has changed: connections keep the old settings until a restart");
+    }
+    if old.accounts != new.accounts {
+        tracing::warn!(
+            "accounts has changed: connections keep the old settings until a restart, and nothing \
+             is written any more to what has left the list"
+        );
     }
     if old.http != new.http {
         tracing::warn!("http.* has changed: it takes effect with a restart");

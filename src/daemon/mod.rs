@@ -27,7 +27,7 @@ use crate::model::ids::VariantId;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Events, Leadership, Memory};
-use crate::reconcile::{PassInput, Reconciler};
+use crate::reconcile::{Fleet, PassInput};
 
 pub use control::Handle;
 use control::Request;
@@ -40,8 +40,8 @@ use timetable::Timetable;
 /// Loads the configuration anew, from where it came from.
 pub type Loader = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
-/// Makes a reconciler that knows nothing yet, for one term of leadership.
-pub type MakeReconciler = Box<dyn Fn(Arc<dyn Leadership>) -> Reconciler + Send + Sync>;
+/// Makes what makes the passes of one term of leadership. It knows nothing yet.
+pub type MakeFleet = Box<dyn Fn(Arc<dyn Leadership>) -> Fleet + Send + Sync>;
 
 /// Requests from people that may wait for the task at once.
 const REQUESTS_MAX: usize = 16;
@@ -55,7 +55,7 @@ pub struct Parts {
     /// Whether this process makes passes.
     pub leadership: LeadershipSource,
     /// Makes what makes them.
-    pub make_reconciler: MakeReconciler,
+    pub make_fleet: MakeFleet,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// What must be remembered; pauses are put there.
@@ -74,7 +74,7 @@ pub struct Parts {
 pub struct Daemon {
     parts: Parts,
     /// Makes the passes of the term under way; absent while another process leads.
-    reconciler: Option<Reconciler>,
+    passes: Option<Fleet>,
     shared: Arc<Shared>,
     requests: mpsc::Receiver<Request>,
     publisher: publish::Publisher,
@@ -125,8 +125,7 @@ impl Daemon {
         let publisher = publish::Publisher::new(parts.events.clone());
         let timetable = Timetable::due_now();
         let approved = BTreeSet::new();
-        let daemon =
-            Self { parts, reconciler: None, shared, requests, publisher, timetable, approved };
+        let daemon = Self { parts, passes: None, shared, requests, publisher, timetable, approved };
         (daemon, handle)
     }
 
@@ -150,7 +149,7 @@ impl Daemon {
                 self.follow(term);
             }
             let due = self.timetable.due(self.parts.clock.now());
-            if due.any() && self.reconciler.is_some() {
+            if due.any() && self.passes.is_some() {
                 let config = self.shared.config();
                 // The first pass of a term, and those that people ask for, do not wait.
                 if self.parts.fleet.get().at.is_some() {
@@ -179,13 +178,13 @@ impl Daemon {
 
     /// Begins a term, or stands by. Nothing of an earlier term is kept: others may have written.
     fn follow(&mut self, term: Option<Arc<dyn Leadership>>) {
-        self.reconciler = term.map(|term| (self.parts.make_reconciler)(term));
+        self.passes = term.map(|term| (self.parts.make_fleet)(term));
         self.timetable = Timetable::due_now();
         self.approved.clear();
         self.publisher = publish::Publisher::new(self.parts.events.clone());
         // The variants are the leader's to show, and only once it has looked.
         self.parts.fleet.set(Arc::default());
-        let leads = self.reconciler.is_some();
+        let leads = self.passes.is_some();
         self.parts.metrics.process.set_leader(leads);
         if !leads {
             self.parts.health.set_readiness(Readiness::Follower);
@@ -195,7 +194,7 @@ impl Daemon {
     /// One pass, published.
     async fn pass(&mut self, telemetry: bool) -> Arc<FleetStatus> {
         let config = self.shared.config();
-        let Some(reconciler) = &mut self.reconciler else { return Arc::default() };
+        let Some(passes) = &mut self.passes else { return Arc::default() };
         let settings = pass_settings(&config);
         let freeze = open_freeze(&config, self.parts.clock.now());
         let began = monotonic_now();
@@ -215,7 +214,7 @@ impl Daemon {
             freeze: freeze.as_ref(),
             stop: &shared.no_more_writes,
         };
-        let pass = reconciler.pass(input);
+        let pass = passes.pass(input);
         let time_limit = tokio::time::sleep(config.reconcile.pass_timeout);
         tokio::pin!(pass, time_limit);
         let (mut overran, mut lost) = (false, false);
@@ -275,7 +274,7 @@ impl Daemon {
         let config = self.shared.config();
         process.set_budget(Some(config.telemetry.budget_dollars_per_month));
         process.set_max_concurrent(config.reconcile.concurrency);
-        process.set_leader(self.reconciler.is_some());
+        process.set_leader(self.passes.is_some());
     }
 }
 

@@ -1,12 +1,12 @@
 //! What a pass came to, told to everybody who listens: status, metrics, log, Events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use crate::metrics::{Metrics, PassResult};
-use crate::model::decision::{Note, StepResult};
-use crate::model::ids::VariantId;
+use crate::model::decision::{Note, StepOutcome, StepResult};
+use crate::model::ids::{Scope, VariantId};
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::ports::Events;
@@ -41,11 +41,13 @@ pub(super) struct Publisher {
     said: BTreeMap<VariantId, (ActionKind, Reason, String)>,
     /// The news of each variant that have been told.
     news: BTreeMap<VariantId, Vec<Note>>,
+    /// The accounts and regions of which it was last said that they cannot be read.
+    unread: BTreeSet<Scope>,
 }
 
 impl Publisher {
     pub(super) fn new(events: Option<Arc<dyn Events>>) -> Self {
-        Self { events, said: BTreeMap::new(), news: BTreeMap::new() }
+        Self { events, said: BTreeMap::new(), news: BTreeMap::new(), unread: BTreeSet::new() }
     }
 
     /// Tells of a pass that took `took`.
@@ -62,6 +64,7 @@ impl Publisher {
             metrics.process.pass_ended(result(status), took);
             self.tell(id, status);
         }
+        self.tell_unread(fleet);
         let (variants, seconds) = (fleet.variants.len(), took.as_secs_f64());
         tracing::debug!(variants, seconds, "pass ended");
         if let Some(mass) = &fleet.mass_change {
@@ -96,6 +99,23 @@ impl Publisher {
         }
     }
 
+    /// Says once that an account and region cannot be read, and once that it can again: it may have
+    /// no variants yet that would say so.
+    fn tell_unread(&mut self, fleet: &FleetStatus) {
+        for (scope, why) in &fleet.scopes {
+            let (account_id, region) = (scope.account_id.as_str(), scope.region.as_str());
+            match why {
+                Some(why) if self.unread.insert(scope.clone()) => {
+                    tracing::warn!(account_id, region, "cannot be read: {}", why.message);
+                }
+                None if self.unread.remove(scope) => {
+                    tracing::info!(account_id, region, "can be read again");
+                }
+                Some(_) | None => {}
+            }
+        }
+    }
+
     fn tell(&mut self, id: &VariantId, status: &VariantStatus) {
         self.tell_news(id, status);
         let report = &status.decision.report;
@@ -118,15 +138,7 @@ impl Publisher {
             report.sentence
         );
         for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
-            let (operation, sentence) = (step.operation, &step.sentence);
-            let decision = &status.decision.id;
-            match step.result {
-                StepResult::Success => tracing::info!(decision, operation, "{sentence}"),
-                StepResult::Skipped => tracing::warn!(decision, operation, "skipped: {sentence}"),
-                StepResult::Error | StepResult::ReadBackDiffers => {
-                    tracing::error!(decision, operation, "{sentence}");
-                }
-            }
+            tell_step(id, &status.decision.id, step);
         }
         if let Some(events) = &self.events {
             events.publish(&status.decision, status.outcome.as_ref());
@@ -145,6 +157,32 @@ const fn is_news(reason: Reason) -> bool {
             | Reason::CompetingPolicy
             | Reason::RpsAsTarget
     )
+}
+
+fn tell_step(id: &VariantId, decision: &str, step: &StepOutcome) {
+    let (operation, sentence) = (step.operation, &step.sentence);
+    let (account_id, region) = (id.account_id.as_str(), id.region.as_str());
+    let (endpoint, variant) = (id.endpoint.as_str(), id.variant.as_str());
+    // The level of an event is fixed where it is written.
+    macro_rules! event {
+        ($level:ident, $before:literal) => {
+            tracing::$level!(
+                decision,
+                account_id,
+                region,
+                endpoint,
+                variant,
+                operation,
+                "{}{sentence}",
+                $before
+            )
+        };
+    }
+    match step.result {
+        StepResult::Success => event!(info, ""),
+        StepResult::Skipped => event!(warn, "skipped: "),
+        StepResult::Error | StepResult::ReadBackDiffers => event!(error, ""),
+    }
 }
 
 /// Whether the pass of a variant came to its end.

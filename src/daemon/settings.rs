@@ -1,9 +1,11 @@
 //! The configuration -> what passes need of it.
 
+use std::sync::Arc;
+
 use crate::config::{Config, DiscoveryTelemetry as Configured};
 use crate::model::goal::Goal;
-use crate::model::ids::{ResourceId, VariantId};
-use crate::reconcile::{DiscoveryTelemetry, Goals, Settings};
+use crate::model::ids::{Scope, VariantId};
+use crate::reconcile::{DiscoveryTelemetry, Goals, Named, Settings};
 
 /// The process-wide part of the configuration, as passes take it.
 #[must_use]
@@ -11,6 +13,10 @@ pub fn pass_settings(config: &Config) -> Settings {
     let reconcile = &config.reconcile;
     Settings {
         account_id: config.aws.account_id.clone(),
+        scopes: config.scopes(),
+        // reconcile.pass_timeout_seconds: an account that does not answer may use up half of it, so
+        // that as much is left to act in the others before no further write begins.
+        observe_timeout: reconcile.pass_timeout / 2,
         enabled: reconcile.enabled,
         concurrency: reconcile.concurrency,
         mass_change: reconcile.mass_change,
@@ -34,12 +40,19 @@ impl Goals for Config {
         Self::goal(self, id).map_err(|error| error.to_string())
     }
 
-    fn named(&self, scope: &crate::model::ids::Scope) -> Vec<ResourceId> {
-        self.targets
-            .iter()
-            .filter_map(|target| target.pattern.named())
-            .filter(|(resource, pattern)| pattern.matches(&VariantId::new(scope, resource)))
-            .map(|(resource, _)| resource)
+    fn named(&self, scopes: &[Scope]) -> Vec<Named> {
+        let named = self.targets.iter().filter_map(|target| target.pattern.named());
+        named
+            .map(|(resource, pattern)| {
+                let matches = |scope: &&Scope| pattern.matches(&VariantId::new(scope, &resource));
+                let scopes = scopes.iter().filter(matches).cloned().collect();
+                Named { resource, scopes }
+            })
+            .filter(|named| !named.scopes.is_empty())
             .collect()
+    }
+
+    fn shared(&self) -> Arc<dyn Goals> {
+        Arc::new(self.clone())
     }
 }

@@ -4,6 +4,7 @@
 //! `{"version": 1, "memory": ...}`. Other keys are somebody else's and stay as they are.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -11,6 +12,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::PostParams;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
 
 use super::connect::Cluster;
 use crate::model::ids::VariantId;
@@ -31,6 +33,9 @@ pub struct ConfigMapMemory {
     api: Api<ConfigMap>,
     namespace: String,
     name: String,
+    // One writer at a time within the process: accounts remember side by side, and would use up
+    // each other's attempts.
+    writing: Arc<Mutex<()>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,6 +52,7 @@ impl ConfigMapMemory {
             api: Api::namespaced(cluster.client.clone(), &cluster.namespace),
             namespace: cluster.namespace.clone(),
             name: name.to_owned(),
+            writing: Arc::default(),
         }
     }
 
@@ -90,6 +96,7 @@ impl Memory for ConfigMapMemory {
     }
 
     async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
+        let _writing = self.writing.lock().await;
         for _ in 0..ATTEMPTS {
             let mut map = self.read().await?.unwrap_or_else(|| self.empty());
             let mut data = map.data.take().unwrap_or_default();

@@ -56,7 +56,8 @@ impl Notice {
         let steps = || outcome.iter().flat_map(|outcome| &outcome.steps);
         let failed = steps().find(|step| step.result != StepResult::Success);
         let held = report.action == ActionKind::Hold && !is_expected(report.reason);
-        let mut note = format!("{}: {}", decision.variant.short(), report.sentence);
+        // The account and region too: endpoints of several may have one name.
+        let mut note = format!("{}: {}", decision.variant, report.sentence);
         if let Some(step) = failed {
             note = format!("{note}; {}: {}", step.operation, step.sentence);
         }

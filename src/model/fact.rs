@@ -102,6 +102,14 @@ impl<T> Fact<T> {
         }
     }
 
+    /// The reason, if unknown, to say more.
+    pub const fn why_mut(&mut self) -> Option<&mut Why> {
+        match self {
+            Self::Known(_) => None,
+            Self::Unknown(why) => Some(why),
+        }
+    }
+
     /// A borrowed view.
     #[must_use]
     pub fn as_ref(&self) -> Fact<&T> {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::decision::{Decision, Outcome};
+use super::fact::Why;
 use super::goal::Goal;
-use super::ids::VariantId;
+use super::ids::{Scope, VariantId};
 use super::snapshot::Snapshot;
 use super::time::Timestamp;
 
@@ -33,6 +34,8 @@ pub struct VariantStatus {
 pub struct FleetStatus {
     /// When it was published; absent before the first pass.
     pub at: Option<Timestamp>,
+    /// Each account and region, and why it could not be read, or not all of it.
+    pub scopes: BTreeMap<Scope, Option<Why>>,
     /// The variants. One that is gone is gone from here too.
     pub variants: BTreeMap<VariantId, Arc<VariantStatus>>,
     /// A plan for many variants that waits for a person's confirmation (rule 9).

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::endpoint::EndpointSummary;
 use crate::model::fact::Fact;
-use crate::model::ids::{AccountId, EndpointName, ResourceId};
+use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope};
 use crate::model::scaling::{Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use crate::model::time::Timestamp;
 use crate::ports::Aws;
@@ -61,6 +61,24 @@ impl Sweep {
                 }
                 groups
             }),
+        }
+    }
+
+    /// Lets every reason why something is not known begin with the account and region: it is told
+    /// beside others'.
+    pub fn name_in_errors(&mut self, scope: &Scope) {
+        let Self { at: _, caller, endpoints, targets, policies, scheduled_actions, alarms } = self;
+        let reasons = [
+            caller.why_mut(),
+            endpoints.why_mut(),
+            targets.why_mut(),
+            policies.why_mut(),
+            scheduled_actions.why_mut(),
+            alarms.why_mut(),
+        ];
+        let Scope { account_id, region } = scope;
+        for why in reasons.into_iter().flatten() {
+            why.message = format!("account {account_id} in {region}: {}", why.message);
         }
     }
 

@@ -1,34 +1,43 @@
-//! One pass over an account and region: observe -> estimate -> decide -> act.
+//! One pass: observe -> estimate -> decide -> act, over every account and region.
 //!
 //! `run`, `plan`, `apply`, `demo` and `simulate` all make these same passes. A pass takes no hint
 //! of what changed; what fails is `Unknown` until the next pass reads it. Nothing in here retries.
+//! The [`Fleet`] takes all accounts and regions through the phases of a pass together; in here is
+//! what one of them does in each.
 
 mod capacity;
+mod cost;
+mod fleet;
+mod named;
+mod pair;
 mod readings;
 mod state;
+mod unread;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::decide::mass_change;
 use crate::decide::{Freeze, Rules, decide};
 use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
-use crate::model::fact::Fact;
+use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, MassChangeLimit};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::snapshot::Snapshot;
-use crate::model::status::{FleetStatus, VariantStatus};
+use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::observe::{EndpointCache, Sweep};
 use crate::ports::{Aws, Clock, Leadership, Memory};
 
-pub use readings::{CostMeter, DOLLARS_PER_METRIC};
+pub use cost::{CostMeter, DOLLARS_PER_METRIC};
+pub use fleet::Fleet;
+pub use named::Named;
 use state::VariantState;
 
 /// What the configuration wants of whom.
@@ -38,16 +47,23 @@ pub trait Goals: Send + Sync {
     /// # Errors
     /// A sentence, when two targets match it equally well.
     fn goal(&self, id: &VariantId) -> Result<Goal, String>;
-    /// The variants of an account and region that are named without a wildcard: they are told of
-    /// even when they are gone.
-    fn named(&self, scope: &Scope) -> Vec<ResourceId>;
+    /// The variants that are named without a wildcard, with where they may be among these
+    /// accounts and regions: they are told of even when they are gone.
+    fn named(&self, scopes: &[Scope]) -> Vec<Named>;
+    /// The same wishes, for reads that may go on beside the pass.
+    fn shared(&self) -> Arc<dyn Goals>;
 }
 
 /// How passes are made; the process-wide part of the configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The account that may be written to (rule 2).
+    /// The account that may be written to (rule 2), while `scopes` is empty.
     pub account_id: Option<AccountId>,
+    /// The accounts and regions that are configured one by one: each may be written to in its own
+    /// account, and no other may.
+    pub scopes: Vec<Scope>,
+    /// How long a pass waits for one of several accounts and regions to be read.
+    pub observe_timeout: Duration,
     /// Whether anything may be written at all (rule 10).
     pub enabled: bool,
     /// Calls and writes under way at once.
@@ -104,8 +120,35 @@ pub struct PassInput<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// Makes passes over one account and region, and keeps what they need between them.
-pub struct Reconciler {
+/// What the reads of one account and region in a pass depend on.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    goals: &'a dyn Goals,
+    settings: &'a Settings,
+    telemetry: bool,
+    /// The variants that are named for this account and region and no other.
+    named: &'a [ResourceId],
+}
+
+/// What one account and region looked like.
+struct Observed {
+    /// When the look began.
+    at: Timestamp,
+    sweep: Sweep,
+    remembered: Fact<BTreeMap<VariantId, VariantMemory>>,
+    /// All variants there are, or should be, with what is wanted of them.
+    wanted: Vec<(VariantId, Result<Goal, String>)>,
+}
+
+impl Observed {
+    /// Why there may be variants that it does not tell of.
+    fn why_incomplete(&self) -> Option<&Why> {
+        self.sweep.endpoints.why().or_else(|| self.sweep.targets.why())
+    }
+}
+
+/// Makes the passes' part of one account and region, and keeps what it needs between them.
+struct Reconciler {
     aws: Aws,
     clock: Arc<dyn Clock>,
     leadership: Arc<dyn Leadership>,
@@ -119,12 +162,12 @@ pub struct Reconciler {
 
 impl Reconciler {
     /// A reconciler that knows nothing yet.
-    #[must_use]
-    pub fn new(
+    fn new(
         aws: Aws,
         clock: Arc<dyn Clock>,
         leadership: Arc<dyn Leadership>,
         memory: Arc<dyn Memory>,
+        cost: CostMeter,
     ) -> Self {
         Self {
             aws,
@@ -133,42 +176,36 @@ impl Reconciler {
             memory,
             cache: EndpointCache::default(),
             variants: BTreeMap::new(),
-            cost: CostMeter::default(),
+            cost,
             scratch: Scratch::new(),
         }
     }
 
-    /// What CloudWatch has cost so far.
-    #[must_use]
-    pub const fn cost(&self) -> &CostMeter {
-        &self.cost
-    }
-
-    /// One pass. Never fails: what could not be read or written is in the status.
-    pub async fn pass(&mut self, input: PassInput<'_>) -> FleetStatus {
+    /// Reads everything that this pass needs. Never fails: what could not be read is unknown.
+    async fn observe(&mut self, look: Look<'_>) -> Observed {
         let now = self.clock.now();
         let sweep = Sweep::read(&self.aws, now).await;
-        self.describe(&sweep, input.settings.concurrency, now).await;
+        self.describe(&sweep, look.settings.concurrency, now).await;
         let remembered = self.load_memory().await;
-        let wanted = self.goals(&sweep, &input);
+        let wanted = self.goals(&sweep, look);
         self.forget_gone(&wanted);
         self.note_endpoints(now);
-        if input.telemetry {
-            self.read_telemetry(&sweep, &remembered, &wanted, input.settings, now).await;
+        if look.telemetry {
+            self.read_telemetry(&sweep, &remembered, &wanted, look.settings, now).await;
         }
-        self.read_activities(&wanted, input.settings.concurrency, now).await;
+        self.read_activities(&wanted, look.settings.concurrency, now).await;
+        Observed { at: now, sweep, remembered, wanted }
+    }
 
+    /// Decides on every variant that was seen.
+    fn decide(&mut self, observed: Observed, input: &PassInput<'_>) -> Vec<Pass> {
+        let Observed { at, sweep, remembered, wanted } = observed;
         let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
-            let snapshot = self.snapshot(&sweep, &remembered, &id, now);
-            passes.push(self.decide(&sweep, snapshot, goal, &input, now));
+            let snapshot = self.snapshot(&sweep, &remembered, &id, at);
+            passes.push(self.decide_one(&sweep, snapshot, goal, input, at));
         }
-        let mass_change = hold_mass_change(&mut passes, &input);
-        if input.act {
-            self.act(&mut passes, &input).await;
-        }
-        self.keep_memory(&passes, input.act, now).await;
-        self.publish(passes, mass_change, now)
+        passes
     }
 
     /// Everything that `ListEndpoints` lists is described when due.
@@ -185,12 +222,7 @@ impl Reconciler {
     }
 
     /// All variants there are, or should be, with what is wanted of them.
-    fn goals(
-        &self,
-        sweep: &Sweep,
-        input: &PassInput<'_>,
-    ) -> Vec<(VariantId, Result<Goal, String>)> {
-        let goals = input.goals;
+    fn goals(&self, sweep: &Sweep, look: Look<'_>) -> Vec<(VariantId, Result<Goal, String>)> {
         let mut resources = sweep.registered();
         for endpoint in self.cache.known() {
             let names = endpoint.variants.iter().map(|v| &v.name).chain(&endpoint.shadow_variants);
@@ -199,7 +231,7 @@ impl Reconciler {
                 variant: variant.clone(),
             }));
         }
-        resources.extend(goals.named(&self.aws.scope));
+        resources.extend(look.named.iter().cloned());
         if sweep.endpoints.why().is_some() || sweep.targets.why().is_some() {
             // Half a view must not make variants vanish.
             resources.extend(self.variants.keys().map(VariantId::resource));
@@ -207,14 +239,7 @@ impl Reconciler {
         resources
             .into_iter()
             .map(|resource| VariantId::new(&self.aws.scope, &resource))
-            .map(|id| {
-                let goal = goals.goal(&id);
-                (id, goal)
-            })
-            .filter(|(_, goal)| {
-                // A variant that two targets claim is listed, twice.
-                input.settings.discovery || goal.as_ref().map_or(true, |goal| goal.managed)
-            })
+            .filter_map(|id| wanted(id, look.goals, look.settings))
             .collect()
     }
 
@@ -278,7 +303,7 @@ impl Reconciler {
         }
     }
 
-    fn decide(
+    fn decide_one(
         &mut self,
         sweep: &Sweep,
         snapshot: Snapshot,
@@ -298,39 +323,37 @@ impl Reconciler {
             &mut self.scratch,
             now,
         );
-        let decision = decide(&snapshot, &goal, &estimate, &rules(input), now);
+        let decision = decide(&snapshot, &goal, &estimate, &rules(input, &self.aws.scope), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }
 
-    fn publish(
-        &mut self,
-        passes: Vec<Pass>,
-        mass_change: Option<crate::model::status::MassChange>,
-        now: Timestamp,
-    ) -> FleetStatus {
+    /// What is published of this account and region.
+    fn publish(&mut self, passes: Vec<Pass>) -> Vec<VariantStatus> {
         let ended = self.clock.now();
-        let mut variants = BTreeMap::new();
-        for pass in passes {
-            let id = pass.snapshot.id.clone();
-            let state = self.variants.entry(id.clone()).or_default();
+        let publish = |pass: Pass| {
+            let state = self.variants.entry(pass.snapshot.id.clone()).or_default();
             let wrote_fine = pass.outcome.as_ref().is_none_or(|outcome| {
                 outcome.steps.iter().all(|step| step.result == StepResult::Success)
             });
             if pass.decision.report.comparable && wrote_fine {
                 state.last_successful_pass = Some(ended);
             }
-            let status = VariantStatus {
-                goal: pass.goal,
-                snapshot: pass.snapshot,
-                decision: pass.decision,
-                outcome: pass.outcome,
-                last_pass: ended,
-                last_successful_pass: state.last_successful_pass,
-            };
-            variants.insert(id, Arc::new(status));
-        }
-        FleetStatus { at: Some(now), variants, mass_change }
+            pass.status(ended, state.last_successful_pass)
+        };
+        passes.into_iter().map(publish).collect()
     }
+}
+
+/// A variant with what is wanted of it; nothing when it is not to be shown.
+fn wanted(
+    id: VariantId,
+    goals: &dyn Goals,
+    settings: &Settings,
+) -> Option<(VariantId, Result<Goal, String>)> {
+    let goal = goals.goal(&id);
+    // A variant that two targets claim is listed, twice.
+    let shown = settings.discovery || goal.as_ref().map_or(true, |goal| goal.managed);
+    shown.then_some((id, goal))
 }
 
 /// One variant on its way through a pass.
@@ -343,10 +366,24 @@ struct Pass {
     remembered: Option<VariantMemory>,
 }
 
-fn rules(input: &PassInput<'_>) -> Rules {
+impl Pass {
+    fn status(
+        self,
+        last_pass: Timestamp,
+        last_successful_pass: Option<Timestamp>,
+    ) -> VariantStatus {
+        let Self { goal, snapshot, decision, outcome, .. } = self;
+        VariantStatus { goal, snapshot, decision, outcome, last_pass, last_successful_pass }
+    }
+}
+
+/// The rules of one account and region: where several are configured, each has its own account
+/// and no other (rule 2). One that a reload has taken out of the list has none.
+fn rules(input: &PassInput<'_>, scope: &Scope) -> Rules {
     let settings = input.settings;
+    let own = || settings.scopes.contains(scope).then(|| scope.account_id.clone());
     Rules {
-        account_id: settings.account_id.clone(),
+        account_id: if settings.scopes.is_empty() { settings.account_id.clone() } else { own() },
         enabled: settings.enabled,
         freeze: input.freeze.cloned(),
         telemetry_max_age: settings.telemetry_max_age,
@@ -354,21 +391,4 @@ fn rules(input: &PassInput<'_>) -> Rules {
         writes_per_day: settings.writes_per_day,
         confirmed: input.confirmed,
     }
-}
-
-/// Rule 9, over all variants of the pass.
-fn hold_mass_change(
-    passes: &mut [Pass],
-    input: &PassInput<'_>,
-) -> Option<crate::model::status::MassChange> {
-    let managed: Vec<&Decision> =
-        passes.iter().filter(|p| p.goal.managed).map(|p| &p.decision).collect();
-    if input.confirmed {
-        return None;
-    }
-    let found = mass_change::mass_change(&managed, input.settings.mass_change, input.approved)?;
-    for pass in passes {
-        mass_change::hold(&mut pass.decision, &found);
-    }
-    Some(found)
 }

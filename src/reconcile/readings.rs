@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{Datelike, TimeDelta};
+use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 
 use super::state::VariantState;
 use super::{DiscoveryTelemetry, Reconciler, Settings};
 use crate::estimate::{Context, EstimatorSettings};
-use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
@@ -18,9 +18,6 @@ use crate::model::time::{Timestamp, floor_to};
 use crate::observe::Sweep;
 use crate::observe::telemetry::{Window, queries, series};
 
-/// The price of one metric requested by `GetMetricData`, in US dollars
-/// (CloudWatch pricing: $0.01 per 1,000 metrics requested).
-pub const DOLLARS_PER_METRIC: f64 = 0.01 / 1000.0;
 /// Variants whose answers are held in memory at once: 5 queries each fill one call.
 const VARIANTS_PER_BATCH: usize = 100;
 /// Activities are read at least this often of every variant.
@@ -35,44 +32,6 @@ struct Reading<'a> {
     goal: &'a Goal,
     context: Context,
     memory: Option<&'a VariantMemory>,
-}
-
-/// Counts what CloudWatch costs, and stops at the budget.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct CostMeter {
-    /// Metrics requested since the process began.
-    pub metrics_requested: u64,
-    month: Option<(i32, u32)>,
-    requested_this_month: u64,
-}
-
-impl CostMeter {
-    /// Dollars since the process began.
-    #[must_use]
-    pub fn dollars(&self) -> f64 {
-        self.metrics_requested as f64 * DOLLARS_PER_METRIC
-    }
-
-    /// Takes note of a request, or refuses it because the month's budget is used up.
-    fn request(&mut self, metrics: u64, budget: Option<f64>, now: Timestamp) -> Result<(), Why> {
-        let month = (now.year(), now.month());
-        if self.month != Some(month) {
-            self.month = Some(month);
-            self.requested_this_month = 0;
-        }
-        let dollars = (self.requested_this_month + metrics) as f64 * DOLLARS_PER_METRIC;
-        if let Some(budget) = budget
-            && dollars > budget
-        {
-            return Err(Why::new(
-                WhyKind::NotAsked,
-                format!("the CloudWatch budget of {budget} dollars a month is used up"),
-            ));
-        }
-        self.requested_this_month += metrics;
-        self.metrics_requested += metrics;
-        Ok(())
-    }
 }
 
 impl Reconciler {

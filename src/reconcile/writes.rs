@@ -79,7 +79,8 @@ impl Reconciler {
             state.activities = pass.snapshot.activities.clone();
             state.activities_at = Some(now);
             let estimate = &pass.decision.report.estimate.clone();
-            pass.decision = decide(&pass.snapshot, &pass.goal, estimate, &rules(input), now);
+            pass.decision =
+                decide(&pass.snapshot, &pass.goal, estimate, &rules(input, &self.aws.scope), now);
             if !pass.decision.plan.is_empty() {
                 still_planned.push(pass);
             }

@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::view::VariantView;
 use super::{Standing, comparable, differs, line, printable};
 use crate::model::decision::{FieldReport, FieldState, InstanceForecast, Report};
+use crate::model::fact::Why;
+use crate::model::ids::{Scope, VariantId};
 use crate::model::reason::{Field, Reason};
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::units::human;
@@ -74,9 +76,15 @@ impl PlanSummary {
 #[must_use]
 pub fn text(fleet: &FleetStatus) -> String {
     let mut out = String::new();
-    let width = fleet.variants.keys().map(|id| id.short().len()).max().unwrap_or(0);
-    for status in fleet.variants.values() {
-        variant(&mut out, status, width);
+    let width = fleet.variants.keys().map(|id| name(fleet, id).len()).max().unwrap_or(0);
+    for (id, status) in &fleet.variants {
+        variant(&mut out, &name(fleet, id), status, width);
+    }
+    for (scope, why) in unread(fleet) {
+        let style = line::style(Standing::Unknown);
+        let sign = Standing::Unknown.sign();
+        let why = printable(&why.message);
+        let _ = writeln!(out, "{style}{sign} {scope}{style:#}  cannot be read: {why}");
     }
     if let Some(mass) = &fleet.mass_change {
         let _ = writeln!(
@@ -92,16 +100,27 @@ pub fn text(fleet: &FleetStatus) -> String {
     out
 }
 
-/// `{"summary": …, "mass_change": …, "variants": […]}`, the machine's form of [`text`].
+/// `{"summary": …, "mass_change": …, "variants": […]}`, the machine's form of [`text`]; with
+/// `"unread"` where an account and region of several could not be read.
 #[must_use]
 pub fn json(fleet: &FleetStatus) -> serde_json::Value {
     let variants: Vec<VariantView<'_>> =
         fleet.variants.values().map(|status| VariantView::of(status)).collect();
-    serde_json::json!({
+    let mut plan = serde_json::json!({
         "summary": PlanSummary::of(fleet),
         "mass_change": fleet.mass_change,
         "variants": variants,
-    })
+    });
+    let unread: Vec<serde_json::Value> = unread(fleet)
+        .map(|(scope, why)| {
+            let Scope { account_id, region } = scope;
+            serde_json::json!({ "account_id": account_id, "region": region, "why": why.message })
+        })
+        .collect();
+    if !unread.is_empty() {
+        plan["unread"] = unread.into();
+    }
+    plan
 }
 
 /// `Plan: 1 to change, 1 held, 3 in sync, 1 could not be compared.` What is zero is left out,
@@ -128,12 +147,36 @@ pub fn summary_line(sum: &PlanSummary) -> String {
     }
 }
 
-fn variant(out: &mut String, status: &VariantStatus, width: usize) {
+/// What a variant is called: `endpoint/variant`, with account and region before it where there are
+/// several.
+#[must_use]
+pub fn name(fleet: &FleetStatus, id: &VariantId) -> String {
+    if fleet.scopes.len() > 1 { id.to_string() } else { id.short() }
+}
+
+/// The accounts and regions that cannot be read, of several: they may have variants that nobody
+/// tells of. Of one the variants say it, and the exit code.
+fn unread(fleet: &FleetStatus) -> impl Iterator<Item = (&Scope, &Why)> {
+    let several = fleet.scopes.len() > 1;
+    fleet
+        .scopes
+        .iter()
+        .filter_map(|(scope, why)| Some((scope, why.as_ref()?)))
+        .filter(move |_| several)
+}
+
+/// What `--detailed-exitcode` exits with; 3 too when an account and region of several could not be
+/// read.
+#[must_use]
+pub fn exit_code(fleet: &FleetStatus) -> u8 {
+    if unread(fleet).next().is_some() { 3 } else { PlanSummary::of(fleet).exit_code() }
+}
+
+fn variant(out: &mut String, name: &str, status: &VariantStatus, width: usize) {
     let report = &status.decision.report;
     let standing = Standing::of(report);
     let style = line::style(standing);
-    let _ =
-        write!(out, "{style}{} {:<width$}{style:#}  ", standing.sign(), status.snapshot.id.short());
+    let _ = write!(out, "{style}{} {name:<width$}{style:#}  ", standing.sign());
     if matches!(standing, Standing::Create | Standing::Change) {
         let _ = write!(out, "({})  ", report.mode.as_str());
     }

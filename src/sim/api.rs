@@ -7,6 +7,7 @@ pub mod cloudwatch;
 pub(crate) mod epoch;
 pub mod sagemaker;
 pub mod scaling;
+pub mod sts;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -193,6 +194,8 @@ operations! {
 
     /// `GetCallerIdentity`.
     Sts read GetCallerIdentity get_caller_identity(cw::GetCallerIdentityInput) -> cw::GetCallerIdentityOutput;
+    /// `AssumeRole`: it gives out keys and changes nothing.
+    Sts read AssumeRole assume_role(sts::AssumeRoleInput) -> sts::AssumeRoleOutput;
 }
 
 impl Operation {
@@ -215,6 +218,14 @@ impl Sim {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.lock().now()
+    }
+
+    /// Lets a request of this session in, or not (the server's; the ports have no credentials).
+    ///
+    /// # Errors
+    /// AWS's, when the account is reached by a role and the token is not of a session under way.
+    pub fn authorize(&self, operation: Operation, token: Option<&str>) -> ApiResult<()> {
+        self.lock().authorize(operation, token)
     }
 
     /// Moves the world on to `until`; does nothing when it is there already.

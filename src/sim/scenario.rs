@@ -66,6 +66,8 @@ pub struct Settings {
     pub instance_quota: Option<u32>,
     /// Throttling; none by default.
     pub throttle: Throttle,
+    /// How the account is reached by a role; by default any keys do.
+    pub role: Option<RoleTrust>,
 }
 
 impl Default for Settings {
@@ -86,8 +88,19 @@ impl Default for Settings {
             put_mends_alarms: true,
             instance_quota: None,
             throttle: Throttle::default(),
+            role: None,
         }
     }
+}
+
+/// An account whose operations are served to sessions of a role only, as a hub finds them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoleTrust {
+    /// The external id that `AssumeRole` must give; any or none when absent.
+    pub external_id: Option<String>,
+    /// How long a session lasts, whatever was asked for: AWS's shortest is 900.
+    pub session_seconds: Option<u32>,
 }
 
 /// Token buckets of the services, in calls.

@@ -12,12 +12,13 @@ mod policies;
 mod sagemaker;
 mod schedule;
 mod scripts;
+mod sessions;
 mod state;
 mod targets;
 mod telemetry;
 mod tracking;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::TimeDelta;
 
@@ -34,6 +35,7 @@ pub(in crate::sim) use targets::Target;
 use alarms::Alarm;
 use endpoints::{ConfigRecord, ModelRecord};
 use gate::Gate;
+use sessions::Session;
 
 /// One account and region.
 #[derive(Debug)]
@@ -57,6 +59,7 @@ pub struct World {
     events: Vec<Event>,
     gate: Gate,
     faults: Vec<ActiveFault>,
+    sessions: VecDeque<Session>,
 }
 
 /// Something to look at, at an instant. Looking twice does no harm.
@@ -97,6 +100,7 @@ impl World {
             wakes: BTreeSet::new(),
             events: Vec::new(),
             faults: Vec::new(),
+            sessions: VecDeque::new(),
         }
     }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::reconcile::{PassInput, Reconciler};
+use setpoint::reconcile::{CostMeter, PassInput};
 use setpoint::sim::api::Operation;
 use setpoint::sim::server::{Pace, Server};
 use setpoint::sim::{Scenario, Sim, SimClock};
@@ -33,7 +33,7 @@ fn counts(sim: &Sim) -> BTreeMap<Operation, u64> {
 
 struct Fleet {
     sim: Sim,
-    reconciler: Reconciler,
+    passes: setpoint::reconcile::Fleet,
     config: Config,
 }
 
@@ -52,7 +52,7 @@ impl Fleet {
             freeze: None,
             stop: &AtomicBool::new(false),
         };
-        let fleet = self.reconciler.pass(input).await;
+        let fleet = self.passes.pass(input).await;
         assert_eq!(fleet.variants.len(), 500);
         for (id, status) in &fleet.variants {
             let report = &status.decision.report;
@@ -91,9 +91,11 @@ fn passes_over_500_variants_make_the_calls_that_are_promised() {
     let aws = connect(&server.endpoint_url());
     let clock = Arc::new(SimClock::self_driven(sim.clone()));
     let memory = Arc::new(ProcessMemory::default());
-    let reconciler = Reconciler::new(aws, clock, Arc::new(Alone), memory);
+    let leads = Arc::new(Alone);
+    let cost = CostMeter::default();
+    let passes = setpoint::reconcile::Fleet::new(vec![aws], clock, leads, memory, cost);
     let config = Config::from_yaml(CONFIG).unwrap();
-    let mut fleet = Fleet { sim: sim.clone(), reconciler, config };
+    let mut fleet = Fleet { sim: sim.clone(), passes, config };
     runtime.block_on(async {
         // The first pass adds a description of each endpoint and of each config.
         let calls = fleet.pass(false).await;
@@ -131,6 +133,6 @@ fn passes_over_500_variants_make_the_calls_that_are_promised() {
         let calls = fleet.pass(true).await;
         assert_steady(&calls, "telemetry pass");
         assert_eq!(calls(Operation::GetMetricData), 5);
-        assert_eq!(fleet.reconciler.cost().metrics_requested, 2 * 5 * 500);
+        assert_eq!(fleet.passes.cost().metrics_requested(), 2 * 5 * 500);
     });
 }

@@ -4,4 +4,4 @@ mod commands;
 mod control;
 mod crashes;
 mod observing;
-mod process;
+pub(crate) mod process;

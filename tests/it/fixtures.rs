@@ -54,7 +54,7 @@ pub(crate) fn id(endpoint: &str) -> VariantId {
 pub(crate) fn fleet(variants: Vec<VariantStatus>) -> FleetStatus {
     let variants: BTreeMap<_, _> =
         variants.into_iter().map(|status| (status.snapshot.id.clone(), Arc::new(status))).collect();
-    FleetStatus { at: Some(noon()), variants, mass_change: None }
+    FleetStatus { at: Some(noon()), variants, ..FleetStatus::default() }
 }
 
 /// One of each kind: a repair with a held field, in sync, not comparable, held, created, unlisted.

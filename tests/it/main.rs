@@ -7,6 +7,7 @@
     reason = "clippy.toml allows them in test functions only, and helpers are tests too"
 )]
 
+mod accounts;
 mod architecture;
 mod calculate;
 mod calls;

@@ -17,7 +17,7 @@ use setpoint::memory::ProcessMemory;
 use setpoint::model::ids::Scope;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::Memory as _;
-use setpoint::reconcile::{PassInput, Reconciler};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput};
 use setpoint::sim::scenario::Settings;
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
@@ -133,17 +133,18 @@ struct Run {
     sim: Sim,
     config: Config,
     memory: Arc<ProcessMemory>,
-    reconciler: Reconciler,
+    fleet: Fleet,
     /// Writes of each variant that were sent.
     sent: BTreeMap<String, Vec<Timestamp>>,
     writes_seen: usize,
 }
 
-fn reconciler(sim: &Sim, memory: &Arc<ProcessMemory>) -> Reconciler {
+fn fleet(sim: &Sim, memory: &Arc<ProcessMemory>) -> Fleet {
     let Settings { account_id, region, .. } = Settings::default();
     let aws = setpoint::sim::aws(sim, Scope { account_id, region });
     let clock = Arc::new(SimClock::self_driven(sim.clone()));
-    Reconciler::new(aws, clock, Arc::new(Alone), Arc::clone(memory) as _)
+    let memory = Arc::clone(memory) as _;
+    Fleet::new(vec![aws], clock, Arc::new(Alone), memory, CostMeter::default())
 }
 
 impl Run {
@@ -160,7 +161,7 @@ impl Run {
             freeze: None,
             stop: &AtomicBool::new(false),
         };
-        self.reconciler.pass(input).await;
+        self.fleet.pass(input).await;
         self.check(&before);
     }
 
@@ -247,9 +248,9 @@ fn swarm(seed: u64, mode: &str) {
     let mut dice = Dice(seed);
     let sim = world(&mut dice);
     let memory = Arc::new(ProcessMemory::default());
-    let reconciler_now = reconciler(&sim, &memory);
+    let fleet_now = fleet(&sim, &memory);
     let (config, sent) = (config(mode), BTreeMap::new());
-    let mut run = Run { sim, config, memory, reconciler: reconciler_now, sent, writes_seen: 0 };
+    let mut run = Run { sim, config, memory, fleet: fleet_now, sent, writes_seen: 0 };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         run.pass(true).await;
@@ -261,7 +262,7 @@ fn swarm(seed: u64, mode: &str) {
                 let _ = run.sim.with_world(|world| world.change(&change));
             }
             if dice.below(40) == 0 {
-                run.reconciler = reconciler(&run.sim, &run.memory);
+                run.fleet = fleet(&run.sim, &run.memory);
             }
             run.pass(pass % 3 == 0).await;
         }

@@ -135,6 +135,7 @@ async fn assemble(
     let aws = aws::connect(&settings, telling.observer())
         .await
         .map_err(|error| CliError::failed(error.to_string()))?;
+    let aws = vec![aws];
     telling.expect(&aws);
     let clock = Arc::new(SimClock::driven_by_others(sim.clone()));
     let memory = Arc::new(ProcessMemory::default());

@@ -84,6 +84,7 @@ pub(super) fn run(sim: &Sim, operation: Operation, mut input: Value) -> Result<V
         PutMetricAlarm put_metric_alarm
         SetAlarmState set_alarm_state
         GetCallerIdentity get_caller_identity
+        AssumeRole assume_role
     }
 }
 

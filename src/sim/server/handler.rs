@@ -53,6 +53,9 @@ pub(super) async fn aws(
     };
     match dispatch::operation(&call) {
         Ok(operation) => {
+            if let Err(error) = shared.sim.authorize(operation, session_token(&parts.headers)) {
+                return refuse(&WireError::from(&error));
+            }
             let exchange = Exchange { shared, connection, protocol, operation, request_id };
             exchange.run(call).await
         }
@@ -64,6 +67,11 @@ pub(super) async fn aws(
 fn is_signed(headers: &HeaderMap) -> bool {
     let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     authorization.is_some_and(|value| value.starts_with("AWS4-"))
+}
+
+/// The token of a session of a role, which temporary keys come with.
+fn session_token(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-amz-security-token").and_then(|value| value.to_str().ok())
 }
 
 async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, WireError> {

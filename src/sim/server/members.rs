@@ -1,5 +1,5 @@
-//! What the members of CloudWatch's shapes are, by name: CBOR tags timestamps, and forms have no
-//! types at all.
+//! What the members of CloudWatch's and STS's shapes are, by name: CBOR tags timestamps, and forms
+//! have no types at all.
 
 /// The type of a scalar member, or of the elements of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,14 +20,14 @@ pub(super) enum Kind {
 /// type in all of them.
 pub(super) fn kind(member: &str) -> Kind {
     match member {
-        "Period" | "MaxDatapoints" | "MaxRecords" | "EvaluationPeriods" | "DatapointsToAlarm" => {
-            Kind::Integer
-        }
+        "Period" | "MaxDatapoints" | "MaxRecords" | "EvaluationPeriods" | "DatapointsToAlarm"
+        | "DurationSeconds" => Kind::Integer,
         "Threshold" => Kind::Number,
         "ReturnData" | "ActionsEnabled" => Kind::Boolean,
         "StartTime"
         | "EndTime"
         | "Timestamps"
+        | "Expiration"
         | "StateUpdatedTimestamp"
         | "StateTransitionedTimestamp"
         | "AlarmConfigurationUpdatedTimestamp" => Kind::Time,

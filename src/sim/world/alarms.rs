@@ -268,17 +268,4 @@ impl World {
         }
         Ok(cw::Empty {})
     }
-
-    #[expect(clippy::unnecessary_wraps, reason = "all operations have this form")]
-    pub(in crate::sim) fn get_caller_identity(
-        &mut self,
-        _input: &cw::GetCallerIdentityInput,
-    ) -> ApiResult<cw::GetCallerIdentityOutput> {
-        let account = self.settings.account_id.to_string();
-        Ok(cw::GetCallerIdentityOutput {
-            user_id: "AROASIMULATED:setpoint".to_owned(),
-            arn: format!("arn:aws:sts::{account}:assumed-role/simulated/setpoint"),
-            account,
-        })
-    }
 }

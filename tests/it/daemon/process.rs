@@ -19,10 +19,10 @@ use tokio::runtime::Runtime;
 /// The longest that anything may take; it only ends broken tests.
 const LIMIT: Duration = Duration::from_mins(1);
 /// The token of the commands.
-pub(super) const TOKEN: &str = "open sesame";
+pub(crate) const TOKEN: &str = "open sesame";
 
 /// Waits until `done` gives something.
-pub(super) fn wait<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = done() {
@@ -34,9 +34,9 @@ pub(super) fn wait<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A world on loopback whose time stands at the wall clock's.
-pub(super) struct Served {
-    pub(super) sim: Sim,
-    pub(super) url: String,
+pub(crate) struct Served {
+    pub(crate) sim: Sim,
+    pub(crate) url: String,
     _server: Server,
 }
 
@@ -49,9 +49,14 @@ fn runtime() -> &'static Runtime {
 
 impl Served {
     /// A world of these endpoints (YAML, one each), half an hour old.
-    pub(super) fn of(endpoints: &str) -> Self {
-        let mut scenario =
-            Scenario::parse(&format!("endpoints:\n{endpoints}"), "the world").unwrap();
+    pub(crate) fn of(endpoints: &str) -> Self {
+        Self::in_world("{}", endpoints)
+    }
+
+    /// The same in a world of these settings (YAML, in one line).
+    pub(crate) fn in_world(settings: &str, endpoints: &str) -> Self {
+        let text = format!("world: {settings}\nendpoints:\n{endpoints}");
+        let mut scenario = Scenario::parse(&text, "the world").unwrap();
         scenario.world.start = WallClock.now() - chrono::TimeDelta::minutes(30);
         let sim = scenario.build().unwrap();
         sim.advance(30 * 60);
@@ -60,12 +65,12 @@ impl Served {
         Self { sim, url: server.endpoint_url(), _server: server }
     }
 
-    pub(super) fn calls(&self, operation: Operation) -> u64 {
+    pub(crate) fn calls(&self, operation: Operation) -> u64 {
         self.sim.with_world(|world| world.calls(operation))
     }
 
     /// The target value in force.
-    pub(super) fn target_value(&self, endpoint: &str) -> Option<f64> {
+    pub(crate) fn target_value(&self, endpoint: &str) -> Option<f64> {
         let state = self.sim.state();
         let resource = format!("endpoint/{endpoint}/variant/AllTraffic");
         let variants = state["variants"].as_array().cloned().unwrap_or_default();
@@ -75,28 +80,28 @@ impl Served {
     }
 
     /// An event of the world, as YAML of scenarios would spell it.
-    pub(super) fn change(&self, change: Value) {
+    pub(crate) fn change(&self, change: Value) {
         let change = serde_json::from_value(change).unwrap();
         self.sim.with_world(|world| world.change(&change)).unwrap();
     }
 
-    pub(super) fn fault(&self, fault: Value) {
+    pub(crate) fn fault(&self, fault: Value) {
         self.sim.inject(serde_json::from_value(fault).unwrap());
     }
 }
 
 /// An endpoint with a policy, as a line of [`Served::of`].
-pub(super) fn endpoint(name: &str, target_value: f64) -> String {
+pub(crate) fn endpoint(name: &str, target_value: f64) -> String {
     format!(
         "  - {{name: {name}, variants: [{{target: {{min: 1, max: 8, policy: {{target_value: {target_value}}}}}}}]}}\n"
     )
 }
 
 /// A directory that goes with its value.
-pub(super) struct Directory(PathBuf);
+pub(crate) struct Directory(PathBuf);
 
 impl Directory {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path =
@@ -107,13 +112,19 @@ impl Directory {
     }
 
     /// Writes the configuration: this process-wide part for `url`, then `rest`.
-    pub(super) fn configure(&self, url: &str, rest: &str) -> PathBuf {
-        let (token, memory) = (self.0.join("token"), self.0.join("memory.json"));
-        let text = format!(
+    pub(crate) fn configure(&self, url: &str, rest: &str) -> PathBuf {
+        self.write(&format!(
             "aws: {{region: us-east-1, account_id: \"123456789012\", endpoint_url: \"{url}\", \
              call_rate_per_second: 100, write_rate_per_second: 100, connect_timeout_seconds: 2, \
-             attempt_timeout_seconds: 2, operation_timeout_seconds: 3, max_attempts: 1}}\n\
-             http: {{listen: \"127.0.0.1:0\", token_file: {}}}\n\
+             attempt_timeout_seconds: 2, operation_timeout_seconds: 3, max_attempts: 1}}\n{rest}"
+        ))
+    }
+
+    /// Writes the configuration: where it answers, remembers and logs, then `rest`.
+    pub(crate) fn write(&self, rest: &str) -> PathBuf {
+        let (token, memory) = (self.0.join("token"), self.memory());
+        let text = format!(
+            "http: {{listen: \"127.0.0.1:0\", token_file: {}}}\n\
              memory: {{file: {}}}\nlog: {{format: json, level: info}}\n{rest}",
             token.display(),
             memory.display()
@@ -121,6 +132,11 @@ impl Directory {
         let path = self.0.join("setpoint.yaml");
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    /// What is remembered.
+    pub(crate) fn memory(&self) -> PathBuf {
+        self.0.join("memory.json")
     }
 }
 
@@ -131,17 +147,17 @@ impl Drop for Directory {
 }
 
 /// A pass every second.
-pub(super) const EVERY_SECOND: &str = "reconcile: {schedule: \"* * * * * *\", telemetry_schedule: \"0 0 * * * *\", jitter_seconds: 0}\n";
+pub(crate) const EVERY_SECOND: &str = "reconcile: {schedule: \"* * * * * *\", telemetry_schedule: \"0 0 * * * *\", jitter_seconds: 0}\n";
 
 /// All variants, in this mode, at 600.
-pub(super) fn everything(mode: &str) -> String {
+pub(crate) fn everything(mode: &str) -> String {
     format!(
         "{EVERY_SECOND}telemetry: {{history_days: 1}}\ndefaults: {{mode: {mode}, adopt: true}}\ntargets: [{{endpoint: \"*\", variant: \"*\", load_test: {{max_rps: 20}}, capacity: {{min: 1, max: 8}}}}]\n"
     )
 }
 
 /// The binary with nothing of this machine's AWS configuration.
-pub(super) fn setpoint(arguments: &[&str]) -> Command {
+pub(crate) fn setpoint(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint"));
     for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "RUST_LOG"] {
         command.env_remove(name);
@@ -158,7 +174,7 @@ pub(super) fn setpoint(arguments: &[&str]) -> Command {
 }
 
 /// Runs a command to its end: exit code, stdout, stderr.
-pub(super) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut child = setpoint(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -179,7 +195,7 @@ fn drain(mut pipe: impl std::io::Read + Send + 'static) -> std::thread::JoinHand
 }
 
 /// `setpoint run`, killed when dropped.
-pub(super) struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     url: String,
     log: Arc<Mutex<Vec<String>>>,
@@ -187,7 +203,7 @@ pub(super) struct Daemon {
 
 impl Daemon {
     /// Starts it and waits until it listens.
-    pub(super) fn start(config: &Path, flags: &[&str]) -> Self {
+    pub(crate) fn start(config: &Path, flags: &[&str]) -> Self {
         let mut arguments = vec!["run", "--config", config.to_str().unwrap()];
         arguments.extend(flags);
         let mut child = setpoint(&arguments)
@@ -218,29 +234,29 @@ impl Daemon {
     }
 
     /// Starts it and waits for its first pass.
-    pub(super) fn ready(config: &Path, flags: &[&str]) -> Self {
+    pub(crate) fn ready(config: &Path, flags: &[&str]) -> Self {
         let daemon = Self::start(config, flags);
         wait("the first pass", || (daemon.get("/readyz").0 == 200).then_some(()));
         daemon
     }
 
     /// Status and body.
-    pub(super) fn get(&self, path: &str) -> (u16, String) {
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
         answer(agent().get(format!("{}{path}", self.url)).call())
     }
 
-    pub(super) fn json(&self, path: &str) -> Value {
+    pub(crate) fn json(&self, path: &str) -> Value {
         let (status, body) = self.get(path);
         assert_eq!(status, 200, "{path}: {body}");
         serde_json::from_str(&body).unwrap()
     }
 
     /// Status and body of a command with the token.
-    pub(super) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.post_as(Some(TOKEN), path, body)
     }
 
-    pub(super) fn post_as(&self, token: Option<&str>, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) fn post_as(&self, token: Option<&str>, path: &str, body: &Value) -> (u16, Value) {
         let mut request = agent().post(format!("{}{path}", self.url));
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -251,17 +267,17 @@ impl Daemon {
     }
 
     /// The API's view of the only variant of an endpoint.
-    pub(super) fn variant(&self, endpoint: &str) -> Value {
+    pub(crate) fn variant(&self, endpoint: &str) -> Value {
         self.json(&format!("/api/v1/variants/{endpoint}/AllTraffic"))
     }
 
     /// Waits until the view of a variant is as wanted.
-    pub(super) fn until(&self, endpoint: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&self, endpoint: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         wait(what, || Some(self.variant(endpoint)).filter(|view| is(view)))
     }
 
     /// The value of a series, by its name and some of its labels.
-    pub(super) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    pub(crate) fn metric(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
         let text = self.get("/metrics").1;
         let labels: Vec<String> = labels.iter().map(|(k, v)| format!("{k}=\"{v}\"")).collect();
         let line = text.lines().find(|line| {
@@ -271,18 +287,18 @@ impl Daemon {
         line.rsplit(' ').next()?.parse().ok()
     }
 
-    pub(super) fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().expect("kill").success());
     }
 
     /// Waits for its end; whether it was an orderly one.
-    pub(super) fn ended(&mut self) -> bool {
+    pub(crate) fn ended(&mut self) -> bool {
         let child = &mut self.child;
         wait("the process to end", || child.try_wait().unwrap()).success()
     }
 
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")
     }
 }

@@ -18,7 +18,7 @@ use setpoint::model::time::Timestamp;
 use setpoint::ports::{
     PortResult, PutScalingPolicy, RegisterScalableTarget, ScalingReads, ScalingWrites,
 };
-use setpoint::reconcile::{PassInput, Reconciler};
+use setpoint::reconcile::{CostMeter, Fleet as Passes, PassInput};
 use setpoint::sim::api::Operation;
 use setpoint::sim::scenario::{RateLimit, Throttle};
 use setpoint::sim::{Scenario, Sim, SimClock};
@@ -94,7 +94,7 @@ impl ScalingWrites for Paced {
 
 struct Fleet {
     sim: Sim,
-    reconciler: Reconciler,
+    passes: Passes,
     config: Config,
     paced: Arc<Paced>,
 }
@@ -115,8 +115,9 @@ impl Fleet {
         });
         aws.scaling = Arc::clone(&paced) as _;
         aws.writes = Arc::clone(&paced) as _;
-        let reconciler = Reconciler::new(aws, clock, Arc::new(Alone), memory);
-        Self { sim: sim.clone(), reconciler, config: Config::from_yaml(CONFIG).unwrap(), paced }
+        let cost = CostMeter::default();
+        let passes = Passes::new(vec![aws], clock, Arc::new(Alone), memory, cost);
+        Self { sim: sim.clone(), passes, config: Config::from_yaml(CONFIG).unwrap(), paced }
     }
 
     async fn pass(&mut self, approved: &BTreeSet<VariantId>) -> FleetStatus {
@@ -133,7 +134,7 @@ impl Fleet {
             freeze: None,
             stop: &self.paced.stop,
         };
-        let fleet = self.reconciler.pass(input).await;
+        let fleet = self.passes.pass(input).await;
         self.sim.run_until(self.sim.now() + TimeDelta::minutes(1));
         fleet
     }

@@ -15,7 +15,7 @@ use setpoint::model::goal::Mode;
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::ports::{Clock, Service};
-use setpoint::reconcile::{PassInput, Reconciler};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput};
 use setpoint::sim::server::{Pace, Server};
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::{Alone, WallClock};
@@ -57,7 +57,7 @@ pub(super) struct Stage {
     behind: Behind,
     url: String,
     pub(super) recorder: WireRecorder,
-    reconciler: Reconciler,
+    passes: Fleet,
     fleet: FleetStatus,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -141,9 +141,10 @@ impl Stage {
         let recorder = WireRecorder::before(&url);
         let aws = connect(&recorder.url());
         let memory = Arc::new(ProcessMemory::default());
-        let reconciler = Reconciler::new(aws, clock, Arc::new(Alone), memory);
+        let cost = CostMeter::default();
+        let passes = Fleet::new(vec![aws], clock, Arc::new(Alone), memory, cost);
         let (fleet, runtime) = (FleetStatus::default(), Some(runtime));
-        Self { behind, url, recorder, reconciler, fleet, runtime }
+        Self { behind, url, recorder, passes, fleet, runtime }
     }
 
     /// The runtime that the stage was made with; it keeps its server alive.
@@ -165,7 +166,7 @@ impl Stage {
         let config = Config::from_yaml(&CONFIG.replace("MODE", mode.as_str())).unwrap();
         let settings = pass_settings(&config);
         self.fleet = self
-            .reconciler
+            .passes
             .pass(PassInput {
                 goals: &config,
                 settings: &settings,

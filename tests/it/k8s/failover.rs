@@ -116,7 +116,8 @@ fn the_other_takes_over_from_one_that_is_killed() {
     let events = stage.store.all("events");
     let drift = events.iter().find(|event| event["reason"] == "Drift").unwrap();
     assert_eq!((&drift["type"], &drift["regarding"]["kind"]), (&json!("Normal"), &json!("Pod")));
-    assert!(drift["note"].as_str().unwrap().starts_with("endpoint-"), "{drift}");
+    let note = drift["note"].as_str().unwrap();
+    assert!(note.starts_with("123456789012/us-east-1/endpoint-"), "{drift}");
 }
 
 #[test]

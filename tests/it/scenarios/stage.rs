@@ -17,7 +17,7 @@ use setpoint::model::goal::Pause;
 use setpoint::model::ids::{EndpointName, Scope, VariantId};
 use setpoint::model::status::FleetStatus;
 use setpoint::ports::{Leadership, Memory};
-use setpoint::reconcile::{PassInput, Reconciler};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput};
 use setpoint::render::plan;
 use setpoint::sim::scenario::Change;
 use setpoint::sim::{Fault, Scenario, Sim, SimClock};
@@ -41,7 +41,7 @@ impl Leadership for Switch {
 /// What is on stage.
 struct Stage {
     sim: Sim,
-    reconciler: Reconciler,
+    fleet: Fleet,
     memory: Arc<ProcessMemory>,
     leads: Arc<AtomicBool>,
     bends: Arc<Mutex<Bends>>,
@@ -83,10 +83,10 @@ impl Stage {
         let memory = Arc::new(ProcessMemory::default());
         let leads = Arc::new(AtomicBool::new(true));
         let bends = Arc::new(Mutex::new(Bends::default()));
-        let reconciler = reconciler(&sim, &memory, &leads, &bends);
+        let fleet = new_fleet(&sim, &memory, &leads, &bends);
         Self {
             sim,
-            reconciler,
+            fleet,
             memory,
             leads,
             bends,
@@ -140,7 +140,7 @@ impl Stage {
                 if *forget {
                     self.memory = Arc::new(ProcessMemory::default());
                 }
-                self.reconciler = reconciler(&self.sim, &self.memory, &self.leads, &self.bends);
+                self.fleet = new_fleet(&self.sim, &self.memory, &self.leads, &self.bends);
             }
             Command::Leader(leads) => self.leads.store(*leads, Ordering::Relaxed),
             Command::Show => self.show(),
@@ -166,7 +166,7 @@ impl Stage {
         let freeze = open_freeze(&config, self.sim.now());
         self.skip_foreign_writes();
         let fleet = self
-            .reconciler
+            .fleet
             .pass(PassInput {
                 goals: &config,
                 settings: &settings,
@@ -322,12 +322,12 @@ impl Stage {
     }
 }
 
-fn reconciler(
+fn new_fleet(
     sim: &Sim,
     memory: &Arc<ProcessMemory>,
     leads: &Arc<AtomicBool>,
     bends: &Arc<Mutex<Bends>>,
-) -> Reconciler {
+) -> Fleet {
     let settings = setpoint::sim::scenario::Settings::default();
     let scope = Scope { account_id: settings.account_id, region: settings.region };
     let mut aws = setpoint::sim::aws(sim, scope);
@@ -335,7 +335,8 @@ fn reconciler(
     aws.endpoints = Arc::new(warp);
     let clock = Arc::new(SimClock::self_driven(sim.clone()));
     let leadership = Arc::new(Switch(Arc::clone(leads)));
-    Reconciler::new(aws, clock, leadership, Arc::clone(memory) as _)
+    let memory = Arc::clone(memory) as _;
+    Fleet::new(vec![aws], clock, leadership, memory, CostMeter::default())
 }
 
 /// `PutScalingPolicy endpoint/e/variant/v NAME: TargetValue=600 ... (ThrottlingException)`.

@@ -50,7 +50,7 @@ async fn an_unknown_operation_names_those_there_are() {
     assert_eq!(answer.header("x-amzn-errortype"), "UnknownOperationException");
     assert_eq!(answer.header("x-amzn-query-error"), "InvalidAction;Sender");
     assert_eq!(answer.header("smithy-protocol"), "rpc-v2-cbor");
-    let answer = form(&url, "Action=AssumeRole&Version=2011-06-15");
+    let answer = form(&url, "Action=GetSessionToken&Version=2011-06-15");
     assert!(answer.text().contains("<Code>InvalidAction</Code>"), "{}", answer.text());
     server.stop().await;
 }

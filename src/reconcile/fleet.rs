@@ -1,0 +1,248 @@
+//! A pass over all accounts and regions of a process, in phases.
+//!
+//! All are observed side by side, then all is decided, then rule 9 looks at every decision of the
+//! pass at once, then each is acted on beside the others, within one account and region one write
+//! after the other. One that cannot be read holds up nobody beyond a time limit
+//! (`docs/decisions/fleet-passes.md`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::future::join_all;
+use tokio::time::Instant;
+
+use super::named::{self, Named, Seen};
+use super::pair::{Pair, Parts};
+use super::{CostMeter, Observed, Pass, PassInput, unread};
+use crate::decide::mass_change;
+use crate::model::decision::Decision;
+use crate::model::fact::Why;
+use crate::model::ids::{Scope, VariantId};
+use crate::model::status::{FleetStatus, MassChange};
+use crate::model::time::Timestamp;
+use crate::ports::{Aws, Clock, Leadership, Memory};
+
+/// Makes passes over accounts and regions, and keeps what they need between them.
+pub struct Fleet {
+    pairs: Vec<Pair>,
+    clock: Arc<dyn Clock>,
+    cost: CostMeter,
+    /// What was published last, of those that cannot be read now.
+    last: FleetStatus,
+}
+
+/// One account and region on its way through a pass.
+struct Round {
+    /// Whether it was looked at in time. Nothing is written otherwise.
+    read: bool,
+    /// What it looked like; taken by the decisions.
+    observed: Option<Observed>,
+    /// When the look began.
+    at: Timestamp,
+    /// Why it is not known, or not all of it.
+    why: Option<Why>,
+    /// The variants to tell of without a look.
+    unread: Vec<VariantId>,
+    passes: Vec<Pass>,
+}
+
+impl Fleet {
+    /// A fleet of these accounts and regions, of which nothing is known yet. All of them share
+    /// one budget.
+    #[must_use]
+    pub fn new(
+        accounts: Vec<Aws>,
+        clock: Arc<dyn Clock>,
+        leadership: Arc<dyn Leadership>,
+        memory: Arc<dyn Memory>,
+        cost: CostMeter,
+    ) -> Self {
+        let parts = Parts { clock: Arc::clone(&clock), leadership, memory, cost: cost.clone() };
+        let pairs = accounts.into_iter().map(|aws| Pair::new(aws, parts.clone())).collect();
+        Self { pairs, clock, cost, last: FleetStatus::default() }
+    }
+
+    /// What CloudWatch has cost so far.
+    #[must_use]
+    pub const fn cost(&self) -> &CostMeter {
+        &self.cost
+    }
+
+    /// One pass. Never fails: what could not be read or written is in the status.
+    pub async fn pass(&mut self, input: PassInput<'_>) -> FleetStatus {
+        let began = self.clock.now();
+        let mut rounds = self.observe(&input).await;
+        self.decide(&mut rounds, &input);
+        let mass_change = hold_mass_change(&mut rounds, &input);
+        if input.act {
+            self.act(&mut rounds, &input).await;
+        }
+        self.remember(&rounds, input.act).await;
+        self.publish(rounds, mass_change, began)
+    }
+
+    /// Looks at all of them side by side, and finds a place for every name.
+    async fn observe(&mut self, input: &PassInput<'_>) -> Vec<Round> {
+        let scopes: Vec<Scope> = self.pairs.iter().map(|pair| pair.scope().clone()).collect();
+        let named = input.goals.named(&scopes);
+        let looks = self.look(&named, input).await;
+        let now = self.clock.now();
+        let mut rounds: Vec<Round> = Vec::with_capacity(looks.len());
+        for (scope, look) in scopes.iter().zip(looks) {
+            rounds.push(match look {
+                Ok(observed) => Round {
+                    read: true,
+                    at: observed.at,
+                    why: observed.why_incomplete().cloned(),
+                    observed: Some(observed),
+                    unread: Vec::new(),
+                    passes: Vec::new(),
+                },
+                Err(why) => Round {
+                    read: false,
+                    at: now,
+                    why: Some(why),
+                    observed: None,
+                    unread: self.known_or_named(scope, &named),
+                    passes: Vec::new(),
+                },
+            });
+        }
+        self.place(&named, &scopes, &mut rounds, input);
+        rounds
+    }
+
+    async fn look(&mut self, named: &[Named], input: &PassInput<'_>) -> Vec<Result<Observed, Why>> {
+        if let [alone] = self.pairs.as_mut_slice() {
+            let named = named::only_in(named, alone.scope());
+            return vec![alone.look(input, &named).await];
+        }
+        let limit = input.settings.observe_timeout;
+        let mut began = Vec::with_capacity(self.pairs.len());
+        for pair in &mut self.pairs {
+            let named = named::only_in(named, pair.scope());
+            began.push(pair.begin(input, named).await);
+        }
+        // The calls are under way in tasks of their own, so that waiting for one after the other
+        // is waiting for all.
+        let deadline = Instant::now() + limit;
+        let mut looks = Vec::with_capacity(self.pairs.len());
+        for (pair, began) in self.pairs.iter_mut().zip(began) {
+            // One that an earlier pass has waited for in vain delays no second one.
+            let deadline = if began { deadline } else { Instant::now() };
+            let mut look = pair.end(deadline).await;
+            if let Ok(observed) = &mut look {
+                observed.sweep.name_in_errors(pair.scope());
+            }
+            looks.push(look);
+        }
+        looks
+    }
+
+    /// The variants of an account and region that the last pass told of, and those named there.
+    fn known_or_named(&self, scope: &Scope, named: &[Named]) -> Vec<VariantId> {
+        let known = self.last.variants.keys().filter(|id| id.scope() == *scope).cloned();
+        let named = named::only_in(named, scope);
+        let named = named.iter().map(|resource| VariantId::new(scope, resource));
+        known.chain(named).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn place(
+        &mut self,
+        named: &[Named],
+        scopes: &[Scope],
+        rounds: &mut [Round],
+        input: &PassInput<'_>,
+    ) {
+        let pairs = self.pairs.iter_mut().zip(scopes);
+        let mut seen: Vec<Seen<'_>> = rounds
+            .iter_mut()
+            .zip(pairs)
+            .map(|(round, (pair, scope))| Seen {
+                scope,
+                observed: round.observed.as_mut(),
+                cache: pair.reconciler().map(|reconciler| &reconciler.cache),
+                unread: &mut round.unread,
+            })
+            .collect();
+        named::place(named, &mut seen, input);
+    }
+
+    fn decide(&mut self, rounds: &mut [Round], input: &PassInput<'_>) {
+        for (pair, round) in self.pairs.iter_mut().zip(rounds) {
+            let scope = pair.scope().clone();
+            round.passes = match (round.observed.take(), pair.reconciler()) {
+                (Some(observed), Some(reconciler)) => reconciler.decide(observed, input),
+                _ => {
+                    let ids = std::mem::take(&mut round.unread);
+                    round.why.as_ref().map_or_else(Vec::new, |why| {
+                        unread::passes(&scope, ids, why, &self.last, input, round.at)
+                    })
+                }
+            };
+        }
+    }
+
+    /// Acts on all of them side by side. There is no time limit to this: a write half done is
+    /// worse than a late one. The calls have limits of their own, and once `input.stop` is set, as
+    /// it is at the limit of the pass, no further write begins.
+    async fn act(&mut self, rounds: &mut [Round], input: &PassInput<'_>) {
+        let acts = self.pairs.iter_mut().zip(rounds).filter_map(|(pair, round)| {
+            let reconciler = pair.reconciler().filter(|_| round.read)?;
+            Some(reconciler.act(&mut round.passes, input))
+        });
+        join_all(acts).await;
+    }
+
+    async fn remember(&mut self, rounds: &[Round], acting: bool) {
+        for (pair, round) in self.pairs.iter_mut().zip(rounds) {
+            if let Some(reconciler) = pair.reconciler().filter(|_| round.read) {
+                reconciler.keep_memory(&round.passes, acting, round.at).await;
+            }
+        }
+    }
+
+    fn publish(
+        &mut self,
+        rounds: Vec<Round>,
+        mass_change: Option<MassChange>,
+        began: Timestamp,
+    ) -> FleetStatus {
+        let mut fleet = FleetStatus { at: Some(began), mass_change, ..FleetStatus::default() };
+        let ended = self.clock.now();
+        for (pair, round) in self.pairs.iter_mut().zip(rounds) {
+            fleet.scopes.insert(pair.scope().clone(), round.why);
+            let last = &self.last.variants;
+            let statuses: Vec<_> = match pair.reconciler().filter(|_| round.read) {
+                Some(reconciler) => reconciler.publish(round.passes),
+                None => {
+                    let status = |pass: Pass| {
+                        let before = last.get(&pass.snapshot.id);
+                        pass.status(ended, before.and_then(|status| status.last_successful_pass))
+                    };
+                    round.passes.into_iter().map(status).collect()
+                }
+            };
+            let by_id = statuses.into_iter().map(|s| (s.snapshot.id.clone(), Arc::new(s)));
+            fleet.variants.extend(by_id);
+        }
+        self.last = fleet.clone();
+        fleet
+    }
+}
+
+/// Rule 9, over all variants of all accounts and regions: a bad configuration must not become a
+/// change of the whole fleet, little by little in each.
+fn hold_mass_change(rounds: &mut [Round], input: &PassInput<'_>) -> Option<MassChange> {
+    if input.confirmed {
+        return None;
+    }
+    let passes = rounds.iter().flat_map(|round| &round.passes);
+    let managed: Vec<&Decision> =
+        passes.filter(|pass| pass.goal.managed).map(|pass| &pass.decision).collect();
+    let found = mass_change::mass_change(&managed, input.settings.mass_change, input.approved)?;
+    for pass in rounds.iter_mut().flat_map(|round| &mut round.passes) {
+        mass_change::hold(&mut pass.decision, &found);
+    }
+    Some(found)
+}

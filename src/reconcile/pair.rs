@@ -1,0 +1,135 @@
+//! One account and region of a fleet: its reconciler, or the look that is still under way.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::{CostMeter, Look, Observed, PassInput, Reconciler};
+use crate::model::fact::{Why, WhyKind};
+use crate::model::ids::{ResourceId, Scope};
+use crate::ports::{Aws, Clock, Leadership, Memory};
+
+/// What a reconciler is made from.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub clock: Arc<dyn Clock>,
+    pub leadership: Arc<dyn Leadership>,
+    pub memory: Arc<dyn Memory>,
+    pub cost: CostMeter,
+}
+
+/// One account and region.
+pub(super) struct Pair {
+    aws: Aws,
+    parts: Parts,
+    /// Absent while a look is under way.
+    reconciler: Option<Box<Reconciler>>,
+    looking: Option<Looking>,
+}
+
+/// A look that runs beside the passes. An account that is slow at first, because it has thousands
+/// of variants and days of history, must come to its end some time: a look given up at the time
+/// limit would begin anew on every pass, and pay CloudWatch for it each time.
+struct Looking {
+    since: Instant,
+    task: JoinHandle<(Box<Reconciler>, Observed)>,
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        // A look only reads, so that it may end anywhere: with its term of leadership, say.
+        self.task.abort();
+    }
+}
+
+impl Pair {
+    pub(super) fn new(aws: Aws, parts: Parts) -> Self {
+        let mut pair = Self { aws, parts, reconciler: None, looking: None };
+        pair.begin_anew();
+        pair
+    }
+
+    pub(super) const fn scope(&self) -> &Scope {
+        &self.aws.scope
+    }
+
+    /// The reconciler, unless it is still looking.
+    pub(super) fn reconciler(&mut self) -> Option<&mut Reconciler> {
+        self.reconciler.as_deref_mut()
+    }
+
+    fn begin_anew(&mut self) {
+        let Parts { clock, leadership, memory, cost } = self.parts.clone();
+        let reconciler = Reconciler::new(self.aws.clone(), clock, leadership, memory, cost);
+        self.reconciler = Some(Box::new(reconciler));
+        self.looking = None;
+    }
+
+    /// Looks, and waits for the end: for the only account and region of a process. It delays no
+    /// other, and the daemon's limit of a pass holds.
+    pub(super) async fn look(
+        &mut self,
+        input: &PassInput<'_>,
+        named: &[ResourceId],
+    ) -> Result<Observed, Why> {
+        let PassInput { goals, settings, telemetry, .. } = *input;
+        match self.reconciler() {
+            Some(reconciler) => {
+                Ok(reconciler.observe(Look { goals, settings, telemetry, named }).await)
+            }
+            None => Err(self.late(Instant::now())),
+        }
+    }
+
+    /// Begins to look beside the others; `false` when an earlier look is still under way.
+    pub(super) async fn begin(&mut self, input: &PassInput<'_>, named: Vec<ResourceId>) -> bool {
+        if self.looking.as_ref().is_some_and(|looking| looking.task.is_finished()) {
+            // It came too late for its pass and is old by now; what it has learned is kept.
+            let _ = self.end(Instant::now()).await;
+        }
+        let Some(mut reconciler) = self.reconciler.take() else { return false };
+        let (goals, settings) = (input.goals.shared(), input.settings.clone());
+        let telemetry = input.telemetry;
+        let task = tokio::spawn(async move {
+            let look = Look { goals: &*goals, settings: &settings, telemetry, named: &named };
+            let observed = reconciler.observe(look).await;
+            (reconciler, observed)
+        });
+        self.looking = Some(Looking { since: Instant::now(), task });
+        true
+    }
+
+    /// What the look under way has seen by `deadline`.
+    pub(super) async fn end(&mut self, deadline: Instant) -> Result<Observed, Why> {
+        let Some(looking) = &mut self.looking else {
+            return Err(self.why(WhyKind::NotReadYet, "not read yet"));
+        };
+        match tokio::time::timeout_at(deadline, &mut looking.task).await {
+            Ok(Ok((reconciler, observed))) => {
+                self.reconciler = Some(reconciler);
+                self.looking = None;
+                Ok(observed)
+            }
+            Ok(Err(error)) => {
+                // A bug of ours in one account must not stop the others. What it knew is lost.
+                tracing::error!(scope = %self.scope(), %error, "a look has failed; it begins anew");
+                self.begin_anew();
+                Err(self.why(WhyKind::Garbage, &format!("the look has failed: {error}")))
+            }
+            Err(_) => Err(self.late(Instant::now())),
+        }
+    }
+
+    fn late(&self, now: Instant) -> Why {
+        let waited = self.looking.as_ref().map(|looking| now - looking.since).unwrap_or_default();
+        let sentence = format!("not read within {} s", waited.as_secs());
+        self.why(WhyKind::Transient, &sentence)
+    }
+
+    /// A reason that names the account, for it is told beside others.
+    fn why(&self, kind: WhyKind, sentence: &str) -> Why {
+        let Scope { account_id, region } = self.scope();
+        Why::new(kind, format!("account {account_id} in {region}: {sentence}"))
+    }
+}

@@ -1,0 +1,54 @@
+//! The variants of an account and region that could not be read in time: all is unknown, and they
+//! are told of nevertheless.
+
+use super::{Pass, PassInput, rules, state, wanted};
+use crate::decide::decide;
+use crate::model::estimate::Estimate;
+use crate::model::fact::{Fact, Why};
+use crate::model::ids::{Scope, VariantId};
+use crate::model::snapshot::Snapshot;
+use crate::model::status::FleetStatus;
+use crate::model::time::Timestamp;
+
+/// Decides on variants of which nothing is known. Nothing is ever written on it.
+pub(super) fn passes(
+    scope: &Scope,
+    ids: Vec<VariantId>,
+    why: &Why,
+    last: &FleetStatus,
+    input: &PassInput<'_>,
+    now: Timestamp,
+) -> Vec<Pass> {
+    let pass = |id: VariantId| {
+        // What was estimated before is still the best estimate.
+        let estimate = last.variants.get(&id).map_or_else(
+            || Estimate::unobserved(why.message.clone()),
+            |status| status.decision.report.estimate.clone(),
+        );
+        let (id, goal) = wanted(id, input.goals, input.settings)?;
+        let goal = goal.unwrap_or_else(|ambiguous| state::goal_in_doubt(&ambiguous));
+        let snapshot = nothing_known(id, why, now);
+        let decision = decide(&snapshot, &goal, &estimate, &rules(input, scope), now);
+        Some(Pass { goal, snapshot, decision, outcome: None, remembered: None })
+    };
+    ids.into_iter().filter_map(pass).collect()
+}
+
+fn nothing_known(id: VariantId, why: &Why, taken_at: Timestamp) -> Snapshot {
+    let why = || why.clone();
+    Snapshot {
+        id,
+        taken_at,
+        caller: Fact::Unknown(why()),
+        endpoint: Fact::Unknown(why()),
+        endpoint_config: Fact::Unknown(why()),
+        model: Fact::Unknown(why()),
+        target: Fact::Unknown(why()),
+        policies: Fact::Unknown(why()),
+        scheduled_actions: Fact::Unknown(why()),
+        activities: Fact::Unknown(why()),
+        alarms: Fact::Unknown(why()),
+        telemetry: Fact::Unknown(why()),
+        memory: Fact::Unknown(why()),
+    }
+}
