@@ -6,6 +6,7 @@
 
 mod check;
 mod layers;
+mod lenient;
 mod matching;
 mod merge;
 pub mod pattern;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use crate::model::goal::Mode;
 
 pub use layers::{DEFAULT_YAML, Env, Flag, Sources};
+pub use lenient::http;
 pub use matching::{AmbiguousTarget, Match, matches};
 pub use problem::{ConfigErrors, Problem};
 pub use schedule::{FreezeWindow, Schedule};

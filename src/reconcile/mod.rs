@@ -18,10 +18,14 @@ use crate::decide::mass_change;
 use crate::decide::{Freeze, Rules, decide};
 use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
+use crate::model::endpoint::Endpoint;
 use crate::model::fact::Fact;
 use crate::model::goal::{Goal, MassChangeLimit};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
+use crate::model::pauses::Pauses;
+use crate::model::reads::{Read, Reads};
+use crate::model::selector::Selector;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::time::Timestamp;
@@ -92,6 +96,9 @@ pub struct PassInput<'a> {
     pub settings: &'a Settings,
     /// Whether the paid telemetry is read too.
     pub telemetry: bool,
+    /// The variants of which nothing that was read before is used, but for the paid telemetry:
+    /// a person wants to see it proved.
+    pub anew: Option<&'a Selector>,
     /// Whether to write. `plan` does not.
     pub act: bool,
     /// Whether a person has confirmed what this pass writes (`apply`).
@@ -104,6 +111,13 @@ pub struct PassInput<'a> {
     pub stop: &'a AtomicBool,
 }
 
+impl PassInput<'_> {
+    /// Whether nothing that was read of a variant before is used.
+    fn wants_anew(&self, id: &VariantId) -> bool {
+        self.anew.is_some_and(|selector| selector.matches(id))
+    }
+}
+
 /// Makes passes over one account and region, and keeps what they need between them.
 pub struct Reconciler {
     aws: Aws,
@@ -113,6 +127,10 @@ pub struct Reconciler {
     cache: EndpointCache,
     variants: BTreeMap<VariantId, VariantState>,
     cost: CostMeter,
+    /// Pauses of more than one variant, as last read.
+    pauses: Pauses,
+    /// When what is remembered was last read.
+    memory_read: Option<Read>,
     /// The estimator's tables, shared by all variants.
     scratch: Scratch,
 }
@@ -134,6 +152,8 @@ impl Reconciler {
             cache: EndpointCache::default(),
             variants: BTreeMap::new(),
             cost: CostMeter::default(),
+            pauses: Pauses::default(),
+            memory_read: None,
             scratch: Scratch::new(),
         }
     }
@@ -147,16 +167,16 @@ impl Reconciler {
     /// One pass. Never fails: what could not be read or written is in the status.
     pub async fn pass(&mut self, input: PassInput<'_>) -> FleetStatus {
         let now = self.clock.now();
-        let sweep = Sweep::read(&self.aws, now).await;
-        self.describe(&sweep, input.settings.concurrency, now).await;
+        let sweep = Sweep::read(&self.aws, &*self.clock, now).await;
+        self.describe(&sweep, &input, now).await;
         let remembered = self.load_memory().await;
-        let wanted = self.goals(&sweep, &input);
+        let wanted = self.goals(&sweep, &input, now);
         self.forget_gone(&wanted);
         self.note_endpoints(now);
         if input.telemetry {
             self.read_telemetry(&sweep, &remembered, &wanted, input.settings, now).await;
         }
-        self.read_activities(&wanted, input.settings.concurrency, now).await;
+        self.read_activities(&wanted, &input, now).await;
 
         let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
@@ -172,10 +192,15 @@ impl Reconciler {
     }
 
     /// Everything that `ListEndpoints` lists is described when due.
-    async fn describe(&mut self, sweep: &Sweep, concurrency: usize, now: Timestamp) {
+    async fn describe(&mut self, sweep: &Sweep, input: &PassInput<'_>, now: Timestamp) {
         let Some(endpoints) = sweep.endpoints.known() else { return };
-        let wanted: BTreeSet<EndpointName> = endpoints.keys().cloned().collect();
-        let changed = self.cache.refresh(&self.aws, endpoints, &wanted, now, concurrency).await;
+        let concurrency = input.settings.concurrency;
+        // An endpoint that no variant is known of yet is described anyway.
+        let known = self.variants.keys();
+        let anew: BTreeSet<EndpointName> =
+            known.filter(|id| input.wants_anew(id)).map(|id| id.endpoint.clone()).collect();
+        let by = (&self.aws, &*self.clock);
+        let changed = self.cache.refresh(by, endpoints, &anew, now, concurrency).await;
         for (id, state) in &mut self.variants {
             // Rule 24: activities are read of variants that changed.
             state.activities_due |= changed.contains(&id.endpoint);
@@ -189,6 +214,7 @@ impl Reconciler {
         &self,
         sweep: &Sweep,
         input: &PassInput<'_>,
+        now: Timestamp,
     ) -> Vec<(VariantId, Result<Goal, String>)> {
         let goals = input.goals;
         let mut resources = sweep.registered();
@@ -208,7 +234,10 @@ impl Reconciler {
             .into_iter()
             .map(|resource| VariantId::new(&self.aws.scope, &resource))
             .map(|id| {
-                let goal = goals.goal(&id);
+                let mut goal = goals.goal(&id);
+                if let Ok(goal) = &mut goal {
+                    self.pauses.hold(&id, goal, now);
+                }
                 (id, goal)
             })
             .filter(|(_, goal)| {
@@ -246,9 +275,11 @@ impl Reconciler {
             Fact::Known(None) => (Fact::Known(None), Fact::Known(None)),
             Fact::Known(Some(e)) => (self.cache.config(e), self.cache.model(e, &id.variant)),
         };
+        let reads = self.reads(sweep, id, &endpoint);
         Snapshot {
             id: id.clone(),
             taken_at: now,
+            reads,
             caller: sweep.caller.clone(),
             endpoint,
             endpoint_config,
@@ -260,6 +291,33 @@ impl Reconciler {
             activities: state.map_or_else(Fact::not_read_yet, |s| s.activities.clone()),
             telemetry: state.map_or_else(Fact::not_read_yet, |s| s.telemetry.clone()),
             memory: remembered.as_ref().map(|all| all.get(id).cloned().unwrap_or_default()),
+        }
+    }
+
+    /// The reads behind a snapshot.
+    fn reads(&self, sweep: &Sweep, id: &VariantId, endpoint: &Fact<Option<Endpoint>>) -> Reads {
+        let state = self.variants.get(id);
+        let from = &sweep.reads;
+        let listed = sweep.endpoints.known().is_some_and(|all| all.contains_key(&id.endpoint));
+        let described = if listed { self.cache.endpoint_read(&id.endpoint) } else { None };
+        // What is not listed is not described: the listing says that there is none.
+        let described = described.unwrap_or(from.endpoints);
+        let (endpoint_config, model) = match endpoint.known() {
+            Some(Some(endpoint)) => self.cache.config_reads(endpoint, &id.variant),
+            _ => (Some(described), Some(described)),
+        };
+        Reads {
+            caller: Some(from.caller),
+            endpoint: Some(described),
+            endpoint_config,
+            model,
+            scalable_target: Some(from.targets),
+            policies: Some(from.policies),
+            scheduled_actions: Some(from.scheduled_actions),
+            activities: state.and_then(|state| state.activities_read),
+            alarms: Some(from.alarms),
+            telemetry: state.and_then(|state| state.telemetry_read),
+            memory: self.memory_read,
         }
     }
 

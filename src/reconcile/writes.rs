@@ -15,10 +15,11 @@ use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
+use crate::model::reads::Read;
 use crate::model::reason::Reason;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::ports::{Aws, MemoryError};
+use crate::ports::{Aws, Clock, MemoryError};
 
 impl Reconciler {
     /// Carries out every plan of a pass.
@@ -42,10 +43,10 @@ impl Reconciler {
     ) -> Vec<&'p mut Pass> {
         let remembered = self.load_memory().await;
         let now = self.clock.now();
-        let aws = &self.aws;
+        let (aws, clock) = (&self.aws, &*self.clock);
         let looked: Vec<&mut Pass> = stream::iter(planned)
             .map(|pass| async {
-                refresh(aws, &mut pass.snapshot, now).await;
+                refresh((aws, clock), &mut pass.snapshot, now).await;
                 pass
             })
             .buffer_unordered(input.settings.concurrency.max(1))
@@ -54,12 +55,17 @@ impl Reconciler {
         let mut still_planned = Vec::new();
         for pass in looked {
             let id = pass.snapshot.id.clone();
-            self.cache.update(&id.endpoint, pass.snapshot.endpoint.clone(), now);
+            if let Some(read) = pass.snapshot.reads.endpoint {
+                self.cache.update(&id.endpoint, pass.snapshot.endpoint.clone(), read);
+            }
+            self.pauses.hold(&id, &mut pass.goal, now);
+            pass.snapshot.reads.memory = self.memory_read;
             pass.snapshot.memory =
                 remembered.as_ref().map(|all| all.get(&id).cloned().unwrap_or_default());
             let state = self.variants.entry(id).or_default();
             state.activities = pass.snapshot.activities.clone();
             state.activities_at = Some(now);
+            state.activities_read = pass.snapshot.reads.activities;
             let estimate = &pass.decision.report.estimate.clone();
             pass.decision = decide(&pass.snapshot, &pass.goal, estimate, &rules(input), now);
             if !pass.decision.plan.is_empty() {
@@ -150,7 +156,7 @@ impl Reconciler {
 }
 
 /// The look right before a write.
-async fn refresh(aws: &Aws, snapshot: &mut Snapshot, now: Timestamp) {
+async fn refresh((aws, clock): (&Aws, &dyn Clock), snapshot: &mut Snapshot, now: Timestamp) {
     let resource = snapshot.id.resource();
     let (endpoint, activities) = tokio::join!(
         aws.endpoints.endpoint(&snapshot.id.endpoint),
@@ -166,6 +172,9 @@ async fn refresh(aws: &Aws, snapshot: &mut Snapshot, now: Timestamp) {
     }
     snapshot.endpoint = endpoint;
     snapshot.activities = activities.into();
+    let answered = clock.now();
+    snapshot.reads.endpoint = Some(Read::new("DescribeEndpoint", answered));
+    snapshot.reads.activities = Some(Read::new("DescribeScalingActivities", answered));
     snapshot.taken_at = now;
 }
 
@@ -195,7 +204,7 @@ fn not_begun(actions: &[Action]) -> Outcome {
     let skip = |action: &Action| StepOutcome {
         operation: action.operation(),
         result: StepResult::Skipped,
-        sentence: "the process is stopping".to_owned(),
+        sentence: "no further write begins in this pass".to_owned(),
     };
     Outcome { steps: actions.iter().map(skip).collect() }
 }

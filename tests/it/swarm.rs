@@ -153,6 +153,7 @@ impl Run {
             goals: &self.config,
             settings: &settings,
             telemetry,
+            anew: None,
             act: true,
             confirmed: false,
             approved: &BTreeSet::new(),

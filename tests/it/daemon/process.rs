@@ -92,6 +92,11 @@ pub(super) fn endpoint(name: &str, target_value: f64) -> String {
     )
 }
 
+/// So many seconds from now, as the API takes it.
+pub(super) fn from_now(seconds: i64) -> String {
+    (WallClock.now() + chrono::TimeDelta::seconds(seconds)).to_rfc3339()
+}
+
 /// A directory that goes with its value.
 pub(super) struct Directory(PathBuf);
 
@@ -121,6 +126,13 @@ impl Directory {
         let path = self.0.join("setpoint.yaml");
         std::fs::write(&path, text).unwrap();
         path
+    }
+}
+
+impl Directory {
+    /// The file with the token of the commands.
+    pub(super) fn token(&self) -> PathBuf {
+        self.0.join("token")
     }
 }
 
@@ -269,6 +281,11 @@ impl Daemon {
             is_it && labels.iter().all(|label| line.contains(label))
         })?;
         line.rsplit(' ').next()?.parse().ok()
+    }
+
+    /// Where it answers.
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(super) fn signal(&self, signal: &str) {

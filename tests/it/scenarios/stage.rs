@@ -194,6 +194,7 @@ impl Stage {
         text
     }
 
+    async fn tell_pass(&mut self, telemetry: bool, anew: None,
     async fn tell_pass(&mut self, telemetry: bool, act: bool, confirmed: bool) {
         let at = self.sim.now();
         let text = self.pass(telemetry, act, confirmed).await;
