@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::process::{Daemon, Directory, EVERY_SECOND, Served, endpoint, everything, from_now, wait};
+use super::process::{
+    Daemon, Directory, EVERY_SECOND, Served, endpoint, everything, from_now, wait,
+};
 
 #[test]
 fn without_its_token_no_command_is_obeyed() {

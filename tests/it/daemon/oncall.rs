@@ -150,7 +150,9 @@ fn a_check_tells_by_its_exit_code_what_it_could_verify() {
     assert!(text.starts_with("! scorer/AllTraffic  target_value 700 -> 600, held: "), "{text}");
     assert!(text.contains("verified as of INSTANT"), "what differs is verified too: {text}");
     // A fact that cannot be read anew is not known, however well it was known a moment ago.
-    stage.served.fault(json!({"kind": "deny", "operations": ["DescribeEndpoint"], "max_hits": 1000,
+    stage
+        .served
+        .fault(json!({"kind": "deny", "operations": ["DescribeEndpoint"], "max_hits": 1000,
         "for_seconds": 604_800, "because": "a role may lose a permission"}));
     let (code, text) = stage.ask(&["check", "scorer"]);
     assert_eq!(code, Some(3), "{text}");
@@ -184,9 +186,9 @@ fn a_pause_and_its_end_are_told() {
             paused all until INSTANT: 2 variants, and those that first appear later
         "#]],
     );
-    stage.served.change(
-        json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}),
-    );
+    stage
+        .served
+        .change(json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}));
     let (code, text) = stage.ask(&["check", "scorer/AllTraffic"]);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("held: paused until INSTANT: on call"), "{text}");
@@ -199,9 +201,9 @@ fn a_pause_and_its_end_are_told() {
         "#]],
     );
     wait("the repair", || (stage.served.target_value("scorer") == Some(600.0)).then_some(()));
-    stage.served.change(
-        json!({"edit_policy": {"variant": "other/AllTraffic", "target_value": 700.0}}),
-    );
+    stage
+        .served
+        .change(json!({"edit_policy": {"variant": "other/AllTraffic", "target_value": 700.0}}));
     stage.daemon.until("other", "the pause", |view| view["decision"]["reason"] == "paused");
     let (code, text) = stage.ask(&["resume", "all"]);
     assert_eq!((code, text.as_str()), (Some(0), "resumed all: 2 variants\n"));
@@ -264,7 +266,8 @@ fn a_daemon_that_remembers_in_its_process_only_says_so() {
     let directory = Directory::new();
     let config = directory.configure(&served.url, &rest);
     let text = std::fs::read_to_string(&config).unwrap();
-    let without: Vec<&str> = text.lines().filter(|line| !line.starts_with("memory: {file")).collect();
+    let without: Vec<&str> =
+        text.lines().filter(|line| !line.starts_with("memory: {file")).collect();
     std::fs::write(&config, without.join("\n")).unwrap();
     let daemon = Daemon::ready(&config, &[]);
     let stage = Stage { served, directory, daemon };
@@ -431,7 +434,12 @@ fn what_answers_badly_or_not_at_all_is_told() {
     let told = [
         ask(&answering(b""), "1"),
         ask(&answering(b"HTTP/1.1 404 Not Found\r\ncontent-length: 5\r\n\r\nhello"), "20"),
-        ask(&answering(b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"), "20"),
+        ask(
+            &answering(
+                b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
+            ),
+            "20",
+        ),
         ask("https://127.0.0.1:9090", "1"),
         ask("127.0.0.1:9090", "1"),
     ];

@@ -171,6 +171,7 @@ impl Stage {
                 goals: &config,
                 settings: &settings,
                 telemetry,
+                anew: None,
                 act,
                 confirmed,
                 approved: &self.approved,
@@ -194,7 +195,6 @@ impl Stage {
         text
     }
 
-    async fn tell_pass(&mut self, telemetry: bool, anew: None,
     async fn tell_pass(&mut self, telemetry: bool, act: bool, confirmed: bool) {
         let at = self.sim.now();
         let text = self.pass(telemetry, act, confirmed).await;
