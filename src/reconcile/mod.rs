@@ -112,9 +112,11 @@ pub struct PassInput<'a> {
 }
 
 impl PassInput<'_> {
-    /// Whether nothing that was read of a variant before is used.
+    /// Whether nothing that was read of a variant before is used. Where all are meant, those that
+    /// nobody lists are not: there is nothing to prove of them, and there may be thousands.
     fn wants_anew(&self, id: &VariantId) -> bool {
-        self.anew.is_some_and(|selector| selector.matches(id))
+        let listed = || self.goals.goal(id).is_ok_and(|goal| goal.managed);
+        self.anew.is_some_and(|anew| anew.matches(id) && (anew.endpoint.is_some() || listed()))
     }
 }
 
