@@ -213,7 +213,7 @@ fn a_pause_and_its_end_are_told() {
 #[test]
 fn a_pause_survives_kill_9_and_ends_by_itself() {
     let mut stage = Stage::of(&[("scorer", 600.0), ("other", 600.0)], &everything("repair"));
-    let until = from_now(8);
+    let until = from_now(15);
     for variant in ["scorer/AllTraffic", "all"] {
         let (code, text) =
             stage.ask(&["pause", variant, "--until", until.as_str(), "--reason", "on call"]);
@@ -347,7 +347,19 @@ fn every_refusal_says_what_to_do() {
     tell(stage.run(&["check", "all", "--url", url, "--token-file", wrong]));
     std::fs::remove_file(wrong).unwrap();
     tell(stage.run(&["check", "all", "--url", url, "--token-file", wrong]));
-    expect![[r#""#]].assert_eq(&(told.join("\n") + "\n"));
+    expect![[r#"
+        1: error: no variant matches fraud-scorr/AllTraffic; near it: fraud-scorer/AllTraffic
+        1: error: no variant matches 123456789012/eu-west-1/fraud-scorer/AllTraffic; near it: 123456789012/us-east-1/fraud-scorer/AllTraffic
+        1: error: no variant matches zzz; 1 are known, and GET /api/v1/variants lists them
+        1: error: INSTANT is past: it is INSTANT here (allowed: after now, at most 90 days)
+        1: error: INSTANT is too far away: it is INSTANT here (allowed: after now, at most 90 days)
+        1: error: body: reason has 1 characters (allowed: 1 to 500)
+        64: error: invalid value 'tomorrow' for '--until <TIME>': "tomorrow" is no time (allowed: RFC 3339 such as INSTANT, or a span from now: 90m, 2h, 3d)
+        64: error: invalid value 'a/b/c' for '<VARIANT|all>': allowed: all, ENDPOINT, ENDPOINT/VARIANT, ACCOUNT/REGION/ENDPOINT/VARIANT
+        1: error: the token is not the one in http.token_file (that of FOLDER/wrong was sent to http://DAEMON; --token-file names another file)
+        1: error: the token cannot be read from FOLDER/wrong: it is empty (http.token_file of the configuration, or --token-file)
+        1: error: the token cannot be read from FOLDER/wrong: No such file or directory (os error 2) (http.token_file of the configuration, or --token-file)
+    "#]].assert_eq(&(told.join("\n") + "\n"));
 }
 
 #[test]
