@@ -33,9 +33,8 @@ pub(super) fn nothing_matches<'a>(
     near.dedup();
     let offered: Vec<&str> = near.iter().take(OFFERED).map(|(_, name)| name.as_str()).collect();
     if offered.is_empty() {
-        let count = names.len();
         return format!(
-            "no variant matches {wanted}; {count} are known, and GET /api/v1/variants lists them"
+            "no variant matches {wanted} (GET /api/v1/variants lists those that are known)"
         );
     }
     format!("no variant matches {wanted}; near it: {}", offered.join(", "))
@@ -74,7 +73,7 @@ mod tests {
         );
         assert_eq!(
             ask(r#"{"endpoint": "zzz"}"#),
-            "no variant matches zzz; 3 are known, and GET /api/v1/variants lists them"
+            "no variant matches zzz (GET /api/v1/variants lists those that are known)"
         );
         assert_eq!(
             nothing_matches(&Selector::default(), std::iter::empty()),

@@ -253,7 +253,8 @@ fn a_pause_of_all_holds_what_first_appears_later() {
         stage.daemon.until("wire-0", "the pause", |view| view["decision"]["reason"] == "paused");
     assert!(view["decision"]["sentence"].as_str().unwrap().contains("incident"), "{view}");
     assert_eq!(view["goal"]["paused"]["reason"], "incident");
-    assert_eq!(stage.served.sim.with_world(|world| world.writes()), 0);
+    let writes = [Operation::RegisterScalableTarget, Operation::PutScalingPolicy];
+    assert_eq!(writes.map(|operation| stage.served.calls(operation)), [0, 0]);
     let (code, text) = stage.ask(&["resume", "wire-0"]);
     assert_eq!((code, text.as_str()), (Some(0), "resumed wire-0: 1 variant\n"));
     wait("its policy", || (stage.served.target_value("wire-0") == Some(600.0)).then_some(()));
@@ -315,8 +316,8 @@ fn reload_and_confirm_are_asked_of_the_daemon() {
     assert_eq!(code, Some(1), "{text}");
     expect![[r#"
         error: the configuration was not loaded; the one before stays in force
-        FOLDER/setpoint.yaml: defaults.mode: found "bold", allowed: "observe", "repair" or "auto"
-        FOLDER/setpoint.yaml: surprise: found 1, allowed: one of the documented keys
+        FOLDER/setpoint.yaml: defaults.mode: found "bold", allowed: one of observe, repair, auto
+        FOLDER/setpoint.yaml: surprise: found an unknown key, allowed: aws, reconcile, telemetry, discovery, memory, kubernetes, http, log, metrics, freeze_windows, defaults, targets
     "#]]
     .assert_eq(&text);
 }
@@ -350,7 +351,7 @@ fn every_refusal_says_what_to_do() {
     expect![[r#"
         1: error: no variant matches fraud-scorr/AllTraffic; near it: fraud-scorer/AllTraffic
         1: error: no variant matches 123456789012/eu-west-1/fraud-scorer/AllTraffic; near it: 123456789012/us-east-1/fraud-scorer/AllTraffic
-        1: error: no variant matches zzz; 1 are known, and GET /api/v1/variants lists them
+        1: error: no variant matches zzz (GET /api/v1/variants lists those that are known)
         1: error: INSTANT is past: it is INSTANT here (allowed: after now, at most 90 days)
         1: error: INSTANT is too far away: it is INSTANT here (allowed: after now, at most 90 days)
         1: error: body: reason has 1 characters (allowed: 1 to 500)
@@ -455,6 +456,39 @@ fn what_answers_badly_or_not_at_all_is_told() {
         ask("https://127.0.0.1:9090", "1"),
         ask("127.0.0.1:9090", "1"),
     ];
-    expect![[r#""#]].assert_debug_eq(&told);
+    expect![[r#"
+        [
+            (
+                Some(
+                    1,
+                ),
+                "error: no answer from URL within 1 s: what was asked may still be done (a pass may be under way: look at the status page or the log; --timeout waits longer)\n",
+            ),
+            (
+                Some(
+                    1,
+                ),
+                "error: what answers at URL is not setpoint: status 404, and no answer of its kind (give the daemon's address with --url)\n",
+            ),
+            (
+                Some(
+                    1,
+                ),
+                "error: what answers at URL is not setpoint: status 302, and no answer of its kind (give the daemon's address with --url)\n",
+            ),
+            (
+                Some(
+                    64,
+                ),
+                "error: --url \"URL\" is not understood (allowed: http://HOST:PORT)\n",
+            ),
+            (
+                Some(
+                    64,
+                ),
+                "error: --url \"URL\" is not understood (allowed: http://HOST:PORT)\n",
+            ),
+        ]
+    "#]].assert_debug_eq(&told);
     assert!(Path::new(&token).exists());
 }
