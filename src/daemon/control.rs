@@ -217,7 +217,8 @@ impl Daemon {
         // What a wider selection holds may first appear later: it is not kept with the variants.
         let many = selector.variant.is_none();
         let variants = if many {
-            let mut pauses = self.parts.memory.pauses().await.map_err(not_remembered)?;
+            let mut pauses =
+                self.parts.memory.pauses().await.map_err(|error| not_remembered(&error))?;
             let known = self.matching(selector);
             if known.is_empty() && !selector.is_all() {
                 return Err(self.nothing_matches(selector));
@@ -225,7 +226,7 @@ impl Daemon {
             pauses
                 .add(selector.clone(), pause, now)
                 .map_err(|error| ControlError::Conflict(error.to_string()))?;
-            self.parts.memory.save_pauses(&pauses).await.map_err(not_remembered)?;
+            self.parts.memory.save_pauses(&pauses).await.map_err(|error| not_remembered(&error))?;
             known.len()
         } else {
             self.change_memory(selector, |memory| memory.pause = Some(pause.clone())).await?
@@ -239,7 +240,8 @@ impl Daemon {
     async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError> {
         self.must_lead()?;
         let now = self.parts.clock.now();
-        let mut pauses = self.parts.memory.pauses().await.map_err(not_remembered)?;
+        let mut pauses =
+            self.parts.memory.pauses().await.map_err(|error| not_remembered(&error))?;
         let before = pauses.clone();
         pauses.end(selector, now).map_err(|error| ControlError::Conflict(error.to_string()))?;
         let known = self.matching(selector);
@@ -247,7 +249,7 @@ impl Daemon {
             return Err(self.nothing_matches(selector));
         }
         if pauses != before {
-            self.parts.memory.save_pauses(&pauses).await.map_err(not_remembered)?;
+            self.parts.memory.save_pauses(&pauses).await.map_err(|error| not_remembered(&error))?;
         }
         let variants = if known.is_empty() {
             0
@@ -286,7 +288,8 @@ impl Daemon {
         selector: &Selector,
         change: impl Fn(&mut VariantMemory),
     ) -> Result<usize, ControlError> {
-        let mut remembered = self.parts.memory.load().await.map_err(not_remembered)?;
+        let mut remembered =
+            self.parts.memory.load().await.map_err(|error| not_remembered(&error))?;
         let mut changed: BTreeMap<VariantId, VariantMemory> = BTreeMap::new();
         for id in self.matching(selector) {
             let mut memory = remembered.remove(&id).unwrap_or_default();
@@ -296,7 +299,7 @@ impl Daemon {
         if changed.is_empty() {
             return Err(self.nothing_matches(selector));
         }
-        self.parts.memory.save(&changed).await.map_err(not_remembered)?;
+        self.parts.memory.save(&changed).await.map_err(|error| not_remembered(&error))?;
         Ok(changed.len())
     }
 
@@ -318,7 +321,7 @@ impl Daemon {
     }
 }
 
-fn not_remembered(error: MemoryError) -> ControlError {
+fn not_remembered(error: &MemoryError) -> ControlError {
     ControlError::Unavailable(format!("not remembered, so nothing was changed: {error}"))
 }
 

@@ -93,19 +93,20 @@ fn address(listen: SocketAddr) -> Result<String, CliError> {
 /// Parses `all`, `ENDPOINT`, `ENDPOINT/VARIANT` or `ACCOUNT/REGION/ENDPOINT/VARIANT`.
 fn selector(text: &str) -> Result<Selector, String> {
     let named = |endpoint: &str| -> Result<Selector, String> {
-        let endpoint = Some(endpoint.parse().map_err(said)?);
+        let endpoint = Some(endpoint.parse().map_err(|error| said(&error))?);
         Ok(Selector { endpoint, ..Selector::default() })
     };
     match text.split('/').collect::<Vec<_>>()[..] {
         ["all"] => Ok(Selector::default()),
         [endpoint] => named(endpoint),
-        [endpoint, variant] => {
-            Ok(Selector { variant: Some(variant.parse().map_err(said)?), ..named(endpoint)? })
-        }
+        [endpoint, variant] => Ok(Selector {
+            variant: Some(variant.parse().map_err(|error| said(&error))?),
+            ..named(endpoint)?
+        }),
         [account, region, endpoint, variant] => Ok(Selector {
-            account_id: Some(account.parse().map_err(said)?),
-            region: Some(region.parse().map_err(said)?),
-            variant: Some(variant.parse().map_err(said)?),
+            account_id: Some(account.parse().map_err(|error| said(&error))?),
+            region: Some(region.parse().map_err(|error| said(&error))?),
+            variant: Some(variant.parse().map_err(|error| said(&error))?),
             ..named(endpoint)?
         }),
         _ => {
@@ -115,7 +116,7 @@ fn selector(text: &str) -> Result<Selector, String> {
     }
 }
 
-fn said(error: crate::model::ids::InvalidName) -> String {
+fn said(error: &crate::model::ids::InvalidName) -> String {
     error.to_string()
 }
 
