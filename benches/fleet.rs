@@ -106,6 +106,7 @@ fn measure(size: usize) -> String {
                 goals: &config,
                 settings: &settings,
                 telemetry,
+                anew: None,
                 act: true,
                 confirmed: false,
                 approved: &BTreeSet::new(),

@@ -225,6 +225,7 @@ def fleet():
     board.graph("Freshness", "Age of the oldest of each, over all variants.", "s", [
         query(f"max({age('setpoint_last_pass_timestamp_seconds')})", "last pass"),
         query(f"max({age('setpoint_last_successful_pass_timestamp_seconds')})", "last successful pass"),
+        query(f"max({age('setpoint_telemetry_read_timestamp_seconds')})", "CloudWatch read"),
         query(f"max({age('setpoint_newest_datapoint_timestamp_seconds')})", "newest datapoint")])
     board.graph("Passes", "Passes a second by result.", "ops",
                 [query('sum by (result) (rate(controller_runtime_reconcile_total{controller="variant"}[$__rate_interval]))',
@@ -330,6 +331,7 @@ def variant():
     board.graph("Freshness", "Age of what is known about the variant.", "s", [
         query(age("setpoint_last_pass_timestamp_seconds"), "last pass"),
         query(age("setpoint_last_successful_pass_timestamp_seconds"), "last successful pass"),
+        query(age("setpoint_telemetry_read_timestamp_seconds"), "CloudWatch read"),
         query(age("setpoint_newest_datapoint_timestamp_seconds"), "newest datapoint")], w=12)
     board.graph("Load test", "Age of the configured load test, and whether it still counts.", "none", [
         query(f"({age('setpoint_load_test_timestamp_seconds')}) / 86400", "days old"),

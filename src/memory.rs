@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
+use crate::model::pauses::Pauses;
 use crate::ports::{Memory, MemoryError};
 
 /// The version of the file's form; a file of a later one is not understood, and not overwritten.
@@ -27,6 +28,9 @@ pub struct FileMemory {
 #[serde(deny_unknown_fields)]
 struct Document {
     version: u32,
+    /// Of more than one variant.
+    #[serde(default, skip_serializing_if = "Pauses::is_empty")]
+    pauses: Pauses,
     variants: Vec<Entry>,
 }
 
@@ -35,6 +39,12 @@ struct Entry {
     #[serde(flatten)]
     id: VariantId,
     memory: VariantMemory,
+}
+
+impl Document {
+    fn all(self) -> BTreeMap<VariantId, VariantMemory> {
+        self.variants.into_iter().map(|entry| (entry.id, entry.memory)).collect()
+    }
 }
 
 impl FileMemory {
@@ -48,10 +58,13 @@ impl FileMemory {
         MemoryError { location: self.path.display().to_string(), message: message.to_string() }
     }
 
-    fn read(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
+    fn read(&self) -> Result<Document, MemoryError> {
         let text = match std::fs::read(&self.path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let (version, pauses, variants) = (VERSION, Pauses::default(), Vec::new());
+                return Ok(Document { version, pauses, variants });
+            }
             Err(error) => return Err(self.error(error)),
         };
         let document: Document = serde_json::from_slice(&text).map_err(|e| self.error(e))?;
@@ -59,13 +72,11 @@ impl FileMemory {
             let found = document.version;
             return Err(self.error(format!("version {found}, and only {VERSION} is understood")));
         }
-        Ok(document.variants.into_iter().map(|entry| (entry.id, entry.memory)).collect())
+        Ok(document)
     }
 
-    fn write(&self, all: BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
-        let variants = all.into_iter().map(|(id, memory)| Entry { id, memory }).collect();
-        let document = Document { version: VERSION, variants };
-        let text = serde_json::to_vec_pretty(&document).map_err(|e| self.error(e))?;
+    fn write(&self, document: &Document) -> Result<(), MemoryError> {
+        let text = serde_json::to_vec_pretty(document).map_err(|e| self.error(e))?;
         replace(&self.path, &text).map_err(|e| self.error(e))
     }
 }
@@ -82,15 +93,31 @@ fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
 #[async_trait]
 impl Memory for FileMemory {
     async fn load(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
-        self.read()
+        Ok(self.read()?.all())
     }
 
     async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
         let _writing = self.writing.lock().await;
         // Read anew: a pause may have been put in from outside.
-        let mut all = self.read()?;
+        let document = self.read()?;
+        let pauses = document.pauses.clone();
+        let mut all = document.all();
         all.extend(changed.iter().map(|(id, memory)| (id.clone(), memory.clone())));
-        self.write(all)
+        let variants = all.into_iter().map(|(id, memory)| Entry { id, memory }).collect();
+        self.write(&Document { version: VERSION, pauses, variants })
+    }
+
+    async fn pauses(&self) -> Result<Pauses, MemoryError> {
+        Ok(self.read()?.pauses)
+    }
+
+    async fn save_pauses(&self, pauses: &Pauses) -> Result<(), MemoryError> {
+        let _writing = self.writing.lock().await;
+        self.write(&Document { pauses: pauses.clone(), ..self.read()? })
+    }
+
+    fn survives_restart(&self) -> bool {
+        true
     }
 }
 
@@ -98,6 +125,7 @@ impl Memory for FileMemory {
 #[derive(Debug, Default)]
 pub struct ProcessMemory {
     all: Mutex<BTreeMap<VariantId, VariantMemory>>,
+    pauses: Mutex<Pauses>,
 }
 
 #[async_trait]
@@ -110,6 +138,19 @@ impl Memory for ProcessMemory {
         let mut all = self.all.lock().await;
         all.extend(changed.iter().map(|(id, memory)| (id.clone(), memory.clone())));
         Ok(())
+    }
+
+    async fn pauses(&self) -> Result<Pauses, MemoryError> {
+        Ok(self.pauses.lock().await.clone())
+    }
+
+    async fn save_pauses(&self, pauses: &Pauses) -> Result<(), MemoryError> {
+        pauses.clone_into(&mut *self.pauses.lock().await);
+        Ok(())
+    }
+
+    fn survives_restart(&self) -> bool {
+        false
     }
 }
 

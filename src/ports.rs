@@ -14,6 +14,7 @@ use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
+use crate::model::pauses::Pauses;
 use crate::model::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
@@ -303,6 +304,12 @@ pub trait Memory: Send + Sync {
     async fn load(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError>;
     /// Remembers these variants; others are left as they are.
     async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError>;
+    /// The pauses of more than one variant.
+    async fn pauses(&self) -> Result<Pauses, MemoryError>;
+    /// Remembers these pauses in place of those before.
+    async fn save_pauses(&self, pauses: &Pauses) -> Result<(), MemoryError>;
+    /// Whether it outlives this process.
+    fn survives_restart(&self) -> bool;
 }
 
 /// Where decisions are told to people beside the log: Kubernetes Events, or nowhere.

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
-
 use super::CliError;
 use crate::config::Config;
+use crate::daemon::{LeadershipSource, Lease};
 use crate::k8s::lease::Timing;
 use crate::k8s::{
-    Cluster, ConfigMapMemory, Elector, EventSettings, KubernetesEvents, Regarding, Settings, Term,
+    Cluster, ConfigMapMemory, Elector, EventSettings, KubernetesEvents, Regarding, Settings,
     connect,
 };
 use crate::ports::{Clock, Events, Leadership, Memory};
@@ -16,6 +15,7 @@ use crate::ports::{Clock, Events, Leadership, Memory};
 /// The parts that the configuration asks for; none of them outside Kubernetes.
 #[derive(Default)]
 pub(super) struct Kubernetes {
+    lease_name: Option<String>,
     elector: Option<Elector>,
     memory: Option<Arc<dyn Memory>>,
     events: Option<Arc<dyn Events>>,
@@ -60,7 +60,7 @@ impl Kubernetes {
             elected = elector.is_some(),
             "in Kubernetes"
         );
-        Ok(Self { elector, memory, events })
+        Ok(Self { lease_name: wanted.lease_name.clone(), elector, memory, events })
     }
 
     /// The `ConfigMap`, if what must be remembered is kept there.
@@ -74,8 +74,11 @@ impl Kubernetes {
     }
 
     /// The terms of this process, if there is an election.
-    pub(super) fn terms(&self) -> Option<watch::Receiver<Term>> {
-        self.elector.as_ref().map(Elector::terms)
+    pub(super) fn terms(&self) -> Option<LeadershipSource> {
+        let elector = self.elector.as_ref()?;
+        let name = self.lease_name.clone().unwrap_or_default();
+        let lease = Lease { name, holder: elector.holder() };
+        Some(LeadershipSource::Elected(elector.terms(), lease))
     }
 
     /// The last look before a write, if there is an election.

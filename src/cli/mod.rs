@@ -1,6 +1,7 @@
 //! The command line, and the composition root: nothing else knows which ports are in use.
 
 mod apply;
+mod ask;
 mod calculate;
 mod compose;
 mod config_args;
@@ -30,6 +31,11 @@ enum Command {
     Run(run::Args),
     Plan(plan::Args),
     Apply(apply::Args),
+    Check(ask::CheckArgs),
+    Pause(ask::PauseArgs),
+    Resume(ask::ResumeArgs),
+    Confirm(ask::ConfirmArgs),
+    Reload(ask::ReloadArgs),
     Calculate(calculate::Args),
     Config(config_command::Args),
     Demo(demo::Args),
@@ -76,6 +82,11 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
+        Command::Check(args) => ask::check(&args),
+        Command::Pause(args) => ask::pause(&args),
+        Command::Resume(args) => ask::resume(&args),
+        Command::Confirm(args) => ask::confirm(&args),
+        Command::Reload(args) => ask::reload(&args),
         Command::Calculate(args) => calculate::run(&args),
         Command::Config(args) => config_command::run(&args),
         Command::Demo(args) => demo::run(&args),

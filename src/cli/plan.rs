@@ -74,6 +74,7 @@ pub(super) async fn pass(
             goals: config,
             settings: &settings,
             telemetry: true,
+            anew: None,
             act,
             confirmed,
             approved: &BTreeSet::new(),

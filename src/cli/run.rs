@@ -161,7 +161,7 @@ impl Assembled {
     /// Makes passes only while this process leads, if there is an election.
     pub(super) fn elected_by(mut self, kubernetes: Kubernetes) -> Self {
         if let Some(terms) = kubernetes.terms() {
-            self.daemon = self.daemon.led_by(LeadershipSource::Elected(terms));
+            self.daemon = self.daemon.led_by(terms);
         }
         self.kubernetes = kubernetes;
         self

@@ -55,6 +55,12 @@ impl Merged {
 /// # Errors
 /// Every problem of every layer.
 pub(super) fn merge(sources: &Sources) -> Result<Merged, ConfigErrors> {
+    let (layers, problems) = layers(sources);
+    finish(layers, problems)
+}
+
+/// All layers that can be read, and what is wrong with the others.
+pub(super) fn layers(sources: &Sources) -> (Vec<Layer>, Vec<Problem>) {
     let mut problems = Vec::new();
     let mut layers = Vec::new();
     let mut add = |layer: Result<Layer, Problem>, problems: &mut Vec<Problem>| match layer {
@@ -76,7 +82,7 @@ pub(super) fn merge(sources: &Sources) -> Result<Merged, ConfigErrors> {
         problems.extend(found);
         add(Ok(layer), &mut problems);
     }
-    finish(layers, problems)
+    (layers, problems)
 }
 
 /// The defaults and one text.

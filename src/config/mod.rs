@@ -6,6 +6,7 @@
 
 mod check;
 mod layers;
+mod lenient;
 mod matching;
 mod merge;
 pub mod pattern;
@@ -26,6 +27,7 @@ use crate::model::goal::Mode;
 use crate::model::ids::Scope;
 
 pub use layers::{DEFAULT_YAML, Env, Flag, Sources};
+pub use lenient::http;
 pub use matching::{AmbiguousTarget, Match, matches};
 pub use problem::{ConfigErrors, Problem};
 pub use schedule::{FreezeWindow, Schedule};

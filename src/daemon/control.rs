@@ -5,24 +5,31 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
+use super::near;
 use super::{Daemon, Shared};
-use crate::http::{Control, ControlError, PauseRequest, Selector};
+use crate::http::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
 use crate::model::goal::Pause;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
-use crate::model::status::VariantStatus;
+use crate::model::selector::Selector;
+use crate::model::time::Timestamp;
+use crate::ports::MemoryError;
 
 /// The answer to a reload: the problems of the new configuration, as JSON.
 type ReloadAnswer = Result<(), Vec<serde_json::Value>>;
 
+/// The longest pause: one that nobody remembers must end by itself.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::days(90);
+
 /// Something asked for, with where to answer.
 pub(super) enum Request {
     Reload(oneshot::Sender<ReloadAnswer>),
-    Reconcile(Selector, oneshot::Sender<Result<Vec<Arc<VariantStatus>>, ControlError>>),
-    Pause(PauseRequest, oneshot::Sender<Result<(), ControlError>>),
-    Resume(Selector, oneshot::Sender<Result<(), ControlError>>),
+    Reconcile(Selector, oneshot::Sender<Result<Reconciled, ControlError>>),
+    Pause(PauseRequest, oneshot::Sender<Result<Paused, ControlError>>),
+    Resume(Selector, oneshot::Sender<Result<Resumed, ControlError>>),
     Confirm(String, oneshot::Sender<Result<(), ControlError>>),
 }
 
@@ -80,20 +87,19 @@ impl Control for Handle {
             .unwrap_or_else(|error| Err(vec![serde_json::json!({ "problem": error.to_string() })]))
     }
 
-    async fn reconcile(
-        &self,
-        selector: &Selector,
-    ) -> Result<Vec<Arc<VariantStatus>>, ControlError> {
+    async fn reconcile(&self, selector: &Selector) -> Result<Reconciled, ControlError> {
         let selector = selector.clone();
         self.ask(|answer| Request::Reconcile(selector, answer)).await?
     }
 
-    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError> {
+    async fn pause(&self, request: &PauseRequest) -> Result<Paused, ControlError> {
+        // The pass under way begins no further write: the pause is not to wait for its end.
+        let _asked = PauseAsked::of(&self.shared);
         let request = request.clone();
         self.ask(|answer| Request::Pause(request, answer)).await?
     }
 
-    async fn resume(&self, selector: &Selector) -> Result<(), ControlError> {
+    async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError> {
         let selector = selector.clone();
         self.ask(|answer| Request::Resume(selector, answer)).await?
     }
@@ -101,6 +107,23 @@ impl Control for Handle {
     async fn confirm(&self, plan_id: &str) -> Result<(), ControlError> {
         let plan_id = plan_id.to_owned();
         self.ask(|answer| Request::Confirm(plan_id, answer)).await?
+    }
+}
+
+/// While it lives, no write begins.
+struct PauseAsked<'a>(&'a Shared);
+
+impl<'a> PauseAsked<'a> {
+    fn of(shared: &'a Shared) -> Self {
+        shared.pauses_asked.fetch_add(1, Ordering::SeqCst);
+        shared.no_more_writes.store(true, Ordering::SeqCst);
+        Self(shared)
+    }
+}
+
+impl Drop for PauseAsked<'_> {
+    fn drop(&mut self) {
+        self.0.pauses_asked.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -156,68 +179,128 @@ impl Daemon {
         if self.passes.is_some() {
             return Ok(());
         }
-        let follows = "another process leads; ask the one that holds the Lease";
-        Err(ControlError::Unavailable(follows.to_owned()))
+        Err(ControlError::Unavailable(self.parts.leadership.who_leads()))
     }
 
-    async fn reconcile_now(
-        &mut self,
-        selector: &Selector,
-    ) -> Result<Vec<Arc<VariantStatus>>, ControlError> {
+    async fn reconcile_now(&mut self, selector: &Selector) -> Result<Reconciled, ControlError> {
         self.must_lead()?;
-        let fleet = self.pass(false).await;
-        let found: Vec<Arc<VariantStatus>> = fleet
+        let fleet = self.pass(false, Some(selector)).await;
+        let Some(began_at) = fleet.at else {
+            let lost = "leadership was lost while it looked; ask again";
+            return Err(ControlError::Unavailable(lost.to_owned()));
+        };
+        let variants: Vec<_> = fleet
             .variants
             .iter()
             .filter(|(id, _)| selector.matches(id))
             .map(|(_, status)| Arc::clone(status))
             .collect();
-        if found.is_empty() {
-            return Err(ControlError::NotFound("no variant matches".to_owned()));
+        if variants.is_empty() {
+            return Err(self.nothing_matches(selector));
         }
-        Ok(found)
+        Ok(Reconciled { began_at, variants })
     }
 
-    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError> {
+    async fn pause(&self, request: &PauseRequest) -> Result<Paused, ControlError> {
         self.must_lead()?;
-        if request.until <= self.parts.clock.now() {
-            let until = request.until.format("%FT%TZ");
-            return Err(ControlError::Invalid(format!("{until} is past")));
+        let (until, selector) = (request.until, &request.selector);
+        let now = self.parts.clock.now();
+        if until <= now || until - now > LONGEST_PAUSE {
+            let (wrong, asked) = (if until <= now { "past" } else { "too far away" }, stamp(until));
+            return Err(ControlError::Invalid(format!(
+                "{asked} is {wrong}: it is {} here (allowed: after now, at most {} days)",
+                stamp(now),
+                LONGEST_PAUSE.num_days()
+            )));
         }
-        let pause = Pause { until: request.until, reason: request.reason.clone() };
-        self.change_memory(&request.selector, |memory| memory.pause = Some(pause.clone())).await
+        let pause = Pause { until, reason: request.reason.clone() };
+        // What a wider selection holds may first appear later: it is not kept with the variants.
+        let many = selector.variant.is_none();
+        let variants = if many {
+            let mut pauses =
+                self.parts.memory.pauses().await.map_err(|error| not_remembered(&error))?;
+            let known = self.matching(selector);
+            if known.is_empty() && !selector.is_all() {
+                return Err(self.nothing_matches(selector));
+            }
+            pauses
+                .add(selector.clone(), pause, now)
+                .map_err(|error| ControlError::Conflict(error.to_string()))?;
+            self.parts.memory.save_pauses(&pauses).await.map_err(|error| not_remembered(&error))?;
+            known.len()
+        } else {
+            self.change_memory(selector, |memory| memory.pause = Some(pause.clone())).await?
+        };
+        tracing::info!(of = %selector, until = stamp(until), reason = request.reason, "paused");
+        let survives_restart = self.parts.memory.survives_restart();
+        Ok(Paused { until, variants, holds_later_variants: many, survives_restart })
     }
 
     /// Ends pauses, and forgets the overwrites of another writer: a person has looked (rule 22).
-    async fn resume(&self, selector: &Selector) -> Result<(), ControlError> {
+    async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError> {
         self.must_lead()?;
-        self.change_memory(selector, |memory| {
-            memory.pause = None;
-            memory.foreign_overwrites.clear();
-        })
-        .await
+        let now = self.parts.clock.now();
+        let mut pauses =
+            self.parts.memory.pauses().await.map_err(|error| not_remembered(&error))?;
+        let before = pauses.clone();
+        pauses.end(selector, now).map_err(|error| ControlError::Conflict(error.to_string()))?;
+        let known = self.matching(selector);
+        if known.is_empty() && pauses == before {
+            return Err(self.nothing_matches(selector));
+        }
+        if pauses != before {
+            self.parts.memory.save_pauses(&pauses).await.map_err(|error| not_remembered(&error))?;
+        }
+        let variants = if known.is_empty() {
+            0
+        } else {
+            self.change_memory(selector, |memory| {
+                memory.pause = None;
+                memory.foreign_overwrites.clear();
+            })
+            .await?
+        };
+        tracing::info!(of = %selector, "resumed");
+        let config = self.shared.config();
+        let still = |id: &VariantId| {
+            let goal = config.goal(id).ok();
+            goal.and_then(|goal| goal.paused).is_some_and(|pause| now < pause.until)
+        };
+        let paused_by_configuration =
+            known.iter().filter(|id| still(id)).map(VariantId::to_string).collect();
+        Ok(Resumed { variants, paused_by_configuration })
     }
 
+    /// The variants of a selection that are known now.
+    fn matching(&self, selector: &Selector) -> Vec<VariantId> {
+        let fleet = self.parts.fleet.get();
+        fleet.variants.keys().filter(|id| selector.matches(id)).cloned().collect()
+    }
+
+    fn nothing_matches(&self, selector: &Selector) -> ControlError {
+        let fleet = self.parts.fleet.get();
+        ControlError::NotFound(near::nothing_matches(selector, fleet.variants.keys()))
+    }
+
+    /// Changes what is remembered of each known variant; how many there are.
     async fn change_memory(
         &self,
         selector: &Selector,
         change: impl Fn(&mut VariantMemory),
-    ) -> Result<(), ControlError> {
-        let unavailable = |error: crate::ports::MemoryError| {
-            ControlError::Unavailable(format!("not remembered: {error}"))
-        };
-        let mut remembered = self.parts.memory.load().await.map_err(unavailable)?;
-        let fleet = self.parts.fleet.get();
+    ) -> Result<usize, ControlError> {
+        let mut remembered =
+            self.parts.memory.load().await.map_err(|error| not_remembered(&error))?;
         let mut changed: BTreeMap<VariantId, VariantMemory> = BTreeMap::new();
-        for id in fleet.variants.keys().filter(|id| selector.matches(id)) {
-            let mut memory = remembered.remove(id).unwrap_or_default();
+        for id in self.matching(selector) {
+            let mut memory = remembered.remove(&id).unwrap_or_default();
             change(&mut memory);
-            changed.insert(id.clone(), memory);
+            changed.insert(id, memory);
         }
         if changed.is_empty() {
-            return Err(ControlError::NotFound("no variant matches".to_owned()));
+            return Err(self.nothing_matches(selector));
         }
-        self.parts.memory.save(&changed).await.map_err(unavailable)
+        self.parts.memory.save(&changed).await.map_err(|error| not_remembered(&error))?;
+        Ok(changed.len())
     }
 
     async fn confirm(&mut self, plan_id: &str) -> Result<(), ControlError> {
@@ -231,11 +314,19 @@ impl Daemon {
             ))),
             Some(mass) => {
                 self.approved.extend(mass.variants);
-                self.pass(false).await;
+                self.pass(false, None).await;
                 Ok(())
             }
         }
     }
+}
+
+fn not_remembered(error: &MemoryError) -> ControlError {
+    ControlError::Unavailable(format!("not remembered, so nothing was changed: {error}"))
+}
+
+fn stamp(at: Timestamp) -> String {
+    at.format("%FT%TZ").to_string()
 }
 
 fn warn_of_what_needs_a_restart(old: &crate::config::Config, new: &crate::config::Config) {

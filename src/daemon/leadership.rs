@@ -12,7 +12,16 @@ pub enum LeadershipSource {
     /// There is no other: it always does.
     Alone(Arc<dyn Leadership>),
     /// In the terms that come and go here, none at first. A term that has ended never comes back.
-    Elected(watch::Receiver<Option<Arc<dyn Leadership>>>),
+    Elected(watch::Receiver<Option<Arc<dyn Leadership>>>, Lease),
+}
+
+/// The Lease by which a leader is elected, for those who look for it.
+#[derive(Clone)]
+pub struct Lease {
+    /// Its name.
+    pub name: String,
+    /// Who holds it, as last seen.
+    pub holder: watch::Receiver<Option<String>>,
 }
 
 /// The election has ended: this process will never lead again.
@@ -24,8 +33,8 @@ impl LeadershipSource {
         match self {
             Self::Alone(leadership) => Some(Arc::clone(leadership)),
             // Nobody renews for an election that has ended.
-            Self::Elected(terms) if terms.has_changed().is_err() => None,
-            Self::Elected(terms) => terms.borrow_and_update().clone(),
+            Self::Elected(terms, _) if terms.has_changed().is_err() => None,
+            Self::Elected(terms, _) => terms.borrow_and_update().clone(),
         }
     }
 
@@ -33,7 +42,26 @@ impl LeadershipSource {
     pub(super) fn has_news(&self) -> bool {
         match self {
             Self::Alone(_) => false,
-            Self::Elected(terms) => terms.has_changed().unwrap_or(true),
+            Self::Elected(terms, _) => terms.has_changed().unwrap_or(true),
+        }
+    }
+
+    /// A sentence for those who ask a process that does not lead.
+    pub(super) fn who_leads(&self) -> String {
+        let Self::Elected(_, lease) = self else { return "no process leads".to_owned() };
+        let name = &lease.name;
+        let holder = lease.holder.borrow();
+        // An identity is the pod's name, `_`, and a random word.
+        let pod = holder.as_deref().map(|holder| holder.rsplit_once('_').map_or(holder, |p| p.0));
+        match pod {
+            Some(pod) => format!(
+                "another process leads: pod {pod} holds the Lease {name} (give the command there, \
+                 with kubectl exec {pod} -- setpoint ...)"
+            ),
+            None => format!(
+                "no process leads that is known here (who holds the Lease: kubectl get lease \
+                 {name} -o jsonpath='{{.spec.holderIdentity}}')"
+            ),
         }
     }
 
@@ -42,7 +70,7 @@ impl LeadershipSource {
         match self {
             Self::Alone(_) => std::future::pending().await,
             // A clone, so that the change is still news.
-            Self::Elected(terms) => terms.clone().changed().await.map_err(|_| ElectionEnded),
+            Self::Elected(terms, _) => terms.clone().changed().await.map_err(|_| ElectionEnded),
         }
     }
 }

@@ -7,13 +7,14 @@
 
 mod control;
 mod leadership;
+mod near;
 mod publish;
 mod settings;
 mod ticks;
 mod timetable;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,7 @@ use crate::decide::Freeze;
 use crate::http::{Health, Readiness};
 use crate::metrics::{Metrics, StatusSource};
 use crate::model::ids::VariantId;
+use crate::model::selector::Selector;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Events, Leadership, Memory};
@@ -31,7 +33,7 @@ use crate::reconcile::{Fleet, PassInput};
 
 pub use control::Handle;
 use control::Request;
-pub use leadership::LeadershipSource;
+pub use leadership::{LeadershipSource, Lease};
 pub use publish::FleetCell;
 pub use settings::pass_settings;
 pub use ticks::{Ticks, TicksError};
@@ -88,6 +90,8 @@ pub(crate) struct Shared {
     config: RwLock<Config>,
     stopping: AtomicBool,
     no_more_writes: AtomicBool,
+    /// People who wait for a pause: no write begins meanwhile.
+    pauses_asked: AtomicUsize,
     wake: Notify,
     stop: Notify,
 }
@@ -118,6 +122,7 @@ impl Daemon {
             config: RwLock::new(parts.config.clone()),
             stopping: AtomicBool::new(false),
             no_more_writes: AtomicBool::new(false),
+            pauses_asked: AtomicUsize::new(0),
             wake: Notify::new(),
             stop: Notify::new(),
         });
@@ -155,7 +160,7 @@ impl Daemon {
                 if self.parts.fleet.get().at.is_some() {
                     self.jitter(config.reconcile.jitter).await;
                 }
-                self.pass(due.telemetry).await;
+                self.pass(due.telemetry, None).await;
                 let config = self.shared.config();
                 self.timetable.advance(due, &config, self.parts.clock.now());
                 continue;
@@ -191,8 +196,8 @@ impl Daemon {
         }
     }
 
-    /// One pass, published.
-    async fn pass(&mut self, telemetry: bool) -> Arc<FleetStatus> {
+    /// One pass, published; the variants of `anew` are read anew.
+    async fn pass(&mut self, telemetry: bool, anew: Option<&Selector>) -> Arc<FleetStatus> {
         let config = self.shared.config();
         let Some(passes) = &mut self.passes else { return Arc::default() };
         let settings = pass_settings(&config);
@@ -200,14 +205,16 @@ impl Daemon {
         let began = monotonic_now();
         let shared = Arc::clone(&self.shared);
         shared.no_more_writes.store(false, Ordering::SeqCst);
-        // Looked at after the reset: a stop that comes in between is not lost.
-        if shared.stopping.load(Ordering::SeqCst) {
+        // Looked at after the reset: what comes in between is not lost.
+        if shared.stopping.load(Ordering::SeqCst) || shared.pauses_asked.load(Ordering::SeqCst) > 0
+        {
             shared.no_more_writes.store(true, Ordering::SeqCst);
         }
         let input = PassInput {
             goals: &config,
             settings: &settings,
             telemetry,
+            anew,
             act: true,
             confirmed: false,
             approved: &self.approved,

@@ -6,14 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::api::VariantList;
 use super::problem::Problem;
 use super::query::{Body, Nothing, Strict};
 use super::{App, PauseRequest, Selector};
 use crate::model::time::Timestamp;
-use crate::render::view::VariantView;
+use crate::render::proof::Checked;
 
 /// The longest reason of a pause, in characters.
 const MAX_REASON: usize = 500;
@@ -43,14 +42,22 @@ pub(super) async fn reload(
     Ok(done())
 }
 
-/// Makes a pass now.
+/// What a pass that was asked for came to, with the proof.
+#[derive(Serialize)]
+struct CheckedList<'a> {
+    began_at: Timestamp,
+    variants: Vec<Checked<'a>>,
+}
+
+/// Makes a pass now, and proves it.
 pub(super) async fn reconcile(
     State(app): State<Arc<App>>,
     Strict(selector): Strict<Selector>,
 ) -> Result<Response, Problem> {
-    let statuses = app.control.reconcile(&checked(selector)?).await?;
-    let variants = statuses.iter().map(|status| VariantView::of(status)).collect();
-    Ok(Json(VariantList { variants }).into_response())
+    let made = app.control.reconcile(&checked(selector)?).await?;
+    let began_at = made.began_at;
+    let variants = made.variants.iter().map(|status| Checked::of(status, began_at)).collect();
+    Ok(Json(CheckedList { began_at, variants }).into_response())
 }
 
 /// Holds writes until a time.
@@ -64,8 +71,8 @@ pub(super) async fn pause(
         let sentence = format!("body: reason has {length} characters (allowed: 1 to {MAX_REASON})");
         return Err(Problem::bad_request(sentence));
     }
-    app.control.pause(&PauseRequest { selector: checked(selector)?, until, reason }).await?;
-    Ok(done())
+    let request = PauseRequest { selector: checked(selector)?, until, reason };
+    Ok(done_with(app.control.pause(&request).await?))
 }
 
 /// Ends a pause.
@@ -73,8 +80,7 @@ pub(super) async fn resume(
     State(app): State<Arc<App>>,
     Strict(selector): Strict<Selector>,
 ) -> Result<Response, Problem> {
-    app.control.resume(&checked(selector)?).await?;
-    Ok(done())
+    Ok(done_with(app.control.resume(&checked(selector)?).await?))
 }
 
 /// Lets a held plan for many variants go ahead.
@@ -93,6 +99,17 @@ fn checked(selector: Selector) -> Result<Selector, Problem> {
         return Err(Problem::bad_request("query: variant needs endpoint"));
     }
     Ok(selector)
+}
+
+/// `{"ok": true}` and what the command came to.
+fn done_with(came_to: impl Serialize) -> Response {
+    #[derive(Serialize)]
+    struct Done<T> {
+        ok: bool,
+        #[serde(flatten)]
+        came_to: T,
+    }
+    Json(Done { ok: true, came_to }).into_response()
 }
 
 fn done() -> Response {

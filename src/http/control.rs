@@ -3,42 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
+use crate::model::selector::Selector;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
-
-/// Which variants a command means. What is absent matches all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Selector {
-    /// Only of this account.
-    pub account_id: Option<AccountId>,
-    /// Only of this region.
-    pub region: Option<Region>,
-    /// Only of this endpoint.
-    pub endpoint: Option<EndpointName>,
-    /// Only variants of this name; needs `endpoint`.
-    pub variant: Option<VariantName>,
-}
-
-impl Selector {
-    /// Whether the selection holds the variant.
-    #[must_use]
-    pub fn matches(&self, id: &VariantId) -> bool {
-        self.account_id.as_ref().is_none_or(|wanted| *wanted == id.account_id)
-            && self.region.as_ref().is_none_or(|wanted| *wanted == id.region)
-            && self.endpoint.as_ref().is_none_or(|wanted| *wanted == id.endpoint)
-            && self.variant.as_ref().is_none_or(|wanted| *wanted == id.variant)
-    }
-
-    /// Whether all variants are meant.
-    #[must_use]
-    pub fn is_all(&self) -> bool {
-        *self == Self::default()
-    }
-}
 
 /// A pause asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +18,37 @@ pub struct PauseRequest {
     pub until: Timestamp,
     /// Why, for those who find it paused.
     pub reason: String,
+}
+
+/// What a pause has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Paused {
+    /// Until when.
+    pub until: Timestamp,
+    /// How many variants that are known now it holds.
+    pub variants: usize,
+    /// Whether it also holds variants of the selection that first appear later.
+    pub holds_later_variants: bool,
+    /// Whether it is still there after a restart of the process.
+    pub survives_restart: bool,
+}
+
+/// What a resume has come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resumed {
+    /// How many variants it was for.
+    pub variants: usize,
+    /// Those among them that the configuration still pauses.
+    pub paused_by_configuration: Vec<String>,
+}
+
+/// A pass that was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reconciled {
+    /// When it began: what was read before is no proof.
+    pub began_at: Timestamp,
+    /// What it came to, for each variant asked for.
+    pub variants: Vec<Arc<VariantStatus>>,
 }
 
 /// Why a command was not carried out.
@@ -77,24 +77,24 @@ pub trait Control: Send + Sync {
     /// All problems of the new configuration; the old one stays in force.
     async fn reload(&self) -> Result<(), Vec<serde_json::Value>>;
 
-    /// Makes a pass now and answers with what it came to.
+    /// Makes a pass now, in which all of the selection is read anew, and answers with what it
+    /// came to.
     ///
     /// # Errors
     /// See [`ControlError`].
-    async fn reconcile(&self, selector: &Selector)
-    -> Result<Vec<Arc<VariantStatus>>, ControlError>;
+    async fn reconcile(&self, selector: &Selector) -> Result<Reconciled, ControlError>;
 
     /// Holds writes until a time (rule 10).
     ///
     /// # Errors
     /// See [`ControlError`].
-    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError>;
+    async fn pause(&self, request: &PauseRequest) -> Result<Paused, ControlError>;
 
     /// Ends a pause.
     ///
     /// # Errors
     /// See [`ControlError`].
-    async fn resume(&self, selector: &Selector) -> Result<(), ControlError>;
+    async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError>;
 
     /// Lets a held plan for many variants go ahead (rule 9).
     ///

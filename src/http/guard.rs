@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 use super::problem::Problem;
-use super::{App, REQUEST_TIMEOUT, auth};
+use super::{App, COMMAND_TIMEOUT, REQUEST_TIMEOUT, auth};
 
 const MAX_IN_FLIGHT: usize = 64;
 
@@ -45,14 +45,17 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, sentence).into_response();
     };
     // By prefix rather than by route: a command that is added later cannot forget it.
-    if path.starts_with("/-/")
+    let command = path.starts_with("/-/");
+    if command
         && let Err(problem) = auth::authorise(guard.token_file.as_deref(), request.headers()).await
     {
         return problem.into_response();
     }
-    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    let limit = if command { COMMAND_TIMEOUT } else { REQUEST_TIMEOUT };
+    let answer = tokio::time::timeout(limit, next.run(request)).await;
     answer.unwrap_or_else(|_elapsed| {
-        let sentence = format!("no answer within {} s", REQUEST_TIMEOUT.as_secs());
+        let later = if command { "; what was asked may still be done" } else { "" };
+        let sentence = format!("no answer within {} s{later}", limit.as_secs());
         Problem::new(StatusCode::GATEWAY_TIMEOUT, sentence).into_response()
     })
 }

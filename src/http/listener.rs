@@ -16,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 const MAX_CONNECTIONS: usize = 256;
 /// Longer than a request may take: a connection whose request is being worked on reads nothing.
-const MAX_IDLE: Duration = Duration::from_mins(2);
+const MAX_IDLE: Duration = Duration::from_mins(6);
 
 /// A listener that waits with accepting while too many connections are open.
 pub(super) struct Bounded {

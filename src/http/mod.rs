@@ -28,15 +28,18 @@ use axum::routing::{get, post};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 
-pub use control::{Control, ControlError, PauseRequest, Selector};
+pub use control::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
 pub use health::{Health, Readiness};
 
 pub use crate::metrics::StatusSource;
+pub use crate::model::selector::Selector;
 
 /// The longest body of a command, in bytes.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 /// How long a request may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a command may take: it waits for the pass under way, and perhaps for one of its own.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_mins(5);
 /// How long open requests may go on after a shutdown has begun.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 

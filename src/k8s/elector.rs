@@ -32,6 +32,7 @@ pub struct ElectorDied(#[from] tokio::task::JoinError);
 /// Takes part in the election of a leader, until it is released or dropped.
 pub struct Elector {
     terms: watch::Receiver<Term>,
+    holder: watch::Receiver<Option<String>>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -46,6 +47,7 @@ impl Elector {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (sender, terms) = watch::channel(None);
+        let (holders, holder) = watch::channel(None);
         let (stop, stopped) = oneshot::channel();
         let identity = cluster.identity.as_str().to_owned();
         let executor = Executor {
@@ -59,15 +61,22 @@ impl Elector {
             object: None,
             fence: None,
             terms: sender,
+            holders,
             failing: false,
         };
-        Self { terms, stop, task: tokio::spawn(executor.run(stopped)) }
+        Self { terms, holder, stop, task: tokio::spawn(executor.run(stopped)) }
     }
 
     /// The terms of this process, as they come and go. The channel closes when the election ends.
     #[must_use]
     pub fn terms(&self) -> watch::Receiver<Term> {
         self.terms.clone()
+    }
+
+    /// Who holds the Lease, as last seen; perhaps this process, perhaps nobody.
+    #[must_use]
+    pub fn holder(&self) -> watch::Receiver<Option<String>> {
+        self.holder.clone()
     }
 
     /// Whether this process may write in whatever term it is in: the last look, for those who send.
@@ -114,6 +123,7 @@ struct Executor {
     /// The term under way and its number.
     fence: Option<(u64, Arc<Fence>)>,
     terms: watch::Sender<Term>,
+    holders: watch::Sender<Option<String>>,
     /// Whether the last request failed: the log tells of changes.
     failing: bool,
 }
@@ -148,6 +158,12 @@ impl Executor {
 
     /// Brings the fence to where the election stands.
     fn publish(&mut self) {
+        let holder = self.election.holder().map(str::to_owned);
+        self.holders.send_if_modified(|told| {
+            let changed = *told != holder;
+            *told = holder;
+            changed
+        });
         let (term, until) = (self.election.terms(), self.election.may_write_until());
         if let Some((_, fence)) = self.fence.take_if(|(own, _)| until.is_none() || *own != term) {
             fence.end();

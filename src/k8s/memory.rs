@@ -1,7 +1,8 @@
 //! What must be remembered, in a `ConfigMap`: one key for each variant.
 //!
 //! A key is `variant.ACCOUNT.REGION.ENDPOINT.VARIANT` (no part has a dot), its value the JSON of
-//! `{"version": 1, "memory": ...}`. Other keys are somebody else's and stay as they are.
+//! `{"version": 1, "memory": ...}`; the pauses of more than one variant are below `pauses`, in the same
+//! form. Other keys are somebody else's and stay as they are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,17 +12,21 @@ use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::PostParams;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::connect::Cluster;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
+use crate::model::pauses::Pauses;
 use crate::ports::{Memory, MemoryError};
 
 /// The version of a value's form; one of a later form is not understood, and not overwritten.
 const VERSION: u32 = 1;
 const PREFIX: &str = "variant.";
+/// The key of the pauses of more than one variant.
+const PAUSES: &str = "pauses";
 /// What Kubernetes allows for all keys and values of a `ConfigMap` together (1 MiB).
 const BYTES_MAX: usize = 1 << 20;
 /// How often a save is tried when others write in between.
@@ -96,17 +101,40 @@ impl Memory for ConfigMapMemory {
     }
 
     async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
+        let changed = changed.iter().map(|(id, memory)| Ok((key(id), encode(memory)?)));
+        let changed: Result<Vec<_>, serde_json::Error> = changed.collect();
+        self.put(&changed.map_err(|error| self.error(error))?).await
+    }
+
+    async fn pauses(&self) -> Result<Pauses, MemoryError> {
+        let data = self.read().await?.and_then(|map| map.data).unwrap_or_default();
+        let text = data.get(PAUSES);
+        let pauses = text.map(|text| decode_one(PAUSES, text)).transpose();
+        Ok(pauses.map_err(|message| self.error(message))?.unwrap_or_default())
+    }
+
+    async fn save_pauses(&self, pauses: &Pauses) -> Result<(), MemoryError> {
+        // What is not understood must not be lost by being replaced.
+        self.pauses().await?;
+        let text = encode(pauses).map_err(|error| self.error(error))?;
+        self.put(&[(PAUSES.to_owned(), text)]).await
+    }
+
+    fn survives_restart(&self) -> bool {
+        true
+    }
+}
+
+impl ConfigMapMemory {
+    /// Puts these keys there; the others stay.
+    async fn put(&self, changed: &[(String, String)]) -> Result<(), MemoryError> {
         let _writing = self.writing.lock().await;
         for _ in 0..ATTEMPTS {
             let mut map = self.read().await?.unwrap_or_else(|| self.empty());
             let mut data = map.data.take().unwrap_or_default();
             // What is not understood must not be lost by being replaced.
             decode(&data).map_err(|message| self.error(message))?;
-            for (id, memory) in changed {
-                let value = Value { version: VERSION, memory };
-                let text = serde_json::to_string(&value).map_err(|error| self.error(error))?;
-                data.insert(key(id), text);
-            }
+            data.extend(changed.iter().cloned());
             let bytes = size(&data) + binary_size(&map);
             if bytes > BYTES_MAX {
                 let message = format!(
@@ -151,18 +179,24 @@ fn decode(data: &BTreeMap<String, String>) -> Result<BTreeMap<VariantId, Variant
     let mut all = BTreeMap::new();
     for (key, text) in data {
         let Some(id) = variant_of(key) else { continue };
-        // The version first: what it says of the rest may be anything.
-        let Value { version, memory } = serde_json::from_str::<Value<serde_json::Value>>(text)
-            .map_err(|error| format!("key {key:?}: {error}"))?;
-        if version != VERSION {
-            return Err(format!(
-                "key {key:?} has version {version}, and only {VERSION} is understood"
-            ));
-        }
-        let memory = serde_json::from_value(memory).map_err(|e| format!("key {key:?}: {e}"))?;
+        let memory = decode_one(key, text)?;
         all.insert(id?, memory);
     }
     Ok(all)
+}
+
+fn encode<M: Serialize>(memory: M) -> serde_json::Result<String> {
+    serde_json::to_string(&Value { version: VERSION, memory })
+}
+
+fn decode_one<M: DeserializeOwned>(key: &str, text: &str) -> Result<M, String> {
+    // The version first: what it says of the rest may be anything.
+    let Value { version, memory } = serde_json::from_str::<Value<serde_json::Value>>(text)
+        .map_err(|error| format!("key {key:?}: {error}"))?;
+    if version != VERSION {
+        return Err(format!("key {key:?} has version {version}, and only {VERSION} is understood"));
+    }
+    serde_json::from_value(memory).map_err(|error| format!("key {key:?}: {error}"))
 }
 
 fn size(data: &BTreeMap<String, String>) -> usize {

@@ -62,9 +62,11 @@ definitions! { VARIANT_FAMILIES, Variant;
     LOAD_TEST_VALID = Gauge "setpoint_load_test_valid" ["0 or 1"] {}
         "Whether the configured load test still speaks for the variant; absent without one, or when that could not be told.";
     NEWEST_DATAPOINT = Gauge "setpoint_newest_datapoint_timestamp_seconds" ["seconds since the epoch"] {}
-        "End of the newest minute with any datapoint.";
+        "End of the newest minute with any datapoint; absent while CloudWatch has none.";
+    TELEMETRY_READ = Gauge "setpoint_telemetry_read_timestamp_seconds" ["seconds since the epoch"] {}
+        "When CloudWatch last answered a telemetry read of the variant, with or without datapoints; absent before.";
     LAST_PASS = Gauge "setpoint_last_pass_timestamp_seconds" ["seconds since the epoch"] {}
         "End of the last pass.";
     LAST_SUCCESSFUL_PASS = Gauge "setpoint_last_successful_pass_timestamp_seconds" ["seconds since the epoch"] {}
-        "End of the last pass in which everything managed could be compared and no write failed.";
+        "End of the last pass in which everything managed could be compared and no write failed; what such a pass knows of an endpoint may be 15 minutes old.";
 }

@@ -199,6 +199,8 @@ fn write_decision(out: &mut Writer, status: &VariantStatus) {
 
 fn write_telemetry(out: &mut Writer, status: &VariantStatus, telemetry: &Telemetry) {
     out.number(&families::NEWEST_DATAPOINT, &[], telemetry.newest_datapoint.map(timestamp));
+    let read_at = status.snapshot.reads.telemetry.map(|read| timestamp(read.at));
+    out.number(&families::TELEMETRY_READ, &[], read_at);
     out.number(&families::OBSERVED_LOAD, &["max"], telemetry.max_load_since_last_read);
     let Some(newest) = telemetry.newest() else { return };
     out.number(&families::OBSERVED_LOAD, &["last"], newest.load());

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::endpoint::{Endpoint, EndpointConfig, Model};
-use super::fact::Fact;
+use super::fact::{Fact, Why};
 use super::ids::{AccountId, VariantId};
 use super::memory::VariantMemory;
+use super::reads::{FactRead, Reads};
 use super::scaling::{Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use super::series::Minute;
 use super::time::Timestamp;
@@ -39,6 +40,33 @@ pub struct Snapshot {
     pub telemetry: Fact<Telemetry>,
     /// What is remembered; unknown when the memory could not be read.
     pub memory: Fact<VariantMemory>,
+    /// From which reads all of it is.
+    pub reads: Reads,
+}
+
+impl Snapshot {
+    /// Each fact by its name, in the order they are read.
+    #[must_use]
+    pub fn facts(&self) -> [FactRead<'_>; 11] {
+        fn why<T>(fact: &Fact<T>) -> Option<&Why> {
+            fact.why()
+        }
+        let reads = &self.reads;
+        [
+            ("caller", reads.caller, why(&self.caller)),
+            ("endpoint", reads.endpoint, why(&self.endpoint)),
+            ("endpoint_config", reads.endpoint_config, why(&self.endpoint_config)),
+            ("model", reads.model, why(&self.model)),
+            ("scalable_target", reads.scalable_target, why(&self.target)),
+            ("policies", reads.policies, why(&self.policies)),
+            ("scheduled_actions", reads.scheduled_actions, why(&self.scheduled_actions)),
+            ("activities", reads.activities, why(&self.activities)),
+            ("alarms", reads.alarms, why(&self.alarms)),
+            ("telemetry", reads.telemetry, why(&self.telemetry)),
+            ("memory", reads.memory, why(&self.memory)),
+        ]
+        .map(|(fact, read, why)| FactRead { fact, read, why })
+    }
 }
 
 /// The recent telemetry of a variant, as far as deciding needs it.

@@ -1,16 +1,18 @@
 //! What changes only with an endpoint, read again when `ListEndpoints` says that it has changed,
-//! and after a while even if not.
+//! after a while even if not, and when a person asks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 
+use super::sweep::timed;
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model};
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{EndpointName, VariantName};
+use crate::model::reads::Read;
 use crate::model::time::Timestamp;
-use crate::ports::Aws;
+use crate::ports::{Aws, Clock};
 
 /// An endpoint is described again after this time even when nothing points to a change.
 const DESCRIBED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -21,17 +23,21 @@ pub struct EndpointCache {
     endpoints: BTreeMap<EndpointName, Described>,
     /// By the config's name and the endpoint's creation and modification times: a config can be
     /// deleted and made again under its name, and only a deploy puts that into force.
-    configs: BTreeMap<ConfigKey, Fact<Option<EndpointConfig>>>,
-    models: BTreeMap<(String, ConfigKey), Fact<Option<Model>>>,
+    configs: BTreeMap<ConfigKey, Kept<EndpointConfig>>,
+    models: BTreeMap<(String, ConfigKey), Kept<Model>>,
 }
 
 type ConfigKey = (String, Timestamp, Timestamp);
+
+/// What a read said, and when.
+type Kept<T> = (Fact<Option<T>>, Read);
 
 #[derive(Debug)]
 struct Described {
     at: Timestamp,
     summary: EndpointSummary,
     endpoint: Fact<Option<Endpoint>>,
+    read: Read,
 }
 
 impl Described {
@@ -52,13 +58,14 @@ impl Described {
 }
 
 impl EndpointCache {
-    /// Describes what is due, at most `concurrency` at a time. Returns the endpoints whose row in
-    /// `ListEndpoints` has changed since they were last described.
+    /// Describes what is due, at most `concurrency` at a time; of the endpoints in `anew` nothing
+    /// that was read before is used. Returns the endpoints whose row in `ListEndpoints` has changed
+    /// since they were last described.
     pub async fn refresh(
         &mut self,
-        aws: &Aws,
+        (aws, clock): (&Aws, &dyn Clock),
         summaries: &BTreeMap<EndpointName, EndpointSummary>,
-        wanted: &BTreeSet<EndpointName>,
+        anew: &BTreeSet<EndpointName>,
         now: Timestamp,
         concurrency: usize,
     ) -> BTreeSet<EndpointName> {
@@ -70,81 +77,89 @@ impl EndpointCache {
             .collect();
         let due: Vec<EndpointSummary> = summaries
             .values()
-            .filter(|s| wanted.contains(&s.name))
-            .filter(|s| self.endpoints.get(&s.name).is_none_or(|d| d.is_due(s, now)))
+            .filter(|s| {
+                let described = self.endpoints.get(&s.name);
+                anew.contains(&s.name) || described.is_none_or(|d| d.is_due(s, now))
+            })
             .cloned()
             .collect();
-        let described: Vec<(EndpointSummary, Fact<Option<Endpoint>>)> = stream::iter(due)
+        let described: Vec<_> = stream::iter(due)
             .map(|summary| async {
-                let endpoint = aws.endpoints.endpoint(&summary.name).await.into();
-                (summary, endpoint)
+                let call = aws.endpoints.endpoint(&summary.name);
+                let (endpoint, read) = timed(clock, "DescribeEndpoint", call).await;
+                let endpoint = endpoint.into();
+                Described { at: now, summary, endpoint, read }
             })
             .buffer_unordered(concurrency.max(1))
             .collect()
             .await;
-        for (summary, endpoint) in described {
-            self.endpoints.insert(summary.name.clone(), Described { at: now, summary, endpoint });
+        for described in described {
+            self.endpoints.insert(described.summary.name.clone(), described);
         }
-        self.refresh_configs(aws, concurrency).await;
+        let stale: BTreeSet<ConfigKey> =
+            self.known().filter(|e| anew.contains(&e.name)).map(config_key).collect();
+        self.configs.retain(|key, _| !stale.contains(key));
+        self.models.retain(|(_, key), _| !stale.contains(key));
+        self.refresh_configs(aws, clock, concurrency).await;
         changed
     }
 
     /// Takes in what a look right before a write saw.
-    pub fn update(
-        &mut self,
-        name: &EndpointName,
-        endpoint: Fact<Option<Endpoint>>,
-        now: Timestamp,
-    ) {
+    pub fn update(&mut self, name: &EndpointName, endpoint: Fact<Option<Endpoint>>, read: Read) {
         if let Some(described) = self.endpoints.get_mut(name) {
-            described.at = now;
+            described.at = read.at;
             described.endpoint = endpoint;
+            described.read = read;
         }
     }
 
-    async fn refresh_configs(&mut self, aws: &Aws, concurrency: usize) {
+    async fn refresh_configs(&mut self, aws: &Aws, clock: &dyn Clock, concurrency: usize) {
         let in_force: BTreeSet<ConfigKey> = self.known().map(config_key).collect();
         // A failed read is tried again on the next pass.
-        self.configs.retain(|key, config| in_force.contains(key) && config.why().is_none());
+        self.configs.retain(|key, config| in_force.contains(key) && config.0.why().is_none());
         let missing: Vec<ConfigKey> =
             in_force.iter().filter(|key| !self.configs.contains_key(*key)).cloned().collect();
         // Endpoints that share a config share the call.
         let names: BTreeSet<String> = missing.iter().map(|key| key.0.clone()).collect();
-        let read: BTreeMap<String, Fact<Option<EndpointConfig>>> = stream::iter(names)
+        let read: BTreeMap<String, Kept<EndpointConfig>> = stream::iter(names)
             .map(|name| async {
-                let config = aws.endpoints.endpoint_config(&name).await.into();
-                (name, config)
+                let call = aws.endpoints.endpoint_config(&name);
+                let (config, read) = timed(clock, "DescribeEndpointConfig", call).await;
+                (name, (config.into(), read))
             })
             .buffer_unordered(concurrency.max(1))
             .collect()
             .await;
-        let read = |key: &ConfigKey| read.get(&key.0).cloned().unwrap_or_else(Fact::not_read_yet);
-        self.configs.extend(missing.into_iter().map(|key| (key.clone(), read(&key))));
-        self.refresh_models(aws, concurrency).await;
+        let read =
+            missing.into_iter().filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())));
+        self.configs.extend(read);
+        self.refresh_models(aws, clock, concurrency).await;
     }
 
-    async fn refresh_models(&mut self, aws: &Aws, concurrency: usize) {
+    async fn refresh_models(&mut self, aws: &Aws, clock: &dyn Clock, concurrency: usize) {
         let mut in_use = BTreeSet::new();
-        for (key, config) in &self.configs {
+        for (key, (config, _)) in &self.configs {
             let Some(config) = config.known().and_then(Option::as_ref) else { continue };
             for name in config.variants.iter().filter_map(|v| v.model_name.clone()) {
                 in_use.insert((name, key.clone()));
             }
         }
-        self.models.retain(|key, model| in_use.contains(key) && model.why().is_none());
+        self.models.retain(|key, model| in_use.contains(key) && model.0.why().is_none());
         let missing: Vec<_> =
             in_use.into_iter().filter(|key| !self.models.contains_key(key)).collect();
         let names: BTreeSet<String> = missing.iter().map(|key| key.0.clone()).collect();
-        let read: BTreeMap<String, Fact<Option<Model>>> = stream::iter(names)
+        let read: BTreeMap<String, Kept<Model>> = stream::iter(names)
             .map(|name| async {
-                let model = aws.endpoints.model(&name).await.into();
-                (name, model)
+                let call = aws.endpoints.model(&name);
+                let (model, read) = timed(clock, "DescribeModel", call).await;
+                (name, (model.into(), read))
             })
             .buffer_unordered(concurrency.max(1))
             .collect()
             .await;
-        let read = |name: &String| read.get(name).cloned().unwrap_or_else(Fact::not_read_yet);
-        self.models.extend(missing.into_iter().map(|key| (key.clone(), read(&key.0))));
+        let read =
+            missing.into_iter().filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())));
+        self.models.extend(read);
     }
 
     /// The endpoints that are known to exist.
@@ -161,14 +176,37 @@ impl EndpointCache {
     /// What is known of the config in force of an endpoint.
     #[must_use]
     pub fn config(&self, endpoint: &Endpoint) -> Fact<Option<EndpointConfig>> {
-        self.configs.get(&config_key(endpoint)).cloned().unwrap_or_else(Fact::not_read_yet)
+        let kept = self.configs.get(&config_key(endpoint));
+        kept.map_or_else(Fact::not_read_yet, |(config, _)| config.clone())
+    }
+
+    /// When an endpoint was described.
+    #[must_use]
+    pub fn endpoint_read(&self, name: &EndpointName) -> Option<Read> {
+        self.endpoints.get(name).map(|described| described.read)
+    }
+
+    /// When the config in force of an endpoint, and the model of a variant, were described.
+    #[must_use]
+    pub fn config_reads(
+        &self,
+        endpoint: &Endpoint,
+        variant: &VariantName,
+    ) -> (Option<Read>, Option<Read>) {
+        let key = config_key(endpoint);
+        let Some((config, read)) = self.configs.get(&key) else { return (None, None) };
+        let config = config.known().and_then(Option::as_ref);
+        let model = config.and_then(|c| c.variant(variant)).and_then(|v| v.model_name.clone());
+        // Of what a config that could not be read names, nothing more was asked.
+        let model = model.map(|name| self.models.get(&(name, key)).map(|(_, read)| *read));
+        (Some(*read), model.unwrap_or(Some(*read)))
     }
 
     /// What is known of the model of a variant.
     #[must_use]
     pub fn model(&self, endpoint: &Endpoint, variant: &VariantName) -> Fact<Option<Model>> {
         let key = config_key(endpoint);
-        let config = match self.configs.get(&key).map(Fact::as_ref) {
+        let config = match self.configs.get(&key).map(|(config, _)| config.as_ref()) {
             None => return Fact::not_read_yet(),
             Some(Fact::Unknown(why)) => return Fact::Unknown(why),
             Some(Fact::Known(config)) => config.as_ref(),
@@ -177,7 +215,8 @@ impl EndpointCache {
         let Some(name) = variant.and_then(|v| v.model_name.clone()) else {
             return Fact::Unknown(Why::new(WhyKind::NotFound, "the variant names no model"));
         };
-        self.models.get(&(name, key)).cloned().unwrap_or_else(Fact::not_read_yet)
+        let kept = self.models.get(&(name, key));
+        kept.map_or_else(Fact::not_read_yet, |(model, _)| model.clone())
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::endpoint::EndpointSummary;
 use crate::model::fact::Fact;
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope};
+use crate::model::reads::Read;
 use crate::model::scaling::{Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use crate::model::time::Timestamp;
-use crate::ports::Aws;
+use crate::ports::{Aws, Clock};
 
 /// All target-tracking alarms of SageMaker variants begin like this.
 const ALARM_PREFIX: &str = "TargetTracking-endpoint/";
@@ -29,30 +30,57 @@ pub struct Sweep {
     pub scheduled_actions: Fact<BTreeMap<ResourceId, Vec<ScheduledAction>>>,
     /// All alarms of target-tracking policies.
     pub alarms: Fact<BTreeMap<ResourceId, Vec<Alarm>>>,
+    /// When each of them answered.
+    pub reads: SweepReads,
+}
+
+/// The reads of a sweep.
+#[derive(Debug, Clone, Copy)]
+pub struct SweepReads {
+    /// Of the caller.
+    pub caller: Read,
+    /// Of the endpoints.
+    pub endpoints: Read,
+    /// Of the scalable targets.
+    pub targets: Read,
+    /// Of the scaling policies.
+    pub policies: Read,
+    /// Of the scheduled actions.
+    pub scheduled_actions: Read,
+    /// Of the alarms.
+    pub alarms: Read,
 }
 
 impl Sweep {
     /// Reads the listings, side by side: each is a chain of pages of its own.
-    pub async fn read(aws: &Aws, at: Timestamp) -> Self {
+    pub async fn read(aws: &Aws, clock: &dyn Clock, at: Timestamp) -> Self {
         let (caller, endpoints, targets, policies, scheduled_actions, alarms) = tokio::join!(
-            aws.identity.caller_account(),
-            aws.endpoints.list_endpoints(),
-            aws.scaling.scalable_targets(None),
-            aws.scaling.scaling_policies(None),
-            aws.scaling.scheduled_actions(None),
-            aws.metrics.alarms(ALARM_PREFIX),
+            timed(clock, "GetCallerIdentity", aws.identity.caller_account()),
+            timed(clock, "ListEndpoints", aws.endpoints.list_endpoints()),
+            timed(clock, "DescribeScalableTargets", aws.scaling.scalable_targets(None)),
+            timed(clock, "DescribeScalingPolicies", aws.scaling.scaling_policies(None)),
+            timed(clock, "DescribeScheduledActions", aws.scaling.scheduled_actions(None)),
+            timed(clock, "DescribeAlarms", aws.metrics.alarms(ALARM_PREFIX)),
         );
+        let reads = SweepReads {
+            caller: caller.1,
+            endpoints: endpoints.1,
+            targets: targets.1,
+            policies: policies.1,
+            scheduled_actions: scheduled_actions.1,
+            alarms: alarms.1,
+        };
         Self {
             at,
-            caller: caller.into(),
-            endpoints: Fact::from(endpoints)
+            caller: caller.0.into(),
+            endpoints: Fact::from(endpoints.0)
                 .map(|all| all.into_iter().map(|e| (e.name.clone(), e)).collect()),
-            targets: Fact::from(targets)
+            targets: Fact::from(targets.0)
                 .map(|all| all.into_iter().map(|t| (t.resource.clone(), t)).collect()),
-            policies: Fact::from(policies).map(|all| group(all, |p| p.resource.clone())),
-            scheduled_actions: Fact::from(scheduled_actions)
+            policies: Fact::from(policies.0).map(|all| group(all, |p| p.resource.clone())),
+            scheduled_actions: Fact::from(scheduled_actions.0)
                 .map(|all| group(all, |a| a.resource.clone())),
-            alarms: Fact::from(alarms).map(|all| {
+            alarms: Fact::from(alarms.0).map(|all| {
                 let mut groups: BTreeMap<ResourceId, Vec<Alarm>> = BTreeMap::new();
                 for alarm in all {
                     if let Some(resource) = alarm_resource(&alarm.name) {
@@ -61,13 +89,23 @@ impl Sweep {
                 }
                 groups
             }),
+            reads,
         }
     }
 
     /// Lets every reason why something is not known begin with the account and region: it is told
     /// beside others'.
     pub fn name_in_errors(&mut self, scope: &Scope) {
-        let Self { at: _, caller, endpoints, targets, policies, scheduled_actions, alarms } = self;
+        let Self {
+            at: _,
+            reads: _,
+            caller,
+            endpoints,
+            targets,
+            policies,
+            scheduled_actions,
+            alarms,
+        } = self;
         let reasons = [
             caller.why_mut(),
             endpoints.why_mut(),
@@ -95,6 +133,16 @@ impl Sweep {
     ) -> Fact<Vec<T>> {
         listing.as_ref().map(|groups| groups.get(resource).cloned().unwrap_or_default())
     }
+}
+
+/// An answer, and when it came.
+pub(super) async fn timed<T>(
+    clock: &dyn Clock,
+    operation: &'static str,
+    answer: impl Future<Output = T>,
+) -> (T, Read) {
+    let answer = answer.await;
+    (answer, Read::new(operation, clock.now()))
 }
 
 fn group<T>(all: Vec<T>, key: impl Fn(&T) -> ResourceId) -> BTreeMap<ResourceId, Vec<T>> {

@@ -25,10 +25,14 @@ use chrono::TimeDelta;
 use crate::decide::{Freeze, Rules, decide};
 use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
+use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, MassChangeLimit};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
+use crate::model::pauses::Pauses;
+use crate::model::reads::{Read, Reads};
+use crate::model::selector::Selector;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
@@ -108,6 +112,9 @@ pub struct PassInput<'a> {
     pub settings: &'a Settings,
     /// Whether the paid telemetry is read too.
     pub telemetry: bool,
+    /// The variants of which nothing that was read before is used, but for the paid telemetry:
+    /// a person wants to see it proved.
+    pub anew: Option<&'a Selector>,
     /// Whether to write. `plan` does not.
     pub act: bool,
     /// Whether a person has confirmed what this pass writes (`apply`).
@@ -128,6 +135,17 @@ struct Look<'a> {
     telemetry: bool,
     /// The variants that are named for this account and region and no other.
     named: &'a [ResourceId],
+    /// The variants of which nothing that was read before is used.
+    anew: Option<&'a Selector>,
+}
+
+impl Look<'_> {
+    /// Whether nothing that was read of a variant before is used. Where all are meant, those that
+    /// nobody lists are not: there is nothing to prove of them, and there may be thousands.
+    fn wants_anew(&self, id: &VariantId) -> bool {
+        let listed = || self.goals.goal(id).is_ok_and(|goal| goal.managed);
+        self.anew.is_some_and(|anew| anew.matches(id) && (anew.endpoint.is_some() || listed()))
+    }
 }
 
 /// What one account and region looked like.
@@ -156,6 +174,10 @@ struct Reconciler {
     cache: EndpointCache,
     variants: BTreeMap<VariantId, VariantState>,
     cost: CostMeter,
+    /// Pauses of more than one variant, as last read.
+    pauses: Pauses,
+    /// When what is remembered was last read.
+    memory_read: Option<Read>,
     /// The estimator's tables, shared by all variants.
     scratch: Scratch,
 }
@@ -177,6 +199,8 @@ impl Reconciler {
             cache: EndpointCache::default(),
             variants: BTreeMap::new(),
             cost,
+            pauses: Pauses::default(),
+            memory_read: None,
             scratch: Scratch::new(),
         }
     }
@@ -184,16 +208,16 @@ impl Reconciler {
     /// Reads everything that this pass needs. Never fails: what could not be read is unknown.
     async fn observe(&mut self, look: Look<'_>) -> Observed {
         let now = self.clock.now();
-        let sweep = Sweep::read(&self.aws, now).await;
-        self.describe(&sweep, look.settings.concurrency, now).await;
+        let sweep = Sweep::read(&self.aws, &*self.clock, now).await;
+        self.describe(&sweep, look, now).await;
         let remembered = self.load_memory().await;
-        let wanted = self.goals(&sweep, look);
+        let wanted = self.goals(&sweep, look, now);
         self.forget_gone(&wanted);
         self.note_endpoints(now);
         if look.telemetry {
             self.read_telemetry(&sweep, &remembered, &wanted, look.settings, now).await;
         }
-        self.read_activities(&wanted, look.settings.concurrency, now).await;
+        self.read_activities(&wanted, look, now).await;
         Observed { at: now, sweep, remembered, wanted }
     }
 
@@ -209,10 +233,15 @@ impl Reconciler {
     }
 
     /// Everything that `ListEndpoints` lists is described when due.
-    async fn describe(&mut self, sweep: &Sweep, concurrency: usize, now: Timestamp) {
+    async fn describe(&mut self, sweep: &Sweep, look: Look<'_>, now: Timestamp) {
         let Some(endpoints) = sweep.endpoints.known() else { return };
-        let wanted: BTreeSet<EndpointName> = endpoints.keys().cloned().collect();
-        let changed = self.cache.refresh(&self.aws, endpoints, &wanted, now, concurrency).await;
+        let concurrency = look.settings.concurrency;
+        // An endpoint that no variant is known of yet is described anyway.
+        let known = self.variants.keys();
+        let anew: BTreeSet<EndpointName> =
+            known.filter(|id| look.wants_anew(id)).map(|id| id.endpoint.clone()).collect();
+        let by = (&self.aws, &*self.clock);
+        let changed = self.cache.refresh(by, endpoints, &anew, now, concurrency).await;
         for (id, state) in &mut self.variants {
             // Rule 24: activities are read of variants that changed.
             state.activities_due |= changed.contains(&id.endpoint);
@@ -222,7 +251,12 @@ impl Reconciler {
     }
 
     /// All variants there are, or should be, with what is wanted of them.
-    fn goals(&self, sweep: &Sweep, look: Look<'_>) -> Vec<(VariantId, Result<Goal, String>)> {
+    fn goals(
+        &self,
+        sweep: &Sweep,
+        look: Look<'_>,
+        now: Timestamp,
+    ) -> Vec<(VariantId, Result<Goal, String>)> {
         let mut resources = sweep.registered();
         for endpoint in self.cache.known() {
             let names = endpoint.variants.iter().map(|v| &v.name).chain(&endpoint.shadow_variants);
@@ -239,7 +273,13 @@ impl Reconciler {
         resources
             .into_iter()
             .map(|resource| VariantId::new(&self.aws.scope, &resource))
-            .filter_map(|id| wanted(id, look.goals, look.settings))
+            .filter_map(|id| {
+                let (id, mut goal) = wanted(id, look.goals, look.settings)?;
+                if let Ok(goal) = &mut goal {
+                    self.pauses.hold(&id, goal, now);
+                }
+                Some((id, goal))
+            })
             .collect()
     }
 
@@ -271,9 +311,11 @@ impl Reconciler {
             Fact::Known(None) => (Fact::Known(None), Fact::Known(None)),
             Fact::Known(Some(e)) => (self.cache.config(e), self.cache.model(e, &id.variant)),
         };
+        let reads = self.reads(sweep, id, &endpoint);
         Snapshot {
             id: id.clone(),
             taken_at: now,
+            reads,
             caller: sweep.caller.clone(),
             endpoint,
             endpoint_config,
@@ -285,6 +327,33 @@ impl Reconciler {
             activities: state.map_or_else(Fact::not_read_yet, |s| s.activities.clone()),
             telemetry: state.map_or_else(Fact::not_read_yet, |s| s.telemetry.clone()),
             memory: remembered.as_ref().map(|all| all.get(id).cloned().unwrap_or_default()),
+        }
+    }
+
+    /// The reads behind a snapshot.
+    fn reads(&self, sweep: &Sweep, id: &VariantId, endpoint: &Fact<Option<Endpoint>>) -> Reads {
+        let state = self.variants.get(id);
+        let from = &sweep.reads;
+        let listed = sweep.endpoints.known().is_some_and(|all| all.contains_key(&id.endpoint));
+        let described = if listed { self.cache.endpoint_read(&id.endpoint) } else { None };
+        // What is not listed is not described: the listing says that there is none.
+        let described = described.unwrap_or(from.endpoints);
+        let (endpoint_config, model) = match endpoint.known() {
+            Some(Some(endpoint)) => self.cache.config_reads(endpoint, &id.variant),
+            _ => (Some(described), Some(described)),
+        };
+        Reads {
+            caller: Some(from.caller),
+            endpoint: Some(described),
+            endpoint_config,
+            model,
+            scalable_target: Some(from.targets),
+            policies: Some(from.policies),
+            scheduled_actions: Some(from.scheduled_actions),
+            activities: state.and_then(|state| state.activities_read),
+            alarms: Some(from.alarms),
+            telemetry: state.and_then(|state| state.telemetry_read),
+            memory: self.memory_read,
         }
     }
 

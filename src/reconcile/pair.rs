@@ -73,10 +73,10 @@ impl Pair {
         input: &PassInput<'_>,
         named: &[ResourceId],
     ) -> Result<Observed, Why> {
-        let PassInput { goals, settings, telemetry, .. } = *input;
+        let PassInput { goals, settings, telemetry, anew, .. } = *input;
         match self.reconciler() {
             Some(reconciler) => {
-                Ok(reconciler.observe(Look { goals, settings, telemetry, named }).await)
+                Ok(reconciler.observe(Look { goals, settings, telemetry, named, anew }).await)
             }
             None => Err(self.late(Instant::now())),
         }
@@ -90,9 +90,10 @@ impl Pair {
         }
         let Some(mut reconciler) = self.reconciler.take() else { return false };
         let (goals, settings) = (input.goals.shared(), input.settings.clone());
-        let telemetry = input.telemetry;
+        let (telemetry, anew) = (input.telemetry, input.anew.cloned());
         let task = tokio::spawn(async move {
-            let look = Look { goals: &*goals, settings: &settings, telemetry, named: &named };
+            let (goals, settings, named, anew) = (&*goals, &settings, &*named, anew.as_ref());
+            let look = Look { goals, settings, telemetry, named, anew };
             let observed = reconciler.observe(look).await;
             (reconciler, observed)
         });

@@ -6,12 +6,13 @@ use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 
 use super::state::VariantState;
-use super::{DiscoveryTelemetry, Reconciler, Settings};
+use super::{DiscoveryTelemetry, Look, Reconciler, Settings};
 use crate::estimate::{Context, EstimatorSettings};
-use crate::model::fact::{Fact, Why};
+use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
+use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
 use crate::model::series::{Minute, Series};
 use crate::model::time::{Timestamp, floor_to};
@@ -22,6 +23,10 @@ use crate::observe::telemetry::{Window, queries, series};
 const VARIANTS_PER_BATCH: usize = 100;
 /// Activities are read at least this often of every variant.
 const ACTIVITIES_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
+
+/// Variants whose activities are read because a person asks, in one pass: each is a call, and the
+/// budget of a region is 2 a second.
+const ACTIVITIES_ANEW_MAX: usize = 50;
 
 /// The longer periods, in seconds, that variants with little traffic are judged by as well.
 const LONG_PERIODS: [u32; 2] = [300, 900];
@@ -115,18 +120,21 @@ impl Reconciler {
         }
         for (at, (reading, minutes)) in batch.iter().zip(minutes).enumerate() {
             let estimator = self.estimator_settings(reading, now);
+            let read = Read::new("GetMetricData", self.clock.now());
             let Some(state) = self.variants.get_mut(reading.id) else { continue };
             let minutes = match minutes {
                 Ok(minutes) => minutes,
                 // What was read before stays, and grows stale by itself.
                 Err(why) => {
                     if state.telemetry.known().is_none() {
+                        state.telemetry_read = (why.kind != WhyKind::NotAsked).then_some(read);
                         state.telemetry = Fact::Unknown(why);
                     }
                     continue;
                 }
             };
             state.take_in(&minutes, window.to, now);
+            state.telemetry_read = Some(read);
             let mut periods = minutes;
             let long = longer.iter().filter_map(|periods| periods[at].as_ref().ok());
             periods.extend(long.flatten().copied());
@@ -205,14 +213,15 @@ impl Reconciler {
         .err()
     }
 
-    /// Rule 24: one page of activities, of variants that changed or are at max, else hourly.
+    /// Rule 24: one page of activities, of variants that changed or are at max, else hourly; and
+    /// of those to be read anew, as many as [`ACTIVITIES_ANEW_MAX`].
     pub(super) async fn read_activities(
         &mut self,
         wanted: &[(VariantId, Result<Goal, String>)],
-        concurrency: usize,
+        look: Look<'_>,
         now: Timestamp,
     ) {
-        let mut due = Vec::new();
+        let (mut due, mut anew) = (Vec::new(), 0);
         for (id, goal) in wanted {
             let managed = goal.as_ref().is_ok_and(|goal| goal.managed);
             let at_max = self.is_at_max(id);
@@ -220,22 +229,26 @@ impl Reconciler {
             // A first read is spread over the hour, so that a start is no storm of calls.
             let read_at = *state.activities_at.get_or_insert(now - spread(id));
             let old = now - read_at >= ACTIVITIES_AGAIN_AFTER;
-            if old || at_max || state.activities_due {
+            let asked = anew < ACTIVITIES_ANEW_MAX && look.wants_anew(id);
+            anew += usize::from(asked);
+            if asked || old || at_max || state.activities_due {
                 due.push(id.clone());
             }
         }
-        let scaling = &self.aws.scaling;
+        let (scaling, clock) = (&self.aws.scaling, &*self.clock);
+        let concurrency = look.settings.concurrency;
         let read: Vec<_> = stream::iter(due)
             .map(|id| async {
                 let activities = scaling.scaling_activities(&id.resource()).await;
-                (id, activities)
+                (id, activities, Read::new("DescribeScalingActivities", clock.now()))
             })
             .buffer_unordered(concurrency.max(1))
             .collect()
             .await;
-        for (id, activities) in read {
+        for (id, activities, read) in read {
             if let Some(state) = self.variants.get_mut(&id) {
                 state.activities = activities.into();
+                state.activities_read = Some(read);
                 state.activities_at = Some(now);
                 state.activities_due = false;
             }
@@ -256,8 +269,14 @@ impl Reconciler {
     }
 
     /// What is remembered, or why it is not known.
-    pub(super) async fn load_memory(&self) -> Fact<BTreeMap<VariantId, VariantMemory>> {
-        self.memory.load().await.into()
+    pub(super) async fn load_memory(&mut self) -> Fact<BTreeMap<VariantId, VariantMemory>> {
+        let (all, pauses) = (self.memory.load().await, self.memory.pauses().await);
+        self.memory_read = Some(Read::new("load", self.clock.now()));
+        // Without the pauses nobody knows what may be written.
+        Fact::from(all.and_then(|all| {
+            self.pauses = pauses?;
+            Ok(all)
+        }))
     }
 }
 

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use crate::model::fact::Fact;
 use crate::model::goal::{CapacityGoal, CooldownGoal, Goal, Mode, Objective, TargetValueLimits};
+use crate::model::reads::Read;
 use crate::model::scaling::Activity;
 use crate::model::series::Minute;
 use crate::model::snapshot::Telemetry;
@@ -30,6 +31,10 @@ pub(super) struct VariantState {
     pub activities: Fact<Vec<Activity>>,
     /// When they were read.
     pub activities_at: Option<Timestamp>,
+    /// The read behind them.
+    pub activities_read: Option<Read>,
+    /// The read behind the telemetry.
+    pub telemetry_read: Option<Read>,
     /// Whether something changed since (rule 24).
     pub activities_due: bool,
     /// The max in force at the last pass, for whether the variant is at it.
@@ -50,6 +55,8 @@ impl Default for VariantState {
             read_until: None,
             activities: Fact::not_read_yet(),
             activities_at: None,
+            activities_read: None,
+            telemetry_read: None,
             activities_due: false,
             max_capacity: None,
             last_successful_pass: None,

@@ -6,6 +6,7 @@ use crate::decide::decide;
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why};
 use crate::model::ids::{Scope, VariantId};
+use crate::model::reads::Reads;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
@@ -37,6 +38,8 @@ pub(super) fn passes(
 fn nothing_known(id: VariantId, why: &Why, taken_at: Timestamp) -> Snapshot {
     let why = || why.clone();
     Snapshot {
+        // Nothing was read.
+        reads: Reads::default(),
         id,
         taken_at,
         caller: Fact::Unknown(why()),

@@ -15,11 +15,12 @@ use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
+use crate::model::reads::Read;
 use crate::model::reason::{Field, Reason};
 use crate::model::scaling::alarm_prefix;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::ports::{Aws, MemoryError};
+use crate::ports::{Aws, Clock, MemoryError};
 
 /// Why a write that was planned does not begin.
 const STOPPED: &str =
@@ -59,10 +60,10 @@ impl Reconciler {
     ) -> Vec<&'p mut Pass> {
         let remembered = self.load_memory().await;
         let now = self.clock.now();
-        let aws = &self.aws;
+        let (aws, clock) = (&self.aws, &*self.clock);
         let looked: Vec<&mut Pass> = stream::iter(planned)
             .map(|pass| async {
-                refresh(aws, pass, now).await;
+                refresh((aws, clock), pass, now).await;
                 pass
             })
             // In order: the writes are made one after the other, and which comes first is no accident.
@@ -72,12 +73,17 @@ impl Reconciler {
         let mut still_planned = Vec::new();
         for pass in looked {
             let id = pass.snapshot.id.clone();
-            self.cache.update(&id.endpoint, pass.snapshot.endpoint.clone(), now);
+            if let Some(read) = pass.snapshot.reads.endpoint {
+                self.cache.update(&id.endpoint, pass.snapshot.endpoint.clone(), read);
+            }
+            self.pauses.hold(&id, &mut pass.goal, now);
+            pass.snapshot.reads.memory = self.memory_read;
             pass.snapshot.memory =
                 remembered.as_ref().map(|all| all.get(&id).cloned().unwrap_or_default());
             let state = self.variants.entry(id).or_default();
             state.activities = pass.snapshot.activities.clone();
             state.activities_at = Some(now);
+            state.activities_read = pass.snapshot.reads.activities;
             let estimate = &pass.decision.report.estimate.clone();
             pass.decision =
                 decide(&pass.snapshot, &pass.goal, estimate, &rules(input, &self.aws.scope), now);
@@ -171,7 +177,7 @@ impl Reconciler {
 }
 
 /// The look right before a write. Alarms are read again only when they are what it is about.
-async fn refresh(aws: &Aws, pass: &mut Pass, now: Timestamp) {
+async fn refresh((aws, clock): (&Aws, &dyn Clock), pass: &mut Pass, now: Timestamp) {
     let mends_alarms = pass.decision.plan.actions.iter().any(
         |action| matches!(action, Action::PutPolicy { fields, .. } if fields.contains(&Field::Alarms)),
     );
@@ -179,6 +185,7 @@ async fn refresh(aws: &Aws, pass: &mut Pass, now: Timestamp) {
     let resource = snapshot.id.resource();
     if mends_alarms {
         snapshot.alarms = aws.metrics.alarms(&alarm_prefix(&resource)).await.into();
+        snapshot.reads.alarms = Some(Read::new("DescribeAlarms", clock.now()));
     }
     let (endpoint, activities) = tokio::join!(
         aws.endpoints.endpoint(&snapshot.id.endpoint),
@@ -194,6 +201,9 @@ async fn refresh(aws: &Aws, pass: &mut Pass, now: Timestamp) {
     }
     snapshot.endpoint = endpoint;
     snapshot.activities = activities.into();
+    let answered = clock.now();
+    snapshot.reads.endpoint = Some(Read::new("DescribeEndpoint", answered));
+    snapshot.reads.activities = Some(Read::new("DescribeScalingActivities", answered));
     snapshot.taken_at = now;
 }
 

@@ -42,6 +42,13 @@ pub fn explain(status: &VariantStatus) -> String {
         let why = format!("{}: {}", unknown.fact, printable(&unknown.why.message));
         row(&mut out, "unknown", &why);
     }
+    for fact in status.snapshot.facts() {
+        let read = fact.read.map_or_else(
+            || format!("{}: not read", fact.fact),
+            |read| format!("{}: {} at {}", fact.fact, read.operation, read.at.to_rfc3339()),
+        );
+        row(&mut out, "read", &read);
+    }
     for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
         row(&mut out, "written", &format!("{}: {}", step.operation, printable(&step.sentence)));
     }

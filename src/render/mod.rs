@@ -5,6 +5,7 @@ pub mod fleet_page;
 mod html;
 pub mod line;
 pub mod plan;
+pub mod proof;
 pub mod variant_page;
 pub mod view;
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::Standing;
 use super::html::{Escaped, count, number, page};
 use super::plan::{forecast_words, limited};
-use super::view::VariantView;
+use super::view::{ReadView, VariantView};
 use crate::model::decision::{FieldState, Report};
 use crate::model::status::VariantStatus;
 
@@ -37,6 +37,7 @@ pub fn variant_page(status: &VariantStatus) -> String {
     section(&mut main, "Notes", &notes(&view));
     section(&mut main, "Could not be read", &unknown(&view));
     section(&mut main, "Written", &written(&view));
+    section(&mut main, "Read", &reads(&view));
     section(&mut main, "Passes", &passes(&view));
     let header = format!(
         "<h1><a href=\"/\">setpoint</a> / {}</h1><span class=\"dim\">{} {}</span>\
@@ -198,6 +199,17 @@ fn unknown(view: &VariantView<'_>) -> Rows {
 fn written(view: &VariantView<'_>) -> Rows {
     let steps = view.outcome.iter().flat_map(|outcome| &outcome.steps);
     steps.map(|step| entry(step.operation, &*step.sentence)).collect()
+}
+
+fn reads(view: &VariantView<'_>) -> Rows {
+    let words = |read: &ReadView<'_>| match (read.operation, read.at) {
+        (Some(operation), Some(at)) => {
+            let unknown = if read.known { "" } else { ": unknown" };
+            format!("{operation} at {}{unknown}", at.format("%Y-%m-%d %H:%M:%S UTC"))
+        }
+        _ => "not read".to_owned(),
+    };
+    view.reads.iter().map(|read| entry(read.fact, words(read))).collect()
 }
 
 fn passes(view: &VariantView<'_>) -> Rows {

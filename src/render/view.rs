@@ -6,10 +6,11 @@ use serde::Serialize;
 use super::Standing;
 use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan};
 use crate::model::estimate::{Capacity, Finding, MinutesUsed, Regime, Verdict};
-use crate::model::fact::{Fact, Why};
+use crate::model::fact::Why;
 use crate::model::goal::{LoadTestProblem, Mode, Objective};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
+use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
@@ -49,6 +50,8 @@ pub struct VariantView<'a> {
     pub observed: Option<Observed>,
     /// Facts that could not be read, with why.
     pub unknown: Vec<UnknownFact<'a>>,
+    /// From which reads all of it is.
+    pub reads: Vec<ReadView<'a>>,
     /// End of the last pass.
     pub last_pass: Timestamp,
     /// End of the last pass in which everything could be compared and no write failed.
@@ -171,6 +174,22 @@ pub struct UnknownFact<'a> {
     pub why: &'a Why,
 }
 
+/// A fact with the read behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ReadView<'a> {
+    /// Which.
+    pub fact: &'static str,
+    /// What was asked; null while nobody has.
+    pub operation: Option<&'static str>,
+    /// When it answered.
+    pub at: Option<Timestamp>,
+    /// Whether it is known.
+    pub known: bool,
+    /// Why it is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<&'a Why>,
+}
+
 impl<'a> VariantView<'a> {
     /// The view of a status.
     #[must_use]
@@ -217,6 +236,7 @@ impl<'a> VariantView<'a> {
             objective: status.goal.objective,
             observed: observed(&status.snapshot),
             unknown: unknown_facts(&status.snapshot),
+            reads: reads(&status.snapshot),
             last_pass: status.last_pass,
             last_successful_pass: status.last_successful_pass,
         }
@@ -267,23 +287,18 @@ fn observed(snapshot: &Snapshot) -> Option<Observed> {
 /// The facts of a snapshot that are unknown, in the order they are read.
 #[must_use]
 pub fn unknown_facts(snapshot: &Snapshot) -> Vec<UnknownFact<'_>> {
-    fn why<T>(fact: &Fact<T>) -> Option<&Why> {
-        fact.why()
-    }
-    [
-        ("caller", why(&snapshot.caller)),
-        ("endpoint", why(&snapshot.endpoint)),
-        ("endpoint_config", why(&snapshot.endpoint_config)),
-        ("model", why(&snapshot.model)),
-        ("scalable_target", why(&snapshot.target)),
-        ("policies", why(&snapshot.policies)),
-        ("scheduled_actions", why(&snapshot.scheduled_actions)),
-        ("activities", why(&snapshot.activities)),
-        ("alarms", why(&snapshot.alarms)),
-        ("telemetry", why(&snapshot.telemetry)),
-        ("memory", why(&snapshot.memory)),
-    ]
-    .into_iter()
-    .filter_map(|(fact, why)| why.map(|why| UnknownFact { fact, why }))
-    .collect()
+    let facts = snapshot.facts();
+    facts.into_iter().filter_map(|f| Some(UnknownFact { fact: f.fact, why: f.why? })).collect()
+}
+
+/// Every fact of a snapshot with the read behind it.
+fn reads<'a>(snapshot: &'a Snapshot) -> Vec<ReadView<'a>> {
+    let view = |fact: FactRead<'a>| ReadView {
+        fact: fact.fact,
+        operation: fact.read.map(|read| read.operation),
+        at: fact.read.map(|read| read.at),
+        known: fact.why.is_none(),
+        why: fact.why,
+    };
+    snapshot.facts().map(view).into()
 }

@@ -46,6 +46,7 @@ impl Fleet {
             goals: &self.config,
             settings: &settings,
             telemetry,
+            anew: None,
             act: true,
             confirmed: false,
             approved: &BTreeSet::new(),

@@ -4,4 +4,5 @@ mod commands;
 mod control;
 mod crashes;
 mod observing;
+mod oncall;
 pub(crate) mod process;

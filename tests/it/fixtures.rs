@@ -20,6 +20,7 @@ use setpoint::model::goal::{
 };
 use setpoint::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantId};
 use setpoint::model::memory::VariantMemory;
+use setpoint::model::reads::{Read, Reads};
 use setpoint::model::reason::{ActionKind, Field, Reason};
 use setpoint::model::scaling::{
     Alarm, AlarmState, CONVENTIONAL_POLICY_NAME, MetricSpec, PolicyKind, ScalableTarget,
@@ -384,6 +385,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
     Snapshot {
         id: id.clone(),
         taken_at: noon(),
+        reads: reads(),
         caller: Fact::Known(id.account_id.clone()),
         endpoint: Fact::Known(Some(endpoint(id))),
         endpoint_config: Fact::Known(None),
@@ -405,6 +407,24 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
         ]),
         telemetry: Fact::Known(telemetry()),
         memory: Fact::Known(VariantMemory { adopted: true, ..VariantMemory::default() }),
+    }
+}
+
+/// Read at noon, but for the telemetry of five minutes before and activities that nobody read.
+fn reads() -> Reads {
+    let read = |operation| Some(Read::new(operation, noon()));
+    Reads {
+        caller: read("GetCallerIdentity"),
+        endpoint: read("DescribeEndpoint"),
+        endpoint_config: read("DescribeEndpointConfig"),
+        model: read("DescribeModel"),
+        scalable_target: read("DescribeScalableTargets"),
+        policies: read("DescribeScalingPolicies"),
+        scheduled_actions: read("DescribeScheduledActions"),
+        activities: None,
+        alarms: read("DescribeAlarms"),
+        telemetry: Some(Read::new("GetMetricData", noon() - TimeDelta::minutes(5))),
+        memory: read("load"),
     }
 }
 

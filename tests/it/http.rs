@@ -183,7 +183,10 @@ fn commands_need_the_token() {
         [None, Some(""), Some("correct"), Some("correct horse battery"), Some("wrong hrse!")]
     {
         for path in ["/-/reload", "/-/reconcile", "/-/pause", "/-/resume", "/-/confirm", "/-/x"] {
-            assert_eq!(fixture.post_as(token, path, "").0, 403, "{token:?} {path}");
+            let (status, body) = fixture.post_as(token, path, "");
+            assert_eq!(status, 403, "{token:?} {path}");
+            // Neither what a command came to nor whether there is one.
+            assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["error"], "{path}");
         }
     }
     // Not told apart from the outside: a path of a command says nothing without the token.
@@ -219,9 +222,27 @@ fn commands_reach_the_daemon_as_they_were_meant() {
     let (status, body) = fixture.post("/-/reconcile?endpoint=fraud-scorer&variant=AllTraffic", "");
     assert_eq!((status, body["variants"].as_array().unwrap().len()), (200, 1));
     assert_eq!(body["variants"][0]["standing"], "change");
+    // With the proof, and the reads that it rests on.
+    assert_eq!(body["began_at"], "2026-11-23T12:00:00Z");
+    let proof =
+        json!({"verified": true, "verified_at": "2026-11-23T12:00:00Z", "not_verified": []});
+    assert_eq!(body["variants"][0]["proof"], proof);
+    let read = json!({"fact": "policies", "operation": "DescribeScalingPolicies",
+        "at": "2026-11-23T12:00:00Z", "known": true});
+    assert!(body["variants"][0]["reads"].as_array().unwrap().contains(&read), "{body}");
     let pause = r#"{"until": "2026-12-01T08:00:00Z", "reason": "sale"}"#;
-    assert_eq!(fixture.post("/-/pause?endpoint=ads&region=us-east-1", pause).0, 200);
-    assert_eq!(fixture.post("/-/resume", "").0, 200);
+    assert_eq!(
+        fixture.post("/-/pause?endpoint=ads&region=us-east-1", pause),
+        (
+            200,
+            json!({"ok": true, "until": "2026-12-01T08:00:00Z", "variants": 3,
+                "holds_later_variants": true, "survives_restart": false})
+        )
+    );
+    assert_eq!(
+        fixture.post("/-/resume", ""),
+        (200, json!({"ok": true, "variants": 3, "paused_by_configuration": []}))
+    );
     assert_eq!(fixture.post("/-/confirm", r#"{"plan_id": "p-17"}"#).0, 200);
     assert_eq!(
         fixture.control.asked(),

@@ -67,6 +67,20 @@ fn one_variant_has_exactly_these_series() {
 }
 
 #[test]
+fn a_variant_without_traffic_was_read_all_the_same() {
+    let mut status = fixtures::in_sync("idle");
+    let Fact::Known(telemetry) = &mut status.snapshot.telemetry else { panic!("it is known") };
+    telemetry.newest_datapoint = None;
+    telemetry.recent.clear();
+    let (metrics, _) = metrics_over(fixtures::fleet(vec![status]), 2000);
+    assert_eq!(lines(&metrics, "setpoint_newest_datapoint"), "");
+    let read = lines(&metrics, "setpoint_telemetry_read");
+    // Five minutes before noon.
+    let expected = "setpoint_telemetry_read_timestamp_seconds{endpoint=\"idle\"} 1795434900\n";
+    assert_eq!(read, expected);
+}
+
+#[test]
 fn a_number_that_does_not_exist_is_an_absent_series() {
     let fleet = fixtures::fleet(vec![fixtures::not_comparable("payments")]);
     let (metrics, _) = metrics_over(fleet, 2000);
@@ -83,6 +97,7 @@ fn a_number_that_does_not_exist_is_an_absent_series() {
         "setpoint_competing_policies",
         "setpoint_alarm_state",
         "setpoint_newest_datapoint",
+        "setpoint_telemetry_read",
     ] {
         assert_eq!(lines(&metrics, family), "", "{family} must be absent");
     }

@@ -1,13 +1,16 @@
 //! Tests of `render`: golden texts, and what must hold of them.
 
 use anstream::adapter::strip_str;
+use chrono::TimeDelta;
 use expect_test::{expect, expect_file};
 use setpoint::model::decision::{Outcome, StepOutcome};
 use setpoint::model::estimate::Finding;
-use setpoint::model::status::{FleetStatus, MassChange};
+use setpoint::model::reads::Read;
+use setpoint::model::status::{FleetStatus, MassChange, VariantStatus};
 use setpoint::render::explain::explain;
 use setpoint::render::fleet_page::{Filter, MAX_ROWS, fleet_page};
 use setpoint::render::plan::{self, PlanSummary};
+use setpoint::render::proof::Proof;
 use setpoint::render::variant_page::variant_page;
 use setpoint::render::view::{VariantDetail, VariantView};
 use setpoint::render::{Standing, line, sentence};
@@ -152,6 +155,46 @@ fn explanations() {
     });
     let text = explain(&status) + "\n" + &explain(&fixtures::not_comparable("payments"));
     expect_file!["golden/explain.txt"].assert_eq(&text);
+}
+
+#[test]
+fn a_proof_rests_on_reads_of_the_pass_alone() {
+    let began_at = fixtures::noon();
+    let proof = |status: &VariantStatus| Proof::of(status, began_at);
+    let verified = fixtures::in_sync("a");
+    let expected = Proof { verified: true, verified_at: Some(began_at), not_verified: vec![] };
+    assert_eq!(proof(&verified), expected);
+
+    // The instant is that of the oldest read, and one of before is none of this pass.
+    let mut status = verified.clone();
+    let late = began_at + TimeDelta::seconds(2);
+    status.snapshot.reads.policies = Some(Read::new("DescribeScalingPolicies", late));
+    assert_eq!(proof(&status), expected);
+    let early = began_at - TimeDelta::minutes(14);
+    status.snapshot.reads.endpoint = Some(Read::new("DescribeEndpoint", early));
+    status.snapshot.reads.model = None;
+    expect![[r#"
+        Proof {
+            verified: false,
+            verified_at: None,
+            not_verified: [
+                "endpoint is from 2026-11-23T11:46:00Z, before this pass",
+                "model was not read",
+            ],
+        }
+    "#]]
+    .assert_debug_eq(&proof(&status));
+
+    // What could not be compared is not verified, however fresh.
+    let unknown = proof(&fixtures::not_comparable("a"));
+    assert_eq!((unknown.verified, unknown.verified_at), (false, None));
+    assert!(unknown.not_verified[0].starts_with("target_value could not be compared: "));
+    let mut unlisted = verified;
+    unlisted.goal.managed = false;
+    assert_eq!(
+        proof(&unlisted).not_verified,
+        ["the configuration does not list it: nothing is compared"]
+    );
 }
 
 #[test]

@@ -155,6 +155,7 @@ impl Run {
             goals: &self.config,
             settings: &settings,
             telemetry,
+            anew: None,
             act: true,
             confirmed: false,
             approved: &BTreeSet::new(),

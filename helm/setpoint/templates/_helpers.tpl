@@ -149,6 +149,8 @@ log:
 
 {{/* Environment, as a list. */}}
 {{- define "setpoint.env" -}}
+- name: SETPOINT_CONFIG
+  value: /etc/setpoint/config
 - name: POD_NAME
   valueFrom:
     fieldRef:

@@ -61,6 +61,7 @@ impl Stage {
             confirmed: false,
             approved: &BTreeSet::new(),
             freeze: None,
+            anew: None,
             stop: &AtomicBool::new(false),
         }))
     }

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::process::{Daemon, Directory, EVERY_SECOND, Served, endpoint, everything, wait};
+use super::process::{
+    Daemon, Directory, EVERY_SECOND, Served, endpoint, everything, from_now, wait,
+};
 
 #[test]
 fn without_its_token_no_command_is_obeyed() {
@@ -67,7 +69,7 @@ fn a_pause_holds_writes_until_it_is_ended() {
     let directory = Directory::new();
     let config = directory.configure(&served.url, &everything("repair"));
     let daemon = Daemon::ready(&config, &[]);
-    let body = json!({"until": "2999-01-01T00:00:00Z", "reason": "black friday"});
+    let body = json!({"until": from_now(3600), "reason": "black friday"});
     assert_eq!(daemon.post("/-/pause?endpoint=scorer&variant=AllTraffic", &body).0, 200);
     served.change(json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}));
     let view = daemon.until("scorer", "the pause", |view| view["decision"]["reason"] == "paused");

@@ -97,6 +97,11 @@ pub(crate) fn endpoint(name: &str, target_value: f64) -> String {
     )
 }
 
+/// So many seconds from now, as the API takes it.
+pub(super) fn from_now(seconds: i64) -> String {
+    (WallClock.now() + chrono::TimeDelta::seconds(seconds)).to_rfc3339()
+}
+
 /// A directory that goes with its value.
 pub(crate) struct Directory(PathBuf);
 
@@ -137,6 +142,13 @@ impl Directory {
     /// What is remembered.
     pub(crate) fn memory(&self) -> PathBuf {
         self.0.join("memory.json")
+    }
+}
+
+impl Directory {
+    /// The file with the token of the commands.
+    pub(super) fn token(&self) -> PathBuf {
+        self.0.join("token")
     }
 }
 
@@ -285,6 +297,11 @@ impl Daemon {
             is_it && labels.iter().all(|label| line.contains(label))
         })?;
         line.rsplit(' ').next()?.parse().ok()
+    }
+
+    /// Where it answers.
+    pub(super) fn url(&self) -> &str {
+        &self.url
     }
 
     pub(crate) fn signal(&self, signal: &str) {

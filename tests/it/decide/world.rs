@@ -13,6 +13,7 @@ use setpoint::model::goal::{
 };
 use setpoint::model::ids::VariantId;
 use setpoint::model::memory::VariantMemory;
+use setpoint::model::reads::Reads;
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::scaling::{
     Alarm, AlarmState, MetricSpec, PolicyKind, ScalableTarget, ScalingPolicy, SuspendedState,
@@ -199,6 +200,7 @@ fn snapshot(id: VariantId) -> Snapshot {
     let alarms = vec![alarm("High", 600.0), alarm("Low", 540.0)];
     Snapshot {
         taken_at: now,
+        reads: Reads::default(),
         caller: Fact::Known(id.account_id.clone()),
         endpoint: Fact::Known(Some(endpoint(&id, long_ago))),
         endpoint_config: Fact::Known(Some(endpoint_config(&id, long_ago))),

@@ -132,6 +132,7 @@ impl Fleet {
             confirmed: false,
             approved,
             freeze: None,
+            anew: None,
             stop: &self.paced.stop,
         };
         let fleet = self.passes.pass(input).await;

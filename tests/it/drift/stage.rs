@@ -175,6 +175,7 @@ impl Stage {
                 confirmed: false,
                 approved: &BTreeSet::new(),
                 freeze: None,
+                anew: None,
                 stop: &AtomicBool::new(false),
             })
             .await;

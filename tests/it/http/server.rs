@@ -10,9 +10,11 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use prometheus::Registry;
 use serde_json::Value;
-use setpoint::http::{App, Control, ControlError, Health, PauseRequest, Selector, Server};
+use setpoint::http::{
+    App, Control, ControlError, Health, PauseRequest, Paused, Reconciled, Resumed, Selector, Server,
+};
 use setpoint::metrics::Metrics;
-use setpoint::model::status::{FleetStatus, VariantStatus};
+use setpoint::model::status::FleetStatus;
 use tokio::sync::oneshot;
 
 use crate::fixtures;
@@ -51,21 +53,22 @@ impl Control for Recorder {
         if problems.is_empty() { Ok(()) } else { Err(problems) }
     }
 
-    async fn reconcile(
-        &self,
-        selector: &Selector,
-    ) -> Result<Vec<Arc<VariantStatus>>, ControlError> {
+    async fn reconcile(&self, selector: &Selector) -> Result<Reconciled, ControlError> {
         self.note(format!("reconcile{}", words(selector)))?;
-        Ok(vec![Arc::new(fixtures::drifted("fraud-scorer"))])
+        let variants = vec![Arc::new(fixtures::drifted("fraud-scorer"))];
+        Ok(Reconciled { began_at: fixtures::noon(), variants })
     }
 
-    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError> {
+    async fn pause(&self, request: &PauseRequest) -> Result<Paused, ControlError> {
         let PauseRequest { selector, until, reason } = request;
-        self.note(format!("pause{} until {until}: {reason}", words(selector)))
+        self.note(format!("pause{} until {until}: {reason}", words(selector)))?;
+        let (variants, until) = (3, *until);
+        Ok(Paused { until, variants, holds_later_variants: true, survives_restart: false })
     }
 
-    async fn resume(&self, selector: &Selector) -> Result<(), ControlError> {
-        self.note(format!("resume{}", words(selector)))
+    async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError> {
+        self.note(format!("resume{}", words(selector)))?;
+        Ok(Resumed { variants: 3, paused_by_configuration: Vec::new() })
     }
 
     async fn confirm(&self, plan_id: &str) -> Result<(), ControlError> {

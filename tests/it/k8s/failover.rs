@@ -121,6 +121,33 @@ fn the_other_takes_over_from_one_that_is_killed() {
 }
 
 #[test]
+fn a_follower_says_which_pod_leads_and_a_pause_outlives_the_leader() {
+    let mut stage = stage();
+    let pause = ["pause", "all", "--until", "2h", "--reason", "incident"];
+    let (code, _, err) = stage.follower.command(&pause);
+    assert_eq!(code, Some(1));
+    assert_eq!(
+        err,
+        "error: another process leads: pod one holds the Lease setpoint (give the command there, \
+         with kubectl exec one -- setpoint ...)\n"
+    );
+    let (code, out, err) = stage.leader.command(&pause);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.starts_with("paused all until "), "{out}");
+    stage.leader.signal("-KILL");
+    assert!(!stage.leader.ended());
+    stage.follower.wait("it leads", Replica::leads);
+    stage.follower.wait("it shows the variants", Replica::shows_variants);
+    // The leader was in the midst of its writes: the pause has not waited for the others.
+    let (code, out, err) = stage.follower.command(&["check", "all", "-o", "json"]);
+    assert_eq!(code, Some(2), "{err}");
+    let checked: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let variants = checked["variants"].as_array().unwrap();
+    let held = variants.iter().filter(|v| v["decision"]["reason"] == "paused").count();
+    assert!(held > 0 && stage.follower.writes().is_empty(), "{held} of {}", variants.len());
+}
+
+#[test]
 fn one_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes() {
     let stage = stage();
     stage.leader.signal("-STOP");

@@ -5,8 +5,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 use setpoint::k8s::ConfigMapMemory;
+use setpoint::model::goal::Pause;
 use setpoint::model::ids::VariantId;
 use setpoint::model::memory::VariantMemory;
+use setpoint::model::pauses::Pauses;
+use setpoint::model::selector::Selector;
+use setpoint::model::time::Timestamp;
 use setpoint::ports::Memory;
 
 use super::api::{Store, cluster, serve};
@@ -43,6 +47,30 @@ async fn what_is_saved_is_loaded_and_other_keys_stay() {
     let all = memory.load().await.unwrap();
     assert!(all[&id("a")].adopted && all[&id("b")].adopted);
     assert_eq!(store.get("configmaps", "memory").unwrap()["data"]["owner"], "team-ml");
+}
+
+#[tokio::test]
+async fn pauses_of_many_have_a_key_of_their_own() {
+    let (store, memory) = memory().await;
+    assert!(memory.pauses().await.unwrap().is_empty() && memory.survives_restart());
+    memory.save(&adopted("a")).await.unwrap();
+    let until: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
+    let mut pauses = Pauses::default();
+    let pause = Pause { until, reason: "sale".to_owned() };
+    pauses.add(Selector::default(), pause, until - chrono::TimeDelta::hours(1)).unwrap();
+    memory.save_pauses(&pauses).await.unwrap();
+    assert_eq!(memory.pauses().await.unwrap(), pauses);
+    // Neither disturbs the other.
+    memory.save(&adopted("b")).await.unwrap();
+    assert_eq!(memory.load().await.unwrap().len(), 2);
+    assert_eq!(memory.pauses().await.unwrap(), pauses);
+    // One of a later version is not understood, and stays.
+    let mut map = store.get("configmaps", "memory").unwrap();
+    map["data"]["pauses"] = json!("{\"version\":9,\"memory\":[]}");
+    store.put("configmaps", "memory", map.clone());
+    assert!(memory.pauses().await.unwrap_err().message.contains("version 9"));
+    assert!(memory.save_pauses(&pauses).await.unwrap_err().message.contains("version 9"));
+    assert_eq!(store.get("configmaps", "memory").unwrap()["data"], map["data"]);
 }
 
 #[tokio::test]

@@ -66,6 +66,7 @@ pub(super) struct Replica {
     aws: Arc<Recorder>,
     log: PathBuf,
     http: String,
+    token: PathBuf,
 }
 
 impl Replica {
@@ -81,7 +82,9 @@ impl Replica {
         let (config, log) =
             (folder.join(format!("{name}.yaml")), folder.join(format!("{name}.log")));
         let kubeconfig = folder.join(format!("{name}.kubeconfig"));
-        std::fs::write(&config, configuration(proxy)).unwrap();
+        let token = folder.join("token");
+        std::fs::write(&token, "open sesame").unwrap();
+        std::fs::write(&config, configuration(proxy, &token)).unwrap();
         std::fs::write(&kubeconfig, kubeconfig_of(kubernetes)).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_setpoint"))
             .args(["run", "--config", config.to_str().unwrap(), "--log-format", "json"])
@@ -94,7 +97,8 @@ impl Replica {
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut replica = Self { child, face, aws: recorder, log, http: String::new() };
+        let http = String::new();
+        let mut replica = Self { child, face, aws: recorder, log, http, token };
         let address = |log: String| {
             let line = log.lines().find(|line| line.contains("\"running\""))?.to_owned();
             let at = line.find("127.0.0.1:")?;
@@ -118,6 +122,18 @@ impl Replica {
             .into();
         let answer = agent.get(format!("http://{}{path}", self.http)).call();
         answer.ok().and_then(|mut a| a.body_mut().read_to_string().ok()).unwrap_or_default()
+    }
+
+    /// Gives a command, as a person in the pod would: exit code, stdout, stderr.
+    pub(super) fn command(&self, words: &[&str]) -> (Option<i32>, String, String) {
+        let url = format!("http://{}", self.http);
+        let output = Command::new(env!("CARGO_BIN_EXE_setpoint"))
+            .args(words)
+            .args(["--url", &url, "--token-file", self.token.to_str().unwrap()])
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
     }
 
     pub(super) fn leads(&self) -> bool {
@@ -175,7 +191,7 @@ impl Drop for Replica {
 /// The renew deadline that replicas are configured with.
 pub(super) const RENEW_DEADLINE: Duration = Duration::from_secs(3);
 
-fn configuration(aws: SocketAddr) -> String {
+fn configuration(aws: SocketAddr, token: &Path) -> String {
     format!(
         r#"
 aws: {{ region: us-east-1, account_id: "123456789012", endpoint_url: "http://{aws}",
@@ -184,13 +200,14 @@ reconcile: {{ schedule: "* * * * * *", telemetry_schedule: "0 0 0 1 1 *", jitter
              mass_change: {{ min_variants: 1000 }} }}
 telemetry: {{ budget_dollars_per_month: 0 }}
 discovery: {{ telemetry: "off" }}
-http: {{ listen: "127.0.0.1:0" }}
+http: {{ listen: "127.0.0.1:0", token_file: {} }}
 kubernetes: {{ lease_name: setpoint, namespace: ops, memory_configmap: memory, events: true,
               lease_duration_seconds: 5, renew_deadline_seconds: 3, retry_period_seconds: 0.5 }}
 targets:
   - {{ endpoint: "endpoint-*", variant: "*", mode: repair, adopt: true,
       cooldown: {{ scale_out_seconds: 77 }} }}
-"#
+"#,
+        token.display()
     )
 }
 

@@ -171,6 +171,7 @@ impl Stage {
                 goals: &config,
                 settings: &settings,
                 telemetry,
+                anew: None,
                 act,
                 confirmed,
                 approved: &self.approved,

@@ -1,0 +1,179 @@
+//! `setpoint check`: a pass now, and the proof of it.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde::Deserialize;
+
+use super::{DaemonArgs, selector};
+use crate::cli::CliError;
+use crate::cli::plan::Output;
+use crate::model::ids::VariantId;
+use crate::model::selector::Selector;
+use crate::model::time::Timestamp;
+use crate::render::{Standing, line, printable};
+
+/// Make a pass now over what AWS has now, and show what it was compared from. The pass writes
+/// what any pass of the daemon may write.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes: 0 verified and nothing differs, 2 something differs or is \
+                        held, 3 something could not be verified, 1 failed, 64 usage.")]
+pub(in crate::cli) struct CheckArgs {
+    /// ENDPOINT/VARIANT, ENDPOINT for all its variants, ACCOUNT/REGION/ENDPOINT/VARIANT, or all
+    #[arg(value_name = "VARIANT|all", value_parser = selector)]
+    variant: Selector,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Show the reads of every variant, not only of a single one
+    #[arg(long)]
+    reads: bool,
+    #[command(flatten)]
+    daemon: DaemonArgs,
+}
+
+/// What is used of the answer.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    variants: Vec<Checked>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Checked {
+    id: VariantId,
+    managed: bool,
+    standing: String,
+    decision: Decision,
+    outcome: Option<Outcome>,
+    reads: Vec<Read>,
+    proof: Proof,
+}
+
+#[derive(Debug, Deserialize)]
+struct Decision {
+    sentence: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Outcome {
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Step {
+    operation: String,
+    sentence: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Read {
+    fact: String,
+    operation: Option<String>,
+    at: Option<Timestamp>,
+    why: Option<Why>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Why {
+    message: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Proof {
+    verified: bool,
+    verified_at: Option<Timestamp>,
+    not_verified: Vec<String>,
+}
+
+/// Runs `check`.
+///
+/// # Errors
+/// See [`CliError`].
+pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
+    let json = args.daemon.client()?.post("reconcile", &args.variant, None)?;
+    let answer: Answer = serde_json::from_value(json.clone()).map_err(|error| {
+        CliError::failed(format!(
+            "the daemon's answer is not understood: {error} (another version?)"
+        ))
+    })?;
+    match args.output {
+        Output::Json => anstream::println!("{json:#}"),
+        Output::Text => anstream::print!("{}", text(&answer, args.reads)),
+    }
+    Ok(ExitCode::from(exit_code(&answer)))
+}
+
+/// 3 goes before 2, as with `plan`: as long as something is not verified, what differs may not be
+/// all.
+fn exit_code(answer: &Answer) -> u8 {
+    let variants = &answer.variants;
+    if variants.iter().any(|v| v.managed && !v.proof.verified) {
+        3
+    } else if variants
+        .iter()
+        .any(|v| !matches!(v.standing(), Standing::InSync | Standing::Unmanaged))
+    {
+        2
+    } else {
+        0
+    }
+}
+
+impl Checked {
+    /// A word of another version is nothing that is known to be in sync.
+    fn standing(&self) -> Standing {
+        let known = Standing::ALL.into_iter().find(|s| s.as_str() == self.standing);
+        known.unwrap_or(Standing::Unknown)
+    }
+}
+
+fn text(answer: &Answer, all_reads: bool) -> String {
+    let mut out = String::new();
+    let width = answer.variants.iter().map(|v| v.id.short().len()).max().unwrap_or(0);
+    for checked in &answer.variants {
+        variant(&mut out, checked, width);
+        if all_reads || answer.variants.len() == 1 {
+            reads(&mut out, &checked.reads);
+        }
+    }
+    let verified = answer.variants.iter().filter(|v| v.proof.verified).count();
+    let unmanaged = answer.variants.iter().filter(|v| !v.managed).count();
+    let not = answer.variants.len() - verified - unmanaged;
+    let _ = write!(out, "Checked: {verified} verified");
+    for (count, words) in [(not, "not verified"), (unmanaged, "not managed")] {
+        if count > 0 {
+            let _ = write!(out, ", {count} {words}");
+        }
+    }
+    out.push_str(".\n");
+    out
+}
+
+fn variant(out: &mut String, checked: &Checked, width: usize) {
+    let standing = checked.standing();
+    let (style, name) = (line::style(standing), checked.id.short());
+    let sentence = printable(&checked.decision.sentence);
+    let _ = writeln!(out, "{style}{} {name:<width$}{style:#}  {sentence}", standing.sign());
+    for step in checked.outcome.iter().flat_map(|outcome| &outcome.steps) {
+        let _ = writeln!(out, "    {}: {}", printable(&step.operation), printable(&step.sentence));
+    }
+    if let Some(at) = checked.proof.verified_at {
+        let _ = writeln!(out, "    verified as of {}", at.format("%FT%TZ"));
+    }
+    for why in &checked.proof.not_verified {
+        let _ = writeln!(out, "    not verified: {}", printable(why));
+    }
+}
+
+fn reads(out: &mut String, reads: &[Read]) {
+    for read in reads {
+        let at =
+            read.at.map_or_else(|| "not read".to_owned(), |at| at.format("%FT%TZ").to_string());
+        let operation = printable(read.operation.as_deref().unwrap_or("-"));
+        let _ = write!(out, "      {:<18} {operation:<26} {at}", printable(&read.fact));
+        if let Some(why) = &read.why {
+            let _ = write!(out, "  unknown: {}", printable(&why.message));
+        }
+        out.push('\n');
+    }
+}

@@ -1,0 +1,185 @@
+//! A client of a running daemon: what is asked, and every failure as a sentence with what to do.
+
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cli::CliError;
+use crate::model::selector::Selector;
+use crate::render::printable;
+
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// More than the largest fleet's answer.
+const MAX_ANSWER_BYTES: u64 = 512 << 20;
+/// More than any token.
+const MAX_TOKEN_BYTES: u64 = 4096;
+
+/// Asks one daemon.
+pub(super) struct Client {
+    url: String,
+    token_file: PathBuf,
+    token: String,
+    timeout: Duration,
+    agent: ureq::Agent,
+}
+
+impl Client {
+    /// A client of the daemon at `url`, with the token of this file.
+    ///
+    /// # Errors
+    /// When the URL or the token cannot be used.
+    pub(super) fn new(url: &str, token_file: PathBuf, timeout: Duration) -> Result<Self, CliError> {
+        if !url.starts_with("http://") {
+            let what = format!("--url {url:?} is not understood (allowed: http://HOST:PORT)");
+            return Err(CliError::usage(what));
+        }
+        let token = read_token(&token_file)?;
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            // The token is for this daemon alone.
+            .proxy(None)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(timeout))
+            .build()
+            .into();
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self { url, token_file, token, timeout, agent })
+    }
+
+    /// Gives a command and returns the answer to it.
+    ///
+    /// # Errors
+    /// A sentence, whatever went wrong.
+    pub(super) fn post(
+        &self,
+        command: &str,
+        selector: &Selector,
+        body: Option<&Value>,
+    ) -> Result<Value, CliError> {
+        let url = format!("{}/-/{command}{}", self.url, query(selector));
+        let request =
+            self.agent.post(url).header("authorization", format!("Bearer {}", self.token));
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let mut response = request.send(body).map_err(|error| self.unanswered(&error))?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
+        let text = text.map_err(|error| self.unanswered(&error))?;
+        let answer: Option<Value> = serde_json::from_slice(&text).ok();
+        match answer {
+            Some(answer) if status == 200 => Ok(answer),
+            Some(answer) if answer["error"].is_string() => Err(self.refused(status, &answer)),
+            _ => Err(CliError::failed(format!(
+                "what answers at {} is not setpoint: status {status}, and no answer of its kind \
+                 (give the daemon's address with --url)",
+                self.url
+            ))),
+        }
+    }
+
+    /// No answer has come.
+    fn unanswered(&self, error: &ureq::Error) -> CliError {
+        let url = &self.url;
+        CliError::failed(match error {
+            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => format!(
+                "no connection to {url} within {} s (is it the daemon's address? --url names \
+                 another)",
+                CONNECT_TIMEOUT.as_secs()
+            ),
+            ureq::Error::Timeout(_) => format!(
+                "no answer from {url} within {} s: what was asked may still be done (a pass may be \
+                 under way: look at the status page or the log; --timeout waits longer)",
+                self.timeout.as_secs()
+            ),
+            ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => format!(
+                "nobody listens at {url}: connection refused (is setpoint running there? it \
+                 listens on http.listen of its configuration; --url names another address)"
+            ),
+            ureq::Error::HostNotFound => {
+                format!("the host of {url} has no address (--url names another)")
+            }
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => format!(
+                "the request to {url} cannot be made: {error} (--url: http://HOST:PORT; the token \
+                 in {}: one line of visible characters)",
+                self.token_file.display()
+            ),
+            _ => format!(
+                "no answer from {url}: {error} (what was asked may have been done: ask again, or \
+                 look at the log)"
+            ),
+        })
+    }
+
+    /// The daemon has said no.
+    fn refused(&self, status: u16, answer: &Value) -> CliError {
+        let sentence = printable(answer["error"].as_str().unwrap_or_default()).into_owned();
+        CliError::failed(match status {
+            403 if sentence.starts_with("commands are off") => format!(
+                "{sentence} (at {}; set http.token_file and restart the daemon, in the Helm chart \
+                 with httpToken.existingSecret)",
+                self.url
+            ),
+            403 => format!(
+                "{sentence} (that of {} was sent to {}; --token-file names another file)",
+                self.token_file.display(),
+                self.url
+            ),
+            422 => {
+                let problems = answer["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
+                problems.iter().fold(sentence, |all, problem| all + "\n" + &self::problem(problem))
+            }
+            _ => sentence,
+        })
+    }
+}
+
+/// `?endpoint=E&variant=V`: the names hold nothing that would have to be escaped.
+fn query(selector: &Selector) -> String {
+    let value = serde_json::to_value(selector).unwrap_or_default();
+    let pairs: Vec<String> = value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some(format!("{key}={}", value.as_str()?)))
+        .collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}
+
+/// A problem of a configuration in one line, as `config check` prints it.
+fn problem(problem: &Value) -> String {
+    let text = |key: &str| printable(problem[key].as_str().unwrap_or_default()).into_owned();
+    if let Some(sentence) = problem["problem"].as_str() {
+        return printable(sentence).into_owned();
+    }
+    let key = text("key");
+    let key = if key.is_empty() { key } else { format!("{key}: ") };
+    let hint = text("hint");
+    let hint = if hint.is_empty() { hint } else { format!(" ({hint})") };
+    format!("{}: {key}found {}, allowed: {}{hint}", text("file"), text("found"), text("allowed"))
+}
+
+fn read_token(path: &Path) -> Result<String, CliError> {
+    let unusable = |why: String| {
+        CliError::failed(format!(
+            "the token cannot be read from {}: {why} (http.token_file of the configuration, or \
+             --token-file)",
+            path.display()
+        ))
+    };
+    let mut token = String::new();
+    let file = std::fs::File::open(path).map_err(|error| unusable(error.to_string()))?;
+    file.take(MAX_TOKEN_BYTES + 1)
+        .read_to_string(&mut token)
+        .map_err(|error| unusable(error.to_string()))?;
+    if token.len() as u64 > MAX_TOKEN_BYTES {
+        return Err(unusable(format!("it is longer than {MAX_TOKEN_BYTES} bytes")));
+    }
+    let token = token.trim();
+    if token.is_empty() {
+        return Err(unusable("it is empty".to_owned()));
+    }
+    Ok(token.to_owned())
+}

@@ -1,0 +1,183 @@
+//! The commands for people on call: `pause`, `resume`, `check`, `reload` and `confirm` ask a
+//! running daemon by its HTTP endpoints below `/-/`.
+
+mod check;
+mod client;
+mod pause;
+mod until;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::CliError;
+use super::config_args::ConfigArgs;
+use crate::config;
+use crate::http::COMMAND_TIMEOUT;
+use crate::model::selector::Selector;
+use client::Client;
+
+pub(super) use check::{CheckArgs, check};
+pub(super) use pause::{PauseArgs, ResumeArgs, pause, resume};
+
+/// Where the daemon is, and the token it wants.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Daemon")]
+pub(super) struct DaemonArgs {
+    /// The configuration that the daemon runs with, for its address and token: a file, or a
+    /// directory of *.yaml; may be given several times, later ones win
+    #[arg(long, env = "SETPOINT_CONFIG", value_name = "PATH", value_delimiter = ':')]
+    config: Vec<PathBuf>,
+    /// Where it answers [default: `http.listen` of the configuration, on this machine]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// The file with its token [default: `http.token_file` of the configuration]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// How long to wait for its answer, in seconds; it may have to end a pass first
+    #[arg(long, value_name = "SECONDS", default_value_t = COMMAND_TIMEOUT.as_secs() + 10,
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+}
+
+impl DaemonArgs {
+    /// A client of that daemon.
+    ///
+    /// # Errors
+    /// When there is no address or no token.
+    fn client(&self) -> Result<Client, CliError> {
+        let (url, token_file) = match (&self.url, &self.token_file) {
+            (Some(url), Some(file)) => (url.clone(), file.clone()),
+            (url, file) => {
+                let args = ConfigArgs { config: self.config.clone(), ..ConfigArgs::default() };
+                // The daemon still runs with the configuration before a broken one.
+                let (http, problems) = config::http(&args.sources())
+                    .map_err(|problem| CliError::failed(problem.to_string()))?;
+                for problem in problems {
+                    anstream::eprintln!("warning: {problem}");
+                }
+                let url = url.clone().map_or_else(|| address(http.listen), Ok)?;
+                let file = file.clone().or(http.token_file).ok_or_else(|| {
+                    CliError::failed(
+                        "no token: http.token_file is not configured, so the daemon obeys no \
+                         commands (set it and restart the daemon, in the Helm chart with \
+                         httpToken.existingSecret; or --token-file)",
+                    )
+                })?;
+                (url, file)
+            }
+        };
+        Client::new(&url, token_file, Duration::from_secs(self.timeout))
+    }
+}
+
+/// Where a daemon that listens there is reached from its own machine.
+fn address(listen: SocketAddr) -> Result<String, CliError> {
+    if listen.port() == 0 {
+        return Err(CliError::failed(
+            "http.listen takes any free port (0): give the daemon's address with --url; its log \
+             has it",
+        ));
+    }
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    Ok(format!("http://{}", SocketAddr::new(ip, listen.port())))
+}
+
+/// Parses `all`, `ENDPOINT`, `ENDPOINT/VARIANT` or `ACCOUNT/REGION/ENDPOINT/VARIANT`.
+fn selector(text: &str) -> Result<Selector, String> {
+    let named = |endpoint: &str| -> Result<Selector, String> {
+        let endpoint = Some(endpoint.parse().map_err(|error| said(&error))?);
+        Ok(Selector { endpoint, ..Selector::default() })
+    };
+    match text.split('/').collect::<Vec<_>>()[..] {
+        ["all"] => Ok(Selector::default()),
+        [endpoint] => named(endpoint),
+        [endpoint, variant] => Ok(Selector {
+            variant: Some(variant.parse().map_err(|error| said(&error))?),
+            ..named(endpoint)?
+        }),
+        [account, region, endpoint, variant] => Ok(Selector {
+            account_id: Some(account.parse().map_err(|error| said(&error))?),
+            region: Some(region.parse().map_err(|error| said(&error))?),
+            variant: Some(variant.parse().map_err(|error| said(&error))?),
+            ..named(endpoint)?
+        }),
+        _ => {
+            Err("allowed: all, ENDPOINT, ENDPOINT/VARIANT, ACCOUNT/REGION/ENDPOINT/VARIANT"
+                .to_owned())
+        }
+    }
+}
+
+fn said(error: &crate::model::ids::InvalidName) -> String {
+    error.to_string()
+}
+
+/// Make the running daemon load its configuration again; a bad one keeps the old one in force.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReloadArgs {
+    #[command(flatten)]
+    daemon: DaemonArgs,
+}
+
+/// Runs `reload`.
+///
+/// # Errors
+/// See [`CliError`].
+pub(super) fn reload(args: &ReloadArgs) -> Result<ExitCode, CliError> {
+    args.daemon.client()?.post("reload", &Selector::default(), None)?;
+    anstream::println!("reloaded: a pass with the new configuration begins now");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Let a plan that was held because it changes many variants at once go ahead.
+#[derive(Debug, clap::Args)]
+pub(super) struct ConfirmArgs {
+    /// The plan's id, as `plan`, the log and the status page show it
+    #[arg(value_name = "PLAN_ID")]
+    plan_id: String,
+    #[command(flatten)]
+    daemon: DaemonArgs,
+}
+
+/// Runs `confirm`.
+///
+/// # Errors
+/// See [`CliError`].
+pub(super) fn confirm(args: &ConfirmArgs) -> Result<ExitCode, CliError> {
+    let body = json!({ "plan_id": args.plan_id });
+    args.daemon.client()?.post("confirm", &Selector::default(), Some(&body))?;
+    anstream::println!("confirmed {}: its writes have begun", args.plan_id);
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_is_none_becomes_loopback() {
+        let of = |listen: &str| address(listen.parse().unwrap());
+        assert_eq!(of("0.0.0.0:9090").unwrap(), "http://127.0.0.1:9090");
+        assert_eq!(of("[::]:9090").unwrap(), "http://[::1]:9090");
+        assert_eq!(of("10.1.2.3:80").unwrap(), "http://10.1.2.3:80");
+        assert!(of("127.0.0.1:0").unwrap_err().to_string().contains("--url"));
+    }
+
+    #[test]
+    fn a_selection_is_read_back_as_it_is_written() {
+        for text in ["all", "a", "a/v", "123456789012/us-east-1/a/v"] {
+            assert_eq!(selector(text).unwrap().to_string(), text);
+        }
+        for text in ["", "a/b/c", "/v", "a/", "12/us-east-1/a/v", "-a"] {
+            assert!(selector(text).is_err(), "{text}");
+        }
+    }
+}

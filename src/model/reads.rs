@@ -1,0 +1,61 @@
+//! Where the facts of a snapshot come from: which operation was asked, and when it answered.
+
+use serde::Serialize;
+
+use super::fact::Why;
+use super::time::Timestamp;
+
+/// One read, whatever came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Read {
+    /// AWS's operation name; `load` for what is remembered.
+    pub operation: &'static str,
+    /// When it answered or failed; of a listing, when its last page did.
+    pub at: Timestamp,
+}
+
+impl Read {
+    /// An operation that answered at this instant.
+    #[must_use]
+    pub const fn new(operation: &'static str, at: Timestamp) -> Self {
+        Self { operation, at }
+    }
+}
+
+/// The read behind each fact of a snapshot; absent while nobody has asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Reads {
+    /// Of the caller identity.
+    pub caller: Option<Read>,
+    /// Of the endpoint.
+    pub endpoint: Option<Read>,
+    /// Of the endpoint config.
+    pub endpoint_config: Option<Read>,
+    /// Of the model.
+    pub model: Option<Read>,
+    /// Of the scalable target.
+    pub scalable_target: Option<Read>,
+    /// Of the scaling policies.
+    pub policies: Option<Read>,
+    /// Of the scheduled actions.
+    pub scheduled_actions: Option<Read>,
+    /// Of the scaling activities.
+    pub activities: Option<Read>,
+    /// Of the alarms.
+    pub alarms: Option<Read>,
+    /// Of the telemetry: the last read that succeeded, or the failed one when none ever did.
+    pub telemetry: Option<Read>,
+    /// Of what is remembered.
+    pub memory: Option<Read>,
+}
+
+/// A fact of a snapshot by its name, with the read behind it and why it is unknown, if it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FactRead<'a> {
+    /// The name that JSON uses.
+    pub fact: &'static str,
+    /// The read behind it.
+    pub read: Option<Read>,
+    /// Why it is unknown.
+    pub why: Option<&'a Why>,
+}
