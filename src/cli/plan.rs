@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 /// A reconciler over the account and region of the configuration.
 pub(super) async fn reconciler(config: &Config) -> Result<Reconciler, CliError> {
     let aws = compose::connect(config, Arc::new(NoObserver)).await?;
-    let memory = compose::memory(config);
+    let memory = compose::memory(config, std::slice::from_ref(&aws));
     Ok(Reconciler::new(aws, Arc::new(WallClock), Arc::new(Alone), memory))
 }
 

@@ -1,18 +1,19 @@
 //! What people ask of a running daemon, answered by its one task between passes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Daemon, Shared};
+use super::{Daemon, Shared, pass_settings};
 use crate::http::{Control, ControlError, PauseRequest, Selector};
+use crate::model::fact::Fact;
 use crate::model::goal::Pause;
-use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::status::VariantStatus;
+use crate::ports::{Keep, Subject};
+use crate::reconcile::subject;
 
 /// The answer to a reload: the problems of the new configuration, as JSON.
 type ReloadAnswer = Result<(), Vec<serde_json::Value>>;
@@ -21,7 +22,7 @@ type ReloadAnswer = Result<(), Vec<serde_json::Value>>;
 pub(super) enum Request {
     Reload(oneshot::Sender<ReloadAnswer>),
     Reconcile(Selector, oneshot::Sender<Result<Vec<Arc<VariantStatus>>, ControlError>>),
-    Pause(PauseRequest, oneshot::Sender<Result<(), ControlError>>),
+    Pause(PauseRequest, oneshot::Sender<Result<Option<String>, ControlError>>),
     Resume(Selector, oneshot::Sender<Result<(), ControlError>>),
     Confirm(String, oneshot::Sender<Result<(), ControlError>>),
 }
@@ -88,7 +89,7 @@ impl Control for Handle {
         self.ask(|answer| Request::Reconcile(selector, answer)).await?
     }
 
-    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError> {
+    async fn pause(&self, request: &PauseRequest) -> Result<Option<String>, ControlError> {
         let request = request.clone();
         self.ask(|answer| Request::Pause(request, answer)).await?
     }
@@ -178,7 +179,7 @@ impl Daemon {
         Ok(found)
     }
 
-    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError> {
+    async fn pause(&self, request: &PauseRequest) -> Result<Option<String>, ControlError> {
         self.must_lead()?;
         if request.until <= self.parts.clock.now() {
             let until = request.until.format("%FT%TZ");
@@ -196,28 +197,79 @@ impl Daemon {
             memory.foreign_overwrites.clear();
         })
         .await
+        .map(drop)
     }
 
+    /// Changes what is remembered of all that match. Those of which it cannot be changed do not
+    /// keep the others from it; the answer is an error all the same.
     async fn change_memory(
         &self,
         selector: &Selector,
         change: impl Fn(&mut VariantMemory),
-    ) -> Result<(), ControlError> {
-        let unavailable = |error: crate::ports::MemoryError| {
-            ControlError::Unavailable(format!("not remembered: {error}"))
-        };
-        let mut remembered = self.parts.memory.load().await.map_err(unavailable)?;
-        let fleet = self.parts.fleet.get();
-        let mut changed: BTreeMap<VariantId, VariantMemory> = BTreeMap::new();
-        for id in fleet.variants.keys().filter(|id| selector.matches(id)) {
-            let mut memory = remembered.remove(id).unwrap_or_default();
-            change(&mut memory);
-            changed.insert(id.clone(), memory);
-        }
-        if changed.is_empty() {
+    ) -> Result<Option<String>, ControlError> {
+        let subjects = self.subjects(selector);
+        if subjects.is_empty() {
             return Err(ControlError::NotFound("no variant matches".to_owned()));
         }
-        self.parts.memory.save(&changed).await.map_err(unavailable)
+        let Some(leadership) = self.parts.leadership.present() else {
+            return Err(ControlError::Unavailable("leadership was lost".to_owned()));
+        };
+        let mut remembered = self.parts.memory.load(&subjects, true).await;
+        let mut failed: Vec<String> = Vec::new();
+        let mut changed = Vec::with_capacity(subjects.len());
+        for subject in subjects {
+            match remembered.remove(&subject.id) {
+                Some(Fact::Known(mut memory)) => {
+                    change(&mut memory);
+                    changed.push(Keep { subject, memory, urgent: true });
+                }
+                Some(Fact::Unknown(why)) => failed.push(why.message),
+                None => failed.push(format!("nothing is known of {}", subject.id.short())),
+            }
+        }
+        let errors = self.parts.memory.save(&changed, &*leadership).await;
+        failed.extend(errors.values().map(ToString::to_string));
+        match failed.first() {
+            None => Ok(self.ends_with_the_process(&changed)),
+            Some(first) => Err(ControlError::Unavailable(format!(
+                "not remembered of {} of the variants: {first}",
+                failed.len()
+            ))),
+        }
+    }
+
+    /// All variants that match, by the configuration in force: a reload may be newer than the last
+    /// pass.
+    fn subjects(&self, selector: &Selector) -> Vec<Subject> {
+        let config = self.shared.config();
+        let settings = pass_settings(&config);
+        let fleet = self.parts.fleet.get();
+        let matching = fleet.variants.iter().filter(|(id, _)| selector.matches(id));
+        matching
+            .map(|(id, status)| {
+                let goal = config.goal(id);
+                let known = goal.as_ref().unwrap_or(&status.goal);
+                let mut subject = subject(&status.snapshot, known, &settings);
+                if goal.is_err() {
+                    subject.untouchable = Some("two targets of the configuration claim it");
+                }
+                subject
+            })
+            .collect()
+    }
+
+    fn ends_with_the_process(&self, changed: &[Keep]) -> Option<String> {
+        let mut volatile = changed.iter().filter_map(|keep| {
+            let why = self.parts.memory.why_volatile(&keep.subject)?;
+            Some(format!("{} ({why})", keep.subject.id.short()))
+        });
+        let first = volatile.next()?;
+        let sentence = match volatile.count() {
+            0 => format!("of {first} it ends with this process"),
+            more => format!("of {first} and {more} more it ends with this process"),
+        };
+        tracing::warn!("a pause or its end is kept in tags, but {sentence}");
+        Some(sentence)
     }
 
     async fn confirm(&mut self, plan_id: &str) -> Result<(), ControlError> {

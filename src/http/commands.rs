@@ -64,8 +64,12 @@ pub(super) async fn pause(
         let sentence = format!("body: reason has {length} characters (allowed: 1 to {MAX_REASON})");
         return Err(Problem::bad_request(sentence));
     }
-    app.control.pause(&PauseRequest { selector: checked(selector)?, until, reason }).await?;
-    Ok(done())
+    let request = PauseRequest { selector: checked(selector)?, until, reason };
+    let answer = match app.control.pause(&request).await? {
+        Some(note) => Json(serde_json::json!({ "ok": true, "note": note })).into_response(),
+        None => done(),
+    };
+    Ok(answer)
 }
 
 /// Ends a pause.

@@ -84,11 +84,12 @@ pub trait Control: Send + Sync {
     async fn reconcile(&self, selector: &Selector)
     -> Result<Vec<Arc<VariantStatus>>, ControlError>;
 
-    /// Holds writes until a time (rule 10).
+    /// Holds writes until a time (rule 10). Answers with a sentence when some of the pause ends
+    /// with this process.
     ///
     /// # Errors
     /// See [`ControlError`].
-    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError>;
+    async fn pause(&self, request: &PauseRequest) -> Result<Option<String>, ControlError>;
 
     /// Ends a pause.
     ///

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::connect::Cluster;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
-use crate::ports::{Memory, MemoryError};
+use crate::ports::{
+    Keep, Leadership, Memories, Memory, MemoryError, Subject, memories_of, none_kept,
+};
 
 /// The version of a value's form; one of a later form is not understood, and not overwritten.
 const VERSION: u32 = 1;
@@ -81,24 +83,23 @@ impl ConfigMapMemory {
     }
 }
 
-#[async_trait]
-impl Memory for ConfigMapMemory {
-    async fn load(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
+impl ConfigMapMemory {
+    async fn load_all(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
         let map = self.read().await?;
         let data = map.and_then(|map| map.data).unwrap_or_default();
         decode(&data).map_err(|message| self.error(message))
     }
 
-    async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
+    async fn save_all(&self, changed: &[Keep]) -> Result<(), MemoryError> {
         for _ in 0..ATTEMPTS {
             let mut map = self.read().await?.unwrap_or_else(|| self.empty());
             let mut data = map.data.take().unwrap_or_default();
             // What is not understood must not be lost by being replaced.
             decode(&data).map_err(|message| self.error(message))?;
-            for (id, memory) in changed {
+            for Keep { subject, memory, .. } in changed {
                 let value = Value { version: VERSION, memory };
                 let text = serde_json::to_string(&value).map_err(|error| self.error(error))?;
-                data.insert(key(id), text);
+                data.insert(key(&subject.id), text);
             }
             let bytes = size(&data) + binary_size(&map);
             if bytes > BYTES_MAX {
@@ -114,6 +115,21 @@ impl Memory for ConfigMapMemory {
             }
         }
         Err(self.error(format!("written by somebody else {ATTEMPTS} times in a row")))
+    }
+}
+
+#[async_trait]
+impl Memory for ConfigMapMemory {
+    async fn load(&self, of: &[Subject], _fresh: bool) -> Memories {
+        memories_of(of, self.load_all().await)
+    }
+
+    async fn save(
+        &self,
+        all: &[Keep],
+        _leadership: &dyn Leadership,
+    ) -> BTreeMap<VariantId, MemoryError> {
+        none_kept(all, self.save_all(all).await)
     }
 }
 

@@ -4,6 +4,7 @@
 //! of what changed; what fails is `Unknown` until the next pass reads it. Nothing in here retries.
 
 mod capacity;
+mod memory;
 mod readings;
 mod state;
 mod writes;
@@ -26,8 +27,9 @@ use crate::model::snapshot::Snapshot;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::time::Timestamp;
 use crate::observe::{EndpointCache, Sweep};
-use crate::ports::{Aws, Clock, Leadership, Memory};
+use crate::ports::{Aws, Clock, Leadership, Memories, Memory};
 
+pub use memory::subject;
 pub use readings::{CostMeter, DOLLARS_PER_METRIC};
 use state::VariantState;
 
@@ -126,6 +128,7 @@ impl Reconciler {
         leadership: Arc<dyn Leadership>,
         memory: Arc<dyn Memory>,
     ) -> Self {
+        memory.begin_term();
         Self {
             aws,
             clock,
@@ -149,8 +152,8 @@ impl Reconciler {
         let now = self.clock.now();
         let sweep = Sweep::read(&self.aws, now).await;
         self.describe(&sweep, input.settings.concurrency, now).await;
-        let remembered = self.load_memory().await;
         let wanted = self.goals(&sweep, &input);
+        let remembered = self.load_memory(&sweep, &wanted, input.settings).await;
         self.forget_gone(&wanted);
         self.note_endpoints(now);
         if input.telemetry {
@@ -167,7 +170,7 @@ impl Reconciler {
         if input.act {
             self.act(&mut passes, &input).await;
         }
-        self.keep_memory(&passes, input.act, now).await;
+        self.keep_memory(&passes, &input, now).await;
         self.publish(passes, mass_change, now)
     }
 
@@ -230,7 +233,7 @@ impl Reconciler {
     fn snapshot(
         &self,
         sweep: &Sweep,
-        remembered: &Fact<BTreeMap<VariantId, VariantMemory>>,
+        remembered: &Memories,
         id: &VariantId,
         now: Timestamp,
     ) -> Snapshot {
@@ -259,7 +262,7 @@ impl Reconciler {
             alarms: Sweep::of(&sweep.alarms, &resource),
             activities: state.map_or_else(Fact::not_read_yet, |s| s.activities.clone()),
             telemetry: state.map_or_else(Fact::not_read_yet, |s| s.telemetry.clone()),
-            memory: remembered.as_ref().map(|all| all.get(id).cloned().unwrap_or_default()),
+            memory: remembered.get(id).cloned().unwrap_or_else(Fact::not_read_yet),
         }
     }
 

@@ -17,6 +17,7 @@ use crate::model::series::{Minute, Series};
 use crate::model::time::{Timestamp, floor_to};
 use crate::observe::Sweep;
 use crate::observe::telemetry::{Window, queries, series};
+use crate::ports::Memories;
 
 /// The price of one metric requested by `GetMetricData`, in US dollars
 /// (CloudWatch pricing: $0.01 per 1,000 metrics requested).
@@ -80,7 +81,7 @@ impl Reconciler {
     pub(super) async fn read_telemetry(
         &mut self,
         sweep: &Sweep,
-        remembered: &Fact<BTreeMap<VariantId, VariantMemory>>,
+        remembered: &Memories,
         wanted: &[(VariantId, Result<Goal, String>)],
         settings: &Settings,
         now: Timestamp,
@@ -96,7 +97,7 @@ impl Reconciler {
     async fn read_what_is_new(
         &mut self,
         sweep: &Sweep,
-        remembered: &Fact<BTreeMap<VariantId, VariantMemory>>,
+        remembered: &Memories,
         wanted: &[(VariantId, Result<Goal, String>)],
         settings: &Settings,
         now: Timestamp,
@@ -126,7 +127,7 @@ impl Reconciler {
                     id,
                     goal,
                     context: context(sweep, id, goal),
-                    memory: remembered.known().and_then(|all| all.get(id)),
+                    memory: remembered.get(id).and_then(Fact::known),
                 });
             }
         }
@@ -294,11 +295,6 @@ impl Reconciler {
             .and_then(|e| e.variant(&id.variant))
             .and_then(|v| v.current_instances);
         current.zip(max).is_some_and(|(current, max)| i64::from(current) >= i64::from(max))
-    }
-
-    /// What is remembered, or why it is not known.
-    pub(super) async fn load_memory(&self) -> Fact<BTreeMap<VariantId, VariantMemory>> {
-        self.memory.load().await.into()
     }
 }
 

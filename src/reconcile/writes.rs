@@ -1,24 +1,26 @@
 //! From a plan to a write: look once more, remember what is about to be done, act, remember what
 //! was done.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use futures::{StreamExt, stream};
 
-use super::{Pass, PassInput, Reconciler, rules};
+use super::{Pass, PassInput, Reconciler, memory, rules};
 use crate::act::{Hands, act};
 use crate::decide::decide;
 use crate::decide::remember::{Done, remember};
 use crate::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why, WhyKind};
-use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reason::Reason;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::ports::{Aws, MemoryError};
+use crate::ports::{Aws, Keep, MemoryError};
+
+/// So many intents are remembered before their writes begin. Where keeping one is a write itself, a
+/// large plan would otherwise be old before its first write.
+const INTENTS_AT_ONCE: usize = 10;
 
 impl Reconciler {
     /// Carries out every plan of a pass.
@@ -28,9 +30,13 @@ impl Reconciler {
         if planned.is_empty() {
             return;
         }
-        let planned = self.look_again(planned, input).await;
-        let planned = self.remember_intents(planned, input).await;
-        self.carry_out(planned, input).await;
+        let mut planned = self.look_again(planned, input).await;
+        while !planned.is_empty() {
+            let rest = planned.split_off(planned.len().min(INTENTS_AT_ONCE));
+            let remembered = self.remember_intents(planned, input).await;
+            self.carry_out(remembered, input).await;
+            planned = rest;
+        }
     }
 
     /// Reads the endpoint, its activities and the memory anew and decides again: what was true at
@@ -40,7 +46,7 @@ impl Reconciler {
         planned: Vec<&'p mut Pass>,
         input: &PassInput<'_>,
     ) -> Vec<&'p mut Pass> {
-        let remembered = self.load_memory().await;
+        let mut remembered = self.load_memory_anew(&planned, input.settings).await;
         let now = self.clock.now();
         let aws = &self.aws;
         let looked: Vec<&mut Pass> = stream::iter(planned)
@@ -55,8 +61,7 @@ impl Reconciler {
         for pass in looked {
             let id = pass.snapshot.id.clone();
             self.cache.update(&id.endpoint, pass.snapshot.endpoint.clone(), now);
-            pass.snapshot.memory =
-                remembered.as_ref().map(|all| all.get(&id).cloned().unwrap_or_default());
+            pass.snapshot.memory = remembered.remove(&id).unwrap_or_else(Fact::not_read_yet);
             let state = self.variants.entry(id).or_default();
             state.activities = pass.snapshot.activities.clone();
             state.activities_at = Some(now);
@@ -76,8 +81,11 @@ impl Reconciler {
         planned: Vec<&'p mut Pass>,
         input: &PassInput<'_>,
     ) -> Vec<&'p mut Pass> {
+        if input.stop.load(Ordering::Relaxed) {
+            return planned;
+        }
         let now = self.clock.now();
-        let mut intents = BTreeMap::new();
+        let mut intents = Vec::new();
         for pass in &planned {
             let steps = pass.decision.plan.actions.iter().map(assumed).collect();
             let outcome = Outcome { steps };
@@ -86,17 +94,18 @@ impl Reconciler {
             let mut memory = remember(&before, done, now);
             // What the crash would leave behind must be told from somebody's overwrite.
             memory.intent = memory.last_attempt.filter(|attempt| attempt.at == now);
-            intents.insert(pass.snapshot.id.clone(), memory);
+            let subject = memory::subject(&pass.snapshot, &pass.goal, input.settings);
+            intents.push(Keep { subject, memory, urgent: true });
         }
-        match self.memory.save(&intents).await {
-            Ok(()) => planned,
-            Err(error) => {
-                for pass in planned {
-                    hold_unremembered(pass, &error);
-                }
-                Vec::new()
+        let failed = self.memory.save(&intents, &*self.leadership).await;
+        let mut remembered = Vec::with_capacity(planned.len());
+        for pass in planned {
+            match failed.get(&pass.snapshot.id) {
+                None => remembered.push(pass),
+                Some(error) => hold_unremembered(pass, error),
             }
         }
+        remembered
     }
 
     async fn carry_out(&mut self, planned: Vec<&mut Pass>, input: &PassInput<'_>) {
@@ -122,11 +131,16 @@ impl Reconciler {
     }
 
     /// Keeps what this pass has taught. A memory that could not be read is not overwritten.
-    pub(super) async fn keep_memory(&mut self, passes: &[Pass], acting: bool, now: Timestamp) {
-        if !acting {
+    pub(super) async fn keep_memory(
+        &mut self,
+        passes: &[Pass],
+        input: &PassInput<'_>,
+        now: Timestamp,
+    ) {
+        if !input.act {
             return;
         }
-        let mut changed: BTreeMap<VariantId, VariantMemory> = BTreeMap::new();
+        let mut changed = Vec::new();
         for pass in passes.iter().filter(|pass| pass.goal.managed) {
             let Fact::Known(before) = &pass.snapshot.memory else { continue };
             let mut after = pass
@@ -137,14 +151,20 @@ impl Reconciler {
             if let Some(journal) = state.and_then(|state| state.capacity.journal(now)) {
                 after.journal = Some(journal);
             }
-            if after != *before || pass.remembered.is_some() {
-                changed.insert(pass.snapshot.id.clone(), after);
+            let urgent = pass.remembered.is_some();
+            if after != *before || urgent || self.memory.is_behind(&pass.snapshot.id) {
+                let subject = memory::subject_after(pass, input);
+                changed.push(Keep { subject, memory: after, urgent });
             }
         }
-        if !changed.is_empty()
-            && let Err(error) = self.memory.save(&changed).await
-        {
-            tracing::warn!(%error, variants = changed.len(), "could not remember this pass");
+        if changed.is_empty() {
+            return;
+        }
+        // What goes with a write first: the others can wait for the next pass.
+        changed.sort_by_key(|keep| !keep.urgent);
+        let failed = self.memory.save(&changed, &*self.leadership).await;
+        if let Some(error) = failed.values().next() {
+            tracing::warn!(%error, variants = failed.len(), "could not remember this pass");
         }
     }
 }

@@ -13,6 +13,7 @@ mod sagemaker;
 mod schedule;
 mod scripts;
 mod state;
+mod tags;
 mod targets;
 mod telemetry;
 mod tracking;

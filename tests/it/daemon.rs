@@ -5,3 +5,4 @@ mod control;
 mod crashes;
 mod observing;
 mod process;
+mod tags;

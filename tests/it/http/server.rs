@@ -24,6 +24,7 @@ pub(super) struct Recorder {
     asked: Mutex<Vec<String>>,
     pub(super) problems: Mutex<Vec<Value>>,
     pub(super) refuses: Mutex<Option<ControlError>>,
+    pub(super) says: Mutex<Option<String>>,
 }
 
 impl Recorder {
@@ -59,9 +60,10 @@ impl Control for Recorder {
         Ok(vec![Arc::new(fixtures::drifted("fraud-scorer"))])
     }
 
-    async fn pause(&self, request: &PauseRequest) -> Result<(), ControlError> {
+    async fn pause(&self, request: &PauseRequest) -> Result<Option<String>, ControlError> {
         let PauseRequest { selector, until, reason } = request;
-        self.note(format!("pause{} until {until}: {reason}", words(selector)))
+        self.note(format!("pause{} until {until}: {reason}", words(selector)))?;
+        Ok(self.says.lock().unwrap().clone())
     }
 
     async fn resume(&self, selector: &Selector) -> Result<(), ControlError> {
