@@ -317,8 +317,8 @@ fn rules_between_keys_are_checked() {
         ),
         (
             "memory: {file: f, tags: true}".to_owned(),
-            "memory.tags: found a second place for the memory (allowed: only one of memory.tags \
-             and memory.file)",
+            "memory.tags: found a second place for the memory, allowed: only one of memory.tags \
+             and memory.file",
         ),
         (
             "{kubernetes: {memory_configmap: a}, memory: {tags: true}}".to_owned(),

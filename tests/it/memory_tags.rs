@@ -91,7 +91,7 @@ async fn pass_until(reconciler: &mut Reconciler, config: &Config, stopping: bool
         act: true,
         confirmed: false,
         approved: &BTreeSet::new(),
-        freeze: setpoint::daemon::open_freeze(config, chrono::DateTime::UNIX_EPOCH).as_ref(),
+        freeze: None,
         stop: &AtomicBool::new(stopping),
     };
     reconciler.pass(input).await
@@ -228,6 +228,34 @@ async fn what_changes_all_the_time_is_tagged_twice_an_hour_at_most() {
     }
     assert!(calls(&sim, Operation::TagResource) <= tags + 1);
     assert_eq!(calls(&sim, Operation::ListTagsForResource), reads);
+}
+
+#[tokio::test]
+async fn what_ends_with_the_process_is_said() {
+    let yaml = "endpoints:
+  - {name: old, variants: [{target: {min: 1, max: 8, without_arn: true, policy: {target_value: 600}}}]}
+  - {name: bare, variants: [{}]}
+  - {name: new, variants: [{target: {min: 1, max: 8, policy: {target_value: 600}}}]}";
+    let sim = Scenario::parse(yaml, "a world").unwrap().build().unwrap();
+    let mut reconciler = reconciler(&sim, Arc::new(Alone));
+    // Without adopt nothing is registered.
+    let fleet = pass(&mut reconciler, &config("defaults: {mode: repair}")).await;
+    let says = |endpoint: &str, words: &str| {
+        let notes = &fleet.variants[&id(endpoint)].decision.report.notes;
+        let said = notes.iter().find(|note| note.sentence.contains("ends with this process"));
+        said.is_some_and(|note| note.sentence.contains(words))
+    };
+    assert!(says("old", "before targets had ARNs"));
+    assert!(says("bare", "no scalable target to tag"));
+    assert!(!says("new", ""));
+    assert_eq!(calls(&sim, Operation::TagResource), 1);
+    // The process remembers all the same, from pass to pass.
+    let since = fleet.variants[&id("old")].snapshot.memory.known().unwrap().since;
+    assert_eq!(since, None);
+    sim.advance(60);
+    let fleet = pass(&mut reconciler, &config("defaults: {mode: repair}")).await;
+    let memory = fleet.variants[&id("old")].snapshot.memory.known().unwrap();
+    assert_eq!(memory.since, Some(sim.now() - chrono::TimeDelta::minutes(1)));
 }
 
 #[tokio::test]

@@ -83,14 +83,18 @@ fn with_foreign_credentials_nothing_is_tagged() {
 
 #[test]
 fn a_repair_sends_its_intent_its_result_and_no_other_tag_and_a_restart_remembers() {
-    let served = Served::of(&endpoint("scorer", 700.0));
+    let served = Served::of(&endpoint("scorer", 600.0));
     let recorder = WireRecorder::before(&served.url);
     let directory = Directory::new();
     let config = directory.configure_with(TAGS, &recorder.url(), &everything("repair"));
     let mut daemon = Daemon::ready(&config, &[]);
-    daemon.until("scorer", "the repair", |view| view["standing"] == "in_sync");
     passes(&daemon);
-    let writes = ["TagResource", "PutScalingPolicy", "TagResource"];
+    // Since when it is remembered, and the value held.
+    assert_eq!(recorder.other_than_reads(), ["TagResource"]);
+    served.change(json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}));
+    daemon.until("scorer", "the repair", |view| view["memory"]["last_write"]["after"] == 600.0);
+    passes(&daemon);
+    let writes = ["TagResource", "TagResource", "PutScalingPolicy", "TagResource"];
     assert_eq!(recorder.other_than_reads(), writes);
     let kept = daemon.variant("scorer")["memory"].clone();
     assert_eq!(kept["last_write"]["after"], 600.0);
@@ -108,7 +112,7 @@ fn a_repair_sends_its_intent_its_result_and_no_other_tag_and_a_restart_remembers
     // A person's pause is a tag, and outlives the process too.
     let pause = json!({"until": "2999-01-01T00:00:00Z", "reason": "a test"});
     assert_eq!(next.post("/-/pause", &pause), (200, json!({"ok": true})));
-    assert_eq!(recorder.other_than_reads().len(), 4);
+    assert_eq!(recorder.other_than_reads().len(), 5);
     drop(next);
     served.change(json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}));
     let third = Daemon::ready(&config, &[]);
