@@ -52,6 +52,8 @@ struct Known {
     tagged: Option<VariantMemory>,
     /// The generation in the tags; 0 when they hold nothing.
     generation: u64,
+    /// When this process first read them.
+    read_at: Option<Timestamp>,
     /// When this process last wrote them.
     tagged_at: Option<Timestamp>,
     /// The newest.
@@ -84,6 +86,10 @@ impl Known {
                 self.tagged = None;
                 self.generation = 0;
             }
+        }
+        if !same {
+            self.read_at = Some(now);
+            self.tagged_at = None;
         }
         self.arn = Some(arn.to_owned());
         self.read = true;
@@ -213,7 +219,8 @@ impl TagMemory {
         let now = self.clock.now();
         let (change, generation, recent) = self.with(id, |known| {
             known.memory = memory.clone();
-            let recent = known.tagged_at.is_some_and(|at| now - at < PROGRESS_EVERY);
+            let last = known.tagged_at.max(known.read_at);
+            let recent = last.is_some_and(|at| now - at < PROGRESS_EVERY);
             (known.change(), known.generation + 1, recent)
         });
         match change {
