@@ -362,17 +362,14 @@ mod tests {
         chrono::DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
     }
 
-    fn found(generation: u64, highest_held: f64) -> Option<Found> {
+    fn found(generation: u64, highest_held: f64) -> Found {
         let highest_held = Some(highest_held);
-        Some(Found {
-            generation,
-            memory: VariantMemory { highest_held, ..VariantMemory::default() },
-        })
+        Found { generation, memory: VariantMemory { highest_held, ..VariantMemory::default() } }
     }
 
     fn known() -> Known {
         let mut known = Known::default();
-        known.take_over(ARN, found(3, 600.0), at(0));
+        known.take_over(ARN, Some(found(3, 600.0)), at(0));
         known.tagged_at = Some(at(0));
         known.memory.adopted = true;
         known.memory.since = Some(at(0));
@@ -383,12 +380,12 @@ mod tests {
     fn tags_that_are_late_do_not_take_back_what_is_known() {
         let mut late = known();
         for older in [found(3, 1.0), found(2, 1.0)] {
-            late.take_over(ARN, older, at(9));
+            late.take_over(ARN, Some(older), at(9));
             assert_eq!((late.memory.highest_held, late.generation), (Some(600.0), 3));
         }
         late.take_over(ARN, None, at(1));
         assert!(late.memory.adopted, "written a minute ago: not shown yet");
-        late.take_over(ARN, found(4, 700.0), at(2));
+        late.take_over(ARN, Some(found(4, 700.0)), at(2));
         assert_eq!((late.memory.highest_held, late.generation), (Some(700.0), 4));
     }
 
@@ -418,7 +415,7 @@ mod tests {
         let pause = crate::model::goal::Pause { until: at(99), reason: "a test".into() };
         let mut known = Known::default();
         known.memory.pause = Some(pause.clone());
-        known.take_over(ARN, found(3, 600.0), at(0));
+        known.take_over(ARN, Some(found(3, 600.0)), at(0));
         assert_eq!(
             (known.memory.pause.clone(), known.memory.highest_held),
             (Some(pause), Some(600.0))

@@ -278,18 +278,18 @@ async fn each_account_and_region_keeps_its_own() {
     let clock = Arc::new(SimClock::self_driven(here.clone()));
     let connections = [aws(&here), setpoint::sim::aws(&there, elsewhere.clone())];
     let memory = TagMemory::new(connections, clock);
-    let mut of_there = keep(&there, "a", adopted()).await;
-    of_there.subject.id.region = elsewhere.region;
-    assert!(memory.save(&[of_there.clone()], &Alone).await.is_empty());
+    let mut remote = keep(&there, "a", adopted()).await;
+    remote.subject.id.region = elsewhere.region;
+    assert!(memory.save(&[remote.clone()], &Alone).await.is_empty());
     assert_eq!(tagged(&here, "a").await, None);
     assert_eq!(calls(&there, Operation::TagResource), 1);
     // One that there is no connection to is an error of its own.
-    let mut nowhere = of_there.clone();
+    let mut nowhere = remote.clone();
     nowhere.subject.id.region = Region::new("us-west-2").unwrap();
-    let of_here = keep(&here, "a", adopted()).await;
-    let failed = memory.save(&[nowhere.clone(), of_here.clone()], &Alone).await;
+    let local = keep(&here, "a", adopted()).await;
+    let failed = memory.save(&[nowhere.clone(), local.clone()], &Alone).await;
     assert_eq!(failed.keys().collect::<Vec<_>>(), [&nowhere.subject.id]);
-    let subjects = [of_there.subject, nowhere.subject, of_here.subject];
+    let subjects = [remote.subject, nowhere.subject, local.subject];
     let all = memory.load(&subjects, true).await;
     let known: Vec<bool> = subjects.iter().map(|s| all[&s.id].known().is_some()).collect();
     assert_eq!(known, [true, false, true]);

@@ -276,7 +276,7 @@ fn there_is_room_for_the_most_that_the_default_limits_let_happen() {
 fn without_room_the_least_needed_goes_first_and_then_it_is_an_error() {
     // No two alike, so that there is nothing to deflate.
     let words =
-        |n: u64| (0..n).map(|n| format!("{:x}", fnv1a(n.to_le_bytes()))).collect::<String>();
+        |n: u64| (0..n).map(|n| fnv1a(n.to_le_bytes()).to_string()).collect::<Vec<_>>().concat();
     let times = |n: i64| (0..n).map(|n| at(n * 7_919_123_456_789)).collect::<Vec<_>>();
     let mut memory = VariantMemory { writes: times(80), ..full() };
     memory.pause = Some(Pause { until: at(0), reason: words(30).chars().take(450).collect() });
