@@ -287,12 +287,18 @@ fn without_room_the_least_needed_goes_first_and_then_it_is_an_error() {
         assert!(memory.writes.ends_with(&found.writes));
         (found.seen.len(), found.pause.unwrap().reason.chars().count(), found.writes.len())
     };
-    let (seen, reason, writes) = left(&memory);
-    assert_eq!((seen, reason, writes), (0, 450, 80));
-    memory.writes = times(400);
-    let (seen, reason, writes) = left(&memory);
-    assert_eq!((seen, reason), (0, SHORT_REASON));
-    assert!((60..400).contains(&writes), "{writes}");
+    let mut stages = std::collections::BTreeSet::new();
+    for n in (0..=80).step_by(8).chain([400]) {
+        memory.writes = times(n);
+        let (seen, reason, writes) = left(&memory);
+        let cut = writes < memory.writes.len();
+        assert!(seen == 0 || reason == 450, "{n}: the reason goes after the values seen");
+        assert!(reason == SHORT_REASON || !cut, "{n}: writes go last");
+        stages.insert((seen == 0, reason < 450, cut));
+    }
+    for stage in [(true, false, false), (true, true, false), (true, true, true)] {
+        assert!(stages.contains(&stage), "{stage:?} of {stages:?}");
+    }
     memory.raises =
         times(300).into_iter().map(|at| TargetWrite { at, before: None, after: 1.0 }).collect();
     let error = encode(&id("e"), 1, &memory).unwrap_err();
