@@ -1,4 +1,8 @@
-//! Where what must be remembered is kept: a file, or this process alone.
+//! Where what must be remembered is kept: a file, tags in AWS, or this process alone.
+
+mod changes;
+pub mod codec;
+mod tags;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
@@ -11,7 +15,11 @@ use tokio::sync::Mutex;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
-use crate::ports::{Memory, MemoryError};
+use crate::ports::{
+    Keep, Leadership, Memories, Memory, MemoryError, Subject, memories_of, none_kept,
+};
+
+pub use tags::TagMemory;
 
 /// The version of the file's form; a file of a later one is not understood, and not overwritten.
 const VERSION: u32 = 1;
@@ -92,19 +100,25 @@ fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
 
 #[async_trait]
 impl Memory for FileMemory {
-    async fn load(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
-        Ok(self.read()?.all())
+    async fn load(&self, of: &[Subject], _fresh: bool) -> Memories {
+        memories_of(of, self.read().map(Document::all))
     }
 
-    async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
+    async fn save(
+        &self,
+        all: &[Keep],
+        _leadership: &dyn Leadership,
+    ) -> BTreeMap<VariantId, MemoryError> {
         let _writing = self.writing.lock().await;
         // Read anew: a pause may have been put in from outside.
-        let document = self.read()?;
-        let pauses = document.pauses.clone();
-        let mut all = document.all();
-        all.extend(changed.iter().map(|(id, memory)| (id.clone(), memory.clone())));
-        let variants = all.into_iter().map(|(id, memory)| Entry { id, memory }).collect();
-        self.write(&Document { version: VERSION, pauses, variants })
+        let saved = self.read().and_then(|document| {
+            let pauses = document.pauses.clone();
+            let mut known = document.all();
+            known.extend(all.iter().map(|keep| (keep.subject.id.clone(), keep.memory.clone())));
+            let variants = known.into_iter().map(|(id, memory)| Entry { id, memory }).collect();
+            self.write(&Document { version: VERSION, pauses, variants })
+        });
+        none_kept(all, saved)
     }
 
     async fn pauses(&self) -> Result<Pauses, MemoryError> {
@@ -130,14 +144,18 @@ pub struct ProcessMemory {
 
 #[async_trait]
 impl Memory for ProcessMemory {
-    async fn load(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
-        Ok(self.all.lock().await.clone())
+    async fn load(&self, of: &[Subject], _fresh: bool) -> Memories {
+        memories_of(of, Ok(self.all.lock().await.clone()))
     }
 
-    async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
-        let mut all = self.all.lock().await;
-        all.extend(changed.iter().map(|(id, memory)| (id.clone(), memory.clone())));
-        Ok(())
+    async fn save(
+        &self,
+        all: &[Keep],
+        _leadership: &dyn Leadership,
+    ) -> BTreeMap<VariantId, MemoryError> {
+        let mut known = self.all.lock().await;
+        known.extend(all.iter().map(|keep| (keep.subject.id.clone(), keep.memory.clone())));
+        BTreeMap::new()
     }
 
     async fn pauses(&self) -> Result<Pauses, MemoryError> {
@@ -157,6 +175,24 @@ impl Memory for ProcessMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::fact::Fact;
+
+    /// Whoever asks may write.
+    struct Yes;
+
+    impl Leadership for Yes {
+        fn may_write(&self) -> bool {
+            true
+        }
+    }
+
+    fn subject(endpoint: &str) -> Subject {
+        Subject { id: id(endpoint), target: Fact::not_read_yet(), untouchable: None }
+    }
+
+    fn keep(endpoint: &str, memory: &VariantMemory) -> Keep {
+        Keep { subject: subject(endpoint), memory: memory.clone(), urgent: false }
+    }
 
     fn id(endpoint: &str) -> VariantId {
         VariantId {
@@ -172,17 +208,20 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("setpoint-memory-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let memory = FileMemory::new(folder.join("memory.json"));
-        assert!(memory.load().await.unwrap().is_empty());
+        let of = [subject("a"), subject("b")];
+        let nothing = memory.load(&of, false).await;
+        assert_eq!(nothing[&id("a")], Fact::Known(VariantMemory::default()));
         let adopted = VariantMemory { adopted: true, ..VariantMemory::default() };
-        memory.save(&BTreeMap::from([(id("a"), adopted.clone())])).await.unwrap();
-        memory.save(&BTreeMap::from([(id("b"), VariantMemory::default())])).await.unwrap();
-        let all = memory.load().await.unwrap();
-        assert_eq!(all.len(), 2);
-        assert_eq!(all[&id("a")], adopted);
+        assert!(memory.save(&[keep("a", &adopted)], &Yes).await.is_empty());
+        assert!(memory.save(&[keep("b", &adopted)], &Yes).await.is_empty());
+        let all = memory.load(&of, false).await;
+        assert_eq!([&all[&id("a")], &all[&id("b")]], [&Fact::Known(adopted.clone()); 2]);
 
         // What is not understood is an error, and stays as it is.
         std::fs::write(folder.join("memory.json"), b"{\"version\":9,\"variants\":[]}").unwrap();
-        assert!(memory.save(&all).await.unwrap_err().message.contains("version 9"));
+        let failed = memory.save(&[keep("a", &adopted)], &Yes).await;
+        assert!(failed[&id("a")].message.contains("version 9"), "{failed:?}");
+        assert!(memory.load(&of, false).await[&id("b")].why().is_some());
         assert!(std::fs::read_to_string(folder.join("memory.json")).unwrap().contains('9'));
         std::fs::remove_dir_all(folder).unwrap();
     }

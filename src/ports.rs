@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
-use crate::model::fact::{Why, WhyKind};
+use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
@@ -129,6 +129,8 @@ pub trait ScalingReads: Send + Sync {
     async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScheduledAction>>;
     /// `DescribeScalingActivities` of one variant, the newest page, not-scaled ones included.
     async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>>;
+    /// `ListTagsForResource` of the scalable target with this ARN: all its tags, in one answer.
+    async fn tags(&self, target_arn: &str) -> PortResult<BTreeMap<String, String>>;
 }
 
 /// Application Auto Scaling, writing. One attempt each: the next pass is the retry.
@@ -138,6 +140,18 @@ pub trait ScalingWrites: Send + Sync {
     async fn put_scaling_policy(&self, put: &PutScalingPolicy) -> PortResult<()>;
     /// `RegisterScalableTarget`.
     async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()>;
+    /// `TagResource`: sets these tags, all or none, and leaves others as they are.
+    async fn tag_target(&self, tag: &TagTarget) -> PortResult<()>;
+}
+
+/// The input of `TagResource`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagTarget {
+    /// The ARN of the scalable target.
+    pub target_arn: String,
+    /// The tags to set. AWS takes keys of 1 to 128 and values of 0 to 256 characters, and keeps
+    /// at most 50 tags.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// The input of `PutScalingPolicy`.
@@ -297,19 +311,90 @@ impl From<MemoryError> for Why {
     }
 }
 
+/// What is remembered of each variant, or why it is not known. A variant without a past has an
+/// empty memory.
+pub type Memories = BTreeMap<VariantId, Fact<VariantMemory>>;
+
+/// A variant that is remembered, with what a memory in AWS must know of it: there the rules of
+/// writing hold for the memory too.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    /// Which variant.
+    pub id: VariantId,
+    /// Its scalable target as last read.
+    pub target: Fact<Option<ScalableTarget>>,
+    /// Why nothing of it may be written in AWS, if so (rules 1, 2, 7 and 10).
+    pub untouchable: Option<&'static str>,
+}
+
+/// What is to be remembered of a variant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Keep {
+    /// Which variant.
+    pub subject: Subject,
+    /// The memory.
+    pub memory: VariantMemory,
+    /// Whether it goes with a write, or was asked for: kept at once or an error.
+    pub urgent: bool,
+}
+
 /// What must be remembered between passes.
 #[async_trait]
 pub trait Memory: Send + Sync {
-    /// Everything remembered, by variant.
-    async fn load(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError>;
-    /// Remembers these variants; others are left as they are.
-    async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError>;
+    /// What is remembered of these variants. `fresh` before a write: what others may have kept
+    /// since must be seen.
+    async fn load(&self, of: &[Subject], fresh: bool) -> Memories;
+    /// Remembers these variants; others are left as they are. Tells which could not be kept.
+    /// Where keeping is a write to AWS, leadership is asked for right before it.
+    async fn save(
+        &self,
+        all: &[Keep],
+        leadership: &dyn Leadership,
+    ) -> BTreeMap<VariantId, MemoryError>;
+    /// Whether less is kept of a variant than was told, so that it must be told again.
+    fn is_behind(&self, _id: &VariantId) -> bool {
+        false
+    }
+    /// A term of leadership begins: what others may have kept since must be seen.
+    fn begin_term(&self) {}
+    /// Why what is kept of a variant ends with this process, where it should not.
+    fn why_volatile(&self, _subject: &Subject) -> Option<String> {
+        None
+    }
     /// The pauses of more than one variant.
     async fn pauses(&self) -> Result<Pauses, MemoryError>;
     /// Remembers these pauses in place of those before.
     async fn save_pauses(&self, pauses: &Pauses) -> Result<(), MemoryError>;
     /// Whether it outlives this process.
     fn survives_restart(&self) -> bool;
+    /// Whether the pauses of more than one variant outlive this process.
+    fn keeps_pauses(&self) -> bool {
+        self.survives_restart()
+    }
+}
+
+/// The same answer or failure for each of some variants: where all are kept in one place.
+#[must_use]
+pub fn memories_of(
+    of: &[Subject],
+    all: Result<BTreeMap<VariantId, VariantMemory>, MemoryError>,
+) -> Memories {
+    let mut all: Fact<BTreeMap<_, _>> = all.into();
+    let mut one = |id: &VariantId| match &mut all {
+        Fact::Known(all) => Fact::Known(all.remove(id).unwrap_or_default()),
+        Fact::Unknown(why) => Fact::Unknown(why.clone()),
+    };
+    of.iter().map(|subject| (subject.id.clone(), one(&subject.id))).collect()
+}
+
+/// The failure of keeping all of these, if they failed.
+#[must_use]
+pub fn none_kept(
+    all: &[Keep],
+    result: Result<(), MemoryError>,
+) -> BTreeMap<VariantId, MemoryError> {
+    let Err(error) = result else { return BTreeMap::new() };
+    all.iter().map(|keep| (keep.subject.id.clone(), error.clone())).collect()
 }
 
 /// Where decisions are told to people beside the log: Kubernetes Events, or nowhere.

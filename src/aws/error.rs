@@ -93,6 +93,7 @@ pub fn classify(service: Service, code: Option<&str>, status: u16, message: &str
         | "LimitExceeded"
         | "LimitExceededFault"
         | "ResourceLimitExceeded"
+        | "TooManyTagsException"
         | "ServiceQuotaExceededException" => ErrorKind::Quota,
 
         "ThrottlingException"
@@ -251,6 +252,8 @@ mod tests {
             (Sts, "Throttling", 400, "Rate exceeded", Throttled),
             (Aas, "LimitExceededException", 400, "Rate exceeded", Quota),
             (CloudWatch, "LimitExceeded", 400, "", Quota),
+            (Aas, "TooManyTagsException", 400, "", Quota),
+            (Aas, "ResourceNotFoundException", 400, "", NotFound),
             (Aas, "FailedResourceAccessException", 400, "Unable to retrieve alarms for scaling policy x due to reason: Rate exceeded", Throttled),
             (Aas, "FailedResourceAccessException", 400, "Unable to retrieve alarms: AccessDenied", Denied),
             (Aas, "ConcurrentUpdateException", 400, "pending update", Conflict),

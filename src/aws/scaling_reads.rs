@@ -1,5 +1,6 @@
 //! Application Auto Scaling, reading: every listing whole, or an error.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -25,6 +26,7 @@ const DESCRIBE_TARGETS: Call = call("DescribeScalableTargets");
 const DESCRIBE_POLICIES: Call = call("DescribeScalingPolicies");
 const DESCRIBE_SCHEDULED_ACTIONS: Call = call("DescribeScheduledActions");
 const DESCRIBE_ACTIVITIES: Call = call("DescribeScalingActivities");
+const LIST_TAGS: Call = call("ListTagsForResource");
 
 const fn call(operation: &'static str) -> Call {
     Call::new(Service::ApplicationAutoScaling, operation)
@@ -191,6 +193,20 @@ impl ScalingReads for SdkScalingReads {
             )?;
         activities.sort_by_key(|activity| std::cmp::Reverse(activity.started_at));
         Ok(activities)
+    }
+
+    async fn tags(&self, target_arn: &str) -> PortResult<BTreeMap<String, String>> {
+        let attempt = || async {
+            self.client
+                .list_tags_for_resource()
+                .resource_arn(target_arn)
+                .send()
+                .await
+                .map_err(|error| Failure::of(Service::ApplicationAutoScaling, &error))
+        };
+        let answer = self.caller.read(LIST_TAGS, attempt).await?;
+        // Whether AWS states an empty map is not documented; a target without tags is no failure.
+        Ok(answer.tags.into_iter().flatten().collect())
     }
 }
 

@@ -15,11 +15,12 @@ use super::error::Failure;
 use crate::model::scaling::{MetricSpec, TargetTracking};
 use crate::ports::{
     ErrorKind, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget, ScalingWrites,
-    Service,
+    Service, TagTarget,
 };
 
 const PUT_POLICY: Call = Call::new(Service::ApplicationAutoScaling, "PutScalingPolicy");
 const REGISTER_TARGET: Call = Call::new(Service::ApplicationAutoScaling, "RegisterScalableTarget");
+const TAG_TARGET: Call = Call::new(Service::ApplicationAutoScaling, "TagResource");
 
 pub(super) struct SdkScalingWrites {
     client: Client,
@@ -80,6 +81,22 @@ impl ScalingWrites for SdkScalingWrites {
                 .map_err(|error| Failure::of(Service::ApplicationAutoScaling, &error))
         };
         self.caller.write(REGISTER_TARGET, attempt).await
+    }
+
+    async fn tag_target(&self, tag: &TagTarget) -> PortResult<()> {
+        let request = self
+            .client
+            .tag_resource()
+            .resource_arn(&tag.target_arn)
+            .set_tags(Some(tag.tags.clone().into_iter().collect()));
+        let attempt = async {
+            request
+                .send()
+                .await
+                .map(drop)
+                .map_err(|error| Failure::of(Service::ApplicationAutoScaling, &error))
+        };
+        self.caller.write(TAG_TARGET, attempt).await
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::CliError;
 use crate::aws;
 use crate::config::Config;
-use crate::memory::{FileMemory, ProcessMemory};
+use crate::memory::{FileMemory, ProcessMemory, TagMemory};
 use crate::model::ids::{Region, Scope};
 use crate::ports::{Aws, CallObserver, Leadership, Memory};
+use crate::system::WallClock;
 
 /// A runtime for one command: two threads are plenty for a program that waits for AWS.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
@@ -121,9 +122,12 @@ fn region(config: &Config) -> Result<Region, CliError> {
     Region::new(name).map_err(|error| CliError::failed(error.to_string()))
 }
 
-/// Where what must be remembered is kept.
-pub(super) fn memory(config: &Config) -> Arc<dyn Memory> {
+/// Where what must be remembered is kept; tags in all accounts and regions connected to.
+pub(super) fn memory(config: &Config, scopes: &[Aws]) -> Arc<dyn Memory> {
     match &config.memory.file {
+        _ if config.memory.tags => {
+            Arc::new(TagMemory::new(scopes.iter().cloned(), Arc::new(WallClock)))
+        }
         Some(path) => Arc::new(FileMemory::new(path)),
         None => Arc::new(ProcessMemory::default()),
     }

@@ -56,7 +56,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 /// What makes passes over every account and region of the configuration.
 pub(super) async fn fleet(config: &Config) -> Result<Fleet, CliError> {
     let aws = compose::connect(config, Arc::new(NoObserver)).await?;
-    let memory = compose::memory(config);
+    let memory = compose::memory(config, &aws);
     Ok(Fleet::new(aws, Arc::new(WallClock), Arc::new(Alone), memory, CostMeter::default()))
 }
 

@@ -38,12 +38,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     compose::runtime()?.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let kubernetes = Kubernetes::join(&config, &clock).await?;
-        let memory = kubernetes.memory().unwrap_or_else(|| compose::memory(&config));
         let mut telling = Telling::new(&config)?;
         telling.events = kubernetes.events();
         let leadership = kubernetes.leadership();
         let aws = compose::connect_fenced(&config, telling.observer(), leadership).await?;
         telling.expect(&aws);
+        let memory = kubernetes.memory().unwrap_or_else(|| compose::memory(&config, &aws));
         let daemon = Assembled::new(config, loader, aws, clock, memory, telling).await?;
         let daemon = daemon.elected_by(kubernetes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %daemon.address, "running");

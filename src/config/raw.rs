@@ -213,6 +213,9 @@ pub(super) struct RawMemory {
     /// The file it is kept in; without it a restart forgets, and is slower for it.
     #[schemars(length(min = 1))]
     pub file: Option<String>,
+    /// Whether it is kept in tags of the scalable targets instead. That needs two more
+    /// permissions, and writes nothing of variants in observe.
+    pub tags: Option<bool>,
 }
 
 /// What is used of Kubernetes: a Lease to elect the one that writes, a `ConfigMap`, Events.
@@ -235,7 +238,8 @@ pub(super) struct RawKubernetes {
     /// How long to wait between two requests for the Lease, in seconds.
     #[schemars(range(max = 600), extend("exclusiveMinimum" = 0))]
     pub retry_period_seconds: Option<f64>,
-    /// The `ConfigMap` that what must be remembered is kept in, instead of memory.file.
+    /// The `ConfigMap` that what must be remembered is kept in, instead of memory.file or
+    /// memory.tags.
     #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"))]
     pub memory_configmap: Option<String>,
     /// Whether decisions are told as Events, on the pod if `POD_NAME` is set.

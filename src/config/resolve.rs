@@ -113,6 +113,7 @@ pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
         enabled: r.needed("discovery.enabled", raw.discovery.enabled),
         telemetry: raw.discovery.telemetry.unwrap_or(DiscoveryTelemetry::Hourly),
     };
+    let memory = memory(&mut r, &raw);
     let kubernetes = resolve_kubernetes(&mut r, &raw, &aws);
     let http = http(&mut r, &raw);
     let log = log(&mut r, &raw);
@@ -132,7 +133,7 @@ pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
         reconcile,
         telemetry,
         discovery,
-        memory: MemorySettings { file: raw.memory.file.map(PathBuf::from) },
+        memory,
         kubernetes,
         http,
         log,
@@ -142,6 +143,20 @@ pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
         targets,
         merged,
     })
+}
+
+/// One place at most: of two, a process could read the older.
+fn memory(r: &mut Resolver<'_>, raw: &Raw) -> MemorySettings {
+    let tags = r.needed("memory.tags", raw.memory.tags);
+    if tags && raw.memory.file.is_some() {
+        let allowed = "only one of memory.tags and memory.file";
+        r.problem("memory.tags", "a second place for the memory", allowed);
+    }
+    if tags && raw.kubernetes.memory_configmap.is_some() {
+        let allowed = "only one of memory.tags and kubernetes.memory_configmap";
+        r.problem("memory.tags", "a second place for the memory", allowed);
+    }
+    MemorySettings { file: raw.memory.file.clone().map(PathBuf::from), tags }
 }
 
 fn aws(r: &mut Resolver<'_>, raw: &Raw) -> AwsSettings {

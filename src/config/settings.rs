@@ -123,6 +123,8 @@ pub struct DiscoverySettings {
 pub struct MemorySettings {
     /// The file it is kept in.
     pub file: Option<PathBuf>,
+    /// Whether it is kept in tags of the scalable targets.
+    pub tags: bool,
 }
 
 /// What is used of Kubernetes; nothing when nothing is named.

@@ -1,6 +1,5 @@
 //! What people ask of a running daemon, answered by its one task between passes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -9,14 +8,16 @@ use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
 use super::near;
-use super::{Daemon, Shared};
+use super::{Daemon, Shared, pass_settings};
 use crate::http::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
+use crate::model::fact::Fact;
 use crate::model::goal::Pause;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::selector::Selector;
 use crate::model::time::Timestamp;
-use crate::ports::MemoryError;
+use crate::ports::{Keep, MemoryError, Subject};
+use crate::reconcile::subject;
 
 /// The answer to a reload: the problems of the new configuration, as JSON.
 type ReloadAnswer = Result<(), Vec<serde_json::Value>>;
@@ -216,7 +217,7 @@ impl Daemon {
         let pause = Pause { until, reason: request.reason.clone() };
         // What a wider selection holds may first appear later: it is not kept with the variants.
         let many = selector.variant.is_none();
-        let variants = if many {
+        let (variants, note) = if many {
             let mut pauses =
                 self.parts.memory.pauses().await.map_err(|error| not_remembered(&error))?;
             let known = self.matching(selector);
@@ -227,13 +228,15 @@ impl Daemon {
                 .add(selector.clone(), pause, now)
                 .map_err(|error| ControlError::Conflict(error.to_string()))?;
             self.parts.memory.save_pauses(&pauses).await.map_err(|error| not_remembered(&error))?;
-            known.len()
+            (known.len(), None)
         } else {
             self.change_memory(selector, |memory| memory.pause = Some(pause.clone())).await?
         };
         tracing::info!(of = %selector, until = stamp(until), reason = request.reason, "paused");
-        let survives_restart = self.parts.memory.survives_restart();
-        Ok(Paused { until, variants, holds_later_variants: many, survives_restart })
+        let memory = &self.parts.memory;
+        let survives_restart =
+            if many { memory.keeps_pauses() } else { memory.survives_restart() && note.is_none() };
+        Ok(Paused { until, variants, holds_later_variants: many, survives_restart, note })
     }
 
     /// Ends pauses, and forgets the overwrites of another writer: a person has looked (rule 22).
@@ -251,8 +254,8 @@ impl Daemon {
         if pauses != before {
             self.parts.memory.save_pauses(&pauses).await.map_err(|error| not_remembered(&error))?;
         }
-        let variants = if known.is_empty() {
-            0
+        let (variants, _) = if known.is_empty() {
+            (0, None)
         } else {
             self.change_memory(selector, |memory| {
                 memory.pause = None;
@@ -282,25 +285,77 @@ impl Daemon {
         ControlError::NotFound(near::nothing_matches(selector, fleet.variants.keys()))
     }
 
-    /// Changes what is remembered of each known variant; how many there are.
+    /// Changes what is remembered of all that match: how many there are, and a sentence when some of
+    /// it ends with this process. Those of which it cannot be changed do not keep the others from it;
+    /// the answer is an error all the same.
     async fn change_memory(
         &self,
         selector: &Selector,
         change: impl Fn(&mut VariantMemory),
-    ) -> Result<usize, ControlError> {
-        let mut remembered =
-            self.parts.memory.load().await.map_err(|error| not_remembered(&error))?;
-        let mut changed: BTreeMap<VariantId, VariantMemory> = BTreeMap::new();
-        for id in self.matching(selector) {
-            let mut memory = remembered.remove(&id).unwrap_or_default();
-            change(&mut memory);
-            changed.insert(id, memory);
-        }
-        if changed.is_empty() {
+    ) -> Result<(usize, Option<String>), ControlError> {
+        let subjects = self.subjects(selector);
+        if subjects.is_empty() {
             return Err(self.nothing_matches(selector));
         }
-        self.parts.memory.save(&changed).await.map_err(|error| not_remembered(&error))?;
-        Ok(changed.len())
+        let Some(leadership) = self.parts.leadership.present() else {
+            return Err(ControlError::Unavailable("leadership was lost".to_owned()));
+        };
+        let mut remembered = self.parts.memory.load(&subjects, true).await;
+        let mut failed: Vec<String> = Vec::new();
+        let mut changed = Vec::with_capacity(subjects.len());
+        for subject in subjects {
+            match remembered.remove(&subject.id) {
+                Some(Fact::Known(mut memory)) => {
+                    change(&mut memory);
+                    changed.push(Keep { subject, memory, urgent: true });
+                }
+                Some(Fact::Unknown(why)) => failed.push(why.message),
+                None => failed.push(format!("nothing is known of {}", subject.id.short())),
+            }
+        }
+        let errors = self.parts.memory.save(&changed, &*leadership).await;
+        failed.extend(errors.values().map(ToString::to_string));
+        match failed.first() {
+            None => Ok((changed.len(), self.ends_with_the_process(&changed))),
+            Some(first) => Err(ControlError::Unavailable(format!(
+                "not remembered of {} of the variants: {first}",
+                failed.len()
+            ))),
+        }
+    }
+
+    /// All variants that match, by the configuration in force: a reload may be newer than the last
+    /// pass.
+    fn subjects(&self, selector: &Selector) -> Vec<Subject> {
+        let config = self.shared.config();
+        let settings = pass_settings(&config);
+        let fleet = self.parts.fleet.get();
+        let matching = fleet.variants.iter().filter(|(id, _)| selector.matches(id));
+        matching
+            .map(|(id, status)| {
+                let goal = config.goal(id);
+                let known = goal.as_ref().unwrap_or(&status.goal);
+                let mut subject = subject(&status.snapshot, known, &settings);
+                if goal.is_err() {
+                    subject.untouchable = Some("two targets of the configuration claim it");
+                }
+                subject
+            })
+            .collect()
+    }
+
+    fn ends_with_the_process(&self, changed: &[Keep]) -> Option<String> {
+        let mut volatile = changed.iter().filter_map(|keep| {
+            let why = self.parts.memory.why_volatile(&keep.subject)?;
+            Some(format!("{} ({why})", keep.subject.id.short()))
+        });
+        let first = volatile.next()?;
+        let sentence = match volatile.count() {
+            0 => format!("of {first} it ends with this process"),
+            more => format!("of {first} and {more} more it ends with this process"),
+        };
+        tracing::warn!("a pause or its end is kept in tags, but {sentence}");
+        Some(sentence)
     }
 
     async fn confirm(&mut self, plan_id: &str) -> Result<(), ControlError> {

@@ -38,6 +38,14 @@ impl LeadershipSource {
         }
     }
 
+    /// The term under way, without taking note of it.
+    pub(super) fn present(&self) -> Option<Arc<dyn Leadership>> {
+        match self {
+            Self::Alone(leadership) => Some(Arc::clone(leadership)),
+            Self::Elected(terms, _) => terms.borrow().clone(),
+        }
+    }
+
     /// Whether the term under way is another one than at the last look.
     pub(super) fn has_news(&self) -> bool {
         match self {

@@ -52,6 +52,12 @@ pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
             format!("what was done before is not known, so raises wait: {}", why.message),
         );
     }
+    if let Some(why) = &case.memory.volatile {
+        let sentence = format!(
+            "what is remembered ends with this process, and raises wait a day after each start: {why}"
+        );
+        say(Reason::Unknown, sentence);
+    }
     if let Some(since) = case.estimate.incident_since {
         say(
             Reason::Incident,

@@ -13,6 +13,8 @@ use super::case::Case;
 
 /// A count seen longer ago may have changed for other reasons than a deploy.
 const COMPARABLE_FOR: TimeDelta = TimeDelta::hours(2);
+/// That nothing has changed is remembered so often.
+const SETTLED_KEPT_EVERY: TimeDelta = TimeDelta::minutes(30);
 /// A deploy that set the count back is told of for so long, unless the instances come back before.
 const RESET_TOLD_FOR: TimeDelta = TimeDelta::hours(24);
 
@@ -105,7 +107,7 @@ pub fn missing_because(case: &Case<'_>, field: Field) -> Option<String> {
     }
     let seen = before.at.format("%FT%TZ");
     match field {
-        Field::ScalableTarget => Some(format!("deregistered since {seen}")),
+        Field::ScalableTarget => Some(format!("deregistered, and it was there at {seen}")),
         Field::Policy if case.target().is_none() => {
             Some("policies go with their scalable target".to_owned())
         }
@@ -129,7 +131,7 @@ pub(super) fn note(memory: &mut VariantMemory, snapshot: &Snapshot, now: Timesta
         note_min(memory, snapshot, current.instances, now);
         // What was before its scalable target went is what tells why it is gone.
         if matches!(snapshot.target.known(), Some(Some(_))) {
-            memory.settled = Some(current);
+            keep_settled(memory, current);
         }
     }
     if let Some(policies) = snapshot.policies.known()
@@ -140,6 +142,17 @@ pub(super) fn note(memory: &mut VariantMemory, snapshot: &Snapshot, now: Timesta
             memory.adopted = false;
         }
         memory.policy_name = Some(policy.name.clone());
+    }
+}
+
+/// Time alone is no news: what is remembered is kept somewhere, and not for every minute.
+fn keep_settled(memory: &mut VariantMemory, current: Settled) {
+    let same = |before: &Settled| {
+        let aged = Settled { at: current.at, ..before.clone() };
+        aged == current && current.at - before.at < SETTLED_KEPT_EVERY
+    };
+    if !memory.settled.as_ref().is_some_and(same) {
+        memory.settled = Some(current);
     }
 }
 

@@ -142,7 +142,7 @@ fn case(class: Class, seed: u64) -> Option<Case> {
         name: VARIANT.to_owned(),
         instance_type: "ml.c5.xlarge".to_owned(),
         instances: fleet.ceil() as u32,
-        target: Some(TargetSpec { min: 1, max: 60, policy: Some(policy) }),
+        target: Some(TargetSpec { min: 1, max: 60, without_arn: false, policy: Some(policy) }),
         load: Some(load),
     };
     let endpoint = EndpointSpec { name: ENDPOINT.to_owned(), variants: vec![variant] };

@@ -21,7 +21,7 @@ pub struct PauseRequest {
 }
 
 /// What a pause has come to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Paused {
     /// Until when.
     pub until: Timestamp,
@@ -31,6 +31,9 @@ pub struct Paused {
     pub holds_later_variants: bool,
     /// Whether it is still there after a restart of the process.
     pub survives_restart: bool,
+    /// Why not, where the memory would otherwise survive one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What a resume has come to.

@@ -20,7 +20,9 @@ use super::connect::Cluster;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
-use crate::ports::{Memory, MemoryError};
+use crate::ports::{
+    Keep, Leadership, Memories, Memory, MemoryError, Subject, memories_of, none_kept,
+};
 
 /// The version of a value's form; one of a later form is not understood, and not overwritten.
 const VERSION: u32 = 1;
@@ -92,40 +94,19 @@ impl ConfigMapMemory {
     }
 }
 
-#[async_trait]
-impl Memory for ConfigMapMemory {
-    async fn load(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
+impl ConfigMapMemory {
+    async fn load_all(&self) -> Result<BTreeMap<VariantId, VariantMemory>, MemoryError> {
         let map = self.read().await?;
         let data = map.and_then(|map| map.data).unwrap_or_default();
         decode(&data).map_err(|message| self.error(message))
     }
 
-    async fn save(&self, changed: &BTreeMap<VariantId, VariantMemory>) -> Result<(), MemoryError> {
-        let changed = changed.iter().map(|(id, memory)| Ok((key(id), encode(memory)?)));
-        let changed: Result<Vec<_>, serde_json::Error> = changed.collect();
-        self.put(&changed.map_err(|error| self.error(error))?).await
+    async fn save_all(&self, changed: &[Keep]) -> Result<(), MemoryError> {
+        let each = changed.iter().map(|keep| Ok((key(&keep.subject.id), encode(&keep.memory)?)));
+        let each: Result<Vec<_>, serde_json::Error> = each.collect();
+        self.put(&each.map_err(|error| self.error(error))?).await
     }
 
-    async fn pauses(&self) -> Result<Pauses, MemoryError> {
-        let data = self.read().await?.and_then(|map| map.data).unwrap_or_default();
-        let text = data.get(PAUSES);
-        let pauses = text.map(|text| decode_one(PAUSES, text)).transpose();
-        Ok(pauses.map_err(|message| self.error(message))?.unwrap_or_default())
-    }
-
-    async fn save_pauses(&self, pauses: &Pauses) -> Result<(), MemoryError> {
-        // What is not understood must not be lost by being replaced.
-        self.pauses().await?;
-        let text = encode(pauses).map_err(|error| self.error(error))?;
-        self.put(&[(PAUSES.to_owned(), text)]).await
-    }
-
-    fn survives_restart(&self) -> bool {
-        true
-    }
-}
-
-impl ConfigMapMemory {
     /// Puts these keys there; the others stay.
     async fn put(&self, changed: &[(String, String)]) -> Result<(), MemoryError> {
         let _writing = self.writing.lock().await;
@@ -149,6 +130,39 @@ impl ConfigMapMemory {
             }
         }
         Err(self.error(format!("written by somebody else {ATTEMPTS} times in a row")))
+    }
+}
+
+#[async_trait]
+impl Memory for ConfigMapMemory {
+    async fn load(&self, of: &[Subject], _fresh: bool) -> Memories {
+        memories_of(of, self.load_all().await)
+    }
+
+    async fn save(
+        &self,
+        all: &[Keep],
+        _leadership: &dyn Leadership,
+    ) -> BTreeMap<VariantId, MemoryError> {
+        none_kept(all, self.save_all(all).await)
+    }
+
+    async fn pauses(&self) -> Result<Pauses, MemoryError> {
+        let data = self.read().await?.and_then(|map| map.data).unwrap_or_default();
+        let text = data.get(PAUSES);
+        let pauses = text.map(|text| decode_one(PAUSES, text)).transpose();
+        Ok(pauses.map_err(|message| self.error(message))?.unwrap_or_default())
+    }
+
+    async fn save_pauses(&self, pauses: &Pauses) -> Result<(), MemoryError> {
+        // What is not understood must not be lost by being replaced.
+        self.pauses().await?;
+        let text = encode(pauses).map_err(|error| self.error(error))?;
+        self.put(&[(PAUSES.to_owned(), text)]).await
+    }
+
+    fn survives_restart(&self) -> bool {
+        true
     }
 }
 

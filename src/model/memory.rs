@@ -63,6 +63,9 @@ pub struct VariantMemory {
     pub safety_factor: Option<FactorInUse>,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
     pub journal: Option<serde_json::Value>,
+    /// Why this outlives the process nowhere, where it should; told, never kept.
+    #[serde(skip)]
+    pub volatile: Option<String>,
 }
 
 /// A write of a target value.

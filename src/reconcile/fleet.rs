@@ -77,7 +77,7 @@ impl Fleet {
         if input.act {
             self.act(&mut rounds, &input).await;
         }
-        self.remember(&rounds, input.act).await;
+        self.remember(&rounds, &input).await;
         self.publish(rounds, mass_change, began)
     }
 
@@ -194,10 +194,10 @@ impl Fleet {
         join_all(acts).await;
     }
 
-    async fn remember(&mut self, rounds: &[Round], acting: bool) {
+    async fn remember(&mut self, rounds: &[Round], input: &PassInput<'_>) {
         for (pair, round) in self.pairs.iter_mut().zip(rounds) {
             if let Some(reconciler) = pair.reconciler().filter(|_| round.read) {
-                reconciler.keep_memory(&round.passes, acting, round.at).await;
+                reconciler.keep_memory(&round.passes, input, round.at).await;
             }
         }
     }

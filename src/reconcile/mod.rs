@@ -8,6 +8,7 @@
 mod capacity;
 mod cost;
 mod fleet;
+mod memory;
 mod named;
 mod pair;
 mod readings;
@@ -37,10 +38,11 @@ use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::observe::{EndpointCache, Sweep};
-use crate::ports::{Aws, Clock, Leadership, Memory};
+use crate::ports::{Aws, Clock, Leadership, Memories, Memory};
 
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};
 pub use fleet::Fleet;
+pub use memory::subject;
 pub use named::Named;
 use state::VariantState;
 
@@ -153,7 +155,7 @@ struct Observed {
     /// When the look began.
     at: Timestamp,
     sweep: Sweep,
-    remembered: Fact<BTreeMap<VariantId, VariantMemory>>,
+    remembered: Memories,
     /// All variants there are, or should be, with what is wanted of them.
     wanted: Vec<(VariantId, Result<Goal, String>)>,
 }
@@ -191,6 +193,7 @@ impl Reconciler {
         memory: Arc<dyn Memory>,
         cost: CostMeter,
     ) -> Self {
+        memory.begin_term();
         Self {
             aws,
             clock,
@@ -210,8 +213,9 @@ impl Reconciler {
         let now = self.clock.now();
         let sweep = Sweep::read(&self.aws, &*self.clock, now).await;
         self.describe(&sweep, look, now).await;
-        let remembered = self.load_memory().await;
+        let pauses = self.load_pauses().await;
         let wanted = self.goals(&sweep, look, now);
+        let remembered = self.load_memory(&sweep, &wanted, look.settings, pauses).await;
         self.forget_gone(&wanted);
         self.note_endpoints(now);
         if look.telemetry {
@@ -295,7 +299,7 @@ impl Reconciler {
     fn snapshot(
         &self,
         sweep: &Sweep,
-        remembered: &Fact<BTreeMap<VariantId, VariantMemory>>,
+        remembered: &Memories,
         id: &VariantId,
         now: Timestamp,
     ) -> Snapshot {
@@ -326,7 +330,7 @@ impl Reconciler {
             alarms: Sweep::of(&sweep.alarms, &resource),
             activities: state.map_or_else(Fact::not_read_yet, |s| s.activities.clone()),
             telemetry: state.map_or_else(Fact::not_read_yet, |s| s.telemetry.clone()),
-            memory: remembered.as_ref().map(|all| all.get(id).cloned().unwrap_or_default()),
+            memory: remembered.get(id).cloned().unwrap_or_else(Fact::not_read_yet),
         }
     }
 
@@ -446,13 +450,19 @@ impl Pass {
     }
 }
 
-/// The rules of one account and region: where several are configured, each has its own account
-/// and no other (rule 2). One that a reload has taken out of the list has none.
+/// The account that may be written to in one account and region: where several are configured,
+/// each has its own and no other (rule 2). One that a reload has taken out of the list has none.
+fn allowed_account(settings: &Settings, scope: &Scope) -> Option<AccountId> {
+    if settings.scopes.is_empty() {
+        return settings.account_id.clone();
+    }
+    settings.scopes.contains(scope).then(|| scope.account_id.clone())
+}
+
 fn rules(input: &PassInput<'_>, scope: &Scope) -> Rules {
     let settings = input.settings;
-    let own = || settings.scopes.contains(scope).then(|| scope.account_id.clone());
     Rules {
-        account_id: if settings.scopes.is_empty() { settings.account_id.clone() } else { own() },
+        account_id: allowed_account(settings, scope),
         enabled: settings.enabled,
         freeze: input.freeze.cloned(),
         telemetry_max_age: settings.telemetry_max_age,

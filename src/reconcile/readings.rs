@@ -18,6 +18,7 @@ use crate::model::series::{Minute, Series};
 use crate::model::time::{Timestamp, floor_to};
 use crate::observe::Sweep;
 use crate::observe::telemetry::{Window, queries, series};
+use crate::ports::Memories;
 
 /// Variants whose answers are held in memory at once: 5 queries each fill one call.
 const VARIANTS_PER_BATCH: usize = 100;
@@ -44,7 +45,7 @@ impl Reconciler {
     pub(super) async fn read_telemetry(
         &mut self,
         sweep: &Sweep,
-        remembered: &Fact<BTreeMap<VariantId, VariantMemory>>,
+        remembered: &Memories,
         wanted: &[(VariantId, Result<Goal, String>)],
         settings: &Settings,
         now: Timestamp,
@@ -60,7 +61,7 @@ impl Reconciler {
     async fn read_what_is_new(
         &mut self,
         sweep: &Sweep,
-        remembered: &Fact<BTreeMap<VariantId, VariantMemory>>,
+        remembered: &Memories,
         wanted: &[(VariantId, Result<Goal, String>)],
         settings: &Settings,
         now: Timestamp,
@@ -90,7 +91,7 @@ impl Reconciler {
                     id,
                     goal,
                     context: context(sweep, id, goal),
-                    memory: remembered.known().and_then(|all| all.get(id)),
+                    memory: remembered.get(id).and_then(Fact::known),
                 });
             }
         }
@@ -266,17 +267,6 @@ impl Reconciler {
             .and_then(|e| e.variant(&id.variant))
             .and_then(|v| v.current_instances);
         current.zip(max).is_some_and(|(current, max)| i64::from(current) >= i64::from(max))
-    }
-
-    /// What is remembered, or why it is not known.
-    pub(super) async fn load_memory(&mut self) -> Fact<BTreeMap<VariantId, VariantMemory>> {
-        let (all, pauses) = (self.memory.load().await, self.memory.pauses().await);
-        self.memory_read = Some(Read::new("load", self.clock.now()));
-        // Without the pauses nobody knows what may be written.
-        Fact::from(all.and_then(|all| {
-            self.pauses = pauses?;
-            Ok(all)
-        }))
     }
 }
 

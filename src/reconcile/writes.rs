@@ -1,26 +1,28 @@
 //! From a plan to a write: look once more, remember what is about to be done, act, remember what
 //! was done.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
 use futures::{StreamExt, stream};
 
-use super::{Pass, PassInput, Reconciler, rules};
+use super::{Pass, PassInput, Reconciler, memory, rules};
 use crate::act::{Hands, act};
 use crate::decide::decide;
 use crate::decide::remember::{Done, remember};
 use crate::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why, WhyKind};
-use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::reason::{Field, Reason};
 use crate::model::scaling::alarm_prefix;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::ports::{Aws, Clock, MemoryError};
+use crate::ports::{Aws, Clock, Keep, MemoryError};
+
+/// So many variants are looked at, and their intents remembered, before their writes begin. Where
+/// keeping one is a write itself, a large plan would otherwise be old before its first write.
+const AT_ONCE: usize = 10;
 
 /// Why a write that was planned does not begin.
 const STOPPED: &str =
@@ -37,7 +39,7 @@ impl Reconciler {
             passes.iter_mut().filter(|pass| !pass.decision.plan.is_empty()).collect();
         let mut bucket_empty = false;
         while !waiting.is_empty() {
-            let rest = waiting.split_off(waiting.len().min(input.settings.concurrency.max(1)));
+            let rest = waiting.split_off(waiting.len().min(AT_ONCE));
             let planned = std::mem::replace(&mut waiting, rest);
             if input.stop.load(Ordering::Relaxed) {
                 not_begun(planned, Reason::NotLeader, STOPPED);
@@ -58,7 +60,7 @@ impl Reconciler {
         planned: Vec<&'p mut Pass>,
         input: &PassInput<'_>,
     ) -> Vec<&'p mut Pass> {
-        let remembered = self.load_memory().await;
+        let mut remembered = self.load_memory_anew(&planned, input.settings).await;
         let now = self.clock.now();
         let (aws, clock) = (&self.aws, &*self.clock);
         let looked: Vec<&mut Pass> = stream::iter(planned)
@@ -78,8 +80,7 @@ impl Reconciler {
             }
             self.pauses.hold(&id, &mut pass.goal, now);
             pass.snapshot.reads.memory = self.memory_read;
-            pass.snapshot.memory =
-                remembered.as_ref().map(|all| all.get(&id).cloned().unwrap_or_default());
+            pass.snapshot.memory = remembered.remove(&id).unwrap_or_else(Fact::not_read_yet);
             let state = self.variants.entry(id).or_default();
             state.activities = pass.snapshot.activities.clone();
             state.activities_at = Some(now);
@@ -101,8 +102,11 @@ impl Reconciler {
         planned: Vec<&'p mut Pass>,
         input: &PassInput<'_>,
     ) -> Vec<&'p mut Pass> {
+        if input.stop.load(Ordering::Relaxed) {
+            return planned;
+        }
         let now = self.clock.now();
-        let mut intents = BTreeMap::new();
+        let mut intents = Vec::new();
         for pass in &planned {
             let steps = pass.decision.plan.actions.iter().map(assumed).collect();
             let outcome = Outcome { steps };
@@ -111,17 +115,18 @@ impl Reconciler {
             let mut memory = remember(&before, done, now);
             // What the crash would leave behind must be told from somebody's overwrite.
             memory.intent = memory.last_attempt.filter(|attempt| attempt.at == now);
-            intents.insert(pass.snapshot.id.clone(), memory);
+            let subject = memory::subject(&pass.snapshot, &pass.goal, input.settings);
+            intents.push(Keep { subject, memory, urgent: true });
         }
-        match self.memory.save(&intents).await {
-            Ok(()) => planned,
-            Err(error) => {
-                for pass in planned {
-                    hold_unremembered(pass, &error);
-                }
-                Vec::new()
+        let failed = self.memory.save(&intents, &*self.leadership).await;
+        let mut remembered = Vec::with_capacity(planned.len());
+        for pass in planned {
+            match failed.get(&pass.snapshot.id) {
+                None => remembered.push(pass),
+                Some(error) => hold_unremembered(pass, error),
             }
         }
+        remembered
     }
 
     /// Whether AWS's bucket was found empty.
@@ -149,11 +154,16 @@ impl Reconciler {
     }
 
     /// Keeps what this pass has taught. A memory that could not be read is not overwritten.
-    pub(super) async fn keep_memory(&mut self, passes: &[Pass], acting: bool, now: Timestamp) {
-        if !acting {
+    pub(super) async fn keep_memory(
+        &mut self,
+        passes: &[Pass],
+        input: &PassInput<'_>,
+        now: Timestamp,
+    ) {
+        if !input.act {
             return;
         }
-        let mut changed: BTreeMap<VariantId, VariantMemory> = BTreeMap::new();
+        let mut changed = Vec::new();
         for pass in passes.iter().filter(|pass| pass.goal.managed) {
             let Fact::Known(before) = &pass.snapshot.memory else { continue };
             let mut after = pass
@@ -164,14 +174,20 @@ impl Reconciler {
             if let Some(journal) = state.and_then(|state| state.capacity.journal(now)) {
                 after.journal = Some(journal);
             }
-            if after != *before || pass.remembered.is_some() {
-                changed.insert(pass.snapshot.id.clone(), after);
+            let urgent = pass.remembered.is_some();
+            if after != *before || urgent || self.memory.is_behind(&pass.snapshot.id) {
+                let subject = memory::subject_after(pass, input);
+                changed.push(Keep { subject, memory: after, urgent });
             }
         }
-        if !changed.is_empty()
-            && let Err(error) = self.memory.save(&changed).await
-        {
-            tracing::warn!(%error, variants = changed.len(), "could not remember this pass");
+        if changed.is_empty() {
+            return;
+        }
+        // What goes with a write first: the others can wait for the next pass.
+        changed.sort_by_key(|keep| !keep.urgent);
+        let failed = self.memory.save(&changed, &*self.leadership).await;
+        if let Some(error) = failed.values().next() {
+            tracing::warn!(%error, variants = failed.len(), "could not remember this pass");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod convert;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::model::time::Timestamp;
 use crate::ports::{
     Aws, CallObserver, CallRecord, Endpoints, ErrorKind, Identity, MetricAnswer, MetricQuery,
     Metrics, NoObserver, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
-    ScalingReads, ScalingWrites,
+    ScalingReads, ScalingWrites, TagTarget,
 };
 
 /// AWS's page sizes, as the SDK adapter asks for them.
@@ -85,7 +86,7 @@ fn classify(error: &ApiError, operation: Operation) -> ErrorKind {
             ErrorKind::NotFound
         }
         "ConcurrentUpdateException" => ErrorKind::Conflict,
-        "LimitExceededException" => ErrorKind::Quota,
+        "LimitExceededException" | "TooManyTagsException" => ErrorKind::Quota,
         "InternalServiceException" | "InternalFailure" => ErrorKind::Transient,
         _ if error.http_status >= 500 => ErrorKind::Transient,
         _ => ErrorKind::Invalid,
@@ -229,6 +230,13 @@ impl ScalingReads for SimPorts {
         })?;
         Ok(output.scaling_activities.into_iter().map(convert::activity).collect())
     }
+
+    async fn tags(&self, target_arn: &str) -> PortResult<BTreeMap<String, String>> {
+        let input = aas::ListTagsForResourceInput { resource_arn: target_arn.to_owned() };
+        let output =
+            self.call(Operation::ListTagsForResource, 0, |sim| sim.list_tags_for_resource(&input))?;
+        Ok(output.tags)
+    }
 }
 
 #[async_trait]
@@ -244,6 +252,13 @@ impl ScalingWrites for SimPorts {
         self.call(Operation::RegisterScalableTarget, 0, |sim| {
             sim.register_scalable_target(&input)
         })?;
+        Ok(())
+    }
+
+    async fn tag_target(&self, tag: &TagTarget) -> PortResult<()> {
+        let TagTarget { target_arn, tags } = tag.clone();
+        let input = aas::TagResourceInput { resource_arn: target_arn, tags };
+        self.call(Operation::TagResource, 0, |sim| sim.tag_resource(&input))?;
         Ok(())
     }
 }

@@ -191,6 +191,9 @@ pub struct TargetSpec {
     pub min: i32,
     /// Most instances.
     pub max: i32,
+    /// Whether it was registered before scalable targets had ARNs: it has none, and no tags.
+    #[serde(default)]
+    pub without_arn: bool,
     /// Its target-tracking policy.
     #[serde(default)]
     pub policy: Option<PolicySpec>,
@@ -421,6 +424,7 @@ impl Scenario {
                 target: Some(TargetSpec {
                     min: 1,
                     max: 20,
+                    without_arn: false,
                     policy: Some(PolicySpec {
                         name: policy_name(),
                         target_value: 600.0,

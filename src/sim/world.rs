@@ -14,6 +14,7 @@ mod schedule;
 mod scripts;
 mod sessions;
 mod state;
+mod tags;
 mod targets;
 mod telemetry;
 mod tracking;

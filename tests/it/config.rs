@@ -316,6 +316,15 @@ fn rules_between_keys_are_checked() {
             "kubernetes.memory_configmap",
         ),
         (
+            "memory: {file: f, tags: true}".to_owned(),
+            "memory.tags: found a second place for the memory, allowed: only one of memory.tags \
+             and memory.file",
+        ),
+        (
+            "{kubernetes: {memory_configmap: a}, memory: {tags: true}}".to_owned(),
+            "only one of memory.tags and kubernetes.memory_configmap",
+        ),
+        (
             "freeze_windows: [{schedule: '0 0 0 * * *', duration_minutes: 5, timezone: Mars/X}]"
                 .to_owned(),
             "freeze_windows[0].timezone",

@@ -6,3 +6,4 @@ mod crashes;
 mod observing;
 mod oncall;
 pub(crate) mod process;
+mod tags;

@@ -253,6 +253,10 @@ fn commands_reach_the_daemon_as_they_were_meant() {
             "confirm p-17",
         ]
     );
+    // What is not kept as it should be is told.
+    *fixture.control.says.lock().unwrap() = Some("of e/v it ends with this process".to_owned());
+    let expected = json!({"ok": true, "note": "of e/v it ends with this process"});
+    assert_eq!(fixture.post("/-/pause", pause), (200, expected));
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod estimate;
 mod fixtures;
 mod http;
 mod k8s;
+mod memory_tags;
 mod metrics;
 mod packaging;
 mod render;

@@ -4,6 +4,7 @@
 
 mod script;
 mod stage;
+mod tags;
 mod warp;
 
 use std::path::{Path, PathBuf};

@@ -100,7 +100,9 @@ kubernetes:
   lease_duration_seconds: {{ .Values.leaderElection.leaseDurationSeconds }}
   renew_deadline_seconds: {{ .Values.leaderElection.renewDeadlineSeconds }}
   retry_period_seconds: {{ .Values.leaderElection.retryPeriodSeconds }}
+  {{- if not (dig "memory" "tags" false .Values.config) }}
   memory_configmap: {{ include "setpoint.memoryConfigMap" . }}
+  {{- end }}
   events: {{ .Values.leaderElection.events }}
 {{- end -}}
 

@@ -60,9 +60,9 @@ pub struct RegisterScalableTargetInput {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct RegisterScalableTargetOutput {
-    /// The ARN of the scalable target.
-    #[serde(rename = "ScalableTargetARN")]
-    pub scalable_target_arn: String,
+    /// The ARN of the scalable target; those registered long ago have none.
+    #[serde(rename = "ScalableTargetARN", skip_serializing_if = "Option::is_none")]
+    pub scalable_target_arn: Option<String>,
 }
 
 /// The input of `DescribeScalableTargets`.

@@ -189,12 +189,16 @@ fn silence() -> ApiError {
 fn answer(kind: FaultKind, operation: Operation) -> ApiError {
     let scaling = operation.service() == Service::ApplicationAutoScaling;
     let name = operation.as_str();
+    let tags = matches!(operation, Operation::TagResource | Operation::UntagResource);
     match kind {
         FaultKind::Throttle => throttled(operation),
-        FaultKind::Deny if scaling && operation.is_write() => ApiError::validation(format!(
-            "The caller does not have permission to perform {name}: User is not authorized to \
+        // Tags need no dry run of what Application Auto Scaling would do.
+        FaultKind::Deny if scaling && operation.is_write() && !tags => {
+            ApiError::validation(format!(
+                "The caller does not have permission to perform {name}: User is not authorized to \
              perform: sagemaker:UpdateEndpointWeightsAndCapacities"
-        )),
+            ))
+        }
         FaultKind::Deny => {
             let code = if operation.service() == Service::Sts {
                 "AccessDenied"

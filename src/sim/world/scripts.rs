@@ -69,6 +69,9 @@ impl World {
             max_capacity: Some(target.max),
             ..Default::default()
         })?;
+        if let Some(registered) = self.targets.get_mut(resource).filter(|_| target.without_arn) {
+            registered.arn = None;
+        }
         let Some(policy) = &target.policy else { return Ok(()) };
         self.put_tracking(resource, &policy.name, &policy.tracking())?;
         Ok(())

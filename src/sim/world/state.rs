@@ -123,6 +123,8 @@ impl World {
             "endpoint_config": endpoint.map(|e| e.config.as_str()),
             "min_capacity": target.map(|t| t.min),
             "max_capacity": target.map(|t| t.max),
+            "target_arn": target.and_then(|t| t.arn.as_deref()),
+            "tags": target.map(|t| &t.tags),
             "policies": policies,
             "activities": target.map(|t| t.activities.len()),
         })

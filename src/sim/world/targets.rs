@@ -1,4 +1,4 @@
-//! Scalable targets: register, describe, deregister, tags.
+//! Scalable targets: register, describe, deregister.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,8 @@ pub(in crate::sim) struct Target {
     pub(super) scale_out_suspended: bool,
     pub(super) scheduled_suspended: bool,
     pub(super) created_at: Timestamp,
-    pub(super) arn: String,
+    /// Targets registered long ago have none.
+    pub(super) arn: Option<String>,
     pub(super) tags: BTreeMap<String, String>,
     /// By name.
     pub(in crate::sim) policies: BTreeMap<String, Policy>,
@@ -144,6 +145,7 @@ impl World {
                 "Tags can only be specified when a scalable target is registered; use TagResource",
             ));
         }
+        super::tags::check(&BTreeMap::new(), input.tags.as_ref().unwrap_or(&BTreeMap::new()))?;
         if existing.is_none() && self.targets.len() >= TARGETS_QUOTA {
             return Err(ApiError::new("LimitExceededException", "too many scalable targets"));
         }
@@ -174,7 +176,7 @@ impl World {
         min: i32,
         max: i32,
         input: &aas::RegisterScalableTargetInput,
-    ) -> String {
+    ) -> Option<String> {
         let id = self.random.uuid().replace('-', "");
         let arn = self.arn("application-autoscaling", &format!("scalable-target/{}", &id[..28]));
         let now = self.now;
@@ -185,7 +187,7 @@ impl World {
             scale_out_suspended: false,
             scheduled_suspended: false,
             created_at: now,
-            arn,
+            arn: Some(arn),
             tags: input.tags.clone().unwrap_or_default(),
             policies: BTreeMap::new(),
             actions: BTreeMap::new(),
@@ -248,7 +250,7 @@ impl World {
                 dynamic_scaling_out_suspended: Some(t.scale_out_suspended),
                 scheduled_scaling_suspended: Some(t.scheduled_suspended),
             },
-            scalable_target_arn: Some(t.arn.clone()),
+            scalable_target_arn: t.arn.clone(),
         };
         let scalable_targets = page.into_iter().map(describe).collect();
         Ok(aas::DescribeScalableTargetsOutput { scalable_targets, next_token })
@@ -281,43 +283,5 @@ impl World {
             }
         }
         true
-    }
-
-    fn target_by_arn(&mut self, arn: &str) -> ApiResult<&mut Target> {
-        self.targets.values_mut().find(|t| t.arn == arn).ok_or_else(|| {
-            ApiError::new(
-                "ResourceNotFoundException",
-                format!("The resource {arn:?} doesn't exist"),
-            )
-        })
-    }
-
-    pub(in crate::sim) fn tag_resource(
-        &mut self,
-        input: &aas::TagResourceInput,
-    ) -> ApiResult<aas::Empty> {
-        let target = self.target_by_arn(&input.resource_arn)?;
-        if target.tags.len() + input.tags.len() > 50 {
-            return Err(ApiError::new("TooManyTagsException", "a resource has at most 50 tags"));
-        }
-        target.tags.extend(input.tags.clone());
-        Ok(aas::Empty {})
-    }
-
-    pub(in crate::sim) fn untag_resource(
-        &mut self,
-        input: &aas::UntagResourceInput,
-    ) -> ApiResult<aas::Empty> {
-        let target = self.target_by_arn(&input.resource_arn)?;
-        target.tags.retain(|key, _| !input.tag_keys.contains(key));
-        Ok(aas::Empty {})
-    }
-
-    pub(in crate::sim) fn list_tags_for_resource(
-        &mut self,
-        input: &aas::ListTagsForResourceInput,
-    ) -> ApiResult<aas::ListTagsForResourceOutput> {
-        let tags = self.target_by_arn(&input.resource_arn)?.tags.clone();
-        Ok(aas::ListTagsForResourceOutput { tags })
     }
 }

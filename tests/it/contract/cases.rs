@@ -3,6 +3,7 @@
 mod endpoints;
 mod failures;
 mod scaling;
+mod tags;
 mod telemetry;
 
 use std::sync::Arc;
@@ -40,6 +41,9 @@ cases! {
         suspended_scaling, put_then_describe_keeps_absent_absent, policies_are_paged,
         put_on_a_missing_target, a_put_replaces_the_whole_and_keeps_the_name,
         scheduled_actions, activities_of_a_variant, an_unknown_page_token;
+    tags:
+        tags_are_set_and_replaced, tags_beyond_the_limits_are_refused_whole,
+        tags_of_an_unknown_target, tags_go_with_their_target, tags_of_a_registration_are_kept;
     telemetry:
         metric_data_beyond_500_queries, latency_percentiles, partial_data_is_not_an_answer, a_variant_without_data,
         alarms_by_prefix, the_callers_account;

@@ -17,6 +17,8 @@ use super::face::{Face, REGION, Trouble};
 /// How long moto may take to answer its first request, on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
+const NO_TAGS: &str = "it has neither TagResource nor ListTagsForResource of scalable targets";
+
 /// The cases that moto 5.2.1 cannot answer, each with the reason.
 pub(crate) const CANNOT: &[(&str, &str)] = &[
     ("targets_of_the_region_are_paged", "its DescribeScalableTargets stops after 100"),
@@ -28,6 +30,11 @@ pub(crate) const CANNOT: &[(&str, &str)] = &[
     ("partial_data_is_not_an_answer", "its CloudWatch does not speak RPC v2 CBOR"),
     ("a_variant_without_data", "its CloudWatch does not speak RPC v2 CBOR"),
     ("alarms_by_prefix", "its CloudWatch does not speak RPC v2 CBOR"),
+    ("tags_are_set_and_replaced", NO_TAGS),
+    ("tags_beyond_the_limits_are_refused_whole", NO_TAGS),
+    ("tags_of_an_unknown_target", NO_TAGS),
+    ("tags_go_with_their_target", NO_TAGS),
+    ("tags_of_a_registration_are_kept", NO_TAGS),
     ("throttled_once_is_tried_again", "it cannot be made to fail"),
     ("throttled_for_good_says_so", "it cannot be made to fail"),
     ("a_missing_permission_is_denied", "it cannot be made to fail"),

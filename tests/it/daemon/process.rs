@@ -118,21 +118,33 @@ impl Directory {
 
     /// Writes the configuration: this process-wide part for `url`, then `rest`.
     pub(crate) fn configure(&self, url: &str, rest: &str) -> PathBuf {
-        self.write(&format!(
-            "aws: {{region: us-east-1, account_id: \"123456789012\", endpoint_url: \"{url}\", \
-             call_rate_per_second: 100, write_rate_per_second: 100, connect_timeout_seconds: 2, \
-             attempt_timeout_seconds: 2, operation_timeout_seconds: 3, max_attempts: 1}}\n{rest}"
-        ))
+        let memory = format!("{{file: {}}}", self.memory().display());
+        self.configure_with(&memory, url, rest)
+    }
+
+    /// The same, with what must be remembered kept as `memory` says.
+    pub(super) fn configure_with(&self, memory: &str, url: &str, rest: &str) -> PathBuf {
+        self.write_with(
+            memory,
+            &format!(
+                "aws: {{region: us-east-1, account_id: \"123456789012\", endpoint_url: \"{url}\", \
+                 call_rate_per_second: 100, write_rate_per_second: 100, connect_timeout_seconds: 2, \
+                 attempt_timeout_seconds: 2, operation_timeout_seconds: 3, max_attempts: 1}}\n{rest}"
+            ),
+        )
     }
 
     /// Writes the configuration: where it answers, remembers and logs, then `rest`.
     pub(crate) fn write(&self, rest: &str) -> PathBuf {
-        let (token, memory) = (self.0.join("token"), self.memory());
+        self.write_with(&format!("{{file: {}}}", self.memory().display()), rest)
+    }
+
+    fn write_with(&self, memory: &str, rest: &str) -> PathBuf {
+        let token = self.0.join("token");
         let text = format!(
             "http: {{listen: \"127.0.0.1:0\", token_file: {}}}\n\
-             memory: {{file: {}}}\nlog: {{format: json, level: info}}\n{rest}",
+             memory: {memory}\nlog: {{format: json, level: info}}\n{rest}",
             token.display(),
-            memory.display()
         );
         let path = self.0.join("setpoint.yaml");
         std::fs::write(&path, text).unwrap();

@@ -1,7 +1,7 @@
 //! 500 variants that drifted at once: held as a mass change, and after a person's confirmation put
 //! back within AWS's quotas, with one write for each.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, Schedule
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{
-    PortResult, PutScalingPolicy, RegisterScalableTarget, ScalingReads, ScalingWrites,
+    PortResult, PutScalingPolicy, RegisterScalableTarget, ScalingReads, ScalingWrites, TagTarget,
 };
 use setpoint::reconcile::{CostMeter, Fleet as Passes, PassInput};
 use setpoint::sim::api::Operation;
@@ -77,6 +77,11 @@ impl ScalingReads for Paced {
         self.turn(1);
         self.reads.scaling_activities(of).await
     }
+
+    async fn tags(&self, target_arn: &str) -> PortResult<BTreeMap<String, String>> {
+        self.turn(1);
+        self.reads.tags(target_arn).await
+    }
 }
 
 #[async_trait]
@@ -89,6 +94,11 @@ impl ScalingWrites for Paced {
     async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()> {
         self.turn(1);
         self.writes.register_scalable_target(register).await
+    }
+
+    async fn tag_target(&self, tag: &TagTarget) -> PortResult<()> {
+        self.turn(1);
+        self.writes.tag_target(tag).await
     }
 }
 

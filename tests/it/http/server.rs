@@ -26,6 +26,7 @@ pub(super) struct Recorder {
     asked: Mutex<Vec<String>>,
     pub(super) problems: Mutex<Vec<Value>>,
     pub(super) refuses: Mutex<Option<ControlError>>,
+    pub(super) says: Mutex<Option<String>>,
 }
 
 impl Recorder {
@@ -63,7 +64,8 @@ impl Control for Recorder {
         let PauseRequest { selector, until, reason } = request;
         self.note(format!("pause{} until {until}: {reason}", words(selector)))?;
         let (variants, until) = (3, *until);
-        Ok(Paused { until, variants, holds_later_variants: true, survives_restart: false })
+        let note = self.says.lock().unwrap().clone();
+        Ok(Paused { until, variants, holds_later_variants: true, survives_restart: false, note })
     }
 
     async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError> {

@@ -99,10 +99,12 @@ fn the_observing_policy_only_reads() {
 #[test]
 fn every_action_is_explained() {
     let text = std::fs::read_to_string(root("iam/README.md")).unwrap();
-    for action in actions("iam/observe.json").union(&actions("iam/write.json")) {
+    let all = &actions("iam/observe.json") | &actions("iam/write.json");
+    for action in &all | &actions("iam/memory-tags.json") {
         assert!(text.contains(&format!("| `{action}` |")), "{action} is not in the table");
     }
-    let never = actions("iam/write.json");
+    let never = &actions("iam/write.json") | &actions("iam/memory-tags.json");
+    assert!(never.iter().all(|a| a != "application-autoscaling:UntagResource"));
     assert!(never.iter().all(|a| a != "application-autoscaling:DeleteScalingPolicy"));
     assert!(never.iter().all(|a| a != "application-autoscaling:DeregisterScalableTarget"));
 }
@@ -111,6 +113,7 @@ fn every_action_is_explained() {
 #[test]
 fn every_operation_sent_is_allowed() {
     let allowed = &actions("iam/observe.json") | &actions("iam/write.json");
+    let allowed = &allowed | &actions("iam/memory-tags.json");
     let allowed: BTreeSet<&str> = allowed.iter().map(|a| a.split_once(':').unwrap().1).collect();
     let mut sent = BTreeSet::new();
     for entry in std::fs::read_dir(root("src/aws")).unwrap() {
@@ -118,7 +121,7 @@ fn every_operation_sent_is_allowed() {
         if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(path).unwrap();
             let words = text.split('"').map(str::to_owned);
-            let verbs = ["Describe", "List", "Get", "Put", "Register", "Delete"];
+            let verbs = ["Describe", "List", "Get", "Put", "Register", "Tag", "Delete"];
             let operation = |word: &String| {
                 verbs.iter().any(|verb| word.len() > verb.len() + 3 && word.starts_with(verb))
                     && word.chars().all(char::is_alphanumeric)

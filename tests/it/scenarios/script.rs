@@ -47,6 +47,8 @@ pub(super) enum Command {
     Resume { variant: String },
     /// `confirm`: a person approves the mass change of the last pass.
     Confirm,
+    /// `memory tags`: what must be remembered is kept in tags of the scalable targets.
+    MemoryInTags,
     /// `restart [forget]`: another process; with `forget` without the memory of this one.
     Restart { forget: bool },
     /// `leader yes|no`.
@@ -114,6 +116,7 @@ fn command(line: &str, body: &str) -> Result<Command, String> {
         },
         ("resume", [variant]) => Command::Resume { variant: (*variant).to_owned() },
         ("confirm", []) => Command::Confirm,
+        ("memory", ["tags"]) => Command::MemoryInTags,
         ("restart", []) => Command::Restart { forget: false },
         ("restart", ["forget"]) => Command::Restart { forget: true },
         ("leader", ["yes"]) => Command::Leader(true),

@@ -16,7 +16,7 @@ use setpoint::model::endpoint::EndpointStatus;
 use setpoint::model::goal::Pause;
 use setpoint::model::ids::{EndpointName, Scope, VariantId};
 use setpoint::model::status::FleetStatus;
-use setpoint::ports::{Leadership, Memory};
+use setpoint::ports::{Keep, Leadership, Memory};
 use setpoint::reconcile::{CostMeter, Fleet, PassInput};
 use setpoint::render::plan;
 use setpoint::sim::scenario::Change;
@@ -24,6 +24,7 @@ use setpoint::sim::{Fault, Scenario, Sim, SimClock};
 
 use super::home;
 use super::script::{Command, Line};
+use super::tags;
 use super::warp::{Bends, Warp};
 
 /// Telemetry is read every so many minutes of a `run`.
@@ -42,9 +43,11 @@ impl Leadership for Switch {
 struct Stage {
     sim: Sim,
     fleet: Fleet,
-    memory: Arc<ProcessMemory>,
+    memory: Arc<dyn Memory>,
     leads: Arc<AtomicBool>,
     bends: Arc<Mutex<Bends>>,
+    /// Whether the memory is in tags.
+    in_tags: bool,
     config: Option<Config>,
     approved: BTreeSet<VariantId>,
     last: FleetStatus,
@@ -80,7 +83,7 @@ impl Stage {
             Scenario::load(&home().join("worlds").join(world)).unwrap()
         };
         let sim = scenario.build().unwrap();
-        let memory = Arc::new(ProcessMemory::default());
+        let memory: Arc<dyn Memory> = Arc::new(ProcessMemory::default());
         let leads = Arc::new(AtomicBool::new(true));
         let bends = Arc::new(Mutex::new(Bends::default()));
         let fleet = new_fleet(&sim, &memory, &leads, &bends);
@@ -90,6 +93,7 @@ impl Stage {
             memory,
             leads,
             bends,
+            in_tags: false,
             config: None,
             approved: BTreeSet::new(),
             last: FleetStatus::default(),
@@ -136,8 +140,16 @@ impl Stage {
                 let mass = mass.unwrap_or_else(|| panic!("{}: nothing waits", line.place));
                 self.approved = mass.variants;
             }
+            Command::MemoryInTags => {
+                self.in_tags = true;
+                self.memory = tags::memory(&self.sim);
+                self.fleet = new_fleet(&self.sim, &self.memory, &self.leads, &self.bends);
+            }
             Command::Restart { forget } => {
-                if *forget {
+                if self.in_tags {
+                    assert!(!forget, "{}: another process finds the tags", line.place);
+                    self.memory = tags::memory(&self.sim);
+                } else if *forget {
                     self.memory = Arc::new(ProcessMemory::default());
                 }
                 self.fleet = new_fleet(&self.sim, &self.memory, &self.leads, &self.bends);
@@ -222,7 +234,7 @@ impl Stage {
     fn call(&mut self, operation: &str, input: &str, place: &str) {
         let sim = &self.sim;
         // Alarms are named at random: "HIGH" and "LOW" stand for all of one side.
-        let input = &self.with_alarm_names(input);
+        let input = &tags::with_arns(&self.sim.state(), &self.with_alarm_names(input));
         macro_rules! operations {
             ($($name:literal => $method:ident,)*) => {
                 match operation {
@@ -251,6 +263,8 @@ impl Stage {
             "EnableAlarmActions" => enable_alarm_actions,
             "PutMetricAlarm" => put_metric_alarm,
             "DisableAlarmActions" => disable_alarm_actions,
+            "TagResource" => tag_resource,
+            "UntagResource" => untag_resource,
         };
         done.unwrap_or_else(|error| panic!("{place}: AWS refuses: {error}"));
     }
@@ -277,11 +291,16 @@ impl Stage {
 
     async fn change_pause(&self, variant: &str, pause: Option<Pause>) {
         let found = self.last.variants.keys().find(|id| id.short() == variant);
-        let id = found.unwrap_or_else(|| panic!("no pass has seen {variant}")).clone();
-        let mut all = self.memory.load().await.unwrap();
-        let mut memory = all.remove(&id).unwrap_or_default();
+        let id = found.unwrap_or_else(|| panic!("no pass has seen {variant}"));
+        let status = &self.last.variants[id];
+        let settings = pass_settings(self.config.as_ref().unwrap());
+        let subject = setpoint::reconcile::subject(&status.snapshot, &status.goal, &settings);
+        let mut all = self.memory.load(std::slice::from_ref(&subject), true).await;
+        let mut memory = all.remove(id).unwrap().known().unwrap().clone();
         memory.pause = pause;
-        self.memory.save(&[(id, memory)].into()).await.unwrap();
+        let keep = [Keep { subject, memory, urgent: true }];
+        let failed = self.memory.save(&keep, &Switch(Arc::clone(&self.leads))).await;
+        assert!(failed.is_empty(), "{failed:?}");
     }
 
     fn log(&self) -> Vec<Value> {
@@ -297,7 +316,12 @@ impl Stage {
         if self.sim.with_world(|world| world.writes()) == self.writes_told {
             return Vec::new();
         }
-        self.log().iter().skip(self.writes_told).map(write_line).collect()
+        let state = self.sim.state();
+        let line = |write: &Value| match write["operation"].as_str() {
+            Some("TagResource") => tags::write_line(&state, write),
+            _ => write_line(write),
+        };
+        self.log().iter().skip(self.writes_told).map(line).collect()
     }
 
     fn show(&mut self) {
@@ -325,7 +349,7 @@ impl Stage {
 
 fn new_fleet(
     sim: &Sim,
-    memory: &Arc<ProcessMemory>,
+    memory: &Arc<dyn Memory>,
     leads: &Arc<AtomicBool>,
     bends: &Arc<Mutex<Bends>>,
 ) -> Fleet {
@@ -336,7 +360,7 @@ fn new_fleet(
     aws.endpoints = Arc::new(warp);
     let clock = Arc::new(SimClock::self_driven(sim.clone()));
     let leadership = Arc::new(Switch(Arc::clone(leads)));
-    let memory = Arc::clone(memory) as _;
+    let memory = Arc::clone(memory);
     Fleet::new(vec![aws], clock, leadership, memory, CostMeter::default())
 }
 

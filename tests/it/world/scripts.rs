@@ -226,7 +226,7 @@ fn a_deploy_waits_for_the_auto_scaler_to_finish() {
 #[test]
 fn tags_live_as_long_as_their_target() {
     let sim = build(10.0, 1, 640.0);
-    let arn = register(&sim, E, 1, 10).unwrap().scalable_target_arn;
+    let arn = register(&sim, E, 1, 10).unwrap().scalable_target_arn.unwrap();
     let tags = [("owner".to_owned(), "search".to_owned())].into();
     sim.tag_resource(&aas::TagResourceInput { resource_arn: arn.clone(), tags }).unwrap();
     let list =
@@ -239,4 +239,20 @@ fn tags_live_as_long_as_their_target() {
     sim.with_world(|world| world.change(&Change::Deregister { variant: "e/AllTraffic".into() }))
         .unwrap();
     assert_eq!(list().unwrap_err().code, "ResourceNotFoundException");
+}
+
+#[test]
+fn a_target_registered_long_ago_has_no_arn_and_no_tags() {
+    let yaml = "endpoints: [{name: e, variants: [{target: {min: 1, max: 4, without_arn: true}}]}]";
+    let sim = setpoint::sim::Scenario::parse(yaml, "a world").unwrap().build().unwrap();
+    let described = sim
+        .describe_scalable_targets(&aas::DescribeScalableTargetsInput {
+            service_namespace: "sagemaker".into(),
+            ..Default::default()
+        })
+        .unwrap();
+    assert_eq!(described.scalable_targets[0].scalable_target_arn, None);
+    assert_eq!(register(&sim, E, 1, 10).unwrap().scalable_target_arn, None);
+    let text = serde_json::to_string(&described).unwrap();
+    assert!(!text.contains("ScalableTargetARN"), "left out, not null: {text}");
 }

@@ -1,0 +1,53 @@
+//! What a change of memory is worth: whether tags that hold the old one must be written again.
+
+use crate::model::memory::{TargetWrite, VariantMemory, Verification};
+
+use super::codec::kept;
+
+/// How much a memory differs from what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Not at all, or only in what has been forgotten by age.
+    Nothing,
+    /// In what changes from pass to pass: values seen, the minutes of a watch.
+    Progress,
+    /// In what decides whether something may be written.
+    News,
+}
+
+/// Compares what is kept with the newest.
+pub(super) fn change(before: Option<&VariantMemory>, after: &VariantMemory) -> Change {
+    let Some(before) = before else { return Change::News };
+    let is_new = |write: &TargetWrite| !before.raises.contains(write);
+    let written = after.writes.iter().any(|at| !before.writes.contains(at));
+    if written || after.raises.iter().any(is_new) || essence(before) != essence(after) {
+        Change::News
+    } else if without_past(before) == without_past(after) {
+        Change::Nothing
+    } else {
+        Change::Progress
+    }
+}
+
+/// Without what ages away by itself.
+fn without_past(memory: &VariantMemory) -> VariantMemory {
+    VariantMemory { writes: Vec::new(), raises: Vec::new(), ..kept(memory) }
+}
+
+/// Without what moves in every pass.
+fn essence(memory: &VariantMemory) -> VariantMemory {
+    let still = |watch: Verification| Verification {
+        begun_at: None,
+        counted_until: watch.raised_at,
+        loaded_minutes: 0,
+        last_broken: Vec::new(),
+        ..watch
+    };
+    let memory = without_past(memory);
+    VariantMemory {
+        seen: std::collections::BTreeMap::new(),
+        value_in_force: None,
+        verification: memory.verification.map(still),
+        ..memory
+    }
+}

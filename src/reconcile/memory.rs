@@ -1,0 +1,129 @@
+//! What is remembered, as a pass asks for it.
+
+use crate::decide::Freeze;
+use crate::model::decision::StepResult;
+use crate::model::fact::{Fact, Why};
+use crate::model::goal::{Goal, Mode};
+use crate::model::ids::{AccountId, VariantId};
+use crate::model::reads::Read;
+use crate::model::snapshot::Snapshot;
+use crate::observe::Sweep;
+use crate::ports::{Memories, Subject};
+
+use super::{Pass, PassInput, Reconciler, Settings};
+
+impl Reconciler {
+    /// The pauses of more than one variant, or why they are not known.
+    pub(super) async fn load_pauses(&mut self) -> Result<(), Why> {
+        self.pauses = self.memory.pauses().await?;
+        Ok(())
+    }
+
+    /// What is remembered of these variants, or why it is not known.
+    pub(super) async fn load_memory(
+        &mut self,
+        sweep: &Sweep,
+        wanted: &[(VariantId, Result<Goal, String>)],
+        settings: &Settings,
+        pauses: Result<(), Why>,
+    ) -> Memories {
+        let subject = |(id, goal): &(VariantId, Result<Goal, String>)| {
+            let endpoint = self.cache.endpoint(&id.endpoint);
+            let endpoint = endpoint.known().and_then(Option::as_ref);
+            let shadow = endpoint.is_some_and(|e| e.shadow_variants.contains(&id.variant));
+            let untouchable = match goal {
+                Ok(_) if shadow => Some("it is a shadow variant"),
+                Ok(goal) => untouchable(id, goal, &sweep.caller, settings),
+                Err(_) => Some("two targets of the configuration claim it"),
+            };
+            let targets = sweep.targets.as_ref();
+            let target = targets.map(|all| all.get(&id.resource()).cloned());
+            Subject { id: id.clone(), target, untouchable }
+        };
+        let subjects: Vec<Subject> = wanted.iter().map(subject).collect();
+        self.load(&subjects, false, pauses).await
+    }
+
+    async fn load(
+        &mut self,
+        subjects: &[Subject],
+        fresh: bool,
+        pauses: Result<(), Why>,
+    ) -> Memories {
+        let mut memories = self.memory.load(subjects, fresh).await;
+        self.memory_read = Some(Read::new("load", self.clock.now()));
+        if let Err(why) = pauses {
+            // Without the pauses nobody knows what may be written.
+            memories.values_mut().for_each(|memory| *memory = Fact::Unknown(why.clone()));
+        }
+        memories
+    }
+
+    /// The same, read anew, of variants that are about to be written.
+    pub(super) async fn load_memory_anew(
+        &mut self,
+        planned: &[&mut Pass],
+        settings: &Settings,
+    ) -> Memories {
+        let subjects: Vec<Subject> =
+            planned.iter().map(|pass| subject(&pass.snapshot, &pass.goal, settings)).collect();
+        let pauses = self.load_pauses().await;
+        self.load(&subjects, true, pauses).await
+    }
+}
+
+/// A variant as a memory must know it.
+#[must_use]
+pub fn subject(snapshot: &Snapshot, goal: &Goal, settings: &Settings) -> Subject {
+    let endpoint = snapshot.endpoint.known().and_then(Option::as_ref);
+    let shadow = endpoint.is_some_and(|e| e.shadow_variants.contains(&snapshot.id.variant));
+    Subject {
+        id: snapshot.id.clone(),
+        target: snapshot.target.clone(),
+        untouchable: if shadow {
+            Some("it is a shadow variant")
+        } else {
+            untouchable(&snapshot.id, goal, &snapshot.caller, settings)
+        },
+    }
+}
+
+/// Why nothing at all may be written of a variant. The guards of `decide` say the same of each
+/// field, at greater length; this is for a memory that is kept in AWS.
+fn untouchable(
+    id: &VariantId,
+    goal: &Goal,
+    caller: &Fact<AccountId>,
+    settings: &Settings,
+) -> Option<&'static str> {
+    let own_account = super::allowed_account(settings, &id.scope())
+        .is_some_and(|allowed| caller.known() == Some(&allowed) && allowed == id.account_id);
+    if !goal.managed {
+        Some("the configuration does not list it")
+    } else if goal.mode == Mode::Observe {
+        Some("its mode is observe")
+    } else if !own_account {
+        Some("the credentials are not known to be of the configured account_id")
+    } else if !settings.enabled {
+        Some("reconcile.enabled is false")
+    } else {
+        None
+    }
+}
+
+/// After a pass: what was not written because of a freeze window or a stop is no time for the tags
+/// of it either.
+pub(super) fn subject_after(pass: &Pass, input: &PassInput<'_>) -> Subject {
+    let mut subject = subject(&pass.snapshot, &pass.goal, input.settings);
+    let steps = pass.outcome.iter().flat_map(|outcome| &outcome.steps);
+    let wrote = steps.into_iter().any(|step| step.result != StepResult::Skipped);
+    if !wrote && subject.untouchable.is_none() {
+        let freeze: Option<&Freeze> = input.freeze;
+        subject.untouchable = if input.stop.load(std::sync::atomic::Ordering::Relaxed) {
+            Some("no further write begins")
+        } else {
+            freeze.map(|_| "a freeze window is open")
+        };
+    }
+    subject
+}
