@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{A, Account, B, configure};
-use crate::daemon::process::{Daemon, Directory, endpoint, everything, run, wait};
+use crate::daemon::process::{Daemon, Directory, endpoint, everything, from_now, run, wait};
 
 /// The same endpoint in two accounts, with another target value in each.
 fn same_name() -> (Account, Account) {
@@ -68,9 +68,9 @@ fn metrics_api_log_and_memory_keep_accounts_apart() {
     }
     assert!(seen.len() > 20, "{}", seen.len());
     // A pause of one is not one of the other.
-    let until = "2999-01-01T00:00:00Z";
+    let until = from_now(86_400);
     let pause = json!({"until": until, "reason": "a test"});
-    let path = format!("/-/pause?account_id={B}&endpoint=scorer");
+    let path = format!("/-/pause?account_id={B}&endpoint=scorer&variant=AllTraffic");
     assert_eq!(daemon.post(&path, &pause).0, 200);
     let memory: Value =
         serde_json::from_slice(&std::fs::read(directory.memory()).unwrap()).unwrap();

@@ -98,7 +98,7 @@ pub(crate) fn endpoint(name: &str, target_value: f64) -> String {
 }
 
 /// So many seconds from now, as the API takes it.
-pub(super) fn from_now(seconds: i64) -> String {
+pub(crate) fn from_now(seconds: i64) -> String {
     (WallClock.now() + chrono::TimeDelta::seconds(seconds)).to_rfc3339()
 }
 

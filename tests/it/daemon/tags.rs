@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use setpoint::sim::api::Operation;
 
-use super::process::{Daemon, Directory, Served, endpoint, everything, run, wait};
+use super::process::{Daemon, Directory, Served, endpoint, everything, from_now, run, wait};
 use crate::contract::recorder::WireRecorder;
 
 const TAGS: &str = "{tags: true}";
@@ -21,6 +21,9 @@ fn tags(served: &Served) -> Value {
     served.sim.state()["variants"][0]["tags"].clone()
 }
 
+/// A pause of one variant; those of more have no tags to go to.
+const PAUSE: &str = "/-/pause?endpoint=scorer&variant=AllTraffic";
+
 #[test]
 fn in_observe_no_tag_is_read_or_written() {
     let served = Served::of(&endpoint("scorer", 900.0));
@@ -29,8 +32,8 @@ fn in_observe_no_tag_is_read_or_written() {
     let config = directory.configure_with(TAGS, &recorder.url(), &everything("observe"));
     let daemon = Daemon::ready(&config, &[]);
     // A pause of what is never written is kept by the process, and said to be.
-    let pause = json!({"until": "2999-01-01T00:00:00Z", "reason": "a test"});
-    let (status, body) = daemon.post("/-/pause", &pause);
+    let pause = json!({"until": from_now(86_400), "reason": "a test"});
+    let (status, body) = daemon.post(PAUSE, &pause);
     assert_eq!(status, 200, "{body}");
     let note = body["note"].as_str().unwrap();
     assert!(note.contains("ends with this process") && note.contains("observe"), "{note}");
@@ -75,8 +78,8 @@ fn with_foreign_credentials_nothing_is_tagged() {
     let daemon = Daemon::ready(&config, &[]);
     passes(&daemon);
     assert_eq!(daemon.variant("scorer")["decision"]["reason"], "wrong_account");
-    let pause = json!({"until": "2999-01-01T00:00:00Z", "reason": "a test"});
-    assert_eq!(daemon.post("/-/pause", &pause).0, 200);
+    let pause = json!({"until": from_now(86_400), "reason": "a test"});
+    assert_eq!(daemon.post(PAUSE, &pause).0, 200);
     passes(&daemon);
     recorder.assert_only_reads();
 }
@@ -110,8 +113,12 @@ fn a_repair_sends_its_intent_its_result_and_no_other_tag_and_a_restart_remembers
     }
     assert_eq!(recorder.other_than_reads(), writes, "nothing was new");
     // A person's pause is a tag, and outlives the process too.
-    let pause = json!({"until": "2999-01-01T00:00:00Z", "reason": "a test"});
-    assert_eq!(next.post("/-/pause", &pause), (200, json!({"ok": true})));
+    let pause = json!({"until": from_now(86_400), "reason": "a test"});
+    let (status, body) = next.post(PAUSE, &pause);
+    assert_eq!(
+        (status, &body["survives_restart"], &body["note"]),
+        (200, &json!(true), &Value::Null)
+    );
     assert_eq!(recorder.other_than_reads().len(), 5);
     drop(next);
     served.change(json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}));

@@ -22,7 +22,7 @@ fn promtool_accepts_the_rules_and_their_tests_pass() {
         let asked: Vec<_> =
             cases.match_indices(&named).map(|(at, _)| &cases[at + named.len()..]).collect();
         let quiet = asked.iter().filter(|rest| rest.starts_with(" []\n")).count();
-        assert_eq!((quiet, asked.len()), (1, 2), "{alert}: once quiet and once firing");
+        assert!(quiet >= 1 && asked.len() > quiet, "{alert}: at least once quiet and once firing");
     }
 }
 
