@@ -277,6 +277,11 @@ impl Running {
             other => panic!("{expression}: {other}"),
         }
     }
+
+    /// The series that an expression has had at any second since so long ago.
+    pub(super) fn query_since(&self, expression: &str, ago: &str) -> Vec<Value> {
+        self.query(&format!("max_over_time(({expression})[{ago}:1s])"))
+    }
 }
 
 impl Drop for Running {
