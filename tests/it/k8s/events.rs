@@ -25,7 +25,7 @@ async fn the_event(cluster: &Cluster, satisfies: impl Fn(&Value) -> bool) -> Val
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_again_is_counted_on_the_first() {
     let cluster = Cluster::new();
     let (_, library) = Meddler::before(&cluster).await;

@@ -32,7 +32,7 @@ async fn memory() -> (Cluster, Arc<Meddler>, ConfigMapMemory) {
     (cluster, meddler, ConfigMapMemory::new(&library, "memory"))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_saved_is_loaded_and_other_keys_stay() {
     let (cluster, meddler, memory) = memory().await;
     assert!(memory.load().await.unwrap().is_empty(), "it need not exist");
@@ -47,7 +47,7 @@ async fn what_is_saved_is_loaded_and_other_keys_stay() {
     assert_eq!(cluster.get("configmaps", "memory").unwrap()["data"]["owner"], "team-ml");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_save_that_never_comes_through_is_an_error() {
     let (cluster, meddler, memory) = memory().await;
     memory.save(&adopted("a")).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_save_that_never_comes_through_is_an_error() {
     assert!(error.message.contains("5 times"), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_understood_is_an_error_and_stays() {
     let (cluster, _, memory) = memory().await;
     let key = "variant.123456789012.us-east-1.a.AllTraffic";
@@ -71,7 +71,7 @@ async fn what_is_not_understood_is_an_error_and_stays() {
     assert_eq!(cluster.get("configmaps", "memory").unwrap()["data"][key], later);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_configmap_is_an_error_that_names_the_limit() {
     let (cluster, _, memory) = memory().await;
     cluster.put("configmaps", "memory", json!({"data": {"other": "x".repeat((1 << 20) - 50)}}));

@@ -83,7 +83,6 @@ pub(super) struct Installed {
 
 /// A pod that a process can be.
 pub(super) struct Pod {
-    pub(super) uid: String,
     /// The arguments of the container, with the real place of the configuration.
     pub(super) arguments: Vec<String>,
     pub(super) environment: Vec<(String, String)>,
@@ -157,7 +156,7 @@ impl Installed {
                 (text(&variable["name"]), text(value))
             })
             .collect();
-        Pod { uid, arguments, environment, account: secret }
+        Pod { arguments, environment, account: secret }
     }
 }
 
