@@ -56,7 +56,8 @@ impl Store {
 fn status(code: u16) -> Response {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
-        "reason": if code == 409 { "Conflict" } else { "NotFound" }, "message": "refused",
+        "reason": match code { 409 => "Conflict", 422 => "Invalid", _ => "NotFound" },
+        "message": "refused",
     });
     (StatusCode::from_u16(code).unwrap(), Json(body)).into_response()
 }
@@ -80,6 +81,10 @@ async fn handle(
             let prefix = object["metadata"]["generateName"].as_str();
             let name = match object["metadata"]["name"].as_str() {
                 Some(name) => name.to_owned(),
+                // The prefix itself must be a name, but for a dash at its end.
+                None if prefix.unwrap().ends_with(|c: char| c != '-' && !c.is_alphanumeric()) => {
+                    return status(422);
+                }
                 None => format!("{}{}", prefix.unwrap(), store.next_version()),
             };
             if store.get(&kind, &name).is_some() {

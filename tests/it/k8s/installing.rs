@@ -67,12 +67,11 @@ impl Release<'_> {
     }
 
     /// The server takes a pod, without keeping it.
-    async fn takes(&self, mut pod: Value, name: &str) {
+    async fn takes(&self, mut pod: Value, name: &str, namespace: &str) {
         pod["apiVersion"] = json!("v1");
         pod["kind"] = json!("Pod");
         pod["metadata"]["name"] = json!(name);
-        let namespace = pod["metadata"]["namespace"].as_str().unwrap_or(&self.namespace).to_owned();
-        let place = path("pods", &namespace, "") + "?dryRun=All";
+        let place = path("pods", namespace, "") + "?dryRun=All";
         let answer = request(self.client, "POST", &place, Some(&pod)).await;
         assert!(answer.is_ok(), "{}: {name}: {answer:?}", self.values);
     }
@@ -138,9 +137,11 @@ async fn live_through(release: &Release<'_>) {
     release.upgrade(&[]);
     let first = release.is_there().await;
     let installed = release.live(deployment(&first)).await.unwrap();
-    release.takes(installed["spec"]["template"].clone(), "as-deployed").await;
+    let namespace = installed["metadata"]["namespace"].as_str().unwrap();
+    release.takes(installed["spec"]["template"].clone(), "as-deployed", namespace).await;
     for hook in documents(&release.helm(&["get", "hooks", "setpoint"], &[])) {
-        release.takes(hook, "as-tested").await;
+        assert_eq!(hook["metadata"]["namespace"], namespace);
+        release.takes(hook, "as-tested", namespace).await;
     }
 
     let checksum = |deployment: &Value| {
@@ -170,7 +171,6 @@ async fn live_through(release: &Release<'_>) {
     assert_eq!(back["spec"]["template"]["spec"], installed["spec"]["template"]["spec"]);
 
     // What setpoint itself makes outlives the release.
-    let namespace = installed["metadata"]["namespace"].as_str().unwrap();
     let name = installed["metadata"]["name"].as_str().unwrap();
     let memory = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
