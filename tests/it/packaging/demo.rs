@@ -100,13 +100,14 @@ fn the_demo_fills_the_dashboards_and_raises_and_resolves_an_alert() {
         &format!("'{}'", alertmanager.address),
     );
 
-    let alert = webhook.wait_for("SetpointTargetAboveCapacity", "firing");
+    // Above the capacity it is for some minutes only, too short for that alert's `for`.
+    let alert = webhook.wait_for("SetpointTargetOver", "firing");
     assert_eq!(alert["labels"]["endpoint"], WRONG);
-    assert_eq!(alert["labels"]["severity"], "critical");
+    assert_eq!(alert["labels"]["severity"], "warning");
     let description = alert["annotations"]["description"].as_str().unwrap();
-    assert!(description.contains("instance serves at most 1"), "{description}");
-    // The demo lowers the target value.
-    webhook.wait_for("SetpointTargetAboveCapacity", "resolved");
+    assert!(description.contains("the safe value is 5"), "{description}");
+    // The demo has lowered the target value.
+    webhook.wait_for("SetpointTargetOver", "resolved");
     demo.says("Still at", PATIENCE);
 
     let begun = format!("{}s", MINUTES * 60 / SPEED + PATIENCE.as_secs());
@@ -118,21 +119,26 @@ fn the_demo_fills_the_dashboards_and_raises_and_resolves_an_alert() {
             (label("alertname"), label("endpoint"))
         })
         .collect();
-    println!("{fired:?}");
     assert!(fired.iter().all(|(_, endpoint)| endpoint != RIGHT), "{fired:?}");
-    assert!(fired.iter().all(|(_, endpoint)| !endpoint.is_empty()), "of the process: {fired:?}");
+    // Before the first scrape, or when a busy machine misses one, it is absent.
+    let of_the_process =
+        fired.iter().filter(|(alert, at)| at.is_empty() && alert != "SetpointAbsent");
+    assert_eq!(of_the_process.count(), 0, "{fired:?}");
 
+    let mut wrong = Vec::new();
     for name in NAMES {
         let dashboard = dashboards::dashboard(name);
         for (panel, query) in dashboards::queries(&dashboard) {
             let expression = dashboards::filled(query["expr"].as_str().unwrap());
             let series = prometheus.query_since(&expression, &begun);
             let cannot = dashboards::NOT_OF_THE_DEMO.iter().any(|(of, _)| panel.starts_with(of));
-            assert_eq!(series.is_empty(), cannot, "{name}, {panel}: {expression}: {series:?}");
-            if !cannot {
+            if series.is_empty() != cannot {
+                wrong.push(format!("{name}, {panel}: {expression}: {} series", series.len()));
+            } else if !cannot {
                 dashboards::labels_of_the_legend_exist(query, &series);
             }
         }
         dashboards::variables_have_values(&dashboard, &prometheus);
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
