@@ -16,7 +16,7 @@ use super::process::{LEASE_DURATION, RENEW_DEADLINE, RETRY_PERIOD, Replica};
 /// When nobody releases the Lease.
 const BY_EXPIRY: Duration = LEASE_DURATION.saturating_add(RETRY_PERIOD);
 /// What a machine with much to do may take beside.
-const SLOW_MACHINE: Duration = Duration::from_secs(2);
+const SLOW_MACHINE: Duration = Duration::from_secs(4);
 
 /// Enough that writing to all of them takes longer than the renew deadline.
 const VARIANTS: usize = 12;
