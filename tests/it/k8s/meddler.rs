@@ -55,8 +55,9 @@ async fn pass_on(
 ) -> Response {
     if method == Method::PUT {
         let one_less = |left: u32| left.checked_sub(1);
-        let meddles = meddler.conflicts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
-        if meddles.is_ok() {
+        let comes_before =
+            meddler.conflicts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less);
+        if comes_before.is_ok() {
             touch(&meddler.other, uri.path()).await;
         }
     }

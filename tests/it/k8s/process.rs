@@ -75,7 +75,7 @@ pub(super) struct Replica {
 impl Replica {
     /// Starts one on the embedded AWS at `aws`.
     pub(super) async fn start(folder: &Path, name: &str, cluster: &Cluster, aws: &str) -> Self {
-        let link = Link::to(cluster.address).await;
+        let way = Link::to(cluster.address).await;
         let recorder = Arc::new(Recorder { upstream: aws.to_owned(), writes: Mutex::default() });
         let app = Router::new().fallback(forward).with_state(Arc::clone(&recorder));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -84,8 +84,8 @@ impl Replica {
 
         let log = folder.join(format!("{name}.log"));
         let mut command = match &cluster.installed {
-            Some(_) => as_pod(cluster, name, link.address),
-            None => by_itself(folder, name, cluster, link.address),
+            Some(_) => as_pod(cluster, name, way.address),
+            None => by_itself(folder, name, cluster, way.address),
         };
         let child = command
             .env("SETPOINT__AWS__ENDPOINT_URL", format!("http://{proxy}"))
@@ -96,7 +96,7 @@ impl Replica {
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut replica = Self { child, link, aws: recorder, log, http: String::new() };
+        let mut replica = Self { child, link: way, aws: recorder, log, http: String::new() };
         let address = |log: String| {
             let line = log.lines().find(|line| line.contains("\"running\""))?.to_owned();
             let at = line.find("127.0.0.1:")?;
