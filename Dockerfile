@@ -11,9 +11,9 @@ WORKDIR /src
 ENV RUSTFLAGS="--remap-path-prefix=/src=. --remap-path-prefix=/usr/local/cargo=/cargo"
 # Dependencies first, in a layer of their own that lasts until Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src \
+RUN mkdir src benches \
     && echo 'fn main() {}' >src/main.rs \
-    && touch src/lib.rs \
+    && touch src/lib.rs benches/estimate.rs benches/fleet.rs \
     && cargo build --release --locked --bin setpoint \
     && rm -r src
 COPY config/ config/

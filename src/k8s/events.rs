@@ -154,7 +154,8 @@ impl Sender {
     fn event(&self, notice: &Notice) -> Event {
         Event {
             metadata: ObjectMeta {
-                generate_name: Some(format!("{CONTROLLER}.")),
+                // Kubernetes takes no prefix that ends in a dot.
+                generate_name: Some(format!("{CONTROLLER}-")),
                 namespace: Some(self.namespace.clone()),
                 ..ObjectMeta::default()
             },

@@ -7,8 +7,11 @@
 mod alerting;
 mod chart;
 mod dashboards;
+mod demo;
 mod documents;
 mod monitoring;
+
+pub(crate) use documents::json as json_of;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

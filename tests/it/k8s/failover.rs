@@ -3,61 +3,59 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use setpoint::sim::Scenario;
 use setpoint::sim::server::{Pace, Server};
 
-use super::api::Store;
-use super::process::{RENEW_DEADLINE, Replica};
+use super::cluster::Cluster;
+use super::process::{LEASE_DURATION, RENEW_DEADLINE, RETRY_PERIOD, Replica};
+
+/// When nobody releases the Lease.
+const BY_EXPIRY: Duration = LEASE_DURATION.saturating_add(RETRY_PERIOD);
+/// What a machine with much to do may take beside.
+const SLOW_MACHINE: Duration = Duration::from_secs(4);
 
 /// Enough that writing to all of them takes longer than the renew deadline.
 const VARIANTS: usize = 12;
 
-struct Stage {
+/// An API server and the embedded AWS.
+struct Ground {
     runtime: tokio::runtime::Runtime,
     folder: PathBuf,
-    store: Arc<Store>,
+    cluster: Cluster,
     server: Option<Server>,
-    /// The one that leads, and the other one.
-    leader: Replica,
-    follower: Replica,
 }
 
-/// Two replicas, of which the first leads and is in the midst of its writes.
-fn stage() -> Stage {
-    static STAGES: AtomicU32 = AtomicU32::new(0);
-    let number = STAGES.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("setpoint-k8s-{}-{number}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let store = Arc::new(Store::default());
-    // A released Lease is there already: nobody has to wait for it.
-    store.put("leases", "setpoint", json!({"spec": {"holderIdentity": ""}}));
-    let sim = Scenario::fleet(VARIANTS).build().unwrap();
-    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = runtime.block_on(Server::start(sim, loopback, Pace::Step)).unwrap();
-    let url = server.endpoint_url();
-    let leader = runtime.block_on(Replica::start(&folder, "one", &store, &url));
-    leader.wait("it leads", Replica::leads);
-    let follower = runtime.block_on(Replica::start(&folder, "two", &store, &url));
-    follower.wait("it follows", |r| r.page("/readyz").contains("ready as a follower"));
-    assert!(follower.follows() && !follower.shows_variants());
-    leader.wait("it writes", |r| r.writes().len() >= 2);
-    Stage { runtime, folder, store, server: Some(server), leader, follower }
-}
+impl Ground {
+    fn new() -> Self {
+        static GROUNDS: AtomicU32 = AtomicU32::new(0);
+        let number = GROUNDS.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            std::env::temp_dir().join(format!("setpoint-k8s-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let sim = Scenario::fleet(VARIANTS).build().unwrap();
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let server = runtime.block_on(Server::start(sim, loopback, Pace::Step)).unwrap();
+        Self { runtime, folder, cluster: Cluster::new(), server: Some(server) }
+    }
 
-impl Stage {
-    /// The other one leads, shows the variants, and the end state is right after its passes.
-    fn other_takes_over(&self) {
-        let Self { follower, .. } = self;
-        follower.wait("it leads", Replica::leads);
-        follower.wait("it shows the variants", Replica::shows_variants);
-        follower.wait("every variant is repaired", |_| self.repaired() == VARIANTS);
+    fn replica(&self, name: &str) -> Replica {
+        let url = self.server.as_ref().map(Server::endpoint_url).unwrap();
+        self.runtime.block_on(Replica::start(&self.folder, name, &self.cluster, &url))
+    }
+
+    /// How many variants are in the `ConfigMap`.
+    fn remembered(&self) -> usize {
+        let map = self.cluster.get("configmaps", "memory").unwrap();
+        map["data"].as_object().unwrap().keys().filter(|key| key.starts_with("variant.")).count()
     }
 
     /// How many policies have the cooldown that is configured.
@@ -82,20 +80,19 @@ impl Stage {
         }
     }
 
-    /// When the old leader wrote last: in the midst of its writes, or the test shows nothing.
-    fn last_write_of_the_old_leader(&self) -> Instant {
-        let writes = self.leader.writes();
-        assert!(writes.len() < VARIANTS, "it was done with {} writes", writes.len());
-        *writes.last().unwrap()
+    /// An Event of this replica about a repair.
+    fn told_by(&self, pod: &str) -> Option<Value> {
+        let mut events = self.cluster.all("events").into_iter();
+        events.find(|event| event["regarding"]["name"] == pod && event["reason"] == "Drift")
     }
 
     fn holder(&self) -> String {
-        let lease = self.store.get("leases", "setpoint").unwrap();
+        let lease = self.cluster.get("leases", "setpoint").unwrap();
         lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
     }
 }
 
-impl Drop for Stage {
+impl Drop for Ground {
     fn drop(&mut self) {
         if let Some(server) = self.server.take() {
             self.runtime.block_on(server.stop());
@@ -104,33 +101,75 @@ impl Drop for Stage {
     }
 }
 
+/// Two replicas, of which the first leads.
+struct Stage {
+    leader: Replica,
+    follower: Replica,
+    ground: Ground,
+}
+
+impl Stage {
+    /// The leader is in the midst of its writes.
+    fn new() -> Self {
+        let ground = Ground::new();
+        // A released Lease is there already: nobody has to wait for it.
+        ground.cluster.put("leases", "setpoint", json!({"spec": {"holderIdentity": ""}}));
+        let leader = ground.replica("one");
+        leader.wait("it leads", Replica::leads);
+        let follower = ground.replica("two");
+        follower.wait("it follows", |r| r.page("/readyz").contains("ready as a follower"));
+        assert!(follower.follows() && !follower.shows_variants());
+        leader.wait("it writes", |r| r.writes().len() >= 2);
+        Self { leader, follower, ground }
+    }
+
+    /// The other one leads in time, shows the variants, and the end state is right after its passes:
+    /// in AWS, in the memory, and in what was told.
+    fn other_takes_over(&self, since: Instant, within: Duration) {
+        let Self { follower, ground, .. } = self;
+        follower.wait("it leads", Replica::leads);
+        let took = since.elapsed();
+        assert!(took <= within + SLOW_MACHINE, "it leads after {took:?}, not {within:?}");
+        follower.wait("it shows the variants", Replica::shows_variants);
+        follower.wait("every variant is repaired", |_| ground.repaired() == VARIANTS);
+        follower.wait("every write is remembered", |_| ground.remembered() == VARIANTS);
+        follower.wait("it tells of it", |_| ground.told_by("two").is_some());
+    }
+
+    /// When the old leader wrote last: in the midst of its writes, or the test shows nothing.
+    fn last_write_of_the_old_leader(&self) -> Instant {
+        let writes = self.leader.writes();
+        assert!(writes.len() < VARIANTS, "it was done with {} writes", writes.len());
+        *writes.last().unwrap()
+    }
+}
+
 #[test]
 fn the_other_takes_over_from_one_that_is_killed() {
-    let mut stage = stage();
+    let mut stage = Stage::new();
+    let killed = Instant::now();
     stage.leader.signal("-KILL");
     assert!(!stage.leader.ended());
     let last = stage.last_write_of_the_old_leader();
-    stage.other_takes_over();
+    stage.other_takes_over(killed, BY_EXPIRY);
     assert!(stage.follower.writes().iter().all(|write| *write > last));
-    assert!(stage.holder().starts_with("two_"), "{}", stage.holder());
-    let events = stage.store.all("events");
-    let drift = events.iter().find(|event| event["reason"] == "Drift").unwrap();
+    assert!(stage.ground.holder().starts_with("two_"), "{}", stage.ground.holder());
+    let drift = stage.ground.told_by("two").unwrap();
     assert_eq!((&drift["type"], &drift["regarding"]["kind"]), (&json!("Normal"), &json!("Pod")));
-    let note = drift["note"].as_str().unwrap();
-    assert!(note.starts_with("123456789012/us-east-1/endpoint-"), "{drift}");
+    assert!(drift["note"].as_str().unwrap().starts_with("123456789012/us-east-1/"), "{drift}");
+    if let Some(pod) = stage.ground.cluster.get("pods", "two") {
+        assert_eq!(drift["regarding"]["uid"], pod["metadata"]["uid"]);
+    }
 }
 
 #[test]
 fn a_follower_says_which_pod_leads_and_a_pause_outlives_the_leader() {
-    let mut stage = stage();
+    let mut stage = Stage::new();
     let pause = ["pause", "all", "--until", "2h", "--reason", "incident"];
     let (code, _, err) = stage.follower.command(&pause);
     assert_eq!(code, Some(1));
-    assert_eq!(
-        err,
-        "error: another process leads: pod one holds the Lease setpoint (give the command there, \
-         with kubectl exec one -- setpoint ...)\n"
-    );
+    assert!(err.starts_with("error: another process leads: pod one holds the Lease "), "{err}");
+    assert!(err.contains("with kubectl exec one -- setpoint ..."), "{err}");
     let (code, out, err) = stage.leader.command(&pause);
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     assert!(out.starts_with("paused all until "), "{out}");
@@ -149,41 +188,57 @@ fn a_follower_says_which_pod_leads_and_a_pause_outlives_the_leader() {
 
 #[test]
 fn one_that_was_stopped_past_its_lease_writes_nothing_when_it_wakes() {
-    let stage = stage();
+    let stage = Stage::new();
+    let stopped = Instant::now();
     stage.leader.signal("-STOP");
-    stage.other_takes_over();
+    stage.other_takes_over(stopped, BY_EXPIRY);
     let woken = Instant::now();
     stage.leader.signal("-CONT");
     stage.leader.wait("it follows", |r| r.follows() && !r.shows_variants());
     assert!(stage.last_write_of_the_old_leader() < woken, "it wrote after it woke");
     assert!(stage.follower.leads());
-    assert_eq!(stage.repaired(), VARIANTS);
+    assert_eq!(stage.ground.repaired(), VARIANTS);
 }
 
 #[test]
 fn one_that_is_cut_off_stops_writing_at_the_renew_deadline() {
-    let stage = stage();
+    let stage = Stage::new();
     let cut = Instant::now();
-    stage.leader.face.cut_off.store(true, Ordering::SeqCst);
+    stage.leader.link.cut();
     stage.leader.wait("it follows", |r| r.follows() && !r.shows_variants());
-    stage.other_takes_over();
+    stage.other_takes_over(cut, BY_EXPIRY);
     // What it sent just before the deadline takes a moment to come here.
     let last = stage.last_write_of_the_old_leader();
     let bound = RENEW_DEADLINE + Duration::from_millis(500);
     assert!(last - cut <= bound, "it wrote {:?} after it was cut off", last - cut);
     assert!(stage.follower.writes().iter().all(|write| *write > last));
     // The way is clear again: it stands by, ready.
-    stage.leader.face.cut_off.store(false, Ordering::SeqCst);
+    stage.leader.link.mend();
     stage.leader.wait("it is ready", |r| r.page("/readyz").contains("ready as a follower"));
 }
 
 #[test]
 fn one_that_is_asked_to_go_releases_the_lease() {
-    let mut stage = stage();
+    let mut stage = Stage::new();
     stage.leader.signal("-TERM");
     assert!(stage.leader.ended(), "{}", stage.leader.log());
+    let ended = Instant::now();
     assert!(stage.leader.log().contains("lease released"), "{}", stage.leader.log());
     let last = stage.last_write_of_the_old_leader();
-    stage.other_takes_over();
+    // Released: nobody waits for it to expire.
+    stage.other_takes_over(ended, RETRY_PERIOD);
     assert!(stage.follower.writes().iter().all(|write| *write > last));
+}
+
+#[test]
+fn the_first_leader_makes_the_lease_after_looking_for_one_for_its_duration() {
+    let ground = Ground::new();
+    let began = Instant::now();
+    let first = ground.replica("one");
+    first.wait("it leads", Replica::leads);
+    assert!(began.elapsed() >= LEASE_DURATION, "{:?}", began.elapsed());
+    assert!(ground.holder().starts_with("one_"), "{}", ground.holder());
+    let spec = &ground.cluster.get("leases", "setpoint").unwrap()["spec"];
+    assert_eq!((&spec["leaseDurationSeconds"], &spec["leaseTransitions"]), (&json!(5), &json!(1)));
+    assert_eq!(spec["acquireTime"].as_str().unwrap().len(), "2026-11-23T12:00:00.000000Z".len());
 }

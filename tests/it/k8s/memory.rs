@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 use setpoint::k8s::ConfigMapMemory;
@@ -15,7 +16,8 @@ use setpoint::model::time::Timestamp;
 use setpoint::ports::{Keep, Memory, MemoryError, Subject};
 use setpoint::system::Alone;
 
-use super::api::{Store, cluster, serve};
+use super::cluster::Cluster;
+use super::meddler::Meddler;
 
 fn id(endpoint: &str) -> VariantId {
     VariantId {
@@ -51,29 +53,29 @@ async fn adopted(memory: &ConfigMapMemory) -> Result<Vec<&'static str>, Why> {
     Ok(found)
 }
 
-async fn memory() -> (Arc<Store>, ConfigMapMemory) {
-    let store = Arc::new(Store::default());
-    let (_, address) = serve(Arc::clone(&store)).await;
-    (store, ConfigMapMemory::new(&cluster(address), "memory"))
+async fn memory() -> (Cluster, Arc<Meddler>, ConfigMapMemory) {
+    let cluster = Cluster::new();
+    let (meddler, library) = Meddler::before(&cluster).await;
+    (cluster, meddler, ConfigMapMemory::new(&library, "memory"))
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_saved_is_loaded_and_other_keys_stay() {
-    let (store, memory) = memory().await;
+    let (cluster, meddler, memory) = memory().await;
     assert_eq!(adopted(&memory).await.unwrap(), [""; 0], "it need not exist");
     adopt(&memory, "a").await.unwrap();
-    let mut map = store.get("configmaps", "memory").unwrap();
+    let mut map = cluster.get("configmaps", "memory").unwrap();
     map["data"]["owner"] = json!("team-ml");
-    store.put("configmaps", "memory", map);
-    *store.conflicts.lock().unwrap() = 3;
+    cluster.put("configmaps", "memory", map);
+    meddler.conflicts.store(3, Ordering::SeqCst);
     adopt(&memory, "b").await.unwrap();
     assert_eq!(adopted(&memory).await.unwrap(), ["a", "b"]);
-    assert_eq!(store.get("configmaps", "memory").unwrap()["data"]["owner"], "team-ml");
+    assert_eq!(cluster.get("configmaps", "memory").unwrap()["data"]["owner"], "team-ml");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn pauses_of_many_have_a_key_of_their_own() {
-    let (store, memory) = memory().await;
+    let (cluster, _, memory) = memory().await;
     assert!(memory.pauses().await.unwrap().is_empty() && memory.survives_restart());
     adopt(&memory, "a").await.unwrap();
     let until: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
@@ -87,39 +89,40 @@ async fn pauses_of_many_have_a_key_of_their_own() {
     assert_eq!(adopted(&memory).await.unwrap(), ["a", "b"]);
     assert_eq!(memory.pauses().await.unwrap(), pauses);
     // One of a later version is not understood, and stays.
-    let mut map = store.get("configmaps", "memory").unwrap();
+    let mut map = cluster.get("configmaps", "memory").unwrap();
     map["data"]["pauses"] = json!("{\"version\":9,\"memory\":[]}");
-    store.put("configmaps", "memory", map.clone());
+    cluster.put("configmaps", "memory", map.clone());
     assert!(memory.pauses().await.unwrap_err().message.contains("version 9"));
     assert!(memory.save_pauses(&pauses).await.unwrap_err().message.contains("version 9"));
-    assert_eq!(store.get("configmaps", "memory").unwrap()["data"], map["data"]);
+    assert_eq!(cluster.get("configmaps", "memory").unwrap()["data"], map["data"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_save_that_never_comes_through_is_an_error() {
-    let (store, memory) = memory().await;
+    let (cluster, meddler, memory) = memory().await;
     adopt(&memory, "a").await.unwrap();
-    *store.conflicts.lock().unwrap() = 1000;
+    meddler.conflicts.store(1000, Ordering::SeqCst);
     let error = adopt(&memory, "b").await.unwrap_err();
-    assert!(error.to_string().contains("configmap ops/memory"), "{error}");
+    let place = format!("configmap {}/memory", cluster.namespace);
+    assert!(error.to_string().contains(&place), "{error}");
     assert!(error.message.contains("5 times"), "{error}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_understood_is_an_error_and_stays() {
-    let (store, memory) = memory().await;
+    let (cluster, _, memory) = memory().await;
     let key = "variant.123456789012.us-east-1.a.AllTraffic";
     let later = "{\"version\":9,\"memory\":[]}";
-    store.put("configmaps", "memory", json!({"data": {key: later}}));
+    cluster.put("configmaps", "memory", json!({"data": {key: later}}));
     assert!(adopted(&memory).await.unwrap_err().message.contains("version 9"));
     assert!(adopt(&memory, "a").await.unwrap_err().message.contains("version 9"));
-    assert_eq!(store.get("configmaps", "memory").unwrap()["data"][key], later);
+    assert_eq!(cluster.get("configmaps", "memory").unwrap()["data"][key], later);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_configmap_is_an_error_that_names_the_limit() {
-    let (store, memory) = memory().await;
-    store.put("configmaps", "memory", json!({"data": {"other": "x".repeat((1 << 20) - 50)}}));
+    let (cluster, _, memory) = memory().await;
+    cluster.put("configmaps", "memory", json!({"data": {"other": "x".repeat((1 << 20) - 50)}}));
     let error = adopt(&memory, "a").await.unwrap_err();
     assert!(error.message.contains("1048576"), "{error}");
     assert_eq!(adopted(&memory).await.unwrap(), [""; 0], "nothing was written");

@@ -2,6 +2,13 @@
 //! as real processes against it.
 
 mod api;
+mod cluster;
+mod events;
 mod failover;
+mod installing;
+mod link;
+mod meddler;
 mod memory;
 mod process;
+mod rbac;
+mod real;

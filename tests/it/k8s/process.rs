@@ -1,5 +1,5 @@
-//! One `setpoint run`, with an API server face and an AWS of its own to talk to, so that each can
-//! be cut off and each write is known to be its.
+//! One `setpoint run`, with a way to the API server and an AWS of its own, so that each can be cut
+//! off and each write is known to be its.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::api::{Face, Store, serve};
+use serde_json::{Value, json};
+
+use super::cluster::Cluster;
+use super::link::Link;
 
 /// The bound of every wait: it only ends a broken test.
 const LONG: Duration = Duration::from_mins(1);
@@ -62,7 +65,8 @@ async fn forward(
 /// A running process.
 pub(super) struct Replica {
     child: Child,
-    pub(super) face: Arc<Face>,
+    /// Its way to the API server.
+    pub(super) link: Link,
     aws: Arc<Recorder>,
     log: PathBuf,
     http: String,
@@ -71,26 +75,25 @@ pub(super) struct Replica {
 
 impl Replica {
     /// Starts one on the embedded AWS at `aws`.
-    pub(super) async fn start(folder: &Path, name: &str, store: &Arc<Store>, aws: &str) -> Self {
-        let (face, kubernetes) = serve(Arc::clone(store)).await;
+    pub(super) async fn start(folder: &Path, name: &str, cluster: &Cluster, aws: &str) -> Self {
+        let way = Link::to(cluster.address).await;
         let recorder = Arc::new(Recorder { upstream: aws.to_owned(), writes: Mutex::default() });
         let app = Router::new().fallback(forward).with_state(Arc::clone(&recorder));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let proxy = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
 
-        let (config, log) =
-            (folder.join(format!("{name}.yaml")), folder.join(format!("{name}.log")));
-        let kubeconfig = folder.join(format!("{name}.kubeconfig"));
         let token = folder.join("token");
         std::fs::write(&token, "open sesame").unwrap();
-        std::fs::write(&config, configuration(proxy, &token)).unwrap();
-        std::fs::write(&kubeconfig, kubeconfig_of(kubernetes)).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_setpoint"))
-            .args(["run", "--config", config.to_str().unwrap(), "--log-format", "json"])
-            .env_clear()
-            .env("KUBECONFIG", &kubeconfig)
-            .env("POD_NAME", name)
+        let log = folder.join(format!("{name}.log"));
+        let mut command = match &cluster.installed {
+            Some(_) => as_pod(cluster, name, way.address),
+            None => by_itself(folder, name, cluster, way.address),
+        };
+        let child = command
+            .env("SETPOINT__AWS__ENDPOINT_URL", format!("http://{proxy}"))
+            .env("SETPOINT__HTTP__LISTEN", "127.0.0.1:0")
+            .env("SETPOINT__HTTP__TOKEN_FILE", &token)
             .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .stdout(Stdio::null())
@@ -98,7 +101,7 @@ impl Replica {
             .spawn()
             .unwrap();
         let http = String::new();
-        let mut replica = Self { child, face, aws: recorder, log, http, token };
+        let mut replica = Self { child, link: way, aws: recorder, log, http, token };
         let address = |log: String| {
             let line = log.lines().find(|line| line.contains("\"running\""))?.to_owned();
             let at = line.find("127.0.0.1:")?;
@@ -188,38 +191,71 @@ impl Drop for Replica {
     }
 }
 
-/// The renew deadline that replicas are configured with.
-pub(super) const RENEW_DEADLINE: Duration = Duration::from_secs(3);
-
-fn configuration(aws: SocketAddr, token: &Path) -> String {
-    format!(
-        r#"
-aws: {{ region: us-east-1, account_id: "123456789012", endpoint_url: "http://{aws}",
-       write_timeout_seconds: 1.5, write_rate_per_second: 2, call_rate_per_second: 100 }}
-reconcile: {{ schedule: "* * * * * *", telemetry_schedule: "0 0 0 1 1 *", jitter_seconds: 0,
-             mass_change: {{ min_variants: 1000 }} }}
-telemetry: {{ budget_dollars_per_month: 0 }}
-discovery: {{ telemetry: "off" }}
-http: {{ listen: "127.0.0.1:0", token_file: {} }}
-kubernetes: {{ lease_name: setpoint, namespace: ops, memory_configmap: memory, events: true,
-              lease_duration_seconds: 5, renew_deadline_seconds: 3, retry_period_seconds: 0.5 }}
-targets:
-  - {{ endpoint: "endpoint-*", variant: "*", mode: repair, adopt: true,
-      cooldown: {{ scale_out_seconds: 77 }} }}
-"#,
-        token.display()
-    )
+/// The process outside a cluster, with a kubeconfig.
+fn by_itself(folder: &Path, name: &str, cluster: &Cluster, server: SocketAddr) -> Command {
+    let mut config = configuration();
+    config["log"] = json!({"format": "json"});
+    config["kubernetes"] = json!({
+        "lease_name": "setpoint", "namespace": cluster.namespace, "memory_configmap": "memory",
+        "events": true, "lease_duration_seconds": 5, "renew_deadline_seconds": 3,
+        "retry_period_seconds": 0.5,
+    });
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "it",
+        "clusters": [{"name": "it", "cluster": {"server": format!("http://{server}")}}],
+        "users": [{"name": "it", "user": {}}],
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it"}}],
+    });
+    let write = |kind: &str, value: &Value| {
+        let path = folder.join(format!("{name}.{kind}.yaml"));
+        // JSON is YAML.
+        std::fs::write(&path, value.to_string()).unwrap();
+        path
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint"));
+    command.env_clear().args(["run", "--config"]).arg(write("config", &config));
+    command.env("KUBECONFIG", write("kubeconfig", &kubeconfig)).env("POD_NAME", name);
+    command
 }
 
-fn kubeconfig_of(server: SocketAddr) -> String {
-    format!(
-        r#"
-apiVersion: v1
-kind: Config
-current-context: it
-clusters: [{{ name: it, cluster: {{ server: "http://{server}" }} }}]
-users: [{{ name: it, user: {{}} }}]
-contexts: [{{ name: it, context: {{ cluster: it, user: it }} }}]
-"#
-    )
+/// The process as the container of a pod of the chart: its arguments, environment, configuration and
+/// service account, where a pod has them. Mounting needs a name space of its own, and root.
+fn as_pod(cluster: &Cluster, name: &str, server: SocketAddr) -> Command {
+    let installed = cluster.installed.as_ref().unwrap();
+    let client = cluster.client();
+    let pod = cluster.wait(installed.pod(&client, &cluster.namespace, name));
+    let script = "mount -t tmpfs tmpfs /run && mkdir -p \"$1\" && mount --bind \"$0\" \"$1\" \
+                  && shift && exec \"$@\"";
+    let mut command = Command::new("/usr/bin/unshare");
+    command.env_clear().args(["--mount", "/bin/sh", "-c", script]).arg(&pod.account);
+    command.arg("/run/secrets/kubernetes.io/serviceaccount");
+    command.arg(env!("CARGO_BIN_EXE_setpoint")).args(&pod.arguments).envs(pod.environment);
+    command.env("KUBERNETES_SERVICE_HOST", server.ip().to_string());
+    command.env("KUBERNETES_SERVICE_PORT", server.port().to_string());
+    command
+}
+
+/// The lease duration, the renew deadline and the retry period that replicas are configured with.
+pub(super) const LEASE_DURATION: Duration = Duration::from_secs(5);
+pub(super) const RENEW_DEADLINE: Duration = Duration::from_secs(3);
+pub(super) const RETRY_PERIOD: Duration = Duration::from_millis(500);
+
+/// Everything of the configuration but Kubernetes.
+pub(super) fn configuration() -> Value {
+    json!({
+        "aws": {
+            "region": "us-east-1", "account_id": "123456789012", "write_timeout_seconds": 1.5,
+            "write_rate_per_second": 2, "call_rate_per_second": 100,
+        },
+        "reconcile": {
+            "schedule": "* * * * * *", "telemetry_schedule": "0 0 0 1 1 *", "jitter_seconds": 0,
+            "mass_change": {"min_variants": 1000},
+        },
+        "telemetry": {"budget_dollars_per_month": 0},
+        "discovery": {"telemetry": "off"},
+        "targets": [{
+            "endpoint": "endpoint-*", "variant": "*", "mode": "repair", "adopt": true,
+            "cooldown": {"scale_out_seconds": 77},
+        }],
+    })
 }

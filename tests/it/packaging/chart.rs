@@ -61,6 +61,7 @@ fn helm_finds_no_fault() {
     assert!(packed.exists(), "the chart has the version of setpoint");
     let shown = succeed(Command::new(&helm).args(["show", "chart"]).arg(&packed));
     assert!(shown.contains(&format!("appVersion: {version}\n")), "{shown}");
+    assert!(shown.contains(&format!("image: ghcr.io/setpoint/setpoint:{version}\n")), "{shown}");
 }
 
 #[test]

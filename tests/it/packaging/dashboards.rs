@@ -1,18 +1,17 @@
-//! The Grafana dashboards: well formed, and every query returns data from a real Prometheus.
+//! The Grafana dashboards: well formed, and with queries that return data from a real Prometheus.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use setpoint::model::estimate::Finding;
 
 use super::monitoring::{Exporter, Running, eventually, prometheus};
 use super::root;
 use crate::fixtures;
 
-const NAMES: [&str; 2] = ["fleet", "variant"];
+pub(super) const NAMES: [&str; 2] = ["fleet", "variant"];
 const WIDTH: u64 = 24;
 
-fn dashboard(name: &str) -> Value {
+pub(super) fn dashboard(name: &str) -> Value {
     let path = root(&format!("helm/setpoint/dashboards/{name}.json"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -22,7 +21,7 @@ fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// Everything that asks Prometheus: targets of panels and annotations, each with a name.
-fn queries(dashboard: &Value) -> Vec<(String, &Value)> {
+pub(super) fn queries(dashboard: &Value) -> Vec<(String, &Value)> {
     let of_panels = list(dashboard, "panels").iter().flat_map(|panel| {
         list(panel, "targets").iter().map(|target| {
             (format!("{} {}", panel["title"].as_str().unwrap(), target["refId"]), target)
@@ -35,7 +34,7 @@ fn queries(dashboard: &Value) -> Vec<(String, &Value)> {
 }
 
 /// The query as Grafana would send it with everything selected.
-fn filled(expression: &str) -> String {
+pub(super) fn filled(expression: &str) -> String {
     let mut filled = expression.replace("$__rate_interval", "30s");
     for variable in ["$account", "$region", "$endpoint", "$variant"] {
         filled = filled.replace(variable, ".*");
@@ -118,44 +117,53 @@ fn a_change_of_leader_doubles_no_line() {
     }
 }
 
+/// The panels whose queries find nothing in the demo, and why. A fixture has something for them.
+pub(super) const NOT_OF_THE_DEMO: [(&str, &str); 2] = [
+    ("AWS errors", "the embedded AWS of the demo answers every call"),
+    ("Throttled and denied", "the same, and it has time for every call"),
+];
+
+/// Together with the test on the demo: every query returns data.
 #[test]
-fn every_query_returns_data() {
-    let Some(program) = prometheus("dashboards::every_query_returns_data") else { return };
-    let mut fleet = fixtures::mixed_fleet();
-    for status in fleet.variants.values_mut() {
-        let status = std::sync::Arc::make_mut(status);
-        if status.snapshot.id.endpoint.as_str() == "fraud-scorer" {
-            status.decision.report.estimate.findings = vec![Finding::Over, Finding::Slower];
-        }
-    }
-    let exporter = Exporter::start(fleet);
+fn what_the_demo_cannot_fill_is_filled_by_failing_calls() {
+    let test = "dashboards::what_the_demo_cannot_fill_is_filled_by_failing_calls";
+    let Some(program) = prometheus(test) else { return };
+    let exporter = Exporter::start(fixtures::mixed_fleet());
     let prometheus = Running::prometheus(&program, &exporter.target(), "groups: []", "");
     // What counts needs several scrapes.
     eventually("three scrapes", || {
         let scrapes = prometheus.query("count_over_time(up[1m]) >= 3");
         (!scrapes.is_empty()).then_some(())
     });
+    let mut found = BTreeSet::new();
     for name in NAMES {
         let dashboard = dashboard(name);
-        let asked = queries(&dashboard);
-        assert!(asked.len() > 25, "{name}: {}", asked.len());
-        for (panel, query) in asked {
+        for (panel, query) in queries(&dashboard) {
+            let Some((of, _)) = NOT_OF_THE_DEMO.iter().find(|(of, _)| panel.starts_with(of)) else {
+                continue;
+            };
+            found.insert(*of);
             let expression = filled(query["expr"].as_str().unwrap());
             let series = prometheus.query(&expression);
             assert!(!series.is_empty(), "{name}, {panel} returns nothing: {expression}");
             labels_of_the_legend_exist(query, &series);
         }
-        for variable in &list(&dashboard["templating"], "list")[1..] {
-            let definition = variable["definition"].as_str().unwrap();
-            let inner = definition.strip_prefix("label_values(").unwrap().trim_end_matches(')');
-            let (selector, label) = inner.rsplit_once(", ").unwrap();
-            let series = prometheus.query(&filled(selector));
-            assert!(!series.is_empty() && !series[0]["metric"][label].is_null(), "{definition}");
-        }
+    }
+    assert_eq!(found.len(), NOT_OF_THE_DEMO.len(), "{found:?}");
+}
+
+/// Each variable of a dashboard offers something to choose.
+pub(super) fn variables_have_values(dashboard: &Value, prometheus: &Running) {
+    for variable in &list(&dashboard["templating"], "list")[1..] {
+        let definition = variable["definition"].as_str().unwrap();
+        let inner = definition.strip_prefix("label_values(").unwrap().trim_end_matches(')');
+        let (selector, label) = inner.rsplit_once(", ").unwrap();
+        let series = prometheus.query(&filled(selector));
+        assert!(!series.is_empty() && !series[0]["metric"][label].is_null(), "{definition}");
     }
 }
 
-fn labels_of_the_legend_exist(query: &Value, series: &[Value]) {
+pub(super) fn labels_of_the_legend_exist(query: &Value, series: &[Value]) {
     // `pod` is the cluster's and not there.
     let legend = query["legendFormat"].as_str().unwrap_or_default().replace("{{pod}}", "");
     for label in legend.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()) {

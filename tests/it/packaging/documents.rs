@@ -9,7 +9,7 @@ use yaml_rust2::{Yaml, YamlLoader};
 use super::{python_tool, root, succeed};
 
 /// YAML as JSON, whose objects compare without order.
-pub(super) fn json(yaml: &Yaml) -> Value {
+pub(crate) fn json(yaml: &Yaml) -> Value {
     match yaml {
         Yaml::Hash(map) => {
             let mut entries: Vec<_> =

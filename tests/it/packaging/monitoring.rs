@@ -99,14 +99,13 @@ fn respond(stream: &TcpStream, answer: &mut impl FnMut(String) -> String) -> std
 
 /// A `/metrics` page of a fixture, whose counters move with every scrape.
 pub(super) struct Exporter {
-    pub(super) fleet: Arc<Published>,
     server: Answering,
 }
 
 impl Exporter {
     pub(super) fn start(fleet: FleetStatus) -> Self {
         let fleet = Published::new(fleet);
-        let metrics = Metrics::register(Registry::new(), fleet.clone(), 2000).unwrap();
+        let metrics = Metrics::register(Registry::new(), fleet, 2000).unwrap();
         metrics.process.set_budget(Some(100.0));
         metrics.process.config_loaded(Some(fixtures::noon()));
         metrics.process.set_leader(true);
@@ -115,7 +114,7 @@ impl Exporter {
             move_counters(&metrics);
             text(&metrics.registry).unwrap()
         });
-        Self { fleet, server }
+        Self { server }
     }
 
     pub(super) fn target(&self) -> String {
@@ -270,6 +269,11 @@ impl Running {
             Value::Array(series) => series.clone(),
             other => panic!("{expression}: {other}"),
         }
+    }
+
+    /// The series that an expression has had at any second since so long ago.
+    pub(super) fn query_since(&self, expression: &str, ago: &str) -> Vec<Value> {
+        self.query(&format!("max_over_time(({expression})[{ago}:1s])"))
     }
 }
 

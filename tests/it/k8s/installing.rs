@@ -1,0 +1,193 @@
+//! The chart on a real API server: installed, upgraded, rolled back and uninstalled by the real helm, in
+//! every usual shape.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use yaml_rust2::YamlLoader;
+
+use super::cluster::{path, request};
+use super::real::{self, chart, helm};
+use crate::packaging::json_of;
+
+/// The namespaces that ci/everything-values.yaml names.
+const NAMED: [&str; 2] = ["ml-platform", "monitoring"];
+
+/// One release of the chart.
+struct Release<'a> {
+    client: &'a kube::Client,
+    kubeconfig: &'a Path,
+    values: String,
+    namespace: String,
+}
+
+impl Release<'_> {
+    fn helm(&self, verb: &[&str], more: &[&str]) -> String {
+        let place = ["--namespace", self.namespace.as_str()];
+        helm(self.kubeconfig, &[verb, &place, more].concat())
+    }
+
+    fn upgrade(&self, more: &[&str]) {
+        let verb = ["upgrade", "--install", "setpoint", &chart(), "--values", &self.values];
+        self.helm(&verb, more);
+    }
+
+    /// What helm says it has put there.
+    fn manifest(&self) -> Vec<Value> {
+        documents(&self.helm(&["get", "manifest", "setpoint"], &[]))
+    }
+
+    fn place(&self, object: &Value) -> String {
+        let kind = object["kind"].as_str().unwrap().to_lowercase();
+        let plural = kind.strip_suffix('y').map_or(format!("{kind}s"), |stem| format!("{stem}ies"));
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or(&self.namespace);
+        path(&plural, namespace, object["metadata"]["name"].as_str().unwrap())
+    }
+
+    async fn live(&self, object: &Value) -> Option<Value> {
+        let place = self.place(object);
+        match request(self.client, "GET", &place, None).await {
+            Ok(live) => Some(live),
+            Err(404) => None,
+            Err(code) => panic!("GET {place}: {code}"),
+        }
+    }
+
+    /// The server has what helm has sent, with nothing dropped.
+    async fn is_there(&self) -> Vec<Value> {
+        let manifest = self.manifest();
+        for object in &manifest {
+            let place = self.place(object);
+            let live = self.live(object).await.unwrap_or_else(|| panic!("{place} is not there"));
+            let mut lost = Vec::new();
+            compare(object, &live, &place, &mut lost);
+            assert!(lost.is_empty(), "the server has dropped or changed: {lost:#?}");
+        }
+        manifest
+    }
+
+    /// The server takes a pod, without keeping it.
+    async fn takes(&self, mut pod: Value, name: &str, namespace: &str) {
+        pod["apiVersion"] = json!("v1");
+        pod["kind"] = json!("Pod");
+        pod["metadata"]["name"] = json!(name);
+        let place = path("pods", namespace, "") + "?dryRun=All";
+        let answer = request(self.client, "POST", &place, Some(&pod)).await;
+        assert!(answer.is_ok(), "{}: {name}: {answer:?}", self.values);
+    }
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    let all = YamlLoader::load_from_str(text).unwrap();
+    all.iter().map(json_of).filter(Value::is_object).collect()
+}
+
+/// What is sent and is not there, or is otherwise there.
+fn compare(sent: &Value, live: &Value, at: &str, lost: &mut Vec<String>) {
+    match (sent, live) {
+        (Value::Object(sent), _) => {
+            for (key, value) in sent.iter().filter(|(_, value)| !value.is_null()) {
+                compare(value, &live[key], &format!("{at}.{key}"), lost);
+            }
+        }
+        (Value::Array(sent), Value::Array(live)) if sent.len() == live.len() => {
+            for (index, (sent, live)) in sent.iter().zip(live).enumerate() {
+                compare(sent, live, &format!("{at}[{index}]"), lost);
+            }
+        }
+        _ if sent == live => {}
+        _ => lost.push(format!("{at}: {sent} is {live}")),
+    }
+}
+
+fn deployment(manifest: &[Value]) -> &Value {
+    manifest.iter().find(|object| object["kind"] == "Deployment").unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs a real API server: tests/full/kubernetes"]
+async fn every_shape_is_installed_changed_put_back_and_removed() {
+    let kubeconfig = real::kubeconfig().expect("SETPOINT_TEST_KUBECONFIG names a real server");
+    let (client, _) = real::admin(&kubeconfig).await;
+    for namespace in NAMED {
+        real::make_namespace(&client, namespace).await;
+    }
+    let mut shapes: Vec<_> = std::fs::read_dir(format!("{}/ci", chart()))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
+    shapes.sort();
+    for shape in shapes {
+        let (values, namespace) = (shape.display().to_string(), real::new_namespace());
+        real::make_namespace(&client, &namespace).await;
+        println!("{values} in {namespace}");
+        let release = Release { client: &client, kubeconfig: &kubeconfig, values, namespace };
+        live_through(&release).await;
+    }
+}
+
+async fn live_through(release: &Release<'_>) {
+    let own_config = release.values.contains("locked-down");
+    if own_config {
+        // It brings its service account.
+        let account = json!({"metadata": {"name": "setpoint"}});
+        let place = path("serviceaccounts", &release.namespace, "");
+        request(release.client, "POST", &place, Some(&account)).await.unwrap();
+    }
+    release.upgrade(&[]);
+    let first = release.is_there().await;
+    let installed = release.live(deployment(&first)).await.unwrap();
+    let namespace = installed["metadata"]["namespace"].as_str().unwrap();
+    release.takes(installed["spec"]["template"].clone(), "as-deployed", namespace).await;
+    for hook in documents(&release.helm(&["get", "hooks", "setpoint"], &[])) {
+        assert_eq!(hook["metadata"]["namespace"], namespace);
+        release.takes(hook, "as-tested", namespace).await;
+    }
+
+    let checksum = |deployment: &Value| {
+        deployment["spec"]["template"]["metadata"]["annotations"]["checksum/config"].clone()
+    };
+    let label = |deployment: &Value| deployment["metadata"]["labels"]["step"].clone();
+    let changed: &[&str] = if own_config {
+        &["--set-string", "commonLabels.step=second"]
+    } else {
+        &[
+            "--set-string",
+            "commonLabels.step=second",
+            "--set",
+            "config.telemetry.budget_dollars_per_month=7",
+        ]
+    };
+    release.upgrade(changed);
+    let second = release.is_there().await;
+    let upgraded = release.live(deployment(&second)).await.unwrap();
+    assert_eq!(label(&upgraded), "second");
+    assert_eq!(checksum(&installed) == checksum(&upgraded), own_config);
+
+    release.helm(&["rollback", "setpoint", "1"], &[]);
+    release.is_there().await;
+    let back = release.live(deployment(&first)).await.unwrap();
+    assert_eq!((label(&back), checksum(&back)), (Value::Null, checksum(&installed)));
+    assert_eq!(back["spec"]["template"]["spec"], installed["spec"]["template"]["spec"]);
+
+    // What setpoint itself makes outlives the release.
+    let name = installed["metadata"]["name"].as_str().unwrap();
+    let memory = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": format!("{name}-memory"), "namespace": namespace},
+    });
+    let lease = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": name, "namespace": namespace}, "spec": {},
+    });
+    for (kind, object) in [("configmaps", &memory), ("leases", &lease)] {
+        request(release.client, "POST", &path(kind, namespace, ""), Some(object)).await.unwrap();
+    }
+    release.helm(&["uninstall", "setpoint"], &[]);
+    for object in first.iter().chain(&second) {
+        assert!(release.live(object).await.is_none(), "{} is still there", release.place(object));
+    }
+    for object in [&memory, &lease] {
+        assert!(release.live(object).await.is_some(), "{} is gone", release.place(object));
+    }
+}
