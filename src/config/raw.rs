@@ -101,7 +101,7 @@ pub(super) struct RawAccount {
     pub role_arn: Option<String>,
     /// The external id that the role's trust policy asks for.
     #[serde(default)]
-    #[schemars(regex(pattern = "^[a-zA-Z0-9_+=,.@:/-]{2,1224}$"))]
+    #[schemars(length(min = 2, max = 1224), regex(pattern = "^[a-zA-Z0-9_+=,.@:/-]+$"))]
     pub external_id: Option<String>,
     /// The profile of the AWS configuration files; without it that of aws.
     #[serde(default)]

@@ -50,7 +50,8 @@ async fn follow(case: &Case, stage: &mut Stage) {
         let left = stage.differing(VICTIM);
         assert!(left.is_empty(), "{name}: {left:?} left: {}", stage.told(VICTIM));
     }
-    assert_eq!(stage.writes_since(begun), case.writes, "{name}");
+    stage.assert_compared(name);
+    assert_eq!(stage.writes_since(begun), case.writes, "{name}: {}", stage.told(VICTIM));
     stage.assert_bystanders_in_sync(name);
     stage.assert_only_the_victim_was_written(name);
 }

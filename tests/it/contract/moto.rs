@@ -84,6 +84,10 @@ impl Server {
         let begun = Instant::now();
         while begun.elapsed() < START_TIMEOUT {
             if ureq::get(format!("{}/moto-api/data.json", server.url)).call().is_ok() {
+                // It logs every request, and would wait for ever on a pipe that nobody reads.
+                if let Some(mut stderr) = server.process.stderr.take() {
+                    std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+                }
                 return Some(server);
             }
             if server.process.try_wait().unwrap().is_some() {

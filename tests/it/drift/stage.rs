@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
+use setpoint::model::decision::FieldState;
 use setpoint::model::goal::Mode;
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::status::{FleetStatus, VariantStatus};
@@ -190,6 +191,19 @@ impl Stage {
     pub(super) fn differing(&self, endpoint: &str) -> Vec<Field> {
         let fields = self.status(endpoint).decision.report.fields.iter();
         fields.filter(|field| field.state.differs()).map(|field| field.field).collect()
+    }
+
+    /// What is unknown is not in sync. (moto has no alarms to compare.)
+    pub(super) fn assert_compared(&self, case: &str) {
+        let embedded = matches!(self.behind, Behind::Embedded { .. });
+        for field in &self.status(VICTIM).decision.report.fields {
+            let known = field.state != FieldState::Unknown;
+            assert!(
+                known || (!embedded && field.field == Field::Alarms),
+                "{case}: {}",
+                self.told(VICTIM)
+            );
+        }
     }
 
     /// What else holds.
