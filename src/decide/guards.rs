@@ -305,9 +305,12 @@ fn safe_change_grace(q: &Question<'_, '_>) -> Option<Hold> {
 
 fn pending_capacity(q: &Question<'_, '_>) -> Option<Hold> {
     let waits = match q.field {
-        Field::MinCapacity | Field::MaxCapacity | Field::ScalableTarget | Field::Suspended => true,
-        // What another metric has led to is not known, so it may be a raise.
-        Field::MetricSpecification => true,
+        // What another metric has led to is not known, so restoring it may be a raise.
+        Field::MinCapacity
+        | Field::MaxCapacity
+        | Field::ScalableTarget
+        | Field::Suspended
+        | Field::MetricSpecification => true,
         Field::TargetValue => !lowers_target(q),
         _ => false,
     };

@@ -171,14 +171,14 @@ impl Fleet {
     fn decide(&mut self, rounds: &mut [Round], input: &PassInput<'_>) {
         for (pair, round) in self.pairs.iter_mut().zip(rounds) {
             let scope = pair.scope().clone();
-            round.passes = match (round.observed.take(), pair.reconciler()) {
-                (Some(observed), Some(reconciler)) => reconciler.decide(observed, input),
-                _ => {
-                    let ids = std::mem::take(&mut round.unread);
-                    round.why.as_ref().map_or_else(Vec::new, |why| {
-                        unread::passes(&scope, ids, why, &self.last, input, round.at)
-                    })
-                }
+            let seen = round.observed.take().zip(pair.reconciler());
+            round.passes = if let Some((observed, reconciler)) = seen {
+                reconciler.decide(observed, input)
+            } else {
+                let ids = std::mem::take(&mut round.unread);
+                round.why.as_ref().map_or_else(Vec::new, |why| {
+                    unread::passes(&scope, ids, why, &self.last, input, round.at)
+                })
             };
         }
     }
@@ -213,15 +213,15 @@ impl Fleet {
         for (pair, round) in self.pairs.iter_mut().zip(rounds) {
             fleet.scopes.insert(pair.scope().clone(), round.why);
             let last = &self.last.variants;
-            let statuses: Vec<_> = match pair.reconciler().filter(|_| round.read) {
-                Some(reconciler) => reconciler.publish(round.passes),
-                None => {
-                    let status = |pass: Pass| {
-                        let before = last.get(&pass.snapshot.id);
-                        pass.status(ended, before.and_then(|status| status.last_successful_pass))
-                    };
-                    round.passes.into_iter().map(status).collect()
-                }
+            let reconciler = pair.reconciler().filter(|_| round.read);
+            let statuses: Vec<_> = if let Some(reconciler) = reconciler {
+                reconciler.publish(round.passes)
+            } else {
+                let status = |pass: Pass| {
+                    let before = last.get(&pass.snapshot.id);
+                    pass.status(ended, before.and_then(|status| status.last_successful_pass))
+                };
+                round.passes.into_iter().map(status).collect()
             };
             let by_id = statuses.into_iter().map(|s| (s.snapshot.id.clone(), Arc::new(s)));
             fleet.variants.extend(by_id);

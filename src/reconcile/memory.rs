@@ -54,7 +54,9 @@ impl Reconciler {
         self.memory_read = Some(Read::new("load", self.clock.now()));
         if let Err(why) = pauses {
             // Without the pauses nobody knows what may be written.
-            memories.values_mut().for_each(|memory| *memory = Fact::Unknown(why.clone()));
+            for memory in memories.values_mut() {
+                *memory = Fact::Unknown(why.clone());
+            }
         }
         memories
     }

@@ -43,12 +43,12 @@ fn a_plan_that_waits_for_a_confirmation_names_it() {
         variants: (0..40).map(|i| fixtures::id(&format!("e{i}"))).collect(),
         limit: 3,
     });
-    expect![[r#"
+    expect![[r"
         = a/AllTraffic  in sync
               competing_policy  another policy, step-by-hand, scales the same variant
         Held: 40 variants would change, and 3 may without a confirmation (plan id p-17).
         Plan: 1 in sync.
-    "#]]
+    "]]
     .assert_eq(&plain(&plan::text(&fleet)));
 }
 

@@ -40,7 +40,8 @@ impl Stage {
             let scope =
                 Scope { account_id: account_id.parse().unwrap(), region: region.parse().unwrap() };
             accounts.push(setpoint::sim::aws(&sim, scope));
-            entries += &format!("  - {{account_id: \"{account_id}\", regions: [{region}]}}\n");
+            let entry = format!("  - {{account_id: \"{account_id}\", regions: [{region}]}}\n");
+            entries.push_str(&entry);
             sims.push(sim);
         }
         let clock = Arc::new(SimClock::driven_by_others(sims[0].clone()));

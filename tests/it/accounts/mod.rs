@@ -19,7 +19,7 @@ const B: &str = "222222222222";
 
 /// A world of an account and region behind a recorder, so that it shows whatever is sent to it.
 struct Account {
-    account_id: &'static str,
+    id: &'static str,
     region: &'static str,
     /// More keys of its entry in `accounts`.
     keys: String,
@@ -42,12 +42,12 @@ impl Account {
         let world = format!("{{account_id: \"{account_id}\", region: {region}{more}}}");
         let served = Served::in_world(&world, endpoints);
         let recorder = WireRecorder::before(&served.url);
-        Self { account_id, region, keys: String::new(), served, recorder }
+        Self { id: account_id, region, keys: String::new(), served, recorder }
     }
 
     /// The same, told in the configuration as another account.
     fn called(mut self, account_id: &'static str) -> Self {
-        self.account_id = account_id;
+        self.id = account_id;
         self
     }
 
@@ -62,10 +62,10 @@ impl Account {
     }
 
     fn entry(&self) -> String {
-        let Self { account_id, region, keys, .. } = self;
+        let Self { id, region, keys, .. } = self;
         let url = self.recorder.url();
         format!(
-            "  - {{account_id: \"{account_id}\", regions: [{region}], endpoint_url: \"{url}\"{keys}}}\n"
+            "  - {{account_id: \"{id}\", regions: [{region}], endpoint_url: \"{url}\"{keys}}}\n"
         )
     }
 }

@@ -1,6 +1,8 @@
 //! Drifts beyond a changed number: alarms, schedules, names, metrics, and writes that AWS refused. Each
 //! with the difference that it makes.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 use setpoint::model::decision::{Action, Decision, FieldState, Outcome, StepOutcome, StepResult};
 use setpoint::model::fact::{Fact, WhyKind};
@@ -252,8 +254,7 @@ fn a_value_counts_once_for_each_time_it_came_back() {
         }
         // The first time nothing had been written: it may be how it always was.
         assert_eq!(counted(&memory), round);
-        *world.memory() =
-            VariantMemory { foreign_overwrites: Default::default(), ..memory.clone() };
+        *world.memory() = VariantMemory { foreign_overwrites: BTreeMap::new(), ..memory.clone() };
         let decision = world.decide();
         let outcome = Outcome { steps: vec![StepOutcome::success("RegisterScalableTarget", "")] };
         memory = remembered(&world, &memory, &decision, Some(&outcome));
@@ -305,7 +306,9 @@ fn refused_writes_are_tried_again_after_a_while_that_doubles_to_a_quarter_of_an_
     };
     let mut waits = Vec::new();
     for _ in 0..7 {
-        world.memory().refused.as_mut().map(|refused| refused.until = now());
+        if let Some(refused) = world.memory().refused.as_mut() {
+            refused.until = now();
+        }
         let decision = world.decide();
         let outcome = Outcome { steps: vec![failed.clone()] };
         let before = world.memory().clone();

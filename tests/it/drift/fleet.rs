@@ -50,7 +50,8 @@ struct Paced {
 impl Paced {
     /// Waits for the turns of so many calls: the pages of a listing come out of the port at once.
     fn turn(&self, pages: usize) {
-        self.sim.run_until(self.sim.now() + CALL_EVERY * pages as i32);
+        let pages = i32::try_from(pages).unwrap();
+        self.sim.run_until(self.sim.now() + CALL_EVERY * pages);
         let overrun = self.sim.now() >= *self.deadline.lock().unwrap();
         self.stop.fetch_or(overrun, Ordering::Relaxed);
     }
