@@ -79,8 +79,10 @@ impl Publisher {
 
     /// Tells once of what happened to a variant, beside what is decided about it.
     fn tell_news(&mut self, id: &VariantId, status: &VariantStatus) {
-        let notes = status.decision.report.notes.iter();
-        let now: Vec<Note> = notes.filter(|note| is_news(note.reason)).cloned().collect();
+        // What nobody lists is shown, and never called out.
+        let report = &status.decision.report;
+        let notes = report.notes.iter().filter(|note| report.managed && is_news(note.reason));
+        let now: Vec<Note> = notes.cloned().collect();
         let before = self.news.insert(id.clone(), now.clone()).unwrap_or_default();
         for note in now.iter().filter(|note| !before.contains(note)) {
             tracing::warn!(

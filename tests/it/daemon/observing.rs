@@ -1,8 +1,10 @@
 //! Rule 1 on the wire, and that everything that tells of a variant tells the same.
 
 use serde_json::{Value, json};
+use setpoint::ports::Service;
 
 use super::process::{Daemon, Directory, Served, endpoint, everything, from_now, run, wait};
+use crate::contract::moto::call_json;
 use crate::contract::recorder::WireRecorder;
 
 /// One in sync, one that has drifted, one without a policy, one without a scalable target.
@@ -142,4 +144,35 @@ fn one_variant_that_cannot_be_read_does_not_stop_the_others() {
         (values == [Some(630.0), Some(600.0)]).then_some(())
     });
     daemon.until("good", "the good one to be in sync", |view| view["standing"] == "in_sync");
+}
+
+#[test]
+fn what_happens_to_a_variant_is_told_once_and_of_listed_ones_only() {
+    let served = Served::of(&format!("{}{}", endpoint("listed", 600.0), endpoint("stray", 600.0)));
+    let directory = Directory::new();
+    let target = "targets: [{endpoint: listed, variant: '*', load_test: {max_rps: 20}}]\n";
+    let daemon = Daemon::ready(&directory.configure(&served.url, target), &[]);
+    for name in ["listed", "stray"] {
+        let surge = json!({
+            "ServiceNamespace": "sagemaker", "PolicyName": "surge",
+            "ResourceId": format!("endpoint/{name}/variant/AllTraffic"),
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+            "PolicyType": "StepScaling",
+            "StepScalingPolicyConfiguration": {"AdjustmentType": "ChangeInCapacity",
+                "StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}]},
+        });
+        let service = Service::ApplicationAutoScaling;
+        call_json(&served.url, service, "PutScalingPolicy", &surge).unwrap();
+    }
+    for _ in 0..3 {
+        assert_eq!(daemon.post("/-/reconcile", &Value::Null).0, 200);
+    }
+    for name in ["listed", "stray"] {
+        let labels = [("endpoint", name), ("reason", "competing_policy")];
+        assert_eq!(daemon.metric("setpoint_condition", &labels), Some(1.0), "{name}");
+    }
+    let log = daemon.log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("competing_policy")).collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("\"listed\"") && told[0].contains("surge (step scaling)"), "{told:?}");
 }
