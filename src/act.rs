@@ -3,7 +3,6 @@
 //! Right before each write it asks for leadership again and looks whether the thing to be written
 //! is still the one decided on; right after it, it reads back what AWS shows (rules 20 and 23).
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::alarms::AlarmProblem;
@@ -22,6 +21,8 @@ use crate::ports::{
 const READ_BACK_ATTEMPTS: u32 = 3;
 /// How long it waits in between: AWS is eventually consistent.
 const READ_BACK_WAIT: Duration = Duration::from_secs(2);
+/// What is said of a step that AWS shows.
+const READ_BACK: &str = "written and read back";
 
 /// What acting needs of the world.
 pub struct Hands<'a> {
@@ -118,15 +119,19 @@ async fn register_target(
     if let Err(error) = hands.aws.writes.register_scalable_target(register).await {
         return failed(OPERATION, error);
     }
-    read_back(hands, OPERATION, || async {
+    let shown = read_back(hands, OPERATION, || async {
         let shown = find_target(hands.aws, &register.resource).await?;
-        Ok(shown.is_some_and(|shown| {
+        Ok(shown.filter(|shown| {
             register.min_capacity.is_none_or(|min| min == shown.min_capacity)
                 && register.max_capacity.is_none_or(|max| max == shown.max_capacity)
                 && register.suspended.is_none_or(|suspended| suspended == shown.suspended)
         }))
     })
-    .await
+    .await;
+    match shown {
+        Ok(_) => StepOutcome::success(OPERATION, READ_BACK),
+        Err(step) => step,
+    }
 }
 
 async fn put_policy(
@@ -157,22 +162,20 @@ async fn put_policy(
     if let Err(error) = hands.aws.writes.put_scaling_policy(put).await {
         return failed(OPERATION, error);
     }
-    let shown = Mutex::new(Vec::new());
-    let step = read_back(hands, OPERATION, || async {
+    let shown = read_back(hands, OPERATION, || async {
         let policies = hands.aws.scaling.scaling_policies(Some(&put.resource)).await?;
         let tracking = tracking_of(&policies, &put.policy_name);
         let is_shown = tracking.is_some_and(|shown| shown.equivalent(&put.configuration));
-        *shown.lock().unwrap_or_else(PoisonError::into_inner) = policies;
-        Ok(is_shown)
+        Ok(is_shown.then_some(policies))
     })
     .await;
-    if step.result != StepResult::Success {
-        return step;
-    }
-    let policies = shown.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let policies = match shown {
+        Ok(policies) => policies,
+        Err(step) => return step,
+    };
     match alarms_as_shown(hands.aws, put, &policies).await {
-        Some(said) => StepOutcome { sentence: format!("{}; {said}", step.sentence), ..step },
-        None => step,
+        Some(said) => StepOutcome::success(OPERATION, format!("{READ_BACK}; {said}")),
+        None => StepOutcome::success(OPERATION, READ_BACK),
     }
 }
 
@@ -194,22 +197,24 @@ async fn alarms_as_shown(
     }
 }
 
-/// Looks a few times whether AWS shows what was written.
-async fn read_back<F, Fut>(hands: &Hands<'_>, operation: &'static str, shows_it: F) -> StepOutcome
+/// Looks a few times whether AWS shows what was written: what `look` made of it when it does, and
+/// the outcome of the step when it does not.
+async fn read_back<T, Fut>(
+    hands: &Hands<'_>,
+    operation: &'static str,
+    look: impl Fn() -> Fut,
+) -> Result<T, StepOutcome>
 where
-    F: Fn() -> Fut,
-    Fut: Future<Output = PortResult<bool>>,
+    Fut: Future<Output = PortResult<Option<T>>>,
 {
     let mut last_error = None;
     for attempt in 0..READ_BACK_ATTEMPTS {
         if attempt > 0 {
             hands.clock.sleep(READ_BACK_WAIT).await;
         }
-        match shows_it().await {
-            Ok(true) => {
-                return StepOutcome::success(operation, "written and read back");
-            }
-            Ok(false) => last_error = None,
+        match look().await {
+            Ok(Some(shown)) => return Ok(shown),
+            Ok(None) => last_error = None,
             Err(error) => last_error = Some(error),
         }
     }
@@ -217,7 +222,8 @@ where
         || "written, but AWS does not show it".to_owned(),
         |error| format!("written, but it could not be read back: {error}"),
     );
-    StepOutcome::other(operation, StepResult::ReadBackDiffers, Reason::ReadBackDiffers, sentence)
+    let (result, reason) = (StepResult::ReadBackDiffers, Reason::ReadBackDiffers);
+    Err(StepOutcome::other(operation, result, reason, sentence))
 }
 
 fn skipped(operation: &'static str, reason: Reason, sentence: impl Into<String>) -> StepOutcome {

@@ -1,13 +1,17 @@
 //! Application Auto Scaling, writing: one attempt each, for the next pass is the retry (rule 23).
 
+use std::error::Error as StdError;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::Client;
+use aws_sdk_applicationautoscaling::error::ProvideErrorMetadata;
 use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
     TargetTrackingScalingPolicyConfiguration,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::call::{Call, Caller};
 use super::convert;
@@ -53,14 +57,7 @@ impl ScalingWrites for SdkScalingWrites {
             .policy_name(&put.policy_name)
             .policy_type(PolicyType::TargetTrackingScaling)
             .target_tracking_scaling_policy_configuration(configuration);
-        let attempt = async {
-            request
-                .send()
-                .await
-                .map(drop)
-                .map_err(|error| Failure::of(Service::ApplicationAutoScaling, &error))
-        };
-        self.caller.write(PUT_POLICY, attempt).await
+        self.caller.write(PUT_POLICY, async { sent(request.send().await) }).await
     }
 
     async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()> {
@@ -73,14 +70,7 @@ impl ScalingWrites for SdkScalingWrites {
             .set_min_capacity(register.min_capacity)
             .set_max_capacity(register.max_capacity)
             .set_suspended_state(register.suspended.map(convert::suspended_to_aws));
-        let attempt = async {
-            request
-                .send()
-                .await
-                .map(drop)
-                .map_err(|error| Failure::of(Service::ApplicationAutoScaling, &error))
-        };
-        self.caller.write(REGISTER_TARGET, attempt).await
+        self.caller.write(REGISTER_TARGET, async { sent(request.send().await) }).await
     }
 
     async fn tag_target(&self, tag: &TagTarget) -> PortResult<()> {
@@ -89,15 +79,16 @@ impl ScalingWrites for SdkScalingWrites {
             .tag_resource()
             .resource_arn(&tag.target_arn)
             .set_tags(Some(tag.tags.clone().into_iter().collect()));
-        let attempt = async {
-            request
-                .send()
-                .await
-                .map(drop)
-                .map_err(|error| Failure::of(Service::ApplicationAutoScaling, &error))
-        };
-        self.caller.write(TAG_TARGET, attempt).await
+        self.caller.write(TAG_TARGET, async { sent(request.send().await) }).await
     }
+}
+
+/// The answer to a write: what AWS answers on success says nothing that a read-back does not.
+fn sent<T, E>(answer: Result<T, SdkError<E, HttpResponse>>) -> Result<(), Failure>
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    answer.map(drop).map_err(|error| Failure::of(Service::ApplicationAutoScaling, &error))
 }
 
 /// The whole configuration, as it will replace what AWS has: what is absent stays absent.

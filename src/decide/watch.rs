@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use crate::model::endpoint::Endpoint;
+use crate::model::endpoint::{Endpoint, EndpointStatus};
 use crate::model::memory::{InstanceReset, Settled, VariantMemory};
 use crate::model::reason::Field;
 use crate::model::snapshot::Snapshot;
@@ -36,7 +36,6 @@ fn settled(snapshot: &Snapshot, now: Timestamp) -> Option<Settled> {
 }
 
 fn is_settled(endpoint: &Endpoint) -> bool {
-    use crate::model::endpoint::EndpointStatus;
     endpoint.status == EndpointStatus::InService && !endpoint.deploy_in_progress
 }
 
@@ -59,12 +58,14 @@ fn reset(memory: &VariantMemory, now: &Settled) -> Option<InstanceReset> {
 pub fn instance_reset(case: &Case<'_>) -> Option<InstanceReset> {
     let current = settled(case.snapshot, case.now);
     let new = current.as_ref().and_then(|now| reset(&case.memory, now));
-    new.or_else(|| case.memory.reset.clone().filter(|reset| !is_over(reset, case)))
+    let instances = case.current_instances();
+    new.or_else(|| case.memory.reset.clone().filter(|reset| !is_over(reset, instances, case.now)))
 }
 
-fn is_over(reset: &InstanceReset, case: &Case<'_>) -> bool {
-    let back = case.current_instances().is_some_and(|now| now >= reset.before);
-    back || case.now - reset.at >= RESET_TOLD_FOR
+/// The instances are back, or it was told for long enough.
+fn is_over(reset: &InstanceReset, instances: Option<u32>, now: Timestamp) -> bool {
+    let back = instances.is_some_and(|instances| instances >= reset.before);
+    back || now - reset.at >= RESET_TOLD_FOR
 }
 
 /// Whether the policy goes by another name than when it was last seen.
@@ -125,9 +126,8 @@ pub(super) fn note(memory: &mut VariantMemory, snapshot: &Snapshot, now: Timesta
         if let Some(reset) = reset(memory, &current) {
             memory.reset = Some(reset);
         }
-        let back = |reset: &InstanceReset| current.instances >= reset.before;
-        memory.reset =
-            memory.reset.take().filter(|reset| !back(reset) && now - reset.at < RESET_TOLD_FOR);
+        let instances = Some(current.instances);
+        memory.reset = memory.reset.take().filter(|reset| !is_over(reset, instances, now));
         note_min(memory, snapshot, current.instances, now);
         // What was before its scalable target went is what tells why it is gone.
         if matches!(snapshot.target.known(), Some(Some(_))) {
