@@ -11,18 +11,24 @@ WORKDIR /src
 ENV RUSTFLAGS="--remap-path-prefix=/src=. --remap-path-prefix=/usr/local/cargo=/cargo"
 # Dependencies first, in a layer of their own that lasts until Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src benches \
+COPY crates/core/Cargo.toml crates/core/
+COPY crates/aws/Cargo.toml crates/aws/
+COPY crates/k8s/Cargo.toml crates/k8s/
+COPY crates/sim/Cargo.toml crates/sim/
+RUN mkdir src benches crates/core/src crates/aws/src crates/k8s/src crates/sim/src \
     && echo 'fn main() {}' >src/main.rs \
-    && touch src/lib.rs benches/estimate.rs benches/fleet.rs \
+    && touch src/lib.rs benches/estimate.rs benches/fleet.rs crates/core/src/lib.rs \
+        crates/aws/src/lib.rs crates/k8s/src/lib.rs crates/sim/src/lib.rs \
     && cargo build --release --locked --bin setpoint \
-    && rm -r src
+    && rm -r src crates/*/src
 COPY config/ config/
+COPY crates/ crates/
 COPY src/ src/
 # Shown by setpoint_build_info.
 ARG SETPOINT_REVISION=unknown
 # The time of every file in the image.
 ARG SOURCE_DATE_EPOCH=0
-RUN find src config -exec touch {} + \
+RUN find src crates config -exec touch {} + \
     && SETPOINT_REVISION=${SETPOINT_REVISION} cargo build --release --locked --bin setpoint \
     && mkdir -p /out/usr/local/bin \
     && cp target/release/setpoint /out/usr/local/bin/setpoint \

@@ -1,23 +1,25 @@
 //! `setpoint` keeps the auto scaling targets of Amazon SageMaker endpoints honest.
+//!
+//! The crates below `crates/` are rooms of the same house and are named like modules:
+//! [`model`], [`estimate`], [`decide`] and [`ports`] think; [`aws`] and [`k8s`] reach the world;
+//! [`sim`] is a world of our own. `docs/architecture.md` says who may use whom.
+
+pub use setpoint_aws as aws;
+pub use setpoint_core::{decide, estimate, model, ports};
+pub use setpoint_k8s as k8s;
+pub use setpoint_sim as sim;
 
 pub mod act;
-pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod daemon;
-pub mod decide;
-pub mod estimate;
 pub mod grade;
 pub mod http;
-pub mod k8s;
 pub mod memory;
 pub mod metrics;
-pub mod model;
 pub mod observe;
-pub mod ports;
 pub mod reconcile;
 pub mod render;
 pub mod replay;
-pub mod sim;
 pub mod system;
 pub mod telemetry;

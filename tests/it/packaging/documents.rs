@@ -116,7 +116,7 @@ fn every_operation_sent_is_allowed() {
     let allowed = &allowed | &actions("iam/memory-tags.json");
     let allowed: BTreeSet<&str> = allowed.iter().map(|a| a.split_once(':').unwrap().1).collect();
     let mut sent = BTreeSet::new();
-    for entry in std::fs::read_dir(root("src/aws")).unwrap() {
+    for entry in std::fs::read_dir(root("crates/aws/src")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(path).unwrap();

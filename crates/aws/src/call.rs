@@ -1,0 +1,216 @@
+//! One call to AWS: its turn in the budget, its attempts, and the record for the observer.
+
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::budget::{Budget, Exhausted};
+use super::error::Failure;
+use super::settings::{Retries, Settings};
+use setpoint_core::model::ids::Scope;
+use setpoint_core::ports::{
+    CallObserver, CallRecord, ErrorKind, Leadership, PortError, PortResult, Service,
+};
+
+/// Which call it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call {
+    pub(super) service: Service,
+    /// AWS's operation name.
+    pub(super) operation: &'static str,
+    /// Metrics that the call asks for, which is what AWS bills.
+    pub(super) metrics: u64,
+}
+
+impl Call {
+    pub(super) const fn new(service: Service, operation: &'static str) -> Self {
+        Self { service, operation, metrics: 0 }
+    }
+
+    fn error(self, kind: ErrorKind, message: impl Into<String>) -> PortError {
+        let Self { service, operation, .. } = self;
+        PortError { kind, service, operation, code: None, message: message.into() }
+    }
+
+    fn exhausted(self, error: Exhausted) -> PortError {
+        self.error(ErrorKind::Throttled, error.to_string())
+    }
+
+    /// The error of an answer that arrived whole and makes no sense.
+    pub(super) fn garbage(self, message: impl Into<String>) -> PortError {
+        self.error(ErrorKind::Garbage, message)
+    }
+
+    /// The error of a listing that does not end.
+    pub(super) fn endless(self, pages: u32) -> PortError {
+        self.garbage(format!("the listing did not end after {pages} pages"))
+    }
+}
+
+/// The buckets of a region.
+#[derive(Debug)]
+struct Budgets {
+    scaling: Budget,
+    writes: Budget,
+    sagemaker: Budget,
+    alarms: Budget,
+    metrics: Budget,
+}
+
+/// What all adapters of one account and region share.
+pub(super) struct Caller {
+    scope: Scope,
+    observer: Arc<dyn CallObserver>,
+    budgets: Budgets,
+    retries: Retries,
+    read_total: Duration,
+    /// Who may write, asked once more when a write has had its turn.
+    leadership: Option<Arc<dyn Leadership>>,
+}
+
+impl Caller {
+    pub(super) fn new(scope: Scope, settings: &Settings, observer: Arc<dyn CallObserver>) -> Self {
+        let rates = settings.rates;
+        let reads = |rate: f64, burst| Budget::new(rate, burst, rates.read_wait);
+        Self {
+            scope,
+            observer,
+            budgets: Budgets {
+                scaling: reads(rates.scaling_calls_per_second, 4),
+                writes: Budget::new(rates.writes_per_second, 1, rates.write_wait),
+                sagemaker: reads(rates.sagemaker_calls_per_second, 10),
+                alarms: reads(rates.alarm_calls_per_second, 3),
+                metrics: reads(rates.metric_calls_per_second, 10),
+            },
+            retries: settings.retries,
+            read_total: settings.timeouts.read_total,
+            leadership: None,
+        }
+    }
+
+    /// Lets no write begin that this does not allow.
+    pub(super) fn fenced_by(mut self, leadership: Option<Arc<dyn Leadership>>) -> Self {
+        self.leadership = leadership;
+        self
+    }
+
+    /// A read: tried again while the error may pass, up to a number of attempts and a total time.
+    /// Each attempt takes a turn of the budget.
+    pub(super) async fn read<T, F, Fut>(&self, call: Call, attempt: F) -> PortResult<T>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<T, Failure>>,
+    {
+        // The wait for the first turn is not the call's time: nothing has been sent yet.
+        self.turn(call).await.map_err(|error| call.exhausted(error))?;
+        let started = Instant::now();
+        let mut retries = 0;
+        let result = loop {
+            let failure = match attempt().await {
+                Ok(value) => break Ok(value),
+                Err(failure) => failure,
+            };
+            let pause = backoff(&self.retries, retries, random_share());
+            let spent = started.elapsed() + pause;
+            if !failure.kind.is_retryable()
+                || retries + 1 >= self.retries.read_attempts
+                || spent >= self.read_total
+            {
+                break Err(failure);
+            }
+            sleep(pause).await;
+            // The wait for the turn counts too: no attempt starts after the total time.
+            if self.turn(call).await.is_err() || started.elapsed() >= self.read_total {
+                break Err(failure);
+            }
+            retries += 1;
+        };
+        self.record(call, started, retries, &result);
+        result.map_err(|failure| failure.into_port_error(call.service, call.operation))
+    }
+
+    /// A write: one attempt. It has a bucket of its own, so that it does not queue behind reads.
+    pub(super) async fn write<T, Fut>(&self, call: Call, attempt: Fut) -> PortResult<T>
+    where
+        Fut: Future<Output = Result<T, Failure>>,
+    {
+        self.budgets.writes.acquire().await.map_err(|error| call.exhausted(error))?;
+        // Rule 23: the look is right before sending, and the turn may have been waited for.
+        if self.leadership.as_ref().is_some_and(|leadership| !leadership.may_write()) {
+            let lost = "leadership was lost while it waited for its turn; nothing was sent";
+            return Err(call.error(ErrorKind::Conflict, lost));
+        }
+        self.budgets.scaling.charge();
+        let started = Instant::now();
+        let result = attempt.await;
+        self.record(call, started, 0, &result);
+        result.map_err(|failure| failure.into_port_error(call.service, call.operation))
+    }
+
+    async fn turn(&self, call: Call) -> Result<(), Exhausted> {
+        match (call.service, call.operation) {
+            (Service::ApplicationAutoScaling, _) => self.budgets.scaling.acquire().await,
+            (Service::SageMaker, _) => self.budgets.sagemaker.acquire().await,
+            (Service::CloudWatch, "DescribeAlarms") => self.budgets.alarms.acquire().await,
+            (Service::CloudWatch, _) => self.budgets.metrics.acquire().await,
+            // Once a pass at most, and AWS allows 600 a second.
+            (Service::Sts, _) => Ok(()),
+        }
+    }
+
+    fn record<T>(&self, call: Call, started: Instant, retries: u32, result: &Result<T, Failure>) {
+        let failure = result.as_ref().err();
+        self.observer.called(&CallRecord {
+            scope: self.scope.clone(),
+            service: call.service,
+            operation: call.operation,
+            status_code: failure.map_or(200, |failure| failure.status),
+            error_code: failure.and_then(|failure| failure.code.clone()).unwrap_or_default(),
+            error: failure.map(|failure| failure.kind),
+            duration: started.elapsed(),
+            retries,
+            // AWS bills what it answered.
+            metrics_requested: if failure.is_none() { call.metrics } else { 0 },
+        });
+    }
+}
+
+/// The pause before the attempt after `retries` retries: exponential, evenly drawn from the whole
+/// range so that many callers spread out ("full jitter").
+fn backoff(retries: &Retries, done: u32, share: f64) -> Duration {
+    let longest =
+        retries.base_backoff.saturating_mul(1_u32 << done.min(16)).min(retries.max_backoff);
+    longest.mul_f64(share.clamp(0.0, 1.0))
+}
+
+/// A number in [0, 1), different each time. The standard library seeds its hashers at random,
+/// which is all that jitter needs.
+fn random_share() -> f64 {
+    (RandomState::new().hash_one(0_u8) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backoff_doubles_up_to_its_bound() {
+        let retries = Retries {
+            read_attempts: 9,
+            base_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_millis(500),
+        };
+        let longest: Vec<_> = (0..4).map(|n| backoff(&retries, n, 1.0).as_millis()).collect();
+        assert_eq!(longest, [100, 200, 400, 500]);
+        assert_eq!(backoff(&retries, 60, 1.0).as_millis(), 500);
+        assert_eq!(backoff(&retries, 3, 0.0), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_share_lies_between_nothing_and_all() {
+        assert!((0..1000).map(|_| random_share()).all(|share| (0.0..1.0).contains(&share)));
+    }
+}

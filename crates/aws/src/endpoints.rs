@@ -1,0 +1,327 @@
+//! SageMaker, reading: the four answers, from AWS's JSON to the model.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::DateTime;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use super::call::{Call, Caller};
+use super::sagemaker::SageMaker;
+use setpoint_core::model::endpoint::{
+    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, VariantSummary,
+};
+use setpoint_core::model::ids::{EndpointName, VariantName};
+use setpoint_core::model::time::Timestamp;
+use setpoint_core::ports::{Endpoints, ErrorKind, PortResult, Service};
+
+/// The longest listing that is read: 100,000 endpoints.
+const MAX_PAGES: u32 = 1_000;
+
+const LIST_ENDPOINTS: Call = Call::new(Service::SageMaker, "ListEndpoints");
+const DESCRIBE_ENDPOINT: Call = Call::new(Service::SageMaker, "DescribeEndpoint");
+const DESCRIBE_CONFIG: Call = Call::new(Service::SageMaker, "DescribeEndpointConfig");
+const DESCRIBE_MODEL: Call = Call::new(Service::SageMaker, "DescribeModel");
+
+pub(super) struct SdkEndpoints {
+    client: SageMaker,
+    caller: Arc<Caller>,
+}
+
+impl SdkEndpoints {
+    pub(super) fn new(client: SageMaker, caller: Arc<Caller>) -> Self {
+        Self { client, caller }
+    }
+
+    /// Describes one thing; none when it does not exist.
+    async fn describe<T, W>(
+        &self,
+        call: Call,
+        input: Value,
+        read: fn(W) -> T,
+    ) -> PortResult<Option<T>>
+    where
+        W: for<'de> Deserialize<'de>,
+    {
+        let attempt = || async {
+            match self.client.send::<W>(call.operation, input.clone()).await {
+                Ok(answer) => Ok(Some(read(answer))),
+                // No modelled error: AWS says so by a ValidationException. It is an answer, not a
+                // failure, and is not counted as one.
+                Err(failure) if failure.kind == ErrorKind::NotFound => Ok(None),
+                Err(failure) => Err(failure),
+            }
+        };
+        self.caller.read(call, attempt).await
+    }
+}
+
+#[async_trait]
+impl Endpoints for SdkEndpoints {
+    async fn list_endpoints(&self) -> PortResult<Vec<EndpointSummary>> {
+        let mut all = Vec::new();
+        let mut token: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            // A stable order, so that endpoints made meanwhile do not shift the pages.
+            let mut input =
+                json!({"MaxResults": 100, "SortBy": "CreationTime", "SortOrder": "Ascending"});
+            if let Some(token) = &token {
+                input["NextToken"] = json!(token);
+            }
+            let attempt =
+                || self.client.send::<EndpointsPage>(LIST_ENDPOINTS.operation, input.clone());
+            let page: EndpointsPage = self.caller.read(LIST_ENDPOINTS, attempt).await?;
+            all.extend(page.endpoints.into_iter().map(EndpointSummary::from));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(all);
+            }
+        }
+        Err(LIST_ENDPOINTS.endless(MAX_PAGES))
+    }
+
+    async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
+        let input = json!({"EndpointName": name.as_str()});
+        self.describe(DESCRIBE_ENDPOINT, input, EndpointAnswer::into_model).await
+    }
+
+    async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>> {
+        let input = json!({"EndpointConfigName": name});
+        self.describe(DESCRIBE_CONFIG, input, ConfigAnswer::into_model).await
+    }
+
+    async fn model(&self, name: &str) -> PortResult<Option<Model>> {
+        let input = json!({"ModelName": name});
+        self.describe(DESCRIBE_MODEL, input, ModelAnswer::into_model).await
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EndpointsPage {
+    endpoints: Vec<EndpointRow>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EndpointRow {
+    endpoint_name: EndpointName,
+    endpoint_status: String,
+    #[serde(deserialize_with = "epoch_seconds")]
+    creation_time: Timestamp,
+    #[serde(deserialize_with = "epoch_seconds")]
+    last_modified_time: Timestamp,
+}
+
+impl From<EndpointRow> for EndpointSummary {
+    fn from(row: EndpointRow) -> Self {
+        Self {
+            name: row.endpoint_name,
+            status: EndpointStatus::parse(&row.endpoint_status),
+            created_at: row.creation_time,
+            modified_at: row.last_modified_time,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EndpointAnswer {
+    endpoint_name: EndpointName,
+    endpoint_status: String,
+    endpoint_config_name: String,
+    #[serde(deserialize_with = "epoch_seconds")]
+    creation_time: Timestamp,
+    #[serde(deserialize_with = "epoch_seconds")]
+    last_modified_time: Timestamp,
+    /// Absent while an endpoint is being made.
+    #[serde(default, deserialize_with = "null_is_default")]
+    production_variants: Vec<VariantAnswer>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    shadow_production_variants: Vec<ShadowAnswer>,
+    pending_deployment_summary: Option<PendingDeployment>,
+    async_inference_config: Option<Value>,
+    failure_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PendingDeployment {
+    endpoint_config_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ShadowAnswer {
+    variant_name: VariantName,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct VariantAnswer {
+    variant_name: VariantName,
+    current_instance_count: Option<u32>,
+    desired_instance_count: Option<u32>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    deployed_images: Vec<DeployedImage>,
+    current_serverless_config: Option<Value>,
+    desired_serverless_config: Option<Value>,
+    instance_pools: Option<Value>,
+    managed_instance_scaling: Option<Value>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    variant_status: Vec<VariantStatus>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeployedImage {
+    resolved_image: Option<String>,
+    specified_image: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct VariantStatus {
+    status: String,
+}
+
+impl EndpointAnswer {
+    fn into_model(self) -> Endpoint {
+        let pending = self.pending_deployment_summary;
+        let shadows = self.shadow_production_variants;
+        Endpoint {
+            name: self.endpoint_name,
+            status: EndpointStatus::parse(&self.endpoint_status),
+            config_name: self.endpoint_config_name,
+            created_at: self.creation_time,
+            modified_at: self.last_modified_time,
+            variants: self.production_variants.into_iter().map(VariantSummary::from).collect(),
+            shadow_variants: shadows.into_iter().map(|shadow| shadow.variant_name).collect(),
+            deploy_in_progress: pending.is_some(),
+            pending_config_name: pending.and_then(|pending| pending.endpoint_config_name),
+            asynchronous: self.async_inference_config.is_some(),
+            failure_reason: self.failure_reason,
+        }
+    }
+}
+
+impl From<VariantAnswer> for VariantSummary {
+    fn from(answer: VariantAnswer) -> Self {
+        let images = answer.deployed_images.into_iter();
+        let statuses = answer.variant_status.into_iter();
+        Self {
+            name: answer.variant_name,
+            current_instances: answer.current_instance_count,
+            desired_instances: answer.desired_instance_count,
+            images: images.filter_map(|i| i.resolved_image.or(i.specified_image)).collect(),
+            serverless: answer.current_serverless_config.is_some()
+                || answer.desired_serverless_config.is_some(),
+            instance_pools: has_any(answer.instance_pools.as_ref()),
+            managed_instance_scaling: answer.managed_instance_scaling.is_some(),
+            statuses: statuses.map(|status| status.status).collect(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ConfigAnswer {
+    endpoint_config_name: String,
+    #[serde(deserialize_with = "epoch_seconds")]
+    creation_time: Timestamp,
+    production_variants: Vec<ConfigVariantAnswer>,
+    async_inference_config: Option<Value>,
+    metrics_config: Option<MetricsConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ConfigVariantAnswer {
+    variant_name: VariantName,
+    model_name: Option<String>,
+    instance_type: Option<String>,
+    serverless_config: Option<Value>,
+    instance_pools: Option<Value>,
+    managed_instance_scaling: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricsConfig {
+    enable_enhanced_metrics: Option<bool>,
+    metric_publish_frequency_in_seconds: Option<u32>,
+}
+
+impl ConfigAnswer {
+    fn into_model(self) -> EndpointConfig {
+        let variants = self.production_variants.into_iter().map(|variant| ConfigVariant {
+            name: variant.variant_name,
+            model_name: variant.model_name,
+            instance_type: variant.instance_type,
+            serverless: variant.serverless_config.is_some(),
+            instance_pools: has_any(variant.instance_pools.as_ref()),
+            managed_instance_scaling: variant.managed_instance_scaling.is_some(),
+        });
+        EndpointConfig {
+            name: self.endpoint_config_name,
+            created_at: self.creation_time,
+            variants: variants.collect(),
+            asynchronous: self.async_inference_config.is_some(),
+            // Without enhanced metrics the frequency is that of utilisation metrics only.
+            metric_period_seconds: self
+                .metrics_config
+                .filter(|config| config.enable_enhanced_metrics == Some(true))
+                .and_then(|config| config.metric_publish_frequency_in_seconds),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ModelAnswer {
+    model_name: String,
+    primary_container: Option<Container>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    containers: Vec<Container>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Container {
+    mode: Option<String>,
+}
+
+impl ModelAnswer {
+    fn into_model(self) -> Model {
+        let all: Vec<_> = self.primary_container.into_iter().chain(self.containers).collect();
+        Model {
+            name: self.model_name,
+            containers: all.len(),
+            multi_model: all.iter().any(|c| c.mode.as_deref() == Some("MultiModel")),
+        }
+    }
+}
+
+fn has_any(list: Option<&Value>) -> bool {
+    list.is_some_and(|list| list.as_array().is_none_or(|items| !items.is_empty()))
+}
+
+/// awsJson1.1 writes an instant as seconds since the epoch, with a fraction.
+fn epoch_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    let whole = seconds.floor();
+    let nanos = ((seconds - whole) * 1e9) as u32;
+    DateTime::from_timestamp(whole as i64, nanos.min(999_999_999))
+        .ok_or_else(|| serde::de::Error::custom(format!("{seconds} is no instant")))
+}
+
+/// Some answers have `null` where others leave the member out.
+fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

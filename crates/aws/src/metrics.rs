@@ -1,0 +1,234 @@
+//! CloudWatch, reading: metric data in batches, and the alarms of policies.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataOutput;
+use aws_sdk_cloudwatch::types::{
+    AlarmType, Dimension, Metric as CwMetric, MetricDataQuery, MetricDataResult, MetricStat,
+    ScanBy, StatusCode,
+};
+use aws_smithy_types::DateTime;
+
+use super::call::{Call, Caller};
+use super::convert;
+use super::error::Failure;
+use setpoint_core::model::fact::{Why, WhyKind};
+use setpoint_core::model::scaling::Alarm;
+use setpoint_core::model::time::Timestamp;
+use setpoint_core::ports::{MetricAnswer, MetricQuery, Metrics, PortError, PortResult, Service};
+
+/// Queries that one `GetMetricData` carries (CloudWatch API reference).
+const MAX_QUERIES: usize = 500;
+/// Datapoints in one answer (CloudWatch API reference).
+const MAX_DATAPOINTS: u64 = 100_800;
+/// Pages beyond what the datapoints need, for answers that AWS cuts short (`PartialData`).
+const SPARE_PAGES: u64 = 20;
+/// The longest listing of alarms that is read: 100,000.
+const MAX_ALARM_PAGES: u32 = 1_000;
+/// Where SageMaker publishes the invocation metrics of endpoints.
+const NAMESPACE: &str = "AWS/SageMaker";
+
+const DESCRIBE_ALARMS: Call = Call::new(Service::CloudWatch, "DescribeAlarms");
+
+pub(super) struct SdkMetrics {
+    client: Client,
+    caller: Arc<Caller>,
+}
+
+impl SdkMetrics {
+    pub(super) fn new(client: Client, caller: Arc<Caller>) -> Self {
+        Self { client, caller }
+    }
+
+    /// At most [`MAX_QUERIES`] queries; all pages, merged by id.
+    async fn batch(
+        &self,
+        queries: &[MetricQuery],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> PortResult<Vec<MetricAnswer>> {
+        // AWS does not say whether the pages after the first are billed: count the dearer.
+        let call = Call { metrics: queries.len() as u64, ..get_metric_data() };
+        let wire: Vec<MetricDataQuery> =
+            queries.iter().enumerate().map(|(index, query)| to_wire(index, query)).collect();
+        let mut merged = Merged::default();
+        let mut token: Option<String> = None;
+        for _ in 0..page_bound(queries, from, to) {
+            let attempt = || async {
+                self.client
+                    .get_metric_data()
+                    .set_metric_data_queries(Some(wire.clone()))
+                    .start_time(DateTime::from_secs(from.timestamp()))
+                    .end_time(DateTime::from_secs(to.timestamp()))
+                    .scan_by(ScanBy::TimestampAscending)
+                    .set_next_token(token.clone())
+                    .send()
+                    .await
+                    .map_err(|error| Failure::of(Service::CloudWatch, &error))
+            };
+            let page: GetMetricDataOutput = self.caller.read(call, attempt).await?;
+            let results =
+                page.metric_data_results.ok_or_else(|| call.garbage("no MetricDataResults"))?;
+            for result in results {
+                merged.add(result).map_err(|message| call.garbage(message))?;
+            }
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
+        let complete = token.is_none();
+        Ok((0..queries.len()).map(|index| merged.answer(index, complete)).collect())
+    }
+}
+
+#[async_trait]
+impl Metrics for SdkMetrics {
+    async fn metric_data(
+        &self,
+        queries: &[MetricQuery],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<MetricAnswer> {
+        let mut answers = Vec::with_capacity(queries.len());
+        for batch in queries.chunks(MAX_QUERIES) {
+            match self.batch(batch, from, to).await {
+                Ok(some) => answers.extend(some),
+                Err(error) => {
+                    let why = Why::from(error);
+                    answers.extend(batch.iter().map(|_| Err(why.clone())));
+                }
+            }
+        }
+        answers
+    }
+
+    async fn alarms(&self, prefix: &str) -> PortResult<Vec<Alarm>> {
+        let mut all = Vec::new();
+        let mut token: Option<String> = None;
+        for _ in 0..MAX_ALARM_PAGES {
+            let attempt = || async {
+                self.client
+                    .describe_alarms()
+                    .alarm_name_prefix(prefix)
+                    .alarm_types(AlarmType::MetricAlarm)
+                    .max_records(100)
+                    .set_next_token(token.clone())
+                    .send()
+                    .await
+                    .map_err(|error| Failure::of(Service::CloudWatch, &error))
+            };
+            let page = self.caller.read(DESCRIBE_ALARMS, attempt).await?;
+            let alarms = page.metric_alarms.ok_or_else(|| -> PortError {
+                DESCRIBE_ALARMS.garbage("the answer has no MetricAlarms")
+            })?;
+            all.extend(alarms.into_iter().filter_map(convert::alarm));
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(all);
+            }
+        }
+        Err(DESCRIBE_ALARMS.endless(MAX_ALARM_PAGES))
+    }
+}
+
+const fn get_metric_data() -> Call {
+    Call::new(Service::CloudWatch, "GetMetricData")
+}
+
+/// The pages that all datapoints need, and some to spare.
+fn page_bound(queries: &[MetricQuery], from: Timestamp, to: Timestamp) -> u64 {
+    let seconds = u64::try_from((to - from).num_seconds()).unwrap_or(0);
+    let datapoints: u64 =
+        queries.iter().map(|query| seconds / u64::from(query.period_seconds.max(1))).sum();
+    SPARE_PAGES + 2 * datapoints.div_ceil(MAX_DATAPOINTS)
+}
+
+fn to_wire(index: usize, query: &MetricQuery) -> MetricDataQuery {
+    let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
+    let metric = CwMetric::builder()
+        .namespace(NAMESPACE)
+        .metric_name(query.metric.name())
+        .dimensions(dimension("EndpointName", query.resource.endpoint.as_str()))
+        .dimensions(dimension("VariantName", query.resource.variant.as_str()))
+        .build();
+    let stat = MetricStat::builder()
+        .metric(metric)
+        .period(i32::try_from(query.period_seconds).unwrap_or(i32::MAX))
+        .stat(query.metric.statistic())
+        // No unit: one that does not match returns nothing instead of an error.
+        .build();
+    MetricDataQuery::builder().id(id(index)).metric_stat(stat).return_data(true).build()
+}
+
+/// AWS wants a lower-case letter first.
+fn id(index: usize) -> String {
+    format!("q{index}")
+}
+
+/// The results of all pages so far, by id.
+#[derive(Debug, Default)]
+struct Merged(BTreeMap<String, Answer>);
+
+#[derive(Debug, Default)]
+struct Answer {
+    points: BTreeMap<Timestamp, f64>,
+    status: Option<StatusCode>,
+    messages: Vec<String>,
+}
+
+impl Merged {
+    fn add(&mut self, result: MetricDataResult) -> Result<(), &'static str> {
+        let id = result.id.ok_or("a result without an id")?;
+        let timestamps = result.timestamps.unwrap_or_default();
+        let values = result.values.unwrap_or_default();
+        if timestamps.len() != values.len() {
+            return Err("a result with more timestamps than values, or fewer");
+        }
+        let answer = self.0.entry(id).or_default();
+        for (at, value) in timestamps.iter().zip(values) {
+            let at = convert::timestamp(at).ok_or("a timestamp beyond all calendars")?;
+            if !value.is_finite() {
+                return Err("a value that is not a finite number");
+            }
+            answer.points.insert(at, value);
+        }
+        answer.status = result.status_code.or(answer.status.take());
+        answer.messages.extend(result.messages.into_iter().flatten().filter_map(|m| m.value));
+        Ok(())
+    }
+
+    /// The answer to a query. A status of an earlier page (`PartialData`) is overtaken by a later
+    /// one; a series that AWS never called complete is not one.
+    fn answer(&mut self, index: usize, listing_ended: bool) -> MetricAnswer {
+        let Some(answer) = self.0.remove(&id(index)) else {
+            return Err(Why::new(WhyKind::Incomplete, "CloudWatch did not answer the query"));
+        };
+        let said = |what: &str| {
+            let said = answer.messages.join("; ");
+            if said.is_empty() { what.to_owned() } else { format!("{what}: {said}") }
+        };
+        match &answer.status {
+            Some(StatusCode::Complete) => Ok(answer.points.into_iter().collect()),
+            Some(StatusCode::PartialData) if listing_ended => {
+                Err(Why::new(WhyKind::Incomplete, said("CloudWatch answered with partial data")))
+            }
+            Some(StatusCode::PartialData) => {
+                Err(Why::new(WhyKind::Incomplete, said("CloudWatch did not come to an end")))
+            }
+            Some(StatusCode::Forbidden) => {
+                Err(Why::new(WhyKind::Denied, said("CloudWatch denied the metric")))
+            }
+            Some(StatusCode::InternalError) => {
+                Err(Why::new(WhyKind::Transient, said("CloudWatch failed on the metric")))
+            }
+            other => {
+                let word = other.as_ref().map_or("no status", StatusCode::as_str);
+                Err(Why::new(WhyKind::Garbage, said(&format!("CloudWatch answered {word}"))))
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! THINK: what `setpoint` knows and how it reasons. Nouns (`model`), how capacity is estimated
+//! (`estimate`), what is done about it (`decide`), and what all of it needs of the world (`ports`).
+//!
+//! Architecture invariant: pure. No clock, no I/O, no async runtime, no AWS SDK, no Kubernetes.
+
+pub mod decide;
+pub mod estimate;
+pub mod model;
+pub mod ports;

@@ -1,0 +1,305 @@
+//! Carries out what `lease` says: sends the requests, keeps the clock, publishes the terms.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::jiff;
+use kube::Api;
+use kube::api::PostParams;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::connect::Cluster;
+use super::fence::{BootClock, Fence};
+use super::lease::{Answer, Election, Record, Request, Step, Timing};
+use setpoint_core::ports::{Clock, Leadership};
+
+/// How often releasing is tried: other writes to the Lease may come in between.
+const RELEASE_ATTEMPTS: u32 = 3;
+/// How long that may take: a pod is killed soon after it was asked to stop.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The term that this process leads in; absent while it follows.
+pub type Term = Option<Arc<dyn Leadership>>;
+
+/// The task that takes part in the election is gone: this process will never lead again.
+#[derive(Debug, thiserror::Error)]
+#[error("the leader election has failed: {0}")]
+pub struct ElectorDied(#[from] tokio::task::JoinError);
+
+/// Takes part in the election of a leader, until it is released or dropped.
+pub struct Elector {
+    terms: watch::Receiver<Term>,
+    holder: watch::Receiver<Option<String>>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Elector {
+    /// Joins the election for the Lease of this name.
+    #[must_use]
+    pub fn start(
+        cluster: &Cluster,
+        lease_name: &str,
+        timing: Timing,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (sender, terms) = watch::channel(None);
+        let (holders, holder) = watch::channel(None);
+        let (stop, stopped) = oneshot::channel();
+        let identity = cluster.identity.as_str().to_owned();
+        let executor = Executor {
+            api: Api::namespaced(cluster.client.clone(), &cluster.namespace),
+            name: lease_name.to_owned(),
+            timing,
+            clock,
+            boot: BootClock,
+            election: Election::new(identity.clone(), timing),
+            identity,
+            object: None,
+            fence: None,
+            terms: sender,
+            holders,
+            failing: false,
+        };
+        Self { terms, holder, stop, task: tokio::spawn(executor.run(stopped)) }
+    }
+
+    /// The terms of this process, as they come and go. The channel closes when the election ends.
+    #[must_use]
+    pub fn terms(&self) -> watch::Receiver<Term> {
+        self.terms.clone()
+    }
+
+    /// Who holds the Lease, as last seen; perhaps this process, perhaps nobody.
+    #[must_use]
+    pub fn holder(&self) -> watch::Receiver<Option<String>> {
+        self.holder.clone()
+    }
+
+    /// Whether this process may write in whatever term it is in: the last look, for those who send.
+    #[must_use]
+    pub fn leadership(&self) -> Arc<dyn Leadership> {
+        Arc::new(CurrentTerm(self.terms()))
+    }
+
+    /// Gives the Lease up, so that another process need not wait for it to expire. To be called
+    /// when no write is under way any more.
+    ///
+    /// # Errors
+    /// When the election has failed before.
+    pub async fn release(self) -> Result<(), ElectorDied> {
+        // An error says that the task is gone, which joining tells with its reason.
+        let _ = self.stop.send(());
+        Ok(self.task.await?)
+    }
+
+    /// Leaves the election and lets the Lease expire: a write may still be under way.
+    pub fn abandon(self) {
+        self.task.abort();
+    }
+}
+
+struct CurrentTerm(watch::Receiver<Term>);
+
+impl Leadership for CurrentTerm {
+    fn may_write(&self) -> bool {
+        self.0.borrow().as_ref().is_some_and(|term| term.may_write())
+    }
+}
+
+struct Executor {
+    api: Api<Lease>,
+    name: String,
+    identity: String,
+    timing: Timing,
+    clock: Arc<dyn Clock>,
+    boot: BootClock,
+    election: Election,
+    /// The Lease as last read or written, with labels and whatever else others keep on it.
+    object: Option<Lease>,
+    /// The term under way and its number.
+    fence: Option<(u64, Arc<Fence>)>,
+    terms: watch::Sender<Term>,
+    holders: watch::Sender<Option<String>>,
+    /// Whether the last request failed: the log tells of changes.
+    failing: bool,
+}
+
+impl Executor {
+    async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
+        loop {
+            let step = self.election.step(self.boot.now());
+            self.publish();
+            match step {
+                Step::Wait(until) => {
+                    let wait = self.boot.now().until(until);
+                    tokio::select! {
+                        _ = &mut stopped => break,
+                        () = tokio::time::sleep(wait) => {}
+                    }
+                }
+                Step::Send { request, timeout } => {
+                    let sent = self.boot.now();
+                    let answer = tokio::select! {
+                        _ = &mut stopped => break,
+                        answer = self.send(&request, timeout) => answer,
+                    };
+                    self.election.answered(&request, answer, sent, self.boot.now());
+                }
+            }
+        }
+        self.election.resign();
+        self.publish();
+        self.release().await;
+    }
+
+    /// Brings the fence to where the election stands.
+    fn publish(&mut self) {
+        let holder = self.election.holder().map(str::to_owned);
+        self.holders.send_if_modified(|told| {
+            let changed = *told != holder;
+            *told = holder;
+            changed
+        });
+        let (term, until) = (self.election.terms(), self.election.may_write_until());
+        if let Some((_, fence)) = self.fence.take_if(|(own, _)| until.is_none() || *own != term) {
+            fence.end();
+            self.terms.send_replace(None);
+            let holder = self.election.holder().unwrap_or("nobody");
+            tracing::warn!(lease = self.name, holder, "this process no longer leads");
+        }
+        match (&self.fence, until) {
+            (Some((_, fence)), Some(until)) => fence.extend(until),
+            (None, Some(until)) => {
+                let fence = Arc::new(Fence::new(until));
+                self.terms.send_replace(Some(Arc::clone(&fence) as _));
+                self.fence = Some((term, fence));
+                tracing::info!(lease = self.name, identity = self.identity, "this process leads");
+            }
+            (_, None) => {}
+        }
+    }
+
+    async fn send(&mut self, request: &Request, timeout: Duration) -> Answer {
+        let call = async {
+            let params = PostParams::default();
+            match request {
+                Request::Read => self.api.get_opt(&self.name).await,
+                Request::Create => {
+                    let lease = self.held(1, true);
+                    self.api.create(&params, &lease).await.map(Some)
+                }
+                Request::Hold { version, transitions, acquire } => {
+                    let mut lease = self.held(*transitions, *acquire);
+                    lease.metadata.resource_version = Some(version.clone());
+                    self.api.replace(&self.name, &params, &lease).await.map(Some)
+                }
+            }
+        };
+        let result = tokio::time::timeout(timeout, call).await;
+        let (answer, failure) = match result {
+            Ok(Ok(lease)) => {
+                let record = lease.as_ref().map(record);
+                self.object = lease;
+                (Answer::Record(record), None)
+            }
+            Ok(Err(kube::Error::Api(status))) if status.code == 409 => (Answer::Conflict, None),
+            Ok(Err(kube::Error::Api(status)))
+                if status.code == 404 && matches!(request, Request::Hold { .. }) =>
+            {
+                self.object = None;
+                (Answer::Record(None), None)
+            }
+            Ok(Err(error)) => (Answer::Failed, Some(error.to_string())),
+            Err(_) => (Answer::Failed, Some(format!("no answer within {timeout:?}"))),
+        };
+        self.note(failure.as_deref());
+        answer
+    }
+
+    /// Says once that requests fail, and once that they do no longer.
+    fn note(&mut self, failure: Option<&str>) {
+        match (failure, self.failing) {
+            (Some(error), false) => {
+                tracing::warn!(lease = self.name, error, "lease request failed");
+            }
+            (Some(error), true) => {
+                tracing::debug!(lease = self.name, error, "lease request failed again");
+            }
+            (None, true) => tracing::info!(lease = self.name, "lease requests succeed again"),
+            (None, false) => {}
+        }
+        self.failing = failure.is_some();
+    }
+
+    /// The Lease with this process as its holder; what else is on it stays.
+    fn held(&self, transitions: i32, acquire: bool) -> Lease {
+        let mut lease = self.object.clone().unwrap_or_else(|| Lease {
+            metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
+            spec: None,
+        });
+        let now = micro_time(self.clock.now());
+        let before = lease.spec.take().unwrap_or_default();
+        lease.spec = Some(LeaseSpec {
+            holder_identity: Some(self.identity.clone()),
+            lease_duration_seconds: i32::try_from(self.timing.lease_duration.as_secs()).ok(),
+            acquire_time: if acquire { now.clone() } else { before.acquire_time.clone() },
+            renew_time: now,
+            lease_transitions: Some(transitions),
+            ..before
+        });
+        lease
+    }
+
+    /// Empties the holder, if it is this process. Failing is no harm: the Lease expires.
+    async fn release(&mut self) {
+        let limit = RELEASE_TIMEOUT;
+        match tokio::time::timeout(limit, self.try_release()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(lease = self.name, %error, "lease not released"),
+            Err(_) => tracing::warn!(lease = self.name, ?limit, "lease not released in time"),
+        }
+    }
+
+    async fn try_release(&self) -> kube::Result<()> {
+        for _ in 0..RELEASE_ATTEMPTS {
+            let Some(mut lease) = self.api.get_opt(&self.name).await? else { return Ok(()) };
+            let Some(spec) = lease.spec.as_mut() else { return Ok(()) };
+            if spec.holder_identity.as_deref() != Some(self.identity.as_str()) {
+                return Ok(());
+            }
+            spec.holder_identity = None;
+            spec.renew_time = micro_time(self.clock.now());
+            match self.api.replace(&self.name, &PostParams::default(), &lease).await {
+                Ok(_) => {
+                    tracing::info!(lease = self.name, "lease released");
+                    return Ok(());
+                }
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the election needs to know of a Lease.
+fn record(lease: &Lease) -> Record {
+    let spec = lease.spec.clone().unwrap_or_default();
+    let seconds = spec.lease_duration_seconds.and_then(|s| u64::try_from(s).ok());
+    Record {
+        // Other clients write an empty name where this one leaves it out.
+        holder: spec.holder_identity.filter(|holder| !holder.is_empty()),
+        lease_duration: seconds.map(Duration::from_secs),
+        transitions: spec.lease_transitions.unwrap_or_default(),
+        version: lease.metadata.resource_version.clone().unwrap_or_default(),
+    }
+}
+
+/// An instant as Kubernetes writes it. Absent beyond the year 9999.
+pub(super) fn micro_time(at: setpoint_core::model::time::Timestamp) -> Option<MicroTime> {
+    jiff::Timestamp::from_microsecond(at.timestamp_micros()).ok().map(MicroTime)
+}

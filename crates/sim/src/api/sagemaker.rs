@@ -1,0 +1,450 @@
+//! Inputs and outputs of SageMaker, with AWS's member names.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::epoch;
+use setpoint_core::model::time::Timestamp;
+
+/// An output without members.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Empty {}
+
+/// The input of `ListEndpoints`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListEndpointsInput {
+    /// `Name`, `CreationTime` (default) or `Status`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sort_by: Option<String>,
+    /// `Ascending` or `Descending` (default).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sort_order: Option<String>,
+    /// Where the next page begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+    /// The page size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// Only names with this text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name_contains: Option<String>,
+    /// Only with this status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_equals: Option<String>,
+    /// Only made before.
+    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    pub creation_time_before: Option<Timestamp>,
+    /// Only made after.
+    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    pub creation_time_after: Option<Timestamp>,
+    /// Only changed before.
+    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time_before: Option<Timestamp>,
+    /// Only changed after.
+    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    pub last_modified_time_after: Option<Timestamp>,
+}
+
+/// One row of `ListEndpoints`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct EndpointSummary {
+    /// The endpoint.
+    pub endpoint_name: String,
+    /// Its ARN.
+    pub endpoint_arn: String,
+    /// When it was made.
+    #[serde(with = "epoch")]
+    pub creation_time: Timestamp,
+    /// When it last changed.
+    #[serde(with = "epoch")]
+    pub last_modified_time: Timestamp,
+    /// Its status.
+    pub endpoint_status: String,
+}
+
+/// The output of `ListEndpoints`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListEndpointsOutput {
+    /// One page.
+    pub endpoints: Vec<EndpointSummary>,
+    /// Where the next page begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// The input of `DescribeEndpoint`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DescribeEndpointInput {
+    /// The endpoint.
+    pub endpoint_name: String,
+}
+
+/// A container image in use.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DeployedImage {
+    /// As the model names it.
+    pub specified_image: String,
+    /// With its digest.
+    pub resolved_image: String,
+    /// When it was resolved.
+    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    pub resolution_time: Option<Timestamp>,
+}
+
+/// What a stage of a deploy says of a variant.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct VariantStatus {
+    /// `Creating`, `Updating`, `Deleting`, `ActivatingTraffic` or `Baking`.
+    pub status: String,
+    /// More on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_message: Option<String>,
+    /// Since when.
+    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+}
+
+/// A production variant of a running endpoint.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ProductionVariantSummary {
+    /// The variant.
+    pub variant_name: String,
+    /// The images in use.
+    pub deployed_images: Vec<DeployedImage>,
+    /// Its weight.
+    pub current_weight: f64,
+    /// The weight wanted.
+    pub desired_weight: f64,
+    /// Instances in service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_instance_count: Option<i32>,
+    /// Instances wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_instance_count: Option<i32>,
+    /// Stages of a deploy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant_status: Option<Vec<VariantStatus>>,
+    /// Serverless.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_serverless_config: Option<Value>,
+    /// Instances managed by SageMaker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_instance_scaling: Option<Value>,
+    /// How requests are spread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing_config: Option<Value>,
+}
+
+/// A variant of the fleet that a deploy is bringing up.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PendingProductionVariantSummary {
+    /// The variant.
+    pub variant_name: String,
+    /// Its images.
+    pub deployed_images: Vec<DeployedImage>,
+    /// Its weight.
+    pub current_weight: f64,
+    /// The weight wanted.
+    pub desired_weight: f64,
+    /// Instances up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current_instance_count: Option<i32>,
+    /// Instances wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_instance_count: Option<i32>,
+    /// The instance type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// Stages of the deploy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant_status: Option<Vec<VariantStatus>>,
+}
+
+/// A deploy under way.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct PendingDeploymentSummary {
+    /// Where it leads.
+    pub endpoint_config_name: String,
+    /// The new fleet.
+    pub production_variants: Vec<PendingProductionVariantSummary>,
+    /// Since when.
+    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+}
+
+/// The output of `DescribeEndpoint`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DescribeEndpointOutput {
+    /// The endpoint.
+    pub endpoint_name: String,
+    /// Its ARN.
+    pub endpoint_arn: String,
+    /// The config in force.
+    pub endpoint_config_name: String,
+    /// Its variants.
+    pub production_variants: Vec<ProductionVariantSummary>,
+    /// Its status.
+    pub endpoint_status: String,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure_reason: Option<String>,
+    /// When it was made.
+    #[serde(with = "epoch")]
+    pub creation_time: Timestamp,
+    /// When it last changed.
+    #[serde(with = "epoch")]
+    pub last_modified_time: Timestamp,
+    /// A deploy under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_deployment_summary: Option<PendingDeploymentSummary>,
+    /// Asynchronous endpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub async_inference_config: Option<Value>,
+    /// Shadow variants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_production_variants: Option<Vec<ProductionVariantSummary>>,
+    /// How often metrics are published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_config: Option<Value>,
+}
+
+/// A production variant of an endpoint config.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ProductionVariant {
+    /// The variant.
+    pub variant_name: String,
+    /// The model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_name: Option<String>,
+    /// Instances at the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_instance_count: Option<i32>,
+    /// The instance type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// Its weight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_variant_weight: Option<f64>,
+    /// Serverless.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serverless_config: Option<Value>,
+    /// Instances managed by SageMaker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed_instance_scaling: Option<Value>,
+    /// Mixed instance types.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_pools: Option<Value>,
+    /// How requests are spread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing_config: Option<Value>,
+}
+
+/// The input of `DescribeEndpointConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DescribeEndpointConfigInput {
+    /// The config.
+    pub endpoint_config_name: String,
+}
+
+/// The output of `DescribeEndpointConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DescribeEndpointConfigOutput {
+    /// The config.
+    pub endpoint_config_name: String,
+    /// Its ARN.
+    pub endpoint_config_arn: String,
+    /// Its variants.
+    pub production_variants: Vec<ProductionVariant>,
+    /// When it was made.
+    #[serde(with = "epoch")]
+    pub creation_time: Timestamp,
+    /// Asynchronous endpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub async_inference_config: Option<Value>,
+    /// Shadow variants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_production_variants: Option<Vec<ProductionVariant>>,
+    /// How often metrics are published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_config: Option<Value>,
+}
+
+/// The input of `DescribeModel`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DescribeModelInput {
+    /// The model.
+    pub model_name: String,
+}
+
+/// A container of a model.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ContainerDefinition {
+    /// Its image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// `SingleModel` or `MultiModel`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    /// Where the weights are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_data_url: Option<String>,
+    /// Its name within the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_hostname: Option<String>,
+}
+
+/// The output of `DescribeModel`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DescribeModelOutput {
+    /// The model.
+    pub model_name: String,
+    /// Its ARN.
+    pub model_arn: String,
+    /// Its only container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_container: Option<ContainerDefinition>,
+    /// Several containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub containers: Option<Vec<ContainerDefinition>>,
+    /// When it was made.
+    #[serde(with = "epoch")]
+    pub creation_time: Timestamp,
+    /// Its role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_role_arn: Option<String>,
+}
+
+/// The input of `CreateModel`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct CreateModelInput {
+    /// The model.
+    pub model_name: String,
+    /// Its only container.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub primary_container: Option<ContainerDefinition>,
+    /// Several containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub containers: Option<Vec<ContainerDefinition>>,
+    /// Its role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_role_arn: Option<String>,
+}
+
+/// The output of `CreateModel`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct CreateModelOutput {
+    /// Its ARN.
+    pub model_arn: String,
+}
+
+/// The input of `CreateEndpointConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct CreateEndpointConfigInput {
+    /// The config.
+    pub endpoint_config_name: String,
+    /// Its variants.
+    pub production_variants: Vec<ProductionVariant>,
+    /// Asynchronous endpoints.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub async_inference_config: Option<Value>,
+    /// Shadow variants.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shadow_production_variants: Option<Vec<ProductionVariant>>,
+    /// How often metrics are published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_config: Option<Value>,
+}
+
+/// The output of `CreateEndpointConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct CreateEndpointConfigOutput {
+    /// Its ARN.
+    pub endpoint_config_arn: String,
+}
+
+/// The input of `CreateEndpoint`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct CreateEndpointInput {
+    /// The endpoint.
+    pub endpoint_name: String,
+    /// Its config.
+    pub endpoint_config_name: String,
+}
+
+/// The output of what makes or changes an endpoint.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct EndpointArnOutput {
+    /// Its ARN.
+    pub endpoint_arn: String,
+}
+
+/// The input of `UpdateEndpoint`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct UpdateEndpointInput {
+    /// The endpoint.
+    pub endpoint_name: String,
+    /// The new config.
+    pub endpoint_config_name: String,
+    /// Whether instance counts and weights are kept; false by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retain_all_variant_properties: Option<bool>,
+    /// What is not kept after all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exclude_retained_variant_properties: Option<Vec<Value>>,
+}
+
+/// What is wanted of a variant.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DesiredWeightAndCapacity {
+    /// The variant.
+    pub variant_name: String,
+    /// Its weight.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_weight: Option<f64>,
+    /// Its instances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_instance_count: Option<i32>,
+}
+
+/// The input of `UpdateEndpointWeightsAndCapacities`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct UpdateEndpointWeightsAndCapacitiesInput {
+    /// The endpoint.
+    pub endpoint_name: String,
+    /// What is wanted.
+    pub desired_weights_and_capacities: Vec<DesiredWeightAndCapacity>,
+}
+
+/// The input of `DeleteEndpoint`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DeleteEndpointInput {
+    /// The endpoint.
+    pub endpoint_name: String,
+}

@@ -1,0 +1,57 @@
+//! The shapes of STS's `AssumeRole`.
+
+use serde::{Deserialize, Serialize};
+
+use super::epoch;
+use setpoint_core::model::time::Timestamp;
+
+/// The input of `AssumeRole`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct AssumeRoleInput {
+    /// The role.
+    pub role_arn: String,
+    /// What `CloudTrail` shows the session as.
+    pub role_session_name: String,
+    /// What the role's trust policy asks for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// How long the session lasts: 900 to 43200, 3600 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<u32>,
+}
+
+/// The output of `AssumeRole`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AssumeRoleOutput {
+    /// The keys of the session.
+    pub credentials: SessionCredentials,
+    /// Who it is.
+    pub assumed_role_user: AssumedRoleUser,
+}
+
+/// Temporary keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SessionCredentials {
+    /// The access key id.
+    pub access_key_id: String,
+    /// The secret access key. It opens nothing: signatures are not verified.
+    pub secret_access_key: String,
+    /// The token that every request of the session carries.
+    pub session_token: String,
+    /// When the session ends.
+    #[serde(with = "epoch")]
+    pub expiration: Timestamp,
+}
+
+/// A session of a role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AssumedRoleUser {
+    /// The role's id and the session's name.
+    pub assumed_role_id: String,
+    /// The session's ARN.
+    pub arn: String,
+}

@@ -1,0 +1,175 @@
+//! What CloudWatch keeps of a variant: minutes, and longer periods made of them.
+
+use std::collections::VecDeque;
+
+use crate::random::normal_quantile;
+use crate::service::Served;
+use setpoint_core::model::time::Timestamp;
+
+/// CloudWatch keeps one-minute data for 15 days.
+const KEPT_MINUTES: usize = 15 * 1440;
+
+/// One minute of a variant.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct MinuteData {
+    pub(super) requests: f32,
+    pub(super) instances: f32,
+    pub(super) avg_us: f32,
+    /// p50, p90, p95, p99.
+    pub(super) percentiles_us: [f32; 4],
+    pub(super) errors: f32,
+    /// Nothing was published, whatever happened.
+    pub(super) missing: bool,
+}
+
+/// A metric that the world publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Published {
+    Invocations,
+    InvocationsPerInstance,
+    ModelLatency,
+    Errors5xx,
+    Errors4xx,
+}
+
+/// A statistic of a metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Stat {
+    Sum,
+    Average,
+    SampleCount,
+    /// The quantile, in (0, 1).
+    Percentile(f64),
+}
+
+impl MinuteData {
+    pub(super) fn of(requests: f64, instances: f64, served: &Served) -> Self {
+        Self {
+            requests: requests as f32,
+            instances: instances as f32,
+            avg_us: served.avg_us as f32,
+            percentiles_us: served.percentiles_us.map(|us| us as f32),
+            errors: served.errors as f32,
+            missing: false,
+        }
+    }
+
+    /// `InvocationsPerInstance`, Sum; none without traffic, unless zeros are published.
+    pub(super) fn per_instance(&self, zeros: bool) -> Option<f64> {
+        let published = self.instances > 0.0 && (self.requests > 0.0 || zeros) && !self.missing;
+        published.then(|| f64::from(self.requests) / f64::from(self.instances))
+    }
+
+    /// The share of latencies below `us`, through the known percentiles.
+    fn share_below(&self, ln_us: f64) -> f64 {
+        const Z: [f64; 4] = [0.0, 1.281_551_57, 1.644_853_63, 2.326_347_87];
+        let known = self.percentiles_us.map(|us| libm::log(f64::from(us).max(1.0)));
+        let upper = (1..3).find(|i| ln_us < known[*i]).unwrap_or(3);
+        let width = (known[upper] - known[upper - 1]).max(1e-6);
+        let z = Z[upper - 1] + (ln_us - known[upper - 1]) / width * (Z[upper] - Z[upper - 1]);
+        0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
+    }
+
+    fn at_quantile(&self, q: f64) -> f64 {
+        let exact = [0.5, 0.9, 0.95, 0.99].iter().position(|known| (known - q).abs() < 1e-9);
+        if let Some(i) = exact {
+            return f64::from(self.percentiles_us[i]);
+        }
+        let spread = libm::log(f64::from(self.percentiles_us[3] / self.percentiles_us[0].max(1.0)));
+        f64::from(self.percentiles_us[0]) * libm::exp(spread / 2.326 * normal_quantile(q))
+    }
+}
+
+/// The telemetry of a variant, a contiguous run of minutes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Telemetry {
+    /// The first minute kept, in minutes since the epoch.
+    first: i64,
+    minutes: VecDeque<MinuteData>,
+}
+
+/// The minute that an instant lies in, counted from the epoch.
+pub(super) fn minute_index(at: Timestamp) -> i64 {
+    at.timestamp().div_euclid(60)
+}
+
+impl Telemetry {
+    /// Empty, its first minute the one at `at`.
+    pub(super) fn from(at: Timestamp) -> Self {
+        Self { first: minute_index(at), minutes: VecDeque::new() }
+    }
+
+    pub(super) fn push(&mut self, data: MinuteData) {
+        if self.minutes.len() >= KEPT_MINUTES {
+            self.minutes.pop_front();
+            self.first += 1;
+        }
+        self.minutes.push_back(data);
+    }
+
+    /// A minute, by its index; none when it was not simulated or is forgotten.
+    pub(super) fn get(&self, index: i64) -> Option<&MinuteData> {
+        self.minutes.get(usize::try_from(index - self.first).ok()?)
+    }
+
+    /// A period's value; none when no minute of it has a datapoint.
+    pub(super) fn period(
+        &self,
+        metric: Published,
+        stat: Stat,
+        minutes: impl Iterator<Item = i64>,
+        zeros: bool,
+    ) -> Option<f64> {
+        let found: Vec<&MinuteData> = minutes
+            .filter_map(|index| self.get(index))
+            .filter(|m| !m.missing && (m.requests > 0.0 || (zeros && m.instances > 0.0)))
+            .collect();
+        if found.is_empty() {
+            return None;
+        }
+        let sum = |f: fn(&MinuteData) -> f64| found.iter().map(|m| f(m)).sum::<f64>();
+        let requests = sum(|m| f64::from(m.requests));
+        if metric == Published::ModelLatency {
+            return (requests > 0.0).then(|| latency(&found, stat, requests));
+        }
+        let total = match metric {
+            Published::InvocationsPerInstance => {
+                sum(|m| f64::from(m.requests) / f64::from(m.instances.max(f32::MIN_POSITIVE)))
+            }
+            Published::Errors5xx => sum(|m| f64::from(m.errors)),
+            Published::Errors4xx => 0.0,
+            _ => requests,
+        };
+        match stat {
+            Stat::Sum => Some(total),
+            Stat::SampleCount => Some(requests),
+            // Per request: 1/n for `InvocationsPerInstance`, the rate for errors.
+            Stat::Average => Some(if requests > 0.0 { total / requests } else { 0.0 }),
+            Stat::Percentile(_) => None,
+        }
+    }
+}
+
+fn latency(found: &[&MinuteData], stat: Stat, requests: f64) -> f64 {
+    let total: f64 = found.iter().map(|m| f64::from(m.avg_us) * f64::from(m.requests)).sum();
+    match stat {
+        Stat::Sum => total,
+        Stat::Average => total / requests,
+        Stat::SampleCount => requests,
+        Stat::Percentile(q) => match found {
+            [one] => one.at_quantile(q),
+            many => pooled_quantile(many, q, requests),
+        },
+    }
+}
+
+/// The quantile of all requests of several minutes, by bisection of their mixed distribution.
+fn pooled_quantile(found: &[&MinuteData], q: f64, requests: f64) -> f64 {
+    let (mut low, mut high) = (0.0_f64, libm::log(120e6));
+    for _ in 0..40 {
+        let middle = f64::midpoint(low, high);
+        let below: f64 = found.iter().map(|m| f64::from(m.requests) * m.share_below(middle)).sum();
+        if below / requests < q { low = middle } else { high = middle }
+    }
+    libm::exp(high)
+}
