@@ -21,7 +21,7 @@ dollar sign are replaced as that file says.
 {{- $words := index $alert $part | replace "$labels_of" $labelsOf | replace "$args" $args | replace "$by" $by | replace "$managed" $managed | replace "$variant" (printf "on (%s)" $variant) | replace "$job" $job | replace "$threshold" (toString $set.threshold) }}
 {{- $_ := set $text $part $words }}
 {{- end }}
-{{- $labels := mergeOverwrite (deepCopy $rule.alertLabels) (dict "severity" $set.severity) }}
+{{- $labels := mergeOverwrite (deepCopy ($rule.alertLabels | default dict)) (dict "severity" $set.severity) }}
 {{- $url := printf "%s/%s.md" (trimSuffix "/" $rule.runbookBaseUrl) $alert.alert }}
 {{- $annotations := dict "summary" $text.summary "description" $text.description "runbook_url" $url }}
 {{- $rules = append $rules (dict "alert" $alert.alert "expr" $text.expr "for" (index $set "for") "labels" $labels "annotations" $annotations) }}

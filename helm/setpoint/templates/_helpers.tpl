@@ -28,20 +28,31 @@ app.kubernetes.io/name: {{ include "setpoint.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/*
+Labels of an object: a list of the chart's context and maps of the user's. Each key is there once, and
+the chart's own win: by them its objects are found.
+*/}}
+{{- define "setpoint.labelsWith" -}}
+{{- $root := index . 0 -}}
+{{- $own := include "setpoint.selectorLabels" $root | fromYaml -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- $_ := set $own "app.kubernetes.io/version" $root.Chart.AppVersion -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" $root.Release.Service -}}
+{{- $all := deepCopy ($root.Values.commonLabels | default dict) -}}
+{{- range rest . -}}
+{{- $all = mergeOverwrite $all (deepCopy (. | default dict)) -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite $all $own) -}}
+{{- end -}}
+
 {{/* Labels of every object. */}}
 {{- define "setpoint.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "setpoint.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- include "setpoint.labelsWith" (list .) -}}
 {{- end -}}
 
 {{/* `annotations:` of an object: a list of the chart's context and maps; later maps win. */}}
 {{- define "setpoint.annotations" -}}
-{{- $all := deepCopy (index . 0).Values.commonAnnotations -}}
+{{- $all := deepCopy ((index . 0).Values.commonAnnotations | default dict) -}}
 {{- range rest . -}}
 {{- $all = mergeOverwrite $all (deepCopy (. | default dict)) -}}
 {{- end -}}
@@ -72,13 +83,34 @@ annotations:
 {{/* The image, by tag or by digest. */}}
 {{- define "setpoint.image" -}}
 {{- $name := .Values.image.repository -}}
-{{- with .Values.image.registry -}}
+{{- with (dig "imageRegistry" "" (.Values.global | default dict)) | default .Values.image.registry -}}
 {{- $name = printf "%s/%s" . $name -}}
 {{- end -}}
 {{- if .Values.image.digest -}}
 {{- printf "%s@%s" $name .Values.image.digest -}}
 {{- else -}}
 {{- printf "%s:%s" $name (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* `imagePullSecrets:` of a pod, the parent chart's first; a parent may give plain names. */}}
+{{- define "setpoint.imagePullSecrets" -}}
+{{- $all := list -}}
+{{- range concat (dig "imagePullSecrets" list (.Values.global | default dict)) (.Values.imagePullSecrets | default list) -}}
+{{- $all = append $all (kindIs "string" . | ternary (dict "name" .) .) -}}
+{{- end -}}
+{{- with $all | uniq -}}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end -}}
+{{- end -}}
+
+{{/* The Secret with the HTTP token; empty when there is none. */}}
+{{- define "setpoint.tokenSecret" -}}
+{{- if .Values.httpToken.existingSecret -}}
+{{- .Values.httpToken.existingSecret -}}
+{{- else if .Values.httpToken.create -}}
+{{- printf "%s-token" (include "setpoint.fullname" . | trunc 57 | trimSuffix "-") -}}
 {{- end -}}
 {{- end -}}
 
@@ -110,7 +142,7 @@ kubernetes:
 {{- define "setpoint.baseConfig" -}}
 http:
   listen: 0.0.0.0:9090
-  {{- if .Values.httpToken.existingSecret }}
+  {{- if include "setpoint.tokenSecret" . }}
   token_file: /etc/setpoint/token/{{ .Values.httpToken.key }}
   {{- end }}
 log:
@@ -142,7 +174,7 @@ log:
 {{/* The modes in which something is written, as text; empty when only observe is used. */}}
 {{- define "setpoint.writingModes" -}}
 {{- $modes := list -}}
-{{- $default := dig "defaults" "mode" "observe" .Values.config -}}
+{{- $default := dig "mode" "observe" (.Values.config.defaults | default dict) -}}
 {{- range (.Values.config.targets | default list) -}}
 {{- $modes = append $modes (.mode | default $default) -}}
 {{- end -}}
@@ -169,7 +201,7 @@ log:
 {{- /* What the chart relies on holds whatever that ConfigMap says. */}}
 - name: SETPOINT__HTTP__LISTEN
   value: 0.0.0.0:9090
-{{- if .Values.httpToken.existingSecret }}
+{{- if include "setpoint.tokenSecret" . }}
 - name: SETPOINT__HTTP__TOKEN_FILE
   value: /etc/setpoint/token/{{ .Values.httpToken.key }}
 {{- end }}
@@ -187,4 +219,77 @@ log:
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* The account that may be written to, in words: one, or those of `accounts`. */}}
+{{- define "setpoint.accounts" -}}
+{{- $all := list -}}
+{{- range (.Values.config.accounts | default list) -}}
+{{- $all = append $all .account_id -}}
+{{- end -}}
+{{- if $all -}}
+accounts {{ $all | uniq | join ", " }}
+{{- else -}}
+account {{ dig "account_id" "" (.Values.config.aws | default dict) }}
+{{- end -}}
+{{- end -}}
+
+{{/* The volumes of setpoint's container, and where they are mounted. */}}
+{{- define "setpoint.volumes" -}}
+- name: config
+  configMap:
+    name: {{ include "setpoint.configMapName" . }}
+- name: data
+  {{- if .Values.persistence.enabled }}
+  persistentVolumeClaim:
+    claimName: {{ include "setpoint.claimName" . }}
+  {{- else }}
+  emptyDir:
+    sizeLimit: {{ .Values.persistence.size }}
+  {{- end }}
+{{- with include "setpoint.tokenSecret" . }}
+- name: token
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "setpoint.volumeMounts" -}}
+- name: config
+  mountPath: /etc/setpoint/config
+  readOnly: true
+- name: data
+  mountPath: {{ .Values.persistence.mountPath }}
+{{- if include "setpoint.tokenSecret" . }}
+- name: token
+  mountPath: /etc/setpoint/token
+  readOnly: true
+{{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The claim of the data volume. */}}
+{{- define "setpoint.claimName" -}}
+{{- default (printf "%s-data" (include "setpoint.fullname" . | trunc 58 | trimSuffix "-")) .Values.persistence.existingClaim -}}
+{{- end -}}
+
+{{/* Topology spread constraints: what is given, else soft ones when there are several pods. */}}
+{{- define "setpoint.topologySpread" -}}
+{{- if .Values.topologySpreadConstraints -}}
+{{- tpl (toYaml .Values.topologySpreadConstraints) . -}}
+{{- else if gt (int .Values.replicaCount) 1 -}}
+{{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- maxSkew: 1
+  topologyKey: {{ $key }}
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels:
+      {{- include "setpoint.selectorLabels" $ | nindent 6 }}
+{{- end }}
+{{- end -}}
 {{- end -}}

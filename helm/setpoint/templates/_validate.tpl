@@ -2,6 +2,7 @@
 {{- define "setpoint.validate" -}}
 {{- $v := .Values -}}
 {{- $le := $v.leaderElection -}}
+{{- $memoryFile := dig "memory" "file" "" $v.config -}}
 {{- if and (gt (int $v.replicaCount) 1) (not $le.enabled) -}}
 {{- fail (printf "replicaCount is %d, but without leaderElection.enabled every replica would write: set leaderElection.enabled=true or replicaCount=1" (int $v.replicaCount)) -}}
 {{- end -}}
@@ -24,7 +25,7 @@
 {{- if gt (mulf 2 (float64 $le.retryPeriodSeconds)) (float64 $le.renewDeadlineSeconds) -}}
 {{- fail (printf "leaderElection.retryPeriodSeconds is %v, more than half of renewDeadlineSeconds (%v): one failed renewal would end the leadership" $le.retryPeriodSeconds $le.renewDeadlineSeconds) -}}
 {{- end -}}
-{{- if dig "memory" "file" "" $v.config -}}
+{{- if $memoryFile -}}
 {{- fail "config.memory.file and leaderElection.enabled are both set: with leader election the memory is kept in a ConfigMap, drop config.memory.file" -}}
 {{- end -}}
 {{- $gap := subf (float64 $le.leaseDurationSeconds) (float64 $le.renewDeadlineSeconds) -}}
@@ -55,13 +56,66 @@
 {{- if and (not (kindIs "invalid" $pdb.minAvailable)) (not (kindIs "invalid" $pdb.maxUnavailable)) -}}
 {{- fail "podDisruptionBudget.minAvailable and maxUnavailable are both set: Kubernetes takes one of them" -}}
 {{- end -}}
+{{- if $memoryFile -}}
+{{- $places := list $v.persistence.mountPath -}}
+{{- range $v.extraVolumeMounts -}}
+{{- $places = append $places .mountPath -}}
+{{- end -}}
+{{- $mounted := false -}}
+{{- range $places -}}
+{{- if hasPrefix (printf "%s/" (trimSuffix "/" .)) $memoryFile -}}{{- $mounted = true -}}{{- end -}}
+{{- end -}}
+{{- if not $mounted -}}
+{{- fail (printf "config.memory.file is %s, which is on no volume, and the container's own file system is read-only: put it below persistence.mountPath (%s), and set persistence.enabled=true to keep it when the pod goes" $memoryFile $v.persistence.mountPath) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.persistence.enabled (gt (int $v.replicaCount) 1) (not (has "ReadWriteMany" $v.persistence.accessModes)) -}}
+{{- fail (printf "persistence.enabled with replicaCount %d needs persistence.accessModes [ReadWriteMany]: pods on different nodes cannot share the volume" (int $v.replicaCount)) -}}
+{{- end -}}
+{{- if and $v.serviceMonitor.enabled $v.podMonitor.enabled -}}
+{{- fail "serviceMonitor.enabled and podMonitor.enabled are both set: every series would be there twice, choose one of them" -}}
+{{- end -}}
+{{- range $name := list "ingress" "httpRoute" -}}
+{{- if and (index $v $name).enabled (not $v.service.enabled) -}}
+{{- fail (printf "%s.enabled needs the service: set service.enabled=true" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.ingress.enabled (not $v.ingress.hosts) -}}
+{{- fail "ingress.enabled is set, but ingress.hosts is empty: give at least one, such as [{host: setpoint.example.com}]" -}}
+{{- end -}}
+{{- if and $v.httpRoute.enabled (not $v.httpRoute.parentRefs) -}}
+{{- fail "httpRoute.enabled is set, but httpRoute.parentRefs is empty: name the Gateway that it belongs to" -}}
+{{- end -}}
 {{- if and $v.serviceMonitor.enabled (not $v.service.enabled) -}}
 {{- fail "serviceMonitor.enabled needs the service: set service.enabled=true" -}}
 {{- end -}}
+{{- $own := dig "aws" "account_id" "" $v.config -}}
 {{- range $t := ($v.config.targets | default list) -}}
+{{- $name := printf "the target %s/%s" ($t.endpoint | default "?") ($t.variant | default "*") -}}
 {{- $mode := $t.mode | default (dig "defaults" "mode" "observe" $v.config) -}}
-{{- if and (ne $mode "observe") (not (dig "aws" "account_id" "" $v.config)) -}}
-{{- fail (printf "the target %s/%s has mode %s, but config.aws.account_id is not set: nothing is ever written without it" $t.endpoint $t.variant $mode) -}}
+{{- if and (ne $mode "observe") (not $own) (not $v.config.accounts) -}}
+{{- fail (printf "%s has mode %s, but neither config.aws.account_id nor config.accounts is set: setpoint writes only to an account that is named" $name $mode) -}}
+{{- end -}}
+{{- include "setpoint.validateBounds" (list (printf "%s" $name) $t.capacity) -}}
+{{- end -}}
+{{- include "setpoint.validateBounds" (list "config.defaults" (dig "defaults" "capacity" nil $v.config)) -}}
+{{- range $key := list "schedule" "telemetry_schedule" -}}
+{{- with dig "reconcile" $key "" $v.config -}}
+{{- $fields := len (regexSplit " +" (trim .) -1) -}}
+{{- if and (ne $fields 6) (ne $fields 7) -}}
+{{- fail (printf "config.reconcile.%s is %q, which has %d fields: a schedule has six, seconds first, such as \"0 */5 * * * *\"" $key . $fields) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Fewest instances are not more than most: a list of whose capacity it is, and the capacity. */}}
+{{- define "setpoint.validateBounds" -}}
+{{- with index . 1 -}}
+{{- if and (hasKey . "min") (hasKey . "max") -}}
+{{- if gt (int .min) (int .max) -}}
+{{- fail (printf "%s has capacity.min %d and capacity.max %d: min must not be more than max" (index $ 0) (int .min) (int .max)) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

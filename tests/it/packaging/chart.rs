@@ -24,7 +24,7 @@ fn shapes() -> Vec<PathBuf> {
     let mut files: Vec<_> =
         std::fs::read_dir(chart().join("ci")).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
-    assert_eq!(files.len(), 7, "{files:?}");
+    assert_eq!(files.len(), 8, "{files:?}");
     files
 }
 
@@ -76,6 +76,7 @@ fn kubernetes_takes_what_is_rendered() {
         let known: Vec<_> = rendered
             .split("\n---\n")
             .filter(|object| !object.contains("apiVersion: monitoring.coreos.com/"))
+            .filter(|object| !object.contains("apiVersion: gateway.networking.k8s.io/"))
             .collect();
         let file = scratch.write("rendered.yaml", &known.join("\n---\n"));
         let output =
@@ -109,7 +110,7 @@ fn setpoint_takes_its_configuration() {
         assert!(output.status.success(), "{}: {said}\n{text}", values.display());
         checked += 1;
     }
-    assert_eq!(checked, 6);
+    assert_eq!(checked, 7);
 }
 
 #[test]
@@ -117,9 +118,130 @@ fn the_default_is_locked_down() {
     let Some(helm) = helm("chart::the_default_is_locked_down") else { return };
     let values = chart().join("ci/minimal-values.yaml");
     let rendered = succeed(&mut template(&helm, &values, &[]));
-    expect_file!["../golden/chart_minimal.yaml"].assert_eq(&rendered);
-    for kind in ["Role", "RoleBinding", "ClusterRole", "Secret"] {
+    expect_file!["../golden/chart_minimal.yaml"].assert_eq(&without_token(&rendered));
+    for kind in ["Role", "RoleBinding", "ClusterRole"] {
         assert!(objects(&rendered, kind).is_empty(), "{kind}");
+    }
+}
+
+/// The rendered objects with a word in the place of the random token.
+fn without_token(rendered: &str) -> String {
+    let secret = &objects(rendered, "Secret")[0];
+    let token = secret["data"]["token"].as_str().unwrap();
+    // 48 characters, in base64.
+    assert_eq!(token.len(), 64, "{token}");
+    rendered.replace(token, "TOKEN")
+}
+
+#[test]
+fn a_token_is_made_unless_there_is_one() {
+    let Some(helm) = helm("chart::a_token_is_made_unless_there_is_one") else { return };
+    let values = chart().join("ci/minimal-values.yaml");
+    let render = |more: &[&str]| succeed(&mut template(&helm, &values, more));
+    let made = render(&[]);
+    assert_eq!(objects(&made, "Secret").len(), 1);
+    assert!(made.contains("token_file: /etc/setpoint/token/token"));
+    assert!(made.contains("secretName: setpoint-token"));
+    let own = render(&["--set", "httpToken.existingSecret=mine,httpToken.key=bearer"]);
+    assert!(objects(&own, "Secret").is_empty());
+    assert!(own.contains("token_file: /etc/setpoint/token/bearer"));
+    assert!(own.contains("secretName: mine"));
+    let none = render(&["--set", "httpToken.create=false"]);
+    assert!(objects(&none, "Secret").is_empty());
+    assert!(!none.contains("/etc/setpoint/token"), "{none}");
+}
+
+/// The check runs before anything of the release is there, so it may need nothing of it.
+#[test]
+fn the_configuration_is_checked_before_the_old_pod_goes() {
+    let test = "chart::the_configuration_is_checked_before_the_old_pod_goes";
+    let Some(helm) = helm(test) else { return };
+    for values in shapes() {
+        let rendered = succeed(&mut template(&helm, &values, &[]));
+        let hooked = |object: &Yaml| {
+            let hook = object["metadata"]["annotations"]["helm.sh/hook"].as_str();
+            hook == Some("pre-install,pre-upgrade")
+        };
+        let jobs = objects(&rendered, "Job");
+        let [job] = &jobs[..] else { panic!("{}: {} jobs", values.display(), jobs.len()) };
+        assert!(hooked(job));
+        let pod = &job["spec"]["template"]["spec"];
+        assert!(pod["serviceAccountName"].is_badvalue(), "the chart's account is not there yet");
+        let maps: Vec<Yaml> = objects(&rendered, "ConfigMap");
+        let config = maps.iter().find(|map| hooked(map));
+        let mounted = pod["volumes"][0]["configMap"]["name"].as_str();
+        if shape_name(&values) == "locked-down" {
+            assert_eq!((config, mounted), (None, Some("setpoint-configuration")));
+            continue;
+        }
+        let config = config.unwrap();
+        assert_eq!(mounted, config["metadata"]["name"].as_str());
+        let own =
+            maps.iter().find(|map| !hooked(map) && !map["data"]["setpoint.yaml"].is_badvalue());
+        assert_eq!(own.unwrap()["data"], config["data"], "what is checked is what is installed");
+    }
+}
+
+#[test]
+fn what_a_value_accepts_has_an_effect() {
+    let Some(helm) = helm("chart::what_a_value_accepts_has_an_effect") else { return };
+    let everything = chart().join("ci/everything-values.yaml");
+    let rendered = succeed(&mut template(&helm, &everything, &[]));
+    let deployment = objects(&rendered, "Deployment").remove(0);
+    let pod = &deployment["spec"]["template"]["spec"];
+    let annotations = &deployment["metadata"]["annotations"];
+    assert_eq!(annotations["reloader.stakater.com/auto"].as_str(), Some("true"));
+    for key in ["hostNetwork", "dnsPolicy", "dnsConfig", "hostAliases", "initContainers"] {
+        assert!(!pod[key].is_badvalue(), "{key}");
+    }
+    assert!(!pod["containers"][0]["lifecycle"].is_badvalue());
+    let secrets: Vec<_> = pod["imagePullSecrets"].as_vec().unwrap().iter().collect();
+    let names: Vec<_> = secrets.iter().map(|secret| secret["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["shared-registry", "registry"]);
+    for kind in ["Ingress", "HTTPRoute", "PersistentVolumeClaim", "ServiceMonitor"] {
+        assert_eq!(objects(&rendered, kind).len(), 1, "{kind}");
+    }
+    let minimal = chart().join("ci/minimal-values.yaml");
+    let with = |set: &str| succeed(&mut template(&helm, &minimal, &["--set", set]));
+    let image = with("global.imageRegistry=mirror.example.com");
+    assert!(image.contains("image: \"mirror.example.com/setpoint/setpoint:"), "{image}");
+    let monitor = with("podMonitor.enabled=true");
+    let monitor = objects(&monitor, "PodMonitor").remove(0);
+    let relabelings = &monitor["spec"]["podMetricsEndpoints"][0]["relabelings"];
+    assert_eq!(relabelings[0]["replacement"].as_str(), Some("setpoint"));
+    let two = with("replicaCount=2,leaderElection.enabled=true");
+    let spread =
+        &objects(&two, "Deployment")[0]["spec"]["template"]["spec"]["topologySpreadConstraints"];
+    assert_eq!(spread.as_vec().unwrap().len(), 2);
+    let memory = with("config.memory.file=/var/lib/setpoint/memory.json");
+    assert!(memory.contains("mountPath: /var/lib/setpoint\n"));
+}
+
+/// kustomize refuses an object in which a key is there twice, which helm itself does not see.
+#[test]
+fn kustomize_takes_what_is_rendered() {
+    let test = "chart::kustomize_takes_what_is_rendered";
+    let Some(helm) = helm(test) else { return };
+    let Some(kubectl) = tool(test, &[root(".ci/cache/bin/kubectl")]) else { return };
+    // The user's labels may have the names of the chart's own.
+    let clash = "commonLabels.app\\.kubernetes\\.io/name=other,podLabels.app\\.kubernetes\\.io/instance=x,\
+                 service.labels.helm\\.sh/chart=y,podLabels.team=z,commonLabels.team=a";
+    let clash: &[&str] = &["--set-string", clash];
+    let cases = shapes().into_iter().map(|values| (values, &[][..]));
+    for (values, more) in cases.chain([(chart().join("ci/minimal-values.yaml"), clash)]) {
+        let scratch = Scratch::new("kustomize");
+        scratch.write("all.yaml", &succeed(&mut template(&helm, &values, more)));
+        scratch.write("kustomization.yaml", "resources: [all.yaml]\nnamePrefix: x-\n");
+        let built = succeed(Command::new(&kubectl).arg("kustomize").arg(&scratch.0));
+        let deployment = objects(&built, "Deployment").remove(0);
+        let selector = &deployment["spec"]["selector"]["matchLabels"];
+        let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+        for (key, value) in selector.as_hash().unwrap() {
+            assert_eq!(&labels[key.as_str().unwrap()], value, "{}", values.display());
+        }
+        if !more.is_empty() {
+            assert_eq!(labels["team"].as_str(), Some("z"), "the pod's own label wins");
+        }
     }
 }
 
@@ -194,6 +316,8 @@ fn values_that_cannot_work_fail_with_a_sentence() {
          config.targets[1].objectve.error_rate_max=0.1"
     );
     let writes = format!("{target},config.targets[0].mode=repair");
+    let bounds =
+        format!("{target},config.targets[0].capacity.min=5,config.targets[0].capacity.max=2");
     let cases = [
         "replicaCount=2",
         digest.as_str(),
@@ -211,6 +335,19 @@ fn values_that_cannot_work_fail_with_a_sentence() {
         "serviceMonitor.enabled=true,service.enabled=false",
         writes.as_str(),
         typo.as_str(),
+        "config.memory.file=/tmp/memory.json",
+        "replicaCount=2,leaderElection.enabled=true,persistence.enabled=true",
+        "serviceMonitor.enabled=true,podMonitor.enabled=true",
+        "ingress.enabled=true",
+        "httpRoute.enabled=true",
+        "ingress.enabled=true,ingress.hosts[0].host=a.example.com,service.enabled=false",
+        bounds.as_str(),
+        "config.reconcile.schedule=*/5 * * * *",
+        "image=null",
+        "image.repository=null",
+        "config=null",
+        "prometheusRule.alerts=null",
+        "persistence.accessModes[0]=ReadOnlyMany",
         "config.defaults.mode=observ",
         "config.telemetry.history_days=20",
         "replicas=2",
