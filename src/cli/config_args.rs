@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use super::CliError;
-use crate::config::{Config, Env, Flag, LogFormat, Sources};
+use crate::config::{Config, ConfigErrors, Env, Flag, LogFormat, Sources};
 use crate::model::goal::Mode;
+use crate::ports::Clock as _;
+use crate::system::WallClock;
 use crate::telemetry;
 
 /// Where the configuration is, and what goes before it.
@@ -29,6 +31,9 @@ pub(super) struct ConfigArgs {
     /// Overrides `log.format`
     #[arg(long, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
+    /// Take each warning about the configuration as an error
+    #[arg(long)]
+    pub(super) strict: bool,
 }
 
 /// [`Mode`], as clap reads it.
@@ -84,9 +89,16 @@ impl ConfigArgs {
     /// # Errors
     /// All problems, one in a line.
     pub(super) fn load(&self) -> Result<Config, CliError> {
-        let config = Config::load(&self.sources())
-            .map_err(|errors| CliError::failed(format!("invalid configuration\n{errors}")))?;
-        Ok(config.with_mode_ceiling(self.mode_ceiling()))
+        self.loader()().map_err(|errors| CliError::failed(sentence(&errors)))
+    }
+
+    /// Loads the configuration as [`Self::load`], again and again.
+    pub(super) fn loader(&self) -> impl Fn() -> Result<Config, ConfigErrors> + Send + Sync + use<> {
+        let (sources, ceiling, strict) = (self.sources(), self.mode_ceiling(), self.strict);
+        move || {
+            let config = Config::load(&sources)?.with_mode_ceiling(ceiling);
+            if strict { config.strict(WallClock.now()) } else { Ok(config) }
+        }
     }
 
     /// Loads the configuration and sets the logs up by it.
@@ -98,4 +110,14 @@ impl ConfigArgs {
         telemetry::init(&config.log).map_err(|error| CliError::failed(error.to_string()))?;
         Ok(config)
     }
+}
+
+fn sentence(errors: &ConfigErrors) -> String {
+    let count = counted(errors.problems.len(), "problem", "problems");
+    format!("the configuration has {count}\n{errors}")
+}
+
+/// `1 target`, `2 targets`.
+pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }

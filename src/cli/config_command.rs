@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::CliError;
-use super::config_args::ConfigArgs;
+use super::config_args::{ConfigArgs, counted};
 use crate::config::{Config, Match, matches, schema_json};
 use crate::model::ids::{AccountId, Region, ResourceId, Scope, VariantId};
+use crate::ports::Clock as _;
+use crate::system::WallClock;
 
 /// Check, show and describe the configuration
 #[derive(Debug, clap::Args)]
@@ -17,7 +19,8 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum ConfigCommand {
-    /// Report everything that is wrong; exit code 1 when something is
+    /// Report everything that is wrong or strange; exit code 1 when something is wrong, and with
+    /// --strict when something is strange
     Check {
         #[command(flatten)]
         config: ConfigArgs,
@@ -44,8 +47,7 @@ enum ConfigCommand {
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     match &args.command {
         ConfigCommand::Check { config } => {
-            let config = config.load()?;
-            anstream::println!("configuration ok: {} targets", config.targets.len());
+            return check(config);
         }
         ConfigCommand::Show { config, origin, variants } => {
             let config = config.load()?;
@@ -56,6 +58,39 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         }
         ConfigCommand::Schema => anstream::print!("{}", schema_json()),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything that there is to say, in one list.
+fn check(args: &ConfigArgs) -> Result<ExitCode, CliError> {
+    let examined = Config::examine(&args.sources());
+    let warnings = examined.warnings(WallClock.now());
+    let problems = examined.problems().len();
+    let mut lines: Vec<String> = examined.problems().iter().map(ToString::to_string).collect();
+    lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
+    let mut counts = vec![counted(problems, "problem", "problems")];
+    if !warnings.is_empty() {
+        counts.push(counted(warnings.len(), "warning", "warnings"));
+    }
+    if problems > 0 {
+        let counts = counts.join(" and ");
+        return Err(CliError::failed(format!("the configuration has {counts}\n{}", lines.join("\n"))));
+    }
+    if args.strict && !warnings.is_empty() {
+        let counts = counted(warnings.len(), "warning", "warnings");
+        let lines = lines.join("\n");
+        return Err(CliError::failed(format!(
+            "the configuration has {counts}, and --strict takes each as an error\n{lines}"
+        )));
+    }
+    let config = examined.into_result().map_err(|errors| CliError::failed(errors.to_string()))?;
+    lines.extend(config.notes().iter().map(|note| format!("note: {note}")));
+    for line in lines {
+        anstream::eprintln!("{line}");
+    }
+    let targets = counted(config.targets.len(), "target", "targets");
+    let rest = counts.get(1).map(|warnings| format!(", {warnings}")).unwrap_or_default();
+    anstream::println!("configuration ok: {targets}{rest}");
     Ok(ExitCode::SUCCESS)
 }
 

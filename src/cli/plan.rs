@@ -49,6 +49,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Ok(pass(&mut passes, &config, false, false).await)
     })?;
     print(&fleet, args.output);
+    if args.config.strict && !fleet.config.warnings.is_empty() {
+        return Err(CliError::failed(
+            "--strict takes each warning about the configuration as an error",
+        ));
+    }
     let code = if args.detailed_exitcode { render::exit_code(&fleet) } else { 0 };
     Ok(ExitCode::from(code))
 }
@@ -69,7 +74,7 @@ pub(super) async fn pass(
 ) -> FleetStatus {
     let settings = pass_settings(config);
     let freeze = open_freeze(config, WallClock.now());
-    fleet
+    let mut status = fleet
         .pass(PassInput {
             goals: config,
             settings: &settings,
@@ -81,7 +86,9 @@ pub(super) async fn pass(
             freeze: freeze.as_ref(),
             stop: &AtomicBool::new(false),
         })
-        .await
+        .await;
+    status.config.warnings = config.warnings(WallClock.now(), Some(&status));
+    status
 }
 
 pub(super) fn print(fleet: &FleetStatus, output: Output) {

@@ -31,10 +31,7 @@ pub(super) struct Args {
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let config = args.config.load_with_logs()?;
-    let sources = args.config.sources();
-    let ceiling = args.config.mode_ceiling();
-    let loader =
-        Box::new(move || Config::load(&sources).map(|config| config.with_mode_ceiling(ceiling)));
+    let loader = Arc::new(args.config.loader());
     compose::runtime()?.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let kubernetes = Kubernetes::join(&config, &clock).await?;

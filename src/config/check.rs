@@ -6,17 +6,35 @@ use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
+use super::environment;
 use super::problem::Problem;
 use super::schema::{Step, describe, key_path, keys, node_at, schema, words};
 
-/// Everything in `layer` that the schema does not allow. `file` is what a problem names, given the
-/// key path.
-pub(super) fn check(layer: &Value, file: &dyn Fn(&[Step]) -> String) -> Vec<Problem> {
+/// The most problems of a layer that are told: of ten thousand, all have one cause.
+const MOST: usize = 100;
+
+/// What the schema does not allow.
+pub(super) struct Fault {
+    /// Where it is.
+    pub(super) path: Vec<Step>,
+    /// What to say of it.
+    pub(super) problem: Problem,
+}
+
+/// Everything in `layer` that the schema does not allow. `origin` is what a problem names, given
+/// the key path.
+pub(super) fn check(layer: &Value, origin: &dyn Fn(&[Step]) -> String) -> Vec<Fault> {
     let Some(validator) = validator() else {
-        return vec![Problem::new("schema", "", "an invalid schema", "a draft-07 schema")];
+        let problem = Problem::new("schema", "", "an invalid schema", "a draft-07 schema");
+        return vec![Fault { path: Vec::new(), problem }];
     };
-    let mut problems = Vec::new();
-    for error in validator.iter_errors(layer) {
+    let mut faults = Vec::new();
+    let mut add = |path: Vec<Step>, problem: Problem| {
+        let target = target_name(layer, &path);
+        faults.push(Fault { path, problem: Problem { target, ..problem } });
+    };
+    let mut errors = validator.iter_errors(layer);
+    for error in errors.by_ref().take(MOST) {
         let path = steps(error.instance_path().as_str(), layer);
         let node = node_at(&path).unwrap_or(&Value::Null);
         match error.kind() {
@@ -24,23 +42,51 @@ pub(super) fn check(layer: &Value, file: &dyn Fn(&[Step]) -> String) -> Vec<Prob
                 for key in unexpected {
                     let mut at = path.clone();
                     at.push(Step::Key(key.clone()));
-                    let known = keys(node);
-                    let mut problem =
-                        Problem::new(file(&at), key_path(&at), "an unknown key", known.join(", "));
-                    problem.hint = closest(key, &known).map(|k| format!("did you mean {k}?"));
-                    problems.push(problem);
+                    let problem = unknown_key(origin(&at), &at, key, node);
+                    add(at, problem);
                 }
             }
             ValidationErrorKind::Required { property } => {
                 let mut at = path.clone();
                 at.push(Step::Key(property.as_str().unwrap_or_default().to_owned()));
                 let allowed = node_at(&at).map(describe).unwrap_or_default();
-                problems.push(Problem::new(file(&path), key_path(&at), "nothing", allowed));
+                add(at.clone(), Problem::new(origin(&path), key_path(&at), "nothing", allowed));
             }
-            _ => problems.push(wrong_value(file(&path), &path, error.instance(), node)),
+            _ => add(path.clone(), wrong_value(origin(&path), &path, error.instance(), node)),
         }
     }
-    problems
+    if errors.next().is_some() {
+        let found = format!("more problems than the first {MOST}");
+        let problem = Problem::new(origin(&[]), "", found, "none (correct these to see the others)");
+        faults.push(Fault { path: Vec::new(), problem });
+    }
+    faults
+}
+
+/// The name of the target that a path leads into, as `endpoint/variant`, as far as it has one.
+fn target_name(layer: &Value, path: &[Step]) -> Option<String> {
+    let [Step::Key(list), Step::Index(i), ..] = path else { return None };
+    let target = layer.get(list)?.get(i)?;
+    (list == "targets").then(|| name_of(target)).flatten()
+}
+
+/// The name of a target as it is written.
+pub(super) fn name_of(target: &Value) -> Option<String> {
+    let part = |key: &str| target.get(key).and_then(Value::as_str);
+    match (part("endpoint"), part("variant")) {
+        (Some(endpoint), Some(variant)) => Some(format!("{endpoint}/{variant}")),
+        (Some(endpoint), None) => Some(endpoint.to_owned()),
+        (None, _) => None,
+    }
+}
+
+fn unknown_key(origin: String, at: &[Step], key: &str, node: &Value) -> Problem {
+    let known = keys(node);
+    let variable = origin.strip_prefix("environment SETPOINT__").and_then(environment::meant);
+    let mut problem = Problem::new(origin, key_path(at), "an unknown key", known.join(", "));
+    let near = closest(key, &known).map(str::to_owned);
+    problem.hint = variable.or(near).map(|near| format!("did you mean {near}?"));
+    problem
 }
 
 fn wrong_value(file: String, path: &[Step], found: &Value, node: &Value) -> Problem {
@@ -52,7 +98,12 @@ fn wrong_value(file: String, path: &[Step], found: &Value, node: &Value) -> Prob
     } else if let Some(text) = found.as_str() {
         let options = words(node);
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        problem.hint = closest(text, &options).map(|k| format!("did you mean {k}?"));
+        let near = closest(text, &options).map(|k| format!("did you mean {k}?"));
+        let quoted = || {
+            let number = node.get("type").is_some_and(|t| t == "number" || t == "integer");
+            (number && text.parse::<f64>().is_ok()).then(|| "write it without quotes".to_owned())
+        };
+        problem.hint = near.or_else(quoted);
     }
     problem
 }
@@ -96,7 +147,7 @@ fn steps(pointer: &str, document: &Value) -> Vec<Step> {
 }
 
 /// The known word nearest to a mistyped one, if it is near enough to be meant.
-fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let best = known.iter().map(|k| (edit_distance(word, k), *k)).min()?;
     (best.0 <= 1 + word.chars().count() / 4).then_some(best.1)
 }

@@ -2,13 +2,15 @@
 //! loaded by the `config` crate as it is written, without coercion.
 
 use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use config::{Environment, File, FileFormat, Map, Source, Value as Loaded, ValueKind};
+use config::{Map, Source, Value as Loaded, ValueKind};
 use serde_json::Value;
 
 use super::problem::Problem;
 use super::schema::{Step, admits, describe, key_path, node_at};
+use super::yaml::{self, Kind, Node};
 
 /// The embedded defaults: the reference of every key.
 pub const DEFAULT_YAML: &str = include_str!("../../config/default.yaml");
@@ -53,6 +55,8 @@ pub struct Flag {
 /// One layer as it was written.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
+    /// The file, or what else it is.
+    pub(super) name: String,
     pub(super) table: Map<String, Loaded>,
 }
 
@@ -74,7 +78,7 @@ impl Layer {
 
     /// Where the value at a path comes from: its own origin, or that of the nearest one around it.
     pub(super) fn origin(&self, path: &[Step]) -> String {
-        origin_in(&self.table, path).unwrap_or_else(|| "environment".to_owned())
+        origin_in(&self.table, path).unwrap_or_else(|| self.name.clone())
     }
 }
 
@@ -97,92 +101,121 @@ pub(super) fn origin_in(table: &Map<String, Loaded>, path: &[Step]) -> Option<St
     node.origin().map(str::to_owned)
 }
 
-/// A YAML text as a layer. `name` is what messages call it.
+/// A YAML text as a layer. `name` is what messages call it, with the line of each value.
 pub(super) fn from_text(name: &str, text: &str) -> Result<Layer, Problem> {
-    let named = |message: String, allowed: &str| Problem::new(name, "", message, allowed);
-    // The crate's own parser, so that an error can name its line; `config` hides the position.
-    let documents = yaml_rust2::YamlLoader::load_from_str(text).map_err(|error| {
-        let line = error.marker().line();
-        Problem::new(format!("{name}:{line}"), "", error.info().to_owned(), "valid YAML")
+    // Editors on Windows begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let at = |line: u64| format!("{name}:{line}");
+    let node = yaml::parse(text).map_err(|error| {
+        let origin = error.line.map_or_else(|| name.to_owned(), at);
+        Problem::new(origin, "", error.message, "one valid YAML document of at most 16 MiB")
     })?;
-    if let [yaml_rust2::Yaml::Null] = documents.as_slice() {
-        return Ok(Layer { table: Map::new() });
-    }
-    let file = File::from_str(text, FileFormat::Yaml).collect();
-    let table = file.map_err(|error| named(error.to_string(), "one YAML document, a section"))?;
-    let table = table.into_iter().map(|(k, v)| (k, renamed(v, name))).collect();
-    Ok(Layer { table })
+    let found = match node.kind {
+        Kind::Null => return Ok(Layer { name: name.to_owned(), table: Map::new() }),
+        Kind::Table(entries) => {
+            return Ok(Layer { name: name.to_owned(), table: table(entries, name) });
+        }
+        Kind::List(_) => "a list",
+        Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::Text(_) => "a plain value",
+    };
+    Err(Problem::new(at(node.line), "", found, "a section with keys such as aws and targets"))
 }
 
-/// The same value, said to come from `name`.
-fn renamed(value: Loaded, name: &str) -> Loaded {
-    let kind = match value.kind {
-        ValueKind::Table(map) => {
-            ValueKind::Table(map.into_iter().map(|(k, v)| (k, renamed(v, name))).collect())
-        }
-        ValueKind::Array(items) => {
-            ValueKind::Array(items.into_iter().map(|v| renamed(v, name)).collect())
-        }
-        other => other,
+fn table(entries: Vec<(String, u64, Node)>, name: &str) -> Map<String, Loaded> {
+    let entry = |(key, line, node): (String, u64, Node)| (key, loaded(node.kind, line, name));
+    entries.into_iter().map(entry).collect()
+}
+
+/// The value as the `config` crate has it, said to come from its line of `name`.
+fn loaded(kind: Kind, line: u64, name: &str) -> Loaded {
+    let kind = match kind {
+        Kind::Null => ValueKind::Nil,
+        Kind::Bool(value) => ValueKind::Boolean(value),
+        Kind::Int(value) => ValueKind::I64(value),
+        Kind::Float(value) => ValueKind::Float(value),
+        Kind::Text(value) => ValueKind::String(value),
+        Kind::Table(entries) => ValueKind::Table(table(entries, name)),
+        Kind::List(items) => ValueKind::Array(
+            items.into_iter().map(|item| loaded(item.kind, item.line, name)).collect(),
+        ),
     };
-    Loaded::new(Some(&name.to_owned()), kind)
+    // A line of the defaults helps nobody: they are in the program.
+    let origin = if name == DEFAULT_NAME { name.to_owned() } else { format!("{name}:{line}") };
+    Loaded::new(Some(&origin), kind)
+}
+
+/// The files of a path.
+pub(super) struct Expanded {
+    /// Itself, or a directory's `*.yaml` in name order.
+    pub(super) files: Vec<PathBuf>,
+    /// A directory's `*.yml`, which are not read.
+    pub(super) passed_over: Vec<PathBuf>,
 }
 
 /// All files of a path: itself, or a directory's `*.yaml` in name order.
-pub(super) fn expand(path: &Path) -> Result<Vec<PathBuf>, Problem> {
+pub(super) fn expand(path: &Path) -> Result<Expanded, Problem> {
     let name = path.display().to_string();
     let failed = |error: std::io::Error| {
-        Problem::new(name.clone(), "", error.to_string(), "a readable file or directory")
+        Problem::new(name.clone(), "", said(&error), "a readable file or directory")
     };
     if !std::fs::metadata(path).map_err(failed)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
+        return Ok(Expanded { files: vec![path.to_owned()], passed_over: Vec::new() });
     }
-    let mut files = Vec::new();
+    let (mut files, mut passed_over) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let file = entry.map_err(failed)?.path();
         // Kubernetes mounts a ConfigMap with ..data beside the files; only *.yaml is ours.
-        if file.extension().is_some_and(|e| e == "yaml") && file.is_file() {
+        let ends = |end: &str| file.extension().is_some_and(|e| e == end) && file.is_file();
+        if ends("yaml") {
             files.push(file);
+        } else if ends("yml") {
+            passed_over.push(file);
         }
     }
     files.sort();
+    passed_over.sort();
     if files.is_empty() {
-        return Err(Problem::new(name, "", "a directory without files", "at least one *.yaml"));
+        let mut problem =
+            Problem::new(name, "", "a directory without such files", "at least one *.yaml");
+        if let Some(yml) = passed_over.first() {
+            let yaml = yml.with_extension("yaml");
+            problem.hint = Some(format!("rename {} to {}", yml.display(), yaml.display()));
+        }
+        return Err(problem);
     }
-    Ok(files)
+    Ok(Expanded { files, passed_over })
 }
 
 /// A file as a layer.
 pub(super) fn from_file(path: &Path) -> Result<Layer, Problem> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Problem::new(name.clone(), "", error.to_string(), "a readable file in UTF-8")
+    let bytes = read(path)
+        .map_err(|error| Problem::new(name.clone(), "", said(&error), "a readable file in UTF-8"))?;
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err(Problem::new(name, "", "text in UTF-16", "text in UTF-8"));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
+        Problem::new(format!("{name}:{line}"), "", "bytes that are no UTF-8", "text in UTF-8")
     })?;
     from_text(&name, &text)
 }
 
-/// The environment as a layer, each value read as the type that the schema wants.
-pub(super) fn from_environment(environment: &Env) -> (Layer, Vec<Problem>) {
-    let source = match environment {
-        Env::Nothing => return (Layer { table: Map::new() }, Vec::new()),
-        Env::Process => None,
-        Env::Given(variables) => Some(variables.clone().into_iter().collect()),
-    };
-    // Typed parsing is ours: the crate would turn an account id into a number.
-    let variables = Environment::with_prefix("SETPOINT").separator("__").source(source).collect();
-    let mut problems = Vec::new();
-    let mut table = Map::new();
-    let variables = variables.unwrap_or_else(|error| {
-        problems.push(Problem::new("environment", "", error.to_string(), "text in UTF-8"));
-        Map::new()
-    });
-    let ordered: BTreeMap<String, Loaded> = variables.into_iter().collect();
-    for (key, value) in ordered {
-        let origin = format!("environment SETPOINT__{}", key.to_uppercase().replace('.', "__"));
-        let text = value.into_string().unwrap_or_default();
-        set(&mut table, &mut problems, &origin, &key, &text);
+/// At most one byte more than a layer may have: the parser refuses the rest.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What the system says, without its number.
+fn said(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "no such file or directory".to_owned(),
+        ErrorKind::PermissionDenied => "a file that may not be read (permission denied)".to_owned(),
+        _ => error.to_string(),
     }
-    (Layer { table }, problems)
 }
 
 /// The flags as a layer.
@@ -192,11 +225,11 @@ pub(super) fn from_flags(flags: &[Flag]) -> (Layer, Vec<Problem>) {
         let origin = format!("flag {}", flag.name);
         set(&mut table, &mut problems, &origin, flag.key, &flag.value);
     }
-    (Layer { table }, problems)
+    (Layer { name: "flag".to_owned(), table }, problems)
 }
 
 /// Puts the text of one variable or flag where its key says.
-fn set(
+pub(super) fn set(
     table: &mut Map<String, Loaded>,
     problems: &mut Vec<Problem>,
     origin: &str,

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::layers::Sources;
-use super::merge::layers;
+use super::merge::{Read, read};
 use super::problem::Problem;
 use super::settings::HttpSettings;
 
@@ -14,7 +14,7 @@ use super::settings::HttpSettings;
 /// # Errors
 /// When `http.listen` is none.
 pub fn http(sources: &Sources) -> Result<(HttpSettings, Vec<Problem>), Problem> {
-    let (layers, problems) = layers(sources);
+    let Read { layers, problems, .. } = read(sources);
     let value = |key: &str| {
         let of =
             |layer: &super::layers::Layer| layer.json()["http"][key].as_str().map(str::to_owned);

@@ -23,7 +23,7 @@ pub struct AmbiguousTarget {
 /// What one target matched.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Match {
-    /// The target's file and place, such as `prod.yaml: targets[3]`.
+    /// The target's file and line, such as `prod.yaml:12`.
     pub origin: String,
     /// Its pattern.
     pub pattern: String,
@@ -128,9 +128,10 @@ pub fn matches(config: &Config, known: &[VariantId]) -> Result<Vec<Match>, Ambig
         })
         .collect();
     for id in known {
-        if let Some(target) = config.target(id)?
-            && let Some(entry) = found.iter_mut().find(|m| m.origin == target.origin)
-        {
+        let Some(target) = config.target(id)? else { continue };
+        // Two targets may stand on one line: they are told apart by themselves.
+        let place = config.targets.iter().position(|other| std::ptr::eq(other, target));
+        if let Some(entry) = place.and_then(|place| found.get_mut(place)) {
             entry.variants.push(id.clone());
         }
     }

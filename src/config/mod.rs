@@ -5,12 +5,16 @@
 //! that gate nothing checks again. All problems of all layers are reported at once.
 
 mod check;
+mod drops;
+mod environment;
 mod layers;
 mod lenient;
 mod matching;
 mod merge;
+mod overlap;
 pub mod pattern;
 mod problem;
+mod prune;
 mod raw;
 mod resolve;
 mod resolve_accounts;
@@ -20,12 +24,18 @@ pub mod schedule;
 mod schema;
 pub mod settings;
 mod show;
+mod warn;
+mod yaml;
 
 use std::sync::Arc;
 
 use crate::model::goal::Mode;
 use crate::model::ids::Scope;
+use crate::model::status::FleetStatus;
+use crate::model::time::Timestamp;
+use crate::model::warning::ConfigWarning;
 
+pub use drops::Dropped;
 pub use layers::{DEFAULT_YAML, Env, Flag, Sources};
 pub use lenient::http;
 pub use matching::{AmbiguousTarget, Match, matches};
@@ -43,6 +53,41 @@ pub use settings::{
 pub struct Config {
     inner: Arc<Inner>,
     mode_ceiling: Mode,
+}
+
+/// What an examination of a configuration found.
+#[derive(Debug)]
+pub struct Examined {
+    /// The configuration without what is wrong with it; to be used only when nothing is. Absent
+    /// when nothing can be made of it.
+    config: Option<Config>,
+    /// What is wrong with it.
+    problems: Vec<Problem>,
+}
+
+impl Examined {
+    /// The configuration, if nothing is wrong with it.
+    ///
+    /// # Errors
+    /// Every problem.
+    pub fn into_result(self) -> Result<Config, ConfigErrors> {
+        match self {
+            Self { config: Some(config), problems } if problems.is_empty() => Ok(config),
+            Self { problems, .. } => Err(ConfigErrors { problems }),
+        }
+    }
+
+    /// What is wrong with it.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// What can hardly be meant of what could be read.
+    #[must_use]
+    pub fn warnings(&self, now: Timestamp) -> Vec<ConfigWarning> {
+        self.config.as_ref().map(|config| config.warnings(now, None)).unwrap_or_default()
+    }
 }
 
 /// The sections of a [`Config`], which dereferences to them.
@@ -90,9 +135,9 @@ impl Config {
     /// Loads, checks and merges all layers.
     ///
     /// # Errors
-    /// Every problem of every layer; if there is none, every rule between keys that is broken.
+    /// Every problem of every layer, and every rule between keys that is broken, in one list.
     pub fn load(sources: &Sources) -> Result<Self, ConfigErrors> {
-        Self::resolve(merge::merge(sources)?)
+        Self::examine(sources).into_result()
     }
 
     /// A configuration of the defaults and one YAML text, which messages call `config.yaml`.
@@ -100,12 +145,25 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn from_yaml(text: &str) -> Result<Self, ConfigErrors> {
-        Self::resolve(merge::merge_text("config.yaml", text)?)
+        Self::resolved(merge::merge_text("config.yaml", text)).into_result()
     }
 
-    fn resolve(merged: merge::Merged) -> Result<Self, ConfigErrors> {
-        let inner = resolve::resolve(merged)?;
-        Ok(Self { inner: Arc::new(inner), mode_ceiling: Mode::Auto })
+    /// Everything that there is to say of a configuration, whether it can be used or not.
+    #[must_use]
+    pub fn examine(sources: &Sources) -> Examined {
+        Self::resolved(merge::merge(sources))
+    }
+
+    fn resolved((merged, mut problems): (merge::Merged, Vec<Problem>)) -> Examined {
+        let (inner, found) = resolve::resolve(merged);
+        problems.extend(found);
+        // By file in the order of the layers, and by line.
+        let files: Vec<String> = problems.iter().map(|problem| problem.file.clone()).collect();
+        let place = |file: &String| files.iter().position(|other| other == file);
+        problems.sort_by_cached_key(|problem| (place(&problem.file), problem.line));
+        let config =
+            inner.map(|inner| Self { inner: Arc::new(inner), mode_ceiling: Mode::Auto });
+        Examined { config, problems }
     }
 
     /// The same configuration in which no target goes beyond `ceiling`.
@@ -125,6 +183,29 @@ impl Config {
     #[must_use]
     pub const fn mode_ceiling(&self) -> Mode {
         self.mode_ceiling
+    }
+
+    /// The same configuration, with what can hardly be meant in it as errors.
+    ///
+    /// # Errors
+    /// Every warning, as a problem.
+    pub fn strict(self, now: Timestamp) -> Result<Self, ConfigErrors> {
+        let problems: Vec<Problem> =
+            self.warnings(now, None).into_iter().map(Problem::from).collect();
+        if problems.is_empty() { Ok(self) } else { Err(ConfigErrors { problems }) }
+    }
+
+    /// Which of two globs wins where one is within the other: as it should be, and worth a look.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        warn::notes(self)
+    }
+
+    /// What in it can be read and can hardly be meant, at `now`; with a fleet also what only the
+    /// fleet shows. An account that is not the caller's comes first.
+    #[must_use]
+    pub fn warnings(&self, now: Timestamp, fleet: Option<&FleetStatus>) -> Vec<ConfigWarning> {
+        warn::warnings(self, now, fleet)
     }
 
     /// The effective configuration as YAML that can be loaded again; with `origin` each line says

@@ -2,6 +2,7 @@
 
 use globset::{Glob, GlobMatcher};
 
+use super::overlap::{covers, meet, tokens};
 use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, VariantId, VariantName};
 
 /// A name or a glob.
@@ -55,7 +56,7 @@ impl NamePattern {
             if !text.chars().all(fine) {
                 return Err("a glob of letters, digits, hyphens and *, ?, [ab], {a,b}".to_owned());
             }
-            let glob = Glob::new(text).map_err(|error| format!("a glob: {error}"))?;
+            let glob = Glob::new(text).map_err(|error| format!("a glob ({})", error.kind()))?;
             Matcher::Glob(glob.compile_matcher())
         } else {
             check(text)?;
@@ -79,6 +80,24 @@ impl NamePattern {
         match &self.matcher {
             Matcher::Exact => self.text == name,
             Matcher::Glob(glob) => glob.is_match(name),
+        }
+    }
+
+    /// Whether some name matches both. Of globs with choices, in brackets, that is not told: false.
+    fn overlaps(&self, other: &Self) -> bool {
+        match (tokens(&self.text), tokens(&other.text)) {
+            (Some(one), Some(other)) => meet(&one, &other),
+            _ => self.text == other.text,
+        }
+    }
+
+    /// Whether every name that matches `other` matches this one. Of globs with choices false, unless
+    /// they are the same or this is `*`.
+    fn covers(&self, other: &Self) -> bool {
+        let all = self.text == "*" || self.text == other.text;
+        all || match (tokens(&self.text), tokens(&other.text)) {
+            (Some(wide), Some(narrow)) => covers(&wide, &narrow),
+            _ => other.is_exact() && self.matches(&other.text),
         }
     }
 
@@ -134,6 +153,25 @@ impl TargetPattern {
             && self.region.as_ref().is_none_or(|own| *own == id.region)
             && self.endpoint.matches(id.endpoint.as_str())
             && self.variant.matches(id.variant.as_str())
+    }
+
+    /// Whether some variant matches both.
+    pub(super) fn overlaps(&self, other: &Self) -> bool {
+        fn apart<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+            one.zip(other).is_some_and(|(one, other)| one != other)
+        }
+        !apart(self.account_id.as_ref(), other.account_id.as_ref())
+            && !apart(self.region.as_ref(), other.region.as_ref())
+            && self.endpoint.overlaps(&other.endpoint)
+            && self.variant.overlaps(&other.variant)
+    }
+
+    /// Whether every variant that matches `other` matches this one.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        self.account_id.as_ref().is_none_or(|own| other.account_id.as_ref() == Some(own))
+            && self.region.as_ref().is_none_or(|own| other.region.as_ref() == Some(own))
+            && self.endpoint.covers(&other.endpoint)
+            && self.variant.covers(&other.variant)
     }
 
     /// The variant that is named without a wildcard, with the pattern itself.

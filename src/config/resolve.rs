@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 
 use super::merge::Merged;
-use super::problem::{ConfigErrors, Problem};
+use super::problem::Problem;
 use super::raw::{Raw, RawFreezeWindow};
 use super::resolve_accounts::resolve_accounts;
 use super::resolve_kubernetes::resolve_kubernetes;
@@ -31,11 +31,25 @@ pub(super) struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
+    /// Whether a key may have been given in something that was not understood.
+    pub(super) fn may_be_spoiled(&self, key: &str) -> bool {
+        self.merged.spoiled.layer_missing || self.merged.spoiled.touches("", key)
+    }
+
+    /// Notes a problem, unless something was taken out that it follows from.
+    pub(super) fn add(&mut self, problem: Problem) {
+        let Problem { file, key, allowed, .. } = &problem;
+        let spoiled = &self.merged.spoiled;
+        if !spoiled.touches(file, key) && !spoiled.named_in(file, allowed) {
+            self.problems.push(problem);
+        }
+    }
+
     /// Notes a problem of a key outside the targets.
     pub(super) fn problem(&mut self, key: &str, found: impl Into<String>, allowed: &str) {
         let path = parse_path(key);
         let file = self.merged.origin(&path);
-        self.problems.push(Problem::new(file, key_path(&path), found, allowed));
+        self.add(Problem::new(file, key_path(&path), found, allowed));
     }
 
     /// The value of a key that the defaults set, so that only a layer's mistake can remove it.
@@ -78,7 +92,7 @@ impl Resolver<'_> {
 }
 
 /// A key path without list places, or with them: `freeze_windows[0].schedule`.
-fn parse_path(key: &str) -> Vec<Step> {
+pub(super) fn parse_path(key: &str) -> Vec<Step> {
     let mut path = Vec::new();
     for part in key.split('.') {
         let (name, index) = match part.split_once('[') {
@@ -91,19 +105,16 @@ fn parse_path(key: &str) -> Vec<Step> {
     path
 }
 
-/// Parses everything.
-///
-/// # Errors
-/// Every value that cannot be parsed and every rule between keys that is broken.
-pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
-    let raw: Raw = serde_json::from_value(merged.json()).map_err(|error| ConfigErrors {
-        problems: vec![Problem::new(
-            "configuration",
-            "",
-            error.to_string(),
-            "what the schema says",
-        )],
-    })?;
+/// Parses everything: what can be used of it, and every value that cannot be parsed and every rule
+/// between keys that is broken. With problems some of it is a stand-in.
+pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
+    let raw: Raw = match serde_json::from_value(merged.json()) {
+        Ok(raw) => raw,
+        Err(error) => {
+            let allowed = "what the schema says (setpoint config schema)";
+            return (None, vec![Problem::new("configuration", "", error.to_string(), allowed)]);
+        }
+    };
     let mut r = Resolver { merged: &merged, problems: Vec::new() };
     let aws = aws(&mut r, &raw);
     let accounts = resolve_accounts(&mut r, &raw);
@@ -124,10 +135,8 @@ pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
     let targets = resolve_targets(&mut r, &merged, &raw);
     let problems = r.problems;
     // A section that could not be made has left its problem.
-    let Some(reconcile) = reconcile.filter(|_| problems.is_empty()) else {
-        return Err(ConfigErrors { problems });
-    };
-    Ok(Inner {
+    let Some(reconcile) = reconcile else { return (None, problems) };
+    let inner = Inner {
         aws,
         accounts,
         reconcile,
@@ -142,7 +151,8 @@ pub(super) fn resolve(merged: Merged) -> Result<Inner, ConfigErrors> {
         defaults,
         targets,
         merged,
-    })
+    };
+    (Some(inner), problems)
 }
 
 /// One place at most: of two, a process could read the older.

@@ -8,7 +8,7 @@ use super::merge::{Merged, MergedTarget};
 use super::pattern::{NamePattern, TargetPattern};
 use super::problem::Problem;
 use super::raw::{Raw, RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawWish};
-use super::resolve::Resolver;
+use super::resolve::{Resolver, parse_path};
 use super::settings::{Target, Wish};
 use crate::model::goal::{
     CapacityGoal, CooldownGoal, LatencyObjective, LoadTest, Mode, Objective, Pause,
@@ -25,8 +25,10 @@ impl Resolver<'_> {
         match place {
             None => self.problem(&format!("defaults.{key}"), found, allowed),
             Some(target) => {
+                let origin = target.origin_of(&parse_path(key));
                 let key = format!("targets[{}].{key}", target.index);
-                self.problems.push(Problem::new(target.file.clone(), key, found, allowed));
+                let problem = Problem::new(origin, key, found, allowed);
+                self.add(Problem { target: target.name(), ..problem });
             }
         }
     }
@@ -36,34 +38,39 @@ impl Resolver<'_> {
 pub(super) fn resolve_targets(r: &mut Resolver<'_>, merged: &Merged, raw: &Raw) -> Vec<Target> {
     let mut targets = Vec::new();
     let mut seen: BTreeMap<[String; 4], String> = BTreeMap::new();
-    for written in &merged.targets {
+    let spoiled = &merged.spoiled;
+    for (place, written) in merged.targets.iter().enumerate() {
         let own: RawTarget = match serde_json::from_value(written.value.clone()) {
             Ok(own) => own,
             Err(error) => {
                 let key = format!("targets[{}]", written.index);
-                let (file, found) = (written.file.clone(), error.to_string());
-                r.problems.push(Problem::new(file, key, found, "what the schema says"));
+                let allowed = "what the schema says (setpoint config schema)";
+                r.add(Problem::new(written.origin(), key, error.to_string(), allowed));
                 continue;
             }
         };
         let scope = |text: &Option<String>| text.clone().unwrap_or_default();
         let identity =
             [own.endpoint.clone(), own.variant.clone(), scope(&own.account_id), scope(&own.region)];
-        if let Some(first) = seen.get(&identity) {
+        if written.has_stand_in() {
+            // Two names that were not understood need not be the same.
+        } else if let Some(first) = seen.get(&identity) {
             let found = format!("{}/{} a second time", own.endpoint, own.variant);
             let allowed = format!("each variant once; the first is {first}");
             r.problem_at(Some(written), "endpoint", found, &allowed);
         } else {
             seen.insert(identity, written.origin());
         }
-        targets.extend(resolve_target(r, written, &own, raw));
+        let target = resolve_target(r, (place, written), &own, raw);
+        // Of what is left of a target nothing more is to be said.
+        targets.extend(target.filter(|_| !spoiled.touches_target(&written.file, written.index)));
     }
     targets
 }
 
 fn resolve_target(
     r: &mut Resolver<'_>,
-    written: &MergedTarget,
+    (in_order, written): (usize, &MergedTarget),
     own: &RawTarget,
     raw: &Raw,
 ) -> Option<Target> {
@@ -71,7 +78,10 @@ fn resolve_target(
     let pattern = pattern(r, written, own);
     let wish = resolve_wish(r, place, &own.wish(&raw.defaults));
     // Rule 2 would hold every write of this target; who asks for writes wants to know now.
-    let no_account = raw.aws.account_id.is_none() && raw.accounts.is_empty();
+    let no_account = raw.aws.account_id.is_none()
+        && raw.accounts.is_empty()
+        && !r.may_be_spoiled("aws.account_id")
+        && !r.may_be_spoiled("accounts");
     if wish.mode > Mode::Observe && no_account && own.account_id.is_none() {
         let allowed = "observe, or repair and auto with aws.account_id (nothing is written without \
                        a known account)";
@@ -79,7 +89,8 @@ fn resolve_target(
     }
     let load_test = own.load_test.as_ref().and_then(|test| load_test(r, written, test));
     let pause = own.pause.as_ref().and_then(|own| pause(r, written, own));
-    Some(Target { origin: written.origin(), pattern: pattern?, load_test, pause, wish })
+    let origin = written.origin();
+    Some(Target { origin, in_order, pattern: pattern?, load_test, pause, wish })
 }
 
 fn pattern(r: &mut Resolver<'_>, written: &MergedTarget, own: &RawTarget) -> Option<TargetPattern> {

@@ -40,7 +40,16 @@ impl Schedule {
             .year(Year::Disallowed)
             .dom_and_dow(true)
             .build();
-        let cron = parser.parse(text).map_err(|error| error.to_string())?;
+        let fields = text.split_whitespace().count();
+        if fields != FIELDS {
+            let one = if fields == 1 { "field" } else { "fields" };
+            return Err(format!("it has {fields} {one}"));
+        }
+        let cron = parser.parse(text).map_err(|error| {
+            // The crate's sentences begin with what went wrong where in it.
+            let message = error.to_string();
+            message.split_once(": ").map_or(message.clone(), |(_, why)| why.to_owned())
+        })?;
         Ok(Self { text: text.to_owned(), cron, timezone })
     }
 
@@ -73,6 +82,9 @@ impl Serialize for Schedule {
         serializer.serialize_str(&self.text)
     }
 }
+
+/// Second, minute, hour, day of the month, month, day of the week.
+const FIELDS: usize = 6;
 
 /// A time in which nothing is written (rule 10).
 #[derive(Debug, Clone, PartialEq)]

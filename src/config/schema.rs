@@ -142,14 +142,43 @@ pub(super) fn describe(node: &Value) -> String {
         Some("array") => "a list".to_owned(),
         Some("object") => format!("a section with the keys {}", keys(node).join(", ")),
         Some("string") => match node.get("pattern").and_then(Value::as_str) {
-            Some("^[0-9]{12}$") => "a text of 12 digits, quoted".to_owned(),
-            Some(pattern) => format!("a text that matches {pattern}"),
+            Some(pattern) => in_words(pattern).to_owned(),
             None if node.get("minLength").is_some() => "a text that is not empty".to_owned(),
             None => "a text".to_owned(),
         },
         _ => "what the schema says (setpoint config schema)".to_owned(),
     }
 }
+
+/// What a pattern of the schema asks for, for people: a regular expression explains nothing.
+fn in_words(pattern: &str) -> &'static str {
+    match pattern {
+        "^[0-9]{12}$" => "a text of 12 digits, quoted",
+        "^[a-z0-9-]{1,32}$" => "an AWS region, such as us-east-1",
+        "^https?://[^\\s]+$" => "a URL, such as http://127.0.0.1:5000",
+        "^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$" => {
+            "the ARN of a role, such as arn:aws:iam::123456789012:role/setpoint"
+        }
+        "^[a-zA-Z0-9_+=,.@:/-]+$" => {
+            "an external id: 2 to 1224 letters, digits and any of _ + = , . @ : / -"
+        }
+        "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$" => {
+            "a name in Kubernetes: lower-case letters, digits, hyphens and dots, such as setpoint"
+        }
+        "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" => {
+            "a namespace: lower-case letters, digits and hyphens, such as monitoring"
+        }
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" => "a day as year-month-day, such as 2026-11-01",
+        "^ml\\.[a-z0-9-]+\\.[a-z0-9-]+$" => "an instance type, such as ml.c5.xlarge",
+        "^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$" => {
+            "the name of an endpoint config: 1 to 63 letters, digits and hyphens"
+        }
+        _ => UNEXPLAINED,
+    }
+}
+
+/// What is said of a pattern that nobody has put into words; a test finds it.
+const UNEXPLAINED: &str = "a text of the form shown in config/default.yaml";
 
 /// The members of an enumeration, whichever way schemars wrote it.
 pub(super) fn words(node: &Value) -> Vec<String> {
@@ -168,4 +197,29 @@ pub(super) fn words(node: &Value) -> Vec<String> {
 pub(super) fn keys(node: &Value) -> Vec<&str> {
     let properties = node.get("properties").and_then(Value::as_object);
     properties.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_is_put_into_words() {
+        fn patterns(node: &Value, found: &mut Vec<String>) {
+            match node {
+                Value::Object(map) => {
+                    found.extend(map.get("pattern").and_then(Value::as_str).map(str::to_owned));
+                    map.values().for_each(|below| patterns(below, found));
+                }
+                Value::Array(items) => items.iter().for_each(|below| patterns(below, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        patterns(schema(), &mut found);
+        assert!(found.len() > 10, "{found:?}");
+        for pattern in found {
+            assert_ne!(in_words(&pattern), UNEXPLAINED, "{pattern}");
+        }
+    }
 }

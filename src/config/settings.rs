@@ -226,8 +226,10 @@ pub struct Wish {
 /// One entry of `targets`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// The file and the place in its list, such as `prod.yaml: targets[3]`.
+    /// The file and the line in it, such as `prod.yaml:12`.
     pub origin: String,
+    /// Its place among all targets of the files.
+    pub(super) in_order: usize,
     /// Which variants it speaks of.
     pub pattern: super::pattern::TargetPattern,
     /// The load test, if there is one.

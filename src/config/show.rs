@@ -74,8 +74,8 @@ impl Lines<'_> {
         self.text.push_str(text);
         if let (true, Some(path)) = (self.origin, leaf) {
             let origin = match path {
-                [Step::Key(list), Step::Index(i), ..] if list == "targets" => {
-                    self.merged.targets[*i].origin()
+                [Step::Key(list), Step::Index(i), key @ ..] if list == "targets" => {
+                    self.merged.targets[*i].origin_of(key)
                 }
                 path => self.merged.origin(path),
             };

@@ -20,7 +20,7 @@ use crate::ports::{Keep, MemoryError, Subject};
 use crate::reconcile::subject;
 
 /// The answer to a reload: the problems of the new configuration, as JSON.
-type ReloadAnswer = Result<(), Vec<serde_json::Value>>;
+pub(super) type ReloadAnswer = Result<(), Vec<serde_json::Value>>;
 
 /// The longest pause: one that nobody remembers must end by itself.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::days(90);
@@ -133,7 +133,7 @@ impl Daemon {
     pub(super) async fn answer(&mut self, request: Request) {
         match request {
             Request::Reload(answer) => {
-                let _ = answer.send(self.reload());
+                let _ = answer.send(self.reload(None).await);
             }
             Request::Reconcile(selector, answer) => {
                 let _ = answer.send(self.reconcile_now(&selector).await);
@@ -146,31 +146,6 @@ impl Daemon {
             }
             Request::Confirm(plan_id, answer) => {
                 let _ = answer.send(self.confirm(&plan_id).await);
-            }
-        }
-    }
-
-    /// A bad file keeps the configuration that is in force.
-    fn reload(&mut self) -> ReloadAnswer {
-        match (self.parts.loader)() {
-            Ok(config) => {
-                warn_of_what_needs_a_restart(&self.shared.config(), &config);
-                // What was confirmed was another configuration's plan; the next pass is due now.
-                self.approved.clear();
-                self.timetable.reset(&config, self.parts.clock.now());
-                self.shared.set_config(config);
-                self.note_config(true);
-                tracing::info!("configuration reloaded");
-                Ok(())
-            }
-            Err(errors) => {
-                self.note_config(false);
-                tracing::error!("configuration not reloaded, the old one stays: {errors}");
-                Err(errors
-                    .problems
-                    .iter()
-                    .map(|problem| serde_json::to_value(problem).unwrap_or_default())
-                    .collect())
             }
         }
     }
@@ -359,6 +334,10 @@ impl Daemon {
     }
 
     async fn confirm(&mut self, plan_id: &str) -> Result<(), ControlError> {
+        // Each process has its own configuration, whoever leads.
+        if self.is_held_reload(plan_id) {
+            return self.confirm_reload(plan_id).await;
+        }
         self.must_lead()?;
         let held = self.parts.fleet.get().mass_change.clone();
         match held {
@@ -384,7 +363,7 @@ fn stamp(at: Timestamp) -> String {
     at.format("%FT%TZ").to_string()
 }
 
-fn warn_of_what_needs_a_restart(old: &crate::config::Config, new: &crate::config::Config) {
+pub(super) fn warn_of_what_needs_a_restart(old: &crate::config::Config, new: &crate::config::Config) {
     if old.aws != new.aws {
         tracing::warn!("aws.* has changed: connections keep the old settings until a restart");
     }

@@ -9,6 +9,7 @@ mod control;
 mod leadership;
 mod near;
 mod publish;
+mod reload;
 mod settings;
 mod ticks;
 mod timetable;
@@ -40,7 +41,7 @@ pub use ticks::{Ticks, TicksError};
 use timetable::Timetable;
 
 /// Loads the configuration anew, from where it came from.
-pub type Loader = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
+pub type Loader = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
 /// Makes what makes the passes of one term of leadership. It knows nothing yet.
 pub type MakeFleet = Box<dyn Fn(Arc<dyn Leadership>) -> Fleet + Send + Sync>;
@@ -83,6 +84,7 @@ pub struct Daemon {
     timetable: Timetable,
     /// The variants of a mass change that a person has confirmed; a reload forgets them.
     approved: BTreeSet<VariantId>,
+    config_news: reload::ConfigNews,
 }
 
 /// What the task shares with those who ask it for something.
@@ -130,7 +132,17 @@ impl Daemon {
         let publisher = publish::Publisher::new(parts.events.clone());
         let timetable = Timetable::due_now();
         let approved = BTreeSet::new();
-        let daemon = Self { parts, passes: None, shared, requests, publisher, timetable, approved };
+        let config_news = reload::ConfigNews::default();
+        let daemon = Self {
+            parts,
+            passes: None,
+            shared,
+            requests,
+            publisher,
+            timetable,
+            approved,
+            config_news,
+        };
         (daemon, handle)
     }
 
@@ -194,6 +206,7 @@ impl Daemon {
         if !leads {
             self.parts.health.set_readiness(Readiness::Follower);
         }
+        self.tell_of_config();
     }
 
     /// One pass, published; the variants of `anew` are read anew.
@@ -247,6 +260,9 @@ impl Daemon {
         if lost {
             return Arc::default();
         }
+        let mut fleet = fleet;
+        let now = self.parts.clock.now();
+        self.config_news.tell(&config, now, &self.parts.metrics, &mut fleet);
         let fleet = Arc::new(fleet);
         self.parts.fleet.set(Arc::clone(&fleet));
         self.parts.health.set_readiness(Readiness::Ready);

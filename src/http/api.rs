@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::query::{Names, Nothing, Strict};
 use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, VariantStatus};
+use crate::model::warning::ConfigStatus;
 use crate::render::view::{VariantDetail, VariantView};
 
 /// What tells variants of one name apart.
@@ -26,6 +27,7 @@ pub(super) struct ScopeQuery {
 
 #[derive(Serialize)]
 pub(super) struct VariantList<'a> {
+    pub(super) config: &'a ConfigStatus,
     pub(super) variants: Vec<VariantView<'a>>,
 }
 
@@ -37,7 +39,7 @@ pub(super) async fn variants(
     let fleet = app.status.fleet();
     let encode = move || {
         let variants = fleet.variants.values().map(|status| VariantView::of(status)).collect();
-        serde_json::to_vec(&VariantList { variants })
+        serde_json::to_vec(&VariantList { config: &fleet.config, variants })
     };
     match tokio::task::spawn_blocking(encode).await {
         Ok(Ok(body)) => ([(CONTENT_TYPE, "application/json")], body).into_response(),

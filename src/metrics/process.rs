@@ -9,6 +9,7 @@ use super::process_families as families;
 use crate::model::decision::{Decision, Outcome, StepResult};
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::time::Timestamp;
+use crate::model::warning::ConfigStatus;
 
 /// A vector without labels has no series before it has a value, where a plain gauge shows 0.
 const NO_LABELS: [&str; 0] = [];
@@ -58,6 +59,9 @@ pub struct ProcessMetrics {
     budget: GaugeVec,
     reload_successful: IntGaugeVec,
     reload_timestamp: GaugeVec,
+    config_targets: IntGaugeVec,
+    config_warnings: IntGaugeVec,
+    config_drops: IntGaugeVec,
     reconciles: IntCounterVec,
     reconcile_errors: IntCounterVec,
     reconcile_time: HistogramVec,
@@ -91,6 +95,9 @@ impl ProcessMetrics {
                 registry,
                 families::RELOAD_SUCCESS_TIMESTAMP.gauge_vec()?,
             )?,
+            config_targets: registered(registry, families::CONFIG_TARGETS.int_gauge_vec()?)?,
+            config_warnings: registered(registry, families::CONFIG_WARNINGS.int_gauge_vec()?)?,
+            config_drops: registered(registry, families::CONFIG_DROPS_TARGETS.int_gauge_vec()?)?,
             reconciles: registered(registry, families::RECONCILE_TOTAL.int_counter_vec()?)?,
             reconcile_errors: registered(registry, families::RECONCILE_ERRORS.int_counter_vec()?)?,
             reconcile_time: histogram(registry, &families::RECONCILE_TIME)?,
@@ -170,6 +177,19 @@ impl ProcessMetrics {
         if let Some(at) = succeeded {
             let seconds = at.timestamp_millis() as f64 / 1000.0;
             self.reload_timestamp.with_label_values(&NO_LABELS).set(seconds);
+        }
+    }
+
+    /// Takes note of what there is to say of the configuration in force.
+    pub fn set_config(&self, targets: usize, status: &ConfigStatus) {
+        let dropped = status.held.as_ref().map_or(0, |held| held.dropped);
+        for (gauge, count) in [
+            (&self.config_targets, targets),
+            (&self.config_warnings, status.warnings.len()),
+            (&self.config_drops, dropped),
+        ] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            gauge.with_label_values(&NO_LABELS).set(count);
         }
     }
 

@@ -27,6 +27,12 @@ definitions! { PROCESS_FAMILIES, Process;
         "1 when the last load of the configuration succeeded, 0 while an older one stays in force; absent before the first.";
     RELOAD_SUCCESS_TIMESTAMP = Gauge "setpoint_config_last_reload_success_timestamp_seconds" ["seconds since the epoch"] {}
         "Time of the last load of the configuration that succeeded; absent before it.";
+    CONFIG_TARGETS = Gauge "setpoint_config_targets" ["targets"] {}
+        "Targets of the configuration in force; at 0 everything is only observed.";
+    CONFIG_WARNINGS = Gauge "setpoint_config_warnings" ["warnings"] {}
+        "What in the configuration in force can hardly be meant: `setpoint config check` and the status page list it.";
+    CONFIG_DROPS_TARGETS = Gauge "setpoint_config_drops_targets" ["targets"] {}
+        "Targets and variants that a reload would drop and that waits for `setpoint confirm`; 0 when none waits.";
     RECONCILE_TOTAL = Counter "controller_runtime_reconcile_total" ["passes"] {controller: CONTROLLER, result: Closed(&["success", "error", "requeue", "requeue_after"])}
         "Passes by result; requeue_after is a success that asked to be looked at again before the next tick.";
     RECONCILE_ERRORS = Counter "controller_runtime_reconcile_errors_total" ["passes"] {controller: CONTROLLER}

@@ -17,7 +17,7 @@ use super::{CostMeter, Observed, Pass, PassInput, unread};
 use crate::decide::mass_change;
 use crate::model::decision::Decision;
 use crate::model::fact::Why;
-use crate::model::ids::{Scope, VariantId};
+use crate::model::ids::{AccountId, Scope, VariantId};
 use crate::model::status::{FleetStatus, MassChange};
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, Leadership, Memory};
@@ -41,6 +41,8 @@ struct Round {
     at: Timestamp,
     /// Why it is not known, or not all of it.
     why: Option<Why>,
+    /// The account that the caller really is, if that is known.
+    caller: Option<AccountId>,
     /// The variants to tell of without a look.
     unread: Vec<VariantId>,
     passes: Vec<Pass>,
@@ -94,6 +96,7 @@ impl Fleet {
                     read: true,
                     at: observed.at,
                     why: observed.why_incomplete().cloned(),
+                    caller: observed.sweep.caller.known().cloned(),
                     observed: Some(observed),
                     unread: Vec::new(),
                     passes: Vec::new(),
@@ -102,6 +105,7 @@ impl Fleet {
                     read: false,
                     at: now,
                     why: Some(why),
+                    caller: None,
                     observed: None,
                     unread: self.known_or_named(scope, &named),
                     passes: Vec::new(),
@@ -212,6 +216,7 @@ impl Fleet {
         let ended = self.clock.now();
         for (pair, round) in self.pairs.iter_mut().zip(rounds) {
             fleet.scopes.insert(pair.scope().clone(), round.why);
+            fleet.callers.extend(round.caller.map(|caller| (pair.scope().clone(), caller)));
             let last = &self.last.variants;
             let reconciler = pair.reconciler().filter(|_| round.read);
             let statuses: Vec<_> = if let Some(reconciler) = reconciler {

@@ -37,7 +37,7 @@ pub fn fleet_page(fleet: &FleetStatus, filter: &Filter) -> String {
         fleet.variants.values().filter(|status| filter.keeps(status)).collect();
     // Stable, so that equals stay in the order of their names.
     rows.sort_by_key(|status| badness(status));
-    let mut main = String::new();
+    let mut main = super::config_notes::banner(fleet);
     if let Some(mass) = &fleet.mass_change {
         let _ = writeln!(
             main,

@@ -1,5 +1,6 @@
 //! Text, JSON and HTML of decisions. Pure: a status goes in, a string or a JSON value comes out.
 
+pub mod config_notes;
 pub mod explain;
 pub mod fleet_page;
 mod html;

@@ -75,7 +75,7 @@ impl PlanSummary {
 /// codes; print it through `anstream`, which drops them where they do not belong.
 #[must_use]
 pub fn text(fleet: &FleetStatus) -> String {
-    let mut out = String::new();
+    let mut out = super::config_notes::block(fleet);
     let width = fleet.variants.keys().map(|id| name(fleet, id).len()).max().unwrap_or(0);
     for (id, status) in &fleet.variants {
         variant(&mut out, &name(fleet, id), status, width);
@@ -100,7 +100,7 @@ pub fn text(fleet: &FleetStatus) -> String {
     out
 }
 
-/// `{"summary": …, "mass_change": …, "variants": […]}`, the machine's form of [`text`]; with
+/// `{"summary": …, "mass_change": …, "config": …, "variants": […]}`, the machine's form of [`text`]; with
 /// `"unread"` where an account and region of several could not be read.
 #[must_use]
 pub fn json(fleet: &FleetStatus) -> serde_json::Value {
@@ -109,6 +109,7 @@ pub fn json(fleet: &FleetStatus) -> serde_json::Value {
     let mut plan = serde_json::json!({
         "summary": PlanSummary::of(fleet),
         "mass_change": fleet.mass_change,
+        "config": fleet.config,
         "variants": variants,
     });
     let unread: Vec<serde_json::Value> = unread(fleet)

@@ -88,7 +88,7 @@ fn a_target_becomes_a_goal() {
     let config = Config::from_yaml(ISSUE_EXAMPLE).unwrap();
     let goal = config.goal(&variant("fraud-scorer", "AllTraffic")).unwrap();
     assert!(goal.managed && goal.adopt);
-    assert_eq!(goal.origin, "config.yaml: targets[0]");
+    assert_eq!(goal.origin, "config.yaml:7");
     assert_eq!(goal.mode, Mode::Repair);
     assert_eq!((goal.capacity.min, goal.capacity.max), (Some(1), Some(20)));
     assert_eq!(goal.cooldown.scale_in_seconds, Some(300));
@@ -184,8 +184,8 @@ fn layers_win_in_their_order_and_every_line_knows_its_origin() {
     assert_eq!(config.log.level, "warn");
     let shown = config.to_yaml(true);
     for line in [
-        format!("  region: eu-west-1  # {}", a.display()),
-        format!("  listen: \"0.0.0.0:2\"  # {}", b.display()),
+        format!("  region: eu-west-1  # {}:1", a.display()),
+        format!("  listen: \"0.0.0.0:2\"  # {}:1", b.display()),
         "  concurrency: 3  # environment SETPOINT__RECONCILE__CONCURRENCY".to_owned(),
         "  level: warn  # flag --log-level".to_owned(),
         "  history_days: 14  # default.yaml".to_owned(),

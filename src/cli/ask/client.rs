@@ -150,15 +150,8 @@ fn query(selector: &Selector) -> String {
 
 /// A problem of a configuration in one line, as `config check` prints it.
 fn problem(problem: &Value) -> String {
-    let text = |key: &str| printable(problem[key].as_str().unwrap_or_default()).into_owned();
-    if let Some(sentence) = problem["problem"].as_str() {
-        return printable(sentence).into_owned();
-    }
-    let key = text("key");
-    let key = if key.is_empty() { key } else { format!("{key}: ") };
-    let hint = text("hint");
-    let hint = if hint.is_empty() { hint } else { format!(" ({hint})") };
-    format!("{}: {key}found {}, allowed: {}{hint}", text("file"), text("found"), text("allowed"))
+    let sentence = problem["problem"].as_str().map(str::to_owned);
+    printable(&sentence.unwrap_or_else(|| problem.to_string())).into_owned()
 }
 
 fn read_token(path: &Path) -> Result<String, CliError> {

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use crate::model::endpoint::VariantKind;
 use crate::model::reason::Reason;
 use crate::model::scaling::{Activity, ActivityStatus, NotScaledReason};
+use crate::model::typed_unit::{Numbers, WrongUnit, wrong_unit};
 use crate::model::units::human;
 
 use super::case::Case;
@@ -14,10 +15,6 @@ use super::{forecast, watch};
 
 /// Min is worth a word when it has set the number of instances for so long.
 const AT_MIN_FOR: TimeDelta = TimeDelta::days(14);
-/// How near 1/60 of a known rate a target value must be to look like requests a second.
-const RPS_NEAR: f64 = 0.10;
-/// How far the observed load may be from 60 x the target value to say the same.
-const RPS_OBSERVED: std::ops::RangeInclusive<f64> = 0.5..=2.0;
 
 /// Says everything that holds.
 pub(super) fn say(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, String)) {
@@ -67,23 +64,23 @@ fn unsupported_policy(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
     }
 }
 
-/// A per-minute value that is really requests a second keeps a fleet at max.
+/// A per-minute value that is really requests a second keeps a fleet at max. Where it is the
+/// load-tested rate that is in the wrong unit, the target value is not to blame.
 fn rps_as_target(case: &Case<'_>, desired: &Desired) -> Option<String> {
     let configured = case.configured_target()?;
-    let per_minute = configured * 60.0;
-    let rate = case.goal.load_test.as_ref().map(|test| test.max_rps.get());
-    let near = |rps: f64| (configured / rps - 1.0).abs() <= RPS_NEAR;
-    let stated = [desired.formula.map(|formula| formula / 60.0), rate].into_iter().flatten();
-    let looks_it = stated.clone().any(near);
-    let observed = case.telemetry.as_ref().ok().and_then(|t| t.max_load_since_last_read);
-    // With a rate to compare with, the load proves nothing.
-    let loaded = stated.count() == 0
-        && observed.is_some_and(|load| RPS_OBSERVED.contains(&(load / per_minute)));
-    (looks_it || loaded).then(|| {
+    let capacity = &case.estimate.capacity;
+    let wrong = wrong_unit(Numbers {
+        configured: Some(configured),
+        max_rps: case.goal.load_test.as_ref().map(|test| test.max_rps.get()),
+        formula: desired.formula,
+        capacity: capacity.estimate.filter(|_| case.estimate.verdict.is_two_sided()),
+        load: case.telemetry.as_ref().ok().and_then(|t| t.max_load_since_last_read),
+    });
+    (wrong == Some(WrongUnit::Target)).then(|| {
         format!(
             "{} looks like requests a second: a target value counts a minute, so it would be {}",
             human(configured),
-            human(per_minute)
+            human(configured * 60.0)
         )
     })
 }

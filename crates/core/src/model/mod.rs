@@ -23,7 +23,9 @@ pub mod snapshot;
 pub mod stable_hash;
 pub mod status;
 pub mod time;
+pub mod typed_unit;
 pub mod units;
+pub mod warning;
 
 pub use decision::{Action, Decision, FieldReport, FieldState, Outcome, Plan, Report};
 pub use endpoint::{Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, VariantKind};

@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::decision::{Decision, Outcome};
 use super::fact::Why;
 use super::goal::Goal;
-use super::ids::{Scope, VariantId};
+use super::ids::{AccountId, Scope, VariantId};
 use super::snapshot::Snapshot;
 use super::time::Timestamp;
+use super::warning::ConfigStatus;
 
 /// One variant after its last pass.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,6 +41,10 @@ pub struct FleetStatus {
     pub variants: BTreeMap<VariantId, Arc<VariantStatus>>,
     /// A plan for many variants that waits for a person's confirmation (rule 9).
     pub mass_change: Option<MassChange>,
+    /// The account that the caller of each account and region really is, where that is known.
+    pub callers: BTreeMap<Scope, AccountId>,
+    /// What there is to say of the configuration itself.
+    pub config: ConfigStatus,
 }
 
 /// A plan that would change too many variants at once.

@@ -1,0 +1,36 @@
+//! A token file that cannot be there.
+
+use std::path::Path;
+
+use super::super::Config;
+use super::of_key;
+use crate::model::warning::ConfigWarning;
+
+/// What is strange about the files that are named.
+pub(super) fn warnings(config: &Config) -> Option<ConfigWarning> {
+    let path = config.http.token_file.as_deref()?;
+    let why = unusable(path)?;
+    let sentence = format!("{} {why}: every command below /-/ is refused", path.display());
+    Some(of_key(config, "token_file_unusable", "http.token_file", sentence))
+}
+
+/// Why no token can ever be read from a path.
+fn unusable(path: &Path) -> Option<String> {
+    if let Ok(found) = std::fs::metadata(path) {
+        return if found.is_dir() {
+            Some("is a directory".to_owned())
+        } else if found.is_file() && found.len() == 0 {
+            Some("is empty".to_owned())
+        } else {
+            None
+        };
+    }
+    // It may be made later, but not in a directory that is not there.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or_else(|| Path::new("."));
+    match std::fs::metadata(parent) {
+        Ok(found) if found.is_dir() => Some("does not exist".to_owned()),
+        Ok(_) => Some(format!("cannot exist ({} is no directory)", parent.display())),
+        Err(_) => Some(format!("cannot exist (there is no directory {})", parent.display())),
+    }
+}
