@@ -182,6 +182,8 @@ pub(super) fn goal() -> Goal {
         unsuspend: false,
         allow_clamp: false,
         safe_change_grace: TimeDelta::hours(4),
+        removed_target_grace: TimeDelta::minutes(30),
+        removed_policy_grace: TimeDelta::minutes(5),
         paused: None,
     }
 }
