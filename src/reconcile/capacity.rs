@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 
+use crate::decide::new_regime::AFTER_DEPLOY;
 use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Journal, Scratch};
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus};
 use crate::model::estimate::{Estimate, Regime};
@@ -175,8 +176,8 @@ impl CapacityWatch {
             answer
         };
         if let Some(deployed_at) = self.deployed_since() {
-            let declared = Regime { started_at: deployed_at, declared: true, speed_ratio: None };
-            answer.regime = Some(declared);
+            let started_at = deployed_at + AFTER_DEPLOY;
+            answer.regime = Some(Regime { started_at, declared: true, speed_ratio: None });
         }
         answer
     }

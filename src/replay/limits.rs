@@ -73,7 +73,11 @@ pub(super) fn step(
             lowest_for(load, most.max((load / from).ceil() as u32)).min(from)
         });
         let floor = by_load.unwrap_or(from * (1.0 - LOWERING_MAX));
-        return Ok(if want >= floor { (want, None) } else { (floor, Some(Reason::LoweringStep)) });
+        return match floor {
+            _ if want >= floor => Ok((want, None)),
+            _ if floor >= from => Err(Reason::LoweringStep),
+            _ => Ok((floor, Some(Reason::LoweringStep))),
+        };
     }
     let (mut to, mut cut) = (want, None);
     let ground = in_force.ground(now);

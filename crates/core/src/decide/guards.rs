@@ -239,7 +239,8 @@ fn scheduled_capacity(q: &Question<'_, '_>) -> Option<Hold> {
     }
     let actions = match &q.case.snapshot.scheduled_actions {
         Fact::Unknown(why) => {
-            let sentence = format!("whether scheduled actions move it is not known: {}", why.message);
+            let sentence =
+                format!("whether scheduled actions move it is not known: {}", why.message);
             return Some(Hold::new(Reason::Unknown, sentence));
         }
         Fact::Known(actions) => actions,
@@ -305,10 +306,7 @@ fn new_regime(q: &Question<'_, '_>) -> Option<Hold> {
     let sets_value =
         matches!(q.field, Field::TargetValue | Field::Policy | Field::MetricSpecification);
     // A raise that failed is taken back all the same (rule 21).
-    if !sets_value
-        || q.desired.source != Source::Estimate
-        || verify::revert_to(q.case).is_some()
-    {
+    if !sets_value || q.desired.source != Source::Estimate || verify::revert_to(q.case).is_some() {
         return None;
     }
     let until = q.case.new_regime_until()?;

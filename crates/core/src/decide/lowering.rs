@@ -10,8 +10,8 @@ use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
 use super::case::{Case, Stillness};
 use super::checks::Hold;
 use super::forecast::needed;
-use super::held;
 use super::step::{MARGIN, Step, whole};
+use super::{held, verify};
 
 /// A lowering calls for at most this share more instances in one write, but may call for one. Where
 /// the present load is not known, it goes at most this far down in value.
@@ -34,6 +34,10 @@ pub(super) fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Ho
     let Limit { mut lowest, because } = limit(case, from, last.is_some());
     if let Some(replaced) = held::replaced(case) {
         lowest = lowest.min(replaced.held);
+    }
+    // What a failed raise left is the value from before it (rule 21).
+    if let Some(before) = verify::revert_to(case) {
+        lowest = lowest.min(before);
     }
     if want >= lowest - TARGET_VALUE_TOLERANCE {
         return Ok(Step { to: want, cut: None, next_at: None });
@@ -103,7 +107,8 @@ fn by_instances(case: &Case<'_>, from: f64, goes_on: bool) -> Option<Limit> {
     } else {
         lowest_for(load, most).min(from)
     };
-    let because = format!("one write calls for at most {most} instances at the present load, {now} run");
+    let because =
+        format!("one write calls for at most {most} instances at the present load, {now} run");
     Some(Limit { lowest, because })
 }
 

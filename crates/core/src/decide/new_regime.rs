@@ -10,6 +10,10 @@ use crate::model::time::Timestamp;
 /// For so long `auto` does not follow the estimate.
 pub const FIRST_HOUR: TimeDelta = TimeDelta::hours(1);
 
+/// The estimator counts a declared regime from so long after its deploy: the minutes right after it
+/// are of both fleets. The hour counts from the deploy.
+pub const AFTER_DEPLOY: TimeDelta = TimeDelta::minutes(10);
+
 /// When the first hour of a regime ends, while it lasts. A deploy begins it; a change that nobody
 /// declared begins it when it is discovered, which is hours after it happened. A regime that is not
 /// remembered was discovered just now.
@@ -21,7 +25,7 @@ pub fn ends_at(
 ) -> Option<Timestamp> {
     let regime = regime?;
     let begun = if regime.declared {
-        regime.started_at
+        regime.started_at - AFTER_DEPLOY
     } else {
         let known = known.filter(|known| known.started_at == regime.started_at);
         known.map_or(now, |known| known.since)

@@ -189,11 +189,8 @@ fn note_writes(
         memory.writes.push(now);
         memory.adopted |= confirmed || step.result == StepResult::Success;
         note_written(memory, action, step.result, now);
-        if step.result == StepResult::Success
-            && matches!(action, Action::RegisterTarget { expected: None, .. })
-        {
-            // Registered by setpoint itself: the policy comes with it and waits for nobody.
-            memory.missing.remove(&Field::ScalableTarget);
+        if step.result == StepResult::Success {
+            removed::note_made(memory, action);
         }
         let Action::PutPolicy { configuration, expected, fields, .. } = action else { continue };
         if fields.contains(&Field::Alarms) {

@@ -4,6 +4,7 @@
 
 use chrono::TimeDelta;
 
+use crate::model::decision::Action;
 use crate::model::fact::Fact;
 use crate::model::memory::VariantMemory;
 use crate::model::reason::{Field, Reason};
@@ -25,8 +26,7 @@ pub(super) fn hold(case: &Case<'_>, field: Field) -> Option<Hold> {
     if case.confirms(field) || made_anew(case, grace) {
         return None;
     }
-    let seen = case.memory.missing.get(&field).copied();
-    let until = seen.unwrap_or(case.now) + grace;
+    let until = missing_since(case, field) + grace;
     (case.now < until).then(|| {
         let sentence = format!(
             "removing {what} is a step of some procedures, so it is put back at {} unless somebody has done so by then",
@@ -36,12 +36,31 @@ pub(super) fn hold(case: &Case<'_>, field: Field) -> Option<Hold> {
     })
 }
 
+/// Since when it has been missing, as far as passes have seen it. Where somebody else has just
+/// registered the target again, the policy is missing alone from now on: they may be about to put it.
+fn missing_since(case: &Case<'_>, field: Field) -> Timestamp {
+    let missing = &case.memory.missing;
+    let registered = case.target().is_some() && missing.contains_key(&Field::ScalableTarget);
+    missing.get(&field).filter(|_| !registered).copied().unwrap_or(case.now)
+}
+
 /// Whether target and policy are missing because their endpoint is new. One that was never seen
 /// before may have been deregistered a moment ago, unless it is younger than that.
 fn made_anew(case: &Case<'_>, grace: TimeDelta) -> bool {
     let never_seen = case.memory.settled.is_none() && case.memory.policy_name.is_none();
     let young = case.endpoint().is_some_and(|endpoint| case.now - endpoint.created_at < grace);
     watch::recreated_at(case).is_some() || (never_seen && young)
+}
+
+/// Takes note of what `setpoint` has made itself: the policy of a target that it registered waits for
+/// nobody.
+pub(super) fn note_made(memory: &mut VariantMemory, action: &Action) {
+    let made = match action {
+        Action::RegisterTarget { expected: None, .. } => Field::ScalableTarget,
+        Action::PutPolicy { expected: None, .. } => Field::Policy,
+        _ => return,
+    };
+    memory.missing.remove(&made);
 }
 
 /// Takes note of since when target and policy have been missing.

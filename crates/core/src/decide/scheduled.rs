@@ -62,10 +62,7 @@ const fn sets(action: &ScheduledAction, field: Field) -> Option<i32> {
 
 /// The action that runs next, when, and what it sets: "next evening at ..., min 1, max 4".
 #[must_use]
-pub fn next<'a>(
-    actions: impl IntoIterator<Item = &'a ScheduledAction>,
-    now: Timestamp,
-) -> String {
+pub fn next<'a>(actions: impl IntoIterator<Item = &'a ScheduledAction>, now: Timestamp) -> String {
     let runs = actions.into_iter().filter_map(|action| Some((action.next_run(now)?, action)));
     let Some((at, action)) = runs.min_by_key(|(at, action)| (*at, action.name.clone())) else {
         return "no action runs again".to_owned();
