@@ -109,6 +109,8 @@ fn goal(origin: String, wish: &Wish, ceiling: Mode) -> Goal {
         unsuspend: wish.unsuspend,
         allow_clamp: wish.allow_clamp,
         safe_change_grace: wish.safe_change_grace,
+        removed_target_grace: wish.removed_target_grace,
+        removed_policy_grace: wish.removed_policy_grace,
         paused: None,
     }
 }

@@ -154,11 +154,18 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
         SafetyFactor::ONE
     });
     let value = |v: Option<f64>| v.and_then(|v| InvocationsPerMinute::new(v).ok());
-    let grace = own.safe_change_grace_seconds.unwrap_or_else(|| {
-        let allowed = "a whole number of seconds";
-        r.problem_at(place, "safe_change_grace_seconds", "nothing".to_owned(), allowed);
-        0
-    });
+    let mut grace = |key, seconds: Option<u32>| {
+        let seconds = seconds.unwrap_or_else(|| {
+            r.problem_at(place, key, "nothing".to_owned(), "a whole number of seconds");
+            0
+        });
+        TimeDelta::seconds(i64::from(seconds))
+    };
+    let safe_change_grace = grace("safe_change_grace_seconds", own.safe_change_grace_seconds);
+    let removed_target_grace =
+        grace("removed_target_grace_seconds", own.removed_target_grace_seconds);
+    let removed_policy_grace =
+        grace("removed_policy_grace_seconds", own.removed_policy_grace_seconds);
     Wish {
         mode: own.mode.unwrap_or(Mode::Observe),
         safety_factor,
@@ -177,7 +184,9 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
         adopt: own.adopt.unwrap_or(false),
         unsuspend: own.unsuspend.unwrap_or(false),
         allow_clamp: own.allow_clamp.unwrap_or(false),
-        safe_change_grace: TimeDelta::seconds(i64::from(grace)),
+        safe_change_grace,
+        removed_target_grace,
+        removed_policy_grace,
     }
 }
 

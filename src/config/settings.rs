@@ -221,6 +221,10 @@ pub struct Wish {
     pub allow_clamp: bool,
     /// Rule 16.
     pub safe_change_grace: TimeDelta,
+    /// Rule 17a, the scalable target.
+    pub removed_target_grace: TimeDelta,
+    /// Rule 17a, the policy alone.
+    pub removed_policy_grace: TimeDelta,
 }
 
 /// One entry of `targets`.

@@ -69,7 +69,8 @@ pub fn encode(
 }
 
 /// What tags are for: all that safety needs, without the estimator's journal, which is too large,
-/// and without what only tells people of the past.
+/// without what only tells people of the past, and without what only makes the next start quicker:
+/// what a deleted endpoint config said, and since when a regime is known.
 pub(super) fn kept(memory: &VariantMemory) -> VariantMemory {
     VariantMemory {
         journal: None,
@@ -78,6 +79,8 @@ pub(super) fn kept(memory: &VariantMemory) -> VariantMemory {
         settled: None,
         reset: None,
         at_min_since: None,
+        config: None,
+        regime: None,
         ..memory.clone()
     }
 }

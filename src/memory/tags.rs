@@ -113,7 +113,16 @@ impl Known {
 
 /// What is left when the past is in doubt: all that holds writes back, nothing that allows them.
 fn begun_anew(memory: VariantMemory) -> VariantMemory {
-    VariantMemory { since: None, adopted: false, highest_held: None, intent: None, ..memory }
+    VariantMemory {
+        since: None,
+        adopted: false,
+        highest_held: None,
+        held: None,
+        lowering: None,
+        config: None,
+        intent: None,
+        ..memory
+    }
 }
 
 impl TagMemory {

@@ -5,9 +5,10 @@ use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 
+use crate::decide::new_regime::AFTER_DEPLOY;
 use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Journal, Scratch};
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus};
-use crate::model::estimate::Estimate;
+use crate::model::estimate::{Estimate, Regime};
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::ids::VariantName;
@@ -165,15 +166,29 @@ impl CapacityWatch {
             return Estimate::unobserved(format!("no telemetry: {why}"));
         };
         let question = Question { read_until, context, load_test_problem };
-        if let Some((asked, answer)) = &self.answer
-            && *asked == question
-        {
-            return answer.clone();
+        let answered = self.answer.as_ref().filter(|(asked, _)| *asked == question);
+        let mut answer = if let Some((_, answer)) = answered {
+            answer.clone()
+        } else {
+            estimator.set_load_test(goal.load_test.as_ref().map(|t| t.max_rps), load_test_problem);
+            let answer = estimator.evaluate(scratch, now, &context);
+            self.answer = Some((question, answer.clone()));
+            answer
+        };
+        if let Some(deployed_at) = self.deployed_since() {
+            let started_at = deployed_at + AFTER_DEPLOY;
+            answer.regime = Some(Regime { started_at, declared: true, speed_ratio: None });
         }
-        estimator.set_load_test(goal.load_test.as_ref().map(|t| t.max_rps), load_test_problem);
-        let answer = estimator.evaluate(scratch, now, &context);
-        self.answer = Some((question, answer.clone()));
         answer
+    }
+
+    /// The newest deploy of which the estimator has not heard, for its telemetry is not there yet:
+    /// the answer is of the regime before, and nobody may follow it (rule 11a).
+    fn deployed_since(&self) -> Option<Timestamp> {
+        self.changes.iter().rev().find_map(|change| match change {
+            Change::Deploy { at, .. } => Some(*at),
+            Change::Update { .. } => None,
+        })
     }
 
     /// The regime journal, when it is due to be kept.

@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::decide::known::load_test;
 use crate::decide::{Freeze, Rules, decide};
 use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
@@ -385,7 +386,8 @@ impl Reconciler {
         now: Timestamp,
     ) -> Pass {
         let goal = goal.unwrap_or_else(|ambiguous| state::goal_in_doubt(&ambiguous));
-        let problem = self.load_test_problem(&snapshot.id, &goal, now);
+        let remembered = snapshot.memory.known().cloned().unwrap_or_default();
+        let problem = load_test(&snapshot, &remembered, goal.load_test.as_ref(), now).err();
         let context = readings::context(sweep, &snapshot.id, &goal);
         let state = self.variants.entry(snapshot.id.clone()).or_default();
         let estimate = state.capacity.estimate(

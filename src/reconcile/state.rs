@@ -157,6 +157,8 @@ pub(super) fn goal_in_doubt(ambiguous: &str) -> Goal {
         unsuspend: false,
         allow_clamp: false,
         safe_change_grace: TimeDelta::zero(),
+        removed_target_grace: TimeDelta::zero(),
+        removed_policy_grace: TimeDelta::zero(),
         paused: None,
     }
 }

@@ -4,7 +4,8 @@
 use chrono::TimeDelta;
 
 use crate::decide::step::{
-    DEAD_BAND, LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, SCALE_IN_MAX,
+    DEAD_BAND, LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, SCALE_IN_MAX, lowest_for,
+    most_instances,
 };
 use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
@@ -66,8 +67,17 @@ pub(super) fn step(
     now: Timestamp,
 ) -> Result<Step, Reason> {
     if want < from {
-        let floor = from * (1.0 - LOWERING_MAX);
-        return Ok(if want >= floor { (want, None) } else { (floor, Some(Reason::LoweringStep)) });
+        let by_load = invocations.zip(instances).map(|(load, run)| {
+            let most = most_instances(run.round() as u32);
+            // Instances that the value in force calls for already come anyway.
+            lowest_for(load, most.max((load / from).ceil() as u32)).min(from)
+        });
+        let floor = by_load.unwrap_or(from * (1.0 - LOWERING_MAX));
+        return match floor {
+            _ if want >= floor => Ok((want, None)),
+            _ if floor >= from => Err(Reason::LoweringStep),
+            _ => Ok((floor, Some(Reason::LoweringStep))),
+        };
     }
     let (mut to, mut cut) = (want, None);
     let ground = in_force.ground(now);
@@ -141,7 +151,9 @@ mod tests {
         let mut held = InForce::default();
         held.note(at(0), 500.0);
         assert_eq!(step(&held, (500.0, 400.0), MANY, at(1)), Ok((400.0, None)));
+        // 50,000 on 100 instances: 130 may be called for, which is 385 each.
         let cut = Some(Reason::LoweringStep);
-        assert_eq!(step(&held, (500.0, 100.0), MANY, at(1)), Ok((350.0, cut)));
+        assert_eq!(step(&held, (500.0, 100.0), MANY, at(1)), Ok((386.0, cut)));
+        assert_eq!(step(&held, (500.0, 100.0), (None, None), at(1)), Ok((350.0, cut)));
     }
 }

@@ -2,11 +2,13 @@
 
 use chrono::TimeDelta;
 
+use crate::decide::new_regime;
 use crate::decide::safe_target::{safe_target_at, wanted_at};
 use crate::decide::step::DEAD_BAND;
 use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Scratch};
 use crate::model::estimate::{Estimate, Finding};
 use crate::model::goal::Objective;
+use crate::model::memory::KnownRegime;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::series::Minute;
 use crate::model::time::Timestamp;
@@ -79,6 +81,8 @@ struct Run<'a> {
     context: Context,
     /// The newest minute with a load.
     present: Option<Minute>,
+    /// Since when the present regime is known.
+    regime: Option<KnownRegime>,
     raised: Vec<Finding>,
 }
 
@@ -142,6 +146,7 @@ impl<'a> Run<'a> {
                 safety_factor: settings.safety_factor.get(),
             },
             present: None,
+            regime: None,
             raised: Vec::new(),
         };
         let start = rows.first().map(|row| row.minute.at);
@@ -179,9 +184,17 @@ impl<'a> Run<'a> {
         let safe_target = safe_target_at(&estimate, factor, self.settings.formula());
         let configured_target = self.in_force.now();
         let divergence = configured_target.zip(safe_target).map(|(now, safe)| now / safe);
+        self.note_regime(&estimate, at);
         let decided = self.decide(&estimate, at);
         let raised = std::mem::take(&mut self.raised);
         Evaluation { at, estimate, safe_target, configured_target, divergence, decided, raised }
+    }
+
+    /// The regime that a recording begins with is nobody's discovery.
+    fn note_regime(&mut self, estimate: &Estimate, at: Timestamp) {
+        let begins = estimate.regime.filter(|_| self.regime.is_none());
+        let at = begins.map_or(at, |regime| regime.started_at);
+        self.regime = new_regime::note(self.regime, estimate.regime.as_ref(), at);
     }
 
     fn decide(&self, estimate: &Estimate, now: Timestamp) -> Decided {
@@ -206,8 +219,10 @@ impl<'a> Run<'a> {
         if estimate.incident_since.is_some() {
             return hold(Reason::Incident);
         }
-        if self.estimator.is_settling(now) {
-            return hold(Reason::EndpointUpdating);
+        // What an evaluation knows is what was known at the end of its newest minute.
+        let known_at = now + TimeDelta::minutes(1);
+        if new_regime::ends_at(estimate.regime.as_ref(), self.regime.as_ref(), known_at).is_some() {
+            return hold(Reason::NewRegime);
         }
         let fresh = self.present.filter(|m| now - m.at <= FRESH);
         if want > from && fresh.is_none() {

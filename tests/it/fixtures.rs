@@ -248,6 +248,7 @@ pub(crate) fn field(
         actual: actual.map(str::to_owned),
         desired: Some(desired.to_owned()),
         number: None,
+        wanted: None,
         state,
         reason,
         sentence: sentence.to_owned(),
@@ -354,6 +355,8 @@ fn goal(mode: Mode) -> Goal {
         unsuspend: false,
         allow_clamp: false,
         safe_change_grace: TimeDelta::hours(4),
+        removed_target_grace: TimeDelta::minutes(30),
+        removed_policy_grace: TimeDelta::minutes(5),
         paused: None,
     }
 }

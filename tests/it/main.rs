@@ -18,6 +18,7 @@ mod daemon;
 mod decide;
 mod drift;
 mod estimate;
+mod estimate_filters;
 mod fixtures;
 mod http;
 mod k8s;

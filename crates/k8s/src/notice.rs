@@ -97,6 +97,7 @@ const fn is_expected(reason: Reason) -> bool {
             | Reason::Paused
             | Reason::Frozen
             | Reason::PendingCapacity
+            | Reason::NewRegime
             | Reason::SafeChangeGrace
     )
 }

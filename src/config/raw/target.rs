@@ -36,6 +36,12 @@ pub(in crate::config) struct RawWish {
     /// How long a person's change in the safe direction is left alone, in seconds.
     #[schemars(range(min = 0, max = 2_592_000))]
     pub safe_change_grace_seconds: Option<u32>,
+    /// How long a scalable target that vanished while its endpoint lives is left missing, in seconds.
+    #[schemars(range(min = 0, max = 86_400))]
+    pub removed_target_grace_seconds: Option<u32>,
+    /// How long a policy that vanished alone is left missing, in seconds.
+    #[schemars(range(min = 0, max = 86_400))]
+    pub removed_policy_grace_seconds: Option<u32>,
 }
 
 /// A number above 0 and at most 1, or the word auto.
@@ -174,6 +180,14 @@ pub(in crate::config) struct RawTarget {
     #[serde(default)]
     #[schemars(range(min = 0, max = 2_592_000))]
     pub safe_change_grace_seconds: Option<u32>,
+    /// How long a scalable target that vanished while its endpoint lives is left missing, in seconds.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub removed_target_grace_seconds: Option<u32>,
+    /// How long a policy that vanished alone is left missing, in seconds.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 86_400))]
+    pub removed_policy_grace_seconds: Option<u32>,
 }
 
 /// A load test of one instance.
@@ -246,6 +260,10 @@ impl RawTarget {
             allow_clamp: self.allow_clamp.or(d.allow_clamp),
             safe_change_grace_seconds: (self.safe_change_grace_seconds)
                 .or(d.safe_change_grace_seconds),
+            removed_target_grace_seconds: (self.removed_target_grace_seconds)
+                .or(d.removed_target_grace_seconds),
+            removed_policy_grace_seconds: (self.removed_policy_grace_seconds)
+                .or(d.removed_policy_grace_seconds),
         }
     }
 }

@@ -344,8 +344,7 @@ fn rule_17_a_registration_that_would_move_instances_is_held() {
 #[test]
 fn rule_17_a_missing_target_is_registered_with_room_for_what_runs() {
     let mut world = World::healthy();
-    world.snapshot.target = Fact::Known(None);
-    world.policies().clear();
+    world.deregistered(31);
     world.load(12_000.0, 24);
     let decision = world.decide();
     let [register, put] = decision.plan.actions.as_slice() else { panic!("{:?}", decision.plan) };
@@ -373,8 +372,7 @@ fn rule_17_a_missing_target_is_registered_with_room_for_what_runs() {
 #[test]
 fn a_policy_is_not_made_while_its_target_cannot_be_registered() {
     let mut world = World::healthy();
-    world.snapshot.target = Fact::Known(None);
-    world.policies().clear();
+    world.deregistered(31);
     world.goal.capacity.min = Some(6);
     assert_held(&world.decide(), Field::ScalableTarget, Reason::ClampWouldMoveInstances);
     assert_held(&world.decide(), Field::Policy, Reason::ClampWouldMoveInstances);

@@ -1,10 +1,17 @@
 //! Decisions: every guard with the difference it holds, and what it lets through.
 
 mod auto;
+mod boundaries;
 mod conditions;
 mod drifts;
 mod guards;
+mod known;
+mod lowering;
 mod properties;
+mod proven;
+mod regimes;
 mod remembering;
+mod removed;
 mod steps;
+mod watching;
 mod world;

@@ -18,29 +18,6 @@ fn raised_from(value: f64) -> World {
 }
 
 #[test]
-fn a_lowering_goes_at_most_30_percent_and_the_next_waits_for_instances_or_10_minutes() {
-    let mut world = World::healthy();
-    world.in_force(1200.0);
-    assert_eq!(written(&world.decide()), Some(840.0));
-
-    world.in_force(840.0);
-    let wrote = |ago: i64| TargetWrite {
-        at: now() - TimeDelta::minutes(ago),
-        before: Some(1200.0),
-        after: 840.0,
-    };
-    world.memory().last_write = Some(wrote(1));
-    // 4,000 at 840 needs 5 instances, and 4 are there.
-    world.load(4000.0, 4);
-    assert_held(&world.decide(), Field::TargetValue, Reason::LoweringStep);
-    world.load(4000.0, 5);
-    assert_eq!(written(&world.decide()), Some(600.0), "the instances have come");
-    world.load(4000.0, 4);
-    world.memory().last_write = Some(wrote(10));
-    assert_eq!(written(&world.decide()), Some(600.0), "or 10 minutes have passed");
-}
-
-#[test]
 fn a_raise_needs_fresh_telemetry() {
     let mut world = raised_from(500.0);
     world.telemetry().newest_datapoint = Some(now() - TimeDelta::minutes(46));

@@ -1,8 +1,9 @@
 //! A healthy variant in `repair` whose policy is as desired; each test breaks one thing.
 
 use chrono::TimeDelta;
+use setpoint::decide::remember::{Done, remember};
 use setpoint::decide::{Rules, decide};
-use setpoint::model::decision::{Action, Decision, FieldState};
+use setpoint::model::decision::{Action, Decision, FieldState, Outcome, StepOutcome, StepResult};
 use setpoint::model::endpoint::{
     ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, Model, VariantSummary,
 };
@@ -135,6 +136,63 @@ impl World {
         newest.invocations_per_instance = Some(invocations / f64::from(instances));
     }
 
+    /// Scalable target and policy are gone, and have been seen to be for so many minutes.
+    pub(super) fn deregistered(&mut self, minutes: i64) {
+        self.snapshot.target = Fact::Known(None);
+        self.policies().clear();
+        let since = self.now - TimeDelta::minutes(minutes);
+        for field in [Field::ScalableTarget, Field::Policy] {
+            self.memory().missing.insert(field, since);
+        }
+    }
+
+    /// The policy alone is gone, and has been seen to be for so many minutes.
+    pub(super) fn without_policy(&mut self, minutes: i64) {
+        self.policies().clear();
+        let since = self.now - TimeDelta::minutes(minutes);
+        self.memory().missing.insert(Field::Policy, since);
+    }
+
+    /// Carries a decision out as far as the world goes, and remembers it.
+    pub(super) fn pass(&mut self) -> Decision {
+        self.pass_with(&[StepResult::Success; 2])
+    }
+
+    /// [`Self::pass`], with what comes of each step.
+    pub(super) fn pass_with(&mut self, results: &[StepResult]) -> Decision {
+        let decision = self.decide();
+        let steps = decision.plan.actions.iter().zip(results);
+        let step = |a: &Action, result: StepResult| StepOutcome {
+            result,
+            ..StepOutcome::success(a.operation(), "")
+        };
+        let steps = steps.map(|(action, result)| step(action, *result)).collect::<Vec<_>>();
+        let outcome = (!steps.is_empty()).then_some(Outcome { steps });
+        let before = self.memory().clone();
+        let done = Done {
+            snapshot: &self.snapshot,
+            goal: &self.goal,
+            decision: &decision,
+            outcome: outcome.as_ref(),
+            confirmed: self.rules.confirmed,
+        };
+        let after = remember(&before, done, self.now);
+        *self.memory() = after;
+        if let Some(value) = written(&decision).filter(|_| self.policies().len() == 1) {
+            self.in_force(value);
+        }
+        decision
+    }
+
+    /// Time passes, and CloudWatch keeps up with it.
+    pub(super) fn wait(&mut self, minutes: i64) {
+        self.now += TimeDelta::minutes(minutes);
+        self.snapshot.taken_at = self.now;
+        if let Fact::Known(telemetry) = &mut self.snapshot.telemetry {
+            telemetry.newest_datapoint = Some(self.now - TimeDelta::minutes(3));
+        }
+    }
+
     /// A dangerous edit: the value in force is above the desired one, and must go down.
     pub(super) fn drifted() -> Self {
         let mut world = Self::healthy();
@@ -182,6 +240,8 @@ pub(super) fn goal() -> Goal {
         unsuspend: false,
         allow_clamp: false,
         safe_change_grace: TimeDelta::hours(4),
+        removed_target_grace: TimeDelta::minutes(30),
+        removed_policy_grace: TimeDelta::minutes(5),
         paused: None,
     }
 }

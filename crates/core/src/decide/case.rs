@@ -5,12 +5,13 @@ use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, Mode};
 use crate::model::memory::VariantMemory;
+use crate::model::reason::Field;
 use crate::model::scaling::{ScalableTarget, ScalingPolicy, TargetTracking};
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 use super::Rules;
-use super::kind;
+use super::{kind, new_regime};
 
 /// One variant at one instant, with everything the guards need to know.
 #[derive(Debug)]
@@ -63,6 +64,12 @@ impl<'a> Case<'a> {
             Fact::Unknown(why) => Err(why),
         };
         Self { snapshot, goal, estimate, rules, now, kind: kind::kind(snapshot), memory, telemetry }
+    }
+
+    /// Whether a person has confirmed the change of a field: the one place that knows.
+    #[must_use]
+    pub const fn confirms(&self, _field: Field) -> bool {
+        self.rules.confirmed
     }
 
     /// The endpoint, if it is known to exist.
@@ -175,6 +182,13 @@ impl<'a> Case<'a> {
     #[must_use]
     pub fn follows_estimate(&self) -> bool {
         self.goal.mode == Mode::Auto
+    }
+
+    /// When the first hour of the regime ends, while it lasts (rule 11a).
+    #[must_use]
+    pub fn new_regime_until(&self) -> Option<Timestamp> {
+        let (regime, known) = (self.estimate.regime.as_ref(), self.memory.regime.as_ref());
+        new_regime::ends_at(regime, known, self.now)
     }
 
     /// What rule 11 says of the endpoint.

@@ -7,7 +7,7 @@ use crate::model::scaling::MetricSpec;
 use crate::model::units::{InvocationsPerMinute, SafetyFactor};
 
 use super::case::Case;
-use super::{safe_target, step};
+use super::{held, known, safe_target, step};
 
 /// The desired state of one variant. `None` is not managed, and never drift.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,6 +41,8 @@ pub enum Source {
     Formula,
     /// The capacity estimate.
     Estimate,
+    /// What `setpoint` held in force before, while the estimate is too young to follow.
+    Held,
     /// Nothing: the value in force is left alone.
     Nothing,
 }
@@ -60,7 +62,7 @@ impl Desired {
     pub const fn change_reason(&self) -> Reason {
         match self.source {
             Source::Estimate => Reason::SafeTarget,
-            Source::Formula | Source::Nothing => Reason::Drift,
+            Source::Formula | Source::Held | Source::Nothing => Reason::Drift,
         }
     }
 
@@ -113,13 +115,7 @@ pub fn factor(case: &Case<'_>) -> f64 {
 /// The load-tested rate in invocations per minute, while the load test is valid (rule 5).
 fn load_tested_rate(case: &Case<'_>) -> Result<f64, LoadTestProblem> {
     let test = case.goal.load_test.as_ref().ok_or(LoadTestProblem::Absent)?;
-    let config = case.snapshot.endpoint_config.known().and_then(Option::as_ref);
-    let variant = config.and_then(|c| c.variant(&case.snapshot.id.variant));
-    test.check(
-        case.now,
-        variant.and_then(|v| v.instance_type.as_deref()),
-        config.map(|c| c.name.as_str()),
-    )?;
+    known::load_test(case.snapshot, &case.memory, Some(test), case.now)?;
     // A product outside the double range is no number to write.
     let rate = test.max_rps.formula_target(SafetyFactor::ONE);
     rate.map(InvocationsPerMinute::get).map_err(|_| LoadTestProblem::Absent)
@@ -140,6 +136,11 @@ fn wanted(
     if let Some(to) = super::verify::revert_to(case) {
         return (Some(to), Source::Estimate);
     }
+    if case.new_regime_until().is_some()
+        && let Some(wanted) = drift_repaired(case, formula_in_use)
+    {
+        return wanted;
+    }
     match safe_target::wanted_at(case.estimate, factor, formula_in_use, in_force) {
         // Down to a whole number: the estimate is not that precise.
         Ok(wanted) => (Some(step::whole(wanted, f64::floor)), Source::Estimate),
@@ -153,6 +154,16 @@ fn wanted(
             _ => (None, Source::Nothing),
         },
     }
+}
+
+/// Rule 11a: while the estimate is not followed, drift is repaired all the same: what somebody else
+/// has replaced comes back, and a missing policy gets what was held, or the formula.
+fn drift_repaired(case: &Case<'_>, formula: Option<f64>) -> Option<(Option<f64>, Source)> {
+    if let Some(replaced) = held::replaced(case) {
+        return Some((Some(replaced.held), Source::Held));
+    }
+    let formula = formula.filter(|_| case.configured_target().is_none())?;
+    Some((Some(formula), Source::Formula))
 }
 
 /// Clamps to the owner's floor and ceiling.

@@ -10,10 +10,10 @@ use crate::model::units::human;
 use super::case::{Case, Stillness};
 use super::checks::Hold;
 use super::compare::{Comparison, Difference};
-use super::desired::Desired;
+use super::desired::{Desired, Source};
 use super::notes::described;
 use super::remember::is_foreign_overwrite;
-use super::{scheduled, watch};
+use super::{known, proven, removed, scheduled, step, verify, watch};
 
 /// What a guard is asked about.
 struct Question<'a, 'b> {
@@ -51,6 +51,10 @@ const CHECKS: &[Check] = &[
     scheduled_capacity,
     competing_policy,
     no_value,
+    above_capacity,
+    below_proven,
+    just_removed,
+    new_regime,
     safe_change_grace,
     pending_capacity,
     clamp,
@@ -96,6 +100,8 @@ fn unsupported_kind(q: &Question<'_, '_>) -> Option<Hold> {
             let because = kind.unsupported_because().unwrap_or("its kind is not supported");
             Some(Hold::new(Reason::UnsupportedKind, because))
         }
+        // What it was when that could be read is reason enough to make it safer.
+        Err(_) if lowers_to_formula(q) && known::was_standard(q.case) => None,
         Err(why) => Some(Hold::new(
             Reason::Unknown,
             format!("the kind of variant is not known: {}", why.message),
@@ -172,7 +178,7 @@ fn other_writer(q: &Question<'_, '_>) -> Option<Hold> {
 fn adoption(q: &Question<'_, '_>) -> Option<Hold> {
     // A policy under another name is another one, which setpoint has never written.
     let known = q.case.memory.adopted && !watch::is_renamed(q.case);
-    let adopted = q.case.goal.adopt || known || q.case.rules.confirmed;
+    let adopted = q.case.goal.adopt || known || q.case.confirms(q.field);
     (!adopted).then(|| {
         Hold::new(
             Reason::Adoption,
@@ -231,22 +237,25 @@ fn scheduled_capacity(q: &Question<'_, '_>) -> Option<Hold> {
     if !matches!(q.field, Field::MinCapacity | Field::MaxCapacity) {
         return None;
     }
-    match &q.case.snapshot.scheduled_actions {
-        Fact::Unknown(why) => Some(Hold::new(
-            Reason::Unknown,
-            format!("whether scheduled actions move it is not known: {}", why.message),
-        )),
-        Fact::Known(actions) if !actions.is_empty() => {
-            let names: Vec<&str> = actions.iter().map(|a| a.name.as_str()).collect();
-            let sentence = format!(
-                "scheduled actions move it ({}), and none of them explains this value; {}",
-                names.join(", "),
-                scheduled::next(actions, q.case.now)
-            );
-            Some(Hold::new(Reason::UnknownAction, sentence))
+    let actions = match &q.case.snapshot.scheduled_actions {
+        Fact::Unknown(why) => {
+            let sentence =
+                format!("whether scheduled actions move it is not known: {}", why.message);
+            return Some(Hold::new(Reason::Unknown, sentence));
         }
-        Fact::Known(_) => None,
+        Fact::Known(actions) => actions,
+    };
+    let holding = scheduled::holding(actions, q.field, q.case.now);
+    if holding.is_empty() {
+        return None;
     }
+    let names: Vec<&str> = holding.iter().map(|action| action.name.as_str()).collect();
+    let sentence = format!(
+        "scheduled actions move it ({}), and none of them explains this value; {}",
+        names.join(", "),
+        scheduled::next(holding, q.case.now)
+    );
+    Some(Hold::new(Reason::UnknownAction, sentence))
 }
 
 fn competing_policy(q: &Question<'_, '_>) -> Option<Hold> {
@@ -278,6 +287,34 @@ fn no_value(q: &Question<'_, '_>) -> Option<Hold> {
         }
         _ => None,
     }
+}
+
+fn above_capacity(q: &Question<'_, '_>) -> Option<Hold> {
+    proven::above_capacity(q.case, q.desired, q.field)
+}
+
+fn below_proven(q: &Question<'_, '_>) -> Option<Hold> {
+    proven::below_proven(q.case, q.desired, q.field)
+}
+
+fn just_removed(q: &Question<'_, '_>) -> Option<Hold> {
+    removed::hold(q.case, q.field)
+}
+
+/// Rule 11a: the estimate of a regime that is younger than an hour is not followed.
+fn new_regime(q: &Question<'_, '_>) -> Option<Hold> {
+    let sets_value =
+        matches!(q.field, Field::TargetValue | Field::Policy | Field::MetricSpecification);
+    // A raise that failed is taken back all the same (rule 21).
+    if !sets_value || q.desired.source != Source::Estimate || verify::revert_to(q.case).is_some() {
+        return None;
+    }
+    let until = q.case.new_regime_until()?;
+    let sentence = format!(
+        "what runs is new, and its capacity is not followed before {}",
+        until.format("%FT%TZ")
+    );
+    Some(Hold::until(Reason::NewRegime, sentence, until))
 }
 
 fn safe_change_grace(q: &Question<'_, '_>) -> Option<Hold> {
@@ -359,6 +396,10 @@ fn incident(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn write_limit(q: &Question<'_, '_>) -> Option<Hold> {
+    // The steps of one lowering are one write, which has been counted.
+    if lowers_target(q) && step::lowering_under_way(q.case).is_some() {
+        return None;
+    }
     let (now, writes) = (q.case.now, &q.case.memory.writes);
     let since = |ago: chrono::TimeDelta| writes.iter().filter(|at| **at > now - ago).count();
     let rules = q.case.rules;
@@ -373,7 +414,7 @@ fn write_limit(q: &Question<'_, '_>) -> Option<Hold> {
 
 /// A write that AWS refused is tried again after a while, not with every pass.
 fn refused(q: &Question<'_, '_>) -> Option<Hold> {
-    let refused = q.case.memory.refused.as_ref().filter(|_| !q.case.rules.confirmed)?;
+    let refused = q.case.memory.refused.as_ref().filter(|_| !q.case.confirms(q.field))?;
     (q.case.now < refused.until).then(|| {
         let times = if refused.count == 1 {
             "refused the last write".to_owned()
@@ -388,4 +429,8 @@ fn refused(q: &Question<'_, '_>) -> Option<Hold> {
 
 fn lowers_target(q: &Question<'_, '_>) -> bool {
     q.field == Field::TargetValue && !q.difference.actual_is_safer
+}
+
+fn lowers_to_formula(q: &Question<'_, '_>) -> bool {
+    lowers_target(q) && q.desired.source == Source::Formula
 }

@@ -31,13 +31,13 @@ pub fn kind(snapshot: &Snapshot) -> Result<VariantKind, Why> {
         return Ok(VariantKind::InferenceComponents);
     }
     let Some(variant) = variant else {
-        return match endpoint {
-            None => Ok(VariantKind::Standard),
-            Some(_) => Err(Why::new(
-                WhyKind::NotFound,
-                "the endpoint config does not list the variant, so its kind is not known",
-            )),
+        let Some(endpoint) = endpoint else { return Ok(VariantKind::Standard) };
+        let name = &endpoint.config_name;
+        let sentence = match config {
+            None => format!("the endpoint config {name} was deleted while it is in force"),
+            Some(_) => format!("the endpoint config {name} does not list the variant"),
         };
+        return Err(Why::new(WhyKind::NotFound, sentence));
     };
     if variant.instance_type.as_deref().is_some_and(is_burstable) {
         return Ok(VariantKind::Burstable);
@@ -45,11 +45,12 @@ pub fn kind(snapshot: &Snapshot) -> Result<VariantKind, Why> {
     match known(&snapshot.model)? {
         Some(model) if model.multi_model => Ok(VariantKind::MultiModel),
         Some(model) if model.containers > 1 => Ok(VariantKind::MultiContainer),
-        // A model that was deleted while it serves: what it was is not known.
-        None => Err(Why::new(
-            WhyKind::NotFound,
-            "the model of the variant is gone, so its number of containers is not known",
-        )),
+        // How many containers it had is not known.
+        None => {
+            let name = variant.model_name.as_deref().unwrap_or_default();
+            let sentence = format!("the model {name} was deleted while it serves");
+            Err(Why::new(WhyKind::NotFound, sentence))
+        }
         Some(_) => Ok(VariantKind::Standard),
     }
 }

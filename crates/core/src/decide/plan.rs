@@ -76,7 +76,7 @@ fn put<'a>(
 ) -> Option<Action> {
     if writes(Field::Policy).is_some() {
         return Some(Action::PutPolicy {
-            policy_name: CONVENTIONAL_POLICY_NAME.to_owned(),
+            policy_name: new_name(case),
             configuration: TargetTracking {
                 target_value: desired.target_value?,
                 metric: Desired::new_policy_metric(),
@@ -122,15 +122,28 @@ fn put<'a>(
     })
 }
 
-/// Puts the metric back into a policy that had it. The value in force counts something else, so the
-/// desired one goes with it, though never above what has been held before.
+/// What comes back comes back under the name it had (rule 6): whoever keeps it elsewhere goes by
+/// that name, and AWS allows no second policy on the metric.
+fn new_name(case: &Case<'_>) -> String {
+    let before = case.memory.policy_name.as_deref();
+    before.unwrap_or(CONVENTIONAL_POLICY_NAME).to_owned()
+}
+
+/// The value that a policy gets with its metric: what is in force counts something else, so it is the
+/// desired one, though never above what has been held before.
+#[must_use]
+pub fn restored_value(case: &Case<'_>, desired: &Desired) -> Option<f64> {
+    let wanted = desired.target_value?;
+    Some(case.memory.highest_held.map_or(wanted, |held| wanted.min(held)))
+}
+
+/// Puts the metric back into a policy that had it.
 fn restore_metric(case: &Case<'_>, desired: &Desired) -> Option<Action> {
-    let (policy, wanted) = (case.replaced_policy()?, desired.target_value?);
+    let (policy, value) = (case.replaced_policy()?, restored_value(case, desired)?);
     let actual = policy.tracking()?;
-    let held = case.memory.highest_held.unwrap_or(wanted);
     let managed = |own: Option<i32>, other: Option<i32>| own.or(other);
     let configuration = TargetTracking {
-        target_value: wanted.min(held),
+        target_value: value,
         metric: MetricSpec::invocations(),
         scale_out_cooldown: managed(desired.scale_out_cooldown, actual.scale_out_cooldown),
         scale_in_cooldown: managed(desired.scale_in_cooldown, actual.scale_in_cooldown),

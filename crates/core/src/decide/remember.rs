@@ -5,14 +5,16 @@ use chrono::TimeDelta;
 use crate::model::decision::{Action, Decision, FieldReport, FieldState, Outcome, StepResult};
 use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
-use crate::model::memory::{FactorInUse, Overwrite, Refusals, Seen, TargetWrite, VariantMemory};
+use crate::model::memory::{
+    FactorInUse, Lowering, Overwrite, Refusals, Seen, TargetWrite, VariantMemory,
+};
 use crate::model::reason::{Field, Reason};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::model::units::TARGET_VALUE_TOLERANCE;
 
 use super::step::NEW_GROUND_WINDOW;
-use super::{verify, watch};
+use super::{known, new_regime, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -53,6 +55,10 @@ pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> Varia
     note_foreign_overwrites(&mut memory, before, decision, now);
     note_seen(&mut memory, decision, now);
     watch::note(&mut memory, snapshot, now);
+    removed::note(&mut memory, snapshot, now);
+    known::note(&mut memory, snapshot);
+    let regime = decision.report.estimate.regime.as_ref();
+    memory.regime = new_regime::note(memory.regime, regime, now);
     note_value_in_force(&mut memory, decision);
     note_factor(&mut memory, goal, &decision.report.estimate, now);
     memory.verification = memory
@@ -140,12 +146,12 @@ fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision) {
     memory.value_in_force = decision.report.configured_target;
     // Held means in force and wanted: a value passed through on the way down is not held.
     // (Another field may differ, or be unknown, as the alarms are while CloudWatch is down.)
-    let in_sync = |f: &FieldReport| {
-        f.field == Field::TargetValue && f.state == FieldState::InSync && f.reason == Reason::InSync
-    };
-    if decision.report.fields.iter().any(in_sync)
-        && let Some(value) = decision.report.configured_target
-    {
+    let kept = |f: &&FieldReport| f.field == Field::TargetValue && f.state == FieldState::InSync;
+    let kept = decision.report.fields.iter().find(kept);
+    let Some((kept, value)) = kept.zip(decision.report.configured_target) else { return };
+    // What is near enough to be left alone is kept, too.
+    memory.held = Some(value);
+    if kept.reason == Reason::InSync {
         memory.highest_held = Some(memory.highest_held.map_or(value, |held| held.max(value)));
     }
 }
@@ -179,9 +185,13 @@ fn note_writes(
         }
         // A write whose answer was another error may still have landed: it counts as made.
         memory.refused = None;
+        forget_step_before(memory, action);
         memory.writes.push(now);
         memory.adopted |= confirmed || step.result == StepResult::Success;
         note_written(memory, action, step.result, now);
+        if step.result == StepResult::Success {
+            removed::note_made(memory, action);
+        }
         let Action::PutPolicy { configuration, expected, fields, .. } = action else { continue };
         if fields.contains(&Field::Alarms) {
             memory.alarms_repaired_at = Some(now);
@@ -193,8 +203,37 @@ fn note_writes(
         let write = TargetWrite { at: now, before: value_before, after };
         if value_before.is_none_or(|before| (before - after).abs() > TARGET_VALUE_TOLERANCE) {
             note_target_write(memory, snapshot, write, step.result);
+            let landed = memory.last_write == Some(write);
+            if landed {
+                memory.lowering = lowering(decision, write, confirmed, memory.lowering);
+            }
         }
     }
+}
+
+/// Rule 10: the steps of one lowering are one write, so the step before this one no longer counts.
+fn forget_step_before(memory: &mut VariantMemory, action: &Action) {
+    let Action::PutPolicy { configuration, expected: Some(expected), .. } = action else { return };
+    let Some(last) = memory.last_write.filter(|_| memory.lowering.is_some()) else { return };
+    let goes_on = (expected.target_value - last.after).abs() <= TARGET_VALUE_TOLERANCE
+        && configuration.target_value < expected.target_value - TARGET_VALUE_TOLERANCE;
+    if goes_on && let Some(counted) = memory.writes.iter().position(|at| *at == last.at) {
+        memory.writes.remove(counted);
+    }
+}
+
+/// The lowering that a write is a step of; none when it is another write, or the last step.
+fn lowering(
+    decision: &Decision,
+    write: TargetWrite,
+    confirmed: bool,
+    before: Option<Lowering>,
+) -> Option<Lowering> {
+    let target = decision.report.fields.iter().find(|f| f.field == Field::TargetValue)?;
+    let to = target.wanted.filter(|to| *to < write.after - TARGET_VALUE_TOLERANCE)?;
+    let lowers = write.before.is_some_and(|before| write.after < before);
+    let confirmed_before = before.is_some_and(|before| before.confirmed && to >= before.to);
+    lowers.then_some(Lowering { to, confirmed: confirmed || confirmed_before })
 }
 
 /// AWS certainly did not carry it out: it is tried again after a while that doubles.
@@ -275,6 +314,9 @@ fn note_target_write(
     }
     memory.verification = verify::begin(write, snapshot);
     memory.last_write = Some(write);
+    if result == StepResult::Success {
+        memory.held = Some(write.after);
+    }
     // While AWS still shows the value from before, seeing that again is nobody's overwrite.
     memory.value_in_force =
         if result == StepResult::ReadBackDiffers { write.before } else { Some(write.after) };

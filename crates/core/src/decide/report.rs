@@ -23,7 +23,7 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
         action: action(judged, plan),
         reason,
         sentence,
-        fields: judged.iter().map(|j| field(case, j, plan)).collect(),
+        fields: judged.iter().map(|j| field(case, desired, j, plan)).collect(),
         notes: notes::notes(case, desired),
         comparable: comparable(case, judged),
         configured_target: configured,
@@ -137,7 +137,7 @@ fn change(judged: &Judged, desired: &Desired) -> String {
     }
 }
 
-fn field(case: &Case<'_>, judged: &Judged, plan: &Plan) -> FieldReport {
+fn field(case: &Case<'_>, desired: &Desired, judged: &Judged, plan: &Plan) -> FieldReport {
     let comparison = &judged.comparison;
     let sentence = match comparison.field {
         Field::ScalableTarget | Field::Policy if judged.state.differs() => {
@@ -162,6 +162,7 @@ fn field(case: &Case<'_>, judged: &Judged, plan: &Plan) -> FieldReport {
     };
     FieldReport {
         number: comparison.number,
+        wanted: desired.target_value.filter(|_| comparison.field == Field::TargetValue),
         field: comparison.field,
         actual: comparison.actual.clone(),
         desired: comparison.desired.clone(),

@@ -9,8 +9,11 @@ use crate::model::time::Timestamp;
 
 /// A run so recent that its effect may not show yet: the action before it may explain the value.
 const TAKES_EFFECT_WITHIN: TimeDelta = TimeDelta::minutes(5);
+/// An action that does not run again holds its bound for so long after its last run.
+const HOLDS_FOR: TimeDelta = TimeDelta::days(1);
 
-/// The action that most likely set `field` to `actual`, and when.
+/// The action that most likely set `field` to `actual`, and when. None once no action holds that
+/// bound any more.
 #[must_use]
 pub fn attribute(
     actions: &[ScheduledAction],
@@ -18,6 +21,9 @@ pub fn attribute(
     actual: i32,
     now: Timestamp,
 ) -> Option<(&ScheduledAction, Timestamp)> {
+    if holding(actions, field, now).is_empty() {
+        return None;
+    }
     let mut runs: Vec<(&ScheduledAction, i32, Timestamp)> = actions
         .iter()
         .filter_map(|action| Some((action, sets(action, field)?, action.last_run(now)?)))
@@ -36,6 +42,15 @@ pub fn attribute(
     None
 }
 
+/// The actions that hold a bound: those that set it, and can run again or ran within the last day.
+#[must_use]
+pub fn holding(actions: &[ScheduledAction], field: Field, now: Timestamp) -> Vec<&ScheduledAction> {
+    let holds = |action: &&ScheduledAction| {
+        sets(action, field).is_some() && !action.is_over(now, HOLDS_FOR)
+    };
+    actions.iter().filter(holds).collect()
+}
+
 /// What an action sets the field to.
 const fn sets(action: &ScheduledAction, field: Field) -> Option<i32> {
     match field {
@@ -47,8 +62,8 @@ const fn sets(action: &ScheduledAction, field: Field) -> Option<i32> {
 
 /// The action that runs next, when, and what it sets: "next evening at ..., min 1, max 4".
 #[must_use]
-pub fn next(actions: &[ScheduledAction], now: Timestamp) -> String {
-    let runs = actions.iter().filter_map(|action| Some((action.next_run(now)?, action)));
+pub fn next<'a>(actions: impl IntoIterator<Item = &'a ScheduledAction>, now: Timestamp) -> String {
+    let runs = actions.into_iter().filter_map(|action| Some((action.next_run(now)?, action)));
     let Some((at, action)) = runs.min_by_key(|(at, action)| (*at, action.name.clone())) else {
         return "no action runs again".to_owned();
     };

@@ -1,5 +1,6 @@
 //! How far a target value may go in one write (rule 8). Lowering is safe and costs money, raising
-//! is cheap and risky: the first may go at once, the second must prove itself.
+//! is cheap and risky: the first ([`lowering`]) goes by the instances that it calls for, the second
+//! must prove itself.
 
 use chrono::TimeDelta;
 
@@ -7,14 +8,15 @@ use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
 
-use super::case::{Case, Stillness};
+use super::case::Case;
 use super::checks::Hold;
 use super::forecast::needed;
+use super::lowering::lowering;
 
-/// A lowering goes at most this far in one write.
-pub const LOWERING_MAX: f64 = 0.30;
-/// The next lowering waits this long, unless the instances of the last one have come before.
-const LOWERING_WAIT: TimeDelta = TimeDelta::minutes(10);
+pub use super::lowering::{
+    LOWERING_MAX, lowest_for, most_instances, under_way as lowering_under_way,
+};
+
 /// A raise removes at most this share of the instances at the present load (but may remove one:
 /// a fleet of two could never be raised otherwise; docs/decisions/0004).
 pub const SCALE_IN_MAX: f64 = 0.20;
@@ -22,6 +24,8 @@ pub const SCALE_IN_MAX: f64 = 0.20;
 const SCALE_IN_WAIT_MAX: TimeDelta = TimeDelta::hours(24);
 /// A raise onto new ground goes at most this far, in one write and in [`NEW_GROUND_WINDOW`].
 pub const NEW_GROUND_MAX: f64 = 0.10;
+/// How far a limit in instances keeps off the value at which AWS's rounding could go either way.
+pub(super) const MARGIN: f64 = 1e-3;
 /// The time over which raises onto new ground add up.
 pub const NEW_GROUND_WINDOW: TimeDelta = TimeDelta::hours(24);
 /// In `auto` a difference below this share is not worth a write.
@@ -44,41 +48,6 @@ pub struct Step {
 /// Why no step may be taken now.
 pub fn step(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
     if want < from { lowering(case, from, want) } else { raising(case, from, want) }
-}
-
-fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
-    let last = case.memory.last_write.filter(|w| w.before.is_some_and(|before| w.after < before));
-    if let Some(last) = last {
-        let due = last.at + LOWERING_WAIT;
-        if case.now < due && !instances_have_come(case, from) {
-            let sentence = format!(
-                "wanted {} -> {}, held: the instances of the last lowering have not come yet",
-                human(from),
-                human(want)
-            );
-            return Err(Hold::until(Reason::LoweringStep, sentence, due));
-        }
-    }
-    let floor = whole(from * (1.0 - LOWERING_MAX), f64::ceil);
-    if want >= floor - TARGET_VALUE_TOLERANCE {
-        return Ok(Step { to: want, cut: None, next_at: None });
-    }
-    let sentence = "a lowering goes at most 30 % a write".to_owned();
-    Ok(Step {
-        to: floor,
-        cut: Some((Reason::LoweringStep, sentence)),
-        next_at: Some(case.now + LOWERING_WAIT),
-    })
-}
-
-/// Whether the fleet has grown to what the value in force needs at the present load.
-fn instances_have_come(case: &Case<'_>, in_force: f64) -> bool {
-    let Some(invocations) = case.present_invocations() else { return false };
-    let (Some(now), Some(needed)) = (case.current_instances(), needed(case, invocations, in_force))
-    else {
-        return false;
-    };
-    now >= needed && case.stillness() == Ok(Stillness::Free) && case.fresh_telemetry().is_ok()
 }
 
 fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
@@ -175,9 +144,12 @@ fn scale_in_limit(case: &Case<'_>, from: f64) -> Result<f64, String> {
         && now > settled
         && case.now < last.at + SCALE_IN_WAIT_MAX
     {
+        // Somebody else may have moved the value since: what leaves, leaves for that one.
+        let ours = (last.after - from).abs() <= TARGET_VALUE_TOLERANCE;
+        let of = if ours { "of the last raise" } else { "that the value in force does not need" };
         let left = match now - settled {
-            1 => "one instance of the last raise has".to_owned(),
-            left => format!("{left} instances of the last raise have"),
+            1 => format!("one instance {of} has"),
+            left => format!("{left} instances {of} have"),
         };
         return Err(format!("{left} not gone yet"));
     }
@@ -191,5 +163,5 @@ fn scale_in_limit(case: &Case<'_>, from: f64) -> Result<f64, String> {
     // The fleet stays at `keep` or more while invocations / value > keep - 1.
     let limit = invocations / f64::from(keep - 1);
     // Strictly below, by a margin that AWS's rounding cannot eat.
-    Ok(limit * (1.0 - 1e-3))
+    Ok(limit * (1.0 - MARGIN))
 }

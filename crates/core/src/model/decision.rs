@@ -151,6 +151,10 @@ pub struct FieldReport {
     /// The actual value as a number, to recognise it again in a later pass.
     #[serde(skip)]
     pub number: Option<f64>,
+    /// The wanted target value that a write leads to, in one step or more; of the target value
+    /// only.
+    #[serde(skip)]
+    pub wanted: Option<f64>,
     /// The outcome of the comparison.
     pub state: FieldState,
     /// The reason code.

@@ -1,6 +1,6 @@
 //! What SageMaker says of an endpoint, its configuration and its models.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ids::{EndpointName, VariantName};
 use super::time::Timestamp;
@@ -190,7 +190,7 @@ pub struct Model {
 
 /// What kind of variant it is; on all but `Standard` the metric cannot work or one number has no
 /// meaning (rule 15).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VariantKind {
     /// A real-time variant on one instance type with one model: what `setpoint` is for.

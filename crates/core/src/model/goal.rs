@@ -71,6 +71,13 @@ pub struct Goal {
     /// How long a person's change in the safe direction is left alone (rule 16).
     #[serde(serialize_with = "seconds")]
     pub safe_change_grace: TimeDelta,
+    /// How long a scalable target that vanished while its endpoint lives is left missing
+    /// (rule 17a).
+    #[serde(serialize_with = "seconds")]
+    pub removed_target_grace: TimeDelta,
+    /// How long a policy that vanished alone is left missing (rule 17a).
+    #[serde(serialize_with = "seconds")]
+    pub removed_policy_grace: TimeDelta,
     /// Writes are held until then (`pause`).
     pub paused: Option<Pause>,
 }

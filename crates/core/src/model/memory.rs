@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::endpoint::VariantKind;
 use super::goal::Pause;
 use super::reason::Field;
 use super::time::Timestamp;
@@ -29,9 +30,16 @@ pub struct VariantMemory {
     pub raises: Vec<TargetWrite>,
     /// The highest value that `setpoint` has held in force (rule 8: above it is new ground).
     pub highest_held: Option<f64>,
+    /// The value that `setpoint` last held in force: one that it wrote, or found as wanted. What
+    /// a foreign edit replaced is put back at once, whatever the distance (rule 8).
+    pub held: Option<f64>,
+    /// The lowering that the last write of the target value was a step of; absent when that write
+    /// reached what was wanted (rule 8).
+    pub lowering: Option<Lowering>,
     /// The target value that the last pass saw or left in force.
     pub value_in_force: Option<f64>,
-    /// Times of all writes of the last 24 hours, oldest first (rule 10).
+    /// Times of the writes of the last 24 hours, oldest first; the steps of one lowering are one
+    /// write, at the time of the last of them (rule 10).
     pub writes: Vec<Timestamp>,
     /// The value that each compared field has, and since when: a person's change in the safe
     /// direction is left alone for a while (rule 16).
@@ -45,6 +53,14 @@ pub struct VariantMemory {
     pub refused: Option<Refusals>,
     /// The name that the policy had when it was last seen.
     pub policy_name: Option<String>,
+    /// Since when the scalable target, or the policy alone, has been missing while the endpoint
+    /// lives (rule 17a).
+    pub missing: BTreeMap<Field, Timestamp>,
+    /// What the endpoint config said when it, and the model in it, could be read: both can be
+    /// deleted while they serve.
+    pub config: Option<KnownConfig>,
+    /// The regime that the last estimate spoke of, and since when it has (rule 11a).
+    pub regime: Option<KnownRegime>,
     /// The variant as it was when it was last seen settled and registered.
     pub settled: Option<Settled>,
     /// A deploy that set the number of instances back, until they are there again.
@@ -77,6 +93,37 @@ pub struct TargetWrite {
     pub before: Option<f64>,
     /// The value written.
     pub after: f64,
+}
+
+/// A lowering that takes more than one write.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Lowering {
+    /// The value that it leads to.
+    pub to: f64,
+    /// Whether a person has confirmed it.
+    pub confirmed: bool,
+}
+
+/// What an endpoint config says of a variant. AWS never changes one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownConfig {
+    /// The endpoint config.
+    pub name: String,
+    /// When the endpoint was made that it was in force on.
+    pub endpoint_created_at: Timestamp,
+    /// What kind of variant it makes.
+    pub kind: VariantKind,
+    /// The instance type, where it states one.
+    pub instance_type: Option<String>,
+}
+
+/// A regime as passes have seen it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownRegime {
+    /// When it began; tells it from others.
+    pub started_at: Timestamp,
+    /// When a pass first heard of it.
+    pub since: Timestamp,
 }
 
 /// A value as AWS has it.

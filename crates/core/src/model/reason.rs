@@ -56,7 +56,8 @@ words! {
 
         /// Rule 8: within the dead band.
         DeadBand = "dead_band",
-        /// Rule 8: a lowering was cut to 30 %, or waits for the instances of the last one.
+        /// Rule 8: a lowering was cut to what may be called for at once, or waits for the
+        /// instances of its last step.
         LoweringStep = "lowering_step",
         /// Rule 8: a raise would remove more than 20 % of the instances, or waits until the last
         /// ones have gone.
@@ -78,6 +79,8 @@ words! {
         EndpointUpdating = "endpoint_updating",
         /// Rule 11: instances are coming or going.
         PendingCapacity = "pending_capacity",
+        /// Rule 11a: the first hour of a regime, in which `auto` does not follow the estimate.
+        NewRegime = "new_regime",
         /// Rule 12: scaling is suspended.
         Suspended = "suspended",
         /// Rule 13: scheduled actions move min and max.
@@ -92,6 +95,8 @@ words! {
         SafeChangeGrace = "safe_change_grace",
         /// Rule 17: registering would move instances.
         ClampWouldMoveInstances = "clamp_would_move_instances",
+        /// Rule 17a: the scalable target or the policy vanished a short while ago.
+        JustRemoved = "just_removed",
         /// Rule 18: something it depends on is unknown.
         Unknown = "unknown",
         /// Rule 18: the telemetry it depends on is too old.
@@ -119,6 +124,10 @@ words! {
         WorldChanged = "world_changed",
         /// Rule 24: the call budget of the region is used up.
         CallBudget = "call_budget",
+        /// Rule 27: a raise to more than production has shown one instance to serve.
+        AboveCapacity = "above_capacity",
+        /// Rule 28: a lowering to less than half of what production has proven to be safe.
+        BelowProven = "below_proven",
         /// A write failed; the next pass tries again.
         WriteFailed = "write_failed",
 

@@ -125,6 +125,18 @@ impl ScheduledAction {
         self.ends_at.is_none_or(|end| next <= end).then_some(next)
     }
 
+    /// Whether it runs no more and last ran more than `quiet` before `at`. One whose schedule cannot
+    /// be read, or a rate that counts from nobody knows when, may run at any time.
+    #[must_use]
+    pub fn is_over(&self, at: Timestamp, quiet: TimeDelta) -> bool {
+        if self.ends_at.is_some_and(|end| at - end > quiet) {
+            return true;
+        }
+        let readable = AwsSchedule::parse(&self.schedule, self.timezone.as_deref()).is_ok();
+        let recent = self.last_run(at).is_some_and(|last| at - last <= quiet);
+        readable && self.base().is_some() && self.next_run(at).is_none() && !recent
+    }
+
     /// When it ran last, at or before `at`. `None` when it did not, or when its schedule cannot be
     /// read.
     #[must_use]
