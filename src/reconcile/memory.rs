@@ -4,19 +4,35 @@ use crate::decide::Freeze;
 use crate::model::decision::StepResult;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, Mode};
-use crate::model::ids::{AccountId, VariantId};
+use crate::model::ids::{AccountId, Scope, VariantId};
 use crate::model::reads::Read;
 use crate::model::snapshot::Snapshot;
 use crate::observe::Sweep;
-use crate::ports::{Memories, Subject};
+use crate::ports::{Memories, Memory, Subject};
 
 use super::{Pass, PassInput, Reconciler, Settings};
 
 impl Reconciler {
     /// The pauses of more than one variant, or why they are not known.
     pub(super) async fn load_pauses(&mut self) -> Result<(), Why> {
-        self.pauses = self.memory.pauses().await?;
+        match self.memory.pauses().await {
+            Ok(pauses) => self.pauses = pauses,
+            Err(error) => {
+                let why = Why::from(error);
+                self.memory_health.not_read(&why);
+                return Err(why);
+            }
+        }
         Ok(())
+    }
+
+    /// The variants of this account and region of which something is remembered.
+    pub(super) async fn remembered(&mut self) -> Vec<VariantId> {
+        let known = remembered_in(&*self.memory, &self.aws.scope).await;
+        known.unwrap_or_else(|why| {
+            self.memory_health.not_read(&why);
+            Vec::new()
+        })
     }
 
     /// What is remembered of these variants, or why it is not known.
@@ -51,6 +67,7 @@ impl Reconciler {
         pauses: Result<(), Why>,
     ) -> Memories {
         let mut memories = self.memory.load(subjects, fresh).await;
+        self.memory_health.loaded(subjects, &memories);
         self.memory_read = Some(Read::new("load", self.clock.now()));
         if let Err(why) = pauses {
             // Without the pauses nobody knows what may be written.
@@ -72,6 +89,15 @@ impl Reconciler {
         let pauses = self.load_pauses().await;
         self.load(&subjects, true, pauses).await
     }
+}
+
+/// The variants of an account and region of which something is remembered, or why that is not known.
+pub(super) async fn remembered_in(
+    memory: &dyn Memory,
+    scope: &Scope,
+) -> Result<Vec<VariantId>, Why> {
+    let all = memory.remembered().await?;
+    Ok(all.into_iter().filter(|id| id.scope() == *scope).collect())
 }
 
 /// A variant as a memory must know it.

@@ -4,7 +4,7 @@
 //! Reading is separate from writing, so that a process that must not write can be built from
 //! parts that cannot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -351,6 +351,9 @@ pub trait Memory: Send + Sync {
         all: &[Keep],
         leadership: &dyn Leadership,
     ) -> BTreeMap<VariantId, MemoryError>;
+    /// The variants of which something is remembered, as far as that can be told without AWS: while
+    /// an account and region cannot be listed, nothing else says after a restart that they exist.
+    async fn remembered(&self) -> Result<BTreeSet<VariantId>, MemoryError>;
     /// Whether less is kept of a variant than was told, so that it must be told again.
     fn is_behind(&self, _id: &VariantId) -> bool {
         false
