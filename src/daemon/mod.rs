@@ -9,6 +9,7 @@ mod control;
 mod leadership;
 mod near;
 mod publish;
+mod repeated;
 mod settings;
 mod ticks;
 mod timetable;

@@ -189,7 +189,14 @@ impl Reconciler {
         let failed = self.memory.save(&changed, &*self.leadership).await;
         self.memory_health.saved(failed.values());
         if let Some(error) = failed.values().next() {
-            tracing::warn!(%error, variants = failed.len(), "could not remember this pass");
+            // The daemon says it again and again while it lasts; a person who has confirmed one pass
+            // sees no other.
+            let variants = failed.len();
+            if input.confirmed {
+                tracing::warn!(%error, variants, "could not remember this pass");
+            } else {
+                tracing::debug!(%error, variants, "could not remember this pass");
+            }
         }
     }
 }

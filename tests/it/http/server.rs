@@ -11,9 +11,10 @@ use async_trait::async_trait;
 use prometheus::Registry;
 use serde_json::Value;
 use setpoint::http::{
-    App, Control, ControlError, Health, PauseRequest, Paused, Reconciled, Resumed, Selector, Server,
+    App, Control, ControlError, Health, Leading, PauseRequest, Paused, Reconciled, Resumed, Selector, Server,
 };
 use setpoint::metrics::Metrics;
+use setpoint::model::leader::Leader;
 use setpoint::model::status::FleetStatus;
 use tokio::sync::oneshot;
 
@@ -37,6 +38,16 @@ impl Recorder {
 
     pub(super) fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+}
+
+/// Whom the process follows, as a test has it.
+#[derive(Default)]
+pub(super) struct Following(pub(super) Mutex<Option<Leader>>);
+
+impl Leading for Following {
+    fn follows(&self) -> Option<Leader> {
+        self.0.lock().unwrap().clone()
     }
 }
 
@@ -84,6 +95,7 @@ pub(super) struct Fixture {
     pub(super) control: Arc<Recorder>,
     pub(super) health: Arc<Health>,
     pub(super) status: Arc<Published>,
+    pub(super) following: Arc<Following>,
     pub(super) token_file: Option<PathBuf>,
     pub(super) runtime: Option<tokio::runtime::Runtime>,
     pub(super) stop: Option<oneshot::Sender<()>>,
@@ -109,8 +121,10 @@ impl Fixture {
         let metrics = Metrics::register(Registry::new(), published.clone(), 2000).unwrap();
         let control = Arc::new(Recorder::default());
         let health = Arc::new(Health::new(Instant::now(), Duration::from_hours(1)));
+        let following = Arc::new(Following::default());
         let app = App {
             status: published.clone(),
+            leading: following.clone(),
             registry: metrics.registry,
             control: control.clone(),
             health: health.clone(),
@@ -130,6 +144,7 @@ impl Fixture {
             control,
             health,
             status: published,
+            following,
             token_file,
             runtime: Some(runtime),
             stop: Some(stop),
