@@ -51,13 +51,10 @@ impl Kubernetes {
             renew_deadline: wanted.renew_deadline,
             retry_period: wanted.retry_period,
         };
-        let elector = wanted
-            .lease_name
-            .as_ref()
-            .map(|name| {
-                let clock = Arc::clone(clock);
-                Elector::start(&cluster, name, timing, clock, wanted.role_label)
-            });
+        let elector = wanted.lease_name.as_ref().map(|name| {
+            let clock = Arc::clone(clock);
+            Elector::start(&cluster, name, timing, clock, wanted.role_label)
+        });
         tracing::info!(
             namespace = cluster.namespace,
             identity = cluster.identity.as_str(),

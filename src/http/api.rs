@@ -9,9 +9,9 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::{App, leading};
 use super::problem::Problem;
 use super::query::{Names, Nothing, Strict};
+use super::{App, leading};
 use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, MemoryStatus, VariantStatus};
 use crate::render::trouble::{ScopeView, scopes};

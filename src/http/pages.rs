@@ -8,10 +8,10 @@ use axum::http::uri::PathAndQuery;
 use axum::response::Html;
 use serde::Deserialize;
 
-use super::{App, leading};
 use super::api::{ScopeQuery, find};
 use super::problem::Problem;
 use super::query::{Names, Strict};
+use super::{App, leading};
 use crate::render::Standing;
 use crate::render::fleet_page::{Filter, fleet_page};
 use crate::render::trouble::follower_page;

@@ -1,10 +1,12 @@
 //! What is remembered, as a pass asks for it.
 
+use std::collections::BTreeSet;
+
 use crate::decide::Freeze;
 use crate::model::decision::StepResult;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, Mode};
-use crate::model::ids::{AccountId, Scope, VariantId};
+use crate::model::ids::{AccountId, ResourceId, Scope, VariantId};
 use crate::model::reads::Read;
 use crate::model::snapshot::Snapshot;
 use crate::observe::Sweep;
@@ -33,6 +35,22 @@ impl Reconciler {
             self.memory_health.not_read(&why);
             Vec::new()
         })
+    }
+
+    /// The variants that were known before and that this sweep may not have seen: half a view must
+    /// not make variants vanish. After a restart nothing but the memory knows of them.
+    pub(super) async fn unseen(&mut self, sweep: &Sweep) -> BTreeSet<ResourceId> {
+        if sweep.endpoints.known().is_some() && sweep.targets.known().is_some() {
+            self.listed = true;
+            return BTreeSet::new();
+        }
+        let mut unseen: BTreeSet<ResourceId> =
+            self.variants.keys().map(VariantId::resource).collect();
+        if !self.listed {
+            let here = self.remembered().await.into_iter();
+            unseen.extend(here.map(|id| id.resource()));
+        }
+        unseen
     }
 
     /// What is remembered of these variants, or why it is not known.

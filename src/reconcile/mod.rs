@@ -301,22 +301,6 @@ impl Reconciler {
             .collect()
     }
 
-    /// The variants that were known before and that this sweep may not have seen: half a view must
-    /// not make variants vanish. After a restart nothing but the memory knows of them.
-    async fn unseen(&mut self, sweep: &Sweep) -> BTreeSet<ResourceId> {
-        if sweep.endpoints.known().is_some() && sweep.targets.known().is_some() {
-            self.listed = true;
-            return BTreeSet::new();
-        }
-        let mut unseen: BTreeSet<ResourceId> =
-            self.variants.keys().map(VariantId::resource).collect();
-        if !self.listed {
-            let here = self.remembered().await.into_iter();
-            unseen.extend(here.map(|id| id.resource()));
-        }
-        unseen
-    }
-
     fn forget_gone(&mut self, wanted: &[(VariantId, Result<Goal, String>)]) {
         let ids: BTreeSet<&VariantId> = wanted.iter().map(|(id, _)| id).collect();
         self.variants.retain(|id, _| ids.contains(id));

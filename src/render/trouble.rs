@@ -58,7 +58,9 @@ pub fn troubles(fleet: &FleetStatus) -> Vec<String> {
         }));
         all.extend(unsaved.as_ref().map(|why| {
             let why = without_full_stop(&why.message);
-            format!("The memory cannot be saved: {why}. Nothing that must be remembered is written.")
+            format!(
+                "The memory cannot be saved: {why}. Nothing that must be remembered is written."
+            )
         }));
     }
     all

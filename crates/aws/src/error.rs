@@ -235,9 +235,7 @@ fn credentials_kind(error: &(dyn StdError + 'static)) -> Option<(ErrorKind, NoCo
             CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
                 (ErrorKind::Transient, NoCode::CredentialsFailure)
             }
-            CredentialsError::CredentialsNotLoaded(_) => {
-                (ErrorKind::Denied, NoCode::NoCredentials)
-            }
+            CredentialsError::CredentialsNotLoaded(_) => (ErrorKind::Denied, NoCode::NoCredentials),
             _ => (ErrorKind::Denied, NoCode::CredentialsFailure),
         }
     })

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test without its server has failed")]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,8 @@ use async_trait::async_trait;
 use prometheus::Registry;
 use serde_json::Value;
 use setpoint::http::{
-    App, Control, ControlError, Health, Leading, PauseRequest, Paused, Reconciled, Resumed, Selector, Server,
+    App, Control, ControlError, Health, Leading, PauseRequest, Paused, Reconciled, Resumed,
+    Selector, Server,
 };
 use setpoint::metrics::Metrics;
 use setpoint::model::leader::Leader;
@@ -68,7 +70,8 @@ impl Control for Recorder {
     async fn reconcile(&self, selector: &Selector) -> Result<Reconciled, ControlError> {
         self.note(format!("reconcile{}", words(selector)))?;
         let variants = vec![Arc::new(fixtures::drifted("fraud-scorer"))];
-        Ok(Reconciled { began_at: fixtures::noon(), variants })
+        let unreadable = BTreeMap::new();
+        Ok(Reconciled { began_at: fixtures::noon(), variants, unreadable })
     }
 
     async fn pause(&self, request: &PauseRequest) -> Result<Paused, ControlError> {

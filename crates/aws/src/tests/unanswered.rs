@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Calls, Replay, settings};
-use crate::{CredentialSource, Settings, connect};
+use crate::{Settings, connect};
 use setpoint_core::ports::{CallObserver, CallRecord, ErrorKind};
 
 /// The record of one listing there.
