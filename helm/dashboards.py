@@ -113,14 +113,15 @@ class Board:
         })
 
     def json(self):
-        labels = [("account", "Account", "account_id", ""),
-                  ("region", "Region", "region", '{account_id=~"$account"}'),
-                  ("endpoint", "Endpoint", "endpoint", f"{{{SCOPE}}}"),
-                  ("variant", "Variant", "variant", f'{{{SCOPE},endpoint=~"$endpoint"}}')]
+        # An account and region that cannot be read may have no variant that is known.
+        labels = [("account", "Account", "account_id", "setpoint_scope_readable"),
+                  ("region", "Region", "region", 'setpoint_scope_readable{account_id=~"$account"}'),
+                  ("endpoint", "Endpoint", "endpoint", f"setpoint_managed{{{SCOPE}}}"),
+                  ("variant", "Variant", "variant", f'setpoint_managed{{{SCOPE},endpoint=~"$endpoint"}}')]
         variables = [{"name": "datasource", "label": "Data source", "type": "datasource",
                       "query": "prometheus", "hide": 0, "refresh": 1, "regex": "", "current": {}}]
-        for name, label, key, matchers in labels:
-            values = f"label_values(setpoint_managed{matchers}, {key})"
+        for name, label, key, series in labels:
+            values = f"label_values({series}, {key})"
             variables.append({
                 "name": name, "label": label, "type": "query", "datasource": DATASOURCE, "hide": 0,
                 "query": {"query": values, "refId": name}, "definition": values, "refresh": 2, "sort": 1,
@@ -143,19 +144,26 @@ def fleet():
                   "Every variant: is its target value right, has it drifted, what was done about it, and "
                   "what watching it costs.", multi=True)
     board.section("Now")
+    small = {"w": 3}
     board.stat("Managed variants", "Variants that the configuration lists.", "short",
-               f"sum({by_variant('setpoint_managed')})")
+               f"sum({by_variant('setpoint_managed')})", **small)
     board.stat("Above capacity", "Variants whose target value one instance cannot serve within the objective. "
                "Each is paged for.", "short",
-               f"sum({by_variant('setpoint_divergence', ABOVE)})", BAD_ABOVE_ZERO)
+               f"sum({by_variant('setpoint_divergence', ABOVE)})", BAD_ABOVE_ZERO, **small)
     board.stat("Drifted", "Variants with a managed field that differs from the configuration.", "short",
-               f"sum(max by ({VARIANT}) ({by_variant('setpoint_drift', also='field')}))", WARN_ABOVE_ZERO)
+               f"sum(max by ({VARIANT}) ({by_variant('setpoint_drift', also='field')}))", WARN_ABOVE_ZERO, **small)
     board.stat("Not comparable", "Variants of which something managed could not be read. They are not in sync: "
-               "nobody knows.", "short", f"sum(1 - {by_variant('setpoint_comparable')})", WARN_ABOVE_ZERO)
+               "nobody knows.", "short", f"sum(1 - {by_variant('setpoint_comparable')})", WARN_ABOVE_ZERO, **small)
+    board.stat("Not readable", "Accounts and regions whose endpoints and scalable targets cannot be listed: there may be "
+               "variants of which nothing here speaks.", "short",
+               f"sum(1 - max by (account_id, region) (setpoint_scope_readable{{{SCOPE}}}))", BAD_ABOVE_ZERO, **small)
+    board.stat("Memory broken", "Processes that cannot read or save what they must remember: nothing is repaired.", "short",
+               'sum(1 - min by (job, instance) ({__name__=~"setpoint_memory_(readable|writable)"}))', BAD_ABOVE_ZERO, **small)
     board.stat("Leaders", "Processes that may write: 1 is right.", "short",
-               'sum(leader_election_master_status{name="setpoint"})', steps((None, "red"), (1, "green"), (2, "red")))
+               'sum(leader_election_master_status{name="setpoint"})', steps((None, "red"), (1, "green"), (2, "red")), **small)
     board.stat("Oldest pass", "Age of the last pass of the variant that waits longest.", "s",
-               f"max({age('setpoint_last_pass_timestamp_seconds')})", steps((None, "green"), (300, "orange"), (1800, "red")))
+               f"max({age('setpoint_last_pass_timestamp_seconds')})", steps((None, "green"), (300, "orange"), (1800, "red")),
+               **small)
 
     board.section("Target values")
     board.table("Divergence, worst first", "Configured target over safe target: above 1 the variant scales out too "
@@ -206,7 +214,7 @@ def fleet():
     board.graph("AWS calls", "Calls to AWS a second.", "reqps",
                 [query('sum by (service, operation) (rate(aws_api_calls_total{service=~"application-autoscaling|'
                        'cloudwatch|sagemaker|sts"}[$__rate_interval]))', "{{service}} {{operation}}")])
-    board.graph("AWS errors", "Calls a second that failed, by AWS's code.", "reqps",
+    board.graph("AWS errors", "Calls a second that failed, by AWS's code or, without one, by what went wrong on the way.", "reqps",
                 [query('sum by (service, error_code) (rate(aws_api_calls_total{error_code!="",service=~"application-'
                        'autoscaling|cloudwatch|sagemaker|sts"}[$__rate_interval]))', "{{service}} {{error_code}}")],
                 thresholds=BAD_ABOVE_ZERO)
@@ -222,7 +230,9 @@ def fleet():
                        "denied: {{service}} {{operation}}")], thresholds=BAD_ABOVE_ZERO)
 
     board.section("Freshness and process")
-    board.graph("Freshness", "Age of the oldest of each, over all variants.", "s", [
+    board.graph("Freshness", "Age of the oldest of each, over all variants, and over accounts and regions.", "s", [
+        query(f"max(time() - max by (account_id, region) (setpoint_scope_last_listing_timestamp_seconds{{{SCOPE}}}))",
+              "listing"),
         query(f"max({age('setpoint_last_pass_timestamp_seconds')})", "last pass"),
         query(f"max({age('setpoint_last_successful_pass_timestamp_seconds')})", "last successful pass"),
         query(f"max({age('setpoint_telemetry_read_timestamp_seconds')})", "CloudWatch read"),

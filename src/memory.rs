@@ -4,7 +4,7 @@ mod changes;
 pub mod codec;
 mod tags;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -121,6 +121,10 @@ impl Memory for FileMemory {
         none_kept(all, saved)
     }
 
+    async fn remembered(&self) -> Result<BTreeSet<VariantId>, MemoryError> {
+        Ok(self.read()?.variants.into_iter().map(|entry| entry.id).collect())
+    }
+
     async fn pauses(&self) -> Result<Pauses, MemoryError> {
         Ok(self.read()?.pauses)
     }
@@ -156,6 +160,10 @@ impl Memory for ProcessMemory {
         let mut known = self.all.lock().await;
         known.extend(all.iter().map(|keep| (keep.subject.id.clone(), keep.memory.clone())));
         BTreeMap::new()
+    }
+
+    async fn remembered(&self) -> Result<BTreeSet<VariantId>, MemoryError> {
+        Ok(self.all.lock().await.keys().cloned().collect())
     }
 
     async fn pauses(&self) -> Result<Pauses, MemoryError> {

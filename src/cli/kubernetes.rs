@@ -1,5 +1,6 @@
 //! What is used of Kubernetes, put together from the configuration and the pod's environment.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use super::CliError;
@@ -50,10 +51,10 @@ impl Kubernetes {
             renew_deadline: wanted.renew_deadline,
             retry_period: wanted.retry_period,
         };
-        let elector = wanted
-            .lease_name
-            .as_ref()
-            .map(|name| Elector::start(&cluster, name, timing, Arc::clone(clock)));
+        let elector = wanted.lease_name.as_ref().map(|name| {
+            let clock = Arc::clone(clock);
+            Elector::start(&cluster, name, timing, clock, wanted.role_label)
+        });
         tracing::info!(
             namespace = cluster.namespace,
             identity = cluster.identity.as_str(),
@@ -84,6 +85,14 @@ impl Kubernetes {
     /// The last look before a write, if there is an election.
     pub(super) fn leadership(&self) -> Option<Arc<dyn Leadership>> {
         self.elector.as_ref().map(Elector::leadership)
+    }
+
+    /// Tells the others where this process serves its pages, if that is anywhere they can go.
+    pub(super) fn announce(&self, listening: SocketAddr) {
+        let pod_ip = std::env::var("POD_IP").ok().and_then(|ip| ip.parse().ok());
+        if let (Some(elector), Some(address)) = (&self.elector, reachable(listening, pod_ip)) {
+            elector.announce(address);
+        }
     }
 
     /// Leaves the election. The Lease is released only when no write is under way any more.
@@ -123,4 +132,35 @@ fn events(
         })?;
     let settings = EventSettings { regarding, clock: Arc::clone(clock) };
     Ok(Arc::new(KubernetesEvents::start(cluster, &settings)))
+}
+
+/// Where others reach what listens here: on every address, at the pod's; else where it listens, unless
+/// that is within the machine.
+fn reachable(listening: SocketAddr, pod_ip: Option<IpAddr>) -> Option<SocketAddr> {
+    let ip = listening.ip();
+    match pod_ip {
+        Some(pod) if ip.is_unspecified() || ip == pod => {
+            Some(SocketAddr::new(pod, listening.port()))
+        }
+        _ => (!ip.is_unspecified() && !ip.is_loopback()).then_some(listening),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_address_that_others_can_reach_is_announced() {
+        let at = |listening: &str, pod: Option<&str>| {
+            let found = reachable(listening.parse().unwrap(), pod.map(|ip| ip.parse().unwrap()));
+            found.map(|address| address.to_string())
+        };
+        let pod = Some("10.0.0.7");
+        assert_eq!(at("0.0.0.0:9090", pod).as_deref(), Some("10.0.0.7:9090"));
+        assert_eq!(at("[::]:9090", Some("fd00::7")).as_deref(), Some("[fd00::7]:9090"));
+        assert_eq!(at("192.0.2.1:9090", None).as_deref(), Some("192.0.2.1:9090"));
+        assert_eq!(at("127.0.0.1:9090", pod), None, "nobody else reaches it");
+        assert_eq!(at("0.0.0.0:9090", None), None, "nobody knows where that is");
+    }
 }

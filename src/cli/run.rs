@@ -145,6 +145,7 @@ impl Assembled {
         });
         let app = App {
             status: Arc::clone(&fleet) as _,
+            leading: Arc::new(LeadershipSource::Alone(Arc::new(Alone))),
             registry,
             control: Arc::new(handle.clone()),
             health,
@@ -157,7 +158,9 @@ impl Assembled {
 
     /// Makes passes only while this process leads, if there is an election.
     pub(super) fn elected_by(mut self, kubernetes: Kubernetes) -> Self {
+        kubernetes.announce(self.address);
         if let Some(terms) = kubernetes.terms() {
+            self.app.leading = Arc::new(terms.clone());
             self.daemon = self.daemon.led_by(terms);
         }
         self.kubernetes = kubernetes;

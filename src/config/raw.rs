@@ -244,6 +244,9 @@ pub(super) struct RawKubernetes {
     pub memory_configmap: Option<String>,
     /// Whether decisions are told as Events, on the pod if `POD_NAME` is set.
     pub events: Option<bool>,
+    /// Whether the pod that `POD_NAME` names says by the label setpoint.dev/role whether it leads;
+    /// only with a Lease. Needs the permission to patch pods.
+    pub role_label: Option<bool>,
 }
 
 /// The HTTP server.

@@ -25,6 +25,7 @@ pub(super) fn resolve_kubernetes(
         retry_period: r.seconds("kubernetes.retry_period_seconds", own.retry_period_seconds),
         memory_configmap: own.memory_configmap.clone(),
         events: r.needed("kubernetes.events", own.events),
+        role_label: r.needed("kubernetes.role_label", own.role_label),
     };
     if settings.memory_configmap.is_some() && raw.memory.file.is_some() {
         let allowed = "only one of memory.file and kubernetes.memory_configmap";

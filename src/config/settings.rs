@@ -144,6 +144,8 @@ pub struct KubernetesSettings {
     pub memory_configmap: Option<String>,
     /// Whether decisions are told as Events.
     pub events: bool,
+    /// Whether the pod's label says if this process leads.
+    pub role_label: bool,
 }
 
 impl KubernetesSettings {

@@ -1,5 +1,6 @@
 //! What people ask of a running daemon, answered by its one task between passes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -10,9 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::near;
 use super::{Daemon, Shared, pass_settings};
 use crate::http::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
-use crate::model::fact::Fact;
+use crate::model::fact::{Fact, Why};
 use crate::model::goal::Pause;
-use crate::model::ids::VariantId;
+use crate::model::ids::{Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::selector::Selector;
 use crate::model::time::Timestamp;
@@ -171,10 +172,16 @@ impl Daemon {
             .filter(|(id, _)| selector.matches(id))
             .map(|(_, status)| Arc::clone(status))
             .collect();
-        if variants.is_empty() {
+        let unreadable: BTreeMap<Scope, Why> = fleet
+            .unreadable()
+            .filter(|(scope, _)| selector.reaches(scope))
+            .map(|(scope, why)| (scope.clone(), why.clone()))
+            .collect();
+        // Of a wide selection the answer says what of it could not be read.
+        if variants.is_empty() && (unreadable.is_empty() || selector.endpoint.is_some()) {
             return Err(self.nothing_matches(selector));
         }
-        Ok(Reconciled { began_at, variants })
+        Ok(Reconciled { began_at, variants, unreadable })
     }
 
     async fn pause(&self, request: &PauseRequest) -> Result<Paused, ControlError> {
@@ -257,7 +264,18 @@ impl Daemon {
 
     fn nothing_matches(&self, selector: &Selector) -> ControlError {
         let fleet = self.parts.fleet.get();
-        ControlError::NotFound(near::nothing_matches(selector, fleet.variants.keys()))
+        let sentence = near::nothing_matches(selector, fleet.variants.keys());
+        let unreadable: Vec<String> = fleet
+            .unreadable()
+            .filter(|(scope, _)| selector.reaches(scope))
+            .map(|(scope, _)| scope.to_string())
+            .collect();
+        if unreadable.is_empty() {
+            return ControlError::NotFound(sentence);
+        }
+        // It may exist all the same.
+        let unreadable = unreadable.join(", ");
+        ControlError::Unavailable(format!("{sentence}, but {unreadable} cannot be read now"))
     }
 
     /// Changes what is remembered of all that match: how many there are, and a sentence when some of

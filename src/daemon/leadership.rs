@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::http::Leading;
+use crate::model::leader::Leader;
 use crate::ports::Leadership;
 
 /// How it is decided whether this process makes passes and writes (rule 23).
@@ -21,7 +23,7 @@ pub struct Lease {
     /// Its name.
     pub name: String,
     /// Who holds it, as last seen.
-    pub holder: watch::Receiver<Option<String>>,
+    pub holder: watch::Receiver<Leader>,
 }
 
 /// The election has ended: this process will never lead again.
@@ -58,10 +60,7 @@ impl LeadershipSource {
     pub(super) fn who_leads(&self) -> String {
         let Self::Elected(_, lease) = self else { return "no process leads".to_owned() };
         let name = &lease.name;
-        let holder = lease.holder.borrow();
-        // An identity is the pod's name, `_`, and a random word.
-        let pod = holder.as_deref().map(|holder| holder.rsplit_once('_').map_or(holder, |p| p.0));
-        match pod {
+        match &lease.holder.borrow().pod {
             Some(pod) => format!(
                 "another process leads: pod {pod} holds the Lease {name} (give the command there, \
                  with kubectl exec {pod} -- setpoint ...)"
@@ -79,6 +78,17 @@ impl LeadershipSource {
             Self::Alone(_) => std::future::pending().await,
             // A clone, so that the change is still news.
             Self::Elected(terms, _) => terms.clone().changed().await.map_err(|_| ElectionEnded),
+        }
+    }
+}
+
+impl Leading for LeadershipSource {
+    fn follows(&self) -> Option<Leader> {
+        match self {
+            Self::Elected(terms, lease) if terms.borrow().is_none() => {
+                Some(lease.holder.borrow().clone())
+            }
+            Self::Alone(_) | Self::Elected(..) => None,
         }
     }
 }

@@ -10,6 +10,7 @@ mod leadership;
 mod near;
 mod publish;
 mod reload;
+mod repeated;
 mod settings;
 mod ticks;
 mod timetable;

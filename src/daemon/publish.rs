@@ -1,12 +1,13 @@
 //! What a pass came to, told to everybody who listens: status, metrics, log, Events.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use super::repeated::Repeated;
 use crate::metrics::{Metrics, PassResult};
 use crate::model::decision::{Note, StepOutcome, StepResult};
-use crate::model::ids::{Scope, VariantId};
+use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::ports::Events;
@@ -41,13 +42,13 @@ pub(super) struct Publisher {
     said: BTreeMap<VariantId, (ActionKind, Reason, String)>,
     /// The news of each variant that have been told.
     news: BTreeMap<VariantId, Vec<Note>>,
-    /// The accounts and regions of which it was last said that they cannot be read.
-    unread: BTreeSet<Scope>,
+    /// What is said again while it lasts.
+    repeated: Repeated,
 }
 
 impl Publisher {
     pub(super) fn new(events: Option<Arc<dyn Events>>) -> Self {
-        Self { events, said: BTreeMap::new(), news: BTreeMap::new(), unread: BTreeSet::new() }
+        Self { events, said: BTreeMap::new(), news: BTreeMap::new(), repeated: Repeated::default() }
     }
 
     /// Tells of a pass that took `took`.
@@ -64,7 +65,7 @@ impl Publisher {
             metrics.process.pass_ended(result(status), took);
             self.tell(id, status);
         }
-        self.tell_unread(fleet);
+        self.repeated.tell(fleet);
         let (variants, seconds) = (fleet.variants.len(), took.as_secs_f64());
         tracing::debug!(variants, seconds, "pass ended");
         if let Some(mass) = &fleet.mass_change {
@@ -97,23 +98,6 @@ impl Publisher {
             );
             if let Some(events) = &self.events {
                 events.news(id, note);
-            }
-        }
-    }
-
-    /// Says once that an account and region cannot be read, and once that it can again: it may have
-    /// no variants yet that would say so.
-    fn tell_unread(&mut self, fleet: &FleetStatus) {
-        for (scope, why) in &fleet.scopes {
-            let (account_id, region) = (scope.account_id.as_str(), scope.region.as_str());
-            match why {
-                Some(why) if self.unread.insert(scope.clone()) => {
-                    tracing::warn!(account_id, region, "cannot be read: {}", why.message);
-                }
-                None if self.unread.remove(scope) => {
-                    tracing::info!(account_id, region, "can be read again");
-                }
-                Some(_) | None => {}
             }
         }
     }

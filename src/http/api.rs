@@ -9,12 +9,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::App;
 use super::problem::Problem;
 use super::query::{Names, Nothing, Strict};
+use super::{App, leading};
 use crate::model::ids::VariantId;
-use crate::model::status::{FleetStatus, VariantStatus};
+use crate::model::status::{FleetStatus, MemoryStatus, VariantStatus};
 use crate::model::warning::ConfigStatus;
+use crate::render::trouble::{ScopeView, scopes};
 use crate::render::view::{VariantDetail, VariantView};
 
 /// What tells variants of one name apart.
@@ -29,23 +30,27 @@ pub(super) struct ScopeQuery {
 pub(super) struct VariantList<'a> {
     pub(super) config: &'a ConfigStatus,
     pub(super) variants: Vec<VariantView<'a>>,
+    /// The accounts and regions: of one that is not readable not every variant may be in the list.
+    scopes: Vec<ScopeView<'a>>,
+    memory: Option<&'a MemoryStatus>,
 }
 
 /// All variants, in the order of their ids.
 pub(super) async fn variants(
     State(app): State<Arc<App>>,
     Strict(Nothing {}): Strict<Nothing>,
-) -> Response {
-    let fleet = app.status.fleet();
+) -> Result<Response, Problem> {
+    let fleet = leading::status(&app)?;
     let encode = move || {
         let variants = fleet.variants.values().map(|status| VariantView::of(status)).collect();
-        serde_json::to_vec(&VariantList { config: &fleet.config, variants })
+        let (scopes, memory) = (scopes(&fleet), fleet.memory.as_ref());
+        serde_json::to_vec(&VariantList { config: &fleet.config, variants, scopes, memory })
     };
-    match tokio::task::spawn_blocking(encode).await {
+    Ok(match tokio::task::spawn_blocking(encode).await {
         Ok(Ok(body)) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
         Ok(Err(error)) => failed(&error.to_string()),
         Err(error) => failed(&error.to_string()),
-    }
+    })
 }
 
 /// One variant, in full.
@@ -54,7 +59,7 @@ pub(super) async fn variant(
     Names(endpoint, variant): Names,
     Strict(scope): Strict<ScopeQuery>,
 ) -> Result<Response, Problem> {
-    let status = find(&app.status.fleet(), &endpoint, &variant, &scope)?;
+    let status = find(&*leading::status(&app)?, &endpoint, &variant, &scope)?;
     Ok(Json(VariantDetail::of(&status)).into_response())
 }
 
@@ -76,10 +81,7 @@ pub(super) fn find(
         fleet.variants.iter().filter(|(id, _)| matches(id)).collect();
     match found.as_slice() {
         [(_, status)] => Ok(Arc::clone(status)),
-        [] => Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            format!("no variant {endpoint}/{variant} is known; /api/v1/variants lists all"),
-        )),
+        [] => Err(not_found(fleet, endpoint, variant, scope)),
         several => {
             let candidates: Vec<serde_json::Value> =
                 several.iter().filter_map(|(id, _)| serde_json::to_value(id).ok()).collect();
@@ -90,6 +92,26 @@ pub(super) fn find(
             Err(Problem::new(StatusCode::CONFLICT, sentence).with("candidates", candidates))
         }
     }
+}
+
+/// Where an account and region that it may be in cannot be read, nobody knows whether it exists.
+fn not_found(fleet: &FleetStatus, endpoint: &str, variant: &str, wanted: &ScopeQuery) -> Problem {
+    let fits = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|w| w == own);
+    let unreadable: Vec<String> = fleet
+        .unreadable()
+        .filter(|(scope, _)| {
+            fits(&wanted.account_id, scope.account_id.as_str())
+                && fits(&wanted.region, scope.region.as_str())
+        })
+        .map(|(scope, _)| scope.to_string())
+        .collect();
+    let mut sentence =
+        format!("no variant {endpoint}/{variant} is known; /api/v1/variants lists all");
+    if !unreadable.is_empty() {
+        let unreadable = unreadable.join(", ");
+        sentence = format!("{sentence}. It may exist all the same: {unreadable} cannot be read");
+    }
+    Problem::new(StatusCode::NOT_FOUND, sentence)
 }
 
 fn failed(why: &str) -> Response {

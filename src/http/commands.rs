@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::problem::Problem;
 use super::query::{Body, Nothing, Strict};
 use super::{App, PauseRequest, Selector};
+use crate::model::fact::Why;
+use crate::model::ids::{AccountId, Region, Scope};
 use crate::model::time::Timestamp;
 use crate::render::proof::Checked;
 
@@ -47,6 +49,15 @@ pub(super) async fn reload(
 struct CheckedList<'a> {
     began_at: Timestamp,
     variants: Vec<Checked<'a>>,
+    /// The accounts and regions that could not be listed: what is asked for may not be all there is.
+    unreadable: Vec<Unreadable<'a>>,
+}
+
+#[derive(Serialize)]
+struct Unreadable<'a> {
+    account_id: &'a AccountId,
+    region: &'a Region,
+    why: &'a Why,
 }
 
 /// Makes a pass now, and proves it.
@@ -57,7 +68,13 @@ pub(super) async fn reconcile(
     let made = app.control.reconcile(&checked(selector)?).await?;
     let began_at = made.began_at;
     let variants = made.variants.iter().map(|status| Checked::of(status, began_at)).collect();
-    Ok(Json(CheckedList { began_at, variants }).into_response())
+    let unreadable = made.unreadable.iter().map(|(Scope { account_id, region }, why)| Unreadable {
+        account_id,
+        region,
+        why,
+    });
+    let unreadable = unreadable.collect();
+    Ok(Json(CheckedList { began_at, variants, unreadable }).into_response())
 }
 
 /// Holds writes until a time.

@@ -1,10 +1,13 @@
 //! What people can ask of the process, as the daemon implements it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Serialize;
 
+use crate::model::fact::Why;
+use crate::model::ids::Scope;
 use crate::model::selector::Selector;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
@@ -52,6 +55,8 @@ pub struct Reconciled {
     pub began_at: Timestamp,
     /// What it came to, for each variant asked for.
     pub variants: Vec<Arc<VariantStatus>>,
+    /// The accounts and regions asked for that could not be listed: more variants may be meant.
+    pub unreadable: BTreeMap<Scope, Why>,
 }
 
 /// Why a command was not carried out.

@@ -9,6 +9,7 @@ mod commands;
 mod control;
 mod guard;
 mod health;
+mod leading;
 mod listener;
 mod pages;
 mod probes;
@@ -30,6 +31,7 @@ use tokio::net::TcpListener;
 
 pub use control::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
 pub use health::{Health, Readiness};
+pub use leading::Leading;
 
 pub use crate::metrics::StatusSource;
 pub use crate::model::selector::Selector;
@@ -48,6 +50,8 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 pub struct App {
     /// The variants.
     pub status: Arc<dyn StatusSource>,
+    /// Whether this process is the one that knows the variants.
+    pub leading: Arc<dyn Leading>,
     /// What `/metrics` shows.
     pub registry: Registry,
     /// Who carries out commands.

@@ -1,5 +1,6 @@
 //! `/healthz`, `/readyz` and `/metrics`: for machines that pass whatever parameters they like.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::problem::Problem;
+use crate::render::trouble::troubles;
 
 /// Whether the loop that makes passes is alive.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
@@ -26,7 +28,14 @@ pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     let (ready, sentence) = app.health.readiness().answer();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, format!("{sentence}\n")).into_response()
+    let mut body = format!("{sentence}\n");
+    // It stays ready: another process would see no more, and without a pod nobody says it.
+    if ready {
+        for trouble in troubles(&app.status.fleet()) {
+            let _ = writeln!(body, "{trouble}");
+        }
+    }
+    (status, body).into_response()
 }
 
 /// Everything that is registered.

@@ -1,24 +1,27 @@
 //! Answers that say what is wrong: `{"error": "a sentence"}`.
 
 use axum::Json;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use super::ControlError;
+use super::leading::COMMAND_RETRY_SECONDS;
 
 /// What is wrong.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
     body: Map<String, Value>,
+    retry_after_seconds: Option<u32>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
         let mut body = Map::new();
         body.insert("error".to_owned(), Value::String(sentence.into()));
-        Self { status, body }
+        Self { status, body, retry_after_seconds: None }
     }
 
     pub(super) fn bad_request(sentence: impl Into<String>) -> Self {
@@ -30,11 +33,21 @@ impl Problem {
         self.body.insert(key.to_owned(), value.into());
         self
     }
+
+    /// Says when to ask again.
+    pub(super) const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        (self.status, Json(self.body)).into_response()
+        let mut response = (self.status, Json(self.body)).into_response();
+        if let Some(seconds) = self.retry_after_seconds {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 
@@ -46,7 +59,12 @@ impl From<ControlError> for Problem {
             ControlError::Conflict(_) => StatusCode::CONFLICT,
             ControlError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self::new(status, error.to_string())
+        let problem = Self::new(status, error.to_string());
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            problem.retry_after(COMMAND_RETRY_SECONDS)
+        } else {
+            problem
+        }
     }
 }
 

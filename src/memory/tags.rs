@@ -5,7 +5,7 @@
 //! when something has changed that safety needs, and only of variants that may be written to. All
 //! else is kept in the process, as by [`super::ProcessMemory`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -333,6 +333,11 @@ impl Memory for TagMemory {
             }
         }
         failed
+    }
+
+    /// Tags are in AWS: of those that this process has not seen nobody can tell without it.
+    async fn remembered(&self) -> Result<BTreeSet<VariantId>, MemoryError> {
+        Ok(self.known().keys().cloned().collect())
     }
 
     fn is_behind(&self, id: &VariantId) -> bool {

@@ -7,7 +7,7 @@ use prometheus::{CounterVec, HistogramVec, IntCounterVec, Registry};
 
 use super::process_families as families;
 use crate::model::ids::Scope;
-use crate::ports::{CallObserver, CallRecord, ErrorKind};
+use crate::ports::{CallObserver, CallRecord, ErrorKind, NoCode};
 
 /// What AWS bills for one metric of one `GetMetricData` request, in US dollars: 0.01 for each
 /// 1,000 (Amazon CloudWatch pricing).
@@ -67,9 +67,14 @@ impl CallMetrics {
         self.cost.with_label_values(&labels);
     }
 
-    /// The code itself while there are few, so that the label stays a small set.
-    fn error_code<'a>(&self, code: &'a str) -> &'a str {
+    /// The code itself while there are few, so that the label stays a small set. That of a failed
+    /// call is never empty, whatever the port says: queries for failures ask for what is not empty.
+    fn error_code<'a>(&self, call: &'a CallRecord) -> &'a str {
+        let code = call.error_code.as_str();
         if code.is_empty() {
+            return if call.error.is_some() { NoCode::Uncoded.as_str() } else { code };
+        }
+        if NoCode::ALL.iter().any(|word| word.as_str() == code) {
             return code;
         }
         let mut seen = self.error_codes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +92,7 @@ impl CallMetrics {
 impl CallObserver for CallMetrics {
     fn called(&self, call: &CallRecord) {
         let service = call.service.as_str();
-        let code = self.error_code(&call.error_code);
+        let code = self.error_code(call);
         let status = call.status_code.to_string();
         self.calls.with_label_values(&[service, call.operation, status.as_str(), code]).inc();
         let labels = [service, call.operation];

@@ -10,6 +10,9 @@ use prometheus::{
 /// The labels that name a variant, in the order they are written.
 pub const VARIANT_LABELS: [&str; 4] = ["account_id", "region", "endpoint", "variant"];
 
+/// The labels that name an account and region, in the order they are written.
+pub const SCOPE_LABELS: [&str; 2] = ["account_id", "region"];
+
 /// The type of a metric family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -72,7 +75,9 @@ pub enum Values {
 pub enum Scope {
     /// One variant: has [`VARIANT_LABELS`] before its own labels, and goes away with the variant.
     Variant,
-    /// The process: present from the start.
+    /// One account and region: has [`SCOPE_LABELS`] before its own labels.
+    AccountAndRegion,
+    /// The process.
     Process,
 }
 
@@ -85,9 +90,9 @@ pub struct Definition {
     pub kind: Kind,
     /// The unit, for people.
     pub unit: &'static str,
-    /// Whether it belongs to a variant or to the process.
+    /// What it belongs to.
     pub scope: Scope,
-    /// The labels beyond [`VARIANT_LABELS`].
+    /// The labels beyond those of its scope.
     pub labels: &'static [Label],
     /// One sentence.
     pub help: &'static str,
@@ -100,6 +105,7 @@ impl Definition {
         let own = self.labels.iter().map(|label| label.name);
         match self.scope {
             Scope::Variant => VARIANT_LABELS.into_iter().chain(own).collect(),
+            Scope::AccountAndRegion => SCOPE_LABELS.into_iter().chain(own).collect(),
             Scope::Process => own.collect(),
         }
     }

@@ -1,6 +1,6 @@
-//! Prometheus metrics of the process and of every variant.
+//! Prometheus metrics of the process, of every account and region, and of every variant.
 //!
-//! Every family is defined once (`variant_families`, `process_families`); registration, encoding
+//! Every family is defined once (`variant_families`, `status_families`, `process_families`); registration, encoding
 //! and `docs/metrics.md` follow from that. There is no global registry: one is passed in.
 
 pub mod calls;
@@ -8,6 +8,8 @@ pub mod definition;
 pub mod process;
 pub mod process_families;
 pub mod reference;
+pub mod status;
+pub mod status_families;
 pub mod variant_families;
 pub mod variants;
 
@@ -17,6 +19,7 @@ use prometheus::{Registry, TextEncoder};
 
 pub use calls::CallMetrics;
 pub use process::{PassResult, ProcessMetrics};
+pub use status::StatusCollector;
 pub use variants::VariantCollector;
 
 use crate::model::status::FleetStatus;
@@ -52,6 +55,7 @@ impl Metrics {
         source: Arc<dyn StatusSource>,
         per_variant_limit: usize,
     ) -> prometheus::Result<Self> {
+        registry.register(Box::new(StatusCollector::new(Arc::clone(&source))?))?;
         registry.register(Box::new(VariantCollector::new(source, per_variant_limit)?))?;
         let process = ProcessMetrics::register(&registry)?;
         let calls = Arc::new(CallMetrics::register(&registry)?);

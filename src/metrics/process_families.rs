@@ -10,6 +10,21 @@ const CONTROLLER: Values = Closed(&["variant"]);
 const OPERATION: Values = Described("AWS's operation name");
 const SERVICE: Values = Closed(&["application-autoscaling", "cloudwatch", "sagemaker", "sts"]);
 
+/// A macro, for a constant cannot be joined with another.
+macro_rules! failed {
+    ($more:literal) => {
+        concat!(
+            "AWS's error code; where it gave none: dispatch_failure (no connection, or one that \
+             broke), timeout, no_credentials, credentials_failure (whoever has them did not give \
+             them), bad_answer (one that makes no sense), no_code (an error status without a code), \
+             not_built (the request could not be put together); other beyond AWS's first 64 codes",
+            $more
+        )
+    };
+}
+const ERROR_CODE: Values = Described(failed!("; empty on success, and only then"));
+const FAILED_ERROR_CODE: Values = Described(failed!(""));
+
 definitions! { PROCESS_FAMILIES, Process;
     DECISIONS = Counter "setpoint_decisions_total" ["decisions"] {action: Actions, reason: Reasons}
         "Decisions taken, one for each variant and pass.";
@@ -57,15 +72,15 @@ definitions! { PROCESS_FAMILIES, Process;
         "Age of the oldest pass under way.";
     QUEUE_RETRIES = Counter "workqueue_retries_total" ["variants"] {name: CONTROLLER}
         "Variants put into the queue again before their tick.";
-    API_CALLS = Counter "aws_api_calls_total" ["calls"] {service: SERVICE, operation: OPERATION, status_code: Described("the last HTTP status; 0 without an answer"), error_code: Described("AWS's error code; empty on success; `other` beyond the first 64 codes")}
+    API_CALLS = Counter "aws_api_calls_total" ["calls"] {service: SERVICE, operation: OPERATION, status_code: Described("the last HTTP status; 0 without an answer"), error_code: ERROR_CODE}
         "Calls to AWS, each with all its attempts.";
     API_CALL_DURATION = Histogram "aws_api_call_duration_seconds" ["seconds"] {service: SERVICE, operation: OPERATION}
         "Length of a call to AWS, from its first attempt to its last answer.";
     API_CALL_RETRIES = Histogram "aws_api_call_retries" ["attempts"] {service: SERVICE, operation: OPERATION}
         "Attempts after the first of a call to AWS.";
-    API_THROTTLED = Counter "aws_api_call_throttled_errors_total" ["calls"] {service: SERVICE, operation: OPERATION, error_code: Described("AWS's error code")}
+    API_THROTTLED = Counter "aws_api_call_throttled_errors_total" ["calls"] {service: SERVICE, operation: OPERATION, error_code: FAILED_ERROR_CODE}
         "Calls that AWS throttled until the retries were used up.";
-    API_DENIED = Counter "aws_api_call_permission_errors_total" ["calls"] {service: SERVICE, operation: OPERATION, error_code: Described("AWS's error code")}
+    API_DENIED = Counter "aws_api_call_permission_errors_total" ["calls"] {service: SERVICE, operation: OPERATION, error_code: FAILED_ERROR_CODE}
         "Calls that failed for a missing permission.";
     LEADER = Gauge "leader_election_master_status" ["0 or 1"] {name: Closed(&["setpoint"])}
         "1 while this process is the writer; always 1 when it runs alone.";

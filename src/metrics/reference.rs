@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::definition::{Definition, Label, VARIANT_LABELS, Values};
+use super::definition::{Definition, Label, SCOPE_LABELS, VARIANT_LABELS, Values};
 use super::process_families::PROCESS_FAMILIES;
+use super::status_families::{MEMORY_FAMILIES, SCOPE_FAMILIES};
 use super::variant_families::VARIANT_FAMILIES;
 use crate::model::estimate::{Finding, Verdict};
 use crate::model::goal::Mode;
@@ -16,10 +17,12 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from the definitions in src/metrics; a test keeps this page equal to them. -->
 
-`GET /metrics` answers in the Prometheus text format. Four rules hold everywhere:
+`GET /metrics` answers in the Prometheus text format. Five rules hold everywhere:
 
 - A number that does not exist (no bound, no safe target, no policy) is an absent series, never 0 or NaN.
-- A series of a variant goes away with the variant.
+- A series of a variant goes away with the variant. While its account and region cannot be read
+  (`setpoint_scope_readable` 0) the variant stays, as not comparable: what is not seen is not gone.
+- A process that does not lead has no series of variants, of accounts and regions, or of the memory.
 - Members of a closed set are exported as 0 and 1. With more than `metrics.per_variant_limit`
   variants (2,000 by default) only the members that are 1 are exported.
 - Counters of the process are there from the start, at zero. Of `setpoint_decisions_total` that are the
@@ -36,6 +39,12 @@ pub fn markdown() -> String {
     page.push_str(&VARIANT_LABELS.map(|label| format!("`{label}`")).join(", "));
     page.push_str("; the column names those beside them.\n\n");
     table(&mut page, VARIANT_FAMILIES);
+    page.push_str("\n## For each account and region\n\nAll of them have the labels ");
+    page.push_str(&SCOPE_LABELS.map(|label| format!("`{label}`")).join(" and "));
+    page.push_str(", and all appear with the first pass.\n\n");
+    table(&mut page, SCOPE_FAMILIES);
+    page.push_str("\n## For the memory\n\nWhat must be remembered, wherever it is kept. They appear with the first pass.\n\n");
+    table(&mut page, MEMORY_FAMILIES);
     page.push_str("\n## For the process\n\n");
     table(&mut page, PROCESS_FAMILIES);
     page.push_str("\n## Label values\n\n");
@@ -45,7 +54,8 @@ pub fn markdown() -> String {
 
 /// All families, those of variants first.
 pub fn all() -> impl Iterator<Item = &'static Definition> {
-    VARIANT_FAMILIES.iter().chain(PROCESS_FAMILIES).copied()
+    let beside = SCOPE_FAMILIES.iter().chain(MEMORY_FAMILIES);
+    VARIANT_FAMILIES.iter().chain(beside).chain(PROCESS_FAMILIES).copied()
 }
 
 fn table(page: &mut String, families: &[&Definition]) {

@@ -254,17 +254,17 @@ fn variant_labels(id: &VariantId) -> Vec<LabelPair> {
     VARIANT_LABELS.iter().zip(values).map(|(name, value)| pair(name, value)).collect()
 }
 
-fn pair(name: &str, value: &str) -> LabelPair {
+pub(super) fn pair(name: &str, value: &str) -> LabelPair {
     let mut label = LabelPair::default();
     label.set_name(name.to_owned());
     label.set_value(value.to_owned());
     label
 }
 
-fn bit(is: bool) -> f64 {
+pub(super) fn bit(is: bool) -> f64 {
     if is { 1.0 } else { 0.0 }
 }
 
-fn timestamp(at: Timestamp) -> f64 {
+pub(super) fn timestamp(at: Timestamp) -> f64 {
     at.timestamp_millis() as f64 / 1000.0
 }

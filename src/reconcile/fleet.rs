@@ -13,12 +13,12 @@ use tokio::time::Instant;
 
 use super::named::{self, Named, Seen};
 use super::pair::{Pair, Parts};
-use super::{CostMeter, Observed, Pass, PassInput, unread};
+use super::{CostMeter, Observed, Pass, PassInput, health, unread};
 use crate::decide::mass_change;
 use crate::model::decision::Decision;
 use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Scope, VariantId};
-use crate::model::status::{FleetStatus, MassChange};
+use crate::model::status::{FleetStatus, MassChange, MemoryStatus};
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, Leadership, Memory};
 
@@ -43,9 +43,43 @@ struct Round {
     why: Option<Why>,
     /// The account that the caller really is, if that is known.
     caller: Option<AccountId>,
+    /// When all variants there are had been listed, if they were.
+    listed: Option<Timestamp>,
     /// The variants to tell of without a look.
     unread: Vec<VariantId>,
+    /// Why it is not known which of them are remembered.
+    forgotten: Option<Why>,
     passes: Vec<Pass>,
+}
+
+impl Round {
+    fn of(observed: Observed) -> Self {
+        Self {
+            read: true,
+            at: observed.at,
+            why: observed.why_incomplete().cloned(),
+            listed: observed.listed_at(),
+            caller: observed.sweep.caller.known().cloned(),
+            observed: Some(observed),
+            unread: Vec::new(),
+            forgotten: None,
+            passes: Vec::new(),
+        }
+    }
+
+    fn unread(why: Why, at: Timestamp, unread: Vec<VariantId>, forgotten: Option<Why>) -> Self {
+        Self {
+            read: false,
+            at,
+            why: Some(why),
+            listed: None,
+            caller: None,
+            observed: None,
+            unread,
+            forgotten,
+            passes: Vec::new(),
+        }
+    }
 }
 
 impl Fleet {
@@ -90,26 +124,13 @@ impl Fleet {
         let looks = self.look(&named, input).await;
         let now = self.clock.now();
         let mut rounds: Vec<Round> = Vec::with_capacity(looks.len());
-        for (scope, look) in scopes.iter().zip(looks) {
+        for (at, look) in looks.into_iter().enumerate() {
             rounds.push(match look {
-                Ok(observed) => Round {
-                    read: true,
-                    at: observed.at,
-                    why: observed.why_incomplete().cloned(),
-                    caller: observed.sweep.caller.known().cloned(),
-                    observed: Some(observed),
-                    unread: Vec::new(),
-                    passes: Vec::new(),
-                },
-                Err(why) => Round {
-                    read: false,
-                    at: now,
-                    why: Some(why),
-                    caller: None,
-                    observed: None,
-                    unread: self.known_or_named(scope, &named),
-                    passes: Vec::new(),
-                },
+                Ok(observed) => Round::of(observed),
+                Err(why) => {
+                    let (unread, forgotten) = self.known_or_named(at, &named).await;
+                    Round::unread(why, now, unread, forgotten)
+                }
             });
         }
         self.place(&named, &scopes, &mut rounds, input);
@@ -143,12 +164,24 @@ impl Fleet {
         looks
     }
 
-    /// The variants of an account and region that the last pass told of, and those named there.
-    fn known_or_named(&self, scope: &Scope, named: &[Named]) -> Vec<VariantId> {
+    /// The variants of an account and region that the last pass told of, and those named there; after
+    /// a restart those that are remembered too, or why that is not known.
+    async fn known_or_named(&self, at: usize, named: &[Named]) -> (Vec<VariantId>, Option<Why>) {
+        let Some(pair) = self.pairs.get(at) else { return (Vec::new(), None) };
+        let scope = pair.scope();
+        let (remembered, forgotten) = match self.last.listed.get(scope) {
+            // From then on the process knows what there is, and what has gone.
+            Some(_) => (Vec::new(), None),
+            None => match pair.remembered().await {
+                Ok(remembered) => (remembered, None),
+                Err(why) => (Vec::new(), Some(why)),
+            },
+        };
         let known = self.last.variants.keys().filter(|id| id.scope() == *scope).cloned();
         let named = named::only_in(named, scope);
         let named = named.iter().map(|resource| VariantId::new(scope, resource));
-        known.chain(named).collect::<BTreeSet<_>>().into_iter().collect()
+        let all: BTreeSet<VariantId> = known.chain(remembered).chain(named).collect();
+        (all.into_iter().collect(), forgotten)
     }
 
     fn place(
@@ -214,9 +247,18 @@ impl Fleet {
     ) -> FleetStatus {
         let mut fleet = FleetStatus { at: Some(began), mass_change, ..FleetStatus::default() };
         let ended = self.clock.now();
+        let mut memory = Vec::with_capacity(rounds.len());
         for (pair, round) in self.pairs.iter_mut().zip(rounds) {
-            fleet.scopes.insert(pair.scope().clone(), round.why);
-            fleet.callers.extend(round.caller.map(|caller| (pair.scope().clone(), caller)));
+            let scope = pair.scope().clone();
+            let listed = round.listed.or_else(|| self.last.listed.get(&scope).copied());
+            fleet.listed.extend(listed.map(|at| (scope.clone(), at)));
+            fleet.callers.extend(round.caller.map(|caller| (scope.clone(), caller)));
+            fleet.scopes.insert(scope, round.why);
+            let health = pair.reconciler().filter(|_| round.read);
+            memory.push(health.map_or_else(
+                || MemoryStatus { unread: round.forgotten.clone(), ..MemoryStatus::default() },
+                |reconciler| reconciler.memory_health.end_pass(ended),
+            ));
             let last = &self.last.variants;
             let reconciler = pair.reconciler().filter(|_| round.read);
             let statuses: Vec<_> = if let Some(reconciler) = reconciler {
@@ -231,6 +273,7 @@ impl Fleet {
             let by_id = statuses.into_iter().map(|s| (s.snapshot.id.clone(), Arc::new(s)));
             fleet.variants.extend(by_id);
         }
+        fleet.memory = Some(health::together(self.last.memory.as_ref(), memory));
         self.last = fleet.clone();
         fleet
     }

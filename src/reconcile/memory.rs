@@ -1,22 +1,56 @@
 //! What is remembered, as a pass asks for it.
 
+use std::collections::BTreeSet;
+
 use crate::decide::Freeze;
 use crate::model::decision::StepResult;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, Mode};
-use crate::model::ids::{AccountId, VariantId};
+use crate::model::ids::{AccountId, ResourceId, Scope, VariantId};
 use crate::model::reads::Read;
 use crate::model::snapshot::Snapshot;
 use crate::observe::Sweep;
-use crate::ports::{Memories, Subject};
+use crate::ports::{Memories, Memory, Subject};
 
 use super::{Pass, PassInput, Reconciler, Settings};
 
 impl Reconciler {
     /// The pauses of more than one variant, or why they are not known.
     pub(super) async fn load_pauses(&mut self) -> Result<(), Why> {
-        self.pauses = self.memory.pauses().await?;
+        match self.memory.pauses().await {
+            Ok(pauses) => self.pauses = pauses,
+            Err(error) => {
+                let why = Why::from(error);
+                self.memory_health.not_read(&why);
+                return Err(why);
+            }
+        }
         Ok(())
+    }
+
+    /// The variants of this account and region of which something is remembered.
+    pub(super) async fn remembered(&mut self) -> Vec<VariantId> {
+        let known = remembered_in(&*self.memory, &self.aws.scope).await;
+        known.unwrap_or_else(|why| {
+            self.memory_health.not_read(&why);
+            Vec::new()
+        })
+    }
+
+    /// The variants that were known before and that this sweep may not have seen: half a view must
+    /// not make variants vanish. After a restart nothing but the memory knows of them.
+    pub(super) async fn unseen(&mut self, sweep: &Sweep) -> BTreeSet<ResourceId> {
+        if sweep.endpoints.known().is_some() && sweep.targets.known().is_some() {
+            self.listed = true;
+            return BTreeSet::new();
+        }
+        let mut unseen: BTreeSet<ResourceId> =
+            self.variants.keys().map(VariantId::resource).collect();
+        if !self.listed {
+            let here = self.remembered().await.into_iter();
+            unseen.extend(here.map(|id| id.resource()));
+        }
+        unseen
     }
 
     /// What is remembered of these variants, or why it is not known.
@@ -51,6 +85,7 @@ impl Reconciler {
         pauses: Result<(), Why>,
     ) -> Memories {
         let mut memories = self.memory.load(subjects, fresh).await;
+        self.memory_health.loaded(subjects, &memories);
         self.memory_read = Some(Read::new("load", self.clock.now()));
         if let Err(why) = pauses {
             // Without the pauses nobody knows what may be written.
@@ -72,6 +107,15 @@ impl Reconciler {
         let pauses = self.load_pauses().await;
         self.load(&subjects, true, pauses).await
     }
+}
+
+/// The variants of an account and region of which something is remembered, or why that is not known.
+pub(super) async fn remembered_in(
+    memory: &dyn Memory,
+    scope: &Scope,
+) -> Result<Vec<VariantId>, Why> {
+    let all = memory.remembered().await?;
+    Ok(all.into_iter().filter(|id| id.scope() == *scope).collect())
 }
 
 /// A variant as a memory must know it.

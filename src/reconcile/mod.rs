@@ -8,6 +8,7 @@
 mod capacity;
 mod cost;
 mod fleet;
+mod health;
 mod memory;
 mod named;
 mod pair;
@@ -43,6 +44,7 @@ use crate::ports::{Aws, Clock, Leadership, Memories, Memory};
 
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};
 pub use fleet::Fleet;
+use health::MemoryHealth;
 pub use memory::subject;
 pub use named::Named;
 use state::VariantState;
@@ -166,6 +168,12 @@ impl Observed {
     fn why_incomplete(&self) -> Option<&Why> {
         self.sweep.endpoints.why().or_else(|| self.sweep.targets.why())
     }
+
+    /// When all variants there are had been listed; absent when they were not.
+    fn listed_at(&self) -> Option<Timestamp> {
+        let reads = &self.sweep.reads;
+        self.why_incomplete().is_none().then(|| reads.endpoints.at.min(reads.targets.at))
+    }
 }
 
 /// Makes the passes' part of one account and region, and keeps what it needs between them.
@@ -181,6 +189,10 @@ struct Reconciler {
     pauses: Pauses,
     /// When what is remembered was last read.
     memory_read: Option<Read>,
+    /// Whether it can be read and saved.
+    memory_health: MemoryHealth,
+    /// Whether all variants there are have been listed once: from then on the process knows them.
+    listed: bool,
     /// The estimator's tables, shared by all variants.
     scratch: Scratch,
 }
@@ -205,6 +217,8 @@ impl Reconciler {
             cost,
             pauses: Pauses::default(),
             memory_read: None,
+            memory_health: MemoryHealth::default(),
+            listed: false,
             scratch: Scratch::new(),
         }
     }
@@ -214,8 +228,10 @@ impl Reconciler {
         let now = self.clock.now();
         let sweep = Sweep::read(&self.aws, &*self.clock, now).await;
         self.describe(&sweep, look, now).await;
+        self.memory_health.begin_pass();
         let pauses = self.load_pauses().await;
-        let wanted = self.goals(&sweep, look, now);
+        let unseen = self.unseen(&sweep).await;
+        let wanted = self.goals(&sweep, unseen, look, now);
         let remembered = self.load_memory(&sweep, &wanted, look.settings, pauses).await;
         self.forget_gone(&wanted);
         self.note_endpoints(now);
@@ -259,6 +275,7 @@ impl Reconciler {
     fn goals(
         &self,
         sweep: &Sweep,
+        unseen: BTreeSet<ResourceId>,
         look: Look<'_>,
         now: Timestamp,
     ) -> Vec<(VariantId, Result<Goal, String>)> {
@@ -271,10 +288,7 @@ impl Reconciler {
             }));
         }
         resources.extend(look.named.iter().cloned());
-        if sweep.endpoints.why().is_some() || sweep.targets.why().is_some() {
-            // Half a view must not make variants vanish.
-            resources.extend(self.variants.keys().map(VariantId::resource));
-        }
+        resources.extend(unseen);
         resources
             .into_iter()
             .map(|resource| VariantId::new(&self.aws.scope, &resource))

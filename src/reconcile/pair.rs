@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::memory::remembered_in;
 use super::{CostMeter, Look, Observed, PassInput, Reconciler};
 use crate::model::fact::{Why, WhyKind};
-use crate::model::ids::{ResourceId, Scope};
+use crate::model::ids::{ResourceId, Scope, VariantId};
 use crate::ports::{Aws, Clock, Leadership, Memory};
 
 /// What a reconciler is made from.
@@ -57,6 +58,11 @@ impl Pair {
     /// The reconciler, unless it is still looking.
     pub(super) fn reconciler(&mut self) -> Option<&mut Reconciler> {
         self.reconciler.as_deref_mut()
+    }
+
+    /// The variants that are remembered here, whatever the reconciler does now.
+    pub(super) async fn remembered(&self) -> Result<Vec<VariantId>, Why> {
+        remembered_in(&*self.parts.memory, &self.aws.scope).await
     }
 
     fn begin_anew(&mut self) {

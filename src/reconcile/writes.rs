@@ -98,7 +98,7 @@ impl Reconciler {
     /// Keeps what is about to be written, as if it had succeeded. A crash in between then finds a
     /// raise that may not have happened, instead of missing one that did.
     async fn remember_intents<'p>(
-        &self,
+        &mut self,
         planned: Vec<&'p mut Pass>,
         input: &PassInput<'_>,
     ) -> Vec<&'p mut Pass> {
@@ -119,6 +119,7 @@ impl Reconciler {
             intents.push(Keep { subject, memory, urgent: true });
         }
         let failed = self.memory.save(&intents, &*self.leadership).await;
+        self.memory_health.saved(failed.values());
         let mut remembered = Vec::with_capacity(planned.len());
         for pass in planned {
             match failed.get(&pass.snapshot.id) {
@@ -186,8 +187,16 @@ impl Reconciler {
         // What goes with a write first: the others can wait for the next pass.
         changed.sort_by_key(|keep| !keep.urgent);
         let failed = self.memory.save(&changed, &*self.leadership).await;
+        self.memory_health.saved(failed.values());
         if let Some(error) = failed.values().next() {
-            tracing::warn!(%error, variants = failed.len(), "could not remember this pass");
+            // The daemon says it again and again while it lasts; a person who has confirmed one pass
+            // sees no other.
+            let variants = failed.len();
+            if input.confirmed {
+                tracing::warn!(%error, variants, "could not remember this pass");
+            } else {
+                tracing::debug!(%error, variants, "could not remember this pass");
+            }
         }
     }
 }

@@ -38,6 +38,7 @@ pub fn fleet_page(fleet: &FleetStatus, filter: &Filter) -> String {
     // Stable, so that equals stay in the order of their names.
     rows.sort_by_key(|status| badness(status));
     let mut main = super::config_notes::banner(fleet);
+    super::trouble::banners(&mut main, fleet);
     if let Some(mass) = &fleet.mass_change {
         let _ = writeln!(
             main,

@@ -7,6 +7,7 @@ mod html;
 pub mod line;
 pub mod plan;
 pub mod proof;
+pub mod trouble;
 pub mod variant_page;
 pub mod view;
 

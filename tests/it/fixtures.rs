@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built is a bug of the test")]
 
+mod blind;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,9 +30,11 @@ use setpoint::model::scaling::{
 };
 use setpoint::model::series::Minute;
 use setpoint::model::snapshot::{Snapshot, Telemetry};
-use setpoint::model::status::{FleetStatus, VariantStatus};
+use setpoint::model::status::{FleetStatus, MemoryStatus, VariantStatus};
 use setpoint::model::time::Timestamp;
 use setpoint::model::units::{LatencyStatistic, RequestsPerSecond, SafetyFactor};
+
+pub(crate) use blind::blind_fleet;
 
 /// 2026-11-23 12:00:00 UTC, when every fixture's pass ended.
 pub(crate) fn noon() -> Timestamp {
@@ -60,14 +64,21 @@ pub(crate) fn fleet(variants: Vec<VariantStatus>) -> FleetStatus {
 
 /// One of each kind: a repair with a held field, in sync, not comparable, held, created, unlisted.
 pub(crate) fn mixed_fleet() -> FleetStatus {
-    fleet(vec![
+    let all = vec![
         drifted("fraud-scorer"),
         in_sync("search-ranker"),
         not_comparable("payments"),
         held("ads"),
         lost_policy("recreated"),
         unlisted("sandbox"),
-    ])
+    ];
+    let last_saved = Some(noon());
+    FleetStatus {
+        scopes: BTreeMap::from([(scope(), None)]),
+        listed: BTreeMap::from([(scope(), noon())]),
+        memory: Some(MemoryStatus { last_saved, ..MemoryStatus::default() }),
+        ..fleet(all)
+    }
 }
 
 /// Load-tested at 20 requests a second, 600 configured and 600 desired, measured at 1,300.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use server::{Fixture, TOKEN};
 use setpoint::http::{ControlError, Health, MAX_BODY_BYTES, Readiness, Server};
 use setpoint::model::ids::Region;
+use setpoint::model::leader::Leader;
 use setpoint::model::status::FleetStatus;
 
 use crate::fixtures;
@@ -58,7 +59,8 @@ fn variants_are_listed_in_order() {
     let fixture = Fixture::new();
     let (status, body) = fixture.get_json("/api/v1/variants");
     assert_eq!(status, 200);
-    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["variants"]);
+    let keys: Vec<_> = body.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["variants", "scopes", "memory"]);
     let names: Vec<_> = body["variants"]
         .as_array()
         .unwrap()
@@ -69,8 +71,103 @@ fn variants_are_listed_in_order() {
     let mut sorted = expected;
     sorted.sort_unstable();
     assert_eq!(names, sorted);
-    fixture.status.publish(FleetStatus::default());
-    assert_eq!(fixture.get_json("/api/v1/variants"), (200, json!({"variants": []})));
+    fixture.status.publish(fixtures::fleet(Vec::new()));
+    let nothing = json!({"variants": [], "scopes": [], "memory": null});
+    assert_eq!(fixture.get_json("/api/v1/variants"), (200, nothing));
+}
+
+#[test]
+fn what_cannot_be_read_is_no_empty_fleet() {
+    let fixture = Fixture::start(fixtures::blind_fleet(), None);
+    let (status, body) = fixture.get_json("/api/v1/variants");
+    assert_eq!(status, 200);
+    let message = "application-autoscaling DescribeScalableTargets failed: AccessDenied: <b>no</b>";
+    assert_eq!(
+        body["scopes"],
+        json!([{"account_id": "123456789012", "region": "us-east-1", "readable": false,
+            "why": {"kind": "denied", "message": message}, "last_listing": null}])
+    );
+    assert_eq!(body["memory"]["unread"]["message"], "memory /var/m.json: EOF at line 1");
+    assert_eq!(body["memory"]["last_saved"], Value::Null);
+    let (_, body) = fixture.get_json("/api/v1/variants/ads/AllTraffic");
+    let told = "It may exist all the same: 123456789012/us-east-1 cannot be read";
+    assert!(body["error"].as_str().unwrap().ends_with(told), "{body}");
+    // Of another region it says what it said.
+    let (_, body) = fixture.get_json("/api/v1/variants/ads/AllTraffic?region=eu-west-1");
+    assert!(body["error"].as_str().unwrap().ends_with("lists all"), "{body}");
+
+    let page = fixture.get("/").1;
+    let banners: Vec<&str> =
+        page.split("<p class=\"alert trouble\">").skip(1).map(|rest| &rest[..40]).collect();
+    assert_eq!(banners.len(), 3, "{page}");
+    assert!(page.contains("AccessDenied: &lt;b&gt;no&lt;/b&gt;."), "{page}");
+    // It stays ready, for another process would see no more, and says what it does not see.
+    fixture.health.set_readiness(Readiness::Ready);
+    expect![[r"
+        ready
+        Account 123456789012 in us-east-1 cannot be read: application-autoscaling DescribeScalableTargets failed: AccessDenied: <b>no</b>. It has not been listed since this process began; it may have variants that are not shown, and those shown are not compared.
+        The memory cannot be read: memory /var/m.json: EOF at line 1. Nothing that depends on it is written.
+        The memory cannot be saved: memory /var/m.json: no space left. Nothing that must be remembered is written.
+    "]]
+    .assert_eq(&fixture.get("/readyz").1);
+    assert_eq!(fixture.get("/readyz").0, 200);
+
+    // Nothing of it where all is well.
+    let fixture = Fixture::new();
+    fixture.health.set_readiness(Readiness::Ready);
+    assert_eq!(fixture.get("/readyz"), (200, "ready\n".to_owned()));
+    assert!(!fixture.get("/").1.contains("alert trouble"));
+}
+
+#[test]
+fn what_is_not_known_yet_is_503() {
+    let fixture = Fixture::start(FleetStatus::default(), None);
+    for path in ["/api/v1/variants", "/api/v1/variants/ads/AllTraffic", "/variants/ads/AllTraffic"]
+    {
+        let mut answer = Fixture::agent().get(fixture.url(path)).call().unwrap();
+        assert_eq!(answer.status(), 503, "{path}");
+        assert_eq!(answer.headers()["retry-after"], "5", "{path}");
+        let body: Value = answer.body_mut().read_json().unwrap();
+        assert_eq!(body["error"], "the first pass has not ended, so nothing is known yet");
+    }
+    assert!(fixture.get("/").1.contains("no pass has ended yet"));
+}
+
+#[test]
+fn a_follower_says_so_and_who_leads() {
+    let fixture = Fixture::new();
+    let follow = |leader| *fixture.following.0.lock().unwrap() = Some(leader);
+    follow(Leader::of(Some("setpoint-b_07ff"), Some("10.0.0.7:9090")));
+    for path in ["/api/v1/variants", "/api/v1/variants/ads/AllTraffic"] {
+        let mut answer = Fixture::agent().get(fixture.url(path)).call().unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["retry-after"]),
+            (503, &"15".parse().unwrap())
+        );
+        let body: Value = answer.body_mut().read_json().unwrap();
+        let error = "this process is a follower and shows nothing: setpoint-b leads, at \
+                     http://10.0.0.7:9090";
+        let leader = json!({"identity": "setpoint-b_07ff", "pod": "setpoint-b",
+            "url": "http://10.0.0.7:9090"});
+        assert_eq!(body, json!({"error": error, "leader": leader}), "{path}");
+    }
+    for path in ["/", "/variants/ads/AllTraffic?region=us-east-1"] {
+        let (status, page) = fixture.get(path);
+        assert_eq!(status, 200);
+        let link = format!("<a href=\"http://10.0.0.7:9090{path}\">setpoint-b</a> leads.");
+        assert!(page.contains("This process is a follower") && page.contains(&link), "{page}");
+        assert!(!page.contains("fraud-scorer"), "{page}");
+    }
+    // Where it is not known, nothing is made up; what stands in the Lease is made harmless.
+    follow(Leader::of(Some("<i>_x"), Some("javascript:alert(1)")));
+    let page = fixture.get("/").1;
+    assert!(page.contains("&lt;i&gt; leads.") && !page.contains("href"), "{page}");
+    follow(Leader::default());
+    assert!(fixture.get("/").1.contains("No leader is known."));
+    let (status, body) = fixture.get_json("/api/v1/variants");
+    assert_eq!((status, &body["leader"]["identity"]), (503, &Value::Null));
+    *fixture.following.0.lock().unwrap() = None;
+    assert_eq!(fixture.get_json("/api/v1/variants").0, 200);
 }
 
 #[test]

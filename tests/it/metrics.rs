@@ -19,7 +19,7 @@ use setpoint::model::estimate::Finding;
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::status::FleetStatus;
-use setpoint::ports::{CallObserver, CallRecord, ErrorKind, Service};
+use setpoint::ports::{CallObserver, CallRecord, ErrorKind, NoCode, Service};
 
 use crate::fixtures;
 
@@ -129,6 +129,36 @@ fn a_load_test_is_valid_or_not_or_nobody_knows() {
     assert!(valid(None).ends_with(" 1\n"));
     assert!(valid(Some(LoadTestProblem::Expired)).ends_with(" 0\n"));
     assert_eq!(valid(Some(LoadTestProblem::CouldNotCompare)), "");
+}
+
+#[test]
+fn an_account_and_region_is_there_without_a_variant() {
+    let (metrics, source) = metrics_over(FleetStatus::default(), 2000);
+    let scrape = || text(&metrics.registry).unwrap();
+    let beside = || {
+        let scrape = scrape();
+        let ours = |line: &&str| {
+            line.starts_with("setpoint_scope_") || line.starts_with("setpoint_memory_")
+        };
+        scrape.lines().filter(ours).map(|line| line.to_owned() + "\n").collect::<String>()
+    };
+    assert_eq!(beside(), "", "nothing is known before the first pass");
+    source.publish(fixtures::blind_fleet());
+    expect![[r#"
+        setpoint_memory_readable 0
+        setpoint_memory_writable 0
+        setpoint_scope_readable{account_id="123456789012",region="us-east-1"} 0
+    "#]]
+    .assert_eq(&beside());
+    source.publish(fixtures::mixed_fleet());
+    expect![[r#"
+        setpoint_memory_last_saved_timestamp_seconds 1795435200
+        setpoint_memory_readable 1
+        setpoint_memory_writable 1
+        setpoint_scope_last_listing_timestamp_seconds{account_id="123456789012",region="us-east-1"} 1795435200
+        setpoint_scope_readable{account_id="123456789012",region="us-east-1"} 1
+    "#]]
+    .assert_eq(&beside());
 }
 
 #[test]
@@ -245,6 +275,28 @@ fn calls_and_their_cost_are_counted() {
     // 2,500 metrics at 0.01 USD a thousand.
     assert!(cost().ends_with(" 0.025\n"), "{}", cost());
     assert!(lines(&metrics, "metrics_requested_total").ends_with(" 2500\n"));
+}
+
+#[test]
+fn the_error_code_of_a_failed_call_is_never_empty() {
+    let (metrics, _) = metrics_over(FleetStatus::default(), 2000);
+    // Even when a port forgets it.
+    metrics.calls.called(&call("", Some(ErrorKind::Transient), 0));
+    metrics.calls.called(&call("", None, 0));
+    for n in 0..500 {
+        metrics.calls.called(&call(&format!("Code{n}"), Some(ErrorKind::Invalid), 0));
+    }
+    // Our own words are not lost among invented codes.
+    metrics.calls.called(&call("dispatch_failure", Some(ErrorKind::Transient), 0));
+    let codes = lines(&metrics, "aws_api_calls_total");
+    assert!(codes.contains("error_code=\"dispatch_failure\""), "{codes}");
+    assert!(codes.contains("error_code=\"no_code\""), "{codes}");
+    let empty: Vec<&str> = codes.lines().filter(|l| l.contains("error_code=\"\"")).collect();
+    assert!(empty.len() == 1 && empty[0].contains("status_code=\"200\""), "{empty:?}");
+    let page = reference::markdown();
+    for word in NoCode::ALL {
+        assert!(page.contains(word.as_str()), "{word:?} is not documented");
+    }
 }
 
 #[test]

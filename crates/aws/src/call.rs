@@ -168,7 +168,7 @@ impl Caller {
             service: call.service,
             operation: call.operation,
             status_code: failure.map_or(200, |failure| failure.status),
-            error_code: failure.and_then(|failure| failure.code.clone()).unwrap_or_default(),
+            error_code: failure.map(Failure::label).unwrap_or_default(),
             error: failure.map(|failure| failure.kind),
             duration: started.elapsed(),
             retries,

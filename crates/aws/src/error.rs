@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use setpoint_core::ports::{ErrorKind, PortError, Service};
+use setpoint_core::ports::{ErrorKind, NoCode, PortError, Service};
 
 /// A failed attempt: what the classifier made of it, and what the observer is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,12 +22,21 @@ pub(super) struct Failure {
     pub(super) message: String,
     /// The HTTP status; 0 when there was no answer.
     pub(super) status: u16,
+    /// What it is counted under without a code.
+    pub(super) no_code: NoCode,
 }
 
 impl Failure {
     /// An answer with a good status that makes no sense.
     pub(super) fn garbage(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Garbage, code: None, message: message.into(), status: 200 }
+        let (kind, no_code) = (ErrorKind::Garbage, NoCode::BadAnswer);
+        Self { kind, code: None, message: message.into(), status: 200, no_code }
+    }
+
+    /// What it is counted under; never empty.
+    pub(super) fn label(&self) -> String {
+        let code = self.code.as_ref().filter(|code| !code.is_empty());
+        code.cloned().unwrap_or_else(|| self.no_code.as_str().to_owned())
     }
 
     /// The failure as callers of the ports see it.
@@ -51,6 +60,12 @@ impl Failure {
                     code: code.map(str::to_owned),
                     message: message.to_owned(),
                     status,
+                    // The SDK takes a body that it cannot parse for an error without a code.
+                    no_code: if (200..300).contains(&status) {
+                        NoCode::BadAnswer
+                    } else {
+                        NoCode::Uncoded
+                    },
                 }
             }
             // A body that cannot be parsed: behind an error status the status still tells.
@@ -63,20 +78,30 @@ impl Failure {
                 code: None,
                 message: format!("the answer cannot be understood: {}", chain(error)),
                 status,
+                no_code: NoCode::BadAnswer,
             },
-            SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Self {
-                kind: credentials_kind(error).unwrap_or(ErrorKind::Transient),
-                code: None,
-                message: chain(error),
-                status,
-            },
-            _ => Self {
-                kind: credentials_kind(error).unwrap_or(ErrorKind::Invalid),
-                code: None,
-                message: chain(error),
-                status,
-            },
+            SdkError::TimeoutError(_) => {
+                Self::unanswered(error, ErrorKind::Transient, NoCode::Timeout, status)
+            }
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                Self::unanswered(error, ErrorKind::Transient, NoCode::Timeout, status)
+            }
+            SdkError::DispatchFailure(_) => {
+                Self::unanswered(error, ErrorKind::Transient, NoCode::DispatchFailure, status)
+            }
+            _ => Self::unanswered(error, ErrorKind::Invalid, NoCode::NotBuilt, status),
         }
+    }
+
+    /// A call that got no answer, for these reasons unless it was the credentials that failed.
+    fn unanswered(
+        error: &(dyn StdError + 'static),
+        kind: ErrorKind,
+        no_code: NoCode,
+        status: u16,
+    ) -> Self {
+        let (kind, no_code) = credentials_kind(error).unwrap_or((kind, no_code));
+        Self { kind, code: None, message: chain(error), status, no_code }
     }
 }
 
@@ -204,13 +229,14 @@ fn says(message: &str, words: &str) -> bool {
 
 /// Whether it was the credentials that failed: none at all is for a person to mend, while a
 /// provider that did not answer may answer next time.
-fn credentials_kind(error: &(dyn StdError + 'static)) -> Option<ErrorKind> {
+fn credentials_kind(error: &(dyn StdError + 'static)) -> Option<(ErrorKind, NoCode)> {
     sources(error).find_map(|source| source.downcast_ref::<CredentialsError>()).map(|error| {
         match error {
             CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
-                ErrorKind::Transient
+                (ErrorKind::Transient, NoCode::CredentialsFailure)
             }
-            _ => ErrorKind::Denied,
+            CredentialsError::CredentialsNotLoaded(_) => (ErrorKind::Denied, NoCode::NoCredentials),
+            _ => (ErrorKind::Denied, NoCode::CredentialsFailure),
         }
     })
 }
@@ -286,10 +312,14 @@ mod tests {
             SdkError::dispatch_failure(ConnectorError::other(error.into(), None))
         };
         let kind = |error| credentials_kind(&wrapped(error));
-        assert_eq!(kind(CredentialsError::not_loaded("no profile")), Some(Denied));
-        assert_eq!(kind(CredentialsError::provider_error("STS is down")), Some(Transient));
+        let failed = Some((Transient, NoCode::CredentialsFailure));
+        let none = CredentialsError::not_loaded("no profile");
+        assert_eq!(kind(none), Some((Denied, NoCode::NoCredentials)));
+        assert_eq!(kind(CredentialsError::provider_error("STS is down")), failed);
         let timed_out = CredentialsError::provider_timed_out(std::time::Duration::ZERO);
-        assert_eq!(kind(timed_out), Some(Transient));
+        assert_eq!(kind(timed_out), failed);
+        let refused = CredentialsError::invalid_configuration("no such profile");
+        assert_eq!(kind(refused), Some((Denied, NoCode::CredentialsFailure)));
         let line = chain(&wrapped(CredentialsError::not_loaded("no profile")));
         assert!(line.contains("no profile"), "{line}");
     }

@@ -5,6 +5,7 @@ mod answers;
 mod connecting;
 mod requests;
 mod telemetry;
+mod unanswered;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

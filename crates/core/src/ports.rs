@@ -4,7 +4,7 @@
 //! Reading is separate from writing, so that a process that must not write can be built from
 //! parts that cannot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -351,6 +351,9 @@ pub trait Memory: Send + Sync {
         all: &[Keep],
         leadership: &dyn Leadership,
     ) -> BTreeMap<VariantId, MemoryError>;
+    /// The variants of which something is remembered, as far as that can be told without AWS: while
+    /// an account and region cannot be listed, nothing else says after a restart that they exist.
+    async fn remembered(&self) -> Result<BTreeSet<VariantId>, MemoryError>;
     /// Whether less is kept of a variant than was told, so that it must be told again.
     fn is_behind(&self, _id: &VariantId) -> bool {
         false
@@ -409,6 +412,53 @@ pub trait Events: Send + Sync {
     fn news(&self, variant: &VariantId, note: &crate::model::decision::Note);
 }
 
+/// What a failed call is counted under when AWS gave no error code. None of them is a code of AWS's:
+/// those are in upper camel case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NoCode {
+    /// No connection, or one that broke: refused, no such host, TLS.
+    DispatchFailure,
+    /// No answer in time.
+    Timeout,
+    /// There are no credentials to sign with.
+    NoCredentials,
+    /// There should be credentials, and whoever has them did not give them.
+    CredentialsFailure,
+    /// An answer that makes no sense: no JSON, a member missing.
+    BadAnswer,
+    /// An error status without a code.
+    Uncoded,
+    /// The request could not be put together.
+    NotBuilt,
+}
+
+impl NoCode {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::DispatchFailure,
+        Self::Timeout,
+        Self::NoCredentials,
+        Self::CredentialsFailure,
+        Self::BadAnswer,
+        Self::Uncoded,
+        Self::NotBuilt,
+    ];
+
+    /// The label value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DispatchFailure => "dispatch_failure",
+            Self::Timeout => "timeout",
+            Self::NoCredentials => "no_credentials",
+            Self::CredentialsFailure => "credentials_failure",
+            Self::BadAnswer => "bad_answer",
+            Self::Uncoded => "no_code",
+            Self::NotBuilt => "not_built",
+        }
+    }
+}
+
 /// One finished call to AWS, attempts and all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallRecord {
@@ -420,7 +470,7 @@ pub struct CallRecord {
     pub operation: &'static str,
     /// The last HTTP status; 0 when there was no answer.
     pub status_code: u16,
-    /// AWS's error code; empty when it succeeded.
+    /// AWS's error code, or a word of [`NoCode`]; empty when it succeeded, and only then.
     pub error_code: String,
     /// How it failed, if it did.
     pub error: Option<ErrorKind>,

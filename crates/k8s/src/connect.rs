@@ -25,6 +25,8 @@ pub struct Cluster {
     pub namespace: String,
     /// Who this process is.
     pub identity: Identity,
+    /// The pod this process runs in, if it does.
+    pub pod_name: Option<String>,
 }
 
 /// Who this process is: the pod or host, and a word that no other process has.
@@ -79,7 +81,8 @@ impl Cluster {
     pub fn new(client: kube::Client, settings: &Settings) -> Self {
         let given = settings.namespace.clone();
         let namespace = given.unwrap_or_else(|| client.default_namespace().to_owned());
-        Self { client, namespace, identity: Identity::new(settings.pod_name.as_deref()) }
+        let identity = Identity::new(settings.pod_name.as_deref());
+        Self { client, namespace, identity, pod_name: settings.pod_name.clone() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Carries out what `lease` says: sends the requests, keeps the clock, publishes the terms.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +15,19 @@ use tokio::task::JoinHandle;
 use super::connect::Cluster;
 use super::fence::{BootClock, Fence};
 use super::lease::{Answer, Election, Record, Request, Step, Timing};
+use super::role;
+use setpoint_core::model::leader::Leader;
 use setpoint_core::ports::{Clock, Leadership};
 
 /// How often releasing is tried: other writes to the Lease may come in between.
 const RELEASE_ATTEMPTS: u32 = 3;
 /// How long that may take: a pod is killed soon after it was asked to stop.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the pod's label may take after that.
+const LABEL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The annotation of the Lease in which its holder says where it serves its pages.
+pub const ADDRESS_ANNOTATION: &str = "setpoint.dev/http-address";
 
 /// The term that this process leads in; absent while it follows.
 pub type Term = Option<Arc<dyn Leadership>>;
@@ -32,22 +40,28 @@ pub struct ElectorDied(#[from] tokio::task::JoinError);
 /// Takes part in the election of a leader, until it is released or dropped.
 pub struct Elector {
     terms: watch::Receiver<Term>,
-    holder: watch::Receiver<Option<String>>,
+    holder: watch::Receiver<Leader>,
+    address: watch::Sender<Option<SocketAddr>>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
+    /// Keeps the label of the pod, where there is one to keep.
+    label: Option<JoinHandle<()>>,
 }
 
 impl Elector {
-    /// Joins the election for the Lease of this name.
+    /// Joins the election for the Lease of this name. With `label` the pod that this process runs in
+    /// says by a label whether it leads.
     #[must_use]
     pub fn start(
         cluster: &Cluster,
         lease_name: &str,
         timing: Timing,
         clock: Arc<dyn Clock>,
+        label: bool,
     ) -> Self {
         let (sender, terms) = watch::channel(None);
-        let (holders, holder) = watch::channel(None);
+        let (holders, holder) = watch::channel(Leader::default());
+        let (address, announced) = watch::channel(None);
         let (stop, stopped) = oneshot::channel();
         let identity = cluster.identity.as_str().to_owned();
         let executor = Executor {
@@ -62,9 +76,17 @@ impl Elector {
             fence: None,
             terms: sender,
             holders,
+            announced,
             failing: false,
         };
-        Self { terms, holder, stop, task: tokio::spawn(executor.run(stopped)) }
+        let pod = cluster.pod_name.clone().filter(|_| label);
+        let label = pod.map(|pod| role::keep(cluster, pod, terms.clone()));
+        Self { terms, holder, address, stop, task: tokio::spawn(executor.run(stopped)), label }
+    }
+
+    /// Lets the Lease say where this process serves its pages, while it holds it.
+    pub fn announce(&self, address: SocketAddr) {
+        self.address.send_replace(Some(address));
     }
 
     /// The terms of this process, as they come and go. The channel closes when the election ends.
@@ -75,7 +97,7 @@ impl Elector {
 
     /// Who holds the Lease, as last seen; perhaps this process, perhaps nobody.
     #[must_use]
-    pub fn holder(&self) -> watch::Receiver<Option<String>> {
+    pub fn holder(&self) -> watch::Receiver<Leader> {
         self.holder.clone()
     }
 
@@ -93,12 +115,20 @@ impl Elector {
     pub async fn release(self) -> Result<(), ElectorDied> {
         // An error says that the task is gone, which joining tells with its reason.
         let _ = self.stop.send(());
-        Ok(self.task.await?)
+        let ended = self.task.await;
+        if let Some(label) = self.label {
+            // It only misleads people for a moment when it stays.
+            let _ = tokio::time::timeout(LABEL_TIMEOUT, label).await;
+        }
+        Ok(ended?)
     }
 
     /// Leaves the election and lets the Lease expire: a write may still be under way.
     pub fn abandon(self) {
         self.task.abort();
+        if let Some(label) = self.label {
+            label.abort();
+        }
     }
 }
 
@@ -123,7 +153,9 @@ struct Executor {
     /// The term under way and its number.
     fence: Option<(u64, Arc<Fence>)>,
     terms: watch::Sender<Term>,
-    holders: watch::Sender<Option<String>>,
+    holders: watch::Sender<Leader>,
+    /// Where this process serves its pages, once that is known.
+    announced: watch::Receiver<Option<SocketAddr>>,
     /// Whether the last request failed: the log tells of changes.
     failing: bool,
 }
@@ -158,7 +190,7 @@ impl Executor {
 
     /// Brings the fence to where the election stands.
     fn publish(&mut self) {
-        let holder = self.election.holder().map(str::to_owned);
+        let holder = Leader::of(self.election.holder(), self.address_of_holder());
         self.holders.send_if_modified(|told| {
             let changed = *told != holder;
             *told = holder;
@@ -181,6 +213,12 @@ impl Executor {
             }
             (_, None) => {}
         }
+    }
+
+    /// Where the holder of the Lease says that it serves its pages.
+    fn address_of_holder(&self) -> Option<&str> {
+        let annotations = self.object.as_ref()?.metadata.annotations.as_ref()?;
+        annotations.get(ADDRESS_ANNOTATION).map(String::as_str)
     }
 
     async fn send(&mut self, request: &Request, timeout: Duration) -> Answer {
@@ -241,6 +279,11 @@ impl Executor {
             metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
             spec: None,
         });
+        let annotations = lease.metadata.annotations.get_or_insert_default();
+        // Of a holder before this one nothing must stay.
+        annotations.remove(ADDRESS_ANNOTATION);
+        let address = *self.announced.borrow();
+        annotations.extend(address.map(|at| (ADDRESS_ANNOTATION.to_owned(), at.to_string())));
         let now = micro_time(self.clock.now());
         let before = lease.spec.take().unwrap_or_default();
         lease.spec = Some(LeaseSpec {

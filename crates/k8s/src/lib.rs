@@ -11,9 +11,11 @@ mod fence;
 pub mod lease;
 mod memory;
 mod notice;
+mod role;
 
 pub use connect::{Cluster, ConnectError, Identity, Settings, connect};
-pub use elector::{Elector, ElectorDied, Term};
+pub use elector::{ADDRESS_ANNOTATION, Elector, ElectorDied, Term};
 pub use events::{EventSettings, KubernetesEvents, Regarding};
 pub use fence::{BootClock, BootTime, Fence};
 pub use memory::ConfigMapMemory;
+pub use role::ROLE_LABEL;

@@ -4,7 +4,7 @@
 //! `{"version": 1, "memory": ...}`; the pauses of more than one variant are below `pauses`, in the same
 //! form. Other keys are somebody else's and stay as they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -145,6 +145,12 @@ impl Memory for ConfigMapMemory {
         _leadership: &dyn Leadership,
     ) -> BTreeMap<VariantId, MemoryError> {
         none_kept(all, self.save_all(all).await)
+    }
+
+    async fn remembered(&self) -> Result<BTreeSet<VariantId>, MemoryError> {
+        let data = self.read().await?.and_then(|map| map.data).unwrap_or_default();
+        // The keys alone tell: a value that cannot be read is one of a variant all the same.
+        Ok(data.keys().filter_map(|key| variant_of(key)?.ok()).collect())
     }
 
     async fn pauses(&self) -> Result<Pauses, MemoryError> {

@@ -22,7 +22,7 @@ use setpoint_core::model::scaling::{
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::{
     Aws, CallObserver, CallRecord, Endpoints, ErrorKind, Identity, MetricAnswer, MetricQuery,
-    Metrics, NoObserver, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
+    Metrics, NoCode, NoObserver, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
     ScalingReads, ScalingWrites, TagTarget,
 };
 
@@ -63,6 +63,16 @@ struct SimPorts {
 }
 
 /// The class of an error, as the SDK adapter would tell it.
+/// What a failed call is counted under.
+fn label(error: &PortError) -> String {
+    let without = match error.kind {
+        ErrorKind::Garbage => NoCode::BadAnswer,
+        // The ports stand for silence: the time-out comes at once.
+        _ => NoCode::Timeout,
+    };
+    error.code.clone().unwrap_or_else(|| without.as_str().to_owned())
+}
+
 fn classify(error: &ApiError, operation: Operation) -> ErrorKind {
     match error.delivery {
         Delivery::Silence => return ErrorKind::Transient,
@@ -122,7 +132,7 @@ impl SimPorts {
                 Some(e) if e.kind == ErrorKind::Garbage => 200,
                 Some(_) => 400,
             },
-            error_code: error.and_then(|e| e.code.clone()).unwrap_or_default(),
+            error_code: error.map_or_else(String::new, label),
             error: error.map(|e| e.kind),
             duration: Duration::ZERO,
             retries: 0,

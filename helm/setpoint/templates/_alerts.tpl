@@ -8,6 +8,7 @@ dollar sign are replaced as that file says.
 {{- $variant := "account_id, region, endpoint, variant" -}}
 {{- $by := printf "max by (%s)" $variant -}}
 {{- $managed := printf "and on (%s) %s (setpoint_managed) == 1" $variant $by -}}
+{{- $readable := "unless on (account_id, region) max by (account_id, region) (setpoint_scope_readable) == 0" -}}
 {{- $labelsOf := `account_id=\"%s\",region=\"%s\",endpoint=\"%s\",variant=\"%s\"` -}}
 {{- $args := "$labels.account_id $labels.region $labels.endpoint $labels.variant" -}}
 {{- $job := default (include "setpoint.fullname" .) $rule.job -}}
@@ -18,7 +19,7 @@ dollar sign are replaced as that file says.
 {{- if $set.enabled }}
 {{- $text := dict }}
 {{- range $part := list "expr" "summary" "description" }}
-{{- $words := index $alert $part | replace "$labels_of" $labelsOf | replace "$args" $args | replace "$by" $by | replace "$managed" $managed | replace "$variant" (printf "on (%s)" $variant) | replace "$job" $job | replace "$threshold" (toString $set.threshold) }}
+{{- $words := index $alert $part | replace "$labels_of" $labelsOf | replace "$args" $args | replace "$by" $by | replace "$managed" $managed | replace "$readable" $readable | replace "$variant" (printf "on (%s)" $variant) | replace "$job" $job | replace "$threshold" (toString $set.threshold) }}
 {{- $_ := set $text $part $words }}
 {{- end }}
 {{- $labels := mergeOverwrite (deepCopy ($rule.alertLabels | default dict)) (dict "severity" $set.severity) }}

@@ -136,6 +136,7 @@ kubernetes:
   memory_configmap: {{ include "setpoint.memoryConfigMap" . }}
   {{- end }}
   events: {{ .Values.leaderElection.events }}
+  role_label: {{ .Values.leaderElection.roleLabel }}
 {{- end -}}
 
 {{/* What the chart adds to the configuration; `config` wins over it. */}}
@@ -171,6 +172,15 @@ log:
 {{- default (printf "%s-config" (include "setpoint.fullname" .)) .Values.existingConfigMap -}}
 {{- end -}}
 
+{{/* The pod that leads, as an argument of kubectl; any pod where none says that it does. */}}
+{{- define "setpoint.leader" -}}
+{{- if and .Values.leaderElection.enabled (not .Values.leaderElection.roleLabel) -}}
+deploy/{{ include "setpoint.fullname" . }}
+{{- else -}}
+$(kubectl -n {{ include "setpoint.namespace" . }} get pod -o name -l app.kubernetes.io/instance={{ .Release.Name }},setpoint.dev/role=leader)
+{{- end -}}
+{{- end -}}
+
 {{/* The modes in which something is written, as text; empty when only observe is used. */}}
 {{- define "setpoint.writingModes" -}}
 {{- $modes := list -}}
@@ -197,6 +207,10 @@ log:
   valueFrom:
     fieldRef:
       fieldPath: metadata.uid
+- name: POD_IP
+  valueFrom:
+    fieldRef:
+      fieldPath: status.podIP
 {{- if .Values.existingConfigMap }}
 {{- /* What the chart relies on holds whatever that ConfigMap says. */}}
 - name: SETPOINT__HTTP__LISTEN

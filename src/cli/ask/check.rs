@@ -36,6 +36,16 @@ pub(in crate::cli) struct CheckArgs {
 #[derive(Debug, Deserialize)]
 struct Answer {
     variants: Vec<Checked>,
+    #[serde(default)]
+    unreadable: Vec<Unreadable>,
+}
+
+/// An account and region that could not be listed.
+#[derive(Debug, Deserialize)]
+struct Unreadable {
+    account_id: String,
+    region: String,
+    why: Why,
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,7 +117,8 @@ pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
 /// all.
 fn exit_code(answer: &Answer) -> u8 {
     let variants = &answer.variants;
-    if variants.iter().any(|v| v.managed && !v.proof.verified) {
+    let not_verified = variants.iter().any(|v| v.managed && !v.proof.verified);
+    if not_verified || !answer.unreadable.is_empty() {
         3
     } else if variants
         .iter()
@@ -136,11 +147,24 @@ fn text(answer: &Answer, all_reads: bool) -> String {
             reads(&mut out, &checked.reads);
         }
     }
+    for Unreadable { account_id, region, why } in &answer.unreadable {
+        let (account_id, region) = (printable(account_id), printable(region));
+        let why = printable(&why.message);
+        let _ = writeln!(
+            out,
+            "? {account_id}/{region}  cannot be read, and may have variants that are not shown: {why}"
+        );
+    }
     let verified = answer.variants.iter().filter(|v| v.proof.verified).count();
     let unmanaged = answer.variants.iter().filter(|v| !v.managed).count();
     let not = answer.variants.len() - verified - unmanaged;
     let _ = write!(out, "Checked: {verified} verified");
-    for (count, words) in [(not, "not verified"), (unmanaged, "not managed")] {
+    let unreadable = answer.unreadable.len();
+    for (count, words) in [
+        (not, "not verified"),
+        (unmanaged, "not managed"),
+        (unreadable, "accounts and regions not read"),
+    ] {
         if count > 0 {
             let _ = write!(out, ", {count} {words}");
         }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test without its server has failed")]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -11,9 +12,11 @@ use async_trait::async_trait;
 use prometheus::Registry;
 use serde_json::Value;
 use setpoint::http::{
-    App, Control, ControlError, Health, PauseRequest, Paused, Reconciled, Resumed, Selector, Server,
+    App, Control, ControlError, Health, Leading, PauseRequest, Paused, Reconciled, Resumed,
+    Selector, Server,
 };
 use setpoint::metrics::Metrics;
+use setpoint::model::leader::Leader;
 use setpoint::model::status::FleetStatus;
 use tokio::sync::oneshot;
 
@@ -40,6 +43,16 @@ impl Recorder {
     }
 }
 
+/// Whom the process follows, as a test has it.
+#[derive(Default)]
+pub(super) struct Following(pub(super) Mutex<Option<Leader>>);
+
+impl Leading for Following {
+    fn follows(&self) -> Option<Leader> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
 fn words(selector: &Selector) -> String {
     let value = serde_json::to_value(selector).unwrap();
     let set = value.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
@@ -57,7 +70,8 @@ impl Control for Recorder {
     async fn reconcile(&self, selector: &Selector) -> Result<Reconciled, ControlError> {
         self.note(format!("reconcile{}", words(selector)))?;
         let variants = vec![Arc::new(fixtures::drifted("fraud-scorer"))];
-        Ok(Reconciled { began_at: fixtures::noon(), variants })
+        let unreadable = BTreeMap::new();
+        Ok(Reconciled { began_at: fixtures::noon(), variants, unreadable })
     }
 
     async fn pause(&self, request: &PauseRequest) -> Result<Paused, ControlError> {
@@ -84,6 +98,7 @@ pub(super) struct Fixture {
     pub(super) control: Arc<Recorder>,
     pub(super) health: Arc<Health>,
     pub(super) status: Arc<Published>,
+    pub(super) following: Arc<Following>,
     pub(super) token_file: Option<PathBuf>,
     pub(super) runtime: Option<tokio::runtime::Runtime>,
     pub(super) stop: Option<oneshot::Sender<()>>,
@@ -109,8 +124,10 @@ impl Fixture {
         let metrics = Metrics::register(Registry::new(), published.clone(), 2000).unwrap();
         let control = Arc::new(Recorder::default());
         let health = Arc::new(Health::new(Instant::now(), Duration::from_hours(1)));
+        let following = Arc::new(Following::default());
         let app = App {
             status: published.clone(),
+            leading: following.clone(),
             registry: metrics.registry,
             control: control.clone(),
             health: health.clone(),
@@ -130,6 +147,7 @@ impl Fixture {
             control,
             health,
             status: published,
+            following,
             token_file,
             runtime: Some(runtime),
             stop: Some(stop),

@@ -11,6 +11,7 @@ pub mod fact;
 pub mod formula;
 pub mod goal;
 pub mod ids;
+pub mod leader;
 pub mod memory;
 pub mod pauses;
 pub mod reads;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
+use super::ids::{AccountId, EndpointName, Region, Scope, VariantId, VariantName};
 
 /// Which variants a command means. What is absent matches all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,13 @@ impl Selector {
             && self.region.as_ref().is_none_or(|wanted| *wanted == id.region)
             && self.endpoint.as_ref().is_none_or(|wanted| *wanted == id.endpoint)
             && self.variant.as_ref().is_none_or(|wanted| *wanted == id.variant)
+    }
+
+    /// Whether the selection may hold variants of the account and region.
+    #[must_use]
+    pub fn reaches(&self, scope: &Scope) -> bool {
+        self.account_id.as_ref().is_none_or(|wanted| *wanted == scope.account_id)
+            && self.region.as_ref().is_none_or(|wanted| *wanted == scope.region)
     }
 
     /// Whether all variants are meant.

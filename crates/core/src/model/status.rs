@@ -37,6 +37,11 @@ pub struct FleetStatus {
     pub at: Option<Timestamp>,
     /// Each account and region, and why it could not be read, or not all of it.
     pub scopes: BTreeMap<Scope, Option<Why>>,
+    /// When each account and region was last listed whole; absent for one that never was since this
+    /// process began to make passes.
+    pub listed: BTreeMap<Scope, Timestamp>,
+    /// Whether what must be remembered can be read and saved; absent before the first pass.
+    pub memory: Option<MemoryStatus>,
     /// The variants. One that is gone is gone from here too.
     pub variants: BTreeMap<VariantId, Arc<VariantStatus>>,
     /// A plan for many variants that waits for a person's confirmation (rule 9).
@@ -45,6 +50,25 @@ pub struct FleetStatus {
     pub callers: BTreeMap<Scope, AccountId>,
     /// What there is to say of the configuration itself.
     pub config: ConfigStatus,
+}
+
+impl FleetStatus {
+    /// The accounts and regions that could not be listed: they may have variants that nothing here
+    /// speaks of.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&Scope, &Why)> {
+        self.scopes.iter().filter_map(|(scope, why)| Some((scope, why.as_ref()?)))
+    }
+}
+
+/// Whether what must be remembered can be read and saved.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MemoryStatus {
+    /// Why it could not be read, or not all of it, in the last pass. What it concerns is not written.
+    pub unread: Option<Why>,
+    /// Why the last attempt to save failed, at least in part.
+    pub unsaved: Option<Why>,
+    /// When everything there was to save was last saved.
+    pub last_saved: Option<Timestamp>,
 }
 
 /// A plan that would change too many variants at once.

@@ -1,0 +1,145 @@
+//! What lasts is said when it begins, again while it lasts, and once when it is over: a line in each
+//! pass drowns the log, and one line for a whole outage is lost in it.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use crate::model::fact::Why;
+use crate::model::ids::Scope;
+use crate::model::status::{FleetStatus, MemoryStatus};
+use crate::model::time::Timestamp;
+
+/// How often what lasts is said again.
+pub(super) const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(10);
+
+/// What lasts, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble {
+    Unreadable(Scope),
+    MemoryUnread,
+    MemoryUnsaved,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    since: Timestamp,
+    at: Timestamp,
+}
+
+/// The warnings that are repeated.
+#[derive(Debug, Default)]
+pub(super) struct Repeated(BTreeMap<Trouble, Told>);
+
+impl Repeated {
+    /// Says what is due of the state after a pass.
+    pub(super) fn tell(&mut self, fleet: &FleetStatus) {
+        let Some(now) = fleet.at else { return };
+        for (scope, why) in &fleet.scopes {
+            let (account_id, region) = (scope.account_id.as_str(), scope.region.as_str());
+            match self.due(Trouble::Unreadable(scope.clone()), why.as_ref(), now) {
+                Due::Warning(why, since) => tracing::warn!(
+                    account_id,
+                    region,
+                    kind = why.kind.as_str(),
+                    since,
+                    "cannot be read: {}",
+                    why.message
+                ),
+                Due::Over(since) => {
+                    tracing::info!(account_id, region, since, "can be read again");
+                }
+                Due::Nothing => {}
+            }
+        }
+        self.0.retain(|trouble, _| match trouble {
+            Trouble::Unreadable(scope) => fleet.scopes.contains_key(scope),
+            _ => true,
+        });
+        if let Some(memory) = &fleet.memory {
+            self.tell_memory(memory, now);
+        }
+    }
+
+    fn tell_memory(&mut self, memory: &MemoryStatus, now: Timestamp) {
+        match self.due(Trouble::MemoryUnread, memory.unread.as_ref(), now) {
+            Due::Warning(why, since) => tracing::warn!(
+                since,
+                "the memory cannot be read, and nothing that depends on it is written: {}",
+                why.message
+            ),
+            Due::Over(since) => tracing::info!(since, "the memory can be read again"),
+            Due::Nothing => {}
+        }
+        match self.due(Trouble::MemoryUnsaved, memory.unsaved.as_ref(), now) {
+            Due::Warning(why, since) => tracing::warn!(
+                since,
+                "the memory cannot be saved, and nothing that must be remembered is written: {}",
+                why.message
+            ),
+            Due::Over(since) => tracing::info!(since, "the memory can be saved again"),
+            Due::Nothing => {}
+        }
+    }
+
+    fn due<'w>(&mut self, trouble: Trouble, why: Option<&'w Why>, now: Timestamp) -> Due<'w> {
+        let told = self.0.get(&trouble).copied();
+        let Some(why) = why else {
+            return match self.0.remove(&trouble) {
+                Some(told) => Due::Over(stamp(told.since)),
+                None => Due::Nothing,
+            };
+        };
+        // A clock that was set back must not silence it.
+        if told.is_some_and(|told| told.at <= now && now - told.at < AGAIN_AFTER) {
+            return Due::Nothing;
+        }
+        let since = told.map_or(now, |told| told.since);
+        self.0.insert(trouble, Told { since, at: now });
+        Due::Warning(why, stamp(since))
+    }
+}
+
+/// What is to be said now.
+#[derive(Debug, PartialEq)]
+enum Due<'w> {
+    Warning(&'w Why, String),
+    Over(String),
+    Nothing,
+}
+
+fn stamp(at: Timestamp) -> String {
+    at.format("%FT%TZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fact::WhyKind;
+
+    fn at(minute: i64) -> Timestamp {
+        chrono::DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
+    }
+
+    #[test]
+    fn what_lasts_is_said_every_ten_minutes_and_its_end_once() {
+        let mut repeated = Repeated::default();
+        let why = Why::new(WhyKind::Denied, "denied");
+        let mut said = |minute, why| match repeated.due(Trouble::MemoryUnread, why, at(minute)) {
+            Due::Warning(_, since) => format!("{minute}: since {since}"),
+            Due::Over(_) => format!("{minute}: over"),
+            Due::Nothing => String::new(),
+        };
+        let mut lines: Vec<String> = (0..25).map(|minute| said(minute, Some(&why))).collect();
+        lines.extend((25..40).map(|minute| said(minute, None)));
+        lines.retain(|line| !line.is_empty());
+        let since = "since 1970-01-01T00:00:00Z";
+        let expected = ["0", "10", "20"].map(|minute| format!("{minute}: {since}"));
+        assert_eq!(lines[..3], expected);
+        assert_eq!(lines[3..], ["25: over"]);
+        // A second outage begins a new one, and a clock that is set back says it at once.
+        assert_eq!(said(50, Some(&why)), "50: since 1970-01-01T00:50:00Z");
+        assert_eq!(said(51, Some(&why)), "");
+        assert_eq!(said(40, Some(&why)), "40: since 1970-01-01T00:50:00Z");
+    }
+}

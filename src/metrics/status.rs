@@ -1,0 +1,89 @@
+//! Encodes what the published status says beside variants: whether accounts and regions could be
+//! listed, and whether the memory works. There is nothing to say before the first pass, and nothing
+//! while another process leads.
+
+use std::sync::Arc;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily};
+
+use super::StatusSource;
+use super::definition::{Definition, SCOPE_LABELS};
+use super::status_families::{self as families, MEMORY_FAMILIES, SCOPE_FAMILIES};
+use super::variants::{bit, pair, timestamp};
+use crate::model::ids::Scope;
+use crate::model::status::{FleetStatus, MemoryStatus};
+
+/// Hands them to a registry.
+pub struct StatusCollector {
+    source: Arc<dyn StatusSource>,
+    descs: Vec<Desc>,
+}
+
+impl StatusCollector {
+    /// A collector over what `source` publishes.
+    ///
+    /// # Errors
+    /// When a definition has a name that Prometheus does not take.
+    pub fn new(source: Arc<dyn StatusSource>) -> prometheus::Result<Self> {
+        let all = SCOPE_FAMILIES.iter().chain(MEMORY_FAMILIES);
+        let descs = all.map(|family| family.desc()).collect::<Result<_, _>>()?;
+        Ok(Self { source, descs })
+    }
+}
+
+impl Collector for StatusCollector {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let fleet = self.source.fleet();
+        let mut families = scopes(&fleet);
+        families.extend(fleet.memory.as_ref().map(memory).unwrap_or_default());
+        families
+    }
+}
+
+fn scopes(fleet: &FleetStatus) -> Vec<MetricFamily> {
+    let readable = fleet.scopes.iter().map(|(scope, why)| (scope, bit(why.is_none())));
+    let listed = fleet.listed.iter().map(|(scope, at)| (scope, timestamp(*at)));
+    [
+        family(&families::SCOPE_READABLE, readable.map(|(s, v)| gauge(labels(s), v)).collect()),
+        family(&families::SCOPE_LAST_LISTING, listed.map(|(s, v)| gauge(labels(s), v)).collect()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn memory(status: &MemoryStatus) -> Vec<MetricFamily> {
+    let tried = status.unsaved.is_some() || status.last_saved.is_some();
+    let numbers = [
+        (&families::MEMORY_READABLE, Some(bit(status.unread.is_none()))),
+        (&families::MEMORY_WRITABLE, tried.then(|| bit(status.unsaved.is_none()))),
+        (&families::MEMORY_LAST_SAVED, status.last_saved.map(timestamp)),
+    ];
+    let one = |(definition, number): (&Definition, Option<f64>)| {
+        family(definition, number.map(|number| gauge(Vec::new(), number)).into_iter().collect())
+    };
+    numbers.into_iter().filter_map(one).collect()
+}
+
+/// A family without a series is left out: the registry takes no empty one.
+fn family(definition: &Definition, series: Vec<Metric>) -> Option<MetricFamily> {
+    (!series.is_empty()).then(|| definition.family(series))
+}
+
+fn labels(scope: &Scope) -> Vec<LabelPair> {
+    let values = [scope.account_id.as_str(), scope.region.as_str()];
+    SCOPE_LABELS.iter().zip(values).map(|(name, value)| pair(name, value)).collect()
+}
+
+fn gauge(labels: Vec<LabelPair>, value: f64) -> Metric {
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    let mut metric = Metric::from_gauge(gauge);
+    metric.set_label(labels);
+    metric
+}

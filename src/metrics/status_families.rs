@@ -1,0 +1,21 @@
+//! The families of the accounts and regions, and of the memory: of what passes found out beside
+//! variants.
+
+use super::definition::Scope::{AccountAndRegion, Process};
+use super::definition::definitions;
+
+definitions! { SCOPE_FAMILIES, AccountAndRegion;
+    SCOPE_READABLE = Gauge "setpoint_scope_readable" ["0 or 1"] {}
+        "1 when the last pass listed all endpoints and scalable targets of the account and region; 0 when it could not, so that there may be variants of which no other series speaks.";
+    SCOPE_LAST_LISTING = Gauge "setpoint_scope_last_listing_timestamp_seconds" ["seconds since the epoch"] {}
+        "When all endpoints and scalable targets of the account and region were last listed; absent before.";
+}
+
+definitions! { MEMORY_FAMILIES, Process;
+    MEMORY_READABLE = Gauge "setpoint_memory_readable" ["0 or 1"] {}
+        "1 when the last pass could read all that must be remembered; 0 when it could not, and then nothing that depends on it is written.";
+    MEMORY_WRITABLE = Gauge "setpoint_memory_writable" ["0 or 1"] {}
+        "1 when all was kept the last time that there was something to save; 0 when it was not, and then nothing is written that must be remembered first; absent before.";
+    MEMORY_LAST_SAVED = Gauge "setpoint_memory_last_saved_timestamp_seconds" ["seconds since the epoch"] {}
+        "When what must be remembered was last saved, all of it; it is not saved in each pass, only when something has changed. Absent before.";
+}

@@ -1,0 +1,129 @@
+//! What a process cannot see or keep: accounts and regions that cannot be listed, and a memory that
+//! does not work. One set of sentences for the page, the probe and the commands.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::html::Escaped;
+use super::printable;
+use crate::model::fact::Why;
+use crate::model::ids::{AccountId, Region, Scope};
+use crate::model::leader::Leader;
+use crate::model::status::{FleetStatus, MemoryStatus};
+use crate::model::time::Timestamp;
+
+/// An account and region, as the API shows it.
+#[derive(Debug, Serialize)]
+pub struct ScopeView<'a> {
+    /// The account.
+    pub account_id: &'a AccountId,
+    /// The region.
+    pub region: &'a Region,
+    /// Whether the last pass listed all endpoints and scalable targets.
+    pub readable: bool,
+    /// Why it did not; null when it did.
+    pub why: Option<&'a Why>,
+    /// When they were last listed; null when they never were since this process began to lead.
+    pub last_listing: Option<Timestamp>,
+}
+
+/// Every account and region, in the order of their ids.
+#[must_use]
+pub fn scopes(fleet: &FleetStatus) -> Vec<ScopeView<'_>> {
+    let mut views = Vec::with_capacity(fleet.scopes.len());
+    for (scope, why) in &fleet.scopes {
+        views.push(ScopeView {
+            account_id: &scope.account_id,
+            region: &scope.region,
+            readable: why.is_none(),
+            why: why.as_ref(),
+            last_listing: fleet.listed.get(scope).copied(),
+        });
+    }
+    views
+}
+
+/// Everything that keeps this process from seeing or keeping all it should, a sentence or two each.
+#[must_use]
+pub fn troubles(fleet: &FleetStatus) -> Vec<String> {
+    let unreadable = fleet.unreadable();
+    let mut all: Vec<String> = unreadable
+        .map(|(scope, why)| unreadable_sentence(scope, why, fleet.listed.get(scope)))
+        .collect();
+    if let Some(MemoryStatus { unread, unsaved, .. }) = &fleet.memory {
+        all.extend(unread.as_ref().map(|why| {
+            let why = without_full_stop(&why.message);
+            format!("The memory cannot be read: {why}. Nothing that depends on it is written.")
+        }));
+        all.extend(unsaved.as_ref().map(|why| {
+            let why = without_full_stop(&why.message);
+            format!(
+                "The memory cannot be saved: {why}. Nothing that must be remembered is written."
+            )
+        }));
+    }
+    all
+}
+
+/// Why an account and region cannot be read, and what that means.
+#[must_use]
+pub fn unreadable_sentence(scope: &Scope, why: &Why, listed: Option<&Timestamp>) -> String {
+    let Scope { account_id, region } = scope;
+    // Where there are several, each reason names its own.
+    let named = format!("account {account_id} in {region}: ");
+    let why = why.message.strip_prefix(named.as_str()).unwrap_or(&why.message);
+    let listed = listed.map_or_else(
+        || "It has not been listed since this process began".to_owned(),
+        |at| format!("It was last listed at {}", at.format("%Y-%m-%d %H:%M:%S UTC")),
+    );
+    format!(
+        "Account {account_id} in {region} cannot be read: {}. {listed}; it may have variants that \
+         are not shown, and those shown are not compared.",
+        without_full_stop(why)
+    )
+}
+
+fn without_full_stop(message: &str) -> String {
+    printable(message).trim_end().trim_end_matches('.').to_owned()
+}
+
+/// The banners of a page, in HTML.
+pub(super) fn banners(out: &mut String, fleet: &FleetStatus) {
+    for trouble in troubles(fleet) {
+        let _ = writeln!(out, "<p class=\"alert trouble\">{}</p>", Escaped(&trouble));
+    }
+}
+
+/// The page of a process that follows another one; `path` is the page that was asked for.
+#[must_use]
+pub fn follower_page(leader: &Leader, path: &str) -> String {
+    let mut main = "<p class=\"alert trouble\">This process is a follower: it shows no variants, \
+                    makes no passes and writes nothing. "
+        .to_owned();
+    match (&leader.pod, &leader.url) {
+        (Some(pod), Some(url)) => {
+            let _ = write!(
+                main,
+                "<a href=\"{0}{1}\">{2}</a> leads.",
+                Escaped(url),
+                Escaped(path),
+                Escaped(pod)
+            );
+        }
+        (Some(pod), None) => {
+            let _ = write!(main, "{} leads.", Escaped(pod));
+        }
+        (None, _) => main.push_str("No leader is known."),
+    }
+    main.push_str("</p>\n");
+    if let Some(pod) = &leader.pod {
+        let pod = Escaped(pod);
+        let _ = writeln!(
+            main,
+            "<p class=\"dim\">From outside the cluster: <code>kubectl port-forward pod/{pod} \
+             9090</code></p>"
+        );
+    }
+    super::html::page("setpoint (follower)", "<h1>setpoint</h1><span>follower</span>", &main)
+}
