@@ -338,6 +338,16 @@ pub struct Keep {
     pub urgent: bool,
 }
 
+/// Records of a memory that could not be read. Each is kept beside the memory as it was found, and
+/// its variant begins again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SetAside {
+    /// How many there are.
+    pub records: usize,
+    /// Where they are, what is wrong with the first and what to do; empty when there are none.
+    pub sentence: String,
+}
+
 /// What must be remembered between passes.
 #[async_trait]
 pub trait Memory: Send + Sync {
@@ -360,6 +370,10 @@ pub trait Memory: Send + Sync {
     /// Why what is kept of a variant ends with this process, where it should not.
     fn why_volatile(&self, _subject: &Subject) -> Option<String> {
         None
+    }
+    /// The records that could not be read, as of the last load. Cheap: nothing is read for it.
+    fn set_aside(&self) -> SetAside {
+        SetAside::default()
     }
     /// The pauses of more than one variant.
     async fn pauses(&self) -> Result<Pauses, MemoryError>;
