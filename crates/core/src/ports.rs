@@ -401,16 +401,6 @@ pub fn memories_of(
     of.iter().map(|subject| (subject.id.clone(), one(&subject.id))).collect()
 }
 
-/// The failure of keeping all of these, if they failed.
-#[must_use]
-pub fn none_kept(
-    all: &[Keep],
-    result: Result<(), MemoryError>,
-) -> BTreeMap<VariantId, MemoryError> {
-    let Err(error) = result else { return BTreeMap::new() };
-    all.iter().map(|keep| (keep.subject.id.clone(), error.clone())).collect()
-}
-
 /// Where decisions are told to people beside the log: Kubernetes Events, or nowhere.
 pub trait Events: Send + Sync {
     /// Tells of a decision and what became of it. Must not block.

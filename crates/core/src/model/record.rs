@@ -169,7 +169,12 @@ mod tests {
 
     fn paused(reason: &str) -> VariantMemory {
         let pause = Some(Pause { until: LONG_AFTER, reason: reason.to_owned() });
-        VariantMemory { pause, adopted: true, highest_held: Some(600.1), ..VariantMemory::default() }
+        VariantMemory {
+            pause,
+            adopted: true,
+            highest_held: Some(600.1),
+            ..VariantMemory::default()
+        }
     }
 
     #[test]
@@ -180,7 +185,10 @@ mod tests {
         assert!(found(&text).read::<VariantMemory>("another").is_err());
         let bent = text.replace("600.1", "900.1");
         assert!(found(&bent).read::<VariantMemory>(NAME).unwrap_err().contains("checksum"));
-        assert_eq!(found(&bent).rest(), VariantMemory { adopted: false, highest_held: None, ..paused("a test") });
+        assert_eq!(
+            found(&bent).rest(),
+            VariantMemory { adopted: false, highest_held: None, ..paused("a test") }
+        );
     }
 
     #[test]
