@@ -1,4 +1,6 @@
-//! Ports over this machine: its clock, and leadership when there is nobody to share it with.
+//! This machine: its clock, leadership when there is nobody to share it with, and files.
+
+pub mod files;
 
 use std::time::Duration;
 

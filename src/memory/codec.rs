@@ -3,7 +3,8 @@
 //! The memory is JSON, deflated, base64url, and cut into values of 256 characters under the keys
 //! `setpoint:memory:0`, `:1` and so on. The first value begins with
 //! `VERSION:COUNT:GENERATION:HASH:`. The hash covers all of it and the variant's name, so that a
-//! set that is half written, damaged or somebody else's is an error and never another memory.
+//! set that is half written, damaged or somebody else's is an error and never another memory. One
+//! that is whole and of a later version is read as far as it is known.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -21,7 +22,9 @@ use crate::model::stable_hash::fnv1a;
 
 /// What the keys begin with.
 pub const PREFIX: &str = "setpoint:memory:";
-/// The version of the form; one of a later form is not understood, and not overwritten.
+/// What the keys of a memory begin with that could not be read and was set aside.
+pub const ASIDE: &str = "setpoint:set-aside:";
+/// The version of the form.
 const VERSION: &str = "1";
 /// AWS's longest value of a tag, in characters.
 const VALUE_MAX: usize = 256;
@@ -118,12 +121,12 @@ fn pack(
     let payload = deflate(&json).map_err(|error| error.to_string())?;
     let payload = URL_SAFE_NO_PAD.encode(payload);
     // The header's length does not depend on the count, which has one digit.
-    let length = header(id, 1, generation, &payload).len() + payload.len();
+    let length = header(id, VERSION, 1, generation, &payload).len() + payload.len();
     let count = length.div_ceil(VALUE_MAX);
     if count > TAGS_MAX {
         return Ok(Err(length));
     }
-    let text = header(id, count, generation, &payload) + &payload;
+    let text = header(id, VERSION, count, generation, &payload) + &payload;
     let values = text.as_bytes().chunks(VALUE_MAX).enumerate();
     let tags = values.map(|(n, value)| (key(n), String::from_utf8_lossy(value).into_owned()));
     Ok(Ok(tags.collect()))
@@ -133,8 +136,8 @@ fn key(n: usize) -> String {
     format!("{PREFIX}{n}")
 }
 
-fn header(id: &VariantId, count: usize, generation: u64, payload: &str) -> String {
-    let fields = format!("{VERSION}:{count}:{generation}:");
+fn header(id: &VariantId, version: &str, count: usize, generation: u64, payload: &str) -> String {
+    let fields = format!("{version}:{count}:{generation}:");
     let hash = fnv1a(format!("{id} {fields}{payload}").into_bytes());
     format!("{fields}{hash:016x}:")
 }
@@ -167,9 +170,6 @@ pub fn decode(id: &VariantId, tags: &BTreeMap<String, String>) -> Result<Option<
     let no_header = || format!("{} does not begin as a memory does", key(0));
     let fields: Vec<&str> = first.splitn(5, ':').collect();
     let [version, count, generation, hash, begin] = fields[..] else { return Err(no_header()) };
-    if version != VERSION {
-        return Err(format!("version {version:?}, and only {VERSION} is understood"));
-    }
     let generation: u64 = generation.parse().map_err(|_| no_header())?;
     let count: usize = count.parse().map_err(|_| no_header())?;
     if !(1..=TAGS_MAX).contains(&count) {
@@ -181,13 +181,25 @@ pub fn decode(id: &VariantId, tags: &BTreeMap<String, String>) -> Result<Option<
         payload.push_str(more);
     }
     // The whole beginning is compared: another way to write the same number is another text.
-    if !first.starts_with(&header(id, count, generation, &payload)) {
+    if !first.starts_with(&header(id, version, count, generation, &payload)) {
+        if version != VERSION {
+            return Err(format!("version {version:?} of the form, and only {VERSION} is known"));
+        }
         return Err(format!("the checksum {hash} is not that of this memory of {id}"));
     }
     let bytes = URL_SAFE_NO_PAD.decode(payload).map_err(|error| error.to_string())?;
     let json = inflate(&bytes).map_err(|error| error.to_string())?;
     let memory = serde_json::from_slice(&json).map_err(|error| error.to_string())?;
     Ok(Some(Found { generation, memory }))
+}
+
+/// The tags of a memory, as found, under the keys of what is set aside.
+pub(super) fn aside(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let ours = tags.iter().filter_map(|(key, value)| {
+        let rest = key.strip_prefix(PREFIX)?;
+        Some((format!("{ASIDE}{rest}"), value.clone()))
+    });
+    ours.take(TAGS_MAX).collect()
 }
 
 /// What is absent need not be said: every member of a memory has its default.

@@ -3,7 +3,10 @@
 //!
 //! Tags are read once, and again before a write; in between the process knows. They are written
 //! when something has changed that safety needs, and only of variants that may be written to. All
-//! else is kept in the process, as by [`super::ProcessMemory`].
+//! else is kept in the process, as by [`super::ProcessMemory`]. What cannot be read for a while is
+//! set aside, in tags of its own, with the next write.
+
+mod damage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +16,7 @@ use chrono::TimeDelta;
 use futures::{StreamExt, stream};
 
 use super::changes::{Change, change};
-use super::codec::{Found, PREFIX, decode, encode, kept};
+use super::codec::{Found, encode, kept};
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{Scope, VariantId};
 use crate::model::memory::VariantMemory;
@@ -21,8 +24,10 @@ use crate::model::pauses::Pauses;
 use crate::model::scaling::ScalableTarget;
 use crate::model::time::Timestamp;
 use crate::ports::{
-    Aws, Clock, Keep, Leadership, Memories, Memory, MemoryError, PortResult, Subject, TagTarget,
+    Aws, Clock, Keep, Leadership, Memories, Memory, MemoryError, PortResult, SetAside, Subject,
+    TagTarget,
 };
+use damage::{Damage, Tagged};
 
 /// Calls under way at once; the budget of the region spaces them.
 const READS_AT_ONCE: usize = 8;
@@ -61,6 +66,10 @@ struct Known {
     tagged_at: Option<Timestamp>,
     /// The newest.
     memory: VariantMemory,
+    /// What is found in the tags and cannot be read.
+    damage: Option<Damage>,
+    /// Whether the tags hold something that was set aside.
+    aside: bool,
 }
 
 impl Known {
@@ -96,6 +105,32 @@ impl Known {
         }
         self.arn = Some(arn.to_owned());
         self.read = true;
+    }
+
+    /// Takes note of tags that cannot be read; the error says so until they are set aside.
+    fn find_damage(
+        &mut self,
+        arn: &str,
+        found: Damage,
+        now: Timestamp,
+    ) -> Result<Option<Found>, Why> {
+        let damage = found.again(self.damage.take());
+        let (lasts, why) = (damage.lasts(now, LATE), damage.why(arn, LATE));
+        let known_here = self.arn.as_deref() == Some(arn) && self.tagged.is_some();
+        self.damage = Some(damage);
+        if !lasts {
+            return Err(Why::new(WhyKind::Garbage, why));
+        }
+        if known_here {
+            self.memory = begun_anew(std::mem::take(&mut self.memory));
+            self.tagged = None;
+        } else if self.arn.as_deref() != Some(arn) {
+            let memory = begun_anew(std::mem::take(&mut self.memory));
+            let pause = memory.pause.clone().or(damage::rest().pause);
+            self.memory = VariantMemory { pause, ..memory };
+        }
+        self.generation = 0;
+        Ok(None)
     }
 
     /// The target is gone, and its tags with it.
@@ -148,11 +183,20 @@ impl TagMemory {
             .ok_or_else(|| Why::new(WhyKind::NotAsked, format!("no connection to {}", id.scope())))
     }
 
+    /// What the tags hold; nothing if it has been damaged for so long that it is set aside.
     async fn read(&self, id: &VariantId, arn: &str) -> Result<Option<Found>, Why> {
         let tags = self.aws(id)?.scaling.tags(arn).await.map_err(Why::from)?;
-        decode(id, &tags).map_err(|why| {
-            let undo = format!("remove its {PREFIX}* tags to begin anew");
-            Why::new(WhyKind::Garbage, format!("the tags of {arn}: {why} ({undo})"))
+        let Tagged { found, aside } = Tagged::of(id, &tags);
+        let now = self.clock.now();
+        self.with(id, |known| {
+            known.aside = aside;
+            match found {
+                Ok(found) => {
+                    known.damage = None;
+                    Ok(found)
+                }
+                Err(why) => known.find_damage(arn, Damage::new(&tags, now, why), now),
+            }
         })
     }
 
@@ -281,7 +325,11 @@ impl TagMemory {
         leadership: &dyn Leadership,
     ) -> Result<(), Why> {
         let invalid = |why| Why::new(WhyKind::Invalid, format!("the tags of {target_arn}: {why}"));
-        let tags = encode(id, generation, memory).map_err(invalid)?;
+        let mut tags = encode(id, generation, memory).map_err(invalid)?;
+        // With the same call: either both are there afterwards or neither.
+        let aside = self.with(id, |known| known.damage.as_ref().map(Damage::aside));
+        let sets_aside = aside.is_some();
+        tags.extend(aside.unwrap_or_default());
         let writes = &self.aws(id)?.writes;
         if !leadership.may_write() {
             return Err(Why::new(WhyKind::Conflict, "leadership was lost; nothing was sent"));
@@ -295,6 +343,8 @@ impl TagMemory {
             known.tagged = Some(kept(memory));
             known.generation = generation;
             known.tagged_at = Some(now);
+            known.aside |= sets_aside;
+            known.damage = None;
         });
         Ok(())
     }
@@ -345,6 +395,13 @@ impl Memory for TagMemory {
         known.get(id).is_some_and(|known| known.arn.is_some() && known.change() != Change::Nothing)
     }
 
+    fn set_aside(&self) -> SetAside {
+        let known = self.known();
+        let all = known.iter().filter(|(_, known)| known.aside || known.damage.is_some());
+        let all: Vec<_> = all.map(|(id, known)| (id, known.damage.as_ref())).collect();
+        damage::told(&all)
+    }
+
     async fn pauses(&self) -> Result<Pauses, MemoryError> {
         Ok(self.pauses.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
@@ -388,73 +445,4 @@ impl Memory for TagMemory {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ARN: &str = "arn:aws:application-autoscaling:us-east-1:123456789012:scalable-target/0a";
-
-    fn at(minute: i64) -> Timestamp {
-        chrono::DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
-    }
-
-    fn found(generation: u64, highest_held: f64) -> Found {
-        let highest_held = Some(highest_held);
-        Found { generation, memory: VariantMemory { highest_held, ..VariantMemory::default() } }
-    }
-
-    fn known() -> Known {
-        let mut known = Known::default();
-        known.take_over(ARN, Some(found(3, 600.0)), at(0));
-        known.tagged_at = Some(at(0));
-        known.memory.adopted = true;
-        known.memory.since = Some(at(0));
-        known
-    }
-
-    #[test]
-    fn tags_that_are_late_do_not_take_back_what_is_known() {
-        let mut late = known();
-        for older in [found(3, 1.0), found(2, 1.0)] {
-            late.take_over(ARN, Some(older), at(9));
-            assert_eq!((late.memory.highest_held, late.generation), (Some(600.0), 3));
-        }
-        late.take_over(ARN, None, at(1));
-        assert!(late.memory.adopted, "written a minute ago: not shown yet");
-        late.take_over(ARN, Some(found(4, 700.0)), at(2));
-        assert_eq!((late.memory.highest_held, late.generation), (Some(700.0), 4));
-    }
-
-    #[test]
-    fn tags_that_are_gone_leave_only_what_holds_writes_back() {
-        let pause = crate::model::goal::Pause { until: at(99), reason: "a test".into() };
-        let forgetting: [fn(&mut Known); 3] = [
-            |known| known.take_over(ARN, None, at(10)),
-            |known| known.take_over("another target's", None, at(1)),
-            Known::lose_target,
-        ];
-        for forget in forgetting {
-            let mut known = known();
-            known.memory.pause = Some(pause.clone());
-            known.memory.raises_held_until = Some(at(50));
-            forget(&mut known);
-            let VariantMemory { since, adopted, highest_held, .. } = known.memory;
-            assert_eq!((since, adopted, highest_held), (None, false, None));
-            assert_eq!(known.memory.pause, Some(pause.clone()));
-            assert_eq!(known.memory.raises_held_until, Some(at(50)));
-            assert_eq!((known.tagged, known.generation), (None, 0));
-        }
-    }
-
-    #[test]
-    fn a_pause_that_had_no_tags_to_go_to_is_not_lost_when_there_are_some() {
-        let pause = crate::model::goal::Pause { until: at(99), reason: "a test".into() };
-        let mut known = Known::default();
-        known.memory.pause = Some(pause.clone());
-        known.take_over(ARN, Some(found(3, 600.0)), at(0));
-        assert_eq!(
-            (known.memory.pause.clone(), known.memory.highest_held),
-            (Some(pause), Some(600.0))
-        );
-        assert_eq!(known.change(), Change::News, "it is still to be written");
-    }
-}
+mod tests;

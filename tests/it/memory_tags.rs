@@ -157,23 +157,56 @@ async fn an_intent_that_cannot_be_kept_holds_its_write_and_no_other() {
 }
 
 #[tokio::test]
-async fn damaged_tags_make_one_memory_unknown_and_are_not_overwritten() {
+async fn damaged_tags_are_awaited_then_set_aside_and_hold_one_variant_until_a_person_resumes() {
     let sim = world(&[("a", 700.0), ("b", 700.0)]);
     let damaged = BTreeMap::from([("setpoint:memory:0".to_owned(), "1:1:1:0:AAAA".to_owned())]);
     let resource_arn = arn(&sim, "a").await;
     let input = aas::TagResourceInput { resource_arn: resource_arn.clone(), tags: damaged.clone() };
     sim.tag_resource(&input).unwrap();
-    let mut passes = passes_of(&sim, Arc::new(Alone));
+    let clock = Arc::new(SimClock::self_driven(sim.clone()));
+    let tags = memory(&sim);
+    let mut passes = Fleet::new(
+        vec![aws(&sim)],
+        clock,
+        Arc::new(Alone),
+        Arc::clone(&tags),
+        CostMeter::default(),
+    );
+    // They may be late, or half of what another process is writing.
     for _ in 0..3 {
         let fleet = pass(&mut passes, &repair()).await;
         let of_a = &fleet.variants[&id("a")];
         assert!(of_a.snapshot.memory.why().unwrap().message.contains("checksum"));
-        assert!(of_a.decision.report.notes.iter().any(|n| n.sentence.contains("to begin anew")));
+        assert!(of_a.decision.report.notes.iter().any(|n| n.sentence.contains("is set aside in")));
         assert!(of_a.outcome.is_none(), "{}", of_a.decision.report.sentence);
         assert!(fleet.variants[&id("b")].snapshot.memory.known().is_some());
     }
     assert_eq!(calls(&sim, Operation::PutScalingPolicy), 1, "only b");
     assert_eq!(aws(&sim).scaling.tags(&resource_arn).await.unwrap(), damaged);
+    assert_eq!(tags.set_aside().records, 1);
+    sim.advance(360);
+    // Nothing is lost: a pause may have been in it.
+    for _ in 0..2 {
+        let fleet = pass(&mut passes, &repair()).await;
+        let report = &fleet.variants[&id("a")].decision.report;
+        assert_eq!(report.reason.as_str(), "paused", "{}", report.sentence);
+    }
+    assert!(tagged(&sim, "a").await.unwrap().memory.pause.is_some());
+    let kept = aws(&sim).scaling.tags(&resource_arn).await.unwrap();
+    assert_eq!(kept["setpoint:set-aside:0"], "1:1:1:0:AAAA");
+    let told = tags.set_aside();
+    assert!(told.records == 1 && told.sentence.contains("endpoint/a/"), "{told:?}");
+    // The next process counts it too, as long as the tags are there; and a resume ends the pause.
+    let next = memory(&sim);
+    let subject_a = subject(&sim, "a").await;
+    let loaded = next.load(std::slice::from_ref(&subject_a), false).await;
+    assert_eq!(next.set_aside().records, 1);
+    let mut known = loaded[&id("a")].known().unwrap().clone();
+    known.pause = None;
+    let keep = Keep { subject: subject_a, memory: known, urgent: true };
+    assert!(next.save(&[keep], &Alone).await.is_empty());
+    pass(&mut passes_of(&sim, Arc::new(Alone)), &repair()).await;
+    assert_eq!(calls(&sim, Operation::PutScalingPolicy), 2, "now a too");
 }
 
 #[tokio::test]

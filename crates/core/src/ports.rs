@@ -338,6 +338,16 @@ pub struct Keep {
     pub urgent: bool,
 }
 
+/// Records of a memory that could not be read. Each is kept beside the memory as it was found, and
+/// its variant begins again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SetAside {
+    /// How many there are.
+    pub records: usize,
+    /// Where they are, what is wrong with the first and what to do; empty when there are none.
+    pub sentence: String,
+}
+
 /// What must be remembered between passes.
 #[async_trait]
 pub trait Memory: Send + Sync {
@@ -364,6 +374,10 @@ pub trait Memory: Send + Sync {
     fn why_volatile(&self, _subject: &Subject) -> Option<String> {
         None
     }
+    /// The records that could not be read, as of the last load. Cheap: nothing is read for it.
+    fn set_aside(&self) -> SetAside {
+        SetAside::default()
+    }
     /// The pauses of more than one variant.
     async fn pauses(&self) -> Result<Pauses, MemoryError>;
     /// Remembers these pauses in place of those before.
@@ -388,16 +402,6 @@ pub fn memories_of(
         Fact::Unknown(why) => Fact::Unknown(why.clone()),
     };
     of.iter().map(|subject| (subject.id.clone(), one(&subject.id))).collect()
-}
-
-/// The failure of keeping all of these, if they failed.
-#[must_use]
-pub fn none_kept(
-    all: &[Keep],
-    result: Result<(), MemoryError>,
-) -> BTreeMap<VariantId, MemoryError> {
-    let Err(error) = result else { return BTreeMap::new() };
-    all.iter().map(|keep| (keep.subject.id.clone(), error.clone())).collect()
 }
 
 /// Where decisions are told to people beside the log: Kubernetes Events, or nowhere.

@@ -88,13 +88,18 @@ async fn pauses_of_many_have_a_key_of_their_own() {
     adopt(&memory, "b").await.unwrap();
     assert_eq!(adopted(&memory).await.unwrap(), ["a", "b"]);
     assert_eq!(memory.pauses().await.unwrap(), pauses);
-    // One of a later version is not understood, and stays.
+    // Where they cannot be read there may have been one: all is held until a person resumes.
     let mut map = cluster.get("configmaps", "memory").unwrap();
-    map["data"]["pauses"] = json!("{\"version\":9,\"memory\":[]}");
+    let unknown = "{\"version\":9,\"memory\":7}";
+    map["data"]["pauses"] = json!(unknown);
     cluster.put("configmaps", "memory", map.clone());
-    assert!(memory.pauses().await.unwrap_err().message.contains("version 9"));
-    assert!(memory.save_pauses(&pauses).await.unwrap_err().message.contains("version 9"));
-    assert_eq!(cluster.get("configmaps", "memory").unwrap()["data"], map["data"]);
+    let held = memory.pauses().await.unwrap();
+    assert!(held.of(&id("b"), until).unwrap().reason.contains("setpoint resume"));
+    assert_eq!(cluster.get("configmaps", "memory").unwrap()["data"], map["data"], "only looked");
+    memory.save_pauses(&Pauses::default()).await.unwrap();
+    assert!(memory.pauses().await.unwrap().is_empty());
+    let map = cluster.get("configmaps", "memory").unwrap();
+    assert_eq!(map["data"]["set-aside.pauses"], unknown);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,14 +114,37 @@ async fn a_save_that_never_comes_through_is_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_understood_is_an_error_and_stays() {
+async fn a_damaged_key_is_set_aside_and_the_others_live() {
     let (cluster, _, memory) = memory().await;
+    adopt(&memory, "a").await.unwrap();
+    adopt(&memory, "b").await.unwrap();
     let key = "variant.123456789012.us-east-1.a.AllTraffic";
-    let later = "{\"version\":9,\"memory\":[]}";
-    cluster.put("configmaps", "memory", json!({"data": {key: later}}));
-    assert!(adopted(&memory).await.unwrap_err().message.contains("version 9"));
-    assert!(adopt(&memory, "a").await.unwrap_err().message.contains("version 9"));
-    assert_eq!(cluster.get("configmaps", "memory").unwrap()["data"][key], later);
+    let mut map = cluster.get("configmaps", "memory").unwrap();
+    let bent = map["data"][key].as_str().unwrap().replace("\"raises\":[]", "\"raises\":null");
+    map["data"][key] = json!(bent);
+    cluster.put("configmaps", "memory", map);
+    assert_eq!(adopted(&memory).await.unwrap(), ["b"]);
+    let told = memory.set_aside();
+    assert!(told.records == 1 && told.sentence.contains(key), "{told:?}");
+    adopt(&memory, "b").await.unwrap();
+    let map = cluster.get("configmaps", "memory").unwrap();
+    assert_eq!(map["data"][format!("set-aside.{key}")], json!(bent));
+    assert_eq!(adopted(&memory).await.unwrap(), ["b"]);
+    // Told until somebody has removed the key.
+    assert_eq!(memory.set_aside().records, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_json_has_not_fails_its_variant_and_no_other() {
+    let (_cluster, _, memory) = memory().await;
+    let keep = |endpoint: &str, highest_held: f64| {
+        let highest_held = Some(highest_held);
+        let memory = VariantMemory { adopted: true, highest_held, ..VariantMemory::default() };
+        Keep { subject: subject(endpoint), memory, urgent: true }
+    };
+    let failed = memory.save(&[keep("a", f64::INFINITY), keep("b", 600.0)], &Alone).await;
+    assert_eq!(failed.keys().collect::<Vec<_>>(), [&id("a")], "{failed:?}");
+    assert_eq!(adopted(&memory).await.unwrap(), ["b"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

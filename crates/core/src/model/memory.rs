@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, Error, IntoDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::endpoint::VariantKind;
 use super::goal::Pause;
@@ -43,11 +44,14 @@ pub struct VariantMemory {
     pub writes: Vec<Timestamp>,
     /// The value that each compared field has, and since when: a person's change in the safe
     /// direction is left alone for a while (rule 16).
+    #[serde(deserialize_with = "known_fields")]
     pub seen: BTreeMap<Field, Seen>,
     /// The value of each field but the target value that `setpoint` last wrote: what is found
     /// instead of it later is somebody's overwrite (rule 22).
+    #[serde(deserialize_with = "known_fields")]
     pub written: BTreeMap<Field, f64>,
     /// Foreign overwrites of values that `setpoint` wrote, of the last 30 days (rule 22).
+    #[serde(deserialize_with = "known_fields")]
     pub foreign_overwrites: BTreeMap<Field, Vec<Overwrite>>,
     /// Writes in a row that AWS certainly did not carry out; absent after one that it did.
     pub refused: Option<Refusals>,
@@ -218,4 +222,20 @@ pub struct FactorInUse {
     pub value: f64,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// Leaves out the fields of a newer version, which this one does not manage, so that the rest of
+/// its memory can be read.
+fn known_fields<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<BTreeMap<Field, T>, D::Error> {
+    let all = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+    let known = all.into_iter().filter_map(|(name, value)| {
+        let name: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
+            name.as_str().into_deserializer();
+        Some((Field::deserialize(name).ok()?, value))
+    });
+    known
+        .map(|(field, value)| Ok((field, serde_json::from_value(value).map_err(D::Error::custom)?)))
+        .collect()
 }

@@ -16,6 +16,7 @@ pub mod memory;
 pub mod pauses;
 pub mod reads;
 pub mod reason;
+pub mod record;
 pub mod scaling;
 pub mod schedule;
 pub mod selector;

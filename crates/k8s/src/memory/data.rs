@@ -1,0 +1,207 @@
+//! The keys of the `ConfigMap`: which are whole, which are not, and what goes where.
+
+use std::collections::BTreeMap;
+
+use setpoint_core::model::ids::VariantId;
+use setpoint_core::model::memory::VariantMemory;
+use setpoint_core::model::pauses::Pauses;
+use setpoint_core::model::record::{PAUSES, Record, rest_of, unknown_pauses};
+use setpoint_core::ports::SetAside;
+
+const PREFIX: &str = "variant.";
+/// What a key gets before it when its value cannot be read.
+const ASIDE: &str = "set-aside.";
+
+/// The keys and values, and what they mean.
+#[derive(Debug, Default)]
+pub(super) struct Data {
+    pub(super) keys: BTreeMap<String, String>,
+    pub(super) variants: BTreeMap<VariantId, VariantMemory>,
+    pub(super) pauses: Pauses,
+    /// The keys that cannot be read, why, and the variant, as far as the key names one.
+    damaged: Vec<(String, String, Option<VariantId>)>,
+}
+
+impl Data {
+    pub(super) fn parse(keys: BTreeMap<String, String>) -> Self {
+        let mut data = Self::default();
+        for (key, text) in &keys {
+            if key == PAUSES {
+                match record(text).and_then(|record| record.read(PAUSES)) {
+                    Ok(pauses) => data.pauses = pauses,
+                    Err(why) => {
+                        data.pauses = unknown_pauses();
+                        data.damaged.push((key.clone(), why, None));
+                    }
+                }
+            } else if let Some(id) = variant_of(key) {
+                data.take(key, id, text);
+            }
+        }
+        Self { keys, ..data }
+    }
+
+    fn take(&mut self, key: &str, id: Result<VariantId, String>, text: &str) {
+        let id = match id {
+            Ok(id) => id,
+            Err(why) => return self.damaged.push((key.to_owned(), why, None)),
+        };
+        let found = record(text);
+        let memory = found.as_ref().map_err(Clone::clone).and_then(|r| r.read(&id.to_string()));
+        let memory = memory.unwrap_or_else(|why| {
+            self.damaged.push((key.to_owned(), why, Some(id.clone())));
+            found.map_or_else(|_| rest_of(&serde_json::Value::Null), |record| record.rest())
+        });
+        self.variants.insert(id, memory);
+    }
+
+    /// Moves what cannot be read below other keys, and puts what is left of it in its place.
+    pub(super) fn set_damaged_aside(&mut self) {
+        for (key, _, id) in std::mem::take(&mut self.damaged) {
+            let Some(text) = self.keys.remove(&key) else { continue };
+            let rest = match &id {
+                Some(id) => self.variants.get(id).map(|memory| Record::of_variant(id, memory)),
+                None if key == PAUSES => Some(Record::of(PAUSES, &self.pauses)),
+                None => None,
+            };
+            if let Some(rest) = rest.and_then(Result::ok).and_then(|rest| encode(&rest).ok()) {
+                self.keys.insert(key.clone(), rest);
+            }
+            self.keys.insert(format!("{ASIDE}{key}"), text);
+        }
+    }
+
+    pub(super) fn extend(&mut self, changed: &[(String, String)]) {
+        self.keys.extend(changed.iter().cloned());
+    }
+
+    /// What was set aside goes before anything that is needed.
+    pub(super) fn make_room(&mut self, bytes_max: usize) {
+        while self.size() > bytes_max {
+            let Some(key) = self.keys.keys().find(|key| key.starts_with(ASIDE)).cloned() else {
+                return;
+            };
+            tracing::warn!(key, "no room for what was set aside; it is dropped");
+            self.keys.remove(&key);
+        }
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.keys.iter().map(|(key, value)| key.len() + value.len()).sum()
+    }
+
+    /// What could not be read, of the `ConfigMap` at this place.
+    pub(super) fn told(&self, place: &str) -> SetAside {
+        let aside: Vec<&String> = self.keys.keys().filter(|key| key.starts_with(ASIDE)).collect();
+        let records = aside.len() + self.damaged.len();
+        let first = match (self.damaged.first(), aside.first()) {
+            (Some((key, why, _)), _) => format!("{key} ({why})"),
+            (None, Some(key)) => key.trim_start_matches(ASIDE).to_owned(),
+            (None, None) => return SetAside::default(),
+        };
+        let words = if records == 1 { "key" } else { "keys" };
+        let sentence = format!(
+            "{records} {words} of the memory could not be read: {first}. {place} keeps what was \
+             found below {ASIDE}*, from the next save on; the variants begin again, with no raise \
+             for 24 hours. Remove those keys when you have looked"
+        );
+        SetAside { records, sentence }
+    }
+}
+
+/// The key of a variant.
+pub(super) fn key(id: &VariantId) -> String {
+    let VariantId { account_id, region, endpoint, variant } = id;
+    format!("{PREFIX}{account_id}.{region}.{endpoint}.{variant}")
+}
+
+/// The variant of a key of ours.
+pub(super) fn variant_of(key: &str) -> Option<Result<VariantId, String>> {
+    let parts: Vec<&str> = key.strip_prefix(PREFIX)?.split('.').collect();
+    let parsed = if let [account_id, region, endpoint, variant] = parts[..] {
+        (|| {
+            Some(VariantId {
+                account_id: account_id.parse().ok()?,
+                region: region.parse().ok()?,
+                endpoint: endpoint.parse().ok()?,
+                variant: variant.parse().ok()?,
+            })
+        })()
+    } else {
+        None
+    };
+    Some(parsed.ok_or_else(|| "the key names no variant".to_owned()))
+}
+
+/// A record as a value.
+pub(super) fn encode(record: &Record) -> Result<String, String> {
+    serde_json::to_string(record).map_err(|error| error.to_string())
+}
+
+fn record(text: &str) -> Result<Record, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(endpoint: &str) -> VariantId {
+        VariantId {
+            account_id: "123456789012".parse().unwrap(),
+            region: "us-east-1".parse().unwrap(),
+            endpoint: endpoint.parse().unwrap(),
+            variant: "AllTraffic".parse().unwrap(),
+        }
+    }
+
+    fn data(all: &[(&str, &str)]) -> Data {
+        Data::parse(all.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    #[test]
+    fn a_key_is_one_that_kubernetes_allows_and_leads_back_to_the_variant() {
+        let id = id("fraud-scorer");
+        let key = key(&id);
+        assert_eq!(key, "variant.123456789012.us-east-1.fraud-scorer.AllTraffic");
+        assert_eq!(variant_of(&key).unwrap().unwrap(), id);
+        assert!(variant_of("owner").is_none());
+        assert!(variant_of("variant.123456789012.us-east-1.fraud-scorer").unwrap().is_err());
+        assert!(variant_of("variant.1.us-east-1.fraud-scorer.AllTraffic").unwrap().is_err());
+    }
+
+    #[test]
+    fn what_is_whole_is_read_beside_what_is_not() {
+        let good = r#"{"version":1,"memory":{"adopted":true}}"#;
+        let (a, b) = (key(&id("a")), key(&id("b")));
+        assert!(data(&[("notes.txt", "anything")]).variants.is_empty());
+        for (text, words) in [
+            (r#"{"version":2,"memory":7}"#, "version 2"),
+            (r#"{"version":1,"memory":7}"#, "invalid type"),
+            (r#"{"version":1,"checksum":"0","memory":{"adopted":true}}"#, "checksum"),
+            ("", "EOF"),
+        ] {
+            let mut data = data(&[(&a, good), (&b, text), ("variant.x", "{}")]);
+            assert!(data.variants[&id("a")].adopted && !data.variants[&id("b")].adopted);
+            let told = data.told("configmap x/y");
+            assert!(told.records == 2 && told.sentence.contains(words), "{told:?}");
+            data.set_damaged_aside();
+            assert_eq!(data.keys[&format!("set-aside.{b}")], text);
+            assert_eq!(data.keys["set-aside.variant.x"], "{}");
+            // What is there instead is whole, and as many are told of.
+            let again = Data::parse(data.keys);
+            assert_eq!((again.told("").records, again.damaged.len()), (2, 0));
+            assert_eq!(again.variants[&id("b")], data.variants[&id("b")]);
+        }
+    }
+
+    #[test]
+    fn what_was_set_aside_makes_room() {
+        let long = "x".repeat(100);
+        let mut data = data(&[("set-aside.a", &long), ("set-aside.b", &long), ("owner", &long)]);
+        data.make_room(250);
+        assert_eq!(data.keys.keys().collect::<Vec<_>>(), ["owner", "set-aside.b"]);
+        data.make_room(50);
+        assert_eq!(data.keys.keys().collect::<Vec<_>>(), ["owner"]);
+    }
+}
