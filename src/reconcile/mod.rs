@@ -372,7 +372,9 @@ impl Reconciler {
                 // Minutes are sparse by configuration: longer periods from the start.
                 state.thin_until = Some(now + TimeDelta::days(1));
             }
-            state.capacity.note_endpoint(endpoint, config, &id.variant, now);
+            let model = self.cache.model(endpoint, &id.variant);
+            let model = model.known().and_then(Option::as_ref);
+            state.capacity.note_endpoint(endpoint, (config, model), &id.variant, now);
         }
     }
 

@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 use super::call::{Call, Caller};
 use super::sagemaker::SageMaker;
 use setpoint_core::model::endpoint::{
-    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, VariantSummary,
+    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, Routing,
+    VariantSummary,
 };
 use setpoint_core::model::ids::{EndpointName, VariantName};
 use setpoint_core::model::time::Timestamp;
+use setpoint_core::model::traits;
 use setpoint_core::ports::{Endpoints, ErrorKind, PortResult, Service};
 
 /// The longest listing that is read: 100,000 endpoints.
@@ -88,12 +90,12 @@ impl Endpoints for SdkEndpoints {
 
     async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>> {
         let input = json!({"EndpointConfigName": name});
-        self.describe(DESCRIBE_CONFIG, input, ConfigAnswer::into_model).await
+        self.describe(DESCRIBE_CONFIG, input, |answer: ConfigAnswer| answer.0).await
     }
 
     async fn model(&self, name: &str) -> PortResult<Option<Model>> {
         let input = json!({"ModelName": name});
-        self.describe(DESCRIBE_MODEL, input, ModelAnswer::into_model).await
+        self.describe(DESCRIBE_MODEL, input, |answer: ModelAnswer| answer.0).await
     }
 }
 
@@ -225,26 +227,38 @@ impl From<VariantAnswer> for VariantSummary {
     }
 }
 
+/// Read twice: its members by name, and all of it for what can change capacity.
+#[derive(Deserialize)]
+#[serde(try_from = "Value")]
+struct ConfigAnswer(EndpointConfig);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct ConfigAnswer {
+struct ConfigMembers {
     endpoint_config_name: String,
     #[serde(deserialize_with = "epoch_seconds")]
     creation_time: Timestamp,
-    production_variants: Vec<ConfigVariantAnswer>,
+    production_variants: Vec<Value>,
     async_inference_config: Option<Value>,
     metrics_config: Option<MetricsConfig>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct ConfigVariantAnswer {
+struct ConfigVariantMembers {
     variant_name: VariantName,
     model_name: Option<String>,
     instance_type: Option<String>,
     serverless_config: Option<Value>,
     instance_pools: Option<Value>,
     managed_instance_scaling: Option<Value>,
+    routing_config: Option<RoutingConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RoutingConfig {
+    routing_strategy: String,
 }
 
 #[derive(Deserialize)]
@@ -254,33 +268,46 @@ struct MetricsConfig {
     metric_publish_frequency_in_seconds: Option<u32>,
 }
 
-impl ConfigAnswer {
-    fn into_model(self) -> EndpointConfig {
-        let variants = self.production_variants.into_iter().map(|variant| ConfigVariant {
-            name: variant.variant_name,
-            model_name: variant.model_name,
-            instance_type: variant.instance_type,
-            serverless: variant.serverless_config.is_some(),
-            instance_pools: has_any(variant.instance_pools.as_ref()),
-            managed_instance_scaling: variant.managed_instance_scaling.is_some(),
-        });
-        EndpointConfig {
-            name: self.endpoint_config_name,
-            created_at: self.creation_time,
-            variants: variants.collect(),
-            asynchronous: self.async_inference_config.is_some(),
+impl TryFrom<Value> for ConfigAnswer {
+    type Error = serde_json::Error;
+
+    fn try_from(answer: Value) -> Result<Self, Self::Error> {
+        let config = ConfigMembers::deserialize(&answer)?;
+        let variant = |own: &Value| -> Result<ConfigVariant, serde_json::Error> {
+            let variant = ConfigVariantMembers::deserialize(own)?;
+            Ok(ConfigVariant {
+                name: variant.variant_name,
+                model_name: variant.model_name,
+                instance_type: variant.instance_type,
+                serverless: variant.serverless_config.is_some(),
+                instance_pools: has_any(variant.instance_pools.as_ref()),
+                managed_instance_scaling: variant.managed_instance_scaling.is_some(),
+                routing: variant.routing_config.map(|own| Routing::parse(&own.routing_strategy)),
+                traits: traits::of_variant(&answer, own),
+            })
+        };
+        Ok(Self(EndpointConfig {
+            name: config.endpoint_config_name,
+            created_at: config.creation_time,
+            variants: config.production_variants.iter().map(variant).collect::<Result<_, _>>()?,
+            asynchronous: config.async_inference_config.is_some(),
             // Without enhanced metrics the frequency is that of utilisation metrics only.
-            metric_period_seconds: self
+            metric_period_seconds: config
                 .metrics_config
                 .filter(|config| config.enable_enhanced_metrics == Some(true))
                 .and_then(|config| config.metric_publish_frequency_in_seconds),
-        }
+        }))
     }
 }
 
+/// Read twice, as [`ConfigAnswer`].
+#[derive(Deserialize)]
+#[serde(try_from = "Value")]
+struct ModelAnswer(Model);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct ModelAnswer {
+struct ModelMembers {
     model_name: String,
     primary_container: Option<Container>,
     #[serde(default, deserialize_with = "null_is_default")]
@@ -293,14 +320,18 @@ struct Container {
     mode: Option<String>,
 }
 
-impl ModelAnswer {
-    fn into_model(self) -> Model {
-        let all: Vec<_> = self.primary_container.into_iter().chain(self.containers).collect();
-        Model {
-            name: self.model_name,
+impl TryFrom<Value> for ModelAnswer {
+    type Error = serde_json::Error;
+
+    fn try_from(answer: Value) -> Result<Self, Self::Error> {
+        let model = ModelMembers::deserialize(&answer)?;
+        let all: Vec<_> = model.primary_container.into_iter().chain(model.containers).collect();
+        Ok(Self(Model {
+            name: model.model_name,
             containers: all.len(),
             multi_model: all.iter().any(|c| c.mode.as_deref() == Some("MultiModel")),
-        }
+            traits: traits::of_model(&answer),
+        }))
     }
 }
 

@@ -208,6 +208,7 @@ fn snapshot(id: VariantId) -> Snapshot {
             name: "fraud-1".to_owned(),
             containers: 1,
             multi_model: false,
+            traits: 0,
         })),
         target: Fact::Known(Some(ScalableTarget {
             resource: resource.clone(),
@@ -283,6 +284,8 @@ fn endpoint_config(id: &VariantId, created_at: Timestamp) -> EndpointConfig {
             serverless: false,
             instance_pools: false,
             managed_instance_scaling: false,
+            routing: None,
+            traits: 0,
         }],
         asynchronous: false,
         metric_period_seconds: None,

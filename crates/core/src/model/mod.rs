@@ -23,6 +23,7 @@ pub mod snapshot;
 pub mod stable_hash;
 pub mod status;
 pub mod time;
+pub mod traits;
 pub mod units;
 
 pub use decision::{Action, Decision, FieldReport, FieldState, Outcome, Plan, Report};

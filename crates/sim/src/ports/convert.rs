@@ -2,7 +2,8 @@
 
 use crate::api::{cloudwatch as cw, sagemaker as sm, scaling as aas};
 use setpoint_core::model::endpoint::{
-    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, VariantSummary,
+    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, Routing,
+    VariantSummary,
 };
 use setpoint_core::model::ids::{EndpointName, VariantName};
 use setpoint_core::model::scaling::{
@@ -10,6 +11,7 @@ use setpoint_core::model::scaling::{
     PolicyKind, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
 use setpoint_core::model::time::Timestamp;
+use setpoint_core::model::traits;
 use setpoint_core::ports::{
     ErrorKind, MetricQuery, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
     Service,
@@ -213,8 +215,13 @@ pub(super) fn endpoint_config(c: sm::DescribeEndpointConfigOutput) -> EndpointCo
         .filter(|_| enhanced)
         .and_then(|m| m.get("MetricPublishFrequencyInSeconds")?.as_u64())
         .and_then(|seconds| u32::try_from(seconds).ok());
+    let answer = serde_json::to_value(&c).unwrap_or_default();
     let variant = |v: sm::ProductionVariant| {
+        let own = serde_json::to_value(&v).unwrap_or_default();
+        let routing = v.routing_config.as_ref().and_then(|r| r.get("RoutingStrategy")?.as_str());
         Some(ConfigVariant {
+            routing: routing.map(Routing::parse),
+            traits: traits::of_variant(&answer, &own),
             name: VariantName::new(v.variant_name).ok()?,
             model_name: v.model_name,
             instance_type: v.instance_type,
@@ -233,9 +240,11 @@ pub(super) fn endpoint_config(c: sm::DescribeEndpointConfigOutput) -> EndpointCo
 }
 
 pub(super) fn model(m: sm::DescribeModelOutput) -> Model {
+    let answer = serde_json::to_value(&m).unwrap_or_default();
     let all: Vec<_> =
         m.primary_container.into_iter().chain(m.containers.into_iter().flatten()).collect();
     Model {
+        traits: traits::of_model(&answer),
         name: m.model_name,
         containers: all.len(),
         multi_model: all.iter().any(|c| c.mode.as_deref() == Some("MultiModel")),
