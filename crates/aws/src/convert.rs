@@ -74,7 +74,9 @@ pub(super) fn scaling_policy(policy: aas::ScalingPolicy) -> Option<ScalingPolicy
         name: policy.policy_name,
         arn: Some(policy.policy_arn).filter(|arn| !arn.is_empty()),
         kind,
-        alarm_names: policy.alarms.into_iter().flatten().map(|alarm| alarm.alarm_name).collect(),
+        alarm_names: policy
+            .alarms
+            .map(|alarms| alarms.into_iter().map(|alarm| alarm.alarm_name).collect()),
         created_at: stated(&policy.creation_time),
     })
 }

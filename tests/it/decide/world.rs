@@ -230,7 +230,7 @@ fn snapshot(id: VariantId) -> Snapshot {
                 scale_in_cooldown: None,
                 disable_scale_in: None,
             }),
-            alarm_names: alarms.iter().map(|a| a.name.clone()).collect(),
+            alarm_names: Some(alarms.iter().map(|a| a.name.clone()).collect()),
             created_at: None,
         }]),
         scheduled_actions: Fact::Known(Vec::new()),

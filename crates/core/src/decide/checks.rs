@@ -57,8 +57,36 @@ pub struct Judged {
 pub fn judge(case: &Case<'_>, desired: &Desired, compared: Vec<Comparison>) -> Vec<Judged> {
     let mut judged: Vec<Judged> =
         compared.into_iter().map(|comparison| judge_one(case, desired, comparison)).collect();
+    hold_crossing_bounds(case, desired, &mut judged);
     hold_policy_with_its_target(&mut judged);
     judged
+}
+
+/// AWS refuses a min above max, as often as it is sent: with the bound that is not written it is
+/// known before (rule 17).
+fn hold_crossing_bounds(case: &Case<'_>, desired: &Desired, judged: &mut [Judged]) {
+    let Some(target) = case.target() else { return };
+    let written = |field: Field| {
+        judged.iter().any(|j| j.comparison.field == field && j.state == FieldState::Write)
+    };
+    let (writes_min, writes_max) = (written(Field::MinCapacity), written(Field::MaxCapacity));
+    let min = desired.min.filter(|_| writes_min).unwrap_or(target.min_capacity);
+    let max = desired.max.filter(|_| writes_max).unwrap_or(target.max_capacity);
+    if min <= max {
+        return;
+    }
+    for bound in judged.iter_mut().filter(|j| j.state == FieldState::Write) {
+        let (other, value, key) = match bound.comparison.field {
+            Field::MinCapacity => ("max", max, "capacity.max"),
+            Field::MaxCapacity => ("min", min, "capacity.min"),
+            _ => continue,
+        };
+        let sentence = format!(
+            "AWS refuses a min of {min} with a max of {max}, and {other} stays at {value} (configure \
+             {key}, or change it in AWS)"
+        );
+        *bound = held(bound.comparison.clone(), Hold::new(Reason::BoundsConflict, sentence));
+    }
 }
 
 /// A policy needs its scalable target: when registering is held, so is making the policy.

@@ -108,6 +108,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether it is being made and shows no variants yet.
+    #[must_use]
+    pub fn is_in_the_making(&self) -> bool {
+        self.status == EndpointStatus::Creating && self.variants.is_empty()
+    }
+
     /// The production variant of that name.
     #[must_use]
     pub fn variant(&self, name: &VariantName) -> Option<&VariantSummary> {

@@ -92,6 +92,8 @@ words! {
         SafeChangeGrace = "safe_change_grace",
         /// Rule 17: registering would move instances.
         ClampWouldMoveInstances = "clamp_would_move_instances",
+        /// Rule 17: min would lie above max, which AWS refuses.
+        BoundsConflict = "bounds_conflict",
         /// Rule 18: something it depends on is unknown.
         Unknown = "unknown",
         /// Rule 18: the telemetry it depends on is too old.
@@ -140,6 +142,10 @@ words! {
         NotScaled = "not_scaled",
         /// The target value looks like requests a second: some 60 times too low.
         RpsAsTarget = "rps_as_target",
+        /// Requests are spread at random, so that the busiest instance gets more than the average.
+        RandomRouting = "random_routing",
+        /// Requests go to the instances that know their prompts, so that shares are unequal.
+        UnevenRouting = "uneven_routing",
 
         /// The variant is gone, or its endpoint is.
         EndpointMissing = "endpoint_missing",

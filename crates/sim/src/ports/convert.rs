@@ -45,7 +45,7 @@ pub(super) fn policy(p: aas::ScalingPolicy) -> Option<ScalingPolicy> {
         name: p.policy_name,
         arn: Some(p.policy_arn),
         kind,
-        alarm_names: p.alarms.into_iter().map(|a| a.alarm_name).collect(),
+        alarm_names: Some(p.alarms.into_iter().map(|a| a.alarm_name).collect()),
         created_at: Some(p.creation_time),
     })
 }

@@ -91,7 +91,7 @@ pub(super) async fn alarms_by_prefix(face: Arc<dyn Face>) {
     face.pass_time(5);
     let alarms = aws.metrics.alarms("TargetTracking-endpoint/e/").await.unwrap();
     let policies = aws.scaling.scaling_policies(Some(&resource("e"))).await.unwrap();
-    let mut named = policies[0].alarm_names.clone();
+    let mut named = policies[0].alarm_names.clone().unwrap();
     let mut found: Vec<_> = alarms.iter().map(|alarm| alarm.name.clone()).collect();
     named.sort();
     found.sort();
