@@ -22,6 +22,7 @@ use crate::model::scaling::ScalableTarget;
 use crate::model::time::Timestamp;
 use crate::ports::{
     Aws, Clock, Keep, Leadership, Memories, Memory, MemoryError, PortResult, Subject, TagTarget,
+    whole,
 };
 
 /// Calls under way at once; the budget of the region spaces them.
@@ -293,7 +294,9 @@ impl TagMemory {
 
 async fn find_target(aws: &Aws, id: &VariantId) -> PortResult<Option<ScalableTarget>> {
     let resource = id.resource();
-    let targets = aws.scaling.scalable_targets(Some(std::slice::from_ref(&resource))).await?;
+    let of = std::slice::from_ref(&resource);
+    let targets =
+        whole("DescribeScalableTargets", aws.scaling.scalable_targets(Some(of)).await?)?;
     Ok(targets.into_iter().find(|target| target.resource == resource))
 }
 

@@ -7,19 +7,21 @@ use chrono::DateTime;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::call::{Call, Caller};
+use super::call::{Call, Caller, Pages};
 use super::sagemaker::SageMaker;
+use setpoint_core::model::checks;
 use setpoint_core::model::endpoint::{
     ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, Routing,
     VariantSummary,
 };
 use setpoint_core::model::ids::{EndpointName, VariantName};
+use setpoint_core::model::listing::{Listing, Unreadable};
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::model::traits;
 use setpoint_core::ports::{Endpoints, ErrorKind, PortResult, Service};
 
 /// The longest listing that is read: 100,000 endpoints.
-const MAX_PAGES: u32 = 1_000;
+const MAX_PAGES: usize = 1_000;
 
 const LIST_ENDPOINTS: Call = Call::new(Service::SageMaker, "ListEndpoints");
 const DESCRIBE_ENDPOINT: Call = Call::new(Service::SageMaker, "DescribeEndpoint");
@@ -61,10 +63,11 @@ impl SdkEndpoints {
 
 #[async_trait]
 impl Endpoints for SdkEndpoints {
-    async fn list_endpoints(&self) -> PortResult<Vec<EndpointSummary>> {
-        let mut all = Vec::new();
+    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
+        let mut all = Listing::default();
+        let mut pages = Pages::of(LIST_ENDPOINTS, MAX_PAGES);
         let mut token: Option<String> = None;
-        for _ in 0..MAX_PAGES {
+        loop {
             // A stable order, so that endpoints made meanwhile do not shift the pages.
             let mut input =
                 json!({"MaxResults": 100, "SortBy": "CreationTime", "SortOrder": "Ascending"});
@@ -74,13 +77,14 @@ impl Endpoints for SdkEndpoints {
             let attempt =
                 || self.client.send::<EndpointsPage>(LIST_ENDPOINTS.operation, input.clone());
             let page: EndpointsPage = self.caller.read(LIST_ENDPOINTS, attempt).await?;
-            all.extend(page.endpoints.into_iter().map(EndpointSummary::from));
-            token = page.next_token.filter(|token| !token.is_empty());
+            let count = page.endpoints.len();
+            all.extend(page.endpoints.into_iter().map(summary));
+            token = pages.turn(count, page.next_token)?;
             if token.is_none() {
+                self.caller.skipped(LIST_ENDPOINTS, all.unreadable().len());
                 return Ok(all);
             }
         }
-        Err(LIST_ENDPOINTS.endless(MAX_PAGES))
     }
 
     async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
@@ -102,7 +106,8 @@ impl Endpoints for SdkEndpoints {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct EndpointsPage {
-    endpoints: Vec<EndpointRow>,
+    /// Read one by one: a row that makes no sense must not hide the others.
+    endpoints: Vec<Value>,
     next_token: Option<String>,
 }
 
@@ -117,13 +122,20 @@ struct EndpointRow {
     last_modified_time: Timestamp,
 }
 
-impl From<EndpointRow> for EndpointSummary {
-    fn from(row: EndpointRow) -> Self {
-        Self {
+fn summary(row: Value) -> Result<EndpointSummary, Unreadable> {
+    let name = row.get("EndpointName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    match EndpointRow::deserialize(row) {
+        Ok(row) => Ok(EndpointSummary {
             name: row.endpoint_name,
-            status: EndpointStatus::parse(&row.endpoint_status),
+            status: EndpointStatus::parse(&checks::text(&row.endpoint_status)),
             created_at: row.creation_time,
             modified_at: row.last_modified_time,
+        }),
+        Err(error) => {
+            let why = checks::text(&format!("{name:?}: {error}"));
+            // A name that no endpoint can have is nobody's.
+            let about = name.parse::<EndpointName>().ok().map(|name| name.to_string());
+            Err(Unreadable { about, why })
         }
     }
 }
@@ -195,7 +207,7 @@ impl EndpointAnswer {
         let shadows = self.shadow_production_variants;
         Endpoint {
             name: self.endpoint_name,
-            status: EndpointStatus::parse(&self.endpoint_status),
+            status: EndpointStatus::parse(&checks::text(&self.endpoint_status)),
             config_name: self.endpoint_config_name,
             created_at: self.creation_time,
             modified_at: self.last_modified_time,
@@ -204,7 +216,7 @@ impl EndpointAnswer {
             deploy_in_progress: pending.is_some(),
             pending_config_name: pending.and_then(|pending| pending.endpoint_config_name),
             asynchronous: self.async_inference_config.is_some(),
-            failure_reason: self.failure_reason,
+            failure_reason: self.failure_reason.as_deref().map(checks::text),
         }
     }
 }
@@ -222,7 +234,7 @@ impl From<VariantAnswer> for VariantSummary {
                 || answer.desired_serverless_config.is_some(),
             instance_pools: has_any(answer.instance_pools.as_ref()),
             managed_instance_scaling: answer.managed_instance_scaling.is_some(),
-            statuses: statuses.map(|status| status.status).collect(),
+            statuses: statuses.map(|status| checks::text(&status.status)).collect(),
         }
     }
 }

@@ -64,7 +64,7 @@ async fn a_forgotten_token_starts_the_listing_anew() {
     let stale = r#"{"__type":"InvalidNextTokenException","Message":"no"}"#.to_owned();
     let last = json!({"ScalingPolicies": []}).to_string();
     let replay = Replay::of(vec![(200, first), (400, stale), (200, last)]).await;
-    assert_eq!(replay.aws.scaling.scaling_policies(None).await.unwrap(), []);
+    assert_eq!(replay.aws.scaling.scaling_policies(None).await.unwrap().whole(), Ok(vec![]));
     assert_eq!(replay.sent_json()[2].get("NextToken"), None);
 }
 
