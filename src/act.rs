@@ -15,6 +15,7 @@ use crate::model::scaling::{
 };
 use crate::ports::{
     Aws, Clock, Leadership, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
+    whole,
 };
 
 /// How often the read-back looks before it says that AWS shows something else.
@@ -140,7 +141,7 @@ async fn put_policy(
     expected: Option<&TargetTracking>,
 ) -> StepOutcome {
     const OPERATION: &str = "PutScalingPolicy";
-    let policies = match hands.aws.scaling.scaling_policies(Some(&put.resource)).await {
+    let policies = match find_policies(hands.aws, &put.resource).await {
         Ok(policies) => policies,
         Err(error) => return unseen(OPERATION, &error),
     };
@@ -163,7 +164,7 @@ async fn put_policy(
         return failed(OPERATION, error);
     }
     let shown = read_back(hands, OPERATION, || async {
-        let policies = hands.aws.scaling.scaling_policies(Some(&put.resource)).await?;
+        let policies = find_policies(hands.aws, &put.resource).await?;
         let tracking = tracking_of(&policies, &put.policy_name);
         let is_shown = tracking.is_some_and(|shown| shown.equivalent(&put.configuration));
         Ok(is_shown.then_some(policies))
@@ -191,6 +192,12 @@ async fn alarms_as_shown(
         Ok(alarms) => match AlarmProblem::of(policy, &alarms)? {
             // New alarms have no data yet.
             AlarmProblem::InsufficientData(_) => None,
+            // What AWS does not tell is not absent.
+            AlarmProblem::BothMissing | AlarmProblem::Missing(_)
+                if policy.alarm_names.is_none() =>
+            {
+                None
+            }
             problem => Some(problem.to_string()),
         },
         Err(error) => Some(format!("the alarms could not be read: {error}")),
@@ -247,8 +254,12 @@ fn failed(operation: &'static str, error: PortError) -> StepOutcome {
 
 async fn find_target(aws: &Aws, resource: &ResourceId) -> PortResult<Option<ScalableTarget>> {
     let of = std::slice::from_ref(resource);
-    let targets = aws.scaling.scalable_targets(Some(of)).await?;
+    let targets = whole("DescribeScalableTargets", aws.scaling.scalable_targets(Some(of)).await?)?;
     Ok(targets.into_iter().find(|t| t.resource == *resource))
+}
+
+async fn find_policies(aws: &Aws, resource: &ResourceId) -> PortResult<Vec<ScalingPolicy>> {
+    whole("DescribeScalingPolicies", aws.scaling.scaling_policies(Some(resource)).await?)
 }
 
 /// The target-tracking configuration of the policy of this name.

@@ -25,7 +25,7 @@ use crate::model::scaling::ScalableTarget;
 use crate::model::time::Timestamp;
 use crate::ports::{
     Aws, Clock, Keep, Leadership, Memories, Memory, MemoryError, PortResult, SetAside, Subject,
-    TagTarget,
+    TagTarget, whole,
 };
 use damage::{Damage, Tagged};
 
@@ -352,7 +352,9 @@ impl TagMemory {
 
 async fn find_target(aws: &Aws, id: &VariantId) -> PortResult<Option<ScalableTarget>> {
     let resource = id.resource();
-    let targets = aws.scaling.scalable_targets(Some(std::slice::from_ref(&resource))).await?;
+    let of = std::slice::from_ref(&resource);
+    let targets =
+        whole("DescribeScalableTargets", aws.scaling.scalable_targets(Some(of)).await?)?;
     Ok(targets.into_iter().find(|target| target.resource == resource))
 }
 

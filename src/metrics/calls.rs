@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use prometheus::{CounterVec, HistogramVec, IntCounterVec, Registry};
+use prometheus::{CounterVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 
 use super::process_families as families;
 use crate::model::ids::Scope;
-use crate::ports::{CallObserver, CallRecord, ErrorKind, NoCode};
+use crate::ports::{CallObserver, CallRecord, ErrorKind, NoCode, Service};
 
 /// What AWS bills for one metric of one `GetMetricData` request, in US dollars: 0.01 for each
 /// 1,000 (Amazon CloudWatch pricing).
@@ -31,6 +31,7 @@ pub struct CallMetrics {
     denied: IntCounterVec,
     metrics_requested: IntCounterVec,
     cost: CounterVec,
+    unreadable_rows: IntGaugeVec,
     error_codes: Mutex<BTreeSet<String>>,
 }
 
@@ -48,6 +49,7 @@ impl CallMetrics {
             denied: families::API_DENIED.int_counter_vec()?,
             metrics_requested: families::CLOUDWATCH_METRICS.int_counter_vec()?,
             cost: families::CLOUDWATCH_COST.counter_vec()?,
+            unreadable_rows: families::UNREADABLE_ROWS.int_gauge_vec()?,
             error_codes: Mutex::default(),
         };
         registry.register(Box::new(metrics.calls.clone()))?;
@@ -57,6 +59,7 @@ impl CallMetrics {
         registry.register(Box::new(metrics.denied.clone()))?;
         registry.register(Box::new(metrics.metrics_requested.clone()))?;
         registry.register(Box::new(metrics.cost.clone()))?;
+        registry.register(Box::new(metrics.unreadable_rows.clone()))?;
         Ok(metrics)
     }
 
@@ -110,5 +113,11 @@ impl CallObserver for CallMetrics {
             let dollars = call.metrics_requested as f64 * DOLLARS_PER_METRIC;
             self.cost.with_label_values(&scope).inc_by(dollars);
         }
+    }
+
+    fn skipped(&self, scope: &Scope, service: Service, operation: &'static str, rows: usize) {
+        let scope = [scope.account_id.as_str(), scope.region.as_str()];
+        let labels = [scope[0], scope[1], service.as_str(), operation];
+        self.unreadable_rows.with_label_values(&labels).set(i64::try_from(rows).unwrap_or(i64::MAX));
     }
 }

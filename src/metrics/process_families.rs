@@ -82,6 +82,8 @@ definitions! { PROCESS_FAMILIES, Process;
         "Calls that AWS throttled until the retries were used up.";
     API_DENIED = Counter "aws_api_call_permission_errors_total" ["calls"] {service: SERVICE, operation: OPERATION, error_code: FAILED_ERROR_CODE}
         "Calls that failed for a missing permission.";
+    UNREADABLE_ROWS = Gauge "setpoint_aws_unreadable_rows" ["rows"] {account_id: ACCOUNT, region: REGION, service: SERVICE, operation: OPERATION}
+        "Rows of the newest whole listing that make no sense; what they are about is not known, the other rows count.";
     LEADER = Gauge "leader_election_master_status" ["0 or 1"] {name: Closed(&["setpoint"])}
         "1 while this process is the writer; always 1 when it runs alone.";
 }

@@ -16,6 +16,9 @@ use crate::ports::{Aws, Clock};
 
 /// An endpoint is described again after this time even when nothing points to a change.
 const DESCRIBED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
+/// An endpoint config or model that is gone is asked for again after this time: it may have been
+/// made again under its name.
+const ABSENT_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
 
 /// Everything remembered of the endpoints of a region between passes.
 #[derive(Debug, Default)]
@@ -100,7 +103,7 @@ impl EndpointCache {
             self.known().filter(|e| anew.contains(&e.name)).map(config_key).collect();
         self.configs.retain(|key, _| !stale.contains(key));
         self.models.retain(|(_, key), _| !stale.contains(key));
-        self.refresh_configs(aws, clock, concurrency).await;
+        self.refresh_configs((aws, clock), now, concurrency).await;
         changed
     }
 
@@ -113,10 +116,14 @@ impl EndpointCache {
         }
     }
 
-    async fn refresh_configs(&mut self, aws: &Aws, clock: &dyn Clock, concurrency: usize) {
+    async fn refresh_configs(
+        &mut self,
+        (aws, clock): (&Aws, &dyn Clock),
+        now: Timestamp,
+        concurrency: usize,
+    ) {
         let in_force: BTreeSet<ConfigKey> = self.known().map(config_key).collect();
-        // A failed read is tried again on the next pass.
-        self.configs.retain(|key, config| in_force.contains(key) && config.0.why().is_none());
+        self.configs.retain(|key, config| in_force.contains(key) && holds(config, now));
         let missing: Vec<ConfigKey> =
             in_force.iter().filter(|key| !self.configs.contains_key(*key)).cloned().collect();
         // Endpoints that share a config share the call.
@@ -133,10 +140,15 @@ impl EndpointCache {
         let read =
             missing.into_iter().filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())));
         self.configs.extend(read);
-        self.refresh_models(aws, clock, concurrency).await;
+        self.refresh_models((aws, clock), now, concurrency).await;
     }
 
-    async fn refresh_models(&mut self, aws: &Aws, clock: &dyn Clock, concurrency: usize) {
+    async fn refresh_models(
+        &mut self,
+        (aws, clock): (&Aws, &dyn Clock),
+        now: Timestamp,
+        concurrency: usize,
+    ) {
         let mut in_use = BTreeSet::new();
         for (key, (config, _)) in &self.configs {
             let Some(config) = config.known().and_then(Option::as_ref) else { continue };
@@ -144,7 +156,7 @@ impl EndpointCache {
                 in_use.insert((name, key.clone()));
             }
         }
-        self.models.retain(|key, model| in_use.contains(key) && model.0.why().is_none());
+        self.models.retain(|key, model| in_use.contains(key) && holds(model, now));
         let missing: Vec<_> =
             in_use.into_iter().filter(|key| !self.models.contains_key(key)).collect();
         let names: BTreeSet<String> = missing.iter().map(|key| key.0.clone()).collect();
@@ -211,12 +223,31 @@ impl EndpointCache {
             Some(Fact::Unknown(why)) => return Fact::Unknown(why),
             Some(Fact::Known(config)) => config.as_ref(),
         };
-        let variant = config.and_then(|c| c.variant(variant));
-        let Some(name) = variant.and_then(|v| v.model_name.clone()) else {
-            return Fact::Unknown(Why::new(WhyKind::NotFound, "the variant names no model"));
+        let unknown = |why: String| Fact::Unknown(Why::new(WhyKind::NotFound, why));
+        let config_name = &endpoint.config_name;
+        let Some(config) = config else {
+            return unknown(format!(
+                "the endpoint config {config_name} is gone, so which model runs is not known"
+            ));
+        };
+        let Some(variant) = config.variant(variant) else {
+            return unknown(format!("the endpoint config {config_name} does not list the variant"));
+        };
+        let Some(name) = variant.model_name.clone() else {
+            return unknown("the variant names no model".to_owned());
         };
         let kept = self.models.get(&(name, key));
         kept.map_or_else(Fact::not_read_yet, |(model, _)| model.clone())
+    }
+}
+
+/// Whether what was read still counts. A failed read is tried again on the next pass, an absence
+/// after a while; what is there does not change.
+fn holds<T>((fact, read): &Kept<T>, now: Timestamp) -> bool {
+    match fact {
+        Fact::Unknown(_) => false,
+        Fact::Known(None) => now - read.at < ABSENT_AGAIN_AFTER,
+        Fact::Known(Some(_)) => true,
     }
 }
 

@@ -1,14 +1,16 @@
 //! The listings of one region, taken once for all of its variants.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 
 use crate::model::endpoint::EndpointSummary;
-use crate::model::fact::Fact;
+use crate::model::fact::{Fact, Why};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope};
+use crate::model::listing::Listing;
 use crate::model::reads::Read;
 use crate::model::scaling::{Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use crate::model::time::Timestamp;
-use crate::ports::{Aws, Clock};
+use crate::ports::{Aws, Clock, PortResult};
 
 /// All target-tracking alarms of SageMaker variants begin like this.
 const ALARM_PREFIX: &str = "TargetTracking-endpoint/";
@@ -30,8 +32,20 @@ pub struct Sweep {
     pub scheduled_actions: Fact<BTreeMap<ResourceId, Vec<ScheduledAction>>>,
     /// All alarms of target-tracking policies.
     pub alarms: Fact<BTreeMap<ResourceId, Vec<Alarm>>>,
+    /// What the listings say of whom that makes no sense: not known, and not absent either.
+    pub unreadable: UnreadableRows,
     /// When each of them answered.
     pub reads: SweepReads,
+}
+
+/// Why what a row of a listing is about is not known, by the row's name.
+#[derive(Debug, Clone, Default)]
+pub struct UnreadableRows {
+    endpoints: BTreeMap<EndpointName, Why>,
+    targets: BTreeMap<ResourceId, Why>,
+    policies: BTreeMap<ResourceId, Why>,
+    scheduled_actions: BTreeMap<ResourceId, Why>,
+    alarms: BTreeMap<ResourceId, Why>,
 }
 
 /// The reads of a sweep.
@@ -70,25 +84,24 @@ impl Sweep {
             scheduled_actions: scheduled_actions.1,
             alarms: alarms.1,
         };
+        let mut unreadable = UnreadableRows::default();
+        let endpoints = sorted_out(endpoints.0, reads.endpoints, &mut unreadable.endpoints);
+        let targets = sorted_out(targets.0, reads.targets, &mut unreadable.targets);
+        let policies = sorted_out(policies.0, reads.policies, &mut unreadable.policies);
+        let actions = &mut unreadable.scheduled_actions;
+        let scheduled_actions =
+            sorted_out(scheduled_actions.0, reads.scheduled_actions, actions);
+        let alarms = sorted_out(alarms.0, reads.alarms, &mut unreadable.alarms);
         Self {
             at,
             caller: caller.0.into(),
-            endpoints: Fact::from(endpoints.0)
-                .map(|all| all.into_iter().map(|e| (e.name.clone(), e)).collect()),
-            targets: Fact::from(targets.0)
-                .map(|all| all.into_iter().map(|t| (t.resource.clone(), t)).collect()),
-            policies: Fact::from(policies.0).map(|all| group(all, |p| p.resource.clone())),
-            scheduled_actions: Fact::from(scheduled_actions.0)
-                .map(|all| group(all, |a| a.resource.clone())),
-            alarms: Fact::from(alarms.0).map(|all| {
-                let mut groups: BTreeMap<ResourceId, Vec<Alarm>> = BTreeMap::new();
-                for alarm in all {
-                    if let Some(resource) = alarm_resource(&alarm.name) {
-                        groups.entry(resource).or_default().push(alarm);
-                    }
-                }
-                groups
-            }),
+            endpoints: endpoints.map(|all| all.into_iter().map(|e| (e.name.clone(), e)).collect()),
+            targets: targets.map(|all| all.into_iter().map(|t| (t.resource.clone(), t)).collect()),
+            policies: policies.map(|all| group(all, |p| Some(p.resource.clone()))),
+            scheduled_actions: scheduled_actions
+                .map(|all| group(all, |a| Some(a.resource.clone()))),
+            alarms: alarms.map(|all| group(all, Alarm::resource)),
+            unreadable,
             reads,
         }
     }
@@ -99,6 +112,7 @@ impl Sweep {
         let Self {
             at: _,
             reads: _,
+            unreadable: _,
             caller,
             endpoints,
             targets,
@@ -123,16 +137,87 @@ impl Sweep {
     /// The variants that Application Auto Scaling knows.
     #[must_use]
     pub fn registered(&self) -> BTreeSet<ResourceId> {
-        self.targets.known().map(|t| t.keys().cloned().collect()).unwrap_or_default()
+        let known = self.targets.known().map(|t| t.keys().cloned().collect());
+        let mut all: BTreeSet<ResourceId> = known.unwrap_or_default();
+        all.extend(self.unreadable.targets.keys().cloned());
+        all
     }
 
-    /// One variant's part of a listing; an absent group is an empty one.
-    pub(crate) fn of<T: Clone>(
-        listing: &Fact<BTreeMap<ResourceId, Vec<T>>>,
-        resource: &ResourceId,
-    ) -> Fact<Vec<T>> {
-        listing.as_ref().map(|groups| groups.get(resource).cloned().unwrap_or_default())
+    /// The row of an endpoint in the listing.
+    #[must_use]
+    pub fn endpoint(&self, name: &EndpointName) -> Fact<Option<&EndpointSummary>> {
+        unless(self.unreadable.endpoints.get(name), || {
+            self.endpoints.as_ref().map(|all| all.get(name))
+        })
     }
+
+    /// The scalable target of a variant.
+    #[must_use]
+    pub fn target(&self, resource: &ResourceId) -> Fact<Option<ScalableTarget>> {
+        unless(self.unreadable.targets.get(resource), || {
+            self.targets.as_ref().map(|all| all.get(resource).cloned())
+        })
+    }
+
+    /// The scaling policies of a variant.
+    #[must_use]
+    pub fn policies(&self, resource: &ResourceId) -> Fact<Vec<ScalingPolicy>> {
+        unless(self.unreadable.policies.get(resource), || of(&self.policies, resource))
+    }
+
+    /// The scheduled actions of a variant.
+    #[must_use]
+    pub fn scheduled_actions(&self, resource: &ResourceId) -> Fact<Vec<ScheduledAction>> {
+        unless(self.unreadable.scheduled_actions.get(resource), || {
+            of(&self.scheduled_actions, resource)
+        })
+    }
+
+    /// The alarms of a variant's policies.
+    #[must_use]
+    pub fn alarms(&self, resource: &ResourceId) -> Fact<Vec<Alarm>> {
+        unless(self.unreadable.alarms.get(resource), || of(&self.alarms, resource))
+    }
+}
+
+fn unless<T>(why: Option<&Why>, fact: impl FnOnce() -> Fact<T>) -> Fact<T> {
+    why.map_or_else(fact, |why| Fact::Unknown(why.clone()))
+}
+
+/// One variant's part of a listing; an absent group is an empty one.
+fn of<T: Clone>(
+    listing: &Fact<BTreeMap<ResourceId, Vec<T>>>,
+    resource: &ResourceId,
+) -> Fact<Vec<T>> {
+    listing.as_ref().map(|groups| groups.get(resource).cloned().unwrap_or_default())
+}
+
+/// The rows that can be read; the others go to `unreadable` by their names. One that is about
+/// nobody is logged and left out.
+fn sorted_out<T, K: FromStr + Ord>(
+    listing: PortResult<Listing<T>>,
+    read: Read,
+    unreadable: &mut BTreeMap<K, Why>,
+) -> Fact<Vec<T>> {
+    Fact::from(listing).map(|listing| {
+        let (rows, others) = listing.into_parts();
+        let mut nobodys = Vec::new();
+        for row in others {
+            let about = row.about.as_ref().and_then(|about| about.parse().ok());
+            match about {
+                Some(about) => {
+                    unreadable.insert(about, row.to_why(read.operation));
+                }
+                None => nobodys.push(row.why),
+            }
+        }
+        if let Some(first) = nobodys.first() {
+            let operation = read.operation;
+            let skipped = nobodys.len();
+            tracing::warn!(operation, skipped, first, "rows of a listing make no sense");
+        }
+        rows
+    })
 }
 
 /// An answer, and when it came.
@@ -145,30 +230,15 @@ pub(super) async fn timed<T>(
     (answer, Read::new(operation, clock.now()))
 }
 
-fn group<T>(all: Vec<T>, key: impl Fn(&T) -> ResourceId) -> BTreeMap<ResourceId, Vec<T>> {
+fn group<T>(
+    all: Vec<T>,
+    key: impl Fn(&T) -> Option<ResourceId>,
+) -> BTreeMap<ResourceId, Vec<T>> {
     let mut groups: BTreeMap<ResourceId, Vec<T>> = BTreeMap::new();
     for item in all {
-        groups.entry(key(&item)).or_default().push(item);
+        if let Some(resource) = key(&item) {
+            groups.entry(resource).or_default().push(item);
+        }
     }
     groups
-}
-
-/// `TargetTracking-endpoint/E/variant/V-AlarmHigh-UUID` -> `endpoint/E/variant/V`.
-fn alarm_resource(name: &str) -> Option<ResourceId> {
-    let rest = name.strip_prefix("TargetTracking-")?;
-    let end = rest.find("-AlarmHigh-").or_else(|| rest.find("-AlarmLow-"))?;
-    rest[..end].parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::alarm_resource;
-
-    #[test]
-    fn an_alarm_names_its_variant() {
-        let name = "TargetTracking-endpoint/a-b/variant/All-Traffic-AlarmLow-0f3c";
-        let resource = alarm_resource(name).expect("a resource");
-        assert_eq!(resource.to_string(), "endpoint/a-b/variant/All-Traffic");
-        assert_eq!(alarm_resource("TargetTracking-table/orders-AlarmHigh-1"), None);
-    }
 }

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use crate::decide::new_regime::AFTER_DEPLOY;
 use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Journal, Scratch};
-use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus};
+use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, Model, Routing};
 use crate::model::estimate::{Estimate, Regime};
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, LoadTestProblem};
@@ -29,7 +29,9 @@ pub(super) struct CapacityWatch {
     /// What happened and has not been told to the estimator, which hears of time in order.
     changes: VecDeque<Change>,
     /// What the variant ran when it was last seen in service.
-    running: Option<Fingerprint>,
+    running: Option<Running>,
+    /// How requests are spread over its instances.
+    routing: Option<Routing>,
     /// Since when an update that is not the auto scaler's has been seen.
     updating_since: Option<Timestamp>,
     /// The last answer, as long as nothing that it depends on changes.
@@ -38,10 +40,18 @@ pub(super) struct CapacityWatch {
     journal_kept: Option<Timestamp>,
 }
 
+/// What a variant runs.
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    fingerprint: Fingerprint,
+    /// What a journal of an older version calls it.
+    old: Fingerprint,
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Change {
-    /// Another model, image or instance type came into service.
-    Deploy { at: Timestamp, fingerprint: Fingerprint },
+    /// Something else came into service, as far as it can change capacity.
+    Deploy { at: Timestamp, running: Running },
     /// Minutes of an update.
     Update { from: Timestamp, to: Timestamp },
 }
@@ -65,11 +75,11 @@ struct Question {
 }
 
 impl CapacityWatch {
-    /// Takes note of the endpoint as this pass sees it.
+    /// Takes note of the endpoint as this pass sees it. The model is absent when it is not known.
     pub(super) fn note_endpoint(
         &mut self,
         endpoint: &Endpoint,
-        config: Option<&EndpointConfig>,
+        (config, model): (Option<&EndpointConfig>, Option<&Model>),
         variant: &VariantName,
         now: Timestamp,
     ) {
@@ -83,21 +93,25 @@ impl CapacityWatch {
             // During a deploy both fleets share the metric's dimensions.
             self.changes.push_back(Change::Update { from: since - UPDATE_SEEN_LATE, to: now });
         }
-        let Some((config, fingerprint)) =
-            config.and_then(|c| fingerprint(endpoint, c, variant).map(|f| (c, f)))
-        else {
-            return;
-        };
-        match self.running {
-            Some(running) if running == fingerprint => {}
-            Some(_) => self.changes.push_back(Change::Deploy { at: now, fingerprint }),
+        let Some(config) = config else { return };
+        let Some(running) = running(endpoint, config, model, variant) else { return };
+        self.routing = config.variant(variant).and_then(|own| own.routing.clone());
+        let fingerprint = match &self.running {
+            Some(before) if before.fingerprint.is_same(running.fingerprint) => {
+                before.fingerprint.with(running.fingerprint)
+            }
+            Some(_) => {
+                self.changes.push_back(Change::Deploy { at: now, running });
+                running.fingerprint
+            }
             // AWS does not tell past deploys. What was before the config was made is another
             // regime for certain.
             None => {
-                self.changes.push_back(Change::Deploy { at: config.created_at, fingerprint });
+                self.changes.push_back(Change::Deploy { at: config.created_at, running });
+                running.fingerprint
             }
-        }
-        self.running = Some(fingerprint);
+        };
+        self.running = Some(Running { fingerprint, ..running });
     }
 
     /// Takes in newly read periods, in the order of their ends.
@@ -114,11 +128,17 @@ impl CapacityWatch {
             self.estimator = None;
             return;
         }
-        let estimator = self.estimator.get_or_insert_with(|| begin(settings, memory, now));
+        if self.estimator.is_none() {
+            let estimator = begin(settings, memory, now);
+            self.note_unseen_deploy(&estimator, now);
+            self.estimator = Some(estimator);
+        }
+        let Some(estimator) = &mut self.estimator else { return };
         for period in periods {
             while self.changes.front().is_some_and(|change| change.at() <= period.at) {
                 match self.changes.pop_front() {
-                    Some(Change::Deploy { at, fingerprint }) => {
+                    Some(Change::Deploy { at, running: Running { fingerprint, old } }) => {
+                        estimator.recognise(old, fingerprint);
                         estimator.declare(at, fingerprint, scratch);
                         self.journal_kept = None;
                     }
@@ -132,6 +152,18 @@ impl CapacityWatch {
             }
         }
         self.answer = None;
+    }
+
+    /// A deploy while nobody looked, of a config that may be older than what is remembered: from
+    /// where the journal ends it is not known which minutes belong to what.
+    fn note_unseen_deploy(&mut self, estimator: &Estimator, now: Timestamp) {
+        let Some(until) = estimator.remembers_until() else { return };
+        let Some(Change::Deploy { at, running }) = self.changes.front_mut() else { return };
+        let known = [running.fingerprint, running.old];
+        if *at < until && known.into_iter().all(|f| estimator.remembers_other_than(f)) {
+            *at = until;
+            self.changes.push_front(Change::Update { from: until, to: now });
+        }
     }
 
     /// Begins anew: another objective makes all evidence worthless.
@@ -178,6 +210,12 @@ impl CapacityWatch {
         if let Some(deployed_at) = self.deployed_since() {
             let started_at = deployed_at + AFTER_DEPLOY;
             answer.regime = Some(Regime { started_at, declared: true, speed_ratio: None });
+        }
+        if let Some(routing) = self.routing.as_ref().filter(|routing| routing.is_uneven()) {
+            answer.infer_only(&format!(
+                "{} routing gives instances unequal shares of the load",
+                routing.as_str()
+            ));
         }
         answer
     }
@@ -227,14 +265,21 @@ fn begin(
     estimator
 }
 
-/// What the variant runs: its own model, images and instance type, not the config's name.
-fn fingerprint(
+/// What the variant runs: everything of its own that can change capacity, not the config's name.
+fn running(
     endpoint: &Endpoint,
     config: &EndpointConfig,
+    model: Option<&Model>,
     variant: &VariantName,
-) -> Option<Fingerprint> {
+) -> Option<Running> {
     let own = config.variant(variant)?;
     let summary = endpoint.variant(variant)?;
-    let text = format!("{:?} {:?} {:?}", own.model_name, own.instance_type, summary.images);
-    Some(Fingerprint::of(&text))
+    let mut text = format!("{:016x}", own.traits);
+    for image in &summary.images {
+        text.push(' ');
+        text.push_str(image);
+    }
+    let (model_name, instance_type) = (own.model_name.as_deref(), own.instance_type.as_deref());
+    let fingerprint = Fingerprint::service(&text, model.map(|model| model.traits));
+    Some(Running { fingerprint, old: Fingerprint::old(model_name, instance_type, &summary.images) })
 }

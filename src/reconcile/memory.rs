@@ -70,8 +70,7 @@ impl Reconciler {
                 Ok(goal) => untouchable(id, goal, &sweep.caller, settings),
                 Err(_) => Some("two targets of the configuration claim it"),
             };
-            let targets = sweep.targets.as_ref();
-            let target = targets.map(|all| all.get(&id.resource()).cloned());
+            let target = sweep.target(&id.resource());
             Subject { id: id.clone(), target, untouchable }
         };
         let subjects: Vec<Subject> = wanted.iter().map(subject).collect();

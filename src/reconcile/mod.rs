@@ -320,10 +320,10 @@ impl Reconciler {
     ) -> Snapshot {
         let resource = id.resource();
         let state = self.variants.get(id);
-        let endpoint = match sweep.endpoints.as_ref() {
+        let endpoint = match sweep.endpoint(&id.endpoint) {
             Fact::Unknown(why) => Fact::Unknown(why),
-            Fact::Known(all) if !all.contains_key(&id.endpoint) => Fact::Known(None),
-            Fact::Known(_) => self.cache.endpoint(&id.endpoint),
+            Fact::Known(None) => Fact::Known(None),
+            Fact::Known(Some(_)) => self.cache.endpoint(&id.endpoint),
         };
         let (endpoint_config, model) = match endpoint.as_ref() {
             Fact::Unknown(why) => (Fact::Unknown(why.clone()), Fact::Unknown(why)),
@@ -339,10 +339,10 @@ impl Reconciler {
             endpoint,
             endpoint_config,
             model,
-            target: sweep.targets.as_ref().map(|all| all.get(&resource).cloned()),
-            policies: Sweep::of(&sweep.policies, &resource),
-            scheduled_actions: Sweep::of(&sweep.scheduled_actions, &resource),
-            alarms: Sweep::of(&sweep.alarms, &resource),
+            target: sweep.target(&resource),
+            policies: sweep.policies(&resource),
+            scheduled_actions: sweep.scheduled_actions(&resource),
+            alarms: sweep.alarms(&resource),
             activities: state.map_or_else(Fact::not_read_yet, |s| s.activities.clone()),
             telemetry: state.map_or_else(Fact::not_read_yet, |s| s.telemetry.clone()),
             memory: remembered.get(id).cloned().unwrap_or_else(Fact::not_read_yet),
@@ -387,7 +387,9 @@ impl Reconciler {
                 // Minutes are sparse by configuration: longer periods from the start.
                 state.thin_until = Some(now + TimeDelta::days(1));
             }
-            state.capacity.note_endpoint(endpoint, config, &id.variant, now);
+            let model = self.cache.model(endpoint, &id.variant);
+            let model = model.known().and_then(Option::as_ref);
+            state.capacity.note_endpoint(endpoint, (config, model), &id.variant, now);
         }
     }
 

@@ -209,7 +209,10 @@ async fn refresh((aws, clock): (&Aws, &dyn Clock), pass: &mut Pass, now: Timesta
     let snapshot = &mut pass.snapshot;
     let resource = snapshot.id.resource();
     if mends_alarms {
-        snapshot.alarms = aws.metrics.alarms(&alarm_prefix(&resource)).await.into();
+        snapshot.alarms = match aws.metrics.alarms(&alarm_prefix(&resource)).await {
+            Ok(alarms) => alarms.into_fact("DescribeAlarms"),
+            Err(error) => Fact::Unknown(error.into()),
+        };
         snapshot.reads.alarms = Some(Read::new("DescribeAlarms", clock.now()));
     }
     let (endpoint, activities) = tokio::join!(

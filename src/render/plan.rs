@@ -206,6 +206,8 @@ const fn is_told(reason: Reason) -> bool {
         Reason::CompetingPolicy
             | Reason::UnsupportedKind
             | Reason::RpsAsTarget
+            | Reason::RandomRouting
+            | Reason::UnevenRouting
             | Reason::EndpointRecreated
             | Reason::InstanceTypeChanged
             | Reason::DeployReset

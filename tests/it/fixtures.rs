@@ -388,7 +388,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
         name: CONVENTIONAL_POLICY_NAME.to_owned(),
         arn: None,
         kind: PolicyKind::TargetTracking(tracking(target_value)),
-        alarm_names: Vec::new(),
+        alarm_names: Some(Vec::new()),
         created_at: None,
     };
     let step = ScalingPolicy {

@@ -1,5 +1,6 @@
 //! One call to AWS: its turn in the budget, its attempts, and the record for the observer.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -10,7 +11,9 @@ use tokio::time::{Instant, sleep};
 use super::budget::{Budget, Exhausted};
 use super::error::Failure;
 use super::settings::{Retries, Settings};
+use setpoint_core::model::checks;
 use setpoint_core::model::ids::Scope;
+use setpoint_core::model::stable_hash::fnv1a;
 use setpoint_core::ports::{
     CallObserver, CallRecord, ErrorKind, Leadership, PortError, PortResult, Service,
 };
@@ -32,7 +35,8 @@ impl Call {
 
     fn error(self, kind: ErrorKind, message: impl Into<String>) -> PortError {
         let Self { service, operation, .. } = self;
-        PortError { kind, service, operation, code: None, message: message.into() }
+        let message = checks::text(&message.into());
+        PortError { kind, service, operation, code: None, message }
     }
 
     fn exhausted(self, error: Exhausted) -> PortError {
@@ -44,9 +48,44 @@ impl Call {
         self.error(ErrorKind::Garbage, message)
     }
 
-    /// The error of a listing that does not end.
-    pub(super) fn endless(self, pages: u32) -> PortError {
-        self.garbage(format!("the listing did not end after {pages} pages"))
+}
+
+/// The most rows that a listing may have: AWS's own quotas are thousands.
+const MAX_ROWS: usize = 100_000;
+
+/// The pages of one listing: that it ends, and goes on from page to page.
+#[derive(Debug)]
+pub(super) struct Pages {
+    call: Call,
+    max: usize,
+    rows: usize,
+    /// The tokens so far, as hashes.
+    tokens: HashSet<u64>,
+}
+
+impl Pages {
+    /// A listing of at most `max` pages.
+    pub(super) fn of(call: Call, max: usize) -> Self {
+        Self { call, max, rows: 0, tokens: HashSet::new() }
+    }
+
+    /// The token of the next page, after one of so many rows; none when that was the last one.
+    ///
+    /// # Errors
+    /// When the listing does not end.
+    pub(super) fn turn(&mut self, rows: usize, next: Option<String>) -> PortResult<Option<String>> {
+        self.rows += rows;
+        // An empty token is no token.
+        let Some(token) = next.filter(|token| !token.is_empty()) else { return Ok(None) };
+        if !self.tokens.insert(fnv1a(token.bytes())) {
+            return Err(self.call.garbage("AWS gave the same page token twice"));
+        }
+        if self.tokens.len() >= self.max || self.rows > MAX_ROWS {
+            let (pages, rows) = (self.tokens.len(), self.rows);
+            let what = format!("the listing did not end after {pages} pages and {rows} rows");
+            return Err(self.call.garbage(what));
+        }
+        Ok(Some(token))
     }
 }
 
@@ -148,6 +187,11 @@ impl Caller {
         let result = attempt.await;
         self.record(call, started, 0, &result);
         result.map_err(|failure| failure.into_port_error(call.service, call.operation))
+    }
+
+    /// Tells how many rows of a listing made no sense.
+    pub(super) fn skipped(&self, call: Call, rows: usize) {
+        self.observer.skipped(&self.scope, call.service, call.operation, rows);
     }
 
     async fn turn(&self, call: Call) -> Result<(), Exhausted> {

@@ -8,7 +8,9 @@ use aws_sdk_cloudwatch::types as cw;
 use aws_smithy_types::DateTime;
 use chrono::TimeZone as _;
 
+use setpoint_core::model::checks;
 use setpoint_core::model::ids::ResourceId;
+use setpoint_core::model::listing::Unreadable;
 use setpoint_core::model::scaling::{
     Activity, ActivityStatus, Alarm, AlarmState, DIMENSION, MetricSpec, NotScaledReason,
     PolicyKind, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
@@ -25,21 +27,42 @@ fn stated(at: &DateTime) -> Option<Timestamp> {
     if at.secs() == 0 { None } else { timestamp(at) }
 }
 
-/// The variant that a record of Application Auto Scaling is about. None for other dimensions, and
-/// for a name that no SageMaker endpoint can have, which nobody can ask for either.
-pub(super) fn resource(dimension: &aas::ScalableDimension, id: &str) -> Option<ResourceId> {
-    if dimension.as_str() == DIMENSION { id.parse().ok() } else { None }
+/// A row of a listing; none when it is about another dimension.
+type Row<T> = Option<Result<T, Unreadable>>;
+
+/// A row about a variant: its name is read, and what became of it checked.
+fn row<T>(
+    dimension: &aas::ScalableDimension,
+    id: &str,
+    read: impl FnOnce(ResourceId) -> T,
+    check: impl FnOnce(&T) -> Result<(), String>,
+) -> Row<T> {
+    if dimension.as_str() != DIMENSION {
+        return None;
+    }
+    let Ok(resource) = id.parse::<ResourceId>() else {
+        let why = format!("{:?} is the name of no variant", checks::text(id));
+        return Some(Err(Unreadable::nameless(why)));
+    };
+    let about = resource.to_string();
+    let read = read(resource);
+    Some(match check(&read) {
+        Ok(()) => Ok(read),
+        Err(why) => Err(Unreadable::of(about, why)),
+    })
 }
 
-pub(super) fn scalable_target(target: aas::ScalableTarget) -> Option<ScalableTarget> {
-    Some(ScalableTarget {
-        resource: resource(&target.scalable_dimension, &target.resource_id)?,
+pub(super) fn scalable_target(target: aas::ScalableTarget) -> Row<ScalableTarget> {
+    let (dimension, id) = (target.scalable_dimension, target.resource_id);
+    let read = |resource| ScalableTarget {
+        resource,
         min_capacity: target.min_capacity,
         max_capacity: target.max_capacity,
         suspended: target.suspended_state.as_ref().map(suspended).unwrap_or_default(),
         arn: target.scalable_target_arn,
         created_at: stated(&target.creation_time),
-    })
+    };
+    row(&dimension, &id, read, checks::target)
 }
 
 fn suspended(state: &aas::SuspendedState) -> SuspendedState {
@@ -58,8 +81,8 @@ pub(super) fn suspended_to_aws(state: SuspendedState) -> aas::SuspendedState {
         .build()
 }
 
-pub(super) fn scaling_policy(policy: aas::ScalingPolicy) -> Option<ScalingPolicy> {
-    let resource = resource(&policy.scalable_dimension, &policy.resource_id)?;
+pub(super) fn scaling_policy(policy: aas::ScalingPolicy) -> Row<ScalingPolicy> {
+    let (dimension, id) = (policy.scalable_dimension, policy.resource_id);
     let word = policy.policy_type.as_str().to_owned();
     let kind =
         match (policy.policy_type, policy.target_tracking_scaling_policy_configuration.as_ref()) {
@@ -67,16 +90,24 @@ pub(super) fn scaling_policy(policy: aas::ScalingPolicy) -> Option<ScalingPolicy
                 PolicyKind::TargetTracking(target_tracking(configuration))
             }
             (aas::PolicyType::StepScaling, _) => PolicyKind::Step,
-            _ => PolicyKind::Other(word),
+            _ => PolicyKind::Other(checks::text(&word)),
         };
-    Some(ScalingPolicy {
+    let name = policy.policy_name;
+    let named = format!("the policy {:?}", checks::text(&name));
+    let read = |resource| ScalingPolicy {
         resource,
-        name: policy.policy_name,
+        name,
         arn: Some(policy.policy_arn).filter(|arn| !arn.is_empty()),
         kind,
-        alarm_names: policy.alarms.into_iter().flatten().map(|alarm| alarm.alarm_name).collect(),
+        alarm_names: policy
+            .alarms
+            .map(|alarms| alarms.into_iter().map(|alarm| alarm.alarm_name).collect()),
         created_at: stated(&policy.creation_time),
-    })
+    };
+    let check = |policy: &ScalingPolicy| {
+        checks::policy(policy).map_err(|why| format!("{named}: {why}"))
+    };
+    row(&dimension, &id, read, check)
 }
 
 fn target_tracking(
@@ -100,7 +131,7 @@ fn metric_spec(configuration: &aas::TargetTrackingScalingPolicyConfiguration) ->
             metric_type: predefined.predefined_metric_type.as_str().to_owned(),
             resource_label: predefined.resource_label.clone(),
         },
-        (None, Some(customized)) => MetricSpec::Customized(customized_summary(customized)),
+        (None, Some(customized)) => MetricSpec::Customized(checks::text(&customized_summary(customized))),
         _ => MetricSpec::Unknown,
     }
 }
@@ -137,11 +168,12 @@ fn math_part(query: &aas::TargetTrackingMetricDataQuery) -> String {
     format!("{} = {what}{returned}", query.id)
 }
 
-pub(super) fn scheduled_action(action: aas::ScheduledAction) -> Option<ScheduledAction> {
-    let dimension = action.scalable_dimension.as_ref()?;
+pub(super) fn scheduled_action(action: aas::ScheduledAction) -> Row<ScheduledAction> {
+    let (dimension, id) = (action.scalable_dimension?, action.resource_id);
     let capacity = action.scalable_target_action.as_ref();
-    Some(ScheduledAction {
-        resource: resource(dimension, &action.resource_id)?,
+    let named = format!("the scheduled action {:?}", checks::text(&action.scheduled_action_name));
+    let read = |resource| ScheduledAction {
+        resource,
         min_capacity: capacity.and_then(|c| c.min_capacity),
         max_capacity: capacity.and_then(|c| c.max_capacity),
         name: action.scheduled_action_name,
@@ -150,7 +182,11 @@ pub(super) fn scheduled_action(action: aas::ScheduledAction) -> Option<Scheduled
         starts_at: action.start_time.as_ref().and_then(timestamp),
         ends_at: action.end_time.as_ref().and_then(timestamp),
         created_at: timestamp(&action.creation_time),
-    })
+    };
+    let check = |action: &ScheduledAction| {
+        checks::scheduled_action(action).map_err(|why| format!("{named}: {why}"))
+    };
+    row(&dimension, &id, read, check)
 }
 
 /// None when AWS did not say when it began, for nothing can be done with such an activity.
@@ -161,15 +197,15 @@ pub(super) fn activity(activity: aas::ScalingActivity) -> Option<Activity> {
         status: activity_status(&activity.status_code),
         started_at,
         ended_at: activity.end_time.as_ref().and_then(timestamp),
-        description: activity.description,
-        cause: activity.cause,
-        message: activity.status_message,
+        description: checks::text(&activity.description),
+        cause: checks::text(&activity.cause),
+        message: activity.status_message.as_deref().map(checks::text),
         not_scaled_reasons: activity
             .not_scaled_reasons
             .into_iter()
             .flatten()
             .map(|reason| NotScaledReason {
-                code: reason.code,
+                code: checks::text(&reason.code),
                 max_capacity: reason.max_capacity,
                 min_capacity: reason.min_capacity,
                 current_capacity: reason.current_capacity,
@@ -191,10 +227,12 @@ fn activity_status(code: &aas::ScalingActivityStatusCode) -> ActivityStatus {
     }
 }
 
-/// None without a name.
-pub(super) fn alarm(alarm: cw::MetricAlarm) -> Option<Alarm> {
-    Some(Alarm {
-        name: alarm.alarm_name?,
+pub(super) fn alarm(alarm: cw::MetricAlarm) -> Result<Alarm, Unreadable> {
+    let Some(name) = alarm.alarm_name else {
+        return Err(Unreadable::nameless("an alarm without a name"));
+    };
+    let read = Alarm {
+        name,
         state: match alarm.state_value {
             Some(cw::StateValue::Ok) => AlarmState::Ok,
             Some(cw::StateValue::Alarm) => AlarmState::Alarm,
@@ -209,7 +247,14 @@ pub(super) fn alarm(alarm: cw::MetricAlarm) -> Option<Alarm> {
             .or(alarm.state_updated_timestamp)
             .as_ref()
             .and_then(timestamp),
-    })
+    };
+    match checks::alarm(&read) {
+        Ok(()) => Ok(read),
+        Err(why) => {
+            let about = read.resource().map(|resource| resource.to_string());
+            Err(Unreadable { about, why: format!("the alarm {}: {why}", checks::text(&read.name)) })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -219,8 +264,8 @@ mod tests {
     #[test]
     fn unknown_words_are_kept() {
         assert_eq!(activity_status(&"Paused".into()), ActivityStatus::Other("Paused".to_owned()));
-        let endpoint = aas::ScalableDimension::from("sagemaker:variant:DesiredThing");
-        assert_eq!(resource(&endpoint, "endpoint/e/variant/v"), None);
+        let other = aas::ScalableDimension::from("sagemaker:variant:DesiredThing");
+        assert_eq!(row(&other, "endpoint/e/variant/v", |r| r, |_| Ok(())), None);
     }
 
     #[test]

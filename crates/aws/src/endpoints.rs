@@ -7,17 +7,21 @@ use chrono::DateTime;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::call::{Call, Caller};
+use super::call::{Call, Caller, Pages};
 use super::sagemaker::SageMaker;
+use setpoint_core::model::checks;
 use setpoint_core::model::endpoint::{
-    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, VariantSummary,
+    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, Routing,
+    VariantSummary,
 };
 use setpoint_core::model::ids::{EndpointName, VariantName};
+use setpoint_core::model::listing::{Listing, Unreadable};
 use setpoint_core::model::time::Timestamp;
+use setpoint_core::model::traits;
 use setpoint_core::ports::{Endpoints, ErrorKind, PortResult, Service};
 
 /// The longest listing that is read: 100,000 endpoints.
-const MAX_PAGES: u32 = 1_000;
+const MAX_PAGES: usize = 1_000;
 
 const LIST_ENDPOINTS: Call = Call::new(Service::SageMaker, "ListEndpoints");
 const DESCRIBE_ENDPOINT: Call = Call::new(Service::SageMaker, "DescribeEndpoint");
@@ -59,10 +63,11 @@ impl SdkEndpoints {
 
 #[async_trait]
 impl Endpoints for SdkEndpoints {
-    async fn list_endpoints(&self) -> PortResult<Vec<EndpointSummary>> {
-        let mut all = Vec::new();
+    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
+        let mut all = Listing::default();
+        let mut pages = Pages::of(LIST_ENDPOINTS, MAX_PAGES);
         let mut token: Option<String> = None;
-        for _ in 0..MAX_PAGES {
+        loop {
             // A stable order, so that endpoints made meanwhile do not shift the pages.
             let mut input =
                 json!({"MaxResults": 100, "SortBy": "CreationTime", "SortOrder": "Ascending"});
@@ -72,13 +77,14 @@ impl Endpoints for SdkEndpoints {
             let attempt =
                 || self.client.send::<EndpointsPage>(LIST_ENDPOINTS.operation, input.clone());
             let page: EndpointsPage = self.caller.read(LIST_ENDPOINTS, attempt).await?;
-            all.extend(page.endpoints.into_iter().map(EndpointSummary::from));
-            token = page.next_token.filter(|token| !token.is_empty());
+            let count = page.endpoints.len();
+            all.extend(page.endpoints.into_iter().map(summary));
+            token = pages.turn(count, page.next_token)?;
             if token.is_none() {
+                self.caller.skipped(LIST_ENDPOINTS, all.unreadable().len());
                 return Ok(all);
             }
         }
-        Err(LIST_ENDPOINTS.endless(MAX_PAGES))
     }
 
     async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
@@ -88,19 +94,20 @@ impl Endpoints for SdkEndpoints {
 
     async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>> {
         let input = json!({"EndpointConfigName": name});
-        self.describe(DESCRIBE_CONFIG, input, ConfigAnswer::into_model).await
+        self.describe(DESCRIBE_CONFIG, input, |answer: ConfigAnswer| answer.0).await
     }
 
     async fn model(&self, name: &str) -> PortResult<Option<Model>> {
         let input = json!({"ModelName": name});
-        self.describe(DESCRIBE_MODEL, input, ModelAnswer::into_model).await
+        self.describe(DESCRIBE_MODEL, input, |answer: ModelAnswer| answer.0).await
     }
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct EndpointsPage {
-    endpoints: Vec<EndpointRow>,
+    /// Read one by one: a row that makes no sense must not hide the others.
+    endpoints: Vec<Value>,
     next_token: Option<String>,
 }
 
@@ -115,13 +122,20 @@ struct EndpointRow {
     last_modified_time: Timestamp,
 }
 
-impl From<EndpointRow> for EndpointSummary {
-    fn from(row: EndpointRow) -> Self {
-        Self {
+fn summary(row: Value) -> Result<EndpointSummary, Unreadable> {
+    let name = row.get("EndpointName").and_then(Value::as_str).unwrap_or_default().to_owned();
+    match EndpointRow::deserialize(row) {
+        Ok(row) => Ok(EndpointSummary {
             name: row.endpoint_name,
-            status: EndpointStatus::parse(&row.endpoint_status),
+            status: EndpointStatus::parse(&checks::text(&row.endpoint_status)),
             created_at: row.creation_time,
             modified_at: row.last_modified_time,
+        }),
+        Err(error) => {
+            let why = checks::text(&format!("{name:?}: {error}"));
+            // A name that no endpoint can have is nobody's.
+            let about = name.parse::<EndpointName>().ok().map(|name| name.to_string());
+            Err(Unreadable { about, why })
         }
     }
 }
@@ -193,7 +207,7 @@ impl EndpointAnswer {
         let shadows = self.shadow_production_variants;
         Endpoint {
             name: self.endpoint_name,
-            status: EndpointStatus::parse(&self.endpoint_status),
+            status: EndpointStatus::parse(&checks::text(&self.endpoint_status)),
             config_name: self.endpoint_config_name,
             created_at: self.creation_time,
             modified_at: self.last_modified_time,
@@ -202,7 +216,7 @@ impl EndpointAnswer {
             deploy_in_progress: pending.is_some(),
             pending_config_name: pending.and_then(|pending| pending.endpoint_config_name),
             asynchronous: self.async_inference_config.is_some(),
-            failure_reason: self.failure_reason,
+            failure_reason: self.failure_reason.as_deref().map(checks::text),
         }
     }
 }
@@ -220,31 +234,43 @@ impl From<VariantAnswer> for VariantSummary {
                 || answer.desired_serverless_config.is_some(),
             instance_pools: has_any(answer.instance_pools.as_ref()),
             managed_instance_scaling: answer.managed_instance_scaling.is_some(),
-            statuses: statuses.map(|status| status.status).collect(),
+            statuses: statuses.map(|status| checks::text(&status.status)).collect(),
         }
     }
 }
 
+/// Read twice: its members by name, and all of it for what can change capacity.
+#[derive(Deserialize)]
+#[serde(try_from = "Value")]
+struct ConfigAnswer(EndpointConfig);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct ConfigAnswer {
+struct ConfigMembers {
     endpoint_config_name: String,
     #[serde(deserialize_with = "epoch_seconds")]
     creation_time: Timestamp,
-    production_variants: Vec<ConfigVariantAnswer>,
+    production_variants: Vec<Value>,
     async_inference_config: Option<Value>,
     metrics_config: Option<MetricsConfig>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct ConfigVariantAnswer {
+struct ConfigVariantMembers {
     variant_name: VariantName,
     model_name: Option<String>,
     instance_type: Option<String>,
     serverless_config: Option<Value>,
     instance_pools: Option<Value>,
     managed_instance_scaling: Option<Value>,
+    routing_config: Option<RoutingConfig>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RoutingConfig {
+    routing_strategy: String,
 }
 
 #[derive(Deserialize)]
@@ -254,33 +280,46 @@ struct MetricsConfig {
     metric_publish_frequency_in_seconds: Option<u32>,
 }
 
-impl ConfigAnswer {
-    fn into_model(self) -> EndpointConfig {
-        let variants = self.production_variants.into_iter().map(|variant| ConfigVariant {
-            name: variant.variant_name,
-            model_name: variant.model_name,
-            instance_type: variant.instance_type,
-            serverless: variant.serverless_config.is_some(),
-            instance_pools: has_any(variant.instance_pools.as_ref()),
-            managed_instance_scaling: variant.managed_instance_scaling.is_some(),
-        });
-        EndpointConfig {
-            name: self.endpoint_config_name,
-            created_at: self.creation_time,
-            variants: variants.collect(),
-            asynchronous: self.async_inference_config.is_some(),
+impl TryFrom<Value> for ConfigAnswer {
+    type Error = serde_json::Error;
+
+    fn try_from(answer: Value) -> Result<Self, Self::Error> {
+        let config = ConfigMembers::deserialize(&answer)?;
+        let variant = |own: &Value| -> Result<ConfigVariant, serde_json::Error> {
+            let variant = ConfigVariantMembers::deserialize(own)?;
+            Ok(ConfigVariant {
+                name: variant.variant_name,
+                model_name: variant.model_name,
+                instance_type: variant.instance_type,
+                serverless: variant.serverless_config.is_some(),
+                instance_pools: has_any(variant.instance_pools.as_ref()),
+                managed_instance_scaling: variant.managed_instance_scaling.is_some(),
+                routing: variant.routing_config.map(|own| Routing::parse(&own.routing_strategy)),
+                traits: traits::of_variant(&answer, own),
+            })
+        };
+        Ok(Self(EndpointConfig {
+            name: config.endpoint_config_name,
+            created_at: config.creation_time,
+            variants: config.production_variants.iter().map(variant).collect::<Result<_, _>>()?,
+            asynchronous: config.async_inference_config.is_some(),
             // Without enhanced metrics the frequency is that of utilisation metrics only.
-            metric_period_seconds: self
+            metric_period_seconds: config
                 .metrics_config
                 .filter(|config| config.enable_enhanced_metrics == Some(true))
                 .and_then(|config| config.metric_publish_frequency_in_seconds),
-        }
+        }))
     }
 }
 
+/// Read twice, as [`ConfigAnswer`].
+#[derive(Deserialize)]
+#[serde(try_from = "Value")]
+struct ModelAnswer(Model);
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct ModelAnswer {
+struct ModelMembers {
     model_name: String,
     primary_container: Option<Container>,
     #[serde(default, deserialize_with = "null_is_default")]
@@ -293,14 +332,18 @@ struct Container {
     mode: Option<String>,
 }
 
-impl ModelAnswer {
-    fn into_model(self) -> Model {
-        let all: Vec<_> = self.primary_container.into_iter().chain(self.containers).collect();
-        Model {
-            name: self.model_name,
+impl TryFrom<Value> for ModelAnswer {
+    type Error = serde_json::Error;
+
+    fn try_from(answer: Value) -> Result<Self, Self::Error> {
+        let model = ModelMembers::deserialize(&answer)?;
+        let all: Vec<_> = model.primary_container.into_iter().chain(model.containers).collect();
+        Ok(Self(Model {
+            name: model.model_name,
             containers: all.len(),
             multi_model: all.iter().any(|c| c.mode.as_deref() == Some("MultiModel")),
-        }
+            traits: traits::of_model(&answer),
+        }))
     }
 }
 

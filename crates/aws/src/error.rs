@@ -12,7 +12,12 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::border::TooLarge;
+use setpoint_core::model::checks;
 use setpoint_core::ports::{ErrorKind, NoCode, PortError, Service};
+
+/// So many bytes are shown of a body that is not AWS's.
+const BODY_SHOWN: usize = 120;
 
 /// A failed attempt: what the classifier made of it, and what the observer is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +47,8 @@ impl Failure {
     /// The failure as callers of the ports see it.
     pub(super) fn into_port_error(self, service: Service, operation: &'static str) -> PortError {
         let Self { kind, code, message, .. } = self;
-        PortError { kind, service, operation, code, message }
+        let code = code.as_deref().map(checks::text);
+        PortError { kind, service, operation, code, message: checks::text(&message) }
     }
 
     /// Sorts an error of the SDK.
@@ -54,11 +60,15 @@ impl Failure {
         match error {
             SdkError::ServiceError(answer) => {
                 let code = answer.err().code();
-                let message = answer.err().message().unwrap_or("no message");
+                let message = answer.err().message();
                 Self {
-                    kind: classify(service, code, status, message),
+                    kind: classify(service, code, status, message.unwrap_or_default()),
                     code: code.map(str::to_owned),
-                    message: message.to_owned(),
+                    message: match (code, message) {
+                        (_, Some(message)) => message.to_owned(),
+                        (Some(_), None) => "AWS says no more".to_owned(),
+                        (None, None) => not_of_aws(answer.raw()),
+                    },
                     status,
                     // The SDK takes a body that it cannot parse for an error without a code.
                     no_code: if (200..300).contains(&status) {
@@ -80,6 +90,9 @@ impl Failure {
                 status,
                 no_code: NoCode::BadAnswer,
             },
+            SdkError::DispatchFailure(_) if sources(error).any(|source| source.is::<TooLarge>()) => {
+                Self { status: 200, ..Self::garbage(TooLarge.to_string()) }
+            }
             SdkError::TimeoutError(_) => {
                 Self::unanswered(error, ErrorKind::Transient, NoCode::Timeout, status)
             }
@@ -239,6 +252,18 @@ fn credentials_kind(error: &(dyn StdError + 'static)) -> Option<(ErrorKind, NoCo
             _ => (ErrorKind::Denied, NoCode::CredentialsFailure),
         }
     })
+}
+
+/// What a body says that is none of AWS's: a page of a proxy, for example.
+fn not_of_aws(response: &HttpResponse) -> String {
+    let status = response.status().as_u16();
+    let body = response.body().bytes().unwrap_or_default();
+    let start = String::from_utf8_lossy(&body[..body.len().min(BODY_SHOWN)]);
+    let start = start.trim();
+    if start.is_empty() {
+        return format!("HTTP {status} with an empty body, which is not an answer of AWS");
+    }
+    format!("HTTP {status} with a body that is not an answer of AWS (a proxy's?): {start}")
 }
 
 fn sources<'a>(

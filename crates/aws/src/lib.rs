@@ -4,6 +4,7 @@
 //! where the classifier of `error` says that it may pass, and is reported to the observer. The
 //! SDK's own retries are off, so that the two do not multiply.
 
+mod border;
 mod budget;
 mod call;
 mod convert;
@@ -89,7 +90,7 @@ async fn assemble(
     http: SharedHttpClient,
     leadership: Option<Arc<dyn Leadership>>,
 ) -> Result<Aws, ConnectError> {
-    let sdk = session::load(settings, http).await;
+    let sdk = session::load(settings, border::guarded(http)).await;
     let sts = aws_sdk_sts::Client::from_conf(
         aws_sdk_sts::config::Builder::from(&sdk).retry_config(RetryConfig::disabled()).build(),
     );

@@ -12,10 +12,12 @@ use aws_sdk_cloudwatch::types::{
 };
 use aws_smithy_types::DateTime;
 
-use super::call::{Call, Caller};
+use super::call::{Call, Caller, Pages};
 use super::convert;
 use super::error::Failure;
+use setpoint_core::model::checks;
 use setpoint_core::model::fact::{Why, WhyKind};
+use setpoint_core::model::listing::Listing;
 use setpoint_core::model::scaling::Alarm;
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::{MetricAnswer, MetricQuery, Metrics, PortError, PortResult, Service};
@@ -27,7 +29,7 @@ const MAX_DATAPOINTS: u64 = 100_800;
 /// Pages beyond what the datapoints need, for answers that AWS cuts short (`PartialData`).
 const SPARE_PAGES: u64 = 20;
 /// The longest listing of alarms that is read: 100,000.
-const MAX_ALARM_PAGES: u32 = 1_000;
+const MAX_ALARM_PAGES: usize = 1_000;
 /// Where SageMaker publishes the invocation metrics of endpoints.
 const NAMESPACE: &str = "AWS/SageMaker";
 
@@ -55,8 +57,11 @@ impl SdkMetrics {
         let wire: Vec<MetricDataQuery> =
             queries.iter().enumerate().map(|(index, query)| to_wire(index, query)).collect();
         let mut merged = Merged::default();
+        let bound = page_bound(queries, from, to);
+        let mut pages = Pages::of(call, usize::try_from(bound).unwrap_or(usize::MAX));
         let mut token: Option<String> = None;
-        for _ in 0..page_bound(queries, from, to) {
+        let mut complete = false;
+        while !complete {
             let attempt = || async {
                 self.client
                     .get_metric_data()
@@ -75,12 +80,12 @@ impl SdkMetrics {
             for result in results {
                 merged.add(result).map_err(|message| call.garbage(message))?;
             }
-            token = page.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                break;
-            }
+            // Pages that go round, or on and on, are billed each: what has come by then is told
+            // as what it is.
+            let Ok(next) = pages.turn(0, page.next_token) else { break };
+            complete = next.is_none();
+            token = next;
         }
-        let complete = token.is_none();
         Ok((0..queries.len()).map(|index| merged.answer(index, complete)).collect())
     }
 }
@@ -106,10 +111,11 @@ impl Metrics for SdkMetrics {
         answers
     }
 
-    async fn alarms(&self, prefix: &str) -> PortResult<Vec<Alarm>> {
-        let mut all = Vec::new();
+    async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>> {
+        let mut all = Listing::default();
+        let mut pages = Pages::of(DESCRIBE_ALARMS, MAX_ALARM_PAGES);
         let mut token: Option<String> = None;
-        for _ in 0..MAX_ALARM_PAGES {
+        loop {
             let attempt = || async {
                 self.client
                     .describe_alarms()
@@ -125,13 +131,13 @@ impl Metrics for SdkMetrics {
             let alarms = page.metric_alarms.ok_or_else(|| -> PortError {
                 DESCRIBE_ALARMS.garbage("the answer has no MetricAlarms")
             })?;
-            all.extend(alarms.into_iter().filter_map(convert::alarm));
-            token = page.next_token.filter(|token| !token.is_empty());
+            let count = alarms.len();
+            all.extend(alarms.into_iter().map(convert::alarm));
+            token = pages.turn(count, page.next_token)?;
             if token.is_none() {
                 return Ok(all);
             }
         }
-        Err(DESCRIBE_ALARMS.endless(MAX_ALARM_PAGES))
     }
 }
 
@@ -178,6 +184,8 @@ struct Answer {
     points: BTreeMap<Timestamp, f64>,
     status: Option<StatusCode>,
     messages: Vec<String>,
+    /// What is wrong with a datapoint, if anything: the other queries are none the worse for it.
+    nonsense: Option<String>,
 }
 
 impl Merged {
@@ -191,13 +199,13 @@ impl Merged {
         let answer = self.0.entry(id).or_default();
         for (at, value) in timestamps.iter().zip(values) {
             let at = convert::timestamp(at).ok_or("a timestamp beyond all calendars")?;
-            if !value.is_finite() {
-                return Err("a value that is not a finite number");
+            if let Err(why) = checks::datapoint(value) {
+                answer.nonsense.get_or_insert(why);
             }
             answer.points.insert(at, value);
         }
         answer.status = result.status_code.or(answer.status.take());
-        answer.messages.extend(result.messages.into_iter().flatten().filter_map(|m| m.value));
+        answer.messages.extend(result.messages.into_iter().flatten().filter_map(|m| m.value).take(4));
         Ok(())
     }
 
@@ -208,9 +216,13 @@ impl Merged {
             return Err(Why::new(WhyKind::Incomplete, "CloudWatch did not answer the query"));
         };
         let said = |what: &str| {
-            let said = answer.messages.join("; ");
+            let said = checks::text(&answer.messages.join("; "));
             if said.is_empty() { what.to_owned() } else { format!("{what}: {said}") }
         };
+        if let Some(nonsense) = &answer.nonsense {
+            let message = format!("CloudWatch answered nonsense: {nonsense}");
+            return Err(Why::new(WhyKind::Garbage, message));
+        }
         match &answer.status {
             Some(StatusCode::Complete) => Ok(answer.points.into_iter().collect()),
             Some(StatusCode::PartialData) if listing_ended => {

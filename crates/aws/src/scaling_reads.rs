@@ -7,19 +7,20 @@ use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::Client;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 
-use super::call::{Call, Caller};
+use super::call::{Call, Caller, Pages};
 use super::convert;
 use super::error::Failure;
 use setpoint_core::model::ids::ResourceId;
+use setpoint_core::model::listing::Listing;
 use setpoint_core::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
 use setpoint_core::ports::{PortError, PortResult, ScalingReads, Service};
 
 /// The longest listing that is read. 20,000 policies at 10 a page; AWS's quota of SageMaker targets
 /// is 500 in a region unless raised.
-const MAX_PAGES: u32 = 2_000;
+const MAX_PAGES: usize = 2_000;
 /// The most ids that `DescribeScalableTargets` takes.
 const MAX_RESOURCE_IDS: usize = 50;
-/// The code of a page token that AWS no longer knows: the listing must start anew.
+/// The code of a page token that AWS no longer knows: the listing must start again.
 const STALE_TOKEN: &str = "InvalidNextTokenException";
 
 const DESCRIBE_TARGETS: Call = call("DescribeScalableTargets");
@@ -33,7 +34,7 @@ const fn call(operation: &'static str) -> Call {
 }
 
 /// One page and the token of the next.
-type Page<T> = (Vec<T>, Option<String>);
+type Page<T> = (Listing<T>, Option<String>);
 
 pub(super) struct SdkScalingReads {
     client: Client,
@@ -46,7 +47,7 @@ impl SdkScalingReads {
     }
 
     /// All pages; once more from the start when AWS forgets a token half way.
-    async fn all_pages<T, F, Fut>(&self, call: Call, page: F) -> PortResult<Vec<T>>
+    async fn all_pages<T, F, Fut>(&self, call: Call, page: F) -> PortResult<Listing<T>>
     where
         F: Fn(Option<String>) -> Fut,
         Fut: Future<Output = Result<Page<T>, Failure>>,
@@ -59,22 +60,22 @@ impl SdkScalingReads {
         }
     }
 
-    async fn pages_once<T, F, Fut>(&self, call: Call, page: &F) -> PortResult<Vec<T>>
+    async fn pages_once<T, F, Fut>(&self, call: Call, page: &F) -> PortResult<Listing<T>>
     where
         F: Fn(Option<String>) -> Fut,
         Fut: Future<Output = Result<Page<T>, Failure>>,
     {
-        let mut all = Vec::new();
+        let (mut all, mut pages) = (Listing::default(), Pages::of(call, MAX_PAGES));
         let mut token = None;
-        for _ in 0..MAX_PAGES {
-            let (items, next) = self.caller.read(call, || page(token.clone())).await?;
-            all.extend(items);
-            if next.is_none() {
+        loop {
+            let (rows, next) = self.caller.read(call, || page(token.clone())).await?;
+            let count = rows.len() + rows.unreadable().len();
+            all.append(rows);
+            token = pages.turn(count, next)?;
+            if token.is_none() {
                 return Ok(all);
             }
-            token = next;
         }
-        Err(call.endless(MAX_PAGES))
     }
 
     async fn targets_page(
@@ -97,7 +98,7 @@ impl SdkScalingReads {
         let items = present(answer.scalable_targets, "ScalableTargets")?;
         Ok((
             items.into_iter().filter_map(convert::scalable_target).collect(),
-            next(answer.next_token),
+            answer.next_token,
         ))
     }
 
@@ -120,7 +121,7 @@ impl SdkScalingReads {
         let items = present(answer.scaling_policies, "ScalingPolicies")?;
         Ok((
             items.into_iter().filter_map(convert::scaling_policy).collect(),
-            next(answer.next_token),
+            answer.next_token,
         ))
     }
 
@@ -143,32 +144,47 @@ impl SdkScalingReads {
         let items = present(answer.scheduled_actions, "ScheduledActions")?;
         Ok((
             items.into_iter().filter_map(convert::scheduled_action).collect(),
-            next(answer.next_token),
+            answer.next_token,
         ))
     }
 }
 
 #[async_trait]
 impl ScalingReads for SdkScalingReads {
-    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Vec<ScalableTarget>> {
+    async fn scalable_targets(
+        &self,
+        of: Option<&[ResourceId]>,
+    ) -> PortResult<Listing<ScalableTarget>> {
         let Some(of) = of else {
-            return self.all_pages(DESCRIBE_TARGETS, |token| self.targets_page(None, token)).await;
+            let page = |token| self.targets_page(None, token);
+            let all = self.all_pages(DESCRIBE_TARGETS, page).await?;
+            self.caller.skipped(DESCRIBE_TARGETS, all.unreadable().len());
+            return Ok(all);
         };
-        let mut all = Vec::new();
+        let mut all = Listing::default();
         for some in of.chunks(MAX_RESOURCE_IDS) {
             let page = |token| self.targets_page(Some(some), token);
-            all.extend(self.all_pages(DESCRIBE_TARGETS, page).await?);
+            all.append(self.all_pages(DESCRIBE_TARGETS, page).await?);
         }
         Ok(all)
     }
 
-    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScalingPolicy>> {
-        self.all_pages(DESCRIBE_POLICIES, |token| self.policies_page(of, token)).await
+    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScalingPolicy>> {
+        let page = |token| self.policies_page(of, token);
+        let all = self.all_pages(DESCRIBE_POLICIES, page).await?;
+        if of.is_none() {
+            self.caller.skipped(DESCRIBE_POLICIES, all.unreadable().len());
+        }
+        Ok(all)
     }
 
-    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScheduledAction>> {
+    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScheduledAction>> {
         let page = |token| self.scheduled_actions_page(of, token);
-        self.all_pages(DESCRIBE_SCHEDULED_ACTIONS, page).await
+        let all = self.all_pages(DESCRIBE_SCHEDULED_ACTIONS, page).await?;
+        if of.is_none() {
+            self.caller.skipped(DESCRIBE_SCHEDULED_ACTIONS, all.unreadable().len());
+        }
+        Ok(all)
     }
 
     async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>> {
@@ -218,9 +234,4 @@ fn variant_dimension() -> ScalableDimension {
 /// than an empty listing: taking it for one would turn "not read" into "absent".
 fn present<T>(list: Option<Vec<T>>, name: &str) -> Result<Vec<T>, Failure> {
     list.ok_or_else(|| Failure::garbage(format!("the answer has no {name}")))
-}
-
-/// An empty token is no token.
-fn next(token: Option<String>) -> Option<String> {
-    token.filter(|token| !token.is_empty())
 }

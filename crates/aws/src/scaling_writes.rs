@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use super::call::{Call, Caller};
 use super::convert;
 use super::error::Failure;
+use setpoint_core::model::checks;
 use setpoint_core::model::scaling::{MetricSpec, TargetTracking};
 use setpoint_core::ports::{
     ErrorKind, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget, ScalingWrites,
@@ -95,6 +96,7 @@ where
 fn configuration(
     tracking: &TargetTracking,
 ) -> Result<TargetTrackingScalingPolicyConfiguration, String> {
+    checks::target_value(tracking.target_value)?;
     let MetricSpec::Predefined { metric_type, resource_label } = &tracking.metric else {
         // The model keeps only a summary of those: sending one would lose what it summarises.
         return Err(format!("a policy on {} cannot be written", tracking.metric.summary()));

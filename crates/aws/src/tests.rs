@@ -2,6 +2,7 @@
 //! comes back.
 
 mod answers;
+mod border;
 mod connecting;
 mod requests;
 mod telemetry;
@@ -15,8 +16,8 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::body::SdkBody;
 
 use super::{CredentialSource, Retries, Settings, connect_through};
-use setpoint_core::model::ids::{AccountId, Region, ResourceId};
-use setpoint_core::ports::{Aws, CallObserver, CallRecord};
+use setpoint_core::model::ids::{AccountId, Region, ResourceId, Scope};
+use setpoint_core::ports::{Aws, CallObserver, CallRecord, Service};
 
 /// The ports over a client that plays back answers, and what they sent and reported.
 struct Replay {
@@ -26,11 +27,22 @@ struct Replay {
 }
 
 #[derive(Debug, Default)]
-struct Calls(Mutex<Vec<CallRecord>>);
+struct Calls(Mutex<Vec<CallRecord>>, Mutex<Vec<usize>>);
+
+impl Calls {
+    /// How many rows of each whole listing made no sense.
+    fn skipped(&self) -> Vec<usize> {
+        self.1.lock().unwrap().clone()
+    }
+}
 
 impl CallObserver for Calls {
     fn called(&self, call: &CallRecord) {
         self.0.lock().unwrap().push(call.clone());
+    }
+
+    fn skipped(&self, _: &Scope, _: Service, _: &'static str, rows: usize) {
+        self.1.lock().unwrap().push(rows);
     }
 }
 

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
+use crate::model::listing::Listing;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::scaling::{
@@ -116,17 +117,31 @@ impl From<PortError> for Why {
 /// The result of a call.
 pub type PortResult<T> = Result<T, PortError>;
 
+/// All rows of a listing of Application Auto Scaling, where each is needed.
+///
+/// # Errors
+/// The first row that makes no sense.
+pub fn whole<T>(operation: &'static str, listing: Listing<T>) -> PortResult<Vec<T>> {
+    listing.whole().map_err(|row| PortError {
+        kind: ErrorKind::Garbage,
+        service: Service::ApplicationAutoScaling,
+        operation,
+        code: None,
+        message: row.why,
+    })
+}
+
 /// Application Auto Scaling, reading. Every listing returns all pages or an error: half a listing
-/// would turn "not read" into "absent".
+/// would turn "not read" into "absent". A row that makes no sense is told beside the others.
 #[async_trait]
 pub trait ScalingReads: Send + Sync {
     /// `DescribeScalableTargets` of the SageMaker variant dimension: of these variants (at most
     /// 50 a call), or of the whole region.
-    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Vec<ScalableTarget>>;
+    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Listing<ScalableTarget>>;
     /// `DescribeScalingPolicies` of one variant, or of the whole region (10 a page).
-    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScalingPolicy>>;
+    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScalingPolicy>>;
     /// `DescribeScheduledActions` of one variant, or of the whole region.
-    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScheduledAction>>;
+    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScheduledAction>>;
     /// `DescribeScalingActivities` of one variant, the newest page, not-scaled ones included.
     async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>>;
     /// `ListTagsForResource` of the scalable target with this ARN: all its tags, in one answer.
@@ -182,7 +197,7 @@ pub struct RegisterScalableTarget {
 #[async_trait]
 pub trait Endpoints: Send + Sync {
     /// `ListEndpoints`, all pages of 100.
-    async fn list_endpoints(&self) -> PortResult<Vec<EndpointSummary>>;
+    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>>;
     /// `DescribeEndpoint`; `None` when it does not exist.
     async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>>;
     /// `DescribeEndpointConfig`; `None` when it does not exist.
@@ -253,7 +268,7 @@ pub trait Metrics: Send + Sync {
         to: Timestamp,
     ) -> Vec<MetricAnswer>;
     /// `DescribeAlarms` whose names begin with `prefix`, all pages.
-    async fn alarms(&self, prefix: &str) -> PortResult<Vec<Alarm>>;
+    async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>>;
 }
 
 /// Security Token Service.
@@ -490,6 +505,8 @@ pub struct CallRecord {
 pub trait CallObserver: Send + Sync {
     /// Takes note of a finished call. Must not block.
     fn called(&self, call: &CallRecord);
+    /// Takes note of how many rows of a whole listing made no sense, none included. Must not block.
+    fn skipped(&self, _scope: &Scope, _service: Service, _operation: &'static str, _rows: usize) {}
 }
 
 /// An observer that takes no note.

@@ -166,8 +166,12 @@ operations! {
     SageMaker read DescribeModel describe_model(sm::DescribeModelInput) -> sm::DescribeModelOutput;
     /// `CreateModel`.
     SageMaker write CreateModel create_model(sm::CreateModelInput) -> sm::CreateModelOutput;
+    /// `DeleteModel`: endpoints that run it go on.
+    SageMaker write DeleteModel delete_model(sm::DeleteModelInput) -> sm::Empty;
     /// `CreateEndpointConfig`.
     SageMaker write CreateEndpointConfig create_endpoint_config(sm::CreateEndpointConfigInput) -> sm::CreateEndpointConfigOutput;
+    /// `DeleteEndpointConfig`: endpoints that run with it go on.
+    SageMaker write DeleteEndpointConfig delete_endpoint_config(sm::DeleteEndpointConfigInput) -> sm::Empty;
     /// `CreateEndpoint`.
     SageMaker write CreateEndpoint create_endpoint(sm::CreateEndpointInput) -> sm::EndpointArnOutput;
     /// `UpdateEndpoint`: a blue/green deploy.

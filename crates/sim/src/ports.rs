@@ -16,6 +16,7 @@ use super::api::{
 use setpoint_core::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use setpoint_core::model::fact::{Why, WhyKind};
 use setpoint_core::model::ids::{AccountId, EndpointName, ResourceId, Scope};
+use setpoint_core::model::listing::Listing;
 use setpoint_core::model::scaling::{
     Activity, Alarm, DIMENSION, ScalableTarget, ScalingPolicy, ScheduledAction,
 };
@@ -176,7 +177,7 @@ fn dimension_of(of: Option<&ResourceId>) -> Option<String> {
 
 #[async_trait]
 impl ScalingReads for SimPorts {
-    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Vec<ScalableTarget>> {
+    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Listing<ScalableTarget>> {
         // A call takes at most 50 ids.
         let batches: Vec<Option<&[ResourceId]>> =
             of.map_or_else(|| vec![None], |of| of.chunks(50).map(Some).collect());
@@ -194,10 +195,10 @@ impl ScalingReads for SimPorts {
                 Ok((output.scalable_targets, output.next_token))
             })?);
         }
-        Ok(all.into_iter().filter_map(convert::target).collect())
+        Ok(all.into_iter().map(convert::target).collect())
     }
 
-    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScalingPolicy>> {
+    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScalingPolicy>> {
         let all = self.pages(Operation::DescribeScalingPolicies, |sim, next_token| {
             let output = sim.describe_scaling_policies(&aas::DescribeScalingPoliciesInput {
                 policy_names: None,
@@ -209,10 +210,10 @@ impl ScalingReads for SimPorts {
             })?;
             Ok((output.scaling_policies, output.next_token))
         })?;
-        Ok(all.into_iter().filter_map(convert::policy).collect())
+        Ok(all.into_iter().map(convert::policy).collect())
     }
 
-    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScheduledAction>> {
+    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScheduledAction>> {
         let all = self.pages(Operation::DescribeScheduledActions, |sim, next_token| {
             let output = sim.describe_scheduled_actions(&aas::DescribeScheduledActionsInput {
                 scheduled_action_names: None,
@@ -224,7 +225,7 @@ impl ScalingReads for SimPorts {
             })?;
             Ok((output.scheduled_actions, output.next_token))
         })?;
-        Ok(all.into_iter().filter_map(convert::action).collect())
+        Ok(all.into_iter().map(convert::action).collect())
     }
 
     async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>> {
@@ -284,7 +285,7 @@ fn absent<T>(result: PortResult<T>) -> PortResult<Option<T>> {
 
 #[async_trait]
 impl Endpoints for SimPorts {
-    async fn list_endpoints(&self) -> PortResult<Vec<EndpointSummary>> {
+    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
         let all = self.pages(Operation::ListEndpoints, |sim, next_token| {
             let output = sim.list_endpoints(&sm::ListEndpointsInput {
                 next_token,
@@ -293,7 +294,7 @@ impl Endpoints for SimPorts {
             })?;
             Ok((output.endpoints, output.next_token))
         })?;
-        Ok(all.into_iter().filter_map(convert::endpoint_summary).collect())
+        Ok(all.into_iter().map(convert::endpoint_summary).collect())
     }
 
     async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
@@ -368,7 +369,7 @@ impl Metrics for SimPorts {
         queries.chunks(QUERIES_PER_CALL).flat_map(batch).collect()
     }
 
-    async fn alarms(&self, prefix: &str) -> PortResult<Vec<Alarm>> {
+    async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>> {
         let all = self.pages(Operation::DescribeAlarms, |sim, next_token| {
             let output = sim.describe_alarms(&cw::DescribeAlarmsInput {
                 alarm_name_prefix: (!prefix.is_empty()).then(|| prefix.to_owned()),

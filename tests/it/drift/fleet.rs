@@ -11,6 +11,7 @@ use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
 use setpoint::model::ids::{ResourceId, Scope, VariantId};
+use setpoint::model::listing::Listing;
 use setpoint::model::reason::Reason;
 use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
 use setpoint::model::status::FleetStatus;
@@ -59,17 +60,17 @@ impl Paced {
 
 #[async_trait]
 impl ScalingReads for Paced {
-    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Vec<ScalableTarget>> {
+    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Listing<ScalableTarget>> {
         self.turn(of.map_or(VARIANTS / 50, |_| 1));
         self.reads.scalable_targets(of).await
     }
 
-    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScalingPolicy>> {
+    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScalingPolicy>> {
         self.turn(of.map_or(VARIANTS / 10, |_| 1));
         self.reads.scaling_policies(of).await
     }
 
-    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Vec<ScheduledAction>> {
+    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScheduledAction>> {
         self.turn(1);
         self.reads.scheduled_actions(of).await
     }

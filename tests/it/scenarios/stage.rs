@@ -257,6 +257,8 @@ impl Stage {
             "UpdateEndpoint" => update_endpoint,
             "UpdateEndpointWeightsAndCapacities" => update_endpoint_weights_and_capacities,
             "DeleteEndpoint" => delete_endpoint,
+            "DeleteEndpointConfig" => delete_endpoint_config,
+            "DeleteModel" => delete_model,
             "DeleteAlarms" => delete_alarms,
             "DeleteScalingPolicy" => delete_scaling_policy,
             "DeleteScheduledAction" => delete_scheduled_action,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use setpoint::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model};
 use setpoint::model::ids::EndpointName;
+use setpoint::model::listing::Listing;
 use setpoint::ports::{Endpoints, PortResult};
 use setpoint::sim::Sim;
 use setpoint::sim::scenario::Change;
@@ -35,9 +36,9 @@ impl Warp {
 
 #[async_trait]
 impl Endpoints for Warp {
-    async fn list_endpoints(&self) -> PortResult<Vec<EndpointSummary>> {
+    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
         let mut all = self.truth.list_endpoints().await?;
-        for summary in &mut all {
+        for summary in all.iter_mut() {
             if let Some(status) = self.status(&summary.name) {
                 summary.status = status;
             }

@@ -64,7 +64,7 @@ async fn a_forgotten_token_starts_the_listing_anew() {
     let stale = r#"{"__type":"InvalidNextTokenException","Message":"no"}"#.to_owned();
     let last = json!({"ScalingPolicies": []}).to_string();
     let replay = Replay::of(vec![(200, first), (400, stale), (200, last)]).await;
-    assert_eq!(replay.aws.scaling.scaling_policies(None).await.unwrap(), []);
+    assert_eq!(replay.aws.scaling.scaling_policies(None).await.unwrap().whole(), Ok(vec![]));
     assert_eq!(replay.sent_json()[2].get("NextToken"), None);
 }
 
@@ -98,7 +98,7 @@ async fn policies_keep_what_aws_left_out_and_words_it_made_up() {
         resource_label: None,
     };
     assert_eq!(tracking.metric, newer);
-    assert_eq!(policies[0].alarm_names, ["TargetTracking-AlarmHigh-1"]);
+    assert_eq!(policies[0].alarm_names.as_deref().unwrap(), ["TargetTracking-AlarmHigh-1"]);
     assert_eq!(policies[1].kind, PolicyKind::Step);
     assert_eq!(policies[2].kind, PolicyKind::Other("QuantumScaling".to_owned()));
 }

@@ -147,3 +147,19 @@ async fn alarms_without_a_list_are_garbage() {
     let error = replay.aws.metrics.alarms("TargetTracking-").await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Garbage);
 }
+
+#[tokio::test]
+async fn a_datapoint_that_cannot_be_spoils_its_own_query_and_no_other() {
+    for wrong in [f64::NAN, f64::INFINITY, -1.0] {
+        let bad = [(0, 5.0), (1, wrong)];
+        let good = [(0, 7.0)];
+        let results: Vec<WireResult<'_>> =
+            vec![("q0".to_owned(), &bad, "Complete"), ("q1".to_owned(), &good, "Complete")];
+        let replay = Replay::of(vec![page(&results, None)]).await;
+        let answers = replay.aws.metrics.metric_data(&queries(2), at(0), at(2)).await;
+        let why = answers[0].as_ref().unwrap_err();
+        assert_eq!(why.kind, WhyKind::Garbage, "{wrong}");
+        assert!(why.message.contains("(allowed: a finite number, 0 or more)"), "{}", why.message);
+        assert_eq!(answers[1], Ok(vec![(at(0), 7.0)]), "{wrong}");
+    }
+}

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::model::alarms::AlarmProblem;
-use crate::model::fact::Fact;
+use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::reason::{Field, Reason};
 
 use super::case::Case;
@@ -27,6 +27,14 @@ pub fn compare(case: &Case<'_>) -> Option<Comparison> {
     }
     let desired = "both alarms in place".to_owned();
     Some(match problem(case) {
+        // What AWS does not tell is not absent.
+        Some(AlarmProblem::BothMissing | AlarmProblem::Missing(_))
+            if case.policy()?.alarm_names.is_none() =>
+        {
+            let sentence = "AWS does not say which alarms are the policy's, and not both are found \
+                            by their names";
+            unknown(Field::Alarms, &Why::new(WhyKind::NotFound, sentence))
+        }
         Some(problem) => {
             let actual = Some(problem.to_string());
             differs(Field::Alarms, actual, Some(desired), Difference::PLAIN)

@@ -89,6 +89,8 @@ impl<'a> Case<'a> {
     pub fn is_gone(&self) -> bool {
         match &self.snapshot.endpoint {
             Fact::Known(None) => true,
+            // While it is being made, AWS does not list its variants yet.
+            Fact::Known(Some(e)) if e.is_in_the_making() => false,
             Fact::Known(Some(e)) => e.variant(&self.snapshot.id.variant).is_none(),
             Fact::Unknown(_) => false,
         }

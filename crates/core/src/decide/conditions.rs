@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use crate::model::endpoint::VariantKind;
+use crate::model::endpoint::{Routing, VariantKind};
 use crate::model::reason::Reason;
 use crate::model::scaling::{Activity, ActivityStatus, NotScaledReason};
 use crate::model::typed_unit::{Numbers, WrongUnit, wrong_unit};
@@ -23,6 +23,7 @@ pub(super) fn say(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reaso
     if let Some(sentence) = rps_as_target(case, desired) {
         say(Reason::RpsAsTarget, sentence);
     }
+    routing(case, desired, say);
     at_bounds(case, say);
     activities(case, say);
 }
@@ -61,6 +62,28 @@ fn unsupported_policy(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
             Reason::UnsupportedKind,
             format!("the policy {} tracks a metric that cannot work here: {because}", policy.name),
         );
+    }
+}
+
+/// What the way requests are spread does to the meaning of one number for all instances.
+fn routing(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, String)) {
+    let config = case.snapshot.endpoint_config.known().and_then(Option::as_ref);
+    let own = config.and_then(|config| config.variant(&case.snapshot.id.variant));
+    let Some(routing) = own.and_then(|own| own.routing.as_ref()) else { return };
+    if routing.is_uneven() {
+        let sentence = format!(
+            "{} routing gives instances unequal shares of the load: the busiest one may break the \
+             objective while the average one does not, so capacity is inferred at most",
+            routing.as_str()
+        );
+        say(Reason::UnevenRouting, sentence);
+    }
+    let alone = case.target().is_some_and(|target| target.max_capacity <= 1);
+    if *routing == Routing::Random && desired.formula.is_some() && !alone {
+        let sentence = "requests are spread at random, so the busiest instance gets more than the \
+                        average: a load test of one instance promises more than the fleet keeps \
+                        (RoutingStrategy LEAST_OUTSTANDING_REQUESTS spreads evenly)";
+        say(Reason::RandomRouting, sentence.to_owned());
     }
 }
 

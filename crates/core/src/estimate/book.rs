@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chain::Carried;
 use super::grid::{DAY, MinuteIndex, WINDOW};
-use super::settings::Fingerprint;
+use super::fingerprint::Fingerprint;
 
 /// A declared change begins its regime this many minutes later: until then both fleets answer.
 pub(super) const DEPLOY_MINUTES: MinuteIndex = 10;
@@ -134,6 +134,15 @@ impl Book {
         self.next_id = self.next_id.wrapping_add(1).max(1);
         self.previous = Some(std::mem::replace(&mut self.current, record));
         self.switch(start);
+    }
+
+    /// Replaces the fingerprint that an older version wrote of what runs now: in the present
+    /// regime, else in the one before, to which a rollback leads.
+    pub(super) fn recognise(&mut self, old: Fingerprint, now: Fingerprint) {
+        let records = std::iter::once(&mut self.current).chain(&mut self.previous);
+        if let Some(record) = records.into_iter().find(|r| r.fingerprint == Some(old)) {
+            record.fingerprint = Some(now);
+        }
     }
 
     /// Back to the regime before, with all that is known of it.

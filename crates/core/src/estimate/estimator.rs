@@ -12,6 +12,7 @@ use super::book::{Book, DEPLOY_MINUTES, Known};
 use super::divergence::{Findings, Sight, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, Reading, read};
+use super::fingerprint::Fingerprint;
 use super::grid::{DAY, MinuteIndex, instant_of, lg_of, minute_of};
 use super::incident::IncidentWatch;
 use super::journal::Journal;
@@ -19,7 +20,7 @@ use super::likelihood::Scratch;
 use super::low_traffic::{Observation, Step, Walk};
 use super::regime::Hours;
 use super::sentence::{Story, sentence};
-use super::settings::{Context, EstimatorSettings, Fingerprint};
+use super::settings::{Context, EstimatorSettings};
 use super::speed::{self, SETTLED_AFTER};
 use super::tally::Tally;
 use super::wander::{WANDER_MAX, wander};
@@ -138,11 +139,35 @@ impl Estimator {
         self.book.exclude(minute_of(from), minute_of(to), self.newest);
     }
 
+    /// Tells what versions before 0.2 called the service that runs now, whose journal may have been
+    /// restored.
+    pub fn recognise(&mut self, old: Fingerprint, now: Fingerprint) {
+        self.book.recognise(old, now);
+    }
+
+    /// Whether the journal that it was restored from speaks of another service than this one.
+    /// Without a journal nothing is known of what ran before.
+    #[must_use]
+    pub fn remembers_other_than(&self, fingerprint: Fingerprint) -> bool {
+        let known = self.book.current.fingerprint;
+        self.known_until > MinuteIndex::MIN && known.is_some_and(|f| !f.is_same(fingerprint))
+    }
+
+    /// Up to where the journal that it was restored from speaks.
+    #[must_use]
+    pub fn remembers_until(&self) -> Option<Timestamp> {
+        (self.known_until > MinuteIndex::MIN).then(|| instant_of(self.known_until))
+    }
+
     /// A deploy became visible at `at`. Without a new fingerprint it is none; with the one of the
     /// regime before it is a rollback.
     pub fn declare(&mut self, at: Timestamp, fingerprint: Fingerprint, scratch: &mut Scratch) {
         let at = minute_of(at);
-        if self.book.current.fingerprint == Some(fingerprint) || at < self.known_until {
+        if let Some(known) = self.book.current.fingerprint.filter(|f| f.is_same(fingerprint)) {
+            self.book.current.fingerprint = Some(known.with(fingerprint));
+            return;
+        }
+        if at < self.known_until {
             return;
         }
         if !self.begun {
@@ -152,8 +177,9 @@ impl Estimator {
         }
         let start = at + DEPLOY_MINUTES;
         self.book.exclude(at, start, self.newest);
+        let is_it = |before: Fingerprint| before.is_same(fingerprint);
         let rolls_back =
-            self.book.previous.as_ref().is_some_and(|p| p.fingerprint == Some(fingerprint));
+            self.book.previous.as_ref().and_then(|p| p.fingerprint).is_some_and(is_it);
         if rolls_back {
             self.book.roll_back(start);
         } else {

@@ -23,6 +23,7 @@ mod divergence;
 mod estimator;
 mod evidence;
 mod filter;
+mod fingerprint;
 mod grid;
 mod incident;
 mod journal;
@@ -37,6 +38,7 @@ mod verdict;
 mod wander;
 
 pub use estimator::{Estimator, Pushed};
+pub use fingerprint::Fingerprint;
 pub use journal::{Journal, JournalError};
 pub use likelihood::Scratch;
-pub use settings::{Context, EstimatorSettings, Fingerprint};
+pub use settings::{Context, EstimatorSettings};

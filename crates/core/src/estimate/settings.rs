@@ -1,8 +1,9 @@
 //! What an estimator is told: once at its start, and with every check.
 
 use crate::model::goal::{LoadTestProblem, Objective};
-use crate::model::stable_hash::fnv1a;
 use crate::model::units::RequestsPerSecond;
+
+use super::fingerprint::Fingerprint;
 
 /// What an estimator knows of its variant beside the telemetry.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,20 +58,5 @@ impl Context {
     pub fn implied_capacity(&self) -> Option<f64> {
         let target = self.configured_target?;
         (self.safety_factor > 0.0 && target > 0.0).then(|| target / self.safety_factor)
-    }
-}
-
-/// Identifies what a variant runs: its own model, images and instance type. Two deploys with the
-/// same fingerprint are the same service.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-pub struct Fingerprint(pub u64);
-
-impl Fingerprint {
-    /// The fingerprint of a text that names all parts.
-    #[must_use]
-    pub fn of(text: &str) -> Self {
-        Self(fnv1a(text.bytes()))
     }
 }

@@ -30,9 +30,7 @@ impl AlarmProblem {
     /// not looked at: its 90 % is not documented.
     #[must_use]
     pub fn of(policy: &ScalingPolicy, alarms: &[Alarm]) -> Option<Self> {
-        let own = |side: AlarmSide| {
-            alarms.iter().find(|a| a.side() == Some(side) && policy.alarm_names.contains(&a.name))
-        };
+        let own = |side: AlarmSide| alarms.iter().find(|a| belongs(policy, a, side));
         let tracking = policy.invocations_tracking()?;
         let (high, low) = (own(AlarmSide::High), own(AlarmSide::Low));
         match (high, low) {
@@ -58,6 +56,16 @@ impl AlarmProblem {
         }
         first(|alarm| alarm.state == AlarmState::InsufficientData).map(Self::InsufficientData)
     }
+}
+
+/// Whether an alarm is the policy's on that side: AWS names it, or, where AWS does not say which are
+/// the policy's, it is called as those of this variant are.
+fn belongs(policy: &ScalingPolicy, alarm: &Alarm, side: AlarmSide) -> bool {
+    let named = match &policy.alarm_names {
+        Some(names) => names.contains(&alarm.name),
+        None => alarm.resource().as_ref() == Some(&policy.resource),
+    };
+    named && alarm.side() == Some(side)
 }
 
 impl fmt::Display for AlarmProblem {

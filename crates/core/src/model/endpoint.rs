@@ -108,6 +108,12 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// Whether it is being made and shows no variants yet.
+    #[must_use]
+    pub fn is_in_the_making(&self) -> bool {
+        self.status == EndpointStatus::Creating && self.variants.is_empty()
+    }
+
     /// The production variant of that name.
     #[must_use]
     pub fn variant(&self, name: &VariantName) -> Option<&VariantSummary> {
@@ -175,6 +181,62 @@ pub struct ConfigVariant {
     pub instance_pools: bool,
     /// Whether SageMaker manages the instances.
     pub managed_instance_scaling: bool,
+    /// How requests are spread over the instances (`RoutingStrategy`); absent when the config does
+    /// not say.
+    pub routing: Option<Routing>,
+    /// Everything in it, and in the config around it, that can change capacity, as a hash
+    /// ([`super::traits::of_variant`]).
+    #[serde(skip)]
+    pub traits: u64,
+}
+
+/// How an endpoint spreads requests over the instances of a variant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Routing {
+    /// To an instance with few requests under way.
+    LeastOutstandingRequests,
+    /// To any instance.
+    Random,
+    /// Requests with the same prompt prefix to the same instance.
+    PrefixAware,
+    /// To an instance that holds the start of the prompt in its cache.
+    KvAware,
+    /// A word of a newer API.
+    Other(String),
+}
+
+impl Routing {
+    /// Reads AWS's word; one that this version does not know is kept.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "LEAST_OUTSTANDING_REQUESTS" => Self::LeastOutstandingRequests,
+            "RANDOM" => Self::Random,
+            "PREFIX_AWARE" => Self::PrefixAware,
+            "KV_AWARE" => Self::KvAware,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// AWS's word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::LeastOutstandingRequests => "LEAST_OUTSTANDING_REQUESTS",
+            Self::Random => "RANDOM",
+            Self::PrefixAware => "PREFIX_AWARE",
+            Self::KvAware => "KV_AWARE",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// Whether instances get unequal shares of the load by design, so that the load of an average
+    /// instance says less of the busiest one.
+    #[must_use]
+    pub const fn is_uneven(&self) -> bool {
+        matches!(self, Self::PrefixAware | Self::KvAware)
+    }
 }
 
 /// `DescribeModel`, as far as `setpoint` needs it.
@@ -186,6 +248,10 @@ pub struct Model {
     pub containers: usize,
     /// Whether a container hosts many models.
     pub multi_model: bool,
+    /// Everything in its containers that can change capacity, as a hash
+    /// ([`super::traits::of_model`]).
+    #[serde(skip)]
+    pub traits: u64,
 }
 
 /// What kind of variant it is; on all but `Standard` the metric cannot work or one number has no

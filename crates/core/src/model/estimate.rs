@@ -205,6 +205,16 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// Takes away that it was measured, where the evidence is of an average instance and says less
+    /// of each one.
+    pub fn infer_only(&mut self, because: &str) {
+        if self.verdict == Verdict::Measured {
+            self.verdict = Verdict::Inferred;
+            self.sentence.push_str("; ");
+            self.sentence.push_str(because);
+        }
+    }
+
     /// The answer when there is nothing to answer from.
     #[must_use]
     pub fn unobserved(sentence: impl Into<String>) -> Self {

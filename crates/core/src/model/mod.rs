@@ -4,6 +4,7 @@
 //! and nothing in here knows the AWS SDK, Kubernetes or HTTP.
 
 pub mod alarms;
+pub mod checks;
 pub mod decision;
 pub mod endpoint;
 pub mod estimate;
@@ -12,6 +13,7 @@ pub mod formula;
 pub mod goal;
 pub mod ids;
 pub mod leader;
+pub mod listing;
 pub mod memory;
 pub mod pauses;
 pub mod reads;
@@ -25,6 +27,7 @@ pub mod snapshot;
 pub mod stable_hash;
 pub mod status;
 pub mod time;
+pub mod traits;
 pub mod typed_unit;
 pub mod units;
 pub mod warning;

@@ -95,6 +95,8 @@ words! {
         SafeChangeGrace = "safe_change_grace",
         /// Rule 17: registering would move instances.
         ClampWouldMoveInstances = "clamp_would_move_instances",
+        /// Rule 17: min would lie above max, which AWS refuses.
+        BoundsConflict = "bounds_conflict",
         /// Rule 17a: the scalable target or the policy vanished a short while ago.
         JustRemoved = "just_removed",
         /// Rule 18: something it depends on is unknown.
@@ -149,6 +151,10 @@ words! {
         NotScaled = "not_scaled",
         /// The target value looks like requests a second: some 60 times too low.
         RpsAsTarget = "rps_as_target",
+        /// Requests are spread at random, so that the busiest instance gets more than the average.
+        RandomRouting = "random_routing",
+        /// Requests go to the instances that know their prompts, so that shares are unequal.
+        UnevenRouting = "uneven_routing",
 
         /// The variant is gone, or its endpoint is.
         EndpointMissing = "endpoint_missing",

@@ -249,6 +249,35 @@ pub struct ProductionVariant {
     /// How requests are spread.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routing_config: Option<Value>,
+    /// An accelerator beside the instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accelerator_type: Option<String>,
+    /// The size of the storage volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "VolumeSizeInGB")]
+    pub volume_size_in_gb: Option<i32>,
+    /// The image of the instances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inference_ami_version: Option<String>,
+    /// How accelerators are divided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accelerator_partition_layouts: Option<Value>,
+    /// Where memory is dumped to when a container crashes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub core_dump_config: Option<Value>,
+    /// Reserved capacity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity_reservation_config: Option<Value>,
+    /// How long the model data may take to come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_data_download_timeout_in_seconds: Option<i32>,
+    /// How long a container may take to start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_startup_health_check_timeout_in_seconds: Option<i32>,
+    /// Whether people may log in to instances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "EnableSSMAccess")]
+    pub enable_ssm_access: Option<bool>,
 }
 
 /// The input of `DescribeEndpointConfig`.
@@ -281,6 +310,21 @@ pub struct DescribeEndpointConfigOutput {
     /// How often metrics are published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_config: Option<Value>,
+    /// What of requests and answers is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_capture_config: Option<Value>,
+    /// Explanations beside predictions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explainer_config: Option<Value>,
+    /// The key of the storage volumes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// Whether containers reach no network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_network_isolation: Option<bool>,
+    /// The network of the instances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_config: Option<Value>,
 }
 
 /// The input of `DescribeModel`.
@@ -307,6 +351,30 @@ pub struct ContainerDefinition {
     /// Its name within the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_hostname: Option<String>,
+    /// The environment of its process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<std::collections::BTreeMap<String, String>>,
+    /// Where the weights are, in the newer form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_data_source: Option<Value>,
+    /// More weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub additional_model_data_sources: Option<Value>,
+    /// How many models share its memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub multi_model_config: Option<Value>,
+    /// A package of the marketplace or of the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_package_name: Option<String>,
+    /// Which of the specifications of the package.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inference_specification_name: Option<String>,
+    /// Where the image comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_config: Option<Value>,
+    /// Where its own metrics are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_metrics_config: Option<Value>,
 }
 
 /// The output of `DescribeModel`.
@@ -329,6 +397,15 @@ pub struct DescribeModelOutput {
     /// Its role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_role_arn: Option<String>,
+    /// How requests pass through several containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inference_execution_config: Option<Value>,
+    /// Whether containers reach no network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_network_isolation: Option<bool>,
+    /// The network of the containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_config: Option<Value>,
 }
 
 /// The input of `CreateModel`.
@@ -346,6 +423,15 @@ pub struct CreateModelInput {
     /// Its role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_role_arn: Option<String>,
+    /// How requests pass through several containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inference_execution_config: Option<Value>,
+    /// Whether containers reach no network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_network_isolation: Option<bool>,
+    /// The network of the containers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_config: Option<Value>,
 }
 
 /// The output of `CreateModel`.
@@ -373,6 +459,21 @@ pub struct CreateEndpointConfigInput {
     /// How often metrics are published.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_config: Option<Value>,
+    /// What of requests and answers is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_capture_config: Option<Value>,
+    /// Explanations beside predictions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explainer_config: Option<Value>,
+    /// The key of the storage volumes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// Whether containers reach no network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable_network_isolation: Option<bool>,
+    /// The network of the instances.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vpc_config: Option<Value>,
 }
 
 /// The output of `CreateEndpointConfig`.
@@ -439,6 +540,22 @@ pub struct UpdateEndpointWeightsAndCapacitiesInput {
     pub endpoint_name: String,
     /// What is wanted.
     pub desired_weights_and_capacities: Vec<DesiredWeightAndCapacity>,
+}
+
+/// The input of `DeleteModel`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DeleteModelInput {
+    /// The model.
+    pub model_name: String,
+}
+
+/// The input of `DeleteEndpointConfig`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DeleteEndpointConfigInput {
+    /// The config.
+    pub endpoint_config_name: String,
 }
 
 /// The input of `DeleteEndpoint`.

@@ -1,23 +1,41 @@
 //! AWS's records and the model's, both ways.
 
 use crate::api::{cloudwatch as cw, sagemaker as sm, scaling as aas};
+use setpoint_core::model::checks;
 use setpoint_core::model::endpoint::{
-    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, VariantSummary,
+    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, Routing,
+    VariantSummary,
 };
-use setpoint_core::model::ids::{EndpointName, VariantName};
+use setpoint_core::model::ids::{EndpointName, ResourceId, VariantName};
+use setpoint_core::model::listing::Unreadable;
 use setpoint_core::model::scaling::{
     Activity, ActivityStatus, Alarm, AlarmState, DIMENSION, MetricSpec, NotScaledReason,
     PolicyKind, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
 use setpoint_core::model::time::Timestamp;
+use setpoint_core::model::traits;
 use setpoint_core::ports::{
     ErrorKind, MetricQuery, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
     Service,
 };
 
-pub(super) fn target(t: aas::ScalableTarget) -> Option<ScalableTarget> {
-    Some(ScalableTarget {
-        resource: t.resource_id.parse().ok()?,
+/// A row of a listing that passes the checks that AWS's rows pass.
+fn row<T>(
+    id: &str,
+    read: impl FnOnce(ResourceId) -> T,
+    check: impl FnOnce(&T) -> Result<(), String>,
+) -> Result<T, Unreadable> {
+    let resource: ResourceId =
+        id.parse().map_err(|_| Unreadable::nameless(format!("{id:?} is the name of no variant")))?;
+    let about = resource.to_string();
+    let read = read(resource);
+    check(&read).map(|()| read).map_err(|why| Unreadable::of(about, why))
+}
+
+pub(super) fn target(t: aas::ScalableTarget) -> Result<ScalableTarget, Unreadable> {
+    let id = t.resource_id.clone();
+    let read = |resource| ScalableTarget {
+        resource,
         min_capacity: t.min_capacity,
         max_capacity: t.max_capacity,
         suspended: SuspendedState {
@@ -27,10 +45,11 @@ pub(super) fn target(t: aas::ScalableTarget) -> Option<ScalableTarget> {
         },
         arn: t.scalable_target_arn,
         created_at: Some(t.creation_time),
-    })
+    };
+    row(&id, read, checks::target)
 }
 
-pub(super) fn policy(p: aas::ScalingPolicy) -> Option<ScalingPolicy> {
+pub(super) fn policy(p: aas::ScalingPolicy) -> Result<ScalingPolicy, Unreadable> {
     let kind = match (p.policy_type.as_str(), p.target_tracking_scaling_policy_configuration) {
         ("TargetTrackingScaling", Some(tracking)) => {
             PolicyKind::TargetTracking(tracking_of(tracking))
@@ -38,14 +57,16 @@ pub(super) fn policy(p: aas::ScalingPolicy) -> Option<ScalingPolicy> {
         ("StepScaling", _) => PolicyKind::Step,
         (other, _) => PolicyKind::Other(other.to_owned()),
     };
-    Some(ScalingPolicy {
-        resource: p.resource_id.parse().ok()?,
+    let id = p.resource_id.clone();
+    let read = |resource| ScalingPolicy {
+        resource,
         name: p.policy_name,
         arn: Some(p.policy_arn),
         kind,
-        alarm_names: p.alarms.into_iter().map(|a| a.alarm_name).collect(),
+        alarm_names: Some(p.alarms.into_iter().map(|a| a.alarm_name).collect()),
         created_at: Some(p.creation_time),
-    })
+    };
+    row(&id, read, checks::policy)
 }
 
 fn tracking_of(t: aas::TargetTrackingConfiguration) -> TargetTracking {
@@ -74,9 +95,10 @@ fn summary(spec: &serde_json::Value) -> String {
     format!("{} {} {}", text("Namespace"), text("MetricName"), text("Statistic"))
 }
 
-pub(super) fn action(a: aas::ScheduledAction) -> Option<ScheduledAction> {
-    Some(ScheduledAction {
-        resource: a.resource_id.parse().ok()?,
+pub(super) fn action(a: aas::ScheduledAction) -> Result<ScheduledAction, Unreadable> {
+    let id = a.resource_id.clone();
+    let read = |resource| ScheduledAction {
+        resource,
         name: a.scheduled_action_name,
         schedule: a.schedule,
         timezone: a.timezone,
@@ -85,7 +107,8 @@ pub(super) fn action(a: aas::ScheduledAction) -> Option<ScheduledAction> {
         starts_at: a.start_time,
         ends_at: a.end_time,
         created_at: Some(a.creation_time),
-    })
+    };
+    row(&id, read, checks::scheduled_action)
 }
 
 pub(super) fn activity(a: aas::ScalingActivity) -> Activity {
@@ -165,9 +188,10 @@ pub(super) fn register(r: &RegisterScalableTarget) -> aas::RegisterScalableTarge
     }
 }
 
-pub(super) fn endpoint_summary(e: sm::EndpointSummary) -> Option<EndpointSummary> {
-    Some(EndpointSummary {
-        name: EndpointName::new(e.endpoint_name).ok()?,
+pub(super) fn endpoint_summary(e: sm::EndpointSummary) -> Result<EndpointSummary, Unreadable> {
+    let name = EndpointName::new(e.endpoint_name);
+    Ok(EndpointSummary {
+        name: name.map_err(|error| Unreadable::nameless(error.to_string()))?,
         status: EndpointStatus::parse(&e.endpoint_status),
         created_at: e.creation_time,
         modified_at: e.last_modified_time,
@@ -213,8 +237,13 @@ pub(super) fn endpoint_config(c: sm::DescribeEndpointConfigOutput) -> EndpointCo
         .filter(|_| enhanced)
         .and_then(|m| m.get("MetricPublishFrequencyInSeconds")?.as_u64())
         .and_then(|seconds| u32::try_from(seconds).ok());
+    let answer = serde_json::to_value(&c).unwrap_or_default();
     let variant = |v: sm::ProductionVariant| {
+        let own = serde_json::to_value(&v).unwrap_or_default();
+        let routing = v.routing_config.as_ref().and_then(|r| r.get("RoutingStrategy")?.as_str());
         Some(ConfigVariant {
+            routing: routing.map(Routing::parse),
+            traits: traits::of_variant(&answer, &own),
             name: VariantName::new(v.variant_name).ok()?,
             model_name: v.model_name,
             instance_type: v.instance_type,
@@ -233,9 +262,11 @@ pub(super) fn endpoint_config(c: sm::DescribeEndpointConfigOutput) -> EndpointCo
 }
 
 pub(super) fn model(m: sm::DescribeModelOutput) -> Model {
+    let answer = serde_json::to_value(&m).unwrap_or_default();
     let all: Vec<_> =
         m.primary_container.into_iter().chain(m.containers.into_iter().flatten()).collect();
     Model {
+        traits: traits::of_model(&answer),
         name: m.model_name,
         containers: all.len(),
         multi_model: all.iter().any(|c| c.mode.as_deref() == Some("MultiModel")),
@@ -276,8 +307,8 @@ pub(super) fn metric_data(
     }
 }
 
-pub(super) fn alarm(a: cw::MetricAlarm) -> Alarm {
-    Alarm {
+pub(super) fn alarm(a: cw::MetricAlarm) -> Result<Alarm, Unreadable> {
+    let read = Alarm {
         state: match a.state_value.as_str() {
             "OK" => AlarmState::Ok,
             "ALARM" => AlarmState::Alarm,
@@ -288,5 +319,7 @@ pub(super) fn alarm(a: cw::MetricAlarm) -> Alarm {
         actions_enabled: a.actions_enabled,
         threshold: a.threshold,
         state_since: Some(a.state_updated_timestamp),
-    }
+    };
+    let about = read.resource().map(|resource| resource.to_string());
+    checks::alarm(&read).map(|()| read).map_err(|why| Unreadable { about, why })
 }

@@ -71,7 +71,9 @@ pub(super) fn run(sim: &Sim, operation: Operation, mut input: Value) -> Result<V
         DescribeEndpointConfig describe_endpoint_config
         DescribeModel describe_model
         CreateModel create_model
+        DeleteModel delete_model
         CreateEndpointConfig create_endpoint_config
+        DeleteEndpointConfig delete_endpoint_config
         CreateEndpoint create_endpoint
         UpdateEndpoint update_endpoint
         UpdateEndpointWeightsAndCapacities update_endpoint_weights_and_capacities

@@ -16,12 +16,16 @@ pub(crate) struct ModelRecord {
     pub(crate) service: Option<Service>,
     /// Its speed relative to that service.
     pub(crate) speed: f64,
+    /// Deleted: nobody can describe or use it any more, and what runs it goes on.
+    pub(crate) gone: bool,
 }
 
 /// An endpoint config.
 #[derive(Debug, Clone)]
 pub(crate) struct ConfigRecord {
     pub(crate) described: DescribeEndpointConfigOutput,
+    /// Deleted, as [`ModelRecord::gone`].
+    pub(crate) gone: bool,
 }
 
 /// An endpoint.

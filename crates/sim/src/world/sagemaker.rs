@@ -21,6 +21,24 @@ fn missing(kind: &str, name: &str) -> ApiError {
     ApiError::validation(format!("Could not find {kind} \"{name}\"."))
 }
 
+/// The strategies that the API knows (botocore's service model of 2026).
+const ROUTING_STRATEGIES: [&str; 4] =
+    ["LEAST_OUTSTANDING_REQUESTS", "RANDOM", "PREFIX_AWARE", "KV_AWARE"];
+
+fn check_routing(variant: &sm::ProductionVariant) -> ApiResult<()> {
+    let Some(routing) = &variant.routing_config else { return Ok(()) };
+    let strategy = routing.get("RoutingStrategy").and_then(Value::as_str).unwrap_or_default();
+    if ROUTING_STRATEGIES.contains(&strategy) {
+        return Ok(());
+    }
+    Err(ApiError::validation(format!(
+        "1 validation error detected: Value '{strategy}' at \
+         'productionVariants.1.member.routingConfig.routingStrategy' failed to satisfy constraint: \
+         Member must satisfy enum value set: [{}]",
+        ROUTING_STRATEGIES.join(", ")
+    )))
+}
+
 impl World {
     fn sagemaker_arn(&self, kind: &str, name: &str) -> String {
         self.arn("sagemaker", &format!("{kind}/{}", name.to_lowercase()))
@@ -167,10 +185,7 @@ impl World {
         input: &sm::DescribeEndpointConfigInput,
     ) -> ApiResult<sm::DescribeEndpointConfigOutput> {
         let name = &input.endpoint_config_name;
-        let found = self.configs.get(name).map(|c| c.described.clone());
-        found.ok_or_else(|| {
-            missing("endpoint configuration", &self.sagemaker_arn("endpoint-config", name))
-        })
+        self.config(name).map(|c| c.described.clone()).ok_or_else(|| self.missing_config(name))
     }
 
     pub(crate) fn describe_model(
@@ -178,8 +193,44 @@ impl World {
         input: &sm::DescribeModelInput,
     ) -> ApiResult<sm::DescribeModelOutput> {
         let name = &input.model_name;
-        let found = self.models.get(name).map(|m| m.described.clone());
-        found.ok_or_else(|| missing("model", &self.sagemaker_arn("model", name)))
+        self.model(name).map(|m| m.described.clone()).ok_or_else(|| self.missing_model(name))
+    }
+
+    /// A model that is not deleted.
+    fn model(&self, name: &str) -> Option<&ModelRecord> {
+        self.models.get(name).filter(|model| !model.gone)
+    }
+
+    /// An endpoint config that is not deleted.
+    fn config(&self, name: &str) -> Option<&ConfigRecord> {
+        self.configs.get(name).filter(|config| !config.gone)
+    }
+
+    fn missing_model(&self, name: &str) -> ApiError {
+        missing("model", &self.sagemaker_arn("model", name))
+    }
+
+    fn missing_config(&self, name: &str) -> ApiError {
+        missing("endpoint configuration", &self.sagemaker_arn("endpoint-config", name))
+    }
+
+    pub(crate) fn delete_model(&mut self, input: &sm::DeleteModelInput) -> ApiResult<sm::Empty> {
+        let name = &input.model_name;
+        let missing = self.missing_model(name);
+        let model = self.models.get_mut(name).filter(|model| !model.gone).ok_or(missing)?;
+        model.gone = true;
+        Ok(sm::Empty::default())
+    }
+
+    pub(crate) fn delete_endpoint_config(
+        &mut self,
+        input: &sm::DeleteEndpointConfigInput,
+    ) -> ApiResult<sm::Empty> {
+        let name = &input.endpoint_config_name;
+        let missing = self.missing_config(name);
+        let config = self.configs.get_mut(name).filter(|config| !config.gone).ok_or(missing)?;
+        config.gone = true;
+        Ok(sm::Empty::default())
     }
 
     pub(crate) fn create_model(
@@ -187,7 +238,7 @@ impl World {
         input: &sm::CreateModelInput,
     ) -> ApiResult<sm::CreateModelOutput> {
         let name = &input.model_name;
-        if self.models.contains_key(name) {
+        if self.model(name).is_some() {
             return Err(ApiError::validation(format!(
                 "Cannot create already existing model \"{name}\"."
             )));
@@ -200,8 +251,12 @@ impl World {
             containers: input.containers.clone(),
             creation_time: self.now,
             execution_role_arn: input.execution_role_arn.clone(),
+            inference_execution_config: input.inference_execution_config.clone(),
+            enable_network_isolation: input.enable_network_isolation,
+            vpc_config: input.vpc_config.clone(),
         };
-        self.models.insert(name.clone(), ModelRecord { described, service: None, speed: 1.0 });
+        let record = ModelRecord { described, service: None, speed: 1.0, gone: false };
+        self.models.insert(name.clone(), record);
         Ok(sm::CreateModelOutput { model_arn })
     }
 
@@ -210,17 +265,18 @@ impl World {
         input: &sm::CreateEndpointConfigInput,
     ) -> ApiResult<sm::CreateEndpointConfigOutput> {
         let name = &input.endpoint_config_name;
-        if self.configs.contains_key(name) {
+        if self.config(name).is_some() {
             return Err(ApiError::validation(format!(
                 "Cannot create already existing endpoint configuration \"{name}\"."
             )));
         }
         for variant in &input.production_variants {
             if let Some(model) = &variant.model_name
-                && !self.models.contains_key(model)
+                && self.model(model).is_none()
             {
-                return Err(missing("model", &self.sagemaker_arn("model", model)));
+                return Err(self.missing_model(model));
             }
+            check_routing(variant)?;
         }
         let endpoint_config_arn = self.sagemaker_arn("endpoint-config", name);
         let described = sm::DescribeEndpointConfigOutput {
@@ -231,16 +287,21 @@ impl World {
             async_inference_config: input.async_inference_config.clone(),
             shadow_production_variants: input.shadow_production_variants.clone(),
             metrics_config: input.metrics_config.clone(),
+            data_capture_config: input.data_capture_config.clone(),
+            explainer_config: input.explainer_config.clone(),
+            kms_key_id: input.kms_key_id.clone(),
+            enable_network_isolation: input.enable_network_isolation,
+            vpc_config: input.vpc_config.clone(),
         };
-        self.configs.insert(name.clone(), ConfigRecord { described });
+        self.configs.insert(name.clone(), ConfigRecord { described, gone: false });
         Ok(sm::CreateEndpointConfigOutput { endpoint_config_arn })
     }
 
     fn require_config(&self, name: &str) -> ApiResult<()> {
-        if self.configs.contains_key(name) {
+        if self.config(name).is_some() {
             return Ok(());
         }
-        Err(missing("endpoint configuration", &self.sagemaker_arn("endpoint-config", name)))
+        Err(self.missing_config(name))
     }
 
     pub(crate) fn create_endpoint(

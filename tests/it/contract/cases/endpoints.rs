@@ -8,7 +8,7 @@ use setpoint::model::endpoint::EndpointStatus;
 use crate::contract::face::Face;
 
 pub(super) async fn no_endpoints(face: Arc<dyn Face>) {
-    assert_eq!(face.aws().endpoints.list_endpoints().await, Ok(vec![]));
+    assert_eq!(face.aws().endpoints.list_endpoints().await, Ok(vec![].into()));
 }
 
 pub(super) async fn one_endpoint(face: Arc<dyn Face>) {

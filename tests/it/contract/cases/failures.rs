@@ -8,7 +8,7 @@ use crate::contract::face::{Face, Trouble, put};
 
 pub(super) async fn throttled_once_is_tried_again(face: Arc<dyn Face>) {
     face.trouble("DescribeScalableTargets", Trouble::ThrottledOnce);
-    assert_eq!(face.aws().scaling.scalable_targets(None).await, Ok(vec![]));
+    assert_eq!(face.aws().scaling.scalable_targets(None).await, Ok(vec![].into()));
 }
 
 pub(super) async fn throttled_for_good_says_so(face: Arc<dyn Face>) {
@@ -24,7 +24,7 @@ pub(super) async fn a_missing_permission_is_denied(face: Arc<dyn Face>) {
     let error =
         face.aws().writes.put_scaling_policy(&put(&resource, "p", 600.0)).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Denied, "{error}");
-    assert_eq!(face.aws().scaling.scaling_policies(Some(&resource)).await, Ok(vec![]));
+    assert_eq!(face.aws().scaling.scaling_policies(Some(&resource)).await, Ok(vec![].into()));
 }
 
 pub(super) async fn garbage_is_no_answer(face: Arc<dyn Face>) {

@@ -12,7 +12,7 @@ use crate::contract::face::{Face, put, register, resource};
 
 pub(super) async fn register_then_describe(face: Arc<dyn Face>) {
     let aws = face.aws();
-    assert_eq!(aws.scaling.scalable_targets(None).await, Ok(vec![]));
+    assert_eq!(aws.scaling.scalable_targets(None).await, Ok(vec![].into()));
     let resource = face.target("e").await;
     let other = face.target("other").await;
 
@@ -61,7 +61,7 @@ pub(super) async fn suspended_scaling(face: Arc<dyn Face>) {
 pub(super) async fn put_then_describe_keeps_absent_absent(face: Arc<dyn Face>) {
     let resource = face.target("e").await;
     let aws = face.aws();
-    assert_eq!(aws.scaling.scaling_policies(Some(&resource)).await, Ok(vec![]));
+    assert_eq!(aws.scaling.scaling_policies(Some(&resource)).await, Ok(vec![].into()));
     aws.writes.put_scaling_policy(&put(&resource, "by-hand", 612.5)).await.unwrap();
     let policies = aws.scaling.scaling_policies(Some(&resource)).await.unwrap();
     let [policy] = policies.as_slice() else { panic!("{policies:?}") };
@@ -150,7 +150,7 @@ pub(super) async fn scheduled_actions(face: Arc<dyn Face>) {
 pub(super) async fn activities_of_a_variant(face: Arc<dyn Face>) {
     let resource = face.endpoint("e");
     let aws = face.aws();
-    assert_eq!(aws.scaling.scaling_activities(&resource).await, Ok(vec![]));
+    assert_eq!(aws.scaling.scaling_activities(&resource).await, Ok(vec![].into()));
     aws.writes.register_scalable_target(&register(&resource, Some(3), Some(4))).await.unwrap();
     face.pass_time(2);
     let activities = aws.scaling.scaling_activities(&resource).await.unwrap();

@@ -79,7 +79,7 @@ pub(super) async fn a_variant_without_data(face: Arc<dyn Face>) {
         query("nowhere", Metric::ModelLatency(LatencyStatistic::P99)),
     ];
     let answers = face.aws().metrics.metric_data(&queries, from, to).await;
-    assert_eq!(answers, [Ok(vec![]), Ok(vec![])]);
+    assert_eq!(answers, [Ok(vec![].into()), Ok(vec![].into())]);
 }
 
 pub(super) async fn alarms_by_prefix(face: Arc<dyn Face>) {
@@ -91,7 +91,7 @@ pub(super) async fn alarms_by_prefix(face: Arc<dyn Face>) {
     face.pass_time(5);
     let alarms = aws.metrics.alarms("TargetTracking-endpoint/e/").await.unwrap();
     let policies = aws.scaling.scaling_policies(Some(&resource("e"))).await.unwrap();
-    let mut named = policies[0].alarm_names.clone();
+    let mut named = policies[0].alarm_names.clone().unwrap();
     let mut found: Vec<_> = alarms.iter().map(|alarm| alarm.name.clone()).collect();
     named.sort();
     found.sort();
@@ -99,7 +99,7 @@ pub(super) async fn alarms_by_prefix(face: Arc<dyn Face>) {
     assert_eq!(found.len(), 2);
     assert!(alarms.iter().any(|alarm| alarm.threshold == Some(600.0)), "{alarms:?}");
     assert_eq!(aws.metrics.alarms("TargetTracking-").await.unwrap().len(), 4);
-    assert_eq!(aws.metrics.alarms("nothing").await, Ok(vec![]));
+    assert_eq!(aws.metrics.alarms("nothing").await, Ok(vec![].into()));
 }
 
 pub(super) async fn the_callers_account(face: Arc<dyn Face>) {
