@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::CliError;
 use super::config_args::ConfigArgs;
-use crate::config::{Config, Match, matches, schema_json};
+use crate::config::{Config, Match, matches, memory_place, schema_json};
 use crate::model::ids::{AccountId, Region, ResourceId, Scope, VariantId};
 
 /// Check, show and describe the configuration
@@ -17,7 +17,8 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum ConfigCommand {
-    /// Report everything that is wrong; exit code 1 when something is
+    /// Report everything that is wrong; exit code 1 when something is. Whether the directory of
+    /// memory.file can be written here is a warning
     Check {
         #[command(flatten)]
         config: ConfigArgs,
@@ -45,6 +46,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     match &args.command {
         ConfigCommand::Check { config } => {
             let config = config.load()?;
+            if let Some(wrong) = config.memory.file.as_deref().and_then(memory_place) {
+                anstream::eprintln!("warning: {wrong}");
+            }
             anstream::println!("configuration ok: {} targets", config.targets.len());
         }
         ConfigCommand::Show { config, origin, variants } => {
