@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::CliError;
 use super::config_args::{ConfigArgs, counted};
-use crate::config::{Config, Match, matches, schema_json};
+use crate::config::{Config, Match, matches, memory_place, schema_json};
 use crate::model::ids::{AccountId, Region, ResourceId, Scope, VariantId};
 use crate::ports::Clock as _;
 use crate::system::WallClock;
@@ -20,7 +20,8 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum ConfigCommand {
     /// Report everything that is wrong or strange; exit code 1 when something is wrong, and with
-    /// --strict when something is strange
+    /// --strict when something is strange. Whether the directory of memory.file can be written here
+    /// is a warning
     Check {
         #[command(flatten)]
         config: ConfigArgs,
@@ -64,9 +65,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 /// Everything that there is to say, in one list.
 fn check(args: &ConfigArgs) -> Result<ExitCode, CliError> {
     let examined = Config::examine(&args.sources());
-    let warnings = examined.warnings(WallClock.now());
     let problems = examined.problems().len();
     let mut lines: Vec<String> = examined.problems().iter().map(ToString::to_string).collect();
+    let warnings = examined.warnings(WallClock.now());
+    let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let memory = examined.config().and_then(|config| config.memory.file.as_deref());
+    warnings.extend(memory.and_then(memory_place));
     lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
     let mut counts = vec![counted(problems, "problem", "problems")];
     if !warnings.is_empty() {

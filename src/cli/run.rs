@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::config_args::ConfigArgs;
 use super::kubernetes::Kubernetes;
 use super::{CliError, compose};
-use crate::config::Config;
+use crate::config::{Config, memory_place};
 use crate::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts, Ticks};
 use crate::http::{App, Control, Health, Server};
 use crate::metrics::Metrics;
@@ -41,6 +41,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         let aws = compose::connect_fenced(&config, telling.observer(), leadership).await?;
         telling.expect(&aws);
         let memory = kubernetes.memory().unwrap_or_else(|| compose::memory(&config, &aws));
+        if let Some(wrong) = config.memory.file.as_deref().and_then(memory_place) {
+            tracing::warn!("{wrong}");
+        }
         let daemon = Assembled::new(config, loader, aws, clock, memory, telling).await?;
         let daemon = daemon.elected_by(kubernetes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %daemon.address, "running");

@@ -13,6 +13,7 @@ mod matching;
 mod merge;
 mod overlap;
 pub mod pattern;
+mod place;
 mod problem;
 mod prune;
 mod raw;
@@ -39,6 +40,7 @@ pub use drops::Dropped;
 pub use layers::{DEFAULT_YAML, Env, Flag, Sources};
 pub use lenient::http;
 pub use matching::{AmbiguousTarget, Match, matches};
+pub use place::memory_place;
 pub use problem::{ConfigErrors, Problem};
 pub use schedule::{FreezeWindow, Schedule};
 pub use schema::{schema, schema_json};
@@ -75,6 +77,12 @@ impl Examined {
             Self { config: Some(config), problems } if problems.is_empty() => Ok(config),
             Self { problems, .. } => Err(ConfigErrors { problems }),
         }
+    }
+
+    /// As much of it as could be read, which may be used only when there are no problems.
+    #[must_use]
+    pub const fn config(&self) -> Option<&Config> {
+        self.config.as_ref()
     }
 
     /// What is wrong with it.

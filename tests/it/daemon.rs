@@ -1,5 +1,6 @@
 //! The finished binary against the embedded AWS on the wire: `run`, `plan` and `apply`.
 
+mod blind;
 mod commands;
 mod control;
 mod crashes;

@@ -135,3 +135,31 @@ fn what_was_known_of_an_account_stays_while_it_is_silent_and_comes_back() {
     wait("it to be in sync", || (of(&daemon, B, "scorer")["standing"] == "in_sync").then_some(()));
     assert!(daemon.log().contains("can be read again"), "{}", daemon.log());
 }
+
+#[test]
+fn what_is_remembered_of_a_silent_account_is_told_after_a_restart() {
+    let a = Account::new(A, "us-east-1", &endpoint("scorer", 600.0));
+    let b = Account::new(B, "us-east-1", &endpoint("scorer", 600.0));
+    let directory = Directory::new();
+    let config = configure(&directory, &[&a, &b], &targets("repair"));
+    let mut daemon = Daemon::ready(&config, &[]);
+    assert_eq!(of(&daemon, B, "scorer")["standing"], "in_sync");
+    daemon.signal("-TERM");
+    assert!(daemon.ended());
+    silence(&b);
+    // Calls would wait far longer than the look may.
+    let patient = std::fs::read_to_string(&config).unwrap().replace(
+        "attempt_timeout_seconds: 4, operation_timeout_seconds: 4",
+        "attempt_timeout_seconds: 50, operation_timeout_seconds: 50",
+    );
+    std::fs::write(&config, patient).unwrap();
+    let daemon = Daemon::ready(&config, &[]);
+    assert_eq!(of(&daemon, A, "scorer")["standing"], "in_sync");
+    let view = of(&daemon, B, "scorer");
+    assert_eq!(view["standing"], "unknown", "{view}");
+    let readable = |account| daemon.metric("setpoint_scope_readable", &[("account_id", account)]);
+    assert_eq!((readable(A), readable(B)), (Some(1.0), Some(0.0)));
+    let ready = daemon.get("/readyz").1;
+    let told = "ready\nAccount 222222222222 in us-east-1 cannot be read: not read within ";
+    assert!(ready.starts_with(told), "{ready}");
+}

@@ -1,4 +1,4 @@
-//! As much of a Kubernetes API server as Leases, `ConfigMap`s and Events need: versions that guard
+//! As much of a Kubernetes API server as Leases, `ConfigMap`s, Events and pods need: versions that guard
 //! updates, 404 and 409. What it does not know (authorisation, validation) a real one is asked for.
 
 use std::collections::BTreeMap;
@@ -95,12 +95,28 @@ async fn handle(
         (Method::PUT, Some(name)) => store.replace(&kind, name, sent()),
         (Method::PATCH, Some(name)) => {
             let Some(mut object) = store.get(&kind, name) else { return status(404) };
-            for (key, value) in sent().as_object().unwrap() {
-                object[key] = value.clone();
-            }
+            merge(&mut object, &sent());
             Json(store.put(&kind, name, object)).into_response()
         }
         _ => status(404),
+    }
+}
+
+/// A JSON merge patch (RFC 7386), the only kind of patch that is sent here.
+fn merge(object: &mut Value, patch: &Value) {
+    let Some(members) = patch.as_object() else {
+        *object = patch.clone();
+        return;
+    };
+    if !object.is_object() {
+        *object = json!({});
+    }
+    for (key, value) in members {
+        if value.is_null() {
+            object.as_object_mut().unwrap().remove(key);
+        } else {
+            merge(&mut object[key], value);
+        }
     }
 }
 

@@ -66,6 +66,7 @@ impl Cluster {
     pub(super) fn put(&self, kind: &str, name: &str, mut object: Value) {
         let (api_version, kind_name) = match kind {
             "leases" => ("coordination.k8s.io/v1", "Lease"),
+            "pods" => ("v1", "Pod"),
             _ => ("v1", "ConfigMap"),
         };
         object["apiVersion"] = json!(api_version);

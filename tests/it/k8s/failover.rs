@@ -86,6 +86,11 @@ impl Ground {
         events.find(|event| event["regarding"]["name"] == pod && event["reason"] == "Drift")
     }
 
+    /// What the label of a pod says of its role.
+    fn role(&self, pod: &str) -> Value {
+        self.cluster.get("pods", pod).unwrap()["metadata"]["labels"]["setpoint.dev/role"].clone()
+    }
+
     fn holder(&self) -> String {
         let lease = self.cluster.get("leases", "setpoint").unwrap();
         lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
@@ -184,6 +189,42 @@ fn a_follower_says_which_pod_leads_and_a_pause_outlives_the_leader() {
     let variants = checked["variants"].as_array().unwrap();
     let held = variants.iter().filter(|v| v["decision"]["reason"] == "paused").count();
     assert!(held > 0 && stage.follower.writes().is_empty(), "{held} of {}", variants.len());
+}
+
+#[test]
+fn a_follower_shows_the_way_to_the_leader_and_pods_say_which_they_are() {
+    let mut stage = Stage::new();
+    let Stage { leader, follower, ground } = &stage;
+    leader.wait("the pods are labelled", |_| {
+        ground.role("one") == "leader" && ground.role("two") == "follower"
+    });
+    let labels = &ground.cluster.get("pods", "one").unwrap()["metadata"]["labels"];
+    assert!(labels.as_object().unwrap().len() > 1, "the others stay: {labels}");
+    let link = format!("<a href=\"{}/\">one</a> leads.", leader.url());
+    follower.wait("it links to the leader", |r| r.page("/").contains(&link));
+    assert!(follower.page("/").contains("This process is a follower"));
+    assert!(!leader.page("/").contains("follower"), "{}", leader.page("/"));
+    leader.wait("it shows the variants", Replica::shows_variants);
+    for path in ["/api/v1/variants", "/api/v1/variants/endpoint-0/AllTraffic"] {
+        assert_eq!(follower.status(path), 503, "{path}");
+    }
+    let answer: Value = serde_json::from_str(&follower.page("/api/v1/variants")).unwrap();
+    assert!(answer["leader"]["identity"].as_str().unwrap().starts_with("one_"), "{answer}");
+    assert_eq!(
+        (&answer["leader"]["pod"], &answer["leader"]["url"]),
+        (&json!("one"), &json!(leader.url()))
+    );
+    assert_eq!(leader.status("/api/v1/variants"), 200);
+    // Nothing of accounts and regions is exported by one that does not look at them.
+    assert!(leader.page("/metrics").contains("setpoint_scope_readable{"));
+    assert!(!follower.page("/metrics").contains("setpoint_scope_readable{"));
+
+    stage.leader.signal("-TERM");
+    assert!(stage.leader.ended(), "{}", stage.leader.log());
+    let Stage { follower, ground, .. } = &stage;
+    assert_eq!(ground.role("one"), "follower", "it goes as one");
+    follower.wait("it is labelled", |_| ground.role("two") == "leader");
+    follower.wait("it shows its own page", |r| !r.page("/").contains("This process is a follower"));
 }
 
 #[test]

@@ -139,6 +139,18 @@ impl Replica {
         (output.status.code(), text(output.stdout), text(output.stderr))
     }
 
+    /// Where it serves its pages.
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// The status of a page.
+    pub(super) fn status(&self, path: &str) -> u16 {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        agent.get(format!("{}{path}", self.url())).call().unwrap().status().as_u16()
+    }
+
     pub(super) fn leads(&self) -> bool {
         self.page("/metrics").contains("leader_election_master_status{name=\"setpoint\"} 1")
     }
@@ -215,6 +227,9 @@ fn by_itself(folder: &Path, name: &str, cluster: &Cluster, server: SocketAddr) -
     let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint"));
     command.env_clear().args(["run", "--config"]).arg(write("config", &config));
     command.env("KUBECONFIG", write("kubeconfig", &kubeconfig)).env("POD_NAME", name);
+    command.env("POD_IP", "127.0.0.1");
+    // As the Deployment's controllers would have made it.
+    cluster.put("pods", name, json!({"metadata": {"labels": {"app": "setpoint"}}}));
     command
 }
 

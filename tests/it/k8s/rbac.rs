@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 use super::cluster::{Cluster, path, request};
 use super::real;
 
+/// What the chart has installed.
+fn installed(cluster: &Cluster) -> &real::Installed {
+    cluster.installed.as_ref().expect("a real server")
+}
+
 #[test]
 #[ignore = "needs a real API server: tests/full/kubernetes"]
 fn the_account_may_do_nothing_else() {
@@ -38,12 +43,20 @@ fn the_account_may_do_nothing_else() {
     assert_eq!(ask("GET", &lease("setpoint"), None), 200);
     assert_eq!(ask("PUT", &map("memory"), Some(&read(&map("memory")))), 200);
 
+    cluster.wait(installed(&cluster).pod(&admin, &here, "own"));
+    let label = json!({"metadata": {"labels": {"setpoint.dev/role": "leader"}}});
+    assert_eq!(ask("PATCH", &path("pods", &here, "own"), Some(&label)), 200);
+
     let empty = json!({});
     let refused: Vec<(&str, String, Option<Value>)> = vec![
         ("GET", path("secrets", &here, ""), None),
         ("GET", path("secrets", &here, "token"), None),
         ("GET", path("pods", &here, ""), None),
         ("POST", path("pods", &here, ""), Some(new("Pod"))),
+        ("GET", path("pods", &here, "own"), None),
+        ("DELETE", path("pods", &here, "own"), None),
+        ("PATCH", path("pods", &other, "own"), Some(label.clone())),
+        ("PATCH", format!("{}/status", path("pods", &here, "own")), Some(label.clone())),
         ("GET", path("deployments", &here, "setpoint"), None),
         // The configuration is mounted, not asked for.
         ("GET", map("setpoint-config"), None),

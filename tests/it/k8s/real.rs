@@ -149,6 +149,8 @@ impl Installed {
         let environment = environment
             .map(|variable| {
                 let value = match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
+                    // There is no kubelet that gives it an address.
+                    Some("status.podIP") => &json!("127.0.0.1"),
                     Some(field) => &pod["metadata"][field.strip_prefix("metadata.").unwrap()],
                     None => &variable["value"],
                 };
