@@ -134,6 +134,7 @@ impl Assembled {
             Fleet::new(aws.clone(), clock, leadership, memory, cost.clone())
         });
         let (token_file, grace) = (config.http.token_file.clone(), config.reconcile.shutdown_grace);
+        let allowed_hosts = config.http.allowed_hosts.clone();
         let (daemon, handle) = Daemon::new(Parts {
             config,
             loader,
@@ -152,6 +153,7 @@ impl Assembled {
             control: Arc::new(handle.clone()),
             health,
             token_file,
+            allowed_hosts,
         };
         let address = server.address();
         let kubernetes = Kubernetes::default();
@@ -188,8 +190,7 @@ impl Assembled {
         let ended = ended.and(left);
         drop(stopped);
         match http.await {
-            Ok(Ok(())) => ended,
-            Ok(Err(error)) => Err(CliError::failed(format!("http server: {error}"))),
+            Ok(()) => ended,
             Err(error) => Err(CliError::failed(format!("http server: {error}"))),
         }
     }
