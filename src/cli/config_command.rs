@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::CliError;
 use super::config_args::ConfigArgs;
+use crate::cli::out::{out, outln};
 use crate::config::{Config, Match, matches, schema_json};
 use crate::model::ids::{AccountId, Region, ResourceId, Scope, VariantId};
 
@@ -45,16 +46,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     match &args.command {
         ConfigCommand::Check { config } => {
             let config = config.load()?;
-            anstream::println!("configuration ok: {} targets", config.targets.len());
+            outln!("configuration ok: {} targets", config.targets.len());
         }
         ConfigCommand::Show { config, origin, variants } => {
             let config = config.load()?;
-            anstream::print!("{}", config.to_yaml(*origin));
+            out!("{}", config.to_yaml(*origin));
             if let Some(path) = variants {
-                anstream::print!("{}", matched(&config, path)?);
+                out!("{}", matched(&config, path)?);
             }
         }
-        ConfigCommand::Schema => anstream::print!("{}", schema_json()),
+        ConfigCommand::Schema => out!("{}", schema_json()),
     }
     Ok(ExitCode::SUCCESS)
 }

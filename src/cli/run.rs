@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::ports::{Aws, CallObserver, Clock, Events, Memory};
 use crate::reconcile::{CostMeter, Fleet};
 use crate::system::{Alone, WallClock};
+use crate::telemetry::Logs;
 
 /// Reconcile continuously, until SIGTERM or SIGINT; SIGHUP reloads the configuration.
 #[derive(Debug, clap::Args)]
@@ -30,7 +31,7 @@ pub(super) struct Args {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let config = args.config.load_with_logs()?;
+    let (config, logs) = args.config.load_with_logs()?;
     let sources = args.config.sources();
     let ceiling = args.config.mode_ceiling();
     let loader =
@@ -39,6 +40,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let kubernetes = Kubernetes::join(&config, &clock).await?;
         let mut telling = Telling::new(&config)?;
+        telling.count_lost_lines(&logs);
         telling.events = kubernetes.events();
         let leadership = kubernetes.leadership();
         let aws = compose::connect_fenced(&config, telling.observer(), leadership).await?;
@@ -70,6 +72,12 @@ impl Telling {
         let metrics = Metrics::register(Registry::new(), Arc::clone(&fleet) as _, limit)
             .map_err(|error| CliError::failed(format!("cannot register metrics: {error}")))?;
         Ok(Self { fleet, metrics, events: None })
+    }
+
+    /// Counts the lines of the log that are dropped.
+    pub(super) fn count_lost_lines(&self, logs: &Logs) {
+        let dropped = logs.dropped();
+        self.metrics.process.count_dropped_log_lines(move || dropped.lines());
     }
 
     /// Is to be told of every call to AWS.

@@ -61,6 +61,8 @@ definitions! { PROCESS_FAMILIES, Process;
         "Calls that AWS throttled until the retries were used up.";
     API_DENIED = Counter "aws_api_call_permission_errors_total" ["calls"] {service: SERVICE, operation: OPERATION, error_code: Described("AWS's error code")}
         "Calls that failed for a missing permission.";
+    LOG_LINES_DROPPED = Counter "setpoint_log_lines_dropped_total" ["lines"] {}
+        "Lines of the log that were dropped: the reader of stderr took none for a while, or stderr could not be written to.";
     LEADER = Gauge "leader_election_master_status" ["0 or 1"] {name: Closed(&["setpoint"])}
         "1 while this process is the writer; always 1 when it runs alone.";
 }
