@@ -1,11 +1,12 @@
 //! `setpoint apply`: one pass with writing, after a confirmation.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
 use super::config_args::ConfigArgs;
 use super::plan::{self, Output};
 use super::{CliError, compose};
+use crate::cli::out::{out, outln};
 use crate::model::decision::StepResult;
 use crate::model::status::FleetStatus;
 use crate::render::plan as render;
@@ -29,41 +30,40 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !args.yes && !std::io::stdin().is_terminal() {
         return Err(CliError::usage("stdin is no terminal to ask on (use --yes)"));
     }
-    let config = args.config.load_with_logs()?;
+    let (config, _logs) = args.config.load_with_logs()?;
     let runtime = compose::runtime()?;
     let mut fleet = runtime.block_on(plan::fleet(&config))?;
     let planned = runtime.block_on(plan::pass(&mut fleet, &config, false, true));
-    plan::print(&planned, Output::Text);
+    plan::print(&planned, Output::Text)?;
     let changes = planned.variants.values().filter(|v| !v.decision.plan.is_empty()).count();
     if changes == 0 {
-        anstream::println!("Nothing to write.");
+        outln!("Nothing to write.");
         return Ok(ExitCode::SUCCESS);
     }
     if !args.yes && !confirmed(changes)? {
         return Err(CliError::failed("not confirmed, nothing was written"));
     }
     let done = runtime.block_on(plan::pass(&mut fleet, &config, true, true));
-    Ok(report(&done))
+    report(&done)
 }
 
 fn confirmed(changes: usize) -> Result<bool, CliError> {
     let failed = |error: std::io::Error| CliError::failed(format!("cannot ask: {error}"));
-    anstream::print!("Write to {changes} variants? Only \"yes\" does. ");
-    std::io::stdout().flush().map_err(failed)?;
+    out!("Write to {changes} variants? Only \"yes\" does. ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;
     Ok(answer.trim() == "yes")
 }
 
 /// Prints what became of every write; fails when one did not succeed.
-fn report(fleet: &FleetStatus) -> ExitCode {
+fn report(fleet: &FleetStatus) -> Result<ExitCode, CliError> {
     let mut failed = false;
     for (id, status) in &fleet.variants {
         let name = render::name(fleet, id);
         for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
             failed |= step.result != StepResult::Success;
-            anstream::println!("{name}  {}  {}", step.operation, step.sentence);
+            outln!("{name}  {}  {}", step.operation, step.sentence);
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

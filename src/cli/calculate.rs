@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::CliError;
+use crate::cli::out::{out, outln};
 use crate::model::formula::{Formula, Mistake};
 use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor, human};
 
@@ -53,8 +54,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let checked =
         checked.map_err(|e| usage("--check", e))?.map(|value| (value, formula.check(value).err()));
     match args.output {
-        Output::Text => anstream::print!("{}", text(&formula, checked)),
-        Output::Json => anstream::println!("{:#}", object(&formula, checked)),
+        Output::Text => out!("{}", text(&formula, checked)),
+        Output::Json => outln!("{:#}", object(&formula, checked)),
     }
     let differs = checked.is_some_and(|(_, mistake)| mistake.is_some());
     Ok(ExitCode::from(u8::from(differs)))

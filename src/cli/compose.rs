@@ -10,13 +10,37 @@ use crate::model::ids::{Region, Scope};
 use crate::ports::{Aws, CallObserver, Leadership, Memory};
 use crate::system::WallClock;
 
+/// A runtime for one command.
+pub(super) struct Runtime {
+    handle: tokio::runtime::Handle,
+    /// Until it is dropped.
+    own: Option<tokio::runtime::Runtime>,
+}
+
+impl Runtime {
+    /// Runs a future to its end.
+    pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // What still hangs then, such as a disk that does not answer, does not hold up the exit.
+        if let Some(runtime) = self.own.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 /// A runtime for one command: two threads are plenty for a program that waits for AWS.
-pub(super) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    tokio::runtime::Builder::new_multi_thread()
+pub(super) fn runtime() -> Result<Runtime, CliError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| CliError::failed(format!("cannot start: {error}")))
+        .map_err(|error| CliError::failed(format!("cannot start: {error}")))?;
+    Ok(Runtime { handle: runtime.handle().clone(), own: Some(runtime) })
 }
 
 /// Connects to every account and region of the configuration.

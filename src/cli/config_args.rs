@@ -7,7 +7,7 @@ use crate::config::{Config, ConfigErrors, Env, Flag, LogFormat, Sources};
 use crate::model::goal::Mode;
 use crate::ports::Clock as _;
 use crate::system::WallClock;
-use crate::telemetry;
+use crate::telemetry::{self, Logs};
 
 /// Where the configuration is, and what goes before it.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -101,14 +101,14 @@ impl ConfigArgs {
         }
     }
 
-    /// Loads the configuration and sets the logs up by it.
+    /// Loads the configuration and sets the logs up by it, which go on until they are dropped.
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub(super) fn load_with_logs(&self) -> Result<Config, CliError> {
+    pub(super) fn load_with_logs(&self) -> Result<(Config, Logs), CliError> {
         let config = self.load()?;
-        telemetry::init(&config.log).map_err(|error| CliError::failed(error.to_string()))?;
-        Ok(config)
+        let logs = telemetry::init(&config.log);
+        Ok((config, logs.map_err(|error| CliError::failed(error.to_string()))?))
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::CliError;
 use super::config_args::{ConfigArgs, counted};
+use crate::cli::out::{out, outln};
 use crate::config::{Config, Match, matches, memory_place, schema_json};
 use crate::model::ids::{AccountId, Region, ResourceId, Scope, VariantId};
 use crate::ports::Clock as _;
@@ -52,12 +53,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         }
         ConfigCommand::Show { config, origin, variants } => {
             let config = config.load()?;
-            anstream::print!("{}", config.to_yaml(*origin));
+            out!("{}", config.to_yaml(*origin));
             if let Some(path) = variants {
-                anstream::print!("{}", matched(&config, path)?);
+                out!("{}", matched(&config, path)?);
             }
         }
-        ConfigCommand::Schema => anstream::print!("{}", schema_json()),
+        ConfigCommand::Schema => out!("{}", schema_json()),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -94,7 +95,7 @@ fn check(args: &ConfigArgs) -> Result<ExitCode, CliError> {
     }
     let targets = counted(config.targets.len(), "target", "targets");
     let rest = counts.get(1).map(|warnings| format!(", {warnings}")).unwrap_or_default();
-    anstream::println!("configuration ok: {targets}{rest}");
+    outln!("configuration ok: {targets}{rest}");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,6 +11,7 @@ use super::config_args::ConfigArgs;
 use super::replay::parse_every;
 use super::{CliError, compose};
 use crate::aws;
+use crate::cli::out::noteln;
 use crate::config::Config;
 use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantName};
 use crate::model::scaling::ScalingPolicy;
@@ -67,13 +68,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         ));
     }
     let (config, scope) = configuration(args)?;
-    telemetry::init(&config.log).map_err(|error| CliError::failed(error.to_string()))?;
+    let logs = telemetry::init(&config.log);
+    let _logs = logs.map_err(|error| CliError::failed(error.to_string()))?;
     let telemetry = compose::runtime()?.block_on(async {
         let aws = connect(&config, args, scope.as_ref()).await?;
         read(&aws, args, WallClock.now()).await
     })?;
     write(args, &telemetry)?;
-    anstream::eprintln!("{} rows", telemetry.len());
+    noteln!("{} rows", telemetry.len());
     Ok(ExitCode::SUCCESS)
 }
 

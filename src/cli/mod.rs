@@ -9,6 +9,7 @@ mod config_command;
 mod demo;
 mod export;
 mod kubernetes;
+mod out;
 mod plan;
 mod replay;
 mod run;
@@ -17,6 +18,7 @@ mod simulate;
 use std::process::ExitCode;
 
 use clap::Parser;
+use out::noteln;
 
 /// Keeps the auto scaling targets of Amazon SageMaker endpoints honest.
 #[derive(Debug, Parser)]
@@ -74,8 +76,10 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are no errors; clap prints them to stdout.
             let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(code);
+            return match error.print() {
+                Err(failed) if code == 0 => tell(&out::failed(&failed)),
+                _ => ExitCode::from(code),
+            };
         }
     };
     let result = match cli.command {
@@ -94,8 +98,12 @@ pub fn main() -> ExitCode {
         Command::Replay(args) => replay::run(&args),
         Command::Export(args) => export::run(&args),
     };
-    result.unwrap_or_else(|error| {
-        anstream::eprintln!("error: {error}");
-        ExitCode::from(error.exit_code)
-    })
+    result.unwrap_or_else(|error| tell(&error))
+}
+
+fn tell(error: &CliError) -> ExitCode {
+    if !error.message.is_empty() {
+        noteln!("error: {error}");
+    }
+    ExitCode::from(error.exit_code)
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::config_args::ConfigArgs;
 use super::{CliError, compose};
+use crate::cli::out::{out, outln};
 use crate::config::Config;
 use crate::daemon::{open_freeze, pass_settings};
 use crate::model::status::FleetStatus;
@@ -43,12 +44,12 @@ pub(super) enum Output {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let config = args.config.load_with_logs()?;
+    let (config, _logs) = args.config.load_with_logs()?;
     let fleet = compose::runtime()?.block_on(async {
         let mut passes = fleet(&config).await?;
         Ok(pass(&mut passes, &config, false, false).await)
     })?;
-    print(&fleet, args.output);
+    print(&fleet, args.output)?;
     if args.config.strict && !fleet.config.warnings.is_empty() {
         return Err(CliError::failed(
             "--strict takes each warning about the configuration as an error",
@@ -91,9 +92,14 @@ pub(super) async fn pass(
     status
 }
 
-pub(super) fn print(fleet: &FleetStatus, output: Output) {
+/// Prints a plan.
+///
+/// # Errors
+/// When it cannot be written: what was not shown must not be acted on.
+pub(super) fn print(fleet: &FleetStatus, output: Output) -> Result<(), CliError> {
     match output {
-        Output::Text => anstream::print!("{}", render::text(fleet)),
-        Output::Json => anstream::println!("{:#}", render::json(fleet)),
+        Output::Text => out!("{}", render::text(fleet)),
+        Output::Json => outln!("{:#}", render::json(fleet)),
     }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use chrono::TimeDelta;
 
 use super::CliError;
+use crate::cli::out::noteln;
 use crate::model::goal::{LatencyObjective, Objective};
 use crate::model::units::{
     InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor,
@@ -75,7 +76,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     };
     let recording = read(args)?;
     for warning in &recording.warnings {
-        anstream::eprintln!("warning: {warning}");
+        noteln!("warning: {warning}");
     }
     let mut evaluations: Vec<Evaluation> = Vec::new();
     let mut failed = None;

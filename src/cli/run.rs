@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 use crate::ports::{Aws, CallObserver, Clock, Events, Memory};
 use crate::reconcile::{CostMeter, Fleet};
 use crate::system::{Alone, WallClock};
+use crate::telemetry::Logs;
 
 /// Reconcile continuously, until SIGTERM or SIGINT; SIGHUP reloads the configuration.
 #[derive(Debug, clap::Args)]
@@ -30,12 +31,13 @@ pub(super) struct Args {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let config = args.config.load_with_logs()?;
+    let (config, logs) = args.config.load_with_logs()?;
     let loader = Arc::new(args.config.loader());
     compose::runtime()?.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let kubernetes = Kubernetes::join(&config, &clock).await?;
         let mut telling = Telling::new(&config)?;
+        telling.count_lost_lines(&logs);
         telling.events = kubernetes.events();
         let leadership = kubernetes.leadership();
         let aws = compose::connect_fenced(&config, telling.observer(), leadership).await?;
@@ -70,6 +72,12 @@ impl Telling {
         let metrics = Metrics::register(Registry::new(), Arc::clone(&fleet) as _, limit)
             .map_err(|error| CliError::failed(format!("cannot register metrics: {error}")))?;
         Ok(Self { fleet, metrics, events: None })
+    }
+
+    /// Counts the lines of the log that are dropped.
+    pub(super) fn count_lost_lines(&self, logs: &Logs) {
+        let dropped = logs.dropped();
+        self.metrics.process.count_dropped_log_lines(move || dropped.lines());
     }
 
     /// Is to be told of every call to AWS.
@@ -134,6 +142,7 @@ impl Assembled {
             Fleet::new(aws.clone(), clock, leadership, memory, cost.clone())
         });
         let (token_file, grace) = (config.http.token_file.clone(), config.reconcile.shutdown_grace);
+        let allowed_hosts = config.http.allowed_hosts.clone();
         let (daemon, handle) = Daemon::new(Parts {
             config,
             loader,
@@ -153,6 +162,7 @@ impl Assembled {
             control: Arc::new(handle.clone()),
             health,
             token_file,
+            allowed_hosts,
         };
         let address = server.address();
         let kubernetes = Kubernetes::default();
@@ -191,8 +201,7 @@ impl Assembled {
         let ended = ended.and(left);
         drop(stopped);
         match http.await {
-            Ok(Ok(())) => ended,
-            Ok(Err(error)) => Err(CliError::failed(format!("http server: {error}"))),
+            Ok(()) => ended,
             Err(error) => Err(CliError::failed(format!("http server: {error}"))),
         }
     }

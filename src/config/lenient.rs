@@ -25,5 +25,8 @@ pub fn http(sources: &Sources) -> Result<(HttpSettings, Vec<Problem>), Problem> 
         let allowed = "an IP address and a port, such as 0.0.0.0:9090 or [::]:9090";
         Problem::new("configuration", "http.listen", format!("{listen:?}"), allowed)
     })?;
-    Ok((HttpSettings { listen, token_file: value("token_file").map(PathBuf::from) }, problems))
+    let token_file = value("token_file").map(PathBuf::from);
+    // Of no use to whoever asks the server.
+    let allowed_hosts = Vec::new();
+    Ok((HttpSettings { listen, token_file, allowed_hosts }, problems))
 }

@@ -258,6 +258,10 @@ pub(super) struct RawHttp {
     /// The file with the bearer token of everything below /-/; without it they answer 403.
     #[schemars(length(min = 1))]
     pub token_file: Option<String>,
+    /// The names, beside localhost and loopback addresses, that the server answers to while it
+    /// listens on a loopback address: those of a reverse proxy that passes them on. On any other
+    /// address it answers to all.
+    pub allowed_hosts: Option<Vec<String>>,
 }
 
 /// Logs, written to stderr.

@@ -255,6 +255,7 @@ fn http(r: &mut Resolver<'_>, raw: &Raw) -> HttpSettings {
     HttpSettings {
         listen: parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
         token_file: raw.http.token_file.clone().map(PathBuf::from),
+        allowed_hosts: raw.http.allowed_hosts.clone().unwrap_or_default(),
     }
 }
 

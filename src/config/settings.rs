@@ -163,6 +163,8 @@ pub struct HttpSettings {
     pub listen: SocketAddr,
     /// The file with the bearer token of everything below `/-/`.
     pub token_file: Option<PathBuf>,
+    /// The names that the server answers to on a loopback address, beside its own.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// Logs.

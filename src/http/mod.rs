@@ -1,7 +1,8 @@
 //! Probes, `/metrics`, JSON API, status page, and the commands under `/-/`.
 //!
-//! Everything is bounded: connections, how long one may idle, requests in flight, their bodies,
-//! and how long one may take. Commands need a token; nothing else can change anything.
+//! Everything is bounded: connections, from one address and from all, how long one may say nothing
+//! (`serve`), requests in flight, their bodies, and how long one may take. Probes and metrics have
+//! places of their own. Commands need a token; nothing else can change anything.
 
 mod api;
 mod auth;
@@ -10,7 +11,6 @@ mod control;
 mod guard;
 mod health;
 mod leading;
-mod listener;
 mod pages;
 mod probes;
 mod problem;
@@ -33,6 +33,8 @@ pub use control::{Control, ControlError, PauseRequest, Paused, Reconciled, Resum
 pub use health::{Health, Readiness};
 pub use leading::Leading;
 
+use crate::serve::{Hosts, Limits, Options};
+
 pub use crate::metrics::StatusSource;
 pub use crate::model::selector::Selector;
 
@@ -44,6 +46,18 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 pub const COMMAND_TIMEOUT: Duration = Duration::from_mins(5);
 /// How long open requests may go on after a shutdown has begun.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// Who may connect, and for how long. Prometheus, probes and people are some ten connections; a
+/// reverse proxy comes from one address with some more.
+const LIMITS: Limits = Limits {
+    connections: 256,
+    per_address: 64,
+    reserved: 32,
+    head: Duration::from_secs(10),
+    reserved_head: Duration::from_secs(2),
+    stall: Duration::from_secs(20),
+    grace: SHUTDOWN_GRACE,
+};
 
 /// What the server shows, and whom it tells.
 #[derive(Clone)]
@@ -60,6 +74,8 @@ pub struct App {
     pub health: Arc<Health>,
     /// The file with the token that commands need; without one they are refused.
     pub token_file: Option<PathBuf>,
+    /// The names, beside its own, that it answers to on a loopback address.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// The address could not be listened on.
@@ -98,32 +114,10 @@ impl Server {
     }
 
     /// Answers until `shutdown` is done, then lets open requests end for [`SHUTDOWN_GRACE`].
-    ///
-    /// # Errors
-    /// When the listening socket fails for good.
-    pub async fn serve(
-        self,
-        app: App,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
-        let (ending, has_begun) = tokio::sync::oneshot::channel();
-        let until = async move {
-            shutdown.await;
-            // Nobody waits for it any more when the server has ended by itself.
-            let _ = ending.send(());
-        };
-        let listener = listener::Bounded::new(self.listener);
-        let server = axum::serve(listener, router(app)).with_graceful_shutdown(until);
-        let overdue = async {
-            if has_begun.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-            tokio::time::sleep(SHUTDOWN_GRACE).await;
-        };
-        tokio::select! {
-            ended = server.into_future() => ended,
-            () = overdue => Ok(()),
-        }
+    pub async fn serve(self, app: App, shutdown: impl Future<Output = ()> + Send + 'static) {
+        let hosts = Hosts::of(self.address.ip(), &app.allowed_hosts);
+        let options = Options { limits: LIMITS, hosts, reserved_for: guard::is_vital };
+        crate::serve::serve(self.listener, router(app), options, shutdown).await;
     }
 }
 

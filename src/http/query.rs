@@ -1,5 +1,7 @@
 //! Query strings and bodies, strictly: what is not known is refused, not ignored.
 
+use std::time::Duration;
+
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -7,6 +9,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
+
+/// How long the body of a command may take: only its work may be long.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// The query of a path that takes none.
 #[derive(Debug, Deserialize)]
@@ -51,7 +56,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|rejection| {
+        let bytes = axum::body::Bytes::from_request(request, state);
+        let bytes = tokio::time::timeout(BODY_TIME, bytes).await.map_err(|_elapsed| {
+            let sentence = format!("no body within {} s", BODY_TIME.as_secs());
+            Problem::new(StatusCode::REQUEST_TIMEOUT, sentence)
+        })?;
+        let bytes = bytes.map_err(|rejection| {
             let status = rejection.status();
             if status == StatusCode::PAYLOAD_TOO_LARGE {
                 let limit = super::MAX_BODY_BYTES;

@@ -5,6 +5,7 @@
 
 pub mod calls;
 pub mod definition;
+mod log_lines;
 pub mod process;
 pub mod process_families;
 pub mod reference;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 
+use super::log_lines::LogLines;
 use super::process_families as families;
 use crate::model::decision::{Decision, Outcome, StepResult};
 use crate::model::reason::{ActionKind, Reason};
@@ -75,6 +76,7 @@ pub struct ProcessMetrics {
     queue_longest: GaugeVec,
     queue_retries: IntCounterVec,
     leader: IntGaugeVec,
+    log_lines: LogLines,
 }
 
 impl ProcessMetrics {
@@ -111,6 +113,7 @@ impl ProcessMetrics {
             queue_longest: registered(registry, families::QUEUE_LONGEST.gauge_vec()?)?,
             queue_retries: registered(registry, families::QUEUE_RETRIES.int_counter_vec()?)?,
             leader: registered(registry, families::LEADER.int_gauge_vec()?)?,
+            log_lines: registered(registry, LogLines::new()?)?,
         };
         metrics.show_zeros();
         Ok(metrics)
@@ -196,6 +199,12 @@ impl ProcessMetrics {
     /// Whether this process is the writer.
     pub fn set_leader(&self, leads: bool) {
         self.leader.with_label_values(&[LEASE]).set(i64::from(leads));
+    }
+
+    /// Where to look for the number of lines of the log that were dropped; only the first call
+    /// counts.
+    pub fn count_dropped_log_lines(&self, lines: impl Fn() -> u64 + Send + Sync + 'static) {
+        self.log_lines.count(lines);
     }
 
     /// The most passes that may run at once.

@@ -84,6 +84,8 @@ definitions! { PROCESS_FAMILIES, Process;
         "Calls that failed for a missing permission.";
     UNREADABLE_ROWS = Gauge "setpoint_aws_unreadable_rows" ["rows"] {account_id: ACCOUNT, region: REGION, service: SERVICE, operation: OPERATION}
         "Rows of the newest whole listing that make no sense; what they are about is not known, the other rows count.";
+    LOG_LINES_DROPPED = Counter "setpoint_log_lines_dropped_total" ["lines"] {}
+        "Lines of the log that were dropped: the reader of stderr took none for a while, or stderr could not be written to.";
     LEADER = Gauge "leader_election_master_status" ["0 or 1"] {name: Closed(&["setpoint"])}
         "1 while this process is the writer; always 1 when it runs alone.";
 }

@@ -7,4 +7,5 @@ mod crashes;
 mod observing;
 mod oncall;
 pub(crate) mod process;
+mod surroundings;
 mod tags;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
+use crate::cli::out::{out, outln};
 use crate::cli::plan::Output;
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
@@ -107,8 +108,8 @@ pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
         ))
     })?;
     match args.output {
-        Output::Json => anstream::println!("{json:#}"),
-        Output::Text => anstream::print!("{}", text(&answer, args.reads)),
+        Output::Json => outln!("{json:#}"),
+        Output::Text => out!("{}", text(&answer, args.reads)),
     }
     Ok(ExitCode::from(exit_code(&answer)))
 }

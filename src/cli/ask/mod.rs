@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::CliError;
 use super::config_args::ConfigArgs;
+use crate::cli::out::{noteln, outln};
 use crate::config;
 use crate::http::COMMAND_TIMEOUT;
 use crate::model::selector::Selector;
@@ -57,7 +58,7 @@ impl DaemonArgs {
                 let (http, problems) = config::http(&args.sources())
                     .map_err(|problem| CliError::failed(problem.to_string()))?;
                 for problem in problems {
-                    anstream::eprintln!("warning: {problem}");
+                    noteln!("warning: {problem}");
                 }
                 let url = url.clone().map_or_else(|| address(http.listen), Ok)?;
                 let file = file.clone().or(http.token_file).ok_or_else(|| {
@@ -133,7 +134,7 @@ pub(super) struct ReloadArgs {
 /// See [`CliError`].
 pub(super) fn reload(args: &ReloadArgs) -> Result<ExitCode, CliError> {
     args.daemon.client()?.post("reload", &Selector::default(), None)?;
-    anstream::println!("reloaded: a pass with the new configuration begins now");
+    outln!("reloaded: a pass with the new configuration begins now");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -154,7 +155,7 @@ pub(super) struct ConfirmArgs {
 pub(super) fn confirm(args: &ConfirmArgs) -> Result<ExitCode, CliError> {
     let body = json!({ "plan_id": args.plan_id });
     args.daemon.client()?.post("confirm", &Selector::default(), Some(&body))?;
-    anstream::println!("confirmed {}: its writes have begun", args.plan_id);
+    outln!("confirmed {}: its writes have begun", args.plan_id);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::until::Until;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
+use crate::cli::out::{noteln, outln};
 use crate::model::selector::Selector;
 use crate::ports::Clock as _;
 use crate::render::printable;
@@ -43,14 +44,14 @@ pub(in crate::cli) fn pause(args: &PauseArgs) -> Result<ExitCode, CliError> {
     } else {
         ""
     };
-    anstream::println!(
+    outln!(
         "paused {} until {}: {}{later}",
         args.variant,
         until.format("%FT%TZ"),
         variants(&answer),
     );
     if answer["survives_restart"] == false {
-        anstream::eprintln!(
+        noteln!(
             "warning: the daemon remembers in its process only: the pause ends when it restarts \
              (configure memory.file or kubernetes.memory_configmap)"
         );
@@ -74,11 +75,11 @@ pub(in crate::cli) struct ResumeArgs {
 /// See [`CliError`].
 pub(in crate::cli) fn resume(args: &ResumeArgs) -> Result<ExitCode, CliError> {
     let answer = args.daemon.client()?.post("resume", &args.variant, None)?;
-    anstream::println!("resumed {}: {}", args.variant, variants(&answer));
+    outln!("resumed {}: {}", args.variant, variants(&answer));
     let still = answer["paused_by_configuration"].as_array().map(Vec::as_slice).unwrap_or_default();
     let still: Vec<_> = still.iter().filter_map(Value::as_str).map(printable).collect();
     if !still.is_empty() {
-        anstream::eprintln!(
+        noteln!(
             "warning: still paused by the configuration (pause of the target): {}",
             still.join(", ")
         );

@@ -1,7 +1,6 @@
 //! What the demo prints while it runs: what happens in the world, and what the daemon makes of it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,6 +9,8 @@ use chrono::TimeDelta;
 use prometheus::Registry;
 
 use super::summary;
+use crate::cli::CliError;
+use crate::cli::out::{out, outln};
 use crate::model::decision::{Action, StepResult};
 use crate::model::estimate::Finding;
 use crate::model::ids::VariantId;
@@ -56,54 +57,69 @@ impl Account {
         }
     }
 
-    pub(super) fn begin(aws: &str, http: SocketAddr, speed: f64) {
-        anstream::println!(
+    pub(super) fn begin(aws: &str, http: SocketAddr, speed: f64) -> Result<(), CliError> {
+        outln!(
             "setpoint demo: five variants with 14 days of history on an embedded AWS,\n\
              {speed} times as fast as life. The daemon and its AWS SDK clients are the real ones.\n\n\
              {QUIET}embedded AWS  {aws}\n\
              status page   http://{http}/    metrics  http://{http}/metrics{QUIET:#}\n\n\
              {WORLD}*{WORLD:#} happens in the world   ~ + change, create   ! held   = in sync   ? unknown\n"
         );
+        Ok(())
     }
 
     /// Tells what is new.
-    pub(super) fn tell(&mut self, fleet: &Arc<FleetStatus>, now: Timestamp) {
+    pub(super) fn tell(
+        &mut self,
+        fleet: &Arc<FleetStatus>,
+        now: Timestamp,
+    ) -> Result<(), CliError> {
         while self.events.front().is_some_and(|(at, _)| *at <= now) {
             let Some((at, event)) = self.events.pop_front() else { break };
-            self.print(&format!("{}  {WORLD}* {event}{WORLD:#}", at.format("%H:%M")));
+            self.print(&format!("{}  {WORLD}* {event}{WORLD:#}", at.format("%H:%M")))?;
         }
         if self.last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, fleet)) {
             self.last = Some(Arc::clone(fleet));
             let width = fleet.variants.keys().map(|id| id.short().len()).max().unwrap_or(0);
             for (id, status) in &fleet.variants {
-                self.tell_of(id, status, width);
+                self.tell_of(id, status, width)?;
             }
         }
-        self.progress(now);
+        self.progress(now)
     }
 
-    fn tell_of(&mut self, id: &VariantId, status: &VariantStatus, width: usize) {
+    fn tell_of(
+        &mut self,
+        id: &VariantId,
+        status: &VariantStatus,
+        width: usize,
+    ) -> Result<(), CliError> {
         let report = &status.decision.report;
         let now = (report.action, report.reason, report.sentence.clone());
         if self.said.get(id) != Some(&now) || status.outcome.is_some() {
             self.said.insert(id.clone(), now);
-            self.print(&line::line(status, width));
+            self.print(&line::line(status, width))?;
         }
         let steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
         for (action, step) in status.decision.plan.actions.iter().zip(steps) {
             self.print(&format!(
                 "       {QUIET}  {:width$}  {}: {}{QUIET:#}",
                 "", step.operation, step.sentence
-            ));
+            ))?;
             if step.result == StepResult::Success {
                 self.written.entry(id.clone()).or_default().push(in_words(action));
             }
         }
-        self.tell_findings(id, status, width);
+        self.tell_findings(id, status, width)
     }
 
     /// What the comparison with measured capacity found, when it is found and when it is gone.
-    fn tell_findings(&mut self, id: &VariantId, status: &VariantStatus, width: usize) {
+    fn tell_findings(
+        &mut self,
+        id: &VariantId,
+        status: &VariantStatus,
+        width: usize,
+    ) -> Result<(), CliError> {
         let estimate = &status.decision.report.estimate;
         let found: BTreeSet<Finding> = estimate.findings.iter().copied().collect();
         let known = self.found.insert(id.clone(), found.clone()).unwrap_or_default();
@@ -113,39 +129,47 @@ impl Account {
             self.print(&format!(
                 "{at}  {FOUND}!{FOUND:#} {:width$}  found {FOUND}{name}{FOUND:#}: {why}",
                 id.short()
-            ));
+            ))?;
         }
         for finding in known.difference(&found) {
             let name = finding.as_str();
-            self.print(&format!("{at}  = {:width$}  no longer {name}", id.short()));
+            self.print(&format!("{at}  = {:width$}  no longer {name}", id.short()))?;
         }
+        Ok(())
     }
 
     /// Ends the story with the summary.
-    pub(super) fn end(&mut self, fleet: &FleetStatus, registry: &Registry, sim: &Sim) {
-        self.clear();
+    pub(super) fn end(
+        &mut self,
+        fleet: &FleetStatus,
+        registry: &Registry,
+        sim: &Sim,
+    ) -> Result<(), CliError> {
+        self.clear()?;
         let minutes = (sim.now() - self.start).num_minutes();
-        anstream::print!("{}", summary::summary(fleet, &self.written, registry, minutes));
+        out!("{}", summary::summary(fleet, &self.written, registry, minutes));
+        Ok(())
     }
 
     /// The virtual time, where a line can be written over.
-    fn progress(&self, now: Timestamp) {
+    fn progress(&self, now: Timestamp) -> Result<(), CliError> {
         if self.terminal {
-            anstream::print!("\r{QUIET}{}  …{QUIET:#}\x1b[K", now.format("%H:%M"));
-            // A progress line that does not get out is no loss.
-            let _ = std::io::stdout().flush();
+            out!("\r{QUIET}{}  …{QUIET:#}\x1b[K", now.format("%H:%M"));
         }
+        Ok(())
     }
 
-    fn clear(&self) {
+    fn clear(&self) -> Result<(), CliError> {
         if self.terminal {
-            anstream::print!("\r\x1b[K");
+            out!("\r\x1b[K");
         }
+        Ok(())
     }
 
-    fn print(&self, line: &str) {
-        self.clear();
-        anstream::println!("{line}");
+    fn print(&self, line: &str) -> Result<(), CliError> {
+        self.clear()?;
+        outln!("{line}");
+        Ok(())
     }
 }
 

@@ -17,11 +17,12 @@ use chrono::TimeDelta;
 use super::run::{Assembled, Telling, follow_signals};
 use super::{CliError, compose};
 use crate::aws;
+use crate::cli::out::outln;
 use crate::config::Config;
 use crate::memory::ProcessMemory;
 use crate::sim::server::{Pace, Server};
 use crate::sim::{Scenario, Sim, SimClock};
-use crate::telemetry;
+use crate::telemetry::{self, Logs};
 
 use account::Account;
 
@@ -65,8 +66,9 @@ fn speed(text: &str) -> Result<f64, String> {
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let config = config(args.listen)?;
-    telemetry::init(&config.log).map_err(|error| CliError::failed(error.to_string()))?;
-    compose::runtime()?.block_on(demo(args, config))?;
+    let logs = telemetry::init(&config.log);
+    let logs = logs.map_err(|error| CliError::failed(error.to_string()))?;
+    compose::runtime()?.block_on(demo(args, config, &logs))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -76,7 +78,7 @@ fn config(listen: SocketAddr) -> Result<Config, CliError> {
         .map_err(|errors| CliError::failed(format!("the demo's configuration\n{errors}")))
 }
 
-async fn demo(args: &Args, config: Config) -> Result<(), CliError> {
+async fn demo(args: &Args, config: Config, logs: &Logs) -> Result<(), CliError> {
     let mut scenario = Scenario::demo().map_err(|error| CliError::failed(error.to_string()))?;
     if let Some(seed) = args.seed {
         scenario.world.seed = seed;
@@ -88,33 +90,39 @@ async fn demo(args: &Args, config: Config) -> Result<(), CliError> {
         .await
         .map_err(|error| CliError::failed(format!("cannot serve the embedded AWS: {error}")))?;
     let telling = Telling::new(&config)?;
+    telling.count_lost_lines(logs);
     let registry = telling.registry();
     let daemon = assemble(config, &sim, &server, telling).await?;
 
     let mut account = Account::new(&scenario, start, std::io::stdout().is_terminal());
-    Account::begin(&server.endpoint_url(), daemon.address, args.speed);
+    Account::begin(&server.endpoint_url(), daemon.address, args.speed)?;
     let (handle, fleet, address) =
         (daemon.handle.clone(), Arc::clone(&daemon.fleet), daemon.address);
     let signals = tokio::spawn(follow_signals(handle.clone()));
     let end = start + TimeDelta::minutes(i64::from(args.minutes));
     let story = async {
         while sim.now() < end && !handle.is_stopping() {
-            account.tell(&fleet.get(), sim.now());
+            account.tell(&fleet.get(), sim.now())?;
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        account.end(&fleet.get(), &registry, &sim);
+        account.end(&fleet.get(), &registry, &sim)?;
         if args.serve && !handle.is_stopping() {
-            anstream::println!("\nStill at http://{address}/ and {}", server.endpoint_url());
+            outln!("\nStill at http://{address}/ and {}", server.endpoint_url());
             while !handle.is_stopping() {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         }
-        handle.stop();
+        Ok(())
     };
-    let (ended, ()) = tokio::join!(daemon.run(), story);
+    let story = async {
+        let told = story.await;
+        handle.stop();
+        told
+    };
+    let (ended, told) = tokio::join!(daemon.run(), story);
     signals.abort();
     server.stop().await;
-    ended
+    ended.and(told)
 }
 
 /// The daemon of `setpoint run`, with its SDK clients pointed at the embedded AWS.

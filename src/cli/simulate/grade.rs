@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::super::{CliError, compose};
+use crate::cli::out::outln;
 use crate::grade::{Class, Graded, Policy, cases, closed_loop, grade, summarise};
 
 /// Grade the estimator against the embedded AWS, which knows the truth.
@@ -40,7 +41,7 @@ pub(in super::super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let classes = if args.class.is_empty() { Class::ALL.to_vec() } else { args.class.clone() };
     let last = args.first_seed.saturating_add(args.seeds);
     let runtime = compose::runtime()?;
-    anstream::println!(
+    outln!(
         "{:<12} {:>5} {:>5} {:>6} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9}",
         "CLASS",
         "HOUR",
@@ -60,7 +61,7 @@ pub(in super::super) fn run(args: &Args) -> Result<ExitCode, CliError> {
             graded.push(runtime.block_on(grade(&case)).map_err(CliError::failed)?);
         }
         for hour in [24, 72, 168] {
-            print_summary(&graded, *class, hour);
+            print_summary(&graded, *class, hour)?;
         }
     }
     if args.closed_loop {
@@ -73,9 +74,9 @@ fn percent(v: f64) -> String {
     if v.is_finite() { format!("{:.1} %", 100.0 * v) } else { "-".to_owned() }
 }
 
-fn print_summary(graded: &[Graded], class: Class, hour: i64) {
-    let Some(s) = summarise(graded, class, hour) else { return };
-    anstream::println!(
+fn print_summary(graded: &[Graded], class: Class, hour: i64) -> Result<(), CliError> {
+    let Some(s) = summarise(graded, class, hour) else { return Ok(()) };
+    outln!(
         "{:<12} {:>5} {:>5} {:>6} {:>8} {:>8} {:>8} {:>8} {:>8.3} {:>9} {:>9}",
         class.as_str(),
         hour,
@@ -89,14 +90,15 @@ fn print_summary(graded: &[Graded], class: Class, hour: i64) {
         percent(s.static_error),
         percent(s.highest_good_error)
     );
+    Ok(())
 }
 
 fn print_closed_loop(
-    runtime: &tokio::runtime::Runtime,
+    runtime: &compose::Runtime,
     classes: &[Class],
     seeds: std::ops::Range<u64>,
 ) -> Result<(), CliError> {
-    anstream::println!(
+    outln!(
         "\n{:<12} {:<9} {:>15} {:>15} {:>8} {:>10}",
         "CLASS",
         "POLICY",
@@ -123,7 +125,7 @@ fn print_closed_loop(
                 oracle_hours = hours;
             }
             let runs = cases.len().max(1) as f64;
-            anstream::println!(
+            outln!(
                 "{:<12} {:<9} {:>15.0} {:>15.3} {:>8.1} {:>10.2}",
                 class.as_str(),
                 name,

@@ -1,6 +1,5 @@
 //! `setpoint simulate serve`: the embedded AWS at one URL, for the SDKs, boto3 and the aws CLI.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +10,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::CliError;
+use crate::cli::out::outln;
 use crate::sim::server::{Pace, Server};
 use crate::sim::{Scenario, Sim};
 
@@ -77,24 +77,18 @@ async fn serve(args: &Args, sim: Sim) -> Result<(), CliError> {
     let server = Server::start(sim, args.listen, pace)
         .await
         .map_err(|error| CliError::failed(format!("cannot listen on {}: {error}", args.listen)))?;
-    announce(&json!({
+    let line = json!({
         "endpoint_url": server.endpoint_url(),
         "now": now.to_rfc3339_opts(SecondsFormat::AutoSi, true),
-    }))?;
+    });
+    // Whoever started the process waits for it.
+    outln!("{line}");
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     server.stop().await;
     Ok(())
-}
-
-/// One line, flushed: whoever started the process waits for it.
-fn announce(line: &serde_json::Value) -> Result<(), CliError> {
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "{line}")
-        .and_then(|()| stdout.flush())
-        .map_err(|error| CliError::failed(format!("cannot write to stdout: {error}")))
 }
 
 /// The world that the arguments describe, its history generated.

@@ -257,6 +257,32 @@ impl Daemon {
         daemon
     }
 
+    /// Starts it with this stderr, so that nothing of it is read, and waits for its first pass.
+    pub(super) fn unheard(config: &Path, flags: &[&str], stderr: Stdio) -> Self {
+        let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let text = std::fs::read_to_string(config).unwrap();
+        std::fs::write(config, text.replacen("127.0.0.1:0", &address.to_string(), 1)).unwrap();
+        let mut arguments = vec!["run", "--config", config.to_str().unwrap()];
+        arguments.extend(flags);
+        let child =
+            setpoint(&arguments).stdout(Stdio::null()).stderr(stderr).spawn().expect("it starts");
+        let mut daemon = Self { child, url: format!("http://{address}"), log: Arc::default() };
+        wait("the first pass", || {
+            let ended = daemon.child.try_wait().unwrap();
+            assert!(ended.is_none(), "it ended: {ended:?}");
+            std::net::TcpStream::connect(address).ok()?;
+            (daemon.get("/readyz").0 == 200).then_some(())
+        });
+        daemon
+    }
+
+    /// The reading end of its stderr.
+    pub(super) fn stderr(&mut self) -> std::process::ChildStderr {
+        self.child.stderr.take().unwrap()
+    }
+
     /// Starts it and waits for its first pass.
     pub(crate) fn ready(config: &Path, flags: &[&str]) -> Self {
         let daemon = Self::start(config, flags);

@@ -102,7 +102,7 @@ pub(super) struct Fixture {
     pub(super) token_file: Option<PathBuf>,
     pub(super) runtime: Option<tokio::runtime::Runtime>,
     pub(super) stop: Option<oneshot::Sender<()>>,
-    pub(super) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
+    pub(super) served: Option<tokio::task::JoinHandle<()>>,
 }
 
 pub(super) const TOKEN: &str = "correct horse";
@@ -132,6 +132,7 @@ impl Fixture {
             control: control.clone(),
             health: health.clone(),
             token_file: token_file.clone(),
+            allowed_hosts: vec!["setpoint.example.com".to_owned()],
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

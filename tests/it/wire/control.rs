@@ -201,3 +201,27 @@ fn the_documented_scenario_is_one() {
     let scenario = Scenario::parse(example.expect("an example"), "docs/simulate.md");
     scenario.expect("it can be read").build().expect("it can be built");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_the_web_cannot_command_the_world() {
+    let sim = demo();
+    let start = sim.now();
+    let server = serve(sim.clone()).await;
+    let asked = |host: &str| {
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        let request = format!(
+            "POST /_sim/advance?seconds=60 HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\
+             Connection: close\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    // A name of its own that leads to 127.0.0.1 (DNS rebinding).
+    assert!(asked("evil.example").starts_with("HTTP/1.1 421 "));
+    assert_eq!(sim.now(), start);
+    assert!(asked("localhost:9").starts_with("HTTP/1.1 200 "));
+    assert_eq!(sim.now(), start + TimeDelta::seconds(60));
+    server.stop().await;
+}

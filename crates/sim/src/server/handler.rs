@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use futures::{StreamExt as _, stream};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -17,10 +17,10 @@ use super::Shared;
 use super::dispatch::{self, Failure};
 use super::error::WireError;
 use super::fault::WireFaultKind;
-use super::listener::ConnectionHandle;
 use super::protocol::{self, Call, Protocol};
 use crate::api::{ApiError, Delivery, Operation};
 use setpoint_core::ports::Service;
+use setpoint_serve::Connection;
 
 /// Largest body of a request, compressed or not. 500 metric queries are some 200 kB.
 const BODY_MAX: usize = 4 * 1024 * 1024;
@@ -30,7 +30,7 @@ const SILENCE_MAX: Duration = Duration::from_mins(2);
 /// Serves any request that is not for `/_sim/`.
 pub(super) async fn aws(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(connection): ConnectInfo<ConnectionHandle>,
+    Extension(connection): Extension<Connection>,
     request: Request,
 ) -> Response {
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
@@ -105,7 +105,7 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, WireError> 
 /// A request whose operation is known.
 struct Exchange {
     shared: Arc<Shared>,
-    connection: ConnectionHandle,
+    connection: Connection,
     protocol: Protocol,
     operation: Operation,
     request_id: String,

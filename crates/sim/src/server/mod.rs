@@ -12,7 +12,6 @@ mod dispatch;
 mod error;
 mod fault;
 mod handler;
-mod listener;
 mod members;
 mod pace;
 mod protocol;
@@ -26,6 +25,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{any, get, post};
+use setpoint_serve::{Hosts, Limits, Options};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -34,7 +34,6 @@ pub use self::fault::{WireFault, WireFaultKind};
 pub use self::pace::Pace;
 
 use self::fault::WireFaults;
-use self::listener::{BreakableListener, ConnectionHandle};
 use self::pace::Pacer;
 use super::api::Sim;
 
@@ -42,6 +41,18 @@ use super::api::Sim;
 const TICK: Duration = Duration::from_millis(100);
 /// How long a stop waits for answers under way.
 const STOP_GRACE: Duration = Duration::from_millis(500);
+
+/// Clients keep connections, and a client library has some hundred of them at most: what is beyond
+/// waits. One that says nothing for a minute is closed, before its client uses it again.
+const LIMITS: Limits = Limits {
+    connections: 1024,
+    per_address: 1024,
+    reserved: 0,
+    head: Duration::from_mins(1),
+    reserved_head: Duration::from_mins(1),
+    stall: Duration::from_mins(1),
+    grace: STOP_GRACE,
+};
 
 /// What the handlers share.
 struct Shared {
@@ -76,7 +87,7 @@ impl Server {
             requests: AtomicU64::new(0),
             stopping,
         });
-        let mut tasks = vec![tokio::spawn(serve(listener, Arc::clone(&shared)))];
+        let mut tasks = vec![tokio::spawn(serve(listener, address, Arc::clone(&shared)))];
         if shared.pacer.speed().is_some() {
             tasks.push(tokio::spawn(tick(Arc::clone(&shared))));
         }
@@ -130,7 +141,7 @@ impl Shared {
     }
 }
 
-async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+async fn serve(listener: TcpListener, address: SocketAddr, shared: Arc<Shared>) {
     let router = Router::new()
         .route("/_sim/healthz", get(control::healthz))
         .route("/_sim/state", get(control::state))
@@ -138,13 +149,11 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         .route("/_sim/fault", post(control::inject))
         .route("/_sim/{*path}", any(control::not_found))
         .fallback(handler::aws)
-        .with_state(Arc::clone(&shared))
-        .into_make_service_with_connect_info::<ConnectionHandle>();
-    let stopped = async move { shared.stopped().await };
-    let serving = axum::serve(BreakableListener(listener), router).with_graceful_shutdown(stopped);
-    if let Err(error) = serving.await {
-        tracing::error!(%error, "the embedded AWS stopped serving");
-    }
+        .with_state(Arc::clone(&shared));
+    // Faults and time are anybody's to command, so no page of the web may.
+    let hosts = Hosts::of(address.ip(), &[]);
+    let options = Options { limits: LIMITS, hosts, reserved_for: |_| true };
+    setpoint_serve::serve(listener, router, options, shared.stopped()).await;
 }
 
 /// Moves a world on that follows the wall clock, so that it is near its time when somebody asks.

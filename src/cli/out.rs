@@ -1,0 +1,59 @@
+//! What commands print: the only place that writes to stdout and stderr beside the log.
+//!
+//! Output that cannot be written ends the command with a sentence, as for any tool of its kind; a
+//! reader that has gone away (`| head -1`) ends it without one. Nothing panics for it.
+
+use std::fmt::Arguments;
+use std::io::{Error, ErrorKind, Write};
+
+use super::CliError;
+
+/// As a shell shows a program that SIGPIPE has ended: not 0, which would say that all is in sync.
+const EXIT_READER_GONE: u8 = 128 + 13;
+
+/// Prints to stdout, and returns from the function with an error when that fails.
+macro_rules! out {
+    ($($arg:tt)*) => {
+        $crate::cli::out::write(::std::format_args!($($arg)*))?
+    };
+}
+
+/// The same, with the end of a line.
+macro_rules! outln {
+    ($($arg:tt)*) => {
+        $crate::cli::out::write(::std::format_args!("{}\n", ::std::format_args!($($arg)*)))?
+    };
+}
+
+/// Tells people of something on stderr. It is beside the point of the command, so a stderr that
+/// takes nothing is no error.
+macro_rules! noteln {
+    ($($arg:tt)*) => {
+        $crate::cli::out::note(::std::format_args!($($arg)*))
+    };
+}
+
+pub(super) use {noteln, out, outln};
+
+/// Writes to stdout, all of it.
+///
+/// # Errors
+/// When it cannot be written; see [`failed`].
+pub(super) fn write(text: Arguments<'_>) -> Result<(), CliError> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_fmt(text).and_then(|()| stdout.flush()).map_err(|error| failed(&error))
+}
+
+/// Writes a line to stderr.
+pub(super) fn note(text: Arguments<'_>) {
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// The error of a command whose output cannot be written.
+pub(super) fn failed(error: &Error) -> CliError {
+    if error.kind() == ErrorKind::BrokenPipe {
+        // Whoever has read enough needs no sentence.
+        return CliError { message: String::new(), exit_code: EXIT_READER_GONE };
+    }
+    CliError::failed(format!("cannot write the output: {error}"))
+}
