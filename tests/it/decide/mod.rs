@@ -3,6 +3,7 @@
 mod auto;
 mod boundaries;
 mod conditions;
+mod documented;
 mod drifts;
 mod guards;
 mod known;
