@@ -13,23 +13,24 @@ mod settings;
 mod ticks;
 mod timetable;
 
-use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use tokio::sync::{Notify, mpsc};
 
 use crate::config::{Config, ConfigErrors};
 use crate::decide::Freeze;
 use crate::http::{Health, Readiness};
 use crate::metrics::{Metrics, StatusSource};
-use crate::model::ids::VariantId;
+use crate::model::consent::Consent;
 use crate::model::selector::Selector;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Events, Leadership, Memory};
-use crate::reconcile::{Fleet, PassInput};
+use crate::reconcile::{Fleet, PassInput, Purpose};
 
 pub use control::Handle;
 use control::Request;
@@ -81,8 +82,8 @@ pub struct Daemon {
     requests: mpsc::Receiver<Request>,
     publisher: publish::Publisher,
     timetable: Timetable,
-    /// The variants of a mass change that a person has confirmed; a reload forgets them.
-    approved: BTreeSet<VariantId>,
+    /// What a person has confirmed and is not written yet; a reload forgets it.
+    consent: Consent,
 }
 
 /// What the task shares with those who ask it for something.
@@ -129,8 +130,8 @@ impl Daemon {
         let handle = Handle::new(Arc::clone(&shared), sender);
         let publisher = publish::Publisher::new(parts.events.clone());
         let timetable = Timetable::due_now();
-        let approved = BTreeSet::new();
-        let daemon = Self { parts, passes: None, shared, requests, publisher, timetable, approved };
+        let consent = Consent::default();
+        let daemon = Self { parts, passes: None, shared, requests, publisher, timetable, consent };
         (daemon, handle)
     }
 
@@ -185,7 +186,7 @@ impl Daemon {
     fn follow(&mut self, term: Option<Arc<dyn Leadership>>) {
         self.passes = term.map(|term| (self.parts.make_fleet)(term));
         self.timetable = Timetable::due_now();
-        self.approved.clear();
+        self.consent.clear();
         self.publisher = publish::Publisher::new(self.parts.events.clone());
         // The variants are the leader's to show, and only once it has looked.
         self.parts.fleet.set(Arc::default());
@@ -199,7 +200,9 @@ impl Daemon {
     /// One pass, published; the variants of `anew` are read anew.
     async fn pass(&mut self, telemetry: bool, anew: Option<&Selector>) -> Arc<FleetStatus> {
         let config = self.shared.config();
-        let Some(passes) = &mut self.passes else { return Arc::default() };
+        let consent = self.consent.clone();
+        // Taken out, so that what failed in the middle is not gone on with.
+        let Some(mut passes) = self.passes.take() else { return Arc::default() };
         let settings = pass_settings(&config);
         let freeze = open_freeze(&config, self.parts.clock.now());
         let began = monotonic_now();
@@ -215,24 +218,47 @@ impl Daemon {
             settings: &settings,
             telemetry,
             anew,
-            act: true,
-            confirmed: false,
-            approved: &self.approved,
+            purpose: Purpose::Reconcile(&consent),
             freeze: freeze.as_ref(),
             stop: &shared.no_more_writes,
         };
-        let pass = passes.pass(input);
-        let time_limit = tokio::time::sleep(config.reconcile.pass_timeout);
+        // A bug of ours in a pass ends that pass, not the process.
+        let pass = AssertUnwindSafe(passes.pass(input)).catch_unwind();
+        let (fleet, lost) = self.watch(pass, config.reconcile.pass_timeout).await;
+        let Ok(fleet) = fleet else {
+            // A bug of ours. What the passes knew may be half a truth, so that they begin again.
+            tracing::error!("a pass has failed; the next one begins with nothing known");
+            let term = self.parts.leadership.present();
+            self.passes = term.map(|term| (self.parts.make_fleet)(term));
+            return Arc::default();
+        };
+        self.passes = Some(passes);
+        self.publisher.publish(&self.parts.metrics, &fleet, began.elapsed());
+        if lost {
+            return Arc::default();
+        }
+        let carried_out = consent.carried_out(&fleet);
+        publish::tell_confirmed(&carried_out);
+        self.consent.follow(&fleet, &carried_out);
+        let fleet = Arc::new(fleet);
+        self.parts.fleet.set(Arc::clone(&fleet));
+        self.parts.health.set_readiness(Readiness::Ready);
+        fleet
+    }
+
+    /// Waits for the end of a pass, and for whether leadership was lost meanwhile. A write half done
+    /// is worse than a late one: after the time limit, or without leadership, no further one
+    /// begins, and the calls under way have time limits of their own.
+    async fn watch<T>(&self, pass: impl Future<Output = T>, limit: Duration) -> (T, bool) {
+        let time_limit = tokio::time::sleep(limit);
         tokio::pin!(pass, time_limit);
         let (mut overran, mut lost) = (false, false);
-        // A write half done is worse than a late one: no further one begins, and the calls under
-        // way have time limits of their own.
-        let fleet = loop {
+        loop {
             tokio::select! {
-                fleet = &mut pass => break fleet,
+                ended = &mut pass => return (ended, lost),
                 () = &mut time_limit, if !overran => {
                     overran = true;
-                    tracing::warn!(limit = ?config.reconcile.pass_timeout, "the pass overran; no further write begins");
+                    tracing::warn!(?limit, "the pass overran; no further write begins");
                 }
                 _ = self.parts.leadership.changed(), if !lost => {
                     lost = true;
@@ -241,16 +267,8 @@ impl Daemon {
                     self.parts.metrics.process.set_leader(false);
                 }
             }
-            shared.no_more_writes.store(true, Ordering::Relaxed);
-        };
-        self.publisher.publish(&self.parts.metrics, &fleet, began.elapsed());
-        if lost {
-            return Arc::default();
+            self.shared.no_more_writes.store(true, Ordering::Relaxed);
         }
-        let fleet = Arc::new(fleet);
-        self.parts.fleet.set(Arc::clone(&fleet));
-        self.parts.health.set_readiness(Readiness::Ready);
-        fleet
     }
 
     /// A random delay, so that several daemons do not march in step.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::Serialize;
 
+use crate::model::consent::CarriedOut;
 use crate::model::selector::Selector;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
@@ -99,9 +100,10 @@ pub trait Control: Send + Sync {
     /// See [`ControlError`].
     async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError>;
 
-    /// Lets a held plan for many variants go ahead (rule 9).
+    /// Lets a held plan for many variants go ahead as it was shown (rules 4a and 9), and answers
+    /// with what became of it in the first pass.
     ///
     /// # Errors
     /// See [`ControlError`].
-    async fn confirm(&self, plan_id: &str) -> Result<(), ControlError>;
+    async fn confirm(&self, plan_id: &str) -> Result<CarriedOut, ControlError>;
 }

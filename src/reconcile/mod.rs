@@ -11,12 +11,14 @@ mod fleet;
 mod memory;
 mod named;
 mod pair;
+mod purpose;
 mod readings;
 mod state;
 mod unread;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -27,7 +29,8 @@ use crate::decide::{Freeze, Rules, decide};
 use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
 use crate::model::endpoint::Endpoint;
-use crate::model::fact::{Fact, Why};
+use crate::model::estimate::Estimate;
+use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::goal::{Goal, MassChangeLimit};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
@@ -44,6 +47,7 @@ pub use cost::{CostMeter, DOLLARS_PER_METRIC};
 pub use fleet::Fleet;
 pub use memory::subject;
 pub use named::Named;
+pub use purpose::Purpose;
 use state::VariantState;
 
 /// What the configuration wants of whom.
@@ -117,12 +121,8 @@ pub struct PassInput<'a> {
     /// The variants of which nothing that was read before is used, but for the paid telemetry:
     /// a person wants to see it proved.
     pub anew: Option<&'a Selector>,
-    /// Whether to write. `plan` does not.
-    pub act: bool,
-    /// Whether a person has confirmed what this pass writes (`apply`).
-    pub confirmed: bool,
-    /// The variants of a mass change that a person has approved.
-    pub approved: &'a BTreeSet<VariantId>,
+    /// What it is for: whether it writes, and what a person has confirmed of that.
+    pub purpose: Purpose<'a>,
     /// The freeze window that is open now.
     pub freeze: Option<&'a Freeze>,
     /// Set when the process is asked to stop: no further write begins.
@@ -182,6 +182,10 @@ struct Reconciler {
     memory_read: Option<Read>,
     /// The estimator's tables, shared by all variants.
     scratch: Scratch,
+    /// Names this process and term in what it keeps (rule 26).
+    identity: Arc<str>,
+    /// The variants of which a sign of another process is not remembered yet.
+    signs: BTreeSet<VariantId>,
 }
 
 impl Reconciler {
@@ -192,6 +196,7 @@ impl Reconciler {
         leadership: Arc<dyn Leadership>,
         memory: Arc<dyn Memory>,
         cost: CostMeter,
+        identity: Arc<str>,
     ) -> Self {
         memory.begin_term();
         Self {
@@ -205,6 +210,8 @@ impl Reconciler {
             pauses: Pauses::default(),
             memory_read: None,
             scratch: Scratch::new(),
+            identity,
+            signs: BTreeSet::new(),
         }
     }
 
@@ -230,10 +237,30 @@ impl Reconciler {
         let Observed { at, sweep, remembered, wanted } = observed;
         let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
-            let snapshot = self.snapshot(&sweep, &remembered, &id, at);
-            passes.push(self.decide_one(&sweep, snapshot, goal, input, at));
+            // A bug of ours in one variant leaves it unknown, and the others as they are.
+            let pass = catch_unwind(AssertUnwindSafe(|| {
+                let snapshot = self.snapshot(&sweep, &remembered, &id, at);
+                self.decide_one(&sweep, snapshot, goal, input, at)
+            }));
+            match pass {
+                Ok(pass) => passes.push(pass),
+                Err(_) => passes.extend(self.broken(id, input, at)),
+            }
         }
         passes
+    }
+
+    /// A variant on which setpoint has failed. What was estimated of it may be half a truth.
+    fn broken(&mut self, id: VariantId, input: &PassInput<'_>, now: Timestamp) -> Option<Pass> {
+        self.forget_estimate(&id);
+        unread::pass(id, &broken_here(), Estimate::unobserved(BROKEN), input, now)
+    }
+
+    fn forget_estimate(&mut self, id: &VariantId) {
+        self.scratch = Scratch::new();
+        if let Some(state) = self.variants.get_mut(id) {
+            state.capacity = capacity::CapacityWatch::default();
+        }
     }
 
     /// Everything that `ListEndpoints` lists is described when due.
@@ -244,7 +271,7 @@ impl Reconciler {
         let known = self.variants.keys();
         let anew: BTreeSet<EndpointName> =
             known.filter(|id| look.wants_anew(id)).map(|id| id.endpoint.clone()).collect();
-        let by = (&self.aws, &*self.clock);
+        let by = (&self.aws, &self.clock);
         let changed = self.cache.refresh(by, endpoints, &anew, now, concurrency).await;
         for (id, state) in &mut self.variants {
             // Rule 24: activities are read of variants that changed.
@@ -396,7 +423,7 @@ impl Reconciler {
             &mut self.scratch,
             now,
         );
-        let decision = decide(&snapshot, &goal, &estimate, &rules(input, &self.aws.scope), now);
+        let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }
 
@@ -415,6 +442,13 @@ impl Reconciler {
         };
         passes.into_iter().map(publish).collect()
     }
+}
+
+/// What is said of a variant on which setpoint has failed.
+const BROKEN: &str = "setpoint failed on this variant, a bug; the log has the place";
+
+fn broken_here() -> Why {
+    Why::new(WhyKind::Garbage, BROKEN)
 }
 
 /// A variant with what is wanted of it; nothing when it is not to be shown.
@@ -459,15 +493,15 @@ fn allowed_account(settings: &Settings, scope: &Scope) -> Option<AccountId> {
     settings.scopes.contains(scope).then(|| scope.account_id.clone())
 }
 
-fn rules(input: &PassInput<'_>, scope: &Scope) -> Rules {
+fn rules(input: &PassInput<'_>, id: &VariantId) -> Rules {
     let settings = input.settings;
     Rules {
-        account_id: allowed_account(settings, scope),
+        account_id: allowed_account(settings, &id.scope()),
         enabled: settings.enabled,
         freeze: input.freeze.cloned(),
         telemetry_max_age: settings.telemetry_max_age,
         writes_per_hour: settings.writes_per_hour,
         writes_per_day: settings.writes_per_day,
-        confirmed: input.confirmed,
+        confirmed: input.purpose.confirmed(id),
     }
 }

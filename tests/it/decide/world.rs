@@ -1,6 +1,7 @@
 //! A healthy variant in `repair` whose policy is as desired; each test breaks one thing.
 
 use chrono::TimeDelta;
+use setpoint::decide::consent::Confirmed;
 use setpoint::decide::{Rules, decide};
 use setpoint::model::decision::{Action, Decision, FieldState};
 use setpoint::model::endpoint::{
@@ -59,7 +60,7 @@ impl World {
                 telemetry_max_age: TimeDelta::minutes(45),
                 writes_per_hour: 6,
                 writes_per_day: 24,
-                confirmed: false,
+                confirmed: Confirmed::Nothing,
             },
             snapshot: snapshot(id),
             now: now(),

@@ -10,7 +10,7 @@ use super::case::Case;
 use super::compare::{Comparison, Relation};
 use super::desired::{Desired, Source};
 use super::step::{self, DEAD_BAND};
-use super::{guards, scheduled};
+use super::{consent, guards, scheduled};
 
 /// Why a difference is not written now.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,7 @@ pub struct Judged {
 pub fn judge(case: &Case<'_>, desired: &Desired, compared: Vec<Comparison>) -> Vec<Judged> {
     let mut judged: Vec<Judged> =
         compared.into_iter().map(|comparison| judge_one(case, desired, comparison)).collect();
+    consent::hold_what_was_not_shown(case, desired, &mut judged);
     hold_policy_with_its_target(&mut judged);
     judged
 }
@@ -109,6 +110,8 @@ fn judge_step(case: &Case<'_>, desired: &Desired, comparison: Comparison) -> Jud
         let hold = Hold::new(Reason::NoValue, "there is no value to write");
         return held(comparison, hold);
     };
+    // What a person has confirmed is written as it was shown: the first step, not a longer one.
+    let want = consent::shown_step(case, desired, &comparison).unwrap_or(want);
     match step::step(case, from, want) {
         Err(hold) => held(comparison, hold),
         Ok(step) => {
@@ -130,7 +133,7 @@ fn in_sync(comparison: Comparison, reason: Reason, sentence: String) -> Judged {
     judged(comparison, FieldState::InSync, reason, sentence)
 }
 
-fn held(comparison: Comparison, hold: Hold) -> Judged {
+pub(super) fn held(comparison: Comparison, hold: Hold) -> Judged {
     let mut judged = judged(comparison, FieldState::Held, hold.reason, hold.sentence);
     judged.wake_at = hold.until;
     judged

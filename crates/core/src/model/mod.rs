@@ -4,6 +4,7 @@
 //! and nothing in here knows the AWS SDK, Kubernetes or HTTP.
 
 pub mod alarms;
+pub mod consent;
 pub mod decision;
 pub mod endpoint;
 pub mod estimate;
@@ -11,6 +12,7 @@ pub mod fact;
 pub mod formula;
 pub mod goal;
 pub mod ids;
+pub mod keeper;
 pub mod memory;
 pub mod pauses;
 pub mod reads;
