@@ -9,6 +9,7 @@ mod config_command;
 mod demo;
 mod export;
 mod kubernetes;
+mod panics;
 mod plan;
 mod replay;
 mod run;

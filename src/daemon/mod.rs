@@ -13,7 +13,7 @@ mod settings;
 mod ticks;
 mod timetable;
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
@@ -45,6 +45,9 @@ pub type Loader = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
 /// Makes what makes the passes of one term of leadership. It knows nothing yet.
 pub type MakeFleet = Box<dyn Fn(Arc<dyn Leadership>) -> Fleet + Send + Sync>;
+
+/// How long the loop sleeps at most before it looks at the clock port again.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Requests from people that may wait for the task at once.
 const REQUESTS_MAX: usize = 16;
@@ -149,12 +152,17 @@ impl Daemon {
         self.follow(term);
         self.note_config(true);
         while !self.shared.stopping.load(Ordering::Relaxed) {
-            self.parts.health.beat(monotonic_now());
+            if self.passes.is_none() {
+                // Standing by is all that there is to do.
+                self.parts.health.beat(monotonic_now(), LOOK_AGAIN);
+            }
             if self.parts.leadership.has_news() {
                 let term = self.parts.leadership.term();
                 self.follow(term);
             }
-            let due = self.timetable.due(self.parts.clock.now());
+            let now = self.parts.clock.now();
+            self.timetable.follow_clock(&self.shared.config(), now);
+            let due = self.timetable.due(now);
             if due.any() && self.passes.is_some() {
                 let config = self.shared.config();
                 // The first pass of a term, and those that people ask for, do not wait.
@@ -164,22 +172,43 @@ impl Daemon {
                 self.pass(due.telemetry, None).await;
                 let config = self.shared.config();
                 self.timetable.advance(due, &config, self.parts.clock.now());
+                self.beat();
                 continue;
             }
             tokio::select! {
                 () = self.shared.wake.notified() => {}
+                // The ring of the scheduler follows the wall clock, which may be set back.
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
                 changed = self.parts.leadership.changed() => if changed.is_err() {
                     tracing::error!("the election of a leader has ended; so does this process");
                     break;
                 },
                 request = self.requests.recv() => match request {
-                    Some(request) => self.answer(request).await,
+                    Some(request) => self.obey(request).await,
                     None => break,
                 },
             }
         }
         self.parts.health.set_readiness(Readiness::ShuttingDown);
         tracing::info!("stopped: no pass is under way");
+    }
+
+    /// Answers a request. A bug of ours in one leaves it without an answer, and nothing else.
+    async fn obey(&mut self, request: Request) {
+        let answered = AssertUnwindSafe(self.answer(request)).catch_unwind().await;
+        if answered.is_err() && self.passes.is_none() {
+            let term = self.parts.leadership.present();
+            self.follow(term);
+        }
+    }
+
+    /// A pass has ended, well or not: tells when the next one is expected.
+    fn beat(&self) {
+        let now = monotonic_now();
+        let jitter = self.shared.config().reconcile.jitter;
+        let next = self.timetable.next_within(self.parts.clock.now()).unwrap_or(Duration::MAX);
+        self.parts.health.beat(now, next.saturating_add(jitter));
+        self.parts.metrics.process.set_last_pass(self.passes.is_some().then_some(now));
     }
 
     /// Begins a term, or stands by. Nothing of an earlier term is kept: others may have written.
@@ -190,8 +219,12 @@ impl Daemon {
         self.publisher = publish::Publisher::new(self.parts.events.clone());
         // The variants are the leader's to show, and only once it has looked.
         self.parts.fleet.set(Arc::default());
+        if let Some(passes) = &self.passes {
+            tracing::info!(identity = passes.identity(), "makes passes from now on");
+        }
         let leads = self.passes.is_some();
         self.parts.metrics.process.set_leader(leads);
+        self.parts.metrics.process.set_last_pass(leads.then(monotonic_now));
         if !leads {
             self.parts.health.set_readiness(Readiness::Follower);
         }
@@ -230,10 +263,18 @@ impl Daemon {
             tracing::error!("a pass has failed; the next one begins with nothing known");
             let term = self.parts.leadership.present();
             self.passes = term.map(|term| (self.parts.make_fleet)(term));
+            self.beat();
             return Arc::default();
         };
         self.passes = Some(passes);
-        self.publisher.publish(&self.parts.metrics, &fleet, began.elapsed());
+        self.beat();
+        // Nor does a bug in telling of it.
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            self.publisher.publish(&self.parts.metrics, &fleet, began.elapsed());
+        }));
+        if told.is_err() {
+            self.publisher = publish::Publisher::new(self.parts.events.clone());
+        }
         if lost {
             return Arc::default();
         }

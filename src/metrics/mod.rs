@@ -5,6 +5,7 @@
 
 pub mod calls;
 pub mod definition;
+pub mod pass_age;
 pub mod process;
 pub mod process_families;
 pub mod reference;

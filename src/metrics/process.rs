@@ -1,10 +1,11 @@
 //! Counters, gauges and histograms of the process.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 
+use super::pass_age::PassAge;
 use super::process_families as families;
 use crate::model::decision::{Decision, Outcome, StepResult};
 use crate::model::reason::{ActionKind, Reason};
@@ -71,6 +72,8 @@ pub struct ProcessMetrics {
     queue_longest: GaugeVec,
     queue_retries: IntCounterVec,
     leader: IntGaugeVec,
+    panics: IntCounterVec,
+    pass_age: PassAge,
 }
 
 impl ProcessMetrics {
@@ -104,6 +107,8 @@ impl ProcessMetrics {
             queue_longest: registered(registry, families::QUEUE_LONGEST.gauge_vec()?)?,
             queue_retries: registered(registry, families::QUEUE_RETRIES.int_counter_vec()?)?,
             leader: registered(registry, families::LEADER.int_gauge_vec()?)?,
+            panics: registered(registry, families::PANICS.int_counter_vec()?)?,
+            pass_age: registered(registry, PassAge::new()?)?,
         };
         metrics.show_zeros();
         Ok(metrics)
@@ -134,6 +139,18 @@ impl ProcessMetrics {
             histogram.with_label_values(&[CONTROLLER]);
         }
         self.leader.with_label_values(&[LEASE]);
+        self.panics.with_label_values(&NO_LABELS);
+    }
+
+    /// Counts a bug of ours.
+    pub fn panicked(&self) {
+        self.panics.with_label_values(&NO_LABELS).inc();
+    }
+
+    /// A pass ended at this instant, or passes are to be made from it on; `None` while another
+    /// process makes them.
+    pub fn set_last_pass(&self, at: Option<Instant>) {
+        self.pass_age.set(at);
     }
 
     /// Counts a decision.

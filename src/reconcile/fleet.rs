@@ -28,6 +28,7 @@ pub struct Fleet {
     pairs: Vec<Pair>,
     clock: Arc<dyn Clock>,
     cost: CostMeter,
+    identity: Arc<str>,
     /// What was published last, of those that cannot be read now.
     last: FleetStatus,
 }
@@ -73,11 +74,22 @@ impl Fleet {
         cost: CostMeter,
         identity: &str,
     ) -> Self {
-        let (identity, cost_of) = (Arc::from(identity), cost.clone());
-        let clock_of = Arc::clone(&clock);
-        let parts = Parts { clock: clock_of, leadership, memory, cost: cost_of, identity };
+        let identity: Arc<str> = Arc::from(identity);
+        let parts = Parts {
+            clock: Arc::clone(&clock),
+            leadership,
+            memory,
+            cost: cost.clone(),
+            identity: Arc::clone(&identity),
+        };
         let pairs = accounts.into_iter().map(|aws| Pair::new(aws, parts.clone())).collect();
-        Self { pairs, clock, cost, last: FleetStatus::default() }
+        Self { pairs, clock, cost, identity, last: FleetStatus::default() }
+    }
+
+    /// The name by which other processes know what this one keeps (rule 26).
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// What CloudWatch has cost so far.

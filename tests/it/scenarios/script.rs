@@ -55,6 +55,9 @@ pub(super) enum Command {
     MemoryInTags,
     /// `restart [forget]`: another process; with `forget` without the memory of this one.
     Restart { forget: bool },
+    /// `beside`: a second process with the same configuration and memory makes a pass, without a
+    /// common Lease.
+    Beside,
     /// `leader yes|no`.
     Leader(bool),
     /// `show`: the truth of the world.
@@ -125,6 +128,7 @@ fn command(line: &str, body: &str) -> Result<Command, String> {
         ("memory", ["tags"]) => Command::MemoryInTags,
         ("restart", []) => Command::Restart { forget: false },
         ("restart", ["forget"]) => Command::Restart { forget: true },
+        ("beside", []) => Command::Beside,
         ("leader", ["yes"]) => Command::Leader(true),
         ("leader", ["no"]) => Command::Leader(false),
         ("show", []) => Command::Show,

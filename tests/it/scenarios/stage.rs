@@ -14,7 +14,7 @@ use setpoint::memory::ProcessMemory;
 use setpoint::model::consent::{Confirmed, Consent};
 use setpoint::model::endpoint::EndpointStatus;
 use setpoint::model::goal::Pause;
-use setpoint::model::ids::{EndpointName, Scope, VariantId};
+use setpoint::model::ids::{EndpointName, Scope};
 use setpoint::model::status::FleetStatus;
 use setpoint::ports::{Keep, Leadership, Memory};
 use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
@@ -59,6 +59,10 @@ struct Stage {
     memory: Arc<dyn Memory>,
     leads: Arc<AtomicBool>,
     bends: Arc<Mutex<Bends>>,
+    /// How many processes have taken over from another.
+    processes: usize,
+    /// A second process, beside this one.
+    beside: Option<Fleet>,
     /// Whether the memory is in tags.
     in_tags: bool,
     config: Option<Config>,
@@ -102,13 +106,15 @@ impl Stage {
         let memory: Arc<dyn Memory> = Arc::new(ProcessMemory::default());
         let leads = Arc::new(AtomicBool::new(true));
         let bends = Arc::new(Mutex::new(Bends::default()));
-        let fleet = new_fleet(&sim, &memory, &leads, &bends);
+        let fleet = new_fleet(&sim, &memory, &leads, &bends, "first");
         Self {
             sim,
             fleet,
             memory,
             leads,
             bends,
+            processes: 0,
+            beside: None,
             in_tags: false,
             config: None,
             consent: Consent::default(),
@@ -165,7 +171,7 @@ impl Stage {
             Command::MemoryInTags => {
                 self.in_tags = true;
                 self.memory = tags::memory(&self.sim);
-                self.fleet = new_fleet(&self.sim, &self.memory, &self.leads, &self.bends);
+                self.fleet = self.next_process();
             }
             Command::Restart { forget } => {
                 if self.in_tags {
@@ -174,11 +180,29 @@ impl Stage {
                 } else if *forget {
                     self.memory = Arc::new(ProcessMemory::default());
                 }
-                self.fleet = new_fleet(&self.sim, &self.memory, &self.leads, &self.bends);
+                self.fleet = self.next_process();
+            }
+            Command::Beside => {
+                let mut other = self.beside.take().unwrap_or_else(|| {
+                    // Tags are all that two processes have in common.
+                    let memory = if self.in_tags { tags::memory(&self.sim) } else { Arc::clone(&self.memory) };
+                    new_fleet(&self.sim, &memory, &self.leads, &self.bends, "other")
+                });
+                std::mem::swap(&mut self.fleet, &mut other);
+                self.tell_pass(true, Do::Reconcile).await;
+                std::mem::swap(&mut self.fleet, &mut other);
+                self.beside = Some(other);
             }
             Command::Leader(leads) => self.leads.store(*leads, Ordering::Relaxed),
             Command::Show => self.show(),
         }
+    }
+
+    /// Another process takes over from the one before.
+    fn next_process(&mut self) -> Fleet {
+        self.processes += 1;
+        let identity = format!("process-{}", self.processes);
+        new_fleet(&self.sim, &self.memory, &self.leads, &self.bends, &identity)
     }
 
     fn configure(&mut self, name: &str, body: &str) {
@@ -392,6 +416,7 @@ fn new_fleet(
     memory: &Arc<dyn Memory>,
     leads: &Arc<AtomicBool>,
     bends: &Arc<Mutex<Bends>>,
+    identity: &str,
 ) -> Fleet {
     let settings = setpoint::sim::scenario::Settings::default();
     let scope = Scope { account_id: settings.account_id, region: settings.region };
@@ -401,7 +426,7 @@ fn new_fleet(
     let clock = Arc::new(SimClock::self_driven(sim.clone()));
     let leadership = Arc::new(Switch(Arc::clone(leads)));
     let memory = Arc::clone(memory);
-    Fleet::new(vec![aws], clock, leadership, memory, CostMeter::default())
+    Fleet::identified(vec![aws], clock, leadership, memory, CostMeter::default(), identity)
 }
 
 /// `PutScalingPolicy endpoint/e/variant/v NAME: TargetValue=600 ... (ThrottlingException)`.

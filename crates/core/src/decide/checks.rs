@@ -4,7 +4,7 @@ use crate::model::decision::FieldState;
 use crate::model::reason::{Field, Reason};
 use crate::model::scaling::ScheduledAction;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
 
 use super::case::Case;
 use super::compare::{Comparison, Relation};
@@ -111,12 +111,15 @@ fn judge_step(case: &Case<'_>, desired: &Desired, comparison: Comparison) -> Jud
         return held(comparison, hold);
     };
     // What a person has confirmed is written as it was shown: the first step, not a longer one.
-    let want = consent::shown_step(case, desired, &comparison).unwrap_or(want);
+    let shown = consent::shown_step(case, desired, &comparison);
+    let goes_on = shown.is_some_and(|shown| (shown - want).abs() > TARGET_VALUE_TOLERANCE);
+    let want = shown.unwrap_or(want);
     match step::step(case, from, want) {
         Err(hold) => held(comparison, hold),
         Ok(step) => {
+            let whole = if goes_on { "the step that was confirmed" } else { "" };
             let (reason, sentence) =
-                step.cut.unwrap_or_else(|| (desired.change_reason(), String::new()));
+                step.cut.unwrap_or_else(|| (desired.change_reason(), whole.to_owned()));
             let mut judged = judged(comparison, FieldState::Write, reason, sentence);
             judged.target_value = Some(step.to);
             judged.wake_at = step.next_at;

@@ -162,8 +162,7 @@ fn other_setpoint(q: &Question<'_, '_>) -> Option<Hold> {
     }
     let until = other.waits_until().filter(|until| q.case.now < *until)?;
     let sentence = format!(
-        "another process has kept this variant's memory at {}; it is looked at again at {}",
-        other.last.format("%FT%TZ"),
+        "another process keeps this variant's memory as well; unless it shows up again, writes go on at {}",
         until.format("%FT%TZ")
     );
     Some(Hold::until(Reason::OtherSetpoint, sentence, until))

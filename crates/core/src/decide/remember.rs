@@ -159,8 +159,8 @@ fn note_other_setpoint(memory: &mut VariantMemory, now: Timestamp) {
 /// The sentence about another setpoint that is certain to be there (rule 26).
 #[must_use]
 pub fn other_setpoint(memory: &VariantMemory) -> Option<String> {
-    let other = memory.other_setpoint.as_ref().filter(|other| other.is_certain())?;
-    let who = other.id.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
+    let other = memory.other_setpoint.as_ref()?.certain()?;
+    let who = other.id.as_ref().map_or_else(String::new, |id| format!(" (process {id})"));
     Some(format!(
         "another setpoint{who} writes this variant without a common Lease, seen from {} to {}: stop \
          one of them, then `setpoint resume`",

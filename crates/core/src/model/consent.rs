@@ -27,6 +27,22 @@ pub struct ShownField {
 }
 
 impl ShownField {
+    /// A field as it was compared.
+    fn of(report: &FieldReport) -> Self {
+        Self {
+            field: report.field,
+            actual: report.actual.clone(),
+            number: report.number,
+            desired: report.desired.clone(),
+        }
+    }
+
+    /// `700 -> 600`.
+    fn change(&self) -> String {
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
+        format!("{} -> {}", value(&self.actual), value(&self.desired))
+    }
+
     /// Whether it is the same difference. Of a target value what is wanted may move with the
     /// measurements; what is written is compared by itself.
     #[must_use]
@@ -86,13 +102,7 @@ impl Shown {
     #[must_use]
     pub fn of(decision: &Decision) -> Self {
         let fields = decision.report.fields.iter().filter(|f| f.state == FieldState::Write);
-        let field = |f: &FieldReport| ShownField {
-            field: f.field,
-            actual: f.actual.clone(),
-            number: f.number,
-            desired: f.desired.clone(),
-        };
-        Self::new(fields.map(field).collect(), &decision.plan)
+        Self::new(fields.map(ShownField::of).collect(), &decision.plan)
     }
 
     /// A field as it was shown.
@@ -155,6 +165,9 @@ fn moved(action: &Action) -> Option<(i64, i64)> {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Consent {
     shown: BTreeMap<VariantId, Shown>,
+    /// Everything that differed in a plan that was to be all of it, held or not: what is found
+    /// beyond it is new.
+    differed: Option<BTreeMap<VariantId, Vec<ShownField>>>,
     /// Lowerings whose confirmed first step is written and whose end was shown with it.
     lowerings: BTreeMap<VariantId, Lowering>,
 }
@@ -174,13 +187,19 @@ impl Consent {
     pub fn to<'d>(decisions: impl IntoIterator<Item = &'d Decision>) -> Self {
         let changing = decisions.into_iter().filter(|decision| !decision.plan.is_empty());
         let shown = changing.map(|d| (d.variant.clone(), Shown::of(d))).collect();
-        Self { shown, lowerings: BTreeMap::new() }
+        Self { shown, ..Self::default() }
     }
 
-    /// To everything that the plans of this pass show.
+    /// To everything that the plans of this pass show, as all that a person was asked about.
     #[must_use]
     pub fn to_plan(fleet: &FleetStatus) -> Self {
-        Self::to(fleet.variants.values().map(|status| &status.decision))
+        let decisions = || fleet.variants.values().map(|status| &status.decision);
+        let differs = |decision: &Decision| {
+            let fields = decision.report.fields.iter().filter(|report| report.state.differs());
+            (decision.variant.clone(), fields.map(ShownField::of).collect())
+        };
+        let differed = Some(decisions().map(differs).collect());
+        Self { differed, ..Self::to(decisions()) }
     }
 
     /// Whether it is to nothing.
@@ -258,7 +277,7 @@ impl Consent {
         for (id, shown) in &self.shown {
             for field in &shown.fields {
                 let status = fleet.variants.get(id).map(AsRef::as_ref);
-                let (list, found) = match status.map(|status| became(status, field.field)) {
+                let (list, found) = match status.map(|status| became(status, field)) {
                     None => (&mut result.differs, "the variant is no longer there".to_owned()),
                     Some(Became::Tried(sentence)) => (&mut result.tried, sentence),
                     Some(Became::Waits(sentence)) => (&mut result.waiting, sentence),
@@ -280,7 +299,7 @@ fn target_value(status: &VariantStatus) -> Option<&FieldReport> {
 /// The lowering that goes on after the step that was just written.
 fn next_lowering(status: &VariantStatus) -> Option<Lowering> {
     let field = target_value(status)?;
-    let written = matches!(became(status, Field::TargetValue), Became::Tried(_));
+    let written = matches!(became(status, &ShownField::of(field)), Became::Tried(_));
     let to = Shown::of(&status.decision).target_value.filter(|_| written)?;
     let ends = field.desired.as_ref() == Some(&human(to));
     let lowers = field.number.is_some_and(|from| to < from);
@@ -322,7 +341,8 @@ enum Became {
     Differs(String),
 }
 
-fn became(status: &VariantStatus, field: Field) -> Became {
+fn became(status: &VariantStatus, shown: &ShownField) -> Became {
+    let field = shown.field;
     let report = status.decision.report.fields.iter().find(|report| report.field == field);
     let steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
     let step = status
@@ -352,7 +372,14 @@ fn became(status: &VariantStatus, field: Field) -> Became {
             let value = report.actual.as_deref().unwrap_or("nothing");
             Became::Differs(format!("{value} is in force already"))
         }
-        FieldState::Held | FieldState::Write => Became::Differs(report.sentence.clone()),
+        FieldState::Held | FieldState::Write => {
+            let now = ShownField::of(report);
+            Became::Differs(if shown.is_still(&now) {
+                report.sentence.clone()
+            } else {
+                format!("changed since you were asked: it is {} now", now.change())
+            })
+        }
     }
 }
 
@@ -371,28 +398,21 @@ fn writes(action: &Action, field: Field) -> bool {
     }
 }
 
-/// Changes that are due now and that nobody was asked about.
-fn not_shown<'a>(
-    consent: &'a Consent,
-    fleet: &'a FleetStatus,
-) -> impl Iterator<Item = Confirmed> + 'a {
-    fleet.variants.iter().flat_map(move |(id, status)| {
-        let shown = consent.get(id);
-        let fields = status.decision.report.fields.iter();
-        let new = fields.filter(move |report| {
-            report.reason == Reason::NotAsShown
-                && shown.is_none_or(|shown| shown.field(report.field).is_none())
-        });
-        new.map(|report| Confirmed {
-            variant: id.clone(),
-            field: report.field,
-            change: String::new(),
-            found: format!(
-                "{} -> {}, {}",
-                report.actual.as_deref().unwrap_or("(none)"),
-                report.desired.as_deref().unwrap_or("(none)"),
-                report.sentence
-            ),
-        })
-    })
+/// Differences that have come since a person was asked about all there were.
+fn not_shown(consent: &Consent, fleet: &FleetStatus) -> Vec<Confirmed> {
+    let Some(differed) = &consent.differed else { return Vec::new() };
+    let mut new = Vec::new();
+    for (id, status) in &fleet.variants {
+        let known = differed.get(id).map(Vec::as_slice).unwrap_or_default();
+        let fields = status.decision.report.fields.iter().filter(|report| report.state.differs());
+        for now in fields.map(ShownField::of) {
+            let shown = consent.get(id).is_some_and(|shown| shown.field(now.field).is_some());
+            if !shown && !known.iter().any(|then| then.is_still(&now)) {
+                let found = format!("{}: nobody was asked about it", now.change());
+                let (variant, change) = (id.clone(), String::new());
+                new.push(Confirmed { variant, field: now.field, change, found });
+            }
+        }
+    }
+    new
 }
