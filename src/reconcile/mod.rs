@@ -5,6 +5,7 @@
 //! The [`Fleet`] takes all accounts and regions through the phases of a pass together; in here is
 //! what one of them does in each.
 
+mod broken;
 mod capacity;
 mod cost;
 mod fleet;
@@ -29,8 +30,7 @@ use crate::decide::{Freeze, Rules, decide};
 use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
 use crate::model::endpoint::Endpoint;
-use crate::model::estimate::Estimate;
-use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, MassChangeLimit};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
@@ -250,19 +250,6 @@ impl Reconciler {
         passes
     }
 
-    /// A variant on which setpoint has failed. What was estimated of it may be half a truth.
-    fn broken(&mut self, id: VariantId, input: &PassInput<'_>, now: Timestamp) -> Option<Pass> {
-        self.forget_estimate(&id);
-        unread::pass(id, &broken_here(), Estimate::unobserved(BROKEN), input, now)
-    }
-
-    fn forget_estimate(&mut self, id: &VariantId) {
-        self.scratch = Scratch::new();
-        if let Some(state) = self.variants.get_mut(id) {
-            state.capacity = capacity::CapacityWatch::default();
-        }
-    }
-
     /// Everything that `ListEndpoints` lists is described when due.
     async fn describe(&mut self, sweep: &Sweep, look: Look<'_>, now: Timestamp) {
         let Some(endpoints) = sweep.endpoints.known() else { return };
@@ -442,13 +429,6 @@ impl Reconciler {
         };
         passes.into_iter().map(publish).collect()
     }
-}
-
-/// What is said of a variant on which setpoint has failed.
-const BROKEN: &str = "setpoint failed on this variant, a bug; the log has the place";
-
-fn broken_here() -> Why {
-    Why::new(WhyKind::Garbage, BROKEN)
 }
 
 /// A variant with what is wanted of it; nothing when it is not to be shown.

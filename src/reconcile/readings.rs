@@ -147,7 +147,7 @@ impl Reconciler {
                 state.capacity.take_in(&periods, &estimator, context, reading.memory, scratch, now);
             }));
             if taken.is_err() {
-                state.telemetry = Fact::Unknown(super::broken_here());
+                state.telemetry = Fact::Unknown(super::broken::why());
                 self.forget_estimate(reading.id);
                 continue;
             }
