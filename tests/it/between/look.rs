@@ -187,14 +187,11 @@ async fn a_deploy_that_began_since_the_look_holds_the_write() {
     let mut stage = Stage::of(&["a"]);
     stage.pass(true).await;
     stage.change(json!({"edit_policy": {"variant": "a/AllTraffic", "target_value": 700.0}}));
-    // The pass lists endpoints before, and describes this one right before the write.
-    stage.change(json!({"deploy": {"endpoint": "a", "capacity_factor": 1.0}}));
-    let decision = {
-        // As it was decided before the deploy.
-        let fleet = stage.pass(true).await;
-        of(&fleet, "a").decision.clone()
-    };
-    assert_eq!(decision.report.reason, Reason::EndpointUpdating, "{:?}", decision.report);
+    // Described with the first pass and not due: the look before the write is the next one.
+    stage.bend("a", Bend::Deploy);
+    let fleet = stage.pass(true).await;
+    let report = &of(&fleet, "a").decision.report;
+    assert_eq!(report.reason, Reason::EndpointUpdating, "{report:?}");
     assert_eq!(stage.target_value("a"), Some(700.0));
 }
 

@@ -38,6 +38,8 @@ impl Leadership for Switch {
 /// What becomes of the answers about an endpoint.
 #[derive(Clone)]
 pub(super) enum Bend {
+    /// A deploy has begun.
+    Deploy,
     /// Another config is in force, settled: a deploy that has ended.
     Config(&'static str),
     /// It never answers.
@@ -63,6 +65,7 @@ impl Endpoints for Bent {
         let mut endpoint = self.truth.endpoint(name).await?;
         match bend {
             None => {}
+            Some(Bend::Deploy) => endpoint.as_mut().unwrap().deploy_in_progress = true,
             Some(Bend::Config(other)) => {
                 other.clone_into(&mut endpoint.as_mut().unwrap().config_name);
             }
