@@ -10,7 +10,6 @@
     reason = "a bench prints its table, and ends where something is wrong"
 )]
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::Command;
 use std::sync::Arc;
@@ -20,8 +19,9 @@ use std::time::Instant;
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
+use setpoint::model::consent::Consent;
 use setpoint::model::ids::Scope;
-use setpoint::reconcile::{CostMeter, Fleet, PassInput};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
 use setpoint::sim::api::Operation;
 use setpoint::sim::scenario::Settings;
 use setpoint::sim::{Scenario, Sim, SimClock};
@@ -107,9 +107,7 @@ fn measure(size: usize) -> String {
                 settings: &settings,
                 telemetry,
                 anew: None,
-                act: true,
-                confirmed: false,
-                approved: &BTreeSet::new(),
+                purpose: Purpose::Reconcile(&Consent::default()),
                 freeze: None,
                 stop: &AtomicBool::new(false),
             }));

@@ -14,14 +14,19 @@ use crate::model::scaling::{
     ScalableTarget, ScalingPolicy, SuspendedState, TargetTracking, alarm_prefix,
 };
 use crate::ports::{
-    Aws, Clock, Leadership, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
-    whole,
+    Aws, Clock, ErrorKind, Leadership, PortError, PortResult, PutScalingPolicy,
+    RegisterScalableTarget, Service, whole,
 };
 
 /// How often the read-back looks before it says that AWS shows something else.
 const READ_BACK_ATTEMPTS: u32 = 3;
 /// How long it waits in between: AWS is eventually consistent.
 const READ_BACK_WAIT: Duration = Duration::from_secs(2);
+/// How long the look at the instances right before a write may take; others wait behind it.
+const LOOK_WAIT: Duration = Duration::from_secs(5);
+/// What is said when the very write that was about to be made is there already (rule 26): within
+/// the seconds between the look and the write that is no person.
+const JUST_MADE: &str = "somebody else has just made this very write";
 /// What is said of a step that AWS shows.
 const READ_BACK: &str = "written and read back";
 
@@ -102,6 +107,9 @@ async fn register_target(
         }
         _ => false,
     };
+    if !same_target && actual.as_ref().is_some_and(|actual| shows(actual, register)) {
+        return skipped(OPERATION, Reason::OtherSetpoint, JUST_MADE);
+    }
     if !same_target {
         let sentence = "the scalable target has changed since it was decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
@@ -122,11 +130,7 @@ async fn register_target(
     }
     let shown = read_back(hands, OPERATION, || async {
         let shown = find_target(hands.aws, &register.resource).await?;
-        Ok(shown.filter(|shown| {
-            register.min_capacity.is_none_or(|min| min == shown.min_capacity)
-                && register.max_capacity.is_none_or(|max| max == shown.max_capacity)
-                && register.suspended.is_none_or(|suspended| suspended == shown.suspended)
-        }))
+        Ok(shown.filter(|shown| shows(shown, register)))
     })
     .await;
     match shown {
@@ -153,6 +157,10 @@ async fn put_policy(
         // A policy is made only where none tracks this metric, under whatever name.
         None => policies.iter().all(|policy| policy.invocations_tracking().is_none()),
     };
+    let made = || tracking_of(&policies, &put.policy_name);
+    if !same && made().is_some_and(|made| made.equivalent(&put.configuration)) {
+        return skipped(OPERATION, Reason::OtherSetpoint, JUST_MADE);
+    }
     if !same {
         let sentence = "the policy has changed since it was decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
@@ -178,6 +186,13 @@ async fn put_policy(
         Some(said) => StepOutcome::success(OPERATION, format!("{READ_BACK}; {said}")),
         None => StepOutcome::success(OPERATION, READ_BACK),
     }
+}
+
+/// Whether a scalable target is as a registration leaves it.
+fn shows(target: &ScalableTarget, register: &RegisterScalableTarget) -> bool {
+    register.min_capacity.is_none_or(|min| min == target.min_capacity)
+        && register.max_capacity.is_none_or(|max| max == target.max_capacity)
+        && register.suspended.is_none_or(|suspended| suspended == target.suspended)
 }
 
 /// What is wrong with the alarms after a put, as AWS shows them (rule 20). It may still be making
@@ -269,7 +284,16 @@ fn tracking_of<'p>(policies: &'p [ScalingPolicy], name: &str) -> Option<&'p Targ
 
 /// The current and desired instance counts as SageMaker shows them now.
 async fn instances(aws: &Aws, variant: &VariantId) -> PortResult<Option<(u32, u32)>> {
-    let endpoint = aws.endpoints.endpoint(&variant.endpoint).await?;
+    let look = tokio::time::timeout(LOOK_WAIT, aws.endpoints.endpoint(&variant.endpoint)).await;
+    let endpoint = look.unwrap_or_else(|_| {
+        Err(PortError {
+            kind: ErrorKind::Transient,
+            service: Service::SageMaker,
+            operation: "DescribeEndpoint",
+            code: None,
+            message: format!("no answer within {} s", LOOK_WAIT.as_secs()),
+        })
+    })?;
     let summary = endpoint.as_ref().and_then(|e| e.variant(&variant.variant));
     Ok(summary.and_then(|v| v.current_instances.zip(v.desired_instances)))
 }

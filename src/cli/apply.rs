@@ -1,4 +1,4 @@
-//! `setpoint apply`: one pass with writing, after a confirmation.
+//! `setpoint apply`: a plan, a question, and the writes that a person has said yes to.
 
 use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
@@ -7,17 +7,20 @@ use super::config_args::ConfigArgs;
 use super::plan::{self, Output};
 use super::{CliError, compose};
 use crate::cli::out::{out, outln};
+use crate::model::consent::{CarriedOut, Confirmed, Consent};
 use crate::model::decision::StepResult;
 use crate::model::status::FleetStatus;
+use crate::reconcile::Purpose;
 use crate::render::plan as render;
 
-/// One pass with writing, after a confirmation. Writes to variants in `repair` or `auto` only; a
-/// confirmed plan adopts the policies it changes and may change many variants at once.
+/// Show what would be written, ask, and write exactly that. Writes to variants in `repair` or
+/// `auto` only. A yes adopts the policies it changes and may change many variants at once; what
+/// has changed since the question is not written and is printed, and the exit code is then 2.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Do not ask
+    /// Do not ask: write what the plan shows
     #[arg(short, long)]
     yes: bool,
 }
@@ -33,37 +36,52 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let (config, _logs) = args.config.load_with_logs()?;
     let runtime = compose::runtime()?;
     let mut fleet = runtime.block_on(plan::fleet(&config))?;
-    let planned = runtime.block_on(plan::pass(&mut fleet, &config, false, true));
+    let planned = runtime.block_on(plan::pass(&mut fleet, &config, Purpose::Ask));
     plan::print(&planned, Output::Text)?;
-    let changes = planned.variants.values().filter(|v| !v.decision.plan.is_empty()).count();
-    if changes == 0 {
+    let consent = Consent::to_plan(&planned);
+    if consent.is_empty() {
         outln!("Nothing to write.");
         return Ok(ExitCode::SUCCESS);
     }
-    if !args.yes && !confirmed(changes)? {
+    if !args.yes && !confirmed(consent.len())? {
         return Err(CliError::failed("not confirmed, nothing was written"));
     }
-    let done = runtime.block_on(plan::pass(&mut fleet, &config, true, true));
-    report(&done)
+    // The world is read again: it went on while the plan was being read.
+    let done = runtime.block_on(plan::pass(&mut fleet, &config, Purpose::Apply(&consent)));
+    report(&done, &consent.carried_out(&done))
 }
 
 fn confirmed(changes: usize) -> Result<bool, CliError> {
     let failed = |error: std::io::Error| CliError::failed(format!("cannot ask: {error}"));
-    out!("Write to {changes} variants? Only \"yes\" does. ");
+    let variants = if changes == 1 { "variant" } else { "variants" };
+    out!("Write to {changes} {variants}? Only \"yes\" does. ");
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).map_err(failed)?;
     Ok(answer.trim() == "yes")
 }
 
-/// Prints what became of every write; fails when one did not succeed.
-fn report(fleet: &FleetStatus) -> Result<ExitCode, CliError> {
+/// Prints what became of every write, and what was not written: 1 when a write did not succeed, 2
+/// when something is no longer as it was shown.
+fn report(fleet: &FleetStatus, carried_out: &CarriedOut) -> Result<ExitCode, CliError> {
     let mut failed = false;
     for (id, status) in &fleet.variants {
         let name = render::name(fleet, id);
         for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
-            failed |= step.result != StepResult::Success;
+            failed |= !matches!(step.result, StepResult::Success | StepResult::Skipped);
             outln!("{name}  {}  {}", step.operation, step.sentence);
         }
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    let CarriedOut { waiting, differs, .. } = carried_out;
+    for Confirmed { variant, field, change, found } in waiting.iter().chain(differs) {
+        let name = render::name(fleet, variant);
+        let shown = if change.is_empty() { String::new() } else { format!(" {change}") };
+        outln!("not written: {name}  {field}{shown}: {found}");
+    }
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else if waiting.is_empty() && differs.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
+    })
 }

@@ -10,6 +10,7 @@ mod demo;
 mod export;
 mod kubernetes;
 mod out;
+mod panics;
 mod plan;
 mod replay;
 mod run;

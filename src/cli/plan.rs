@@ -1,6 +1,5 @@
 //! `setpoint plan`: one pass without writing: what differs, and what would be done.
 
-use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -12,7 +11,7 @@ use crate::config::Config;
 use crate::daemon::{open_freeze, pass_settings};
 use crate::model::status::FleetStatus;
 use crate::ports::{Clock, NoObserver};
-use crate::reconcile::{CostMeter, Fleet, PassInput};
+use crate::reconcile::{CostMeter, Fleet, PassInput, Purpose};
 use crate::render::plan as render;
 use crate::system::{Alone, WallClock};
 
@@ -47,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let (config, _logs) = args.config.load_with_logs()?;
     let fleet = compose::runtime()?.block_on(async {
         let mut passes = fleet(&config).await?;
-        Ok(pass(&mut passes, &config, false, false).await)
+        Ok(pass(&mut passes, &config, Purpose::Plan).await)
     })?;
     print(&fleet, args.output)?;
     if args.config.strict && !fleet.config.warnings.is_empty() {
@@ -66,13 +65,8 @@ pub(super) async fn fleet(config: &Config) -> Result<Fleet, CliError> {
     Ok(Fleet::new(aws, Arc::new(WallClock), Arc::new(Alone), memory, CostMeter::default()))
 }
 
-/// One pass with everything read; with `act` it writes.
-pub(super) async fn pass(
-    fleet: &mut Fleet,
-    config: &Config,
-    act: bool,
-    confirmed: bool,
-) -> FleetStatus {
+/// One pass with everything read.
+pub(super) async fn pass(fleet: &mut Fleet, config: &Config, purpose: Purpose<'_>) -> FleetStatus {
     let settings = pass_settings(config);
     let freeze = open_freeze(config, WallClock.now());
     let mut status = fleet
@@ -81,9 +75,7 @@ pub(super) async fn pass(
             settings: &settings,
             telemetry: true,
             anew: None,
-            act,
-            confirmed,
-            approved: &BTreeSet::new(),
+            purpose,
             freeze: freeze.as_ref(),
             stop: &AtomicBool::new(false),
         })

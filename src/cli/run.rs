@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::config_args::ConfigArgs;
 use super::kubernetes::Kubernetes;
-use super::{CliError, compose};
+use super::{CliError, compose, panics};
 use crate::config::{Config, memory_place};
 use crate::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts, Ticks};
 use crate::http::{App, Control, Health, Server};
@@ -133,6 +133,7 @@ impl Assembled {
         let max_silence = config.reconcile.pass_timeout * 2 + config.aws.operation_timeout;
         let health = Arc::new(Health::new(Instant::now(), max_silence));
         let Telling { fleet, metrics, events } = telling;
+        panics::tell(&metrics.process);
         let registry = metrics.registry.clone();
         let (passes_clock, passes_memory) = (Arc::clone(&clock), Arc::clone(&memory));
         // The budget is the process's: a new term of leadership does not begin it anew.

@@ -57,7 +57,8 @@ pub(super) fn check(layer: &Value, origin: &dyn Fn(&[Step]) -> String) -> Vec<Fa
     }
     if errors.next().is_some() {
         let found = format!("more problems than the first {MOST}");
-        let problem = Problem::new(origin(&[]), "", found, "none (correct these to see the others)");
+        let problem =
+            Problem::new(origin(&[]), "", found, "none (correct these to see the others)");
         faults.push(Fault { path: Vec::new(), problem });
     }
     faults

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::near;
 use super::{Daemon, Shared, pass_settings};
 use crate::http::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
+use crate::model::consent::CarriedOut;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::Pause;
 use crate::model::ids::{Scope, VariantId};
@@ -32,7 +33,7 @@ pub(super) enum Request {
     Reconcile(Selector, oneshot::Sender<Result<Reconciled, ControlError>>),
     Pause(PauseRequest, oneshot::Sender<Result<Paused, ControlError>>),
     Resume(Selector, oneshot::Sender<Result<Resumed, ControlError>>),
-    Confirm(String, oneshot::Sender<Result<(), ControlError>>),
+    Confirm(String, oneshot::Sender<Result<CarriedOut, ControlError>>),
 }
 
 /// Asks a daemon for things. Cheap to clone.
@@ -106,7 +107,7 @@ impl Control for Handle {
         self.ask(|answer| Request::Resume(selector, answer)).await?
     }
 
-    async fn confirm(&self, plan_id: &str) -> Result<(), ControlError> {
+    async fn confirm(&self, plan_id: &str) -> Result<CarriedOut, ControlError> {
         let plan_id = plan_id.to_owned();
         self.ask(|answer| Request::Confirm(plan_id, answer)).await?
     }
@@ -163,7 +164,8 @@ impl Daemon {
         self.must_lead()?;
         let fleet = self.pass(false, Some(selector)).await;
         let Some(began_at) = fleet.at else {
-            let lost = "leadership was lost while it looked; ask again";
+            let lost = "the pass did not come to its end: leadership was lost, or it failed (the log says \
+                        which); ask again";
             return Err(ControlError::Unavailable(lost.to_owned()));
         };
         let variants: Vec<_> = fleet
@@ -242,6 +244,7 @@ impl Daemon {
             self.change_memory(selector, |memory| {
                 memory.pause = None;
                 memory.foreign_overwrites.clear();
+                memory.other_setpoint = None;
             })
             .await?
         };
@@ -351,10 +354,12 @@ impl Daemon {
         Some(sentence)
     }
 
-    async fn confirm(&mut self, plan_id: &str) -> Result<(), ControlError> {
+    /// Lets the plan that waits go ahead, as it was shown: its id names what it changes from what
+    /// to what, and what is different by now is not written (rule 4a). Or the reload that waits.
+    async fn confirm(&mut self, plan_id: &str) -> Result<CarriedOut, ControlError> {
         // Each process has its own configuration, whoever leads.
         if self.is_held_reload(plan_id) {
-            return self.confirm_reload(plan_id).await;
+            return self.confirm_reload(plan_id).await.map(|()| CarriedOut::default());
         }
         self.must_lead()?;
         let held = self.parts.fleet.get().mass_change.clone();
@@ -365,9 +370,14 @@ impl Daemon {
                 mass.plan_id
             ))),
             Some(mass) => {
-                self.approved.extend(mass.variants);
-                self.pass(false, None).await;
-                Ok(())
+                self.consent.extend(mass.shown.clone());
+                let fleet = self.pass(false, None).await;
+                if fleet.at.is_none() {
+                    let lost = "the pass did not come to its end: leadership was lost, or it failed (the log \
+                                says which); look at the plan that waits and ask again";
+                    return Err(ControlError::Unavailable(lost.to_owned()));
+                }
+                Ok(mass.shown.carried_out(&fleet))
             }
         }
     }
@@ -381,7 +391,10 @@ fn stamp(at: Timestamp) -> String {
     at.format("%FT%TZ").to_string()
 }
 
-pub(super) fn warn_of_what_needs_a_restart(old: &crate::config::Config, new: &crate::config::Config) {
+pub(super) fn warn_of_what_needs_a_restart(
+    old: &crate::config::Config,
+    new: &crate::config::Config,
+) {
     if old.aws != new.aws {
         tracing::warn!("aws.* has changed: connections keep the old settings until a restart");
     }

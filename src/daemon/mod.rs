@@ -15,23 +15,24 @@ mod settings;
 mod ticks;
 mod timetable;
 
-use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use tokio::sync::{Notify, mpsc};
 
 use crate::config::{Config, ConfigErrors};
 use crate::decide::Freeze;
 use crate::http::{Health, Readiness};
 use crate::metrics::{Metrics, StatusSource};
-use crate::model::ids::VariantId;
+use crate::model::consent::Consent;
 use crate::model::selector::Selector;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Events, Leadership, Memory};
-use crate::reconcile::{Fleet, PassInput};
+use crate::reconcile::{Fleet, PassInput, Purpose};
 
 pub use control::Handle;
 use control::Request;
@@ -46,6 +47,9 @@ pub type Loader = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
 /// Makes what makes the passes of one term of leadership. It knows nothing yet.
 pub type MakeFleet = Box<dyn Fn(Arc<dyn Leadership>) -> Fleet + Send + Sync>;
+
+/// How long the loop sleeps at most before it looks at the clock port again.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Requests from people that may wait for the task at once.
 const REQUESTS_MAX: usize = 16;
@@ -83,8 +87,8 @@ pub struct Daemon {
     requests: mpsc::Receiver<Request>,
     publisher: publish::Publisher,
     timetable: Timetable,
-    /// The variants of a mass change that a person has confirmed; a reload forgets them.
-    approved: BTreeSet<VariantId>,
+    /// What a person has confirmed and is not written yet; a reload forgets it.
+    consent: Consent,
     config_news: reload::ConfigNews,
 }
 
@@ -132,8 +136,6 @@ impl Daemon {
         let handle = Handle::new(Arc::clone(&shared), sender);
         let publisher = publish::Publisher::new(parts.events.clone());
         let timetable = Timetable::due_now();
-        let approved = BTreeSet::new();
-        let config_news = reload::ConfigNews::default();
         let daemon = Self {
             parts,
             passes: None,
@@ -141,8 +143,8 @@ impl Daemon {
             requests,
             publisher,
             timetable,
-            approved,
-            config_news,
+            consent: Consent::default(),
+            config_news: reload::ConfigNews::default(),
         };
         (daemon, handle)
     }
@@ -161,12 +163,17 @@ impl Daemon {
         self.follow(term);
         self.note_config(true);
         while !self.shared.stopping.load(Ordering::Relaxed) {
-            self.parts.health.beat(monotonic_now());
+            if self.passes.is_none() {
+                // Standing by is all that there is to do.
+                self.parts.health.beat(monotonic_now(), LOOK_AGAIN);
+            }
             if self.parts.leadership.has_news() {
                 let term = self.parts.leadership.term();
                 self.follow(term);
             }
-            let due = self.timetable.due(self.parts.clock.now());
+            let now = self.parts.clock.now();
+            self.timetable.follow_clock(&self.shared.config(), now);
+            let due = self.timetable.due(now);
             if due.any() && self.passes.is_some() {
                 let config = self.shared.config();
                 // The first pass of a term, and those that people ask for, do not wait.
@@ -176,16 +183,19 @@ impl Daemon {
                 self.pass(due.telemetry, None).await;
                 let config = self.shared.config();
                 self.timetable.advance(due, &config, self.parts.clock.now());
+                self.beat();
                 continue;
             }
             tokio::select! {
                 () = self.shared.wake.notified() => {}
+                // The ring of the scheduler follows the wall clock, which may be set back.
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
                 changed = self.parts.leadership.changed() => if changed.is_err() {
                     tracing::error!("the election of a leader has ended; so does this process");
                     break;
                 },
                 request = self.requests.recv() => match request {
-                    Some(request) => self.answer(request).await,
+                    Some(request) => self.obey(request).await,
                     None => break,
                 },
             }
@@ -194,16 +204,38 @@ impl Daemon {
         tracing::info!("stopped: no pass is under way");
     }
 
+    /// Answers a request. A bug of ours in one leaves it without an answer, and nothing else.
+    async fn obey(&mut self, request: Request) {
+        let answered = AssertUnwindSafe(self.answer(request)).catch_unwind().await;
+        if answered.is_err() && self.passes.is_none() {
+            let term = self.parts.leadership.present();
+            self.follow(term);
+        }
+    }
+
+    /// A pass has ended, well or not: tells when the next one is expected.
+    fn beat(&self) {
+        let now = monotonic_now();
+        let jitter = self.shared.config().reconcile.jitter;
+        let next = self.timetable.next_within(self.parts.clock.now()).unwrap_or(Duration::MAX);
+        self.parts.health.beat(now, next.saturating_add(jitter));
+        self.parts.metrics.process.set_last_pass(self.passes.is_some().then_some(now));
+    }
+
     /// Begins a term, or stands by. Nothing of an earlier term is kept: others may have written.
     fn follow(&mut self, term: Option<Arc<dyn Leadership>>) {
         self.passes = term.map(|term| (self.parts.make_fleet)(term));
         self.timetable = Timetable::due_now();
-        self.approved.clear();
+        self.consent.clear();
         self.publisher = publish::Publisher::new(self.parts.events.clone());
         // The variants are the leader's to show, and only once it has looked.
         self.parts.fleet.set(Arc::default());
+        if let Some(passes) = &self.passes {
+            tracing::info!(identity = passes.identity(), "makes passes from now on");
+        }
         let leads = self.passes.is_some();
         self.parts.metrics.process.set_leader(leads);
+        self.parts.metrics.process.set_last_pass(leads.then(monotonic_now));
         if !leads {
             self.parts.health.set_readiness(Readiness::Follower);
         }
@@ -213,7 +245,9 @@ impl Daemon {
     /// One pass, published; the variants of `anew` are read anew.
     async fn pass(&mut self, telemetry: bool, anew: Option<&Selector>) -> Arc<FleetStatus> {
         let config = self.shared.config();
-        let Some(passes) = &mut self.passes else { return Arc::default() };
+        let consent = self.consent.clone();
+        // Taken out, so that what failed in the middle is not gone on with.
+        let Some(mut passes) = self.passes.take() else { return Arc::default() };
         let settings = pass_settings(&config);
         let freeze = open_freeze(&config, self.parts.clock.now());
         let began = monotonic_now();
@@ -229,24 +263,58 @@ impl Daemon {
             settings: &settings,
             telemetry,
             anew,
-            act: true,
-            confirmed: false,
-            approved: &self.approved,
+            purpose: Purpose::Reconcile(&consent),
             freeze: freeze.as_ref(),
             stop: &shared.no_more_writes,
         };
-        let pass = passes.pass(input);
-        let time_limit = tokio::time::sleep(config.reconcile.pass_timeout);
+        // A bug of ours in a pass ends that pass, not the process.
+        let pass = AssertUnwindSafe(passes.pass(input)).catch_unwind();
+        let (fleet, lost) = self.watch(pass, config.reconcile.pass_timeout).await;
+        let Ok(fleet) = fleet else {
+            // A bug of ours. What the passes knew may be half a truth, so that they begin again.
+            tracing::error!("a pass has failed; the next one begins with nothing known");
+            let term = self.parts.leadership.present();
+            self.passes = term.map(|term| (self.parts.make_fleet)(term));
+            self.beat();
+            return Arc::default();
+        };
+        self.passes = Some(passes);
+        self.beat();
+        // Nor does a bug in telling of it.
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            self.publisher.publish(&self.parts.metrics, &fleet, began.elapsed());
+        }));
+        if told.is_err() {
+            self.publisher = publish::Publisher::new(self.parts.events.clone());
+        }
+        if lost {
+            return Arc::default();
+        }
+        let carried_out = consent.carried_out(&fleet);
+        publish::tell_confirmed(&carried_out);
+        self.consent.follow(&fleet, &carried_out);
+        let mut fleet = fleet;
+        let now = self.parts.clock.now();
+        self.config_news.tell(&config, now, &self.parts.metrics, &mut fleet);
+        let fleet = Arc::new(fleet);
+        self.parts.fleet.set(Arc::clone(&fleet));
+        self.parts.health.set_readiness(Readiness::Ready);
+        fleet
+    }
+
+    /// Waits for the end of a pass, and for whether leadership was lost meanwhile. A write half done
+    /// is worse than a late one: after the time limit, or without leadership, no further one
+    /// begins, and the calls under way have time limits of their own.
+    async fn watch<T>(&self, pass: impl Future<Output = T>, limit: Duration) -> (T, bool) {
+        let time_limit = tokio::time::sleep(limit);
         tokio::pin!(pass, time_limit);
         let (mut overran, mut lost) = (false, false);
-        // A write half done is worse than a late one: no further one begins, and the calls under
-        // way have time limits of their own.
-        let fleet = loop {
+        loop {
             tokio::select! {
-                fleet = &mut pass => break fleet,
+                ended = &mut pass => return (ended, lost),
                 () = &mut time_limit, if !overran => {
                     overran = true;
-                    tracing::warn!(limit = ?config.reconcile.pass_timeout, "the pass overran; no further write begins");
+                    tracing::warn!(?limit, "the pass overran; no further write begins");
                 }
                 _ = self.parts.leadership.changed(), if !lost => {
                     lost = true;
@@ -255,19 +323,8 @@ impl Daemon {
                     self.parts.metrics.process.set_leader(false);
                 }
             }
-            shared.no_more_writes.store(true, Ordering::Relaxed);
-        };
-        self.publisher.publish(&self.parts.metrics, &fleet, began.elapsed());
-        if lost {
-            return Arc::default();
+            self.shared.no_more_writes.store(true, Ordering::Relaxed);
         }
-        let mut fleet = fleet;
-        let now = self.parts.clock.now();
-        self.config_news.tell(&config, now, &self.parts.metrics, &mut fleet);
-        let fleet = Arc::new(fleet);
-        self.parts.fleet.set(Arc::clone(&fleet));
-        self.parts.health.set_readiness(Readiness::Ready);
-        fleet
     }
 
     /// A random delay, so that several daemons do not march in step.

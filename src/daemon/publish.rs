@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::repeated::Repeated;
 use crate::metrics::{Metrics, PassResult};
+use crate::model::consent::{CarriedOut, Confirmed};
 use crate::model::decision::{Note, StepOutcome, StepResult};
 use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Reason};
@@ -129,6 +130,20 @@ impl Publisher {
         if let Some(events) = &self.events {
             events.publish(&status.decision, status.outcome.as_ref());
         }
+    }
+}
+
+/// Says what a person has confirmed and what was not written after all.
+pub(super) fn tell_confirmed(carried_out: &CarriedOut) {
+    for Confirmed { variant, field, change, found } in &carried_out.differs {
+        tracing::warn!(
+            account_id = variant.account_id.as_str(),
+            region = variant.region.as_str(),
+            endpoint = variant.endpoint.as_str(),
+            variant = variant.variant.as_str(),
+            field = field.as_str(),
+            "confirmed and not written: {change}: {found}"
+        );
     }
 }
 

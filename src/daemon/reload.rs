@@ -55,7 +55,7 @@ impl Daemon {
         }
         super::control::warn_of_what_needs_a_restart(&self.shared.config(), &config);
         // What was confirmed was another configuration's plan; the next pass is due now.
-        self.approved.clear();
+        self.consent.clear();
         self.timetable.reset(&config, self.parts.clock.now());
         self.shared.set_config(config);
         self.config_news = ConfigNews::default();
@@ -75,7 +75,11 @@ impl Daemon {
             examples: dropped.examples,
             since: before.map_or_else(|| self.parts.clock.now(), |before| before.since),
         };
-        tracing::warn!(reason = DROPS_TARGETS, plan_id = held.plan_id, "configuration held: {held}");
+        tracing::warn!(
+            reason = DROPS_TARGETS,
+            plan_id = held.plan_id,
+            "configuration held: {held}"
+        );
         let answer = serde_json::json!({
             "problem": held.to_string(),
             "reason": DROPS_TARGETS,

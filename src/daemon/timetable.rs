@@ -1,5 +1,7 @@
 //! What is due when, from the two cron expressions and the clock port.
 
+use std::time::Duration;
+
 use crate::config::Config;
 use crate::model::time::Timestamp;
 
@@ -8,6 +10,8 @@ use crate::model::time::Timestamp;
 pub(super) struct Timetable {
     describe: Option<Timestamp>,
     telemetry: Option<Timestamp>,
+    /// When these were computed: a clock that shows an earlier time has been set back since.
+    computed_at: Timestamp,
 }
 
 /// What is due now.
@@ -29,7 +33,31 @@ impl Due {
 impl Timetable {
     /// Everything is due at once: the state before the first pass.
     pub(super) const fn due_now() -> Self {
-        Self { describe: Some(Timestamp::MIN_UTC), telemetry: Some(Timestamp::MIN_UTC) }
+        let at_once = Some(Timestamp::MIN_UTC);
+        Self { describe: at_once, telemetry: at_once, computed_at: Timestamp::MIN_UTC }
+    }
+
+    /// Takes a clock that was set back into account: what is due at a time that was computed from
+    /// the wrong one would not come for as long as it was set back.
+    pub(super) fn follow_clock(&mut self, config: &Config, now: Timestamp) {
+        if now >= self.computed_at {
+            return;
+        }
+        tracing::warn!(
+            seconds = (self.computed_at - now).num_seconds(),
+            "the clock was set back; the next passes are due by what it shows now"
+        );
+        let sooner = |before: Option<Timestamp>, next| before.min(next).or(next);
+        let reconcile = &config.reconcile;
+        self.describe = sooner(self.describe, reconcile.schedule.next_after(now));
+        self.telemetry = sooner(self.telemetry, reconcile.telemetry_schedule.next_after(now));
+        self.computed_at = now;
+    }
+
+    /// How long it is until the next pass is due; `None` when none ever is.
+    pub(super) fn next_within(&self, now: Timestamp) -> Option<Duration> {
+        let next = [self.describe, self.telemetry].into_iter().flatten().min()?;
+        Some(next.signed_duration_since(now).to_std().unwrap_or_default())
     }
 
     /// What is due.
@@ -46,12 +74,14 @@ impl Timetable {
         if done.telemetry {
             self.telemetry = reconcile.telemetry_schedule.next_after(now);
         }
+        self.computed_at = now;
     }
 
     /// The configuration has changed: a pass with it is due now.
     pub(super) fn reset(&mut self, config: &Config, now: Timestamp) {
         self.describe = Some(now);
         self.telemetry = config.reconcile.telemetry_schedule.next_after(now);
+        self.computed_at = now;
     }
 }
 
@@ -78,5 +108,33 @@ mod tests {
         timetable.advance(due, &config, at("2026-11-23T12:05:01Z"));
         let due = timetable.due(at("2026-11-23T12:15:00Z"));
         assert_eq!(due, Due { describe: true, telemetry: true });
+    }
+
+    #[test]
+    fn passes_go_on_when_the_clock_jumps_either_way() {
+        let config = Config::from_yaml("{}").unwrap();
+        let both = Due { describe: true, telemetry: true };
+        let mut timetable = Timetable::due_now();
+        timetable.advance(both, &config, at("2026-11-23T12:00:20Z"));
+        assert_eq!(timetable.next_within(at("2026-11-23T12:00:20Z")).unwrap().as_secs(), 40);
+        // Set back by an hour: the next minute and the next quarter of an hour are those of now.
+        let back = at("2026-11-23T11:00:40Z");
+        timetable.follow_clock(&config, back);
+        assert!(!timetable.due(back).any());
+        assert_eq!(timetable.next_within(back).unwrap().as_secs(), 20);
+        let due = timetable.due(at("2026-11-23T11:01:00Z"));
+        assert_eq!(due, Due { describe: true, telemetry: false });
+        timetable.advance(due, &config, at("2026-11-23T11:01:01Z"));
+        assert!(timetable.due(at("2026-11-23T11:15:00Z")).telemetry);
+        // Set forward by a day: due at once, and no minute in between is made up for.
+        let forward = at("2026-11-24T11:01:30Z");
+        timetable.follow_clock(&config, forward);
+        assert_eq!(timetable.due(forward), both);
+        timetable.advance(both, &config, forward);
+        assert_eq!(timetable.next_within(forward).unwrap().as_secs(), 30);
+        // What was due before the clock was set back stays due.
+        let mut timetable = Timetable::due_now();
+        timetable.follow_clock(&config, back);
+        assert_eq!(timetable.due(back), both);
     }
 }

@@ -100,14 +100,13 @@ pub(super) async fn resume(
     Ok(done_with(app.control.resume(&checked(selector)?).await?))
 }
 
-/// Lets a held plan for many variants go ahead.
+/// Lets a held plan for many variants go ahead, as it was shown.
 pub(super) async fn confirm(
     State(app): State<Arc<App>>,
     Strict(Nothing {}): Strict<Nothing>,
     Body(ConfirmBody { plan_id }): Body<ConfirmBody>,
 ) -> Result<Response, Problem> {
-    app.control.confirm(&plan_id).await?;
-    Ok(done())
+    Ok(done_with(app.control.confirm(&plan_id).await?))
 }
 
 /// A variant name alone would mean every `AllTraffic` there is.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::Serialize;
 
+use crate::model::consent::CarriedOut;
 use crate::model::fact::Why;
 use crate::model::ids::Scope;
 use crate::model::selector::Selector;
@@ -104,9 +105,10 @@ pub trait Control: Send + Sync {
     /// See [`ControlError`].
     async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError>;
 
-    /// Lets a held plan for many variants go ahead (rule 9).
+    /// Lets a held plan for many variants go ahead as it was shown (rules 4a and 9), and answers
+    /// with what became of it in the first pass.
     ///
     /// # Errors
     /// See [`ControlError`].
-    async fn confirm(&self, plan_id: &str) -> Result<(), ControlError>;
+    async fn confirm(&self, plan_id: &str) -> Result<CarriedOut, ControlError>;
 }

@@ -32,28 +32,36 @@ impl Readiness {
     }
 }
 
-/// The pulse of the loop that makes passes. The loop beats; the probes look.
+/// The pulse of what makes passes: it beats at the end of each. The probes look.
 #[derive(Debug)]
 pub struct Health {
     began: Instant,
     /// Milliseconds after `began`.
     last_beat: AtomicU64,
+    /// The same: when the next beat is overdue.
+    alive_until: AtomicU64,
     max_silence: Duration,
     readiness: AtomicU8,
 }
 
 impl Health {
-    /// Starting, and alive until the loop has been silent for longer than `max_silence`.
+    /// Starting, and alive until the next pass has been overdue for longer than `max_silence`.
     #[must_use]
     pub fn new(began: Instant, max_silence: Duration) -> Self {
         let readiness = AtomicU8::new(Readiness::Starting as u8);
-        Self { began, last_beat: AtomicU64::new(0), max_silence, readiness }
+        let (last_beat, alive_until) = (AtomicU64::new(0), AtomicU64::new(millis(max_silence)));
+        Self { began, last_beat, alive_until, max_silence, readiness }
     }
 
-    /// The loop is alive at this instant.
-    pub fn beat(&self, at: Instant) {
-        let millis = u64::try_from(self.age(at).as_millis()).unwrap_or(u64::MAX);
-        self.last_beat.fetch_max(millis, Ordering::Relaxed);
+    /// A pass ended at this instant, or there is none to make, and the next one begins within
+    /// `next`. A loop that turns without passes is no life.
+    pub fn beat(&self, at: Instant, next: Duration) {
+        let now = millis(self.age(at));
+        // A late word of an earlier beat takes nothing back.
+        if self.last_beat.fetch_max(now, Ordering::Relaxed) <= now {
+            let until = now.saturating_add(millis(next)).saturating_add(millis(self.max_silence));
+            self.alive_until.store(until, Ordering::Relaxed);
+        }
     }
 
     /// Takes note of a change.
@@ -68,15 +76,19 @@ impl Health {
         Readiness::ALL.into_iter().find(|r| *r as u8 == stored).unwrap_or(Readiness::Starting)
     }
 
-    /// How long the loop has been silent, when that is too long.
+    /// How long no pass has ended, when that is too long.
     #[must_use]
     pub fn silent_too_long(&self, at: Instant) -> Option<Duration> {
         let last = Duration::from_millis(self.last_beat.load(Ordering::Relaxed));
-        let silence = self.age(at).saturating_sub(last);
-        (silence > self.max_silence).then_some(silence)
+        let overdue = millis(self.age(at)) > self.alive_until.load(Ordering::Relaxed);
+        overdue.then(|| self.age(at).saturating_sub(last))
     }
 
     fn age(&self, at: Instant) -> Duration {
         at.saturating_duration_since(self.began)
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -13,12 +13,12 @@ use super::App;
 use super::problem::Problem;
 use crate::render::trouble::troubles;
 
-/// Whether the loop that makes passes is alive.
+/// Whether passes come to their ends.
 pub(super) async fn healthz(State(app): State<Arc<App>>) -> Response {
     match app.health.silent_too_long(Instant::now()) {
         None => (StatusCode::OK, "alive\n").into_response(),
         Some(silence) => {
-            let sentence = format!("the loop has been silent for {} s\n", silence.as_secs());
+            let sentence = format!("no pass has ended for {} s\n", silence.as_secs());
             (StatusCode::SERVICE_UNAVAILABLE, sentence).into_response()
         }
     }

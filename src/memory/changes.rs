@@ -29,9 +29,9 @@ pub(super) fn change(before: Option<&VariantMemory>, after: &VariantMemory) -> C
     }
 }
 
-/// Without what ages away by itself.
+/// Without what ages away by itself, and without who keeps it.
 fn without_past(memory: &VariantMemory) -> VariantMemory {
-    VariantMemory { writes: Vec::new(), raises: Vec::new(), ..kept(memory) }
+    VariantMemory { writes: Vec::new(), raises: Vec::new(), keeper: None, ..kept(memory) }
 }
 
 /// Without what moves in every pass.

@@ -118,6 +118,8 @@ impl CallObserver for CallMetrics {
     fn skipped(&self, scope: &Scope, service: Service, operation: &'static str, rows: usize) {
         let scope = [scope.account_id.as_str(), scope.region.as_str()];
         let labels = [scope[0], scope[1], service.as_str(), operation];
-        self.unreadable_rows.with_label_values(&labels).set(i64::try_from(rows).unwrap_or(i64::MAX));
+        self.unreadable_rows
+            .with_label_values(&labels)
+            .set(i64::try_from(rows).unwrap_or(i64::MAX));
     }
 }

@@ -6,6 +6,7 @@
 pub mod calls;
 pub mod definition;
 mod log_lines;
+pub mod pass_age;
 pub mod process;
 pub mod process_families;
 pub mod reference;

@@ -1,11 +1,12 @@
 //! Counters, gauges and histograms of the process.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 
 use super::log_lines::LogLines;
+use super::pass_age::PassAge;
 use super::process_families as families;
 use crate::model::decision::{Decision, Outcome, StepResult};
 use crate::model::reason::{ActionKind, Reason};
@@ -77,6 +78,8 @@ pub struct ProcessMetrics {
     queue_retries: IntCounterVec,
     leader: IntGaugeVec,
     log_lines: LogLines,
+    panics: IntCounterVec,
+    pass_age: PassAge,
 }
 
 impl ProcessMetrics {
@@ -114,6 +117,8 @@ impl ProcessMetrics {
             queue_retries: registered(registry, families::QUEUE_RETRIES.int_counter_vec()?)?,
             leader: registered(registry, families::LEADER.int_gauge_vec()?)?,
             log_lines: registered(registry, LogLines::new()?)?,
+            panics: registered(registry, families::PANICS.int_counter_vec()?)?,
+            pass_age: registered(registry, PassAge::new()?)?,
         };
         metrics.show_zeros();
         Ok(metrics)
@@ -144,6 +149,18 @@ impl ProcessMetrics {
             histogram.with_label_values(&[CONTROLLER]);
         }
         self.leader.with_label_values(&[LEASE]);
+        self.panics.with_label_values(&NO_LABELS);
+    }
+
+    /// Counts a bug of ours.
+    pub fn panicked(&self) {
+        self.panics.with_label_values(&NO_LABELS).inc();
+    }
+
+    /// A pass ended at this instant, or passes are to be made from it on; `None` while another
+    /// process makes them.
+    pub fn set_last_pass(&self, at: Option<Instant>) {
+        self.pass_age.set(at);
     }
 
     /// Counts a decision.

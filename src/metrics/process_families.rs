@@ -38,6 +38,10 @@ definitions! { PROCESS_FAMILIES, Process;
         "Configured budget for CloudWatch requests of a month; absent without one.";
     BUILD_INFO = Gauge "setpoint_build_info" ["1"] {version: Described("the version of setpoint"), revision: Described("the source revision, or `unknown`")}
         "The build, always 1.";
+    PANICS = Counter "setpoint_panics_total" ["panics"] {}
+        "Bugs of setpoint that ended a pass, a write or a connection early; the process goes on, and the log has the place.";
+    LAST_PASS_AGE = Gauge "setpoint_last_pass_age_seconds" ["seconds"] {}
+        "How long ago the last pass ended, by the monotonic clock, or since when passes are to be made while none has ended; absent while another process leads.";
     RELOAD_SUCCESSFUL = Gauge "setpoint_config_last_reload_successful" ["0 or 1"] {}
         "1 when the last load of the configuration succeeded, 0 while an older one stays in force; absent before the first.";
     RELOAD_SUCCESS_TIMESTAMP = Gauge "setpoint_config_last_reload_success_timestamp_seconds" ["seconds since the epoch"] {}

@@ -3,16 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
-use futures::{StreamExt, stream};
+use std::sync::Arc;
 
+use chrono::TimeDelta;
+
+use super::bounded::Bounded;
 use super::sweep::timed;
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model};
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{EndpointName, VariantName};
 use crate::model::reads::Read;
 use crate::model::time::Timestamp;
-use crate::ports::{Aws, Clock};
+use crate::ports::{Aws, Clock, PortResult};
 
 /// An endpoint is described again after this time even when nothing points to a change.
 const DESCRIBED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -21,13 +23,34 @@ const DESCRIBED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
 const ABSENT_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
 
 /// Everything remembered of the endpoints of a region between passes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EndpointCache {
+    reading: Reading,
     endpoints: BTreeMap<EndpointName, Described>,
     /// By the config's name and the endpoint's creation and modification times: a config can be
     /// deleted and made again under its name, and only a deploy puts that into force.
     configs: BTreeMap<ConfigKey, Kept<EndpointConfig>>,
     models: BTreeMap<(String, ConfigKey), Kept<Model>>,
+}
+
+/// The reads under way: one that hangs delays no other.
+#[derive(Debug)]
+struct Reading {
+    endpoints: Bounded<EndpointName, (PortResult<Option<Endpoint>>, Read)>,
+    configs: Bounded<String, (PortResult<Option<EndpointConfig>>, Read)>,
+    models: Bounded<String, (PortResult<Option<Model>>, Read)>,
+}
+
+impl Default for EndpointCache {
+    fn default() -> Self {
+        let reading = Reading {
+            endpoints: Bounded::new("DescribeEndpoint"),
+            configs: Bounded::new("DescribeEndpointConfig"),
+            models: Bounded::new("DescribeModel"),
+        };
+        let (endpoints, configs, models) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { reading, endpoints, configs, models }
+    }
 }
 
 type ConfigKey = (String, Timestamp, Timestamp);
@@ -66,7 +89,7 @@ impl EndpointCache {
     /// since they were last described.
     pub async fn refresh(
         &mut self,
-        (aws, clock): (&Aws, &dyn Clock),
+        (aws, clock): (&Aws, &Arc<dyn Clock>),
         summaries: &BTreeMap<EndpointName, EndpointSummary>,
         anew: &BTreeSet<EndpointName>,
         now: Timestamp,
@@ -78,26 +101,22 @@ impl EndpointCache {
             .filter(|s| self.endpoints.get(&s.name).is_some_and(|d| d.summary != **s))
             .map(|s| s.name.clone())
             .collect();
-        let due: Vec<EndpointSummary> = summaries
+        let due: Vec<EndpointName> = summaries
             .values()
             .filter(|s| {
                 let described = self.endpoints.get(&s.name);
                 anew.contains(&s.name) || described.is_none_or(|d| d.is_due(s, now))
             })
-            .cloned()
+            .map(|s| s.name.clone())
             .collect();
-        let described: Vec<_> = stream::iter(due)
-            .map(|summary| async {
-                let call = aws.endpoints.endpoint(&summary.name);
-                let (endpoint, read) = timed(clock, "DescribeEndpoint", call).await;
-                let endpoint = endpoint.into();
-                Described { at: now, summary, endpoint, read }
-            })
-            .buffer_unordered(concurrency.max(1))
-            .collect()
-            .await;
-        for described in described {
-            self.endpoints.insert(described.summary.name.clone(), described);
+        let described = self.reading.endpoints.read(due, concurrency, |name| {
+            let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
+            async move { timed(&*clock, "DescribeEndpoint", aws.endpoints.endpoint(&name)).await }
+        });
+        for (name, answer) in described.await {
+            let Some(summary) = summaries.get(&name).cloned() else { continue };
+            let (endpoint, read) = fact(answer, "DescribeEndpoint", &**clock);
+            self.endpoints.insert(name, Described { at: now, summary, endpoint, read });
         }
         let stale: BTreeSet<ConfigKey> =
             self.known().filter(|e| anew.contains(&e.name)).map(config_key).collect();
@@ -118,7 +137,7 @@ impl EndpointCache {
 
     async fn refresh_configs(
         &mut self,
-        (aws, clock): (&Aws, &dyn Clock),
+        (aws, clock): (&Aws, &Arc<dyn Clock>),
         now: Timestamp,
         concurrency: usize,
     ) {
@@ -128,15 +147,16 @@ impl EndpointCache {
             in_force.iter().filter(|key| !self.configs.contains_key(*key)).cloned().collect();
         // Endpoints that share a config share the call.
         let names: BTreeSet<String> = missing.iter().map(|key| key.0.clone()).collect();
-        let read: BTreeMap<String, Kept<EndpointConfig>> = stream::iter(names)
-            .map(|name| async {
+        let read = self.reading.configs.read(names.into_iter().collect(), concurrency, |name| {
+            let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
+            async move {
                 let call = aws.endpoints.endpoint_config(&name);
-                let (config, read) = timed(clock, "DescribeEndpointConfig", call).await;
-                (name, (config.into(), read))
-            })
-            .buffer_unordered(concurrency.max(1))
-            .collect()
-            .await;
+                timed(&*clock, "DescribeEndpointConfig", call).await
+            }
+        });
+        let kept = |answer| fact(answer, "DescribeEndpointConfig", &**clock);
+        let read: BTreeMap<String, Kept<EndpointConfig>> =
+            read.await.into_iter().map(|(name, answer)| (name, kept(answer))).collect();
         let read =
             missing.into_iter().filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())));
         self.configs.extend(read);
@@ -145,7 +165,7 @@ impl EndpointCache {
 
     async fn refresh_models(
         &mut self,
-        (aws, clock): (&Aws, &dyn Clock),
+        (aws, clock): (&Aws, &Arc<dyn Clock>),
         now: Timestamp,
         concurrency: usize,
     ) {
@@ -160,15 +180,13 @@ impl EndpointCache {
         let missing: Vec<_> =
             in_use.into_iter().filter(|key| !self.models.contains_key(key)).collect();
         let names: BTreeSet<String> = missing.iter().map(|key| key.0.clone()).collect();
-        let read: BTreeMap<String, Kept<Model>> = stream::iter(names)
-            .map(|name| async {
-                let call = aws.endpoints.model(&name);
-                let (model, read) = timed(clock, "DescribeModel", call).await;
-                (name, (model.into(), read))
-            })
-            .buffer_unordered(concurrency.max(1))
-            .collect()
-            .await;
+        let read = self.reading.models.read(names.into_iter().collect(), concurrency, |name| {
+            let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
+            async move { timed(&*clock, "DescribeModel", aws.endpoints.model(&name)).await }
+        });
+        let kept = |answer| fact(answer, "DescribeModel", &**clock);
+        let read: BTreeMap<String, Kept<Model>> =
+            read.await.into_iter().map(|(name, answer)| (name, kept(answer))).collect();
         let read =
             missing.into_iter().filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())));
         self.models.extend(read);
@@ -248,6 +266,18 @@ fn holds<T>((fact, read): &Kept<T>, now: Timestamp) -> bool {
         Fact::Unknown(_) => false,
         Fact::Known(None) => now - read.at < ABSENT_AGAIN_AFTER,
         Fact::Known(Some(_)) => true,
+    }
+}
+
+/// What a read said, or why it has said nothing by now.
+fn fact<T>(
+    answer: Result<(PortResult<Option<T>>, Read), Why>,
+    operation: &'static str,
+    clock: &dyn Clock,
+) -> Kept<T> {
+    match answer {
+        Ok((answer, read)) => (answer.into(), read),
+        Err(why) => (Fact::Unknown(why), Read::new(operation, clock.now())),
     }
 }
 

@@ -5,6 +5,7 @@
 //! What only changes with an endpoint is read again when the endpoint has changed ([`cache`]).
 //! What could not be read is `Unknown` with the reason, for the variants that needed it.
 
+pub mod bounded;
 pub mod cache;
 pub mod sweep;
 pub mod telemetry;

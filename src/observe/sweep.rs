@@ -89,8 +89,7 @@ impl Sweep {
         let targets = sorted_out(targets.0, reads.targets, &mut unreadable.targets);
         let policies = sorted_out(policies.0, reads.policies, &mut unreadable.policies);
         let actions = &mut unreadable.scheduled_actions;
-        let scheduled_actions =
-            sorted_out(scheduled_actions.0, reads.scheduled_actions, actions);
+        let scheduled_actions = sorted_out(scheduled_actions.0, reads.scheduled_actions, actions);
         let alarms = sorted_out(alarms.0, reads.alarms, &mut unreadable.alarms);
         Self {
             at,
@@ -230,10 +229,7 @@ pub(super) async fn timed<T>(
     (answer, Read::new(operation, clock.now()))
 }
 
-fn group<T>(
-    all: Vec<T>,
-    key: impl Fn(&T) -> Option<ResourceId>,
-) -> BTreeMap<ResourceId, Vec<T>> {
+fn group<T>(all: Vec<T>, key: impl Fn(&T) -> Option<ResourceId>) -> BTreeMap<ResourceId, Vec<T>> {
     let mut groups: BTreeMap<ResourceId, Vec<T>> = BTreeMap::new();
     for item in all {
         if let Some(resource) = key(&item) {

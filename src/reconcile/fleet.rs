@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 use super::named::{self, Named, Seen};
 use super::pair::{Pair, Parts};
-use super::{CostMeter, Observed, Pass, PassInput, health, unread};
+use super::{CostMeter, Observed, Pass, PassInput, Purpose, health, unread};
 use crate::decide::mass_change;
+use crate::model::consent::Consent;
 use crate::model::decision::Decision;
 use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Scope, VariantId};
@@ -27,6 +28,7 @@ pub struct Fleet {
     pairs: Vec<Pair>,
     clock: Arc<dyn Clock>,
     cost: CostMeter,
+    identity: Arc<str>,
     /// What was published last, of those that cannot be read now.
     last: FleetStatus,
 }
@@ -93,9 +95,37 @@ impl Fleet {
         memory: Arc<dyn Memory>,
         cost: CostMeter,
     ) -> Self {
-        let parts = Parts { clock: Arc::clone(&clock), leadership, memory, cost: cost.clone() };
+        let identity = random_identity();
+        Self::identified(accounts, clock, leadership, memory, cost, &identity)
+    }
+
+    /// The same, under a name of its own by which others know what it keeps (rule 26); a new one
+    /// for each term of leadership.
+    #[must_use]
+    pub fn identified(
+        accounts: Vec<Aws>,
+        clock: Arc<dyn Clock>,
+        leadership: Arc<dyn Leadership>,
+        memory: Arc<dyn Memory>,
+        cost: CostMeter,
+        identity: &str,
+    ) -> Self {
+        let identity: Arc<str> = Arc::from(identity);
+        let parts = Parts {
+            clock: Arc::clone(&clock),
+            leadership,
+            memory,
+            cost: cost.clone(),
+            identity: Arc::clone(&identity),
+        };
         let pairs = accounts.into_iter().map(|aws| Pair::new(aws, parts.clone())).collect();
-        Self { pairs, clock, cost, last: FleetStatus::default() }
+        Self { pairs, clock, cost, identity, last: FleetStatus::default() }
+    }
+
+    /// The name by which other processes know what this one keeps (rule 26).
+    #[must_use]
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// What CloudWatch has cost so far.
@@ -110,7 +140,7 @@ impl Fleet {
         let mut rounds = self.observe(&input).await;
         self.decide(&mut rounds, &input);
         let mass_change = hold_mass_change(&mut rounds, &input);
-        if input.act {
+        if input.purpose.writes() {
             self.act(&mut rounds, &input).await;
         }
         self.remember(&rounds, &input).await;
@@ -207,14 +237,13 @@ impl Fleet {
 
     fn decide(&mut self, rounds: &mut [Round], input: &PassInput<'_>) {
         for (pair, round) in self.pairs.iter_mut().zip(rounds) {
-            let scope = pair.scope().clone();
             let seen = round.observed.take().zip(pair.reconciler());
             round.passes = if let Some((observed, reconciler)) = seen {
                 reconciler.decide(observed, input)
             } else {
                 let ids = std::mem::take(&mut round.unread);
                 round.why.as_ref().map_or_else(Vec::new, |why| {
-                    unread::passes(&scope, ids, why, &self.last, input, round.at)
+                    unread::passes(ids, why, &self.last, input, round.at)
                 })
             };
         }
@@ -232,9 +261,12 @@ impl Fleet {
     }
 
     async fn remember(&mut self, rounds: &[Round], input: &PassInput<'_>) {
+        let mut passes = rounds.iter().flat_map(|round| &round.passes);
+        let waits =
+            input.purpose == Purpose::Ask && passes.any(|pass| !pass.decision.plan.is_empty());
         for (pair, round) in self.pairs.iter_mut().zip(rounds) {
             if let Some(reconciler) = pair.reconciler().filter(|_| round.read) {
-                reconciler.keep_memory(&round.passes, input, round.at).await;
+                reconciler.keep_memory(&round.passes, input, waits, round.at).await;
             }
         }
     }
@@ -279,16 +311,26 @@ impl Fleet {
     }
 }
 
+/// Eight hexadecimal digits, which differ from process to process and from term to term.
+fn random_identity() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("{:08x}", random >> 32)
+}
+
 /// Rule 9, over all variants of all accounts and regions: a bad configuration must not become a
 /// change of the whole fleet, little by little in each.
 fn hold_mass_change(rounds: &mut [Round], input: &PassInput<'_>) -> Option<MassChange> {
-    if input.confirmed {
-        return None;
-    }
+    let consent = match input.purpose {
+        Purpose::Plan => &Consent::default(),
+        Purpose::Reconcile(consent) => consent,
+        // A person is being asked, or has been: of all that was not shown nothing is written.
+        Purpose::Ask | Purpose::Apply(_) => return None,
+    };
     let passes = rounds.iter().flat_map(|round| &round.passes);
     let managed: Vec<&Decision> =
         passes.filter(|pass| pass.goal.managed).map(|pass| &pass.decision).collect();
-    let found = mass_change::mass_change(&managed, input.settings.mass_change, input.approved)?;
+    let found = mass_change::mass_change(&managed, input.settings.mass_change, consent)?;
     for pass in rounds.iter_mut().flat_map(|round| &mut round.passes) {
         mass_change::hold(&mut pass.decision, &found);
     }

@@ -1,18 +1,21 @@
-//! What is remembered, as a pass asks for it.
+//! What is remembered, as a pass asks for it, and who keeps it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::Freeze;
 use crate::model::decision::StepResult;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, Mode};
 use crate::model::ids::{AccountId, ResourceId, Scope, VariantId};
+use crate::model::keeper::{Keeper, OtherSetpoint};
+use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
 use crate::observe::Sweep;
-use crate::ports::{Memories, Memory, Subject};
+use crate::ports::{Keep, Memories, Memory, MemoryError, Subject};
 
-use super::{Pass, PassInput, Reconciler, Settings};
+use super::{Pass, PassInput, Purpose, Reconciler, Settings};
 
 impl Reconciler {
     /// The pauses of more than one variant, or why they are not known.
@@ -85,6 +88,11 @@ impl Reconciler {
     ) -> Memories {
         let mut memories = self.memory.load(subjects, fresh).await;
         self.memory_health.loaded(subjects, &memories);
+        for (id, memory) in &mut memories {
+            if let Fact::Known(memory) = memory {
+                self.note_keeper(id, memory);
+            }
+        }
         self.memory_read = Some(Read::new("load", self.clock.now()));
         if let Err(why) = pauses {
             // Without the pauses nobody knows what may be written.
@@ -93,6 +101,43 @@ impl Reconciler {
             }
         }
         memories
+    }
+
+    /// Looks whether another process keeps the same memory while this one does: what it finds at
+    /// first is its predecessor's, what comes later is somebody else's (rule 26).
+    fn note_keeper(&mut self, id: &VariantId, memory: &mut VariantMemory) {
+        let state = self.variants.entry(id.clone()).or_default();
+        let Some(before) = state.keeper.replace(memory.keeper.clone()) else { return };
+        let Some(found) = &memory.keeper else { return };
+        // What is older than what was known before is an answer that is late.
+        let newer = before.as_ref().is_none_or(|before| found.at > before.at);
+        if !newer || *found.id == *self.identity {
+            if !newer {
+                state.keeper = Some(before);
+            }
+            return;
+        }
+        let other = memory.other_setpoint.as_ref();
+        memory.other_setpoint = Some(OtherSetpoint::seen(other, Some(&found.id), found.at));
+        self.signs.insert(id.clone());
+    }
+
+    /// Signs what is about to be kept. A command is no process that goes on writing.
+    pub(super) fn sign(&self, input: &PassInput<'_>, now: Timestamp) -> Option<Keeper> {
+        let goes_on = matches!(input.purpose, Purpose::Reconcile(_));
+        goes_on.then(|| Keeper { id: self.identity.to_string(), at: now })
+    }
+
+    /// Takes note of what was kept: seeing it again is no sign of anybody.
+    pub(super) fn note_kept(&mut self, kept: &[Keep], failed: &BTreeMap<VariantId, MemoryError>) {
+        for Keep { subject, memory, .. } in kept {
+            if !failed.contains_key(&subject.id)
+                && let Some(state) = self.variants.get_mut(&subject.id)
+            {
+                state.keeper = Some(memory.keeper.clone());
+                self.signs.remove(&subject.id);
+            }
+        }
     }
 
     /// The same, read anew, of variants that are about to be written.
@@ -157,8 +202,8 @@ fn untouchable(
 }
 
 /// After a pass: what was not written because of a freeze window or a stop is no time for the tags
-/// of it either.
-pub(super) fn subject_after(pass: &Pass, input: &PassInput<'_>) -> Subject {
+/// of it either; nor is the time while a person is being asked.
+pub(super) fn subject_after(pass: &Pass, input: &PassInput<'_>, waits: bool) -> Subject {
     let mut subject = subject(&pass.snapshot, &pass.goal, input.settings);
     let steps = pass.outcome.iter().flat_map(|outcome| &outcome.steps);
     let wrote = steps.into_iter().any(|step| step.result != StepResult::Skipped);
@@ -166,6 +211,8 @@ pub(super) fn subject_after(pass: &Pass, input: &PassInput<'_>) -> Subject {
         let freeze: Option<&Freeze> = input.freeze;
         subject.untouchable = if input.stop.load(std::sync::atomic::Ordering::Relaxed) {
             Some("no further write begins")
+        } else if waits {
+            Some("the plan waits for a person's answer")
         } else {
             freeze.map(|_| "a freeze window is open")
         };

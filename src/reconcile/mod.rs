@@ -5,6 +5,7 @@
 //! The [`Fleet`] takes all accounts and regions through the phases of a pass together; in here is
 //! what one of them does in each.
 
+mod broken;
 mod capacity;
 mod cost;
 mod fleet;
@@ -12,12 +13,14 @@ mod health;
 mod memory;
 mod named;
 mod pair;
+mod purpose;
 mod readings;
 mod state;
 mod unread;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -47,6 +50,7 @@ pub use fleet::Fleet;
 use health::MemoryHealth;
 pub use memory::subject;
 pub use named::Named;
+pub use purpose::Purpose;
 use state::VariantState;
 
 /// What the configuration wants of whom.
@@ -120,12 +124,8 @@ pub struct PassInput<'a> {
     /// The variants of which nothing that was read before is used, but for the paid telemetry:
     /// a person wants to see it proved.
     pub anew: Option<&'a Selector>,
-    /// Whether to write. `plan` does not.
-    pub act: bool,
-    /// Whether a person has confirmed what this pass writes (`apply`).
-    pub confirmed: bool,
-    /// The variants of a mass change that a person has approved.
-    pub approved: &'a BTreeSet<VariantId>,
+    /// What it is for: whether it writes, and what a person has confirmed of that.
+    pub purpose: Purpose<'a>,
     /// The freeze window that is open now.
     pub freeze: Option<&'a Freeze>,
     /// Set when the process is asked to stop: no further write begins.
@@ -195,6 +195,10 @@ struct Reconciler {
     listed: bool,
     /// The estimator's tables, shared by all variants.
     scratch: Scratch,
+    /// Names this process and term in what it keeps (rule 26).
+    identity: Arc<str>,
+    /// The variants of which a sign of another process is not remembered yet.
+    signs: BTreeSet<VariantId>,
 }
 
 impl Reconciler {
@@ -205,6 +209,7 @@ impl Reconciler {
         leadership: Arc<dyn Leadership>,
         memory: Arc<dyn Memory>,
         cost: CostMeter,
+        identity: Arc<str>,
     ) -> Self {
         memory.begin_term();
         Self {
@@ -220,6 +225,8 @@ impl Reconciler {
             memory_health: MemoryHealth::default(),
             listed: false,
             scratch: Scratch::new(),
+            identity,
+            signs: BTreeSet::new(),
         }
     }
 
@@ -247,8 +254,15 @@ impl Reconciler {
         let Observed { at, sweep, remembered, wanted } = observed;
         let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
-            let snapshot = self.snapshot(&sweep, &remembered, &id, at);
-            passes.push(self.decide_one(&sweep, snapshot, goal, input, at));
+            // A bug of ours in one variant leaves it unknown, and the others as they are.
+            let pass = catch_unwind(AssertUnwindSafe(|| {
+                let snapshot = self.snapshot(&sweep, &remembered, &id, at);
+                self.decide_one(&sweep, snapshot, goal, input, at)
+            }));
+            match pass {
+                Ok(pass) => passes.push(pass),
+                Err(_) => passes.extend(self.broken(id, input, at)),
+            }
         }
         passes
     }
@@ -261,7 +275,7 @@ impl Reconciler {
         let known = self.variants.keys();
         let anew: BTreeSet<EndpointName> =
             known.filter(|id| look.wants_anew(id)).map(|id| id.endpoint.clone()).collect();
-        let by = (&self.aws, &*self.clock);
+        let by = (&self.aws, &self.clock);
         let changed = self.cache.refresh(by, endpoints, &anew, now, concurrency).await;
         for (id, state) in &mut self.variants {
             // Rule 24: activities are read of variants that changed.
@@ -414,7 +428,7 @@ impl Reconciler {
             &mut self.scratch,
             now,
         );
-        let decision = decide(&snapshot, &goal, &estimate, &rules(input, &self.aws.scope), now);
+        let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }
 
@@ -477,15 +491,15 @@ fn allowed_account(settings: &Settings, scope: &Scope) -> Option<AccountId> {
     settings.scopes.contains(scope).then(|| scope.account_id.clone())
 }
 
-fn rules(input: &PassInput<'_>, scope: &Scope) -> Rules {
+fn rules(input: &PassInput<'_>, id: &VariantId) -> Rules {
     let settings = input.settings;
     Rules {
-        account_id: allowed_account(settings, scope),
+        account_id: allowed_account(settings, &id.scope()),
         enabled: settings.enabled,
         freeze: input.freeze.cloned(),
         telemetry_max_age: settings.telemetry_max_age,
         writes_per_hour: settings.writes_per_hour,
         writes_per_day: settings.writes_per_day,
-        confirmed: input.confirmed,
+        confirmed: input.purpose.confirmed(id),
     }
 }

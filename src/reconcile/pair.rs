@@ -1,7 +1,9 @@
 //! One account and region of a fleet: its reconciler, or the look that is still under way.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -18,6 +20,7 @@ pub(super) struct Parts {
     pub leadership: Arc<dyn Leadership>,
     pub memory: Arc<dyn Memory>,
     pub cost: CostMeter,
+    pub identity: Arc<str>,
 }
 
 /// One account and region.
@@ -66,8 +69,9 @@ impl Pair {
     }
 
     fn begin_anew(&mut self) {
-        let Parts { clock, leadership, memory, cost } = self.parts.clone();
-        let reconciler = Reconciler::new(self.aws.clone(), clock, leadership, memory, cost);
+        let Parts { clock, leadership, memory, cost, identity } = self.parts.clone();
+        let aws = self.aws.clone();
+        let reconciler = Reconciler::new(aws, clock, leadership, memory, cost, identity);
         self.reconciler = Some(Box::new(reconciler));
         self.looking = None;
     }
@@ -80,12 +84,10 @@ impl Pair {
         named: &[ResourceId],
     ) -> Result<Observed, Why> {
         let PassInput { goals, settings, telemetry, anew, .. } = *input;
-        match self.reconciler() {
-            Some(reconciler) => {
-                Ok(reconciler.observe(Look { goals, settings, telemetry, named, anew }).await)
-            }
-            None => Err(self.late(Instant::now())),
-        }
+        let Some(reconciler) = self.reconciler() else { return Err(self.late(Instant::now())) };
+        let look = Look { goals, settings, telemetry, named, anew };
+        let observed = AssertUnwindSafe(reconciler.observe(look)).catch_unwind().await;
+        observed.map_err(|_| self.broken("it panicked"))
     }
 
     /// Begins to look beside the others; `false` when an earlier look is still under way.
@@ -118,14 +120,16 @@ impl Pair {
                 self.looking = None;
                 Ok(observed)
             }
-            Ok(Err(error)) => {
-                // A bug of ours in one account must not stop the others. What it knew is lost.
-                tracing::error!(scope = %self.scope(), %error, "a look has failed; it begins anew");
-                self.begin_anew();
-                Err(self.why(WhyKind::Garbage, &format!("the look has failed: {error}")))
-            }
+            Ok(Err(error)) => Err(self.broken(&error.to_string())),
             Err(_) => Err(self.late(Instant::now())),
         }
+    }
+
+    /// A bug of ours in one account must not stop the others. What it knew is lost.
+    fn broken(&mut self, error: &str) -> Why {
+        tracing::error!(scope = %self.scope(), error, "a look has failed; it begins again");
+        self.begin_anew();
+        self.why(WhyKind::Garbage, &format!("the look has failed: {error}"))
     }
 
     fn late(&self, now: Instant) -> Why {

@@ -1,6 +1,7 @@
 //! The reads that are not made on every pass: paid telemetry, and scaling activities (rule 24).
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
@@ -140,14 +141,16 @@ impl Reconciler {
             let long = longer.iter().filter_map(|periods| periods[at].as_ref().ok());
             periods.extend(long.flatten().copied());
             periods.sort_by_key(|p| (end(p), p.period_seconds));
-            state.capacity.take_in(
-                &periods,
-                &estimator,
-                &reading.context,
-                reading.memory,
-                &mut self.scratch,
-                now,
-            );
+            // A bug of ours in one variant's minutes leaves the others as they are.
+            let taken = catch_unwind(AssertUnwindSafe(|| {
+                let (context, scratch) = (&reading.context, &mut self.scratch);
+                state.capacity.take_in(&periods, &estimator, context, reading.memory, scratch, now);
+            }));
+            if taken.is_err() {
+                state.telemetry = Fact::Unknown(super::broken::why());
+                self.forget_estimate(reading.id);
+                continue;
+            }
             let least = reading.goal.objective.latency.map(|l| l.statistic.min_requests());
             if let Some(least) = least.filter(|_| !thin) {
                 state.note_thin_minutes(&periods, least);

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use crate::model::fact::Fact;
 use crate::model::goal::{CapacityGoal, CooldownGoal, Goal, Mode, Objective, TargetValueLimits};
+use crate::model::keeper::Keeper;
 use crate::model::reads::Read;
 use crate::model::scaling::Activity;
 use crate::model::series::Minute;
@@ -39,6 +40,8 @@ pub(super) struct VariantState {
     pub activities_due: bool,
     /// The max in force at the last pass, for whether the variant is at it.
     pub max_capacity: Option<i32>,
+    /// Who kept what is remembered, as last seen; absent before the first look (rule 26).
+    pub keeper: Option<Option<Keeper>>,
     /// When the last pass succeeded.
     pub last_successful_pass: Option<Timestamp>,
     /// The estimate of its capacity.
@@ -59,6 +62,7 @@ impl Default for VariantState {
             telemetry_read: None,
             activities_due: false,
             max_capacity: None,
+            keeper: None,
             last_successful_pass: None,
             capacity: CapacityWatch::default(),
             thin_until: None,

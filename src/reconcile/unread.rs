@@ -5,7 +5,7 @@ use super::{Pass, PassInput, rules, state, wanted};
 use crate::decide::decide;
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why};
-use crate::model::ids::{Scope, VariantId};
+use crate::model::ids::VariantId;
 use crate::model::reads::Reads;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::FleetStatus;
@@ -13,7 +13,6 @@ use crate::model::time::Timestamp;
 
 /// Decides on variants of which nothing is known. Nothing is ever written on it.
 pub(super) fn passes(
-    scope: &Scope,
     ids: Vec<VariantId>,
     why: &Why,
     last: &FleetStatus,
@@ -26,13 +25,24 @@ pub(super) fn passes(
             || Estimate::unobserved(why.message.clone()),
             |status| status.decision.report.estimate.clone(),
         );
-        let (id, goal) = wanted(id, input.goals, input.settings)?;
-        let goal = goal.unwrap_or_else(|ambiguous| state::goal_in_doubt(&ambiguous));
-        let snapshot = nothing_known(id, why, now);
-        let decision = decide(&snapshot, &goal, &estimate, &rules(input, scope), now);
-        Some(Pass { goal, snapshot, decision, outcome: None, remembered: None })
+        pass(id, why, estimate, input, now)
     };
     ids.into_iter().filter_map(pass).collect()
+}
+
+/// Decides on one variant of which nothing is known.
+pub(super) fn pass(
+    id: VariantId,
+    why: &Why,
+    estimate: Estimate,
+    input: &PassInput<'_>,
+    now: Timestamp,
+) -> Option<Pass> {
+    let (id, goal) = wanted(id, input.goals, input.settings)?;
+    let goal = goal.unwrap_or_else(|ambiguous| state::goal_in_doubt(&ambiguous));
+    let snapshot = nothing_known(id, why, now);
+    let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
+    Some(Pass { goal, snapshot, decision, outcome: None, remembered: None })
 }
 
 fn nothing_known(id: VariantId, why: &Why, taken_at: Timestamp) -> Snapshot {

@@ -1,11 +1,12 @@
 //! From a plan to a write: look once more, remember what is about to be done, act, remember what
 //! was done.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 
-use super::{Pass, PassInput, Reconciler, memory, rules};
+use super::{Pass, PassInput, Purpose, Reconciler, memory, rules};
 use crate::act::{Hands, act};
 use crate::decide::decide;
 use crate::decide::remember::{Done, remember};
@@ -18,6 +19,7 @@ use crate::model::reason::{Field, Reason};
 use crate::model::scaling::alarm_prefix;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
+use crate::observe::bounded::soon;
 use crate::ports::{Aws, Clock, Keep, MemoryError};
 
 /// So many variants are looked at, and their intents remembered, before their writes begin. Where
@@ -87,7 +89,7 @@ impl Reconciler {
             state.activities_read = pass.snapshot.reads.activities;
             let estimate = &pass.decision.report.estimate.clone();
             pass.decision =
-                decide(&pass.snapshot, &pass.goal, estimate, &rules(input, &self.aws.scope), now);
+                decide(&pass.snapshot, &pass.goal, estimate, &rules(input, &pass.snapshot.id), now);
             if !pass.decision.plan.is_empty() {
                 still_planned.push(pass);
             }
@@ -110,16 +112,18 @@ impl Reconciler {
         for pass in &planned {
             let steps = pass.decision.plan.actions.iter().map(assumed).collect();
             let outcome = Outcome { steps };
-            let done = done(pass, Some(&outcome), input.confirmed);
+            let done = done(pass, Some(&outcome), input);
             let before = known_memory(&pass.snapshot);
             let mut memory = remember(&before, done, now);
             // What the crash would leave behind must be told from somebody's overwrite.
             memory.intent = memory.last_attempt.filter(|attempt| attempt.at == now);
+            memory.keeper = self.sign(input, now);
             let subject = memory::subject(&pass.snapshot, &pass.goal, input.settings);
             intents.push(Keep { subject, memory, urgent: true });
         }
         let failed = self.memory.save(&intents, &*self.leadership).await;
         self.memory_health.saved(failed.values());
+        self.note_kept(&intents, &failed);
         let mut remembered = Vec::with_capacity(planned.len());
         for pass in planned {
             match failed.get(&pass.snapshot.id) {
@@ -143,25 +147,29 @@ impl Reconciler {
             } else if bucket_empty {
                 skipped(actions, Reason::CallBudget, THROTTLED)
             } else {
-                act(&hands, &pass.decision).await
+                // A bug of ours in one write ends neither the process nor the other writes.
+                let acted = AssertUnwindSafe(act(&hands, &pass.decision)).catch_unwind().await;
+                acted.unwrap_or_else(|_| broken(actions))
             };
             bucket_empty |= throttled(&outcome);
             let before = known_memory(&pass.snapshot);
-            let done = done(pass, Some(&outcome), input.confirmed);
+            let done = done(pass, Some(&outcome), input);
             pass.remembered = Some(remember(&before, done, self.clock.now()));
             pass.outcome = Some(outcome);
         }
         bucket_empty
     }
 
-    /// Keeps what this pass has taught. A memory that could not be read is not overwritten.
+    /// Keeps what this pass has taught. A memory that could not be read is not overwritten. While
+    /// the plan `waits` for a person's answer, nothing goes to AWS for it.
     pub(super) async fn keep_memory(
         &mut self,
         passes: &[Pass],
         input: &PassInput<'_>,
+        waits: bool,
         now: Timestamp,
     ) {
-        if !input.act {
+        if !input.purpose.remembers() {
             return;
         }
         let mut changed = Vec::new();
@@ -170,14 +178,16 @@ impl Reconciler {
             let mut after = pass
                 .remembered
                 .clone()
-                .unwrap_or_else(|| remember(before, done(pass, None, false), now));
+                .unwrap_or_else(|| remember(before, done(pass, None, input), now));
             let state = self.variants.get_mut(&pass.snapshot.id);
             if let Some(journal) = state.and_then(|state| state.capacity.journal(now)) {
                 after.journal = Some(journal);
             }
-            let urgent = pass.remembered.is_some();
+            // A sign of another setpoint is for it to see as well.
+            let urgent = pass.remembered.is_some() || self.signs.contains(&pass.snapshot.id);
             if after != *before || urgent || self.memory.is_behind(&pass.snapshot.id) {
-                let subject = memory::subject_after(pass, input);
+                after.keeper = self.sign(input, now);
+                let subject = memory::subject_after(pass, input, waits);
                 changed.push(Keep { subject, memory: after, urgent });
             }
         }
@@ -188,11 +198,12 @@ impl Reconciler {
         changed.sort_by_key(|keep| !keep.urgent);
         let failed = self.memory.save(&changed, &*self.leadership).await;
         self.memory_health.saved(failed.values());
+        self.note_kept(&changed, &failed);
         if let Some(error) = failed.values().next() {
             // The daemon says it again and again while it lasts; a person who has confirmed one pass
             // sees no other.
             let variants = failed.len();
-            if input.confirmed {
+            if matches!(input.purpose, Purpose::Apply(_)) {
                 tracing::warn!(%error, variants, "could not remember this pass");
             } else {
                 tracing::debug!(%error, variants, "could not remember this pass");
@@ -216,10 +227,14 @@ async fn refresh((aws, clock): (&Aws, &dyn Clock), pass: &mut Pass, now: Timesta
         snapshot.reads.alarms = Some(Read::new("DescribeAlarms", clock.now()));
     }
     let (endpoint, activities) = tokio::join!(
-        aws.endpoints.endpoint(&snapshot.id.endpoint),
+        // One that hangs holds up no write of another variant.
+        soon("DescribeEndpoint", aws.endpoints.endpoint(&snapshot.id.endpoint)),
         aws.scaling.scaling_activities(&resource),
     );
-    let endpoint: Fact<Option<Endpoint>> = endpoint.into();
+    let endpoint: Fact<Option<Endpoint>> = match endpoint {
+        Ok(endpoint) => endpoint.into(),
+        Err(late) => Fact::Unknown(late),
+    };
     let config_in_force = |e: &Fact<Option<Endpoint>>| {
         e.known().and_then(Option::as_ref).map(|e| e.config_name.clone())
     };
@@ -235,13 +250,13 @@ async fn refresh((aws, clock): (&Aws, &dyn Clock), pass: &mut Pass, now: Timesta
     snapshot.taken_at = now;
 }
 
-const fn done<'p>(pass: &'p Pass, outcome: Option<&'p Outcome>, confirmed: bool) -> Done<'p> {
+fn done<'p>(pass: &'p Pass, outcome: Option<&'p Outcome>, input: &PassInput<'_>) -> Done<'p> {
     Done {
         snapshot: &pass.snapshot,
         goal: &pass.goal,
         decision: &pass.decision,
         outcome,
-        confirmed,
+        confirmed: input.purpose.has_confirmed(&pass.snapshot.id),
     }
 }
 
@@ -264,6 +279,16 @@ fn skipped(actions: &[Action], reason: Reason, sentence: &str) -> Outcome {
         StepOutcome::other(action.operation(), StepResult::Skipped, reason, sentence)
     };
     Outcome { steps: actions.iter().map(skip).collect() }
+}
+
+/// A write that failed within setpoint: it may have been sent.
+fn broken(actions: &[Action]) -> Outcome {
+    let sentence = "setpoint failed in the middle of it, a bug; AWS may have carried it out";
+    let step = |action: &Action| {
+        let (result, reason) = (StepResult::Error, Reason::WriteFailed);
+        StepOutcome::other(action.operation(), result, reason, sentence)
+    };
+    Outcome { steps: actions.iter().map(step).collect() }
 }
 
 /// AWS's bucket is shared by everybody in the account: when it is empty, the rest of the pass keeps

@@ -1,7 +1,7 @@
 //! How many calls passes over 500 variants make, counted by the embedded server: 500 scalable
 //! targets is AWS's default quota in a region, and its bucket is shared with everybody else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,7 +11,8 @@ use serde_json::json;
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::reconcile::{CostMeter, PassInput};
+use setpoint::model::consent::Consent;
+use setpoint::reconcile::{CostMeter, PassInput, Purpose};
 use setpoint::sim::api::Operation;
 use setpoint::sim::server::{Pace, Server};
 use setpoint::sim::{Scenario, Sim, SimClock};
@@ -47,9 +48,7 @@ impl Fleet {
             settings: &settings,
             telemetry,
             anew: None,
-            act: true,
-            confirmed: false,
-            approved: &BTreeSet::new(),
+            purpose: Purpose::Reconcile(&Consent::default()),
             freeze: None,
             stop: &AtomicBool::new(false),
         };

@@ -32,12 +32,16 @@ fn the_loop_is_alive_until_it_is_silent_too_long() {
     let health = Health::new(began, Duration::from_mins(1));
     assert_eq!(health.silent_too_long(after(60)), None);
     assert_eq!(health.silent_too_long(after(61)), Some(Duration::from_secs(61)));
-    health.beat(after(50));
+    health.beat(after(50), Duration::ZERO);
     assert_eq!(health.silent_too_long(after(110)), None);
     // A late word of an earlier beat takes nothing back.
-    health.beat(after(10));
+    health.beat(after(10), Duration::from_hours(1));
     assert_eq!(health.silent_too_long(after(110)), None);
     assert_eq!(health.silent_too_long(after(120)), Some(Duration::from_secs(70)));
+    // A pass that is due in an hour is not missed before that.
+    health.beat(after(130), Duration::from_hours(1));
+    assert_eq!(health.silent_too_long(after(130 + 3600 + 60)), None);
+    assert!(health.silent_too_long(after(130 + 3600 + 61)).is_some());
 }
 
 #[test]

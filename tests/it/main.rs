@@ -9,6 +9,7 @@
 
 mod accounts;
 mod architecture;
+mod between;
 mod calculate;
 mod calls;
 mod cli;

@@ -1,20 +1,21 @@
 //! The memory in tags over the embedded AWS: which variant is tagged when, and what is made of what
 //! is found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::{TagMemory, codec};
+use setpoint::model::consent::Consent;
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::Pause;
 use setpoint::model::ids::{Region, ResourceId, Scope, VariantId};
 use setpoint::model::memory::VariantMemory;
 use setpoint::model::status::FleetStatus;
 use setpoint::ports::{Aws, Keep, Leadership, Memory, Subject};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
 use setpoint::sim::api::{Operation, scaling as aas};
 use setpoint::sim::scenario::{Change, Settings};
 use setpoint::sim::{Fault, FaultKind, Scenario, Sim, SimClock};
@@ -89,9 +90,7 @@ async fn pass_until(passes: &mut Fleet, config: &Config, stopping: bool) -> Flee
         settings: &settings,
         telemetry: false,
         anew: None,
-        act: true,
-        confirmed: false,
-        approved: &BTreeSet::new(),
+        purpose: Purpose::Reconcile(&Consent::default()),
         freeze: None,
         stop: &AtomicBool::new(stopping),
     };

@@ -349,6 +349,7 @@ fn everything() -> Metrics {
     let (metrics, _) = metrics_over(fixtures::mixed_fleet(), DEFAULT_PER_VARIANT_LIMIT);
     metrics.process.set_budget(Some(25.0));
     metrics.process.config_loaded(Some(fixtures::noon()));
+    metrics.process.set_last_pass(Some(std::time::Instant::now()));
     metrics.calls.called(&call("", None, 5));
     metrics.calls.called(&call("Throttling", Some(ErrorKind::Throttled), 0));
     metrics.calls.called(&call("AccessDenied", Some(ErrorKind::Denied), 0));

@@ -3,6 +3,7 @@
 use anstream::adapter::strip_str;
 use chrono::TimeDelta;
 use expect_test::{expect, expect_file};
+use setpoint::model::consent::Consent;
 use setpoint::model::decision::{Outcome, StepOutcome};
 use setpoint::model::estimate::Finding;
 use setpoint::model::reads::Read;
@@ -41,6 +42,7 @@ fn a_plan_that_waits_for_a_confirmation_names_it() {
     fleet.mass_change = Some(MassChange {
         plan_id,
         variants: (0..40).map(|i| fixtures::id(&format!("e{i}"))).collect(),
+        shown: Consent::default(),
         limit: 3,
     });
     expect![[r"

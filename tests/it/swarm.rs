@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::{ProcessMemory, TagMemory};
+use setpoint::model::consent::Consent;
 use setpoint::model::fact::Fact;
 use setpoint::model::ids::Scope;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Aws, Keep, Memory};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, subject};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose, subject};
 use setpoint::sim::scenario::Settings;
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
@@ -170,9 +171,7 @@ impl Run {
             settings: &settings,
             telemetry,
             anew: None,
-            act: true,
-            confirmed: false,
-            approved: &BTreeSet::new(),
+            purpose: Purpose::Reconcile(&Consent::default()),
             freeze: None,
             stop: &AtomicBool::new(false),
         };

@@ -90,7 +90,9 @@ impl Failure {
                 status,
                 no_code: NoCode::BadAnswer,
             },
-            SdkError::DispatchFailure(_) if sources(error).any(|source| source.is::<TooLarge>()) => {
+            SdkError::DispatchFailure(_)
+                if sources(error).any(|source| source.is::<TooLarge>()) =>
+            {
                 Self { status: 200, ..Self::garbage(TooLarge.to_string()) }
             }
             SdkError::TimeoutError(_) => {

@@ -205,7 +205,9 @@ impl Merged {
             answer.points.insert(at, value);
         }
         answer.status = result.status_code.or(answer.status.take());
-        answer.messages.extend(result.messages.into_iter().flatten().filter_map(|m| m.value).take(4));
+        answer
+            .messages
+            .extend(result.messages.into_iter().flatten().filter_map(|m| m.value).take(4));
         Ok(())
     }
 

@@ -19,6 +19,7 @@ use crate::cli::out::{noteln, outln};
 use crate::config;
 use crate::http::COMMAND_TIMEOUT;
 use crate::model::selector::Selector;
+use crate::render::printable;
 use client::Client;
 
 pub(super) use check::{CheckArgs, check};
@@ -138,7 +139,8 @@ pub(super) fn reload(args: &ReloadArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Let a plan that was held because it changes many variants at once go ahead.
+/// Let a plan that was held because it changes many variants at once go ahead, exactly as it was
+/// shown. What has changed since is not written and is printed; the exit code is then 2.
 #[derive(Debug, clap::Args)]
 pub(super) struct ConfirmArgs {
     /// The plan's id, as `plan`, the log and the status page show it
@@ -154,9 +156,24 @@ pub(super) struct ConfirmArgs {
 /// See [`CliError`].
 pub(super) fn confirm(args: &ConfirmArgs) -> Result<ExitCode, CliError> {
     let body = json!({ "plan_id": args.plan_id });
-    args.daemon.client()?.post("confirm", &Selector::default(), Some(&body))?;
-    outln!("confirmed {}: its writes have begun", args.plan_id);
-    Ok(ExitCode::SUCCESS)
+    let answer = args.daemon.client()?.post("confirm", &Selector::default(), Some(&body))?;
+    let of = |key: &str| answer[key].as_array().map(Vec::as_slice).unwrap_or_default();
+    let (tried, waiting, differs) = (of("tried"), of("waiting"), of("differs"));
+    let (id, sent, left) = (&args.plan_id, tried.len(), waiting.len());
+    let rest = if left == 0 { String::new() } else { format!(", {left} follow") };
+    outln!("confirmed {id}: {} sent{rest}", counted(sent, "change"));
+    for field in differs {
+        let text = |key: &str| printable(field[key].as_str().unwrap_or_default()).into_owned();
+        let change = [text("field"), text("change")].join(" ");
+        outln!("not written: {}  {}: {}", text("variant"), change.trim(), text("found"));
+    }
+    // As `apply`: what was confirmed and is not written is a difference that stays.
+    Ok(if differs.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// `1 change`, `2 changes`.
+fn counted(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 #[cfg(test)]

@@ -1,17 +1,17 @@
 //! Passes of one fleet over several worlds, in this process: names that are good for several
 //! accounts, and the one budget.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
+use setpoint::model::consent::Consent;
 use setpoint::model::ids::Scope;
 use setpoint::model::reason::Reason;
 use setpoint::model::status::FleetStatus;
-use setpoint::reconcile::{CostMeter, DOLLARS_PER_METRIC, Fleet, PassInput};
+use setpoint::reconcile::{CostMeter, DOLLARS_PER_METRIC, Fleet, PassInput, Purpose};
 use setpoint::sim::api::Operation;
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
@@ -58,9 +58,7 @@ impl Stage {
             goals: &self.config,
             settings: &settings,
             telemetry,
-            act: true,
-            confirmed: false,
-            approved: &BTreeSet::new(),
+            purpose: Purpose::Reconcile(&Consent::default()),
             freeze: None,
             anew: None,
             stop: &AtomicBool::new(false),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::process::{Directory, Served, endpoint, everything, run};
+use super::process::{Directory, Served, endpoint, everything, run, setpoint, wait};
 
 #[test]
 fn plan_tells_by_its_exit_code_what_it_found() {
@@ -73,4 +73,80 @@ fn apply_adopts_and_repairs_and_then_has_nothing_to_do() {
     let (code, out, _) = run(&["plan", "--detailed-exitcode", "--config", path]);
     assert_eq!(code, Some(2), "{out}");
     assert!(out.contains("1 to create"), "{out}");
+}
+
+#[test]
+fn apply_from_cron_lets_the_grace_of_a_safe_change_end() {
+    let served = Served::of(&endpoint("scorer", 500.0));
+    let directory = Directory::new();
+    let rest =
+        everything("repair").replace("adopt: true", "adopt: true, safe_change_grace_seconds: 5");
+    let config = directory.configure(&served.url, &rest);
+    let apply = || run(&["apply", "--yes", "--config", config.to_str().unwrap()]);
+    // A lower target value is safe: it is left alone, and what was seen is remembered.
+    let (_, out, err) = apply();
+    assert!(out.contains("Nothing to write") && out.contains("left alone until"), "{out}{err}");
+    let memory = std::fs::read_to_string(directory.memory()).expect("a memory");
+    assert!(memory.contains("\"seen\"") && memory.contains("500"), "{memory}");
+    wait("the end of the grace", || {
+        let (code, out, err) = apply();
+        assert!(matches!(code, Some(0 | 2)), "{out}{err}");
+        let raise = out.contains("500 -> ");
+        assert!(raise || out.contains("Nothing to write"), "{out}{err}");
+        // A raise needs telemetry, which this world has not: the grace is over all the same.
+        (!out.contains("left alone until")).then_some(())
+    });
+}
+
+/// A terminal of `script`, for the question; the answer comes after something has changed.
+#[test]
+fn a_yes_on_a_terminal_is_to_what_was_shown() {
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+
+    let Ok(found) = Command::new("script").arg("--version").output() else {
+        println!("not asked: there is no `script` to make a terminal with");
+        return;
+    };
+    assert!(found.status.success());
+    let served = Served::of(&["a", "b", "c"].map(|name| endpoint(name, 600.0)).concat());
+    for name in ["a", "b"] {
+        let variant = format!("{name}/AllTraffic");
+        served.change(json!({"edit_policy": {"variant": variant, "target_value": 700.0}}));
+    }
+    let directory = Directory::new();
+    let rest = everything("repair").replace("adopt: true", "adopt: false");
+    let config = directory.configure(&served.url, &rest);
+    let command = setpoint(&["apply", "--config", config.to_str().unwrap()]);
+    let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
+    let words: Vec<&str> = words.iter().map(|word| word.to_str().unwrap()).collect();
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &words.join(" "), "/dev/null"]);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    let mut child =
+        terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a terminal");
+    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut told = String::new();
+    let mut buffer = [0; 4096];
+    while !told.contains("Only \"yes\" does.") {
+        let n = output.read(&mut buffer).unwrap();
+        assert!(n > 0, "it has ended: {told}");
+        told.push_str(&String::from_utf8_lossy(&buffer[..n]));
+    }
+    assert!(told.contains("Write to 2 variants?"), "{told}");
+    served.change(json!({"edit_policy": {"variant": "b/AllTraffic", "target_value": 720.0}}));
+    served.change(json!({"edit_policy": {"variant": "c/AllTraffic", "target_value": 700.0}}));
+    input.write_all(b"yes\n").unwrap();
+    output.read_to_string(&mut told).unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(2), "{told}");
+    let values = ["a", "b", "c"].map(|name| served.target_value(name));
+    assert_eq!(values, [Some(600.0), Some(720.0), Some(700.0)], "{told}");
+    assert!(told.contains("changed since you were asked: it is 720 -> 600 now"), "{told}");
+    assert!(told.contains("700 -> 600: nobody was asked about it"), "{told}");
 }

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use setpoint::decide::case::Case;
 use setpoint::decide::mass_change::mass_change;
 use setpoint::decide::remember::{Done, remember};
+use setpoint::model::consent::Consent;
 use setpoint::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Verdict;
 use setpoint::model::fact::Fact;
@@ -23,7 +24,7 @@ fn rule_9_begins_at_one_more_than_the_limit() {
         let found = |changing: usize| {
             let decisions: Vec<_> =
                 (0..fleet).map(|i| if i < changing { &bad } else { &good }).collect();
-            mass_change(&decisions, limit, &std::collections::BTreeSet::new()).map(|m| m.limit)
+            mass_change(&decisions, limit, &Consent::default()).map(|m| m.limit)
         };
         assert_eq!(found(most.min(fleet)), None, "{most} of {fleet}");
         if most < fleet {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use setpoint::decide::consent::Confirmed;
 use setpoint::model::decision::{Action, Decision, FieldState, Outcome, StepOutcome, StepResult};
 use setpoint::model::fact::{Fact, WhyKind};
 use setpoint::model::memory::{Overwrite, Refusals, VariantMemory};
@@ -320,7 +321,7 @@ fn refused_writes_are_tried_again_after_a_while_that_doubles_to_a_quarter_of_an_
     }
     assert_eq!(waits, [1, 2, 4, 8, 15, 15, 15]);
     // A person who confirms does not wait, and a success ends it.
-    world.rules.confirmed = true;
+    world.rules.confirmed = Confirmed::Asking;
     let decision = world.decide();
     assert_eq!(written(&decision), Some(600.0));
     let outcome = Outcome { steps: vec![StepOutcome::success("PutScalingPolicy", "")] };

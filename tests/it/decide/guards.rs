@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use setpoint::decide::Freeze;
+use setpoint::decide::consent::Confirmed;
 use setpoint::model::decision::{Action, FieldState};
 use setpoint::model::endpoint::EndpointStatus;
 use setpoint::model::fact::Fact;
@@ -87,9 +88,9 @@ fn rule_4_first_contact_needs_a_person() {
     world.goal.adopt = false;
     world.memory().adopted = false;
     assert_held(&world.decide(), Field::TargetValue, Reason::Adoption);
-    world.rules.confirmed = true;
+    world.rules.confirmed = Confirmed::Asking;
     assert_eq!(written(&world.decide()), Some(600.0));
-    world.rules.confirmed = false;
+    world.rules.confirmed = Confirmed::Nothing;
     world.memory().adopted = true;
     assert_eq!(written(&world.decide()), Some(600.0));
     // A memory that cannot be read has adopted nothing.

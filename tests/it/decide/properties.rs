@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use setpoint::decide::mass_change::mass_change;
+use setpoint::model::consent::Consent;
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::{MassChangeLimit, Mode};
 
@@ -79,11 +80,11 @@ proptest! {
         let decisions: Vec<_> =
             (0..fleet).map(|i| if i < drifted { &bad } else { &good }).collect();
         let limit = MassChangeLimit { min_variants: 3, ratio: 0.1 };
-        let approved = std::collections::BTreeSet::new();
+        let approved = Consent::default();
         let found = mass_change(&decisions, limit, &approved);
         prop_assert_eq!(found.is_some(), drifted > 3.max(fleet / 10));
         if let Some(found) = found {
-            prop_assert!(mass_change(&decisions, limit, &found.variants).is_none());
+            prop_assert!(mass_change(&decisions, limit, &found.shown).is_none());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Rules 27 and 28: what production has shown goes before what a load test says.
 
 use chrono::TimeDelta;
+use setpoint::decide::consent::Confirmed;
 use setpoint::model::estimate::{Capacity, Estimate, Verdict};
 use setpoint::model::goal::Mode;
 use setpoint::model::memory::Seen;
@@ -38,7 +39,7 @@ fn rule_27_a_raise_above_the_measured_capacity_waits_for_a_person() {
         assert_held(&decision, Field::TargetValue, Reason::AboveCapacity);
         let told = &decision.report.sentence;
         assert!(told.contains("at most 1033 invocations a minute in production"), "{told}");
-        world.rules.confirmed = true;
+        world.rules.confirmed = Confirmed::Asking;
         assert_eq!(written(&world.decide()), Some(1500.0));
     }
     // Up to the upper end it is the owner's business.
@@ -91,7 +92,7 @@ fn rule_28_a_typo_does_not_multiply_the_fleet() {
     assert_held(&decision, Field::TargetValue, Reason::BelowProven);
     let told = &decision.report.sentence;
     assert!(told.contains("proven 743 invocations a minute"), "{told}");
-    world.rules.confirmed = true;
+    world.rules.confirmed = Confirmed::Asking;
     assert!(written(&world.decide()).is_some());
     // Half of factor x lower bound is the limit: 371.5.
     assert_held(&measured(371.0 / 60.0).decide(), Field::TargetValue, Reason::BelowProven);
@@ -136,9 +137,9 @@ fn rule_28_who_has_confirmed_the_first_step_has_confirmed_the_way() {
     let mut world = measured(5.0);
     world.in_force(1500.0);
     world.load(3000.0, 2);
-    world.rules.confirmed = true;
+    world.rules.confirmed = Confirmed::Asking;
     assert_eq!(written(&world.pass()), Some(1001.0));
-    world.rules.confirmed = false;
+    world.rules.confirmed = Confirmed::Nothing;
     world.wait(10);
     assert!(written(&world.decide()).is_some(), "{}", world.decide().report.sentence);
     // To what was confirmed, and no further.

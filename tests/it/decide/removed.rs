@@ -1,6 +1,7 @@
 //! Rule 17a: what vanished while its endpoint lives is somebody's step in a procedure.
 
 use chrono::TimeDelta;
+use setpoint::decide::consent::Confirmed;
 use setpoint::model::decision::{Action, StepResult};
 use setpoint::model::fact::Fact;
 use setpoint::model::memory::{Settled, VariantMemory};
@@ -90,9 +91,9 @@ fn both_times_are_the_owners_and_a_person_does_not_wait() {
     let (mut world, ..) = known();
     world.snapshot.target = Fact::Known(None);
     world.policies().clear();
-    world.rules.confirmed = true;
+    world.rules.confirmed = Confirmed::Asking;
     assert_eq!(world.decide().plan.actions.len(), 2);
-    world.rules.confirmed = false;
+    world.rules.confirmed = Confirmed::Nothing;
     world.goal.removed_target_grace = TimeDelta::zero();
     assert_eq!(world.decide().plan.actions.len(), 2);
     let (mut world, ..) = known();

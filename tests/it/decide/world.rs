@@ -1,6 +1,7 @@
 //! A healthy variant in `repair` whose policy is as desired; each test breaks one thing.
 
 use chrono::TimeDelta;
+use setpoint::decide::consent::Confirmed;
 use setpoint::decide::remember::{Done, remember};
 use setpoint::decide::{Rules, decide};
 use setpoint::model::decision::{Action, Decision, FieldState, Outcome, StepOutcome, StepResult};
@@ -60,7 +61,7 @@ impl World {
                 telemetry_max_age: TimeDelta::minutes(45),
                 writes_per_hour: 6,
                 writes_per_day: 24,
-                confirmed: false,
+                confirmed: Confirmed::Nothing,
             },
             snapshot: snapshot(id),
             now: now(),
@@ -174,7 +175,7 @@ impl World {
             goal: &self.goal,
             decision: &decision,
             outcome: outcome.as_ref(),
-            confirmed: self.rules.confirmed,
+            confirmed: self.rules.confirmed != Confirmed::Nothing,
         };
         let after = remember(&before, done, self.now);
         *self.memory() = after;

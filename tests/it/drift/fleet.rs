@@ -1,7 +1,7 @@
 //! 500 variants that drifted at once: held as a mass change, and after a person's confirmation put
 //! back within AWS's quotas, with one write for each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,8 @@ use chrono::TimeDelta;
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::ids::{ResourceId, Scope, VariantId};
+use setpoint::model::consent::Consent;
+use setpoint::model::ids::{ResourceId, Scope};
 use setpoint::model::listing::Listing;
 use setpoint::model::reason::Reason;
 use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
@@ -19,7 +20,7 @@ use setpoint::model::time::Timestamp;
 use setpoint::ports::{
     PortResult, PutScalingPolicy, RegisterScalableTarget, ScalingReads, ScalingWrites, TagTarget,
 };
-use setpoint::reconcile::{CostMeter, Fleet as Passes, PassInput};
+use setpoint::reconcile::{CostMeter, Fleet as Passes, PassInput, Purpose};
 use setpoint::sim::api::Operation;
 use setpoint::sim::scenario::{RateLimit, Throttle};
 use setpoint::sim::{Scenario, Sim, SimClock};
@@ -60,17 +61,26 @@ impl Paced {
 
 #[async_trait]
 impl ScalingReads for Paced {
-    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Listing<ScalableTarget>> {
+    async fn scalable_targets(
+        &self,
+        of: Option<&[ResourceId]>,
+    ) -> PortResult<Listing<ScalableTarget>> {
         self.turn(of.map_or(VARIANTS / 50, |_| 1));
         self.reads.scalable_targets(of).await
     }
 
-    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScalingPolicy>> {
+    async fn scaling_policies(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScalingPolicy>> {
         self.turn(of.map_or(VARIANTS / 10, |_| 1));
         self.reads.scaling_policies(of).await
     }
 
-    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScheduledAction>> {
+    async fn scheduled_actions(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScheduledAction>> {
         self.turn(1);
         self.reads.scheduled_actions(of).await
     }
@@ -132,7 +142,7 @@ impl Fleet {
         Self { sim: sim.clone(), passes, config: Config::from_yaml(CONFIG).unwrap(), paced }
     }
 
-    async fn pass(&mut self, approved: &BTreeSet<VariantId>) -> FleetStatus {
+    async fn pass(&mut self, consent: &Consent) -> FleetStatus {
         let settings = pass_settings(&self.config);
         *self.paced.deadline.lock().unwrap() = self.sim.now() + PASS_TIMEOUT;
         self.paced.stop.store(false, Ordering::Relaxed);
@@ -140,9 +150,7 @@ impl Fleet {
             goals: &self.config,
             settings: &settings,
             telemetry: false,
-            act: true,
-            confirmed: false,
-            approved,
+            purpose: Purpose::Reconcile(consent),
             freeze: None,
             anew: None,
             stop: &self.paced.stop,
@@ -190,7 +198,7 @@ async fn five_hundred_drifted_variants_wait_for_a_person_and_then_converge_with_
     let before = fleet.written();
 
     // Held, all of it, for as long as nobody confirms.
-    let nobody = BTreeSet::new();
+    let nobody = Consent::default();
     let mut held = FleetStatus::default();
     for _ in 0..3 {
         held = fleet.pass(&nobody).await;
@@ -204,8 +212,12 @@ async fn five_hundred_drifted_variants_wait_for_a_person_and_then_converge_with_
     assert_eq!(mass.variants.len(), VARIANTS);
 
     let mut passes = 0;
+    let mut consent = mass.shown.clone();
     loop {
-        let after = fleet.pass(&mass.variants).await;
+        let after = fleet.pass(&consent).await;
+        let carried_out = consent.carried_out(&after);
+        assert_eq!(carried_out.differs, [], "nobody has changed anything meanwhile");
+        consent.follow(&after, &carried_out);
         passes += 1;
         let left = after.variants.values().filter(|s| !s.decision.plan.is_empty()).count();
         if left == 0 && after.variants.values().all(|s| s.decision.report.reason == Reason::InSync)

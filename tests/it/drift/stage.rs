@@ -1,7 +1,6 @@
 //! A small fleet behind a server that speaks AWS's protocols, and a reconciler on the real SDK
 //! clients. People's edits go over the wire too, past the recorder.
 
-use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,12 +10,13 @@ use serde_json::{Value, json};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
+use setpoint::model::consent::Consent;
 use setpoint::model::decision::FieldState;
 use setpoint::model::goal::Mode;
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::ports::{Clock, Service};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
 use setpoint::sim::server::{Pace, Server};
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::{Alone, WallClock};
@@ -172,9 +172,7 @@ impl Stage {
                 goals: &config,
                 settings: &settings,
                 telemetry,
-                act: true,
-                confirmed: false,
-                approved: &BTreeSet::new(),
+                purpose: Purpose::Reconcile(&Consent::default()),
                 freeze: None,
                 anew: None,
                 stop: &AtomicBool::new(false),

@@ -16,6 +16,7 @@ use setpoint::http::{
     Selector, Server,
 };
 use setpoint::metrics::Metrics;
+use setpoint::model::consent::CarriedOut;
 use setpoint::model::leader::Leader;
 use setpoint::model::status::FleetStatus;
 use tokio::sync::oneshot;
@@ -87,8 +88,9 @@ impl Control for Recorder {
         Ok(Resumed { variants: 3, paused_by_configuration: Vec::new() })
     }
 
-    async fn confirm(&self, plan_id: &str) -> Result<(), ControlError> {
-        self.note(format!("confirm {plan_id}"))
+    async fn confirm(&self, plan_id: &str) -> Result<CarriedOut, ControlError> {
+        self.note(format!("confirm {plan_id}"))?;
+        Ok(CarriedOut::default())
     }
 }
 

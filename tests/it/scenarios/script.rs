@@ -27,7 +27,11 @@ pub(super) enum Command {
     Pass { telemetry: bool },
     /// `plan`: a pass that reads everything and writes nothing.
     Plan,
-    /// `apply`: a pass that a person has confirmed.
+    /// `ask`: the plan that `apply` shows before its question.
+    Ask,
+    /// `yes`: `apply` after a yes to the last `ask`.
+    Yes,
+    /// `apply`: `ask`, which is not told, and `yes` at once, as `apply --yes`.
     Apply,
     /// `run 2h [quietly]`: a pass every minute, telemetry every 15; told where something changes.
     Run { span: TimeDelta },
@@ -51,6 +55,9 @@ pub(super) enum Command {
     MemoryInTags,
     /// `restart [forget]`: another process; with `forget` without the memory of this one.
     Restart { forget: bool },
+    /// `beside`: a second process with the same configuration and memory makes a pass, without a
+    /// common Lease.
+    Beside,
     /// `leader yes|no`.
     Leader(bool),
     /// `show`: the truth of the world.
@@ -96,6 +103,8 @@ fn command(line: &str, body: &str) -> Result<Command, String> {
         ("pass", []) => Command::Pass { telemetry: false },
         ("pass", ["telemetry"]) => Command::Pass { telemetry: true },
         ("plan", []) => Command::Plan,
+        ("ask", []) => Command::Ask,
+        ("yes", []) => Command::Yes,
         ("apply", []) => Command::Apply,
         ("run", [span]) => Command::Run { span: duration(span)? },
         ("change", [_, ..]) => Command::Change(whole()),
@@ -119,6 +128,7 @@ fn command(line: &str, body: &str) -> Result<Command, String> {
         ("memory", ["tags"]) => Command::MemoryInTags,
         ("restart", []) => Command::Restart { forget: false },
         ("restart", ["forget"]) => Command::Restart { forget: true },
+        ("beside", []) => Command::Beside,
         ("leader", ["yes"]) => Command::Leader(true),
         ("leader", ["no"]) => Command::Leader(false),
         ("show", []) => Command::Show,

@@ -1,6 +1,5 @@
 //! Plays a scenario: the real reconciler over the ports of the embedded AWS, and a transcript.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +11,13 @@ use serde_json::Value;
 use setpoint::config::{Config, Env, Sources};
 use setpoint::daemon::{open_freeze, pass_settings};
 use setpoint::memory::ProcessMemory;
+use setpoint::model::consent::{Confirmed, Consent};
 use setpoint::model::endpoint::EndpointStatus;
 use setpoint::model::goal::Pause;
-use setpoint::model::ids::{EndpointName, Scope, VariantId};
+use setpoint::model::ids::{EndpointName, Scope};
 use setpoint::model::status::FleetStatus;
 use setpoint::ports::{Keep, Leadership, Memory};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
 use setpoint::render::plan;
 use setpoint::sim::scenario::Change;
 use setpoint::sim::{Fault, Scenario, Sim, SimClock};
@@ -39,6 +39,19 @@ impl Leadership for Switch {
     }
 }
 
+/// What a pass is to do.
+#[derive(Clone, Copy, PartialEq)]
+enum Do {
+    /// As `plan`.
+    Plan,
+    /// As `apply` before its question.
+    Ask,
+    /// As `apply` after a yes.
+    Apply,
+    /// As `run`.
+    Reconcile,
+}
+
 /// What is on stage.
 struct Stage {
     sim: Sim,
@@ -46,10 +59,17 @@ struct Stage {
     memory: Arc<dyn Memory>,
     leads: Arc<AtomicBool>,
     bends: Arc<Mutex<Bends>>,
+    /// How many processes have taken over from another.
+    processes: usize,
+    /// A second process, beside this one.
+    beside: Option<Fleet>,
     /// Whether the memory is in tags.
     in_tags: bool,
     config: Option<Config>,
-    approved: BTreeSet<VariantId>,
+    /// What a person has confirmed of the last plan that was held.
+    consent: Consent,
+    /// What a person was asked by the last `ask`.
+    asked: Consent,
     last: FleetStatus,
     /// What the last pass that was told of looked like.
     told: String,
@@ -86,16 +106,19 @@ impl Stage {
         let memory: Arc<dyn Memory> = Arc::new(ProcessMemory::default());
         let leads = Arc::new(AtomicBool::new(true));
         let bends = Arc::new(Mutex::new(Bends::default()));
-        let fleet = new_fleet(&sim, &memory, &leads, &bends);
+        let fleet = new_fleet(&sim, &memory, &leads, &bends, "first");
         Self {
             sim,
             fleet,
             memory,
             leads,
             bends,
+            processes: 0,
+            beside: None,
             in_tags: false,
             config: None,
-            approved: BTreeSet::new(),
+            consent: Consent::default(),
+            asked: Consent::default(),
             last: FleetStatus::default(),
             told: String::new(),
             writes_told: 0,
@@ -109,9 +132,14 @@ impl Stage {
             Command::World { .. } => panic!("{}: there is one world", line.place),
             Command::Config { name, body } => self.configure(name, body),
             Command::Advance(span) => self.sim.run_until(self.sim.now() + *span),
-            Command::Pass { telemetry } => self.tell_pass(*telemetry, true, false).await,
-            Command::Plan => self.tell_pass(true, false, false).await,
-            Command::Apply => self.tell_pass(true, true, true).await,
+            Command::Pass { telemetry } => self.tell_pass(*telemetry, Do::Reconcile).await,
+            Command::Plan => self.tell_pass(true, Do::Plan).await,
+            Command::Ask => self.tell_pass(true, Do::Ask).await,
+            Command::Yes => self.tell_pass(true, Do::Apply).await,
+            Command::Apply => {
+                self.pass(true, Do::Ask).await;
+                self.tell_pass(true, Do::Apply).await;
+            }
             Command::Run { span } => self.run(*span).await,
             Command::Change(yaml) => {
                 let change: Change = from_yaml(yaml, &line.place);
@@ -138,12 +166,12 @@ impl Stage {
             Command::Confirm => {
                 let mass = self.last.mass_change.clone();
                 let mass = mass.unwrap_or_else(|| panic!("{}: nothing waits", line.place));
-                self.approved = mass.variants;
+                self.consent.extend(mass.shown);
             }
             Command::MemoryInTags => {
                 self.in_tags = true;
                 self.memory = tags::memory(&self.sim);
-                self.fleet = new_fleet(&self.sim, &self.memory, &self.leads, &self.bends);
+                self.fleet = self.next_process();
             }
             Command::Restart { forget } => {
                 if self.in_tags {
@@ -152,11 +180,33 @@ impl Stage {
                 } else if *forget {
                     self.memory = Arc::new(ProcessMemory::default());
                 }
-                self.fleet = new_fleet(&self.sim, &self.memory, &self.leads, &self.bends);
+                self.fleet = self.next_process();
+            }
+            Command::Beside => {
+                let mut other = self.beside.take().unwrap_or_else(|| {
+                    // Tags are all that two processes have in common.
+                    let memory = if self.in_tags {
+                        tags::memory(&self.sim)
+                    } else {
+                        Arc::clone(&self.memory)
+                    };
+                    new_fleet(&self.sim, &memory, &self.leads, &self.bends, "other")
+                });
+                std::mem::swap(&mut self.fleet, &mut other);
+                self.tell_pass(true, Do::Reconcile).await;
+                std::mem::swap(&mut self.fleet, &mut other);
+                self.beside = Some(other);
             }
             Command::Leader(leads) => self.leads.store(*leads, Ordering::Relaxed),
             Command::Show => self.show(),
         }
+    }
+
+    /// Another process takes over from the one before.
+    fn next_process(&mut self) -> Fleet {
+        self.processes += 1;
+        let identity = format!("process-{}", self.processes);
+        new_fleet(&self.sim, &self.memory, &self.leads, &self.bends, &identity)
     }
 
     fn configure(&mut self, name: &str, body: &str) {
@@ -168,15 +218,22 @@ impl Stage {
         files.extend(own.as_ref().map(|own| own.0.clone()));
         let sources = Sources { files, environment: Env::Nothing, flags: Vec::new() };
         self.config = Some(Config::load(&sources).unwrap_or_else(|errors| panic!("{errors}")));
-        self.approved.clear();
+        self.consent.clear();
     }
 
     /// One pass; the text of what it decided and did.
-    async fn pass(&mut self, telemetry: bool, act: bool, confirmed: bool) -> String {
+    async fn pass(&mut self, telemetry: bool, what: Do) -> String {
         let config = self.config.clone().expect("a scenario configures before its first pass");
         let settings = pass_settings(&config);
         let freeze = open_freeze(&config, self.sim.now());
         self.skip_foreign_writes();
+        let (asked, confirmed) = (self.asked.clone(), self.consent.clone());
+        let purpose = match what {
+            Do::Plan => Purpose::Plan,
+            Do::Ask => Purpose::Ask,
+            Do::Reconcile => Purpose::Reconcile(&confirmed),
+            Do::Apply => Purpose::Apply(&asked),
+        };
         let fleet = self
             .fleet
             .pass(PassInput {
@@ -184,9 +241,7 @@ impl Stage {
                 settings: &settings,
                 telemetry,
                 anew: None,
-                act,
-                confirmed,
-                approved: &self.approved,
+                purpose,
                 freeze: freeze.as_ref(),
                 stop: &AtomicBool::new(false),
             })
@@ -203,13 +258,26 @@ impl Stage {
                 let _ = writeln!(text, "  {result}: {short} {operation}: {}", step.sentence);
             }
         }
+        let consent = if what == Do::Apply { &asked } else { &confirmed };
+        let carried_out = consent.carried_out(&fleet);
+        if what != Do::Plan {
+            for Confirmed { variant, field, change, found } in &carried_out.differs {
+                let variant = variant.short();
+                let _ = writeln!(text, "  not written: {variant} {field} {change}: {found}");
+            }
+        }
+        match what {
+            Do::Plan | Do::Apply => {}
+            Do::Ask => self.asked = Consent::to_plan(&fleet),
+            Do::Reconcile => self.consent.follow(&fleet, &carried_out),
+        }
         self.last = fleet;
         text
     }
 
-    async fn tell_pass(&mut self, telemetry: bool, act: bool, confirmed: bool) {
+    async fn tell_pass(&mut self, telemetry: bool, what: Do) {
         let at = self.sim.now();
-        let text = self.pass(telemetry, act, confirmed).await;
+        let text = self.pass(telemetry, what).await;
         let _ = writeln!(self.out, "{}\n{text}", at.format("%d %H:%M:%S"));
         self.told = text;
     }
@@ -223,7 +291,7 @@ impl Stage {
             self.sim.run_until(next.min(end));
             minute += 1;
             let at = self.sim.now();
-            let text = self.pass(minute % TELEMETRY_MINUTES == 0, true, false).await;
+            let text = self.pass(minute % TELEMETRY_MINUTES == 0, Do::Reconcile).await;
             if without_forecasts(&text) != without_forecasts(&self.told) {
                 let _ = writeln!(self.out, "{}\n{text}", at.format("%d %H:%M:%S"));
                 self.told = text;
@@ -354,6 +422,7 @@ fn new_fleet(
     memory: &Arc<dyn Memory>,
     leads: &Arc<AtomicBool>,
     bends: &Arc<Mutex<Bends>>,
+    identity: &str,
 ) -> Fleet {
     let settings = setpoint::sim::scenario::Settings::default();
     let scope = Scope { account_id: settings.account_id, region: settings.region };
@@ -363,7 +432,7 @@ fn new_fleet(
     let clock = Arc::new(SimClock::self_driven(sim.clone()));
     let leadership = Arc::new(Switch(Arc::clone(leads)));
     let memory = Arc::clone(memory);
-    Fleet::new(vec![aws], clock, leadership, memory, CostMeter::default())
+    Fleet::identified(vec![aws], clock, leadership, memory, CostMeter::default(), identity)
 }
 
 /// `PutScalingPolicy endpoint/e/variant/v NAME: TargetValue=600 ... (ThrottlingException)`.

@@ -5,7 +5,6 @@ use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, Mode};
 use crate::model::memory::VariantMemory;
-use crate::model::reason::Field;
 use crate::model::scaling::{ScalableTarget, ScalingPolicy, TargetTracking};
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
@@ -64,12 +63,6 @@ impl<'a> Case<'a> {
             Fact::Unknown(why) => Err(why),
         };
         Self { snapshot, goal, estimate, rules, now, kind: kind::kind(snapshot), memory, telemetry }
-    }
-
-    /// Whether a person has confirmed the change of a field: the one place that knows.
-    #[must_use]
-    pub const fn confirms(&self, _field: Field) -> bool {
-        self.rules.confirmed
     }
 
     /// The endpoint, if it is known to exist.

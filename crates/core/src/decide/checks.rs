@@ -4,13 +4,13 @@ use crate::model::decision::FieldState;
 use crate::model::reason::{Field, Reason};
 use crate::model::scaling::ScheduledAction;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
 
 use super::case::Case;
 use super::compare::{Comparison, Relation};
 use super::desired::{Desired, Source};
 use super::step::{self, DEAD_BAND};
-use super::{guards, scheduled};
+use super::{consent, guards, scheduled};
 
 /// Why a difference is not written now.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +57,7 @@ pub struct Judged {
 pub fn judge(case: &Case<'_>, desired: &Desired, compared: Vec<Comparison>) -> Vec<Judged> {
     let mut judged: Vec<Judged> =
         compared.into_iter().map(|comparison| judge_one(case, desired, comparison)).collect();
+    consent::hold_what_was_not_shown(case, desired, &mut judged);
     hold_crossing_bounds(case, desired, &mut judged);
     hold_policy_with_its_target(&mut judged);
     judged
@@ -137,11 +138,16 @@ fn judge_step(case: &Case<'_>, desired: &Desired, comparison: Comparison) -> Jud
         let hold = Hold::new(Reason::NoValue, "there is no value to write");
         return held(comparison, hold);
     };
+    // What a person has confirmed is written as it was shown: the first step, not a longer one.
+    let shown = consent::shown_step(case, desired, &comparison);
+    let goes_on = shown.is_some_and(|shown| (shown - want).abs() > TARGET_VALUE_TOLERANCE);
+    let want = shown.unwrap_or(want);
     match step::step(case, from, want) {
         Err(hold) => held(comparison, hold),
         Ok(step) => {
+            let whole = if goes_on { "the step that was confirmed" } else { "" };
             let (reason, sentence) =
-                step.cut.unwrap_or_else(|| (desired.change_reason(), String::new()));
+                step.cut.unwrap_or_else(|| (desired.change_reason(), whole.to_owned()));
             let mut judged = judged(comparison, FieldState::Write, reason, sentence);
             judged.target_value = Some(step.to);
             judged.wake_at = step.next_at;
@@ -158,7 +164,7 @@ fn in_sync(comparison: Comparison, reason: Reason, sentence: String) -> Judged {
     judged(comparison, FieldState::InSync, reason, sentence)
 }
 
-fn held(comparison: Comparison, hold: Hold) -> Judged {
+pub(super) fn held(comparison: Comparison, hold: Hold) -> Judged {
     let mut judged = judged(comparison, FieldState::Held, hold.reason, hold.sentence);
     judged.wake_at = hold.until;
     judged

@@ -12,7 +12,7 @@ use super::checks::Hold;
 use super::compare::{Comparison, Difference};
 use super::desired::{Desired, Source};
 use super::notes::described;
-use super::remember::is_foreign_overwrite;
+use super::remember::{self, is_foreign_overwrite};
 use super::{known, proven, removed, scheduled, step, verify, watch};
 
 /// What a guard is asked about.
@@ -23,6 +23,8 @@ struct Question<'a, 'b> {
     difference: Difference,
     /// The actual value as a number, where it has one.
     number: Option<f64>,
+    /// Whether a person has been shown this change and has confirmed it.
+    confirmed: bool,
 }
 
 type Check = fn(&Question<'_, '_>) -> Option<Hold>;
@@ -41,6 +43,7 @@ const CHECKS: &[Check] = &[
     reconcile_disabled,
     paused,
     frozen,
+    other_setpoint,
     other_writer,
     adoption,
     // The state of the world.
@@ -71,7 +74,8 @@ pub(super) fn objection(
     difference: Difference,
 ) -> Option<Hold> {
     let (field, number) = (comparison.field, comparison.number);
-    let question = Question { case, desired, field, difference, number };
+    let confirmed = super::consent::is_confirmed(case, comparison);
+    let question = Question { case, desired, field, difference, number, confirmed };
     CHECKS.iter().find_map(|check| check(&question))
 }
 
@@ -156,6 +160,20 @@ fn frozen(q: &Question<'_, '_>) -> Option<Hold> {
     Some(Hold::until(Reason::Frozen, sentence, freeze.until))
 }
 
+/// Another process writes the same variant without a common Lease: neither goes on (rule 26).
+fn other_setpoint(q: &Question<'_, '_>) -> Option<Hold> {
+    let other = q.case.memory.other_setpoint.as_ref()?;
+    if let Some(sentence) = remember::other_setpoint(&q.case.memory) {
+        return Some(Hold::new(Reason::OtherSetpoint, sentence));
+    }
+    let until = other.waits_until().filter(|until| q.case.now < *until)?;
+    let sentence = format!(
+        "another process keeps this variant's memory as well; unless it shows up again, writes go on at {}",
+        until.format("%FT%TZ")
+    );
+    Some(Hold::until(Reason::OtherSetpoint, sentence, until))
+}
+
 /// Two foreign overwrites of the same value: somebody else holds this field (rule 22).
 fn other_writer(q: &Question<'_, '_>) -> Option<Hold> {
     let value = q.number?;
@@ -178,7 +196,7 @@ fn other_writer(q: &Question<'_, '_>) -> Option<Hold> {
 fn adoption(q: &Question<'_, '_>) -> Option<Hold> {
     // A policy under another name is another one, which setpoint has never written.
     let known = q.case.memory.adopted && !watch::is_renamed(q.case);
-    let adopted = q.case.goal.adopt || known || q.case.confirms(q.field);
+    let adopted = q.case.goal.adopt || known || q.confirmed;
     (!adopted).then(|| {
         Hold::new(
             Reason::Adoption,
@@ -290,15 +308,15 @@ fn no_value(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn above_capacity(q: &Question<'_, '_>) -> Option<Hold> {
-    proven::above_capacity(q.case, q.desired, q.field)
+    proven::above_capacity(q.case, q.desired, q.field).filter(|_| !q.confirmed)
 }
 
 fn below_proven(q: &Question<'_, '_>) -> Option<Hold> {
-    proven::below_proven(q.case, q.desired, q.field)
+    proven::below_proven(q.case, q.desired, q.field).filter(|_| !q.confirmed)
 }
 
 fn just_removed(q: &Question<'_, '_>) -> Option<Hold> {
-    removed::hold(q.case, q.field)
+    removed::hold(q.case, q.field).filter(|_| !q.confirmed)
 }
 
 /// Rule 11a: the estimate of a regime that is younger than an hour is not followed.
@@ -414,7 +432,7 @@ fn write_limit(q: &Question<'_, '_>) -> Option<Hold> {
 
 /// A write that AWS refused is tried again after a while, not with every pass.
 fn refused(q: &Question<'_, '_>) -> Option<Hold> {
-    let refused = q.case.memory.refused.as_ref().filter(|_| !q.case.confirms(q.field))?;
+    let refused = q.case.memory.refused.as_ref().filter(|_| !q.confirmed)?;
     (q.case.now < refused.until).then(|| {
         let times = if refused.count == 1 {
             "refused the last write".to_owned()

@@ -13,6 +13,7 @@ pub mod case;
 pub mod checks;
 pub mod compare;
 mod conditions;
+pub mod consent;
 pub mod desired;
 pub mod forecast;
 mod guards;
@@ -61,8 +62,8 @@ pub struct Rules {
     pub writes_per_hour: usize,
     /// Most writes of one variant in a day (rule 10).
     pub writes_per_day: usize,
-    /// Whether a person has seen this plan and confirmed it (`apply`): adoption needs no more.
-    pub confirmed: bool,
+    /// What a person has been shown of this variant's changes, and has confirmed.
+    pub confirmed: consent::Confirmed,
 }
 
 /// An open freeze window.

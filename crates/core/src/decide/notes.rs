@@ -10,7 +10,7 @@ use crate::model::units::human;
 
 use super::case::Case;
 use super::desired::Desired;
-use super::{conditions, forecast, scheduled};
+use super::{conditions, forecast, remember, scheduled};
 
 /// All notes, in a stable order.
 #[must_use]
@@ -57,6 +57,9 @@ pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
             "what is remembered ends with this process, and raises wait a day after each start: {why}"
         );
         say(Reason::Unknown, sentence);
+    }
+    if let Some(sentence) = remember::other_setpoint(&case.memory) {
+        say(Reason::OtherSetpoint, sentence);
     }
     if let Some(since) = case.estimate.incident_since {
         say(

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use crate::model::decision::{Action, Decision, FieldReport, FieldState, Outcome, StepResult};
 use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
+use crate::model::keeper::OtherSetpoint;
 use crate::model::memory::{
     FactorInUse, Lowering, Overwrite, Refusals, Seen, TargetWrite, VariantMemory,
 };
@@ -13,7 +14,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::model::units::TARGET_VALUE_TOLERANCE;
 
-use super::step::NEW_GROUND_WINDOW;
+use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, whole};
 use super::{known, new_regime, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
@@ -81,6 +82,9 @@ fn forget_old(memory: &mut VariantMemory, now: Timestamp) {
     if memory.pause.as_ref().is_some_and(|pause| pause.until <= now) {
         memory.pause = None;
     }
+    if memory.other_setpoint.as_ref().is_some_and(|other| other.is_forgotten(now)) {
+        memory.other_setpoint = None;
+    }
     if memory.raises_held_until.is_some_and(|until| until <= now) {
         memory.raises_held_until = None;
     }
@@ -134,11 +138,41 @@ fn note_foreign_overwrites(
         if !is_foreign_overwrite(before, field, value) {
             continue;
         }
+        if field == Field::TargetValue && is_step_of_another(before, value) {
+            note_other_setpoint(memory, now);
+        }
         let overwrites = memory.foreign_overwrites.entry(field).or_default();
         overwrites.push(Overwrite { at: now, value });
         let excess = overwrites.len().saturating_sub(OVERWRITES_MAX);
         overwrites.drain(..excess);
     }
+}
+
+/// Whether a foreign value is one that rule 8 would lead another setpoint to, from the value that
+/// this one had put in force: people and templates choose other numbers.
+fn is_step_of_another(before: &VariantMemory, value: f64) -> bool {
+    let Some(from) = before.value_in_force else { return false };
+    let lowered = whole(from * (1.0 - LOWERING_MAX), f64::ceil);
+    let raised = whole(from * (1.0 + NEW_GROUND_MAX), f64::floor);
+    [lowered, raised].iter().any(|step| (step - value).abs() <= TARGET_VALUE_TOLERANCE)
+}
+
+fn note_other_setpoint(memory: &mut VariantMemory, now: Timestamp) {
+    let before = memory.other_setpoint.as_ref();
+    memory.other_setpoint = Some(OtherSetpoint::seen(before, None, now));
+}
+
+/// The sentence about another setpoint that is certain to be there (rule 26).
+#[must_use]
+pub fn other_setpoint(memory: &VariantMemory) -> Option<String> {
+    let other = memory.other_setpoint.as_ref()?.certain()?;
+    let who = other.id.as_ref().map_or_else(String::new, |id| format!(" (process {id})"));
+    Some(format!(
+        "another setpoint{who} writes this variant without a common Lease, seen from {} to {}: stop \
+         one of them, then `setpoint resume`",
+        other.first.format("%FT%TZ"),
+        other.last.format("%FT%TZ")
+    ))
 }
 
 /// The value seen in force, and the highest that setpoint has held.
@@ -177,6 +211,9 @@ fn note_writes(
 ) {
     for (action, step) in decision.plan.actions.iter().zip(&outcome.steps) {
         if step.result == StepResult::Skipped {
+            if step.reason == Some(Reason::OtherSetpoint) {
+                note_other_setpoint(memory, now);
+            }
             continue;
         }
         if step.refused.is_some() {

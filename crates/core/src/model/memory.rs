@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::endpoint::VariantKind;
 use super::goal::Pause;
+use super::keeper::{Keeper, OtherSetpoint};
 use super::reason::Field;
 use super::time::Timestamp;
 
@@ -53,6 +54,11 @@ pub struct VariantMemory {
     /// Foreign overwrites of values that `setpoint` wrote, of the last 30 days (rule 22).
     #[serde(deserialize_with = "known_fields")]
     pub foreign_overwrites: BTreeMap<Field, Vec<Overwrite>>,
+    /// The process that kept this last; absent when a command did.
+    pub keeper: Option<Keeper>,
+    /// The signs of another setpoint that writes this variant, until a person says to go on
+    /// (rule 26).
+    pub other_setpoint: Option<OtherSetpoint>,
     /// Writes in a row that AWS certainly did not carry out; absent after one that it did.
     pub refused: Option<Refusals>,
     /// The name that the policy had when it was last seen.

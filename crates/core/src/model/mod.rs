@@ -5,6 +5,7 @@
 
 pub mod alarms;
 pub mod checks;
+pub mod consent;
 pub mod decision;
 pub mod endpoint;
 pub mod estimate;
@@ -12,6 +13,7 @@ pub mod fact;
 pub mod formula;
 pub mod goal;
 pub mod ids;
+pub mod keeper;
 pub mod leader;
 pub mod listing;
 pub mod memory;

@@ -47,6 +47,8 @@ words! {
         WrongAccount = "wrong_account",
         /// Rule 4: a policy that `setpoint` has never written, and no `adopt: true`.
         Adoption = "adoption",
+        /// Rule 4: it is not what a person was shown and has confirmed.
+        NotAsShown = "not_as_shown",
         /// Rule 5: there is no value to give a missing policy.
         NoValue = "no_value",
         /// Rule 7: the configuration does not list the variant.
@@ -120,6 +122,8 @@ words! {
         Reverted = "reverted",
         /// Rule 22: somebody else keeps writing the same field.
         OtherWriter = "other_writer",
+        /// Rule 26: another setpoint writes the same variant without a common Lease.
+        OtherSetpoint = "other_setpoint",
         /// Rule 23: this process is not the leader.
         NotLeader = "not_leader",
         /// Rule 23: the world changed between the decision and the write.

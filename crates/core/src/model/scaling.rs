@@ -474,10 +474,26 @@ mod tests {
     #[test]
     fn an_alarm_names_its_variant_whatever_the_variant_is_called() {
         for (name, resource, side) in [
-            ("endpoint/a-b/variant/All-Traffic-AlarmLow-0f3c", "endpoint/a-b/variant/All-Traffic", AlarmSide::Low),
-            ("endpoint/a-AlarmHigh-b/variant/v-AlarmLow-0f3c", "endpoint/a-AlarmHigh-b/variant/v", AlarmSide::Low),
-            ("endpoint/a-AlarmLow-b/variant/v-AlarmHigh-0f3c", "endpoint/a-AlarmLow-b/variant/v", AlarmSide::High),
-            ("endpoint/e/variant/v-AlarmHigh-w-AlarmHigh-0f3c", "endpoint/e/variant/v-AlarmHigh-w", AlarmSide::High),
+            (
+                "endpoint/a-b/variant/All-Traffic-AlarmLow-0f3c",
+                "endpoint/a-b/variant/All-Traffic",
+                AlarmSide::Low,
+            ),
+            (
+                "endpoint/a-AlarmHigh-b/variant/v-AlarmLow-0f3c",
+                "endpoint/a-AlarmHigh-b/variant/v",
+                AlarmSide::Low,
+            ),
+            (
+                "endpoint/a-AlarmLow-b/variant/v-AlarmHigh-0f3c",
+                "endpoint/a-AlarmLow-b/variant/v",
+                AlarmSide::High,
+            ),
+            (
+                "endpoint/e/variant/v-AlarmHigh-w-AlarmHigh-0f3c",
+                "endpoint/e/variant/v-AlarmHigh-w",
+                AlarmSide::High,
+            ),
         ] {
             let alarm = alarm(&format!("TargetTracking-{name}"));
             assert_eq!(alarm.resource().map(|r| r.to_string()).as_deref(), Some(resource));

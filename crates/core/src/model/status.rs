@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::consent::Consent;
 use super::decision::{Decision, Outcome};
 use super::fact::Why;
 use super::goal::Goal;
@@ -72,12 +73,15 @@ pub struct MemoryStatus {
 }
 
 /// A plan that would change too many variants at once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MassChange {
     /// Names the plan; a confirmation must name it too.
     pub plan_id: String,
     /// The variants it would change.
     pub variants: BTreeSet<VariantId>,
+    /// What it would change in them: a confirmation is to exactly this.
+    #[serde(skip)]
+    pub shown: Consent,
     /// How many may change without a confirmation.
     pub limit: usize,
 }

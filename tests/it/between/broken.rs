@@ -1,0 +1,175 @@
+//! A bug of ours in one variant, one write or one pass ends nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde_json::json;
+use setpoint::config::Config;
+use setpoint::memory::ProcessMemory;
+use setpoint::model::decision::StepResult;
+use setpoint::model::goal::Goal;
+use setpoint::model::ids::{Scope, VariantId};
+use setpoint::model::pauses::Pauses;
+use setpoint::model::reason::Reason;
+use setpoint::ports::{
+    Keep, Leadership, Memories, Memory, MemoryError, PortResult, PutScalingPolicy,
+    RegisterScalableTarget, ScalingWrites, Subject, TagTarget,
+};
+use setpoint::reconcile::{Goals, Named};
+
+use super::stage::{Bend, CONFIG, Stage, of};
+
+fn drift(stage: &Stage, names: &[&str], target_value: f64) {
+    for name in names {
+        let variant = format!("{name}/AllTraffic");
+        stage.change(json!({"edit_policy": {"variant": variant, "target_value": target_value}}));
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_panics_leaves_its_variant_unknown() {
+    let mut stage = Stage::of(&["broken", "other"]);
+    stage.bend("broken", Bend::Panic);
+    drift(&stage, &["broken", "other"], 700.0);
+    let fleet = stage.pass(true).await;
+    assert_eq!(stage.target_value("other"), Some(600.0));
+    assert_eq!(stage.target_value("broken"), Some(700.0));
+    assert!(!of(&fleet, "broken").decision.report.comparable);
+}
+
+/// Goals of which one makes deciding overflow.
+#[derive(Clone)]
+struct Overflowing(Config);
+
+impl Goals for Overflowing {
+    fn goal(&self, id: &VariantId) -> Result<Goal, String> {
+        let mut goal = Goals::goal(&self.0, id)?;
+        if id.endpoint.as_str() == "broken" {
+            goal.safe_change_grace = TimeDelta::MAX;
+        }
+        Ok(goal)
+    }
+
+    fn named(&self, scopes: &[Scope]) -> Vec<Named> {
+        Goals::named(&self.0, scopes)
+    }
+
+    fn shared(&self) -> Arc<dyn Goals> {
+        Arc::new(self.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_decision_that_panics_leaves_its_variant_unknown() {
+    let goals = Overflowing(Config::from_yaml(CONFIG).unwrap());
+    let mut stage = Stage::of(&["broken", "other"]);
+    // A change in the safe direction, whose grace never ends.
+    drift(&stage, &["broken"], 500.0);
+    drift(&stage, &["other"], 700.0);
+    let fleet = stage.pass_for(&goals, true).await;
+    assert_eq!(stage.target_value("other"), Some(600.0));
+    let report = &of(&fleet, "broken").decision.report;
+    assert!(!report.comparable && report.sentence.contains("setpoint failed"), "{report:?}");
+    // And it is told of in the next pass again, and well once its goal is.
+    let fleet = stage.pass(true).await;
+    assert!(of(&fleet, "broken").decision.report.comparable);
+}
+
+/// Writes of which one breaks the process after it has been sent.
+struct Breaking(Arc<dyn ScalingWrites>);
+
+#[async_trait]
+impl ScalingWrites for Breaking {
+    async fn put_scaling_policy(&self, put: &PutScalingPolicy) -> PortResult<()> {
+        self.0.put_scaling_policy(put).await?;
+        assert!(put.resource.endpoint.as_str() != "broken", "a bug of ours");
+        Ok(())
+    }
+
+    async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()> {
+        self.0.register_scalable_target(register).await
+    }
+
+    async fn tag_target(&self, tag: &TagTarget) -> PortResult<()> {
+        self.0.tag_target(tag).await
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_panics_counts_as_made_and_stops_no_other() {
+    let memory = Arc::new(ProcessMemory::default());
+    let mut stage = Stage::with(
+        &["broken", "other"],
+        |mut aws| {
+            aws.writes = Arc::new(Breaking(aws.writes));
+            aws
+        },
+        memory,
+    );
+    drift(&stage, &["broken", "other"], 700.0);
+    let fleet = stage.pass(true).await;
+    assert_eq!(stage.target_value("other"), Some(600.0));
+    let step = &of(&fleet, "broken").outcome.as_ref().unwrap().steps[0];
+    assert_eq!((step.result, step.reason), (StepResult::Error, Some(Reason::WriteFailed)));
+    assert_eq!(step.refused, None, "it may have been sent");
+    let fleet = stage.pass(true).await;
+    let memory = of(&fleet, "broken").snapshot.memory.known().unwrap();
+    assert_eq!(memory.writes.len(), 1, "rule 10 counts it");
+}
+
+/// A memory that breaks the process when it is read, or when it is kept.
+pub(super) struct BreakingMemory {
+    pub(super) inner: ProcessMemory,
+    pub(super) on_load: AtomicBool,
+    pub(super) on_save: AtomicBool,
+}
+
+#[async_trait]
+impl Memory for BreakingMemory {
+    async fn load(&self, of: &[Subject], fresh: bool) -> Memories {
+        assert!(!self.on_load.swap(false, Ordering::Relaxed), "a bug of ours");
+        self.inner.load(of, fresh).await
+    }
+
+    async fn save(
+        &self,
+        all: &[Keep],
+        leadership: &dyn Leadership,
+    ) -> BTreeMap<VariantId, MemoryError> {
+        assert!(!self.on_save.swap(false, Ordering::Relaxed), "a bug of ours");
+        self.inner.save(all, leadership).await
+    }
+
+    async fn remembered(&self) -> Result<BTreeSet<VariantId>, MemoryError> {
+        self.inner.remembered().await
+    }
+
+    async fn pauses(&self) -> Result<Pauses, MemoryError> {
+        self.inner.pauses().await
+    }
+
+    async fn save_pauses(&self, pauses: &Pauses) -> Result<(), MemoryError> {
+        self.inner.save_pauses(pauses).await
+    }
+
+    fn survives_restart(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_panics_leaves_its_account_and_region_unknown_for_one_pass() {
+    let inner = ProcessMemory::default();
+    let (on_load, on_save) = (AtomicBool::new(true), AtomicBool::new(false));
+    let memory = Arc::new(BreakingMemory { inner, on_load, on_save });
+    let mut stage = Stage::with(&["a"], |aws| aws, memory);
+    drift(&stage, &["a"], 700.0);
+    let fleet = stage.pass(true).await;
+    let why = fleet.scopes.values().next().unwrap().as_ref().unwrap();
+    assert!(why.message.contains("the look has failed"), "{why:?}");
+    stage.pass(true).await;
+    assert_eq!(stage.target_value("a"), Some(600.0));
+}

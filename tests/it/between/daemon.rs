@@ -1,0 +1,128 @@
+//! The loop of the daemon, in this process: a clock that is set back, and a pass that panics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use setpoint::config::Config;
+use setpoint::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts};
+use setpoint::http::{Control, Health};
+use setpoint::memory::ProcessMemory;
+use setpoint::metrics::Metrics;
+use setpoint::model::selector::Selector;
+use setpoint::model::time::Timestamp;
+use setpoint::ports::{Clock, Memory};
+use setpoint::reconcile::{CostMeter, Fleet};
+use setpoint::system::{Alone, WallClock};
+
+use super::broken::BreakingMemory;
+use super::stage::{CONFIG, Stage};
+
+/// The machine's clock, set by this many seconds.
+#[derive(Default)]
+struct Set(AtomicI64);
+
+#[async_trait]
+impl Clock for Set {
+    fn now(&self) -> Timestamp {
+        WallClock.now() + TimeDelta::seconds(self.0.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        WallClock.sleep(duration).await;
+    }
+}
+
+struct Running {
+    handle: Handle,
+    fleet: Arc<FleetCell>,
+    health: Arc<Health>,
+    metrics: Metrics,
+}
+
+/// A daemon that makes a pass every second and has no scheduler that rings.
+fn start(clock: &Arc<dyn Clock>, memory: &Arc<dyn Memory>) -> (Daemon, Running) {
+    let stage = Stage::of(&["a"]);
+    let config = format!("{CONFIG}reconcile: {{schedule: \"* * * * * *\", jitter_seconds: 0}}\n");
+    let config = Config::from_yaml(&config).unwrap();
+    let again = config.clone();
+    let fleet = Arc::new(FleetCell::default());
+    let registry = prometheus::Registry::new();
+    let metrics = Metrics::register(registry, Arc::clone(&fleet) as _, 100).unwrap();
+    let health = Arc::new(Health::new(Instant::now(), Duration::from_secs(5)));
+    let (fleet_clock, fleet_memory) = (Arc::clone(clock), Arc::clone(memory));
+    let aws = stage.aws.clone();
+    let (daemon, handle) = Daemon::new(Parts {
+        config,
+        loader: Arc::new(move || Ok(again.clone())),
+        leadership: LeadershipSource::Alone(Arc::new(Alone)),
+        make_fleet: Box::new(move |leadership| {
+            let (clock, memory) = (Arc::clone(&fleet_clock), Arc::clone(&fleet_memory));
+            Fleet::new(vec![aws.clone()], clock, leadership, memory, CostMeter::default())
+        }),
+        clock: Arc::clone(clock),
+        memory: Arc::clone(memory),
+        events: None,
+        fleet: Arc::clone(&fleet),
+        metrics: metrics.clone(),
+        health: Arc::clone(&health),
+    });
+    (daemon, Running { handle, fleet, health, metrics })
+}
+
+impl Running {
+    async fn until(&self, what: &str, is: impl Fn(Option<Timestamp>) -> bool) {
+        let began = Instant::now();
+        while !is(self.fleet.get().at) {
+            assert!(began.elapsed() < Duration::from_secs(20), "{what}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn passes_go_on_when_the_clock_is_set_back() {
+    let set = Arc::new(Set::default());
+    let clock: Arc<dyn Clock> = Arc::clone(&set) as _;
+    let memory: Arc<dyn Memory> = Arc::new(ProcessMemory::default());
+    let (daemon, running) = start(&clock, &memory);
+    tokio::join!(daemon.run(), set_back(&running, &set));
+}
+
+async fn set_back(running: &Running, set: &Set) {
+    running.until("a first pass", |at| at.is_some()).await;
+    set.0.store(-3600, Ordering::SeqCst);
+    let before = WallClock.now() - TimeDelta::minutes(50);
+    running.until("a pass by the new time", |at| at.is_some_and(|at| at < before)).await;
+    assert_eq!(running.health.silent_too_long(Instant::now()), None);
+    // Ahead again: due at once.
+    set.0.store(0, Ordering::SeqCst);
+    running.until("a pass by the right time", |at| at.is_some_and(|at| at > before)).await;
+    let text = setpoint::metrics::text(&running.metrics.registry).unwrap();
+    let age = text.lines().find_map(|line| line.strip_prefix("setpoint_last_pass_age_seconds "));
+    let age: f64 = age.expect("an age").parse().unwrap();
+    assert!((0.0..20.0).contains(&age), "by the monotonic clock: {age}");
+    running.handle.stop();
+}
+
+#[tokio::test]
+async fn a_pass_that_panics_ends_that_pass_and_not_the_process() {
+    let clock: Arc<dyn Clock> = Arc::new(Set::default());
+    let memory = BreakingMemory {
+        inner: ProcessMemory::default(),
+        on_load: AtomicBool::new(false),
+        on_save: AtomicBool::new(true),
+    };
+    let memory: Arc<dyn Memory> = Arc::new(memory);
+    let (daemon, running) = start(&clock, &memory);
+    tokio::join!(daemon.run(), goes_on(&running));
+}
+
+async fn goes_on(running: &Running) {
+    running.until("a pass after the one that panicked", |at| at.is_some()).await;
+    let answer = running.handle.reconcile(&Selector::default()).await;
+    assert_eq!(answer.unwrap().variants.len(), 1);
+    running.handle.stop();
+}

@@ -1,0 +1,199 @@
+//! Variants of the embedded AWS, a plan for them, and somebody who acts before it is carried out.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use setpoint::act::{Hands, act};
+use setpoint::config::Config;
+use setpoint::daemon::pass_settings;
+use setpoint::memory::ProcessMemory;
+use setpoint::model::consent::Consent;
+use setpoint::model::decision::{Decision, Outcome, StepResult};
+use setpoint::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
+use setpoint::model::ids::{EndpointName, Scope};
+use setpoint::model::listing::Listing;
+use setpoint::model::reason::Reason;
+use setpoint::model::status::{FleetStatus, VariantStatus};
+use setpoint::ports::{Aws, Endpoints, Leadership, Memory, PortResult};
+use setpoint::reconcile::{CostMeter, Fleet, Goals, PassInput, Purpose};
+use setpoint::sim::{Scenario, Sim, SimClock};
+
+/// All variants at 600 within 1 to 8 instances, adopted.
+pub(super) const CONFIG: &str = "
+aws: {region: us-east-1, account_id: '123456789012'}
+defaults: {mode: repair, adopt: true}
+targets: [{endpoint: '*', variant: '*', load_test: {max_rps: 20}, capacity: {min: 1, max: 8}}]
+";
+
+/// Leads until told otherwise.
+pub(super) struct Switch(pub(super) AtomicBool);
+
+impl Leadership for Switch {
+    fn may_write(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What becomes of the answers about an endpoint.
+#[derive(Clone)]
+pub(super) enum Bend {
+    /// A deploy has begun.
+    Deploy,
+    /// Another config is in force, settled: a deploy that has ended.
+    Config(&'static str),
+    /// It never answers.
+    Hang,
+    /// The process breaks on it.
+    Panic,
+}
+
+/// SageMaker, bent.
+struct Bent {
+    truth: Arc<dyn Endpoints>,
+    bends: Arc<Mutex<BTreeMap<String, Bend>>>,
+}
+
+#[async_trait]
+impl Endpoints for Bent {
+    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
+        self.truth.list_endpoints().await
+    }
+
+    async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
+        let bend = self.bends.lock().unwrap().get(name.as_str()).cloned();
+        let mut endpoint = self.truth.endpoint(name).await?;
+        match bend {
+            None => {}
+            Some(Bend::Deploy) => endpoint.as_mut().unwrap().deploy_in_progress = true,
+            Some(Bend::Config(other)) => {
+                other.clone_into(&mut endpoint.as_mut().unwrap().config_name);
+            }
+            Some(Bend::Hang) => std::future::pending().await,
+            Some(Bend::Panic) => panic!("a bug of ours in {name}"),
+        }
+        Ok(endpoint)
+    }
+
+    async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>> {
+        self.truth.endpoint_config(name).await
+    }
+
+    async fn model(&self, name: &str) -> PortResult<Option<Model>> {
+        self.truth.model(name).await
+    }
+}
+
+pub(super) struct Stage {
+    pub(super) sim: Sim,
+    pub(super) aws: Aws,
+    pub(super) bends: Arc<Mutex<BTreeMap<String, Bend>>>,
+    pub(super) leads: Arc<Switch>,
+    pub(super) fleet: Fleet,
+}
+
+impl Stage {
+    /// Endpoints of these names with two instances, their policies at 600.
+    pub(super) fn of(names: &[&str]) -> Self {
+        Self::with(names, |aws| aws, Arc::new(ProcessMemory::default()))
+    }
+
+    pub(super) fn with(
+        names: &[&str],
+        wrap: impl FnOnce(Aws) -> Aws,
+        memory: Arc<dyn Memory>,
+    ) -> Self {
+        let endpoints: String =
+            names.iter().map(|name| crate::daemon::process::endpoint(name, 600.0)).collect();
+        let text = format!("endpoints:\n{endpoints}");
+        let sim = Scenario::parse(&text, "the world").unwrap().build().unwrap();
+        sim.advance(3600);
+        let settings = setpoint::sim::scenario::Settings::default();
+        let scope = Scope { account_id: settings.account_id, region: settings.region };
+        let bends = Arc::default();
+        let mut aws = setpoint::sim::aws(&sim, scope);
+        aws.endpoints = Arc::new(Bent { truth: aws.endpoints, bends: Arc::clone(&bends) });
+        let aws = wrap(aws);
+        let leads = Arc::new(Switch(AtomicBool::new(true)));
+        let clock = Arc::new(SimClock::self_driven(sim.clone()));
+        let leadership = Arc::clone(&leads) as _;
+        let fleet = Fleet::new(vec![aws.clone()], clock, leadership, memory, CostMeter::default());
+        Self { sim, aws, bends, leads, fleet }
+    }
+
+    pub(super) fn bend(&self, endpoint: &str, bend: Bend) {
+        self.bends.lock().unwrap().insert(endpoint.to_owned(), bend);
+    }
+
+    /// What people do, as scenarios spell it.
+    pub(super) fn change(&self, change: serde_json::Value) {
+        let change = serde_json::from_value(change).unwrap();
+        self.sim.with_world(|world| world.change(&change)).unwrap();
+    }
+
+    /// One pass; it writes unless it only plans.
+    pub(super) async fn pass(&mut self, writes: bool) -> FleetStatus {
+        let config = Config::from_yaml(CONFIG).unwrap();
+        self.pass_for(&config, writes).await
+    }
+
+    pub(super) async fn pass_for(&mut self, goals: &dyn Goals, writes: bool) -> FleetStatus {
+        let settings = pass_settings(&Config::from_yaml(CONFIG).unwrap());
+        let consent = Consent::default();
+        let purpose = if writes { Purpose::Reconcile(&consent) } else { Purpose::Plan };
+        let input = PassInput {
+            goals,
+            settings: &settings,
+            telemetry: false,
+            anew: None,
+            purpose,
+            freeze: None,
+            stop: &AtomicBool::new(false),
+        };
+        self.fleet.pass(input).await
+    }
+
+    /// What would be written now of the only variant of an endpoint.
+    pub(super) async fn decision(&mut self, endpoint: &str) -> Decision {
+        let fleet = self.pass(false).await;
+        let decision = of(&fleet, endpoint).decision.clone();
+        assert!(!decision.plan.is_empty(), "{:#?}", decision.report);
+        decision
+    }
+
+    /// Carries a plan out as it was decided on, whatever has happened since.
+    pub(super) async fn act(&self, decision: &Decision) -> Outcome {
+        let clock = SimClock::self_driven(self.sim.clone());
+        let hands = Hands { aws: &self.aws, clock: &clock, leadership: &*self.leads };
+        act(&hands, decision).await
+    }
+
+    /// Carries a plan out and expects that nothing is written for this reason.
+    pub(super) async fn expect_skipped(&self, decision: &Decision, reason: Reason) {
+        let before = self.writes();
+        let outcome = self.act(decision).await;
+        let step = outcome.steps.first().expect("a step");
+        assert_eq!((step.result, step.reason), (StepResult::Skipped, Some(reason)), "{step:?}");
+        assert_eq!(self.writes(), before, "{step:?}");
+    }
+
+    /// How many writes the world has seen, those of people over the wire included.
+    pub(super) fn writes(&self) -> usize {
+        self.sim.with_world(|world| world.writes())
+    }
+
+    /// The target value in force.
+    pub(super) fn target_value(&self, endpoint: &str) -> Option<f64> {
+        let resource = format!("endpoint/{endpoint}/variant/AllTraffic");
+        let variants = self.sim.state()["variants"].as_array().cloned().unwrap_or_default();
+        let variant = variants.into_iter().find(|v| v["resource"] == resource.as_str())?;
+        let policies = variant["policies"].as_object().cloned().unwrap_or_default();
+        policies.values().find_map(|policy| policy["TargetValue"].as_f64())
+    }
+}
+
+pub(super) fn of<'f>(fleet: &'f FleetStatus, endpoint: &str) -> &'f VariantStatus {
+    let found = fleet.variants.iter().find(|(id, _)| id.endpoint.as_str() == endpoint);
+    found.unwrap_or_else(|| panic!("{endpoint} is not told of")).1
+}
