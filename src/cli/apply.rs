@@ -4,15 +4,16 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 
 use super::config_args::ConfigArgs;
+use super::exit::{self, Exit};
 use super::plan::{self, Output};
 use super::{CliError, compose};
-use crate::model::decision::StepResult;
 use crate::model::status::FleetStatus;
 use crate::render::plan as render;
 
 /// One pass with writing, after a confirmation. Writes to variants in `repair` or `auto` only; a
 /// confirmed plan adopts the policies it changes and may change many variants at once.
 #[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -37,13 +38,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let changes = planned.variants.values().filter(|v| !v.decision.plan.is_empty()).count();
     if changes == 0 {
         anstream::println!("Nothing to write.");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::of_plan(&planned).into());
     }
     if !args.yes && !confirmed(changes)? {
         return Err(CliError::failed("not confirmed, nothing was written"));
     }
     let done = runtime.block_on(plan::pass(&mut fleet, &config, true, true));
-    Ok(report(&done))
+    report(&done);
+    Ok(Exit::of_writes(&done).into())
 }
 
 fn confirmed(changes: usize) -> Result<bool, CliError> {
@@ -55,15 +57,12 @@ fn confirmed(changes: usize) -> Result<bool, CliError> {
     Ok(answer.trim() == "yes")
 }
 
-/// Prints what became of every write; fails when one did not succeed.
-fn report(fleet: &FleetStatus) -> ExitCode {
-    let mut failed = false;
+/// Prints what became of every write.
+fn report(fleet: &FleetStatus) {
     for (id, status) in &fleet.variants {
         let name = render::name(fleet, id);
         for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
-            failed |= step.result != StepResult::Success;
             anstream::println!("{name}  {}  {}", step.operation, step.sentence);
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

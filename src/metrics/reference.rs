@@ -8,6 +8,7 @@ use super::variant_families::VARIANT_FAMILIES;
 use crate::model::estimate::{Finding, Verdict};
 use crate::model::goal::Mode;
 use crate::model::reason::{ActionKind, Field, Reason};
+use crate::model::safety::{Safety, Unproven};
 use crate::model::scaling::AlarmState;
 use crate::model::units::LatencyStatistic;
 
@@ -89,6 +90,8 @@ fn values(values: Values) -> String {
         Values::Fields => join(Field::ALL, |f| f.as_str()),
         Values::Verdicts => join(&Verdict::ALL, |v| v.as_str()),
         Values::Findings => join(&Finding::ALL, |f| f.as_str()),
+        Values::Safeties => Safety::WORDS.join(", "),
+        Values::Unproven => join(Unproven::ALL, |u| u.as_str()),
         Values::Modes => join(&Mode::ALL, |m| m.as_str()),
         Values::LatencyStatistics => join(&LatencyStatistic::ALL, |s| s.as_str()),
         Values::AlarmStates => join(&AlarmState::ALL, |s| s.as_str()),

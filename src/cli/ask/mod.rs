@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::CliError;
 use super::config_args::ConfigArgs;
+use super::exit::Exit;
 use crate::config;
 use crate::http::COMMAND_TIMEOUT;
 use crate::model::selector::Selector;
@@ -134,7 +135,7 @@ pub(super) struct ReloadArgs {
 pub(super) fn reload(args: &ReloadArgs) -> Result<ExitCode, CliError> {
     args.daemon.client()?.post("reload", &Selector::default(), None)?;
     anstream::println!("reloaded: a pass with the new configuration begins now");
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done.into())
 }
 
 /// Let a plan that was held because it changes many variants at once go ahead.
@@ -155,7 +156,7 @@ pub(super) fn confirm(args: &ConfirmArgs) -> Result<ExitCode, CliError> {
     let body = json!({ "plan_id": args.plan_id });
     args.daemon.client()?.post("confirm", &Selector::default(), Some(&body))?;
     anstream::println!("confirmed {}: its writes have begun", args.plan_id);
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done.into())
 }
 
 #[cfg(test)]

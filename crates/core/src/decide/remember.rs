@@ -53,7 +53,7 @@ pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> Varia
     note_foreign_overwrites(&mut memory, before, decision, now);
     note_seen(&mut memory, decision, now);
     watch::note(&mut memory, snapshot, now);
-    note_value_in_force(&mut memory, decision);
+    note_value_in_force(&mut memory, decision, now);
     note_factor(&mut memory, goal, &decision.report.estimate, now);
     memory.verification = memory
         .verification
@@ -136,7 +136,7 @@ fn note_foreign_overwrites(
 }
 
 /// The value seen in force, and the highest that setpoint has held.
-fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision) {
+fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
     memory.value_in_force = decision.report.configured_target;
     // Held means in force and wanted: a value passed through on the way down is not held.
     // (Another field may differ, or be unknown, as the alarms are while CloudWatch is down.)
@@ -147,6 +147,8 @@ fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision) {
         && let Some(value) = decision.report.configured_target
     {
         memory.highest_held = Some(memory.highest_held.map_or(value, |held| held.max(value)));
+        let same = memory.last_held.filter(|held| (held.value - value).abs() <= TARGET_VALUE_TOLERANCE);
+        memory.last_held = Some(same.unwrap_or(Seen { value, since: now }));
     }
 }
 

@@ -29,6 +29,9 @@ pub struct VariantMemory {
     pub raises: Vec<TargetWrite>,
     /// The highest value that `setpoint` has held in force (rule 8: above it is new ground).
     pub highest_held: Option<f64>,
+    /// The target value that was last in force as the configuration wanted it, and since when:
+    /// without a valid load test there is nothing else to compare with (rule 5).
+    pub last_held: Option<Seen>,
     /// The target value that the last pass saw or left in force.
     pub value_in_force: Option<f64>,
     /// Times of all writes of the last 24 hours, oldest first (rule 10).
