@@ -24,9 +24,9 @@ const INTRODUCTION: &str = "\
 - Members of a closed set are exported as 0 and 1. With more than `metrics.per_variant_limit`
   variants (2,000 by default) only the members that are 1 are exported.
 - Counters of the process are there from the start, at zero. Of `setpoint_decisions_total` that are the
-  pairs a rule can lead to: `none` with in_sync, unlisted, no_objective and endpoint_missing; `hold` with every
-  reason that holds; each write with drift; and what the limits of a target value add. Calls to AWS appear with
-  their first call.
+  pairs a rule can lead to: `none` with in_sync, unlisted, no_objective, endpoint_missing, not_compared,
+  verdict_too_weak, load_test_expired and load_test_mismatch; `hold` with every reason that holds; each write with
+  drift; and what the limits of a target value add. Calls to AWS appear with their first call.
 ";
 
 /// The page, whole.

@@ -23,16 +23,23 @@ pub(super) fn write(out: &mut String, name: &str, report: &Report, width: usize)
     let told = Told::of(report, &shown);
     let _ = writeln!(out, "{}", printable(&told.header(report)));
     let columns = Columns::of(report, &shown);
+    let mut before = "";
     for field in &shown {
-        field_line(out, report, field, &told, &columns);
+        let rest = told.rest(&field.sentence);
+        field_line(out, report, field, if rest == before { "" } else { rest }, &columns);
+        before = rest;
     }
     if told.safety_has_a_row(report) {
-        row(out, columns.name, "safety", &report.safety.words());
+        let words = report.safety.words();
+        row(out, columns.name, "safety", words.strip_prefix("safety ").unwrap_or(&words));
     }
     for (modes, would) in worth_telling(&report.would) {
         row(out, 0, &format!("{modes} would"), &would.sentence);
     }
-    for note in report.notes.iter().filter(|note| is_told(note.reason)) {
+    // Of what a field says is missing, its row has said why.
+    let missing = shown.iter().any(|f| matches!(f.field, Field::ScalableTarget | Field::Policy));
+    let notes = report.notes.iter().filter(|note| is_told(note.reason));
+    for note in notes.filter(|note| !(missing && note.reason == Reason::EndpointRecreated)) {
         row(out, 0, note.reason.as_str(), &note.sentence);
     }
     if let Some(forecast) = report.instances.filter(|_| changes_target(&shown)) {
@@ -150,7 +157,7 @@ fn field_line(
     out: &mut String,
     report: &Report,
     field: &FieldReport,
-    told: &Told<'_>,
+    why: &str,
     columns: &Columns,
 ) {
     let standing = match (field.state, &field.actual) {
@@ -161,7 +168,7 @@ fn field_line(
         (FieldState::NotCompared, _) => Standing::NotCompared,
         (FieldState::InSync, _) => Standing::InSync,
     };
-    let mut words = told.rest(&field.sentence).to_owned();
+    let mut words = why.to_owned();
     // A limit made the write stop short of what is desired: say what is desired, too.
     if let (Some(written), Some(desired)) = (limited(report, field), &field.desired)
         && written != *desired
