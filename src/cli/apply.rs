@@ -4,11 +4,11 @@ use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
 use super::config_args::ConfigArgs;
+use super::exit::{self, Exit};
 use super::plan::{self, Output};
 use super::{CliError, compose};
 use crate::cli::out::{out, outln};
 use crate::model::consent::{CarriedOut, Confirmed, Consent};
-use crate::model::decision::StepResult;
 use crate::model::status::FleetStatus;
 use crate::reconcile::Purpose;
 use crate::render::plan as render;
@@ -17,6 +17,7 @@ use crate::render::plan as render;
 /// `auto` only. A yes adopts the policies it changes and may change many variants at once; what
 /// has changed since the question is not written and is printed, and the exit code is then 2.
 #[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -41,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let consent = Consent::to_plan(&planned);
     if consent.is_empty() {
         outln!("Nothing to write.");
-        return Ok(ExitCode::SUCCESS);
+        return Ok(Exit::of_plan(&planned).into());
     }
     if !args.yes && !confirmed(consent.len())? {
         return Err(CliError::failed("not confirmed, nothing was written"));
@@ -60,14 +61,12 @@ fn confirmed(changes: usize) -> Result<bool, CliError> {
     Ok(answer.trim() == "yes")
 }
 
-/// Prints what became of every write, and what was not written: 1 when a write did not succeed, 2
-/// when something is no longer as it was shown.
+/// Prints what became of every write, and what was not written because it is no longer as it was
+/// shown.
 fn report(fleet: &FleetStatus, carried_out: &CarriedOut) -> Result<ExitCode, CliError> {
-    let mut failed = false;
     for (id, status) in &fleet.variants {
         let name = render::name(fleet, id);
         for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
-            failed |= !matches!(step.result, StepResult::Success | StepResult::Skipped);
             outln!("{name}  {}  {}", step.operation, step.sentence);
         }
     }
@@ -77,11 +76,7 @@ fn report(fleet: &FleetStatus, carried_out: &CarriedOut) -> Result<ExitCode, Cli
         let shown = if change.is_empty() { String::new() } else { format!(" {change}") };
         outln!("not written: {name}  {field}{shown}: {found}");
     }
-    Ok(if failed {
-        ExitCode::FAILURE
-    } else if waiting.is_empty() && differs.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(2)
-    })
+    let as_shown = waiting.is_empty() && differs.is_empty();
+    let carried_out = if as_shown { Exit::Done } else { Exit::Differs };
+    Ok(Exit::worst([Exit::of_writes(fleet), carried_out]).into())
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::CliError;
+use super::exit::Exit;
 use crate::cli::out::{out, outln};
 use crate::model::formula::{Formula, Mistake};
 use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor, human};
@@ -19,7 +20,7 @@ pub(super) struct Args {
     /// The share of that rate to aim at, above 0 and at most 1
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     safety_factor: f64,
-    /// Compare this target value with the answer: exit code 0 when equal, 1 otherwise
+    /// Compare this target value with the answer: exit code 0 when equal, 2 otherwise
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     check: Option<f64>,
     /// The form of the answer
@@ -36,7 +37,7 @@ enum Output {
 }
 
 const GUIDANCE: &str = "Choosing the factor: 0.5 to 0.7 for a first production deployment, higher \
-                        when the traffic is predictable.\nExit codes: 0, 1 when --check differs, \
+                        when the traffic is predictable.\nExit codes: 0, 2 when --check differs, \
                         64 when the arguments make no sense.";
 
 /// Runs the command.
@@ -58,7 +59,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Output::Json => outln!("{:#}", object(&formula, checked)),
     }
     let differs = checked.is_some_and(|(_, mistake)| mistake.is_some());
-    Ok(ExitCode::from(u8::from(differs)))
+    let exit = if differs { Exit::Differs } else { Exit::Done };
+    Ok(exit.into())
 }
 
 type Checked = Option<(InvocationsPerMinute, Option<Mistake>)>;

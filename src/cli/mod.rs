@@ -7,6 +7,7 @@ mod compose;
 mod config_args;
 mod config_command;
 mod demo;
+pub mod exit;
 mod export;
 mod kubernetes;
 mod out;
@@ -20,6 +21,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use out::noteln;
+
+use exit::Exit;
 
 /// Keeps the auto scaling targets of Amazon SageMaker endpoints honest.
 #[derive(Debug, Parser)]
@@ -47,26 +50,23 @@ enum Command {
     Export(export::Args),
 }
 
-/// A command line that cannot be understood (BSD `EX_USAGE`). Everything else that fails exits 1.
-pub const EXIT_USAGE: u8 = 64;
-
 /// Why a command failed: a sentence for the user and the exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct CliError {
     message: String,
-    exit_code: u8,
+    exit: Exit,
 }
 
 impl CliError {
     /// The command could not do its job: exit code 1.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { message: message.into(), exit_code: 1 }
+        Self { message: message.into(), exit: Exit::Failed }
     }
 
     /// The arguments make no sense: exit code 64.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), exit_code: EXIT_USAGE }
+        Self { message: message.into(), exit: Exit::Usage }
     }
 }
 
@@ -76,10 +76,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; clap prints them to stdout.
-            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
             return match error.print() {
-                Err(failed) if code == 0 => tell(&out::failed(&failed)),
-                _ => ExitCode::from(code),
+                Err(failed) if exit == Exit::Done => tell(&out::failed(&failed)),
+                _ => exit.into(),
             };
         }
     };
@@ -106,5 +106,5 @@ fn tell(error: &CliError) -> ExitCode {
     if !error.message.is_empty() {
         noteln!("error: {error}");
     }
-    ExitCode::from(error.exit_code)
+    error.exit.into()
 }

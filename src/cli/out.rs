@@ -7,9 +7,7 @@ use std::fmt::Arguments;
 use std::io::{Error, ErrorKind, Write};
 
 use super::CliError;
-
-/// As a shell shows a program that SIGPIPE has ended: not 0, which would say that all is in sync.
-const EXIT_READER_GONE: u8 = 128 + 13;
+use super::exit::Exit;
 
 /// Prints to stdout, and returns from the function with an error when that fails.
 macro_rules! out {
@@ -53,7 +51,7 @@ pub(super) fn note(text: Arguments<'_>) {
 pub(super) fn failed(error: &Error) -> CliError {
     if error.kind() == ErrorKind::BrokenPipe {
         // Whoever has read enough needs no sentence.
-        return CliError { message: String::new(), exit_code: EXIT_READER_GONE };
+        return CliError { message: String::new(), exit: Exit::ReaderGone };
     }
     CliError::failed(format!("cannot write the output: {error}"))
 }

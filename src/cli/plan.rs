@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::config_args::ConfigArgs;
+use super::exit::{self, Exit};
 use super::{CliError, compose};
 use crate::cli::out::{out, outln};
 use crate::config::Config;
@@ -17,14 +18,15 @@ use crate::system::{Alone, WallClock};
 
 /// One pass without writing: what differs, and what would be done.
 #[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
-    /// Exit 0 when nothing differs, 2 when something does (held or not), 3 when something could
-    /// not be compared, 1 on an error
+    /// Tell by the exit code what was found (below); without it only 1, 3 when an account and region
+    /// could not be read, and 64
     #[arg(long)]
     detailed_exitcode: bool,
 }
@@ -54,8 +56,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
             "--strict takes each warning about the configuration as an error",
         ));
     }
-    let code = if args.detailed_exitcode { render::exit_code(&fleet) } else { 0 };
-    Ok(ExitCode::from(code))
+    let exit = if args.detailed_exitcode { Exit::of_plan(&fleet) } else { Exit::of_scopes(&fleet) };
+    Ok(exit.into())
 }
 
 /// What makes passes over every account and region of the configuration.

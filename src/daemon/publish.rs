@@ -10,6 +10,7 @@ use crate::model::consent::{CarriedOut, Confirmed};
 use crate::model::decision::{Note, StepOutcome, StepResult};
 use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Reason};
+use crate::model::safety::Safety;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::ports::Events;
 
@@ -36,11 +37,15 @@ impl FleetCell {
     }
 }
 
+/// What was last said of a variant. The sentence of its safety has numbers that move with every
+/// read; its state is what changes.
+type Said = (ActionKind, Reason, String, Safety);
+
 /// Tells of passes.
 pub(super) struct Publisher {
     events: Option<Arc<dyn Events>>,
     /// What was last said of each variant: the log tells of changes, not of every minute.
-    said: BTreeMap<VariantId, (ActionKind, Reason, String)>,
+    said: BTreeMap<VariantId, Said>,
     /// The news of each variant that have been told.
     news: BTreeMap<VariantId, Vec<Note>>,
     /// What is said again while it lasts.
@@ -106,24 +111,13 @@ impl Publisher {
     fn tell(&mut self, id: &VariantId, status: &VariantStatus) {
         self.tell_news(id, status);
         let report = &status.decision.report;
-        let now = (report.action, report.reason, report.sentence.clone());
+        let now = (report.action, report.reason, report.sentence.clone(), report.safety.state);
         let changed = self.said.get(id) != Some(&now);
         if !changed && status.outcome.is_none() {
             return;
         }
         self.said.insert(id.clone(), now);
-        tracing::info!(
-            decision = status.decision.id,
-            account_id = id.account_id.as_str(),
-            region = id.region.as_str(),
-            endpoint = id.endpoint.as_str(),
-            variant = id.variant.as_str(),
-            mode = report.mode.as_str(),
-            action = report.action.as_str(),
-            reason = report.reason.as_str(),
-            "{}",
-            report.sentence
-        );
+        tell_decision(id, status);
         for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
             tell_step(id, &status.decision.id, step);
         }
@@ -158,6 +152,34 @@ const fn is_news(reason: Reason) -> bool {
             | Reason::CompetingPolicy
             | Reason::RpsAsTarget
     )
+}
+
+/// A warning when what is in force is unsafe, whatever is done about it.
+fn tell_decision(id: &VariantId, status: &VariantStatus) {
+    let report = &status.decision.report;
+    // The level of an event is fixed where it is written.
+    macro_rules! event {
+        ($level:ident) => {
+            tracing::$level!(
+                decision = status.decision.id,
+                account_id = id.account_id.as_str(),
+                region = id.region.as_str(),
+                endpoint = id.endpoint.as_str(),
+                variant = id.variant.as_str(),
+                mode = report.mode.as_str(),
+                action = report.action.as_str(),
+                reason = report.reason.as_str(),
+                safety = report.safety.state.as_str(),
+                "{}",
+                report.headline()
+            )
+        };
+    }
+    if report.is_unsafe() {
+        event!(warn);
+    } else {
+        event!(info);
+    }
 }
 
 fn tell_step(id: &VariantId, decision: &str, step: &StepOutcome) {

@@ -60,6 +60,10 @@ pub enum Values {
     Verdicts,
     /// [`crate::model::estimate::Finding`].
     Findings,
+    /// [`crate::model::safety::Safety`].
+    Safeties,
+    /// [`crate::model::safety::Unproven`].
+    Unproven,
     /// [`crate::model::goal::Mode`].
     Modes,
     /// [`crate::model::units::LatencyStatistic`].

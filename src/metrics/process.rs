@@ -273,8 +273,16 @@ impl ProcessMetrics {
 /// The pairs that are shown from the start: what a rule can make of a decision. All pairs would be
 /// 300 series, most of them meaningless; another pair appears when it first happens.
 pub fn usual_decisions() -> impl Iterator<Item = (ActionKind, Reason)> {
-    const QUIET: [Reason; 4] =
-        [Reason::InSync, Reason::Unlisted, Reason::NoObjective, Reason::EndpointMissing];
+    const QUIET: [Reason; 8] = [
+        Reason::InSync,
+        Reason::Unlisted,
+        Reason::NoObjective,
+        Reason::EndpointMissing,
+        Reason::NotCompared,
+        Reason::VerdictTooWeak,
+        Reason::LoadTestExpired,
+        Reason::LoadTestMismatch,
+    ];
     const WRITES: [ActionKind; 4] = [
         ActionKind::SetTarget,
         ActionKind::Repair,
@@ -284,7 +292,12 @@ pub fn usual_decisions() -> impl Iterator<Item = (ActionKind, Reason)> {
     let quiet = QUIET.into_iter().map(|reason| (ActionKind::None, reason));
     let holds = Reason::ALL
         .iter()
-        .filter(|reason| !matches!(reason, Reason::InSync | Reason::Drift | Reason::SafeTarget))
+        .filter(|reason| {
+            !matches!(
+                reason,
+                Reason::InSync | Reason::Drift | Reason::SafeTarget | Reason::NotCompared
+            )
+        })
         .map(|reason| (ActionKind::Hold, *reason));
     let writes = WRITES.into_iter().map(|action| (action, Reason::Drift));
     let set = [

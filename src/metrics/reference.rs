@@ -9,6 +9,7 @@ use super::variant_families::VARIANT_FAMILIES;
 use crate::model::estimate::{Finding, Verdict};
 use crate::model::goal::Mode;
 use crate::model::reason::{ActionKind, Field, Reason};
+use crate::model::safety::{Safety, Unproven};
 use crate::model::scaling::AlarmState;
 use crate::model::units::LatencyStatistic;
 
@@ -26,9 +27,9 @@ const INTRODUCTION: &str = "\
 - Members of a closed set are exported as 0 and 1. With more than `metrics.per_variant_limit`
   variants (2,000 by default) only the members that are 1 are exported.
 - Counters of the process are there from the start, at zero. Of `setpoint_decisions_total` that are the
-  pairs a rule can lead to: `none` with in_sync, unlisted, no_objective and endpoint_missing; `hold` with every
-  reason that holds; each write with drift; and what the limits of a target value add. Calls to AWS appear with
-  their first call.
+  pairs a rule can lead to: `none` with in_sync, unlisted, no_objective, endpoint_missing, not_compared,
+  verdict_too_weak, load_test_expired and load_test_mismatch; `hold` with every reason that holds; each write with
+  drift; and what the limits of a target value add. Calls to AWS appear with their first call.
 ";
 
 /// The page, whole.
@@ -99,6 +100,8 @@ fn values(values: Values) -> String {
         Values::Fields => join(Field::ALL, |f| f.as_str()),
         Values::Verdicts => join(&Verdict::ALL, |v| v.as_str()),
         Values::Findings => join(&Finding::ALL, |f| f.as_str()),
+        Values::Safeties => Safety::WORDS.join(", "),
+        Values::Unproven => join(Unproven::ALL, |u| u.as_str()),
         Values::Modes => join(&Mode::ALL, |m| m.as_str()),
         Values::LatencyStatistics => join(&LatencyStatistic::ALL, |s| s.as_str()),
         Values::AlarmStates => join(&AlarmState::ALL, |s| s.as_str()),

@@ -2,7 +2,8 @@
 
 use super::definition::Scope::Variant;
 use super::definition::Values::{
-    Actions, AlarmStates, Closed, Fields, Findings, LatencyStatistics, Modes, Reasons, Verdicts,
+    Actions, AlarmStates, Closed, Fields, Findings, LatencyStatistics, Modes, Reasons, Safeties,
+    Unproven, Verdicts,
 };
 use super::definition::definitions;
 
@@ -21,6 +22,10 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Configured target over safe target: above 1 unsafe, below 1 waste; absent without either.";
     DIVERGENCE = Gauge "setpoint_divergence" ["0 or 1"] {finding: Findings}
         "Findings of the comparison of configuration and capacity, confirmed twice; 0 only while there is a verdict to judge by.";
+    SAFETY = Gauge "setpoint_variant_safety" ["0 or 1"] {state: Safeties}
+        "Whether the target value in force is safe by measurement: 1 for the present state, of which above_capacity, objective_broken and over are unsafe. setpoint_drift says whether it is as configured.";
+    SAFETY_NOT_KNOWN = Gauge "setpoint_variant_safety_not_known_info" ["1"] {why: Unproven}
+        "Why it is not known whether the target value in force is safe, a single series with value 1; absent while it is known.";
     SPEED_RATIO = Gauge "setpoint_speed_ratio" ["ratio"] {}
         "Median latency at equal load over that of the regime before (above 1 is slower).";
     OBSERVED_LOAD = Gauge "setpoint_observed_invocations_per_instance_per_minute" ["invocations per minute per instance"] {statistic: Closed(&["last", "max"])}

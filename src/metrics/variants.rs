@@ -14,6 +14,7 @@ use crate::model::estimate::{Estimate, Finding, Verdict};
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
 use crate::model::reason::Reason;
+use crate::model::safety::Safety;
 use crate::model::scaling::{Alarm, AlarmSide, AlarmState};
 use crate::model::snapshot::Telemetry;
 use crate::model::status::{FleetStatus, VariantStatus};
@@ -170,9 +171,17 @@ fn write_decision(out: &mut Writer, status: &VariantStatus) {
         use crate::model::decision::FieldState;
         // One series for each field, even if a report ever named one twice.
         let repeated = report.fields[..index].iter().any(|earlier| earlier.field == field.field);
-        if field.state != FieldState::Unknown && !repeated {
+        let compared = !matches!(field.state, FieldState::Unknown | FieldState::NotCompared);
+        if compared && !repeated {
             out.member(&families::DRIFT, &[field.field.as_str()], field.state.differs());
         }
+    }
+    let safety = report.safety.state;
+    for word in Safety::WORDS {
+        out.member(&families::SAFETY, &[word], word == safety.as_str());
+    }
+    if let Some(why) = safety.unproven() {
+        out.number(&families::SAFETY_NOT_KNOWN, &[why.as_str()], Some(1.0));
     }
     out.number(&families::COMPARABLE, &[], Some(bit(report.comparable)));
     for mode in Mode::ALL {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::plan::forecast_words;
-use super::{Standing, printable, view};
+use super::{printable, standing_words, view};
 use crate::model::decision::{FieldState, Report};
 use crate::model::status::VariantStatus;
 use crate::model::units::human;
@@ -14,8 +14,18 @@ use crate::model::units::human;
 pub fn explain(status: &VariantStatus) -> String {
     let mut out = String::new();
     let report = &status.decision.report;
-    let _ = writeln!(out, "{}  {}", status.snapshot.id, Standing::of(report).words());
+    let mut axes = [standing_words(report), report.safety.state.words()];
+    if report.is_unsafe() {
+        axes.reverse();
+    }
+    let words = axes.join(", ");
+    let _ = writeln!(out, "{}  {words}", status.snapshot.id);
     row(&mut out, "decision", &printable(&report.sentence));
+    row(&mut out, "safety", &printable(&report.safety.words()));
+    for would in &report.would {
+        let name = format!("in {}", would.mode.as_str());
+        row(&mut out, &name, &format!("would {}", printable(&would.sentence)));
+    }
     let action = format!(
         "{} ({}), {} mode, decision {} at {}",
         report.action,
@@ -92,6 +102,7 @@ fn fields(out: &mut String, report: &Report) {
             FieldState::Write => "written now",
             FieldState::Held => "held",
             FieldState::Unknown => "unknown",
+            FieldState::NotCompared => "not compared",
         };
         // Nothing there and nothing known of it are different things.
         let missing = if field.state == FieldState::Unknown { "something unknown" } else { "none" };
@@ -104,7 +115,9 @@ fn fields(out: &mut String, report: &Report) {
             value(&field.actual, missing),
             value(&field.desired, "none")
         );
-        if field.state != FieldState::InSync {
+        if field.state != FieldState::InSync && field.sentence.is_empty() {
+            let _ = write!(words, " ({})", field.reason);
+        } else if field.state != FieldState::InSync {
             let _ = write!(words, " ({}: {})", field.reason, printable(&field.sentence));
         }
         row(out, "field", &words);

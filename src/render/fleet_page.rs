@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::html::{Escaped, count, number, page, variant_href};
+use super::html::{Escaped, badges, count, number, page, variant_href};
 use super::plan::{PlanSummary, summary_line};
 use super::{Standing, view};
-use crate::model::estimate::Finding;
+use crate::model::safety::Safety;
 use crate::model::status::{FleetStatus, VariantStatus};
 
 /// Rows on one page; the filter finds the rest.
@@ -62,20 +62,22 @@ pub fn fleet_page(fleet: &FleetStatus, filter: &Filter) -> String {
     page("setpoint", &header, &main)
 }
 
-/// Lower is worse: a target above capacity pages, then what is unknown, then what differs.
-fn badness(status: &VariantStatus) -> (u8, Standing) {
+/// Lower is worse: what is unsafe, the worst of it first, then what is unknown, then what else was
+/// found, then what differs.
+fn badness(status: &VariantStatus) -> (u8, Safety, Standing) {
     let report = &status.decision.report;
-    let findings = &report.estimate.findings;
-    let severity = if findings.contains(&Finding::AboveCapacity) {
+    let severity = if report.is_unsafe() {
         0
-    } else if !super::comparable(report) {
+    } else if !super::comparable(report) || report.lacks_comparison() {
         1
-    } else if !findings.is_empty() {
+    } else if !report.estimate.findings.is_empty() {
         2
     } else {
         3
     };
-    (severity, Standing::of(report))
+    // What is not known of most variants of a fleet sorts none of them.
+    let safety = if severity == 0 { report.safety.state } else { Safety::Safe };
+    (severity, safety, Standing::of(report))
 }
 
 fn form(out: &mut String, filter: &Filter) {
@@ -121,7 +123,7 @@ fn table(out: &mut String, rows: &[&Arc<VariantStatus>]) {
 
 fn row(out: &mut String, status: &VariantStatus) {
     let view = view::VariantView::of(status);
-    let standing = Standing::of(&status.decision.report);
+    let report = &status.decision.report;
     let load = view.observed.and_then(|minute| minute.invocations_per_instance_per_minute);
     let mut findings = String::new();
     for finding in view.findings {
@@ -130,7 +132,7 @@ fn row(out: &mut String, status: &VariantStatus) {
     let _ = writeln!(
         out,
         "<tr><td class=\"name\"><a href=\"{href}\">{name}</a><br><span class=\"dim\">{account} \
-         {region}</span></td><td><span class=\"badge {class}\">{words}</span><br><span class=\"dim\">{mode}</span></td>\
+         {region}</span></td><td>{badges}<br><span class=\"dim\">{mode}</span></td>\
          <td class=\"num\">{configured}</td><td class=\"num\">{wanted}</td>\
          <td class=\"num\">{safe}</td><td class=\"num\">{divergence}</td>\
          <td class=\"num\">{load}</td><td class=\"num\">{instances}</td>\
@@ -139,8 +141,7 @@ fn row(out: &mut String, status: &VariantStatus) {
         name = view.id.short(),
         account = view.id.account_id,
         region = view.id.region,
-        class = standing.as_str(),
-        words = standing.words(),
+        badges = badges(report),
         mode = view.mode.as_str(),
         configured = number(view.targets.configured),
         wanted = number(view.targets.wanted),
@@ -148,6 +149,6 @@ fn row(out: &mut String, status: &VariantStatus) {
         divergence = number(view.divergence),
         load = number(load),
         instances = count(view.instances.current),
-        sentence = Escaped(view.decision.sentence),
+        sentence = Escaped(&view.headline),
     );
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use super::{Standing, standing_words};
+use crate::model::decision::Report;
 use crate::model::ids::VariantId;
 use crate::model::units::human;
 
@@ -44,6 +46,22 @@ pub(super) fn variant_href(id: &VariantId) -> String {
         "/variants/{}/{}?account_id={}&amp;region={}",
         id.endpoint, id.variant, id.account_id, id.region
     )
+}
+
+/// The badges of both axes, the worse one first.
+pub(super) fn badges(report: &Report) -> String {
+    let badge = |class: &str, words: &str| format!("<span class=\"badge {class}\">{words}</span>");
+    let safety = report.safety.state;
+    let class = if safety.is_unsafe() { "unsafe" } else { safety.as_str() };
+    let standing = Standing::of(report);
+    // What is unsafe is not as green as what is in sync.
+    let quiet = report.is_unsafe() && standing == Standing::InSync;
+    let standing_class = if quiet { "unmanaged" } else { standing.as_str() };
+    let mut both = [badge(standing_class, standing_words(report)), badge(class, safety.words())];
+    if report.is_unsafe() {
+        both.reverse();
+    }
+    both.join(" ")
 }
 
 /// A number, or a dash where there is none.

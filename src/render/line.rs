@@ -2,7 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Standing, printable};
+use super::{Standing, printable, sign};
+use crate::model::decision::Report;
 use crate::model::status::VariantStatus;
 
 /// `12:04  ~ fraud-scorer/AllTraffic  drift: ...`, with colour. `width` is that of the widest
@@ -10,15 +11,20 @@ use crate::model::status::VariantStatus;
 #[must_use]
 pub fn line(status: &VariantStatus, width: usize) -> String {
     let report = &status.decision.report;
-    let standing = Standing::of(report);
-    let style = style(standing);
+    let style = style_of(report);
     format!(
         "{}  {style}{}{style:#} {:<width$}  {}",
         status.decision.at.format("%H:%M"),
-        standing.sign(),
+        sign(report),
         status.snapshot.id.short(),
-        printable(&report.sentence),
+        printable(&report.headline()),
     )
+}
+
+/// The colour of a variant's sign: red where it is known to be unsafe.
+#[must_use]
+pub fn style_of(report: &Report) -> Style {
+    if report.is_unsafe() { style(Standing::Unknown) } else { style(Standing::of(report)) }
 }
 
 /// The colour of a sign.
@@ -28,6 +34,7 @@ pub const fn style(standing: Standing) -> Style {
         Standing::Unknown => AnsiColor::Red.on_default().bold(),
         Standing::Create => AnsiColor::Green.on_default().bold(),
         Standing::Change => AnsiColor::Yellow.on_default().bold(),
+        Standing::NotCompared => AnsiColor::Yellow.on_default(),
         Standing::Held => AnsiColor::Magenta.on_default().bold(),
         Standing::InSync => AnsiColor::Green.on_default(),
         Standing::Unmanaged => Style::new().dimmed(),

@@ -28,6 +28,8 @@ pub enum Standing {
     Change,
     /// Something differs and is not being changed now.
     Held,
+    /// Nothing says what the target value should be, so that it was compared with nothing.
+    NotCompared,
     /// Nothing differs.
     InSync,
     /// The configuration does not list it.
@@ -36,8 +38,15 @@ pub enum Standing {
 
 impl Standing {
     /// All of them, worst first.
-    pub const ALL: [Self; 6] =
-        [Self::Unknown, Self::Create, Self::Change, Self::Held, Self::InSync, Self::Unmanaged];
+    pub const ALL: [Self; 7] = [
+        Self::Unknown,
+        Self::Create,
+        Self::Change,
+        Self::Held,
+        Self::NotCompared,
+        Self::InSync,
+        Self::Unmanaged,
+    ];
 
     /// Where a variant stands after this decision. A write goes before what is unknown: it is
     /// what happens.
@@ -49,9 +58,11 @@ impl Standing {
             ActionKind::SetTarget | ActionKind::Repair => Self::Change,
             ActionKind::None | ActionKind::Hold if !comparable(report) => Self::Unknown,
             ActionKind::None if report.reason == Reason::Shadow => Self::Unmanaged,
+            ActionKind::None | ActionKind::Hold if report.lacks_comparison() => Self::NotCompared,
             ActionKind::None | ActionKind::Hold if any(FieldState::Held) => Self::Held,
             ActionKind::None | ActionKind::Hold if !report.managed => Self::Unmanaged,
             ActionKind::Hold => Self::Held,
+            ActionKind::None if any(FieldState::NotCompared) => Self::NotCompared,
             ActionKind::None => Self::InSync,
         }
     }
@@ -60,7 +71,7 @@ impl Standing {
     #[must_use]
     pub const fn sign(self) -> char {
         match self {
-            Self::Unknown => '?',
+            Self::Unknown | Self::NotCompared => '?',
             Self::Create => '+',
             Self::Change => '~',
             Self::Held => '!',
@@ -77,6 +88,7 @@ impl Standing {
             Self::Create => "create",
             Self::Change => "change",
             Self::Held => "held",
+            Self::NotCompared => "not_compared",
             Self::InSync => "in_sync",
             Self::Unmanaged => "unmanaged",
         }
@@ -90,9 +102,29 @@ impl Standing {
             Self::Create => "to create",
             Self::Change => "to change",
             Self::Held => "held",
+            Self::NotCompared => "not compared",
             Self::InSync => "in sync",
             Self::Unmanaged => "not managed",
         }
+    }
+}
+
+/// The sign before a variant. One that is as configured and known to be unsafe gets the sign of
+/// what a person should look at.
+#[must_use]
+pub fn sign(report: &Report) -> char {
+    match Standing::of(report) {
+        Standing::InSync | Standing::NotCompared if report.is_unsafe() => Standing::Held.sign(),
+        standing => standing.sign(),
+    }
+}
+
+/// The first axis in words beside the second one: what is unsafe is not called in sync.
+#[must_use]
+pub fn standing_words(report: &Report) -> &'static str {
+    match Standing::of(report) {
+        Standing::InSync if report.is_unsafe() => "as configured",
+        standing => standing.words(),
     }
 }
 
@@ -118,7 +150,7 @@ pub fn sentence(status: &VariantStatus) -> String {
         status.snapshot.id.short(),
         report.action,
         report.reason,
-        printable(&report.sentence)
+        printable(&report.headline())
     )
 }
 

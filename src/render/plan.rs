@@ -1,20 +1,21 @@
 //! The diff that `plan` and `apply` print, and what it adds up to.
 
+mod variant;
+
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::view::VariantView;
 use super::{Standing, comparable, differs, line, printable};
-use crate::model::decision::{FieldReport, FieldState, InstanceForecast, Report};
+use crate::model::decision::{FieldReport, InstanceForecast, Report};
 use crate::model::fact::Why;
 use crate::model::ids::{Scope, VariantId};
-use crate::model::reason::{Field, Reason};
-use crate::model::status::{FleetStatus, VariantStatus};
+use crate::model::reason::Field;
+use crate::model::status::FleetStatus;
 use crate::model::units::human;
 
-/// Numbers of variants. Each counts once in the first six; `differs` and `unknown` cut across.
+/// Numbers of variants. Each counts once in the first seven; the others cut across.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct PlanSummary {
     /// Something would be made.
@@ -23,6 +24,8 @@ pub struct PlanSummary {
     pub to_change: usize,
     /// Something differs, and all of it is held.
     pub held: usize,
+    /// Nothing says what the target value should be, and nothing else differs.
+    pub not_compared: usize,
     /// Nothing differs.
     pub in_sync: usize,
     /// Something could not be compared, and nothing is written.
@@ -33,41 +36,46 @@ pub struct PlanSummary {
     pub differs: usize,
     /// Something could not be compared, whatever else is true of the variant.
     pub unknown: usize,
+    /// Listed, and unsafe by measurement.
+    #[serde(rename = "unsafe")]
+    pub known_unsafe: usize,
+    /// Listed, and not known to be safe.
+    pub safety_not_known: usize,
+    /// In sync, and unsafe by measurement.
+    pub in_sync_unsafe: usize,
+    /// In sync, and not known to be safe.
+    pub in_sync_safety_not_known: usize,
+    /// Accounts and regions that could not be read, or not all of them.
+    pub unreadable_scopes: usize,
 }
 
 impl PlanSummary {
     /// Counts the variants of a fleet.
     #[must_use]
     pub fn of(fleet: &FleetStatus) -> Self {
-        let mut sum = Self::default();
+        let mut sum = Self { unreadable_scopes: unread(fleet).count(), ..Self::default() };
         for status in fleet.variants.values() {
             let report = &status.decision.report;
-            *match Standing::of(report) {
+            let standing = Standing::of(report);
+            *match standing {
                 Standing::Create => &mut sum.to_create,
                 Standing::Change => &mut sum.to_change,
                 Standing::Held => &mut sum.held,
+                Standing::NotCompared => &mut sum.not_compared,
                 Standing::InSync => &mut sum.in_sync,
                 Standing::Unknown => &mut sum.could_not_compare,
                 Standing::Unmanaged => &mut sum.unmanaged,
             } += 1;
             sum.differs += usize::from(differs(report));
             sum.unknown += usize::from(!comparable(report));
+            let in_sync = standing == Standing::InSync;
+            let not_known = report.managed && report.safety.state.unproven().is_some();
+            sum.known_unsafe += usize::from(report.is_unsafe());
+            sum.safety_not_known += usize::from(not_known);
+            sum.in_sync_unsafe += usize::from(in_sync && report.is_unsafe());
+            sum.in_sync_safety_not_known += usize::from(in_sync && not_known);
         }
         sum
-    }
-
-    /// What `--detailed-exitcode` exits with: 0 nothing differs, 2 something differs (held or
-    /// not), 3 something could not be compared. 3 wins: as long as something is unknown, "what
-    /// differs" is not the whole answer.
-    #[must_use]
-    pub const fn exit_code(&self) -> u8 {
-        if self.unknown > 0 {
-            3
-        } else if self.differs > 0 {
-            2
-        } else {
-            0
-        }
     }
 }
 
@@ -78,7 +86,7 @@ pub fn text(fleet: &FleetStatus) -> String {
     let mut out = super::config_notes::block(fleet);
     let width = fleet.variants.keys().map(|id| name(fleet, id).len()).max().unwrap_or(0);
     for (id, status) in &fleet.variants {
-        variant(&mut out, &name(fleet, id), status, width);
+        variant::write(&mut out, &name(fleet, id), &status.decision.report, width);
     }
     for (scope, why) in unread(fleet) {
         let style = line::style(Standing::Unknown);
@@ -100,8 +108,8 @@ pub fn text(fleet: &FleetStatus) -> String {
     out
 }
 
-/// `{"summary": …, "mass_change": …, "config": …, "variants": […]}`, the machine's form of [`text`]; with
-/// `"unread"` where an account and region of several could not be read.
+/// `{"summary": …, "mass_change": …, "config": …, "variants": […]}`, the machine's form of [`text`];
+/// with `"unread"` where an account and region could not be read.
 #[must_use]
 pub fn json(fleet: &FleetStatus) -> serde_json::Value {
     let variants: Vec<VariantView<'_>> =
@@ -124,27 +132,51 @@ pub fn json(fleet: &FleetStatus) -> serde_json::Value {
     plan
 }
 
-/// `Plan: 1 to change, 1 held, 3 in sync, 1 could not be compared.` What is zero is left out,
-/// except that an empty plan says so.
+/// `Plan: 1 to change, 5 in sync, 2 of them unsafe, 1 not known.` What is zero is left out, except
+/// that an empty plan says so, and whether it is empty because nothing could be read.
 #[must_use]
 pub fn summary_line(sum: &PlanSummary) -> String {
-    let parts = [
+    let counted = [
         (sum.to_create, Standing::Create),
         (sum.to_change, Standing::Change),
         (sum.held, Standing::Held),
         (sum.in_sync, Standing::InSync),
+        (sum.not_compared, Standing::NotCompared),
         (sum.could_not_compare, Standing::Unknown),
         (sum.unmanaged, Standing::Unmanaged),
     ];
-    let parts: Vec<String> = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, standing)| format!("{count} {}", standing.words()))
-        .collect();
-    if parts.is_empty() {
-        "Plan: no variants.".to_owned()
+    let mut parts = Vec::new();
+    for (count, standing) in counted.into_iter().filter(|(count, _)| *count > 0) {
+        parts.push(format!("{count} {}", standing.words()));
+        if standing == Standing::InSync {
+            parts.extend(of_those_in_sync(sum));
+        }
+    }
+    let read = match (parts.is_empty(), sum.unreadable_scopes) {
+        (true, 0) => "no variants".to_owned(),
+        (true, _) => "no variants are known".to_owned(),
+        (false, _) => parts.join(", "),
+    };
+    let all = if sum.known_unsafe > sum.in_sync_unsafe {
+        format!("; {} unsafe in all", sum.known_unsafe)
     } else {
-        format!("Plan: {}.", parts.join(", "))
+        String::new()
+    };
+    let unread = match sum.unreadable_scopes {
+        0 => String::new(),
+        1 => "; 1 account and region could not be read".to_owned(),
+        many => format!("; {many} accounts and regions could not be read"),
+    };
+    format!("Plan: {read}{all}{unread}.")
+}
+
+/// The second axis of those that are as configured: "in sync" is not all there is to say.
+fn of_those_in_sync(sum: &PlanSummary) -> Option<String> {
+    match (sum.in_sync_unsafe, sum.in_sync_safety_not_known) {
+        (0, 0) => None,
+        (0, not_known) => Some(format!("{not_known} of them not known to be safe")),
+        (known, 0) => Some(format!("{known} of them unsafe")),
+        (known, not_known) => Some(format!("{known} of them unsafe, {not_known} not known")),
     }
 }
 
@@ -155,127 +187,9 @@ pub fn name(fleet: &FleetStatus, id: &VariantId) -> String {
     if fleet.scopes.len() > 1 { id.to_string() } else { id.short() }
 }
 
-/// The accounts and regions that cannot be read, of several: they may have variants that nobody
-/// tells of. Of one the variants say it, and the exit code.
+/// The accounts and regions that cannot be read: they may have variants that nobody tells of.
 fn unread(fleet: &FleetStatus) -> impl Iterator<Item = (&Scope, &Why)> {
-    let several = fleet.scopes.len() > 1;
-    fleet
-        .scopes
-        .iter()
-        .filter_map(|(scope, why)| Some((scope, why.as_ref()?)))
-        .filter(move |_| several)
-}
-
-/// What `--detailed-exitcode` exits with; 3 too when an account and region of several could not be
-/// read.
-#[must_use]
-pub fn exit_code(fleet: &FleetStatus) -> u8 {
-    if unread(fleet).next().is_some() { 3 } else { PlanSummary::of(fleet).exit_code() }
-}
-
-fn variant(out: &mut String, name: &str, status: &VariantStatus, width: usize) {
-    let report = &status.decision.report;
-    let standing = Standing::of(report);
-    let style = line::style(standing);
-    let _ = write!(out, "{style}{} {name:<width$}{style:#}  ", standing.sign());
-    if matches!(standing, Standing::Create | Standing::Change) {
-        let _ = write!(out, "({})  ", report.mode.as_str());
-    }
-    let _ = writeln!(out, "{}", printable(&report.sentence));
-    let shown: Vec<&FieldReport> =
-        report.fields.iter().filter(|field| field.state != FieldState::InSync).collect();
-    let columns = Columns::of(report, &shown);
-    for field in &shown {
-        field_line(out, report, field, &columns);
-    }
-    for note in report.notes.iter().filter(|note| is_told(note.reason)) {
-        let dim = Style::new().fg_color(Some(AnsiColor::Cyan.into()));
-        let sentence = printable(&note.sentence);
-        let _ = writeln!(out, "      {dim}{}{dim:#}  {sentence}", note.reason);
-    }
-    if let Some(forecast) = report.instances.filter(|_| changes_target(&shown)) {
-        forecast_line(out, &columns, forecast);
-    }
-}
-
-/// What a person wants to know of a variant even where nothing is to be changed. The rest is in
-/// `explain`.
-const fn is_told(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::CompetingPolicy
-            | Reason::UnsupportedKind
-            | Reason::RpsAsTarget
-            | Reason::RandomRouting
-            | Reason::UnevenRouting
-            | Reason::EndpointRecreated
-            | Reason::InstanceTypeChanged
-            | Reason::DeployReset
-            | Reason::AtMax
-            | Reason::AtMin
-            | Reason::ScalingFailed
-            | Reason::NotScaled
-            | Reason::ScheduledCapacity
-    )
-}
-
-/// Only a change of the target value, or a new policy, moves instances.
-fn changes_target(shown: &[&FieldReport]) -> bool {
-    shown.iter().any(|field| matches!(field.field, Field::TargetValue | Field::Policy))
-}
-
-struct Columns {
-    name: usize,
-    change: usize,
-}
-
-impl Columns {
-    fn of(report: &Report, shown: &[&FieldReport]) -> Self {
-        let change = |field: &&FieldReport| change(report, field).chars().count();
-        Self {
-            name: shown.iter().map(|f| f.field.as_str().len()).max().unwrap_or(0),
-            change: shown.iter().map(change).max().unwrap_or(0),
-        }
-    }
-}
-
-fn field_line(out: &mut String, report: &Report, field: &FieldReport, columns: &Columns) {
-    let standing = match (field.state, &field.actual) {
-        (FieldState::Write, None) => Standing::Create,
-        (FieldState::Write, Some(_)) => Standing::Change,
-        (FieldState::Held, _) => Standing::Held,
-        (FieldState::Unknown, _) => Standing::Unknown,
-        (FieldState::InSync, _) => Standing::InSync,
-    };
-    let style = line::style(standing);
-    let _ = write!(
-        out,
-        "    {style}{}{style:#} {:<name$}  {:<change$}  {}",
-        standing.sign(),
-        field.field.as_str(),
-        change(report, field),
-        printable(&field.sentence),
-        name = columns.name,
-        change = columns.change,
-    );
-    // A limit made the write stop short of what is desired: say what is desired, too.
-    if let (Some(written), Some(desired)) = (limited(report, field), &field.desired)
-        && written != *desired
-    {
-        let _ = write!(out, " (wanted {})", printable(desired));
-    }
-    out.push('\n');
-}
-
-/// `900 -> 630`, or `(none) -> 600`.
-fn change(report: &Report, field: &FieldReport) -> String {
-    let actual = match (&field.actual, field.state) {
-        (Some(actual), _) => printable(actual).into_owned(),
-        (None, FieldState::Unknown) => "(unknown)".to_owned(),
-        (None, _) => "(none)".to_owned(),
-    };
-    let next = limited(report, field).or_else(|| field.desired.clone());
-    next.map_or(actual.clone(), |next| format!("{actual} -> {}", printable(&next)))
+    fleet.scopes.iter().filter_map(|(scope, why)| Some((scope, why.as_ref()?)))
 }
 
 /// The target value after limits, where it differs and there is one.
@@ -284,14 +198,6 @@ pub(super) fn limited(report: &Report, field: &FieldReport) -> Option<String> {
         .then_some(report.wanted_target)
         .flatten()
         .map(human)
-}
-
-fn forecast_line(out: &mut String, columns: &Columns, forecast: InstanceForecast) {
-    if let Some(words) = forecast_words(forecast) {
-        let dim = Style::new().fg_color(Some(AnsiColor::Cyan.into()));
-        let name = columns.name;
-        let _ = writeln!(out, "      {dim}{:<name$}  {words}{dim:#}", "instances");
-    }
 }
 
 /// `4 now, 6 at present load; 9 -> 13 at the last day's peak`; none when nothing is known.

@@ -61,6 +61,8 @@ impl Proof {
         if !comparable(&status.decision.report) {
             not_verified.extend(could_not_compare(status));
         }
+        let lacking = status.decision.report.fields.iter().filter(|f| f.lacks_comparison());
+        not_verified.extend(lacking.map(|f| format!("{} not compared: {}", f.field, f.sentence)));
         let verified = not_verified.is_empty();
         Self { verified, verified_at: oldest.filter(|_| verified), not_verified }
     }

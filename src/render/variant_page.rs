@@ -2,24 +2,19 @@
 
 use std::fmt::Write as _;
 
-use super::Standing;
-use super::html::{Escaped, count, number, page};
+use super::html::{Escaped, badges, count, number, page};
 use super::plan::{forecast_words, limited};
 use super::view::{ReadView, VariantView};
-use crate::model::decision::{FieldState, Report};
+use crate::model::decision::{FieldState, Report, Would};
 use crate::model::status::VariantStatus;
 
 /// The page.
 #[must_use]
 pub fn variant_page(status: &VariantStatus) -> String {
     let view = VariantView::of(status);
-    let standing = Standing::of(&status.decision.report);
-    let mut main = format!(
-        "<span class=\"badge {}\">{}</span>\n<p class=\"sentence\">{}</p>\n",
-        standing.as_str(),
-        standing.words(),
-        Escaped(view.decision.sentence)
-    );
+    let report = &status.decision.report;
+    let mut main =
+        format!("{}\n<p class=\"sentence\">{}</p>\n", badges(report), Escaped(&view.headline));
     let _ = writeln!(
         main,
         "<p class=\"dim\">{} ({}), {} mode, decision {}, {}</p>",
@@ -29,7 +24,8 @@ pub fn variant_page(status: &VariantStatus) -> String {
         Escaped(view.decision.id),
         view.decision.at.format("%Y-%m-%d %H:%M:%S UTC")
     );
-    fields(&mut main, &status.decision.report);
+    section(&mut main, "In another mode", &would(&view));
+    fields(&mut main, report);
     section(&mut main, "Target values (invocations per minute per instance)", &targets(&view));
     section(&mut main, "Capacity", &capacity(&view));
     section(&mut main, "Observed", &observed(&view));
@@ -78,6 +74,7 @@ fn fields(out: &mut String, report: &Report) {
             FieldState::Write => ("write", "written now"),
             FieldState::Held => ("held", "held"),
             FieldState::Unknown => ("unknown", "unknown"),
+            FieldState::NotCompared => ("not_compared", "not compared"),
         };
         let next = limited(report, field).filter(|next| Some(next) != field.desired.as_ref());
         let next = next.map_or_else(String::new, |next| format!(" (next {})", Escaped(&next)));
@@ -97,6 +94,11 @@ fn fields(out: &mut String, report: &Report) {
     out.push_str("</tbody></table></div>\n");
 }
 
+fn would(view: &VariantView<'_>) -> Rows {
+    let words = |would: &Would| entry(would.mode.as_str(), format!("would {}", would.sentence));
+    view.would.iter().map(words).collect()
+}
+
 fn entry(name: &str, value: impl Into<String>) -> (String, String) {
     (name.to_owned(), value.into())
 }
@@ -107,6 +109,7 @@ fn targets(view: &VariantView<'_>) -> Rows {
         entry("formula", number(view.targets.formula)),
         entry("safe", number(view.targets.safe)),
         entry("wanted", number(view.targets.wanted)),
+        entry("in the end", number(view.targets.desired)),
         entry("divergence", number(view.divergence)),
     ];
     if let Some(problem) = view.targets.load_test_problem {

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::Standing;
-use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan};
+use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
 use crate::model::estimate::{Capacity, Finding, MinutesUsed, Regime, Verdict};
 use crate::model::fact::Why;
 use crate::model::goal::{LoadTestProblem, Mode, Objective};
@@ -12,6 +12,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
+use crate::model::safety::SafetyReport;
 use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
@@ -30,6 +31,12 @@ pub struct VariantView<'a> {
     pub standing: &'static str,
     /// Whether everything managed could be compared.
     pub comparable: bool,
+    /// Whether the value in force is safe, going by what was measured.
+    pub safety: &'a SafetyReport,
+    /// Both axes in one sentence, the worse one first.
+    pub headline: String,
+    /// In `observe`: what `repair` and `auto` would do.
+    pub would: &'a [Would],
     /// What was decided.
     pub decision: DecisionView<'a>,
     /// What became of it; null when there was nothing to do or nothing was tried.
@@ -106,6 +113,8 @@ pub struct Targets {
     pub safe: Option<f64>,
     /// What a write would set.
     pub wanted: Option<f64>,
+    /// What is wanted in the end, when no limit stands in the way.
+    pub desired: Option<f64>,
     /// Why the load test does not count.
     pub load_test_problem: Option<LoadTestProblem>,
 }
@@ -202,6 +211,9 @@ impl<'a> VariantView<'a> {
             managed: report.managed,
             standing: Standing::of(report).as_str(),
             comparable: super::comparable(report),
+            safety: &report.safety,
+            headline: report.headline(),
+            would: &report.would,
             decision: DecisionView {
                 id: &decision.id,
                 at: decision.at,
@@ -219,6 +231,7 @@ impl<'a> VariantView<'a> {
                 formula: report.formula_target,
                 safe: report.safe_target,
                 wanted: report.wanted_target,
+                desired: report.desired_target,
                 load_test_problem: report.load_test_problem,
             },
             divergence: report.divergence,

@@ -57,7 +57,7 @@ fn wrong_numbers_are_named() {
         ("601", "unknown"),
     ] {
         let (code, found) = example(value);
-        assert_eq!(code, 1, "{value}");
+        assert_eq!(code, 2, "{value}");
         assert_eq!(found["check"]["ok"], json!(false), "{value}");
         assert_eq!(found["check"]["mistake"], json!(mistake), "{value}");
     }

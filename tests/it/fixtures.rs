@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
-use setpoint::model::decision::{
-    Action, Decision, FieldReport, FieldState, InstanceForecast, Note, Plan, Report,
+use setpoint::decide::consent::Confirmed;
+use setpoint::decide::{Rules, decide};
+use setpoint::model::endpoint::{
+    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, Model, VariantSummary,
 };
-use setpoint::model::endpoint::{Endpoint, EndpointStatus, VariantSummary};
 use setpoint::model::estimate::{
     Capacity, DropReason, Estimate, Finding, MinutesUsed, Regime, Verdict,
 };
@@ -21,9 +22,8 @@ use setpoint::model::goal::{
     TargetValueLimits,
 };
 use setpoint::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantId};
-use setpoint::model::memory::VariantMemory;
+use setpoint::model::memory::{Seen, Settled, VariantMemory};
 use setpoint::model::reads::{Read, Reads};
-use setpoint::model::reason::{ActionKind, Field, Reason};
 use setpoint::model::scaling::{
     Alarm, AlarmState, CONVENTIONAL_POLICY_NAME, MetricSpec, PolicyKind, ScalableTarget,
     ScalingPolicy, SuspendedState, TargetTracking,
@@ -62,14 +62,17 @@ pub(crate) fn fleet(variants: Vec<VariantStatus>) -> FleetStatus {
     FleetStatus { at: Some(noon()), variants, ..FleetStatus::default() }
 }
 
-/// One of each kind: a repair with a held field, in sync, not comparable, held, created, unlisted.
+/// One of each kind: a repair with a held field, in sync, in sync and unsafe, not compared, not
+/// comparable, held, created, unlisted.
 pub(crate) fn mixed_fleet() -> FleetStatus {
     let all = vec![
         drifted("fraud-scorer"),
         in_sync("search-ranker"),
+        as_configured_and_unsafe("doc-embedder"),
         not_comparable("payments"),
         held("ads"),
         lost_policy("recreated"),
+        load_test_expired("chat"),
         unlisted("sandbox"),
     ];
     let last_saved = Some(noon());
@@ -81,231 +84,130 @@ pub(crate) fn mixed_fleet() -> FleetStatus {
     }
 }
 
-/// Load-tested at 20 requests a second, 600 configured and 600 desired, measured at 1,300.
-pub(crate) fn in_sync(endpoint: &str) -> VariantStatus {
-    let id = id(endpoint);
+/// What decides makes of a world: nothing in a fixture is said that the program does not say.
+fn decided(goal: Goal, snapshot: Snapshot, estimate: &Estimate) -> VariantStatus {
+    let rules = Rules {
+        account_id: Some(scope().account_id),
+        enabled: true,
+        freeze: None,
+        telemetry_max_age: TimeDelta::minutes(45),
+        writes_per_hour: 6,
+        writes_per_day: 24,
+        confirmed: Confirmed::Nothing,
+    };
+    let decision = decide(&snapshot, &goal, estimate, &rules, noon());
     VariantStatus {
-        goal: goal(Mode::Repair),
-        snapshot: snapshot(&id, 600.0),
-        decision: Decision {
-            id: format!("{endpoint}-0001"),
-            at: noon(),
-            variant: id,
-            plan: Plan::default(),
-            report: report(),
-            wake_at: None,
-        },
+        goal,
+        snapshot,
+        decision,
         outcome: None,
         last_pass: noon(),
         last_successful_pass: Some(noon()),
     }
 }
 
-/// A target value set too high by hand, being lowered in a step, and a cooldown that is held.
+/// The same world under another goal, say.
+pub(crate) fn decided_again(status: VariantStatus) -> VariantStatus {
+    let estimate = status.decision.report.estimate.clone();
+    decided(status.goal, status.snapshot, &estimate)
+}
+
+/// Load-tested at 20 requests a second, 600 configured and 600 desired, measured at 1,300.
+pub(crate) fn in_sync(endpoint: &str) -> VariantStatus {
+    decided(goal(Mode::Repair), snapshot(&id(endpoint), 600.0), &estimate())
+}
+
+/// As configured by a load test of 22 requests a second, where a third of that is safe.
+pub(crate) fn as_configured_and_unsafe(endpoint: &str) -> VariantStatus {
+    let mut goal = goal(Mode::Observe);
+    goal.load_test.as_mut().unwrap().max_rps = RequestsPerSecond::new(22.0).unwrap();
+    let capacity = Capacity {
+        estimate: Some(420.0),
+        low: Some(390.0),
+        q25: Some(405.0),
+        high: Some(450.0),
+        lower_bound: Some(380.0),
+    };
+    let minutes = MinutesUsed { used: 18_100, broken: 13_073, ..estimate().minutes };
+    let findings = vec![Finding::AboveCapacity, Finding::Over, Finding::ObjectiveBroken];
+    let estimate = Estimate { capacity, minutes, findings, ..estimate() };
+    decided(goal, snapshot(&id(endpoint), 660.0), &estimate)
+}
+
+/// Somebody set 5000 where 600 was held, and the load test that says so has expired.
+pub(crate) fn load_test_expired(endpoint: &str) -> VariantStatus {
+    let mut goal = goal(Mode::Repair);
+    goal.load_test.as_mut().unwrap().date = chrono::NaiveDate::from_ymd_opt(2025, 1, 1);
+    let nothing = Estimate::unobserved("the load says nothing of capacity yet");
+    decided(goal, snapshot(&id(endpoint), 5000.0), &nothing)
+}
+
+/// A target value set too high by hand, being lowered in a step, and a max that is left alone.
 pub(crate) fn drifted(endpoint: &str) -> VariantStatus {
-    let mut status = in_sync(endpoint);
-    status.snapshot = snapshot(&status.snapshot.id.clone(), 900.0);
-    let report = &mut status.decision.report;
-    report.action = ActionKind::SetTarget;
-    report.reason = Reason::Drift;
-    report.sentence = "drift: target value 900 is not the desired 600".into();
-    report.configured_target = Some(900.0);
-    report.wanted_target = Some(630.0);
-    report.divergence = Some(900.0 / 612.5);
-    report.instances = Some(InstanceForecast {
-        now: Some(4),
-        at_present_load: Some(6),
-        at_peak_before: Some(9),
-        at_peak_after: Some(13),
-    });
-    report.fields = vec![
-        field(
-            Field::TargetValue,
-            (Some("900"), "600"),
-            (FieldState::Write, Reason::LoweringStep),
-            "lowering is limited to 30 % a write",
-        ),
-        field(
-            Field::ScaleInCooldown,
-            (Some("120"), "300"),
-            (FieldState::Held, Reason::SafeChangeGrace),
-            "held: a person's safe change is left alone until 14:00",
-        ),
-    ];
-    report.estimate.findings = vec![Finding::Over];
-    let before = tracking(900.0);
-    status.decision.plan.actions = vec![Action::PutPolicy {
-        policy_name: CONVENTIONAL_POLICY_NAME.to_owned(),
-        configuration: TargetTracking { target_value: 630.0, ..before.clone() },
-        expected: Some(before),
-        fields: vec![Field::TargetValue],
-    }];
-    status
+    drifted_in(Mode::Repair, endpoint)
 }
 
 /// The same drift in `observe`.
 pub(crate) fn held(endpoint: &str) -> VariantStatus {
-    let mut status = drifted(endpoint);
-    status.goal.mode = Mode::Observe;
-    status.decision.plan = Plan::default();
-    let report = &mut status.decision.report;
-    report.mode = Mode::Observe;
-    report.action = ActionKind::Hold;
-    report.reason = Reason::Observe;
-    report.sentence = "wanted 900 -> 630, held: observe".into();
-    for field in &mut report.fields {
-        field.state = FieldState::Held;
-        field.reason = Reason::Observe;
-        "held: observe".clone_into(&mut field.sentence);
+    drifted_in(Mode::Observe, endpoint)
+}
+
+fn drifted_in(mode: Mode, endpoint: &str) -> VariantStatus {
+    let mut snapshot = snapshot(&id(endpoint), 900.0);
+    if let Fact::Known(Some(target)) = &mut snapshot.target {
+        target.max_capacity = 30;
     }
-    status
+    let estimate = Estimate { findings: vec![Finding::Over], ..estimate() };
+    decided(goal(mode), snapshot, &estimate)
 }
 
 /// A variant whose policies could not be read.
 pub(crate) fn not_comparable(endpoint: &str) -> VariantStatus {
-    let mut status = in_sync(endpoint);
+    let mut snapshot = snapshot(&id(endpoint), 600.0);
     let why = "application-autoscaling DescribeScalingPolicies failed: AccessDeniedException: \
                not authorized";
-    status.snapshot.policies = Fact::Unknown(Why::new(WhyKind::Denied, why));
-    status.snapshot.alarms = Fact::not_read_yet();
-    status.snapshot.telemetry = Fact::not_read_yet();
-    let report = &mut status.decision.report;
-    report.action = ActionKind::Hold;
-    report.reason = Reason::CouldNotCompare;
-    report.sentence = format!("could not be compared: {why}");
-    report.comparable = false;
-    report.configured_target = None;
-    report.safe_target = None;
-    report.wanted_target = None;
-    report.divergence = None;
-    report.instances = None;
-    report.notes = Vec::new();
-    report.estimate = Estimate::unobserved("no telemetry has been read yet");
-    report.fields =
-        vec![field(Field::TargetValue, (None, "600"), (FieldState::Unknown, Reason::Unknown), why)];
+    snapshot.policies = Fact::Unknown(Why::new(WhyKind::Denied, why));
+    snapshot.alarms = Fact::not_read_yet();
+    snapshot.model = Fact::not_read_yet();
+    snapshot.telemetry = Fact::not_read_yet();
+    let nothing = Estimate::unobserved("no telemetry has been read yet");
+    let mut status = decided(goal(Mode::Repair), snapshot, &nothing);
     status.last_successful_pass = Some(noon() - TimeDelta::minutes(30));
     status
 }
 
 /// An endpoint that was recreated and lost scalable target and policy.
 pub(crate) fn lost_policy(endpoint: &str) -> VariantStatus {
-    let mut status = in_sync(endpoint);
-    status.snapshot.target = Fact::Known(None);
-    status.snapshot.policies = Fact::Known(Vec::new());
-    status.snapshot.alarms = Fact::Known(Vec::new());
-    let report = &mut status.decision.report;
-    report.action = ActionKind::CreatePolicy;
-    report.reason = Reason::Drift;
-    report.sentence = "drift: the scalable target and its policy are missing".into();
-    report.configured_target = None;
-    report.divergence = None;
-    report.instances = None;
-    report.fields = vec![
-        field(
-            Field::ScalableTarget,
-            (None, "min 1, max 20"),
-            (FieldState::Write, Reason::Drift),
-            "missing",
-        ),
-        field(Field::Policy, (None, "600"), (FieldState::Write, Reason::Drift), "missing"),
-    ];
-    status.decision.plan.actions = vec![
-        Action::RegisterTarget {
-            min_capacity: Some(1),
-            max_capacity: Some(20),
-            unsuspend: false,
-            expected: None,
-            expected_instances: Some((4, 4)),
-        },
-        Action::PutPolicy {
-            policy_name: CONVENTIONAL_POLICY_NAME.to_owned(),
-            configuration: tracking(600.0),
-            expected: None,
-            fields: vec![Field::Policy],
-        },
-    ];
-    status
+    let mut snapshot = snapshot(&id(endpoint), 600.0);
+    snapshot.target = Fact::Known(None);
+    snapshot.policies = Fact::Known(Vec::new());
+    snapshot.alarms = Fact::Known(Vec::new());
+    if let Fact::Known(Some(endpoint)) = &mut snapshot.endpoint {
+        endpoint.created_at = noon() - TimeDelta::hours(2);
+        endpoint.variants[0].desired_instances = Some(4);
+    }
+    decided(goal(Mode::Repair), snapshot, &estimate())
 }
 
 /// A variant that was discovered and that the configuration does not list.
 pub(crate) fn unlisted(endpoint: &str) -> VariantStatus {
-    let mut status = in_sync(endpoint);
-    status.goal = Goal { managed: false, load_test: None, ..goal(Mode::Observe) };
-    status.goal.origin = "discovery".into();
-    status.goal.objective.latency = None;
-    let report = &mut status.decision.report;
-    report.managed = false;
-    report.mode = Mode::Observe;
-    report.reason = Reason::Unlisted;
-    report.sentence = "not in the configuration: observed, never written".into();
-    report.fields = Vec::new();
-    report.formula_target = None;
-    report.safe_target = None;
-    report.wanted_target = None;
-    report.divergence = None;
-    report.estimate = Estimate::unobserved("there is no latency objective to judge capacity by");
-    status
-}
-
-/// The result of comparing a field: what AWS has and what is desired, the outcome, and why.
-pub(crate) fn field(
-    field: Field,
-    (actual, desired): (Option<&str>, &str),
-    (state, reason): (FieldState, Reason),
-    sentence: &str,
-) -> FieldReport {
-    FieldReport {
-        field,
-        actual: actual.map(str::to_owned),
-        desired: Some(desired.to_owned()),
-        number: None,
-        wanted: None,
-        state,
-        reason,
-        sentence: sentence.to_owned(),
+    let mut goal = Goal {
+        managed: false,
+        load_test: None,
+        capacity: CapacityGoal::default(),
+        cooldown: CooldownGoal::default(),
+        adopt: false,
+        ..goal(Mode::Observe)
+    };
+    goal.origin = "discovery".into();
+    goal.objective.latency = None;
+    let mut snapshot = snapshot(&id(endpoint), 600.0);
+    if let Fact::Known(policies) = &mut snapshot.policies {
+        let kind = PolicyKind::Step;
+        policies.push(ScalingPolicy { name: "step-by-hand".into(), kind, ..policies[0].clone() });
     }
-}
-
-fn report() -> Report {
-    Report {
-        mode: Mode::Repair,
-        managed: true,
-        action: ActionKind::None,
-        reason: Reason::InSync,
-        sentence: "in sync".to_owned(),
-        fields: vec![
-            field(
-                Field::TargetValue,
-                (Some("600"), "600"),
-                (FieldState::InSync, Reason::InSync),
-                "in sync",
-            ),
-            field(
-                Field::MaxCapacity,
-                (Some("20"), "20"),
-                (FieldState::InSync, Reason::InSync),
-                "in sync",
-            ),
-        ],
-        notes: vec![Note {
-            reason: Reason::CompetingPolicy,
-            sentence: "another policy, step-by-hand, scales the same variant".to_owned(),
-        }],
-        comparable: true,
-        configured_target: Some(600.0),
-        formula_target: Some(600.0),
-        load_test_problem: None,
-        safe_target: Some(612.5),
-        wanted_target: Some(600.0),
-        divergence: Some(600.0 / 612.5),
-        instances: Some(InstanceForecast {
-            now: Some(4),
-            at_present_load: Some(4),
-            at_peak_before: Some(9),
-            at_peak_after: Some(9),
-        }),
-        estimate: estimate(),
-    }
+    let nothing = Estimate::unobserved("there is no latency objective to judge capacity by");
+    decided(goal, snapshot, &nothing)
 }
 
 fn estimate() -> Estimate {
@@ -325,6 +227,7 @@ fn estimate() -> Estimate {
         }),
         minutes: MinutesUsed {
             used: 8_412,
+            broken: 87,
             dropped: BTreeMap::from([(DropReason::Missing, 40), (DropReason::FewRequests, 310)]),
         },
         highest_good_load: Some(1350.0),
@@ -332,7 +235,8 @@ fn estimate() -> Estimate {
         wander: Some(0.04),
         incident_since: None,
         advised_safety_factor: None,
-        sentence: "one instance serves 1180 to 1410 invocations a minute within p99 250 ms"
+        sentence: "one instance serves 1300 invocations per minute (1180 to 1410): 87 of 8412 \
+                   minutes broke p99 250 ms"
             .to_owned(),
     }
 }
@@ -383,18 +287,17 @@ fn tracking(target_value: f64) -> TargetTracking {
 }
 
 fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
+    let alarms = vec![
+        alarm(id, "High", AlarmState::Alarm, target_value),
+        alarm(id, "Low", AlarmState::Ok, target_value * 0.9),
+    ];
     let invocations = ScalingPolicy {
         resource: id.resource(),
         name: CONVENTIONAL_POLICY_NAME.to_owned(),
         arn: None,
         kind: PolicyKind::TargetTracking(tracking(target_value)),
-        alarm_names: Some(Vec::new()),
+        alarm_names: Some(alarms.iter().map(|alarm| alarm.name.clone()).collect()),
         created_at: None,
-    };
-    let step = ScalingPolicy {
-        name: "step-by-hand".to_owned(),
-        kind: PolicyKind::Step,
-        ..invocations.clone()
     };
     Snapshot {
         id: id.clone(),
@@ -402,25 +305,48 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
         reads: reads(),
         caller: Fact::Known(id.account_id.clone()),
         endpoint: Fact::Known(Some(endpoint(id))),
-        endpoint_config: Fact::Known(None),
-        model: Fact::not_read_yet(),
+        endpoint_config: Fact::Known(Some(endpoint_config(id))),
+        model: Fact::Known(Some(Model {
+            name: format!("{}-model", id.endpoint),
+            containers: 1,
+            multi_model: false,
+            traits: 0,
+        })),
         target: Fact::Known(Some(ScalableTarget {
             resource: id.resource(),
             min_capacity: 1,
             max_capacity: 20,
-            suspended: SuspendedState { scale_in: true, ..SuspendedState::default() },
+            suspended: SuspendedState::default(),
             arn: None,
             created_at: None,
         })),
-        policies: Fact::Known(vec![invocations, step]),
+        policies: Fact::Known(vec![invocations]),
         scheduled_actions: Fact::Known(Vec::new()),
         activities: Fact::Known(Vec::new()),
-        alarms: Fact::Known(vec![
-            alarm(id, "High", AlarmState::Alarm),
-            alarm(id, "Low", AlarmState::Ok),
-        ]),
+        alarms: Fact::Known(alarms),
         telemetry: Fact::Known(telemetry()),
-        memory: Fact::Known(VariantMemory { adopted: true, ..VariantMemory::default() }),
+        memory: Fact::Known(memory(id)),
+    }
+}
+
+/// 600 was held for a month.
+fn memory(id: &VariantId) -> VariantMemory {
+    let since = noon() - TimeDelta::days(30);
+    VariantMemory {
+        since: Some(since),
+        adopted: true,
+        highest_held: Some(600.0),
+        held: Some(600.0),
+        value_in_force: Some(600.0),
+        policy_name: Some(CONVENTIONAL_POLICY_NAME.to_owned()),
+        settled: Some(Settled {
+            at: noon() - TimeDelta::hours(3),
+            created_at: noon() - TimeDelta::days(40),
+            config_name: format!("{}-config-7", id.endpoint),
+            instance_type: Some("ml.c5.xlarge".to_owned()),
+            instances: 4,
+        }),
+        ..VariantMemory::default()
     }
 }
 
@@ -458,6 +384,8 @@ fn endpoint(id: &VariantId) -> Endpoint {
             serverless: false,
             instance_pools: false,
             managed_instance_scaling: false,
+            routing: None,
+            traits: 0,
             statuses: Vec::new(),
         }],
         shadow_variants: Vec::new(),
@@ -468,12 +396,29 @@ fn endpoint(id: &VariantId) -> Endpoint {
     }
 }
 
-fn alarm(id: &VariantId, side: &str, state: AlarmState) -> Alarm {
+fn endpoint_config(id: &VariantId) -> EndpointConfig {
+    EndpointConfig {
+        name: format!("{}-config-7", id.endpoint),
+        created_at: noon() - TimeDelta::days(9),
+        variants: vec![ConfigVariant {
+            name: id.variant.clone(),
+            model_name: Some(format!("{}-model", id.endpoint)),
+            instance_type: Some("ml.c5.xlarge".to_owned()),
+            serverless: false,
+            instance_pools: false,
+            managed_instance_scaling: false,
+        }],
+        asynchronous: false,
+        metric_period_seconds: None,
+    }
+}
+
+fn alarm(id: &VariantId, side: &str, state: AlarmState, threshold: f64) -> Alarm {
     Alarm {
         name: format!("TargetTracking-{}-Alarm{side}-0a1b", id.resource()),
         state,
         actions_enabled: true,
-        threshold: Some(600.0),
+        threshold: Some(threshold),
         state_since: None,
     }
 }

@@ -72,7 +72,16 @@ fn variants_are_listed_in_order() {
         .iter()
         .map(|v| v["id"]["endpoint"].as_str().unwrap())
         .collect();
-    let expected = ["ads", "fraud-scorer", "payments", "recreated", "search-ranker", "sandbox"];
+    let expected = [
+        "ads",
+        "chat",
+        "doc-embedder",
+        "fraud-scorer",
+        "payments",
+        "recreated",
+        "search-ranker",
+        "sandbox",
+    ];
     let mut sorted = expected;
     sorted.sort_unstable();
     assert_eq!(names, sorted);
@@ -180,9 +189,9 @@ fn a_variant_is_shown_in_full() {
     let fixture = Fixture::new();
     let (status, body) = fixture.get_json("/api/v1/variants/fraud-scorer/AllTraffic");
     assert_eq!(status, 200);
-    assert_eq!(body["decision"]["id"], "fraud-scorer-0001");
+    assert_eq!(body["decision"]["id"], "20261123T120000Z-b69b0b1f");
     assert_eq!(body["targets"]["wanted"], 630.0);
-    assert_eq!(body["snapshot"]["policies"]["known"].as_array().unwrap().len(), 2);
+    assert_eq!(body["snapshot"]["policies"]["known"].as_array().unwrap().len(), 1);
     assert_eq!(body["goal"]["safety_factor"], 0.5);
 }
 
@@ -247,7 +256,7 @@ fn what_is_not_known_is_refused_with_a_sentence() {
             ),
             (
                 400,
-                "query: standing \"bad\" is not one of unknown, create, change, held, in_sync, unmanaged",
+                "query: standing \"bad\" is not one of unknown, create, change, held, not_compared, in_sync, unmanaged",
             ),
             (
                 404,

@@ -93,7 +93,7 @@ fn a_number_that_does_not_exist_is_an_absent_series() {
         "setpoint_speed_ratio",
         "setpoint_observed",
         "setpoint_instances_wanted",
-        "setpoint_drift",
+        "field=\"target_value\"",
         "setpoint_competing_policies",
         "setpoint_alarm_state",
         "setpoint_newest_datapoint",
@@ -197,7 +197,7 @@ fn above_the_limit_only_what_is_true_of_a_closed_set_is_exported() {
     "#]]
     .assert_eq(&lines(&sparse, "setpoint_mode{"));
     expect![[r#"
-        setpoint_drift{endpoint="a",field="scale_in_cooldown"} 1
+        setpoint_drift{endpoint="a",field="max_capacity"} 1
         setpoint_drift{endpoint="a",field="target_value"} 1
     "#]]
     .assert_eq(&lines(&sparse, "setpoint_drift{"));
@@ -208,7 +208,7 @@ fn above_the_limit_only_what_is_true_of_a_closed_set_is_exported() {
 #[test]
 fn decisions_and_writes_are_counted() {
     let (metrics, _) = metrics_over(FleetStatus::default(), 2000);
-    let pair = "setpoint_decisions_total{action=\"set_target\",reason=\"drift\"}";
+    let pair = "setpoint_decisions_total{action=\"set_target\",reason=\"lowering_step\"}";
     assert_eq!(lines(&metrics, pair), format!("{pair} 0\n"));
     metrics.process.decided(&fixtures::drifted("a").decision);
     assert_eq!(lines(&metrics, pair), format!("{pair} 1\n"));

@@ -3,10 +3,12 @@
 use anstream::adapter::strip_str;
 use chrono::TimeDelta;
 use expect_test::{expect, expect_file};
+use setpoint::cli::exit::Exit;
 use setpoint::model::consent::Consent;
-use setpoint::model::decision::{Outcome, StepOutcome};
-use setpoint::model::estimate::Finding;
+use setpoint::model::decision::{Action, FieldState, Outcome, StepOutcome, StepResult};
+use setpoint::model::fact::{Why, WhyKind};
 use setpoint::model::reads::Read;
+use setpoint::model::reason::Reason;
 use setpoint::model::status::{FleetStatus, MassChange, VariantStatus};
 use setpoint::render::explain::explain;
 use setpoint::render::fleet_page::{Filter, MAX_ROWS, fleet_page};
@@ -45,12 +47,11 @@ fn a_plan_that_waits_for_a_confirmation_names_it() {
         shown: Consent::default(),
         limit: 3,
     });
-    expect![[r"
-        = a/AllTraffic  in sync
-              competing_policy  another policy, step-by-hand, scales the same variant
+    expect![[r#"
+        = a/AllTraffic  in sync; safe: 600 where 612 is safe
         Held: 40 variants would change, and 3 may without a confirmation (plan id p-17).
         Plan: 1 in sync.
-    "]]
+    "#]]
     .assert_eq(&plain(&plan::text(&fleet)));
 }
 
@@ -64,11 +65,17 @@ fn plan_as_json() {
           "to_create": 0,
           "to_change": 1,
           "held": 0,
+          "not_compared": 0,
           "in_sync": 0,
           "could_not_compare": 1,
           "unmanaged": 0,
           "differs": 1,
-          "unknown": 1
+          "unknown": 1,
+          "unsafe": 1,
+          "safety_not_known": 1,
+          "in_sync_unsafe": 0,
+          "in_sync_safety_not_known": 0,
+          "unreadable_scopes": 0
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&json["summary"]).unwrap());
     let views: Vec<_> = fleet.variants.values().map(|s| VariantView::of(s)).collect();
@@ -77,7 +84,7 @@ fn plan_as_json() {
 
 #[test]
 fn exit_codes() {
-    let code = |variants| PlanSummary::of(&fixtures::fleet(variants)).exit_code();
+    let code = |variants| Exit::of_plan(&fixtures::fleet(variants)).code();
     assert_eq!(code(vec![]), 0);
     assert_eq!(code(vec![fixtures::in_sync("a"), fixtures::unlisted("b")]), 0);
     assert_eq!(code(vec![fixtures::in_sync("a"), fixtures::drifted("b")]), 2);
@@ -85,12 +92,134 @@ fn exit_codes() {
     assert_eq!(code(vec![fixtures::lost_policy("a")]), 2);
     assert_eq!(code(vec![fixtures::not_comparable("a")]), 3);
     assert_eq!(code(vec![fixtures::not_comparable("a"), fixtures::drifted("b")]), 3, "3 wins");
+    assert_eq!(code(vec![fixtures::load_test_expired("a")]), 3, "what is asked for is missing");
+    let unsafe_one = || fixtures::as_configured_and_unsafe("a");
+    assert_eq!(code(vec![unsafe_one(), fixtures::in_sync("b")]), 4);
+    assert_eq!(code(vec![unsafe_one(), fixtures::held("b")]), 2, "2 goes before 4");
+}
+
+#[test]
+fn no_subjects_is_not_no_problems() {
+    let denied = Why::new(WhyKind::Denied, "not authorized");
+    let fleet = FleetStatus {
+        scopes: [(fixtures::scope(), Some(denied))].into(),
+        ..FleetStatus::default()
+    };
+    expect![[r"
+        ? 123456789012/us-east-1  cannot be read: not authorized
+        Plan: no variants are known; 1 account and region could not be read.
+    "]]
+    .assert_eq(&plain(&plan::text(&fleet)));
+    assert_eq!(
+        (Exit::of_plan(&fleet), Exit::of_scopes(&fleet)),
+        (Exit::NotCompared, Exit::NotCompared)
+    );
+    assert_eq!(plan::json(&fleet)["unread"][0]["why"], "not authorized");
+}
+
+#[test]
+fn what_is_left_after_writes_decides_the_exit_code() {
+    let code = |steps: Vec<StepOutcome>, mut status: VariantStatus| {
+        status.outcome = Some(Outcome { steps });
+        Exit::of_writes(&fixtures::fleet(vec![status])).code()
+    };
+    let done = || vec![StepOutcome::success("PutScalingPolicy", "done")];
+    let skipped = StepOutcome::other(
+        "PutScalingPolicy",
+        StepResult::Skipped,
+        Reason::WorldChanged,
+        "another value is in force",
+    );
+    let failed =
+        StepOutcome::other("PutScalingPolicy", StepResult::Error, Reason::WriteFailed, "no");
+    // A max that is left alone, and a lowering in steps.
+    assert_eq!(code(done(), fixtures::drifted("a")), 2);
+    assert_eq!(code(vec![failed], fixtures::drifted("a")), 1);
+    let mut whole = fixtures::drifted("a");
+    whole.decision.report.fields.retain(|field| field.state != FieldState::Held);
+    whole.decision.report.wanted_target = whole.decision.report.desired_target;
+    if let Some(Action::PutPolicy { configuration, .. }) = whole.decision.plan.actions.first_mut() {
+        configuration.target_value = 600.0;
+    }
+    assert_eq!(code(done(), whole.clone()), 0);
+    assert_eq!(code(vec![skipped], whole.clone()), 2, "what was not written still differs");
+    // Written as configured, and what is configured is unsafe.
+    whole.decision.report.estimate.capacity.high = Some(500.0);
+    assert_eq!(code(done(), whole), 4);
+}
+
+#[test]
+fn in_sync_never_leads_where_it_is_known_to_be_unsafe() {
+    let status = fixtures::as_configured_and_unsafe("doc-embedder");
+    let report = &status.decision.report;
+    assert_eq!((report.reason, Standing::of(report)), (Reason::InSync, Standing::InSync));
+    let headline = "as configured, unsafe: 660 where 202 is safe; 72 % of minutes broke p99 250 ms";
+    assert_eq!(report.headline(), headline);
+    let fleet = fixtures::fleet(vec![status.clone()]);
+    let text = plain(&plan::text(&fleet));
+    assert!(text.starts_with(&format!("! doc-embedder/AllTraffic  {headline}\n")), "{text}");
+    let badges = "<span class=\"badge unsafe\">unsafe</span> \
+                  <span class=\"badge unmanaged\">as configured</span>";
+    for page in [fleet_page(&fleet, &Filter::default()), variant_page(&status)] {
+        assert!(page.contains(badges) && page.contains(headline), "{page}");
+    }
+    assert!(sentence(&status).contains(headline));
+    assert!(explain(&status).lines().next().unwrap().ends_with("  unsafe, as configured"));
+    let line = plain(&line::line(&status, 24));
+    assert!(line.contains("  ! doc-embedder/AllTraffic ") && line.ends_with(headline), "{line}");
+    assert_eq!(VariantView::of(&status).headline, headline);
+    let json = serde_json::to_value(VariantView::of(&status)).unwrap();
+    assert_eq!(json["safety"]["state"], "above_capacity");
+    assert_eq!(json["safety"]["unsafe"], true);
+}
+
+#[test]
+fn both_axes_are_counted() {
+    let fleet = fixtures::fleet(vec![
+        fixtures::in_sync("a"),
+        fixtures::in_sync("b"),
+        fixtures::as_configured_and_unsafe("c"),
+        no_objective("d"),
+        fixtures::drifted("e"),
+    ]);
+    let line = plan::summary_line(&PlanSummary::of(&fleet));
+    let expected = "Plan: 1 to change, 4 in sync, 1 of them unsafe, 1 not known; 2 unsafe in all.";
+    assert_eq!(line, expected);
+    let fleet = fixtures::fleet(vec![no_objective("d")]);
+    let line = plan::summary_line(&PlanSummary::of(&fleet));
+    assert_eq!(line, "Plan: 1 in sync, 1 of them not known to be safe.");
+}
+
+/// In sync, with nothing to judge its safety by.
+fn no_objective(endpoint: &str) -> VariantStatus {
+    let mut status = fixtures::in_sync(endpoint);
+    status.goal.objective.latency = None;
+    fixtures::decided_again(status)
+}
+
+#[test]
+fn the_page_about_plans_shows_what_the_program_says() {
+    let page = include_str!("../../docs/plan.md");
+    let block = page.split("```\n").nth(1).unwrap();
+    assert_eq!(block, plain(&plan::text(&fixtures::mixed_fleet())));
+}
+
+#[test]
+fn a_plan_says_every_reason_once() {
+    for status in fixtures::mixed_fleet().variants.values() {
+        let text = plain(&plan::text(&fixtures::fleet(vec![(**status).clone()])));
+        for field in status.decision.report.fields.iter().filter(|f| f.sentence.len() > 12) {
+            let times = text.matches(&field.sentence).count();
+            assert!(times <= 1, "{:?} {times} times in {text}", field.sentence);
+        }
+    }
 }
 
 #[test]
 fn a_field_that_could_not_be_compared_is_never_in_sync() {
     let mut status = fixtures::in_sync("a");
-    let unknown = fixtures::not_comparable("a").decision.report.fields.remove(0);
+    let unknown = fixtures::not_comparable("a").decision.report.fields;
+    let unknown = unknown.into_iter().find(|field| field.state == FieldState::Unknown).unwrap();
     status.decision.report.fields.push(unknown);
     assert_eq!(Standing::of(&status.decision.report), Standing::Unknown);
     assert!(!VariantView::of(&status).comparable);
@@ -99,7 +228,8 @@ fn a_field_that_could_not_be_compared_is_never_in_sync() {
 #[test]
 fn a_field_that_is_held_is_never_in_sync() {
     let mut status = fixtures::in_sync("a");
-    let held = fixtures::held("a").decision.report.fields.remove(0);
+    let held = fixtures::held("a").decision.report.fields;
+    let held = held.into_iter().find(|field| field.state == FieldState::Held).unwrap();
     status.decision.report.fields.push(held);
     assert_eq!(Standing::of(&status.decision.report), Standing::Held);
 }
@@ -145,7 +275,7 @@ fn lines_of_the_demo() {
 
 #[test]
 fn one_sentence_for_the_log() {
-    expect!["ads/AllTraffic: hold (observe): wanted 900 -> 630, held: observe"]
+    expect!["ads/AllTraffic: hold (observe): unsafe: 900 where 612 is safe; max_capacity 30 -> 20, held: the mode is observe"]
         .assert_eq(&sentence(&fixtures::held("ads")));
 }
 
@@ -190,7 +320,7 @@ fn a_proof_rests_on_reads_of_the_pass_alone() {
     // What could not be compared is not verified, however fresh.
     let unknown = proof(&fixtures::not_comparable("a"));
     assert_eq!((unknown.verified, unknown.verified_at), (false, None));
-    assert!(unknown.not_verified[0].starts_with("target_value could not be compared: "));
+    assert!(unknown.not_verified[0].starts_with("policy could not be compared: "));
     let mut unlisted = verified;
     unlisted.goal.managed = false;
     assert_eq!(
@@ -247,13 +377,22 @@ fn shown(html: &str) -> Vec<&str> {
 #[test]
 fn the_worst_comes_first() {
     let mut fleet = fixtures::mixed_fleet();
-    let mut paging = fixtures::in_sync("zebra");
-    paging.decision.report.estimate.findings = vec![Finding::AboveCapacity];
+    let paging = fixtures::as_configured_and_unsafe("zebra");
     fleet.variants.extend(fixtures::fleet(vec![paging]).variants);
     let html = fleet_page(&fleet, &Filter::default());
     assert_eq!(
         shown(&html),
-        ["zebra", "payments", "fraud-scorer", "ads", "recreated", "search-ranker", "sandbox"]
+        [
+            "doc-embedder",
+            "zebra",
+            "fraud-scorer",
+            "ads",
+            "payments",
+            "chat",
+            "recreated",
+            "search-ranker",
+            "sandbox"
+        ]
     );
 }
 

@@ -76,7 +76,7 @@ fn json_lines_have_exactly_the_documented_fields() {
         let capacity = ["estimate", "low", "q25", "high", "lower_bound"];
         assert_eq!(keys(&line["capacity"]), capacity);
         assert_eq!(keys(&line["regime"]), ["started_at", "declared", "speed_ratio"]);
-        assert_eq!(keys(&line["minutes"]), ["used", "dropped"]);
+        assert_eq!(keys(&line["minutes"]), ["used", "broken", "dropped"]);
         assert_eq!(keys(&line["decision"]), ["action", "target_value", "reason"]);
         assert_eq!(line["configured_target"], 672.0);
     }

@@ -47,26 +47,36 @@ pub(super) struct Notice {
 }
 
 impl Notice {
-    /// What to say of a decision; nothing when there was nothing to do and nothing was done.
+    /// What to say of a decision; nothing when there was nothing to do, nothing was done, and what
+    /// is in force is not known to be unsafe.
     pub(super) fn of(decision: &Decision, outcome: Option<&Outcome>) -> Option<Self> {
         let report = &decision.report;
-        if report.action == ActionKind::None && outcome.is_none() {
+        if report.action == ActionKind::None && outcome.is_none() && !report.is_unsafe() {
             return None;
         }
         let steps = || outcome.iter().flat_map(|outcome| &outcome.steps);
         let failed = steps().find(|step| step.result != StepResult::Success);
         let held = report.action == ActionKind::Hold && !is_expected(report.reason);
         // The account and region too: endpoints of several may have one name.
-        let mut note = format!("{}: {}", decision.variant, report.sentence);
+        let mut note = format!("{}: {}", decision.variant, report.headline());
         if let Some(step) = failed {
             note = format!("{note}; {}: {}", step.operation, step.sentence);
         }
         Some(Self {
             variant: decision.variant.clone(),
-            severity: if failed.is_some() || held { Severity::Warning } else { Severity::Normal },
-            reason: camel_case(
-                failed.and_then(|step| step.reason).unwrap_or(report.reason).as_str(),
-            ),
+            severity: if failed.is_some() || held || report.is_unsafe() {
+                Severity::Warning
+            } else {
+                Severity::Normal
+            },
+            reason: camel_case(match failed.and_then(|step| step.reason) {
+                Some(reason) => reason.as_str(),
+                // As configured, and that is the trouble.
+                None if report.action == ActionKind::None && report.is_unsafe() => {
+                    report.safety.state.as_str()
+                }
+                None => report.reason.as_str(),
+            }),
             action: camel_case(report.action.as_str()),
             note: cut(note, NOTE_MAX),
         })

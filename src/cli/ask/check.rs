@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
+use crate::cli::exit::{self, Exit};
 use crate::cli::out::{out, outln};
 use crate::cli::plan::Output;
 use crate::model::ids::VariantId;
@@ -17,8 +18,7 @@ use crate::render::{Standing, line, printable};
 /// Make a pass now over what AWS has now, and show what it was compared from. The pass writes
 /// what any pass of the daemon may write.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 verified and nothing differs, 2 something differs or is \
-                        held, 3 something could not be verified, 1 failed, 64 usage.")]
+#[command(after_help = exit::HELP)]
 pub(in crate::cli) struct CheckArgs {
     /// ENDPOINT/VARIANT, ENDPOINT for all its variants, ACCOUNT/REGION/ENDPOINT/VARIANT, or all
     #[arg(value_name = "VARIANT|all", value_parser = selector)]
@@ -54,15 +54,17 @@ struct Checked {
     id: VariantId,
     managed: bool,
     standing: String,
-    decision: Decision,
+    headline: String,
+    safety: Safety,
     outcome: Option<Outcome>,
     reads: Vec<Read>,
     proof: Proof,
 }
 
 #[derive(Debug, Deserialize)]
-struct Decision {
-    sentence: String,
+struct Safety {
+    #[serde(rename = "unsafe")]
+    is_unsafe: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,24 +113,16 @@ pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
         Output::Json => outln!("{json:#}"),
         Output::Text => out!("{}", text(&answer, args.reads)),
     }
-    Ok(ExitCode::from(exit_code(&answer)))
+    Ok(exit_of(&answer).into())
 }
 
-/// 3 goes before 2, as with `plan`: as long as something is not verified, what differs may not be
-/// all.
-fn exit_code(answer: &Answer) -> u8 {
-    let variants = &answer.variants;
-    let not_verified = variants.iter().any(|v| v.managed && !v.proof.verified);
-    if not_verified || !answer.unreadable.is_empty() {
-        3
-    } else if variants
-        .iter()
-        .any(|v| !matches!(v.standing(), Standing::InSync | Standing::Unmanaged))
-    {
-        2
-    } else {
-        0
-    }
+/// The same table as that of `plan`, with what is not verified as not compared.
+fn exit_of(answer: &Answer) -> Exit {
+    Exit::worst(answer.variants.iter().map(|v| {
+        let differs =
+            !matches!(v.standing(), Standing::InSync | Standing::NotCompared | Standing::Unmanaged);
+        Exit::of_variant(v.managed, v.proof.verified, differs, v.safety.is_unsafe)
+    }))
 }
 
 impl Checked {
@@ -176,9 +170,15 @@ fn text(answer: &Answer, all_reads: bool) -> String {
 
 fn variant(out: &mut String, checked: &Checked, width: usize) {
     let standing = checked.standing();
-    let (style, name) = (line::style(standing), checked.id.short());
-    let sentence = printable(&checked.decision.sentence);
-    let _ = writeln!(out, "{style}{} {name:<width$}{style:#}  {sentence}", standing.sign());
+    let leads = checked.managed && checked.safety.is_unsafe;
+    let (style, sign) = match standing {
+        Standing::InSync | Standing::NotCompared if leads => {
+            (line::style(Standing::Unknown), Standing::Held.sign())
+        }
+        _ => (line::style(standing), standing.sign()),
+    };
+    let (name, sentence) = (checked.id.short(), printable(&checked.headline));
+    let _ = writeln!(out, "{style}{sign} {name:<width$}{style:#}  {sentence}");
     for step in checked.outcome.iter().flat_map(|outcome| &outcome.steps) {
         let _ = writeln!(out, "    {}: {}", printable(&step.operation), printable(&step.sentence));
     }

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use super::CliError;
 use super::config_args::ConfigArgs;
+use super::exit::Exit;
 use crate::cli::out::{noteln, outln};
 use crate::config;
 use crate::http::COMMAND_TIMEOUT;
@@ -136,7 +137,7 @@ pub(super) struct ReloadArgs {
 pub(super) fn reload(args: &ReloadArgs) -> Result<ExitCode, CliError> {
     args.daemon.client()?.post("reload", &Selector::default(), None)?;
     outln!("reloaded: a pass with the new configuration begins now");
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Done.into())
 }
 
 /// Let a plan that was held because it changes many variants at once go ahead, exactly as it was
@@ -168,7 +169,7 @@ pub(super) fn confirm(args: &ConfirmArgs) -> Result<ExitCode, CliError> {
         outln!("not written: {}  {}: {}", text("variant"), change.trim(), text("found"));
     }
     // As `apply`: what was confirmed and is not written is a difference that stays.
-    Ok(if differs.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if differs.is_empty() { Exit::Done } else { Exit::Differs }.into())
 }
 
 /// `1 change`, `2 changes`.

@@ -15,6 +15,7 @@ use crate::model::decision::{Action, StepResult};
 use crate::model::estimate::Finding;
 use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Field, Reason};
+use crate::model::safety::Safety;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::time::Timestamp;
 use crate::model::units::human;
@@ -34,7 +35,7 @@ pub(super) struct Account {
     /// Whether a line can be written over.
     terminal: bool,
     last: Option<Arc<FleetStatus>>,
-    said: BTreeMap<VariantId, (ActionKind, Reason, String)>,
+    said: BTreeMap<VariantId, (ActionKind, Reason, String, Safety)>,
     found: BTreeMap<VariantId, BTreeSet<Finding>>,
     /// What was written, in order.
     written: BTreeMap<VariantId, Vec<String>>,
@@ -95,7 +96,7 @@ impl Account {
         width: usize,
     ) -> Result<(), CliError> {
         let report = &status.decision.report;
-        let now = (report.action, report.reason, report.sentence.clone());
+        let now = (report.action, report.reason, report.sentence.clone(), report.safety.state);
         if self.said.get(id) != Some(&now) || status.outcome.is_some() {
             self.said.insert(id.clone(), now);
             self.print(&line::line(status, width))?;

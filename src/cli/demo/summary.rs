@@ -9,6 +9,7 @@ use prometheus::Registry;
 use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::units::human;
+use crate::render::{line, sign};
 
 const TITLE: Style = Style::new().bold();
 
@@ -25,6 +26,13 @@ pub(super) fn summary(
     let _ = writeln!(out, "\n{TITLE}Repaired{TITLE:#}");
     for (id, writes) in written {
         let _ = writeln!(out, "  {:width$}  {}", id.short(), writes.join(", "));
+    }
+    let _ = writeln!(out, "\n{TITLE}Now{TITLE:#}");
+    for (id, status) in &fleet.variants {
+        let report = &status.decision.report;
+        let (style, sign) = (line::style_of(report), sign(report));
+        let headline = report.headline();
+        let _ = writeln!(out, "{style}{sign}{style:#} {:width$}  {headline}", id.short());
     }
     let _ = writeln!(out, "\n{TITLE}Capacity and divergence{TITLE:#}");
     for (id, status) in &fleet.variants {

@@ -25,11 +25,12 @@ fn plan_names_account_and_region_where_there_are_several() {
     assert_eq!(
         out,
         "\
-= 111111111111/us-east-1/scorer/AllTraffic  in sync
-~ 222222222222/us-east-1/scorer/AllTraffic  (repair)  target_value 700 -> 600
-    ~ target_value  700 -> 600  700 is in force
+= 111111111111/us-east-1/scorer/AllTraffic  in sync; safety not known: no latency objective is configured
+~ 222222222222/us-east-1/scorer/AllTraffic  (repair)  drift
+    ~ target_value  700 -> 600
+      safety        not known: no latency objective is configured
       instances     2 now
-Plan: 1 to change, 1 in sync.
+Plan: 1 to change, 1 in sync, 1 of them not known to be safe.
 "
     );
     // With one account and region its name goes without saying.

@@ -34,6 +34,53 @@ fn plan_tells_by_its_exit_code_what_it_found() {
     assert!(err.contains("surprise"), "{err}");
 }
 
+/// Every call of these operations is refused for a week.
+fn deny(served: &Served, operations: &[&str]) {
+    for operation in operations {
+        served.fault(json!({"kind": "deny", "operations": [operation], "max_hits": 100_000,
+            "for_seconds": 604_800, "because": "a role may lack a permission"}));
+    }
+}
+
+#[test]
+fn an_account_that_refuses_everything_is_no_empty_one() {
+    let served = Served::of(&endpoint("scorer", 700.0));
+    let directory = Directory::new();
+    let config = directory.configure(&served.url, &everything("repair"));
+    let path = config.to_str().unwrap();
+    deny(&served, &["ListEndpoints", "DescribeEndpoint", "DescribeScalableTargets"]);
+    deny(&served, &["DescribeScalingPolicies", "DescribeScheduledActions", "DescribeAlarms"]);
+    for arguments in [
+        &["plan", "--config", path][..],
+        &["plan", "--detailed-exitcode", "--config", path],
+        &["apply", "--yes", "--config", path],
+    ] {
+        let (code, out, err) = run(arguments);
+        assert_eq!(code, Some(3), "{arguments:?}: {out}{err}");
+        assert!(out.contains("cannot be read: "), "{out}");
+        let last = "Plan: no variants are known; 1 account and region could not be read.";
+        assert!(out.contains(last), "{out}");
+    }
+    assert_eq!(served.sim.with_world(|world| world.writes()), 0);
+}
+
+#[test]
+fn an_expired_load_test_is_a_comparison_that_is_missing() {
+    let served = Served::of(&endpoint("scorer", 5000.0));
+    let directory = Directory::new();
+    let expired = "max_rps: 20, date: 2025-01-01, max_age_days: 180";
+    let rest = everything("observe").replace("max_rps: 20", expired);
+    let config = directory.configure(&served.url, &rest);
+    let path = config.to_str().unwrap();
+    let (code, out, err) = run(&["plan", "--detailed-exitcode", "--config", path]);
+    assert_eq!(code, Some(3), "{out}{err}");
+    let told = "? scorer/AllTraffic  not compared: the load test of 2025-01-01 has expired\n";
+    assert!(out.starts_with(told) && out.ends_with("Plan: 1 not compared.\n"), "{out}");
+    assert_eq!(run(&["plan", "--config", path]).0, Some(0), "everything could be read");
+    let (code, out, _) = run(&["apply", "--yes", "--config", path]);
+    assert_eq!(code, Some(3), "apply always says so: {out}");
+}
+
 #[test]
 fn usage_errors_exit_64() {
     for arguments in [

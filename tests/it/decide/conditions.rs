@@ -80,7 +80,7 @@ fn why_target_and_policy_are_missing_is_told_as_far_as_it_is_known() {
         "{sentence}"
     );
     let (sentence, world) = missing(|before| before.created_at -= TimeDelta::days(3));
-    assert!(sentence.starts_with("the endpoint was made anew at"), "{sentence}");
+    assert!(sentence.starts_with("the endpoint was recreated at"), "{sentence}");
     assert!(told(&world, Reason::EndpointRecreated).is_some());
     let (sentence, world) = missing(|before| before.instance_type = Some("ml.m5.large".to_owned()));
     assert!(sentence.contains("changed from ml.m5.large to ml.c5.xlarge"), "{sentence}");

@@ -114,10 +114,18 @@ fn rule_5_without_a_valid_load_test_a_present_value_is_left_alone() {
         assert_eq!(decision.report.formula_target, None, "{broken}");
         assert!(decision.plan.is_empty(), "{broken}: {:?}", decision.plan);
         let field = decision.report.fields.iter().find(|f| f.field == Field::TargetValue);
-        // A value that is not managed is no drift; one of which that is not known is not in sync.
-        let expected = (broken == "type unknown").then_some(FieldState::Unknown);
-        assert_eq!(field.map(|f| f.state), expected, "{broken}");
-        assert_eq!(decision.report.comparable, expected.is_none(), "{broken}");
+        // A value that nothing states is neither drift nor in sync.
+        let (state, reason) = match broken {
+            "absent" => (FieldState::NotCompared, Reason::NotCompared),
+            "expired" => (FieldState::NotCompared, Reason::LoadTestExpired),
+            "other type" => (FieldState::NotCompared, Reason::LoadTestMismatch),
+            _ => (FieldState::Unknown, Reason::CouldNotCompare),
+        };
+        assert_eq!(field.map(|f| (f.state, f.reason)), Some((state, reason)), "{broken}");
+        assert_eq!(decision.report.reason, reason, "{broken}");
+        assert_eq!(decision.report.comparable, broken != "type unknown", "{broken}");
+        let lacks = matches!(broken, "expired" | "other type");
+        assert_eq!(decision.report.lacks_comparison(), lacks, "{broken}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Decisions: every guard with the difference it holds, and what it lets through.
 
 mod auto;
+mod axes;
 mod boundaries;
 mod conditions;
 mod documented;

@@ -113,6 +113,11 @@ fn judge_one(case: &Case<'_>, desired: &Desired, comparison: Comparison) -> Judg
             let sentence = why.message.clone();
             return judged(comparison, FieldState::Unknown, Reason::CouldNotCompare, sentence);
         }
+        Relation::NotCompared { reason, sentence, differs } => {
+            let state = if *differs { FieldState::Held } else { FieldState::NotCompared };
+            let (reason, sentence) = (*reason, sentence.clone());
+            return judged(comparison, state, reason, sentence);
+        }
         Relation::Differs(difference) => *difference,
     };
     if comparison.field == Field::TargetValue

@@ -3,14 +3,14 @@
 
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::goal::LoadTestProblem;
-use crate::model::reason::Field;
+use crate::model::reason::{Field, Reason};
 use crate::model::scaling::{MetricSpec, ScalingPolicy, SuspendedState};
 use crate::model::stable_hash::fnv1a;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
 
-use super::alarms;
 use super::case::Case;
 use super::desired::Desired;
+use super::{alarms, notes};
 
 /// One compared field.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +43,15 @@ pub enum Relation {
     Differs(Difference),
     /// One of them is not known.
     Unknown(Why),
+    /// Nothing says what is desired (rule 5).
+    NotCompared {
+        /// The code.
+        reason: Reason,
+        /// Why not.
+        sentence: String,
+        /// Whether it differs from what was held last, which is reported and not repaired.
+        differs: bool,
+    },
 }
 
 /// A difference, as far as guards need to know it.
@@ -106,6 +115,15 @@ fn policy_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) 
         out.push(unknown(Field::TargetValue, &why));
     }
     if !desired.manages_policy() {
+        // What nobody lists has nothing to be compared with, and nobody misses it.
+        if case.goal.managed {
+            match &case.snapshot.policies {
+                Fact::Unknown(why) => out.push(unknown(Field::Policy, why)),
+                Fact::Known(_) => out.extend(
+                    case.configured_target().map(|actual| not_compared(case, desired, actual)),
+                ),
+            }
+        }
         return;
     }
     if let Fact::Unknown(why) = &case.snapshot.policies {
@@ -117,9 +135,11 @@ fn policy_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) 
         return;
     };
     out.extend(policy_name(case));
-    if let Some(value) = desired.target_value {
-        out.push(target_value(actual.target_value, value));
-    }
+    out.extend(match desired.target_value {
+        Some(value) => Some(target_value(actual.target_value, value)),
+        None if load_test_in_doubt(case, desired).is_some() => None,
+        None => Some(not_compared(case, desired, actual.target_value)),
+    });
     if let Some(seconds) = desired.scale_out_cooldown {
         let actual = actual.scale_out_cooldown_seconds();
         out.push(integer(Field::ScaleOutCooldown, actual, seconds, Safer::Neither));
@@ -152,6 +172,51 @@ fn load_test_in_doubt(case: &Case<'_>, desired: &Desired) -> Option<Why> {
             Why::new(WhyKind::NotFound, message)
         })
     })
+}
+
+/// Rule 5: a value that nothing states is left alone, which is not being in sync. What was held last
+/// is the only thing left to compare it with.
+fn not_compared(case: &Case<'_>, desired: &Desired, actual: f64) -> Comparison {
+    let same = |other: f64| (other - actual).abs() <= TARGET_VALUE_TOLERANCE;
+    if desired.formula.is_some_and(same) {
+        return equal(Field::TargetValue, human(actual)).numbered(actual);
+    }
+    let (reason, why) = undesired(case, desired);
+    let held = case.memory.held.filter(|held| !same(*held));
+    let sentence = match held {
+        Some(held) => format!("{why}; {} was held last, and is not put back", human(held)),
+        None => why,
+    };
+    // What the configuration does not state at all is never drift.
+    let stated = matches!(reason, Reason::LoadTestExpired | Reason::LoadTestMismatch);
+    Comparison {
+        field: Field::TargetValue,
+        actual: Some(human(actual)),
+        desired: None,
+        number: Some(actual),
+        relation: Relation::NotCompared { reason, sentence, differs: held.is_some() && stated },
+    }
+}
+
+/// Why nothing says what the target value should be.
+fn undesired(case: &Case<'_>, desired: &Desired) -> (Reason, String) {
+    let problem = desired.load_test_problem;
+    if let Some((reason, why)) = problem.and_then(|problem| notes::load_test_problem(case, problem))
+    {
+        return (reason, why);
+    }
+    let verdict = case.estimate.verdict.as_str();
+    match (case.follows_estimate(), problem) {
+        (false, _) => (Reason::NotCompared, "no load test is configured".to_owned()),
+        (true, Some(_)) => (
+            Reason::VerdictTooWeak,
+            format!("no load test is configured, and capacity is only {verdict}"),
+        ),
+        (true, None) => (
+            Reason::VerdictTooWeak,
+            format!("capacity is only {verdict}, and the load test does not call for less"),
+        ),
+    }
 }
 
 /// No policy tracks invocations per instance: it is missing, or its metric was replaced.

@@ -22,6 +22,8 @@ pub struct Desired {
     pub target_value: Option<f64>,
     /// What the wanted value follows from.
     pub source: Source,
+    /// Whether the configuration means the policy to have a value, be there one to give it or not.
+    pub wants_policy: bool,
     /// Fewest instances.
     pub min: Option<i32>,
     /// Most instances.
@@ -51,7 +53,8 @@ impl Desired {
     /// Whether anything of the policy is managed, so that a missing one matters.
     #[must_use]
     pub const fn manages_policy(&self) -> bool {
-        self.target_value.is_some()
+        self.wants_policy
+            || self.target_value.is_some()
             || self.scale_out_cooldown.is_some()
             || self.scale_in_cooldown.is_some()
             || self.disable_scale_in.is_some()
@@ -93,6 +96,7 @@ pub fn desired(case: &Case<'_>) -> Desired {
         safe,
         target_value: wanted.map(|value| within_owner_limits(case, value)),
         source,
+        wants_policy: goal.managed && (goal.load_test.is_some() || case.follows_estimate()),
         min: goal.capacity.min,
         max: goal.capacity.max,
         scale_out_cooldown: goal.cooldown.scale_out_seconds,

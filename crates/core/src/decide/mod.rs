@@ -30,10 +30,12 @@ pub mod remember;
 mod removed;
 pub mod report;
 pub mod safe_target;
+pub mod safety;
 pub mod scheduled;
 pub mod step;
 pub mod verify;
 pub mod watch;
+mod would;
 
 use crate::model::decision::Decision;
 use crate::model::estimate::Estimate;
@@ -78,6 +80,19 @@ pub struct Freeze {
 /// Decides what to do about one variant.
 #[must_use]
 pub fn decide(
+    snapshot: &Snapshot,
+    goal: &Goal,
+    estimate: &Estimate,
+    rules: &Rules,
+    now: Timestamp,
+) -> Decision {
+    let mut decision = decide_in_its_mode(snapshot, goal, estimate, rules, now);
+    decision.report.would = would::would(snapshot, goal, estimate, rules, now);
+    decision
+}
+
+/// Decides in the mode of the goal.
+fn decide_in_its_mode(
     snapshot: &Snapshot,
     goal: &Goal,
     estimate: &Estimate,

@@ -77,6 +77,35 @@ pub(super) fn described(policies: &[&ScalingPolicy]) -> String {
     each.join(", ")
 }
 
+/// Why the load test that is configured does not count, in short; none when it is not known, or
+/// there is none.
+pub(super) fn load_test_problem(
+    case: &Case<'_>,
+    problem: LoadTestProblem,
+) -> Option<(Reason, String)> {
+    let test = case.goal.load_test.as_ref()?;
+    let date = test.date.map_or_else(String::new, |date| format!(" of {date}"));
+    let tested = |on: &Option<String>, other: &str| on.clone().unwrap_or_else(|| other.to_owned());
+    match problem {
+        LoadTestProblem::Absent | LoadTestProblem::CouldNotCompare => None,
+        LoadTestProblem::Expired => {
+            Some((Reason::LoadTestExpired, format!("the load test{date} has expired")))
+        }
+        LoadTestProblem::OtherInstanceType => {
+            let on = tested(&test.instance_type, "another type");
+            let sentence =
+                format!("the load test{date} was run on {on}, which is not what runs now");
+            Some((Reason::LoadTestMismatch, sentence))
+        }
+        LoadTestProblem::OtherEndpointConfig => {
+            let with = tested(&test.endpoint_config, "another endpoint config");
+            let sentence =
+                format!("the load test{date} was run with {with}, which is not in force now");
+            Some((Reason::LoadTestMismatch, sentence))
+        }
+    }
+}
+
 fn load_test(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, String)) {
     let Some(test) = &case.goal.load_test else { return };
     let rate = human(test.max_rps.get());

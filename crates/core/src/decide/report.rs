@@ -6,8 +6,9 @@ use crate::model::units::human;
 
 use super::case::Case;
 use super::checks::Judged;
+use super::compare::Relation;
 use super::desired::Desired;
-use super::{forecast, notes, watch};
+use super::{forecast, notes, safety, watch};
 
 /// Writes the report.
 #[must_use]
@@ -31,9 +32,12 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
         load_test_problem: desired.load_test_problem,
         safe_target: desired.safe,
         wanted_target: wanted,
+        desired_target: desired.target_value,
         divergence: configured.zip(desired.safe).map(|(configured, safe)| configured / safe),
         instances: wanted.filter(|_| changes).map(|wanted| forecast::forecast(case, wanted)),
         estimate: case.estimate.clone(),
+        safety: safety::safety(case, desired),
+        would: Vec::new(),
     }
 }
 
@@ -86,6 +90,9 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
     if let Some(write) = of(FieldState::Write) {
         return (write.reason, change(write, desired));
     }
+    if let Some(lacking) = judged.iter().find(|j| lacks_comparison(j)) {
+        return (lacking.reason, format!("not compared: {}", lacking.sentence));
+    }
     // Alarms are told of, but anything that a person can decide on comes first.
     let held = judged
         .iter()
@@ -105,7 +112,15 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
     {
         return (Reason::UnsupportedKind, because.to_owned());
     }
+    if let Some(loose) = of(FieldState::NotCompared) {
+        return (loose.reason, format!("not compared: {}", loose.sentence));
+    }
     (Reason::InSync, "in sync".to_owned())
+}
+
+fn lacks_comparison(judged: &Judged) -> bool {
+    matches!(judged.comparison.relation, Relation::NotCompared { .. })
+        && matches!(judged.reason, Reason::LoadTestExpired | Reason::LoadTestMismatch)
 }
 
 /// "wanted 480 -> 612, held: the endpoint is `RollingBack`".
@@ -120,7 +135,6 @@ fn change(judged: &Judged, desired: &Desired) -> String {
         _ => comparison.field.to_string(),
     };
     match judged.state {
-        FieldState::Held if judged.sentence.starts_with("wanted ") => judged.sentence.clone(),
         FieldState::Held => format!("{what}, held: {}", judged.sentence),
         _ if judged.sentence.is_empty() && judged.reason == Reason::SafeTarget => {
             format!(
@@ -146,10 +160,6 @@ fn field(case: &Case<'_>, desired: &Desired, judged: &Judged, plan: &Plan) -> Fi
             parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
         }
         _ if !judged.sentence.is_empty() => judged.sentence.clone(),
-        Field::TargetValue => case
-            .configured_target()
-            .map(|configured| format!("{} is in force", human(configured)))
-            .unwrap_or_default(),
         Field::MinCapacity | Field::MaxCapacity | Field::Suspended
             if judged.state == FieldState::Write =>
         {

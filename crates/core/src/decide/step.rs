@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
-use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
+use crate::model::units::TARGET_VALUE_TOLERANCE;
 
 use super::case::Case;
 use super::checks::Hold;
@@ -51,15 +51,13 @@ pub fn step(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
 }
 
 fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
-    let wanted = format!("wanted {} -> {}", human(from), human(want));
     if let Err(why) = case.fresh_telemetry() {
-        return Err(Hold::new(Reason::Stale, format!("{wanted}, held: {why}")));
+        return Err(Hold::new(Reason::Stale, why));
     }
     if let Some(until) = case.memory.raises_held_until
         && case.now < until
     {
-        let sentence =
-            format!("{wanted}, held: the last raise broke the objective and was taken back");
+        let sentence = "the last raise broke the objective and was taken back";
         return Err(Hold::until(Reason::Reverted, sentence, until));
     }
     let mut to = want;
@@ -73,8 +71,7 @@ fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
         let sentence = "a raise onto new ground goes at most 10 % in 24 hours".to_owned();
         cut = Some((Reason::NewGround, sentence));
     }
-    let scale_in = scale_in_limit(case, from)
-        .map_err(|why| Hold::new(Reason::ScaleInStep, format!("{wanted}, held: {why}")))?;
+    let scale_in = scale_in_limit(case, from).map_err(|why| Hold::new(Reason::ScaleInStep, why))?;
     if to > scale_in {
         to = scale_in;
         next_at = None;
@@ -87,7 +84,7 @@ fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
     if to <= from + TARGET_VALUE_TOLERANCE {
         // `want` lies above `from`, so only a cut can have brought it here.
         let reason = cut.map_or(Reason::ScaleInStep, |(reason, _)| reason);
-        let sentence = format!("{wanted}, held: {}", no_room(case, reason));
+        let sentence = no_room(case, reason).to_owned();
         return Err(Hold { reason, sentence, until: next_at });
     }
     Ok(Step { to, cut, next_at })

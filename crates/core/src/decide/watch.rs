@@ -98,7 +98,7 @@ pub fn missing_because(case: &Case<'_>, field: Field) -> Option<String> {
     if let Some(at) = recreated_at(case) {
         let at = at.format("%FT%TZ");
         return Some(format!(
-            "the endpoint was made anew at {at}, which drops target and policies"
+            "the endpoint was recreated at {at}, which drops target and policies"
         ));
     }
     if let Some((before, now)) = other_instance_type(case) {

@@ -15,9 +15,9 @@ const SECOND_AFTER_DEPLOY: MinuteIndex = 60;
 /// A finding is confirmed when this many checks in a row agree.
 const IN_A_ROW: u8 = 2;
 /// How far a bound may lie from the implied capacity.
-const TOLERANCE: f64 = 0.10;
+pub(crate) const TOLERANCE: f64 = 0.10;
 /// This many bad minutes among the last 30 break the objective.
-const BROKEN_MINUTES: u32 = 15;
+pub(crate) const BROKEN_MINUTES: u32 = 15;
 /// How long a change of speed is news.
 const SPEED_NEWS: MinuteIndex = 1440;
 
@@ -96,25 +96,46 @@ const fn checks_needed(finding: Finding) -> u8 {
     }
 }
 
-fn sees(sight: &Sight<'_>, finding: Finding) -> bool {
-    let implied = sight.context.implied_capacity();
+/// How a target value compares with a capacity, at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Comparison {
+    /// It lies above the upper end of the capacity.
+    pub(crate) above_capacity: bool,
+    /// It claims clearly more capacity than there is.
+    pub(crate) over: bool,
+    /// It claims clearly less capacity than there is.
+    pub(crate) under: bool,
+}
+
+/// Compares a target value with a capacity. Findings are what two checks in a row agree on.
+pub(crate) fn compare(verdict: Verdict, capacity: &Capacity, context: &Context) -> Comparison {
+    let implied = context.implied_capacity();
     // Evidence must have excluded the other side; the load test's opinion is no finding.
-    let high = match sight.verdict {
-        Verdict::Measured | Verdict::Inferred | Verdict::AtMost => sight.capacity.high,
+    let high = match verdict {
+        Verdict::Measured | Verdict::Inferred | Verdict::AtMost => capacity.high,
         _ => None,
     };
-    let low = match sight.verdict {
-        Verdict::Measured | Verdict::Inferred => sight.capacity.low,
-        Verdict::AtLeast => sight.capacity.lower_bound,
+    let low = match verdict {
+        Verdict::Measured | Verdict::Inferred => capacity.low,
+        Verdict::AtLeast => capacity.lower_bound,
         _ => None,
     };
+    Comparison {
+        above_capacity: high
+            .zip(context.configured_target)
+            .is_some_and(|(high, target)| target > high),
+        over: high.zip(implied).is_some_and(|(high, k)| high < (1.0 - TOLERANCE) * k),
+        under: low.zip(implied).is_some_and(|(low, k)| low > (1.0 + TOLERANCE) * k),
+    }
+}
+
+fn sees(sight: &Sight<'_>, finding: Finding) -> bool {
+    let compared = compare(sight.verdict, sight.capacity, sight.context);
     let news = sight.lg_ratio.filter(|_| sight.regime_age < SPEED_NEWS).map(f64::exp);
     match finding {
-        Finding::AboveCapacity => {
-            high.zip(sight.context.configured_target).is_some_and(|(high, target)| target > high)
-        }
-        Finding::Over => high.zip(implied).is_some_and(|(high, k)| high < (1.0 - TOLERANCE) * k),
-        Finding::Under => low.zip(implied).is_some_and(|(low, k)| low > (1.0 + TOLERANCE) * k),
+        Finding::AboveCapacity => compared.above_capacity,
+        Finding::Over => compared.over,
+        Finding::Under => compared.under,
         Finding::Slower => news.is_some_and(|ratio| ratio > 1.0 + TOLERANCE),
         Finding::Faster => news.is_some_and(|ratio| ratio < 1.0 - TOLERANCE),
         Finding::ObjectiveBroken => {

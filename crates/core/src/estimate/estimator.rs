@@ -241,7 +241,8 @@ impl Estimator {
         let wander = self.wander_at(now);
         let answer = self.assess(now, lg_ratio, wander, scratch);
         let record = &self.book.current;
-        let minutes = self.tally.summary(self.evidence.observations(record.id));
+        let bad = self.evidence.bad_observations(record.id);
+        let minutes = self.tally.summary(self.evidence.observations(record.id), bad);
         let regime = Some(Regime {
             started_at: instant_of(record.start),
             declared: record.declared,
@@ -251,7 +252,7 @@ impl Estimator {
             verdict: answer.verdict,
             capacity: &answer.capacity,
             minutes: &minutes,
-            bad: self.evidence.bad_observations(record.id),
+            bad,
             objective: &self.settings.objective,
             pooled: self.newest < self.pooled_until,
             wanders: wander.is_some_and(|w| w > WANDER_MAX),

@@ -19,7 +19,7 @@ pub mod advice;
 mod assess;
 mod book;
 mod chain;
-mod divergence;
+pub(crate) mod divergence;
 mod estimator;
 mod evidence;
 mod filter;

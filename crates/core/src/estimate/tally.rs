@@ -57,9 +57,10 @@ impl Tally {
         self.days.retain(|d| d.start >= now - WINDOW);
     }
 
-    /// The counts of the window, when `used` of them belong to the present regime.
-    pub(super) fn summary(&self, used: u32) -> MinutesUsed {
-        let mut minutes = MinutesUsed { used, ..MinutesUsed::default() };
+    /// The counts of the window, when `used` of them belong to the present regime, and `broken` of
+    /// those broke the objective.
+    pub(super) fn summary(&self, used: u32, broken: u32) -> MinutesUsed {
+        let mut minutes = MinutesUsed { used, broken, ..MinutesUsed::default() };
         for (i, reason) in REASONS.into_iter().enumerate() {
             let dropped: u32 = self.days.iter().map(|d| u32::from(d.dropped[i])).sum();
             if dropped > 0 {

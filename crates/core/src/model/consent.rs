@@ -367,7 +367,7 @@ fn became(status: &VariantStatus, shown: &ShownField) -> Became {
         return Became::Differs(status.decision.report.sentence.clone());
     };
     match report.state {
-        FieldState::Unknown => Became::Waits(report.sentence.clone()),
+        FieldState::Unknown | FieldState::NotCompared => Became::Waits(report.sentence.clone()),
         FieldState::InSync => {
             let value = report.actual.as_deref().unwrap_or("nothing");
             Became::Differs(format!("{value} is in force already"))

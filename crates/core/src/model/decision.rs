@@ -7,6 +7,7 @@ use super::fact::WhyKind;
 use super::goal::{LoadTestProblem, Mode};
 use super::ids::VariantId;
 use super::reason::{ActionKind, Field, Reason};
+use super::safety::SafetyReport;
 use super::scaling::{ScalableTarget, TargetTracking};
 use super::time::Timestamp;
 
@@ -131,12 +132,46 @@ pub struct Report {
     pub safe_target: Option<f64>,
     /// The value that is wanted in this mode, after limits; what a write would set.
     pub wanted_target: Option<f64>,
+    /// The value that is wanted in this mode in the end, when no limit stands in the way.
+    pub desired_target: Option<f64>,
     /// Configured target over safe target.
     pub divergence: Option<f64>,
     /// The instance counts that a change of target value leads to.
     pub instances: Option<InstanceForecast>,
     /// What is known of capacity.
     pub estimate: Estimate,
+    /// Whether the value in force is safe, going by it: the second axis.
+    pub safety: SafetyReport,
+    /// In `observe`: what the bolder modes would do now, `repair` first.
+    pub would: Vec<Would>,
+}
+
+impl Report {
+    /// Whether a comparison that the configuration asks for is missing, although everything could
+    /// be read: the load test that it names does not count (rule 5).
+    #[must_use]
+    pub fn lacks_comparison(&self) -> bool {
+        self.managed && self.fields.iter().any(FieldReport::lacks_comparison)
+    }
+}
+
+/// What another mode would do about a variant, decided on the same reads by the same code.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Would {
+    /// The mode.
+    pub mode: Mode,
+    /// What it would do, in one word.
+    pub action: ActionKind,
+    /// The reason that would matter most.
+    pub reason: Reason,
+    /// The target value that it would write; absent when it would write none.
+    pub target: Option<f64>,
+    /// The target value that it would be on the way to.
+    pub wanted: Option<f64>,
+    /// What a person would have to settle first: adoption, the account.
+    pub needs: Vec<Note>,
+    /// The whole, after "would" ("lower `target_value` 1500 -> 1050 on the way to 507").
+    pub sentence: String,
 }
 
 /// The comparison of one field.
@@ -163,6 +198,15 @@ pub struct FieldReport {
     pub sentence: String,
 }
 
+impl FieldReport {
+    /// Whether it should have been compared with a load test that does not count.
+    #[must_use]
+    pub const fn lacks_comparison(&self) -> bool {
+        matches!(self.state, FieldState::Held | FieldState::NotCompared)
+            && matches!(self.reason, Reason::LoadTestExpired | Reason::LoadTestMismatch)
+    }
+}
+
 /// The outcome of comparing a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -175,6 +219,8 @@ pub enum FieldState {
     Held,
     /// Could not be compared.
     Unknown,
+    /// There is nothing to compare it with (rule 5).
+    NotCompared,
 }
 
 impl FieldState {

@@ -127,6 +127,8 @@ impl DropReason {
 pub struct MinutesUsed {
     /// Used.
     pub used: u32,
+    /// Of those used, how many broke the objective.
+    pub broken: u32,
     /// Left out, by reason.
     pub dropped: BTreeMap<DropReason, u32>,
 }

@@ -1,13 +1,12 @@
 //! The closed sets that label decisions: reasons and fields. A word once shipped is not changed.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord,
+            serde::Serialize, serde::Deserialize,
+        )]
         pub enum $name {
             $($(#[$vmeta])* #[serde(rename = $word)] $variant,)+
         }
@@ -23,13 +22,15 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(self.as_str())
             }
         }
     };
 }
+
+pub(super) use words;
 
 words! {
     /// Why a decision is what it is. The numbers are the rules of `docs/safety.md`.
@@ -51,6 +52,8 @@ words! {
         NotAsShown = "not_as_shown",
         /// Rule 5: there is no value to give a missing policy.
         NoValue = "no_value",
+        /// Rule 5: nothing says what the target value should be, so it is left alone.
+        NotCompared = "not_compared",
         /// Rule 7: the configuration does not list the variant.
         Unlisted = "unlisted",
         /// Rule 7: a shadow variant.
