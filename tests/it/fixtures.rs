@@ -22,7 +22,7 @@ use setpoint::model::goal::{
     TargetValueLimits,
 };
 use setpoint::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantId};
-use setpoint::model::memory::{Seen, Settled, VariantMemory};
+use setpoint::model::memory::{Settled, VariantMemory};
 use setpoint::model::reads::{Read, Reads};
 use setpoint::model::scaling::{
     Alarm, AlarmState, CONVENTIONAL_POLICY_NAME, MetricSpec, PolicyKind, ScalableTarget,
@@ -384,8 +384,6 @@ fn endpoint(id: &VariantId) -> Endpoint {
             serverless: false,
             instance_pools: false,
             managed_instance_scaling: false,
-            routing: None,
-            traits: 0,
             statuses: Vec::new(),
         }],
         shadow_variants: Vec::new(),
@@ -407,6 +405,8 @@ fn endpoint_config(id: &VariantId) -> EndpointConfig {
             serverless: false,
             instance_pools: false,
             managed_instance_scaling: false,
+            routing: None,
+            traits: 0,
         }],
         asynchronous: false,
         metric_period_seconds: None,
