@@ -51,8 +51,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Ok(pass(&mut passes, &config, false, false).await)
     })?;
     print(&fleet, args.output);
-    let exit =
-        if args.detailed_exitcode { Exit::of_plan(&fleet) } else { Exit::of_scopes(&fleet) };
+    let exit = if args.detailed_exitcode { Exit::of_plan(&fleet) } else { Exit::of_scopes(&fleet) };
     Ok(exit.into())
 }
 

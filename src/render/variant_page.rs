@@ -13,11 +13,8 @@ use crate::model::status::VariantStatus;
 pub fn variant_page(status: &VariantStatus) -> String {
     let view = VariantView::of(status);
     let report = &status.decision.report;
-    let mut main = format!(
-        "{}\n<p class=\"sentence\">{}</p>\n",
-        badges(report),
-        Escaped(&view.headline)
-    );
+    let mut main =
+        format!("{}\n<p class=\"sentence\">{}</p>\n", badges(report), Escaped(&view.headline));
     let _ = writeln!(
         main,
         "<p class=\"dim\">{} ({}), {} mode, decision {}, {}</p>",

@@ -108,7 +108,10 @@ fn no_subjects_is_not_no_problems() {
         Plan: no variants are known; 1 account and region could not be read.
     "]]
     .assert_eq(&plain(&plan::text(&fleet)));
-    assert_eq!((Exit::of_plan(&fleet), Exit::of_scopes(&fleet)), (Exit::NotCompared, Exit::NotCompared));
+    assert_eq!(
+        (Exit::of_plan(&fleet), Exit::of_scopes(&fleet)),
+        (Exit::NotCompared, Exit::NotCompared)
+    );
     assert_eq!(plan::json(&fleet)["unread"][0]["why"], "not authorized");
 }
 

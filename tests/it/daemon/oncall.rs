@@ -314,7 +314,7 @@ fn reload_and_confirm_are_asked_of_the_daemon() {
     stage.directory.configure(&stage.served.url, "defaults: {mode: bold}\nsurprise: 1\n");
     let (code, text) = stage.ask(&["reload"]);
     assert_eq!(code, Some(1), "{text}");
-    expect![[r"
+    expect![[r#"
         error: the configuration was not loaded; the one before stays in force
         FOLDER/setpoint.yaml: defaults.mode: found "bold", allowed: one of observe, repair, auto
         FOLDER/setpoint.yaml: surprise: found an unknown key, allowed: aws, accounts, reconcile, telemetry, discovery, memory, kubernetes, http, log, metrics, freeze_windows, defaults, targets
@@ -348,7 +348,7 @@ fn every_refusal_says_what_to_do() {
     tell(stage.run(&["check", "all", "--url", url, "--token-file", wrong]));
     std::fs::remove_file(wrong).unwrap();
     tell(stage.run(&["check", "all", "--url", url, "--token-file", wrong]));
-    expect![[r"
+    expect![[r#"
         1: error: no variant matches fraud-scorr/AllTraffic; near it: fraud-scorer/AllTraffic
         1: error: no variant matches 123456789012/eu-west-1/fraud-scorer/AllTraffic; near it: 123456789012/us-east-1/fraud-scorer/AllTraffic
         1: error: no variant matches zzz (GET /api/v1/variants lists those that are known)
@@ -456,7 +456,7 @@ fn what_answers_badly_or_not_at_all_is_told() {
         ask("https://127.0.0.1:9090", "1"),
         ask("127.0.0.1:9090", "1"),
     ];
-    expect![[r"
+    expect![[r#"
         [
             (
                 Some(

@@ -84,7 +84,11 @@ fn as_configured_and_unsafe_is_not_called_in_sync() {
     world.goal.managed = false;
     let report = world.decide().report;
     assert!(!report.is_unsafe());
-    assert!(report.headline().starts_with("unsafe: 1400 where 580 is safe"), "{}", report.headline());
+    assert!(
+        report.headline().starts_with("unsafe: 1400 where 580 is safe"),
+        "{}",
+        report.headline()
+    );
 }
 
 #[test]
@@ -96,7 +100,10 @@ fn an_objective_that_is_broken_is_unsafe_at_any_value() {
     // A short incident is no share of two weeks.
     world.estimate.minutes.broken = 20;
     let (_, sentence) = safety(&world);
-    assert!(sentence.ends_with("at least 15 of the last 30 minutes broke p99 250 ms"), "{sentence}");
+    assert!(
+        sentence.ends_with("at least 15 of the last 30 minutes broke p99 250 ms"),
+        "{sentence}"
+    );
     // It is known from telemetry, without the value in force; without telemetry it is old news.
     world.snapshot.policies = Fact::Unknown(why());
     assert_eq!(safety(&world).0, Safety::ObjectiveBroken);
@@ -115,10 +122,7 @@ fn what_is_not_known_says_why() {
     };
     assert_eq!(not_known(|w| w.goal.objective.latency = None), Unproven::NoObjective);
     assert_eq!(not_known(|w| w.endpoint().asynchronous = true), Unproven::UnsupportedKind);
-    assert_eq!(
-        not_known(|w| w.snapshot.endpoint = Fact::Known(None)),
-        Unproven::EndpointMissing
-    );
+    assert_eq!(not_known(|w| w.snapshot.endpoint = Fact::Known(None)), Unproven::EndpointMissing);
     assert_eq!(not_known(|w| w.snapshot.policies = Fact::Unknown(why())), Unproven::CouldNotRead);
     assert_eq!(not_known(|w| w.policies().clear()), Unproven::NoTarget);
     assert_eq!(not_known(|w| w.estimate.verdict = Verdict::Unobserved), Unproven::NoEvidence);

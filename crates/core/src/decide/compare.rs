@@ -201,7 +201,8 @@ fn not_compared(case: &Case<'_>, desired: &Desired, actual: f64) -> Comparison {
 /// Why nothing says what the target value should be.
 fn undesired(case: &Case<'_>, desired: &Desired) -> (Reason, String) {
     let problem = desired.load_test_problem;
-    if let Some((reason, why)) = problem.and_then(|problem| notes::load_test_problem(case, problem)) {
+    if let Some((reason, why)) = problem.and_then(|problem| notes::load_test_problem(case, problem))
+    {
         return (reason, why);
     }
     let verdict = case.estimate.verdict.as_str();

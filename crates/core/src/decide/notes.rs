@@ -90,7 +90,8 @@ pub(super) fn load_test_problem(
         }
         LoadTestProblem::OtherInstanceType => {
             let on = tested(&test.instance_type, "another type");
-            let sentence = format!("the load test{date} was run on {on}, which is not what runs now");
+            let sentence =
+                format!("the load test{date} was run on {on}, which is not what runs now");
             Some((Reason::LoadTestMismatch, sentence))
         }
         LoadTestProblem::OtherEndpointConfig => {

@@ -147,7 +147,8 @@ fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision, now: Tim
         && let Some(value) = decision.report.configured_target
     {
         memory.highest_held = Some(memory.highest_held.map_or(value, |held| held.max(value)));
-        let same = memory.last_held.filter(|held| (held.value - value).abs() <= TARGET_VALUE_TOLERANCE);
+        let same =
+            memory.last_held.filter(|held| (held.value - value).abs() <= TARGET_VALUE_TOLERANCE);
         memory.last_held = Some(same.unwrap_or(Seen { value, since: now }));
     }
 }

@@ -36,12 +36,8 @@ pub struct Judge<'a> {
 /// Judges the value in force.
 #[must_use]
 pub fn safety(case: &Case<'_>, desired: &Desired) -> SafetyReport {
-    let judge = Judge {
-        estimate: case.estimate,
-        goal: case.goal,
-        safe: desired.safe,
-        now: case.now,
-    };
+    let judge =
+        Judge { estimate: case.estimate, goal: case.goal, safe: desired.safe, now: case.now };
     let not_known = |why, sentence: &str| report(Safety::NotKnown(why), sentence.to_owned());
     if case.is_gone() {
         return not_known(Unproven::EndpointMissing, "there is no such variant");
@@ -78,10 +74,8 @@ impl Judge<'_> {
             let sentence = "no latency objective is configured".to_owned();
             return report(Safety::NotKnown(Unproven::NoObjective), sentence);
         }
-        let context = Context {
-            configured_target: target,
-            safety_factor: self.goal.safety_factor.get(),
-        };
+        let context =
+            Context { configured_target: target, safety_factor: self.goal.safety_factor.get() };
         let compared = compare(estimate.verdict, capacity, &context);
         if compared.above_capacity {
             return report(Safety::AboveCapacity, self.with_broken(self.against(target)));
@@ -118,7 +112,8 @@ impl Judge<'_> {
     /// Neither clearly too high nor clearly too low.
     fn without_finding(&self, target: f64, context: &Context) -> SafetyReport {
         let capacity = &self.estimate.capacity;
-        let number = |value: Option<f64>| value.map_or_else(|| "an unknown number".to_owned(), rounded);
+        let number =
+            |value: Option<f64>| value.map_or_else(|| "an unknown number".to_owned(), rounded);
         let (why, sentence) = match self.estimate.verdict {
             Verdict::Measured | Verdict::Inferred => {
                 if self.safe.is_some_and(|safe| target <= safe * (1.0 + TOLERANCE)) {

@@ -98,8 +98,7 @@ fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
         let sentence = "a raise onto new ground goes at most 10 % in 24 hours".to_owned();
         cut = Some((Reason::NewGround, sentence));
     }
-    let scale_in =
-        scale_in_limit(case, from).map_err(|why| Hold::new(Reason::ScaleInStep, why))?;
+    let scale_in = scale_in_limit(case, from).map_err(|why| Hold::new(Reason::ScaleInStep, why))?;
     if to > scale_in {
         to = scale_in;
         next_at = None;

@@ -30,7 +30,8 @@ pub(super) fn would(
         let mut needs = Vec::new();
         let mut decision = decided(&rules);
         if rules.account_id.is_none() && holds(&decision, Reason::WrongAccount) {
-            let caller = snapshot.caller.known().filter(|caller| **caller == snapshot.id.account_id);
+            let caller =
+                snapshot.caller.known().filter(|caller| **caller == snapshot.id.account_id);
             if let Some(caller) = caller {
                 rules.account_id = Some(caller.clone());
                 needs.push(need(Reason::WrongAccount, "account_id is configured"));
@@ -58,12 +59,10 @@ fn need(reason: Reason, sentence: &str) -> Note {
 
 fn told(mode: Mode, decision: Decision, needs: Vec<Note>) -> Would {
     let report = decision.report;
-    let writes = |field| {
-        report.fields.iter().any(|f| f.field == field && f.state == FieldState::Write)
-    };
-    let target = report
-        .wanted_target
-        .filter(|_| writes(Field::TargetValue) || writes(Field::Policy));
+    let writes =
+        |field| report.fields.iter().any(|f| f.field == field && f.state == FieldState::Write);
+    let target =
+        report.wanted_target.filter(|_| writes(Field::TargetValue) || writes(Field::Policy));
     let mut sentence = sentence(&report);
     if !needs.is_empty() && report.action != ActionKind::None {
         let needs: Vec<&str> = needs.iter().map(|need| need.sentence.as_str()).collect();
@@ -83,13 +82,15 @@ fn told(mode: Mode, decision: Decision, needs: Vec<Note>) -> Would {
 /// After "would": "lower `target_value` 1500 -> 1050 on the way to 507; leave `min_capacity`, ...".
 fn sentence(report: &Report) -> String {
     let of = |state| report.fields.iter().filter(move |f: &&FieldReport| f.state == state);
-    let mut parts: Vec<String> = of(FieldState::Write).map(|field| written(report, field)).collect();
-    parts.extend(of(FieldState::Held).map(|field| {
-        format!("leave {}: {}", field.field, field.sentence)
-    }));
-    parts.extend(of(FieldState::Unknown).map(|field| {
-        format!("leave {}, which could not be compared", field.field)
-    }));
+    let mut parts: Vec<String> =
+        of(FieldState::Write).map(|field| written(report, field)).collect();
+    parts.extend(
+        of(FieldState::Held).map(|field| format!("leave {}: {}", field.field, field.sentence)),
+    );
+    parts.extend(
+        of(FieldState::Unknown)
+            .map(|field| format!("leave {}, which could not be compared", field.field)),
+    );
     if parts.is_empty() { "change nothing".to_owned() } else { parts.join("; ") }
 }
 
