@@ -10,7 +10,7 @@ SCOPE = 'account_id=~"$account",region=~"$region"'
 VARIANT = "account_id, region, endpoint, variant"
 NAME = "{{endpoint}}/{{variant}}"
 ACTING = 'action!~"none|hold"'
-ABOVE = 'finding="above_capacity"'
+UNSAFE = 'state=~"above_capacity|objective_broken|over"'
 SPEED = 'finding=~"slower|faster"'
 PER_MINUTE = "invocations/min"
 WIDTH = 24
@@ -147,9 +147,10 @@ def fleet():
     small = {"w": 3}
     board.stat("Managed variants", "Variants that the configuration lists.", "short",
                f"sum({by_variant('setpoint_managed')})", **small)
-    board.stat("Above capacity", "Variants whose target value one instance cannot serve within the objective. "
-               "Each is paged for.", "short",
-               f"sum({by_variant('setpoint_divergence', ABOVE)})", BAD_ABOVE_ZERO, **small)
+    board.stat("Unsafe", "Variants whose target value is unsafe by what was measured, as configured or not: above "
+               "capacity, claiming more capacity than there is, or breaking the objective.", "short",
+               f"sum(max by ({VARIANT}) ({by_variant('setpoint_variant_safety', UNSAFE, also='state')}))", BAD_ABOVE_ZERO,
+               **small)
     board.stat("Drifted", "Variants with a managed field that differs from the configuration.", "short",
                f"sum(max by ({VARIANT}) ({by_variant('setpoint_drift', also='field')}))", WARN_ABOVE_ZERO, **small)
     board.stat("Not comparable", "Variants of which something managed could not be read. They are not in sync: "
@@ -269,16 +270,18 @@ def variant():
                    "{{finding}} since the last deploy", NAME)
     board.section("Now")
     board.stat("Divergence", "Configured target over safe target: above 1 unsafe, below 1 waste.", "none",
-               by_variant("setpoint_target_divergence_ratio"), DIVERGENCE, legend=NAME, defaults={"decimals": 2})
+               by_variant("setpoint_target_divergence_ratio"), DIVERGENCE, w=3, legend=NAME, defaults={"decimals": 2})
+    board.stat("Safety", "Whether the target value in force is safe, going by what was measured.", "none",
+               f"{by_variant('setpoint_variant_safety', also='state')} == 1", legend="{{state}}", text="name")
     board.stat("Verdict", "How far capacity is known.", "none",
-               f"{by_variant('setpoint_capacity_verdict', also='verdict')} == 1", legend="{{verdict}}", text="name")
+               f"{by_variant('setpoint_capacity_verdict', also='verdict')} == 1", w=3, legend="{{verdict}}", text="name")
     board.stat("Decision", "The current decision and its reason.", "none",
                f"{by_variant('setpoint_decision_info', also='action, reason')} == 1", legend="{{action}}: {{reason}}",
                text="name")
     board.stat("Mode", "What setpoint may do with it.", "none", f"{by_variant('setpoint_mode', also='mode')} == 1",
-               legend="{{mode}}", text="name")
+               w=3, legend="{{mode}}", text="name")
     board.stat("Drifted fields", "Managed fields that differ from the configuration.", "short",
-               f"sum({by_variant('setpoint_drift', also='field')})", WARN_ABOVE_ZERO)
+               f"sum({by_variant('setpoint_drift', also='field')})", WARN_ABOVE_ZERO, w=3)
     board.stat("Telemetry age", "Age of the newest minute with any datapoint.", "s",
                age("setpoint_newest_datapoint_timestamp_seconds"), steps((None, "green"), (2700, "orange"), (7200, "red")))
 

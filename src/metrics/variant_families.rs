@@ -45,7 +45,7 @@ definitions! { VARIANT_FAMILIES, Variant;
     DRIFT = Gauge "setpoint_drift" ["0 or 1"] {field: Fields}
         "1 when AWS differs from what is desired, held or not; absent when the field is not managed or could not be compared.";
     COMPARABLE = Gauge "setpoint_comparable" ["0 or 1"] {}
-        "1 when everything managed could be compared; 0 is its own state and never in sync.";
+        "1 when everything managed could be read and compared; 0 is its own state and never in sync. A target value that nothing valid states does not count: setpoint_load_test_valid and setpoint_decision_info tell of it.";
     MODE = Gauge "setpoint_mode" ["0 or 1"] {mode: Modes}
         "Mode in force: 1 for the present one.";
     MANAGED = Gauge "setpoint_managed" ["0 or 1"] {}

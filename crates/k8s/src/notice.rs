@@ -248,6 +248,10 @@ impl Limiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use setpoint_core::model::decision::{Plan, Report};
+    use setpoint_core::model::estimate::Estimate;
+    use setpoint_core::model::goal::Mode;
+    use setpoint_core::model::safety::{Safety, SafetyReport};
 
     fn notice(endpoint: &str, note: &str) -> Notice {
         Notice {
@@ -266,6 +270,48 @@ mod tests {
 
     fn at(seconds: i64) -> Timestamp {
         chrono::DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+    }
+
+    /// What is decided of a listed variant that is as configured.
+    fn as_configured(state: Safety) -> Decision {
+        let report = Report {
+            mode: Mode::Repair,
+            managed: true,
+            action: ActionKind::None,
+            reason: Reason::InSync,
+            sentence: "in sync".to_owned(),
+            fields: Vec::new(),
+            notes: Vec::new(),
+            comparable: true,
+            configured_target: Some(660.0),
+            formula_target: Some(660.0),
+            load_test_problem: None,
+            safe_target: Some(202.0),
+            wanted_target: Some(660.0),
+            desired_target: Some(660.0),
+            divergence: None,
+            instances: None,
+            estimate: Estimate::unobserved("a test"),
+            safety: SafetyReport { state, sentence: "660 where 202 is safe".to_owned() },
+            would: Vec::new(),
+        };
+        let variant = notice("doc-embedder", "").variant;
+        let id = "a-test".to_owned();
+        Decision { id, at: at(0), variant, plan: Plan::default(), report, wake_at: None }
+    }
+
+    #[test]
+    fn what_is_as_configured_and_unsafe_is_a_warning_and_what_is_safe_is_nothing() {
+        assert_eq!(Notice::of(&as_configured(Safety::Safe), None), None);
+        let warning = Notice::of(&as_configured(Safety::AboveCapacity), None).unwrap();
+        assert_eq!(warning.severity, Severity::Warning);
+        assert_eq!(warning.reason, "AboveCapacity");
+        let note = "doc-embedder/AllTraffic: as configured, unsafe: 660 where 202 is safe";
+        assert!(warning.note.ends_with(note), "{}", warning.note);
+        // Nobody is called for what nobody lists.
+        let mut unlisted = as_configured(Safety::AboveCapacity);
+        unlisted.report.managed = false;
+        assert_eq!(Notice::of(&unlisted, None), None);
     }
 
     #[test]
