@@ -9,7 +9,10 @@ use setpoint::model::reason::{Field, Reason};
 use super::drifts::field;
 use super::world::{World, assert_held, why, written};
 
-const DELETIONS: [(fn(&mut World), &str); 2] = [
+/// What deletes something, and how it is told.
+type Deletion = (fn(&mut World), &'static str);
+
+const DELETIONS: [Deletion; 2] = [
     (
         |w| {
             w.snapshot.endpoint_config = Fact::Known(None);
