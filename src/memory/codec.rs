@@ -82,8 +82,8 @@ pub(super) fn kept(memory: &VariantMemory) -> VariantMemory {
         settled: None,
         reset: None,
         at_min_since: None,
-        config: None,
-        regime: None,
+        known_config: None,
+        known_regime: None,
         ..memory.clone()
     }
 }

@@ -154,7 +154,7 @@ fn begun_anew(memory: VariantMemory) -> VariantMemory {
         highest_held: None,
         held: None,
         lowering: None,
-        config: None,
+        known_config: None,
         intent: None,
         ..memory
     }

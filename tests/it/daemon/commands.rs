@@ -115,11 +115,15 @@ fn apply_adopts_and_repairs_and_then_has_nothing_to_do() {
     assert_eq!(names.map(|name| served.target_value(name)), [Some(600.0); 4]);
     let (code, out, _) = run(&["apply", "--yes", "--config", path]);
     assert_eq!((code, out.contains("Nothing to write")), (Some(0), true), "{out}");
-    // The adoption is remembered: the daemon's plan would now write by itself.
+    // The adoption is remembered: nothing but its five minutes holds the daemon's plan.
     served.change(json!({"delete_policy": {"variant": "a/AllTraffic"}}));
     let (code, out, _) = run(&["plan", "--detailed-exitcode", "--config", path]);
     assert_eq!(code, Some(2), "{out}");
-    assert!(out.contains("1 to create"), "{out}");
+    assert!(out.contains("held: removing a policy is a step of some procedures"), "{out}");
+    // A person who confirms does not wait.
+    let (code, out, err) = run(&["apply", "--yes", "--config", path]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(served.target_value("a"), Some(600.0));
 }
 
 #[test]

@@ -9,7 +9,10 @@ use setpoint::model::reason::{Field, Reason};
 use super::drifts::field;
 use super::world::{World, assert_held, why, written};
 
-const DELETIONS: [(fn(&mut World), &str); 2] = [
+/// What deletes something, and how it is told.
+type Deletion = (fn(&mut World), &'static str);
+
+const DELETIONS: [Deletion; 2] = [
     (
         |w| {
             w.snapshot.endpoint_config = Fact::Known(None);
@@ -44,7 +47,7 @@ fn it_is_told_which_of_the_two_is_gone() {
 fn deleted(delete: fn(&mut World), value: f64) -> World {
     let mut world = World::healthy();
     world.pass();
-    let known = world.memory().config.clone().unwrap();
+    let known = world.memory().known_config.clone().unwrap();
     assert_eq!((known.kind, known.name.as_str()), (VariantKind::Standard, "fraud-config-1"));
     delete(&mut world);
     world.in_force(value);
@@ -77,10 +80,10 @@ fn what_is_remembered_of_another_config_or_kind_lets_nothing_through() {
         recreated.endpoint().created_at = recreated.now;
         assert!(recreated.decide().plan.is_empty());
         let mut another = deleted(delete, 700.0);
-        another.memory().config.as_mut().unwrap().kind = VariantKind::MultiModel;
+        another.memory().known_config.as_mut().unwrap().kind = VariantKind::MultiModel;
         assert_held(&another.decide(), Field::TargetValue, Reason::Unknown);
         let mut forgotten = deleted(delete, 700.0);
-        forgotten.memory().config = None;
+        forgotten.memory().known_config = None;
         assert!(forgotten.decide().plan.is_empty());
     }
     // One that was not read is not one that was deleted.
@@ -97,7 +100,7 @@ fn the_load_test_is_compared_with_what_is_remembered() {
     assert_eq!(decision.report.formula_target, None);
     assert!(decision.plan.is_empty());
     // Without a memory of it that is not known, and so it is told.
-    world.memory().config = None;
+    world.memory().known_config = None;
     let decision = world.decide();
     assert_eq!(field(&decision, Field::TargetValue).0, FieldState::Unknown);
 }

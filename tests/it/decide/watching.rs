@@ -38,15 +38,15 @@ fn begun() -> Verification {
 
 /// Minutes that end now, one for each letter: `b` breaks the objective, `g` does not.
 fn minutes(letters: &str, load: f64) -> Vec<Minute> {
-    let from = now() - TimeDelta::minutes(letters.len() as i64);
-    let minute = |(i, letter): (usize, char)| Minute {
+    let from = now() - TimeDelta::minutes(i64::try_from(letters.len()).unwrap());
+    let minute = |(i, letter): (i64, char)| Minute {
         invocations: Some(load * 4.0),
         invocations_per_instance: Some(load),
         latency_us: Some(if letter == 'b' { 400_000.0 } else { 100_000.0 }),
         errors_5xx: Some(0.0),
-        ..Minute::empty(from + TimeDelta::minutes(i as i64))
+        ..Minute::empty(from + TimeDelta::minutes(i))
     };
-    letters.chars().enumerate().map(minute).collect()
+    (0..).zip(letters.chars()).map(minute).collect()
 }
 
 fn seen(watch: Verification, recent: Vec<Minute>, instances: u32, at: Timestamp) -> Verification {

@@ -38,6 +38,8 @@ defaults:
   mode: MODE
   adopt: true
   unsuspend: true
+  removed_target_grace_seconds: 0
+  removed_policy_grace_seconds: 0
   objective: {latency: {statistic: p99, threshold_ms: 250}}
 targets:
   - endpoint: '*'

@@ -182,7 +182,7 @@ impl<'a> Case<'a> {
     /// When the first hour of the regime ends, while it lasts (rule 11a).
     #[must_use]
     pub fn new_regime_until(&self) -> Option<Timestamp> {
-        let (regime, known) = (self.estimate.regime.as_ref(), self.memory.regime.as_ref());
+        let (regime, known) = (self.estimate.regime.as_ref(), self.memory.known_regime.as_ref());
         new_regime::ends_at(regime, known, self.now)
     }
 

@@ -59,7 +59,7 @@ pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> Varia
     removed::note(&mut memory, snapshot, now);
     known::note(&mut memory, snapshot);
     let regime = decision.report.estimate.regime.as_ref();
-    memory.regime = new_regime::note(memory.regime, regime, now);
+    memory.known_regime = new_regime::note(memory.known_regime, regime, now);
     note_value_in_force(&mut memory, decision);
     note_factor(&mut memory, goal, &decision.report.estimate, now);
     memory.verification = memory

@@ -68,9 +68,9 @@ pub struct VariantMemory {
     pub missing: BTreeMap<Field, Timestamp>,
     /// What the endpoint config said when it, and the model in it, could be read: both can be
     /// deleted while they serve.
-    pub config: Option<KnownConfig>,
+    pub known_config: Option<KnownConfig>,
     /// The regime that the last estimate spoke of, and since when it has (rule 11a).
-    pub regime: Option<KnownRegime>,
+    pub known_regime: Option<KnownRegime>,
     /// The variant as it was when it was last seen settled and registered.
     pub settled: Option<Settled>,
     /// A deploy that set the number of instances back, until they are there again.
