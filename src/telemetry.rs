@@ -1,5 +1,7 @@
 //! Structured logs by `tracing-subscriber`: text or JSON, filtered by level, on stderr.
 
+mod one_line;
+
 use std::io::IsTerminal;
 
 use tracing_subscriber::util::SubscriberInitExt;
@@ -32,7 +34,10 @@ pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
         .map_err(|why| TelemetryError::Level { level: settings.level.clone(), why })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let result = match settings.format {
-        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).finish().try_init(),
+        LogFormat::Text => {
+            let ansi = std::io::stderr().is_terminal();
+            logs.fmt_fields(one_line::one_line()).with_ansi(ansi).finish().try_init()
+        }
         // Flat events: a decision's fields are keys of the line itself, where log queries look.
         LogFormat::Json => logs.json().flatten_event(true).finish().try_init(),
     };

@@ -2,10 +2,12 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use super::config_args::ConfigArgs;
+use super::deadline::{Bounded, Timeout};
 use super::plan::{self, Output};
-use super::{CliError, compose};
+use super::CliError;
 use crate::model::decision::StepResult;
 use crate::model::status::FleetStatus;
 use crate::render::plan as render;
@@ -19,6 +21,8 @@ pub(super) struct Args {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
+    #[command(flatten)]
+    timeout: Timeout,
 }
 
 /// Runs the command.
@@ -30,9 +34,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         return Err(CliError::usage("stdin is no terminal to ask on (use --yes)"));
     }
     let config = args.config.load_with_logs()?;
-    let runtime = compose::runtime()?;
-    let mut fleet = runtime.block_on(plan::fleet(&config))?;
-    let planned = runtime.block_on(plan::pass(&mut fleet, &config, false, true));
+    let bounded = Bounded::new(args.timeout)?;
+    let stop = AtomicBool::new(false);
+    let (mut fleet, planned) = bounded.run(async {
+        let mut fleet = plan::fleet(&config, args.timeout, bounded.observer()).await?;
+        let planned = plan::pass(&mut fleet, &config, (false, true), &stop).await;
+        Ok::<_, CliError>((fleet, planned))
+    })??;
     plan::print(&planned, Output::Text);
     let changes = planned.variants.values().filter(|v| !v.decision.plan.is_empty()).count();
     if changes == 0 {
@@ -42,7 +50,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !args.yes && !confirmed(changes)? {
         return Err(CliError::failed("not confirmed, nothing was written"));
     }
-    let done = runtime.block_on(plan::pass(&mut fleet, &config, true, true));
+    let writing = plan::pass(&mut fleet, &config, (true, true), &stop);
+    let done = bounded.run_writing(writing, &stop)?;
     Ok(report(&done))
 }
 

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::config_args::ConfigArgs;
+use super::deadline::{Bounded, Timeout};
 use super::{CliError, compose};
 use crate::config::Config;
 use crate::daemon::{open_freeze, pass_settings};
 use crate::model::status::FleetStatus;
-use crate::ports::{Clock, NoObserver};
+use crate::ports::{CallObserver, Clock};
 use crate::reconcile::{CostMeter, Fleet, PassInput};
 use crate::render::plan as render;
 use crate::system::{Alone, WallClock};
@@ -27,6 +28,8 @@ pub(super) struct Args {
     /// not be compared, 1 on an error
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    timeout: Timeout,
 }
 
 /// How to print a plan.
@@ -44,18 +47,24 @@ pub(super) enum Output {
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let config = args.config.load_with_logs()?;
-    let fleet = compose::runtime()?.block_on(async {
-        let mut passes = fleet(&config).await?;
-        Ok(pass(&mut passes, &config, false, false).await)
-    })?;
+    let bounded = Bounded::new(args.timeout)?;
+    let stop = AtomicBool::new(false);
+    let fleet = bounded.run(async {
+        let mut passes = fleet(&config, args.timeout, bounded.observer()).await?;
+        Ok::<_, CliError>(pass(&mut passes, &config, (false, false), &stop).await)
+    })??;
     print(&fleet, args.output);
     let code = if args.detailed_exitcode { render::exit_code(&fleet) } else { 0 };
     Ok(ExitCode::from(code))
 }
 
 /// What makes passes over every account and region of the configuration.
-pub(super) async fn fleet(config: &Config) -> Result<Fleet, CliError> {
-    let aws = compose::connect(config, Arc::new(NoObserver)).await?;
+pub(super) async fn fleet(
+    config: &Config,
+    timeout: Timeout,
+    observer: Arc<dyn CallObserver>,
+) -> Result<Fleet, CliError> {
+    let aws = compose::connect(config, timeout, observer).await?;
     let memory = compose::memory(config, &aws);
     Ok(Fleet::new(aws, Arc::new(WallClock), Arc::new(Alone), memory, CostMeter::default()))
 }
@@ -64,8 +73,8 @@ pub(super) async fn fleet(config: &Config) -> Result<Fleet, CliError> {
 pub(super) async fn pass(
     fleet: &mut Fleet,
     config: &Config,
-    act: bool,
-    confirmed: bool,
+    (act, confirmed): (bool, bool),
+    stop: &AtomicBool,
 ) -> FleetStatus {
     let settings = pass_settings(config);
     let freeze = open_freeze(config, WallClock.now());
@@ -79,7 +88,7 @@ pub(super) async fn pass(
             confirmed,
             approved: &BTreeSet::new(),
             freeze: freeze.as_ref(),
-            stop: &AtomicBool::new(false),
+            stop,
         })
         .await
 }
