@@ -14,8 +14,7 @@ use crate::model::scaling::{
     ScalableTarget, ScalingPolicy, SuspendedState, TargetTracking, alarm_prefix,
 };
 use crate::ports::{
-    Aws, Clock, Leadership, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
-    whole,
+    Aws, Clock, Leadership, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget, whole,
 };
 
 /// How often the read-back looks before it says that AWS shows something else.

@@ -4,10 +4,10 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
+use super::CliError;
 use super::config_args::ConfigArgs;
 use super::deadline::{Bounded, Timeout};
 use super::plan::{self, Output};
-use super::CliError;
 use crate::model::decision::StepResult;
 use crate::model::status::FleetStatus;
 use crate::render::plan as render;

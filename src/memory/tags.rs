@@ -295,8 +295,7 @@ impl TagMemory {
 async fn find_target(aws: &Aws, id: &VariantId) -> PortResult<Option<ScalableTarget>> {
     let resource = id.resource();
     let of = std::slice::from_ref(&resource);
-    let targets =
-        whole("DescribeScalableTargets", aws.scaling.scalable_targets(Some(of)).await?)?;
+    let targets = whole("DescribeScalableTargets", aws.scaling.scalable_targets(Some(of)).await?)?;
     Ok(targets.into_iter().find(|target| target.resource == resource))
 }
 

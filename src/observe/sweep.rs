@@ -8,12 +8,9 @@ use crate::model::fact::{Fact, Why};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope};
 use crate::model::listing::Listing;
 use crate::model::reads::Read;
-use crate::model::scaling::{Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
+use crate::model::scaling::{ALARM_PREFIX, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, PortResult};
-
-/// All target-tracking alarms of SageMaker variants begin like this.
-const ALARM_PREFIX: &str = "TargetTracking-endpoint/";
 
 /// What one sweep of a region saw.
 #[derive(Debug, Clone)]
@@ -89,8 +86,7 @@ impl Sweep {
         let targets = sorted_out(targets.0, reads.targets, &mut unreadable.targets);
         let policies = sorted_out(policies.0, reads.policies, &mut unreadable.policies);
         let actions = &mut unreadable.scheduled_actions;
-        let scheduled_actions =
-            sorted_out(scheduled_actions.0, reads.scheduled_actions, actions);
+        let scheduled_actions = sorted_out(scheduled_actions.0, reads.scheduled_actions, actions);
         let alarms = sorted_out(alarms.0, reads.alarms, &mut unreadable.alarms);
         Self {
             at,
@@ -230,10 +226,7 @@ pub(super) async fn timed<T>(
     (answer, Read::new(operation, clock.now()))
 }
 
-fn group<T>(
-    all: Vec<T>,
-    key: impl Fn(&T) -> Option<ResourceId>,
-) -> BTreeMap<ResourceId, Vec<T>> {
+fn group<T>(all: Vec<T>, key: impl Fn(&T) -> Option<ResourceId>) -> BTreeMap<ResourceId, Vec<T>> {
     let mut groups: BTreeMap<ResourceId, Vec<T>> = BTreeMap::new();
     for item in all {
         if let Some(resource) = key(&item) {

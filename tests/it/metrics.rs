@@ -297,7 +297,9 @@ fn everything() -> Metrics {
     let (metrics, _) = metrics_over(fixtures::mixed_fleet(), DEFAULT_PER_VARIANT_LIMIT);
     metrics.process.set_budget(Some(25.0));
     metrics.process.config_loaded(Some(fixtures::noon()));
-    metrics.calls.called(&call("", None, 5));
+    let listed = call("", None, 5);
+    metrics.calls.called(&listed);
+    metrics.calls.skipped(&listed.scope, listed.service, listed.operation, 1);
     metrics.calls.called(&call("Throttling", Some(ErrorKind::Throttled), 0));
     metrics.calls.called(&call("AccessDenied", Some(ErrorKind::Denied), 0));
     metrics

@@ -82,7 +82,10 @@ async fn read(
     listing: Option<Listing>,
 ) -> Result<HttpResponse, ConnectorError> {
     let announced = response.headers().get("content-length");
-    if announced.and_then(|length| length.parse().ok()).is_some_and(|n: u64| n > MAX_ANSWER_BYTES as u64) {
+    if announced
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|n: u64| n > MAX_ANSWER_BYTES as u64)
+    {
         return Err(too_large());
     }
     let mut stream = ByteStream::new(std::mem::replace(response.body_mut(), SdkBody::taken()));
@@ -163,7 +166,8 @@ impl Listing {
                 })
             }
             Self::ScheduledActions => {
-                let action = row.get_mut("ScalableTargetAction").filter(|action| action.is_object());
+                let action =
+                    row.get_mut("ScalableTargetAction").filter(|action| action.is_object());
                 action.is_some_and(|action| {
                     integer(action, "MinCapacity", false) | integer(action, "MaxCapacity", false)
                 })
@@ -224,16 +228,15 @@ mod tests {
 
     #[test]
     fn optional_numbers_may_be_absent_and_no_nonsense() {
-        let policy = |tracking: Value| {
-            json!({"ScalingPolicies": [{"TargetTrackingScalingPolicyConfiguration": tracking}]})
-        };
+        let policy = |tracking: Value| json!({"ScalingPolicies": [{"TargetTrackingScalingPolicyConfiguration": tracking}]});
         let whole = policy(json!({"TargetValue": 600.0, "ScaleInCooldown": null}));
         assert_eq!(marked(Listing::Policies, &whole), None);
         let infinite = policy(json!({"TargetValue": "Infinity"}));
         assert_eq!(marked(Listing::Policies, &infinite), None, "the SDK reads that");
         for wrong in [json!({}), json!({"TargetValue": "many"}), json!({"TargetValue": null})] {
             let marked = marked(Listing::Policies, &policy(wrong)).unwrap();
-            let tracking = &marked["ScalingPolicies"][0]["TargetTrackingScalingPolicyConfiguration"];
+            let tracking =
+                &marked["ScalingPolicies"][0]["TargetTrackingScalingPolicyConfiguration"];
             assert_eq!(tracking["TargetValue"], "NaN");
         }
         let step = json!({"ScalingPolicies": [{"PolicyType": "StepScaling"}]});

@@ -47,7 +47,6 @@ impl Call {
     pub(super) fn garbage(self, message: impl Into<String>) -> PortError {
         self.error(ErrorKind::Garbage, message)
     }
-
 }
 
 /// The most rows that a listing may have: AWS's own quotas are thousands.

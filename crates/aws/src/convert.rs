@@ -104,9 +104,8 @@ pub(super) fn scaling_policy(policy: aas::ScalingPolicy) -> Row<ScalingPolicy> {
             .map(|alarms| alarms.into_iter().map(|alarm| alarm.alarm_name).collect()),
         created_at: stated(&policy.creation_time),
     };
-    let check = |policy: &ScalingPolicy| {
-        checks::policy(policy).map_err(|why| format!("{named}: {why}"))
-    };
+    let check =
+        |policy: &ScalingPolicy| checks::policy(policy).map_err(|why| format!("{named}: {why}"));
     row(&dimension, &id, read, check)
 }
 
@@ -131,7 +130,9 @@ fn metric_spec(configuration: &aas::TargetTrackingScalingPolicyConfiguration) ->
             metric_type: predefined.predefined_metric_type.as_str().to_owned(),
             resource_label: predefined.resource_label.clone(),
         },
-        (None, Some(customized)) => MetricSpec::Customized(checks::text(&customized_summary(customized))),
+        (None, Some(customized)) => {
+            MetricSpec::Customized(checks::text(&customized_summary(customized)))
+        }
         _ => MetricSpec::Unknown,
     }
 }

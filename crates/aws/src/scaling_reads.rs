@@ -96,10 +96,7 @@ impl SdkScalingReads {
             .await
             .map_err(|error| Failure::of(Service::ApplicationAutoScaling, &error))?;
         let items = present(answer.scalable_targets, "ScalableTargets")?;
-        Ok((
-            items.into_iter().filter_map(convert::scalable_target).collect(),
-            answer.next_token,
-        ))
+        Ok((items.into_iter().filter_map(convert::scalable_target).collect(), answer.next_token))
     }
 
     async fn policies_page(
@@ -119,10 +116,7 @@ impl SdkScalingReads {
             .await
             .map_err(|error| Failure::of(Service::ApplicationAutoScaling, &error))?;
         let items = present(answer.scaling_policies, "ScalingPolicies")?;
-        Ok((
-            items.into_iter().filter_map(convert::scaling_policy).collect(),
-            answer.next_token,
-        ))
+        Ok((items.into_iter().filter_map(convert::scaling_policy).collect(), answer.next_token))
     }
 
     async fn scheduled_actions_page(
@@ -142,10 +136,7 @@ impl SdkScalingReads {
             .await
             .map_err(|error| Failure::of(Service::ApplicationAutoScaling, &error))?;
         let items = present(answer.scheduled_actions, "ScheduledActions")?;
-        Ok((
-            items.into_iter().filter_map(convert::scheduled_action).collect(),
-            answer.next_token,
-        ))
+        Ok((items.into_iter().filter_map(convert::scheduled_action).collect(), answer.next_token))
     }
 }
 
@@ -169,7 +160,10 @@ impl ScalingReads for SdkScalingReads {
         Ok(all)
     }
 
-    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScalingPolicy>> {
+    async fn scaling_policies(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScalingPolicy>> {
         let page = |token| self.policies_page(of, token);
         let all = self.all_pages(DESCRIBE_POLICIES, page).await?;
         if of.is_none() {
@@ -178,7 +172,10 @@ impl ScalingReads for SdkScalingReads {
         Ok(all)
     }
 
-    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScheduledAction>> {
+    async fn scheduled_actions(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScheduledAction>> {
         let page = |token| self.scheduled_actions_page(of, token);
         let all = self.all_pages(DESCRIBE_SCHEDULED_ACTIONS, page).await?;
         if of.is_none() {

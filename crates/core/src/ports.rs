@@ -137,11 +137,18 @@ pub fn whole<T>(operation: &'static str, listing: Listing<T>) -> PortResult<Vec<
 pub trait ScalingReads: Send + Sync {
     /// `DescribeScalableTargets` of the SageMaker variant dimension: of these variants (at most
     /// 50 a call), or of the whole region.
-    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Listing<ScalableTarget>>;
+    async fn scalable_targets(
+        &self,
+        of: Option<&[ResourceId]>,
+    ) -> PortResult<Listing<ScalableTarget>>;
     /// `DescribeScalingPolicies` of one variant, or of the whole region (10 a page).
-    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScalingPolicy>>;
+    async fn scaling_policies(&self, of: Option<&ResourceId>)
+    -> PortResult<Listing<ScalingPolicy>>;
     /// `DescribeScheduledActions` of one variant, or of the whole region.
-    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScheduledAction>>;
+    async fn scheduled_actions(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScheduledAction>>;
     /// `DescribeScalingActivities` of one variant, the newest page, not-scaled ones included.
     async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>>;
     /// `ListTagsForResource` of the scalable target with this ARN: all its tags, in one answer.

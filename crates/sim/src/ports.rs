@@ -167,7 +167,10 @@ fn dimension_of(of: Option<&ResourceId>) -> Option<String> {
 
 #[async_trait]
 impl ScalingReads for SimPorts {
-    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Listing<ScalableTarget>> {
+    async fn scalable_targets(
+        &self,
+        of: Option<&[ResourceId]>,
+    ) -> PortResult<Listing<ScalableTarget>> {
         // A call takes at most 50 ids.
         let batches: Vec<Option<&[ResourceId]>> =
             of.map_or_else(|| vec![None], |of| of.chunks(50).map(Some).collect());
@@ -188,7 +191,10 @@ impl ScalingReads for SimPorts {
         Ok(all.into_iter().map(convert::target).collect())
     }
 
-    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScalingPolicy>> {
+    async fn scaling_policies(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScalingPolicy>> {
         let all = self.pages(Operation::DescribeScalingPolicies, |sim, next_token| {
             let output = sim.describe_scaling_policies(&aas::DescribeScalingPoliciesInput {
                 policy_names: None,
@@ -203,7 +209,10 @@ impl ScalingReads for SimPorts {
         Ok(all.into_iter().map(convert::policy).collect())
     }
 
-    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScheduledAction>> {
+    async fn scheduled_actions(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScheduledAction>> {
         let all = self.pages(Operation::DescribeScheduledActions, |sim, next_token| {
             let output = sim.describe_scheduled_actions(&aas::DescribeScheduledActionsInput {
                 scheduled_action_names: None,

@@ -60,17 +60,26 @@ impl Paced {
 
 #[async_trait]
 impl ScalingReads for Paced {
-    async fn scalable_targets(&self, of: Option<&[ResourceId]>) -> PortResult<Listing<ScalableTarget>> {
+    async fn scalable_targets(
+        &self,
+        of: Option<&[ResourceId]>,
+    ) -> PortResult<Listing<ScalableTarget>> {
         self.turn(of.map_or(VARIANTS / 50, |_| 1));
         self.reads.scalable_targets(of).await
     }
 
-    async fn scaling_policies(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScalingPolicy>> {
+    async fn scaling_policies(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScalingPolicy>> {
         self.turn(of.map_or(VARIANTS / 10, |_| 1));
         self.reads.scaling_policies(of).await
     }
 
-    async fn scheduled_actions(&self, of: Option<&ResourceId>) -> PortResult<Listing<ScheduledAction>> {
+    async fn scheduled_actions(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScheduledAction>> {
         self.turn(1);
         self.reads.scheduled_actions(of).await
     }

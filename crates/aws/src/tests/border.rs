@@ -156,7 +156,10 @@ async fn a_page_of_a_proxy_is_told_as_one() {
         for error in [scaling, endpoints] {
             let text = error.to_string();
             assert!(!text.contains("no message"), "{status}: {text}");
-            assert!(text.contains("Please log in") || text.contains("cannot be understood"), "{status}: {text}");
+            assert!(
+                text.contains("Please log in") || text.contains("cannot be understood"),
+                "{status}: {text}"
+            );
         }
     }
 }

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::chain::Carried;
-use super::grid::{DAY, MinuteIndex, WINDOW};
 use super::fingerprint::Fingerprint;
+use super::grid::{DAY, MinuteIndex, WINDOW};
 
 /// A declared change begins its regime this many minutes later: until then both fleets answer.
 pub(super) const DEPLOY_MINUTES: MinuteIndex = 10;

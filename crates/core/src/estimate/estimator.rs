@@ -178,8 +178,7 @@ impl Estimator {
         let start = at + DEPLOY_MINUTES;
         self.book.exclude(at, start, self.newest);
         let is_it = |before: Fingerprint| before.is_same(fingerprint);
-        let rolls_back =
-            self.book.previous.as_ref().and_then(|p| p.fingerprint).is_some_and(is_it);
+        let rolls_back = self.book.previous.as_ref().and_then(|p| p.fingerprint).is_some_and(is_it);
         if rolls_back {
             self.book.roll_back(start);
         } else {

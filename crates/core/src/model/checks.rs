@@ -80,7 +80,9 @@ pub fn scheduled_action(action: &ScheduledAction) -> Result<(), String> {
 /// What is wrong with it.
 pub fn alarm(alarm: &Alarm) -> Result<(), String> {
     match alarm.threshold {
-        Some(value) if !value.is_finite() => Err(not_allowed("Threshold", value, "a finite number")),
+        Some(value) if !value.is_finite() => {
+            Err(not_allowed("Threshold", value, "a finite number"))
+        }
         _ => Ok(()),
     }
 }
@@ -118,7 +120,11 @@ pub fn text(text: &str) -> String {
         if kept.len() <= TEXT_MAX - CUT.len() {
             fits = kept.len();
         }
-        if c.is_control() { kept.extend(c.escape_default()) } else { kept.push(c) }
+        if c.is_control() {
+            kept.extend(c.escape_default())
+        } else {
+            kept.push(c)
+        }
         if kept.len() > TEXT_MAX {
             kept.truncate(fits);
             kept.push_str(CUT);

@@ -102,7 +102,7 @@ fn canonical(value: &Value, out: &mut String) {
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Object(object) => object.values().all(is_nothing),
+        Value::Object(object) => object.is_empty(),
         Value::Array(items) => items.is_empty(),
         _ => false,
     }
@@ -138,7 +138,10 @@ mod tests {
             ("ServerlessConfig", json!({"MemorySizeInMB": 2048, "MaxConcurrency": 5})),
             ("RoutingConfig", json!({"RoutingStrategy": "RANDOM"})),
             ("InferenceAmiVersion", json!("al2-ami-sagemaker-inference-gpu-2")),
-            ("AcceleratorPartitionLayouts", json!([{"AcceleratorPartitionTypes": ["mig-3g.40gb"]}])),
+            (
+                "AcceleratorPartitionLayouts",
+                json!([{"AcceleratorPartitionTypes": ["mig-3g.40gb"]}]),
+            ),
             ("SomethingOfNextYear", json!(1)),
         ];
         let mut seen = vec![of(&config())];
@@ -226,7 +229,8 @@ mod tests {
         assert_eq!(of(&same), of(&container));
         let one_of_many = of_model(&json!({"PrimaryContainer": null, "Containers": [container]}));
         assert_eq!(one_of_many, of(&container));
-        let direct = json!({"PrimaryContainer": container, "InferenceExecutionConfig": {"Mode": "Direct"}});
+        let direct =
+            json!({"PrimaryContainer": container, "InferenceExecutionConfig": {"Mode": "Direct"}});
         assert_ne!(of_model(&direct), of(&container));
     }
 }

@@ -25,8 +25,9 @@ fn row<T>(
     read: impl FnOnce(ResourceId) -> T,
     check: impl FnOnce(&T) -> Result<(), String>,
 ) -> Result<T, Unreadable> {
-    let resource: ResourceId =
-        id.parse().map_err(|_| Unreadable::nameless(format!("{id:?} is the name of no variant")))?;
+    let resource: ResourceId = id
+        .parse()
+        .map_err(|_| Unreadable::nameless(format!("{id:?} is the name of no variant")))?;
     let about = resource.to_string();
     let read = read(resource);
     check(&read).map(|()| read).map_err(|why| Unreadable::of(about, why))
