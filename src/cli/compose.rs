@@ -27,7 +27,9 @@ pub(super) async fn connect(
     observer: Arc<dyn CallObserver>,
 ) -> Result<Vec<Aws>, CliError> {
     let mut all = settings_of_all(config)?;
-    all.iter_mut().for_each(|settings| timeout.bound(settings));
+    for settings in &mut all {
+        timeout.bound(settings);
+    }
     connect_all(all, observer, None).await
 }
 
@@ -51,12 +53,12 @@ async fn connect_all(
     let mut connected = Vec::new();
     for settings in all {
         let aws = aws::connect_fenced(&settings, Arc::clone(&observer), leadership.clone());
-        connected.push(aws.await.map_err(not_connected)?);
+        connected.push(aws.await.map_err(|error| not_connected(&error))?);
     }
     Ok(connected)
 }
 
-fn not_connected(error: aws::ConnectError) -> CliError {
+fn not_connected(error: &aws::ConnectError) -> CliError {
     CliError::failed(format!("cannot connect to AWS: {error}"))
 }
 
@@ -74,7 +76,7 @@ pub(super) async fn connect_to(
     let mut settings =
         settings.ok_or_else(|| CliError::failed(format!("{scope} is not configured")))?;
     timeout.bound(&mut settings);
-    aws::connect(&settings, observer).await.map_err(not_connected)
+    aws::connect(&settings, observer).await.map_err(|error| not_connected(&error))
 }
 
 /// What the SDK adapters need of the configuration, for each account and region.

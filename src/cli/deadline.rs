@@ -100,13 +100,11 @@ impl Bounded {
         let ended = runtime.block_on(async {
             tokio::pin!(work);
             let Some(stop) = stop else { return tokio::time::timeout(limit, work).await };
-            match tokio::time::timeout(limit / 4 * 3, &mut work).await {
-                Ok(done) => Ok(done),
-                Err(_) => {
-                    stop.store(true, Ordering::Relaxed);
-                    tokio::time::timeout(limit / 4, work).await
-                }
+            if let Ok(done) = tokio::time::timeout(limit / 4 * 3, &mut work).await {
+                return Ok(done);
             }
+            stop.store(true, Ordering::Relaxed);
+            tokio::time::timeout(limit / 4, work).await
         });
         ended.map_err(|_| {
             let sent = if stop.is_some() {
@@ -245,11 +243,15 @@ mod tests {
         let error = bounded.run_writing(std::future::pending::<()>(), &stop).unwrap_err();
         assert!(stop.load(Ordering::Relaxed) && error.to_string().contains("may have arrived"));
         // Even when a thread of the runtime hangs.
-        let hang = || thread::sleep(Duration::from_secs(30));
-        drop(bounded.runtime.as_ref().unwrap().spawn_blocking(hang));
+        let sleep = || thread::sleep(Duration::from_secs(30));
+        drop(bounded.runtime.as_ref().unwrap().spawn_blocking(sleep));
         drop(bounded);
         let late = || CliError::failed("late");
-        let hung = within(Duration::from_millis(100), move || Ok(hang()), late);
+        let asleep = move || {
+            sleep();
+            Ok(())
+        };
+        let hung = within(Duration::from_millis(100), asleep, late);
         assert_eq!(hung.unwrap_err().to_string(), "late");
         assert!(began.elapsed() < Duration::from_secs(10));
     }

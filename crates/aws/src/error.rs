@@ -74,9 +74,7 @@ impl Failure {
                 message: format!("the answer cannot be understood: {}", chain(error)),
                 status,
             },
-            SdkError::DispatchFailure(_)
-                if sources(error).any(|source| source.is::<TooLarge>()) =>
-            {
+            SdkError::DispatchFailure(_) if sources(error).any(<dyn StdError>::is::<TooLarge>) => {
                 Self { status: 200, ..Self::garbage(TooLarge.to_string()) }
             }
             SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Self {

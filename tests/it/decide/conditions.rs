@@ -207,10 +207,10 @@ fn aws_reasons_for_not_scaling_become_sentences() {
     }
 }
 
-fn routed(word: &str) -> World {
+fn routed(strategy: &str) -> World {
     let mut world = World::healthy();
     let Fact::Known(Some(config)) = &mut world.snapshot.endpoint_config else { panic!() };
-    config.variants[0].routing = Some(Routing::parse(word));
+    config.variants[0].routing = Some(Routing::parse(strategy));
     world
 }
 
