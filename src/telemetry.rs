@@ -3,6 +3,8 @@
 //! A thread of their own writes them, out of a queue with an end. A reader that stalls, goes away
 //! or has no room costs lines, which are counted, and nothing else.
 
+mod one_line;
+
 use std::io::{IsTerminal, Result as IoResult, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -86,7 +88,10 @@ pub fn init(settings: &LogSettings) -> Result<Logs, TelemetryError> {
     let dropped = Dropped { queue: writer.error_counter(), unwritten };
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     let result = match settings.format {
-        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).finish().try_init(),
+        LogFormat::Text => {
+            let ansi = std::io::stderr().is_terminal();
+            logs.fmt_fields(one_line::one_line()).with_ansi(ansi).finish().try_init()
+        }
         // Flat events: a decision's fields are keys of the line itself, where log queries look.
         LogFormat::Json => logs.json().flatten_event(true).finish().try_init(),
     };

@@ -2,11 +2,13 @@
 
 use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
+use super::CliError;
 use super::config_args::ConfigArgs;
+use super::deadline::{Bounded, Timeout};
 use super::exit::{self, Exit};
 use super::plan::{self, Output};
-use super::{CliError, compose};
 use crate::cli::out::{out, outln};
 use crate::model::consent::{CarriedOut, Confirmed, Consent};
 use crate::model::status::FleetStatus;
@@ -24,6 +26,8 @@ pub(super) struct Args {
     /// Do not ask: write what the plan shows
     #[arg(short, long)]
     yes: bool,
+    #[command(flatten)]
+    timeout: Timeout,
 }
 
 /// Runs the command.
@@ -35,9 +39,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         return Err(CliError::usage("stdin is no terminal to ask on (use --yes)"));
     }
     let (config, _logs) = args.config.load_with_logs()?;
-    let runtime = compose::runtime()?;
-    let mut fleet = runtime.block_on(plan::fleet(&config))?;
-    let planned = runtime.block_on(plan::pass(&mut fleet, &config, Purpose::Ask));
+    let bounded = Bounded::new(args.timeout)?;
+    let stop = AtomicBool::new(false);
+    let (mut fleet, planned) = bounded.run(async {
+        let mut fleet = plan::fleet(&config, args.timeout, bounded.observer()).await?;
+        let planned = plan::pass(&mut fleet, &config, Purpose::Ask, &stop).await;
+        Ok::<_, CliError>((fleet, planned))
+    })??;
     plan::print(&planned, Output::Text)?;
     let consent = Consent::to_plan(&planned);
     if consent.is_empty() {
@@ -48,7 +56,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         return Err(CliError::failed("not confirmed, nothing was written"));
     }
     // The world is read again: it went on while the plan was being read.
-    let done = runtime.block_on(plan::pass(&mut fleet, &config, Purpose::Apply(&consent)));
+    let writing = plan::pass(&mut fleet, &config, Purpose::Apply(&consent), &stop);
+    let done = bounded.run_writing(writing, &stop)?;
     report(&done, &consent.carried_out(&done))
 }
 

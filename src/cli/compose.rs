@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::CliError;
+use super::deadline::Timeout;
 use crate::aws;
 use crate::config::Config;
 use crate::memory::{FileMemory, ProcessMemory, TagMemory};
@@ -26,7 +27,8 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // What still hangs then, such as a disk that does not answer, does not hold up the exit.
+        // What still hangs then, such as a name that is being looked up or a disk that does not
+        // answer, does not delay the exit.
         if let Some(runtime) = self.own.take() {
             runtime.shutdown_background();
         }
@@ -43,47 +45,63 @@ pub(super) fn runtime() -> Result<Runtime, CliError> {
     Ok(Runtime { handle: runtime.handle().clone(), own: Some(runtime) })
 }
 
-/// Connects to every account and region of the configuration.
+/// Connects to every account and region of the configuration, for a command with a time limit.
 pub(super) async fn connect(
     config: &Config,
+    timeout: Timeout,
     observer: Arc<dyn CallObserver>,
 ) -> Result<Vec<Aws>, CliError> {
-    connect_fenced(config, observer, None).await
+    let mut all = settings_of_all(config)?;
+    for settings in &mut all {
+        timeout.bound(settings);
+    }
+    connect_all(all, observer, None).await
 }
 
-/// [`connect`], and right before a write is sent `leadership` must allow it (rule 23). Each account
-/// and region has its own clients, credentials and call budgets. With `accounts` nothing is sent:
-/// the credentials of one that are bad are no reason not to begin with the others.
+/// Connects to all of them for as long as the process lives, and right before a write is sent
+/// `leadership` must allow it (rule 23).
 pub(super) async fn connect_fenced(
     config: &Config,
     observer: Arc<dyn CallObserver>,
     leadership: Option<Arc<dyn Leadership>>,
 ) -> Result<Vec<Aws>, CliError> {
+    connect_all(settings_of_all(config)?, observer, leadership).await
+}
+
+/// Each account and region has its own clients, credentials and call budgets. With `accounts`
+/// nothing is sent: the credentials of one that are bad are no reason not to begin with the others.
+async fn connect_all(
+    all: Vec<aws::Settings>,
+    observer: Arc<dyn CallObserver>,
+    leadership: Option<Arc<dyn Leadership>>,
+) -> Result<Vec<Aws>, CliError> {
     let mut connected = Vec::new();
-    for settings in settings_of_all(config)? {
+    for settings in all {
         let aws = aws::connect_fenced(&settings, Arc::clone(&observer), leadership.clone());
-        let failed = |error| CliError::failed(format!("cannot connect to AWS: {error}"));
-        connected.push(aws.await.map_err(failed)?);
+        connected.push(aws.await.map_err(|error| not_connected(&error))?);
     }
     Ok(connected)
+}
+
+fn not_connected(error: &aws::ConnectError) -> CliError {
+    CliError::failed(format!("cannot connect to AWS: {error}"))
 }
 
 /// Connects to one account and region of the configuration.
 pub(super) async fn connect_to(
     config: &Config,
     scope: &Scope,
+    timeout: Timeout,
     observer: Arc<dyn CallObserver>,
 ) -> Result<Aws, CliError> {
-    let all = settings_of_all(config)?;
-    let is_it = |s: &&aws::Settings| {
+    let is_it = |s: &aws::Settings| {
         s.region == scope.region && s.account_id.as_ref() == Some(&scope.account_id)
     };
-    let settings = all.iter().find(is_it);
-    let settings =
+    let settings = settings_of_all(config)?.into_iter().find(is_it);
+    let mut settings =
         settings.ok_or_else(|| CliError::failed(format!("{scope} is not configured")))?;
-    aws::connect(settings, observer)
-        .await
-        .map_err(|error| CliError::failed(format!("cannot connect to AWS: {error}")))
+    timeout.bound(&mut settings);
+    aws::connect(&settings, observer).await.map_err(|error| not_connected(&error))
 }
 
 /// What the SDK adapters need of the configuration, for each account and region.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::CliError;
 use super::config_args::{ConfigArgs, counted};
-use crate::cli::out::{out, outln};
+use crate::cli::out::{noteln, out, outln};
 use crate::config::{Config, Match, matches, memory_place, schema_json};
 use crate::model::ids::{AccountId, Region, ResourceId, Scope, VariantId};
 use crate::ports::Clock as _;
@@ -94,7 +94,7 @@ fn check(args: &ConfigArgs) -> Result<ExitCode, CliError> {
     let config = examined.into_result().map_err(|errors| CliError::failed(errors.to_string()))?;
     lines.extend(config.notes().iter().map(|note| format!("note: {note}")));
     for line in lines {
-        anstream::eprintln!("{line}");
+        noteln!("{line}");
     }
     let targets = counted(config.targets.len(), "target", "targets");
     let rest = counts.get(1).map(|warnings| format!(", {warnings}")).unwrap_or_default();

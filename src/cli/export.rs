@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::config_args::ConfigArgs;
+use super::deadline::{Bounded, Timeout};
 use super::replay::parse_every;
 use super::{CliError, compose};
 use crate::aws;
@@ -16,7 +17,7 @@ use crate::config::Config;
 use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantName};
 use crate::model::scaling::ScalingPolicy;
 use crate::model::time::{Timestamp, floor_to};
-use crate::ports::{Aws, Clock, Metric, MetricQuery, NoObserver};
+use crate::ports::{Aws, CallObserver, Clock, Metric, MetricQuery};
 use crate::replay::columns::Column;
 use crate::replay::export::{METRIC_COLUMNS, Telemetry};
 use crate::system::WallClock;
@@ -55,6 +56,8 @@ pub(super) struct Args {
     /// Where to write; standard output by default
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    timeout: Timeout,
 }
 
 /// Runs the command.
@@ -70,10 +73,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let (config, scope) = configuration(args)?;
     let logs = telemetry::init(&config.log);
     let _logs = logs.map_err(|error| CliError::failed(error.to_string()))?;
-    let telemetry = compose::runtime()?.block_on(async {
-        let aws = connect(&config, args, scope.as_ref()).await?;
+    let bounded = Bounded::new(args.timeout)?;
+    let telemetry = bounded.run(async {
+        let aws = connect(&config, args, scope.as_ref(), bounded.observer()).await?;
         read(&aws, args, WallClock.now()).await
-    })?;
+    })??;
     write(args, &telemetry)?;
     noteln!("{} rows", telemetry.len());
     Ok(ExitCode::SUCCESS)
@@ -121,12 +125,18 @@ fn select(
 }
 
 /// Connects to what is meant.
-async fn connect(config: &Config, args: &Args, scope: Option<&Scope>) -> Result<Aws, CliError> {
-    let observer = Arc::new(NoObserver);
+async fn connect(
+    config: &Config,
+    args: &Args,
+    scope: Option<&Scope>,
+    observer: Arc<dyn CallObserver>,
+) -> Result<Aws, CliError> {
     if let Some(scope) = scope {
-        return compose::connect_to(config, scope, observer).await;
+        return compose::connect_to(config, scope, args.timeout, observer).await;
     }
-    let aws = aws::connect(&compose::settings(config)?, observer)
+    let mut settings = compose::settings(config)?;
+    args.timeout.bound(&mut settings);
+    let aws = aws::connect(&settings, observer)
         .await
         .map_err(|error| CliError::failed(format!("cannot connect to AWS: {error}")))?;
     match &args.account {

@@ -6,6 +6,7 @@ mod calculate;
 mod compose;
 mod config_args;
 mod config_command;
+mod deadline;
 mod demo;
 pub mod exit;
 mod export;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::config_args::ConfigArgs;
+use super::deadline::{Bounded, Timeout};
 use super::exit::{self, Exit};
 use super::{CliError, compose};
 use crate::cli::out::{out, outln};
 use crate::config::Config;
 use crate::daemon::{open_freeze, pass_settings};
 use crate::model::status::FleetStatus;
-use crate::ports::{Clock, NoObserver};
+use crate::ports::{CallObserver, Clock};
 use crate::reconcile::{CostMeter, Fleet, PassInput, Purpose};
 use crate::render::plan as render;
 use crate::system::{Alone, WallClock};
@@ -29,6 +30,8 @@ pub(super) struct Args {
     /// could not be read, and 64
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    timeout: Timeout,
 }
 
 /// How to print a plan.
@@ -46,10 +49,12 @@ pub(super) enum Output {
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let (config, _logs) = args.config.load_with_logs()?;
-    let fleet = compose::runtime()?.block_on(async {
-        let mut passes = fleet(&config).await?;
-        Ok(pass(&mut passes, &config, Purpose::Plan).await)
-    })?;
+    let bounded = Bounded::new(args.timeout)?;
+    let stop = AtomicBool::new(false);
+    let fleet = bounded.run(async {
+        let mut passes = fleet(&config, args.timeout, bounded.observer()).await?;
+        Ok::<_, CliError>(pass(&mut passes, &config, Purpose::Plan, &stop).await)
+    })??;
     print(&fleet, args.output)?;
     if args.config.strict && !fleet.config.warnings.is_empty() {
         return Err(CliError::failed(
@@ -61,14 +66,23 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 }
 
 /// What makes passes over every account and region of the configuration.
-pub(super) async fn fleet(config: &Config) -> Result<Fleet, CliError> {
-    let aws = compose::connect(config, Arc::new(NoObserver)).await?;
+pub(super) async fn fleet(
+    config: &Config,
+    timeout: Timeout,
+    observer: Arc<dyn CallObserver>,
+) -> Result<Fleet, CliError> {
+    let aws = compose::connect(config, timeout, observer).await?;
     let memory = compose::memory(config, &aws);
     Ok(Fleet::new(aws, Arc::new(WallClock), Arc::new(Alone), memory, CostMeter::default()))
 }
 
 /// One pass with everything read.
-pub(super) async fn pass(fleet: &mut Fleet, config: &Config, purpose: Purpose<'_>) -> FleetStatus {
+pub(super) async fn pass(
+    fleet: &mut Fleet,
+    config: &Config,
+    purpose: Purpose<'_>,
+    stop: &AtomicBool,
+) -> FleetStatus {
     let settings = pass_settings(config);
     let freeze = open_freeze(config, WallClock.now());
     let mut status = fleet
@@ -79,7 +93,7 @@ pub(super) async fn pass(fleet: &mut Fleet, config: &Config, purpose: Purpose<'_
             anew: None,
             purpose,
             freeze: freeze.as_ref(),
-            stop: &AtomicBool::new(false),
+            stop,
         })
         .await;
     status.config.warnings = config.warnings(WallClock.now(), Some(&status));

@@ -17,6 +17,15 @@ pub const DOLLARS_PER_METRIC: f64 = 0.01 / 1000.0;
 /// not be able to fill the memory.
 const MAX_ERROR_CODES: usize = 64;
 
+/// The listings of a whole region.
+const LISTINGS: [(Service, &str); 5] = [
+    (Service::SageMaker, "ListEndpoints"),
+    (Service::ApplicationAutoScaling, "DescribeScalableTargets"),
+    (Service::ApplicationAutoScaling, "DescribeScalingPolicies"),
+    (Service::ApplicationAutoScaling, "DescribeScheduledActions"),
+    (Service::CloudWatch, "DescribeAlarms"),
+];
+
 const DURATION_BUCKETS: &[f64] =
     &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 const RETRY_BUCKETS: &[f64] = &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0];
@@ -68,6 +77,9 @@ impl CallMetrics {
         let labels = [scope.account_id.as_str(), scope.region.as_str()];
         self.metrics_requested.with_label_values(&labels);
         self.cost.with_label_values(&labels);
+        for (service, operation) in LISTINGS {
+            self.skipped(scope, service, operation, 0);
+        }
     }
 
     /// The code itself while there are few, so that the label stays a small set. That of a failed

@@ -8,12 +8,9 @@ use crate::model::fact::{Fact, Why};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope};
 use crate::model::listing::Listing;
 use crate::model::reads::Read;
-use crate::model::scaling::{Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
+use crate::model::scaling::{ALARM_PREFIX, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, PortResult};
-
-/// All target-tracking alarms of SageMaker variants begin like this.
-const ALARM_PREFIX: &str = "TargetTracking-endpoint/";
 
 /// What one sweep of a region saw.
 #[derive(Debug, Clone)]

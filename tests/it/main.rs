@@ -26,6 +26,7 @@ mod k8s;
 mod memory_tags;
 mod metrics;
 mod packaging;
+mod reading;
 mod render;
 mod replay;
 mod scenarios;

@@ -350,7 +350,9 @@ fn everything() -> Metrics {
     metrics.process.set_budget(Some(25.0));
     metrics.process.config_loaded(Some(fixtures::noon()));
     metrics.process.set_last_pass(Some(std::time::Instant::now()));
-    metrics.calls.called(&call("", None, 5));
+    let listed = call("", None, 5);
+    metrics.calls.called(&listed);
+    metrics.calls.skipped(&listed.scope, listed.service, listed.operation, 1);
     metrics.calls.called(&call("Throttling", Some(ErrorKind::Throttled), 0));
     metrics.calls.called(&call("AccessDenied", Some(ErrorKind::Denied), 0));
     metrics

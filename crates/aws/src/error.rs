@@ -90,9 +90,7 @@ impl Failure {
                 status,
                 no_code: NoCode::BadAnswer,
             },
-            SdkError::DispatchFailure(_)
-                if sources(error).any(|source| source.is::<TooLarge>()) =>
-            {
+            SdkError::DispatchFailure(_) if sources(error).any(<dyn StdError>::is::<TooLarge>) => {
                 Self { status: 200, ..Self::garbage(TooLarge.to_string()) }
             }
             SdkError::TimeoutError(_) => {

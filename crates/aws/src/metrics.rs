@@ -18,7 +18,7 @@ use super::error::Failure;
 use setpoint_core::model::checks;
 use setpoint_core::model::fact::{Why, WhyKind};
 use setpoint_core::model::listing::Listing;
-use setpoint_core::model::scaling::Alarm;
+use setpoint_core::model::scaling::{ALARM_PREFIX, Alarm};
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::{MetricAnswer, MetricQuery, Metrics, PortError, PortResult, Service};
 
@@ -135,6 +135,9 @@ impl Metrics for SdkMetrics {
             all.extend(alarms.into_iter().map(convert::alarm));
             token = pages.turn(count, page.next_token)?;
             if token.is_none() {
+                if prefix == ALARM_PREFIX {
+                    self.caller.skipped(DESCRIBE_ALARMS, all.unreadable().len());
+                }
                 return Ok(all);
             }
         }

@@ -103,7 +103,7 @@ struct Proof {
 /// # Errors
 /// See [`CliError`].
 pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
-    let json = args.daemon.client()?.post("reconcile", &args.variant, None)?;
+    let json = args.daemon.post("reconcile", &args.variant, None)?;
     let answer: Answer = serde_json::from_value(json.clone()).map_err(|error| {
         CliError::failed(format!(
             "the daemon's answer is not understood: {error} (another version?)"

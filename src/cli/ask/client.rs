@@ -12,8 +12,8 @@ use crate::render::printable;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// More than the largest fleet's answer.
-const MAX_ANSWER_BYTES: u64 = 512 << 20;
+/// More than the largest fleet's answer: 10,000 variants are checked with some 10 KiB each.
+const MAX_ANSWER_BYTES: u64 = 256 << 20;
 /// More than any token.
 const MAX_TOKEN_BYTES: u64 = 4096;
 

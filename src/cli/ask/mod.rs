@@ -11,14 +11,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::CliError;
 use super::config_args::ConfigArgs;
+use super::deadline::{DEFAULT_SECONDS, Progress, within};
 use super::exit::Exit;
 use crate::cli::out::{noteln, outln};
 use crate::config;
-use crate::http::COMMAND_TIMEOUT;
 use crate::model::selector::Selector;
 use crate::render::printable;
 use client::Client;
@@ -26,8 +26,11 @@ use client::Client;
 pub(super) use check::{CheckArgs, check};
 pub(super) use pause::{PauseArgs, ResumeArgs, pause, resume};
 
+/// What is left to the client to end by itself.
+const HARD_LIMIT_AFTER: Duration = Duration::from_millis(500);
+
 /// Where the daemon is, and the token it wants.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Daemon")]
 pub(super) struct DaemonArgs {
     /// The configuration that the daemon runs with, for its address and token: a file, or a
@@ -41,12 +44,38 @@ pub(super) struct DaemonArgs {
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// How long to wait for its answer, in seconds; it may have to end a pass first
-    #[arg(long, value_name = "SECONDS", default_value_t = COMMAND_TIMEOUT.as_secs() + 10,
+    #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_SECONDS,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
 }
 
 impl DaemonArgs {
+    /// Gives a command to that daemon and returns the answer to it, within the time limit.
+    ///
+    /// # Errors
+    /// A sentence, whatever went wrong.
+    fn post(
+        &self,
+        command: &'static str,
+        selector: &Selector,
+        body: Option<Value>,
+    ) -> Result<Value, CliError> {
+        let (args, selector) = (self.clone(), selector.clone());
+        let url = self.url.clone().unwrap_or_else(|| "the daemon".to_owned());
+        let waiting = format!("waiting for {url}");
+        let _progress = Progress::begin(move || waiting.clone());
+        let work = move || args.client()?.post(command, &selector, body.as_ref());
+        // The client's own limit tells more, and comes first where it can.
+        let limit = Duration::from_secs(self.timeout) + HARD_LIMIT_AFTER;
+        within(limit, work, || {
+            CliError::failed(format!(
+                "no answer from {url} within {} s: neither its name, nor the token, nor it \
+                 answered (--timeout waits longer)",
+                self.timeout
+            ))
+        })
+    }
+
     /// A client of that daemon.
     ///
     /// # Errors
@@ -135,7 +164,7 @@ pub(super) struct ReloadArgs {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn reload(args: &ReloadArgs) -> Result<ExitCode, CliError> {
-    args.daemon.client()?.post("reload", &Selector::default(), None)?;
+    args.daemon.post("reload", &Selector::default(), None)?;
     outln!("reloaded: a pass with the new configuration begins now");
     Ok(Exit::Done.into())
 }
@@ -157,7 +186,7 @@ pub(super) struct ConfirmArgs {
 /// See [`CliError`].
 pub(super) fn confirm(args: &ConfirmArgs) -> Result<ExitCode, CliError> {
     let body = json!({ "plan_id": args.plan_id });
-    let answer = args.daemon.client()?.post("confirm", &Selector::default(), Some(&body))?;
+    let answer = args.daemon.post("confirm", &Selector::default(), Some(body))?;
     let of = |key: &str| answer[key].as_array().map(Vec::as_slice).unwrap_or_default();
     let (tried, waiting, differs) = (of("tried"), of("waiting"), of("differs"));
     let (id, sent, left) = (&args.plan_id, tried.len(), waiting.len());

@@ -38,7 +38,7 @@ pub(in crate::cli) fn pause(args: &PauseArgs) -> Result<ExitCode, CliError> {
         CliError::usage("--until is too far away (allowed: after now, at most 90 days)")
     })?;
     let body = json!({ "until": until, "reason": args.reason });
-    let answer = args.daemon.client()?.post("pause", &args.variant, Some(&body))?;
+    let answer = args.daemon.post("pause", &args.variant, Some(body))?;
     let later = if answer["holds_later_variants"] == true {
         ", and those that first appear later"
     } else {
@@ -74,7 +74,7 @@ pub(in crate::cli) struct ResumeArgs {
 /// # Errors
 /// See [`CliError`].
 pub(in crate::cli) fn resume(args: &ResumeArgs) -> Result<ExitCode, CliError> {
-    let answer = args.daemon.client()?.post("resume", &args.variant, None)?;
+    let answer = args.daemon.post("resume", &args.variant, None)?;
     outln!("resumed {}: {}", args.variant, variants(&answer));
     let still = answer["paused_by_configuration"].as_array().map(Vec::as_slice).unwrap_or_default();
     let still: Vec<_> = still.iter().filter_map(Value::as_str).map(printable).collect();

@@ -35,7 +35,8 @@ macro_rules! cases {
 cases! {
     endpoints:
         no_endpoints, one_endpoint, endpoints_are_paged, a_missing_endpoint,
-        an_endpoint_config, a_model;
+        an_endpoint_config, a_model, what_changes_capacity_is_told_of_a_config,
+        what_changes_capacity_is_told_of_a_model, a_deleted_config_or_model_is_gone;
     scaling:
         register_then_describe, targets_of_the_region_are_paged, register_keeps_what_is_not_sent,
         suspended_scaling, put_then_describe_keeps_absent_absent, policies_are_paged,

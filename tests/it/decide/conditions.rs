@@ -2,6 +2,7 @@
 //! AWS does not scale.
 
 use chrono::TimeDelta;
+use setpoint::model::endpoint::{EndpointStatus, Routing};
 use setpoint::model::fact::Fact;
 use setpoint::model::memory::{InstanceReset, Settled, VariantMemory};
 use setpoint::model::reason::{Field, Reason};
@@ -205,4 +206,58 @@ fn aws_reasons_for_not_scaling_become_sentences() {
         assert_eq!(note, None, "{code}");
         assert!(sentence.contains(words), "{sentence}");
     }
+}
+
+fn routed(strategy: &str) -> World {
+    let mut world = World::healthy();
+    let Fact::Known(Some(config)) = &mut world.snapshot.endpoint_config else { panic!() };
+    config.variants[0].routing = Some(Routing::parse(strategy));
+    world
+}
+
+#[test]
+fn routing_that_spreads_unevenly_is_told() {
+    let random = routed("RANDOM");
+    let sentence = told(&random, Reason::RandomRouting).unwrap();
+    assert!(sentence.contains("promises more than the fleet keeps"), "{sentence}");
+    assert_eq!(told(&random, Reason::UnevenRouting), None);
+    for word in ["PREFIX_AWARE", "KV_AWARE"] {
+        let sentence = told(&routed(word), Reason::UnevenRouting).unwrap();
+        assert!(sentence.starts_with(word), "{sentence}");
+        assert_eq!(told(&routed(word), Reason::RandomRouting), None);
+    }
+    for word in ["LEAST_OUTSTANDING_REQUESTS", "SOMETHING_NEW"] {
+        let notes = routed(word).decide().report.notes;
+        let about = [Reason::RandomRouting, Reason::UnevenRouting];
+        assert!(notes.iter().all(|note| !about.contains(&note.reason)), "{word}: {notes:?}");
+    }
+}
+
+#[test]
+fn random_routing_is_no_matter_where_nothing_is_promised_of_several_instances() {
+    let mut alone = routed("RANDOM");
+    alone.target().max_capacity = 1;
+    alone.goal.capacity.max = Some(1);
+    assert_eq!(told(&alone, Reason::RandomRouting), None);
+    let mut untested = routed("RANDOM");
+    untested.goal.load_test = None;
+    assert_eq!(told(&untested, Reason::RandomRouting), None);
+}
+
+#[test]
+fn an_endpoint_that_is_being_made_is_not_one_without_the_variant() {
+    let mut world = World::drifted();
+    let Fact::Known(Some(endpoint)) = &mut world.snapshot.endpoint else { panic!() };
+    endpoint.status = EndpointStatus::Creating;
+    let summaries = std::mem::take(&mut endpoint.variants);
+    let decision = world.decide();
+    assert_eq!(decision.report.reason, Reason::EndpointUpdating, "{}", decision.report.sentence);
+    assert!(decision.plan.is_empty());
+    // Once it is in service, a variant that it does not list is none.
+    let Fact::Known(Some(endpoint)) = &mut world.snapshot.endpoint else { panic!() };
+    endpoint.status = EndpointStatus::InService;
+    assert_eq!(world.decide().report.reason, Reason::EndpointMissing);
+    let Fact::Known(Some(endpoint)) = &mut world.snapshot.endpoint else { panic!() };
+    endpoint.variants = summaries;
+    assert_eq!(world.decide().report.reason, Reason::Drift);
 }

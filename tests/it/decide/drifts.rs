@@ -338,3 +338,23 @@ fn a_refusal_says_what_aws_said() {
     let told = world.decide().report.sentence;
     assert!(told.contains("the last 4 writes (AccessDeniedException: no)"), "{told}");
 }
+
+/// `Alarms` is optional in AWS's answer: without it the alarms are found by their names, and what is
+/// not found is not known, instead of missing.
+#[test]
+fn alarms_that_aws_does_not_tell_of_are_not_missing() {
+    let mut world = World::healthy();
+    world.policies()[0].alarm_names = None;
+    assert_eq!(world.decide().report.reason, Reason::InSync);
+    world.alarms()[1].actions_enabled = false;
+    assert_eq!(field(&world.decide(), Field::Alarms).0, FieldState::Write);
+    for left in [1, 0] {
+        world.alarms().truncate(left);
+        let (state, _, sentence) = field(&world.decide(), Field::Alarms);
+        assert_eq!(state, FieldState::Unknown, "{left}: {sentence}");
+        assert!(world.decide().plan.is_empty());
+    }
+    // Where AWS says that there are none, they are missing.
+    world.policies()[0].alarm_names = Some(Vec::new());
+    assert_eq!(field(&world.decide(), Field::Alarms).0, FieldState::Write);
+}

@@ -441,3 +441,26 @@ fn a_variant_that_is_gone_says_so() {
     assert_eq!(decision.report.reason, Reason::EndpointMissing);
     assert!(decision.plan.is_empty());
 }
+
+/// AWS refuses a min above max, as often as it is sent.
+#[test]
+fn rule_17_bounds_that_would_cross_are_not_sent_whatever_else_is_allowed() {
+    let mut world = World::healthy();
+    world.goal.allow_clamp = true;
+    world.goal.safe_change_grace = TimeDelta::zero();
+    world.goal.capacity.min = Some(30);
+    world.goal.capacity.max = None;
+    let decision = world.decide();
+    assert_held(&decision, Field::MinCapacity, Reason::BoundsConflict);
+    let sentence = decision.report.sentence;
+    assert!(sentence.contains("a min of 30 with a max of 20"), "{sentence}");
+    assert!(sentence.contains("capacity.max"), "{sentence}");
+    // Written together they do not cross.
+    world.goal.capacity.max = Some(40);
+    assert!(!world.decide().plan.is_empty(), "{:?}", world.decide().report);
+    // The same the other way round.
+    world.goal.capacity.min = None;
+    world.goal.capacity.max = Some(2);
+    world.target().min_capacity = 3;
+    assert_held(&world.decide(), Field::MaxCapacity, Reason::BoundsConflict);
+}

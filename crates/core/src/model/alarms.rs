@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::ids::ResourceId;
 use super::scaling::{Alarm, AlarmSide, AlarmState, ScalingPolicy};
 use super::units::{TARGET_VALUE_TOLERANCE, human};
 
@@ -68,6 +69,15 @@ fn belongs(policy: &ScalingPolicy, alarm: &Alarm, side: AlarmSide) -> bool {
     named && alarm.side() == Some(side)
 }
 
+/// `TargetTracking-endpoint/E/variant/V-AlarmHigh-UUID`: the variant and the side. A name may hold
+/// `-AlarmHigh-` too, so the last one counts: a UUID has none.
+pub(super) fn target_tracking_alarm(name: &str) -> Option<(ResourceId, AlarmSide)> {
+    let rest = name.strip_prefix("TargetTracking-")?;
+    let last = |side: AlarmSide| Some((rest.rfind(&format!("-{}-", side.aws_name()))?, side));
+    let (end, side) = last(AlarmSide::High).max(last(AlarmSide::Low))?;
+    Some((rest[..end].parse().ok()?, side))
+}
+
 impl fmt::Display for AlarmProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -87,6 +97,54 @@ impl fmt::Display for AlarmProblem {
                 "{} says INSUFFICIENT_DATA while CloudWatch has datapoints",
                 side.aws_name()
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn alarm(name: &str) -> Alarm {
+        Alarm {
+            name: name.to_owned(),
+            state: AlarmState::Ok,
+            actions_enabled: true,
+            threshold: None,
+            state_since: None,
+        }
+    }
+
+    #[test]
+    fn an_alarm_names_its_variant_whatever_the_variant_is_called() {
+        for (name, resource, side) in [
+            (
+                "endpoint/a-b/variant/All-Traffic-AlarmLow-0f3c",
+                "endpoint/a-b/variant/All-Traffic",
+                AlarmSide::Low,
+            ),
+            (
+                "endpoint/a-AlarmHigh-b/variant/v-AlarmLow-0f3c",
+                "endpoint/a-AlarmHigh-b/variant/v",
+                AlarmSide::Low,
+            ),
+            (
+                "endpoint/a-AlarmLow-b/variant/v-AlarmHigh-0f3c",
+                "endpoint/a-AlarmLow-b/variant/v",
+                AlarmSide::High,
+            ),
+            (
+                "endpoint/e/variant/v-AlarmHigh-w-AlarmHigh-0f3c",
+                "endpoint/e/variant/v-AlarmHigh-w",
+                AlarmSide::High,
+            ),
+        ] {
+            let alarm = alarm(&format!("TargetTracking-{name}"));
+            assert_eq!(alarm.resource().map(|r| r.to_string()).as_deref(), Some(resource));
+            assert_eq!(alarm.side(), Some(side), "{name}");
+        }
+        for other in ["TargetTracking-table/orders-AlarmHigh-1", "cpu-AlarmHigh-1"] {
+            assert_eq!(alarm(other).resource(), None, "{other}");
         }
     }
 }

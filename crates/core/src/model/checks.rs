@@ -121,9 +121,9 @@ pub fn text(text: &str) -> String {
             fits = kept.len();
         }
         if c.is_control() {
-            kept.extend(c.escape_default())
+            kept.extend(c.escape_default());
         } else {
-            kept.push(c)
+            kept.push(c);
         }
         if kept.len() > TEXT_MAX {
             kept.truncate(fits);

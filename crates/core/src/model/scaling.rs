@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::alarms;
 use super::ids::ResourceId;
 use super::time::Timestamp;
 use super::units::TARGET_VALUE_TOLERANCE;
@@ -353,19 +354,13 @@ pub struct NotScaledReason {
     pub current_capacity: Option<i32>,
 }
 
+/// What the names of all target-tracking alarms of SageMaker variants begin with.
+pub const ALARM_PREFIX: &str = "TargetTracking-endpoint/";
+
 /// What the names of a variant's target-tracking alarms begin with.
 #[must_use]
 pub fn alarm_prefix(resource: &ResourceId) -> String {
     format!("TargetTracking-{resource}-Alarm")
-}
-
-/// `TargetTracking-endpoint/E/variant/V-AlarmHigh-UUID`: the variant and the side. A name may hold
-/// `-AlarmHigh-` too, so the last one counts: a UUID has none.
-fn target_tracking_alarm(name: &str) -> Option<(ResourceId, AlarmSide)> {
-    let rest = name.strip_prefix("TargetTracking-")?;
-    let last = |side: AlarmSide| Some((rest.rfind(&format!("-{}-", side.aws_name()))?, side));
-    let (end, side) = last(AlarmSide::High).max(last(AlarmSide::Low))?;
-    Some((rest[..end].parse().ok()?, side))
 }
 
 /// A CloudWatch alarm that AWS keeps for a policy.
@@ -387,13 +382,13 @@ impl Alarm {
     /// Which of the two alarms of a target-tracking policy it is.
     #[must_use]
     pub fn side(&self) -> Option<AlarmSide> {
-        target_tracking_alarm(&self.name).map(|(_, side)| side)
+        alarms::target_tracking_alarm(&self.name).map(|(_, side)| side)
     }
 
     /// The variant whose policy it belongs to, by its name.
     #[must_use]
     pub fn resource(&self) -> Option<ResourceId> {
-        target_tracking_alarm(&self.name).map(|(resource, _)| resource)
+        alarms::target_tracking_alarm(&self.name).map(|(resource, _)| resource)
     }
 }
 
@@ -453,54 +448,6 @@ impl AlarmState {
             Self::Alarm => "alarm",
             Self::InsufficientData => "insufficient_data",
             Self::Unknown => "unknown",
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn alarm(name: &str) -> Alarm {
-        Alarm {
-            name: name.to_owned(),
-            state: AlarmState::Ok,
-            actions_enabled: true,
-            threshold: None,
-            state_since: None,
-        }
-    }
-
-    #[test]
-    fn an_alarm_names_its_variant_whatever_the_variant_is_called() {
-        for (name, resource, side) in [
-            (
-                "endpoint/a-b/variant/All-Traffic-AlarmLow-0f3c",
-                "endpoint/a-b/variant/All-Traffic",
-                AlarmSide::Low,
-            ),
-            (
-                "endpoint/a-AlarmHigh-b/variant/v-AlarmLow-0f3c",
-                "endpoint/a-AlarmHigh-b/variant/v",
-                AlarmSide::Low,
-            ),
-            (
-                "endpoint/a-AlarmLow-b/variant/v-AlarmHigh-0f3c",
-                "endpoint/a-AlarmLow-b/variant/v",
-                AlarmSide::High,
-            ),
-            (
-                "endpoint/e/variant/v-AlarmHigh-w-AlarmHigh-0f3c",
-                "endpoint/e/variant/v-AlarmHigh-w",
-                AlarmSide::High,
-            ),
-        ] {
-            let alarm = alarm(&format!("TargetTracking-{name}"));
-            assert_eq!(alarm.resource().map(|r| r.to_string()).as_deref(), Some(resource));
-            assert_eq!(alarm.side(), Some(side), "{name}");
-        }
-        for other in ["TargetTracking-table/orders-AlarmHigh-1", "cpu-AlarmHigh-1"] {
-            assert_eq!(alarm(other).resource(), None, "{other}");
         }
     }
 }

@@ -102,7 +102,7 @@ fn canonical(value: &Value, out: &mut String) {
 fn is_nothing(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Object(object) => object.values().all(is_nothing),
+        Value::Object(object) => object.is_empty(),
         Value::Array(items) => items.is_empty(),
         _ => false,
     }

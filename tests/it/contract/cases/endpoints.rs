@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use setpoint::model::endpoint::EndpointStatus;
+use serde_json::{Value, json};
+use setpoint::model::endpoint::{EndpointStatus, Routing};
+use setpoint::ports::Service;
 
 use crate::contract::face::Face;
 
@@ -65,4 +67,82 @@ pub(super) async fn a_model(face: Arc<dyn Face>) {
     face.model("m");
     let model = face.aws().endpoints.model("m").await.unwrap().unwrap();
     assert_eq!((model.name.as_str(), model.containers, model.multi_model), ("m", 1, false));
+}
+
+/// What can change capacity reaches the model's hash, whatever member it is; counts do not.
+pub(super) async fn what_changes_capacity_is_told_of_a_config(face: Arc<dyn Face>) {
+    face.model("m");
+    let capture = json!({
+        "EnableCapture": true, "InitialSamplingPercentage": 100, "DestinationS3Uri": "s3://b/c",
+        "CaptureOptions": [{"CaptureMode": "InputAndOutput"}],
+    });
+    let none = json!({});
+    let cases: [(&str, Value, &Value); 6] = [
+        ("plain", json!({}), &none),
+        ("counts", json!({"InitialInstanceCount": 7, "InitialVariantWeight": 0.5}), &none),
+        ("routing", json!({"RoutingConfig": {"RoutingStrategy": "RANDOM"}}), &none),
+        ("ami", json!({"InferenceAmiVersion": "al2-ami-sagemaker-inference-gpu-2"}), &none),
+        ("volume", json!({"VolumeSizeInGB": 64}), &none),
+        ("capture", json!({}), &capture),
+    ];
+    let mut hashes = Vec::new();
+    for (name, own, capture) in cases {
+        let mut variant = json!({
+            "VariantName": "AllTraffic", "ModelName": "m", "InstanceType": "ml.c5.xlarge",
+            "InitialInstanceCount": 2, "InitialVariantWeight": 1.0,
+        });
+        variant.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        let mut input = json!({"EndpointConfigName": name, "ProductionVariants": [variant]});
+        if *capture != none {
+            input["DataCaptureConfig"] = capture.clone();
+        }
+        face.arrange(Service::SageMaker, "CreateEndpointConfig", input);
+        let config = face.aws().endpoints.endpoint_config(name).await.unwrap().unwrap();
+        let routing = (name == "routing").then_some(Routing::Random);
+        assert_eq!(config.variants[0].routing, routing, "{name}");
+        hashes.push((name, config.variants[0].traits));
+    }
+    assert_eq!(hashes[0].1, hashes[1].1, "a count is not capacity");
+    let different: BTreeSet<u64> = hashes.iter().skip(1).map(|(_, hash)| *hash).collect();
+    assert_eq!(different.len(), hashes.len() - 1, "{hashes:?}");
+}
+
+pub(super) async fn what_changes_capacity_is_told_of_a_model(face: Arc<dyn Face>) {
+    let cases = [
+        json!({}),
+        json!({"ModelDataUrl": "s3://bucket/other.tar.gz"}),
+        json!({"Environment": {"WORKERS": "1"}}),
+        json!({"Environment": {"WORKERS": "2"}}),
+        json!({"Mode": "MultiModel"}),
+    ];
+    let mut hashes = BTreeSet::new();
+    for (at, own) in cases.iter().enumerate() {
+        let name = format!("m{at}");
+        let mut container =
+            json!({"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer:1"});
+        container.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+        let input = json!({
+            "ModelName": name, "ExecutionRoleArn": "arn:aws:iam::123456789012:role/sagemaker",
+            "PrimaryContainer": container,
+        });
+        face.arrange(Service::SageMaker, "CreateModel", input);
+        let model = face.aws().endpoints.model(&name).await.unwrap().unwrap();
+        assert!(hashes.insert(model.traits), "{own}: nothing tells it from the others");
+    }
+}
+
+/// Endpoints that run with them go on, and say so.
+pub(super) async fn a_deleted_config_or_model_is_gone(face: Arc<dyn Face>) {
+    let resource = face.endpoint("e");
+    let aws = face.aws();
+    let before = aws.endpoints.endpoint(&resource.endpoint).await.unwrap().unwrap();
+    let config = json!({"EndpointConfigName": "e-config"});
+    face.arrange(Service::SageMaker, "DeleteEndpointConfig", config);
+    face.arrange(Service::SageMaker, "DeleteModel", json!({"ModelName": "e-model"}));
+    assert_eq!(aws.endpoints.endpoint_config("e-config").await, Ok(None));
+    assert_eq!(aws.endpoints.model("e-model").await, Ok(None));
+    let after = aws.endpoints.endpoint(&resource.endpoint).await.unwrap().unwrap();
+    assert_eq!(after, before);
+    face.model("e-model");
+    assert!(aws.endpoints.model("e-model").await.unwrap().is_some());
 }

@@ -150,7 +150,7 @@ pub(super) async fn scheduled_actions(face: Arc<dyn Face>) {
 pub(super) async fn activities_of_a_variant(face: Arc<dyn Face>) {
     let resource = face.endpoint("e");
     let aws = face.aws();
-    assert_eq!(aws.scaling.scaling_activities(&resource).await, Ok(vec![].into()));
+    assert_eq!(aws.scaling.scaling_activities(&resource).await, Ok(vec![]));
     aws.writes.register_scalable_target(&register(&resource, Some(3), Some(4))).await.unwrap();
     face.pass_time(2);
     let activities = aws.scaling.scaling_activities(&resource).await.unwrap();

@@ -79,7 +79,7 @@ pub(super) async fn a_variant_without_data(face: Arc<dyn Face>) {
         query("nowhere", Metric::ModelLatency(LatencyStatistic::P99)),
     ];
     let answers = face.aws().metrics.metric_data(&queries, from, to).await;
-    assert_eq!(answers, [Ok(vec![].into()), Ok(vec![].into())]);
+    assert_eq!(answers, [Ok(vec![]), Ok(vec![])]);
 }
 
 pub(super) async fn alarms_by_prefix(face: Arc<dyn Face>) {
