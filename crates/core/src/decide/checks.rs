@@ -58,36 +58,7 @@ pub fn judge(case: &Case<'_>, desired: &Desired, compared: Vec<Comparison>) -> V
     let mut judged: Vec<Judged> =
         compared.into_iter().map(|comparison| judge_one(case, desired, comparison)).collect();
     hold_policy_with_its_target(&mut judged);
-    hold_crossed_bounds(case, desired, &mut judged);
     judged
-}
-
-/// AWS refuses a min above max. One of them may be written while the other is held or not managed:
-/// then it waits for the other.
-fn hold_crossed_bounds(case: &Case<'_>, desired: &Desired, judged: &mut [Judged]) {
-    let Some(target) = case.target() else { return };
-    let at = |judged: &[Judged], field| judged.iter().position(|j| j.comparison.field == field);
-    let (min, max) = (at(judged, Field::MinCapacity), at(judged, Field::MaxCapacity));
-    let writes = |at: Option<usize>| at.is_some_and(|at| judged[at].state == FieldState::Write);
-    let (writes_min, writes_max) = (writes(min), writes(max));
-    let new_min = desired.min.filter(|_| writes_min).unwrap_or(target.min_capacity);
-    let new_max = desired.max.filter(|_| writes_max).unwrap_or(target.max_capacity);
-    if new_min <= new_max || writes_min == writes_max {
-        return;
-    }
-    let (own, other) = if writes_min { (min, max) } else { (max, min) };
-    let because = other.map(|at| &judged[at]).filter(|other| other.state == FieldState::Held);
-    let reason = because.map_or(Reason::ClampWouldMoveInstances, |other| other.reason);
-    let sentence = match because {
-        Some(other) => format!(
-            "AWS allows no min of {new_min} with a max of {new_max}, and the other one is held: {}",
-            other.sentence
-        ),
-        None => format!("AWS allows no min of {new_min} with a max of {new_max}"),
-    };
-    if let Some(at) = own {
-        judged[at] = held(judged[at].comparison.clone(), Hold::new(reason, sentence));
-    }
 }
 
 /// A policy needs its scalable target: when registering is held, so is making the policy.

@@ -23,6 +23,8 @@ struct Question<'a, 'b> {
     difference: Difference,
     /// The actual value as a number, where it has one.
     number: Option<f64>,
+    /// Whether a person has confirmed this change.
+    confirmed: bool,
 }
 
 type Check = fn(&Question<'_, '_>) -> Option<Hold>;
@@ -71,7 +73,8 @@ pub(super) fn objection(
     difference: Difference,
 ) -> Option<Hold> {
     let (field, number) = (comparison.field, comparison.number);
-    let question = Question { case, desired, field, difference, number };
+    let confirmed = case.confirms(field);
+    let question = Question { case, desired, field, difference, number, confirmed };
     CHECKS.iter().find_map(|check| check(&question))
 }
 
@@ -178,7 +181,7 @@ fn other_writer(q: &Question<'_, '_>) -> Option<Hold> {
 fn adoption(q: &Question<'_, '_>) -> Option<Hold> {
     // A policy under another name is another one, which setpoint has never written.
     let known = q.case.memory.adopted && !watch::is_renamed(q.case);
-    let adopted = q.case.goal.adopt || known || q.case.confirms(q.field);
+    let adopted = q.case.goal.adopt || known || q.confirmed;
     (!adopted).then(|| {
         Hold::new(
             Reason::Adoption,
@@ -290,15 +293,15 @@ fn no_value(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn above_capacity(q: &Question<'_, '_>) -> Option<Hold> {
-    proven::above_capacity(q.case, q.desired, q.field)
+    if q.confirmed { None } else { proven::above_capacity(q.case, q.desired, q.field) }
 }
 
 fn below_proven(q: &Question<'_, '_>) -> Option<Hold> {
-    proven::below_proven(q.case, q.desired, q.field)
+    if q.confirmed { None } else { proven::below_proven(q.case, q.desired, q.field) }
 }
 
 fn just_removed(q: &Question<'_, '_>) -> Option<Hold> {
-    removed::hold(q.case, q.field)
+    if q.confirmed { None } else { removed::hold(q.case, q.field) }
 }
 
 /// Rule 11a: the estimate of a regime that is younger than an hour is not followed.
@@ -414,7 +417,7 @@ fn write_limit(q: &Question<'_, '_>) -> Option<Hold> {
 
 /// A write that AWS refused is tried again after a while, not with every pass.
 fn refused(q: &Question<'_, '_>) -> Option<Hold> {
-    let refused = q.case.memory.refused.as_ref().filter(|_| !q.case.confirms(q.field))?;
+    let refused = q.case.memory.refused.as_ref().filter(|_| !q.confirmed)?;
     (q.case.now < refused.until).then(|| {
         let times = if refused.count == 1 {
             "refused the last write".to_owned()

@@ -29,7 +29,7 @@ pub(super) fn above_capacity(case: &Case<'_>, desired: &Desired, field: Field) -
     let raises = case.configured_target().is_none_or(|in_force| want > in_force);
     let estimate = case.estimate;
     let high = estimate.capacity.high.filter(|_| estimate.verdict.is_two_sided())?;
-    if !raises || want <= high + TARGET_VALUE_TOLERANCE || case.confirms(field) {
+    if !raises || want <= high + TARGET_VALUE_TOLERANCE {
         return None;
     }
     let sentence = format!(
@@ -47,7 +47,7 @@ pub(super) fn below_proven(case: &Case<'_>, desired: &Desired, field: Field) -> 
     let want = leads_to(case, desired, field)?;
     let lowers = case.configured_target().is_none_or(|in_force| want < in_force);
     let safe = desired::factor(case) * case.estimate.capacity.lower_bound?;
-    if !lowers || want >= safe * PROVEN_SHARE || case.confirms(field) {
+    if !lowers || want >= safe * PROVEN_SHARE {
         return None;
     }
     // A foreign edit of the day is put back to what was held before it, proven or not.

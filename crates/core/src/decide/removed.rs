@@ -23,7 +23,7 @@ pub(super) fn hold(case: &Case<'_>, field: Field) -> Option<Hold> {
         Field::Policy if case.target().is_some() => ("a policy", case.goal.removed_policy_grace),
         _ => return None,
     };
-    if case.confirms(field) || made_anew(case, grace) {
+    if made_anew(case, grace) {
         return None;
     }
     let until = missing_since(case, field) + grace;
