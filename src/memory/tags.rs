@@ -152,7 +152,7 @@ fn begun_anew(memory: VariantMemory) -> VariantMemory {
         since: None,
         adopted: false,
         highest_held: None,
-        held: None,
+        last_held: None,
         lowering: None,
         known_config: None,
         intent: None,

@@ -22,7 +22,7 @@ use setpoint::model::goal::{
     TargetValueLimits,
 };
 use setpoint::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantId};
-use setpoint::model::memory::{Settled, VariantMemory};
+use setpoint::model::memory::{Seen, Settled, VariantMemory};
 use setpoint::model::reads::{Read, Reads};
 use setpoint::model::scaling::{
     Alarm, AlarmState, CONVENTIONAL_POLICY_NAME, MetricSpec, PolicyKind, ScalableTarget,
@@ -336,7 +336,7 @@ fn memory(id: &VariantId) -> VariantMemory {
         since: Some(since),
         adopted: true,
         highest_held: Some(600.0),
-        held: Some(600.0),
+        last_held: Some(Seen { value: 600.0, since: noon() }),
         value_in_force: Some(600.0),
         policy_name: Some(CONVENTIONAL_POLICY_NAME.to_owned()),
         settled: Some(Settled {

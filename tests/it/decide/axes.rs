@@ -7,6 +7,7 @@ use setpoint::model::endpoint::EndpointStatus;
 use setpoint::model::estimate::{Capacity, Estimate, Finding, MinutesUsed, Regime, Verdict};
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::{LatencyObjective, Mode};
+use setpoint::model::memory::Seen;
 use setpoint::model::reason::{ActionKind, Field, Reason};
 use setpoint::model::safety::{Safety, Unproven};
 use setpoint::model::units::LatencyStatistic;
@@ -178,7 +179,7 @@ fn rule_5_an_expired_load_test_does_not_switch_the_comparison_off() {
     let mut world = measured();
     world.goal.load_test.as_mut().unwrap().date = Some("2025-01-01".parse().unwrap());
     world.in_force(5000.0);
-    world.memory().held = Some(600.0);
+    world.memory().last_held = Some(Seen { value: 600.0, since: now() });
     let decision = world.decide();
     let report = &decision.report;
     assert!(decision.plan.is_empty(), "reported, and not repaired");

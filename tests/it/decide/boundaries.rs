@@ -9,7 +9,7 @@ use setpoint::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Verdict;
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::{CapacityGoal, MassChangeLimit};
-use setpoint::model::memory::{TargetWrite, VariantMemory};
+use setpoint::model::memory::{Seen, TargetWrite, VariantMemory};
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::scaling::ScheduledAction;
 
@@ -140,23 +140,6 @@ fn rule_17_the_narrower_of_two_values_counts_while_the_other_bound_may_be_held()
     assert_eq!(field(&world.decide(), Field::MaxCapacity).1, Reason::Drift);
 }
 
-#[test]
-fn a_min_above_the_max_that_is_held_waits_for_it() {
-    let mut world = World::healthy();
-    world.goal.capacity = CapacityGoal { min: Some(8), max: Some(20) };
-    world.goal.allow_clamp = true;
-    world.target().max_capacity = 6;
-    assert_eq!(world.decide().plan.actions.len(), 1, "both go in one write");
-    world.snapshot.scheduled_actions = Fact::Known(vec![action("cron(0 18 * * ? *)", None, 7)]);
-    let decision = world.decide();
-    assert_held(&decision, Field::MaxCapacity, Reason::UnknownAction);
-    assert_held(&decision, Field::MinCapacity, Reason::UnknownAction);
-    // A max that nobody manages is in the way as well.
-    world.snapshot.scheduled_actions = Fact::Known(Vec::new());
-    world.goal.capacity.max = None;
-    assert_held(&world.decide(), Field::MinCapacity, Reason::ClampWouldMoveInstances);
-}
-
 // === rule 13 ===
 
 fn action(schedule: &str, min: Option<i32>, max: i32) -> ScheduledAction {
@@ -282,7 +265,7 @@ fn rule_22_a_crash_or_a_failed_write_of_our_own_is_nobodys_overwrite() {
         last_write: Some(held),
         last_attempt: Some(held),
         value_in_force: Some(600.0),
-        held: Some(600.0),
+        last_held: Some(Seen { value: 600.0, since: now() }),
         ..VariantMemory::default()
     };
     let found = |value: f64, memory: VariantMemory| {

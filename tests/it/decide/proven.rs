@@ -57,7 +57,7 @@ fn rule_27_a_raise_above_the_measured_capacity_waits_for_a_person() {
 fn rule_27_holds_in_every_mode_drift_or_not_and_no_lowering() {
     // Putting back what somebody lowered is a raise like any other.
     let mut world = measured(25.0);
-    world.memory().held = Some(1500.0);
+    world.hold(1500.0);
     assert_held(&world.decide(), Field::TargetValue, Reason::AboveCapacity);
     // In `auto` the owner's floor may lie above.
     let mut world = measured(25.0);
@@ -112,7 +112,7 @@ fn rule_28_a_typo_does_not_multiply_the_fleet() {
 fn rule_28_does_not_hold_putting_back_what_an_edit_of_the_day_changed() {
     let edited = |hours: i64| {
         let mut world = measured(5.0);
-        world.memory().held = Some(300.0);
+        world.hold(300.0);
         let since = now() - TimeDelta::hours(hours);
         world.memory().seen.insert(Field::TargetValue, Seen { value: 500.0, since });
         world
@@ -121,7 +121,7 @@ fn rule_28_does_not_hold_putting_back_what_an_edit_of_the_day_changed() {
     assert_held(&edited(24).decide(), Field::TargetValue, Reason::BelowProven);
     // Only what was held, and nothing below it.
     let mut world = edited(1);
-    world.memory().held = Some(320.0);
+    world.hold(320.0);
     assert_held(&world.decide(), Field::TargetValue, Reason::BelowProven);
     // The same for a policy that was deleted.
     for (minutes, held) in [(60, false), (24 * 60, true)] {

@@ -15,7 +15,7 @@ fn auto(minutes: i64, declared: bool) -> World {
     let mut world = World::healthy();
     world.goal.mode = Mode::Auto;
     world.goal.load_test = None;
-    world.memory().held = Some(600.0);
+    world.hold(600.0);
     let happened_at = now() - TimeDelta::minutes(minutes);
     // The minutes right after a deploy are of no regime.
     let started_at = if declared { happened_at + AFTER_DEPLOY } else { happened_at };
@@ -74,10 +74,10 @@ fn drift_is_repaired_to_what_was_held() {
     world.without_policy(6);
     assert_eq!(written(&world.decide()), Some(600.0));
     // What was held is not remembered: there is nothing to put back, and the estimate waits.
-    world.memory().held = None;
+    world.memory().last_held = None;
     assert_held(&world.decide(), Field::Policy, Reason::NewRegime);
     let mut world = auto(5, true);
-    world.memory().held = None;
+    world.memory().last_held = None;
     world.in_force(5000.0);
     assert_held(&world.decide(), Field::TargetValue, Reason::NewRegime);
 }
@@ -86,7 +86,7 @@ fn drift_is_repaired_to_what_was_held() {
 fn a_missing_policy_gets_the_formula_where_nothing_was_held() {
     let mut world = auto(5, true);
     world.goal.load_test = super::world::goal().load_test;
-    world.memory().held = None;
+    world.memory().last_held = None;
     world.without_policy(6);
     assert_eq!(written(&world.decide()), Some(600.0));
 }

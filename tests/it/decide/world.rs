@@ -14,7 +14,7 @@ use setpoint::model::goal::{
     CapacityGoal, CooldownGoal, Goal, LoadTest, Mode, Objective, TargetValueLimits,
 };
 use setpoint::model::ids::VariantId;
-use setpoint::model::memory::VariantMemory;
+use setpoint::model::memory::{Seen, VariantMemory};
 use setpoint::model::reads::Reads;
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::scaling::{
@@ -135,6 +135,11 @@ impl World {
         let newest = self.telemetry().recent.last_mut().unwrap();
         newest.invocations = Some(invocations);
         newest.invocations_per_instance = Some(invocations / f64::from(instances));
+    }
+
+    /// `setpoint` has held this value in force.
+    pub(super) fn hold(&mut self, value: f64) {
+        self.memory().last_held = Some(Seen { value, since: now() });
     }
 
     /// Scalable target and policy are gone, and have been seen to be for so many minutes.

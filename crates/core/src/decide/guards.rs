@@ -308,15 +308,15 @@ fn no_value(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn above_capacity(q: &Question<'_, '_>) -> Option<Hold> {
-    proven::above_capacity(q.case, q.desired, q.field).filter(|_| !q.confirmed)
+    if q.confirmed { None } else { proven::above_capacity(q.case, q.desired, q.field) }
 }
 
 fn below_proven(q: &Question<'_, '_>) -> Option<Hold> {
-    proven::below_proven(q.case, q.desired, q.field).filter(|_| !q.confirmed)
+    if q.confirmed { None } else { proven::below_proven(q.case, q.desired, q.field) }
 }
 
 fn just_removed(q: &Question<'_, '_>) -> Option<Hold> {
-    removed::hold(q.case, q.field).filter(|_| !q.confirmed)
+    if q.confirmed { None } else { removed::hold(q.case, q.field) }
 }
 
 /// Rule 11a: the estimate of a regime that is younger than an hour is not followed.

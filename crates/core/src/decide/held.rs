@@ -34,7 +34,7 @@ impl Replaced {
 #[must_use]
 pub fn replaced(case: &Case<'_>) -> Option<Replaced> {
     let memory = &case.memory;
-    let held = memory.held?;
+    let held = memory.last_held?.value;
     let Some(in_force) = case.configured_target() else {
         // Without a policy nothing is in force; one on another metric counts something else.
         case.snapshot.policies.known()?;

@@ -27,8 +27,7 @@ pub(super) fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Ho
         if case.now < due
             && let Err(why) = instances_have_come(case, from)
         {
-            let sentence = format!("wanted {} -> {}, held: {why}", human(from), human(want));
-            return Err(Hold::until(Reason::LoweringStep, sentence, due));
+            return Err(Hold::until(Reason::LoweringStep, why, due));
         }
     }
     let Limit { mut lowest, because } = limit(case, from, last.is_some());
@@ -44,12 +43,7 @@ pub(super) fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Ho
     }
     let next = case.now + LOWERING_WAIT;
     if lowest >= from - TARGET_VALUE_TOLERANCE {
-        let sentence = format!(
-            "wanted {} -> {}, held: the instances that {} calls for have not come yet",
-            human(from),
-            human(want),
-            human(from)
-        );
+        let sentence = format!("the instances that {} calls for have not come yet", human(from));
         return Err(Hold::until(Reason::LoweringStep, sentence, next));
     }
     Ok(Step { to: lowest, cut: Some((Reason::LoweringStep, because)), next_at: Some(next) })

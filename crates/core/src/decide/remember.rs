@@ -60,7 +60,7 @@ pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> Varia
     known::note(&mut memory, snapshot);
     let regime = decision.report.estimate.regime.as_ref();
     memory.known_regime = new_regime::note(memory.known_regime, regime, now);
-    note_value_in_force(&mut memory, decision);
+    note_value_in_force(&mut memory, decision, now);
     note_factor(&mut memory, goal, &decision.report.estimate, now);
     memory.verification = memory
         .verification
@@ -176,7 +176,7 @@ pub fn other_setpoint(memory: &VariantMemory) -> Option<String> {
 }
 
 /// The value seen in force, and the highest that setpoint has held.
-fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision) {
+fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
     memory.value_in_force = decision.report.configured_target;
     // Held means in force and wanted: a value passed through on the way down is not held.
     // (Another field may differ, or be unknown, as the alarms are while CloudWatch is down.)
@@ -184,10 +184,16 @@ fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision) {
     let kept = decision.report.fields.iter().find(kept);
     let Some((kept, value)) = kept.zip(decision.report.configured_target) else { return };
     // What is near enough to be left alone is kept, too.
-    memory.held = Some(value);
+    note_held(memory, value, now);
     if kept.reason == Reason::InSync {
         memory.highest_held = Some(memory.highest_held.map_or(value, |held| held.max(value)));
     }
+}
+
+fn note_held(memory: &mut VariantMemory, value: f64, now: Timestamp) {
+    let same = |held: &Seen| (held.value - value).abs() <= TARGET_VALUE_TOLERANCE;
+    let held = memory.last_held.filter(same);
+    memory.last_held = Some(held.unwrap_or(Seen { value, since: now }));
 }
 
 /// With `safety_factor: auto` the factor follows the advice, once there is a measured regime, and
@@ -352,7 +358,7 @@ fn note_target_write(
     memory.verification = verify::begin(write, snapshot);
     memory.last_write = Some(write);
     if result == StepResult::Success {
-        memory.held = Some(write.after);
+        note_held(memory, write.after, write.at);
     }
     // While AWS still shows the value from before, seeing that again is nobody's overwrite.
     memory.value_in_force =

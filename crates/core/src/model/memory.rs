@@ -32,9 +32,9 @@ pub struct VariantMemory {
     pub raises: Vec<TargetWrite>,
     /// The highest value that `setpoint` has held in force (rule 8: above it is new ground).
     pub highest_held: Option<f64>,
-    /// The value that `setpoint` last held in force: one that it wrote, or found as wanted. What
-    /// a foreign edit replaced is put back at once, whatever the distance (rule 8).
-    pub held: Option<f64>,
+    /// The target value that `setpoint` last held in force, written or found as wanted, and since
+    /// when. What a foreign edit replaced is put back at once, whatever the distance (rule 8).
+    pub last_held: Option<Seen>,
     /// The lowering that the last write of the target value was a step of; absent when that write
     /// reached what was wanted (rule 8).
     pub lowering: Option<Lowering>,
