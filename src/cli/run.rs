@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let sources = args.config.sources();
     let ceiling = args.config.mode_ceiling();
     let loader =
-        Box::new(move || Config::load(&sources).map(|config| config.with_mode_ceiling(ceiling)));
+        Arc::new(move || Config::load(&sources).map(|config| config.with_mode_ceiling(ceiling)));
     compose::runtime()?.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let kubernetes = Kubernetes::join(&config, &clock).await?;

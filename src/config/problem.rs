@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::secret::without_passwords;
+
 /// One thing that is wrong, and how it would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -32,7 +34,7 @@ impl Problem {
         Self {
             file: file.into(),
             key: key.into(),
-            found: found.into(),
+            found: without_passwords(&found.into()),
             allowed: allowed.into(),
             hint: None,
         }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::sync::{mpsc, oneshot};
 
 use super::near;
-use super::{Daemon, Shared, pass_settings};
+use super::{Daemon, Loader, Shared, pass_settings};
+use crate::config::{Config, ConfigErrors, Problem};
 use crate::http::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
 use crate::model::fact::Fact;
 use crate::model::goal::Pause;
@@ -24,6 +26,9 @@ type ReloadAnswer = Result<(), Vec<serde_json::Value>>;
 
 /// The longest pause: one that nobody remembers must end by itself.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::days(90);
+
+/// How long reading the configuration again may take.
+const LOAD_TIME: Duration = Duration::from_secs(10);
 
 /// Something asked for, with where to answer.
 pub(super) enum Request {
@@ -133,7 +138,7 @@ impl Daemon {
     pub(super) async fn answer(&mut self, request: Request) {
         match request {
             Request::Reload(answer) => {
-                let _ = answer.send(self.reload());
+                let _ = answer.send(self.reload().await);
             }
             Request::Reconcile(selector, answer) => {
                 let _ = answer.send(self.reconcile_now(&selector).await);
@@ -151,8 +156,8 @@ impl Daemon {
     }
 
     /// A bad file keeps the configuration that is in force.
-    fn reload(&mut self) -> ReloadAnswer {
-        match (self.parts.loader)() {
+    async fn reload(&mut self) -> ReloadAnswer {
+        match load(&self.parts.loader).await {
             Ok(config) => {
                 warn_of_what_needs_a_restart(&self.shared.config(), &config);
                 // What was confirmed was another configuration's plan; the next pass is due now.
@@ -374,6 +379,26 @@ impl Daemon {
             }
         }
     }
+}
+
+/// Loads the configuration away from the task that makes passes: it may be in a pipe, or on a disk
+/// that does not answer.
+async fn load(loader: &Loader) -> Result<Config, ConfigErrors> {
+    let loader = Arc::clone(loader);
+    let loading = tokio::task::spawn_blocking(move || loader());
+    let found = match tokio::time::timeout(LOAD_TIME, loading).await {
+        Ok(Ok(loaded)) => return loaded,
+        Ok(Err(failed)) => failed.to_string(),
+        Err(_elapsed) => format!("nothing within {} s", LOAD_TIME.as_secs()),
+    };
+    let problem = Problem {
+        file: "configuration".to_owned(),
+        key: String::new(),
+        found,
+        allowed: "files that can be read".to_owned(),
+        hint: None,
+    };
+    Err(ConfigErrors { problems: vec![problem] })
 }
 
 fn not_remembered(error: &MemoryError) -> ControlError {

@@ -40,7 +40,7 @@ pub use ticks::{Ticks, TicksError};
 use timetable::Timetable;
 
 /// Loads the configuration anew, from where it came from.
-pub type Loader = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
+pub type Loader = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
 /// Makes what makes the passes of one term of leadership. It knows nothing yet.
 pub type MakeFleet = Box<dyn Fn(Arc<dyn Leadership>) -> Fleet + Send + Sync>;

@@ -148,6 +148,6 @@ async fn assemble(
     let clock = Arc::new(SimClock::driven_by_others(sim.clone()));
     let memory = Arc::new(ProcessMemory::default());
     let same = config.clone();
-    let loader = Box::new(move || Ok(same.clone()));
+    let loader = Arc::new(move || Ok(same.clone()));
     Assembled::new(config, loader, aws, clock, memory, telling).await
 }
