@@ -31,10 +31,16 @@ mod tests {
     fn only_the_password_is_hidden() {
         for (text, shown) in [
             ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
-            ("https://me:s3cret@proxy.example:8443/a?b=c", "https://me:xxxxx@proxy.example:8443/a?b=c"),
+            (
+                "https://me:s3cret@proxy.example:8443/a?b=c",
+                "https://me:xxxxx@proxy.example:8443/a?b=c",
+            ),
             ("https://me:a@b:c@proxy.example", "https://me:xxxxx@proxy.example"),
             ("https://me@proxy.example/x:y@z", "https://me@proxy.example/x:y@z"),
-            ("found \"ftp://me:s3cret@x\", allowed: http://…", "found \"ftp://me:xxxxx@x\", allowed: http://…"),
+            (
+                "found \"ftp://me:s3cret@x\", allowed: http://…",
+                "found \"ftp://me:xxxxx@x\", allowed: http://…",
+            ),
             ("a: b@c", "a: b@c"),
         ] {
             assert_eq!(without_passwords(text), shown);

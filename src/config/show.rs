@@ -4,8 +4,8 @@ use serde_json::Value;
 use yaml_rust2::{Yaml, YamlEmitter};
 
 use super::merge::Merged;
-use super::secret::without_passwords;
 use super::schema::{Step, keys, schema};
+use super::secret::without_passwords;
 
 /// The merged layers as YAML that can be loaded again, but for the passwords of URLs, which are not
 /// shown.

@@ -387,7 +387,7 @@ async fn load(loader: &Loader) -> Result<Config, ConfigErrors> {
     let loader = Arc::clone(loader);
     let loading = tokio::task::spawn_blocking(move || loader());
     let found = match tokio::time::timeout(LOAD_TIME, loading).await {
-        Ok(Ok(loaded)) => return loaded,
+        Ok(Ok(config)) => return config,
         Ok(Err(failed)) => failed.to_string(),
         Err(_elapsed) => format!("nothing within {} s", LOAD_TIME.as_secs()),
     };
