@@ -14,11 +14,14 @@ COPY Cargo.toml Cargo.lock ./
 COPY crates/core/Cargo.toml crates/core/
 COPY crates/aws/Cargo.toml crates/aws/
 COPY crates/k8s/Cargo.toml crates/k8s/
+COPY crates/serve/Cargo.toml crates/serve/
 COPY crates/sim/Cargo.toml crates/sim/
-RUN mkdir src benches crates/core/src crates/aws/src crates/k8s/src crates/sim/src \
+RUN mkdir src benches crates/core/src crates/aws/src crates/k8s/src crates/serve/src \
+        crates/sim/src \
     && echo 'fn main() {}' >src/main.rs \
     && touch src/lib.rs benches/estimate.rs benches/fleet.rs crates/core/src/lib.rs \
-        crates/aws/src/lib.rs crates/k8s/src/lib.rs crates/sim/src/lib.rs \
+        crates/aws/src/lib.rs crates/k8s/src/lib.rs crates/serve/src/lib.rs \
+        crates/sim/src/lib.rs \
     && cargo build --release --locked --bin setpoint \
     && rm -r src crates/*/src
 COPY config/ config/

@@ -23,6 +23,7 @@ mod resolve_kubernetes;
 mod resolve_target;
 pub mod schedule;
 mod schema;
+mod secret;
 pub mod settings;
 mod show;
 mod warn;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
+use super::secret::without_passwords;
 use crate::model::warning::ConfigWarning;
 
 /// One thing that is wrong, and how it would be right. As JSON it has its sentence beside the parts,
@@ -43,7 +44,7 @@ impl Problem {
             line,
             target: None,
             key: key.into(),
-            found: found.into(),
+            found: without_passwords(&found.into()),
             allowed: allowed.into(),
             hint: None,
         }

@@ -5,8 +5,10 @@ use yaml_rust2::{Yaml, YamlEmitter};
 
 use super::merge::Merged;
 use super::schema::{Step, keys, schema};
+use super::secret::without_passwords;
 
-/// The merged layers as YAML that can be loaded again.
+/// The merged layers as YAML that can be loaded again, but for the passwords of URLs, which are not
+/// shown.
 pub(super) fn to_yaml(merged: &Merged, origin: bool) -> String {
     let mut tree = merged.json();
     let targets = merged.targets.iter().map(|t| t.value.clone()).collect();
@@ -89,7 +91,7 @@ impl Lines<'_> {
 /// A plain value, quoted where YAML needs it.
 fn scalar(value: &Value) -> String {
     let yaml = match value {
-        Value::String(text) => Yaml::String(text.clone()),
+        Value::String(text) => Yaml::String(without_passwords(text)),
         // Numbers, booleans and empty collections are the same in JSON and YAML.
         other => return other.to_string(),
     };

@@ -195,6 +195,23 @@ fn layers_win_in_their_order_and_every_line_knows_its_origin() {
 }
 
 #[test]
+fn a_password_in_a_url_is_neither_shown_nor_told() {
+    let url = "https://me:s3cret@proxy.example:8443";
+    let yaml = format!(
+        "aws: {{endpoint_url: \"{url}\"}}\naccounts: [{{account_id: \"123456789012\", \
+         regions: [us-east-1], endpoint_url: \"{url}/x\"}}]\nhttp: {{allowed_hosts: [a.example]}}\n"
+    );
+    let config = Config::from_yaml(&yaml).unwrap();
+    assert_eq!(config.aws.endpoint_url.as_deref(), Some(url), "it is in force all the same");
+    assert_eq!(config.http.allowed_hosts, ["a.example"]);
+    let shown = config.to_yaml(true);
+    assert_eq!(shown.matches("https://me:xxxxx@proxy.example:8443").count(), 2, "{shown}");
+    assert!(!shown.contains("s3cret"), "{shown}");
+    let errors = Config::from_yaml("aws: {endpoint_url: \"ftp://me:s3cret@proxy\"}").unwrap_err();
+    assert!(errors.to_string().contains("ftp://me:xxxxx@proxy"), "{errors}");
+}
+
+#[test]
 fn what_is_shown_can_be_loaded_again() {
     for origin in [false, true] {
         let shown = Config::from_yaml(ISSUE_EXAMPLE).unwrap().to_yaml(origin);

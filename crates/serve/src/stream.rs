@@ -16,7 +16,7 @@ use crate::places::State;
 /// A TCP stream with a limit to how long writing may stand still.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    stream: TcpStream,
+    tcp: TcpStream,
     state: Arc<State>,
     stall: Duration,
     /// The end of the time in which writing may stand still, while it does.
@@ -24,8 +24,8 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) const fn new(stream: TcpStream, state: Arc<State>, stall: Duration) -> Self {
-        Self { stream, state, stall, stalled: None }
+    pub(crate) const fn new(tcp: TcpStream, state: Arc<State>, stall: Duration) -> Self {
+        Self { tcp, state, stall, stalled: None }
     }
 
     fn check(&self) -> io::Result<()> {
@@ -33,7 +33,7 @@ impl Stream {
             return Ok(());
         }
         // Without lingering, the close that follows sends RST and not FIN.
-        self.stream.set_zero_linger()?;
+        self.tcp.set_zero_linger()?;
         Err(io::ErrorKind::ConnectionReset.into())
     }
 
@@ -62,7 +62,7 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        Pin::new(&mut self.tcp).poll_read(cx, buffer)
     }
 }
 
@@ -73,7 +73,7 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
-        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let result = Pin::new(&mut self.tcp).poll_write(cx, bytes);
         self.or_stalled(cx, result)
     }
 
@@ -83,19 +83,19 @@ impl AsyncWrite for Stream {
         buffers: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
-        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, buffers);
+        let result = Pin::new(&mut self.tcp).poll_write_vectored(cx, buffers);
         self.or_stalled(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.tcp.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.tcp).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 }

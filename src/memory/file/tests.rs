@@ -7,6 +7,9 @@ use crate::model::selector::Selector;
 use crate::model::time::Timestamp;
 use crate::system::Alone;
 
+/// What happens to the text of a file.
+type Change = fn(&str) -> String;
+
 /// A file in a folder of its own.
 struct Fixture {
     folder: tempfile::TempDir,
@@ -124,7 +127,7 @@ async fn a_number_that_json_has_not_fails_its_variant_and_no_other() {
 
 #[tokio::test]
 async fn one_damaged_record_is_kept_beside_and_the_others_live() {
-    let bend: [(&str, fn(&str) -> String); 4] = [
+    let bend: [(&str, Change); 4] = [
         ("a digit", |text| text.replacen("600.25", "900.25", 1)),
         ("a null", |text| text.replacen("\"raises\":[]", "\"raises\":null", 1)),
         ("no JSON", |text| text.replacen("\"adopted\":true", "\"adopted\":tr", 1)),

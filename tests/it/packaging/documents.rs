@@ -142,3 +142,17 @@ fn the_dockerfile_has_no_fault() {
     };
     succeed(Command::new(hadolint).args(["--failure-threshold", "info"]).arg(root("Dockerfile")));
 }
+
+#[test]
+fn the_image_is_built_of_every_crate() {
+    let dockerfile = std::fs::read_to_string(root("Dockerfile")).unwrap();
+    for entry in std::fs::read_dir(root("crates")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        for part in [
+            format!("COPY crates/{name}/Cargo.toml crates/{name}/"),
+            format!("crates/{name}/src/lib.rs"),
+        ] {
+            assert!(dockerfile.contains(&part), "the Dockerfile lacks {part:?}");
+        }
+    }
+}

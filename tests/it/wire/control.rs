@@ -161,7 +161,7 @@ async fn a_reset_is_a_reset_and_no_orderly_end() {
     assert_eq!(inject(&server.endpoint_url(), &fault).status, 200);
     let mut stream = TcpStream::connect(server.address()).unwrap();
     let request = format!(
-        "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: SageMaker.ListEndpoints\r\n\
+        "POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: SageMaker.ListEndpoints\r\n\
          authorization: {}\r\ncontent-length: 2\r\n\r\n{{}}",
         super::support::SIGNED
     );

@@ -113,15 +113,14 @@ pub fn rest_of(memory: &Value) -> VariantMemory {
     let member = |name: &str| memory.get(name).cloned();
     let pause = match member("pause").map(serde_json::from_value::<Option<Pause>>) {
         Some(Ok(pause)) => pause,
-        Some(Err(_)) => Some(unknown_pause("this variant")),
         None if memory.is_object() => None,
-        None => Some(unknown_pause("this variant")),
+        Some(Err(_)) | None => Some(unknown_pause("this variant")),
     };
     let overwrites = member("foreign_overwrites").unwrap_or_default();
     let only = serde_json::json!({ "foreign_overwrites": overwrites });
     let foreign_overwrites =
         serde_json::from_value::<VariantMemory>(only).unwrap_or_default().foreign_overwrites;
-    VariantMemory { pause, foreign_overwrites, ..VariantMemory::default() }
+    VariantMemory { foreign_overwrites, pause, ..VariantMemory::default() }
 }
 
 /// In place of pauses that cannot be read: everything is held, until a person has looked and
