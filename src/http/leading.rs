@@ -11,7 +11,7 @@ use crate::model::leader::Leader;
 use crate::model::status::FleetStatus;
 
 /// When to ask a follower again, in seconds: by then it may lead itself, or know who does (the
-/// default of kubernetes.lease_duration_seconds).
+/// default of `kubernetes.lease_duration_seconds`).
 const FOLLOWER_RETRY_SECONDS: u32 = 15;
 /// When to ask again a process that makes its first pass, in seconds: a pass over a small fleet takes
 /// as long.
