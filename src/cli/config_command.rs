@@ -74,7 +74,10 @@ fn check(args: &ConfigArgs) -> Result<ExitCode, CliError> {
     }
     if problems > 0 {
         let counts = counts.join(" and ");
-        return Err(CliError::failed(format!("the configuration has {counts}\n{}", lines.join("\n"))));
+        return Err(CliError::failed(format!(
+            "the configuration has {counts}\n{}",
+            lines.join("\n")
+        )));
     }
     if args.strict && !warnings.is_empty() {
         let counts = counted(warnings.len(), "warning", "warnings");

@@ -57,7 +57,8 @@ pub(super) fn check(layer: &Value, origin: &dyn Fn(&[Step]) -> String) -> Vec<Fa
     }
     if errors.next().is_some() {
         let found = format!("more problems than the first {MOST}");
-        let problem = Problem::new(origin(&[]), "", found, "none (correct these to see the others)");
+        let problem =
+            Problem::new(origin(&[]), "", found, "none (correct these to see the others)");
         faults.push(Fault { path: Vec::new(), problem });
     }
     faults
@@ -118,6 +119,7 @@ pub(super) fn show(value: &Value) -> String {
     let text = match value {
         Value::Null => "nothing".to_owned(),
         Value::Object(_) => "a section".to_owned(),
+        Value::Array(items) if items.is_empty() => "an empty list".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         other => other.to_string(),
     };

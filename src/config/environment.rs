@@ -48,7 +48,9 @@ pub(super) fn warnings(environment: &Env) -> Vec<ConfigWarning> {
     let names: Vec<String> = match environment {
         Env::Nothing => Vec::new(),
         // A name that is no text is not one of ours.
-        Env::Process => std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect(),
+        Env::Process => {
+            std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+        }
         Env::Given(variables) => variables.keys().cloned().collect(),
     };
     let mut warnings: Vec<ConfigWarning> = names.iter().filter_map(|name| warning(name)).collect();
@@ -67,7 +69,9 @@ fn warning(name: &str) -> Option<ConfigWarning> {
         origin: format!("environment {name}"),
         target: None,
         key: String::new(),
-        sentence: format!("it sets nothing: sections are separated by two underscores (did you mean {meant}?)"),
+        sentence: format!(
+            "it sets nothing: sections are separated by two underscores (did you mean {meant}?)"
+        ),
     })
 }
 
@@ -117,7 +121,11 @@ mod tests {
     #[test]
     fn one_underscore_is_told_and_what_kubernetes_sets_is_not() {
         let given = |name: &str| warning(name).map(|warning| warning.sentence);
-        assert!(given("SETPOINT_AWS_REGION").unwrap().ends_with("(did you mean SETPOINT__AWS__REGION?)"));
+        assert!(
+            given("SETPOINT_AWS_REGION")
+                .unwrap()
+                .ends_with("(did you mean SETPOINT__AWS__REGION?)")
+        );
         let typo = given("SETPOINT_AWS_ACOUNT_ID").unwrap();
         assert!(typo.contains("SETPOINT__AWS__ACCOUNT_ID"), "{typo}");
         let mixed = given("SETPOINT_RECONCILE__MASS_CHANGE__RATIO").unwrap();

@@ -189,8 +189,9 @@ pub(super) fn expand(path: &Path) -> Result<Expanded, Problem> {
 /// A file as a layer.
 pub(super) fn from_file(path: &Path) -> Result<Layer, Problem> {
     let name = path.display().to_string();
-    let bytes = read(path)
-        .map_err(|error| Problem::new(name.clone(), "", said(&error), "a readable file in UTF-8"))?;
+    let bytes = read(path).map_err(|error| {
+        Problem::new(name.clone(), "", said(&error), "a readable file in UTF-8")
+    })?;
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(Problem::new(name, "", "text in UTF-16", "text in UTF-8"));
     }

@@ -161,8 +161,7 @@ impl Config {
         let files: Vec<String> = problems.iter().map(|problem| problem.file.clone()).collect();
         let place = |file: &String| files.iter().position(|other| other == file);
         problems.sort_by_cached_key(|problem| (place(&problem.file), problem.line));
-        let config =
-            inner.map(|inner| Self { inner: Arc::new(inner), mode_ceiling: Mode::Auto });
+        let config = inner.map(|inner| Self { inner: Arc::new(inner), mode_ceiling: Mode::Auto });
         Examined { config, problems }
     }
 

@@ -24,19 +24,29 @@ pub(super) fn tokens(pattern: &str) -> Option<Vec<Token>> {
 
 /// Whether some name matches both.
 pub(super) fn meet(a: &[Token], b: &[Token]) -> bool {
-    table(a, b, |x, y| match (x, y) {
-        (Token::Char(x), Token::Char(y)) => x == y,
-        _ => true,
-    }, true)
+    table(
+        a,
+        b,
+        |x, y| match (x, y) {
+            (Token::Char(x), Token::Char(y)) => x == y,
+            _ => true,
+        },
+        true,
+    )
 }
 
 /// Whether every name that matches `narrow` matches `wide`.
 pub(super) fn covers(wide: &[Token], narrow: &[Token]) -> bool {
-    table(wide, narrow, |x, y| match (x, y) {
-        (Token::Char(x), Token::Char(y)) => x == y,
-        (Token::One, Token::Char(_) | Token::One) => true,
-        _ => false,
-    }, false)
+    table(
+        wide,
+        narrow,
+        |x, y| match (x, y) {
+            (Token::Char(x), Token::Char(y)) => x == y,
+            (Token::One, Token::Char(_) | Token::One) => true,
+            _ => false,
+        },
+        false,
+    )
 }
 
 /// Whether `a` can be laid over `b`: a `*` of `a` over any tokens of `b`, and with `both` a `*` of

@@ -38,11 +38,13 @@ impl Spoiled {
 
     /// Whether a rule names a key that was taken out, so that it was checked with another value.
     pub(super) fn named_in(&self, file: &str, rule: &str) -> bool {
-        self.paths.iter().filter(|(of, _)| of.as_ref().is_none_or(|of| of == file)).any(|(_, path)| {
-            let key = path.split_once("].").map_or(path.as_str(), |(_, key)| key);
-            // A bare word such as `log` may mean anything.
-            key.contains(['.', '_']) && rule.contains(key)
-        })
+        self.paths.iter().filter(|(of, _)| of.as_ref().is_none_or(|of| of == file)).any(
+            |(_, path)| {
+                let key = path.split_once("].").map_or(path.as_str(), |(_, key)| key);
+                // A bare word such as `log` may mean anything.
+                key.contains(['.', '_']) && rule.contains(key)
+            },
+        )
     }
 }
 

@@ -216,8 +216,10 @@ mod tests {
     fn values_are_read_as_yaml_1_2_has_them_with_their_lines() {
         let text = "a: yes\nb: 0123\nc: 0x10\nd: 2026-11-01\ne: ~\nf: '1'\ng: 1e3\nh:\n  - True\n";
         let Kind::Table(entries) = parse(text).unwrap().kind else { panic!("no table") };
-        let shown: Vec<String> =
-            entries.iter().map(|(key, line, node)| format!("{key}{line} {:?}", node.kind)).collect();
+        let shown: Vec<String> = entries
+            .iter()
+            .map(|(key, line, node)| format!("{key}{line} {:?}", node.kind))
+            .collect();
         for (found, wanted) in shown.iter().zip([
             "a1 Text(\"yes\")",
             "b2 Text(\"0123\")",
@@ -249,7 +251,10 @@ mod tests {
         for (text, wanted) in [
             ("a: 1\n---\nb: 2\n", "Some(3): a second document (---)"),
             ("a: 1\nb: {c: 2, c: 3}\n", "Some(2): the key c a second time"),
-            ("a:\n  b: x\n c\n", "Some(3): while parsing a block mapping, did not find expected key"),
+            (
+                "a:\n  b: x\n c\n",
+                "Some(3): while parsing a block mapping, did not find expected key",
+            ),
             ("a: [1, 2", "Some(1): unclosed bracket '['"),
             ("a: *x", "Some(1): alias references unknown anchor"),
         ] {
@@ -264,7 +269,11 @@ mod tests {
             let _ = writeln!(blocks, "{}a:", " ".repeat(depth));
         }
         for text in [format!("a: {}", "[".repeat(100_000)), "{a: ".repeat(100_000), blocks] {
-            assert!(message(&text).ends_with("more than 32 levels of nesting"), "{}", message(&text));
+            assert!(
+                message(&text).ends_with("more than 32 levels of nesting"),
+                "{}",
+                message(&text)
+            );
         }
         let mut laughs = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
         for i in 1..10 {

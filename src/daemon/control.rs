@@ -363,7 +363,10 @@ fn stamp(at: Timestamp) -> String {
     at.format("%FT%TZ").to_string()
 }
 
-pub(super) fn warn_of_what_needs_a_restart(old: &crate::config::Config, new: &crate::config::Config) {
+pub(super) fn warn_of_what_needs_a_restart(
+    old: &crate::config::Config,
+    new: &crate::config::Config,
+) {
     if old.aws != new.aws {
         tracing::warn!("aws.* has changed: connections keep the old settings until a restart");
     }

@@ -75,7 +75,11 @@ impl Daemon {
             examples: dropped.examples,
             since: before.map_or_else(|| self.parts.clock.now(), |before| before.since),
         };
-        tracing::warn!(reason = DROPS_TARGETS, plan_id = held.plan_id, "configuration held: {held}");
+        tracing::warn!(
+            reason = DROPS_TARGETS,
+            plan_id = held.plan_id,
+            "configuration held: {held}"
+        );
         let answer = serde_json::json!({
             "problem": held.to_string(),
             "reason": DROPS_TARGETS,

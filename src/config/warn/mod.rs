@@ -51,9 +51,10 @@ fn nothing_listed(config: &Config) -> Option<ConfigWarning> {
         origin: String::new(),
         target: None,
         key: "targets".to_owned(),
-        sentence: "the configuration lists no targets: everything is only observed, and nothing is \
+        sentence:
+            "the configuration lists no targets: everything is only observed, and nothing is \
                    ever written"
-            .to_owned(),
+                .to_owned(),
     })
 }
 

@@ -102,7 +102,11 @@ fn elsewhere(config: &Config, region: &Region) -> Option<String> {
     let names: Vec<&str> = names.into_iter().collect();
     // A flag or variable may set another region than the file.
     let path = parse_path("aws.region");
-    let by = if config.accounts.is_empty() { config.merged.origin(&path) } else { "accounts".to_owned() };
+    let by = if config.accounts.is_empty() {
+        config.merged.origin(&path)
+    } else {
+        "accounts".to_owned()
+    };
     Some(format!("nothing connects to {region}: the regions are {} ({by})", names.join(", ")))
 }
 

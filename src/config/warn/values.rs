@@ -77,7 +77,8 @@ fn objective(wish: &Wish, say: &mut Say<'_>) {
 
 fn capacity(wish: &Wish, say: &mut Say<'_>) {
     if wish.capacity.min == Some(0) {
-        let sentence = "0 is not possible for a real-time variant: SageMaker keeps at least 1 instance";
+        let sentence =
+            "0 is not possible for a real-time variant: SageMaker keeps at least 1 instance";
         say("min_is_zero", "capacity.min", sentence.to_owned());
     }
 }
@@ -188,7 +189,8 @@ fn windows(config: &Config, now: Timestamp) -> Vec<ConfigWarning> {
         && config.discovery.telemetry != DiscoveryTelemetry::Off
         && !config.targets.is_empty();
     if unpaid {
-        let sentence = "0 reads no paid metrics: no capacity is measured, and nothing is ever raised";
+        let sentence =
+            "0 reads no paid metrics: no capacity is measured, and nothing is ever raised";
         let key = "telemetry.budget_dollars_per_month";
         found.push(of_key(config, "no_telemetry_budget", key, sentence.to_owned()));
     }

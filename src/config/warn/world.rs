@@ -153,13 +153,10 @@ fn nothing_matches(
         "it matches no variant"
     };
     let near = names.map(|names| near(target, names)).unwrap_or_default();
-    let near = if near.is_empty() {
-        String::new()
-    } else {
-        format!(" (near it: {})", near.join(", "))
-    };
-    let endpoint_exists =
-        names.is_some_and(|names| names.endpoints.iter().any(|name| pattern.endpoint.matches(name)));
+    let near =
+        if near.is_empty() { String::new() } else { format!(" (near it: {})", near.join(", ")) };
+    let endpoint_exists = names
+        .is_some_and(|names| names.endpoints.iter().any(|name| pattern.endpoint.matches(name)));
     let key = if endpoint_exists { "variant" } else { "endpoint" };
     let sentence = format!("{what}{near}");
     Some(of_target(config, target, "target_matches_nothing", key, sentence))
@@ -247,7 +244,12 @@ fn rate_per_minute(
         return None;
     }
     let served = capacity.map_or_else(
-        || format!("the target value {} keeps the load", human(report.configured_target.unwrap_or_default())),
+        || {
+            format!(
+                "the target value {} keeps the load",
+                human(report.configured_target.unwrap_or_default())
+            )
+        },
         |capacity| format!("an instance serves about {} a minute", human(capacity.round())),
     );
     let sentence = format!(
@@ -255,7 +257,10 @@ fn rate_per_minute(
         human(max_rps),
         human((max_rps / 60.0 * 100.0).round() / 100.0)
     );
-    Some(named(of_target(config, target, "max_rps_per_minute", "load_test.max_rps", sentence), status))
+    Some(named(
+        of_target(config, target, "max_rps_per_minute", "load_test.max_rps", sentence),
+        status,
+    ))
 }
 
 /// The same about one variant of a target that is a glob.

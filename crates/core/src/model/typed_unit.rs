@@ -62,9 +62,8 @@ pub fn wrong_unit(numbers: Numbers) -> Option<WrongUnit> {
     let rate_is_right = max_rps
         .zip(capacity)
         .is_some_and(|(rate, capacity)| SAME.contains(&(rate * 60.0 / capacity)));
-    let kept = load.is_some_and(|load| {
-        (configured * LOADED_FROM..=configured * KEPT_UP_TO).contains(&load)
-    });
+    let kept = load
+        .is_some_and(|load| (configured * LOADED_FROM..=configured * KEPT_UP_TO).contains(&load));
     Some(if kept && !rate_is_right { WrongUnit::Rate } else { WrongUnit::Target })
 }
 
