@@ -67,13 +67,13 @@ impl Failure {
             SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) => Self {
                 kind: credentials_kind(error).unwrap_or(ErrorKind::Transient),
                 code: None,
-                message: chain(error),
+                message: told(error),
                 status,
             },
             _ => Self {
                 kind: credentials_kind(error).unwrap_or(ErrorKind::Invalid),
                 code: None,
-                message: chain(error),
+                message: told(error),
                 status,
             },
         }
@@ -215,6 +215,25 @@ fn credentials_kind(error: &(dyn StdError + 'static)) -> Option<ErrorKind> {
     })
 }
 
+/// A failure without an answer, in a sentence. Where it was the credentials that failed, the layers of
+/// the SDK around that say nothing.
+fn told(error: &(dyn StdError + 'static)) -> String {
+    let credentials = sources(error).find(|source| source.is::<CredentialsError>());
+    let Some(credentials) = credentials else { return chain(error) };
+    let why = chain(credentials);
+    let found_none = matches!(
+        credentials.downcast_ref::<CredentialsError>(),
+        Some(CredentialsError::CredentialsNotLoaded(_))
+    );
+    // The metadata service of an instance is asked last: where there is none, there is nothing else.
+    if found_none || why.contains("IMDS") {
+        return "no AWS credentials were found (set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
+                AWS_SECRET_ACCESS_KEY, or give the pod or instance a role)"
+            .to_owned();
+    }
+    format!("the AWS credentials could not be loaded: {why}")
+}
+
 fn sources<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
@@ -290,8 +309,11 @@ mod tests {
         assert_eq!(kind(CredentialsError::provider_error("STS is down")), Some(Transient));
         let timed_out = CredentialsError::provider_timed_out(std::time::Duration::ZERO);
         assert_eq!(kind(timed_out), Some(Transient));
-        let line = chain(&wrapped(CredentialsError::not_loaded("no profile")));
-        assert!(line.contains("no profile"), "{line}");
+        let line = told(&wrapped(CredentialsError::not_loaded("no profile")));
+        assert!(line.starts_with("no AWS credentials were found (set AWS_PROFILE"), "{line}");
+        let line = told(&wrapped(CredentialsError::provider_error("STS is down")));
+        assert!(line.starts_with("the AWS credentials could not be loaded: "), "{line}");
+        assert!(line.contains("STS is down") && !line.contains("dispatch failure"), "{line}");
     }
 
     #[test]
