@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::config_args::ConfigArgs;
+use super::config_args::{ConfigArgs, init_logs};
 use super::replay::parse_every;
 use super::{CliError, compose};
 use crate::aws;
@@ -19,7 +19,6 @@ use crate::ports::{Aws, Clock, Metric, MetricQuery, NoObserver};
 use crate::replay::columns::Column;
 use crate::replay::export::{METRIC_COLUMNS, Telemetry};
 use crate::system::WallClock;
-use crate::telemetry;
 
 /// The newest minutes are incomplete and never exported.
 const INCOMPLETE: TimeDelta = TimeDelta::minutes(3);
@@ -67,7 +66,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         ));
     }
     let (config, scope) = configuration(args)?;
-    telemetry::init(&config.log).map_err(|error| CliError::failed(error.to_string()))?;
+    init_logs(&config.log)?;
     let telemetry = compose::runtime()?.block_on(async {
         let aws = connect(&config, args, scope.as_ref()).await?;
         read(&aws, args, WallClock.now()).await

@@ -184,12 +184,7 @@ pub fn parse_level(level: &str) -> Result<tracing_subscriber::EnvFilter, String>
         word.parse::<tracing_subscriber::filter::LevelFilter>()
             .map_err(|_| format!("{word:?} is not a level"))?;
     }
-    // The SDK warns of credentials that it does not find with a dump of its own types; what it comes
-    // to is told in the error of the call.
-    let quiet = "aws_config::meta=off,aws_config::imds=off";
-    let whole =
-        if level.contains("aws_config") { level.to_owned() } else { format!("{quiet},{level}") };
-    tracing_subscriber::EnvFilter::builder().parse(whole).map_err(|error| error.to_string())
+    tracing_subscriber::EnvFilter::builder().parse(level).map_err(|error| error.to_string())
 }
 
 /// What `/metrics` exports.

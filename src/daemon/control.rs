@@ -335,7 +335,7 @@ impl Daemon {
 
     async fn confirm(&mut self, plan_id: &str) -> Result<(), ControlError> {
         // Each process has its own configuration, whoever leads.
-        if self.is_held_reload(plan_id) {
+        if super::reload::is_plan_id(plan_id) {
             return self.confirm_reload(plan_id).await;
         }
         self.must_lead()?;

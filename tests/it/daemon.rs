@@ -6,4 +6,5 @@ mod crashes;
 mod observing;
 mod oncall;
 pub(crate) mod process;
+mod strange;
 mod tags;

@@ -58,7 +58,7 @@ fn variants_are_listed_in_order() {
     let fixture = Fixture::new();
     let (status, body) = fixture.get_json("/api/v1/variants");
     assert_eq!(status, 200);
-    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["variants"]);
+    assert_eq!(body.as_object().unwrap().keys().collect::<Vec<_>>(), ["config", "variants"]);
     let names: Vec<_> = body["variants"]
         .as_array()
         .unwrap()
@@ -70,7 +70,8 @@ fn variants_are_listed_in_order() {
     sorted.sort_unstable();
     assert_eq!(names, sorted);
     fixture.status.publish(FleetStatus::default());
-    assert_eq!(fixture.get_json("/api/v1/variants"), (200, json!({"variants": []})));
+    let nothing = json!({"config": {"warnings": []}, "variants": []});
+    assert_eq!(fixture.get_json("/api/v1/variants"), (200, nothing));
 }
 
 #[test]

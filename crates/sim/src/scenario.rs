@@ -365,8 +365,8 @@ impl Scenario {
         let error = |message: String| ScenarioError { origin: origin.to_owned(), message };
         // Bounded in depth and in what aliases stand for, by the parser's defaults.
         let options = serde_saphyr::options! { with_snippet: false };
-        let value: serde_json::Value = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|e| error(e.to_string()))?;
+        let value: serde_json::Value =
+            serde_saphyr::from_str_with_options(text, options).map_err(|e| error(e.to_string()))?;
         let scenario: Self = serde_json::from_value(value).map_err(|e| error(e.to_string()))?;
         for event in &scenario.events {
             if !(event.minute.is_finite() && event.minute >= 0.0) {

@@ -134,9 +134,15 @@ fn a_reload_that_drops_the_fleet_waits_until_it_is_confirmed() {
     let (status, body) = daemon.post("/-/reload", &Value::Null);
     assert_eq!(status, 422, "{body}");
     let problem = &body["problems"][0];
-    assert_eq!((&problem["reason"], &problem["dropped"]), (&json!("config_drops_targets"), &json!(5)));
+    assert_eq!(
+        (&problem["reason"], &problem["dropped"]),
+        (&json!("config_drops_targets"), &json!(5))
+    );
     let empty = problem["plan_id"].as_str().unwrap().to_owned();
-    assert!(problem["problem"].as_str().unwrap().ends_with(&format!("setpoint confirm {empty}")), "{body}");
+    assert!(
+        problem["problem"].as_str().unwrap().ends_with(&format!("setpoint confirm {empty}")),
+        "{body}"
+    );
     assert_eq!(metric("setpoint_config_drops_targets"), Some(5.0));
     assert_eq!(metric("setpoint_config_last_reload_successful"), Some(0.0));
     assert_eq!(metric("setpoint_config_targets"), Some(1.0));
@@ -149,7 +155,9 @@ fn a_reload_that_drops_the_fleet_waits_until_it_is_confirmed() {
 
     // By signal it is held just the same, and the log says why.
     daemon.signal("-HUP");
-    wait("the hold in the log", || daemon.log().contains("configuration held: ").then_some(()));
+    wait("another hold in the log", || {
+        (daemon.log().matches("configuration held: ").count() == 2).then_some(())
+    });
 
     // What was confirmed is what was shown: another file by then is held anew.
     directory.configure(&served.url, &format!("{EVERY_SECOND}defaults: {{mode: repair}}\n"));
@@ -158,7 +166,9 @@ fn a_reload_that_drops_the_fleet_waits_until_it_is_confirmed() {
     let other = held()["plan_id"].as_str().unwrap().to_owned();
     assert!(other != empty && body["error"].as_str().unwrap().contains(&other), "{body}");
     assert_eq!(daemon.variant("a")["managed"], true);
-    assert_eq!(daemon.post("/-/confirm", &json!({"plan_id": empty})).0, 409, "it is gone");
+    let (status, body) = daemon.post("/-/confirm", &json!({"plan_id": empty}));
+    assert_eq!(status, 409, "it is gone: {body}");
+    assert!(body["error"].as_str().unwrap().contains(&format!("waits is {other}")), "{body}");
 
     assert_eq!(daemon.post("/-/confirm", &json!({"plan_id": other})).0, 200);
     daemon.until("a", "nobody's", |view| view["managed"] == false);
