@@ -6,10 +6,8 @@ use setpoint::model::status::FleetStatus;
 use crate::fixtures::{fleet, in_sync, scope};
 
 fn targets(names: &[&str]) -> Config {
-    let list: String = names
-        .iter()
-        .map(|name| format!("- {{endpoint: '{name}', variant: AllTraffic}}\n"))
-        .collect();
+    let entry = |name: &&str| format!("- {{endpoint: '{name}', variant: AllTraffic}}\n");
+    let list = names.iter().map(entry).collect::<Vec<_>>().concat();
     Config::from_yaml(&format!("targets:\n{list}")).unwrap()
 }
 

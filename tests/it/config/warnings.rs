@@ -1,5 +1,7 @@
 //! What can be read and can hardly be meant.
 
+use std::path::Path;
+
 use setpoint::config::{Config, Sources};
 use setpoint::model::time::Timestamp;
 
@@ -38,7 +40,7 @@ fn each_is_told_at_its_line_with_what_may_be_meant() {
         (target("mode: repair"), "nothing_to_repair", format!("{at}mode: repair has nothing to restore")),
         (target("mode: auto"), "auto_without_objective", format!("{at}mode: auto follows the measured capacity")),
         (target("load_test: {max_rps: 20}, target_value: {floor: 700}"), "floor_above_formula", format!("{at}target_value.floor: 700 is above the formula target 600")),
-        (target("region: us-esat-1"), "region_unknown", format!("config.yaml:3: target e/v in us-esat-1: region: us-esat-1 is not a known region (did you mean us-east-1?)")),
+        (target("region: us-esat-1"), "region_unknown", "config.yaml:3: target e/v in us-esat-1: region: us-esat-1 is not a known region (did you mean us-east-1?)".to_owned()),
         ("aws: {region: us-east-11}\ntargets: [{endpoint: e, variant: v}]".to_owned(), "region_unknown", "config.yaml:1: aws.region: us-east-11 is not a known region (did you mean us-east-1?)".to_owned()),
         ("aws: {region: us-east-1}\ntargets: [{endpoint: e, variant: v, region: eu-west-1}]".to_owned(), "region_not_configured", "config.yaml:2: target e/v in eu-west-1: region: nothing connects to eu-west-1".to_owned()),
         ("freeze_windows: [{schedule: \"0 0 0 30 2 *\", duration_minutes: 5}]\ntargets: [{endpoint: e, variant: v}]".to_owned(), "schedule_never_comes", "config.yaml:1: freeze_windows[0].schedule: 0 0 0 30 2 * never comes".to_owned()),
@@ -133,4 +135,35 @@ fn files_and_variables_that_are_passed_over_are_told() {
     std::fs::remove_file(files.0.join("a.yaml")).unwrap();
     let error = Config::load(&sources).unwrap_err().to_string();
     assert!(error.contains("b.yml to") && error.contains("b.yaml"), "{error}");
+}
+
+#[test]
+fn the_page_has_every_code() {
+    let page = std::fs::read_to_string("docs/configuration.md").unwrap();
+    let listed: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .filter_map(|line| line.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    let mut sources: Vec<std::path::PathBuf> = ["merge.rs", "environment.rs"]
+        .iter()
+        .map(|name| Path::new("src/config").join(name))
+        .collect();
+    sources
+        .extend(std::fs::read_dir("src/config/warn").unwrap().map(|entry| entry.unwrap().path()));
+    let text: String = sources.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    for code in &listed {
+        let here = text.contains(&format!("\"{code}\"")) || *code == "account_is_not_the_callers";
+        assert!(here, "{code} is listed and never said");
+    }
+    // A code is said as a word in quotes, before the key or as a field.
+    let said = text.split('"').skip(1).step_by(2).filter(|word| {
+        word.trim_matches('_').contains('_')
+            && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+    });
+    let known_keys = ["load_test", "disable_scale_in", "account_id"];
+    for code in said.filter(|word| !known_keys.contains(word)) {
+        assert!(listed.contains(&code), "{code} is said and not listed");
+    }
 }
