@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::CliError;
-use crate::config::{Config, ConfigErrors, Env, Flag, LogFormat, Sources};
+use crate::aws;
+use crate::config::{Config, ConfigErrors, Env, Flag, LogFormat, LogSettings, Sources};
 use crate::model::goal::Mode;
 use crate::ports::Clock as _;
 use crate::system::WallClock;
@@ -107,9 +108,19 @@ impl ConfigArgs {
     /// As [`Self::load`].
     pub(super) fn load_with_logs(&self) -> Result<(Config, Logs), CliError> {
         let config = self.load()?;
-        let logs = telemetry::init(&config.log);
-        Ok((config, logs.map_err(|error| CliError::failed(error.to_string()))?))
+        let logs = init_logs(&config.log)?;
+        Ok((config, logs))
     }
+}
+
+/// Sets the logs up, without the SDK's dumps.
+///
+/// # Errors
+/// When the level cannot be read, or logs are already set up.
+pub(super) fn init_logs(settings: &LogSettings) -> Result<Logs, CliError> {
+    let mut settings = settings.clone();
+    settings.level = aws::quieter(&settings.level);
+    telemetry::init(&settings).map_err(|error| CliError::failed(error.to_string()))
 }
 
 fn sentence(errors: &ConfigErrors) -> String {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::config_args::ConfigArgs;
+use super::config_args::{ConfigArgs, init_logs};
 use super::deadline::{Bounded, Timeout};
 use super::replay::parse_every;
 use super::{CliError, compose};
@@ -21,7 +21,6 @@ use crate::ports::{Aws, CallObserver, Clock, Metric, MetricQuery};
 use crate::replay::columns::Column;
 use crate::replay::export::{METRIC_COLUMNS, Telemetry};
 use crate::system::WallClock;
-use crate::telemetry;
 
 /// The newest minutes are incomplete and never exported.
 const INCOMPLETE: TimeDelta = TimeDelta::minutes(3);
@@ -71,8 +70,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         ));
     }
     let (config, scope) = configuration(args)?;
-    let logs = telemetry::init(&config.log);
-    let _logs = logs.map_err(|error| CliError::failed(error.to_string()))?;
+    let _logs = init_logs(&config.log)?;
     let bounded = Bounded::new(args.timeout)?;
     let telemetry = bounded.run(async {
         let aws = connect(&config, args, scope.as_ref(), bounded.observer()).await?;

@@ -119,6 +119,7 @@ pub(super) fn show(value: &Value) -> String {
     let text = match value {
         Value::Null => "nothing".to_owned(),
         Value::Object(_) => "a section".to_owned(),
+        Value::Array(items) if items.is_empty() => "an empty list".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         other => other.to_string(),
     };

@@ -102,13 +102,14 @@ pub(super) fn origin_in(table: &Map<String, Loaded>, path: &[Step]) -> Option<St
 }
 
 /// A YAML text as a layer. `name` is what messages call it, with the line of each value.
-pub(super) fn from_text(name: &str, text: &str) -> Result<Layer, Problem> {
+pub(super) fn from_text(name: &str, text: &str) -> Result<Layer, Box<Problem>> {
     // Editors on Windows begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let at = |line: u64| format!("{name}:{line}");
     let node = yaml::parse(text).map_err(|error| {
         let origin = error.line.map_or_else(|| name.to_owned(), at);
-        Problem::new(origin, "", error.message, "one valid YAML document of at most 16 MiB")
+        let allowed = "one valid YAML document of at most 16 MiB";
+        Box::new(Problem::new(origin, "", error.message, allowed))
     })?;
     let found = match node.kind {
         Kind::Null => return Ok(Layer { name: name.to_owned(), table: Map::new() }),
@@ -118,7 +119,8 @@ pub(super) fn from_text(name: &str, text: &str) -> Result<Layer, Problem> {
         Kind::List(_) => "a list",
         Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::Text(_) => "a plain value",
     };
-    Err(Problem::new(at(node.line), "", found, "a section with keys such as aws and targets"))
+    let allowed = "a section with keys such as aws and targets";
+    Err(Box::new(Problem::new(at(node.line), "", found, allowed)))
 }
 
 fn table(entries: Vec<(String, u64, Node)>, name: &str) -> Map<String, Loaded> {
@@ -153,10 +155,10 @@ pub(super) struct Expanded {
 }
 
 /// All files of a path: itself, or a directory's `*.yaml` in name order.
-pub(super) fn expand(path: &Path) -> Result<Expanded, Problem> {
+pub(super) fn expand(path: &Path) -> Result<Expanded, Box<Problem>> {
     let name = path.display().to_string();
     let failed = |error: std::io::Error| {
-        Problem::new(name.clone(), "", said(&error), "a readable file or directory")
+        Box::new(Problem::new(name.clone(), "", said(&error), "a readable file or directory"))
     };
     if !std::fs::metadata(path).map_err(failed)?.is_dir() {
         return Ok(Expanded { files: vec![path.to_owned()], passed_over: Vec::new() });
@@ -181,24 +183,25 @@ pub(super) fn expand(path: &Path) -> Result<Expanded, Problem> {
             let yaml = yml.with_extension("yaml");
             problem.hint = Some(format!("rename {} to {}", yml.display(), yaml.display()));
         }
-        return Err(problem);
+        return Err(Box::new(problem));
     }
     Ok(Expanded { files, passed_over })
 }
 
 /// A file as a layer.
-pub(super) fn from_file(path: &Path) -> Result<Layer, Problem> {
+pub(super) fn from_file(path: &Path) -> Result<Layer, Box<Problem>> {
     let name = path.display().to_string();
     let bytes = read(path).map_err(|error| {
-        Problem::new(name.clone(), "", said(&error), "a readable file in UTF-8")
+        Box::new(Problem::new(name.clone(), "", said(&error), "a readable file in UTF-8"))
     })?;
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(Problem::new(name, "", "text in UTF-16", "text in UTF-8"));
+        return Err(Box::new(Problem::new(name, "", "text in UTF-16", "text in UTF-8")));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes()[..good].iter().filter(|byte| **byte == b'\n').count();
-        Problem::new(format!("{name}:{line}"), "", "bytes that are no UTF-8", "text in UTF-8")
+        let line = error.as_bytes()[..good].split(|byte| *byte == b'\n').count();
+        let origin = format!("{name}:{line}");
+        Box::new(Problem::new(origin, "", "bytes that are no UTF-8", "text in UTF-8"))
     })?;
     from_text(&name, &text)
 }

@@ -13,7 +13,7 @@ use super::settings::HttpSettings;
 ///
 /// # Errors
 /// When `http.listen` is none.
-pub fn http(sources: &Sources) -> Result<(HttpSettings, Vec<Problem>), Problem> {
+pub fn http(sources: &Sources) -> Result<(HttpSettings, Vec<Problem>), Box<Problem>> {
     let Read { layers, problems, .. } = read(sources);
     let value = |key: &str| {
         let of =
@@ -23,7 +23,7 @@ pub fn http(sources: &Sources) -> Result<(HttpSettings, Vec<Problem>), Problem> 
     let listen = value("listen").unwrap_or_default();
     let listen = listen.parse().map_err(|_| {
         let allowed = "an IP address and a port, such as 0.0.0.0:9090 or [::]:9090";
-        Problem::new("configuration", "http.listen", format!("{listen:?}"), allowed)
+        Box::new(Problem::new("configuration", "http.listen", format!("{listen:?}"), allowed))
     })?;
     let token_file = value("token_file").map(PathBuf::from);
     // Of no use to whoever asks the server.

@@ -131,7 +131,7 @@ pub(super) fn read(sources: &Sources) -> Read {
                     ),
                 }));
             }
-            Err(problem) => all.problems.push(problem),
+            Err(problem) => all.problems.push(*problem),
         }
     }
     for (layer, found) in [from_environment(&sources.environment), from_flags(&sources.flags)] {
@@ -142,10 +142,10 @@ pub(super) fn read(sources: &Sources) -> Read {
 }
 
 impl Read {
-    fn add(&mut self, layer: Result<Layer, Problem>) {
+    fn add(&mut self, layer: Result<Layer, Box<Problem>>) {
         match layer {
             Ok(layer) => self.layers.push(layer),
-            Err(problem) => self.problems.push(problem),
+            Err(problem) => self.problems.push(*problem),
         }
     }
 }
@@ -165,7 +165,7 @@ fn finish(
 ) -> (Merged, Vec<Problem>) {
     let mut merged = Merged { warnings, ..Merged::default() };
     merged.spoiled.layer_missing = !problems.is_empty();
-    let mut merger = Merger::builder();
+    let mut builder = Merger::builder();
     for mut layer in layers {
         let faults = check(&layer.json(), &|path| layer.origin(path));
         let (paths, found): (Vec<_>, Vec<_>) =
@@ -175,9 +175,9 @@ fn finish(
         if let Some(Loaded { kind: ValueKind::Array(items), .. }) = layer.table.remove("targets") {
             merged.targets.extend(items.into_iter().enumerate().filter_map(target));
         }
-        merger = merger.add_source(layer);
+        builder = builder.add_source(layer);
     }
-    let table = merger.build().and_then(|tree| tree.cache.into_table());
+    let table = builder.build().and_then(|tree| tree.cache.into_table());
     match table {
         Ok(table) => merged.table = table,
         Err(error) => {

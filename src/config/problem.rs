@@ -64,17 +64,20 @@ pub(super) fn split_origin(origin: &str) -> (&str, Option<u64>) {
 pub(super) fn place(file: &str, line: Option<u64>, target: Option<&str>, key: &str) -> String {
     let mut text = file.to_owned();
     if let Some(line) = line {
-        text += &format!(":{line}");
+        text.push(':');
+        text += &line.to_string();
     }
     let key = match (target, key.strip_prefix("targets[")) {
         (Some(target), listed) => {
-            text += &format!(": target {target}");
+            text += ": target ";
+            text += target;
             listed.map_or(key, |rest| rest.split_once("].").map_or("", |(_, key)| key))
         }
         (None, _) => key,
     };
     if !key.is_empty() {
-        text += &format!(": {key}");
+        text += ": ";
+        text += key;
     }
     text
 }

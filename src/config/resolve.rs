@@ -201,10 +201,18 @@ fn reconcile(r: &mut Resolver<'_>, raw: &Raw) -> Option<ReconcileSettings> {
     let schedule = r.schedule("reconcile.schedule", own.schedule.clone(), Tz::UTC);
     let key = "reconcile.telemetry_schedule";
     let telemetry_schedule = r.schedule(key, own.telemetry_schedule.clone(), Tz::UTC);
-    let settings = ReconcileSettings {
+    let writes_per_hour =
+        r.needed("reconcile.writes_per_variant.hour", own.writes_per_variant.hour);
+    let writes_per_day = r.needed("reconcile.writes_per_variant.day", own.writes_per_variant.day);
+    if writes_per_hour > writes_per_day {
+        r.problem(
+            "reconcile.writes_per_variant.hour",
+            writes_per_hour.to_string(),
+            "at most reconcile.writes_per_variant.day",
+        );
+    }
+    Some(ReconcileSettings {
         enabled: r.needed("reconcile.enabled", own.enabled),
-        schedule: schedule?,
-        telemetry_schedule: telemetry_schedule?,
         concurrency: r.needed("reconcile.concurrency", own.concurrency) as usize,
         jitter: r.seconds("reconcile.jitter_seconds", own.jitter_seconds),
         mass_change: crate::model::goal::MassChangeLimit {
@@ -213,19 +221,14 @@ fn reconcile(r: &mut Resolver<'_>, raw: &Raw) -> Option<ReconcileSettings> {
                 as usize,
             ratio: r.needed("reconcile.mass_change.ratio", own.mass_change.ratio),
         },
-        writes_per_hour: r.needed("reconcile.writes_per_variant.hour", own.writes_per_variant.hour),
-        writes_per_day: r.needed("reconcile.writes_per_variant.day", own.writes_per_variant.day),
+        writes_per_hour,
+        writes_per_day,
         shutdown_grace: r.seconds("reconcile.shutdown_grace_seconds", own.shutdown_grace_seconds),
         pass_timeout: r.seconds("reconcile.pass_timeout_seconds", own.pass_timeout_seconds),
-    };
-    if settings.writes_per_hour > settings.writes_per_day {
-        r.problem(
-            "reconcile.writes_per_variant.hour",
-            settings.writes_per_hour.to_string(),
-            "at most reconcile.writes_per_variant.day",
-        );
-    }
-    Some(settings)
+        // Last, so that everything else has been looked at.
+        schedule: schedule?,
+        telemetry_schedule: telemetry_schedule?,
+    })
 }
 
 fn telemetry(r: &mut Resolver<'_>, raw: &Raw) -> TelemetrySettings {

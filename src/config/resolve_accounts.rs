@@ -52,7 +52,7 @@ fn account(
         r.problem(&format!("accounts[{at}].role_arn"), role_arn.clone(), &allowed);
     }
     if own.external_id.is_some() && own.role_arn.is_none() {
-        let allowed = format!("an external_id only with accounts[{at}].role_arn, whose it is");
+        let allowed = format!("an external_id only beside accounts[{at}].role_arn");
         r.problem(&format!("accounts[{at}].external_id"), "a value without a role", &allowed);
     }
     Some(AccountSettings {

@@ -358,7 +358,7 @@ impl Daemon {
     /// to what, and what is different by now is not written (rule 4a). Or the reload that waits.
     async fn confirm(&mut self, plan_id: &str) -> Result<CarriedOut, ControlError> {
         // Each process has its own configuration, whoever leads.
-        if self.is_held_reload(plan_id) {
+        if super::reload::is_plan_id(plan_id) {
             return self.confirm_reload(plan_id).await.map(|()| CarriedOut::default());
         }
         self.must_lead()?;

@@ -95,14 +95,21 @@ impl Daemon {
         answer
     }
 
-    /// Whether an id is that of the reload that waits.
-    pub(super) fn is_held_reload(&self, plan_id: &str) -> bool {
-        self.config_news.held.as_ref().is_some_and(|held| held.plan_id == plan_id)
-    }
-
     /// Loads the configuration that a person has seen to drop targets. Another one by now is held
     /// anew: what was confirmed is what was shown.
     pub(super) async fn confirm_reload(&mut self, plan_id: &str) -> Result<(), ControlError> {
+        match &self.config_news.held {
+            Some(held) if held.plan_id == plan_id => {}
+            Some(held) => {
+                let waits = &held.plan_id;
+                let sentence = format!("the configuration that waits is {waits}, not {plan_id}");
+                return Err(ControlError::Conflict(sentence));
+            }
+            None => {
+                let sentence = "no configuration waits for a confirmation".to_owned();
+                return Err(ControlError::Conflict(sentence));
+            }
+        }
         let problems = match self.reload(Some(plan_id)).await {
             Ok(()) => return Ok(()),
             Err(problems) => problems,
@@ -164,7 +171,15 @@ async fn load(loader: Loader) -> Loaded {
     Loaded::Bad(sentence.clone(), vec![serde_json::json!({ "problem": sentence })])
 }
 
+/// What the ids of configurations begin with; those of mass changes are bare numbers.
+const ID_PREFIX: &str = "config-";
+
+/// Whether an id is that of a configuration.
+pub(super) fn is_plan_id(plan_id: &str) -> bool {
+    plan_id.starts_with(ID_PREFIX)
+}
+
 /// Names a configuration by what it says.
 fn plan_id(config: &Config) -> String {
-    format!("config-{:016x}", fnv1a(config.to_yaml(false).into_bytes()))
+    format!("{ID_PREFIX}{:016x}", fnv1a(config.to_yaml(false).into_bytes()))
 }

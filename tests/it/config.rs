@@ -1,5 +1,11 @@
 //! Tests of `config`: layers, strictness, problems, globs, and the commands over them.
 
+mod bounds;
+mod drops;
+mod one_list;
+mod warnings;
+mod world;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -238,13 +244,13 @@ fn all_problems_of_all_layers_come_at_once() {
     let found = lines(&Config::load(&sources).unwrap_err()).join("\n");
     let (a, b) = (a.display(), b.display());
     for part in [
-        format!("{a}: aws.regoin: found an unknown key"),
+        format!("{a}:1: aws.regoin: found an unknown key"),
         "did you mean region?".to_owned(),
-        format!("{a}: aws.account_id: found 123456789012, allowed: a text of 12 digits"),
+        format!("{a}:1: aws.account_id: found 123456789012, allowed: a text of 12 digits"),
         format!(
-            "{b}: targets[0].objective.latency.threshold_ms: found \"fast\", allowed: a number"
+            "{b}:3: target e: objective.latency.threshold_ms: found \"fast\", allowed: a number"
         ),
-        format!("{b}: targets[0].variant: found nothing"),
+        format!("{b}:2: target e: variant: found nothing"),
         "missing.yaml: found ".to_owned(),
         "environment SETPOINT__RECONCILE__CONCURRENCY: reconcile.concurrency: found \"many\""
             .to_owned(),
@@ -260,7 +266,7 @@ fn all_problems_of_all_layers_come_at_once() {
 fn a_syntax_error_names_its_line() {
     let found = problems("aws:\n  region: x\n bad\n");
     assert!(found[0].starts_with("config.yaml:3: found "), "{found:?}");
-    assert!(problems("aws: {region: a, region: b}")[0].contains("duplicated key"));
+    assert!(problems("aws: {region: a, region: b}")[0].contains("the key region a second time"));
     assert_eq!(problems("- a\n- b\n").len(), 1);
     assert_eq!(problems("a: 1\n---\nb: 2\n").len(), 1);
 }
@@ -299,19 +305,19 @@ fn hints_say_what_may_have_been_meant() {
 fn rules_between_keys_are_checked() {
     let target = "targets: [{endpoint: e, variant: v, ";
     for (wrong, key) in [
-        (format!("{target}capacity: {{min: 3, max: 2}}}}]"), "targets[0].capacity.min"),
+        (format!("{target}capacity: {{min: 3, max: 2}}}}]"), "target e/v: capacity.min"),
         (
             format!("{target}target_value: {{floor: 3, ceiling: 2}}}}]"),
-            "targets[0].target_value.floor",
+            "target e/v: target_value.floor",
         ),
         (format!("{target}objective: {{latency: {{statistic: p99}}}}}}]"), "latency.threshold_ms"),
-        (format!("{target}mode: auto}}]"), "targets[0].mode"),
+        (format!("{target}mode: auto}}]"), "target e/v: mode"),
         (format!("{target}load_test: {{max_rps: 1, date: 2026-02-30}}}}]"), "load_test.date"),
         (format!("{target}load_test: {{max_rps: 1, max_age_days: 3}}}}]"), "load_test.date"),
         (format!("{target}pause: {{until: soon, reason: x}}}}]"), "pause.until"),
-        ("targets: [{endpoint: -e, variant: v}]".to_owned(), "targets[0].endpoint"),
-        ("targets: [{endpoint: e, variant: 'v_*'}]".to_owned(), "targets[0].variant"),
-        ("targets: [{endpoint: e, variant: '[a'}]".to_owned(), "targets[0].variant"),
+        ("targets: [{endpoint: -e, variant: v}]".to_owned(), "target -e/v: endpoint"),
+        ("targets: [{endpoint: e, variant: 'v_*'}]".to_owned(), "target e/v_*: variant"),
+        ("targets: [{endpoint: e, variant: '[a'}]".to_owned(), "target e/[a: variant"),
         ("reconcile: {schedule: '* * * * *'}".to_owned(), "reconcile.schedule"),
         ("http: {listen: 'localhost:80'}".to_owned(), "http.listen"),
         ("log: {level: verbose}".to_owned(), "log.level"),
@@ -349,7 +355,7 @@ fn rules_between_keys_are_checked() {
     ] {
         let found = problems(&wrong);
         assert_eq!(found.len(), 1, "{wrong}: {found:?}");
-        assert!(found[0].starts_with("config.yaml: ") && found[0].contains(key), "{found:?}");
+        assert!(found[0].starts_with("config.yaml:1: ") && found[0].contains(key), "{found:?}");
     }
 }
 
@@ -367,8 +373,11 @@ fn targets_of_several_files_add_up_and_twice_is_an_error_naming_both() {
     files.write("30.yaml", "targets: [{endpoint: b, variant: v}]");
     let found = lines(&Config::load(&sources).unwrap_err());
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].contains("30.yaml: targets[0]"), "{found:?}");
-    assert!(found[0].contains("20.yaml: targets[0]"), "{found:?}");
+    assert!(
+        found[0].contains("30.yaml:1: target b/v: endpoint: found b/v a second time"),
+        "{found:?}"
+    );
+    assert!(found[0].contains("20.yaml:1"), "{found:?}");
 }
 
 #[test]
@@ -386,24 +395,24 @@ fn the_most_specific_target_wins() {
     )
     .unwrap();
     let origin = |e: &str, v: &str| config.goal(&variant(e, v)).unwrap().origin;
-    assert_eq!(origin("other", "x"), "config.yaml: targets[0]");
-    assert_eq!(origin("fraud-x", "x"), "config.yaml: targets[1]");
-    assert_eq!(origin("fraud-sx", "x"), "config.yaml: targets[2]");
-    assert_eq!(origin("fraud-x", "AllTraffic"), "config.yaml: targets[4]");
+    assert_eq!(origin("other", "x"), "config.yaml:2");
+    assert_eq!(origin("fraud-x", "x"), "config.yaml:3");
+    assert_eq!(origin("fraud-sx", "x"), "config.yaml:4");
+    assert_eq!(origin("fraud-x", "AllTraffic"), "config.yaml:6");
     // The endpoint counts before the variant.
-    assert_eq!(origin("fraud-scorer", "AllTraffic"), "config.yaml: targets[5]");
-    assert_eq!(origin("tie-1", "x"), "config.yaml: targets[6]");
+    assert_eq!(origin("fraud-scorer", "AllTraffic"), "config.yaml:7");
+    assert_eq!(origin("tie-1", "x"), "config.yaml:8");
     let mut abroad = variant("fraud-scorer", "AllTraffic");
     abroad.region = "eu-west-1".parse().unwrap();
-    assert_eq!(config.goal(&abroad).unwrap().origin, "config.yaml: targets[3]");
+    assert_eq!(config.goal(&abroad).unwrap().origin, "config.yaml:5");
 }
 
 #[test]
 fn two_equally_specific_targets_are_an_error_naming_both() {
-    let yaml = "targets: [{endpoint: 'ab*', variant: v}, {endpoint: '*bc', variant: v}]";
+    let yaml = "targets:\n- {endpoint: 'ab*', variant: v}\n- {endpoint: '*bc', variant: v}";
     let config = Config::from_yaml(yaml).unwrap();
     let message = config.goal(&variant("abc", "v")).unwrap_err().to_string();
-    for part in ["targets[0] (ab*/v)", "targets[1] (*bc/v)", "abc"] {
+    for part in ["config.yaml:2 (ab*/v)", "config.yaml:3 (*bc/v)", "abc"] {
         assert!(message.contains(part), "{message}");
     }
     assert!(config.goal(&variant("abx", "v")).is_ok());

@@ -7,5 +7,6 @@ mod crashes;
 mod observing;
 mod oncall;
 pub(crate) mod process;
+mod strange;
 mod surroundings;
 mod tags;

@@ -19,6 +19,7 @@ use setpoint::model::estimate::Finding;
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::status::FleetStatus;
+use setpoint::model::warning::{ConfigStatus, HeldReload};
 use setpoint::ports::{CallObserver, CallRecord, ErrorKind, NoCode, Service};
 
 use crate::fixtures;
@@ -323,6 +324,20 @@ fn passes_reloads_leadership_and_the_budget_show() {
     assert_eq!(lines(&metrics, "setpoint_config_last"), "", "nothing was loaded yet");
     process.config_loaded(Some(fixtures::noon()));
     process.config_loaded(None);
+    let held = HeldReload {
+        plan_id: "config-1".to_owned(),
+        dropped: 12,
+        of: 12,
+        limit: 3,
+        examples: vec!["a/AllTraffic".to_owned()],
+        since: fixtures::noon(),
+    };
+    let status = ConfigStatus { held: Some(held), ..ConfigStatus::default() };
+    process.set_config(12, &status);
+    assert!(lines(&metrics, "setpoint_config_drops_targets").ends_with(" 12\n"));
+    assert!(lines(&metrics, "setpoint_config_targets").ends_with(" 12\n"));
+    process.set_config(12, &ConfigStatus::default());
+    assert!(lines(&metrics, "setpoint_config_drops_targets").ends_with(" 0\n"));
     expect![[r"
         setpoint_config_last_reload_success_timestamp_seconds 1795435200
         setpoint_config_last_reload_successful 0
@@ -350,6 +365,7 @@ fn everything() -> Metrics {
     metrics.process.set_budget(Some(25.0));
     metrics.process.config_loaded(Some(fixtures::noon()));
     metrics.process.set_last_pass(Some(std::time::Instant::now()));
+    metrics.process.set_config(6, &ConfigStatus::default());
     let listed = call("", None, 5);
     metrics.calls.called(&listed);
     metrics.calls.skipped(&listed.scope, listed.service, listed.operation, 1);

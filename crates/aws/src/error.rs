@@ -114,7 +114,7 @@ impl Failure {
         status: u16,
     ) -> Self {
         let (kind, no_code) = credentials_kind(error).unwrap_or((kind, no_code));
-        Self { kind, code: None, message: chain(error), status, no_code }
+        Self { kind, code: None, message: told(error), status, no_code }
     }
 }
 
@@ -266,6 +266,25 @@ fn not_of_aws(response: &HttpResponse) -> String {
     format!("HTTP {status} with a body that is not an answer of AWS (a proxy's?): {start}")
 }
 
+/// A failure without an answer, in a sentence. Where it was the credentials that failed, the layers of
+/// the SDK around that say nothing.
+fn told(error: &(dyn StdError + 'static)) -> String {
+    let credentials = sources(error).find(|source| source.is::<CredentialsError>());
+    let Some(credentials) = credentials else { return chain(error) };
+    let why = chain(credentials);
+    let found_none = matches!(
+        credentials.downcast_ref::<CredentialsError>(),
+        Some(CredentialsError::CredentialsNotLoaded(_))
+    );
+    // The metadata service of an instance is asked last: where there is none, there is nothing else.
+    if found_none || why.contains("IMDS") {
+        return "no AWS credentials were found (set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
+                AWS_SECRET_ACCESS_KEY, or give the pod or instance a role)"
+            .to_owned();
+    }
+    format!("the AWS credentials could not be loaded: {why}")
+}
+
 fn sources<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
@@ -345,8 +364,11 @@ mod tests {
         assert_eq!(kind(timed_out), failed);
         let refused = CredentialsError::invalid_configuration("no such profile");
         assert_eq!(kind(refused), Some((Denied, NoCode::CredentialsFailure)));
-        let line = chain(&wrapped(CredentialsError::not_loaded("no profile")));
-        assert!(line.contains("no profile"), "{line}");
+        let line = told(&wrapped(CredentialsError::not_loaded("no profile")));
+        assert!(line.starts_with("no AWS credentials were found (set AWS_PROFILE"), "{line}");
+        let line = told(&wrapped(CredentialsError::provider_error("STS is down")));
+        assert!(line.starts_with("the AWS credentials could not be loaded: "), "{line}");
+        assert!(line.contains("STS is down") && !line.contains("dispatch failure"), "{line}");
     }
 
     #[test]

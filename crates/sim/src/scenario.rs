@@ -363,11 +363,10 @@ impl Scenario {
     /// When it is no YAML, holds an unknown key, lacks one, or a value is of the wrong kind.
     pub fn parse(text: &str, origin: &str) -> Result<Self, ScenarioError> {
         let error = |message: String| ScenarioError { origin: origin.to_owned(), message };
-        let value: serde_json::Value = config::Config::builder()
-            .add_source(config::File::from_str(text, config::FileFormat::Yaml))
-            .build()
-            .and_then(config::Config::try_deserialize)
-            .map_err(|e| error(e.to_string()))?;
+        // Bounded in depth and in what aliases stand for, by the parser's defaults.
+        let options = serde_saphyr::options! { with_snippet: false };
+        let value: serde_json::Value =
+            serde_saphyr::from_str_with_options(text, options).map_err(|e| error(e.to_string()))?;
         let scenario: Self = serde_json::from_value(value).map_err(|e| error(e.to_string()))?;
         for event in &scenario.events {
             if !(event.minute.is_finite() && event.minute >= 0.0) {

@@ -25,6 +25,14 @@ pub(super) fn warnings(config: &Config) -> Vec<ConfigWarning> {
         let key = if same_endpoint { "variant" } else { "endpoint" };
         found.push(of_target(config, loser, "globs_overlap", key, sentence));
     }
+    for (one, other) in ties(config) {
+        let sentence = format!(
+            "{} ({}) says as much: a variant that both match is not compared until one of the globs \
+             is longer",
+            one.pattern, one.origin
+        );
+        found.push(of_target(config, other, "globs_tie", "endpoint", sentence));
+    }
     found
 }
 
@@ -47,22 +55,37 @@ fn pairs(
     config: &Config,
     wanted: impl Fn(&TargetPattern, &TargetPattern) -> bool,
 ) -> Vec<(&Target, &Target)> {
+    let ordered = |(one, other): (&'_ Target, &'_ Target)| {
+        one.pattern.specificity().cmp(&other.pattern.specificity())
+    };
+    each_with_each(config)
+        .filter(|(one, other)| wanted(&one.pattern, &other.pattern))
+        .filter_map(|(one, other)| match ordered((one, other)) {
+            Ordering::Less => Some((one, other)),
+            Ordering::Greater => Some((other, one)),
+            Ordering::Equal => None,
+        })
+        .collect()
+}
+
+/// Pairs of globs of which none wins.
+fn ties(config: &Config) -> Vec<(&Target, &Target)> {
+    each_with_each(config)
+        .filter(|(one, other)| one.pattern.specificity() == other.pattern.specificity())
+        .filter(|(one, other)| one.pattern.overlaps(&other.pattern))
+        .collect()
+}
+
+fn each_with_each(config: &Config) -> impl Iterator<Item = (&Target, &Target)> {
     let is_glob = |target: &&Target| {
         !target.pattern.endpoint.is_exact() || !target.pattern.variant.is_exact()
     };
     let globs: Vec<&Target> = config.targets.iter().filter(is_glob).take(MOST_GLOBS).collect();
-    let mut found = Vec::new();
-    for (i, one) in globs.iter().enumerate() {
-        for other in globs[i + 1..].iter().filter(|other| wanted(&one.pattern, &other.pattern)) {
-            match one.pattern.specificity().cmp(&other.pattern.specificity()) {
-                Ordering::Less => found.push((*one, *other)),
-                Ordering::Greater => found.push((*other, *one)),
-                // A variant that both match is an error of its own, which names both.
-                Ordering::Equal => {}
-            }
-        }
-    }
-    found
+    let pairs = globs.clone().into_iter().enumerate();
+    pairs.flat_map(move |(i, one)| {
+        let others: Vec<&Target> = globs[i + 1..].to_vec();
+        others.into_iter().map(move |other| (one, other))
+    })
 }
 
 /// Whether both can match one variant, and neither is the other's special case.

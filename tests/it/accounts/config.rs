@@ -47,7 +47,7 @@ fn what_is_shown_can_be_loaded_again() {
     assert_eq!(Config::from_yaml(&shown).unwrap().accounts, config.accounts, "{shown}");
     let origins = config.to_yaml(true);
     let line = origins.lines().find(|line| line.contains("fleet-7f3c")).unwrap();
-    assert!(line.ends_with("# config.yaml"), "{line}");
+    assert!(line.ends_with("# config.yaml:6"), "{line}");
 }
 
 #[test]
@@ -69,51 +69,51 @@ fn each_mistake_is_said_with_its_key() {
     for (yaml, expected) in [
         (
             entry("regions: []"),
-            "config.yaml: accounts[0].regions: found a list, allowed: a list of at least one",
+            "config.yaml:1: accounts[0].regions: found an empty list, allowed: a list of at least one",
         ),
         (
             entry("profile: p"),
-            "config.yaml: accounts[0].regions: found nothing, allowed: a list of at least one",
+            "config.yaml:1: accounts[0].regions: found nothing, allowed: a list of at least one",
         ),
         (
             "accounts: [{regions: [us-east-1]}]".to_owned(),
-            "config.yaml: accounts[0].account_id: found nothing, allowed: a text of 12 digits, quoted",
+            "config.yaml:1: accounts[0].account_id: found nothing, allowed: a text of 12 digits, quoted",
         ),
         (
             "accounts: [{account_id: 111111111111, regions: [us-east-1]}]".to_owned(),
-            "config.yaml: accounts[0].account_id: found 111111111111, allowed: a text of 12 \
+            "config.yaml:1: accounts[0].account_id: found 111111111111, allowed: a text of 12 \
              digits, quoted (put it in quotes)",
         ),
         (
             entry("regions: [us-east-1, us-east-1]"),
-            "config.yaml: accounts[0].regions[1]: found 111111111111/us-east-1 a second time, \
+            "config.yaml:1: accounts[0].regions[1]: found 111111111111/us-east-1 a second time, \
              allowed: each account once with a region, or two would write; the first is \
              accounts[0].regions[0]",
         ),
         (
             entry("regions: [us-east-1], role_arn: \"arn:aws:iam::222222222222:role/setpoint\""),
-            "config.yaml: accounts[0].role_arn: found arn:aws:iam::222222222222:role/setpoint, \
+            "config.yaml:1: accounts[0].role_arn: found arn:aws:iam::222222222222:role/setpoint, \
              allowed: a role of account 111111111111, which accounts[0].account_id is",
         ),
         (
             entry("regions: [us-east-1], external_id: x1"),
-            "config.yaml: accounts[0].external_id: found a value without a role, allowed: an \
-             external_id only with accounts[0].role_arn, whose it is",
+            "config.yaml:1: accounts[0].external_id: found a value without a role, allowed: an \
+             external_id only beside accounts[0].role_arn",
         ),
         (
             entry("regions: [us-east-1]") + "\naws: {region: us-east-1}",
-            "config.yaml: aws.region: found a value beside accounts, allowed: only one of \
+            "config.yaml:2: aws.region: found a value beside accounts, allowed: only one of \
              aws.region and accounts (remove aws.region)",
         ),
         (
             entry("regions: [us-east-1]") + "\naws: {account_id: \"111111111111\"}",
-            "config.yaml: aws.account_id: found a value beside accounts, allowed: only one of \
+            "config.yaml:2: aws.account_id: found a value beside accounts, allowed: only one of \
              aws.account_id and accounts (remove aws.account_id)",
         ),
         (
             entry("regions: [us-east-1]")
                 + "\naws: {role_arn: \"arn:aws:iam::111111111111:role/setpoint\"}",
-            "config.yaml: aws.role_arn: found a value beside accounts, allowed: only one of \
+            "config.yaml:2: aws.role_arn: found a value beside accounts, allowed: only one of \
              aws.role_arn and accounts (remove aws.role_arn)",
         ),
     ] {
@@ -134,7 +134,10 @@ fn one_account_in_two_entries_with_the_same_region_is_found() {
 fn with_accounts_a_target_may_write_without_aws_account_id() {
     let repair = "targets: [{endpoint: e, variant: v, mode: repair, load_test: {max_rps: 1}}]\n";
     Config::from_yaml(&format!("{TWO}{repair}")).unwrap();
-    assert!(problems(repair)[0].contains("targets[0].mode"), "rule 2 without any account");
+    assert!(
+        problems(repair)[0].contains("target e/v: mode: found repair"),
+        "rule 2 without any account"
+    );
 }
 
 #[test]

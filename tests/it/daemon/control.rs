@@ -117,3 +117,95 @@ fn the_global_switch_holds_everything() {
     assert_eq!(daemon.variant("scorer")["decision"]["reason"], "reconcile_disabled");
     assert_eq!(served.sim.with_world(|world| world.writes()), 0);
 }
+
+#[test]
+fn a_reload_that_drops_the_fleet_waits_until_it_is_confirmed() {
+    let names = ["a", "b", "c", "d", "e"];
+    let served = Served::of(&names.map(|name| endpoint(name, 600.0)).concat());
+    let directory = Directory::new();
+    let config = directory.configure(&served.url, &everything("repair"));
+    let daemon = Daemon::ready(&config, &[]);
+    let metric = |name: &str| daemon.metric(name, &[]);
+    assert_eq!(metric("setpoint_config_targets"), Some(1.0));
+    assert_eq!(metric("setpoint_config_drops_targets"), Some(0.0));
+
+    // One target is nothing, but it speaks for five variants, and the new file for none.
+    directory.configure(&served.url, EVERY_SECOND);
+    let (status, body) = daemon.post("/-/reload", &Value::Null);
+    assert_eq!(status, 422, "{body}");
+    let problem = &body["problems"][0];
+    assert_eq!(
+        (&problem["reason"], &problem["dropped"]),
+        (&json!("config_drops_targets"), &json!(5))
+    );
+    let empty = problem["plan_id"].as_str().unwrap().to_owned();
+    assert!(
+        problem["problem"].as_str().unwrap().ends_with(&format!("setpoint confirm {empty}")),
+        "{body}"
+    );
+    assert_eq!(metric("setpoint_config_drops_targets"), Some(5.0));
+    assert_eq!(metric("setpoint_config_last_reload_successful"), Some(0.0));
+    assert_eq!(metric("setpoint_config_targets"), Some(1.0));
+    // The configuration before it is in force: drift is still repaired.
+    served.change(json!({"edit_policy": {"variant": "a/AllTraffic", "target_value": 700.0}}));
+    wait("the repair", || (served.target_value("a") == Some(600.0)).then_some(()));
+    let held = || daemon.json("/api/v1/variants")["config"]["held"].clone();
+    assert_eq!(held()["plan_id"], empty.as_str());
+    assert!(daemon.get("/").1.contains(&empty), "the page says so");
+
+    // By signal it is held just the same, and the log says why.
+    daemon.signal("-HUP");
+    wait("another hold in the log", || {
+        (daemon.log().matches("configuration held: ").count() == 2).then_some(())
+    });
+
+    // What was confirmed is what was shown: another file by then is held anew.
+    directory.configure(&served.url, &format!("{EVERY_SECOND}defaults: {{mode: repair}}\n"));
+    let (status, body) = daemon.post("/-/confirm", &json!({"plan_id": empty}));
+    assert_eq!(status, 409, "{body}");
+    let other = held()["plan_id"].as_str().unwrap().to_owned();
+    assert!(other != empty && body["error"].as_str().unwrap().contains(&other), "{body}");
+    assert_eq!(daemon.variant("a")["managed"], true);
+    let (status, body) = daemon.post("/-/confirm", &json!({"plan_id": empty}));
+    assert_eq!(status, 409, "it is gone: {body}");
+    assert!(body["error"].as_str().unwrap().contains(&format!("waits is {other}")), "{body}");
+
+    assert_eq!(daemon.post("/-/confirm", &json!({"plan_id": other})).0, 200);
+    daemon.until("a", "nobody's", |view| view["managed"] == false);
+    assert_eq!((held(), metric("setpoint_config_drops_targets")), (Value::Null, Some(0.0)));
+    assert_eq!(metric("setpoint_config_targets"), Some(0.0));
+    let warnings = daemon.json("/api/v1/variants")["config"]["warnings"].clone();
+    assert_eq!(warnings[0]["code"], "no_targets", "{warnings}");
+    assert!(daemon.log().contains("configuration: targets: the configuration lists no targets"));
+}
+
+#[test]
+fn a_file_that_would_end_the_process_is_refused_and_passes_go_on() {
+    let served = Served::of(&endpoint("scorer", 600.0));
+    let directory = Directory::new();
+    let config = directory.configure(&served.url, &everything("repair"));
+    let daemon = Daemon::ready(&config, &[]);
+    std::fs::write(&config, format!("targets: {}", "[".repeat(100_000))).unwrap();
+    let (status, body) = daemon.post("/-/reload", &Value::Null);
+    assert_eq!(status, 422, "{body}");
+    assert!(body["problems"][0]["problem"].as_str().unwrap().contains("32 levels"), "{body}");
+    served.change(json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}));
+    wait("the repair", || (served.target_value("scorer") == Some(600.0)).then_some(()));
+}
+
+#[test]
+fn what_can_hardly_be_meant_is_in_the_log_the_metric_the_page_and_the_api() {
+    let served = Served::of(&endpoint("scorer", 600.0));
+    let directory = Directory::new();
+    let misspelt = "targets: [{endpoint: scorrer, variant: AllTraffic}, {";
+    let odd = everything("observe").replace("targets: [{", misspelt);
+    let config = directory.configure(&served.url, &odd);
+    let daemon = Daemon::ready(&config, &[]);
+    let said = "there is no such variant (near it: scorer/AllTraffic)";
+    wait("the log", || daemon.log().contains(said).then_some(()));
+    assert_eq!(daemon.log().matches(said).count(), 1, "once, and not on each pass");
+    assert!(daemon.metric("setpoint_config_warnings", &[]) >= Some(1.0));
+    assert!(daemon.get("/").1.contains("there is no such variant"));
+    let warnings = daemon.json("/api/v1/variants")["config"]["warnings"].to_string();
+    assert!(warnings.contains("target_matches_nothing"), "{warnings}");
+}

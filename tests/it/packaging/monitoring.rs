@@ -15,6 +15,7 @@ use serde_json::Value;
 use setpoint::metrics::{Metrics, PassResult, text};
 use setpoint::model::decision::{Outcome, StepOutcome};
 use setpoint::model::status::FleetStatus;
+use setpoint::model::warning::ConfigStatus;
 use setpoint::ports::{CallObserver as _, CallRecord, ErrorKind, Service};
 
 use super::Scratch;
@@ -108,6 +109,7 @@ impl Exporter {
         let metrics = Metrics::register(Registry::new(), fleet, 2000).unwrap();
         metrics.process.set_budget(Some(100.0));
         metrics.process.config_loaded(Some(fixtures::noon()));
+        metrics.process.set_config(6, &ConfigStatus::default());
         metrics.process.set_leader(true);
         metrics.process.set_max_concurrent(16);
         let server = Answering::start(move |_| {

@@ -1,0 +1,59 @@
+//! A file from whoever may edit a `ConfigMap` neither ends nor stalls the process.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use super::{Files, setpoint};
+
+/// Far above what reading takes, far below what it takes without a bound.
+const SOON: Duration = Duration::from_secs(30);
+
+fn refused(name: &str, text: &str, said: &str) {
+    let files = Files::new(name);
+    let file = files.write("c.yaml", text);
+    let began = Instant::now();
+    let output = setpoint(&["config", "check", "--config", file.to_str().unwrap()]);
+    let err = String::from_utf8(output.stderr).unwrap();
+    // An abort has no code.
+    assert_eq!(output.status.code(), Some(1), "{err}");
+    assert!(err.contains(said), "{err}");
+    assert!(err.len() < 1000, "{} bytes", err.len());
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let said = "more than 32 levels of nesting";
+    refused("lists", &format!("targets: {}", "[".repeat(100_000)), said);
+    refused("sections", &"{a: ".repeat(50_000), said);
+    let mut blocks = String::new();
+    for depth in 0..400 {
+        let _ = writeln!(blocks, "{}a:", " ".repeat(depth));
+    }
+    refused("blocks", &blocks, said);
+    let dashes = format!("targets:\n  {}x\n", "- ".repeat(20_000));
+    refused("dashes", &dashes, said);
+}
+
+#[test]
+fn what_aliases_stand_for_is_bounded() {
+    let mut laughs = "a: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for level in 1..10 {
+        let below = vec![format!("*a{}", level - 1); 9].join(",");
+        let _ = writeln!(laughs, "b{level}: &a{level} [{below}]");
+    }
+    refused("laughs", &laughs, "more than 1000000 values");
+    let many = format!("a: &a [{}]\nb: [{}]\n", "x,".repeat(2000), "*a,".repeat(2000));
+    refused("many", &many, "more than 1000000 values");
+}
+
+#[test]
+fn one_anchor_for_many_targets_is_fine() {
+    let mut text = "defaults: &d {capacity: {min: 1, max: 9}}\ntargets:\n".to_owned();
+    for i in 0..500 {
+        let _ = writeln!(text, "- {{<<: *d, endpoint: e{i}, variant: v}}");
+    }
+    let config = setpoint::config::Config::from_yaml(&text).unwrap();
+    assert_eq!(config.targets.len(), 500);
+    assert!(config.targets.iter().all(|target| target.wish.capacity.max == Some(9)));
+}
