@@ -60,11 +60,7 @@ pub(super) async fn fleet(config: &Config) -> Result<Fleet, CliError> {
 }
 
 /// One pass with everything read.
-pub(super) async fn pass(
-    fleet: &mut Fleet,
-    config: &Config,
-    purpose: Purpose<'_>,
-) -> FleetStatus {
+pub(super) async fn pass(fleet: &mut Fleet, config: &Config, purpose: Purpose<'_>) -> FleetStatus {
     let settings = pass_settings(config);
     let freeze = open_freeze(config, WallClock.now());
     fleet

@@ -108,9 +108,7 @@ impl EndpointCache {
             .collect();
         let described = self.reading.endpoints.read(due, concurrency, |name| {
             let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
-            async move {
-                timed(&*clock, "DescribeEndpoint", aws.endpoints.endpoint(&name)).await
-            }
+            async move { timed(&*clock, "DescribeEndpoint", aws.endpoints.endpoint(&name)).await }
         });
         for (name, answer) in described.await {
             let Some(summary) = summaries.get(&name).cloned() else { continue };

@@ -18,9 +18,14 @@ pub(super) fn why() -> Why {
 
 impl Reconciler {
     /// A variant on which setpoint has failed. What was estimated of it may be half a truth.
-    pub(super) fn broken(&mut self, id: VariantId, input: &PassInput<'_>, now: Timestamp) -> Option<Pass> {
+    pub(super) fn broken(
+        &mut self,
+        id: VariantId,
+        input: &PassInput<'_>,
+        now: Timestamp,
+    ) -> Option<Pass> {
         self.forget_estimate(&id);
-        unread::pass(id, &why(), Estimate::unobserved(BROKEN), input, now)
+        unread::pass(id, &why(), &Estimate::unobserved(BROKEN), input, now)
     }
 
     pub(super) fn forget_estimate(&mut self, id: &VariantId) {

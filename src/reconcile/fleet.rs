@@ -225,8 +225,8 @@ impl Fleet {
 
     async fn remember(&mut self, rounds: &[Round], input: &PassInput<'_>) {
         let mut passes = rounds.iter().flat_map(|round| &round.passes);
-        let waits = input.purpose == Purpose::Ask
-            && passes.any(|pass| !pass.decision.plan.is_empty());
+        let waits =
+            input.purpose == Purpose::Ask && passes.any(|pass| !pass.decision.plan.is_empty());
         for (pair, round) in self.pairs.iter_mut().zip(rounds) {
             if let Some(reconciler) = pair.reconciler().filter(|_| round.read) {
                 reconciler.keep_memory(&round.passes, input, waits, round.at).await;

@@ -114,9 +114,7 @@ impl Pair {
                 self.looking = None;
                 Ok(observed)
             }
-            Ok(Err(error)) => {
-                Err(self.broken(&error.to_string()))
-            }
+            Ok(Err(error)) => Err(self.broken(&error.to_string())),
             Err(_) => Err(self.late(Instant::now())),
         }
     }

@@ -164,7 +164,12 @@ pub(super) fn confirm(args: &ConfirmArgs) -> Result<ExitCode, CliError> {
     for field in differs {
         let text = |key: &str| printable(field[key].as_str().unwrap_or_default()).into_owned();
         let change = [text("field"), text("change")].join(" ");
-        anstream::println!("not written: {}  {}: {}", text("variant"), change.trim(), text("found"));
+        anstream::println!(
+            "not written: {}  {}: {}",
+            text("variant"),
+            change.trim(),
+            text("found")
+        );
     }
     // As `apply`: what was confirmed and is not written is a difference that stays.
     Ok(if differs.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(2) })

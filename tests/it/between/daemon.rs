@@ -45,8 +45,7 @@ struct Running {
 /// A daemon that makes a pass every second and has no scheduler that rings.
 fn start(clock: &Arc<dyn Clock>, memory: &Arc<dyn Memory>) -> (Daemon, Running) {
     let stage = Stage::of(&["a"]);
-    let config =
-        format!("{CONFIG}reconcile: {{schedule: \"* * * * * *\", jitter_seconds: 0}}\n");
+    let config = format!("{CONFIG}reconcile: {{schedule: \"* * * * * *\", jitter_seconds: 0}}\n");
     let config = Config::from_yaml(&config).unwrap();
     let again = config.clone();
     let fleet = Arc::new(FleetCell::default());

@@ -117,8 +117,7 @@ impl Stage {
         let leads = Arc::new(Switch(AtomicBool::new(true)));
         let clock = Arc::new(SimClock::self_driven(sim.clone()));
         let leadership = Arc::clone(&leads) as _;
-        let fleet =
-            Fleet::new(vec![aws.clone()], clock, leadership, memory, CostMeter::default());
+        let fleet = Fleet::new(vec![aws.clone()], clock, leadership, memory, CostMeter::default());
         Self { sim, aws, bends, leads, fleet }
     }
 

@@ -79,7 +79,8 @@ fn apply_adopts_and_repairs_and_then_has_nothing_to_do() {
 fn apply_from_cron_lets_the_grace_of_a_safe_change_end() {
     let served = Served::of(&endpoint("scorer", 500.0));
     let directory = Directory::new();
-    let rest = everything("repair").replace("adopt: true", "adopt: true, safe_change_grace_seconds: 5");
+    let rest =
+        everything("repair").replace("adopt: true", "adopt: true, safe_change_grace_seconds: 5");
     let config = directory.configure(&served.url, &rest);
     let apply = || run(&["apply", "--yes", "--config", config.to_str().unwrap()]);
     // A lower target value is safe: it is left alone, and what was seen is remembered.

@@ -62,11 +62,7 @@ pub fn shown_step(case: &Case<'_>, desired: &Desired, comparison: &Comparison) -
 }
 
 /// Where only what was shown may be written, holds the rest.
-pub(super) fn hold_what_was_not_shown(
-    case: &Case<'_>,
-    desired: &Desired,
-    judged: &mut [Judged],
-) {
+pub(super) fn hold_what_was_not_shown(case: &Case<'_>, desired: &Desired, judged: &mut [Judged]) {
     let Confirmed::Only(shown) = &case.rules.confirmed else { return };
     let writes = judged.iter().filter(|j| j.state == FieldState::Write);
     let fields = writes.map(|j| as_shown(&j.comparison)).collect();

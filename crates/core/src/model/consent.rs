@@ -386,14 +386,15 @@ fn became(status: &VariantStatus, shown: &ShownField) -> Became {
 /// Whether an action writes a field.
 fn writes(action: &Action, field: Field) -> bool {
     match action {
-        Action::RegisterTarget { min_capacity, max_capacity, unsuspend, expected, .. } => match field
-        {
-            Field::ScalableTarget => expected.is_none(),
-            Field::MinCapacity => expected.is_some() && min_capacity.is_some(),
-            Field::MaxCapacity => expected.is_some() && max_capacity.is_some(),
-            Field::Suspended => *unsuspend,
-            _ => false,
-        },
+        Action::RegisterTarget { min_capacity, max_capacity, unsuspend, expected, .. } => {
+            match field {
+                Field::ScalableTarget => expected.is_none(),
+                Field::MinCapacity => expected.is_some() && min_capacity.is_some(),
+                Field::MaxCapacity => expected.is_some() && max_capacity.is_some(),
+                Field::Suspended => *unsuspend,
+                _ => false,
+            }
+        }
         Action::PutPolicy { fields, .. } => fields.contains(&field),
     }
 }
