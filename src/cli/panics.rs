@@ -20,3 +20,25 @@ pub(super) fn tell(metrics: &ProcessMetrics) {
         );
     }));
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_counted() {
+        let registry = Registry::new();
+        let metrics = ProcessMetrics::register(&registry).unwrap();
+        tell(&metrics);
+        let broken = std::panic::catch_unwind(|| panic!("a bug of ours"));
+        // The others' panics are their own.
+        let _ = std::panic::take_hook();
+        assert!(broken.is_err());
+        let text = crate::metrics::text(&registry).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("setpoint_panics_total "));
+        // Tests beside this one may have panicked meanwhile.
+        assert!(line.unwrap().parse::<f64>().unwrap() >= 1.0, "{text}");
+    }
+}

@@ -206,7 +206,7 @@ impl Daemon {
 
     /// Answers a request. A bug of ours in one leaves it without an answer, and nothing else.
     async fn obey(&mut self, request: Request) {
-        let answered = AssertUnwindSafe(self.answer(request)).catch_unwind().await;
+        let answered = AssertUnwindSafe(Box::pin(self.answer(request))).catch_unwind().await;
         if answered.is_err() && self.passes.is_none() {
             let term = self.parts.leadership.present();
             self.follow(term);
@@ -268,7 +268,7 @@ impl Daemon {
             stop: &shared.no_more_writes,
         };
         // A bug of ours in a pass ends that pass, not the process.
-        let pass = AssertUnwindSafe(passes.pass(input)).catch_unwind();
+        let pass = AssertUnwindSafe(Box::pin(passes.pass(input))).catch_unwind();
         let (fleet, lost) = self.watch(pass, config.reconcile.pass_timeout).await;
         let Ok(fleet) = fleet else {
             // A bug of ours. What the passes knew may be half a truth, so that they begin again.

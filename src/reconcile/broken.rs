@@ -25,7 +25,7 @@ impl Reconciler {
         now: Timestamp,
     ) -> Option<Pass> {
         self.forget_estimate(&id);
-        unread::pass(id, &why(), Estimate::unobserved(BROKEN), input, now)
+        unread::pass(id, &why(), &Estimate::unobserved(BROKEN), input, now)
     }
 
     pub(super) fn forget_estimate(&mut self, id: &VariantId) {

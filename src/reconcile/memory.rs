@@ -107,13 +107,14 @@ impl Reconciler {
     /// first is its predecessor's, what comes later is somebody else's (rule 26).
     fn note_keeper(&mut self, id: &VariantId, memory: &mut VariantMemory) {
         let state = self.variants.entry(id.clone()).or_default();
-        let Some(before) = state.keeper.replace(memory.keeper.clone()) else { return };
-        let Some(found) = &memory.keeper else { return };
+        let before = std::mem::replace(&mut state.keeper, memory.keeper.clone());
+        let first_look = !std::mem::replace(&mut state.keeper_known, true);
+        let Some(found) = memory.keeper.as_ref().filter(|_| !first_look) else { return };
         // What is older than what was known before is an answer that is late.
         let newer = before.as_ref().is_none_or(|before| found.at > before.at);
         if !newer || *found.id == *self.identity {
             if !newer {
-                state.keeper = Some(before);
+                state.keeper = before;
             }
             return;
         }
@@ -134,7 +135,8 @@ impl Reconciler {
             if !failed.contains_key(&subject.id)
                 && let Some(state) = self.variants.get_mut(&subject.id)
             {
-                state.keeper = Some(memory.keeper.clone());
+                state.keeper.clone_from(&memory.keeper);
+                state.keeper_known = true;
                 self.signs.remove(&subject.id);
             }
         }

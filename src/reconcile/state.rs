@@ -40,8 +40,10 @@ pub(super) struct VariantState {
     pub activities_due: bool,
     /// The max in force at the last pass, for whether the variant is at it.
     pub max_capacity: Option<i32>,
-    /// Who kept what is remembered, as last seen; absent before the first look (rule 26).
-    pub keeper: Option<Option<Keeper>>,
+    /// Who kept what is remembered, as last seen (rule 26).
+    pub keeper: Option<Keeper>,
+    /// Whether that has been looked at.
+    pub keeper_known: bool,
     /// When the last pass succeeded.
     pub last_successful_pass: Option<Timestamp>,
     /// The estimate of its capacity.
@@ -63,6 +65,7 @@ impl Default for VariantState {
             activities_due: false,
             max_capacity: None,
             keeper: None,
+            keeper_known: false,
             last_successful_pass: None,
             capacity: CapacityWatch::default(),
             thin_until: None,

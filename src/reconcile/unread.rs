@@ -25,7 +25,7 @@ pub(super) fn passes(
             || Estimate::unobserved(why.message.clone()),
             |status| status.decision.report.estimate.clone(),
         );
-        pass(id, why, estimate, input, now)
+        pass(id, why, &estimate, input, now)
     };
     ids.into_iter().filter_map(pass).collect()
 }
@@ -34,14 +34,14 @@ pub(super) fn passes(
 pub(super) fn pass(
     id: VariantId,
     why: &Why,
-    estimate: Estimate,
+    estimate: &Estimate,
     input: &PassInput<'_>,
     now: Timestamp,
 ) -> Option<Pass> {
     let (id, goal) = wanted(id, input.goals, input.settings)?;
     let goal = goal.unwrap_or_else(|ambiguous| state::goal_in_doubt(&ambiguous));
     let snapshot = nothing_known(id, why, now);
-    let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
+    let decision = decide(&snapshot, &goal, estimate, &rules(input, &snapshot.id), now);
     Some(Pass { goal, snapshot, decision, outcome: None, remembered: None })
 }
 

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::goal::Pause;
+use crate::model::keeper::{Keeper, OtherSetpoint, Sign};
 use crate::model::memory::{FactorInUse, Lowering, Overwrite, Seen, TargetWrite, Verification};
 use crate::model::reason::Field;
 use crate::model::time::Timestamp;
@@ -112,6 +113,8 @@ prop_compose! {
         (repaired, raises_held) in (option::of(instants()), option::of(instants())).boxed(),
         verification in option::of(verifications()).boxed(),
         factor in option::of((0.01..1.0, instants())).boxed(),
+        keeper in option::of(("[0-9a-f]{8}", instants())).boxed(),
+        signs in option::of(vec((option::of("[0-9a-f]{8}"), instants(), instants()), 0..=4)).boxed(),
     ) -> VariantMemory {
         let overwrite = |(at, value)| Overwrite { at, value };
         VariantMemory {
@@ -139,6 +142,10 @@ prop_compose! {
             safety_factor: factor.map(|(value, since)| FactorInUse { value, since }),
             written,
             policy_name,
+            keeper: keeper.map(|(id, at)| Keeper { id, at }),
+            other_setpoint: signs.map(|signs| OtherSetpoint {
+                signs: signs.into_iter().map(|(id, first, last)| Sign { id, first, last }).collect(),
+            }),
             ..VariantMemory::default()
         }
     }
@@ -161,7 +168,7 @@ fn fits(text: &str) -> bool {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_again(memory in memories(), generation: u64) {
+    fn what_is_written_is_read_again(memory in memories().boxed(), generation: u64) {
         let tags = encode(&id("e"), generation, &memory).unwrap();
         prop_assert!(tags.len() <= TAGS_MAX);
         for (key, value) in &tags {
@@ -183,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_touched_is_an_error(memory in memories(), which: usize, place: usize, flip in 0..7_u32) {
+    fn what_was_touched_is_an_error(memory in memories().boxed(), which: usize, place: usize, flip in 0..7_u32) {
         let tags = encode(&id("e"), 7, &memory).unwrap();
         let n = which % tags.len();
         let mut bytes = tags[&key(n)].clone().into_bytes();
@@ -195,7 +202,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_not_whole_or_not_its_own_is_an_error(memory in memories(), other in memories(), which: usize) {
+    fn what_is_not_whole_or_not_its_own_is_an_error(memory in memories().boxed(), other in memories().boxed(), which: usize) {
         let tags = encode(&id("e"), 7, &memory).unwrap();
         prop_assert!(decode(&id("another"), &tags).is_err(), "another variant's");
         let n = which % tags.len();
@@ -289,6 +296,16 @@ fn full() -> VariantMemory {
         journal: Some(serde_json::json!({"regimes": ["never kept here"]})),
         written: Field::ALL.iter().map(|f| (*f, 612.3)).collect(),
         policy_name: Some("SageMakerEndpointInvocationScalingPolicy".to_owned()),
+        keeper: Some(Keeper { id: "90d1f3a7".to_owned(), at: next() }),
+        other_setpoint: Some(OtherSetpoint {
+            signs: (0..4_u64)
+                .map(|n| Sign {
+                    id: Some(format!("{:08x}", fnv1a(n.to_le_bytes()) >> 32)),
+                    first: next(),
+                    last: next(),
+                })
+                .collect(),
+        }),
         ..VariantMemory::default()
     }
 }

@@ -107,3 +107,31 @@ fn a_value_is_seen_since_it_has_been_there() {
     let third = remembered(&world, &before, &world.decide(), None);
     assert_eq!(third.seen[&Field::TargetValue].since, later);
 }
+
+#[test]
+fn overwrites_that_are_steps_of_rule_8_are_another_setpoint() {
+    // 10 % up from what was put in force: what rule 8 lets another one do, and people rarely.
+    let overwritten = |values: &[f64], minutes: i64| {
+        let mut world = World::healthy();
+        world.memory().last_write =
+            Some(TargetWrite { at: now(), before: Some(700.0), after: 600.0 });
+        for (n, value) in (0..).zip(values) {
+            world.now = now() + TimeDelta::minutes(minutes * n);
+            world.in_force(*value);
+            let before = world.memory().clone();
+            let decision = world.decide();
+            let memory = remembered(&world, &before, &decision, None);
+            *world.memory() = memory;
+            // And it is put back.
+            world.memory().value_in_force = Some(600.0);
+        }
+        world
+    };
+    let reason = |world: &World| world.decide().report.reason;
+    assert_eq!(reason(&overwritten(&[660.0, 660.0], 6)), Reason::OtherSetpoint);
+    assert_eq!(reason(&overwritten(&[420.0, 660.0], 6)), Reason::OtherSetpoint);
+    // One may be chance, and two within minutes one person at work; other values are rule 22's.
+    for (values, minutes) in [(&[660.0][..], 6), (&[660.0, 420.0], 2), (&[700.0, 700.0], 6)] {
+        assert_ne!(reason(&overwritten(values, minutes)), Reason::OtherSetpoint, "{values:?}");
+    }
+}

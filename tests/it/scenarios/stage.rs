@@ -182,24 +182,24 @@ impl Stage {
                 }
                 self.fleet = self.next_process();
             }
-            Command::Beside => {
-                let mut other = self.beside.take().unwrap_or_else(|| {
-                    // Tags are all that two processes have in common.
-                    let memory = if self.in_tags {
-                        tags::memory(&self.sim)
-                    } else {
-                        Arc::clone(&self.memory)
-                    };
-                    new_fleet(&self.sim, &memory, &self.leads, &self.bends, "other")
-                });
-                std::mem::swap(&mut self.fleet, &mut other);
-                self.tell_pass(true, Do::Reconcile).await;
-                std::mem::swap(&mut self.fleet, &mut other);
-                self.beside = Some(other);
-            }
+            Command::Beside => self.pass_beside().await,
             Command::Leader(leads) => self.leads.store(*leads, Ordering::Relaxed),
             Command::Show => self.show(),
         }
+    }
+
+    /// A pass of the second process, which is made when it is first needed.
+    async fn pass_beside(&mut self) {
+        let mut other = self.beside.take().unwrap_or_else(|| {
+            // Tags are all that two processes have in common.
+            let own = if self.in_tags { Some(tags::memory(&self.sim)) } else { None };
+            let memory = own.unwrap_or_else(|| Arc::clone(&self.memory));
+            new_fleet(&self.sim, &memory, &self.leads, &self.bends, "other")
+        });
+        std::mem::swap(&mut self.fleet, &mut other);
+        self.tell_pass(true, Do::Reconcile).await;
+        std::mem::swap(&mut self.fleet, &mut other);
+        self.beside = Some(other);
     }
 
     /// Another process takes over from the one before.
