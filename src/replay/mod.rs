@@ -12,4 +12,4 @@ pub mod report;
 pub mod run;
 
 pub use csv::{CsvError, Recording, Row};
-pub use run::{Evaluation, ReplaySettings, replay};
+pub use run::{Evaluation, ReplaySettings, Run, replay};

@@ -194,11 +194,7 @@ impl Latency {
 
     /// The wait that the share `tail` of requests exceed.
     fn waited(&self, tail: f64) -> f64 {
-        if self.wait_share > tail {
-            self.wait_us * libm::log(self.wait_share / tail)
-        } else {
-            0.0
-        }
+        if self.wait_share > tail { self.wait_us * libm::log(self.wait_share / tail) } else { 0.0 }
     }
 
     fn mean(&self) -> f64 {

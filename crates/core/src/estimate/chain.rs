@@ -7,11 +7,8 @@ use super::grid::{STEP, bins, lg_of};
 
 /// How far a load test may be off, in lg.
 const LOAD_TEST_SPREAD: f64 = 0.30;
-/// Capacity falls by this power of the ratio of medians.
-const SPEED_POWER: f64 = 1.25;
-/// What a change of regime blurs at least, and more for each unit of the lg ratio.
+/// What a change of regime blurs at least, beside what its power may be off.
 const CARRY_SPREAD: f64 = 0.06;
-const CARRY_SPREAD_BY_RATIO: f64 = 0.25;
 /// What a change of regime blurs when the ratio is not known.
 const CARRY_SPREAD_BLIND: f64 = 0.40;
 /// Steps of a stored lg density; 255 of them are impossible enough.
@@ -105,13 +102,18 @@ pub(super) fn load_test_prior(span: Span, load_test: Option<f64>) -> Vec<f64> {
     (0..span.size).map(|i| -off(i) * off(i) / 2.0).collect()
 }
 
-/// lg of a density carried over a change of regime with the given lg speed ratio.
-pub(super) fn carry(packed: &Packed, lg_ratio: Option<f64>, span: Span) -> Vec<f64> {
+/// lg of a density carried over a change of regime with the given lg speed ratio. `power` is the
+/// power by which capacity follows it, and how far that may be off.
+pub(super) fn carry(
+    packed: &Packed,
+    lg_ratio: Option<f64>,
+    power: (f64, f64),
+    span: Span,
+) -> Vec<f64> {
     let (shift, spread) = match lg_ratio {
-        Some(ratio) => (
-            SPEED_POWER * ratio / STEP,
-            (CARRY_SPREAD.powi(2) + (CARRY_SPREAD_BY_RATIO * ratio).powi(2)).sqrt(),
-        ),
+        Some(ratio) => {
+            (power.0 * ratio / STEP, (CARRY_SPREAD.powi(2) + (power.1 * ratio).powi(2)).sqrt())
+        }
         None => (0.0, CARRY_SPREAD_BLIND),
     };
     let kernel = kernel(spread);
@@ -162,7 +164,7 @@ mod tests {
         let lg: Vec<f64> =
             (0..250).map(|i| -((f64::from(i) - 120.0) * STEP / 0.05).powi(2) / 2.0).collect();
         let packed = Packed::new(span, &lg);
-        let carried = carry(&packed, Some(1.4_f64.ln()), span);
+        let carried = carry(&packed, Some(1.4_f64.ln()), (1.25, 0.25), span);
         let expected = 120 - (1.25 * 1.4_f64.ln() / STEP).round() as usize;
         assert!(peak(&carried).abs_diff(expected) <= 1, "{} {expected}", peak(&carried));
         let width = |lg: &[f64]| lg.iter().filter(|&&v| v > lg[peak(lg)] - 0.5).count();
@@ -173,7 +175,7 @@ mod tests {
     fn no_evidence_of_an_upper_end_survives_a_deploy() {
         let span = Span { lowest: 200, size: 250 };
         let lg: Vec<f64> = (0..250).map(|i| if i < 100 { -10.0 } else { 0.0 }).collect();
-        let carried = carry(&Packed::new(span, &lg), Some(0.3), span);
+        let carried = carry(&Packed::new(span, &lg), Some(0.3), (1.25, 0.25), span);
         assert!(carried[249].abs() < 1e-9);
         assert!(carried[200] > -1e-9);
         assert!(carried[40] < -5.0);

@@ -1,6 +1,6 @@
 //! The estimator of one variant: minutes go in as they arrive, an estimate comes out when asked.
 
-use crate::model::estimate::{Estimate, Finding, Regime, Verdict};
+use crate::model::estimate::{DropReason, Estimate, Finding, Regime, Verdict};
 use crate::model::goal::LoadTestProblem;
 use crate::model::series::Minute;
 use crate::model::time::Timestamp;
@@ -8,24 +8,28 @@ use crate::model::units::RequestsPerSecond;
 
 use super::advice::Demand;
 use super::assess::{Assessment, Question, assess, hand_on, is_near};
-use super::book::{Book, DEPLOY_MINUTES, Known};
+use super::book::{Book, Change, DEPLOY_MINUTES, Known};
 use super::divergence::{Findings, Sight, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, Reading, read};
-use super::grid::{DAY, MinuteIndex, instant_of, lg_of, minute_of};
+use super::foreign::{BadRun, FINE_BINS, FINE_FOR, Fate};
+use super::grid::{DAY, MinuteIndex, bin_of, instant_of, lg_of, minute_of};
 use super::incident::IncidentWatch;
 use super::journal::Journal;
 use super::likelihood::Scratch;
 use super::low_traffic::{Observation, Step, Walk};
-use super::regime::Hours;
+use super::power::{self, Power, Sample};
+use super::regime::{Hours, Run};
 use super::sentence::{Story, sentence};
 use super::settings::{Context, EstimatorSettings, Fingerprint};
 use super::speed::{self, SETTLED_AFTER};
 use super::tally::Tally;
-use super::wander::{WANDER_MAX, wander};
+use super::wander::{Stretch, WANDER_MAX, wander};
 
 /// An undeclared change needs a regime of this age before it.
 const UNDECLARED_AGE_MIN: MinuteIndex = DAY;
+/// A service whose medians lie within this of the older ones, in lg, is again what it was.
+const SAME_AGAIN: f64 = 0.06;
 /// Longest delay with which the walk hands on a minute.
 const WALK_DELAY: MinuteIndex = 45;
 /// Findings need this much history of checks.
@@ -53,6 +57,7 @@ pub struct Estimator {
     hours: Hours,
     demand: Demand,
     incident: IncidentWatch,
+    bad_run: BadRun,
     findings: Findings,
     tally: Tally,
     book: Book,
@@ -79,9 +84,10 @@ impl Estimator {
             cold: ColdWatch::default(),
             carry: CarryOver::default(),
             evidence: Evidence::default(),
-            hours: Hours::new(),
+            hours: Hours::new(settings.refinements.quarter_hours),
             demand: Demand::default(),
             incident: IncidentWatch::default(),
+            bad_run: BadRun::default(),
             findings: Findings::default(),
             tally: Tally::default(),
             book: Book::new(settings.fingerprint),
@@ -158,10 +164,11 @@ impl Estimator {
             self.book.roll_back(start);
         } else {
             let carried = hand_on(&self.question(at, self.book.current.lg_ratio), scratch);
-            self.book.begin(start, Some(fingerprint), true, carried);
+            self.book.begin(start, Change::Declared(fingerprint), carried);
         }
         self.book.declared_at = Some(at);
-        self.after_switch(start);
+        self.after_switch();
+        self.bad_run.finish();
         self.findings.restart();
     }
 
@@ -214,7 +221,7 @@ impl Estimator {
         let now = minute_of(now).max(self.newest);
         let lg_ratio = self.lg_ratio(now);
         let wander = self.wander_at(now);
-        let answer = self.assess(now, lg_ratio, wander, scratch);
+        let answer = self.assess(now, lg_ratio, scratch);
         let record = &self.book.current;
         let minutes = self.tally.summary(self.evidence.observations(record.id));
         let regime = Some(Regime {
@@ -229,7 +236,8 @@ impl Estimator {
             bad: self.evidence.bad_observations(record.id),
             objective: &self.settings.objective,
             pooled: self.newest < self.pooled_until,
-            wanders: wander.is_some_and(|w| w > WANDER_MAX),
+            near: answer.near,
+            wanders: self.wanders(now),
             lg_ratio,
             older_regime_undeclared: !record.declared && record.before.is_some(),
         };
@@ -272,6 +280,7 @@ impl Estimator {
             + self.evidence.bytes()
             + self.hours.bytes()
             + self.demand.bytes()
+            + self.bad_run.bytes()
             + self.tally.bytes()
             + self.book.bytes()
     }
@@ -312,16 +321,13 @@ impl Estimator {
         let Some(regime) = self.book.regime_at(o.at) else { return false };
         if covered {
             let minutes = o.span as u32;
-            self.tally.dropped(o.at, minutes, crate::model::estimate::DropReason::CarryOver);
+            self.tally.dropped(o.at, minutes, DropReason::CarryOver);
             return false;
         }
-        let begun = self.hours.close_before(o.at.div_euclid(60));
-        let found = begun.is_some_and(|begin| self.undeclared(begin, o.at, scratch));
+        let run = self.hours.close_before(o.at);
+        let found = run.is_some_and(|run| self.undeclared(run, o.at, scratch));
         let regime = if found { self.book.current.id } else { regime };
-        self.tally.used(o.at);
-        if self.book.counts(o.at, regime) {
-            self.evidence.add(o.at, regime, o.load, o.bad);
-        }
+        self.count(&o, regime);
         if let Some(known) = &mut self.book.current.known
             && is_near(o.load, known.capacity)
         {
@@ -333,32 +339,146 @@ impl Estimator {
         found
     }
 
+    /// Counts an observation as evidence, unless it belongs to an incident of another cause.
+    fn count(&mut self, o: &Observation, regime: u8) {
+        let looks = self.settings.refinements.incidents_left_out;
+        let known = o.at < self.known_until;
+        let fate = if !looks {
+            Fate::Counts
+        } else if !o.bad {
+            self.bad_run.finish();
+            Fate::Counts
+        } else {
+            self.bad_run.note(o.at, o.span, o.load, o.lg_p50)
+        };
+        let left_out = match fate {
+            // The journal knows what became of it, and the history before it is not here.
+            _ if known => looks && o.bad && self.book.in_incident(o.at),
+            Fate::LeftOut => true,
+            Fate::Judge => self.is_incident(o.at, regime),
+            Fate::PutBack => {
+                self.put_back();
+                false
+            }
+            Fate::Counts => false,
+        };
+        if left_out {
+            self.leave_out(o, regime, known);
+            return;
+        }
+        self.tally.used(o.at);
+        if self.book.counts(o.at, regime) {
+            self.evidence.add(o.at, regime, bin_of(o.load), o.bad);
+        }
+    }
+
+    /// Whether the bad minutes in a row that lead up to now are of another cause. Where latency
+    /// wanders, heavy hours look like that and are the ones that matter.
+    fn is_incident(&mut self, now: MinuteIndex, regime: u8) -> bool {
+        let low = self.bad_run.bin();
+        let seen = self.evidence.seen(regime, now - FINE_FOR, low..=low + FINE_BINS);
+        if !self.bad_run.was_fine(seen) || self.wanders_at(now) {
+            return false;
+        }
+        let hour = self.bad_run.stretch().0.div_euclid(60);
+        self.bad_run.jumped(&self.hours.table(regime, hour))
+    }
+
+    /// Leaves a bad minute out, and with the first one also those of its run that were counted.
+    fn leave_out(&mut self, o: &Observation, regime: u8, known: bool) {
+        if !self.bad_run.is_foreign() {
+            self.bad_run.leave_out();
+            if !known {
+                let counted: Vec<_> = self.bad_run.minutes().filter(|m| m.0 < o.at).collect();
+                for (at, bin) in counted {
+                    self.evidence.take_bad(at, regime, bin);
+                    self.tally.moved(at, DropReason::Incident);
+                }
+            }
+        }
+        self.tally.dropped(o.at, 1, DropReason::Incident);
+        if !known {
+            self.book.note_incident(self.bad_run.stretch());
+        }
+    }
+
+    /// What was left out counts after all: the service has changed.
+    fn put_back(&mut self) {
+        if !self.bad_run.is_foreign() {
+            return;
+        }
+        let minutes: Vec<_> = self.bad_run.minutes().collect();
+        for (at, bin) in minutes {
+            self.tally.moved_back(at, DropReason::Incident);
+            if let Some(regime) = self.book.regime_at(at).filter(|r| self.book.counts(at, *r)) {
+                self.evidence.add(at, regime, bin, true);
+            }
+        }
+        self.book.no_incident(self.bad_run.stretch().0);
+        self.bad_run.give_up();
+    }
+
     /// A run of suspicious hours is complete: a change, unless latency wanders anyway.
-    fn undeclared(&mut self, begin: MinuteIndex, now: MinuteIndex, scratch: &mut Scratch) -> bool {
+    fn undeclared(&mut self, run: Run, now: MinuteIndex, scratch: &mut Scratch) -> bool {
         let record = &self.book.current;
-        let too_young = now - record.start < UNDECLARED_AGE_MIN || begin < record.start;
+        let too_young = now - record.start < UNDECLARED_AGE_MIN || run.begin < record.start;
         if too_young || now < self.known_until {
             return false;
         }
-        if self.wander_at(now).is_some_and(|w| w > WANDER_MAX) {
+        if self.wanders_at(now) {
+            self.book.still_wanders(now);
             return false;
         }
         let record = &self.book.current;
-        let (old, fingerprint, lg_ratio) = (record.id, record.fingerprint, record.lg_ratio);
+        let (old, lg_ratio) = (record.id, record.lg_ratio);
+        let keep = self.settings.refinements.wander_over_changes;
+        if keep && record.is_undone(run.begin, run.slower) {
+            return self.undo(run) || self.merge(now);
+        }
         // The hours of the run no longer speak for the old regime.
-        self.evidence.reassign(begin, 0);
+        let first = run.from - run.from.rem_euclid(60);
+        self.evidence.reassign(first, 0);
         let carried = hand_on(&self.question(now, lg_ratio), scratch);
-        self.book.begin(begin, fingerprint, false, carried);
+        self.book.begin(run.begin, Change::Found { slower: run.slower, keep }, carried);
         let new = self.book.current.id;
-        self.evidence.reassign(begin, new);
-        self.hours.reassign(begin, old, new);
-        self.after_switch(begin);
+        self.evidence.reassign(first, old);
+        self.evidence.reassign(run.begin, new);
+        self.hours.reassign(run.begin, old, new);
+        self.after_switch();
+        self.put_back();
         true
     }
 
-    fn after_switch(&mut self, start: MinuteIndex) {
+    /// A change that nobody declared is undone: the service is again what it was before, which
+    /// a wandering one is only by chance.
+    fn undo(&mut self, run: Run) -> bool {
+        let gone = self.book.current.id;
+        let Some(back) = self.book.previous.as_ref().map(|previous| previous.id) else {
+            return false;
+        };
+        let off = speed::since(&self.hours, back, gone, run.begin);
+        if off.is_none_or(|off| off.abs() > SAME_AGAIN) || !self.book.undo(run.begin) {
+            return false;
+        }
+        self.evidence.reassign(run.begin, back);
+        self.hours.reassign(run.begin, gone, back);
+        self.after_switch();
+        self.put_back();
+        true
+    }
+
+    /// Changes that nobody declared undid each other: there were none, latency wanders.
+    fn merge(&mut self, now: MinuteIndex) -> bool {
+        let Some((gone, kept)) = self.book.merge(now) else { return false };
+        self.evidence.rename(gone, kept);
+        self.hours.reassign(MinuteIndex::MIN, gone, kept);
+        self.after_switch();
+        true
+    }
+
+    fn after_switch(&mut self) {
         let previous = self.book.previous.as_ref().map(|p| p.id);
-        self.evidence.keep_only(self.book.current.id, previous, start);
+        self.evidence.keep_only(self.book.current.id, previous, self.book.previous_from);
         self.hours.clear_suspicion();
         self.wander = (i64::MIN, None);
     }
@@ -383,9 +503,31 @@ impl Estimator {
             record: &self.book.current,
             lg_ratio,
             load_test: self.settings.valid_load_test(),
-            wander: self.wander.1,
+            wanders: self.wanders(now),
+            stretch: self.stretch(),
+            power: self.power(),
+            refinements: self.settings.refinements,
             now,
         }
+    }
+
+    fn power(&self) -> (f64, f64) {
+        if self.settings.refinements.learned_power {
+            self.book.power().value()
+        } else {
+            Power::fixed()
+        }
+    }
+
+    /// The hours over which wander is judged.
+    fn stretch(&self) -> Stretch {
+        let record = &self.book.current;
+        let since = if self.settings.refinements.wander_over_changes {
+            self.book.declared_start
+        } else {
+            MinuteIndex::MAX
+        };
+        Stretch { regime: record.id, since }
     }
 
     fn lg_ratio(&self, now: MinuteIndex) -> Option<f64> {
@@ -401,29 +543,46 @@ impl Estimator {
     fn wander_at(&mut self, now: MinuteIndex) -> Option<f64> {
         let hour = now.div_euclid(60);
         if self.wander.0 != hour {
-            let record = &self.book.current;
-            self.wander = (hour, wander(&self.hours, record.id, record.start, now));
+            self.wander = (hour, wander(&self.hours, self.stretch(), now));
         }
         self.wander.1
     }
 
-    fn assess(
-        &self,
-        now: MinuteIndex,
-        lg_ratio: Option<f64>,
-        wander: Option<f64>,
-        scratch: &mut Scratch,
-    ) -> Assessment {
-        let question = Question { wander, ..self.question(now, lg_ratio) };
-        assess(&question, scratch)
+    /// Whether latency wanders, by what is known of this hour.
+    fn wanders(&self, now: MinuteIndex) -> bool {
+        self.wander.1.is_some_and(|w| w > WANDER_MAX) || self.book.wanders(now)
+    }
+
+    fn wanders_at(&mut self, now: MinuteIndex) -> bool {
+        self.wander_at(now);
+        self.wanders(now)
+    }
+
+    fn assess(&self, now: MinuteIndex, lg_ratio: Option<f64>, scratch: &mut Scratch) -> Assessment {
+        assess(&self.question(now, lg_ratio), scratch)
+    }
+
+    /// What the change to the present regime says of the power, once both sides were measured.
+    fn learn(&mut self, answer: &Assessment, lg_ratio: Option<f64>) {
+        let measured = answer.capacity.estimate.filter(|_| answer.verdict == Verdict::Measured);
+        let before = self.book.previous.as_ref().and_then(|previous| previous.measured);
+        let bad = self.evidence.bad_observations(self.book.current.id);
+        let record = &mut self.book.current;
+        let Some(after) = measured else { return };
+        record.measured = Some((after * 10.0).round() / 10.0);
+        if record.before.is_some() && bad >= power::BAD_MINUTES_MIN {
+            let both = before.zip(lg_ratio);
+            record.sample = both.and_then(|(before, ratio)| Sample::of(before, after, ratio));
+        }
     }
 
     /// One check of the findings.
     fn check(&mut self, context: &Context, scratch: &mut Scratch) -> Vec<Finding> {
         let now = self.newest;
         let lg_ratio = self.lg_ratio(now);
-        let wander = self.wander_at(now);
-        let answer = self.assess(now, lg_ratio, wander, scratch);
+        self.wander_at(now);
+        let answer = self.assess(now, lg_ratio, scratch);
+        self.learn(&answer, lg_ratio);
         let record = &mut self.book.current;
         record.lg_ratio = lg_ratio;
         record.settled |= now >= record.start + SETTLED_AFTER + WALK_DELAY;

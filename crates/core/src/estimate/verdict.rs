@@ -29,7 +29,8 @@ impl Proof {
         Self { up: below(lg_evidence.last()), down: below(lg_evidence.first()) }
     }
 
-    fn both(self) -> bool {
+    /// Whether both are excluded.
+    pub(super) fn both(self) -> bool {
         self.up >= PROVEN && self.down >= PROVEN
     }
 }

@@ -125,7 +125,10 @@ fn the_tails_of_service_and_wait_do_not_add() {
         for tail in [0.05, 0.01] {
             let truth = drawn[((1.0 - tail) * drawn.len() as f64) as usize];
             let said = latency.at_tail(tail);
-            assert!((said / truth - 1.0).abs() < 0.04, "{spread} {wait_us} {wait_share} {tail}: {said} {truth}");
+            assert!(
+                (said / truth - 1.0).abs() < 0.04,
+                "{spread} {wait_us} {wait_share} {tail}: {said} {truth}"
+            );
         }
     }
 }
