@@ -1,9 +1,8 @@
 //! Closed loop: decisions are applied, and the service fares as it fares.
 
-use crate::estimate::{Fingerprint, Refinements};
 use crate::model::reason::ActionKind;
 use crate::model::time::minutes;
-use crate::replay::Run;
+use crate::replay::{Refinements, Run};
 use crate::sim::scenario::Change;
 
 use super::cases::{Case, Class, DAYS, ENDPOINT, FACTOR, VARIANT};
@@ -67,7 +66,7 @@ pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, Stri
         let now = start + minutes(PASS_MINUTES * pass);
         recorder.advance(now, target).await?;
         for row in &recorder.rows[seen..] {
-            let running = row.endpoint_config.as_deref().map(Fingerprint::of);
+            let running = row.endpoint_config.as_deref();
             run.get_or_insert_with(|| Run::new(&settings, running)).push(row);
         }
         seen = recorder.rows.len();

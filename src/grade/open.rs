@@ -1,10 +1,9 @@
 //! Open loop: the target never moves, and the estimate is compared with the truth.
 
-use crate::estimate::Refinements;
 use crate::model::estimate::Finding::{Faster, Over, Slower, Under};
 use crate::model::time::{Timestamp, minutes};
 use crate::model::units::{RequestsPerSecond, SafetyFactor};
-use crate::replay::{Evaluation, ReplaySettings, replay};
+use crate::replay::{Evaluation, Refinements, ReplaySettings, replay};
 
 use super::cases::{Case, Class, DAYS, FACTOR};
 use super::telemetry::Recorder;

@@ -89,7 +89,7 @@ pub struct Run<'a> {
 /// at the last row, and whenever a finding is raised in between.
 pub fn replay(rows: &[Row], settings: &ReplaySettings, mut tell: impl FnMut(Evaluation)) {
     let Some(first) = rows.first() else { return };
-    let running = rows.iter().find_map(|row| row.endpoint_config.as_deref()).map(Fingerprint::of);
+    let running = rows.iter().find_map(|row| row.endpoint_config.as_deref());
     let mut run = Run::new(settings, running);
     let every = settings.every.max(TimeDelta::minutes(1));
     let start = first.minute.at;
@@ -128,12 +128,12 @@ fn in_order_of_ends(rows: &[Row]) -> Vec<&Row> {
 }
 
 impl<'a> Run<'a> {
-    /// A replay that has seen nothing yet, of a variant that runs what is known of it.
+    /// A replay that has seen nothing yet, of a variant that runs this config, if that is known.
     #[must_use]
-    pub fn new(settings: &'a ReplaySettings, running: Option<Fingerprint>) -> Self {
+    pub fn new(settings: &'a ReplaySettings, running: Option<&str>) -> Self {
         let known = EstimatorSettings {
             load_test: settings.max_rps,
-            fingerprint: running,
+            fingerprint: running.map(Fingerprint::of),
             refinements: settings.refinements,
             ..EstimatorSettings::new(settings.objective)
         };

@@ -24,6 +24,7 @@ mod k8s;
 mod memory_tags;
 mod metrics;
 mod packaging;
+mod refinements;
 mod render;
 mod replay;
 mod scenarios;

@@ -8,6 +8,7 @@ use super::evidence::{Evidence, Weighted};
 use super::foreign::FINE_BINS;
 use super::grid::{MinuteIndex, WINDOW, bin_of, lg_of};
 use super::likelihood::Scratch;
+use super::power::Exponent;
 use super::regime::Hours;
 use super::settings::Refinements;
 use super::verdict::{Proof, capacity, lower_bound, quantiles, verdict};
@@ -37,8 +38,8 @@ pub(super) struct Question<'a> {
     /// Whether latency at equal load wanders, and over which hours that is judged.
     pub(super) wanders: bool,
     pub(super) stretch: Stretch,
-    /// The power by which capacity follows the ratio of medians, and how far it may be off.
-    pub(super) power: (f64, f64),
+    /// The power by which capacity follows the ratio of medians.
+    pub(super) power: Exponent,
     pub(super) refinements: Refinements,
     pub(super) now: MinuteIndex,
 }
@@ -120,12 +121,14 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     let systematic = systematic(q);
     let numbers = quantiles(d.span, &d.posterior, systematic);
     let chain = Proof::of(&d.evidence);
-    let mut found = verdict(Proof::of(&d.own), chain);
-    if found == Verdict::Measured && q.refinements.good_minutes_below {
+    let own = Proof::of(&d.own);
+    let mut found = verdict(own, chain);
+    if q.refinements.good_minutes_below && own.is_up() && found.is_two_sided() {
         let lg_estimate = numbers.q50.ln();
         let below = weighted.iter().filter(|e| lg_of(i32::from(e.0)) < lg_estimate);
         if below.map(|e| e.1).sum::<f64>() < GOOD_BELOW_MIN {
-            let inferred = q.record.carried.is_some() && chain.both();
+            // Only a ratio of medians says how far below the loads seen it may be.
+            let inferred = q.record.carried.is_some() && q.lg_ratio.is_some() && chain.both();
             found = if inferred { Verdict::Inferred } else { Verdict::AtMost };
         }
     }

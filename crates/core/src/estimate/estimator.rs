@@ -18,7 +18,7 @@ use super::incident::IncidentWatch;
 use super::journal::Journal;
 use super::likelihood::Scratch;
 use super::low_traffic::{Observation, Step, Walk};
-use super::power::{self, Power, Sample};
+use super::power::{self, Exponent, Sample};
 use super::regime::{Hours, Run};
 use super::sentence::{Story, sentence};
 use super::settings::{Context, EstimatorSettings, Fingerprint};
@@ -511,11 +511,11 @@ impl Estimator {
         }
     }
 
-    fn power(&self) -> (f64, f64) {
+    fn power(&self) -> Exponent {
         if self.settings.refinements.learned_power {
-            self.book.power().value()
+            self.book.power().exponent()
         } else {
-            Power::fixed()
+            Exponent::FIXED
         }
     }
 

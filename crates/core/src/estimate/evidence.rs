@@ -107,6 +107,7 @@ impl Evidence {
         let start = at - at.rem_euclid(60);
         let known = self.hours.iter().rposition(|h| h.start == start && h.regime == regime);
         let index = known.unwrap_or_else(|| {
+            self.hours.reserve_exact(usize::from(self.hours.len() == self.hours.capacity()));
             self.hours.push(Slot::new(start, regime));
             self.hours.len() - 1
         });
@@ -156,6 +157,9 @@ impl Evidence {
         let start = hour.start - hour.start.rem_euclid(DAY);
         let known = self.days.iter().rposition(|d| d.start == start && d.regime == hour.regime);
         let index = known.unwrap_or_else(|| {
+            // Days that are over do not grow; thousands of variants are kept.
+            self.days.iter_mut().for_each(|d| d.counts.bins.shrink_to_fit());
+            self.days.reserve_exact(usize::from(self.days.len() == self.days.capacity()));
             self.days.push(Slot::new(start, hour.regime));
             self.days.len() - 1
         });

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 /// Capacity falls by this power of the ratio of medians, as long as none was measured ...
 const PRIOR: f64 = 1.25;
-/// ... give or take this much.
+/// ... and at most by so much more: most services lie above, few below.
 const PRIOR_SPREAD: f64 = 0.5;
-/// What is left of it after any number of samples: two changes of one service are not alike.
+/// By so much less, and what is left after any number of samples: two changes of one service are
+/// not alike.
 const SPREAD_MIN: f64 = 0.25;
 /// How far the lg ratio of two measured capacities may be off.
 const SAMPLE_SPREAD: f64 = 0.08;
@@ -68,16 +69,28 @@ impl Power {
         Self { mean: mean.round() as i32, learned: self.learned.saturating_add(sample.weight) }
     }
 
-    /// The power and how far it may be off.
-    pub(super) fn value(self) -> (f64, f64) {
+    /// What to carry a capacity over a change with.
+    pub(super) fn exponent(self) -> Exponent {
         let spread = (1000.0 / (Self::PRIOR_WEIGHT + f64::from(self.learned))).sqrt();
-        (f64::from(self.mean) / 1000.0, spread.max(SPREAD_MIN))
+        Exponent {
+            mean: f64::from(self.mean) / 1000.0,
+            above: spread.max(SPREAD_MIN),
+            below: SPREAD_MIN,
+        }
     }
+}
 
+/// A power, and how far the true one may lie above and below it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Exponent {
+    pub(super) mean: f64,
+    pub(super) above: f64,
+    pub(super) below: f64,
+}
+
+impl Exponent {
     /// What held before powers were learned.
-    pub(super) const fn fixed() -> (f64, f64) {
-        (PRIOR, SPREAD_MIN)
-    }
+    pub(super) const FIXED: Self = Self { mean: PRIOR, above: SPREAD_MIN, below: SPREAD_MIN };
 }
 
 #[cfg(test)]
@@ -86,11 +99,11 @@ mod tests {
 
     #[test]
     fn a_measured_change_teaches_and_a_small_one_does_not() {
-        let (mean, spread) = Power::default().value();
-        assert_eq!((mean, spread), (1.25, 0.5));
+        let prior = Power::default().exponent();
+        assert_eq!((prior.mean, prior.above, prior.below), (1.25, 0.5, 0.25));
         let sample = Sample::of(1000.0, 1000.0 / 1.4_f64.powf(2.5), 1.4_f64.ln()).unwrap();
-        let (mean, spread) = Power::default().with(sample).value();
-        assert!((2.2..2.5).contains(&mean) && spread == 0.25, "{mean} {spread}");
+        let learned = Power::default().with(sample).exponent();
+        assert!((2.1..2.5).contains(&learned.mean) && learned.above == 0.25, "{learned:?}");
         assert_eq!(Sample::of(1000.0, 900.0, 0.1), None);
         assert_eq!(Sample::of(1000.0, 0.0, 0.5).unwrap().power, 4000);
     }

@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_wide_interval_says_how_many_minutes_are_missing() {
         let wide = told(Verdict::Measured, (700.0, 1400.0), 3.0, 4);
-        assert!(wide.contains("; about 39 more minutes within 20 % of that"), "{wide}");
+        assert!(wide.contains("; about 40 more minutes within 20 % of that"), "{wide}");
         let narrow = told(Verdict::Measured, (940.0, 1060.0), 300.0, 90);
         assert!(!narrow.contains("more minutes"), "{narrow}");
         let bound = told(Verdict::AtLeast, (700.0, 900.0), 0.0, 3);

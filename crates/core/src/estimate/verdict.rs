@@ -29,6 +29,11 @@ impl Proof {
         Self { up: below(lg_evidence.last()), down: below(lg_evidence.first()) }
     }
 
+    /// Whether capacities far above are excluded.
+    pub(super) fn is_up(self) -> bool {
+        self.up >= PROVEN
+    }
+
     /// Whether both are excluded.
     pub(super) fn both(self) -> bool {
         self.up >= PROVEN && self.down >= PROVEN
