@@ -172,3 +172,56 @@ fn a_measured_change_teaches_how_capacity_follows_the_median() {
     assert_eq!((with.verdict, without.verdict), (Verdict::Inferred, Verdict::Inferred));
     assert!(off(&with) < 0.7 * off(&without), "{with:?}\n{without:?}");
 }
+
+/// Sixteen days with an incident each day, an undeclared change that is undone, and a deploy.
+fn eventful(estimator: &mut Estimator, from: i64, to: i64) {
+    let mut scratch = Scratch::new();
+    let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
+    for index in from..to {
+        if index == 2 * DAY + 100 {
+            estimator.declare(at(index), Fingerprint::of("v2"), &mut scratch);
+        }
+        let slower = if (7 * DAY..8 * DAY + 700).contains(&index) { 1.25 } else { 1.0 };
+        let incident = (600..625).contains(&(index % DAY));
+        let mut minute = minute(index, slower);
+        if incident {
+            minute.latency_us = Some(900_000.0);
+            minute.latency_p50_us = minute.latency_p50_us.map(|us| 3.0 * us);
+        }
+        estimator.push(&minute, &context, &mut scratch);
+    }
+}
+
+#[test]
+fn a_restart_knows_of_the_incidents_and_changes_of_before() {
+    let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
+    let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
+    let settings = EstimatorSettings {
+        fingerprint: Some(Fingerprint::of("v1")),
+        ..EstimatorSettings::new(objective)
+    };
+    let mut running = Estimator::new(&settings);
+    // The journal is written in the middle of an incident.
+    let until = 16 * DAY + 612;
+    eventful(&mut running, 0, until);
+    let journal = running.journal().to_value().unwrap();
+    assert!(journal.to_string().len() <= 2048, "{} bytes", journal.to_string().len());
+    let mut restarted =
+        Estimator::restore(&settings, &setpoint::estimate::Journal::from_value(&journal).unwrap());
+    eventful(&mut restarted, 2 * DAY, until);
+    let mut scratch = Scratch::new();
+    let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
+    for hour in 0..3 {
+        let now = until + hour * 60;
+        let (a, b) = (
+            running.evaluate(&mut scratch, at(now), &context),
+            restarted.evaluate(&mut scratch, at(now), &context),
+        );
+        assert_eq!(a, b);
+        let incidents = a.minutes.dropped[&setpoint::model::estimate::DropReason::Incident];
+        assert!((250..=25 * 14).contains(&incidents), "{incidents}");
+        eventful(&mut running, now, now + 60);
+        eventful(&mut restarted, now, now + 60);
+    }
+    assert!(running.state_bytes() <= 12 * 1024, "{}", running.state_bytes());
+}

@@ -1,5 +1,8 @@
 //! The estimator of one variant: minutes go in as they arrive, an estimate comes out when asked.
 
+mod changes;
+mod counting;
+
 use crate::model::estimate::{DropReason, Estimate, Finding, Regime, Verdict};
 use crate::model::goal::LoadTestProblem;
 use crate::model::series::Minute;
@@ -12,24 +15,20 @@ use super::book::{Book, Change, DEPLOY_MINUTES, Known};
 use super::divergence::{Findings, Sight, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, Reading, read};
-use super::foreign::{BadRun, FINE_BINS, FINE_FOR, Fate};
-use super::grid::{DAY, MinuteIndex, bin_of, instant_of, lg_of, minute_of};
+use super::foreign::BadRun;
+use super::grid::{DAY, MinuteIndex, instant_of, lg_of, minute_of};
 use super::incident::IncidentWatch;
 use super::journal::Journal;
 use super::likelihood::Scratch;
 use super::low_traffic::{Observation, Step, Walk};
 use super::power::{self, Exponent, Sample};
-use super::regime::{Hours, Run};
+use super::regime::Hours;
 use super::sentence::{Story, sentence};
 use super::settings::{Context, EstimatorSettings, Fingerprint};
 use super::speed::{self, SETTLED_AFTER};
 use super::tally::Tally;
 use super::wander::{Stretch, WANDER_MAX, wander};
 
-/// An undeclared change needs a regime of this age before it.
-const UNDECLARED_AGE_MIN: MinuteIndex = DAY;
-/// A service whose medians lie within this of the older ones, in lg, is again what it was.
-const SAME_AGAIN: f64 = 0.06;
 /// Longest delay with which the walk hands on a minute.
 const WALK_DELAY: MinuteIndex = 45;
 /// Findings need this much history of checks.
@@ -337,150 +336,6 @@ impl Estimator {
             self.hours.add(o.at, regime, o.span, o.load, lg_p50, o.bad);
         }
         found
-    }
-
-    /// Counts an observation as evidence, unless it belongs to an incident of another cause.
-    fn count(&mut self, o: &Observation, regime: u8) {
-        let looks = self.settings.refinements.incidents_left_out;
-        let known = o.at < self.known_until;
-        let fate = if !looks {
-            Fate::Counts
-        } else if !o.bad {
-            self.bad_run.finish();
-            Fate::Counts
-        } else {
-            self.bad_run.note(o.at, o.span, o.load, o.lg_p50)
-        };
-        let left_out = match fate {
-            // The journal knows what became of it, and the history before it is not here.
-            _ if known => looks && o.bad && self.book.in_incident(o.at),
-            Fate::LeftOut => true,
-            Fate::Judge => self.is_incident(o.at, regime),
-            Fate::PutBack => {
-                self.put_back();
-                false
-            }
-            Fate::Counts => false,
-        };
-        if left_out {
-            self.leave_out(o, regime, known);
-            return;
-        }
-        self.tally.used(o.at);
-        if self.book.counts(o.at, regime) {
-            self.evidence.add(o.at, regime, bin_of(o.load), o.bad);
-        }
-    }
-
-    /// Whether the bad minutes in a row that lead up to now are of another cause. Where latency
-    /// wanders, heavy hours look like that and are the ones that matter.
-    fn is_incident(&mut self, now: MinuteIndex, regime: u8) -> bool {
-        let low = self.bad_run.bin();
-        let seen = self.evidence.seen(regime, now - FINE_FOR, low..=low + FINE_BINS);
-        if !self.bad_run.was_fine(seen) || self.wanders_at(now) {
-            return false;
-        }
-        let hour = self.bad_run.stretch().0.div_euclid(60);
-        self.bad_run.jumped(&self.hours.table(regime, hour))
-    }
-
-    /// Leaves a bad minute out, and with the first one also those of its run that were counted.
-    fn leave_out(&mut self, o: &Observation, regime: u8, known: bool) {
-        if !self.bad_run.is_foreign() {
-            self.bad_run.leave_out();
-            if !known {
-                let counted: Vec<_> = self.bad_run.minutes().filter(|m| m.0 < o.at).collect();
-                for (at, bin) in counted {
-                    self.evidence.take_bad(at, regime, bin);
-                    self.tally.moved(at, DropReason::Incident);
-                }
-            }
-        }
-        self.tally.dropped(o.at, 1, DropReason::Incident);
-        if !known {
-            self.book.note_incident(self.bad_run.stretch());
-        }
-    }
-
-    /// What was left out counts after all: the service has changed.
-    fn put_back(&mut self) {
-        if !self.bad_run.is_foreign() {
-            return;
-        }
-        let minutes: Vec<_> = self.bad_run.minutes().collect();
-        for (at, bin) in minutes {
-            self.tally.moved_back(at, DropReason::Incident);
-            if let Some(regime) = self.book.regime_at(at).filter(|r| self.book.counts(at, *r)) {
-                self.evidence.add(at, regime, bin, true);
-            }
-        }
-        self.book.no_incident(self.bad_run.stretch().0);
-        self.bad_run.give_up();
-    }
-
-    /// A run of suspicious hours is complete: a change, unless latency wanders anyway.
-    fn undeclared(&mut self, run: Run, now: MinuteIndex, scratch: &mut Scratch) -> bool {
-        let record = &self.book.current;
-        let too_young = now - record.start < UNDECLARED_AGE_MIN || run.begin < record.start;
-        if too_young || now < self.known_until {
-            return false;
-        }
-        if self.wanders_at(now) {
-            self.book.still_wanders(now);
-            return false;
-        }
-        let record = &self.book.current;
-        let (old, lg_ratio) = (record.id, record.lg_ratio);
-        let keep = self.settings.refinements.wander_over_changes;
-        if keep && record.is_undone(run.begin, run.slower) {
-            return self.undo(run) || self.merge(now);
-        }
-        // The hours of the run no longer speak for the old regime.
-        let first = run.from - run.from.rem_euclid(60);
-        self.evidence.reassign(first, 0);
-        let carried = hand_on(&self.question(now, lg_ratio), scratch);
-        self.book.begin(run.begin, Change::Found { slower: run.slower, keep }, carried);
-        let new = self.book.current.id;
-        self.evidence.reassign(first, old);
-        self.evidence.reassign(run.begin, new);
-        self.hours.reassign(run.begin, old, new);
-        self.after_switch();
-        self.put_back();
-        true
-    }
-
-    /// A change that nobody declared is undone: the service is again what it was before, which
-    /// a wandering one is only by chance.
-    fn undo(&mut self, run: Run) -> bool {
-        let gone = self.book.current.id;
-        let Some(back) = self.book.previous.as_ref().map(|previous| previous.id) else {
-            return false;
-        };
-        let off = speed::since(&self.hours, back, gone, run.begin);
-        if off.is_none_or(|off| off.abs() > SAME_AGAIN) || !self.book.undo(run.begin) {
-            return false;
-        }
-        self.evidence.reassign(run.begin, back);
-        self.hours.reassign(run.begin, gone, back);
-        self.after_switch();
-        self.put_back();
-        true
-    }
-
-    /// Changes that nobody declared undid each other: there were none, latency wanders.
-    fn merge(&mut self, now: MinuteIndex) -> bool {
-        let Some((gone, kept)) = self.book.merge(now) else { return false };
-        self.evidence.rename(gone, kept);
-        self.hours.reassign(MinuteIndex::MIN, gone, kept);
-        self.after_switch();
-        true
-    }
-
-    fn after_switch(&mut self) {
-        let previous = self.book.previous.as_ref().map(|p| p.id);
-        self.evidence.keep_only(self.book.current.id, previous, self.book.previous_from);
-        self.hours.clear_suspicion();
-        self.wander = (i64::MIN, None);
     }
 
     fn elapse(&mut self, before: MinuteIndex) {
