@@ -195,16 +195,16 @@ fn service(class: Class, seed: u64, random: &mut Random) -> Service {
         noise: if class == Class::Noise { 0.08 } else { 0.03 },
         hiccups: if class == Class::Noise { 0.004 } else { 0.0005 },
     };
-    if is_usual(seed) { service } else { unusual(service, random) }
+    if is_usual(seed) { service } else { unusual(&service, random) }
 }
 
 /// Every second set of four seeds has services unlike those that constants were chosen on.
 const fn is_usual(seed: u64) -> bool {
-    seed / 4 % 2 == 0
+    (seed / 4).is_multiple_of(2)
 }
 
 /// Wider and narrower tails, other numbers of workers, a softer or harder bend.
-fn unusual(service: Service, random: &mut Random) -> Service {
+fn unusual(service: &Service, random: &mut Random) -> Service {
     let family = match service.family {
         Family::WorkerQueue { .. } if random.uniform() < 0.5 => Family::WorkerQueue { workers: 1 },
         Family::WorkerQueue { .. } => Family::WorkerQueue { workers: 24 },
@@ -212,7 +212,7 @@ fn unusual(service: Service, random: &mut Random) -> Service {
         Family::GpuBatch { .. } => Family::GpuBatch { max_batch: 32, window_ms: 40.0 },
         Family::Cliff { .. } => Family::Cliff { error_share: 0.05 + 0.1 * random.uniform() },
     };
-    Service { family, spread: 0.15 + 0.5 * random.uniform(), ..service }
+    Service { family, spread: 0.15 + 0.5 * random.uniform(), ..service.clone() }
 }
 
 /// The objective's threshold: so many times the p99 of a lone request, and what the slowest that

@@ -145,9 +145,9 @@ fn compare(case: &Case, evaluations: &[Evaluation], truth: &Capacities, start: T
     });
     let tells = |e: &&Evaluation| e.raised.iter().any(|f| matches!(f, Slower | Faster));
     let found_after = case.changed_at().and_then(|minute| {
-        let changed = start + minutes(minute);
-        let found = evaluations.iter().filter(tells).find(|e| e.at >= changed)?;
-        Some((found.at - changed).num_minutes() as f64 / 60.0)
+        let since = start + minutes(minute);
+        let found = evaluations.iter().filter(tells).find(|e| e.at >= since)?;
+        Some((found.at - since).num_minutes() as f64 / 60.0)
     });
     let safe = |e: &&Evaluation| e.safe_target.is_some_and(|safe| safe > capacity_at(truth, e.at));
     Told {

@@ -117,8 +117,8 @@ pub(super) struct Hours {
     open_hour: i64,
     open_regime: u8,
     open: Vec<Point>,
-    hours: Streak,
-    quarters: Streak,
+    suspicious: Streak,
+    suspicious_quarters: Streak,
     /// Whether quarter-hours are judged.
     by_quarters: bool,
 }
@@ -187,8 +187,8 @@ impl Hours {
             open_hour: i64::MIN,
             open_regime: 0,
             open: Vec::new(),
-            hours: Streak::default(),
-            quarters: Streak::default(),
+            suspicious: Streak::default(),
+            suspicious_quarters: Streak::default(),
         }
     }
 
@@ -284,8 +284,8 @@ impl Hours {
     /// Judges the hour that is being closed.
     fn suspect(&mut self) -> Option<Run> {
         let shift = self.shift(None, SHIFT_MINUTES_MIN).filter(|s| s.abs() > SHIFT_MAX);
-        let first = self.hours.note(self.open_hour, shift, SUSPICIOUS_HOURS)?;
-        Some(Run { from: first * 60, begin: first * 60, slower: self.hours.slower })
+        let first = self.suspicious.note(self.open_hour, shift, SUSPICIOUS_HOURS)?;
+        Some(Run { from: first * 60, begin: first * 60, slower: self.suspicious.slower })
     }
 
     /// Judges a quarter of the hour in progress.
@@ -296,10 +296,10 @@ impl Hours {
         let shift = self.shift(Some(quarter), QUARTER_MINUTES_MIN);
         let shift = shift.filter(|s| s.abs() > QUARTER_SHIFT_MAX);
         let number = self.open_hour * 4 + i64::from(quarter);
-        let from = self.quarters.note(number, shift, SUSPICIOUS_QUARTERS)? * 15;
+        let from = self.suspicious_quarters.note(number, shift, SUSPICIOUS_QUARTERS)? * 15;
         // Minutes are counted by the hour: one that has both belongs to neither's numbers.
         let begin = (from + 59).div_euclid(60) * 60;
-        Some(Run { from, begin, slower: self.quarters.slower })
+        Some(Run { from, begin, slower: self.suspicious_quarters.slower })
     }
 
     /// How far the hour in progress, or one quarter of it, lies above the usual latencies.
@@ -331,8 +331,8 @@ impl Hours {
 
     /// A change of regime ends any run of suspicious hours.
     pub(super) fn clear_suspicion(&mut self) {
-        self.hours = Streak::default();
-        self.quarters = Streak::default();
+        self.suspicious = Streak::default();
+        self.suspicious_quarters = Streak::default();
     }
 
     /// Bytes held.
