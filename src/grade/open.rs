@@ -65,10 +65,10 @@ pub struct Graded {
     pub seed: u64,
     /// What the load test found, which is what the static formula believes.
     pub load_test: f64,
-    /// With all refinements that were asked for.
+    /// With the refinements that were asked for.
     pub full: Told,
-    /// With the basic steps alone.
-    pub basic: Told,
+    /// With those it is compared with.
+    pub beside: Told,
 }
 
 /// The settings under which a case is replayed.
@@ -84,11 +84,15 @@ pub(super) fn settings(case: &Case, refinements: Refinements) -> Result<ReplaySe
     })
 }
 
-/// Runs and grades one case with some refinements, and with the basic steps alone.
+/// Runs and grades one case with some refinements, and with others beside them.
 ///
 /// # Errors
 /// When the world refuses the scenario.
-pub async fn grade(case: &Case, refinements: Refinements) -> Result<Graded, String> {
+pub async fn grade(
+    case: &Case,
+    refinements: Refinements,
+    beside: Refinements,
+) -> Result<Graded, String> {
     let mut recorder = Recorder::new(case)?;
     let start = recorder.sim.now();
     let target = case
@@ -111,7 +115,7 @@ pub async fn grade(case: &Case, refinements: Refinements) -> Result<Graded, Stri
         seed: case.seed,
         load_test: case.load_test,
         full: told(refinements)?,
-        basic: told(Refinements::NONE)?,
+        beside: told(beside)?,
     })
 }
 

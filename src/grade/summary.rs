@@ -48,8 +48,8 @@ pub struct Summary {
     pub load_test: Errors,
     /// Error of the highest load that met the objective, in all runs.
     pub highest_good: Errors,
-    /// The estimator with its basic steps alone.
-    pub basic: Fared,
+    /// The estimator it is compared with.
+    pub beside: Fared,
     /// The estimator as it was asked for.
     pub full: Fared,
 }
@@ -71,7 +71,7 @@ pub fn summarise(graded: &[Graded], class: Class, hour: i64) -> Option<Summary> 
         runs: full.len(),
         load_test: of(&|g, _| Some(g.load_test)),
         highest_good: of(&|_, c| c.evaluation.estimate.highest_good_load),
-        basic: fared(&points(&runs, hour, |g| &g.basic), |g| &g.basic),
+        beside: fared(&points(&runs, hour, |g| &g.beside), |g| &g.beside),
         full: fared(&full, |g| &g.full),
     })
 }

@@ -13,19 +13,13 @@ use setpoint::model::units::LatencyStatistic;
 
 const DAY: i64 = 1440;
 
-/// The runs with all refinements and, as their `basic`, with all but one.
-async fn runs(class: Class, seeds: std::ops::Range<u64>) -> Vec<Graded> {
+/// Runs with all refinements, and beside them without one.
+async fn runs(class: Class, seeds: std::ops::Range<u64>, without: &str) -> Vec<Graded> {
+    assert!(Refinements::NAMES.contains(&without));
     let mut graded = Vec::new();
     for case in cases(&[class], seeds) {
-        graded.push(grade(&case, Refinements::ALL).await.unwrap());
-    }
-    graded
-}
-
-async fn without(class: Class, seeds: std::ops::Range<u64>, name: &str) -> Vec<Graded> {
-    let mut graded = Vec::new();
-    for case in cases(&[class], seeds) {
-        graded.push(grade(&case, Refinements::ALL.without(name)).await.unwrap());
+        let beside = Refinements::ALL.without(without);
+        graded.push(grade(&case, Refinements::ALL, beside).await.unwrap());
     }
     graded
 }
@@ -41,34 +35,33 @@ fn off(told: &Told) -> f64 {
 
 #[tokio::test]
 async fn quarter_hours_find_an_undeclared_change_in_little_more_than_one_hour() {
-    let with = runs(Class::Undeclared, 0..5).await;
-    let without = without(Class::Undeclared, 0..5, "quarter-hours").await;
-    let hours = |runs: &[Graded]| {
-        let mut hours: Vec<f64> = runs.iter().map(|r| r.full.found_after.unwrap()).collect();
+    let runs_of = runs(Class::Undeclared, 0..5, "quarter-hours").await;
+    let hours = |told: fn(&Graded) -> &Told| {
+        let mut hours: Vec<f64> = runs_of.iter().map(|r| told(r).found_after.unwrap()).collect();
         hours.sort_by(f64::total_cmp);
         hours
     };
-    let (soon, late) = (hours(&with), hours(&without));
+    let (soon, late) = (hours(|r| &r.full), hours(|r| &r.beside));
     // Within the hour and a half, but where the change leaves no load that was fine before.
     assert!(soon[2] <= 1.25 && soon[3] <= 1.5 && soon[4] < 2.5, "{soon:?}");
     assert!(late[2] > 2.5 && late[0] > soon[3], "{late:?}");
-    assert!(with.iter().chain(&without).all(|run| run.full.splits == 1));
-    for run in runs(Class::Saturating, 0..3).await {
-        assert!(run.full.splits <= run.basic.splits, "no more false ones");
+    assert!(runs_of.iter().all(|run| run.full.splits == 1 && run.beside.splits == 1));
+    for run in runs(Class::Saturating, 0..3, "quarter-hours").await {
+        assert!(run.full.splits <= run.beside.splits, "no more false ones");
     }
 }
 
 #[tokio::test]
 async fn a_wandering_service_is_never_measured_after_a_week() {
-    let with = runs(Class::Wandering, 0..2).await;
-    let without = without(Class::Wandering, 0..2, "wander-over-changes").await;
-    let measured = |runs: &[Graded]| {
-        runs.iter().filter(|run| last(&run.full).verdict == Verdict::Measured).count()
+    let with = runs(Class::Wandering, 0..2, "wander-over-changes").await;
+    let measured = |told: fn(&Graded) -> &Told| {
+        with.iter().filter(|run| last(told(run)).verdict == Verdict::Measured).count()
     };
-    assert_eq!(measured(&with), 0);
-    assert!(measured(&without) > 0, "the guard starves where changes end what it looks at");
-    let splits = |runs: &[Graded]| runs.iter().map(|run| run.full.splits).sum::<u32>();
-    assert!(splits(&with) * 2 < splits(&without), "{} {}", splits(&with), splits(&without));
+    assert_eq!(measured(|run| &run.full), 0);
+    assert!(measured(|run| &run.beside) > 0, "the guard starves where changes end its regime");
+    let splits = |told: fn(&Graded) -> &Told| with.iter().map(|run| told(run).splits).sum::<u32>();
+    let (few, many) = (splits(|run| &run.full), splits(|run| &run.beside));
+    assert!(few * 2 < many, "{few} {many}");
     for run in &with {
         assert!(last(&run.full).sentence.contains("wanders"), "{}", last(&run.full).sentence);
     }
@@ -76,7 +69,7 @@ async fn a_wandering_service_is_never_measured_after_a_week() {
 
 #[tokio::test]
 async fn a_change_that_is_undone_leads_back_to_what_was_known() {
-    for run in runs(Class::Reverted, 0..3).await {
+    for run in runs(Class::Reverted, 0..3, "wander-over-changes").await {
         assert_eq!(last(&run.full).verdict, Verdict::Measured);
         assert_eq!(run.full.splits, 1);
         assert!(off(&run.full) < 0.10, "{}", off(&run.full));
@@ -85,19 +78,17 @@ async fn a_change_that_is_undone_leads_back_to_what_was_known() {
 
 #[tokio::test]
 async fn incidents_every_day_do_not_lower_the_capacity() {
-    let with = runs(Class::Incidents, 4..6).await;
-    let without = without(Class::Incidents, 4..6, "incidents-left-out").await;
-    for (with, without) in with.iter().zip(&without) {
-        assert!(off(&with.full) < 0.05, "{}", off(&with.full));
-        assert!(off(&without.full) > 0.15, "{}", off(&without.full));
-        assert_eq!(with.full.false_divergences, 0);
-        assert!(without.full.false_divergences > 0);
-        let dropped = &last(&with.full).minutes.dropped;
+    for run in runs(Class::Incidents, 4..6, "incidents-left-out").await {
+        assert!(off(&run.full) < 0.05, "{}", off(&run.full));
+        assert!(off(&run.beside) > 0.15, "{}", off(&run.beside));
+        assert_eq!(run.full.false_divergences, 0);
+        assert!(run.beside.false_divergences > 0);
+        let dropped = &last(&run.full).minutes.dropped;
         let incidents = dropped[&setpoint::model::estimate::DropReason::Incident];
         assert!((100..=25 * 6).contains(&incidents), "{incidents}");
     }
     // No other run loses minutes for it.
-    for run in runs(Class::Bursting, 0..2).await {
+    for run in runs(Class::Bursting, 0..2, "incidents-left-out").await {
         let dropped = &last(&run.full).minutes.dropped;
         assert_eq!(dropped.get(&setpoint::model::estimate::DropReason::Incident), None);
     }
@@ -105,16 +96,14 @@ async fn incidents_every_day_do_not_lower_the_capacity() {
 
 #[tokio::test]
 async fn without_a_good_minute_below_the_estimate_nothing_is_measured() {
-    let with = runs(Class::Collapse, 0..2).await;
-    let without = without(Class::Collapse, 0..2, "good-minutes-below").await;
-    for (with, without) in with.iter().zip(&without) {
-        assert_eq!(last(&with.full).verdict, Verdict::Inferred);
-        assert_eq!(last(&without.full).verdict, Verdict::Measured);
+    for run in runs(Class::Collapse, 0..2, "good-minutes-below").await {
+        assert_eq!(last(&run.full).verdict, Verdict::Inferred);
+        assert_eq!(last(&run.beside).verdict, Verdict::Measured);
     }
     // Nor inferred from a regime before when nothing tells how much slower this one is.
-    let run = &runs(Class::Collapse, 9..10).await[0];
+    let run = &runs(Class::Collapse, 9..10, "good-minutes-below").await[0];
     assert_eq!(last(&run.full).verdict, Verdict::AtMost);
-    assert!(last(&run.basic).verdict.is_two_sided() && off(&run.basic) > 1.0);
+    assert!(last(&run.beside).verdict.is_two_sided() && off(&run.beside) > 1.0);
 }
 
 /// A service whose capacity falls by the power 2.5 of the ratio of medians.

@@ -285,7 +285,7 @@ async fn the_bar_holds_on_a_fixed_set() {
     use setpoint::grade::{Class, cases, grade, summarise};
     let mut graded = Vec::new();
     for case in cases(&[Class::Quiet, Class::Bursting, Class::Saturating], 0..4) {
-        graded.push(grade(&case, Refinements::ALL).await.unwrap());
+        graded.push(grade(&case, Refinements::ALL, Refinements::NONE).await.unwrap());
     }
     let quiet = summarise(&graded, Class::Quiet, 168).unwrap();
     assert_eq!((quiet.full.known, quiet.full.too_high), (0, 0), "{quiet:?}");

@@ -70,7 +70,11 @@ pub(in super::super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     for class in &classes {
         let mut graded: Vec<Graded> = Vec::new();
         for case in cases(&[*class], args.first_seed..last) {
-            graded.push(runtime.block_on(grade(&case, refinements)).map_err(CliError::failed)?);
+            graded.push(
+                runtime
+                    .block_on(grade(&case, refinements, Refinements::NONE))
+                    .map_err(CliError::failed)?,
+            );
         }
         for hour in [24, 72, 168] {
             print_summary(&graded, *class, hour);
@@ -94,7 +98,7 @@ fn print_summary(graded: &[Graded], class: Class, hour: i64) {
         let (median, p90) = (percent(error.0), percent(error.1));
         anstream::println!("{} {:>5} {:>8} {median:>7} {p90:>7}", head(method), "", "");
     }
-    print_fared(&head("basic"), &s.basic);
+    print_fared(&head("basic"), &s.beside);
     print_fared(&head("setpoint"), &s.full);
 }
 
