@@ -11,7 +11,7 @@ use super::likelihood::Scratch;
 use super::power::Exponent;
 use super::regime::Hours;
 use super::settings::Refinements;
-use super::verdict::{Proof, capacity, lower_bound, quantiles, verdict};
+use super::verdict::{Proof, capacity, lower_bound, quantiles, upper_bound, verdict};
 use super::wander::{Stretch, heavy_evidence};
 
 /// Fewer usable minutes than this say nothing.
@@ -139,7 +139,10 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     let has_opinion = q.load_test.is_some();
     let bound = lower_bound(d.span, &d.evidence, systematic);
     let near = near(weighted, numbers.q50);
-    let mut capacity = capacity(found, numbers, bound, has_opinion);
+    // What the present regime alone excludes goes before what is carried over from another one.
+    let excludes = if own.is_up() { &d.own } else { &d.evidence };
+    let bounds = (bound, upper_bound(d.span, excludes, systematic));
+    let mut capacity = capacity(found, numbers, bounds, has_opinion);
     if q.wanders && found.is_two_sided() {
         // The target must hold when the payload is heavy.
         heavy_evidence(q.hours, q.stretch, q.now, weighted);

@@ -45,8 +45,8 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
             whole(c.lower_bound.or(c.low))
         ),
         Verdict::AtMost => format!(
-            "one instance serves at most {} invocations per minute; every load seen broke the \
-             objective: {counted}",
+            "one instance serves at most {} invocations per minute; no load was seen to be fine \
+             since what runs last changed: {counted}",
             whole(c.high)
         ),
         Verdict::Unobserved => format!("the load says nothing of capacity yet: {counted}"),

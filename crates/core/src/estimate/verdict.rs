@@ -92,12 +92,20 @@ pub(super) fn lower_bound(span: Span, lg_evidence: &[f64], systematic: f64) -> O
     (first > 0).then(|| (span.lg(first) - Z_5 * systematic).exp())
 }
 
+/// The upper bound that evidence alone proves; `None` when nothing is excluded above. Quantiles will not
+/// do: where no load test speaks, a thousand far capacities that are each unlikely are likely together.
+pub(super) fn upper_bound(span: Span, lg_evidence: &[f64], systematic: f64) -> Option<f64> {
+    let best = lg_evidence.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let last = lg_evidence.iter().rposition(|lg| *lg >= best - LOWER_BOUND_DEPTH)?;
+    (last + 1 < lg_evidence.len()).then(|| (span.lg(last) + Z_5 * systematic).exp())
+}
+
 /// The numbers that a verdict lets exist. `has_opinion` is whether a load test or an older regime
 /// stands behind the posterior where evidence ends.
 pub(super) fn capacity(
     verdict: Verdict,
     q: Quantiles,
-    lower_bound: Option<f64>,
+    (lower_bound, upper_bound): (Option<f64>, Option<f64>),
     has_opinion: bool,
 ) -> Capacity {
     match verdict {
@@ -119,7 +127,7 @@ pub(super) fn capacity(
             estimate: has_opinion.then_some(q.q50),
             low: None,
             q25: None,
-            high: Some(q.q95),
+            high: Some(upper_bound.map_or(q.q95, |ub| ub.min(q.q95))),
             lower_bound: None,
         },
         Verdict::Unobserved | Verdict::Stale => Capacity::default(),
@@ -139,6 +147,20 @@ mod tests {
         assert_eq!(verdict(proof(no, yes), proof(no, yes)), Verdict::AtLeast);
         assert_eq!(verdict(proof(yes, no), proof(yes, no)), Verdict::AtMost);
         assert_eq!(verdict(proof(no, no), proof(no, no)), Verdict::Unobserved);
+    }
+
+    #[test]
+    fn what_is_excluded_above_is_no_part_of_a_bound_however_much_of_it_there_is() {
+        let span = Span { lowest: 200, size: 1400 };
+        // Fine up to a point, and above it unlikely to the same degree for ever.
+        let lg: Vec<f64> = (0..1400).map(|i| if i <= 100 { 0.0 } else { -PROVEN }).collect();
+        let q = quantiles(span, &lg, 0.025);
+        let bound = upper_bound(span, &lg, 0.025).unwrap();
+        assert!((bound.ln() - span.lg(100) - Z_5 * 0.025).abs() < 1e-9, "{bound}");
+        assert!(q.q95 > 100.0 * bound, "{q:?}");
+        let at_most = capacity(Verdict::AtMost, q, (None, Some(bound)), false);
+        assert_eq!(at_most.high, Some(bound));
+        assert_eq!(upper_bound(span, &vec![0.0; 1400], 0.025), None);
     }
 
     #[test]
