@@ -143,7 +143,7 @@ fn csv_line<I: IntoIterator<Item = T>, T: AsRef<[u8]>>(fields: I) -> String {
 }
 
 /// A parser of numbers with a unit's own check.
-fn unit<T: Clone + Send + Sync + 'static, E: std::fmt::Display + 'static>(
+pub(super) fn unit<T: Clone + Send + Sync + 'static, E: std::fmt::Display + 'static>(
     check: fn(f64) -> Result<T, E>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
     move |text| {
@@ -152,12 +152,12 @@ fn unit<T: Clone + Send + Sync + 'static, E: std::fmt::Display + 'static>(
     }
 }
 
-fn parse_share(text: &str) -> Result<f64, String> {
+pub(super) fn parse_share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|s| (0.0..=1.0).contains(s));
     share.ok_or_else(|| format!("{text:?} is not a share (allowed: a number from 0 to 1)"))
 }
 
-fn parse_slo(text: &str) -> Result<LatencyObjective, String> {
+pub(super) fn parse_slo(text: &str) -> Result<LatencyObjective, String> {
     let wrong = || {
         format!(
             "{text:?} is not a latency objective (allowed: avg, p50, p90, p95 or p99, then = and \
