@@ -131,7 +131,17 @@ fn read(args: &Args) -> Result<Recording, CliError> {
             .map_err(|e| CliError::failed(format!("cannot open {name}: {e}")))?;
         csv::read(&name, file, statistic)
     };
-    result.map_err(|e| CliError::failed(e.to_string()))
+    result.map_err(|error| CliError::failed(load_test(&args.file).unwrap_or(error.to_string())))
+}
+
+/// What to do with a file that is no recorded telemetry but a load test's result.
+fn load_test(path: &std::path::Path) -> Option<String> {
+    let tool = crate::calibrate::recognise(&std::fs::read_to_string(path).ok()?)?;
+    let (name, tool) = (path.display(), tool.name());
+    Some(format!(
+        "{name} is a file of {tool}, the result of a load test, and no recorded telemetry; run: \
+         setpoint calibrate {name}"
+    ))
 }
 
 fn csv_line<I: IntoIterator<Item = T>, T: AsRef<[u8]>>(fields: I) -> String {
