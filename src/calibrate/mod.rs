@@ -1,8 +1,10 @@
 //! From a load test's results to the rate that one instance serves well: what the files of load
 //! tools say, the highest step that keeps the objective, and how sure that is. Pure: texts in, data out.
 
+mod ab;
 mod csv_table;
 mod hey;
+mod jmeter;
 mod json;
 mod judge;
 mod k6;
@@ -13,6 +15,8 @@ mod problem;
 mod recognise;
 mod recommender;
 mod samples;
+mod summaries;
+mod telemetry;
 mod text;
 mod vegeta;
 mod wrk;

@@ -33,6 +33,22 @@ pub enum Tool {
     Hey,
     /// A `DescribeInferenceRecommendationsJob` answer.
     InferenceRecommender,
+    /// JMeter's JTL as CSV.
+    JmeterCsv,
+    /// JMeter's JTL as XML.
+    JmeterXml,
+    /// ab, ApacheBench.
+    Ab,
+    /// oha's JSON.
+    Oha,
+    /// Gatling's stats.json.
+    Gatling,
+    /// Artillery's report.
+    Artillery,
+    /// genai-perf and AIPerf.
+    GenaiPerf,
+    /// setpoint's own CSV.
+    Telemetry,
 }
 
 impl Tool {
@@ -52,6 +68,14 @@ impl Tool {
             Self::Wrk2 => "wrk2",
             Self::Hey => "hey",
             Self::InferenceRecommender => "Inference Recommender job",
+            Self::JmeterCsv => "JMeter JTL (CSV)",
+            Self::JmeterXml => "JMeter JTL (XML)",
+            Self::Ab => "ab",
+            Self::Oha => "oha JSON",
+            Self::Gatling => "Gatling stats.json",
+            Self::Artillery => "Artillery report JSON",
+            Self::GenaiPerf => "genai-perf or AIPerf JSON",
+            Self::Telemetry => "setpoint export CSV",
         }
     }
 }

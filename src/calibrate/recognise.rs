@@ -5,12 +5,14 @@ use serde_json::Value;
 use super::json::at;
 use super::model::{Run, Tool};
 use super::problem::Problem;
-use super::{hey, k6, locust, recommender, vegeta, wrk};
+use super::{ab, hey, jmeter, k6, locust, recommender, summaries, telemetry, vegeta, wrk};
 
 /// What is read, for people.
 pub const READ: &str = "k6 summary JSON, k6 --out json or csv, Locust stats_history.csv or \
-                        stats.csv, vegeta report as JSON or text, vegeta encode as JSON, wrk, wrk2 \
-                        and hey reports, and Inference Recommender job JSON";
+                        stats.csv, JMeter JTL as CSV or XML, Gatling stats.json, Artillery report \
+                        JSON, vegeta report as JSON or text, vegeta encode as JSON, wrk, wrk2, hey \
+                        and ab reports, oha JSON, genai-perf or AIPerf JSON, Inference Recommender \
+                        job JSON, and setpoint export CSV";
 
 /// The tool that wrote a text, if it is one that is read.
 #[must_use]
@@ -39,6 +41,15 @@ pub fn recognise(text: &str) -> Option<Tool> {
     if has(&["Name", "Request Count", "Failure Count"]) {
         return Some(Tool::LocustStats);
     }
+    if has(&["timeStamp", "elapsed", "success"]) {
+        return Some(Tool::JmeterCsv);
+    }
+    if has(&["timestamp", "invocations_per_instance"]) {
+        return Some(Tool::Telemetry);
+    }
+    if text.starts_with('<') && text.contains("<testResults") {
+        return Some(Tool::JmeterXml);
+    }
     of_report(text)
 }
 
@@ -48,6 +59,16 @@ fn of_json(json: &Value) -> Option<Tool> {
         || at(json, &["metrics", "iterations"]).is_some()
     {
         Some(Tool::K6Summary)
+    } else if has(&["summary", "latencyPercentiles", "statusCodeDistribution"]) {
+        Some(Tool::Oha)
+    } else if has(&["request_throughput", "request_latency"])
+        || at(json, &["records", "request_throughput"]).is_some()
+    {
+        Some(Tool::GenaiPerf)
+    } else if has(&["aggregate", "intermediate"]) {
+        Some(Tool::Artillery)
+    } else if has(&["numberOfRequests"]) || at(json, &["stats", "numberOfRequests"]).is_some() {
+        Some(Tool::Gatling)
     } else if has(&["latencies", "requests", "throughput"]) {
         Some(Tool::VegetaJson)
     } else if has(&["InferenceRecommendations"])
@@ -67,6 +88,8 @@ fn of_report(text: &str) -> Option<Tool> {
     } else if has("Running ") && text.contains("Thread Stats") {
         let second = text.contains("Recorded Latency") || text.contains("Thread calibration");
         Some(if second { Tool::Wrk2 } else { Tool::Wrk })
+    } else if has(ab::START) {
+        Some(Tool::Ab)
     } else if has("Summary:") && has("Requests/sec:") && text.contains("Slowest:") {
         Some(Tool::Hey)
     } else {
@@ -100,6 +123,14 @@ pub fn read(file: &str, text: &str) -> Result<Vec<Run>, Problem> {
         Tool::VegetaResults => vec![vegeta::results(file, text)?],
         Tool::Wrk | Tool::Wrk2 => vec![wrk::read(file, text)?],
         Tool::Hey => vec![hey::read(file, text)?],
+        Tool::JmeterCsv => vec![jmeter::csv(file, text)?],
+        Tool::JmeterXml => vec![jmeter::xml(file, text)?],
+        Tool::Ab => vec![ab::read(file, text)?],
+        Tool::Oha => vec![summaries::oha(file, &parsed()?)?],
+        Tool::Gatling => vec![summaries::gatling(file, &parsed()?)?],
+        Tool::Artillery => vec![summaries::artillery(file, &parsed()?)?],
+        Tool::GenaiPerf => vec![summaries::genai(file, &parsed()?)?],
+        Tool::Telemetry => vec![telemetry::read(file, text)?],
         Tool::InferenceRecommender => recommender::read(file, &parsed()?)?,
     })
 }

@@ -19,8 +19,9 @@ const BYTES_MAX: u64 = 1 << 30;
 /// Works out the load-tested rate and the target value from load tests' result files.
 ///
 /// FILE is what a load tool wrote: k6 (summary JSON, --out json or csv), Locust
-/// (stats_history.csv, stats.csv), vegeta (report as JSON or text, encode), wrk, wrk2, hey, or the
-/// answer of DescribeInferenceRecommendationsJob. It is recognised by its content, gzip too.
+/// (stats_history.csv, stats.csv), JMeter (JTL as CSV or XML), Gatling (stats.json), Artillery,
+/// vegeta (report as JSON or text, encode), wrk, wrk2, hey, ab, oha, genai-perf, AIPerf, the answer
+/// of DescribeInferenceRecommendationsJob, or what `setpoint export` wrote. It is recognised by its content, gzip too.
 /// Several files are steps of one test. docs/calibrate.md says how the answer is found.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 a rate or a lower bound, 1 a file that cannot be read or a \

@@ -48,6 +48,9 @@ fn each_tool_is_recognised_by_its_content_and_gives_its_rate() {
         ("wrk.txt", "wrk", 99.1),
         ("wrk2.txt", "wrk2", 19.9),
         ("hey.txt", "hey", 98.6),
+        ("ab.txt", "ab", 103.0),
+        ("gatling-stats.json", "gatling", 20.0),
+        ("genai-perf.json", "genai_perf", 20.0),
     ] {
         let found = found(&[file, SLO[0], SLO[1]]);
         assert_eq!(found["files"][0]["tool"], tool, "{file}");
@@ -110,6 +113,43 @@ fn several_reports_in_one_file_are_steps_by_their_connections() {
     assert_eq!(users, [1.0, 2.0, 4.0, 16.0]);
     assert_eq!(found["best_step"], 2, "{found:#}");
     assert_eq!(found["bound"], "between");
+}
+
+#[test]
+fn samples_and_periods_become_steps_whatever_tool_wrote_them() {
+    for (file, tool, rate, why) in [
+        ("jmeter.csv", "jmeter_csv", 8.0, "10 % errors"),
+        ("jmeter.xml", "jmeter_xml", 8.0, "10 % errors"),
+        ("artillery.json", "artillery", 20.0, "10 % errors"),
+    ] {
+        let found = found(&[file, SLO[0], SLO[1]]);
+        assert_eq!(found["files"][0]["tool"], tool, "{file}");
+        assert_eq!(found["max_rps"], rate, "{file}: {found:#}");
+        assert_eq!(found["bound"], "between", "{file}");
+        let steps = found["steps"].as_array().unwrap();
+        assert_eq!(steps.last().unwrap()["why"], why, "{file}");
+    }
+}
+
+#[test]
+fn answers_of_503_that_oha_calls_a_success_are_errors() {
+    let error = refused(&["oha.json", SLO[0], SLO[1]]);
+    assert!(error.contains("9.09 % errors"), "{error}");
+    let found = found(&["oha.json", SLO[0], SLO[1], "--error-rate", "0.2"]);
+    assert_eq!(found["max_rps"], 20.0);
+}
+
+#[test]
+fn what_export_wrote_is_read_by_the_minute() {
+    let mut text =
+        "timestamp,invocations,invocations_per_instance,latency_p99_us,errors_5xx\n".to_owned();
+    for (i, (n, us)) in [(600, 100_000), (1200, 200_000), (1800, 400_000)].iter().enumerate() {
+        writeln!(text, "2026-11-03T10:0{i}:00Z,{n},{n},{us},0").unwrap();
+    }
+    let (_dir, path) = written("export.csv", &text);
+    let found = found(&[&path, SLO[0], SLO[1]]);
+    assert_eq!((&found["max_rps"], &found["target_value"]), (&20.0.into(), &600.0.into()));
+    assert_eq!(found["files"][0]["tool"], "telemetry");
 }
 
 #[test]
@@ -185,8 +225,9 @@ fn a_percentile_that_is_not_there_is_not_made_up() {
     // 10 % of the answers failed, and k6 calls those its passes.
     let error = refused(&["k6-summary-export.json", "--slo", "p95=2s"]);
     assert!(error.contains("10 % errors"), "{error}");
+    // The lightest second has one request, and its answer was a 503.
     let error = refused(&["k6.csv", "--slo", "p99=250ms"]);
-    assert!(error.contains("25 % errors"), "{error}");
+    assert!(error.contains("100 % errors"), "{error}");
 }
 
 #[test]
