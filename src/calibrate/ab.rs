@@ -1,4 +1,4 @@
-//! `ab`, ApacheBench: its report, one or several in a file. Percentiles are whole milliseconds.
+//! `ab`, Apache's benchmark: its report, one or several in a file. Percentiles are whole milliseconds.
 
 use super::model::{Latency, LoopKind, Run, Spacing, Step, Tool};
 use super::problem::Problem;

@@ -1,4 +1,4 @@
-//! JMeter: JTL files, as CSV and as XML: a row or element for each sample.
+//! `JMeter`: JTL files, as CSV and as XML: a row or element for each sample.
 
 use chrono::DateTime;
 

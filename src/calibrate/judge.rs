@@ -280,7 +280,7 @@ fn limit(
     let Some(statistic) = shared else {
         return refuse("the files have no statistic of latency in common; give files of one tool");
     };
-    let lightest = steps.iter().filter_map(|s| s.latency.get(statistic)).next().unwrap_or(0.0);
+    let lightest = steps.iter().find_map(|s| s.latency.get(statistic)).unwrap_or(0.0);
     Ok(Some((statistic, lightest * DEGRADED)))
 }
 
@@ -335,55 +335,27 @@ fn reasons(
     first_bad: Option<usize>,
     ask: &Ask,
 ) -> Vec<Reason> {
-    let mut found = Vec::new();
-    let mut add = |weight: u8, text: String| found.push(Reason { text, weight });
-    let percent = overstated_percent();
-    let even = "one server that kept p99 250 ms up to 97 requests/s evenly spaced kept it up to 88 \
-                with Poisson arrivals";
-    if runs.iter().any(|r| r.loop_kind == LoopKind::Closed) {
-        add(
-            1,
-            format!(
-                "closed loop: each user waits for its answer before it sends again, so that the worst \
-             waits are never measured (coordinated omission); it overstates production by {percent} \
-             % or more ({even})"
-            ),
-        );
-    } else if runs.iter().any(|r| r.spacing == Spacing::Even) {
-        add(
-            1,
-            format!("evenly spaced requests overstate production by about {percent} % ({even})"),
-        );
-    } else if runs.iter().any(|r| r.spacing == Spacing::Unknown) {
-        add(
-            1,
-            format!(
-                "the file does not say how requests were spaced; if evenly, they overstate production \
-             by about {percent} % ({even})"
-            ),
-        );
-    }
+    let mut found: Vec<Reason> = of_spacing(runs).into_iter().collect();
     let step = &judged[best].0;
-    match step.seconds {
-        Some(seconds) if seconds < STEP_SECONDS / 3.0 => {
-            add(2, format!("the step lasted {} s, less than a minute", human(seconds.round())));
+    of_step(step, ask, &mut found);
+    let mut add = |weight: u8, text: String| found.push(Reason { text, weight });
+    // A job of Inference Recommender searches by itself and says little of how.
+    if runs.iter().all(|r| r.tool != Tool::InferenceRecommender) {
+        if judged.len() == 1 {
+            add(1, "only one step".to_owned());
         }
-        Some(seconds) if seconds < STEP_SECONDS * 0.8 => {
-            add(1, format!("the step lasted {} s, less than a minute", human(seconds.round())));
+        if first_bad.is_none() {
+            let text = "every step was good: one instance may serve more; test with more load";
+            add(1, text.to_owned());
         }
-        _ => {}
-    }
-    let statistic = ask.slo.map(|slo| slo.statistic).or_else(|| step.latency.strictest());
-    if let Some((n, s)) = step.requests.zip(statistic)
-        && n < s.min_requests() * 10.0
-    {
-        add(1, format!("{s} rests on {n} requests"));
-    }
-    if judged.len() == 1 && runs.iter().all(|r| r.tool != Tool::InferenceRecommender) {
-        add(1, "only one step".to_owned());
-    }
-    if first_bad.is_none() && runs.iter().all(|r| r.tool != Tool::InferenceRecommender) {
-        add(1, "every step was good: one instance may serve more; test with more load".to_owned());
+        if ask.slo.is_none() {
+            let text = "no objective was given: a step counts as good up to twice the latency of \
+                        the lightest one; --slo p99=250ms says what yours is";
+            add(2, text.to_owned());
+        }
+        if step.error_share.is_none() {
+            add(1, "the file does not count errors".to_owned());
+        }
     }
     if let Some(bad) = first_bad {
         let (low, high) = (step.good_rps, load(&judged[bad].0));
@@ -395,21 +367,49 @@ fn reasons(
             add(2, "a heavier step was good again: the lighter one that broke counts".to_owned());
         }
     }
-    if ask.slo.is_none() && runs.iter().all(|r| r.tool != Tool::InferenceRecommender) {
-        add(
-            2,
-            "no objective was given: a step counts as good up to twice the latency of the \
-                lightest one; --slo p99=250ms says what yours is"
-                .to_owned(),
-        );
-    }
-    if step.error_share.is_none() && runs.iter().all(|r| r.tool != Tool::InferenceRecommender) {
-        add(1, "the file does not count errors".to_owned());
-    }
     for doubt in runs.iter().flat_map(|run| &run.doubts) {
         add(1, doubt.clone());
     }
     found
+}
+
+/// By how much the spacing of the requests flatters the server.
+fn of_spacing(runs: &[&Run]) -> Option<Reason> {
+    let percent = overstated_percent();
+    let even = "one server that kept p99 250 ms up to 97 requests/s evenly spaced kept it up to 88 \
+                with Poisson arrivals";
+    let text = if runs.iter().any(|r| r.loop_kind == LoopKind::Closed) {
+        format!(
+            "closed loop: each user waits for its answer before it sends again, so that the worst \
+             waits are never measured (coordinated omission); it overstates production by \
+             {percent} % or more ({even})"
+        )
+    } else if runs.iter().any(|r| r.spacing == Spacing::Even) {
+        format!("evenly spaced requests overstate production by about {percent} % ({even})")
+    } else if runs.iter().any(|r| r.spacing == Spacing::Unknown) {
+        format!(
+            "the file does not say how requests were spaced; if evenly, they overstate production \
+             by about {percent} % ({even})"
+        )
+    } else {
+        return None;
+    };
+    Some(Reason { text, weight: 1 })
+}
+
+/// Whether the step is long enough.
+fn of_step(step: &Step, ask: &Ask, found: &mut Vec<Reason>) {
+    if let Some(seconds) = step.seconds.filter(|seconds| *seconds < STEP_SECONDS * 0.8) {
+        let weight = if seconds < STEP_SECONDS / 3.0 { 2 } else { 1 };
+        let text = format!("the step lasted {} s, less than a minute", human(seconds.round()));
+        found.push(Reason { text, weight });
+    }
+    let statistic = ask.slo.map(|slo| slo.statistic).or_else(|| step.latency.strictest());
+    if let Some((n, s)) = step.requests.zip(statistic)
+        && n < s.min_requests() * 10.0
+    {
+        found.push(Reason { text: format!("{s} rests on {n} requests"), weight: 1 });
+    }
 }
 
 /// No load test is more exact than three digits.

@@ -197,7 +197,7 @@ pub(super) fn csv(file: &str, text: &str) -> Result<Run, Problem> {
     points.run(file, Tool::K6Csv, cut)
 }
 
-/// `timeFormat` is unix, unix_milli, unix_micro or unix_nano: they are a thousand apart, so that
+/// `timeFormat` is `unix`, `unix_milli`, `unix_micro` or `unix_nano`: they are a thousand apart, so that
 /// the size tells them.
 pub(super) fn seconds(stamp: f64) -> f64 {
     let mut seconds = stamp;

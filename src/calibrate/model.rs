@@ -33,11 +33,11 @@ pub enum Tool {
     Hey,
     /// A `DescribeInferenceRecommendationsJob` answer.
     InferenceRecommender,
-    /// JMeter's JTL as CSV.
+    /// `JMeter`'s JTL as CSV.
     JmeterCsv,
-    /// JMeter's JTL as XML.
+    /// `JMeter`'s JTL as XML.
     JmeterXml,
-    /// ab, ApacheBench.
+    /// ab, Apache's benchmark.
     Ab,
     /// oha's JSON.
     Oha,
@@ -45,7 +45,7 @@ pub enum Tool {
     Gatling,
     /// Artillery's report.
     Artillery,
-    /// genai-perf and AIPerf.
+    /// genai-perf and `AIPerf`.
     GenaiPerf,
     /// setpoint's own CSV.
     Telemetry,

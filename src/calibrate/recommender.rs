@@ -66,18 +66,17 @@ fn one(file: &str, job: &Value, place: &str, item: &Value) -> Result<Run, Proble
         LatencyStatistic::ALL.into_iter().find(|s| s.as_str().eq_ignore_ascii_case(name))
     });
     let mut latency = Latency::default();
-    match statistic {
-        Some(statistic) => latency.set(statistic, ms),
-        None => {
-            for statistic in LatencyStatistic::ALL {
-                latency.set(statistic, ms);
-            }
-            run.doubts.push(
-                "the job does not say which statistic ModelLatency is; it is compared with the \
-                 objective as it stands"
-                    .to_owned(),
-            );
+    if let Some(statistic) = statistic {
+        latency.set(statistic, ms);
+    } else {
+        for statistic in LatencyStatistic::ALL {
+            latency.set(statistic, ms);
         }
+        run.doubts.push(
+            "the job does not say which statistic ModelLatency is; it is compared with the \
+             objective as it stands"
+                .to_owned(),
+        );
     }
     run.steps.push(Step {
         file: file.to_owned(),

@@ -1,4 +1,4 @@
-//! JSON summaries of whole tests: oha, Gatling, Artillery, genai-perf and AIPerf.
+//! JSON summaries of whole tests: oha, Gatling, Artillery, genai-perf and `AIPerf`.
 
 use serde_json::Value;
 
@@ -137,7 +137,7 @@ pub(super) fn artillery(file: &str, json: &Value) -> Result<Run, Problem> {
     Ok(run)
 }
 
-/// genai-perf's `profile_export_genai_perf.json` and AIPerf's `profile_export_aiperf.json`.
+/// genai-perf's `profile_export_genai_perf.json` and `AIPerf`'s `profile_export_aiperf.json`.
 pub(super) fn genai(file: &str, json: &Value) -> Result<Run, Problem> {
     let records = json.get("records").unwrap_or(json);
     let rate = needed(file, records, &["request_throughput", "avg"], "requests per second")?;
