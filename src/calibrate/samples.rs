@@ -24,13 +24,15 @@ pub(super) struct Sample {
 pub(super) fn steps(file: &str, samples: &mut [Sample]) -> Vec<Step> {
     samples.sort_by(|a, b| a.sent.total_cmp(&b.sent));
     let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Vec::new() };
-    let (start, total) = (first.sent, last.sent - first.sent);
+    // The last request, too, stands for the time until the next one.
+    let gap = (last.sent - first.sent) / (samples.len() - 1).max(1) as f64;
+    let (start, total) = (first.sent, last.sent - first.sent + gap);
     let width = WINDOW_SECONDS.min((total / WINDOWS_MIN).max(1.0));
     let mut windows: Vec<&[Sample]> = Vec::new();
     let mut rest: &[Sample] = samples;
     let mut end = start + width;
     // A last window that is not full would show a rate that was never sent.
-    while end <= start + total.max(width) + 1e-9 {
+    while end <= start + total.max(width) + 1e-3 {
         let (window, after) = rest.split_at(rest.partition_point(|s| s.sent < end));
         windows.push(window);
         rest = after;
