@@ -124,7 +124,9 @@ fn samples_and_periods_become_steps_whatever_tool_wrote_them() {
     ] {
         let found = found(&[file, SLO[0], SLO[1]]);
         assert_eq!(found["files"][0]["tool"], tool, "{file}");
-        assert_eq!(found["max_rps"], rate, "{file}: {found:#}");
+        // Steps of 15 s: a request more or less in the window is 1 %.
+        let off = (found["max_rps"].as_f64().unwrap() / rate - 1.0).abs();
+        assert!(off < 0.02, "{file}: {found:#}");
         assert_eq!(found["bound"], "between", "{file}");
         let steps = found["steps"].as_array().unwrap();
         assert_eq!(steps.last().unwrap()["why"], why, "{file}");
@@ -225,9 +227,9 @@ fn a_percentile_that_is_not_there_is_not_made_up() {
     // 10 % of the answers failed, and k6 calls those its passes.
     let error = refused(&["k6-summary-export.json", "--slo", "p95=2s"]);
     assert!(error.contains("10 % errors"), "{error}");
-    // The lightest second has one request, and its answer was a 503.
+    // The first second is warm-up; of the two requests after it one got a 503.
     let error = refused(&["k6.csv", "--slo", "p99=250ms"]);
-    assert!(error.contains("100 % errors"), "{error}");
+    assert!(error.contains("50 % errors"), "{error}");
 }
 
 #[test]
