@@ -11,6 +11,7 @@ pub use setpoint_serve as serve;
 pub use setpoint_sim as sim;
 
 pub mod act;
+pub mod calibrate;
 pub mod cli;
 pub mod config;
 pub mod daemon;

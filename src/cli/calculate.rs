@@ -15,17 +15,30 @@ use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor,
 #[command(after_help = GUIDANCE)]
 pub(super) struct Args {
     /// The most requests per second that one instance served well in a load test
-    #[arg(long, value_name = "RPS", allow_negative_numbers = true)]
-    max_rps: f64,
+    #[arg(
+        long,
+        value_name = "RPS",
+        allow_negative_numbers = true,
+        required_unless_present = "file"
+    )]
+    max_rps: Option<f64>,
     /// The share of that rate to aim at, above 0 and at most 1
-    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
-    safety_factor: f64,
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        allow_negative_numbers = true,
+        required_unless_present = "file"
+    )]
+    safety_factor: Option<f64>,
     /// Compare this target value with the answer: exit code 0 when equal, 2 otherwise
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     check: Option<f64>,
     /// The form of the answer
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
+    /// A load test's file: read by `calibrate`, and taken here to say so
+    #[arg(hide = true)]
+    file: Option<std::path::PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -48,8 +61,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let usage = |flag: &str, error: crate::model::units::OutOfRange| {
         CliError::usage(format!("{flag}: {error}"))
     };
-    let max_rps = RequestsPerSecond::new(args.max_rps).map_err(|e| usage("--max-rps", e))?;
-    let factor = SafetyFactor::new(args.safety_factor).map_err(|e| usage("--safety-factor", e))?;
+    let numbers = args.max_rps.zip(args.safety_factor).filter(|_| args.file.is_none());
+    let Some((max_rps, factor)) = numbers else {
+        let file = args.file.as_deref().unwrap_or(std::path::Path::new("FILE")).display();
+        return Err(CliError::usage(format!(
+            "calculate takes --max-rps and --safety-factor and no file; for the result of a load \
+             test run: setpoint calibrate {file}"
+        )));
+    };
+    let max_rps = RequestsPerSecond::new(max_rps).map_err(|e| usage("--max-rps", e))?;
+    let factor = SafetyFactor::new(factor).map_err(|e| usage("--safety-factor", e))?;
     let formula = Formula::new(max_rps, factor).map_err(|e| usage("--max-rps", e))?;
     let checked = args.check.map(InvocationsPerMinute::new).transpose();
     let checked =

@@ -3,6 +3,7 @@
 mod apply;
 mod ask;
 mod calculate;
+mod calibrate;
 mod compose;
 mod config_args;
 mod config_command;
@@ -44,6 +45,7 @@ enum Command {
     Confirm(ask::ConfirmArgs),
     Reload(ask::ReloadArgs),
     Calculate(calculate::Args),
+    Calibrate(calibrate::Args),
     Config(config_command::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Confirm(args) => ask::confirm(&args),
         Command::Reload(args) => ask::reload(&args),
         Command::Calculate(args) => calculate::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
         Command::Config(args) => config_command::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),

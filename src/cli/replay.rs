@@ -132,7 +132,20 @@ fn read(args: &Args) -> Result<Recording, CliError> {
             .map_err(|e| CliError::failed(format!("cannot open {name}: {e}")))?;
         csv::read(&name, file, statistic)
     };
-    result.map_err(|e| CliError::failed(e.to_string()))
+    result.map_err(|error| CliError::failed(load_test(&args.file).unwrap_or(error.to_string())))
+}
+
+/// What to do with a file that is no recorded telemetry but a load test's result.
+fn load_test(path: &std::path::Path) -> Option<String> {
+    let tool = crate::calibrate::recognise(&std::fs::read_to_string(path).ok()?)?;
+    if tool == crate::calibrate::Tool::Telemetry {
+        return None;
+    }
+    let (name, tool) = (path.display(), tool.name());
+    Some(format!(
+        "{name} is a file of {tool}, the result of a load test, and no recorded telemetry; run: \
+         setpoint calibrate {name}"
+    ))
 }
 
 fn csv_line<I: IntoIterator<Item = T>, T: AsRef<[u8]>>(fields: I) -> String {
@@ -144,7 +157,7 @@ fn csv_line<I: IntoIterator<Item = T>, T: AsRef<[u8]>>(fields: I) -> String {
 }
 
 /// A parser of numbers with a unit's own check.
-fn unit<T: Clone + Send + Sync + 'static, E: std::fmt::Display + 'static>(
+pub(super) fn unit<T: Clone + Send + Sync + 'static, E: std::fmt::Display + 'static>(
     check: fn(f64) -> Result<T, E>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
     move |text| {
@@ -153,12 +166,12 @@ fn unit<T: Clone + Send + Sync + 'static, E: std::fmt::Display + 'static>(
     }
 }
 
-fn parse_share(text: &str) -> Result<f64, String> {
+pub(super) fn parse_share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|s| (0.0..=1.0).contains(s));
     share.ok_or_else(|| format!("{text:?} is not a share (allowed: a number from 0 to 1)"))
 }
 
-fn parse_slo(text: &str) -> Result<LatencyObjective, String> {
+pub(super) fn parse_slo(text: &str) -> Result<LatencyObjective, String> {
     let wrong = || {
         format!(
             "{text:?} is not a latency objective (allowed: avg, p50, p90, p95 or p99, then = and \

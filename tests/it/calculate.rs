@@ -54,6 +54,8 @@ fn wrong_numbers_are_named() {
         ("300", "factor_twice"),
         ("1200", "factor_forgotten"),
         ("2400", "factor_inverted"),
+        ("30", "rate_forgotten"),
+        ("36000", "per_hour"),
         ("601", "unknown"),
     ] {
         let (code, found) = example(value);

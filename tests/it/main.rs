@@ -11,6 +11,7 @@ mod accounts;
 mod architecture;
 mod between;
 mod calculate;
+mod calibrate;
 mod calls;
 mod cli;
 mod config;

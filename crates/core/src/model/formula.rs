@@ -36,6 +36,10 @@ pub enum Mistake {
     FactorTwice,
     /// Rate / factor x 60: above what one instance serves.
     FactorInverted,
+    /// Factor x 60: the rate left out.
+    RateForgotten,
+    /// Rate x factor x 3600: per hour.
+    PerHour,
     /// None of the known ones.
     Unknown,
 }
@@ -43,12 +47,14 @@ pub enum Mistake {
 impl Mistake {
     /// Those with a formula, the most common first: where two formulas give the same number (with
     /// a factor of 1 the rate and the usable rate are one), the first one is named.
-    pub const NAMED: [Self; 5] = [
+    pub const NAMED: [Self; 7] = [
         Self::MinuteForgotten,
         Self::RpsTyped,
         Self::FactorForgotten,
         Self::FactorTwice,
         Self::FactorInverted,
+        Self::RateForgotten,
+        Self::PerHour,
     ];
 
     /// The word used in JSON.
@@ -60,6 +66,8 @@ impl Mistake {
             Self::FactorForgotten => "factor_forgotten",
             Self::FactorTwice => "factor_twice",
             Self::FactorInverted => "factor_inverted",
+            Self::RateForgotten => "rate_forgotten",
+            Self::PerHour => "per_hour",
             Self::Unknown => "unknown",
         }
     }
@@ -82,17 +90,25 @@ impl Mistake {
             Self::FactorInverted => {
                 "the safety factor was inverted: dividing by it gives more than one instance serves"
             }
+            Self::RateForgotten => "the load-tested rate was forgotten: this is safety factor x 60",
+            Self::PerHour => {
+                "this is per hour: max rps x safety factor x 3600, where a value per minute belongs"
+            }
             Self::Unknown => "this is not the result of the formula, nor of a known mistake",
         }
     }
 
-    fn value(self, max_rps: f64, factor: f64) -> Option<f64> {
+    /// The number that it leads to; nothing for [`Self::Unknown`].
+    #[must_use]
+    pub fn value(self, max_rps: f64, factor: f64) -> Option<f64> {
         match self {
             Self::MinuteForgotten => Some(max_rps * factor),
             Self::RpsTyped => Some(max_rps),
             Self::FactorForgotten => Some(max_rps * SECONDS),
             Self::FactorTwice => Some(max_rps * factor * factor * SECONDS),
             Self::FactorInverted => Some(max_rps / factor * SECONDS),
+            Self::RateForgotten => Some(factor * SECONDS),
+            Self::PerHour => Some(max_rps * factor * SECONDS * SECONDS),
             Self::Unknown => None,
         }
     }
@@ -159,6 +175,8 @@ mod tests {
             assert_eq!(check(f, rate * 60.0), Err(Mistake::FactorForgotten));
             assert_eq!(check(f, rate * factor * factor * 60.0), Err(Mistake::FactorTwice));
             assert_eq!(check(f, rate / factor * 60.0), Err(Mistake::FactorInverted));
+            assert_eq!(check(f, factor * 60.0), Err(Mistake::RateForgotten));
+            assert_eq!(check(f, rate * factor * 3600.0), Err(Mistake::PerHour));
             assert_eq!(check(f, rate * factor * 60.0 * 1.01), Err(Mistake::Unknown));
         }
     }
