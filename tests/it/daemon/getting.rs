@@ -1,0 +1,96 @@
+//! `setpoint get`, over the wire from the real daemon.
+
+use serde_json::Value;
+
+use super::process::{Daemon, Directory, Served, endpoint, everything, run};
+
+struct Stage {
+    served: Served,
+    _directory: Directory,
+    daemon: Daemon,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let served =
+            Served::of(&(endpoint("as-it-should-be", 600.0) + &endpoint("drifted", 700.0)));
+        let directory = Directory::new();
+        let config = directory.configure(&served.url, &everything("observe"));
+        let daemon = Daemon::ready(&config, &[]);
+        Self { served, _directory: directory, daemon }
+    }
+
+    /// Asks without any token.
+    fn ask(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        run(&[arguments, &["--url", self.daemon.url()]].concat())
+    }
+}
+
+#[test]
+fn variants_are_listed_worst_first_without_a_token() {
+    let stage = Stage::new();
+    let (code, out, err) = stage.ask(&["get"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let lines: Vec<Vec<String>> = out.lines().map(words).collect();
+    let headings = "VARIANT CONFIGURED SAFETY TARGET SAFE CAPACITY LAST PASS";
+    assert_eq!(lines[0], words(headings), "{out}");
+    assert_eq!(lines[1][..4], words("drifted/AllTraffic held not_known 700"), "{out}");
+    assert_eq!(lines[2][..4], words("as-it-should-be/AllTraffic in_sync not_known 600"), "{out}");
+    assert!(lines[1][6].ends_with('s') && lines.len() == 3, "the age of the last pass: {out}");
+    let (code, wide, _) = stage.ask(&["get", "drifted", "-o", "wide"]);
+    assert_eq!((code, wide.lines().count()), (Some(0), 2), "{wide}");
+    for told in ["123456789012/us-east-1/drifted/AllTraffic", "observe", "(1-8)", "held: "] {
+        assert!(wide.contains(told), "{told}: {wide}");
+    }
+}
+
+#[test]
+fn a_variant_is_printed_whole_as_json_and_yaml() {
+    let stage = Stage::new();
+    let (code, json, _) = stage.ask(&["get", "drifted/AllTraffic", "-o", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(code, Some(0));
+    for key in ["decision", "goal", "memory", "snapshot"] {
+        assert!(json[key].is_object(), "{key}: {json}");
+    }
+    assert_eq!(json["snapshot"].as_object().map(serde_json::Map::len) > Some(5), true, "{json}");
+    let (code, yaml, _) =
+        stage.ask(&["get", "123456789012/us-east-1/drifted/AllTraffic", "-o", "yaml"]);
+    let yaml: Value = serde_saphyr::from_str(&yaml).unwrap();
+    assert_eq!(code, Some(0));
+    // Passes go on meanwhile: what does not change with them is the same, in the same order.
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&yaml), keys(&json));
+    for key in ["id", "goal", "targets", "capacity", "objective"] {
+        assert_eq!(yaml[key], json[key], "{key}");
+    }
+    // A wider selection is the list, of what was asked for.
+    let (_, list, _) = stage.ask(&["get", "drifted", "-o", "json"]);
+    let list: Value = serde_json::from_str(&list).unwrap();
+    assert_eq!(list["variants"].as_array().map(Vec::len), Some(1), "{list}");
+    assert_eq!(list["scopes"][0]["readable"], true);
+}
+
+#[test]
+fn what_is_not_there_and_what_cannot_be_seen_are_told_apart() {
+    let stage = Stage::new();
+    for arguments in [&["get", "nobody"][..], &["get", "nobody/AllTraffic", "-o", "yaml"]] {
+        let (code, out, err) = stage.ask(arguments);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+        assert!(err.starts_with("error: no variant ") && err.contains("nobody"), "{err}");
+    }
+    let (code, _, err) = run(&["get", "--url", "http://127.0.0.1:1"]);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("nobody listens at http://127.0.0.1:1"), "{err}");
+    stage.served.fault(serde_json::json!({"kind": "deny", "operations": ["ListEndpoints"],
+        "max_hits": 1000, "for_seconds": 604_800, "because": "a role may lose a permission"}));
+    super::process::wait("the account to be unreadable", || {
+        let list = stage.daemon.json("/api/v1/variants");
+        (list["scopes"][0]["readable"] == false).then_some(())
+    });
+    let (code, out, err) = stage.ask(&["get", "all"]);
+    assert_eq!(code, Some(3), "{out}");
+    assert!(out.contains("drifted/AllTraffic"), "what was known is shown: {out}");
+    assert!(err.contains("warning: 123456789012/us-east-1 cannot be read"), "{err}");
+}
