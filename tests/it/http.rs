@@ -1,6 +1,7 @@
 //! Tests of `http`, over loopback with a real client.
 
 mod limits;
+mod local;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -296,10 +297,8 @@ fn commands_need_the_token() {
     let began = Instant::now();
     // At once, for each wrong one waits.
     std::thread::scope(|scope| {
-        for (token, path) in tokens.iter().flat_map(|token| paths.map(|path| (*token, path))) {
-            if token.is_none() && path == "/-/reconcile" {
-                continue;
-            }
+        let all = tokens.iter().flat_map(|token| paths.map(|path| (*token, path)));
+        for (token, path) in all.filter(|asked| *asked != (None, "/-/reconcile")) {
             let fixture = &fixture;
             scope.spawn(move || {
                 let (status, body) = fixture.post_as(token, path, "");
@@ -316,29 +315,6 @@ fn commands_need_the_token() {
     assert!(open.control.asked().is_empty() && fixture.control.asked().is_empty());
     assert_eq!(fixture.post("/-/reload", ""), (200, json!({"ok": true})));
     assert_eq!(fixture.control.asked(), ["reload"]);
-}
-
-#[test]
-fn a_pass_is_asked_for_without_a_token_on_this_machine_alone() {
-    for fixture in [Fixture::new(), Fixture::with_token("local", TOKEN)] {
-        assert_eq!(fixture.post_as(None, "/-/reconcile?endpoint=ads", "").0, 200);
-        assert_eq!(fixture.control.asked(), ["reconcile endpoint=ads"]);
-        // What a page of the web, or a proxy beside the daemon, asks in the name of others.
-        for (name, value) in [
-            ("origin", "https://evil.example"),
-            ("sec-fetch-site", "cross-site"),
-            ("x-forwarded-for", "192.0.2.1"),
-            ("host", "setpoint.example.com"),
-        ] {
-            let request = Fixture::agent().post(fixture.url("/-/reconcile"));
-            let answer = request.header(name, value).send_empty().unwrap();
-            assert_eq!(answer.status(), 403, "{name}");
-        }
-        for path in ["/-/reload", "/-/pause", "/-/resume", "/-/confirm"] {
-            assert_eq!(fixture.post_as(None, path, "").0, 403, "{path}");
-        }
-        assert!(fixture.control.asked().is_empty());
-    }
 }
 
 #[test]

@@ -124,7 +124,7 @@ struct Instances {
 /// See [`CliError`].
 pub(in crate::cli) fn get(args: &GetArgs) -> Result<ExitCode, CliError> {
     let whole = matches!(args.output, Output::Json | Output::Yaml);
-    if let Some(path) = path_of_one(&args.variant).filter(|_| whole) {
+    if let Some(path) = path_of_one(&args.variant, "").filter(|_| whole) {
         print(&args.daemon.get(path)?, args.output)?;
         return Ok(Exit::Done.into());
     }
@@ -150,10 +150,10 @@ pub(in crate::cli) fn get(args: &GetArgs) -> Result<ExitCode, CliError> {
     Ok(if unreadable.is_empty() { Exit::Done } else { Exit::NotCompared }.into())
 }
 
-/// Where the API has the one variant that is meant, in full.
-pub(super) fn path_of_one(selector: &Selector) -> Option<String> {
+/// Where the API has the one variant that is meant, or what lies below it.
+pub(super) fn path_of_one(selector: &Selector, below: &str) -> Option<String> {
     let (endpoint, variant) = (selector.endpoint.as_ref()?, selector.variant.as_ref()?);
-    let mut path = format!("/api/v1/variants/{endpoint}/{variant}");
+    let mut path = format!("/api/v1/variants/{endpoint}/{variant}{below}");
     if let (Some(account_id), Some(region)) = (&selector.account_id, &selector.region) {
         path.push_str(&format!("?account_id={account_id}&region={region}"));
     }

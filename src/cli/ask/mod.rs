@@ -1,8 +1,10 @@
 //! The commands for people on call. `pause`, `resume`, `check`, `reload` and `confirm` ask a running
-//! daemon by its HTTP endpoints below `/-/`; `get` reads its API.
+//! daemon by its HTTP endpoints below `/-/`; `get` and
+//! `explain` read its API.
 
 mod check;
 mod client;
+mod explain;
 mod get;
 mod pause;
 mod table;
@@ -26,6 +28,7 @@ use crate::render::printable;
 use client::Client;
 
 pub(super) use check::{CheckArgs, check};
+pub(super) use explain::{ExplainArgs, explain};
 pub(super) use get::{GetArgs, get};
 pub(super) use pause::{PauseArgs, ResumeArgs, pause, resume};
 

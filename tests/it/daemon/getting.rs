@@ -1,4 +1,4 @@
-//! `setpoint get`, over the wire from the real daemon.
+//! `setpoint get` and `setpoint explain`, over the wire from the real daemon.
 
 use serde_json::Value;
 
@@ -93,4 +93,40 @@ fn what_is_not_there_and_what_cannot_be_seen_are_told_apart() {
     assert_eq!(code, Some(3), "{out}");
     assert!(out.contains("drifted/AllTraffic"), "what was known is shown: {out}");
     assert!(err.contains("warning: 123456789012/us-east-1 cannot be read"), "{err}");
+}
+
+#[test]
+fn a_variant_is_explained_as_text_json_and_on_its_page() {
+    let stage = Stage::new();
+    let (code, text, err) = stage.ask(&["explain", "drifted/AllTraffic"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    for told in [
+        "123456789012/us-east-1/drifted/AllTraffic  held, safety not known",
+        "20 requests per second x safety factor 0.5 x 60 = 600 invocations per minute per instance",
+        "no latency objective is configured to judge minutes by",
+        "target_value 700 -> 600: held (observe: the mode is observe)",
+        "in repair it would ",
+        "mode repair or auto would let it be written",
+        "objective.latency in the configuration",
+        "policies: DescribeScalingPolicies, ",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+    let (code, json, _) = stage.ask(&["explain", "drifted/AllTraffic", "-o", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let words: Vec<&str> =
+        json["steps"].as_array().unwrap().iter().filter_map(|step| step["step"].as_str()).collect();
+    let all = [
+        "formula", "evidence", "capacity", "wanted", "guards", "in_force", "aws", "next", "inputs",
+    ];
+    assert_eq!((code, words.as_slice()), (Some(0), &all[..]));
+    let page = stage.daemon.get("/variants/drifted/AllTraffic").1;
+    for step in json["steps"].as_array().unwrap() {
+        let title = format!("<h3>{}</h3>", step["title"].as_str().unwrap());
+        assert!(page.contains(&title), "{title}: {page}");
+    }
+    let (code, _, err) = stage.ask(&["explain", "nobody/AllTraffic"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("no variant nobody/AllTraffic is known"), "{err}");
+    assert_eq!(stage.ask(&["explain", "drifted"]).0, Some(64));
 }
