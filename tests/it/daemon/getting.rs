@@ -130,3 +130,31 @@ fn a_variant_is_explained_as_text_json_and_on_its_page() {
     assert!(err.contains("no variant nobody/AllTraffic is known"), "{err}");
     assert_eq!(stage.ask(&["explain", "drifted"]).0, Some(64));
 }
+
+#[test]
+fn the_log_has_a_line_for_each_pass_and_nothing_of_the_scheduler() {
+    let stage = Stage::new();
+    let ended = || {
+        let log = stage.daemon.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["message"] == "pass ended").collect::<Vec<_>>()
+    };
+    let lines = super::process::wait("two passes", || Some(ended()).filter(|all| all.len() > 1));
+    let line = &lines[0];
+    assert_eq!(line["level"], "INFO");
+    let expected = [
+        ("variants", 2),
+        ("changed", 0),
+        ("held", 1),
+        ("unknown", 0),
+        ("unsafe", 0),
+        ("unreadable_scopes", 0),
+    ];
+    for (name, count) in expected {
+        assert_eq!(line[name], count, "{name}: {line}");
+    }
+    assert!(line["seconds"].as_f64().unwrap() > 0.0, "{line}");
+    // The first pass reads telemetry, which is what costs.
+    assert!(line["cloudwatch_dollars"].as_f64().unwrap() > 0.0, "{line}");
+    assert!(!stage.daemon.log().contains("tokio_cron_scheduler"), "{}", stage.daemon.log());
+}
