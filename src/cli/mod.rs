@@ -19,15 +19,22 @@ mod run;
 mod simulate;
 
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::Parser;
 use out::noteln;
 
 use exit::Exit;
 
+/// The version, and the commit where the build was told one.
+static VERSION: LazyLock<String> = LazyLock::new(|| match option_env!("SETPOINT_REVISION") {
+    Some(revision) => format!("{} ({revision})", env!("CARGO_PKG_VERSION")),
+    None => env!("CARGO_PKG_VERSION").to_owned(),
+});
+
 /// Keeps the auto scaling targets of Amazon SageMaker endpoints honest.
 #[derive(Debug, Parser)]
-#[command(name = "setpoint", version, about, max_term_width = 100)]
+#[command(name = "setpoint", version = VERSION.as_str(), about, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

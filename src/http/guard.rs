@@ -54,10 +54,11 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     // Before there is a place for it: whoever guesses is kept waiting, and nobody else.
     let connection = request.extensions().get::<Connection>();
     let from = connection.map(|connection| connection.peer().ip());
-    if command && !local::may_look(&request, from) {
-        if let Err(problem) = guard.token.authorise(request.headers(), from).await {
-            return problem.into_response();
-        }
+    if command
+        && !local::may_look(&request, from)
+        && let Err(problem) = guard.token.authorise(request.headers(), from).await
+    {
+        return problem.into_response();
     }
     let limit = if command { COMMAND_TIMEOUT } else { REQUEST_TIMEOUT };
     let (vital, scrape) = (is_vital(path), path == "/metrics");

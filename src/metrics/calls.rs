@@ -77,7 +77,7 @@ impl CallMetrics {
     #[must_use]
     pub fn dollars(&self) -> f64 {
         let families = self.cost.collect();
-        let values = families.iter().flat_map(|family| family.get_metric());
+        let values = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric);
         values.map(|metric| metric.get_counter().get_value()).sum()
     }
 

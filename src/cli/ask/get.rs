@@ -1,6 +1,7 @@
 //! `setpoint get`: what a running daemon knows and has decided, worst first.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde::Deserialize;
@@ -155,7 +156,7 @@ pub(super) fn path_of_one(selector: &Selector, below: &str) -> Option<String> {
     let (endpoint, variant) = (selector.endpoint.as_ref()?, selector.variant.as_ref()?);
     let mut path = format!("/api/v1/variants/{endpoint}/{variant}{below}");
     if let (Some(account_id), Some(region)) = (&selector.account_id, &selector.region) {
-        path.push_str(&format!("?account_id={account_id}&region={region}"));
+        let _ = write!(path, "?account_id={account_id}&region={region}");
     }
     Some(path)
 }
