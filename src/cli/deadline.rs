@@ -1,14 +1,14 @@
 //! The end of every command that asks AWS or a daemon: it comes within `--timeout`, whatever does
 //! not answer, and on a terminal one sees what is being waited for.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{CliError, compose};
+use super::{CliError, compose, out};
 use crate::aws;
 use crate::ports::{CallObserver, CallRecord};
 
@@ -174,16 +174,11 @@ impl Progress {
                 let spent = began.elapsed();
                 if spent >= TOLD_AFTER {
                     shown = true;
-                    // Back to the first column, and the line cleared.
-                    let mut stderr = anstream::stderr().lock();
-                    let _ = write!(stderr, "\r\x1b[2K{} ({} s)", text(), spent.as_secs());
-                    let _ = stderr.flush();
+                    out::rewrite(&format!("{} ({} s)", text(), spent.as_secs()));
                 }
             }
             if shown {
-                let mut stderr = anstream::stderr().lock();
-                let _ = write!(stderr, "\r\x1b[2K");
-                let _ = stderr.flush();
+                out::rewrite("");
             }
         });
         Self { end: Some(end), thread: Some(thread) }

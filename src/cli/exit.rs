@@ -75,21 +75,23 @@ impl Exit {
         Self::worst(variants.chain([Self::of_scopes(fleet)]))
     }
 
-    /// One variant. Of one that nobody lists nothing is asked for.
+    /// One variant that is listed. Of others nothing is asked for.
     #[must_use]
-    pub fn of_variant(listed: bool, compared: bool, differs: bool, is_unsafe: bool) -> Self {
-        match (listed, compared) {
-            (false, _) => Self::Done,
-            (true, false) => Self::NotCompared,
-            (true, true) if differs => Self::Differs,
-            (true, true) if is_unsafe => Self::Unsafe,
-            (true, true) => Self::Done,
+    pub const fn of_listed(compared: bool, differs: bool, is_unsafe: bool) -> Self {
+        match (compared, differs, is_unsafe) {
+            (false, ..) => Self::NotCompared,
+            (true, true, _) => Self::Differs,
+            (true, false, true) => Self::Unsafe,
+            (true, false, false) => Self::Done,
         }
     }
 
     fn of_report(report: &Report) -> Self {
+        if !report.managed {
+            return Self::Done;
+        }
         let compared = comparable(report) && !report.lacks_comparison();
-        Self::of_variant(report.managed, compared, differs(report), report.is_unsafe())
+        Self::of_listed(compared, differs(report), report.is_unsafe())
     }
 
     fn of_written(status: &VariantStatus) -> Self {
@@ -103,7 +105,7 @@ impl Exit {
         let held = report.fields.iter().any(|field| field.state == FieldState::Held);
         let differs = !all_written || held || falls_short(report);
         let compared = comparable(report) && !report.lacks_comparison();
-        Self::of_variant(report.managed, compared, differs, is_unsafe_after(status))
+        Self::of_listed(compared, differs, is_unsafe_after(status))
     }
 }
 
@@ -154,11 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_asked_for_of_what_nobody_lists() {
-        assert_eq!(Exit::of_variant(false, false, true, true), Exit::Done);
-        assert_eq!(Exit::of_variant(true, false, true, true), Exit::NotCompared);
-        assert_eq!(Exit::of_variant(true, true, true, true), Exit::Differs);
-        assert_eq!(Exit::of_variant(true, true, false, true), Exit::Unsafe);
-        assert_eq!(Exit::of_variant(true, true, false, false), Exit::Done);
+    fn what_is_not_compared_says_nothing_of_the_rest() {
+        assert_eq!(Exit::of_listed(false, true, true), Exit::NotCompared);
+        assert_eq!(Exit::of_listed(true, true, true), Exit::Differs);
+        assert_eq!(Exit::of_listed(true, false, true), Exit::Unsafe);
+        assert_eq!(Exit::of_listed(true, false, false), Exit::Done);
     }
 }

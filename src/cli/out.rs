@@ -47,6 +47,14 @@ pub(super) fn note(text: Arguments<'_>) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
+/// Writes over the last line of the terminal that stderr is.
+pub(super) fn rewrite(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    // Back to the first column, and the line cleared.
+    let _ = write!(stderr, "\r\x1b[2K{text}");
+    let _ = stderr.flush();
+}
+
 /// The error of a command whose output cannot be written.
 pub(super) fn failed(error: &Error) -> CliError {
     if error.kind() == ErrorKind::BrokenPipe {

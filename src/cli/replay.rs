@@ -73,6 +73,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         safety_factor: args.safety_factor,
         configured_target: args.configured_target.map(InvocationsPerMinute::get),
         every: args.every,
+        refinements: crate::estimate::Refinements::ALL,
     };
     let recording = read(args)?;
     for warning in &recording.warnings {

@@ -37,8 +37,14 @@ pub enum Class {
     Wandering,
     /// A declared deploy, slower, faster or neither.
     Deploy,
+    /// Two declared deploys, the second as much faster as the first was slower, or slower again.
+    Redeploy,
+    /// A declared deploy that leaves a quarter of the capacity.
+    Collapse,
     /// A change that nobody declared.
     Undeclared,
+    /// A change that nobody declared, and back a day and a half later.
+    Reverted,
     /// A slow drift.
     Drift,
     /// Much noise between minutes.
@@ -49,14 +55,17 @@ pub enum Class {
 
 impl Class {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Quiet,
         Self::Bursting,
         Self::Saturating,
         Self::LowTraffic,
         Self::Wandering,
         Self::Deploy,
+        Self::Redeploy,
+        Self::Collapse,
         Self::Undeclared,
+        Self::Reverted,
         Self::Drift,
         Self::Noise,
         Self::Incidents,
@@ -72,7 +81,10 @@ impl Class {
             Self::LowTraffic => "low_traffic",
             Self::Wandering => "wandering",
             Self::Deploy => "deploy",
+            Self::Redeploy => "redeploy",
+            Self::Collapse => "collapse",
             Self::Undeclared => "undeclared",
+            Self::Reverted => "reverted",
             Self::Drift => "drift",
             Self::Noise => "noise",
             Self::Incidents => "incidents",
@@ -97,6 +109,14 @@ pub struct Case {
     pub load_test: f64,
 }
 
+impl Case {
+    /// Minutes from the start to the change that nobody declared, if there is one.
+    pub(super) fn changed_at(&self) -> Option<i64> {
+        let step = |e: &&ScriptEvent| matches!(e.change, Change::CapacityStep { .. });
+        self.scenario.events.iter().find(step).map(|e| e.minute as i64)
+    }
+}
+
 /// The cases of some classes for some seeds.
 #[must_use]
 pub fn cases(classes: &[Class], seeds: std::ops::Range<u64>) -> Vec<Case> {
@@ -109,7 +129,7 @@ fn case(class: Class, seed: u64) -> Option<Case> {
     let service = service(class, seed, &mut random);
     let objective = SimObjective {
         statistic: LatencyStatistic::P99,
-        threshold_ms: service.base_ms * (3.5 + 2.5 * random.uniform()),
+        threshold_ms: threshold(class, &service, seed, &mut random),
         error_rate_max: 0.01,
     };
     let capacity = true_capacity(&service, &objective);
@@ -167,13 +187,43 @@ fn service(class: Class, seed: u64, random: &mut Random) -> Service {
         _ => Family::Cliff { error_share: 0.3 },
     };
     let low = class == Class::LowTraffic;
-    Service {
+    let service = Service {
         family,
         base_ms: if low { 2000.0 } else { 20.0 + 100.0 * random.uniform() },
         saturation: if low { 8.0 } else { 600.0 + 2000.0 * random.uniform() },
         spread: 0.3,
         noise: if class == Class::Noise { 0.08 } else { 0.03 },
         hiccups: if class == Class::Noise { 0.004 } else { 0.0005 },
+    };
+    if is_usual(seed) { service } else { unusual(&service, random) }
+}
+
+/// Every second set of four seeds has services unlike those that constants were chosen on.
+const fn is_usual(seed: u64) -> bool {
+    (seed / 4).is_multiple_of(2)
+}
+
+/// Wider and narrower tails, other numbers of workers, a softer or harder bend.
+fn unusual(service: &Service, random: &mut Random) -> Service {
+    let family = match service.family {
+        Family::WorkerQueue { .. } if random.uniform() < 0.5 => Family::WorkerQueue { workers: 1 },
+        Family::WorkerQueue { .. } => Family::WorkerQueue { workers: 24 },
+        Family::Contention { .. } => Family::Contention { slowdown: 2.0 + 2.0 * random.uniform() },
+        Family::GpuBatch { .. } => Family::GpuBatch { max_batch: 32, window_ms: 40.0 },
+        Family::Cliff { .. } => Family::Cliff { error_share: 0.05 + 0.1 * random.uniform() },
+    };
+    Service { family, spread: 0.15 + 0.5 * random.uniform(), ..service.clone() }
+}
+
+/// The objective's threshold: so many times the p99 of a lone request, and what the slowest that
+/// the service will become leaves of it.
+fn threshold(class: Class, service: &Service, seed: u64, random: &mut Random) -> f64 {
+    let lone = service.base_ms * (2.326 * service.spread).exp();
+    match class {
+        Class::Collapse => lone * (6.0 + 2.0 * random.uniform()),
+        Class::Drift => lone * (2.4 + 1.0 * random.uniform()),
+        _ if is_usual(seed) => service.base_ms * (3.5 + 2.5 * random.uniform()),
+        _ => lone * (1.8 + 2.2 * random.uniform()),
     }
 }
 
@@ -197,11 +247,19 @@ fn events(class: Class, seed: u64, random: &mut Random) -> Vec<ScriptEvent> {
     let variant = format!("{ENDPOINT}/{VARIANT}");
     match class {
         Class::Deploy => {
-            let capacity_factor = [1.0 / 1.4, 1.3, 1.0][(seed / 4 % 3) as usize];
-            let endpoint = ENDPOINT.to_owned();
-            let change =
-                Change::Deploy { endpoint, capacity_factor, instance_type: None, retain: true };
-            vec![ScriptEvent { minute, change }]
+            vec![deploy(minute, [1.0 / 1.4, 1.3, 1.0][(seed / 4 % 3) as usize])]
+        }
+        Class::Redeploy => {
+            let second = [1.4, 1.0 / 1.3, 1.3][(seed / 4 % 3) as usize];
+            vec![deploy(minute - 1440.0, 1.0 / 1.4), deploy(minute + 1440.0, second)]
+        }
+        Class::Collapse => vec![deploy(minute, 0.25)],
+        Class::Reverted => {
+            let step = |minute, factor| {
+                let change = Change::CapacityStep { variant: variant.clone(), factor };
+                ScriptEvent { minute, change }
+            };
+            vec![step(minute, 1.0 / 1.3), step(minute + 2160.0, 1.3)]
         }
         Class::Undeclared => {
             let factor = [1.0 / 1.4, 1.0 / 1.3, 1.4][(seed / 4 % 3) as usize];
@@ -220,4 +278,10 @@ fn events(class: Class, seed: u64, random: &mut Random) -> Vec<ScriptEvent> {
         }
         _ => Vec::new(),
     }
+}
+
+fn deploy(minute: f64, capacity_factor: f64) -> ScriptEvent {
+    let endpoint = ENDPOINT.to_owned();
+    let change = Change::Deploy { endpoint, capacity_factor, instance_type: None, retain: true };
+    ScriptEvent { minute, change }
 }

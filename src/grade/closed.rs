@@ -2,22 +2,24 @@
 
 use crate::model::reason::ActionKind;
 use crate::model::time::minutes;
-use crate::replay::replay;
+use crate::replay::{Refinements, Run};
 use crate::sim::scenario::Change;
 
-use super::cases::{Case, DAYS, ENDPOINT, FACTOR, VARIANT};
-use super::open::settings;
+use super::cases::{Case, Class, DAYS, ENDPOINT, FACTOR, VARIANT};
+use super::open::{capacity_at, settings, sorted_quantile};
 use super::telemetry::Recorder;
 
 /// Who sets the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// Factor x true capacity, at every moment.
+    /// Factor x true capacity at every moment; of a wandering service, that of its heavy hours.
     Oracle,
     /// The formula, for ever.
     Static,
-    /// `setpoint`, every six hours.
-    Setpoint,
+    /// Factor x the highest load that met the objective so far.
+    HighestGood,
+    /// The estimator's decisions.
+    Setpoint(Refinements),
 }
 
 /// How a week went.
@@ -33,8 +35,12 @@ pub struct ClosedLoop {
     pub reversals: u32,
 }
 
-/// Hours between two decisions.
-const EVERY_HOURS: i64 = 6;
+/// Minutes between two passes, each of which decides: a deploy is not left waiting.
+const PASS_MINUTES: i64 = 5;
+/// Hours between two looks at the highest good load, which only ever creeps up.
+const HIGHEST_EVERY: i64 = 6 * 60;
+/// A target this near is kept.
+const SAME: f64 = 1e-6;
 
 /// Runs a week under a policy. All start from the load test's formula, but the oracle.
 ///
@@ -43,31 +49,42 @@ const EVERY_HOURS: i64 = 6;
 pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, String> {
     let mut recorder = Recorder::new(case)?;
     let start = recorder.sim.now();
-    let settings = settings(case)?;
-    let mut target = FACTOR
-        * match policy {
-            Policy::Oracle => case.capacity,
-            Policy::Static | Policy::Setpoint => case.load_test,
-        };
+    let refinements = match policy {
+        Policy::Setpoint(refinements) => refinements,
+        _ => Refinements::NONE,
+    };
+    let settings = settings(case, refinements)?;
+    let mut run: Option<Run<'_>> = None;
+    let mut seen = 0;
+    let mut target = FACTOR * if policy == Policy::Oracle { case.capacity } else { case.load_test };
+    let heavy = if policy == Policy::Oracle { heavy_capacity(case).await? } else { None };
     let mut result =
         ClosedLoop { violation_minutes: 0, instance_hours: 0.0, changes: 0, reversals: 0 };
     let mut direction = 0.0;
     edit(&recorder, target)?;
-    for quarter in 1..=DAYS * 24 * 4 {
-        let now = start + minutes(15 * quarter);
+    for pass in 1..=DAYS * 24 * 60 / PASS_MINUTES {
+        let now = start + minutes(PASS_MINUTES * pass);
         recorder.advance(now, target).await?;
-        let wanted = match policy {
-            Policy::Oracle => FACTOR * recorder.capacity_at(now),
-            Policy::Setpoint if quarter % (EVERY_HOURS * 4) == 0 => {
-                let mut last = None;
-                replay(&recorder.rows, &settings, |e| last = Some(e));
-                let decided = last.map(|e| e.decided);
+        for row in &recorder.rows[seen..] {
+            let running = row.endpoint_config.as_deref();
+            run.get_or_insert_with(|| Run::new(&settings, running)).push(row);
+        }
+        seen = recorder.rows.len();
+        let wanted = match (policy, &mut run) {
+            (Policy::Oracle, _) => {
+                FACTOR * heavy.unwrap_or_else(|| capacity_at(&recorder.capacities(), now))
+            }
+            (Policy::HighestGood, Some(run)) if PASS_MINUTES * pass % HIGHEST_EVERY == 0 => {
+                run.evaluate(now).estimate.highest_good_load.map_or(target, |load| FACTOR * load)
+            }
+            (Policy::Setpoint(_), Some(run)) => {
+                let decided = Some(run.evaluate(now).decided);
                 let set = decided.filter(|d| d.action == ActionKind::SetTarget);
                 set.and_then(|d| d.target_value).unwrap_or(target)
             }
-            Policy::Setpoint | Policy::Static => target,
+            _ => target,
         };
-        if (wanted / target - 1.0).abs() > 1e-6 {
+        if (wanted / target - 1.0).abs() > SAME {
             let turn = (wanted - target).signum();
             result.changes += 1;
             result.reversals += u32::from(direction * turn < 0.0);
@@ -78,6 +95,21 @@ pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, Stri
     }
     let (violation_minutes, instance_hours) = recorder.cost();
     Ok(ClosedLoop { violation_minutes, instance_hours, ..result })
+}
+
+/// The capacity of a wandering service in the heaviest third of the week's hours.
+async fn heavy_capacity(case: &Case) -> Result<Option<f64>, String> {
+    if case.class != Class::Wandering {
+        return Ok(None);
+    }
+    let mut recorder = Recorder::new(case)?;
+    let start = recorder.sim.now();
+    recorder.advance(start + minutes(DAYS * 1440), FACTOR * case.capacity).await?;
+    let truth = recorder.capacities();
+    let at = |hour: i64| capacity_at(&truth, start + minutes(60 * hour + 30));
+    let mut capacities: Vec<f64> = (0..DAYS * 24).map(at).collect();
+    capacities.sort_by(f64::total_cmp);
+    Ok(Some(sorted_quantile(&capacities, 1.0 / 6.0)))
 }
 
 fn edit(recorder: &Recorder, target: f64) -> Result<(), String> {

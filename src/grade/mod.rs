@@ -6,8 +6,10 @@
 mod cases;
 mod closed;
 mod open;
+mod summary;
 mod telemetry;
 
 pub use cases::{Case, Class, cases};
 pub use closed::{ClosedLoop, Policy, closed_loop};
-pub use open::{Checkpoint, Graded, Summary, grade, summarise};
+pub use open::{Checkpoint, Graded, Told, grade};
+pub use summary::{Errors, Fared, Summary, summarise};

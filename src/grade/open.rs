@@ -1,29 +1,59 @@
 //! Open loop: the target never moves, and the estimate is compared with the truth.
 
-use crate::model::estimate::Verdict;
-use crate::model::time::minutes;
+use crate::model::estimate::Finding::{Faster, Over, Slower, Under};
+use crate::model::time::{Timestamp, minutes};
 use crate::model::units::{RequestsPerSecond, SafetyFactor};
-use crate::replay::{Evaluation, ReplaySettings, replay};
+use crate::replay::{Evaluation, Refinements, ReplaySettings, replay};
 
 use super::cases::{Case, Class, DAYS, FACTOR};
 use super::telemetry::Recorder;
 
 /// Hours after the start at which estimates are compared.
 pub(super) const CHECKPOINTS: [i64; 6] = [12, 24, 48, 72, 120, 168];
+/// The hours of a wandering service that count as its light and its heavy ones.
+const LIGHT: f64 = 2.0 / 3.0;
+const HEAVY: f64 = 1.0 / 3.0;
 
 /// The comparison at one checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     /// Hours after the start.
     pub hour: i64,
-    /// The true capacity then.
-    pub truth: f64,
+    /// The true capacity then. A service whose requests are no unit of work has no single one:
+    /// from that of its heaviest third of hours so far to that of its lightest.
+    pub truth: (f64, f64),
     /// What was said.
     pub evaluation: Evaluation,
-    /// The load test, which is what the static formula believes.
-    pub load_test: f64,
-    /// The highest load that met the objective.
-    pub highest_good: Option<f64>,
+}
+
+impl Checkpoint {
+    /// How far a capacity lies outside the truth, as a share of it; negative below.
+    #[must_use]
+    pub fn off(&self, capacity: f64) -> f64 {
+        let (heavy, light) = self.truth;
+        if capacity > light {
+            capacity / light - 1.0
+        } else if capacity < heavy {
+            capacity / heavy - 1.0
+        } else {
+            0.0
+        }
+    }
+}
+
+/// What the estimator said in a run, with some of its refinements.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// The checkpoints.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Findings `over` and `under` that were raised while the claim was right within 10 %.
+    pub false_divergences: u32,
+    /// Regimes that began without a deploy.
+    pub splits: u32,
+    /// Hours from an undeclared change to its finding.
+    pub found_after: Option<f64>,
+    /// The share of evaluations whose safe target stood above the capacity of that moment.
+    pub above: f64,
 }
 
 /// A graded run.
@@ -33,14 +63,16 @@ pub struct Graded {
     pub class: Class,
     /// Its seed.
     pub seed: u64,
-    /// The checkpoints.
-    pub checkpoints: Vec<Checkpoint>,
-    /// Findings `over` and `under` that were raised while the claim was right within 10 %.
-    pub false_divergences: u32,
+    /// What the load test found, which is what the static formula believes.
+    pub load_test: f64,
+    /// With the refinements that were asked for.
+    pub full: Told,
+    /// With those it is compared with.
+    pub beside: Told,
 }
 
 /// The settings under which a case is replayed.
-pub(super) fn settings(case: &Case) -> Result<ReplaySettings, String> {
+pub(super) fn settings(case: &Case, refinements: Refinements) -> Result<ReplaySettings, String> {
     let wrong = |e: crate::model::units::OutOfRange| e.to_string();
     Ok(ReplaySettings {
         objective: case.objective,
@@ -48,14 +80,19 @@ pub(super) fn settings(case: &Case) -> Result<ReplaySettings, String> {
         safety_factor: SafetyFactor::new(FACTOR).map_err(wrong)?,
         configured_target: None,
         every: minutes(60),
+        refinements,
     })
 }
 
-/// Runs and grades one case.
+/// Runs and grades one case with some refinements, and with others beside them.
 ///
 /// # Errors
 /// When the world refuses the scenario.
-pub async fn grade(case: &Case) -> Result<Graded, String> {
+pub async fn grade(
+    case: &Case,
+    refinements: Refinements,
+    beside: Refinements,
+) -> Result<Graded, String> {
     let mut recorder = Recorder::new(case)?;
     let start = recorder.sim.now();
     let target = case
@@ -67,102 +104,80 @@ pub async fn grade(case: &Case) -> Result<Graded, String> {
     for quarter in 1..=DAYS * 24 * 4 {
         recorder.advance(start + minutes(15 * quarter), target).await?;
     }
-    let mut evaluations: Vec<Evaluation> = Vec::new();
-    replay(&recorder.rows, &settings(case)?, |e| evaluations.push(e));
+    let truth = recorder.capacities();
+    let told = |refinements| -> Result<Told, String> {
+        let mut evaluations: Vec<Evaluation> = Vec::new();
+        replay(&recorder.rows, &settings(case, refinements)?, |e| evaluations.push(e));
+        Ok(compare(case, &evaluations, &truth, start))
+    };
+    Ok(Graded {
+        class: case.class,
+        seed: case.seed,
+        load_test: case.load_test,
+        full: told(refinements)?,
+        beside: told(beside)?,
+    })
+}
+
+/// The true capacity over time: since when it was what.
+pub(super) type Capacities = Vec<(Timestamp, f64)>;
+
+/// The capacity that held at an instant.
+pub(super) fn capacity_at(truth: &Capacities, at: Timestamp) -> f64 {
+    let held = truth.iter().rev().find(|(since, _)| *since <= at);
+    held.or(truth.first()).map_or(f64::NAN, |(_, capacity)| *capacity)
+}
+
+fn compare(case: &Case, evaluations: &[Evaluation], truth: &Capacities, start: Timestamp) -> Told {
     let mut checkpoints = Vec::new();
     for hour in CHECKPOINTS {
         let at = start + minutes(60 * hour);
         if let Some(evaluation) = evaluations.iter().rev().find(|e| e.at <= at) {
-            checkpoints.push(Checkpoint {
-                hour,
-                truth: recorder.capacity_at(at),
-                evaluation: evaluation.clone(),
-                load_test: case.load_test,
-                highest_good: evaluation.estimate.highest_good_load,
-            });
+            let truth = truth_until(case.class, truth, start, at);
+            checkpoints.push(Checkpoint { hour, truth, evaluation: evaluation.clone() });
         }
     }
-    let claimed = target / FACTOR;
     let is_false = |e: &&Evaluation| {
-        use crate::model::estimate::Finding::{Over, Under};
-        let off = claimed / recorder.capacity_at(e.at) - 1.0;
+        let off = e.configured_target.unwrap_or(f64::NAN) / FACTOR / capacity_at(truth, e.at) - 1.0;
         e.raised.iter().any(|f| (*f == Over && off <= 0.0) || (*f == Under && off >= 0.0))
             || (e.raised.iter().any(|f| matches!(f, Over | Under)) && off.abs() <= 0.05)
     };
-    let false_divergences = evaluations.iter().filter(is_false).count() as u32;
-    Ok(Graded { class: case.class, seed: case.seed, checkpoints, false_divergences })
-}
-
-/// The figures of one class at one checkpoint.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Summary {
-    /// The class.
-    pub class: Class,
-    /// Hours after the start.
-    pub hour: i64,
-    /// Runs.
-    pub runs: usize,
-    /// Runs whose capacity was known from both sides.
-    pub known: usize,
-    /// Median and 90 % point of the absolute relative error of those.
-    pub error: (f64, f64),
-    /// Share of those whose interval holds the truth.
-    pub coverage: f64,
-    /// Lower ends above 1.05 x truth, and proven bounds of `at_least` above the truth.
-    pub too_high: usize,
-    /// Median error of the static formula, of all runs.
-    pub static_error: f64,
-    /// Median error of the highest good load, of all runs.
-    pub highest_good_error: f64,
-    /// False divergences a run.
-    pub false_divergences: f64,
-}
-
-/// Sums up runs of one class at one checkpoint; `None` without any.
-#[must_use]
-pub fn summarise(graded: &[Graded], class: Class, hour: i64) -> Option<Summary> {
-    let runs: Vec<&Graded> = graded.iter().filter(|g| g.class == class).collect();
-    let points: Vec<&Checkpoint> =
-        runs.iter().flat_map(|g| g.checkpoints.iter().filter(|c| c.hour == hour)).collect();
-    if points.is_empty() {
-        return None;
+    let begun = |e: &Evaluation| e.estimate.regime.map(|r| (r.started_at, r.declared));
+    let changes = evaluations.windows(2).filter(|pair| {
+        let after = begun(&pair[1]);
+        after != begun(&pair[0]) && after.is_some_and(|(_, declared)| !declared)
+    });
+    let tells = |e: &&Evaluation| e.raised.iter().any(|f| matches!(f, Slower | Faster));
+    let found_after = case.changed_at().and_then(|minute| {
+        let since = start + minutes(minute);
+        let found = evaluations.iter().filter(tells).find(|e| e.at >= since)?;
+        Some((found.at - since).num_minutes() as f64 / 60.0)
+    });
+    let safe = |e: &&Evaluation| e.safe_target.is_some_and(|safe| safe > capacity_at(truth, e.at));
+    Told {
+        checkpoints,
+        false_divergences: evaluations.iter().filter(is_false).count() as u32,
+        splits: changes.count() as u32,
+        found_after,
+        above: evaluations.iter().filter(safe).count() as f64 / evaluations.len().max(1) as f64,
     }
-    let known: Vec<&&Checkpoint> =
-        points.iter().filter(|c| c.evaluation.estimate.verdict.is_two_sided()).collect();
-    let errors = |of: &dyn Fn(&Checkpoint) -> Option<f64>, points: &[&Checkpoint]| -> Vec<f64> {
-        points.iter().filter_map(|c| Some((of(c)? / c.truth - 1.0).abs())).collect()
-    };
-    let of_known: Vec<&Checkpoint> = known.iter().map(|c| **c).collect();
-    let own = errors(&|c| c.evaluation.estimate.capacity.estimate, &of_known);
-    let holds = |c: &&&Checkpoint| {
-        let capacity = c.evaluation.estimate.capacity;
-        capacity.low.is_some_and(|l| l <= c.truth) && capacity.high.is_some_and(|h| h >= c.truth)
-    };
-    let too_high = |c: &&&Checkpoint| {
-        let capacity = c.evaluation.estimate.capacity;
-        match c.evaluation.estimate.verdict {
-            Verdict::AtLeast => capacity.lower_bound.is_some_and(|lb| lb > c.truth),
-            _ => capacity.low.is_some_and(|low| low > 1.05 * c.truth),
-        }
-    };
-    let false_divergences: u32 = runs.iter().map(|g| g.false_divergences).sum();
-    Some(Summary {
-        class,
-        hour,
-        runs: points.len(),
-        known: known.len(),
-        error: (quantile(&own, 0.5), quantile(&own, 0.9)),
-        coverage: known.iter().filter(|c| holds(c)).count() as f64 / known.len().max(1) as f64,
-        too_high: points.iter().filter(|c| too_high(c)).count(),
-        static_error: quantile(&errors(&|c| Some(c.load_test), &points), 0.5),
-        highest_good_error: quantile(&errors(&|c| c.highest_good, &points), 0.5),
-        false_divergences: f64::from(false_divergences) / runs.len().max(1) as f64,
-    })
 }
 
-fn quantile(values: &[f64], share: f64) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    let index = (share * values.len() as f64) as usize;
-    values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+/// The truth at an instant, as a range.
+fn truth_until(class: Class, truth: &Capacities, start: Timestamp, at: Timestamp) -> (f64, f64) {
+    if class != Class::Wandering {
+        let capacity = capacity_at(truth, at);
+        return (capacity, capacity);
+    }
+    let hours = (at - start).num_hours();
+    let mut of_hours: Vec<f64> =
+        (0..hours).map(|hour| capacity_at(truth, start + minutes(60 * hour + 30))).collect();
+    of_hours.sort_by(f64::total_cmp);
+    // The middle of each third.
+    (sorted_quantile(&of_hours, HEAVY / 2.0), sorted_quantile(&of_hours, 1.0 - (1.0 - LIGHT) / 2.0))
+}
+
+pub(super) fn sorted_quantile(sorted: &[f64], share: f64) -> f64 {
+    let index = (share * sorted.len() as f64) as usize;
+    sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }

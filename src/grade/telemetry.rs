@@ -106,12 +106,10 @@ impl Recorder {
         Ok(found.into_values().map(row).collect())
     }
 
-    /// The truth at an instant.
-    pub(super) fn capacity_at(&self, at: Timestamp) -> f64 {
+    /// The truth so far: since when capacity was what.
+    pub(super) fn capacities(&self) -> Vec<(Timestamp, f64)> {
         let name = self.resource.to_string();
-        let truth = self.sim.with_world(|world| world.truth_about(&name));
-        let held = truth.capacity_over_time.iter().rev().find(|(since, _)| *since <= at);
-        held.or(truth.capacity_over_time.first()).map_or(f64::NAN, |(_, capacity)| *capacity)
+        self.sim.with_world(|world| world.truth_about(&name)).capacity_over_time
     }
 
     /// Violation minutes and instance-hours so far.

@@ -15,6 +15,7 @@ mod named;
 mod pair;
 mod purpose;
 mod readings;
+mod settings;
 mod state;
 mod unread;
 mod writes;
@@ -23,7 +24,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use chrono::TimeDelta;
 
@@ -33,7 +33,7 @@ use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why};
-use crate::model::goal::{Goal, MassChangeLimit};
+use crate::model::goal::Goal;
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
@@ -51,6 +51,7 @@ use health::MemoryHealth;
 pub use memory::subject;
 pub use named::Named;
 pub use purpose::Purpose;
+pub use settings::{DiscoveryTelemetry, Settings};
 use state::VariantState;
 
 /// What the configuration wants of whom.
@@ -65,51 +66,6 @@ pub trait Goals: Send + Sync {
     fn named(&self, scopes: &[Scope]) -> Vec<Named>;
     /// The same wishes, for reads that may go on beside the pass.
     fn shared(&self) -> Arc<dyn Goals>;
-}
-
-/// How passes are made; the process-wide part of the configuration.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// The account that may be written to (rule 2), while `scopes` is empty.
-    pub account_id: Option<AccountId>,
-    /// The accounts and regions that are configured one by one: each may be written to in its own
-    /// account, and no other may.
-    pub scopes: Vec<Scope>,
-    /// How long a pass waits for one of several accounts and regions to be read.
-    pub observe_timeout: Duration,
-    /// Whether anything may be written at all (rule 10).
-    pub enabled: bool,
-    /// Calls and writes under way at once.
-    pub concurrency: usize,
-    /// Rule 9.
-    pub mass_change: MassChangeLimit,
-    /// Rule 10.
-    pub writes_per_hour: usize,
-    /// Rule 10.
-    pub writes_per_day: usize,
-    /// How far back the first telemetry read goes.
-    pub history: TimeDelta,
-    /// How many of the newest minutes are left out, for CloudWatch is still filling them.
-    pub delay: TimeDelta,
-    /// Rule 8: telemetry older than this holds raises.
-    pub telemetry_max_age: TimeDelta,
-    /// What CloudWatch may cost in a calendar month, in US dollars.
-    pub budget_dollars: Option<f64>,
-    /// Whether unlisted variants are shown at all.
-    pub discovery: bool,
-    /// Whether unlisted variants get telemetry too.
-    pub discovery_telemetry: DiscoveryTelemetry,
-}
-
-/// How much telemetry of unlisted variants is paid for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DiscoveryTelemetry {
-    /// None.
-    Off,
-    /// Once an hour.
-    Hourly,
-    /// As of listed ones.
-    Full,
 }
 
 /// What one pass is to do.

@@ -11,5 +11,6 @@ pub mod output;
 pub mod report;
 pub mod run;
 
+pub use crate::estimate::Refinements;
 pub use csv::{CsvError, Recording, Row};
-pub use run::{Evaluation, ReplaySettings, replay};
+pub use run::{Evaluation, ReplaySettings, Run, replay};

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::decide::new_regime;
 use crate::decide::safe_target::{safe_target_at, wanted_at};
 use crate::decide::step::DEAD_BAND;
-use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Scratch};
+use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Refinements, Scratch};
 use crate::model::estimate::{Estimate, Finding};
 use crate::model::goal::Objective;
 use crate::model::memory::KnownRegime;
@@ -33,6 +33,8 @@ pub struct ReplaySettings {
     pub configured_target: Option<f64>,
     /// From one evaluation to the next.
     pub every: TimeDelta,
+    /// What the estimator does beyond its basic steps.
+    pub refinements: Refinements,
 }
 
 impl ReplaySettings {
@@ -73,7 +75,8 @@ pub struct Evaluation {
     pub raised: Vec<Finding>,
 }
 
-struct Run<'a> {
+/// A replay under way: rows go in, evaluations come out when asked.
+pub struct Run<'a> {
     settings: &'a ReplaySettings,
     estimator: Estimator,
     scratch: Scratch,
@@ -90,7 +93,8 @@ struct Run<'a> {
 /// at the last row, and whenever a finding is raised in between.
 pub fn replay(rows: &[Row], settings: &ReplaySettings, mut tell: impl FnMut(Evaluation)) {
     let Some(first) = rows.first() else { return };
-    let mut run = Run::new(rows, settings);
+    let running = rows.iter().find_map(|row| row.endpoint_config.as_deref());
+    let mut run = Run::new(settings, running);
     let every = settings.every.max(TimeDelta::minutes(1));
     let start = first.minute.at;
     let mut due = start + every;
@@ -128,15 +132,16 @@ fn in_order_of_ends(rows: &[Row]) -> Vec<&Row> {
 }
 
 impl<'a> Run<'a> {
-    fn new(rows: &[Row], settings: &'a ReplaySettings) -> Self {
-        let fingerprint =
-            rows.iter().find_map(|row| row.endpoint_config.as_deref()).map(Fingerprint::of);
+    /// A replay that has seen nothing yet, of a variant that runs this config, if that is known.
+    #[must_use]
+    pub fn new(settings: &'a ReplaySettings, running: Option<&str>) -> Self {
         let known = EstimatorSettings {
             load_test: settings.max_rps,
-            fingerprint,
+            fingerprint: running.map(Fingerprint::of),
+            refinements: settings.refinements,
             ..EstimatorSettings::new(settings.objective)
         };
-        let mut run = Self {
+        Self {
             settings,
             estimator: Estimator::new(&known),
             scratch: Scratch::new(),
@@ -148,22 +153,18 @@ impl<'a> Run<'a> {
             present: None,
             regime: None,
             raised: Vec::new(),
-        };
-        let start = rows.first().map(|row| row.minute.at);
-        let stated = rows.first().and_then(|row| row.configured_target);
-        if let (Some(at), Some(value)) =
-            (start, stated.or(settings.configured_target).or(settings.formula()))
-        {
-            run.in_force.note(at, value);
         }
-        run.context.configured_target = run.in_force.now();
-        run
     }
 
     /// Takes a row in; answers whether it raised a finding.
-    fn push(&mut self, row: &Row) -> bool {
+    pub fn push(&mut self, row: &Row) -> bool {
         let at = row.minute.at;
-        if let Some(value) = row.configured_target {
+        let unstated = if self.in_force.now().is_none() {
+            self.settings.configured_target.or(self.settings.formula())
+        } else {
+            None
+        };
+        if let Some(value) = row.configured_target.or(unstated) {
             self.in_force.note(at, value);
             self.context.configured_target = Some(value);
         }
@@ -178,7 +179,8 @@ impl<'a> Run<'a> {
         !pushed.raised.is_empty()
     }
 
-    fn evaluate(&mut self, at: Timestamp) -> Evaluation {
+    /// What is known and decided at an instant.
+    pub fn evaluate(&mut self, at: Timestamp) -> Evaluation {
         let estimate = self.estimator.evaluate(&mut self.scratch, at, &self.context);
         let factor = self.settings.safety_factor.get();
         let safe_target = safe_target_at(&estimate, factor, self.settings.formula());

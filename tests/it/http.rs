@@ -191,7 +191,7 @@ fn a_variant_is_shown_in_full() {
     let (status, body) = fixture.get_json("/api/v1/variants/fraud-scorer/AllTraffic");
     assert_eq!(status, 200);
     assert_eq!(body["decision"]["id"], "20261123T120000Z-b69b0b1f");
-    assert_eq!(body["targets"]["wanted"], 630.0);
+    assert_eq!(body["targets"]["wanted"], 600.0);
     assert_eq!(body["snapshot"]["policies"]["known"].as_array().unwrap().len(), 1);
     assert_eq!(body["goal"]["safety_factor"], 0.5);
 }

@@ -27,6 +27,7 @@ mod memory_tags;
 mod metrics;
 mod packaging;
 mod reading;
+mod refinements;
 mod render;
 mod replay;
 mod scenarios;

@@ -209,7 +209,7 @@ fn above_the_limit_only_what_is_true_of_a_closed_set_is_exported() {
 #[test]
 fn decisions_and_writes_are_counted() {
     let (metrics, _) = metrics_over(FleetStatus::default(), 2000);
-    let pair = "setpoint_decisions_total{action=\"set_target\",reason=\"lowering_step\"}";
+    let pair = "setpoint_decisions_total{action=\"set_target\",reason=\"drift\"}";
     assert_eq!(lines(&metrics, pair), format!("{pair} 0\n"));
     metrics.process.decided(&fixtures::drifted("a").decision);
     assert_eq!(lines(&metrics, pair), format!("{pair} 1\n"));

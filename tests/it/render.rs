@@ -47,11 +47,11 @@ fn a_plan_that_waits_for_a_confirmation_names_it() {
         shown: Consent::default(),
         limit: 3,
     });
-    expect![[r#"
+    expect![[r"
         = a/AllTraffic  in sync; safe: 600 where 612 is safe
         Held: 40 variants would change, and 3 may without a confirmation (plan id p-17).
         Plan: 1 in sync.
-    "#]]
+    "]]
     .assert_eq(&plain(&plan::text(&fleet)));
 }
 
@@ -96,6 +96,9 @@ fn exit_codes() {
     let unsafe_one = || fixtures::as_configured_and_unsafe("a");
     assert_eq!(code(vec![unsafe_one(), fixtures::in_sync("b")]), 4);
     assert_eq!(code(vec![unsafe_one(), fixtures::held("b")]), 2, "2 goes before 4");
+    let mut unlisted = fixtures::held("a");
+    unlisted.decision.report.managed = false;
+    assert_eq!(code(vec![unlisted]), 0, "nothing is asked for of what nobody lists");
 }
 
 #[test]

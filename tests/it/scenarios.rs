@@ -5,6 +5,7 @@
 mod script;
 mod stage;
 mod tags;
+mod texts;
 mod warp;
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,8 @@
 //! Reading is separate from writing, so that a process that must not write can be built from
 //! parts that cannot.
 
+mod no_code;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,8 @@ use crate::model::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
 use crate::model::time::Timestamp;
+
+pub use no_code::NoCode;
 
 /// An AWS service, by the name metrics use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -436,53 +440,6 @@ pub trait Events: Send + Sync {
     );
     /// Tells of something that happened to a variant. Must not block.
     fn news(&self, variant: &VariantId, note: &crate::model::decision::Note);
-}
-
-/// What a failed call is counted under when AWS gave no error code. None of them is a code of AWS's:
-/// those are in upper camel case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum NoCode {
-    /// No connection, or one that broke: refused, no such host, TLS.
-    DispatchFailure,
-    /// No answer in time.
-    Timeout,
-    /// There are no credentials to sign with.
-    NoCredentials,
-    /// There should be credentials, and whoever has them did not give them.
-    CredentialsFailure,
-    /// An answer that makes no sense: no JSON, a member missing.
-    BadAnswer,
-    /// An error status without a code.
-    Uncoded,
-    /// The request could not be put together.
-    NotBuilt,
-}
-
-impl NoCode {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::DispatchFailure,
-        Self::Timeout,
-        Self::NoCredentials,
-        Self::CredentialsFailure,
-        Self::BadAnswer,
-        Self::Uncoded,
-        Self::NotBuilt,
-    ];
-
-    /// The label value.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::DispatchFailure => "dispatch_failure",
-            Self::Timeout => "timeout",
-            Self::NoCredentials => "no_credentials",
-            Self::CredentialsFailure => "credentials_failure",
-            Self::BadAnswer => "bad_answer",
-            Self::Uncoded => "no_code",
-            Self::NotBuilt => "not_built",
-        }
-    }
 }
 
 /// One finished call to AWS, attempts and all.

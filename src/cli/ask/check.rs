@@ -118,11 +118,13 @@ pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
 
 /// The same table as that of `plan`, with what is not verified as not compared.
 fn exit_of(answer: &Answer) -> Exit {
-    Exit::worst(answer.variants.iter().map(|v| {
+    let scopes = if answer.unreadable.is_empty() { Exit::Done } else { Exit::NotCompared };
+    let variants = answer.variants.iter().filter(|v| v.managed).map(|v| {
         let differs =
             !matches!(v.standing(), Standing::InSync | Standing::NotCompared | Standing::Unmanaged);
-        Exit::of_variant(v.managed, v.proof.verified, differs, v.safety.is_unsafe)
-    }))
+        Exit::of_listed(v.proof.verified, differs, v.safety.is_unsafe)
+    });
+    Exit::worst(variants.chain([scopes]))
 }
 
 impl Checked {

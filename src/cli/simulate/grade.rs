@@ -4,13 +4,16 @@ use std::process::ExitCode;
 
 use super::super::{CliError, compose};
 use crate::cli::out::outln;
-use crate::grade::{Class, Graded, Policy, cases, closed_loop, grade, summarise};
+use crate::estimate::Refinements;
+use crate::grade::{Class, Fared, Graded, Policy, cases, closed_loop, grade, summarise};
 
 /// Grade the estimator against the embedded AWS, which knows the truth.
 ///
-/// Runs a week of each scenario and prints, by class, how far estimates are from the truth beside
-/// the load test and the highest good load; with --closed-loop also how the service fares when
-/// the decisions are applied, relative to an oracle that knows the capacity.
+/// Runs a week of each scenario and prints, by class, how far four ways of knowing the capacity
+/// are from the truth: the load test (which the static formula believes), the highest load that
+/// met the objective, the estimator's basic steps, and the estimator. With --closed-loop also how
+/// the service fares when the decisions of each are applied at every pass, relative to an oracle
+/// that knows the capacity.
 #[derive(Debug, clap::Args)]
 pub(in super::super) struct Args {
     /// Seeds of each class
@@ -22,6 +25,9 @@ pub(in super::super) struct Args {
     /// Only this class; may be given several times
     #[arg(long, value_parser = parse_class)]
     class: Vec<Class>,
+    /// Leave a refinement of the estimator out; may be given several times
+    #[arg(long, value_name = "REFINEMENT", value_parser = Refinements::NAMES)]
+    without: Vec<String>,
     /// Also apply the decisions
     #[arg(long)]
     closed_loop: bool,
@@ -40,32 +46,43 @@ fn parse_class(text: &str) -> Result<Class, String> {
 pub(in super::super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let classes = if args.class.is_empty() { Class::ALL.to_vec() } else { args.class.clone() };
     let last = args.first_seed.saturating_add(args.seeds);
+    let without = |all: Refinements, name: &String| all.without(name);
+    let refinements = args.without.iter().fold(Refinements::ALL, without);
     let runtime = compose::runtime()?;
     outln!(
-        "{:<12} {:>5} {:>5} {:>6} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9}",
+        "{:<11} {:>4} {:>4} {:<12} {:>5} {:>8} {:>7} {:>7} {:>7} {:>7} {:>6} {:>8} {:>6} {:>6} {:>6} {:>6}",
         "CLASS",
         "HOUR",
         "RUNS",
+        "METHOD",
         "KNOWN",
+        "MEASURED",
         "MEDIAN",
         "P90",
+        "BIAS",
         "COVERS",
+        "WIDTH",
         "TOO HIGH",
         "FALSE",
-        "LOAD TEST",
-        "HIGHEST"
+        "SPLITS",
+        "FOUND",
+        "ABOVE"
     );
     for class in &classes {
         let mut graded: Vec<Graded> = Vec::new();
         for case in cases(&[*class], args.first_seed..last) {
-            graded.push(runtime.block_on(grade(&case)).map_err(CliError::failed)?);
+            graded.push(
+                runtime
+                    .block_on(grade(&case, refinements, Refinements::NONE))
+                    .map_err(CliError::failed)?,
+            );
         }
         for hour in [24, 72, 168] {
             print_summary(&graded, *class, hour)?;
         }
     }
     if args.closed_loop {
-        print_closed_loop(&runtime, &classes, args.first_seed..last)?;
+        print_closed_loop(&runtime, &classes, args.first_seed..last, refinements)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -76,19 +93,33 @@ fn percent(v: f64) -> String {
 
 fn print_summary(graded: &[Graded], class: Class, hour: i64) -> Result<(), CliError> {
     let Some(s) = summarise(graded, class, hour) else { return Ok(()) };
+    let head =
+        |method: &str| format!("{:<11} {hour:>4} {:>4} {method:<12}", class.as_str(), s.runs);
+    for (method, error) in [("load test", s.load_test), ("highest good", s.highest_good)] {
+        let (median, p90) = (percent(error.0), percent(error.1));
+        outln!("{} {:>5} {:>8} {median:>7} {p90:>7}", head(method), "", "");
+    }
+    print_fared(&head("basic"), &s.beside)?;
+    print_fared(&head("setpoint"), &s.full)
+}
+
+fn print_fared(head: &str, f: &Fared) -> Result<(), CliError> {
+    let hours =
+        if f.found_after.is_finite() { format!("{:.1} h", f.found_after) } else { "-".to_owned() };
+    let known = |v: f64| if f.known > 0 { percent(v) } else { "-".to_owned() };
     outln!(
-        "{:<12} {:>5} {:>5} {:>6} {:>8} {:>8} {:>8} {:>8} {:>8.3} {:>9} {:>9}",
-        class.as_str(),
-        hour,
-        s.runs,
-        s.known,
-        percent(s.error.0),
-        percent(s.error.1),
-        if s.known > 0 { percent(s.coverage) } else { "-".to_owned() },
-        s.too_high,
-        s.false_divergences,
-        percent(s.static_error),
-        percent(s.highest_good_error)
+        "{head} {:>5} {:>8} {:>7} {:>7} {:>7} {:>7} {:>6} {:>8} {:>6.3} {:>6.2} {hours:>6} {:>6}",
+        f.known,
+        f.measured,
+        percent(f.error.0),
+        percent(f.error.1),
+        known(f.bias),
+        known(f.coverage),
+        known(f.width),
+        f.too_high,
+        f.false_divergences,
+        f.splits,
+        percent(f.above)
     );
     Ok(())
 }
@@ -97,11 +128,12 @@ fn print_closed_loop(
     runtime: &compose::Runtime,
     classes: &[Class],
     seeds: std::ops::Range<u64>,
+    refinements: Refinements,
 ) -> Result<(), CliError> {
     outln!(
-        "\n{:<12} {:<9} {:>15} {:>15} {:>8} {:>10}",
+        "\n{:<11} {:<12} {:>15} {:>15} {:>8} {:>10}",
         "CLASS",
-        "POLICY",
+        "METHOD",
         "VIOLATION MIN",
         "INSTANCE HOURS",
         "CHANGES",
@@ -110,9 +142,13 @@ fn print_closed_loop(
     for class in classes {
         let cases = cases(&[*class], seeds.clone());
         let mut oracle_hours = 0.0;
-        for (name, policy) in
-            [("oracle", Policy::Oracle), ("static", Policy::Static), ("setpoint", Policy::Setpoint)]
-        {
+        for (name, policy) in [
+            ("oracle", Policy::Oracle),
+            ("load test", Policy::Static),
+            ("highest good", Policy::HighestGood),
+            ("basic", Policy::Setpoint(Refinements::NONE)),
+            ("setpoint", Policy::Setpoint(refinements)),
+        ] {
             let (mut violations, mut hours, mut changes, mut reversals) = (0, 0.0, 0, 0);
             for case in &cases {
                 let week = runtime.block_on(closed_loop(case, policy)).map_err(CliError::failed)?;
@@ -126,7 +162,7 @@ fn print_closed_loop(
             }
             let runs = cases.len().max(1) as f64;
             outln!(
-                "{:<12} {:<9} {:>15.0} {:>15.3} {:>8.1} {:>10.2}",
+                "{:<11} {:<12} {:>15.0} {:>15.3} {:>8.1} {:>10.2}",
                 class.as_str(),
                 name,
                 violations as f64 / runs,

@@ -234,7 +234,7 @@ fn what_is_not_understood_says_so() {
     let first = |value: &str| BTreeMap::from([(key(0), value.to_owned())]);
     assert_eq!(decode(&id("e"), &BTreeMap::new()), Ok(None));
     for (tags, words) in [
-        (first("2:1:1:0123456789abcdef:AAAA"), "version \"2\", and only 1"),
+        (first("2:1:1:0123456789abcdef:AAAA"), "version \"2\" of the form, and only 1"),
         (first("1:9:1:0123456789abcdef:AAAA"), "9 tags (allowed: 1 to 8)"),
         (first("1:1:1:0123456789abcdef:AAAA"), "checksum 0123456789abcdef"),
         (first("1:2:1:0123456789abcdef:AAAA"), "setpoint:memory:1 is missing"),

@@ -20,10 +20,11 @@ use setpoint::ports::{Aws, Endpoints, Leadership, Memory, PortResult};
 use setpoint::reconcile::{CostMeter, Fleet, Goals, PassInput, Purpose};
 use setpoint::sim::{Scenario, Sim, SimClock};
 
-/// All variants at 600 within 1 to 8 instances, adopted.
+/// All variants at 600 within 1 to 8 instances, adopted. What vanishes comes back at once: the time
+/// that it is left alone has tests of its own.
 pub(super) const CONFIG: &str = "
 aws: {region: us-east-1, account_id: '123456789012'}
-defaults: {mode: repair, adopt: true}
+defaults: {mode: repair, adopt: true, removed_target_grace_seconds: 0, removed_policy_grace_seconds: 0}
 targets: [{endpoint: '*', variant: '*', load_test: {max_rps: 20}, capacity: {min: 1, max: 8}}]
 ";
 

@@ -119,7 +119,7 @@ fn apply_adopts_and_repairs_and_then_has_nothing_to_do() {
     served.change(json!({"delete_policy": {"variant": "a/AllTraffic"}}));
     let (code, out, _) = run(&["plan", "--detailed-exitcode", "--config", path]);
     assert_eq!(code, Some(2), "{out}");
-    assert!(out.contains("held: removing a policy is a step of some procedures"), "{out}");
+    assert!(out.contains("removing a policy is a step of some procedures"), "{out}");
     // A person who confirms does not wait.
     let (code, out, err) = run(&["apply", "--yes", "--config", path]);
     assert_eq!(code, Some(0), "{out}{err}");

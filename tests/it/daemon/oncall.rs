@@ -83,7 +83,7 @@ fn a_check_reads_everything_of_a_variant_now_and_nothing_more_of_the_others() {
     stage.expect(
         &["check", "scorer/AllTraffic"],
         0,
-        &expect![[r#"
+        &expect![[r"
             = scorer/AllTraffic  in sync; safety not known: no latency objective is configured
                 verified as of INSTANT
                   caller             GetCallerIdentity          INSTANT
@@ -98,7 +98,7 @@ fn a_check_reads_everything_of_a_variant_now_and_nothing_more_of_the_others() {
                   telemetry          GetMetricData              INSTANT
                   memory             load                       INSTANT
             Checked: 1 verified.
-        "#]],
+        "]],
     );
     assert_eq!(counted(), before.map(|calls| calls + 1), "one more of each, for this one alone");
     assert!(served.calls(Operation::DescribeScalingPolicies) > listed);
@@ -175,16 +175,16 @@ fn a_pause_and_its_end_are_told() {
     stage.expect(
         &pause("scorer/AllTraffic", "2h"),
         0,
-        &expect![[r#"
+        &expect![[r"
             paused scorer/AllTraffic until INSTANT: 1 variant
-        "#]],
+        "]],
     );
     stage.expect(
         &pause("all", "3d"),
         0,
-        &expect![[r#"
+        &expect![[r"
             paused all until INSTANT: 2 variants, and those that first appear later
-        "#]],
+        "]],
     );
     stage
         .served
@@ -196,9 +196,9 @@ fn a_pause_and_its_end_are_told() {
     stage.expect(
         &["resume", "scorer/AllTraffic"],
         0,
-        &expect![[r#"
+        &expect![[r"
             resumed scorer/AllTraffic: 1 variant
-        "#]],
+        "]],
     );
     wait("the repair", || (stage.served.target_value("scorer") == Some(600.0)).then_some(()));
     stage
@@ -275,10 +275,10 @@ fn a_daemon_that_remembers_in_its_process_only_says_so() {
     stage.expect(
         &["pause", "scorer", "--until", "90m", "--reason", "x"],
         0,
-        &expect![[r#"
+        &expect![[r"
             paused scorer until INSTANT: 1 variant, and those that first appear later
             warning: the daemon remembers in its process only: the pause ends when it restarts (configure memory.file or kubernetes.memory_configmap)
-        "#]],
+        "]],
     );
     let until = from_now(3600);
     let body = json!({"until": until, "reason": "x"});
@@ -307,9 +307,9 @@ fn reload_and_confirm_are_asked_of_the_daemon() {
     stage.expect(
         &["reload"],
         0,
-        &expect![[r#"
+        &expect![[r"
             reloaded: a pass with the new configuration begins now
-        "#]],
+        "]],
     );
     stage.directory.configure(&stage.served.url, "defaults: {mode: bold}\nsurprise: 1\n");
     let (code, text) = stage.ask(&["reload"]);

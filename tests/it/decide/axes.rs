@@ -257,10 +257,10 @@ fn in_observe_the_other_modes_are_decided_too() {
     // What holds them holds them here too.
     world.goal.mode = Mode::Observe;
     world.endpoint().status = EndpointStatus::Failed;
-    let would = &world.decide().report.would[0];
-    assert_eq!((would.action, would.reason), (ActionKind::Hold, Reason::EndpointUpdating));
-    assert_eq!(would.sentence, "leave target_value: the endpoint is Failed");
-    assert_eq!(would.target, None);
+    let told = &world.decide().report.would[0];
+    assert_eq!((told.action, told.reason), (ActionKind::Hold, Reason::EndpointUpdating));
+    assert_eq!(told.sentence, "leave target_value: the endpoint is Failed");
+    assert_eq!(told.target, None);
 }
 
 #[test]
@@ -270,17 +270,17 @@ fn the_consent_that_another_mode_needs_is_named_and_taken_as_given() {
     world.goal.adopt = false;
     world.memory().adopted = false;
     world.rules.account_id = None;
-    let would = &world.decide().report.would[0];
-    assert_eq!(would.target, Some(600.0));
-    let needs: Vec<Reason> = would.needs.iter().map(|need| need.reason).collect();
+    let told = &world.decide().report.would[0];
+    assert_eq!(told.target, Some(600.0));
+    let needs: Vec<Reason> = told.needs.iter().map(|need| need.reason).collect();
     assert_eq!(needs, [Reason::WrongAccount, Reason::Adoption]);
     assert_eq!(
-        would.sentence,
+        told.sentence,
         "lower target_value 700 -> 600, once account_id is configured and it is adopted (`adopt: \
          true`, or a confirmed `setpoint apply`)"
     );
     // Another account's credentials are nothing to be settled by a key.
     world.snapshot.caller = Fact::Known("999999999999".parse().unwrap());
-    let would = &world.decide().report.would[0];
-    assert_eq!((would.reason, would.target), (Reason::WrongAccount, None));
+    let told = &world.decide().report.would[0];
+    assert_eq!((told.reason, told.target), (Reason::WrongAccount, None));
 }

@@ -37,7 +37,7 @@ async fn the_same_again_is_counted_on_the_first() {
     let decision = fixtures::drifted("fraud-scorer").decision;
     events.publish(&decision, None);
     let first = the_event(&cluster, |_| true).await;
-    assert_eq!((&first["reason"], &first["type"]), (&json!("Drift"), &json!("Normal")));
+    assert_eq!((&first["reason"], &first["type"]), (&json!("Drift"), &json!("Warning")));
     assert_eq!(first["regarding"]["name"], "setpoint-0");
     assert_eq!(first["reportingController"], "setpoint");
     assert!(first["reportingInstance"].as_str().unwrap().starts_with("setpoint-0_"), "{first}");

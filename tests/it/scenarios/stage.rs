@@ -25,6 +25,7 @@ use setpoint::sim::{Fault, Scenario, Sim, SimClock};
 use super::home;
 use super::script::{Command, Line};
 use super::tags;
+use super::texts;
 use super::warp::{Bends, Warp};
 
 /// Telemetry is read every so many minutes of a `run`.
@@ -292,7 +293,7 @@ impl Stage {
             minute += 1;
             let at = self.sim.now();
             let text = self.pass(minute % TELEMETRY_MINUTES == 0, Do::Reconcile).await;
-            if without_forecasts(&text) != without_forecasts(&self.told) {
+            if texts::without_forecasts(&text) != texts::without_forecasts(&self.told) {
                 let _ = writeln!(self.out, "{}\n{text}", at.format("%d %H:%M:%S"));
                 self.told = text;
             }
@@ -494,14 +495,4 @@ impl Drop for TemporaryFile {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
     }
-}
-
-/// The text without the lines, and the numbers of the second axis, that move with the load.
-fn without_forecasts(text: &str) -> String {
-    let steady = |line: &str| {
-        let at = line.find("safe").unwrap_or(line.len());
-        let moving = line[at..].chars().filter(|c| !c.is_ascii_digit());
-        line[..at].chars().chain(moving).collect::<String>()
-    };
-    text.lines().filter(|line| !line.starts_with("      instances")).map(steady).collect()
 }

@@ -5,11 +5,14 @@ use crate::model::estimate::{Capacity, Verdict};
 use super::book::Record;
 use super::chain::{Carried, Packed, Span, carry, load_test_prior};
 use super::evidence::{Evidence, Weighted};
-use super::grid::{MinuteIndex, WINDOW, lg_of};
+use super::foreign::FINE_BINS;
+use super::grid::{MinuteIndex, WINDOW, bin_of, lg_of};
 use super::likelihood::Scratch;
+use super::power::Exponent;
 use super::regime::Hours;
+use super::settings::Refinements;
 use super::verdict::{Proof, capacity, lower_bound, quantiles, verdict};
-use super::wander::{WANDER_MAX, heavy_evidence};
+use super::wander::{Stretch, heavy_evidence};
 
 /// Fewer usable minutes than this say nothing.
 const OBSERVATIONS_MIN: u32 = 30;
@@ -21,6 +24,9 @@ const SLOW_LG_P50: f64 = 15.424_948_5;
 /// Staleness: fewer decayed minutes than this above this share of the last known capacity.
 const STALE_MINUTES: f64 = 30.0;
 const STALE_SHARE: f64 = 0.7;
+/// `measured` takes so many good minutes below the estimate. Where every load seen lies above it,
+/// the likelihood's shape alone bounds it from below, and was wrong by half.
+const GOOD_BELOW_MIN: f64 = 5.0;
 
 /// What is assessed.
 pub(super) struct Question<'a> {
@@ -29,7 +35,12 @@ pub(super) struct Question<'a> {
     pub(super) record: &'a Record,
     pub(super) lg_ratio: Option<f64>,
     pub(super) load_test: Option<f64>,
-    pub(super) wander: Option<f64>,
+    /// Whether latency at equal load wanders, and over which hours that is judged.
+    pub(super) wanders: bool,
+    pub(super) stretch: Stretch,
+    /// The power by which capacity follows the ratio of medians.
+    pub(super) power: Exponent,
+    pub(super) refinements: Refinements,
     pub(super) now: MinuteIndex,
 }
 
@@ -38,14 +49,15 @@ pub(super) struct Question<'a> {
 pub(super) struct Assessment {
     pub(super) verdict: Verdict,
     pub(super) capacity: Capacity,
-    pub(super) carried: Option<Carried>,
+    /// Minutes seen near the estimate, decayed.
+    pub(super) near: f64,
 }
 
 impl Assessment {
     const fn nothing() -> Self {
         let capacity =
             Capacity { estimate: None, low: None, q25: None, high: None, lower_bound: None };
-        Self { verdict: Verdict::Unobserved, capacity, carried: None }
+        Self { verdict: Verdict::Unobserved, capacity, near: 0.0 }
     }
 }
 
@@ -66,8 +78,8 @@ fn densities(q: &Question<'_>, weighted: &Weighted, scratch: &mut Scratch) -> Op
     let (mut posterior, mut evidence) = match &q.record.carried {
         None => (load_test_prior(span, q.load_test), vec![0.0; span.size]),
         Some(carried) => (
-            carry(&carried.posterior, q.lg_ratio, span),
-            carry(&carried.evidence, q.lg_ratio, span),
+            carry(&carried.posterior, q.lg_ratio, q.power, span),
+            carry(&carried.evidence, q.lg_ratio, q.power, span),
         ),
     };
     for i in 0..span.size {
@@ -106,27 +118,45 @@ pub(super) fn assess(q: &Question<'_>, scratch: &mut Scratch) -> Assessment {
 
 fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scratch) -> Assessment {
     let Some(d) = densities(q, weighted, scratch) else { return Assessment::nothing() };
-    let mut found = verdict(Proof::of(&d.own), Proof::of(&d.evidence));
+    let systematic = systematic(q);
+    let numbers = quantiles(d.span, &d.posterior, systematic);
+    let chain = Proof::of(&d.evidence);
+    let own = Proof::of(&d.own);
+    let mut found = verdict(own, chain);
+    if q.refinements.good_minutes_below && own.is_up() && found.is_two_sided() {
+        let lg_estimate = numbers.q50.ln();
+        let below = weighted.iter().filter(|e| lg_of(i32::from(e.0)) < lg_estimate);
+        if below.map(|e| e.1).sum::<f64>() < GOOD_BELOW_MIN {
+            // Only a ratio of medians says how far below the loads seen it may be.
+            let inferred = q.record.carried.is_some() && q.lg_ratio.is_some() && chain.both();
+            found = if inferred { Verdict::Inferred } else { Verdict::AtMost };
+        }
+    }
     found = stale_or(q, weighted, found);
-    let wanders = q.wander.is_some_and(|w| w > WANDER_MAX);
-    if wanders && found == Verdict::Measured {
+    if q.wanders && found == Verdict::Measured {
         found = Verdict::Inferred;
     }
-    let systematic = systematic(q);
     let has_opinion = q.load_test.is_some();
-    let numbers = quantiles(d.span, &d.posterior, systematic);
     let bound = lower_bound(d.span, &d.evidence, systematic);
+    let near = near(weighted, numbers.q50);
     let mut capacity = capacity(found, numbers, bound, has_opinion);
-    if wanders && found.is_two_sided() {
+    if q.wanders && found.is_two_sided() {
         // The target must hold when the payload is heavy.
-        heavy_evidence(q.hours, q.record.id, q.now, weighted);
+        heavy_evidence(q.hours, q.stretch, q.now, weighted);
         if let Some(heavy) = densities(q, weighted, scratch) {
             let low = quantiles(heavy.span, &heavy.posterior, systematic).q05;
             capacity.q25 = capacity.q25.map(|q25| q25.min(low));
             capacity.low = capacity.low.map(|own| own.min(low));
         }
     }
-    Assessment { verdict: found, capacity, carried: None }
+    Assessment { verdict: found, capacity, near }
+}
+
+/// Minutes at loads within a fifth of a capacity.
+fn near(weighted: &Weighted, capacity: f64) -> f64 {
+    let bin = bin_of(capacity);
+    let within = weighted.iter().filter(|e| (e.0 - bin).abs() <= FINE_BINS);
+    within.map(|e| e.1 + e.2).sum()
 }
 
 fn systematic(q: &Question<'_>) -> f64 {

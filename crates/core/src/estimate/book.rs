@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::chain::Carried;
 use super::fingerprint::Fingerprint;
 use super::grid::{DAY, MinuteIndex, WINDOW};
+use super::power::{Power, Sample};
 
 /// A declared change begins its regime this many minutes later: until then both fleets answer.
 pub(super) const DEPLOY_MINUTES: MinuteIndex = 10;
@@ -15,6 +16,12 @@ const PREVIOUS_KEPT: MinuteIndex = 3 * DAY;
 const SPANS_MAX: usize = 12;
 /// Most stretches left out that are remembered.
 const EXCLUDED_MAX: usize = 12;
+/// Most incidents that are remembered: one a day, and a few.
+const INCIDENTS_MAX: usize = 16;
+/// Two undeclared changes of opposite sign within this are none: latency wanders.
+const OPPOSITE_WITHIN: MinuteIndex = 3 * DAY;
+/// How long that is believed after the last sign of it.
+const WANDERING_KEPT: MinuteIndex = 4 * DAY;
 
 /// One regime.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +46,22 @@ pub(super) struct Record {
     /// What a two-sided verdict said last, for noticing that it has become stale.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) known: Option<Known>,
+    /// Whether it was found to be slower than the one before; unknown where it was declared.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    slower: Option<bool>,
+    /// The capacity that was measured last.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) measured: Option<f64>,
+    /// What the change to it says of the power, so far.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) sample: Option<Sample>,
+}
+
+impl Record {
+    /// A change to the opposite side so soon after the one that began this regime is none.
+    pub(super) fn is_undone(&self, begin: MinuteIndex, slower: bool) -> bool {
+        self.slower.is_some_and(|s| s != slower) && begin - self.start <= OPPOSITE_WITHIN
+    }
 }
 
 /// The memory of a two-sided verdict.
@@ -64,8 +87,41 @@ pub(super) struct Book {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) declared_at: Option<MinuteIndex>,
     /// Days of the previous regime before this are forgotten.
-    previous_from: MinuteIndex,
+    pub(super) previous_from: MinuteIndex,
     next_id: u8,
+    /// Since when nobody has declared a change.
+    #[serde(default = "always")]
+    pub(super) declared_start: MinuteIndex,
+    /// When a change was last undone.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    undone_at: Option<MinuteIndex>,
+    /// Until when latency is taken to wander, because undeclared changes undid each other.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    wandering_until: Option<MinuteIndex>,
+    /// Stretches left out as incidents of another cause.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    incidents: Vec<(MinuteIndex, MinuteIndex)>,
+    /// The power by which capacity follows the ratio of medians.
+    #[serde(default)]
+    power: Power,
+}
+
+const fn always() -> MinuteIndex {
+    MinuteIndex::MIN
+}
+
+/// How a regime begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Someone deployed it.
+    Declared(Fingerprint),
+    /// The data told.
+    Found {
+        /// Whether the service became slower.
+        slower: bool,
+        /// Whether all of the regime before is kept, should the two turn out to be one.
+        keep: bool,
+    },
 }
 
 impl Book {
@@ -81,6 +137,9 @@ impl Book {
             lg_ratio: None,
             settled: true,
             known: None,
+            slower: None,
+            measured: None,
+            sample: None,
         };
         Self {
             current,
@@ -90,6 +149,11 @@ impl Book {
             declared_at: None,
             previous_from: MinuteIndex::MIN,
             next_id: 2,
+            declared_start: MinuteIndex::MIN,
+            undone_at: None,
+            wandering_until: None,
+            incidents: Vec::new(),
+            power: Power::default(),
         }
     }
 
@@ -113,27 +177,34 @@ impl Book {
     }
 
     /// A new regime.
-    pub(super) fn begin(
-        &mut self,
-        start: MinuteIndex,
-        fingerprint: Option<Fingerprint>,
-        declared: bool,
-        carried: Option<Carried>,
-    ) {
+    pub(super) fn begin(&mut self, start: MinuteIndex, change: Change, carried: Option<Carried>) {
+        let (fingerprint, slower) = match change {
+            Change::Declared(fingerprint) => (Some(fingerprint), None),
+            Change::Found { slower, .. } => (self.current.fingerprint, Some(slower)),
+        };
         let record = Record {
             id: self.next_id,
             fingerprint,
             start,
-            declared,
+            declared: slower.is_none(),
             before: Some(self.current.id),
             carried,
             lg_ratio: None,
             settled: false,
             known: None,
+            slower,
+            measured: None,
+            sample: None,
         };
         self.next_id = self.next_id.wrapping_add(1).max(1);
+        self.learn();
         self.previous = Some(std::mem::replace(&mut self.current, record));
         self.switch(start);
+        match change {
+            Change::Declared(_) => self.note_declared(start),
+            Change::Found { keep: true, .. } => self.previous_from = MinuteIndex::MIN,
+            Change::Found { .. } => {}
+        }
     }
 
     /// Replaces the fingerprint that an older version wrote of what runs now: in the present
@@ -147,10 +218,74 @@ impl Book {
 
     /// Back to the regime before, with all that is known of it.
     pub(super) fn roll_back(&mut self, start: MinuteIndex) {
+        self.learn();
         if let Some(previous) = self.previous.take() {
             self.previous = Some(std::mem::replace(&mut self.current, previous));
             self.switch(start);
+            self.note_declared(start);
         }
+    }
+
+    /// The change that began the present regime was undone, and the service is again what it was.
+    /// That happens once; what is undone twice in the window wanders.
+    pub(super) fn undo(&mut self, start: MinuteIndex) -> bool {
+        if self.undone_at.is_some_and(|at| start - at < WINDOW) {
+            return false;
+        }
+        let Some(previous) = self.previous.take() else { return false };
+        self.learn();
+        self.previous = Some(std::mem::replace(&mut self.current, previous));
+        self.switch(start);
+        self.previous_from = MinuteIndex::MIN;
+        self.undone_at = Some(start);
+        true
+    }
+
+    fn note_declared(&mut self, start: MinuteIndex) {
+        self.declared_start = start;
+        self.wandering_until = None;
+        self.undone_at = None;
+    }
+
+    /// Undeclared changes undid each other: the present regime and the one before it are one, and
+    /// latency wanders. Answers with the two numbers, the vanished one first.
+    pub(super) fn merge(&mut self, now: MinuteIndex) -> Option<(u8, u8)> {
+        let previous = self.previous.take()?;
+        let (gone, kept) = (self.current.id, previous.id);
+        self.current = previous;
+        for span in &mut self.spans {
+            if span.1 == gone {
+                span.1 = kept;
+            }
+        }
+        self.spans.dedup_by_key(|span| span.1);
+        self.previous_from = MinuteIndex::MIN;
+        self.wandering_until = Some(now + WANDERING_KEPT);
+        Some((gone, kept))
+    }
+
+    /// Whether undeclared changes have undone each other lately.
+    pub(super) fn wanders(&self, now: MinuteIndex) -> bool {
+        self.wandering_until.is_some_and(|until| now < until)
+    }
+
+    /// Another sign of it, while it is believed.
+    pub(super) fn still_wanders(&mut self, now: MinuteIndex) {
+        if self.wanders(now) {
+            self.wandering_until = Some(now + WANDERING_KEPT);
+        }
+    }
+
+    /// What a change teaches of the power is certain when the next one comes.
+    fn learn(&mut self) {
+        if let Some(sample) = self.current.sample.take() {
+            self.power = self.power.with(sample);
+        }
+    }
+
+    /// The power that the present regime was carried over with.
+    pub(super) const fn power(&self) -> Power {
+        self.power
     }
 
     fn switch(&mut self, start: MinuteIndex) {
@@ -162,6 +297,28 @@ impl Book {
         {
             self.spans.remove(0);
         }
+    }
+
+    /// An incident of another cause, or more of the last one.
+    pub(super) fn note_incident(&mut self, (from, to): (MinuteIndex, MinuteIndex)) {
+        match self.incidents.last_mut() {
+            Some(last) if last.0 == from => last.1 = to,
+            _ => self.incidents.push((from, to)),
+        }
+        self.incidents.retain(|(_, end)| *end > to - WINDOW);
+        if self.incidents.len() > INCIDENTS_MAX {
+            self.incidents.remove(0);
+        }
+    }
+
+    /// The incident that began then was none.
+    pub(super) fn no_incident(&mut self, from: MinuteIndex) {
+        self.incidents.retain(|incident| incident.0 != from);
+    }
+
+    /// Whether a minute lies in an incident.
+    pub(super) fn in_incident(&self, at: MinuteIndex) -> bool {
+        self.incidents.iter().any(|(from, to)| (*from..*to).contains(&at))
     }
 
     /// Leaves out minutes from `from` to before `to`; `now` is the newest one.
@@ -187,6 +344,6 @@ impl Book {
         let carried = |r: &Record| r.carried.as_ref().map_or(0, Carried::bytes);
         carried(&self.current)
             + self.previous.as_ref().map_or(0, carried)
-            + 16 * (self.spans.len() + self.excluded.len())
+            + 16 * (self.spans.len() + self.excluded.len() + self.incidents.len())
     }
 }

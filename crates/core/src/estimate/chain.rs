@@ -4,14 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::grid::{STEP, bins, lg_of};
+use super::power::Exponent;
 
 /// How far a load test may be off, in lg.
 const LOAD_TEST_SPREAD: f64 = 0.30;
-/// Capacity falls by this power of the ratio of medians.
-const SPEED_POWER: f64 = 1.25;
-/// What a change of regime blurs at least, and more for each unit of the lg ratio.
+/// What a change of regime blurs at least, beside what its power may be off.
 const CARRY_SPREAD: f64 = 0.06;
-const CARRY_SPREAD_BY_RATIO: f64 = 0.25;
 /// What a change of regime blurs when the ratio is not known.
 const CARRY_SPREAD_BLIND: f64 = 0.40;
 /// Steps of a stored lg density; 255 of them are impossible enough.
@@ -105,16 +103,22 @@ pub(super) fn load_test_prior(span: Span, load_test: Option<f64>) -> Vec<f64> {
     (0..span.size).map(|i| -off(i) * off(i) / 2.0).collect()
 }
 
-/// lg of a density carried over a change of regime with the given lg speed ratio.
-pub(super) fn carry(packed: &Packed, lg_ratio: Option<f64>, span: Span) -> Vec<f64> {
-    let (shift, spread) = match lg_ratio {
-        Some(ratio) => (
-            SPEED_POWER * ratio / STEP,
-            (CARRY_SPREAD.powi(2) + (CARRY_SPREAD_BY_RATIO * ratio).powi(2)).sqrt(),
-        ),
-        None => (0.0, CARRY_SPREAD_BLIND),
+/// lg of a density carried over a change of regime with the given lg speed ratio. `power` is the
+/// power by which capacity follows it, and how far that may be off.
+pub(super) fn carry(
+    packed: &Packed,
+    lg_ratio: Option<f64>,
+    power: Exponent,
+    span: Span,
+) -> Vec<f64> {
+    let by = |spread: f64, ratio: f64| CARRY_SPREAD.hypot(spread * ratio);
+    // A higher power means less capacity after a slow-down, and more after a speed-up.
+    let (shift, (below, above)) = match lg_ratio {
+        Some(r) if r > 0.0 => (power.mean * r / STEP, (by(power.above, r), by(power.below, r))),
+        Some(r) => (power.mean * r / STEP, (by(power.below, r), by(power.above, r))),
+        None => (0.0, (CARRY_SPREAD_BLIND, CARRY_SPREAD_BLIND)),
     };
-    let kernel = kernel(spread);
+    let kernel = kernel(below, above);
     let radius = kernel.len() / 2;
     let first = f64::from(span.lowest) - radius as f64 + shift;
     let density: Vec<f64> =
@@ -127,7 +131,7 @@ pub(super) fn carry(packed: &Packed, lg_ratio: Option<f64>, span: Span) -> Vec<f
 
 /// Blurs a density (not its logarithm); it is flat beyond its ends.
 pub(super) fn blur(density: &[f64], spread: f64) -> Vec<f64> {
-    let kernel = kernel(spread);
+    let kernel = kernel(spread, spread);
     let radius = kernel.len() / 2;
     let (Some(&first), Some(&last)) = (density.first(), density.last()) else { return Vec::new() };
     let mut padded = vec![first; radius];
@@ -139,11 +143,15 @@ pub(super) fn blur(density: &[f64], spread: f64) -> Vec<f64> {
         .collect()
 }
 
-/// The weights of a normal distribution on the grid, out to four standard deviations.
-fn kernel(spread: f64) -> Vec<f64> {
-    let width = spread / STEP;
-    let radius = (4.0 * width).ceil().clamp(1.0, 200.0) as i32;
-    let weight = |d: i32| (-(f64::from(d) / width).powi(2) / 2.0).exp();
+/// The weights of a normal distribution on the grid, out to four standard deviations, with a
+/// spread of its own to each side. What lies `d` steps above a point ends up below where it was
+/// expected.
+fn kernel(below: f64, above: f64) -> Vec<f64> {
+    let radius = (4.0 * below.max(above) / STEP).ceil().clamp(1.0, 200.0) as i32;
+    let weight = |d: i32| {
+        let spread = if d > 0 { below } else { above };
+        (-(f64::from(d) * STEP / spread).powi(2) / 2.0).exp()
+    };
     let total: f64 = (-radius..=radius).map(weight).sum();
     (-radius..=radius).map(|d| weight(d) / total).collect()
 }
@@ -162,7 +170,7 @@ mod tests {
         let lg: Vec<f64> =
             (0..250).map(|i| -((f64::from(i) - 120.0) * STEP / 0.05).powi(2) / 2.0).collect();
         let packed = Packed::new(span, &lg);
-        let carried = carry(&packed, Some(1.4_f64.ln()), span);
+        let carried = carry(&packed, Some(1.4_f64.ln()), Exponent::FIXED, span);
         let expected = 120 - (1.25 * 1.4_f64.ln() / STEP).round() as usize;
         assert!(peak(&carried).abs_diff(expected) <= 1, "{} {expected}", peak(&carried));
         let width = |lg: &[f64]| lg.iter().filter(|&&v| v > lg[peak(lg)] - 0.5).count();
@@ -170,10 +178,24 @@ mod tests {
     }
 
     #[test]
+    fn a_power_that_may_be_higher_widens_the_side_it_points_to() {
+        let span = Span { lowest: 200, size: 250 };
+        let lg: Vec<f64> =
+            (0..250).map(|i| -((f64::from(i) - 120.0) * STEP / 0.02).powi(2) / 2.0).collect();
+        let packed = Packed::new(span, &lg);
+        let power = Exponent { above: 0.5, ..Exponent::FIXED };
+        for (ratio, wide) in [(0.3, -8), (-0.3, 8)] {
+            let carried = carry(&packed, Some(ratio), power, span);
+            let at = |d: i32| carried[(i32::try_from(peak(&carried)).unwrap() + d) as usize];
+            assert!(at(wide) > at(-wide) + 0.5, "{ratio}: {} {}", at(wide), at(-wide));
+        }
+    }
+
+    #[test]
     fn no_evidence_of_an_upper_end_survives_a_deploy() {
         let span = Span { lowest: 200, size: 250 };
         let lg: Vec<f64> = (0..250).map(|i| if i < 100 { -10.0 } else { 0.0 }).collect();
-        let carried = carry(&Packed::new(span, &lg), Some(0.3), span);
+        let carried = carry(&Packed::new(span, &lg), Some(0.3), Exponent::FIXED, span);
         assert!(carried[249].abs() < 1e-9);
         assert!(carried[200] > -1e-9);
         assert!(carried[40] < -5.0);

@@ -1,6 +1,9 @@
 //! The estimator of one variant: minutes go in as they arrive, an estimate comes out when asked.
 
-use crate::model::estimate::{Estimate, Finding, Regime, Verdict};
+mod changes;
+mod counting;
+
+use crate::model::estimate::{DropReason, Estimate, Finding, Regime, Verdict};
 use crate::model::goal::LoadTestProblem;
 use crate::model::series::Minute;
 use crate::model::time::Timestamp;
@@ -8,25 +11,25 @@ use crate::model::units::RequestsPerSecond;
 
 use super::advice::Demand;
 use super::assess::{Assessment, Question, assess, hand_on, is_near};
-use super::book::{Book, DEPLOY_MINUTES, Known};
+use super::book::{Book, Change, DEPLOY_MINUTES, Known};
 use super::divergence::{Findings, Sight, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, Reading, read};
 use super::fingerprint::Fingerprint;
+use super::foreign::BadRun;
 use super::grid::{DAY, MinuteIndex, instant_of, lg_of, minute_of};
 use super::incident::IncidentWatch;
 use super::journal::Journal;
 use super::likelihood::Scratch;
 use super::low_traffic::{Observation, Step, Walk};
+use super::power::{self, Exponent, Sample};
 use super::regime::Hours;
 use super::sentence::{Story, sentence};
 use super::settings::{Context, EstimatorSettings};
 use super::speed::{self, SETTLED_AFTER};
 use super::tally::Tally;
-use super::wander::{WANDER_MAX, wander};
+use super::wander::{Stretch, WANDER_MAX, wander};
 
-/// An undeclared change needs a regime of this age before it.
-const UNDECLARED_AGE_MIN: MinuteIndex = DAY;
 /// Longest delay with which the walk hands on a minute.
 const WALK_DELAY: MinuteIndex = 45;
 /// Findings need this much history of checks.
@@ -54,6 +57,7 @@ pub struct Estimator {
     hours: Hours,
     demand: Demand,
     incident: IncidentWatch,
+    bad_run: BadRun,
     findings: Findings,
     tally: Tally,
     book: Book,
@@ -80,9 +84,10 @@ impl Estimator {
             cold: ColdWatch::default(),
             carry: CarryOver::default(),
             evidence: Evidence::default(),
-            hours: Hours::new(),
+            hours: Hours::new(settings.refinements.quarter_hours),
             demand: Demand::default(),
             incident: IncidentWatch::default(),
+            bad_run: BadRun::default(),
             findings: Findings::default(),
             tally: Tally::default(),
             book: Book::new(settings.fingerprint),
@@ -183,10 +188,11 @@ impl Estimator {
             self.book.roll_back(start);
         } else {
             let carried = hand_on(&self.question(at, self.book.current.lg_ratio), scratch);
-            self.book.begin(start, Some(fingerprint), true, carried);
+            self.book.begin(start, Change::Declared(fingerprint), carried);
         }
         self.book.declared_at = Some(at);
-        self.after_switch(start);
+        self.after_switch();
+        self.bad_run.finish();
         self.findings.restart();
     }
 
@@ -239,7 +245,7 @@ impl Estimator {
         let now = minute_of(now).max(self.newest);
         let lg_ratio = self.lg_ratio(now);
         let wander = self.wander_at(now);
-        let answer = self.assess(now, lg_ratio, wander, scratch);
+        let answer = self.assess(now, lg_ratio, scratch);
         let record = &self.book.current;
         let bad = self.evidence.bad_observations(record.id);
         let minutes = self.tally.summary(self.evidence.observations(record.id), bad);
@@ -255,7 +261,8 @@ impl Estimator {
             bad,
             objective: &self.settings.objective,
             pooled: self.newest < self.pooled_until,
-            wanders: wander.is_some_and(|w| w > WANDER_MAX),
+            near: answer.near,
+            wanders: self.wanders(now),
             lg_ratio,
             older_regime_undeclared: !record.declared && record.before.is_some(),
         };
@@ -298,6 +305,7 @@ impl Estimator {
             + self.evidence.bytes()
             + self.hours.bytes()
             + self.demand.bytes()
+            + self.bad_run.bytes()
             + self.tally.bytes()
             + self.book.bytes()
     }
@@ -338,16 +346,13 @@ impl Estimator {
         let Some(regime) = self.book.regime_at(o.at) else { return false };
         if covered {
             let minutes = o.span as u32;
-            self.tally.dropped(o.at, minutes, crate::model::estimate::DropReason::CarryOver);
+            self.tally.dropped(o.at, minutes, DropReason::CarryOver);
             return false;
         }
-        let begun = self.hours.close_before(o.at.div_euclid(60));
-        let found = begun.is_some_and(|begin| self.undeclared(begin, o.at, scratch));
+        let run = self.hours.close_before(o.at);
+        let found = run.is_some_and(|run| self.undeclared(run, o.at, scratch));
         let regime = if found { self.book.current.id } else { regime };
-        self.tally.used(o.at);
-        if self.book.counts(o.at, regime) {
-            self.evidence.add(o.at, regime, o.load, o.bad);
-        }
+        self.count(&o, regime);
         if let Some(known) = &mut self.book.current.known
             && is_near(o.load, known.capacity)
         {
@@ -357,36 +362,6 @@ impl Estimator {
             self.hours.add(o.at, regime, o.span, o.load, lg_p50, o.bad);
         }
         found
-    }
-
-    /// A run of suspicious hours is complete: a change, unless latency wanders anyway.
-    fn undeclared(&mut self, begin: MinuteIndex, now: MinuteIndex, scratch: &mut Scratch) -> bool {
-        let record = &self.book.current;
-        let too_young = now - record.start < UNDECLARED_AGE_MIN || begin < record.start;
-        if too_young || now < self.known_until {
-            return false;
-        }
-        if self.wander_at(now).is_some_and(|w| w > WANDER_MAX) {
-            return false;
-        }
-        let record = &self.book.current;
-        let (old, fingerprint, lg_ratio) = (record.id, record.fingerprint, record.lg_ratio);
-        // The hours of the run no longer speak for the old regime.
-        self.evidence.reassign(begin, 0);
-        let carried = hand_on(&self.question(now, lg_ratio), scratch);
-        self.book.begin(begin, fingerprint, false, carried);
-        let new = self.book.current.id;
-        self.evidence.reassign(begin, new);
-        self.hours.reassign(begin, old, new);
-        self.after_switch(begin);
-        true
-    }
-
-    fn after_switch(&mut self, start: MinuteIndex) {
-        let previous = self.book.previous.as_ref().map(|p| p.id);
-        self.evidence.keep_only(self.book.current.id, previous, start);
-        self.hours.clear_suspicion();
-        self.wander = (i64::MIN, None);
     }
 
     fn elapse(&mut self, before: MinuteIndex) {
@@ -409,9 +384,31 @@ impl Estimator {
             record: &self.book.current,
             lg_ratio,
             load_test: self.settings.valid_load_test(),
-            wander: self.wander.1,
+            wanders: self.wanders(now),
+            stretch: self.stretch(),
+            power: self.power(),
+            refinements: self.settings.refinements,
             now,
         }
+    }
+
+    fn power(&self) -> Exponent {
+        if self.settings.refinements.learned_power {
+            self.book.power().exponent()
+        } else {
+            Exponent::FIXED
+        }
+    }
+
+    /// The hours over which wander is judged.
+    fn stretch(&self) -> Stretch {
+        let record = &self.book.current;
+        let since = if self.settings.refinements.wander_over_changes {
+            self.book.declared_start
+        } else {
+            MinuteIndex::MAX
+        };
+        Stretch { regime: record.id, since }
     }
 
     fn lg_ratio(&self, now: MinuteIndex) -> Option<f64> {
@@ -427,29 +424,46 @@ impl Estimator {
     fn wander_at(&mut self, now: MinuteIndex) -> Option<f64> {
         let hour = now.div_euclid(60);
         if self.wander.0 != hour {
-            let record = &self.book.current;
-            self.wander = (hour, wander(&self.hours, record.id, record.start, now));
+            self.wander = (hour, wander(&self.hours, self.stretch(), now));
         }
         self.wander.1
     }
 
-    fn assess(
-        &self,
-        now: MinuteIndex,
-        lg_ratio: Option<f64>,
-        wander: Option<f64>,
-        scratch: &mut Scratch,
-    ) -> Assessment {
-        let question = Question { wander, ..self.question(now, lg_ratio) };
-        assess(&question, scratch)
+    /// Whether latency wanders, by what is known of this hour.
+    fn wanders(&self, now: MinuteIndex) -> bool {
+        self.wander.1.is_some_and(|w| w > WANDER_MAX) || self.book.wanders(now)
+    }
+
+    fn wanders_at(&mut self, now: MinuteIndex) -> bool {
+        self.wander_at(now);
+        self.wanders(now)
+    }
+
+    fn assess(&self, now: MinuteIndex, lg_ratio: Option<f64>, scratch: &mut Scratch) -> Assessment {
+        assess(&self.question(now, lg_ratio), scratch)
+    }
+
+    /// What the change to the present regime says of the power, once both sides were measured.
+    fn learn(&mut self, answer: &Assessment, lg_ratio: Option<f64>) {
+        let measured = answer.capacity.estimate.filter(|_| answer.verdict == Verdict::Measured);
+        let before = self.book.previous.as_ref().and_then(|previous| previous.measured);
+        let bad = self.evidence.bad_observations(self.book.current.id);
+        let record = &mut self.book.current;
+        let Some(after) = measured else { return };
+        record.measured = Some((after * 10.0).round() / 10.0);
+        if record.before.is_some() && bad >= power::BAD_MINUTES_MIN {
+            let both = before.zip(lg_ratio);
+            record.sample = both.and_then(|(before, ratio)| Sample::of(before, after, ratio));
+        }
     }
 
     /// One check of the findings.
     fn check(&mut self, context: &Context, scratch: &mut Scratch) -> Vec<Finding> {
         let now = self.newest;
         let lg_ratio = self.lg_ratio(now);
-        let wander = self.wander_at(now);
-        let answer = self.assess(now, lg_ratio, wander, scratch);
+        self.wander_at(now);
+        let answer = self.assess(now, lg_ratio, scratch);
+        self.learn(&answer, lg_ratio);
         let record = &mut self.book.current;
         record.lg_ratio = lg_ratio;
         record.settled |= now >= record.start + SETTLED_AFTER + WALK_DELAY;

@@ -4,14 +4,12 @@
 //! order in which a restarted process reads them again makes no difference. The last hours are
 //! kept apart until it is clear that no undeclared change began in them.
 
-use super::grid::{DAY, MinuteIndex, WINDOW, bin_of};
+use super::grid::{DAY, MinuteIndex, WINDOW};
 
 /// The half-life of evidence in days.
 const HALF_LIFE_DAYS: f64 = 4.0;
 /// Most load bins of one day; beyond it the lowest loads, which say least, are counted together.
 const BINS_MAX: usize = 56;
-/// How long the evidence of the regime before is kept for the case of a rollback.
-const PREVIOUS_KEPT: MinuteIndex = 3 * DAY;
 /// Whole hours that are kept apart: as long as the undeclared-change rule looks back.
 const HOURS_APART: i64 = 3;
 
@@ -34,6 +32,18 @@ impl Counts {
                     add(&mut self.bins[0], good, bad);
                 }
             }
+        }
+    }
+
+    /// Takes a bad minute out again.
+    fn take_bad(&mut self, bin: i16) {
+        let found = self.bins.binary_search_by_key(&bin, |b| b.0);
+        // Loads too low for a bin of their own are counted with the lowest.
+        let index = found.unwrap_or(0);
+        let Some(entry) = self.bins.get_mut(index) else { return };
+        entry.2 = entry.2.saturating_sub(1);
+        if (entry.1, entry.2) == (0, 0) {
+            self.bins.remove(index);
         }
     }
 
@@ -65,6 +75,15 @@ impl Slot {
         Self { start, regime, observations: 0, offset_sum: 0, counts }
     }
 
+    /// Adds the counts of another one, which began `later` minutes later.
+    fn absorb(&mut self, other: &Self, later: MinuteIndex) {
+        self.observations += other.observations;
+        self.offset_sum += other.offset_sum + u64::from(other.observations) * later as u64;
+        for (bin, good, bad) in other.counts.iter() {
+            self.counts.add(bin, good, bad);
+        }
+    }
+
     fn weight(&self, now: MinuteIndex) -> f64 {
         let mean = self.offset_sum as f64 / f64::from(self.observations.max(1));
         let age_days = ((now - self.start) as f64 - mean).max(0.0) / DAY as f64;
@@ -83,18 +102,44 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
-    /// Counts one observation.
-    pub(super) fn add(&mut self, at: MinuteIndex, regime: u8, load: f64, bad: bool) {
+    /// Counts one observation at a load's bin.
+    pub(super) fn add(&mut self, at: MinuteIndex, regime: u8, bin: i16, bad: bool) {
         let start = at - at.rem_euclid(60);
         let known = self.hours.iter().rposition(|h| h.start == start && h.regime == regime);
         let index = known.unwrap_or_else(|| {
+            self.hours.reserve_exact(usize::from(self.hours.len() == self.hours.capacity()));
             self.hours.push(Slot::new(start, regime));
             self.hours.len() - 1
         });
         let slot = &mut self.hours[index];
         slot.observations += 1;
         slot.offset_sum += (at - start) as u64;
-        slot.counts.add(bin_of(load), u16::from(!bad), u16::from(bad));
+        slot.counts.add(bin, u16::from(!bad), u16::from(bad));
+    }
+
+    /// Takes a bad observation of the last hours out again.
+    pub(super) fn take_bad(&mut self, at: MinuteIndex, regime: u8, bin: i16) {
+        let start = at - at.rem_euclid(60);
+        let slot = self.hours.iter_mut().rfind(|h| h.start == start && h.regime == regime);
+        if let Some(slot) = slot {
+            slot.observations = slot.observations.saturating_sub(1);
+            slot.offset_sum = slot.offset_sum.saturating_sub((at - start) as u64);
+            slot.counts.take_bad(bin);
+        }
+    }
+
+    /// Minutes of a regime since a minute (by whole days) at some bins, and how many were bad.
+    pub(super) fn seen(
+        &self,
+        regime: u8,
+        since: MinuteIndex,
+        bins: std::ops::RangeInclusive<i16>,
+    ) -> (u32, u32) {
+        let slots = self.slots().filter(|s| s.regime == regime && s.start >= since);
+        let within = slots.flat_map(|s| s.counts.iter()).filter(|e| bins.contains(&e.0));
+        within.fold((0, 0), |(minutes, bad), e| {
+            (minutes + u32::from(e.1) + u32::from(e.2), bad + u32::from(e.2))
+        })
     }
 
     /// Moves hours that are no longer in question to their days, and forgets what has left the
@@ -112,15 +157,28 @@ impl Evidence {
         let start = hour.start - hour.start.rem_euclid(DAY);
         let known = self.days.iter().rposition(|d| d.start == start && d.regime == hour.regime);
         let index = known.unwrap_or_else(|| {
+            // Days that are over do not grow; thousands of variants are kept.
+            self.days.iter_mut().for_each(|d| d.counts.bins.shrink_to_fit());
+            self.days.reserve_exact(usize::from(self.days.len() == self.days.capacity()));
             self.days.push(Slot::new(start, hour.regime));
             self.days.len() - 1
         });
-        let day = &mut self.days[index];
-        day.observations += hour.observations;
-        day.offset_sum +=
-            hour.offset_sum + u64::from(hour.observations) * (hour.start - start) as u64;
-        for (bin, good, bad) in hour.counts.iter() {
-            day.counts.add(bin, good, bad);
+        self.days[index].absorb(hour, hour.start - start);
+    }
+
+    /// Gives all that was counted for a regime to another one.
+    pub(super) fn rename(&mut self, old: u8, new: u8) {
+        for slots in [&mut self.days, &mut self.hours] {
+            let (moved, mut kept): (Vec<Slot>, Vec<Slot>) =
+                std::mem::take(slots).into_iter().partition(|s| s.regime == old);
+            for slot in moved {
+                match kept.iter_mut().find(|k| k.start == slot.start && k.regime == new) {
+                    Some(same) => same.absorb(&slot, 0),
+                    None => kept.push(Slot { regime: new, ..slot }),
+                }
+            }
+            kept.sort_by_key(|s| s.start);
+            *slots = kept;
         }
     }
 
@@ -131,10 +189,16 @@ impl Evidence {
         }
     }
 
-    /// Forgets regimes to which there is no return, and old days of the one before.
-    pub(super) fn keep_only(&mut self, current: u8, previous: Option<u8>, at: MinuteIndex) {
+    /// Forgets regimes to which there is no return, and days of the one before that began before
+    /// `previous_from`.
+    pub(super) fn keep_only(
+        &mut self,
+        current: u8,
+        previous: Option<u8>,
+        previous_from: MinuteIndex,
+    ) {
         self.days.retain(|d| {
-            d.regime == current || (Some(d.regime) == previous && d.start >= at - PREVIOUS_KEPT)
+            d.regime == current || (Some(d.regime) == previous && d.start >= previous_from)
         });
         self.hours.retain(|h| h.regime == current || Some(h.regime) == previous);
     }
@@ -204,13 +268,14 @@ impl Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estimate::grid::bin_of;
 
     #[test]
     fn evidence_decays_by_half_in_four_days_and_leaves_after_fourteen() {
         let mut evidence = Evidence::default();
         let at = 1_000 * DAY;
         for minute in 0..60 {
-            evidence.add(at + minute, 1, 600.0, minute % 2 == 0);
+            evidence.add(at + minute, 1, bin_of(600.0), minute % 2 == 0);
         }
         let mut weighted = Weighted::new();
         evidence.settle(at + 4 * DAY);
@@ -238,9 +303,28 @@ mod tests {
         let mut evidence = Evidence::default();
         let at = 1_000 * DAY;
         for hour in 0..3 {
-            evidence.add(at + hour * 60, 1, 600.0, false);
+            evidence.add(at + hour * 60, 1, bin_of(600.0), false);
         }
         evidence.reassign(at + 60, 2);
         assert_eq!((evidence.observations(1), evidence.observations(2)), (1, 2));
+    }
+
+    #[test]
+    fn a_renamed_regime_counts_as_if_it_had_always_been_the_other() {
+        let (mut apart, mut whole) = (Evidence::default(), Evidence::default());
+        let at = 1_000 * DAY;
+        for hour in 0..12 {
+            for minute in [5, 50] {
+                apart.add(at + hour * 60 + minute, 1 + u8::from(hour > 4), 320, minute < 6);
+                whole.add(at + hour * 60 + minute, 1, 320, minute < 6);
+            }
+            apart.settle(at + hour * 60);
+            whole.settle(at + hour * 60);
+        }
+        apart.rename(2, 1);
+        assert_eq!(apart, whole);
+        assert_eq!(apart.seen(1, at, 320..=321), (24, 12));
+        apart.take_bad(at + 11 * 60 + 5, 1, 320);
+        assert_eq!(apart.seen(1, at, 320..=320), (23, 11));
     }
 }

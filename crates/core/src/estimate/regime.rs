@@ -16,7 +16,18 @@ const SHIFT_MINUTES_MIN: f64 = 10.0;
 /// A shift of the median at equal load beyond this (in lg) is suspicious.
 const SHIFT_MAX: f64 = 0.12;
 /// As many suspicious hours in a row are a change.
-pub(super) const SUSPICIOUS_HOURS: usize = 3;
+const SUSPICIOUS_HOURS: usize = 3;
+/// Fewest minutes from which a quarter-hour's shift is known.
+const QUARTER_MINUTES_MIN: f64 = 5.0;
+/// A shift of a quarter-hour beyond this is suspicious: it has fewer minutes than an hour.
+pub(super) const QUARTER_SHIFT_MAX: f64 = 0.20;
+/// As many suspicious quarter-hours in a row are a change. Three of ten minutes would find one
+/// sooner, but half an hour's incident would pass for one.
+const SUSPICIOUS_QUARTERS: usize = 4;
+/// A load level is fine where at most one minute in so many was bad.
+const CALM_PER_BAD: u32 = 10;
+/// Whole hours before the one in progress that a run may reach back to.
+const RUN_HOURS: i64 = 2;
 /// Steps of a stored lg latency: fine enough for 0.1 %, and an hour in microseconds fits.
 const LG_SCALE: f64 = 1400.0;
 
@@ -56,8 +67,45 @@ impl Hour {
 struct Point {
     level: u8,
     span: u8,
+    quarter: u8,
     bad: bool,
     lg_p50: i16,
+}
+
+/// A completed run of suspicious hours or quarter-hours: a change of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The first suspicious minute.
+    pub(super) from: MinuteIndex,
+    /// The full hour from which on all is of the new regime.
+    pub(super) begin: MinuteIndex,
+    /// Whether the service became slower.
+    pub(super) slower: bool,
+}
+
+/// Suspicious pieces of time in a row, by number, all shifted to the same side.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Streak {
+    last: i64,
+    length: u8,
+    slower: bool,
+}
+
+impl Streak {
+    /// Takes note of a piece's shift, if it is suspicious; answers with the first piece when
+    /// `needed` are in a row.
+    fn note(&mut self, number: i64, shift: Option<f64>, needed: usize) -> Option<i64> {
+        let Some(shift) = shift else {
+            self.length = 0;
+            return None;
+        };
+        let slower = shift > 0.0;
+        let continues = self.length > 0 && self.last + 1 == number && self.slower == slower;
+        self.length = if continues { self.length.saturating_add(1) } else { 1 };
+        self.last = number;
+        self.slower = slower;
+        (usize::from(self.length) >= needed).then(|| number + 1 - signed(needed))
+    }
 }
 
 /// The hours of the window, and the one in progress.
@@ -69,34 +117,78 @@ pub(super) struct Hours {
     open_hour: i64,
     open_regime: u8,
     open: Vec<Point>,
-    /// The last suspicious hours in a row, with the sign of their shifts.
-    suspicious: Vec<(i64, bool)>,
+    suspicious: Streak,
+    suspicious_quarters: Streak,
+    /// Whether quarter-hours are judged.
+    by_quarters: bool,
 }
 
 /// The usual median latency of a regime by load level.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Table {
-    medians: Vec<(u8, f64)>,
+    /// Level, lg of the median, and whether its minutes met the objective.
+    medians: Vec<(u8, f64, bool)>,
     /// Minutes it was made from.
     pub(super) minutes: u32,
 }
 
 impl Table {
+    /// From some hours.
+    pub(super) fn of<'a>(hours: impl Iterator<Item = (i64, &'a Hour)>) -> Self {
+        let mut entries: Vec<(u8, i16, u8, u8)> = Vec::new();
+        for (_, hour) in hours {
+            for i in 0..LEVELS_KEPT {
+                if hour.minutes[i] > 0 {
+                    let counts = (hour.minutes[i], hour.bad[i]);
+                    entries.push((hour.levels[i], hour.medians[i], counts.0, counts.1));
+                }
+            }
+        }
+        entries.sort_unstable();
+        let mut table = Table::default();
+        for level in entries.chunk_by(|a, b| a.0 == b.0) {
+            let minutes: u32 = level.iter().map(|e| u32::from(e.2)).sum();
+            let bad: u32 = level.iter().map(|e| u32::from(e.3)).sum();
+            table.minutes += minutes;
+            let mut below = 0;
+            let median = level.iter().find(|e| {
+                below += u32::from(e.2);
+                2 * below >= minutes
+            });
+            if let Some(median) = median.filter(|_| minutes >= TABLE_MINUTES_MIN) {
+                let lg_p50 = f64::from(median.1) / LG_SCALE;
+                table.medians.push((median.0, lg_p50, CALM_PER_BAD * bad <= minutes));
+            }
+        }
+        table
+    }
+
     /// lg of the usual median latency at a load level.
     pub(super) fn at(&self, level: u8) -> Option<f64> {
-        self.medians.binary_search_by_key(&level, |m| m.0).ok().map(|i| self.medians[i].1)
+        self.entry(level).map(|entry| entry.1)
+    }
+
+    /// The same at levels that have been fine: near the knee medians jump by themselves.
+    fn at_calm(&self, level: u8) -> Option<f64> {
+        self.entry(level).filter(|entry| entry.2).map(|entry| entry.1)
+    }
+
+    fn entry(&self, level: u8) -> Option<(u8, f64, bool)> {
+        self.medians.binary_search_by_key(&level, |m| m.0).ok().map(|i| self.medians[i])
     }
 }
 
 impl Hours {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(by_quarters: bool) -> Self {
         Self {
+            by_quarters,
             first: 0,
             ring: VecDeque::new(),
             open_hour: i64::MIN,
             open_regime: 0,
             open: Vec::new(),
-            suspicious: Vec::new(),
+            suspicious: Streak::default(),
+            suspicious_quarters: Streak::default(),
         }
     }
 
@@ -117,18 +209,25 @@ impl Hours {
             self.open_regime = regime;
         }
         let lg_p50 = (lg_p50 * LG_SCALE).round().clamp(-32_000.0, 32_000.0) as i16;
-        self.open.push(Point { level: level_of(load), span: span as u8, bad, lg_p50 });
+        let quarter = (at.rem_euclid(60) / 15) as u8;
+        self.open.push(Point { level: level_of(load), span: span as u8, quarter, bad, lg_p50 });
     }
 
-    /// Closes the hour in progress if it lies before `hour`. When that completes a run of
-    /// suspicious hours, answers with the first minute of the run.
-    pub(super) fn close_before(&mut self, hour: i64) -> Option<MinuteIndex> {
-        if self.open.is_empty() || self.open_hour >= hour {
-            return None;
+    /// Closes the quarter-hour and the hour in progress if they lie before the minute `at`.
+    /// Answers with the run of suspicious ones that this completes.
+    pub(super) fn close_before(&mut self, at: MinuteIndex) -> Option<Run> {
+        let quarter = self.open.last()?.quarter;
+        let run = if self.open_hour * 4 + i64::from(quarter) < at.div_euclid(15) {
+            self.suspect_quarter(quarter)
+        } else {
+            None
+        };
+        if self.open_hour >= at.div_euclid(60) {
+            return run;
         }
-        let begun = self.suspect();
+        let by_hours = self.suspect();
         self.close();
-        begun
+        run.or(by_hours)
     }
 
     fn close(&mut self) {
@@ -164,8 +263,12 @@ impl Hours {
 
     /// The closed hours of a regime with their numbers.
     pub(super) fn of(&self, regime: u8) -> impl Iterator<Item = (i64, &Hour)> {
-        let numbered = (self.first..).zip(&self.ring);
-        numbered.filter(move |(_, hour)| hour.regime == regime && hour.minutes[0] > 0)
+        self.all().filter(move |(_, hour)| hour.regime == regime)
+    }
+
+    /// All closed hours with their numbers.
+    pub(super) fn all(&self) -> impl Iterator<Item = (i64, &Hour)> {
+        (self.first..).zip(&self.ring).filter(|(_, hour)| hour.minutes[0] > 0)
     }
 
     /// The hour in progress as if it ended now, with all of its load levels.
@@ -175,58 +278,42 @@ impl Hours {
 
     /// The usual latencies of a regime from its hours before `until`.
     pub(super) fn table(&self, regime: u8, until: i64) -> Table {
-        let mut entries: Vec<(u8, i16, u8)> = Vec::new();
-        for (_, hour) in self.of(regime).filter(|(number, _)| *number < until) {
-            for i in 0..LEVELS_KEPT {
-                if hour.minutes[i] > 0 {
-                    entries.push((hour.levels[i], hour.medians[i], hour.minutes[i]));
-                }
-            }
-        }
-        entries.sort_unstable();
-        let mut table = Table::default();
-        for level in entries.chunk_by(|a, b| a.0 == b.0) {
-            let minutes: u32 = level.iter().map(|e| u32::from(e.2)).sum();
-            table.minutes += minutes;
-            let mut below = 0;
-            let median = level.iter().find(|e| {
-                below += u32::from(e.2);
-                2 * below >= minutes
-            });
-            if let Some(median) = median.filter(|_| minutes >= TABLE_MINUTES_MIN) {
-                table.medians.push((median.0, f64::from(median.1) / LG_SCALE));
-            }
-        }
-        table
+        Table::of(self.of(regime).filter(|(number, _)| *number < until))
     }
 
-    /// Judges the hour that is being closed; answers with the begin of a completed run.
-    fn suspect(&mut self) -> Option<MinuteIndex> {
-        // The run itself must not take part in what it is compared with.
-        let table = self.table(self.open_regime, self.open_hour - (signed(SUSPICIOUS_HOURS) - 1));
-        let mut shifts: Vec<(f64, f64)> = Vec::new();
-        for point in &self.open {
-            if let Some(usual) = table.at(point.level) {
-                let shift = f64::from(point.lg_p50) / LG_SCALE - usual;
-                shifts.push((shift, f64::from(point.span)));
-            }
-        }
-        let minutes: f64 = shifts.iter().map(|s| s.1).sum();
-        let shift = weighted_median(&mut shifts).filter(|_| minutes >= SHIFT_MINUTES_MIN);
-        let Some(shift) = shift.filter(|s| s.abs() > SHIFT_MAX) else {
-            self.suspicious.clear();
+    /// Judges the hour that is being closed.
+    fn suspect(&mut self) -> Option<Run> {
+        let shift = self.shift(None, SHIFT_MINUTES_MIN).filter(|s| s.abs() > SHIFT_MAX);
+        let first = self.suspicious.note(self.open_hour, shift, SUSPICIOUS_HOURS)?;
+        Some(Run { from: first * 60, begin: first * 60, slower: self.suspicious.slower })
+    }
+
+    /// Judges a quarter of the hour in progress.
+    fn suspect_quarter(&mut self, quarter: u8) -> Option<Run> {
+        if !self.by_quarters {
             return None;
+        }
+        let shift = self.shift(Some(quarter), QUARTER_MINUTES_MIN);
+        let shift = shift.filter(|s| s.abs() > QUARTER_SHIFT_MAX);
+        let number = self.open_hour * 4 + i64::from(quarter);
+        let from = self.suspicious_quarters.note(number, shift, SUSPICIOUS_QUARTERS)? * 15;
+        // Minutes are counted by the hour: one that has both belongs to neither's numbers.
+        let begin = (from + 59).div_euclid(60) * 60;
+        Some(Run { from, begin, slower: self.suspicious_quarters.slower })
+    }
+
+    /// How far the hour in progress, or one quarter of it, lies above the usual latencies.
+    fn shift(&self, quarter: Option<u8>, minutes_min: f64) -> Option<f64> {
+        // The run itself must not take part in what it is compared with.
+        let table = self.table(self.open_regime, self.open_hour - RUN_HOURS);
+        let of = |p: &&Point| quarter.is_none_or(|q| p.quarter == q);
+        let shift = |p: &Point| {
+            let usual = if quarter.is_some() { table.at_calm(p.level) } else { table.at(p.level) }?;
+            Some((f64::from(p.lg_p50) / LG_SCALE - usual, f64::from(p.span)))
         };
-        let slower = shift > 0.0;
-        let continues = |&(hour, sign): &(i64, bool)| hour + 1 == self.open_hour && sign == slower;
-        if !self.suspicious.last().is_some_and(continues) {
-            self.suspicious.clear();
-        }
-        self.suspicious.push((self.open_hour, slower));
-        if self.suspicious.len() > SUSPICIOUS_HOURS {
-            self.suspicious.remove(0);
-        }
-        (self.suspicious.len() == SUSPICIOUS_HOURS).then(|| self.suspicious[0].0 * 60)
+        let mut shifts: Vec<(f64, f64)> = self.open.iter().filter(of).filter_map(shift).collect();
+        let minutes: f64 = shifts.iter().map(|s| s.1).sum();
+        weighted_median(&mut shifts).filter(|_| minutes >= minutes_min)
     }
 
     /// Hands all closed hours from `from` on to another regime.
@@ -240,19 +327,17 @@ impl Hours {
         if self.open_regime == old && self.open_hour * 60 >= from {
             self.open_regime = new;
         }
-        self.suspicious.clear();
     }
 
     /// A change of regime ends any run of suspicious hours.
     pub(super) fn clear_suspicion(&mut self) {
-        self.suspicious.clear();
+        self.suspicious = Streak::default();
+        self.suspicious_quarters = Streak::default();
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        self.ring.len() * size_of::<Hour>()
-            + self.open.capacity() * size_of::<Point>()
-            + self.suspicious.capacity() * size_of::<(i64, bool)>()
+        self.ring.len() * size_of::<Hour>() + self.open.capacity() * size_of::<Point>()
     }
 }
 
@@ -299,26 +384,45 @@ mod tests {
     use super::*;
 
     fn feed(hours: &mut Hours, from_hour: i64, count: i64, p50_ms: f64) -> Option<MinuteIndex> {
+        minutes(hours, from_hour * 60..(from_hour + count) * 60, p50_ms).map(|run| run.begin)
+    }
+
+    fn minutes(hours: &mut Hours, of: std::ops::Range<i64>, p50_ms: f64) -> Option<Run> {
         let mut found = None;
-        for minute in from_hour * 60..(from_hour + count) * 60 {
-            found = found.or(hours.close_before(minute.div_euclid(60)));
+        for minute in of.clone() {
+            found = found.or(hours.close_before(minute));
             let load = 500.0 + 100.0 * ((minute % 7) as f64);
             hours.add(minute, 1, 1, load, (p50_ms * 1000.0).ln(), false);
         }
-        found.or(hours.close_before(from_hour + count))
+        found.or(hours.close_before(of.end))
     }
 
     #[test]
     fn three_slower_hours_are_a_change_that_began_with_the_first() {
-        let mut hours = Hours::new();
+        let mut hours = Hours::new(true);
         assert_eq!(feed(&mut hours, 1000, 30, 20.0), None);
         assert_eq!(feed(&mut hours, 1030, 2, 24.0), None);
         assert_eq!(feed(&mut hours, 1032, 1, 24.0), Some(1030 * 60));
     }
 
     #[test]
+    fn four_much_slower_quarter_hours_are_a_change_and_half_an_hour_is_none() {
+        let mut hours = Hours::new(true);
+        assert_eq!(feed(&mut hours, 1000, 30, 20.0), None);
+        assert_eq!(minutes(&mut hours, 61_800..61_825, 26.0), None, "an incident");
+        assert_eq!(minutes(&mut hours, 61_825..61_940, 20.0), None);
+        let run = minutes(&mut hours, 61_940..62_015, 26.0);
+        // Begun at 20 past the hour: the first whole quarter is suspicious, the next hour begins.
+        let expected = Run { from: 61_935, begin: 61_980, slower: true };
+        assert_eq!(run, Some(expected));
+        let mut slow = Hours::new(false);
+        assert_eq!(feed(&mut slow, 1000, 30, 20.0), None);
+        assert_eq!(minutes(&mut slow, 61_800..61_920, 26.0), None);
+    }
+
+    #[test]
     fn two_slower_hours_or_a_small_shift_are_none() {
-        let mut hours = Hours::new();
+        let mut hours = Hours::new(true);
         assert_eq!(feed(&mut hours, 1000, 30, 20.0), None);
         assert_eq!(feed(&mut hours, 1030, 2, 24.0), None);
         assert_eq!(feed(&mut hours, 1032, 10, 22.0), None);
@@ -326,7 +430,7 @@ mod tests {
 
     #[test]
     fn hours_leave_the_window() {
-        let mut hours = Hours::new();
+        let mut hours = Hours::new(true);
         feed(&mut hours, 1000, 400, 20.0);
         assert_eq!(hours.of(1).count(), 336);
         assert_eq!(size_of::<Hour>(), 12);

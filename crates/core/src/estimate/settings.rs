@@ -18,6 +18,65 @@ pub struct EstimatorSettings {
     pub fingerprint: Option<Fingerprint>,
     /// Minutes from a growth of demand to instances that serve it: alarm and start-up.
     pub reaction_minutes: u32,
+    /// What is done beyond the basic steps: all of it, except in a grade that tells what each is
+    /// worth.
+    pub refinements: Refinements,
+}
+
+/// Steps beyond the basic ones, each of which can be left out to see what it is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refinements {
+    /// Four suspicious quarter-hours in a row are an undeclared change, as three hours are.
+    pub quarter_hours: bool,
+    /// Wander is judged over undeclared changes; two opposite ones are the same alarm.
+    pub wander_over_changes: bool,
+    /// Minutes of an incident of another cause are no evidence (`foreign`).
+    pub incidents_left_out: bool,
+    /// `measured` takes good minutes below the estimate.
+    pub good_minutes_below: bool,
+    /// Capacity follows the ratio of medians by a power that is learned (`power`).
+    pub learned_power: bool,
+}
+
+impl Refinements {
+    /// All of them.
+    pub const ALL: Self = Self {
+        quarter_hours: true,
+        wander_over_changes: true,
+        incidents_left_out: true,
+        good_minutes_below: true,
+        learned_power: true,
+    };
+    /// The basic steps alone.
+    pub const NONE: Self = Self {
+        quarter_hours: false,
+        wander_over_changes: false,
+        incidents_left_out: false,
+        good_minutes_below: false,
+        learned_power: false,
+    };
+    /// Their names.
+    pub const NAMES: [&'static str; 5] = [
+        "quarter-hours",
+        "wander-over-changes",
+        "incidents-left-out",
+        "good-minutes-below",
+        "learned-power",
+    ];
+
+    /// All of these but the one of that name; other names change nothing.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        match name {
+            "quarter-hours" => self.quarter_hours = false,
+            "wander-over-changes" => self.wander_over_changes = false,
+            "incidents-left-out" => self.incidents_left_out = false,
+            "good-minutes-below" => self.good_minutes_below = false,
+            "learned-power" => self.learned_power = false,
+            _ => {}
+        }
+        self
+    }
 }
 
 impl EstimatorSettings {
@@ -30,6 +89,7 @@ impl EstimatorSettings {
             load_test_problem: None,
             fingerprint: None,
             reaction_minutes: super::advice::REACTION_MINUTES,
+            refinements: Refinements::ALL,
         }
     }
 
@@ -58,5 +118,19 @@ impl Context {
     pub fn implied_capacity(&self) -> Option<f64> {
         let target = self.configured_target?;
         (self.safety_factor > 0.0 && target > 0.0).then(|| target / self.safety_factor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refinement_has_a_name() {
+        let left = Refinements::NAMES.iter().fold(Refinements::ALL, |all, name| all.without(name));
+        assert_eq!(left, Refinements::NONE);
+        for name in Refinements::NAMES {
+            assert_ne!(Refinements::ALL.without(name), Refinements::ALL, "{name}");
+        }
     }
 }

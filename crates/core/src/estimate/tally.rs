@@ -4,7 +4,7 @@ use crate::model::estimate::{DropReason, MinutesUsed};
 
 use super::grid::{DAY, MinuteIndex, WINDOW};
 
-const REASONS: [DropReason; 7] = [
+const REASONS: [DropReason; 8] = [
     DropReason::Missing,
     DropReason::FewRequests,
     DropReason::ColdInstances,
@@ -12,6 +12,7 @@ const REASONS: [DropReason; 7] = [
     DropReason::CarryOver,
     DropReason::Deploy,
     DropReason::Unsteady,
+    DropReason::Incident,
 ];
 
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -49,6 +50,22 @@ impl Tally {
         let day = self.day(at);
         if let Some(i) = REASONS.iter().position(|r| *r == reason) {
             day.dropped[i] = day.dropped[i].saturating_add(minutes);
+        }
+    }
+
+    /// A period that was used is not evidence after all.
+    pub(super) fn moved(&mut self, at: MinuteIndex, reason: DropReason) {
+        self.dropped(at, 1, reason);
+        let day = self.day(at);
+        day.used = day.used.saturating_sub(1);
+    }
+
+    /// The reverse.
+    pub(super) fn moved_back(&mut self, at: MinuteIndex, reason: DropReason) {
+        self.used(at);
+        let day = self.day(at);
+        if let Some(i) = REASONS.iter().position(|r| *r == reason) {
+            day.dropped[i] = day.dropped[i].saturating_sub(1);
         }
     }
 

@@ -29,7 +29,13 @@ impl Proof {
         Self { up: below(lg_evidence.last()), down: below(lg_evidence.first()) }
     }
 
-    fn both(self) -> bool {
+    /// Whether capacities far above are excluded.
+    pub(super) fn is_up(self) -> bool {
+        self.up >= PROVEN
+    }
+
+    /// Whether both are excluded.
+    pub(super) fn both(self) -> bool {
         self.up >= PROVEN && self.down >= PROVEN
     }
 }

@@ -3,7 +3,7 @@
 
 use super::evidence::Weighted;
 use super::grid::{DAY, MinuteIndex, bin_of, load_of_level, weighted_quantile};
-use super::regime::{AtLevel, Hours, Table};
+use super::regime::{AtLevel, Hour, Hours, Table};
 
 /// A wander (in lg) above this says that requests are not a unit of work.
 pub(super) const WANDER_MAX: f64 = 0.12;
@@ -18,15 +18,38 @@ const Z_10_TO_90: f64 = 2.563;
 /// Which hours are the heavy ones.
 const HEAVY_QUANTILE: f64 = 2.0 / 3.0;
 
-/// How far each hour of a regime lies above its usual latency, in lg.
-fn residuals(hours: &Hours, regime: u8, table: &Table) -> Vec<(i64, f64)> {
-    let mut loads: Vec<(f64, f64)> = hours
-        .of(regime)
+/// Which hours are judged: those of a regime, and all since a minute. Undeclared changes do not
+/// end it, for a service whose payload wanders is soon taken for one that changes every day.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    pub(super) regime: u8,
+    pub(super) since: MinuteIndex,
+}
+
+impl Stretch {
+    fn hours(self, hours: &Hours) -> impl Iterator<Item = (i64, &Hour)> {
+        let within = move |(number, hour): &(i64, &Hour)| {
+            hour.regime == self.regime || number * 60 >= self.since
+        };
+        hours.all().filter(within)
+    }
+}
+
+/// How far each hour lies above its usual latency, in lg. `table` tells what is usual in its
+/// regime.
+fn residuals<'t>(
+    hours: &Hours,
+    stretch: Stretch,
+    table: impl Fn(u8) -> Option<&'t Table>,
+) -> Vec<(i64, f64)> {
+    let mut loads: Vec<(f64, f64)> = stretch
+        .hours(hours)
         .flat_map(|(_, hour)| hour.levels().map(|l| (f64::from(l.level), f64::from(l.minutes))))
         .collect();
     let Some(level_max) = weighted_quantile(&mut loads, LOAD_QUANTILE) else { return Vec::new() };
     let mut residuals = Vec::new();
-    for (number, hour) in hours.of(regime) {
+    for (number, hour) in stretch.hours(hours) {
+        let Some(table) = table(hour.regime) else { continue };
         // Where the objective breaks, the knee is near at any load.
         let calm = |l: &AtLevel| {
             f64::from(l.level) <= level_max && 10 * u32::from(l.bad) <= u32::from(l.minutes)
@@ -45,17 +68,19 @@ fn residuals(hours: &Hours, regime: u8, table: &Table) -> Vec<(i64, f64)> {
     residuals
 }
 
-/// W = (q90 - q10) / 2.563 of the hours' residuals; `None` before it can be told.
-pub(super) fn wander(
-    hours: &Hours,
-    regime: u8,
-    start: MinuteIndex,
-    now: MinuteIndex,
-) -> Option<f64> {
-    if now - start < AGE_MIN {
+/// W = (q90 - q10) / 2.563 of the hours' residuals, each against its own regime: one real change
+/// is no wander. `None` before it can be told.
+pub(super) fn wander(hours: &Hours, stretch: Stretch, now: MinuteIndex) -> Option<f64> {
+    let first = stretch.hours(hours).next()?.0;
+    if now - first * 60 < AGE_MIN {
         return None;
     }
-    let residuals = residuals(hours, regime, &hours.table(regime, i64::MAX));
+    let mut regimes: Vec<u8> = stretch.hours(hours).map(|(_, hour)| hour.regime).collect();
+    regimes.sort_unstable();
+    regimes.dedup();
+    let tables: Vec<Table> = regimes.iter().map(|regime| hours.table(*regime, i64::MAX)).collect();
+    let table = |regime: u8| regimes.binary_search(&regime).ok().map(|i| &tables[i]);
+    let residuals = residuals(hours, stretch, table);
     if residuals.len() < HOURS_MIN {
         return None;
     }
@@ -66,14 +91,20 @@ pub(super) fn wander(
 }
 
 /// The evidence of the heaviest third of the hours, at the resolution of load levels.
-pub(super) fn heavy_evidence(hours: &Hours, regime: u8, now: MinuteIndex, into: &mut Weighted) {
+pub(super) fn heavy_evidence(
+    hours: &Hours,
+    stretch: Stretch,
+    now: MinuteIndex,
+    into: &mut Weighted,
+) {
     into.clear();
-    let residuals = residuals(hours, regime, &hours.table(regime, i64::MAX));
+    let table = Table::of(stretch.hours(hours));
+    let residuals = residuals(hours, stretch, |_| Some(&table));
     let mut values: Vec<(f64, f64)> = residuals.iter().map(|r| (r.1, 1.0)).collect();
     let Some(heavy) = weighted_quantile(&mut values, HEAVY_QUANTILE) else { return };
     let shift_of =
         |number: i64| residuals.binary_search_by_key(&number, |r| r.0).ok().map(|i| residuals[i].1);
-    for (number, hour) in hours.of(regime) {
+    for (number, hour) in stretch.hours(hours) {
         // An hour above the compared loads has no residual; its neighbours speak for it.
         let near = (0..3).find_map(|d| shift_of(number - d).or_else(|| shift_of(number + d)));
         if near.is_none_or(|shift| shift < heavy) {
@@ -102,25 +133,41 @@ pub(super) fn heavy_evidence(hours: &Hours, regime: u8, now: MinuteIndex, into: 
 mod tests {
     use super::*;
 
-    fn three_days(swing: f64) -> Option<f64> {
-        let mut hours = Hours::new();
+    /// Three days of a payload that swings by so much, with a change that was found on the second.
+    fn three_days(swing: f64, change: f64) -> Option<f64> {
+        let mut hours = Hours::new(true);
         let start = 24_000_i64;
         for minute in start * 60..(start + 72) * 60 {
             let hour = minute.div_euclid(60);
-            let _ = hours.close_before(hour);
+            let _ = hours.close_before(minute);
             let phase = (hour % 24) as f64 / 24.0 * std::f64::consts::TAU;
             // Load and payload are out of step, as the two have different daily courses.
             let load = 500.0 * (1.0 + 0.3 * (phase + 1.5).sin());
             let noise = ((minute * 7919) % 13) as f64 * 0.002;
-            let lg_p50 = 10.0 + (1.0 + swing * phase.sin()).ln() + noise;
-            hours.add(minute, 1, 1, load, lg_p50, false);
+            let regime = 1 + u8::from(hour >= start + 36);
+            let changed = if regime > 1 { change } else { 0.0 };
+            let lg_p50 = 10.0 + changed + (1.0 + swing * phase.sin()).ln() + noise;
+            hours.add(minute, regime, 1, load, lg_p50, false);
         }
-        wander(&hours, 1, start * 60, (start + 72) * 60)
+        let stretch = Stretch { regime: 2, since: start * 60 };
+        wander(&hours, stretch, (start + 72) * 60)
     }
 
     #[test]
-    fn a_daily_payload_swing_is_seen_and_a_uniform_service_is_not() {
-        assert!(three_days(0.3).unwrap() > WANDER_MAX);
-        assert!(three_days(0.0).unwrap() < 0.03);
+    fn a_daily_payload_swing_is_seen_over_a_change_and_a_uniform_service_is_not() {
+        assert!(three_days(0.3, 0.0).unwrap() > WANDER_MAX);
+        assert!(three_days(0.0, 0.0).unwrap() < 0.03);
+        assert!(three_days(0.3, 0.3).unwrap() > WANDER_MAX);
+        assert!(three_days(0.0, 0.5).unwrap() < 0.03, "one real change is no wander");
+    }
+
+    #[test]
+    fn the_present_regime_alone_is_too_young_to_tell() {
+        let mut hours = Hours::new(true);
+        for minute in 0..36 * 60 {
+            let _ = hours.close_before(minute);
+            hours.add(minute, 1, 1, 500.0, 10.0, false);
+        }
+        assert_eq!(wander(&hours, Stretch { regime: 1, since: 0 }, 36 * 60), None);
     }
 }

@@ -101,6 +101,8 @@ pub enum DropReason {
     Deploy,
     /// The load was not steady within a longer period.
     Unsteady,
+    /// An incident of another cause: bad minutes at a load that was fine for days.
+    Incident,
     /// Before the present regime, or older than the window.
     OtherRegime,
 }
@@ -117,6 +119,7 @@ impl DropReason {
             Self::CarryOver => "carry_over",
             Self::Deploy => "deploy",
             Self::Unsteady => "unsteady",
+            Self::Incident => "incident",
             Self::OtherRegime => "other_regime",
         }
     }

@@ -98,3 +98,37 @@ fn without_instances_everything_fails() {
     let served = families()[0].serve(&demand, &mut 0.0, &mut Random::named(1, "none"));
     assert!((served.errors - 9.0).abs() < f64::EPSILON);
 }
+
+#[test]
+fn the_tails_of_service_and_wait_do_not_add() {
+    let mut random = Random::named(11, "sum");
+    for (spread, wait_us, wait_share) in
+        [(0.3, 1.0, 0.9), (0.3, 1.0, 0.2), (0.3, 4.0, 0.5), (0.6, 0.5, 0.7), (0.15, 0.1, 1.0)]
+    {
+        let latency = Latency {
+            median_us: 1e5,
+            spread,
+            delay_us: 0.0,
+            wait_us: wait_us * 1e5,
+            wait_share,
+            cold_share: 0.0,
+        };
+        let mut drawn: Vec<f64> = (0..200_000)
+            .map(|_| {
+                let service = 1e5 * libm::exp(spread * random.normal());
+                let waits = random.uniform() < wait_share;
+                let wait = -libm::log(1.0 - random.uniform()) * wait_us * 1e5;
+                service + if waits { wait } else { 0.0 }
+            })
+            .collect();
+        drawn.sort_by(f64::total_cmp);
+        for tail in [0.05, 0.01] {
+            let truth = drawn[((1.0 - tail) * drawn.len() as f64) as usize];
+            let said = latency.at_tail(tail);
+            assert!(
+                (said / truth - 1.0).abs() < 0.04,
+                "{spread} {wait_us} {wait_share} {tail}: {said} {truth}"
+            );
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Each refinement of the estimator on a few fixed runs, with it and without: what it is worth, and
+//! that it is at work. The whole set is `setpoint simulate grade`.
+
+use setpoint::estimate::{
+    Context, Estimator, EstimatorSettings, Fingerprint, Refinements, Scratch,
+};
+use setpoint::grade::{Class, Graded, Told, cases, grade};
+use setpoint::model::estimate::{Estimate, Verdict};
+use setpoint::model::goal::{LatencyObjective, Objective};
+use setpoint::model::series::Minute;
+use setpoint::model::time::Timestamp;
+use setpoint::model::units::LatencyStatistic;
+
+const DAY: i64 = 1440;
+
+/// Runs with all refinements, and beside them without one.
+async fn runs(class: Class, seeds: std::ops::Range<u64>, without: &str) -> Vec<Graded> {
+    assert!(Refinements::NAMES.contains(&without));
+    let mut graded = Vec::new();
+    for case in cases(&[class], seeds) {
+        let beside = Refinements::ALL.without(without);
+        graded.push(grade(&case, Refinements::ALL, beside).await.unwrap());
+    }
+    graded
+}
+
+fn last(told: &Told) -> &Estimate {
+    &told.checkpoints.last().unwrap().evaluation.estimate
+}
+
+fn off(told: &Told) -> f64 {
+    let checkpoint = told.checkpoints.last().unwrap();
+    checkpoint.off(last(told).capacity.estimate.unwrap()).abs()
+}
+
+#[tokio::test]
+async fn quarter_hours_find_an_undeclared_change_in_little_more_than_one_hour() {
+    let runs_of = runs(Class::Undeclared, 0..5, "quarter-hours").await;
+    let hours = |told: fn(&Graded) -> &Told| {
+        let mut hours: Vec<f64> = runs_of.iter().map(|r| told(r).found_after.unwrap()).collect();
+        hours.sort_by(f64::total_cmp);
+        hours
+    };
+    let (soon, late) = (hours(|r| &r.full), hours(|r| &r.beside));
+    // Within the hour and a half, but where the change leaves no load that was fine before.
+    assert!(soon[2] <= 1.25 && soon[3] <= 1.5 && soon[4] < 2.5, "{soon:?}");
+    assert!(late[2] > 2.5 && late[0] > soon[3], "{late:?}");
+    assert!(runs_of.iter().all(|run| run.full.splits == 1 && run.beside.splits == 1));
+    for run in runs(Class::Saturating, 0..3, "quarter-hours").await {
+        assert!(run.full.splits <= run.beside.splits, "no more false ones");
+    }
+}
+
+#[tokio::test]
+async fn a_wandering_service_is_never_measured_after_a_week() {
+    let with = runs(Class::Wandering, 0..2, "wander-over-changes").await;
+    let measured = |told: fn(&Graded) -> &Told| {
+        with.iter().filter(|run| last(told(run)).verdict == Verdict::Measured).count()
+    };
+    assert_eq!(measured(|run| &run.full), 0);
+    assert!(measured(|run| &run.beside) > 0, "the guard starves where changes end its regime");
+    let splits = |told: fn(&Graded) -> &Told| with.iter().map(|run| told(run).splits).sum::<u32>();
+    let (few, many) = (splits(|run| &run.full), splits(|run| &run.beside));
+    assert!(few * 2 < many, "{few} {many}");
+    for run in &with {
+        assert!(last(&run.full).sentence.contains("wanders"), "{}", last(&run.full).sentence);
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_is_undone_leads_back_to_what_was_known() {
+    for run in runs(Class::Reverted, 0..3, "wander-over-changes").await {
+        assert_eq!(last(&run.full).verdict, Verdict::Measured);
+        assert_eq!(run.full.splits, 1);
+        assert!(off(&run.full) < 0.10, "{}", off(&run.full));
+    }
+}
+
+#[tokio::test]
+async fn incidents_every_day_do_not_lower_the_capacity() {
+    for run in runs(Class::Incidents, 4..6, "incidents-left-out").await {
+        assert!(off(&run.full) < 0.05, "{}", off(&run.full));
+        assert!(off(&run.beside) > 0.15, "{}", off(&run.beside));
+        assert_eq!(run.full.false_divergences, 0);
+        assert!(run.beside.false_divergences > 0);
+        let dropped = &last(&run.full).minutes.dropped;
+        let incidents = dropped[&setpoint::model::estimate::DropReason::Incident];
+        assert!((100..=25 * 6).contains(&incidents), "{incidents}");
+    }
+    // No other run loses minutes for it.
+    for run in runs(Class::Bursting, 0..2, "incidents-left-out").await {
+        let dropped = &last(&run.full).minutes.dropped;
+        assert_eq!(dropped.get(&setpoint::model::estimate::DropReason::Incident), None);
+    }
+}
+
+#[tokio::test]
+async fn without_a_good_minute_below_the_estimate_nothing_is_measured() {
+    for run in runs(Class::Collapse, 0..2, "good-minutes-below").await {
+        assert_eq!(last(&run.full).verdict, Verdict::Inferred);
+        assert_eq!(last(&run.beside).verdict, Verdict::Measured);
+    }
+    // Nor inferred from a regime before when nothing tells how much slower this one is.
+    let run = &runs(Class::Collapse, 9..10, "good-minutes-below").await[0];
+    assert_eq!(last(&run.full).verdict, Verdict::AtMost);
+    assert!(last(&run.beside).verdict.is_two_sided() && off(&run.beside) > 1.0);
+}
+
+/// A service whose capacity falls by the power 2.5 of the ratio of medians.
+fn minute(index: i64, slower: f64) -> Minute {
+    let mut x = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x ^= x >> 31;
+    let noise = (x.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11) as f64 / (1_u64 << 53) as f64 - 0.5;
+    let wave = 500.0 + 80.0 * (index as f64 / 229.0).sin();
+    let load = wave * if index % 240 < 8 { 1.5 + 1.2 * (noise + 0.5) } else { 1.0 };
+    let capacity = 1000.0 / slower.powf(2.5);
+    let over = load * (1.0 + 0.1 * ((noise * 7919.0).fract())) > capacity * 1.04;
+    Minute {
+        invocations: Some(load * 5.0),
+        invocations_per_instance: Some(load),
+        latency_us: Some(if over { 400_000.0 } else { 90_000.0 }),
+        latency_p50_us: Some(20_000.0 * slower * (1.0 + 0.02 * noise)),
+        errors_5xx: Some(0.0),
+        ..Minute::empty(at(index))
+    }
+}
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::from_timestamp(1_764_547_200 + minute * 60, 0).unwrap()
+}
+
+/// Two deploys, the second seen for two quiet hours; what is said of it.
+fn after_the_second_deploy(refinements: Refinements) -> Estimate {
+    let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
+    let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
+    let fingerprint = Some(Fingerprint::of("v1"));
+    let settings =
+        EstimatorSettings { refinements, fingerprint, ..EstimatorSettings::new(objective) };
+    let mut estimator = Estimator::new(&settings);
+    let mut scratch = Scratch::new();
+    let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
+    // 13 minutes into a burst's pause, so that nothing of the new one is seen near its limit.
+    let (first, second) = (3 * DAY + 13, 6 * DAY + 13);
+    for index in 0..second + 120 {
+        match index {
+            i if i == first => estimator.declare(at(i), Fingerprint::of("v2"), &mut scratch),
+            i if i == second => estimator.declare(at(i), Fingerprint::of("v3"), &mut scratch),
+            _ => {}
+        }
+        let slower = if (first..second).contains(&index) { 1.25 } else { 1.0 };
+        estimator.push(&minute(index, slower), &context, &mut scratch);
+    }
+    estimator.evaluate(&mut scratch, at(second + 120), &context)
+}
+
+#[test]
+fn a_measured_change_teaches_how_capacity_follows_the_median() {
+    let with = after_the_second_deploy(Refinements::ALL);
+    let without = after_the_second_deploy(Refinements::ALL.without("learned-power"));
+    let off = |e: &Estimate| (e.capacity.estimate.unwrap() / 1000.0 - 1.0).abs();
+    assert_eq!((with.verdict, without.verdict), (Verdict::Inferred, Verdict::Inferred));
+    assert!(off(&with) < 0.7 * off(&without), "{with:?}\n{without:?}");
+}
+
+/// Sixteen days with an incident each day, an undeclared change that is undone, and a deploy.
+fn eventful(estimator: &mut Estimator, from: i64, to: i64) {
+    let mut scratch = Scratch::new();
+    let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
+    for index in from..to {
+        if index == 2 * DAY + 100 {
+            estimator.declare(at(index), Fingerprint::of("v2"), &mut scratch);
+        }
+        let slower = if (7 * DAY..8 * DAY + 700).contains(&index) { 1.25 } else { 1.0 };
+        let incident = (600..625).contains(&(index % DAY));
+        let mut minute = minute(index, slower);
+        if incident {
+            minute.latency_us = Some(900_000.0);
+            minute.latency_p50_us = minute.latency_p50_us.map(|us| 3.0 * us);
+        }
+        estimator.push(&minute, &context, &mut scratch);
+    }
+}
+
+#[test]
+fn a_restart_knows_of_the_incidents_and_changes_of_before() {
+    let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
+    let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
+    let settings = EstimatorSettings {
+        fingerprint: Some(Fingerprint::of("v1")),
+        ..EstimatorSettings::new(objective)
+    };
+    let mut running = Estimator::new(&settings);
+    // The journal is written in the middle of an incident.
+    let until = 16 * DAY + 612;
+    eventful(&mut running, 0, until);
+    let journal = running.journal().to_value().unwrap();
+    assert!(journal.to_string().len() <= 2048, "{} bytes", journal.to_string().len());
+    let mut restarted =
+        Estimator::restore(&settings, &setpoint::estimate::Journal::from_value(&journal).unwrap());
+    eventful(&mut restarted, 2 * DAY, until);
+    let mut scratch = Scratch::new();
+    let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
+    for hour in 0..3 {
+        let now = until + hour * 60;
+        let (a, b) = (
+            running.evaluate(&mut scratch, at(now), &context),
+            restarted.evaluate(&mut scratch, at(now), &context),
+        );
+        assert_eq!(a, b);
+        let incidents = a.minutes.dropped[&setpoint::model::estimate::DropReason::Incident];
+        assert!((250..=25 * 14).contains(&incidents), "{incidents}");
+        eventful(&mut running, now, now + 60);
+        eventful(&mut restarted, now, now + 60);
+    }
+    assert!(running.state_bytes() <= 12 * 1024, "{}", running.state_bytes());
+}
