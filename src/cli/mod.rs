@@ -28,8 +28,9 @@ use exit::Exit;
 
 /// The version, and the commit where the build was told one.
 static VERSION: LazyLock<String> = LazyLock::new(|| match option_env!("SETPOINT_REVISION") {
+    // The default of the Dockerfile.
+    Some("unknown") | None => env!("CARGO_PKG_VERSION").to_owned(),
     Some(revision) => format!("{} ({revision})", env!("CARGO_PKG_VERSION")),
-    None => env!("CARGO_PKG_VERSION").to_owned(),
 });
 
 /// Keeps the auto scaling targets of Amazon SageMaker endpoints honest.
