@@ -20,15 +20,23 @@ mod run;
 mod simulate;
 
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::Parser;
 use out::noteln;
 
 use exit::Exit;
 
+/// The version, and the commit where the build was told one.
+static VERSION: LazyLock<String> = LazyLock::new(|| match option_env!("SETPOINT_REVISION") {
+    // The default of the Dockerfile.
+    Some("unknown") | None => env!("CARGO_PKG_VERSION").to_owned(),
+    Some(revision) => format!("{} ({revision})", env!("CARGO_PKG_VERSION")),
+});
+
 /// Keeps the auto scaling targets of Amazon SageMaker endpoints honest.
 #[derive(Debug, Parser)]
-#[command(name = "setpoint", version, about, max_term_width = 100)]
+#[command(name = "setpoint", version = VERSION.as_str(), about, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -39,6 +47,8 @@ enum Command {
     Run(run::Args),
     Plan(plan::Args),
     Apply(apply::Args),
+    Get(ask::GetArgs),
+    Explain(ask::ExplainArgs),
     Check(ask::CheckArgs),
     Pause(ask::PauseArgs),
     Resume(ask::ResumeArgs),
@@ -90,6 +100,8 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
+        Command::Get(args) => ask::get(&args),
+        Command::Explain(args) => ask::explain(&args),
         Command::Check(args) => ask::check(&args),
         Command::Pause(args) => ask::pause(&args),
         Command::Resume(args) => ask::resume(&args),

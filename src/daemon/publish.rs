@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::repeated::Repeated;
 use crate::metrics::{Metrics, PassResult};
 use crate::model::consent::{CarriedOut, Confirmed};
-use crate::model::decision::{Note, StepOutcome, StepResult};
+use crate::model::decision::{FieldState, Note, Report, StepOutcome, StepResult};
 use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
@@ -72,8 +72,7 @@ impl Publisher {
             self.tell(id, status);
         }
         self.repeated.tell(fleet);
-        let (variants, seconds) = (fleet.variants.len(), took.as_secs_f64());
-        tracing::debug!(variants, seconds, "pass ended");
+        tell_pass(fleet, took, metrics.calls.dollars());
         if let Some(mass) = &fleet.mass_change {
             tracing::warn!(
                 plan_id = mass.plan_id,
@@ -139,6 +138,36 @@ pub(super) fn tell_confirmed(carried_out: &CarriedOut) {
             "confirmed and not written: {change}: {found}"
         );
     }
+}
+
+/// The one line of a pass: what it came to, so that a log without any other line still shows that
+/// passes are made and what of the fleet is not as it should be. `cloudwatch_dollars` counts from the
+/// start of the process.
+fn tell_pass(fleet: &FleetStatus, took: Duration, cloudwatch_dollars: f64) {
+    let count = |is: fn(&VariantStatus) -> bool| {
+        fleet.variants.values().filter(|status| is(status)).count()
+    };
+    let wrote = |step: &StepOutcome| step.result == StepResult::Success;
+    let changed = fleet.variants.values().filter(|status| {
+        status.outcome.as_ref().is_some_and(|outcome| outcome.steps.iter().any(wrote))
+    });
+    tracing::info!(
+        variants = fleet.variants.len(),
+        changed = changed.count(),
+        held = count(|status| status.decision.report.action == ActionKind::Hold),
+        unknown = count(|status| !is_compared(&status.decision.report)),
+        "unsafe" = count(|status| status.decision.report.is_unsafe()),
+        unreadable_scopes = fleet.unreadable().count(),
+        seconds = took.as_secs_f64(),
+        cloudwatch_dollars,
+        "pass ended"
+    );
+}
+
+/// Whether everything managed was compared with something.
+fn is_compared(report: &Report) -> bool {
+    let known = report.fields.iter().all(|field| field.state != FieldState::Unknown);
+    report.comparable && known && !report.lacks_comparison()
 }
 
 /// What deserves a word of its own, whatever was decided: it happened to the variant.

@@ -15,6 +15,7 @@ use super::{App, leading};
 use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, MemoryStatus, VariantStatus};
 use crate::model::warning::ConfigStatus;
+use crate::render::explain::Explanation;
 use crate::render::trouble::{ScopeView, scopes};
 use crate::render::view::{VariantDetail, VariantView};
 
@@ -61,6 +62,16 @@ pub(super) async fn variant(
 ) -> Result<Response, Problem> {
     let status = find(&*leading::status(&app)?, &endpoint, &variant, &scope)?;
     Ok(Json(VariantDetail::of(&status)).into_response())
+}
+
+/// Why one variant is as it is, step by step.
+pub(super) async fn explain(
+    State(app): State<Arc<App>>,
+    Names(endpoint, variant): Names,
+    Strict(scope): Strict<ScopeQuery>,
+) -> Result<Response, Problem> {
+    let status = find(&*leading::status(&app)?, &endpoint, &variant, &scope)?;
+    Ok(Json(Explanation::of(&status)).into_response())
 }
 
 /// The one variant of that name.

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 use super::auth::Token;
+use super::local;
 use super::problem::Problem;
 use super::{App, COMMAND_TIMEOUT, REQUEST_TIMEOUT};
 use crate::serve::Connection;
@@ -51,12 +52,13 @@ pub(super) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     // By prefix rather than by route: a command that is added later cannot forget it.
     let command = path.starts_with("/-/");
     // Before there is a place for it: whoever guesses is kept waiting, and nobody else.
-    if command {
-        let connection = request.extensions().get::<Connection>();
-        let from = connection.map(|connection| connection.peer().ip());
-        if let Err(problem) = guard.token.authorise(request.headers(), from).await {
-            return problem.into_response();
-        }
+    let connection = request.extensions().get::<Connection>();
+    let from = connection.map(|connection| connection.peer().ip());
+    if command
+        && !local::may_look(&request, from)
+        && let Err(problem) = guard.token.authorise(request.headers(), from).await
+    {
+        return problem.into_response();
     }
     let limit = if command { COMMAND_TIMEOUT } else { REQUEST_TIMEOUT };
     let (vital, scrape) = (is_vital(path), path == "/metrics");

@@ -2,7 +2,8 @@
 //!
 //! Everything is bounded: connections, from one address and from all, how long one may say nothing
 //! (`serve`), requests in flight, their bodies, and how long one may take. Probes and metrics have
-//! places of their own. Commands need a token; nothing else can change anything.
+//! places of their own. Commands need a token, but for a pass that is asked for from inside the pod;
+//! nothing else can change anything.
 
 mod api;
 mod auth;
@@ -11,6 +12,7 @@ mod control;
 mod guard;
 mod health;
 mod leading;
+mod local;
 mod pages;
 mod probes;
 mod problem;
@@ -132,6 +134,7 @@ pub fn router(app: App) -> Router {
         .route("/variants/{endpoint}/{variant}", get(pages::variant))
         .route("/api/v1/variants", get(api::variants))
         .route("/api/v1/variants/{endpoint}/{variant}", get(api::variant))
+        .route("/api/v1/variants/{endpoint}/{variant}/explain", get(api::explain))
         .route("/-/reload", post(commands::reload))
         .route("/-/reconcile", post(commands::reconcile))
         .route("/-/pause", post(commands::pause))

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
+use prometheus::core::Collector as _;
 use prometheus::{CounterVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 
 use super::process_families as families;
@@ -70,6 +71,14 @@ impl CallMetrics {
         registry.register(Box::new(metrics.cost.clone()))?;
         registry.register(Box::new(metrics.unreadable_rows.clone()))?;
         Ok(metrics)
+    }
+
+    /// What CloudWatch has cost since this process began, of all accounts and regions, in US dollars.
+    #[must_use]
+    pub fn dollars(&self) -> f64 {
+        let families = self.cost.collect();
+        let values = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric);
+        values.map(|metric| metric.get_counter().get_value()).sum()
     }
 
     /// Shows the cost counters of an account and region from the start, at zero.

@@ -1,125 +1,319 @@
-//! Why a variant is as it is, from its record alone.
+//! Why a variant is as it is, from formula to the number in force, step by step, from its record
+//! alone. The API, the variant's page and `setpoint explain` show the same.
+
+mod next;
 
 use std::fmt::Write as _;
 
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
 use super::plan::forecast_words;
-use super::{printable, standing_words, view};
-use crate::model::decision::{FieldState, Report};
+use super::{printable, standing_words};
+use crate::model::decision::{FieldReport, FieldState, Report};
+use crate::model::ids::VariantId;
 use crate::model::status::VariantStatus;
+use crate::model::time::Timestamp;
 use crate::model::units::human;
 
-/// Several lines of plain text: what was decided and why, the numbers it rests on, every field,
-/// what is worth knowing, and what could not be read.
+/// How many of AWS's scaling activities are told.
+const ACTIVITIES: usize = 3;
+
+/// An explanation, as the API has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Which variant.
+    pub id: VariantId,
+    /// Both axes in words, the worse one first.
+    pub axes: String,
+    /// Both axes in one sentence.
+    pub headline: String,
+    /// The decision, as the log has it.
+    pub decision: String,
+    /// When it was taken: ages count from here.
+    pub at: Timestamp,
+    /// From formula to the number in force.
+    pub steps: Vec<Step>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its word, for programs.
+    pub step: String,
+    /// Its title, for people.
+    pub title: String,
+    /// What there is to say, each a sentence of its own; never empty.
+    pub sentences: Vec<String>,
+}
+
+impl Explanation {
+    /// The explanation of a status.
+    #[must_use]
+    pub fn of(status: &VariantStatus) -> Self {
+        let report = &status.decision.report;
+        let mut axes = [standing_words(report), report.safety.state.words()];
+        if report.is_unsafe() {
+            axes.reverse();
+        }
+        let all = [
+            ("formula", "Formula", formula(status)),
+            ("evidence", "Evidence", evidence(status)),
+            ("capacity", "Capacity and safety", capacity(report)),
+            ("wanted", "What is wanted", wanted(status)),
+            ("guards", "Guards and notes", guards(report)),
+            ("in_force", "In force", in_force(status)),
+            ("aws", "What AWS does with it", aws(status)),
+            ("next", "What would change the answer", next::sentences(status)),
+            ("inputs", "Inputs", inputs(status)),
+        ];
+        let steps = all.into_iter().filter(|(_, _, sentences)| !sentences.is_empty());
+        let step = |(step, title, sentences): (&str, &str, Vec<String>)| Step {
+            step: step.to_owned(),
+            title: title.to_owned(),
+            sentences,
+        };
+        Self {
+            id: status.snapshot.id.clone(),
+            axes: axes.join(", "),
+            headline: report.headline(),
+            decision: status.decision.id.clone(),
+            at: status.decision.at,
+            steps: steps.map(step).collect(),
+        }
+    }
+
+    /// Plain text for a terminal.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let _ = writeln!(out, "{}  {}", self.id, printable(&self.axes));
+        let _ = writeln!(out, "  {}", printable(&self.headline));
+        let (decision, at) = (printable(&self.decision), self.at.format("%FT%TZ"));
+        let _ = writeln!(out, "  decision {decision} of {at}");
+        for step in &self.steps {
+            let _ = writeln!(out, "\n{}", printable(&step.title));
+            for sentence in &step.sentences {
+                let _ = writeln!(out, "  {}", printable(sentence));
+            }
+        }
+        out
+    }
+}
+
+/// [`Explanation::text`] of a status.
 #[must_use]
 pub fn explain(status: &VariantStatus) -> String {
-    let mut out = String::new();
-    let report = &status.decision.report;
-    let mut axes = [standing_words(report), report.safety.state.words()];
-    if report.is_unsafe() {
-        axes.reverse();
-    }
-    let words = axes.join(", ");
-    let _ = writeln!(out, "{}  {words}", status.snapshot.id);
-    row(&mut out, "decision", &printable(&report.sentence));
-    row(&mut out, "safety", &printable(&report.safety.words()));
-    for would in &report.would {
-        let name = format!("in {}", would.mode.as_str());
-        row(&mut out, &name, &format!("would {}", printable(&would.sentence)));
-    }
-    let action = format!(
-        "{} ({}), {} mode, decision {} at {}",
-        report.action,
-        report.reason,
-        report.mode.as_str(),
-        status.decision.id,
-        status.decision.at.to_rfc3339()
-    );
-    row(&mut out, "action", &action);
-    row(&mut out, "wanted by", &printable(&status.goal.origin));
-    row(&mut out, "targets", &targets(report));
-    row(&mut out, "capacity", &printable(&report.estimate.sentence));
-    if let Some(words) = report.instances.and_then(forecast_words) {
-        row(&mut out, "instances", &words);
-    }
-    if let Some(activity) = status.snapshot.activities.known().and_then(|all| all.first()) {
-        row(&mut out, "last scaling", &printable(&activity.sentence()));
-    }
-    fields(&mut out, report);
-    for note in &report.notes {
-        row(&mut out, "note", &format!("{}: {}", note.reason, printable(&note.sentence)));
-    }
-    for unknown in view::unknown_facts(&status.snapshot) {
-        let why = format!("{}: {}", unknown.fact, printable(&unknown.why.message));
-        row(&mut out, "unknown", &why);
-    }
-    for fact in status.snapshot.facts() {
-        let read = fact.read.map_or_else(
-            || format!("{}: not read", fact.fact),
-            |read| format!("{}: {} at {}", fact.fact, read.operation, read.at.to_rfc3339()),
-        );
-        row(&mut out, "read", &read);
-    }
-    for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
-        row(&mut out, "written", &format!("{}: {}", step.operation, printable(&step.sentence)));
-    }
-    if let Some(wake_at) = status.decision.wake_at {
-        row(&mut out, "looks again", &wake_at.to_rfc3339());
-    }
-    let successful =
-        status.last_successful_pass.map_or_else(|| "none yet".to_owned(), |at| at.to_rfc3339());
-    let passes = format!("{} (last successful {successful})", status.last_pass.to_rfc3339());
-    row(&mut out, "last pass", &passes);
-    out
+    Explanation::of(status).text()
 }
 
-fn row(out: &mut String, name: &str, value: &str) {
-    let _ = writeln!(out, "  {name:<12} {value}");
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "none".to_owned(), |v| human((v * 100.0).round() / 100.0))
 }
 
-/// `configured 900, formula 600, safe 612.5, wanted 630; divergence 1.5`.
-fn targets(report: &Report) -> String {
-    let number = |value: Option<f64>| value.map_or_else(|| "none".to_owned(), human);
-    let mut words = format!(
-        "configured {}, formula {}, safe {}, wanted {}",
-        number(report.configured_target),
-        number(report.formula_target),
-        number(report.safe_target),
-        number(report.wanted_target)
-    );
+/// `40s`, `5m`, `3h`, `2d`.
+fn span(span: TimeDelta) -> String {
+    let seconds = span.num_seconds().max(0);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+fn formula(status: &VariantStatus) -> Vec<String> {
+    let (goal, report) = (&status.goal, &status.decision.report);
+    let from = format!("configured by {}", goal.origin);
+    let Some(test) = &goal.load_test else {
+        return vec![format!("no load test is configured, so that no formula applies; {from}")];
+    };
+    let auto = if goal.safety_factor_auto { " (follows the growth of demand)" } else { "" };
+    let value = test.max_rps.get() * goal.safety_factor.get() * 60.0;
+    let mut told = vec![format!(
+        "{} requests per second x safety factor {}{auto} x 60 = {} invocations per minute per instance; \
+         {from}",
+        human(test.max_rps.get()),
+        human(goal.safety_factor.get()),
+        number(Some(value)),
+    )];
+    let mut of = Vec::new();
+    of.extend(test.date.map(|date| format!("of {date}")));
+    of.extend(test.instance_type.as_ref().map(|name| format!("on {name}")));
+    of.extend(test.endpoint_config.as_ref().map(|name| format!("with endpoint config {name}")));
+    of.extend(test.max_age_days.map(|days| format!("valid for {days} days")));
+    if !of.is_empty() {
+        told.push(format!("load test {}", of.join(", ")));
+    }
     if let Some(problem) = report.load_test_problem {
-        let _ = write!(words, "; load test does not count: {}", problem.as_str());
+        told.push(format!("the load test does not count: {}", problem.as_str()));
     }
-    if let Some(divergence) = report.divergence {
-        let _ = write!(words, "; divergence {divergence:.2}");
-    }
-    words
+    told
 }
 
-fn fields(out: &mut String, report: &Report) {
-    for field in &report.fields {
-        let state = match field.state {
-            FieldState::InSync => "in sync",
-            FieldState::Write => "written now",
-            FieldState::Held => "held",
-            FieldState::Unknown => "unknown",
-            FieldState::NotCompared => "not compared",
-        };
-        // Nothing there and nothing known of it are different things.
-        let missing = if field.state == FieldState::Unknown { "something unknown" } else { "none" };
-        let value = |value: &Option<String>, otherwise: &str| {
-            value.as_deref().map_or_else(|| otherwise.to_owned(), |v| printable(v).into_owned())
-        };
-        let mut words = format!(
-            "{}: {state}, AWS has {}, desired {}",
-            field.field,
-            value(&field.actual, missing),
-            value(&field.desired, "none")
-        );
-        if field.state != FieldState::InSync && field.sentence.is_empty() {
-            let _ = write!(words, " ({})", field.reason);
-        } else if field.state != FieldState::InSync {
-            let _ = write!(words, " ({}: {})", field.reason, printable(&field.sentence));
-        }
-        row(out, "field", &words);
+fn evidence(status: &VariantStatus) -> Vec<String> {
+    let (estimate, now) = (&status.decision.report.estimate, status.decision.at);
+    let minutes = &estimate.minutes;
+    let mut told = Vec::new();
+    if let Some(objective) = status.goal.objective.latency {
+        let threshold = human(objective.threshold_ms);
+        told.push(format!(
+            "a minute is good while {} is at most {threshold} ms",
+            objective.statistic
+        ));
+    } else {
+        told.push("no latency objective is configured to judge minutes by".to_owned());
     }
+    let dropped: Vec<String> =
+        minutes.dropped.iter().map(|(reason, n)| format!("{n} {}", reason.as_str())).collect();
+    let left_out = if dropped.is_empty() {
+        String::new()
+    } else {
+        format!("; left out: {}", dropped.join(", "))
+    };
+    told.push(format!(
+        "{} minutes used, {} of them broken{left_out}",
+        minutes.used, minutes.broken
+    ));
+    if let Some(regime) = estimate.regime {
+        let origin = if regime.declared { "a deploy" } else { "found in the data" };
+        let ratio = regime.speed_ratio.map_or_else(String::new, |ratio| {
+            format!(", requests take {} times as long as before", number(Some(ratio)))
+        });
+        told.push(format!(
+            "the present regime began {} ago ({origin}){ratio}",
+            span(now - regime.started_at)
+        ));
+    }
+    if let Some(since) = estimate.incident_since {
+        told.push(format!("an incident of another cause is open since {}", since.format("%FT%TZ")));
+    }
+    let telemetry = status.snapshot.telemetry.known();
+    if let Some(minute) = telemetry.and_then(|telemetry| telemetry.newest()) {
+        let latency = minute.latency_us.map_or_else(String::new, |us| {
+            format!(" at a latency of {} ms", number(Some(us / 1e3)))
+        });
+        told.push(format!(
+            "the newest minute with a load is {} old: {} invocations per instance{latency}",
+            span(now - minute.at),
+            number(minute.load()),
+        ));
+    }
+    told
+}
+
+fn capacity(report: &Report) -> Vec<String> {
+    let (estimate, bounds) = (&report.estimate, report.estimate.capacity);
+    let mut told = vec![format!("{}: {}", estimate.verdict.as_str(), estimate.sentence)];
+    if bounds != crate::model::estimate::Capacity::default() {
+        told.push(format!(
+            "estimate {}, interval {} to {}, proven lower bound {}; safe target {}",
+            number(bounds.estimate),
+            number(bounds.low),
+            number(bounds.high),
+            number(bounds.lower_bound),
+            number(report.safe_target),
+        ));
+    }
+    told.push(report.safety.words());
+    if !estimate.findings.is_empty() {
+        let words: Vec<&str> = estimate.findings.iter().map(|finding| finding.as_str()).collect();
+        told.push(format!("findings: {}", words.join(", ")));
+    }
+    told
+}
+
+fn wanted(status: &VariantStatus) -> Vec<String> {
+    let (goal, report) = (&status.goal, &status.decision.report);
+    let mut told = vec![format!("mode {}: {}", report.mode.as_str(), report.sentence)];
+    if report.desired_target.is_some() || report.wanted_target.is_some() {
+        told.push(format!(
+            "target value in the end {}, next {}",
+            number(report.desired_target),
+            number(report.wanted_target)
+        ));
+    }
+    let limits = goal.target_value;
+    if limits.floor.is_some() || limits.ceiling.is_some() {
+        let of = |limit: Option<crate::model::units::InvocationsPerMinute>| {
+            number(limit.map(crate::model::units::InvocationsPerMinute::get))
+        };
+        told.push(format!("owner's floor {}, ceiling {}", of(limits.floor), of(limits.ceiling)));
+    }
+    for would in &report.would {
+        told.push(format!("in {} it would {}", would.mode.as_str(), would.sentence));
+    }
+    told
+}
+
+fn guards(report: &Report) -> Vec<String> {
+    let differs = |field: &&FieldReport| field.state != FieldState::InSync;
+    let mut told: Vec<String> = report.fields.iter().filter(differs).map(field).collect();
+    told.extend(report.notes.iter().map(|note| format!("{}: {}", note.reason, note.sentence)));
+    told
+}
+
+fn field(field: &FieldReport) -> String {
+    let state = match field.state {
+        FieldState::InSync => "in sync",
+        FieldState::Write => "written now",
+        FieldState::Held => "held",
+        FieldState::Unknown => "unknown",
+        FieldState::NotCompared => "not compared",
+    };
+    // Nothing there and nothing known of it are different things.
+    let missing = if field.state == FieldState::Unknown { "something unknown" } else { "none" };
+    let actual = field.actual.as_deref().unwrap_or(missing);
+    let desired = field.desired.as_deref().unwrap_or("none");
+    let why =
+        if field.sentence.is_empty() { String::new() } else { format!(": {}", field.sentence) };
+    format!("{} {actual} -> {desired}: {state} ({}{why})", field.field, field.reason)
+}
+
+fn in_force(status: &VariantStatus) -> Vec<String> {
+    let report = &status.decision.report;
+    let mut words = format!("target value {}", number(report.configured_target));
+    if let Some(divergence) = report.divergence {
+        let _ = write!(words, ", {divergence:.2} times the safe one");
+    }
+    let mut told = vec![words];
+    let in_sync = report.fields.iter().filter(|field| field.state == FieldState::InSync);
+    let names: Vec<&str> = in_sync.map(|field| field.field.as_str()).collect();
+    if !names.is_empty() {
+        told.push(format!("in sync: {}", names.join(", ")));
+    }
+    let steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
+    told.extend(steps.map(|step| format!("{}: {}", step.operation, step.sentence)));
+    told
+}
+
+fn aws(status: &VariantStatus) -> Vec<String> {
+    let (snapshot, report) = (&status.snapshot, &status.decision.report);
+    let mut told = Vec::new();
+    told.extend(
+        report.instances.and_then(forecast_words).map(|words| format!("instances: {words}")),
+    );
+    if let Some(target) = snapshot.target.known().and_then(Option::as_ref) {
+        told.push(format!("min {}, max {}", target.min_capacity, target.max_capacity));
+        if target.suspended.any() {
+            told.push(format!("suspended: {}", target.suspended.words()));
+        }
+    }
+    let activities = snapshot.activities.known().into_iter().flatten().take(ACTIVITIES);
+    told.extend(activities.map(crate::model::scaling::Activity::sentence));
+    told
+}
+
+fn inputs(status: &VariantStatus) -> Vec<String> {
+    let now = status.decision.at;
+    let facts = status.snapshot.facts();
+    let input = |fact: &crate::model::reads::FactRead<'_>| {
+        let source = fact.read.as_ref().map_or_else(
+            || "not read".to_owned(),
+            |read| format!("{}, {} old", read.operation, span(now - read.at)),
+        );
+        let why = fact.why.map_or_else(String::new, |why| format!("; unknown: {}", why.message));
+        format!("{}: {source}{why}", fact.fact)
+    };
+    facts.iter().map(input).collect()
 }

@@ -66,15 +66,9 @@ pub fn fleet_page(fleet: &FleetStatus, filter: &Filter) -> String {
 /// found, then what differs.
 fn badness(status: &VariantStatus) -> (u8, Safety, Standing) {
     let report = &status.decision.report;
-    let severity = if report.is_unsafe() {
-        0
-    } else if !super::comparable(report) || report.lacks_comparison() {
-        1
-    } else if !report.estimate.findings.is_empty() {
-        2
-    } else {
-        3
-    };
+    let compared = super::comparable(report) && !report.lacks_comparison();
+    let found = !report.estimate.findings.is_empty();
+    let severity = super::severity(report.is_unsafe(), compared, found);
     // What is not known of most variants of a fleet sorts none of them.
     let safety = if severity == 0 { report.safety.state } else { Safety::Safe };
     (severity, safety, Standing::of(report))

@@ -141,6 +141,17 @@ pub fn differs(report: &Report) -> bool {
         || !matches!(report.action, ActionKind::None | ActionKind::Hold)
 }
 
+/// How bad it is, lower being worse: what is unsafe, then what is not known, then what else was found.
+#[must_use]
+pub const fn severity(is_unsafe: bool, compared: bool, found: bool) -> u8 {
+    match (is_unsafe, compared, found) {
+        (true, ..) => 0,
+        (_, false, _) => 1,
+        (_, _, true) => 2,
+        _ => 3,
+    }
+}
+
 /// A decision in one sentence, for a log line or an Event.
 #[must_use]
 pub fn sentence(status: &VariantStatus) -> String {

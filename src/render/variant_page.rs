@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::explain::Explanation;
 use super::html::{Escaped, badges, count, number, page};
 use super::plan::{forecast_words, limited};
 use super::view::{ReadView, VariantView};
@@ -24,6 +25,7 @@ pub fn variant_page(status: &VariantStatus) -> String {
         Escaped(view.decision.id),
         view.decision.at.format("%Y-%m-%d %H:%M:%S UTC")
     );
+    explanation(&mut main, &Explanation::of(status));
     section(&mut main, "In another mode", &would(&view));
     fields(&mut main, report);
     section(&mut main, "Target values (invocations per minute per instance)", &targets(&view));
@@ -44,6 +46,19 @@ pub fn variant_page(status: &VariantStatus) -> String {
         super::html::variant_href(view.id)
     );
     page(&format!("{} - setpoint", view.id.short()), &header, &main)
+}
+
+/// The block of `setpoint explain`. Folded: the page has each number in a section of its own.
+fn explanation(out: &mut String, explanation: &Explanation) {
+    out.push_str("<details class=\"card\"><summary>Step by step: from formula to the number in force</summary>\n");
+    for step in &explanation.steps {
+        let _ = writeln!(out, "<h3>{}</h3>\n<ul>", Escaped(&step.title));
+        for sentence in &step.sentences {
+            let _ = writeln!(out, "<li>{}</li>", Escaped(sentence));
+        }
+        out.push_str("</ul>\n");
+    }
+    out.push_str("</details>\n");
 }
 
 type Rows = Vec<(String, String)>;

@@ -4,6 +4,7 @@ mod blind;
 mod commands;
 mod control;
 mod crashes;
+mod getting;
 mod observing;
 mod oncall;
 pub(crate) mod process;

@@ -72,15 +72,17 @@ pub async fn connect_fenced(
     assemble(settings, observer, session::http_client(), leadership).await
 }
 
-/// Log directives without the SDK's warnings about credentials that it does not find: they are dumps
-/// of its own types, and the error of the call says what it comes to. Whoever names the SDK's modules
-/// gets what they ask for.
+/// Log directives without the SDK's warnings about credentials that it does not find and roles that it
+/// may not assume: they are dumps of its own types, several for each pass, and the error of the call
+/// says what it comes to. Whoever names the SDK's modules gets what they ask for.
 #[must_use]
 pub fn quieter(directives: &str) -> String {
     if directives.contains("aws_config") {
         return directives.to_owned();
     }
-    format!("aws_config::meta=off,aws_config::imds=off,{directives}")
+    let quiet = ["meta", "imds", "sts", "web_identity_token", "profile::credentials"];
+    let quiet = quiet.map(|module| format!("aws_config::{module}=off,"));
+    quiet.concat() + directives
 }
 
 /// [`connect`] over an HTTP client of the caller's: a recorder or a replay.

@@ -4,9 +4,11 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::cli::CliError;
+use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
 use crate::render::printable;
 
@@ -20,23 +22,27 @@ const MAX_TOKEN_BYTES: u64 = 4096;
 /// Asks one daemon.
 pub(super) struct Client {
     url: String,
-    token_file: PathBuf,
-    token: String,
+    /// The token and the file it is from; without one only what changes nothing can be asked.
+    token: Option<(String, PathBuf)>,
     timeout: Duration,
     agent: ureq::Agent,
 }
 
 impl Client {
-    /// A client of the daemon at `url`, with the token of this file.
+    /// A client of the daemon at `url`, with the token of this file, if there is one.
     ///
     /// # Errors
     /// When the URL or the token cannot be used.
-    pub(super) fn new(url: &str, token_file: PathBuf, timeout: Duration) -> Result<Self, CliError> {
+    pub(super) fn new(
+        url: &str,
+        token: Option<PathBuf>,
+        timeout: Duration,
+    ) -> Result<Self, CliError> {
         if !url.starts_with("http://") {
             let what = format!("--url {url:?} is not understood (allowed: http://HOST:PORT)");
             return Err(CliError::usage(what));
         }
-        let token = read_token(&token_file)?;
+        let token = token.map(|file| Ok::<_, CliError>((read_token(&file)?, file))).transpose()?;
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             // The token is for this daemon alone.
@@ -47,7 +53,7 @@ impl Client {
             .build()
             .into();
         let url = url.trim_end_matches('/').to_owned();
-        Ok(Self { url, token_file, token, timeout, agent })
+        Ok(Self { url, token, timeout, agent })
     }
 
     /// Gives a command and returns the answer to it.
@@ -61,10 +67,27 @@ impl Client {
         body: Option<&Value>,
     ) -> Result<Value, CliError> {
         let url = format!("{}/-/{command}{}", self.url, query(selector));
-        let request =
-            self.agent.post(url).header("authorization", format!("Bearer {}", self.token));
+        let mut request = self.agent.post(url);
+        if let Some((token, _)) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
         let body = body.map(Value::to_string).unwrap_or_default();
-        let mut response = request.send(body).map_err(|error| self.unanswered(&error))?;
+        self.answer(request.send(body))
+    }
+
+    /// Reads what lies below this path. Nothing is sent that a reader does not need.
+    ///
+    /// # Errors
+    /// A sentence, whatever went wrong.
+    pub(super) fn get(&self, path: &str) -> Result<Value, CliError> {
+        self.answer(self.agent.get(format!("{}{path}", self.url)).call())
+    }
+
+    fn answer(
+        &self,
+        response: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    ) -> Result<Value, CliError> {
+        let mut response = response.map_err(|error| self.unanswered(&error))?;
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
         let text = text.map_err(|error| self.unanswered(&error))?;
@@ -103,8 +126,7 @@ impl Client {
             }
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => format!(
                 "the request to {url} cannot be made: {error} (--url: http://HOST:PORT; the token \
-                 in {}: one line of visible characters)",
-                self.token_file.display()
+                 file: one line of visible characters)"
             ),
             _ => format!(
                 "no answer from {url}: {error} (what was asked may have been done: ask again, or \
@@ -122,15 +144,32 @@ impl Client {
                  with httpToken.existingSecret)",
                 self.url
             ),
-            403 => format!(
-                "{sentence} (that of {} was sent to {}; --token-file names another file)",
-                self.token_file.display(),
-                self.url
-            ),
+            403 => match &self.token {
+                Some((_, file)) => format!(
+                    "{sentence} (that of {} was sent to {}; --token-file names another file)",
+                    file.display(),
+                    self.url
+                ),
+                None => format!(
+                    "{sentence} (none was sent to {}: only from inside its pod it is not needed; \
+                     http.token_file of the configuration, or --token-file)",
+                    self.url
+                ),
+            },
             422 => {
                 let problems = answer["problems"].as_array().map(Vec::as_slice).unwrap_or_default();
                 problems.iter().fold(sentence, |all, problem| all + "\n" + &self::problem(problem))
             }
+            409 if answer["candidates"].is_array() => {
+                let ids: Vec<VariantId> =
+                    Vec::deserialize(&answer["candidates"]).unwrap_or_default();
+                let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+                format!("several variants are meant: name one of {}", ids.join(", "))
+            }
+            503 => match answer["leader"]["url"].as_str() {
+                Some(leader) => format!("{sentence} (ask there: --url {})", printable(leader)),
+                None => sentence,
+            },
             _ => sentence,
         })
     }

@@ -1,9 +1,13 @@
-//! The commands for people on call: `pause`, `resume`, `check`, `reload` and `confirm` ask a
-//! running daemon by its HTTP endpoints below `/-/`.
+//! The commands for people on call. `pause`, `resume`, `check`, `reload` and `confirm` ask a running
+//! daemon by its HTTP endpoints below `/-/`; `get` and
+//! `explain` read its API.
 
 mod check;
 mod client;
+mod explain;
+mod get;
 mod pause;
+mod table;
 mod until;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -24,6 +28,8 @@ use crate::render::printable;
 use client::Client;
 
 pub(super) use check::{CheckArgs, check};
+pub(super) use explain::{ExplainArgs, explain};
+pub(super) use get::{GetArgs, get};
 pub(super) use pause::{PauseArgs, ResumeArgs, pause, resume};
 
 /// What is left to the client to end by itself.
@@ -61,10 +67,27 @@ impl DaemonArgs {
         body: Option<Value>,
     ) -> Result<Value, CliError> {
         let (args, selector) = (self.clone(), selector.clone());
+        // Inside the pod a check needs none.
+        let need = if command == "reconcile" { Need::TokenIfAny } else { Need::Token };
+        self.ask(move || args.client(need)?.post(command, &selector, body.as_ref()))
+    }
+
+    /// Reads from that daemon, which needs no token.
+    ///
+    /// # Errors
+    /// A sentence, whatever went wrong.
+    fn get(&self, path: String) -> Result<Value, CliError> {
+        let args = self.clone();
+        self.ask(move || args.client(Need::Nothing)?.get(&path))
+    }
+
+    fn ask(
+        &self,
+        work: impl FnOnce() -> Result<Value, CliError> + Send + 'static,
+    ) -> Result<Value, CliError> {
         let url = self.url.clone().unwrap_or_else(|| "the daemon".to_owned());
         let waiting = format!("waiting for {url}");
         let _progress = Progress::begin(move || waiting.clone());
-        let work = move || args.client()?.post(command, &selector, body.as_ref());
         // The client's own limit tells more, and comes first where it can.
         let limit = Duration::from_secs(self.timeout) + HARD_LIMIT_AFTER;
         within(limit, work, || {
@@ -79,31 +102,52 @@ impl DaemonArgs {
     /// A client of that daemon.
     ///
     /// # Errors
-    /// When there is no address or no token.
-    fn client(&self) -> Result<Client, CliError> {
-        let (url, token_file) = match (&self.url, &self.token_file) {
-            (Some(url), Some(file)) => (url.clone(), file.clone()),
-            (url, file) => {
-                let args = ConfigArgs { config: self.config.clone(), ..ConfigArgs::default() };
-                // The daemon still runs with the configuration before a broken one.
-                let (http, problems) = config::http(&args.sources())
-                    .map_err(|problem| CliError::failed(problem.to_string()))?;
-                for problem in problems {
-                    noteln!("warning: {problem}");
-                }
-                let url = url.clone().map_or_else(|| address(http.listen), Ok)?;
-                let file = file.clone().or(http.token_file).ok_or_else(|| {
-                    CliError::failed(
-                        "no token: http.token_file is not configured, so the daemon obeys no \
-                         commands (set it and restart the daemon, in the Helm chart with \
-                         httpToken.existingSecret; or --token-file)",
-                    )
-                })?;
-                (url, file)
-            }
-        };
-        Client::new(&url, token_file, Duration::from_secs(self.timeout))
+    /// When there is no address, or no token where one is needed.
+    fn client(&self, need: Need) -> Result<Client, CliError> {
+        let (url, token) = self.place(need)?;
+        Client::new(&url, token, Duration::from_secs(self.timeout))
     }
+
+    /// The address, and the file with the token.
+    fn place(&self, need: Need) -> Result<(String, Option<PathBuf>), CliError> {
+        let named = self.token_file.clone().filter(|_| need != Need::Nothing);
+        if let Some(url) = &self.url
+            && (named.is_some() || need == Need::Nothing)
+        {
+            return Ok((url.clone(), named));
+        }
+        let args = ConfigArgs { config: self.config.clone(), ..ConfigArgs::default() };
+        // The daemon still runs with the configuration before a broken one.
+        let (http, problems) = config::http(&args.sources())
+            .map_err(|problem| CliError::failed(problem.to_string()))?;
+        for problem in problems {
+            noteln!("warning: {problem}");
+        }
+        let url = self.url.clone().map_or_else(|| address(http.listen), Ok)?;
+        let token = match need {
+            Need::Nothing => None,
+            Need::TokenIfAny => named.or(http.token_file),
+            Need::Token => Some(named.or(http.token_file).ok_or_else(|| {
+                CliError::failed(
+                    "no token: http.token_file is not configured, so the daemon obeys no \
+                     commands (set it and restart the daemon, in the Helm chart with \
+                     httpToken.existingSecret; or --token-file)",
+                )
+            })?),
+        };
+        Ok((url, token))
+    }
+}
+
+/// Whether the daemon wants a token for what it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// It can be read by all.
+    Nothing,
+    /// From outside its pod; inside it is asked without where none is configured.
+    TokenIfAny,
+    /// Always.
+    Token,
 }
 
 /// Where a daemon that listens there is reached from its own machine.

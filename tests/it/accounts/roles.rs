@@ -111,4 +111,6 @@ fn a_role_that_trusts_nobody_is_no_reason_not_to_begin() {
     assert_eq!(plan["unread"].as_array().unwrap().len(), 1);
     let why = plan["unread"][0]["why"].as_str().unwrap();
     assert!(why.contains("sts:AssumeRole"), "{why}");
+    // Told once, by the sentence above, and not by dumps of the SDK's types as well.
+    assert!(!err.contains("aws_config") && !err.contains("STS refused"), "{err}");
 }
