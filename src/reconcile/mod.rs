@@ -13,6 +13,7 @@ mod health;
 mod memory;
 mod named;
 mod pair;
+mod phases;
 mod purpose;
 mod readings;
 mod state;
@@ -50,6 +51,7 @@ pub use fleet::Fleet;
 use health::MemoryHealth;
 pub use memory::subject;
 pub use named::Named;
+pub use phases::{Phase, PhaseTimes};
 pub use purpose::Purpose;
 use state::VariantState;
 
