@@ -281,6 +281,8 @@ impl Daemon {
             return Arc::default();
         };
         self.parts.metrics.process.pass_took(&passes.took());
+        let month_cost = passes.cost().dollars_this_month(self.parts.clock.now());
+        self.parts.metrics.process.set_month_cost(month_cost);
         self.passes = Some(passes);
         self.beat();
         // Nor does a bug in telling of it.

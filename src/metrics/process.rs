@@ -32,6 +32,7 @@ pub struct ProcessMetrics {
     decisions: IntCounterVec,
     writes: IntCounterVec,
     budget: GaugeVec,
+    month_cost: GaugeVec,
     reload_successful: IntGaugeVec,
     reload_timestamp: GaugeVec,
     config_targets: IntGaugeVec,
@@ -58,6 +59,7 @@ impl ProcessMetrics {
             decisions: registered(registry, families::DECISIONS.int_counter_vec()?)?,
             writes: registered(registry, families::WRITES.int_counter_vec()?)?,
             budget: registered(registry, families::CLOUDWATCH_BUDGET.gauge_vec()?)?,
+            month_cost: registered(registry, families::CLOUDWATCH_MONTH_COST.gauge_vec()?)?,
             reload_successful: registered(registry, families::RELOAD_SUCCESSFUL.int_gauge_vec()?)?,
             reload_timestamp: registered(
                 registry,
@@ -95,6 +97,7 @@ impl ProcessMetrics {
         for phase in Phase::ALL {
             self.pass_duration.with_label_values(&[phase.as_str()]);
         }
+        self.month_cost.with_label_values(&NO_LABELS);
         self.leader.with_label_values(&[LEASE]);
         self.panics.with_label_values(&NO_LABELS);
     }
@@ -135,6 +138,11 @@ impl ProcessMetrics {
         if let Some(dollars) = dollars {
             self.budget.with_label_values(&NO_LABELS).set(dollars);
         }
+    }
+
+    /// Takes note of what CloudWatch has cost in this month, in US dollars.
+    pub fn set_month_cost(&self, dollars: f64) {
+        self.month_cost.with_label_values(&NO_LABELS).set(dollars);
     }
 
     /// Takes note of a load of the configuration, which succeeded at this time or failed.

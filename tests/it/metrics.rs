@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use expect_test::{expect, expect_file};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use prometheus::Registry;
 use setpoint::metrics::definition::Definition;
 use setpoint::metrics::{
@@ -322,6 +324,9 @@ fn passes_reloads_leadership_and_the_budget_show() {
     process.set_budget(None);
     assert_eq!(lines(&metrics, "budget_dollars"), "");
 
+    process.set_month_cost(0.25);
+    assert_eq!(lines(&metrics, "month_cost"), "setpoint_cloudwatch_month_cost_dollars 0.25\n");
+
     assert_eq!(lines(&metrics, "setpoint_config_last"), "", "nothing was loaded yet");
     process.config_loaded(Some(fixtures::noon()));
     process.config_loaded(None);
@@ -369,6 +374,19 @@ fn passes_reloads_leadership_and_the_budget_show() {
         setpoint_pass_duration_seconds_count{phase="remember"} 1
     "#]]
     .assert_eq(&lines(&metrics, "setpoint_pass_duration_seconds_count"));
+}
+
+#[test]
+fn a_thousand_variants_fit_into_300_kilobytes_on_the_wire() {
+    let kinds = [fixtures::in_sync, fixtures::drifted, fixtures::held, fixtures::not_comparable];
+    let statuses = (0..1000).map(|n| kinds[n % kinds.len()](&format!("endpoint-{n}")));
+    let (metrics, _) = metrics_over(fixtures::fleet(statuses.collect()), DEFAULT_PER_VARIANT_LIMIT);
+    let scrape = text(&metrics.registry).unwrap();
+    // As /metrics compresses it.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(scrape.as_bytes()).unwrap();
+    let (sent, whole) = (encoder.finish().unwrap().len(), scrape.len());
+    assert!(sent < 300_000, "{sent} of {whole} bytes");
 }
 
 #[test]
