@@ -32,7 +32,7 @@ use crate::model::selector::Selector;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Events, Leadership, Memory};
-use crate::reconcile::{Fleet, PassInput, Purpose};
+use crate::reconcile::{Fleet, PassInput, Phase, Purpose};
 
 pub use control::Handle;
 use control::Request;
@@ -280,7 +280,9 @@ impl Daemon {
             self.beat();
             return Arc::default();
         };
-        self.parts.metrics.process.pass_took(&passes.took());
+        for phase in Phase::ALL {
+            self.parts.metrics.process.phase_took(phase.as_str(), passes.took().of(phase));
+        }
         let month_cost = passes.cost().dollars_this_month(self.parts.clock.now());
         self.parts.metrics.process.set_month_cost(month_cost);
         self.passes = Some(passes);

@@ -1,6 +1,6 @@
 //! Counters, gauges and histograms of the process.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
@@ -14,7 +14,6 @@ use crate::model::decision::{Decision, Outcome, StepResult};
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::time::Timestamp;
 use crate::model::warning::ConfigStatus;
-use crate::reconcile::{Phase, PhaseTimes};
 
 /// A vector without labels has no series before it has a value, where a plain gauge shows 0.
 const NO_LABELS: [&str; 0] = [];
@@ -94,8 +93,8 @@ impl ProcessMetrics {
                 self.passes.with_label_values(&[kind.as_str(), result.as_str()]);
             }
         }
-        for phase in Phase::ALL {
-            self.pass_duration.with_label_values(&[phase.as_str()]);
+        for phase in families::PHASES {
+            self.pass_duration.with_label_values(&[phase]);
         }
         self.month_cost.with_label_values(&NO_LABELS);
         self.leader.with_label_values(&[LEASE]);
@@ -184,12 +183,9 @@ impl ProcessMetrics {
         self.passes.with_label_values(&[kind.as_str(), result.as_str()]).inc();
     }
 
-    /// How long each phase of a pass took that came to its end.
-    pub fn pass_took(&self, phases: &PhaseTimes) {
-        for phase in Phase::ALL {
-            let took = phases.of(phase).as_secs_f64();
-            self.pass_duration.with_label_values(&[phase.as_str()]).observe(took);
-        }
+    /// How long a phase of a pass took that came to its end.
+    pub fn phase_took(&self, phase: &'static str, took: Duration) {
+        self.pass_duration.with_label_values(&[phase]).observe(took.as_secs_f64());
     }
 }
 

@@ -144,9 +144,6 @@ mod tests {
         assert!(number("process_open_fds") >= 3.0);
         assert!(number("process_max_fds") > number("process_open_fds"));
         assert!(number("process_threads") >= 1.0);
-        // After 2020, and not in the future of a test that runs for less than an hour.
-        let now = chrono::Utc::now().timestamp() as f64;
-        let started = number("process_start_time_seconds");
-        assert!(started > 1.6e9 && started < now + 5.0 && started > now - 86_400.0, "{started}");
+        assert!(number("process_start_time_seconds") > 1.6e9, "after 2020");
     }
 }

@@ -13,6 +13,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prometheus::Registry;
 use setpoint::metrics::definition::Definition;
+use setpoint::metrics::process_families::PHASES;
 use setpoint::metrics::{
     DEFAULT_PER_VARIANT_LIMIT, Metrics, PassKind, PassResult, StatusSource, reference, text,
 };
@@ -23,7 +24,7 @@ use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::warning::{ConfigStatus, HeldReload};
 use setpoint::ports::{CallObserver, CallRecord, ErrorKind, NoCode, Service};
-use setpoint::reconcile::PhaseTimes;
+use setpoint::reconcile::Phase;
 
 use crate::fixtures;
 
@@ -356,7 +357,10 @@ fn passes_reloads_leadership_and_the_budget_show() {
     assert_eq!(passes().lines().count(), 9, "all of them are there from the start: {}", passes());
     process.pass_ended(PassKind::Describe, PassResult::Error);
     process.pass_ended(PassKind::Asked, PassResult::Success);
-    process.pass_took(&PhaseTimes::default());
+    assert_eq!(PHASES, Phase::ALL.map(Phase::as_str));
+    for phase in Phase::ALL {
+        process.phase_took(phase.as_str(), Duration::from_secs(1));
+    }
     let counted: String = passes()
         .lines()
         .filter(|line| !line.ends_with(" 0"))

@@ -17,7 +17,7 @@ use setpoint::model::decision::{Outcome, StepOutcome};
 use setpoint::model::status::FleetStatus;
 use setpoint::model::warning::ConfigStatus;
 use setpoint::ports::{CallObserver as _, CallRecord, ErrorKind, Service};
-use setpoint::reconcile::PhaseTimes;
+use setpoint::reconcile::Phase;
 
 use super::Scratch;
 use crate::fixtures;
@@ -131,7 +131,9 @@ fn move_counters(metrics: &Metrics) {
     for result in [PassResult::Success, PassResult::Error] {
         metrics.process.pass_ended(PassKind::Describe, result);
     }
-    metrics.process.pass_took(&PhaseTimes::default());
+    for phase in Phase::ALL {
+        metrics.process.phase_took(phase.as_str(), Duration::from_secs(1));
+    }
     let failures = [
         ("", None),
         ("ThrottlingException", Some(ErrorKind::Throttled)),
