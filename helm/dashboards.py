@@ -213,21 +213,20 @@ def fleet():
                 [query(f"3600 * sum by (account_id, region) (rate(setpoint_cloudwatch_metrics_requested_total{{{SCOPE}}}"
                        "[$__rate_interval]))", "{{account_id}} {{region}}")], h=8)
     board.graph("AWS calls", "Calls to AWS a second.", "reqps",
-                [query('sum by (service, operation) (rate(aws_api_calls_total{service=~"application-autoscaling|'
-                       'cloudwatch|sagemaker|sts"}[$__rate_interval]))', "{{service}} {{operation}}")])
+                [query('sum by (service, operation) (rate(setpoint_aws_calls_total[$__rate_interval]))', "{{service}} {{operation}}")])
     board.graph("AWS errors", "Calls a second that failed, by AWS's code or, without one, by what went wrong on the way.", "reqps",
-                [query('sum by (service, error_code) (rate(aws_api_calls_total{error_code!="",service=~"application-'
-                       'autoscaling|cloudwatch|sagemaker|sts"}[$__rate_interval]))', "{{service}} {{error_code}}")],
+                [query('sum by (service, error_code) (rate(setpoint_aws_calls_total{error_code!=""}'
+                       '[$__rate_interval]))', "{{service}} {{error_code}}")],
                 thresholds=BAD_ABOVE_ZERO)
     board.graph("AWS latency", "95 % of the calls to AWS are faster, retries included.", "s",
-                [query("histogram_quantile(0.95, sum by (le, service) (rate(aws_api_call_duration_seconds_bucket"
-                       '{service=~"application-autoscaling|cloudwatch|sagemaker|sts"}[$__rate_interval])))',
+                [query("histogram_quantile(0.95, sum by (le, service) (rate(setpoint_aws_call_duration_seconds_bucket"
+                       "[$__rate_interval])))",
                        "{{service}}")])
     board.graph("Throttled and denied", "Calls a minute that AWS throttled until the retries were used up, or denied.",
                 "short",
-                [query("60 * sum by (service, operation) (rate(aws_api_call_throttled_errors_total[$__rate_interval]))",
+                [query("60 * sum by (service, operation) (rate(setpoint_aws_call_throttled_errors_total[$__rate_interval]))",
                        "throttled: {{service}} {{operation}}"),
-                 query("60 * sum by (service, operation) (rate(aws_api_call_permission_errors_total[$__rate_interval]))",
+                 query("60 * sum by (service, operation) (rate(setpoint_aws_call_permission_errors_total[$__rate_interval]))",
                        "denied: {{service}} {{operation}}")], thresholds=BAD_ABOVE_ZERO)
 
     board.section("Freshness and process")
@@ -238,16 +237,16 @@ def fleet():
         query(f"max({age('setpoint_last_successful_pass_timestamp_seconds')})", "last successful pass"),
         query(f"max({age('setpoint_telemetry_read_timestamp_seconds')})", "CloudWatch read"),
         query(f"max({age('setpoint_newest_datapoint_timestamp_seconds')})", "newest datapoint")])
-    board.graph("Passes", "Passes a second by result.", "ops",
-                [query('sum by (result) (rate(controller_runtime_reconcile_total{controller="variant"}[$__rate_interval]))',
-                       "{{result}}")], stack=True)
-    board.graph("Length of a pass", "Quantiles of the time that a pass takes.", "s", [
-        query(f"histogram_quantile({q}, sum by (le) (rate(controller_runtime_reconcile_time_seconds_bucket"
-              '{controller="variant"}[$__rate_interval])))', f"p{int(float(q) * 100)}") for q in ("0.5", "0.95", "0.99")])
-    board.graph("Queue and workers", "Variants that wait for a pass, and passes under way.", "short", [
-        query('sum(workqueue_depth{name="variant"})', "waiting"),
-        query('sum(controller_runtime_active_workers{controller="variant"})', "under way"),
-        query('sum(controller_runtime_max_concurrent_reconciles{controller="variant"})', "most at once")])
+    board.graph("Passes", "Passes an hour, by why they were made and how they ended.", "short",
+                [query("3600 * sum by (kind, result) (rate(setpoint_passes_total[$__rate_interval])) > 0",
+                       "{{kind}}: {{result}}")], stack=True)
+    board.graph("Length of a pass", "95 % of the passes take less than this for each phase.", "s", [
+        query("histogram_quantile(0.95, sum by (le, phase) (rate(setpoint_pass_duration_seconds_bucket"
+              "[$__rate_interval])))", "{{phase}}")])
+    board.graph("CPU and memory", "What each process uses.", "short", [
+        query("rate(process_cpu_seconds_total[$__rate_interval]) and on (job, instance) setpoint_build_info",
+              "{{instance}}: cores"),
+        query("process_resident_memory_bytes / 2^30 and on (job, instance) setpoint_build_info", "{{instance}}: GiB")])
     board.graph("Leadership", "Which process is the leader.", "short",
                 [query('max by (instance, pod) (leader_election_master_status{name="setpoint"})', "{{instance}} {{pod}}")],
                 custom={"drawStyle": "line", "lineInterpolation": "stepAfter"})

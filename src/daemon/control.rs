@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::near;
 use super::{Daemon, Shared, pass_settings};
 use crate::http::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
+use crate::metrics::PassKind;
 use crate::model::consent::CarriedOut;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::Pause;
@@ -162,7 +163,7 @@ impl Daemon {
 
     async fn reconcile_now(&mut self, selector: &Selector) -> Result<Reconciled, ControlError> {
         self.must_lead()?;
-        let fleet = self.pass(false, Some(selector)).await;
+        let fleet = self.pass(PassKind::Asked, Some(selector)).await;
         let Some(began_at) = fleet.at else {
             let lost = "the pass did not come to its end: leadership was lost, or it failed (the log says \
                         which); ask again";
@@ -371,7 +372,7 @@ impl Daemon {
             ))),
             Some(mass) => {
                 self.consent.extend(mass.shown.clone());
-                let fleet = self.pass(false, None).await;
+                let fleet = self.pass(PassKind::Asked, None).await;
                 if fleet.at.is_none() {
                     let lost = "the pass did not come to its end: leadership was lost, or it failed (the log \
                                 says which); look at the plan that waits and ask again";

@@ -26,13 +26,13 @@ use tokio::sync::{Notify, mpsc};
 use crate::config::{Config, ConfigErrors};
 use crate::decide::Freeze;
 use crate::http::{Health, Readiness};
-use crate::metrics::{Metrics, StatusSource};
+use crate::metrics::{Metrics, PassKind, PassResult, StatusSource};
 use crate::model::consent::Consent;
 use crate::model::selector::Selector;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Events, Leadership, Memory};
-use crate::reconcile::{Fleet, PassInput, Purpose};
+use crate::reconcile::{Fleet, PassInput, Phase, Purpose};
 
 pub use control::Handle;
 use control::Request;
@@ -180,7 +180,7 @@ impl Daemon {
                 if self.parts.fleet.get().at.is_some() {
                     self.jitter(config.reconcile.jitter).await;
                 }
-                self.pass(due.telemetry, None).await;
+                self.pass(due.kind(), None).await;
                 let config = self.shared.config();
                 self.timetable.advance(due, &config, self.parts.clock.now());
                 self.beat();
@@ -243,7 +243,7 @@ impl Daemon {
     }
 
     /// One pass, published; the variants of `anew` are read anew.
-    async fn pass(&mut self, telemetry: bool, anew: Option<&Selector>) -> Arc<FleetStatus> {
+    async fn pass(&mut self, kind: PassKind, anew: Option<&Selector>) -> Arc<FleetStatus> {
         let config = self.shared.config();
         let consent = self.consent.clone();
         // Taken out, so that what failed in the middle is not gone on with.
@@ -261,7 +261,7 @@ impl Daemon {
         let input = PassInput {
             goals: &config,
             settings: &settings,
-            telemetry,
+            telemetry: kind == PassKind::Telemetry,
             anew,
             purpose: Purpose::Reconcile(&consent),
             freeze: freeze.as_ref(),
@@ -269,7 +269,9 @@ impl Daemon {
         };
         // A bug of ours in a pass ends that pass, not the process.
         let pass = AssertUnwindSafe(Box::pin(passes.pass(input))).catch_unwind();
-        let (fleet, lost) = self.watch(pass, config.reconcile.pass_timeout).await;
+        let (fleet, trouble) = self.watch(pass, config.reconcile.pass_timeout).await;
+        let result = result_of(fleet.as_ref().ok(), trouble);
+        self.parts.metrics.process.pass_ended(kind, result);
         let Ok(fleet) = fleet else {
             // A bug of ours. What the passes knew may be half a truth, so that they begin again.
             tracing::error!("a pass has failed; the next one begins with nothing known");
@@ -278,6 +280,11 @@ impl Daemon {
             self.beat();
             return Arc::default();
         };
+        for phase in Phase::ALL {
+            self.parts.metrics.process.phase_took(phase.as_str(), passes.took().of(phase));
+        }
+        let month_cost = passes.cost().dollars_this_month(self.parts.clock.now());
+        self.parts.metrics.process.set_month_cost(month_cost);
         self.passes = Some(passes);
         self.beat();
         // Nor does a bug in telling of it.
@@ -287,7 +294,7 @@ impl Daemon {
         if told.is_err() {
             self.publisher = publish::Publisher::new(self.parts.events.clone());
         }
-        if lost {
+        if trouble.lost {
             return Arc::default();
         }
         let carried_out = consent.carried_out(&fleet);
@@ -305,19 +312,19 @@ impl Daemon {
     /// Waits for the end of a pass, and for whether leadership was lost meanwhile. A write half done
     /// is worse than a late one: after the time limit, or without leadership, no further one
     /// begins, and the calls under way have time limits of their own.
-    async fn watch<T>(&self, pass: impl Future<Output = T>, limit: Duration) -> (T, bool) {
+    async fn watch<T>(&self, pass: impl Future<Output = T>, limit: Duration) -> (T, Trouble) {
         let time_limit = tokio::time::sleep(limit);
         tokio::pin!(pass, time_limit);
-        let (mut overran, mut lost) = (false, false);
+        let mut trouble = Trouble::default();
         loop {
             tokio::select! {
-                ended = &mut pass => return (ended, lost),
-                () = &mut time_limit, if !overran => {
-                    overran = true;
+                ended = &mut pass => return (ended, trouble),
+                () = &mut time_limit, if !trouble.overran => {
+                    trouble.overran = true;
                     tracing::warn!(?limit, "the pass overran; no further write begins");
                 }
-                _ = self.parts.leadership.changed(), if !lost => {
-                    lost = true;
+                _ = self.parts.leadership.changed(), if !trouble.lost => {
+                    trouble.lost = true;
                     tracing::warn!("leadership was lost; no further write begins");
                     self.parts.fleet.set(Arc::default());
                     self.parts.metrics.process.set_leader(false);
@@ -354,8 +361,28 @@ impl Daemon {
         process.config_loaded(loaded.then(|| self.parts.clock.now()));
         let config = self.shared.config();
         process.set_budget(Some(config.telemetry.budget_dollars_per_month));
-        process.set_max_concurrent(config.reconcile.concurrency);
         process.set_leader(self.passes.is_some());
+    }
+}
+
+/// What went wrong around a pass.
+#[derive(Debug, Clone, Copy, Default)]
+struct Trouble {
+    /// It took longer than it may.
+    overran: bool,
+    /// Another process leads now.
+    lost: bool,
+}
+
+/// How a pass ended; without a fleet, a bug of ours ended it.
+fn result_of(fleet: Option<&FleetStatus>, trouble: Trouble) -> PassResult {
+    let Some(fleet) = fleet else { return PassResult::Error };
+    let blind = !fleet.scopes.is_empty() && fleet.scopes.values().all(Option::is_some);
+    match trouble {
+        Trouble { lost: true, .. } => PassResult::Skipped,
+        Trouble { overran: true, .. } => PassResult::Error,
+        Trouble { .. } if blind => PassResult::Error,
+        Trouble { .. } => PassResult::Success,
     }
 }
 

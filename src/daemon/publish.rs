@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use super::repeated::Repeated;
-use crate::metrics::{Metrics, PassResult};
+use crate::metrics::Metrics;
 use crate::model::consent::{CarriedOut, Confirmed};
 use crate::model::decision::{FieldState, Note, Report, StepOutcome, StepResult};
 use crate::model::ids::VariantId;
@@ -62,13 +62,10 @@ impl Publisher {
         self.said.retain(|id, _| fleet.variants.contains_key(id));
         self.news.retain(|id, _| fleet.variants.contains_key(id));
         for (id, status) in &fleet.variants {
-            metrics.process.queued(1, false);
-            metrics.process.pass_began(Duration::ZERO);
             metrics.process.decided(&status.decision);
             if let Some(outcome) = &status.outcome {
                 metrics.process.acted(outcome);
             }
-            metrics.process.pass_ended(result(status), took);
             self.tell(id, status);
         }
         self.repeated.tell(fleet);
@@ -234,21 +231,5 @@ fn tell_step(id: &VariantId, decision: &str, step: &StepOutcome) {
         StepResult::Success => event!(info, ""),
         StepResult::Skipped => event!(warn, "skipped: "),
         StepResult::Error | StepResult::ReadBackDiffers => event!(error, ""),
-    }
-}
-
-/// Whether the pass of a variant came to its end.
-fn result(status: &VariantStatus) -> PassResult {
-    let wrote_badly = status
-        .outcome
-        .iter()
-        .flat_map(|outcome| &outcome.steps)
-        .any(|step| step.result != StepResult::Success);
-    if wrote_badly || !status.decision.report.comparable {
-        PassResult::Error
-    } else if status.decision.wake_at.is_some() {
-        PassResult::RequeueAfter
-    } else {
-        PassResult::Success
     }
 }

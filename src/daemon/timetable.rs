@@ -1,5 +1,6 @@
 //! What is due when, from the two cron expressions and the clock port.
 
+use crate::metrics::PassKind;
 use std::time::Duration;
 
 use crate::config::Config;
@@ -27,6 +28,11 @@ impl Due {
     /// Whether a pass is due at all.
     pub(super) const fn any(self) -> bool {
         self.describe || self.telemetry
+    }
+
+    /// What the pass is counted under.
+    pub(super) const fn kind(self) -> PassKind {
+        if self.telemetry { PassKind::Telemetry } else { PassKind::Describe }
     }
 }
 

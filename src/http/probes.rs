@@ -1,13 +1,16 @@
 //! `/healthz`, `/readyz` and `/metrics`: for machines that pass whatever parameters they like.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::App;
 use super::problem::Problem;
@@ -38,16 +41,52 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
     (status, body).into_response()
 }
 
-/// Everything that is registered.
-pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+/// Everything that is registered, compressed for whoever takes that: Prometheus does.
+pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let registry = app.registry.clone();
+    let compressed = takes_gzip(&headers);
     // Thousands of variants are too much for a thread that others wait for.
-    let encoded = tokio::task::spawn_blocking(move || crate::metrics::text(&registry)).await;
-    match encoded {
-        Ok(Ok(text)) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
-        Ok(Err(error)) => failed(&error.to_string()),
-        Err(error) => failed(&error.to_string()),
+    let encoded = tokio::task::spawn_blocking(move || {
+        let text = crate::metrics::text(&registry).map_err(|error| error.to_string())?;
+        if compressed { gzip(&text).map_err(|error| error.to_string()) } else { Ok(text.into()) }
+    });
+    let body: Vec<u8> = match encoded.await {
+        Ok(Ok(body)) => body,
+        Ok(Err(why)) => return failed(&why),
+        Err(error) => return failed(&error.to_string()),
+    };
+    let told = [(CONTENT_TYPE, prometheus::TEXT_FORMAT), (VARY, "accept-encoding")];
+    if compressed {
+        (told, [(CONTENT_ENCODING, "gzip")], body).into_response()
+    } else {
+        (told, body).into_response()
     }
+}
+
+/// Whether the client takes gzip, by `Accept-Encoding` (RFC 9110, section 12.5.3). What is named counts
+/// more than `*`, and a weight of 0 is a refusal.
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(ACCEPT_ENCODING).iter();
+    let codings = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    let (mut named, mut any) = (None, None);
+    for coding in codings {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f64>);
+        let wanted = weight.is_ok_and(|weight| weight > 0.0);
+        match name.trim() {
+            name if name.eq_ignore_ascii_case("gzip") => named = Some(wanted),
+            "*" => any = Some(wanted),
+            _ => {}
+        }
+    }
+    named.or(any).unwrap_or(false)
+}
+
+fn gzip(text: &str) -> std::io::Result<Vec<u8>> {
+    // The fast level: of text so repetitive a higher one saves little and costs the scrape's time.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(text.as_bytes())?;
+    encoder.finish()
 }
 
 fn failed(why: &str) -> Response {

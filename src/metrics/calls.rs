@@ -31,7 +31,7 @@ const DURATION_BUCKETS: &[f64] =
     &[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 const RETRY_BUCKETS: &[f64] = &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 10.0];
 
-/// Feeds `aws_api_*` and the cost counters from finished calls.
+/// Feeds `setpoint_aws_*` and the cost counters from finished calls.
 #[derive(Debug)]
 pub struct CallMetrics {
     calls: IntCounterVec,

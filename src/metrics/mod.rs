@@ -7,11 +7,13 @@ pub mod calls;
 pub mod definition;
 mod log_lines;
 pub mod pass_age;
+pub mod passes;
 pub mod process;
 pub mod process_families;
 pub mod reference;
 pub mod status;
 pub mod status_families;
+mod usage;
 pub mod variant_families;
 pub mod variants;
 
@@ -20,7 +22,8 @@ use std::sync::Arc;
 use prometheus::{Registry, TextEncoder};
 
 pub use calls::CallMetrics;
-pub use process::{PassResult, ProcessMetrics};
+pub use passes::{PassKind, PassResult};
+pub use process::ProcessMetrics;
 pub use status::StatusCollector;
 pub use variants::VariantCollector;
 
@@ -28,7 +31,7 @@ use crate::model::status::FleetStatus;
 
 /// With more variants than this, only the non-zero members of closed sets are exported, unless
 /// `metrics.per_variant_limit` says otherwise.
-pub const DEFAULT_PER_VARIANT_LIMIT: usize = 2000;
+pub const DEFAULT_PER_VARIANT_LIMIT: usize = 200;
 
 /// Where the status of all variants is published.
 pub trait StatusSource: Send + Sync {

@@ -7,7 +7,9 @@ use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 
 use super::log_lines::LogLines;
 use super::pass_age::PassAge;
+use super::passes::{PassKind, PassResult};
 use super::process_families as families;
+use super::usage::Usage;
 use crate::model::decision::{Decision, Outcome, StepResult};
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::time::Timestamp;
@@ -15,43 +17,13 @@ use crate::model::warning::ConfigStatus;
 
 /// A vector without labels has no series before it has a value, where a plain gauge shows 0.
 const NO_LABELS: [&str; 0] = [];
-const CONTROLLER: &str = "variant";
 const LEASE: &str = "setpoint";
 const WRITE_OPERATIONS: [&str; 2] = ["PutScalingPolicy", "RegisterScalableTarget"];
 const WRITE_RESULTS: [&str; 3] = ["success", "error", "skipped"];
-/// The buckets that controller-runtime has for passes, thinned; a pass waits for AWS, so the
-/// interesting part is seconds.
+/// A pass waits for AWS, so that the interesting part is seconds; `reconcile.pass_timeout_seconds`
+/// may be some minutes.
 const PASS_BUCKETS: &[f64] =
-    &[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
-
-/// How a pass ended, in controller-runtime's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PassResult {
-    /// It came to its end.
-    Success,
-    /// It failed.
-    Error,
-    /// It wants to run again at once.
-    Requeue,
-    /// It wants to run again at a time before the next tick.
-    RequeueAfter,
-}
-
-impl PassResult {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Success, Self::Error, Self::Requeue, Self::RequeueAfter];
-
-    /// The label value.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::Error => "error",
-            Self::Requeue => "requeue",
-            Self::RequeueAfter => "requeue_after",
-        }
-    }
-}
+    &[0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
 
 /// The families of the process. Cheap to clone; all clones count together.
 #[derive(Debug, Clone)]
@@ -59,23 +31,14 @@ pub struct ProcessMetrics {
     decisions: IntCounterVec,
     writes: IntCounterVec,
     budget: GaugeVec,
+    month_cost: GaugeVec,
     reload_successful: IntGaugeVec,
     reload_timestamp: GaugeVec,
     config_targets: IntGaugeVec,
     config_warnings: IntGaugeVec,
     config_drops: IntGaugeVec,
-    reconciles: IntCounterVec,
-    reconcile_errors: IntCounterVec,
-    reconcile_time: HistogramVec,
-    active_workers: IntGaugeVec,
-    max_concurrent: IntGaugeVec,
-    queue_depth: IntGaugeVec,
-    queue_adds: IntCounterVec,
-    queue_wait: HistogramVec,
-    queue_work: HistogramVec,
-    queue_unfinished: GaugeVec,
-    queue_longest: GaugeVec,
-    queue_retries: IntCounterVec,
+    passes: IntCounterVec,
+    pass_duration: HistogramVec,
     leader: IntGaugeVec,
     log_lines: LogLines,
     panics: IntCounterVec,
@@ -95,6 +58,7 @@ impl ProcessMetrics {
             decisions: registered(registry, families::DECISIONS.int_counter_vec()?)?,
             writes: registered(registry, families::WRITES.int_counter_vec()?)?,
             budget: registered(registry, families::CLOUDWATCH_BUDGET.gauge_vec()?)?,
+            month_cost: registered(registry, families::CLOUDWATCH_MONTH_COST.gauge_vec()?)?,
             reload_successful: registered(registry, families::RELOAD_SUCCESSFUL.int_gauge_vec()?)?,
             reload_timestamp: registered(
                 registry,
@@ -103,23 +67,14 @@ impl ProcessMetrics {
             config_targets: registered(registry, families::CONFIG_TARGETS.int_gauge_vec()?)?,
             config_warnings: registered(registry, families::CONFIG_WARNINGS.int_gauge_vec()?)?,
             config_drops: registered(registry, families::CONFIG_DROPS_TARGETS.int_gauge_vec()?)?,
-            reconciles: registered(registry, families::RECONCILE_TOTAL.int_counter_vec()?)?,
-            reconcile_errors: registered(registry, families::RECONCILE_ERRORS.int_counter_vec()?)?,
-            reconcile_time: histogram(registry, &families::RECONCILE_TIME)?,
-            active_workers: registered(registry, families::ACTIVE_WORKERS.int_gauge_vec()?)?,
-            max_concurrent: registered(registry, families::MAX_CONCURRENT.int_gauge_vec()?)?,
-            queue_depth: registered(registry, families::QUEUE_DEPTH.int_gauge_vec()?)?,
-            queue_adds: registered(registry, families::QUEUE_ADDS.int_counter_vec()?)?,
-            queue_wait: histogram(registry, &families::QUEUE_WAIT)?,
-            queue_work: histogram(registry, &families::QUEUE_WORK)?,
-            queue_unfinished: registered(registry, families::QUEUE_UNFINISHED.gauge_vec()?)?,
-            queue_longest: registered(registry, families::QUEUE_LONGEST.gauge_vec()?)?,
-            queue_retries: registered(registry, families::QUEUE_RETRIES.int_counter_vec()?)?,
+            passes: registered(registry, families::PASSES.int_counter_vec()?)?,
+            pass_duration: histogram(registry, &families::PASS_DURATION)?,
             leader: registered(registry, families::LEADER.int_gauge_vec()?)?,
             log_lines: registered(registry, LogLines::new()?)?,
             panics: registered(registry, families::PANICS.int_counter_vec()?)?,
             pass_age: registered(registry, PassAge::new()?)?,
         };
+        registry.register(Box::new(Usage::new()?))?;
         metrics.show_zeros();
         Ok(metrics)
     }
@@ -133,21 +88,15 @@ impl ProcessMetrics {
                 self.writes.with_label_values(&[operation, result]);
             }
         }
-        for result in PassResult::ALL {
-            self.reconciles.with_label_values(&[CONTROLLER, result.as_str()]);
+        for kind in PassKind::ALL {
+            for result in PassResult::ALL {
+                self.passes.with_label_values(&[kind.as_str(), result.as_str()]);
+            }
         }
-        for counter in [&self.reconcile_errors, &self.queue_adds, &self.queue_retries] {
-            counter.with_label_values(&[CONTROLLER]);
+        for phase in families::PHASES {
+            self.pass_duration.with_label_values(&[phase]);
         }
-        for gauge in [&self.active_workers, &self.max_concurrent, &self.queue_depth] {
-            gauge.with_label_values(&[CONTROLLER]);
-        }
-        for gauge in [&self.queue_unfinished, &self.queue_longest] {
-            gauge.with_label_values(&[CONTROLLER]);
-        }
-        for histogram in [&self.reconcile_time, &self.queue_wait, &self.queue_work] {
-            histogram.with_label_values(&[CONTROLLER]);
-        }
+        self.month_cost.with_label_values(&NO_LABELS);
         self.leader.with_label_values(&[LEASE]);
         self.panics.with_label_values(&NO_LABELS);
     }
@@ -190,6 +139,11 @@ impl ProcessMetrics {
         }
     }
 
+    /// Takes note of what CloudWatch has cost in this month, in US dollars.
+    pub fn set_month_cost(&self, dollars: f64) {
+        self.month_cost.with_label_values(&NO_LABELS).set(dollars);
+    }
+
     /// Takes note of a load of the configuration, which succeeded at this time or failed.
     pub fn config_loaded(&self, succeeded: Option<Timestamp>) {
         let successful = i64::from(succeeded.is_some());
@@ -224,49 +178,14 @@ impl ProcessMetrics {
         self.log_lines.count(lines);
     }
 
-    /// The most passes that may run at once.
-    pub fn set_max_concurrent(&self, workers: usize) {
-        let workers = i64::try_from(workers).unwrap_or(i64::MAX);
-        self.max_concurrent.with_label_values(&[CONTROLLER]).set(workers);
+    /// A pass ended, well or not.
+    pub fn pass_ended(&self, kind: PassKind, result: PassResult) {
+        self.passes.with_label_values(&[kind.as_str(), result.as_str()]).inc();
     }
 
-    /// How many variants wait for a pass.
-    pub fn set_queue_depth(&self, waiting: usize) {
-        let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
-        self.queue_depth.with_label_values(&[CONTROLLER]).set(waiting);
-    }
-
-    /// Variants were queued, on their tick or (`again`) before it.
-    pub fn queued(&self, variants: u64, again: bool) {
-        self.queue_adds.with_label_values(&[CONTROLLER]).inc_by(variants);
-        if again {
-            self.queue_retries.with_label_values(&[CONTROLLER]).inc_by(variants);
-        }
-    }
-
-    /// A pass began, after its variant had waited.
-    pub fn pass_began(&self, waited: Duration) {
-        self.queue_wait.with_label_values(&[CONTROLLER]).observe(waited.as_secs_f64());
-        self.active_workers.with_label_values(&[CONTROLLER]).inc();
-    }
-
-    /// A pass ended. Each call must follow one of [`Self::pass_began`].
-    pub fn pass_ended(&self, result: PassResult, took: Duration) {
-        self.active_workers.with_label_values(&[CONTROLLER]).dec();
-        self.reconciles.with_label_values(&[CONTROLLER, result.as_str()]).inc();
-        if result == PassResult::Error {
-            self.reconcile_errors.with_label_values(&[CONTROLLER]).inc();
-        }
-        self.reconcile_time.with_label_values(&[CONTROLLER]).observe(took.as_secs_f64());
-        self.queue_work.with_label_values(&[CONTROLLER]).observe(took.as_secs_f64());
-    }
-
-    /// The ages of the passes under way.
-    pub fn set_unfinished(&self, ages: &[Duration]) {
-        let sum: f64 = ages.iter().map(Duration::as_secs_f64).sum();
-        let longest = ages.iter().max().map_or(0.0, Duration::as_secs_f64);
-        self.queue_unfinished.with_label_values(&[CONTROLLER]).set(sum);
-        self.queue_longest.with_label_values(&[CONTROLLER]).set(longest);
+    /// How long a phase of a pass took that came to its end.
+    pub fn phase_took(&self, phase: &'static str, took: Duration) {
+        self.pass_duration.with_label_values(&[phase]).observe(took.as_secs_f64());
     }
 }
 

@@ -4,9 +4,11 @@ use super::definition::Scope::Process;
 use super::definition::Values::{self, Actions, Closed, Described, Reasons};
 use super::definition::definitions;
 
+/// The phases of a pass, in their order; a test keeps them equal to those that passes have.
+pub const PHASES: [&str; 4] = ["observe", "decide", "act", "remember"];
+
 const ACCOUNT: Values = Described("the AWS account");
 const REGION: Values = Described("the AWS region");
-const CONTROLLER: Values = Closed(&["variant"]);
 const OPERATION: Values = Described("AWS's operation name");
 const SERVICE: Values = Closed(&["application-autoscaling", "cloudwatch", "sagemaker", "sts"]);
 
@@ -36,6 +38,8 @@ definitions! { PROCESS_FAMILIES, Process;
         "Cost of the metrics requested, at 0.01 USD for each 1,000.";
     CLOUDWATCH_BUDGET = Gauge "setpoint_cloudwatch_budget_dollars" ["US dollars"] {}
         "Configured budget for CloudWatch requests of a month; absent without one.";
+    CLOUDWATCH_MONTH_COST = Gauge "setpoint_cloudwatch_month_cost_dollars" ["US dollars"] {}
+        "Cost of the metrics that this process requested in this calendar month (UTC), which the budget limits; a restart begins it at 0.";
     BUILD_INFO = Gauge "setpoint_build_info" ["1"] {version: Described("the version of setpoint"), revision: Described("the source revision, or `unknown`")}
         "The build, always 1.";
     PANICS = Counter "setpoint_panics_total" ["panics"] {}
@@ -52,44 +56,38 @@ definitions! { PROCESS_FAMILIES, Process;
         "What in the configuration in force can hardly be meant: `setpoint config check` and the status page list it.";
     CONFIG_DROPS_TARGETS = Gauge "setpoint_config_drops_targets" ["targets"] {}
         "Targets and variants that a reload would drop and that waits for `setpoint confirm`; 0 when none waits.";
-    RECONCILE_TOTAL = Counter "controller_runtime_reconcile_total" ["passes"] {controller: CONTROLLER, result: Closed(&["success", "error", "requeue", "requeue_after"])}
-        "Passes by result; requeue_after is a success that asked to be looked at again before the next tick.";
-    RECONCILE_ERRORS = Counter "controller_runtime_reconcile_errors_total" ["passes"] {controller: CONTROLLER}
-        "Passes that failed.";
-    RECONCILE_TIME = Histogram "controller_runtime_reconcile_time_seconds" ["seconds"] {controller: CONTROLLER}
-        "Length of a pass.";
-    ACTIVE_WORKERS = Gauge "controller_runtime_active_workers" ["workers"] {controller: CONTROLLER}
-        "Passes under way.";
-    MAX_CONCURRENT = Gauge "controller_runtime_max_concurrent_reconciles" ["workers"] {controller: CONTROLLER}
-        "Most passes that may be under way at once.";
-    QUEUE_DEPTH = Gauge "workqueue_depth" ["variants"] {name: CONTROLLER}
-        "Variants that wait for a pass.";
-    QUEUE_ADDS = Counter "workqueue_adds_total" ["variants"] {name: CONTROLLER}
-        "Variants put into the queue.";
-    QUEUE_WAIT = Histogram "workqueue_queue_duration_seconds" ["seconds"] {name: CONTROLLER}
-        "How long a variant waited for its pass.";
-    QUEUE_WORK = Histogram "workqueue_work_duration_seconds" ["seconds"] {name: CONTROLLER}
-        "How long working on a variant took.";
-    QUEUE_UNFINISHED = Gauge "workqueue_unfinished_work_seconds" ["seconds"] {name: CONTROLLER}
-        "Sum of the ages of the passes under way.";
-    QUEUE_LONGEST = Gauge "workqueue_longest_running_processor_seconds" ["seconds"] {name: CONTROLLER}
-        "Age of the oldest pass under way.";
-    QUEUE_RETRIES = Counter "workqueue_retries_total" ["variants"] {name: CONTROLLER}
-        "Variants put into the queue again before their tick.";
-    API_CALLS = Counter "aws_api_calls_total" ["calls"] {service: SERVICE, operation: OPERATION, status_code: Described("the last HTTP status; 0 without an answer"), error_code: ERROR_CODE}
+    PASSES = Counter "setpoint_passes_total" ["passes"] {kind: Closed(&["describe", "telemetry", "asked"]), result: Closed(&["success", "error", "skipped"])}
+        "Passes over all variants, by why they were made and how they ended: error when a bug ended one, it overran reconcile.pass_timeout_seconds, or it could list no account and region; skipped when leadership was lost meanwhile. What could not be compared or written in a pass is told by setpoint_comparable and setpoint_writes_total.";
+    PASS_DURATION = Histogram "setpoint_pass_duration_seconds" ["seconds"] {phase: Closed(&PHASES)}
+        "Length of each phase of a pass; the phases follow each other, so that their sums add up to the pass.";
+    API_CALLS = Counter "setpoint_aws_calls_total" ["calls"] {service: SERVICE, operation: OPERATION, status_code: Described("the last HTTP status; 0 without an answer"), error_code: ERROR_CODE}
         "Calls to AWS, each with all its attempts.";
-    API_CALL_DURATION = Histogram "aws_api_call_duration_seconds" ["seconds"] {service: SERVICE, operation: OPERATION}
+    API_CALL_DURATION = Histogram "setpoint_aws_call_duration_seconds" ["seconds"] {service: SERVICE, operation: OPERATION}
         "Length of a call to AWS, from its first attempt to its last answer.";
-    API_CALL_RETRIES = Histogram "aws_api_call_retries" ["attempts"] {service: SERVICE, operation: OPERATION}
+    API_CALL_RETRIES = Histogram "setpoint_aws_call_retries" ["attempts"] {service: SERVICE, operation: OPERATION}
         "Attempts after the first of a call to AWS.";
-    API_THROTTLED = Counter "aws_api_call_throttled_errors_total" ["calls"] {service: SERVICE, operation: OPERATION, error_code: FAILED_ERROR_CODE}
+    API_THROTTLED = Counter "setpoint_aws_call_throttled_errors_total" ["calls"] {service: SERVICE, operation: OPERATION, error_code: FAILED_ERROR_CODE}
         "Calls that AWS throttled until the retries were used up.";
-    API_DENIED = Counter "aws_api_call_permission_errors_total" ["calls"] {service: SERVICE, operation: OPERATION, error_code: FAILED_ERROR_CODE}
+    API_DENIED = Counter "setpoint_aws_call_permission_errors_total" ["calls"] {service: SERVICE, operation: OPERATION, error_code: FAILED_ERROR_CODE}
         "Calls that failed for a missing permission.";
     UNREADABLE_ROWS = Gauge "setpoint_aws_unreadable_rows" ["rows"] {account_id: ACCOUNT, region: REGION, service: SERVICE, operation: OPERATION}
         "Rows of the newest whole listing that make no sense; what they are about is not known, the other rows count.";
     LOG_LINES_DROPPED = Counter "setpoint_log_lines_dropped_total" ["lines"] {}
         "Lines of the log that were dropped: the reader of stderr took none for a while, or stderr could not be written to.";
+    PROCESS_CPU = Counter "process_cpu_seconds_total" ["seconds"] {}
+        "CPU time of the process, in user and in system mode; this and the process_* families after it are absent where there is no /proc.";
+    PROCESS_RESIDENT = Gauge "process_resident_memory_bytes" ["bytes"] {}
+        "Memory of the process that is in RAM.";
+    PROCESS_VIRTUAL = Gauge "process_virtual_memory_bytes" ["bytes"] {}
+        "Address space of the process.";
+    PROCESS_START = Gauge "process_start_time_seconds" ["seconds since the epoch"] {}
+        "When the process started, by the machine's wall clock.";
+    PROCESS_OPEN_FDS = Gauge "process_open_fds" ["file descriptors"] {}
+        "Open file descriptors.";
+    PROCESS_MAX_FDS = Gauge "process_max_fds" ["file descriptors"] {}
+        "Most file descriptors that may be open; absent without a limit.";
+    PROCESS_THREADS = Gauge "process_threads" ["threads"] {}
+        "Threads of the process.";
     LEADER = Gauge "leader_election_master_status" ["0 or 1"] {name: Closed(&["setpoint"])}
         "1 while this process is the writer; always 1 when it runs alone.";
 }

@@ -18,14 +18,14 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from the definitions in src/metrics; a test keeps this page equal to them. -->
 
-`GET /metrics` answers in the Prometheus text format. Five rules hold everywhere:
+`GET /metrics` answers in the Prometheus text format, and gzipped when asked to (Prometheus asks). Five rules hold everywhere:
 
 - A number that does not exist (no bound, no safe target, no policy) is an absent series, never 0 or NaN.
 - A series of a variant goes away with the variant. While its account and region cannot be read
   (`setpoint_scope_readable` 0) the variant stays, as not comparable: what is not seen is not gone.
 - A process that does not lead has no series of variants, of accounts and regions, or of the memory.
 - Members of a closed set are exported as 0 and 1. With more than `metrics.per_variant_limit`
-  variants (2,000 by default) only the members that are 1 are exported.
+  variants (200 by default) only the members that are 1 are exported.
 - Counters of the process are there from the start, at zero. Of `setpoint_decisions_total` that are the
   pairs a rule can lead to: `none` with in_sync, unlisted, no_objective, endpoint_missing, not_compared,
   verdict_too_weak, load_test_expired and load_test_mismatch; `hold` with every reason that holds; each write with

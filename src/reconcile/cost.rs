@@ -36,6 +36,14 @@ impl CostMeter {
         self.metrics_requested() as f64 * DOLLARS_PER_METRIC
     }
 
+    /// Dollars of this calendar month (UTC), since the process began.
+    #[must_use]
+    pub fn dollars_this_month(&self, now: Timestamp) -> f64 {
+        let counts = self.counts();
+        let this = counts.month == Some((now.year(), now.month()));
+        if this { counts.requested_this_month as f64 * DOLLARS_PER_METRIC } else { 0.0 }
+    }
+
     /// Takes note of a request, or refuses it because the month's budget is used up.
     pub(super) fn request(
         &self,
@@ -85,6 +93,10 @@ mod tests {
         same.request(400, budget, november).unwrap();
         assert_eq!((one.metrics_requested(), same.metrics_requested()), (1000, 1000));
         assert_eq!(other.metrics_requested(), 0, "another process's");
-        same.request(500, budget, at("2026-12-01T00:00:00Z")).unwrap();
+        let december = at("2026-12-01T00:00:00Z");
+        assert_eq!(one.dollars_this_month(november), 1000.0 * DOLLARS_PER_METRIC);
+        assert_eq!(one.dollars_this_month(december), 0.0, "before anything was asked for");
+        same.request(500, budget, december).unwrap();
+        assert_eq!(one.dollars_this_month(december), 500.0 * DOLLARS_PER_METRIC);
     }
 }

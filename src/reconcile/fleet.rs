@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::named::{self, Named, Seen};
 use super::pair::{Pair, Parts};
+use super::phases::{Phase, PhaseTimes};
 use super::{CostMeter, Observed, Pass, PassInput, Purpose, health, unread};
 use crate::decide::mass_change;
 use crate::model::consent::Consent;
@@ -31,6 +32,25 @@ pub struct Fleet {
     identity: Arc<str>,
     /// What was published last, of those that cannot be read now.
     last: FleetStatus,
+    took: PhaseTimes,
+}
+
+/// Times one phase after the other.
+struct Laps {
+    since: Instant,
+    times: PhaseTimes,
+}
+
+impl Laps {
+    fn begin() -> Self {
+        Self { since: Instant::now(), times: PhaseTimes::default() }
+    }
+
+    fn end(&mut self, phase: Phase) {
+        let now = Instant::now();
+        self.times.set(phase, now - self.since);
+        self.since = now;
+    }
 }
 
 /// One account and region on its way through a pass.
@@ -119,13 +139,26 @@ impl Fleet {
             identity: Arc::clone(&identity),
         };
         let pairs = accounts.into_iter().map(|aws| Pair::new(aws, parts.clone())).collect();
-        Self { pairs, clock, cost, identity, last: FleetStatus::default() }
+        Self {
+            pairs,
+            clock,
+            cost,
+            identity,
+            last: FleetStatus::default(),
+            took: PhaseTimes::default(),
+        }
     }
 
     /// The name by which other processes know what this one keeps (rule 26).
     #[must_use]
     pub fn identity(&self) -> &str {
         &self.identity
+    }
+
+    /// How long the phases of the last pass took.
+    #[must_use]
+    pub const fn took(&self) -> PhaseTimes {
+        self.took
     }
 
     /// What CloudWatch has cost so far.
@@ -137,13 +170,19 @@ impl Fleet {
     /// One pass. Never fails: what could not be read or written is in the status.
     pub async fn pass(&mut self, input: PassInput<'_>) -> FleetStatus {
         let began = self.clock.now();
+        let mut took = Laps::begin();
         let mut rounds = self.observe(&input).await;
+        took.end(Phase::Observe);
         self.decide(&mut rounds, &input);
         let mass_change = hold_mass_change(&mut rounds, &input);
+        took.end(Phase::Decide);
         if input.purpose.writes() {
             self.act(&mut rounds, &input).await;
         }
+        took.end(Phase::Act);
         self.remember(&rounds, &input).await;
+        took.end(Phase::Remember);
+        self.took = took.times;
         self.publish(rounds, mass_change, began)
     }
 

@@ -1,5 +1,6 @@
 //! Tests of `http`, over loopback with a real client.
 
+mod compression;
 mod limits;
 mod local;
 mod server;

@@ -9,10 +9,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use expect_test::{expect, expect_file};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use prometheus::Registry;
 use setpoint::metrics::definition::Definition;
+use setpoint::metrics::process_families::PHASES;
 use setpoint::metrics::{
-    DEFAULT_PER_VARIANT_LIMIT, Metrics, PassResult, StatusSource, reference, text,
+    DEFAULT_PER_VARIANT_LIMIT, Metrics, PassKind, PassResult, StatusSource, reference, text,
 };
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
@@ -21,6 +24,7 @@ use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::warning::{ConfigStatus, HeldReload};
 use setpoint::ports::{CallObserver, CallRecord, ErrorKind, NoCode, Service};
+use setpoint::reconcile::Phase;
 
 use crate::fixtures;
 
@@ -249,7 +253,7 @@ fn call(error_code: &str, error: Option<ErrorKind>, metrics_requested: u64) -> C
 
 /// Counts and sums of calls; how they spread is the library's business.
 fn calls_without_buckets(metrics: &Metrics) -> String {
-    let all = lines(metrics, "aws_api_call");
+    let all = lines(metrics, "setpoint_aws_call");
     let parts = ["_bucket", "_count", "duration"];
     all.split_inclusive('\n').filter(|line| !parts.iter().any(|part| line.contains(part))).collect()
 }
@@ -264,12 +268,12 @@ fn calls_and_their_cost_are_counted() {
     metrics.calls.called(&call("Throttling", Some(ErrorKind::Throttled), 0));
     metrics.calls.called(&call("AccessDenied", Some(ErrorKind::Denied), 0));
     expect![[r#"
-        aws_api_call_permission_errors_total{error_code="AccessDenied",operation="GetMetricData",service="cloudwatch"} 1
-        aws_api_call_retries_sum{operation="GetMetricData",service="cloudwatch"} 6
-        aws_api_call_throttled_errors_total{error_code="Throttling",operation="GetMetricData",service="cloudwatch"} 1
-        aws_api_calls_total{error_code="",operation="GetMetricData",service="cloudwatch",status_code="200"} 1
-        aws_api_calls_total{error_code="AccessDenied",operation="GetMetricData",service="cloudwatch",status_code="400"} 1
-        aws_api_calls_total{error_code="Throttling",operation="GetMetricData",service="cloudwatch",status_code="400"} 1
+        setpoint_aws_call_permission_errors_total{error_code="AccessDenied",operation="GetMetricData",service="cloudwatch"} 1
+        setpoint_aws_call_retries_sum{operation="GetMetricData",service="cloudwatch"} 6
+        setpoint_aws_call_throttled_errors_total{error_code="Throttling",operation="GetMetricData",service="cloudwatch"} 1
+        setpoint_aws_calls_total{error_code="",operation="GetMetricData",service="cloudwatch",status_code="200"} 1
+        setpoint_aws_calls_total{error_code="AccessDenied",operation="GetMetricData",service="cloudwatch",status_code="400"} 1
+        setpoint_aws_calls_total{error_code="Throttling",operation="GetMetricData",service="cloudwatch",status_code="400"} 1
     "#]]
     .assert_eq(
 &calls_without_buckets(&metrics));
@@ -289,7 +293,7 @@ fn the_error_code_of_a_failed_call_is_never_empty() {
     }
     // Our own words are not lost among invented codes.
     metrics.calls.called(&call("dispatch_failure", Some(ErrorKind::Transient), 0));
-    let codes = lines(&metrics, "aws_api_calls_total");
+    let codes = lines(&metrics, "setpoint_aws_calls_total");
     assert!(codes.contains("error_code=\"dispatch_failure\""), "{codes}");
     assert!(codes.contains("error_code=\"no_code\""), "{codes}");
     let empty: Vec<&str> = codes.lines().filter(|l| l.contains("error_code=\"\"")).collect();
@@ -306,7 +310,7 @@ fn invented_error_codes_cannot_fill_the_memory() {
     for n in 0..500 {
         metrics.calls.called(&call(&format!("Code{n}"), Some(ErrorKind::Invalid), 0));
     }
-    assert_eq!(lines(&metrics, "aws_api_calls_total").lines().count(), 65);
+    assert_eq!(lines(&metrics, "setpoint_aws_calls_total").lines().count(), 65);
     assert!(lines(&metrics, "error_code=\"other\"").ends_with(" 436\n"));
 }
 
@@ -320,6 +324,9 @@ fn passes_reloads_leadership_and_the_budget_show() {
     assert_eq!(lines(&metrics, "budget_dollars"), "setpoint_cloudwatch_budget_dollars 25\n");
     process.set_budget(None);
     assert_eq!(lines(&metrics, "budget_dollars"), "");
+
+    process.set_month_cost(0.25);
+    assert_eq!(lines(&metrics, "month_cost"), "setpoint_cloudwatch_month_cost_dollars 0.25\n");
 
     assert_eq!(lines(&metrics, "setpoint_config_last"), "", "nothing was loaded yet");
     process.config_loaded(Some(fixtures::noon()));
@@ -345,13 +352,45 @@ fn passes_reloads_leadership_and_the_budget_show() {
     .assert_eq(&lines(&metrics, "setpoint_config_last_reload"));
 
     process.set_leader(true);
-    process.pass_began(Duration::from_secs(1));
-    process.pass_began(Duration::from_secs(1));
-    process.pass_ended(PassResult::Error, Duration::from_secs(2));
     assert!(lines(&metrics, "leader_election_master_status").ends_with(" 1\n"));
-    assert!(lines(&metrics, "controller_runtime_active_workers").ends_with(" 1\n"));
-    assert!(lines(&metrics, "controller_runtime_reconcile_errors_total").ends_with(" 1\n"));
-    assert!(lines(&metrics, "workqueue_work_duration_seconds_sum").ends_with(" 2\n"));
+    let passes = || lines(&metrics, "setpoint_passes_total");
+    assert_eq!(passes().lines().count(), 9, "all of them are there from the start: {}", passes());
+    process.pass_ended(PassKind::Describe, PassResult::Error);
+    process.pass_ended(PassKind::Asked, PassResult::Success);
+    assert_eq!(PHASES, Phase::ALL.map(Phase::as_str));
+    for phase in Phase::ALL {
+        process.phase_took(phase.as_str(), Duration::from_secs(1));
+    }
+    let counted: String = passes()
+        .lines()
+        .filter(|line| !line.ends_with(" 0"))
+        .map(|l| l.to_owned() + "\n")
+        .collect();
+    expect![[r#"
+        setpoint_passes_total{kind="asked",result="success"} 1
+        setpoint_passes_total{kind="describe",result="error"} 1
+    "#]]
+    .assert_eq(&counted);
+    expect![[r#"
+        setpoint_pass_duration_seconds_count{phase="act"} 1
+        setpoint_pass_duration_seconds_count{phase="decide"} 1
+        setpoint_pass_duration_seconds_count{phase="observe"} 1
+        setpoint_pass_duration_seconds_count{phase="remember"} 1
+    "#]]
+    .assert_eq(&lines(&metrics, "setpoint_pass_duration_seconds_count"));
+}
+
+#[test]
+fn a_thousand_variants_fit_into_300_kilobytes_on_the_wire() {
+    let kinds = [fixtures::in_sync, fixtures::drifted, fixtures::held, fixtures::not_comparable];
+    let statuses = (0..1000).map(|n| kinds[n % kinds.len()](&format!("endpoint-{n}")));
+    let (metrics, _) = metrics_over(fixtures::fleet(statuses.collect()), DEFAULT_PER_VARIANT_LIMIT);
+    let scrape = text(&metrics.registry).unwrap();
+    // As /metrics compresses it.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(scrape.as_bytes()).unwrap();
+    let (sent, whole) = (encoder.finish().unwrap().len(), scrape.len());
+    assert!(sent < 300_000, "{sent} of {whole} bytes");
 }
 
 #[test]

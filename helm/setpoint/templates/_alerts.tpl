@@ -5,10 +5,10 @@ dollar sign are replaced as that file says.
 {{- define "setpoint.alertGroups" -}}
 {{- $root := . -}}
 {{- $rule := .Values.prometheusRule -}}
-{{- $variant := "account_id, region, endpoint, variant" -}}
+{{- $variant := "namespace, job, account_id, region, endpoint, variant" -}}
 {{- $by := printf "max by (%s)" $variant -}}
 {{- $managed := printf "and on (%s) %s (setpoint_managed) == 1" $variant $by -}}
-{{- $readable := "unless on (account_id, region) max by (account_id, region) (setpoint_scope_readable) == 0" -}}
+{{- $readable := "unless on (namespace, job, account_id, region) max by (namespace, job, account_id, region) (setpoint_scope_readable) == 0" -}}
 {{- $labelsOf := `account_id=\"%s\",region=\"%s\",endpoint=\"%s\",variant=\"%s\"` -}}
 {{- $args := "$labels.account_id $labels.region $labels.endpoint $labels.variant" -}}
 {{- $job := default (include "setpoint.fullname" .) $rule.job -}}
@@ -24,8 +24,12 @@ dollar sign are replaced as that file says.
 {{- end }}
 {{- $labels := mergeOverwrite (deepCopy ($rule.alertLabels | default dict)) (dict "severity" $set.severity) }}
 {{- $url := printf "%s/%s.md" (trimSuffix "/" $rule.runbookBaseUrl) $alert.alert }}
-{{- $annotations := dict "summary" $text.summary "description" $text.description "runbook_url" $url }}
-{{- $rules = append $rules (dict "alert" $alert.alert "expr" $text.expr "for" (index $set "for") "labels" $labels "annotations" $annotations) }}
+{{- $annotations := mergeOverwrite (deepCopy ($rule.alertAnnotations | default dict)) (dict "summary" $text.summary "description" $text.description "runbook_url" $url) }}
+{{- $made := dict "alert" $alert.alert "expr" $text.expr "for" (index $set "for") "labels" $labels "annotations" $annotations }}
+{{- with default $rule.keepFiringFor (index $set "keep_firing_for") }}
+{{- $_ := set $made "keep_firing_for" . }}
+{{- end }}
+{{- $rules = append $rules $made }}
 {{- end }}
 {{- end }}
 {{- if $rules }}

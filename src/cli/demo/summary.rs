@@ -46,7 +46,7 @@ pub(super) fn summary(
         "\n{TITLE}Cost{TITLE:#}\n  {} CloudWatch metrics requested, {} US dollars; {} AWS calls, {} of them writes",
         total("setpoint_cloudwatch_metrics_requested_total"),
         total("setpoint_cloudwatch_cost_dollars_total"),
-        total("aws_api_calls_total"),
+        total("setpoint_aws_calls_total"),
         total("setpoint_writes_total"),
     );
     out

@@ -48,7 +48,7 @@ fn an_outage_with_nothing_but_a_wildcard_is_told_everywhere() {
     let calls = daemon.get("/metrics").1;
     let failed: Vec<&str> = calls
         .lines()
-        .filter(|l| l.starts_with("aws_api_calls_total{") && l.contains("status_code=\"0\""))
+        .filter(|l| l.starts_with("setpoint_aws_calls_total{") && l.contains("status_code=\"0\""))
         .collect();
     assert!(failed.len() >= 5, "{failed:#?}");
     assert!(failed.iter().all(|l| l.contains("error_code=\"dispatch_failure\"")), "{failed:#?}");

@@ -286,6 +286,14 @@ fn every_alert_can_be_switched_off_and_set() {
     assert!(stale["expr"].as_str().unwrap().contains("> 3600"));
     assert_eq!(stale["for"].as_str(), Some("30m"));
     assert_eq!(stale["labels"]["team"].as_str(), Some("ml-platform"));
+    assert_eq!(stale["keep_firing_for"].as_str(), Some("1h"));
+    assert_eq!(find("SetpointAbsent").unwrap()["keep_firing_for"].as_str(), Some("5m"));
+    for alert in &alerts {
+        // Prometheus fills in what is between the braces, not Helm.
+        let dashboard = alert["annotations"]["dashboard_url"].as_str().unwrap();
+        assert!(dashboard.ends_with("?var-endpoint={{ $labels.endpoint }}"), "{dashboard}");
+        assert!(alert["annotations"]["runbook_url"].as_str().is_some());
+    }
     assert!(find("SetpointAbsent").unwrap()["expr"].as_str().unwrap().contains("job=\"setpoint\""));
 }
 

@@ -67,10 +67,30 @@ fn rules_name_only_metrics_that_exist() {
     let documented = std::fs::read_to_string(root("docs/metrics.md")).unwrap();
     let rules = std::fs::read_to_string(root("helm/setpoint/rules/setpoint-alerts.yaml")).unwrap();
     let words = rules.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    let ours = words.filter(|word| word.starts_with("setpoint_") || word.starts_with("aws_api_"));
+    let ours = words.filter(|word| word.starts_with("setpoint_"));
     let unknown: BTreeSet<_> =
         ours.filter(|word| !documented.contains(&format!("`{word}`"))).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+/// Whoever runs several setpoints under one Prometheus must see which of them speaks.
+#[test]
+fn every_rule_keeps_the_namespace_and_the_job() {
+    let rules = std::fs::read_to_string(root("helm/setpoint/rules/setpoint-alerts.yaml")).unwrap();
+    let grouped = rules.match_indices(" by (").chain(rules.match_indices(" on ("));
+    let mut seen = 0;
+    for (at, _) in grouped {
+        let rest = &rules[at..];
+        // What only looks something up for a description has no labels to keep.
+        let line = rules[..at].rsplit('\n').next().unwrap();
+        if line.contains("{{") || line.contains("description") {
+            continue;
+        }
+        let labels = rest.split_once(')').unwrap().0;
+        assert!(labels.contains("(namespace, job"), "{}", rest.lines().next().unwrap());
+        seen += 1;
+    }
+    assert!(seen > 60, "{seen}");
 }
 
 /// The actions of a policy.

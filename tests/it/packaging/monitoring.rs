@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use prometheus::Registry;
 use serde_json::Value;
-use setpoint::metrics::{Metrics, PassResult, text};
+use setpoint::metrics::{Metrics, PassKind, PassResult, text};
 use setpoint::model::decision::{Outcome, StepOutcome};
 use setpoint::model::status::FleetStatus;
 use setpoint::model::warning::ConfigStatus;
 use setpoint::ports::{CallObserver as _, CallRecord, ErrorKind, Service};
+use setpoint::reconcile::Phase;
 
 use super::Scratch;
 use crate::fixtures;
@@ -111,7 +112,6 @@ impl Exporter {
         metrics.process.config_loaded(Some(fixtures::noon()));
         metrics.process.set_config(6, &ConfigStatus::default());
         metrics.process.set_leader(true);
-        metrics.process.set_max_concurrent(16);
         let server = Answering::start(move |_| {
             move_counters(&metrics);
             text(&metrics.registry).unwrap()
@@ -129,8 +129,10 @@ fn move_counters(metrics: &Metrics) {
     metrics.process.decided(&fixtures::held("a").decision);
     metrics.process.acted(&Outcome { steps: vec![StepOutcome::success("PutScalingPolicy", "")] });
     for result in [PassResult::Success, PassResult::Error] {
-        metrics.process.pass_began(Duration::from_millis(20));
-        metrics.process.pass_ended(result, Duration::from_millis(300));
+        metrics.process.pass_ended(PassKind::Describe, result);
+    }
+    for phase in Phase::ALL {
+        metrics.process.phase_took(phase.as_str(), Duration::from_secs(1));
     }
     let failures = [
         ("", None),
