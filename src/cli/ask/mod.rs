@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::CliError;
-use super::config_args::ConfigArgs;
+use super::config_args::{ConfigArgs, counted};
 use super::deadline::{DEFAULT_SECONDS, Progress, within};
 use super::exit::Exit;
 use crate::cli::out::{noteln, outln};
@@ -235,7 +235,7 @@ pub(super) fn confirm(args: &ConfirmArgs) -> Result<ExitCode, CliError> {
     let (tried, waiting, differs) = (of("tried"), of("waiting"), of("differs"));
     let (id, sent, left) = (&args.plan_id, tried.len(), waiting.len());
     let rest = if left == 0 { String::new() } else { format!(", {left} follow") };
-    outln!("confirmed {id}: {} sent{rest}", counted(sent, "change"));
+    outln!("confirmed {id}: {} sent{rest}", counted(sent, "change", "changes"));
     for field in differs {
         let text = |key: &str| printable(field[key].as_str().unwrap_or_default()).into_owned();
         let change = [text("field"), text("change")].join(" ");
@@ -243,11 +243,6 @@ pub(super) fn confirm(args: &ConfirmArgs) -> Result<ExitCode, CliError> {
     }
     // As `apply`: what was confirmed and is not written is a difference that stays.
     Ok(if differs.is_empty() { Exit::Done } else { Exit::Differs }.into())
-}
-
-/// `1 change`, `2 changes`.
-fn counted(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
 #[cfg(test)]

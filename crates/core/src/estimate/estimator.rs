@@ -285,18 +285,6 @@ impl Estimator {
         }
     }
 
-    /// Since when the present regime holds, and whether it is still too young for a target change
-    /// (its first hour).
-    #[must_use]
-    pub fn is_settling(&self, now: Timestamp) -> bool {
-        let record = &self.book.current;
-        let since = self.book.declared_at.unwrap_or(MinuteIndex::MIN);
-        let start = if record.before.is_some() { record.start } else { MinuteIndex::MIN };
-        let begin = since.max(if record.declared { MinuteIndex::MIN } else { start });
-        // At the 60th minute the hour is over: `now` is the start of the newest minute.
-        begin != MinuteIndex::MIN && minute_of(now) + 1 < begin + 60
-    }
-
     /// Bytes of state, without the shared scratch.
     #[must_use]
     pub fn state_bytes(&self) -> usize {
