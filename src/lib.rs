@@ -23,5 +23,6 @@ pub mod observe;
 pub mod reconcile;
 pub mod render;
 pub mod replay;
+pub mod store;
 pub mod system;
 pub mod telemetry;

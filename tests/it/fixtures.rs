@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 use setpoint::decide::consent::Confirmed;
+use setpoint::decide::lasting::lasting;
 use setpoint::decide::{Rules, decide};
 use setpoint::model::endpoint::{
     ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, Model, VariantSummary,
@@ -97,6 +98,7 @@ fn decided(goal: Goal, snapshot: Snapshot, estimate: &Estimate) -> VariantStatus
     };
     let decision = decide(&snapshot, &goal, estimate, &rules, noon());
     VariantStatus {
+        lasting: lasting(&snapshot, &decision.report, noon()),
         goal,
         snapshot,
         decision,

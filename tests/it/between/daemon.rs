@@ -15,6 +15,7 @@ use setpoint::model::selector::Selector;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Clock, Memory};
 use setpoint::reconcile::{CostMeter, Fleet};
+use setpoint::store::Store;
 use setpoint::system::{Alone, WallClock};
 
 use super::broken::BreakingMemory;
@@ -64,6 +65,7 @@ fn start(clock: &Arc<dyn Clock>, memory: &Arc<dyn Memory>) -> (Daemon, Running) 
         }),
         clock: Arc::clone(clock),
         memory: Arc::clone(memory),
+        history: Store::in_memory(),
         events: None,
         fleet: Arc::clone(&fleet),
         metrics: metrics.clone(),

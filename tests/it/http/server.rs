@@ -19,6 +19,7 @@ use setpoint::metrics::Metrics;
 use setpoint::model::consent::CarriedOut;
 use setpoint::model::leader::Leader;
 use setpoint::model::status::FleetStatus;
+use setpoint::store::Store;
 use tokio::sync::oneshot;
 
 use crate::fixtures;
@@ -129,6 +130,7 @@ impl Fixture {
         let following = Arc::new(Following::default());
         let app = App {
             status: published.clone(),
+            history: Store::in_memory(),
             leading: following.clone(),
             registry: metrics.registry,
             control: control.clone(),
