@@ -10,6 +10,7 @@ mod disk;
 mod pack;
 mod since;
 mod unsaved;
+mod values;
 
 use std::io::Error;
 use std::path::{Path, PathBuf};

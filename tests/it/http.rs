@@ -1,6 +1,7 @@
 //! Tests of `http`, over loopback with a real client.
 
 mod compression;
+mod history;
 mod limits;
 mod local;
 mod server;
@@ -67,7 +68,7 @@ fn variants_are_listed_in_order() {
     let (status, body) = fixture.get_json("/api/v1/variants");
     assert_eq!(status, 200);
     let keys: Vec<_> = body.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["config", "variants", "scopes", "memory"]);
+    assert_eq!(keys, ["config", "variants", "scopes", "memory", "history"]);
     let names: Vec<_> = body["variants"]
         .as_array()
         .unwrap()

@@ -123,6 +123,8 @@ impl Fixture {
     }
 
     pub(super) fn start(fleet: FleetStatus, token_file: Option<PathBuf>) -> Self {
+        let history = Store::in_memory();
+        let recorded = Arc::new(fleet.clone());
         let published = Published::new(fleet);
         let metrics = Metrics::register(Registry::new(), published.clone(), 2000).unwrap();
         let control = Arc::new(Recorder::default());
@@ -130,7 +132,7 @@ impl Fixture {
         let following = Arc::new(Following::default());
         let app = App {
             status: published.clone(),
-            history: Store::in_memory(),
+            history: history.clone(),
             leading: following.clone(),
             registry: metrics.registry,
             control: control.clone(),
@@ -143,6 +145,7 @@ impl Fixture {
             .enable_all()
             .build()
             .unwrap();
+        runtime.block_on(history.record(recorded));
         let server = runtime.block_on(Server::bind("127.0.0.1:0".parse().unwrap())).unwrap();
         let address = server.address();
         let (stop, stopped) = oneshot::channel();

@@ -1,6 +1,7 @@
 //! The history that stays.
 
 mod changes;
+mod command;
 mod crashes;
 mod file;
 

@@ -67,7 +67,8 @@ fn each<K: Ord + Copy>(
     present.into_iter().filter_map(of).collect()
 }
 
-/// A field that nobody asks for any more is not compared, and does not differ.
+/// A field that nobody asks for any more is not compared, and does not differ. But where something
+/// could not be read, what depends on it is not compared either, and may differ as before.
 fn drift(
     before: &Lasting,
     report: &Report,
@@ -77,7 +78,13 @@ fn drift(
         let is = (field.state != FieldState::Unknown).then(|| field.state.differs());
         (field.field, is)
     });
-    each(&before.drift, fields, now)
+    let mut drift = each(&before.drift, fields, now);
+    let compared = |field| report.fields.iter().any(|f| f.field == field);
+    if !report.comparable {
+        let unseen = before.drift.iter().filter(|(field, _)| !compared(**field));
+        drift.extend(unseen.map(|(field, since)| (*field, *since)));
+    }
+    drift
 }
 
 fn suspended(
