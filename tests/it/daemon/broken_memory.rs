@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 
 use super::process::{Directory, Served, endpoint, everything, run};
 
+/// What it is, how it gets there, and what a plan says of it.
+type Broken = (&'static str, fn(&Path), &'static str);
+
 /// What may stand in the place of a memory.
-const BROKEN: [(&str, fn(&Path), &str); 6] = [
+const BROKEN: [Broken; 6] = [
     ("a directory", |file| std::fs::create_dir(file).unwrap(), "directory"),
     ("a pipe", |file| pipe(file), "a pipe"),
     ("nothing at all", |file| write(file, ""), "it is empty"),
