@@ -20,6 +20,7 @@ pub mod http;
 pub mod memory;
 pub mod metrics;
 pub mod observe;
+pub mod recommend;
 pub mod reconcile;
 pub mod render;
 pub mod replay;
