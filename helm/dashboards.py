@@ -230,13 +230,6 @@ def fleet():
                        "denied: {{service}} {{operation}}")], thresholds=BAD_ABOVE_ZERO)
 
     board.section("Freshness and process")
-    board.graph("Lasting", "For how long the field has differed, the finding has stood, scaling has been suspended and changes have been held, over restarts of setpoint.", "s", [
-        query(age("setpoint_drift_since_timestamp_seconds", also="field"), "drift: {{field}}"),
-        query(age("setpoint_divergence_since_timestamp_seconds", also="finding"), "{{finding}}"),
-        query(age("setpoint_scaling_suspended_since_timestamp_seconds", also="direction"), "suspended: {{direction}}"),
-        query(age("setpoint_unsafe_since_timestamp_seconds"), "unsafe"),
-        query(age("setpoint_load_test_invalid_since_timestamp_seconds"), "load test invalid"),
-        query(age("setpoint_held_since_timestamp_seconds"), "held")], w=12)
     board.graph("Freshness", "Age of the oldest of each, over all variants, and over accounts and regions.", "s", [
         query(f"max(time() - max by (account_id, region) (setpoint_scope_last_listing_timestamp_seconds{{{SCOPE}}}))",
               "listing"),
@@ -347,12 +340,10 @@ def variant():
         query(by_variant("setpoint_competing_policies"), "competing policies"),
         query(by_variant("setpoint_other_writer"), "other writer"),
         query(by_variant("setpoint_scaling_suspended", also="direction"), "suspended: {{direction}}")], w=12)
-    board.graph("Lasting", "For how long the field has differed, the finding has stood, scaling has been suspended and changes have been held, over restarts of setpoint.", "s", [
+    board.graph("Lasting", "For how long a field has differed, a finding has stood, the target value has been unsafe and changes have been held, over restarts of setpoint.", "s", [
         query(age("setpoint_drift_since_timestamp_seconds", also="field"), "drift: {{field}}"),
         query(age("setpoint_divergence_since_timestamp_seconds", also="finding"), "{{finding}}"),
-        query(age("setpoint_scaling_suspended_since_timestamp_seconds", also="direction"), "suspended: {{direction}}"),
         query(age("setpoint_unsafe_since_timestamp_seconds"), "unsafe"),
-        query(age("setpoint_load_test_invalid_since_timestamp_seconds"), "load test invalid"),
         query(age("setpoint_held_since_timestamp_seconds"), "held")], w=12)
     board.graph("Freshness", "Age of what is known about the variant.", "s", [
         query(age("setpoint_last_pass_timestamp_seconds"), "last pass"),

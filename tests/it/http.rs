@@ -89,7 +89,8 @@ fn variants_are_listed_in_order() {
     sorted.sort_unstable();
     assert_eq!(names, sorted);
     fixture.status.publish(fixtures::fleet(Vec::new()));
-    let nothing = json!({"config": {"warnings": []}, "variants": [], "scopes": [], "memory": null});
+    let nothing = json!({"config": {"warnings": []}, "variants": [], "scopes": [], "memory": null,
+        "history": null});
     assert_eq!(fixture.get_json("/api/v1/variants"), (200, nothing));
 }
 
