@@ -15,8 +15,10 @@ use crate::model::time::{Timestamp, floor_to};
 const EVENTS_MAX: usize = 20_000;
 /// That nothing has changed of a variant is written down so often.
 const FACE_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// Hours of one variant that may wait for the disk.
-const HOURS_MAX: u32 = 48;
+/// Hours that may wait for the disk: a disk that takes nothing must not cost all memory.
+const HOURS_MAX: usize = 100_000;
+/// After a start each variant has 14 days to tell; more than so many wait for the next pass.
+const HOURS_A_PASS: usize = 20_000;
 
 /// Rows that wait to be saved.
 #[derive(Debug, Default)]
@@ -47,8 +49,10 @@ impl Unsaved {
     fn bound(&mut self, now: Timestamp) -> usize {
         let excess = self.events.len().saturating_sub(EVENTS_MAX);
         self.events.drain(..excess);
-        let oldest = index(now).saturating_sub(HOURS_MAX);
-        self.hours.retain(|(_, hour), _| *hour >= oldest);
+        if self.hours.len() > HOURS_MAX {
+            let oldest = index(now).saturating_sub(24);
+            self.hours.retain(|(_, hour), _| *hour >= oldest);
+        }
         excess
     }
 }
@@ -116,6 +120,17 @@ impl Book {
     ) -> Option<Timestamp> {
         let Some(telemetry) = status.snapshot.telemetry.known() else { return until };
         let mut until = until;
+        for hour in telemetry.hours.iter() {
+            if until.is_some_and(|until| hour.at < until) {
+                continue;
+            }
+            if self.unsaved.hours.len() >= HOURS_A_PASS {
+                // The next pass goes on with them.
+                return until;
+            }
+            until = Some(hour.until);
+            self.change(id, hour.at, |own| hour.fill(own));
+        }
         for minute in &telemetry.recent {
             if until.is_some_and(|until| minute.at < until) {
                 continue;

@@ -49,6 +49,7 @@ fn with_minute(mut status: VariantStatus, minutes: i64, load: f64) -> VariantSta
         read_at: minute(minutes + 3),
         newest_datapoint: Some(minute(minutes + 1)),
         recent,
+        hours: std::sync::Arc::default(),
         peak_invocations: None,
         max_load_since_last_read: None,
     });

@@ -10,7 +10,7 @@ use super::goal::Objective;
 use super::ids::VariantId;
 use super::reason::{Field, words};
 use super::series::Minute;
-use super::time::Timestamp;
+use super::time::{Timestamp, floor_to};
 
 words! {
     /// What an event is about. A word once shipped is not changed.
@@ -234,6 +234,75 @@ impl Hour {
     pub fn take_instances(&mut self, instances: f64) {
         self.instances_low = Some(self.instances_low.map_or(instances, |low| low.min(instances)));
         self.instances_high = Some(highest(self.instances_high, instances));
+    }
+}
+
+/// The telemetry of one hour, as far as a read has told it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct HourLoad {
+    /// The start of the hour.
+    pub at: Timestamp,
+    /// The end of its last minute.
+    pub until: Timestamp,
+    minutes: u16,
+    judged_minutes: u16,
+    bad_minutes: u16,
+    invocations: Option<f32>,
+    load_mean: Option<f32>,
+    load_max: Option<f32>,
+    latency_mean_ms: Option<f32>,
+    latency_max_ms: Option<f32>,
+}
+
+impl HourLoad {
+    /// The hours of these minutes, which are in time order; one without any datapoint is left out.
+    #[must_use]
+    pub fn of(minutes: &[Minute], objective: &Objective) -> Vec<Self> {
+        let mut hours: Vec<(Hour, Timestamp)> = Vec::new();
+        for minute in minutes.iter().filter(|minute| !minute.is_empty()) {
+            let at = floor_to(minute.at, 3600);
+            match hours.last_mut() {
+                Some((hour, until)) if hour.at == at => {
+                    hour.take(minute, objective);
+                    *until = minute.end();
+                }
+                _ => {
+                    let mut hour = Hour::empty(at);
+                    hour.take(minute, objective);
+                    hours.push((hour, minute.end()));
+                }
+            }
+        }
+        hours.into_iter().map(|(hour, until)| Self::from_hour(&hour, until)).collect()
+    }
+
+    fn from_hour(hour: &Hour, until: Timestamp) -> Self {
+        let short = |number: Option<f64>| number.map(|number| number as f32);
+        Self {
+            at: hour.at,
+            until,
+            minutes: hour.minutes,
+            judged_minutes: hour.judged_minutes,
+            bad_minutes: hour.bad_minutes,
+            invocations: short(hour.invocations),
+            load_mean: short(hour.load_mean),
+            load_max: short(hour.load_max),
+            latency_mean_ms: short(hour.latency_mean_ms),
+            latency_max_ms: short(hour.latency_max_ms),
+        }
+    }
+
+    /// Puts it in place of the telemetry of an hour.
+    pub fn fill(&self, hour: &mut Hour) {
+        let long = |number: Option<f32>| number.map(f64::from);
+        hour.minutes = self.minutes;
+        hour.judged_minutes = self.judged_minutes;
+        hour.bad_minutes = self.bad_minutes;
+        hour.invocations = long(self.invocations);
+        hour.load_mean = long(self.load_mean);
+        hour.load_max = long(self.load_max);
+        hour.latency_mean_ms = long(self.latency_mean_ms);
+        hour.latency_max_ms = long(self.latency_max_ms);
     }
 }
 
