@@ -3,6 +3,7 @@
 mod compression;
 mod limits;
 mod local;
+mod openapi;
 mod server;
 
 use std::time::{Duration, Instant};
