@@ -19,6 +19,7 @@ mod new_file;
 mod out;
 mod panics;
 mod plan;
+mod recommend;
 mod replay;
 mod run;
 mod simulate;
@@ -61,6 +62,7 @@ enum Command {
     Reload(ask::ReloadArgs),
     Calculate(calculate::Args),
     Calibrate(calibrate::Args),
+    Recommend(recommend::Args),
     Config(config_command::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
@@ -117,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Reload(args) => ask::reload(&args),
         Command::Calculate(args) => calculate::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
+        Command::Recommend(args) => recommend::run(&args),
         Command::Config(args) => config_command::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),

@@ -30,6 +30,7 @@ mod memory_tags;
 mod metrics;
 mod packaging;
 mod reading;
+mod recommend;
 mod refinements;
 mod render;
 mod replay;
