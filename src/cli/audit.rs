@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 }
 
 fn exit_of(args: &Args, seen: &Survey, audit: &Audit) -> Exit {
-    let scopes = Exit::of_scopes(&seen.fleet);
+    let scopes = Exit::of_reads(&seen.fleet);
     if !args.detailed_exitcode {
         return scopes;
     }

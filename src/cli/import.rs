@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         None => out!("{}", imported.yaml),
     }
     tell(args, &fleet, &imported);
-    Ok(Exit::of_scopes(&fleet).into())
+    Ok(Exit::of_reads(&fleet).into())
 }
 
 /// Leaves the endpoints that were asked for.
