@@ -4,6 +4,7 @@ mod compression;
 mod history;
 mod limits;
 mod local;
+mod openapi;
 mod server;
 
 use std::time::{Duration, Instant};
