@@ -10,6 +10,7 @@ mod dashboards;
 mod demo;
 mod denied;
 mod documents;
+mod knobs;
 mod links;
 mod monitoring;
 
