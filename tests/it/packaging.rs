@@ -6,6 +6,7 @@
 
 mod alerting;
 mod chart;
+mod commands;
 mod dashboards;
 mod demo;
 mod denied;

@@ -94,7 +94,10 @@ fn cases() -> Vec<Case> {
         case(EXPLAIN_GET, "/api/v1/variants/fraud-scorer/AllTraffic/explain", 200),
         case(EXPLAIN_GET, "/api/v1/variants/nobody/AllTraffic/explain", 404),
         case("get /api/v1/recommendations", "/api/v1/recommendations", 200),
-        Case { arrange: follows, ..case("get /api/v1/recommendations", "/api/v1/recommendations", 503) },
+        Case {
+            arrange: follows,
+            ..case("get /api/v1/recommendations", "/api/v1/recommendations", 503)
+        },
         case("post /-/reload", "/-/reload", 200),
         Case { token: None, ..case("post /-/reload", "/-/reload", 403) },
         Case {

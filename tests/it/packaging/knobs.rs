@@ -217,9 +217,14 @@ fn render(helm: &Path, sets: &[&str]) -> String {
 fn every_value_has_an_effect() {
     let test = "knobs::every_value_has_an_effect";
     let named = std::env::var_os("SETPOINT_HELM").map(PathBuf::from);
-    let Some(helm) = tool(test, &[named.unwrap_or_else(|| root(".ci/cache/bin/helm"))]) else { return };
-    let set: BTreeMap<&str, &str> =
-        SET.lines().filter(|line| !line.is_empty()).map(|line| line.split_once(' ').unwrap()).collect();
+    let Some(helm) = tool(test, &[named.unwrap_or_else(|| root(".ci/cache/bin/helm"))]) else {
+        return;
+    };
+    let set: BTreeMap<&str, &str> = SET
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| line.split_once(' ').unwrap())
+        .collect();
     let tried: BTreeSet<String> = set.keys().map(|path| (*path).to_owned()).collect();
     assert_eq!(tried, documented(), "each value is set once");
     let mut without: BTreeMap<&str, String> = BTreeMap::new();
