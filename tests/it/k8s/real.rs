@@ -41,9 +41,12 @@ pub(super) fn new_namespace() -> String {
     format!("it-{}-{number}", std::process::id())
 }
 
+/// A namespace with its default service account, which a controller would make.
 pub(super) async fn make_namespace(client: &kube::Client, name: &str) {
     let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     request(client, "POST", "/api/v1/namespaces", Some(&object)).await.unwrap();
+    let account = json!({"metadata": {"name": "default"}});
+    request(client, "POST", &path("serviceaccounts", name, ""), Some(&account)).await.unwrap();
 }
 
 /// The real helm of `tests/setup`, talking to this server; a panic with its words when it fails.

@@ -36,11 +36,11 @@ fn commands(text: &str) -> Vec<Vec<String>> {
         let typed = whole.split(" #").next().unwrap_or_default().to_owned();
         whole.clear();
         let words: Vec<String> = typed.split_whitespace().map(str::to_owned).collect();
-        let named = |word: &String| word == "setpoint";
-        let begins = match words.first().map(String::as_str) {
-            Some("$" | "kubectl" | "docker") => words.iter().rposition(named),
-            _ => words.iter().position(named).filter(|at| *at == 0),
-        };
+        let begins = words.iter().enumerate().position(|(at, word)| {
+            let before = at.checked_sub(1).map(|at| words[at].as_str());
+            // By itself, in a pod, in a container of the image.
+            word == "setpoint" && matches!(before, None | Some("$" | "--" | "--rm"))
+        });
         if let Some(at) = begins {
             found.push(words[at + 1..].to_vec());
         }
