@@ -35,9 +35,9 @@ impl Spread {
     /// number counts as 0.
     #[must_use]
     pub fn new(p50: f64, p95: f64) -> Self {
-        // `max` and `min` answer the other operand for what is not a number.
-        let p50 = p50.max(0.0).min(MINUTES_MAX);
-        Self { p50, p95: p95.max(p50).min(MINUTES_MAX) }
+        let believed = |v: f64| if v.is_nan() { 0.0 } else { v.clamp(0.0, MINUTES_MAX) };
+        let p50 = believed(p50);
+        Self { p50, p95: believed(p95).max(p50) }
     }
 
     /// A duration that does not vary.
