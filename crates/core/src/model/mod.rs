@@ -19,6 +19,7 @@ pub mod leader;
 pub mod listing;
 pub mod memory;
 pub mod pauses;
+pub mod reaction;
 pub mod reads;
 pub mod reason;
 pub mod record;
