@@ -36,6 +36,7 @@ use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::reads::{Read, Reads};
+use crate::model::scale_out::Reaction;
 use crate::model::selector::Selector;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
@@ -302,6 +303,7 @@ impl Reconciler {
         let reads = self.reads(sweep, id, &endpoint);
         Snapshot {
             id: id.clone(),
+            reaction: Reaction::unseen(None),
             taken_at: now,
             reads,
             caller: sweep.caller.clone(),
@@ -361,7 +363,7 @@ impl Reconciler {
     fn decide_one(
         &mut self,
         sweep: &Sweep,
-        snapshot: Snapshot,
+        mut snapshot: Snapshot,
         goal: Result<Goal, String>,
         input: &PassInput<'_>,
         now: Timestamp,
@@ -372,6 +374,7 @@ impl Reconciler {
         let context = readings::context(sweep, &snapshot.id, &goal);
         let state = self.variants.entry(snapshot.id.clone()).or_default();
         let estimate = state.variant.estimate(&goal, problem, context, &mut self.scratch, now);
+        snapshot.reaction = state.variant.reaction(&snapshot, &goal.objective);
         let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }

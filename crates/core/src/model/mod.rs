@@ -24,6 +24,7 @@ pub mod reads;
 pub mod reason;
 pub mod record;
 pub mod safety;
+pub mod scale_out;
 pub mod scaling;
 pub mod schedule;
 pub mod selector;

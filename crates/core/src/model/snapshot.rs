@@ -7,6 +7,7 @@ use super::fact::{Fact, Why};
 use super::ids::{AccountId, VariantId};
 use super::memory::VariantMemory;
 use super::reads::{FactRead, Reads};
+use super::scale_out::Reaction;
 use super::scaling::{Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use super::series::Minute;
 use super::time::Timestamp;
@@ -40,6 +41,9 @@ pub struct Snapshot {
     pub telemetry: Fact<Telemetry>,
     /// What is remembered; unknown when the memory could not be read.
     pub memory: Fact<VariantMemory>,
+    /// How the variant reacts to load, by the scale-outs seen so far.
+    #[serde(skip)]
+    pub reaction: Reaction,
     /// From which reads all of it is.
     pub reads: Reads,
 }
