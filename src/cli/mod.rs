@@ -2,6 +2,7 @@
 
 mod apply;
 mod ask;
+mod audit;
 mod calculate;
 mod calibrate;
 mod compose;
@@ -11,7 +12,10 @@ mod deadline;
 mod demo;
 pub mod exit;
 mod export;
+mod import;
+mod init;
 mod kubernetes;
+mod new_file;
 mod out;
 mod panics;
 mod plan;
@@ -19,6 +23,7 @@ mod recommend;
 mod replay;
 mod run;
 mod simulate;
+mod survey;
 
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -50,6 +55,7 @@ enum Command {
     Apply(apply::Args),
     Get(ask::GetArgs),
     Explain(ask::ExplainArgs),
+    History(ask::HistoryArgs),
     Check(ask::CheckArgs),
     Pause(ask::PauseArgs),
     Resume(ask::ResumeArgs),
@@ -63,6 +69,9 @@ enum Command {
     Simulate(simulate::Args),
     Replay(replay::Args),
     Export(export::Args),
+    Audit(audit::Args),
+    Import(import::Args),
+    Init(init::Args),
 }
 
 /// Why a command failed: a sentence for the user and the exit code.
@@ -104,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Apply(args) => apply::run(&args),
         Command::Get(args) => ask::get(&args),
         Command::Explain(args) => ask::explain(&args),
+        Command::History(args) => ask::history(&args),
         Command::Check(args) => ask::check(&args),
         Command::Pause(args) => ask::pause(&args),
         Command::Resume(args) => ask::resume(&args),
@@ -117,6 +127,9 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Init(args) => init::run(&args),
     };
     result.unwrap_or_else(|error| tell(&error))
 }

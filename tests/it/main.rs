@@ -9,6 +9,7 @@
 
 mod accounts;
 mod architecture;
+mod auditing;
 mod between;
 mod calculate;
 mod calibrate;
@@ -23,6 +24,7 @@ mod estimate;
 mod estimate_filters;
 mod fixtures;
 mod http;
+mod importing;
 mod k8s;
 mod memory_tags;
 mod metrics;
@@ -33,6 +35,7 @@ mod refinements;
 mod render;
 mod replay;
 mod scenarios;
+mod store;
 mod swarm;
 mod wire;
 mod world;

@@ -23,7 +23,7 @@ use setpoint::model::fact::Fact;
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::reaction::Spread;
 use setpoint::model::scale_out::{Parts, Reaction};
-use setpoint::model::status::FleetStatus;
+use setpoint::model::status::{FleetStatus, StoreStatus};
 use setpoint::model::warning::{ConfigStatus, HeldReload};
 use setpoint::ports::{CallObserver, CallRecord, ErrorKind, NoCode, Service};
 use setpoint::reconcile::Phase;
@@ -409,6 +409,18 @@ fn everything() -> Metrics {
         Arc::make_mut(status).snapshot.reaction =
             Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
     }
+    let mut suspended = fixtures::in_sync("suspended");
+    if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {
+        target.suspended.scale_in = true;
+    }
+    let suspended = fixtures::decided_again(suspended);
+    fleet.variants.insert(suspended.snapshot.id.clone(), Arc::new(suspended));
+    fleet.history = Some(StoreStatus {
+        path: Some("history.redb".into()),
+        last_saved: fleet.at,
+        size_bytes: Some(1),
+        ..StoreStatus::default()
+    });
     let (metrics, _) = metrics_over(fleet, DEFAULT_PER_VARIANT_LIMIT);
     metrics.process.set_budget(Some(25.0));
     metrics.process.config_loaded(Some(fixtures::noon()));
