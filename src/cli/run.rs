@@ -12,7 +12,7 @@ use super::kubernetes::Kubernetes;
 use super::{CliError, compose, panics};
 use crate::config::{Config, memory_place};
 use crate::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts, Ticks};
-use crate::http::{App, Control, Health, Server};
+use crate::http::{App, Control, Health, Server, Site};
 use crate::metrics::Metrics;
 use crate::ports::{Aws, CallObserver, Clock, Events, Memory};
 use crate::reconcile::{CostMeter, Fleet};
@@ -144,6 +144,10 @@ impl Assembled {
         });
         let (token_file, grace) = (config.http.token_file.clone(), config.reconcile.shutdown_grace);
         let allowed_hosts = config.http.allowed_hosts.clone();
+        let site = Site {
+            base_path: config.http.base_path.clone(),
+            dashboard_url: config.http.dashboard_url.clone(),
+        };
         let (daemon, handle) = Daemon::new(Parts {
             config,
             loader,
@@ -164,6 +168,7 @@ impl Assembled {
             health,
             token_file,
             allowed_hosts,
+            site,
         };
         let address = server.address();
         let kubernetes = Kubernetes::default();

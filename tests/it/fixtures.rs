@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built is a bug of the test")]
 
 mod blind;
+mod picture;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -238,6 +239,7 @@ fn estimate() -> Estimate {
         sentence: "one instance serves 1300 invocations per minute (1180 to 1410): 87 of 8412 \
                    minutes broke p99 250 ms"
             .to_owned(),
+        picture: picture::picture(),
     }
 }
 

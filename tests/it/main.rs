@@ -27,6 +27,7 @@ mod k8s;
 mod memory_tags;
 mod metrics;
 mod packaging;
+mod pages;
 mod reading;
 mod refinements;
 mod render;

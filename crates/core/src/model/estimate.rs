@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::scatter::Picture;
 use super::time::Timestamp;
 
 /// How far the capacity is known.
@@ -207,6 +208,9 @@ pub struct Estimate {
     pub advised_safety_factor: Option<f64>,
     /// One sentence for an SRE.
     pub sentence: String,
+    /// The minutes by load and latency, for a plot.
+    #[serde(skip)]
+    pub picture: Picture,
 }
 
 impl Estimate {
@@ -234,6 +238,7 @@ impl Estimate {
             incident_since: None,
             advised_safety_factor: None,
             sentence: sentence.into(),
+            picture: Picture::default(),
         }
     }
 }
