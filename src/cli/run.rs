@@ -147,6 +147,7 @@ impl Assembled {
         let site = Site {
             base_path: config.http.base_path.clone(),
             dashboard_url: config.http.dashboard_url.clone(),
+            age: None,
         };
         let (daemon, handle) = Daemon::new(Parts {
             config,

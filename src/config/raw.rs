@@ -265,8 +265,8 @@ pub(super) struct RawHttp {
     /// The path that a proxy serves the pages under, such as /setpoint; whether it leaves the prefix
     /// on or takes it off does not matter.
     pub base_path: Option<String>,
-    /// The address of a dashboard about one variant, which its page links to, with {account_id},
-    /// {region}, {endpoint} and {variant} where its names go.
+    /// The address of a dashboard about one variant, which its page links to, with `{account_id}`,
+    /// `{region}`, `{endpoint}` and `{variant}` where its names go.
     pub dashboard_url: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! The status page, the page of a variant, and the files that they load.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -15,7 +16,7 @@ use super::{App, leading};
 use crate::render::page::fleet::fleet_page;
 use crate::render::page::query::{FleetQuery, RawQuery};
 use crate::render::page::variant::variant_page;
-use crate::render::page::{ICON, SCRIPT, STYLE};
+use crate::render::page::{Age, ICON, SCRIPT, STYLE, Site};
 use crate::render::trouble::follower_page;
 
 /// Of a page that is asked for every few seconds the browser keeps what never changes by itself, and
@@ -33,7 +34,7 @@ pub(super) async fn fleet(
     }
     let fleet = app.status.fleet();
     // Thousands of variants are too much for a thread that others wait for.
-    let page = tokio::task::spawn_blocking(move || fleet_page(&app.site, &fleet, &query));
+    let page = tokio::task::spawn_blocking(move || fleet_page(&site_now(&app), &fleet, &query));
     page.await.map(Html).map_err(|error| {
         tracing::error!(%error, "the status page could not be made");
         let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
@@ -53,7 +54,15 @@ pub(super) async fn variant(
         return Ok(Html(follower_page(&app.site, &leader, path)));
     }
     let status = find(&*leading::status(&app)?, &endpoint, &variant, &scope)?;
-    Ok(Html(variant_page(&app.site, &status)))
+    Ok(Html(variant_page(&site_now(&app), &status)))
+}
+
+/// The site, with how old what it shows is now.
+fn site_now(app: &App) -> Site {
+    let now = Instant::now();
+    let seconds = app.health.since_last_beat(now).as_secs();
+    let late = app.health.silent_too_long(now).is_some();
+    Site { age: Some(Age { seconds, late }), ..app.site.clone() }
 }
 
 /// The style of the pages.

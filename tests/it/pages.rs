@@ -47,7 +47,7 @@ fn skeleton(html: &str) -> Vec<String> {
 /// A variant in which every text from outside says this.
 fn saying(text: &str) -> VariantStatus {
     let mut status = fixtures::drifted("a");
-    status.goal.origin = text.to_owned();
+    text.clone_into(&mut status.goal.origin);
     let pause = Pause { until: fixtures::noon() + TimeDelta::hours(3), reason: text.to_owned() };
     status.goal.paused = Some(pause);
     if let Some(test) = &mut status.goal.load_test {
@@ -67,16 +67,16 @@ fn saying(text: &str) -> VariantStatus {
     }]);
     snapshot.model = Fact::Unknown(Why::new(WhyKind::Denied, text));
     let report = &mut status.decision.report;
-    report.sentence = text.to_owned();
-    report.safety.sentence = text.to_owned();
-    report.estimate.sentence = text.to_owned();
+    text.clone_into(&mut report.sentence);
+    text.clone_into(&mut report.safety.sentence);
+    text.clone_into(&mut report.estimate.sentence);
     for field in &mut report.fields {
-        field.sentence = text.to_owned();
+        text.clone_into(&mut field.sentence);
         field.actual = Some(text.to_owned());
         field.desired = Some(text.to_owned());
     }
     for note in &mut report.notes {
-        note.sentence = text.to_owned();
+        text.clone_into(&mut note.sentence);
     }
     status
 }
@@ -123,7 +123,7 @@ proptest! {
 
 #[test]
 fn pages_load_nothing_from_elsewhere() {
-    let site = Site { base_path: "/ops/setpoint".to_owned(), dashboard_url: None };
+    let site = Site { base_path: "/ops/setpoint".to_owned(), ..Site::default() };
     let status = fixtures::drifted("a");
     let pages =
         [variant_page(&site, &status), fleet_page(&site, &fixtures::mixed_fleet(), &everything())];

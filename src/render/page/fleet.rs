@@ -36,7 +36,7 @@ pub fn fleet_page(site: &Site, fleet: &FleetStatus, query: &FleetQuery) -> Strin
     let bar = html! {
         (brand(site))
         p.summary.counted { (printable(&summary_line(&PlanSummary::of(fleet)))) }
-        (freshness(fleet.at))
+        (freshness(site, fleet.at))
     };
     let main = html! {
         h1.unseen { "Variants of the fleet" }
@@ -112,7 +112,7 @@ fn sort(rows: &mut [&VariantStatus], sort: Sort) {
         }
         // Of an age the largest is the oldest.
         SortKey::Telemetry => {
-            by_number(rows, &|s| Some(-(newest_datapoint(s)?.timestamp() as f64)))
+            by_number(rows, &|s| Some(-(newest_datapoint(s)?.timestamp() as f64)));
         }
         SortKey::Written => by_number(rows, &|s| Some(written_at(s)?.timestamp() as f64)),
     }

@@ -3,10 +3,9 @@
 "use strict";
 (() => {
   const PERIOD_MS = 15000;
-  const LATE_MS = 180000;
   const age = () => document.getElementById("age");
-  // The server's clock counts: a browser's may be wrong.
-  let offset = 0;
+  // When the age that the server tells was right, on a clock that only runs forward.
+  let told = performance.now();
   let trouble = "";
   let on = true;
 
@@ -19,11 +18,11 @@
 
   function tell() {
     const element = age();
-    if (!element || !element.dataset.at) return;
-    const old = Date.now() + offset - Date.parse(element.dataset.at);
-    element.title = `as of ${element.dataset.at}`;
+    if (!element || !element.dataset.age) return;
+    if (!element.title) element.title = element.textContent;
+    const old = 1000 * Number(element.dataset.age) + performance.now() - told;
     element.textContent = words(old) + (trouble ? `: ${trouble}` : "");
-    document.getElementById("fresh").classList.toggle("late", trouble !== "" || old > LATE_MS);
+    document.getElementById("fresh").classList.toggle("late", trouble !== "" || element.dataset.late !== undefined);
   }
 
   function focused() {
@@ -53,10 +52,10 @@
     if (!on || document.hidden) return;
     try {
       const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PERIOD_MS) });
-      const date = Date.parse(answer.headers.get("date") || "");
-      if (date) offset = date - Date.now();
       if (answer.ok) {
-        replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
+        const text = await answer.text();
+        told = performance.now();
+        replace(new DOMParser().parseFromString(text, "text/html"));
         trouble = "";
       } else {
         trouble = `the server answers ${answer.status}`;

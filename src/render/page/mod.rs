@@ -30,6 +30,18 @@ pub struct Site {
     /// The address of a dashboard about one variant, with `{account_id}`, `{region}`, `{endpoint}` and
     /// `{variant}` where its names go.
     pub dashboard_url: Option<String>,
+    /// How old what is shown is at the time when it is asked for; unknown before the first pass.
+    pub age: Option<Age>,
+}
+
+/// How long ago the last pass ended, on the clock of the process: instants in what was read are of
+/// another one in a demo, and a browser's may be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Age {
+    /// In whole seconds.
+    pub seconds: u64,
+    /// Whether the next pass is overdue.
+    pub late: bool,
 }
 
 impl Site {
@@ -96,11 +108,12 @@ pub(in crate::render) fn brand(site: &Site) -> Markup {
 }
 
 /// When what is shown was so, with a link that asks again. The script turns both into a live display.
-fn freshness(at: Option<Timestamp>) -> Markup {
+fn freshness(site: &Site, at: Option<Timestamp>) -> Markup {
     html! {
         div.fresh #fresh data-live {
             @if let Some(at) = at {
-                span.age #age data-at=(at.format("%FT%TZ")) {
+                span.age #age data-age=[site.age.map(|age| age.seconds)]
+                    data-late=[site.age.filter(|age| age.late).map(|_| "true")] {
                     "as of " (parts::instant(at))
                 }
             } @else {

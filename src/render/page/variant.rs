@@ -24,7 +24,7 @@ pub fn variant_page(site: &Site, status: &VariantStatus) -> String {
         nav.crumbs aria-label="Where this is" {
             a href=(site.path("/")) { "all variants" }
         }
-        (freshness(Some(status.last_pass)))
+        (freshness(site, Some(status.last_pass)))
     };
     let main = html! {
         section.head {

@@ -16,6 +16,9 @@ use super::super::run::Evaluation;
 
 /// Cells of the load and latency plot.
 const CELLS: (f64, f64) = (90.0, 48.0);
+/// What is slower than this many times the objective is drawn at the upper edge: it would squeeze all
+/// else.
+const HIGHEST: f64 = 10.0;
 /// Shades of a cell, by how many minutes it stands for.
 const SHADES: [(u32, f64); 4] = [(1, 0.3), (3, 0.5), (9, 0.75), (27, 1.0)];
 
@@ -36,10 +39,12 @@ impl Cells {
         let near = right.into_iter().flatten().filter(|v| *v < 3.0 * highest);
         let right = 1.04 * near.fold(highest, f64::max);
         let low = 0.9 * points.iter().map(|p| p.1).fold(objective.threshold_ms, f64::min);
-        let high = 1.15 * points.iter().map(|p| p.1).fold(objective.threshold_ms, f64::max);
+        let high = points.iter().map(|p| p.1).fold(objective.threshold_ms, f64::max);
+        let high = 1.15 * high.min(objective.threshold_ms * HIGHEST);
         let step = (right / CELLS.0, (high / low).ln() / CELLS.1);
         let mut counts: BTreeMap<(i64, i64), u32> = BTreeMap::new();
         for (load, latency) in points {
+            let latency = latency.min(high);
             let cell = ((load / step.0) as i64, ((latency / low).ln() / step.1) as i64);
             *counts.entry(cell).or_default() += 1;
         }

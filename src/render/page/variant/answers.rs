@@ -133,6 +133,9 @@ fn next(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
                 }
                 @if report.action == ActionKind::None && held(status) { " What differs is left as it is." }
             }
+            @for would in report.would.iter().filter(|would| would.action != ActionKind::None).take(1) {
+                p { "In " (parts::badge("mode", would.mode.as_str())) " it would " (printable(&would.sentence)) "." }
+            }
             @if !waits.is_empty() {
                 p.dim { "What would change the answer:" }
                 ul.waits { @for sentence in waits.iter().take(WAITS_MAX) { li { (printable(sentence)) } } }

@@ -14,6 +14,8 @@ use crate::render::plot::{Plot, Scale, both, legend};
 /// Values further right than this many times the highest load are left out: they would squeeze what
 /// was seen.
 const FURTHEST: f64 = 2.0;
+/// What is slower than this many times the objective is drawn at the upper edge, for the same reason.
+const HIGHEST: f64 = 5.0;
 /// Most dots of a cell: of many minutes at one place the page need not draw each.
 const DOTS_MAX: u32 = 12;
 
@@ -75,6 +77,7 @@ fn x_scale(status: &VariantStatus, cells: &[Cell]) -> Scale {
 fn y_scale(cells: &[Cell], objective: LatencyObjective) -> Scale {
     let low = cells.iter().map(|cell| cell.latency_ms.0).fold(objective.threshold_ms, f64::min);
     let high = cells.iter().map(|cell| cell.latency_ms.1).fold(objective.threshold_ms, f64::max);
+    let high = high.min(objective.threshold_ms * HIGHEST);
     Scale::logarithmic(low * 0.9, high * 1.15)
 }
 
