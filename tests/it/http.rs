@@ -1,10 +1,10 @@
 //! Tests of `http`, over loopback with a real client.
 
-mod base_path;
 mod browser;
 mod compression;
 mod limits;
 mod local;
+mod pages;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -458,23 +458,6 @@ fn what_the_daemon_refuses_has_its_status() {
         *fixture.control.refuses.lock().unwrap() = Some(error);
         assert_eq!(fixture.post("/-/resume", ""), (expected, json!({"error": sentence})));
     }
-}
-
-#[test]
-fn pages_are_served_and_load_nothing() {
-    let fixture = Fixture::new();
-    let response = Fixture::agent().get(fixture.url("/?q=pay&standing=")).call().unwrap();
-    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
-    let policy = response.headers()["content-security-policy"].to_str().unwrap();
-    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-    assert_eq!(response.headers()["cache-control"], "no-store");
-    let (status, page) = fixture.get("/variants/payments/AllTraffic");
-    assert_eq!(status, 200);
-    assert!(page.contains("AccessDeniedException"));
-    // The link to the JSON leads to this variant.
-    let link = page.split("href=\"/api").nth(1).unwrap().split('"').next().unwrap();
-    let (status, body) = fixture.get_json(&format!("/api{}", link.replace("&amp;", "&")));
-    assert_eq!((status, &body["id"]["endpoint"]), (200, &json!("payments")));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Everything under a path of its own, as an Ingress or a Gateway serves it.
+//! The pages on the wire, also under a path of their own, as an Ingress or a Gateway serves them.
 
 use serde_json::json;
 use setpoint::http::Site;
@@ -88,4 +88,21 @@ fn an_asset_may_be_kept_and_a_page_may_not() {
         json!(["text/javascript; charset=utf-8", "max-age=600", "nosniff"])
     );
     assert_eq!(kept("/assets/icon.svg"), json!(["image/svg+xml", "max-age=600", "nosniff"]));
+}
+
+#[test]
+fn pages_are_served_and_load_nothing() {
+    let fixture = Fixture::new();
+    let response = Fixture::agent().get(fixture.url("/?q=pay&standing=")).call().unwrap();
+    assert_eq!(response.headers()["content-type"], "text/html; charset=utf-8");
+    let policy = response.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let (status, page) = fixture.get("/variants/payments/AllTraffic");
+    assert_eq!(status, 200);
+    assert!(page.contains("AccessDeniedException"));
+    // The link to the JSON leads to this variant.
+    let link = page.split("href=\"/api").nth(1).unwrap().split('"').next().unwrap();
+    let (status, body) = fixture.get_json(&format!("/api{}", link.replace("&amp;", "&")));
+    assert_eq!((status, &body["id"]["endpoint"]), (200, &json!("payments")));
 }
