@@ -114,7 +114,11 @@ fn write_estimate(out: &mut Writer, estimate: &Estimate) {
             out.member(&families::DIVERGENCE, &[finding.as_str()], found);
         }
     }
-    out.number(&families::SPEED_RATIO, &[], estimate.regime.and_then(|r| r.speed_ratio));
+    if let Some(regime) = estimate.regime {
+        let cause = if regime.declared { "deploy" } else { "undeclared" };
+        out.number(&families::REGIME_START, &[cause], Some(timestamp(regime.started_at)));
+        out.number(&families::SPEED_RATIO, &[], regime.speed_ratio);
+    }
 }
 
 fn write_world(out: &mut Writer, status: &VariantStatus) {

@@ -4,6 +4,7 @@ mod browser;
 mod compression;
 mod limits;
 mod local;
+mod openapi;
 mod pages;
 mod server;
 

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod architecture;
+mod auditing;
 mod between;
 mod calculate;
 mod calibrate;
@@ -23,12 +24,14 @@ mod estimate;
 mod estimate_filters;
 mod fixtures;
 mod http;
+mod importing;
 mod k8s;
 mod memory_tags;
 mod metrics;
 mod packaging;
 mod pages;
 mod reading;
+mod recommend;
 mod refinements;
 mod render;
 mod replay;

@@ -41,6 +41,9 @@
 {{- fail "deploymentStrategy.type is RollingUpdate, which runs two processes for a while: set leaderElection.enabled=true or leave it at Recreate" -}}
 {{- end -}}
 {{- end -}}
+{{- if and (eq (include "setpoint.events" .) "true") (eq (include "setpoint.automountToken" .) "false") -}}
+{{- fail "events.enabled needs a token of the Kubernetes API: leave serviceAccount.automountServiceAccountToken at null or set it to true" -}}
+{{- end -}}
 {{- $port := include "setpoint.port" . -}}
 {{- if or (not $port) (eq $port "0") -}}
 {{- fail (printf "config.http.listen is %s: the service and the probes need a fixed port, such as 0.0.0.0:9090" (dig "http" "listen" "" $v.config)) -}}

@@ -123,8 +123,10 @@ fn dots(cell: &Cell) -> impl Iterator<Item = (f64, f64)> {
     const STEPS: (f64, f64) = (0.754_877_666_246_692_7, 0.569_840_290_998_053_2);
     let within = |(low, high): (f64, f64), share: f64| low * (high / low).powf(share);
     let (load, latency) = (cell.load, cell.latency_ms);
+    // Another start in each cell, so that cells make no pattern.
+    let start = (load.0 * 0.618 + latency.0 * 0.414).fract();
     (1..=cell.minutes.min(DOTS_MAX)).map(move |i| {
-        let share = |step: f64| (0.5 + f64::from(i) * step).fract();
+        let share = |step: f64| (start + f64::from(i) * step).fract();
         (within(load, share(STEPS.0)), within(latency, share(STEPS.1)))
     })
 }
