@@ -31,9 +31,9 @@ def by_variant(metric, matchers="", also=""):
     return f"max by ({labels}) ({metric}{{{SELECT}{',' if matchers else ''}{matchers}}})"
 
 
-def age(metric):
+def age(metric, also=""):
     """Seconds since the time that a metric holds, for each variant."""
-    return f"time() - {by_variant(metric)}"
+    return f"time() - {by_variant(metric, also=also)}"
 
 
 def most(expr, limit):
@@ -419,6 +419,11 @@ def variant():
         query(by_variant("setpoint_competing_policies"), "competing policies"),
         query(by_variant("setpoint_other_writer"), "other writer"),
         query(by_variant("setpoint_scaling_suspended", also="direction"), "suspended: {{direction}}")], w=12)
+    board.graph("Lasting", "For how long a field has differed, a finding has stood, the target value has been unsafe and changes have been held, over restarts of setpoint.", "s", [
+        query(age("setpoint_drift_since_timestamp_seconds", also="field"), "drift: {{field}}"),
+        query(age("setpoint_divergence_since_timestamp_seconds", also="finding"), "{{finding}}"),
+        query(age("setpoint_unsafe_since_timestamp_seconds"), "unsafe"),
+        query(age("setpoint_held_since_timestamp_seconds"), "held")], w=12)
     board.graph("Freshness", "Age of what is known about the variant.", "s", [
         query(age("setpoint_last_pass_timestamp_seconds"), "last pass"),
         query(age("setpoint_last_successful_pass_timestamp_seconds"), "last successful pass"),

@@ -167,6 +167,8 @@ http:
   {{- if include "setpoint.tokenSecret" . }}
   token_file: /etc/setpoint/token/{{ .Values.httpToken.key }}
   {{- end }}
+store:
+  path: {{ printf "%s/history.redb" (trimSuffix "/" .Values.persistence.mountPath) }}
 log:
   level: {{ .Values.logLevel | quote }}
   format: {{ .Values.logFormat }}

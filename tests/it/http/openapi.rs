@@ -93,6 +93,8 @@ fn cases() -> Vec<Case> {
         case(ONE_GET, "/api/v1/variants/nobody/AllTraffic", 404),
         case(EXPLAIN_GET, "/api/v1/variants/fraud-scorer/AllTraffic/explain", 200),
         case(EXPLAIN_GET, "/api/v1/variants/nobody/AllTraffic/explain", 404),
+        case(HISTORY_GET, "/api/v1/variants/fraud-scorer/AllTraffic/history?since=36h", 200),
+        case(HISTORY_GET, "/api/v1/variants/fraud-scorer/AllTraffic/history?since=soon", 400),
         case("post /-/reload", "/-/reload", 200),
         Case { token: None, ..case("post /-/reload", "/-/reload", 403) },
         Case {
@@ -114,6 +116,7 @@ fn cases() -> Vec<Case> {
 
 const ONE_GET: &str = "get /api/v1/variants/{endpoint}/{variant}";
 const EXPLAIN_GET: &str = "get /api/v1/variants/{endpoint}/{variant}/explain";
+const HISTORY_GET: &str = "get /api/v1/variants/{endpoint}/{variant}/history";
 
 #[test]
 fn every_answer_is_as_documented() {
