@@ -1,11 +1,11 @@
 //! `setpoint` keeps the auto scaling targets of Amazon SageMaker endpoints honest.
 //!
 //! The crates below `crates/` are rooms of the same house and are named like modules:
-//! [`model`], [`estimate`], [`decide`] and [`ports`] think; [`aws`] and [`k8s`] reach the world;
+//! [`model`], [`estimate`], [`decide`], [`variant`] and [`ports`] think; [`aws`] and [`k8s`] reach the world;
 //! [`sim`] is a world of our own; [`serve`] is how both answer HTTP. `docs/architecture.md` says who may use whom.
 
 pub use setpoint_aws as aws;
-pub use setpoint_core::{decide, estimate, model, ports};
+pub use setpoint_core::{decide, estimate, model, ports, variant};
 pub use setpoint_k8s as k8s;
 pub use setpoint_serve as serve;
 pub use setpoint_sim as sim;

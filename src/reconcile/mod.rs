@@ -6,7 +6,6 @@
 //! what one of them does in each.
 
 mod broken;
-mod capacity;
 mod cost;
 mod fleet;
 mod health;
@@ -25,8 +24,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-
-use chrono::TimeDelta;
 
 use crate::decide::known::load_test;
 use crate::decide::{Freeze, Rules, decide};
@@ -316,7 +313,7 @@ impl Reconciler {
             scheduled_actions: sweep.scheduled_actions(&resource),
             alarms: sweep.alarms(&resource),
             activities: state.map_or_else(Fact::not_read_yet, |s| s.activities.clone()),
-            telemetry: state.map_or_else(Fact::not_read_yet, |s| s.telemetry.clone()),
+            telemetry: state.map_or_else(Fact::not_read_yet, |s| s.variant.telemetry().clone()),
             memory: remembered.get(id).cloned().unwrap_or_else(Fact::not_read_yet),
         }
     }
@@ -343,7 +340,7 @@ impl Reconciler {
             scheduled_actions: Some(from.scheduled_actions),
             activities: state.and_then(|state| state.activities_read),
             alarms: Some(from.alarms),
-            telemetry: state.and_then(|state| state.telemetry_read),
+            telemetry: state.and_then(|state| state.variant.telemetry_read()),
             memory: self.memory_read,
         }
     }
@@ -355,13 +352,9 @@ impl Reconciler {
             let Some(endpoint) = endpoint.known().and_then(Option::as_ref) else { continue };
             let config = self.cache.config(endpoint);
             let config = config.known().and_then(Option::as_ref);
-            if config.and_then(|c| c.metric_period_seconds).is_some_and(|period| period >= 120) {
-                // Minutes are sparse by configuration: longer periods from the start.
-                state.thin_until = Some(now + TimeDelta::days(1));
-            }
             let model = self.cache.model(endpoint, &id.variant);
             let model = model.known().and_then(Option::as_ref);
-            state.capacity.note_endpoint(endpoint, (config, model), &id.variant, now);
+            state.variant.note_endpoint(endpoint, (config, model), &id.variant, now);
         }
     }
 
@@ -378,14 +371,7 @@ impl Reconciler {
         let problem = load_test(&snapshot, &remembered, goal.load_test.as_ref(), now).err();
         let context = readings::context(sweep, &snapshot.id, &goal);
         let state = self.variants.entry(snapshot.id.clone()).or_default();
-        let estimate = state.capacity.estimate(
-            &goal,
-            problem,
-            (&state.telemetry, state.read_until),
-            context,
-            &mut self.scratch,
-            now,
-        );
+        let estimate = state.variant.estimate(&goal, problem, context, &mut self.scratch, now);
         let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }

@@ -9,17 +9,18 @@ use futures::{StreamExt, stream};
 use super::state::VariantState;
 use super::{DiscoveryTelemetry, Look, Reconciler, Settings};
 use crate::estimate::{Context, EstimatorSettings};
-use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
-use crate::model::series::{Minute, Series};
+use crate::model::series::Series;
 use crate::model::time::{Timestamp, floor_to};
 use crate::observe::Sweep;
 use crate::observe::telemetry::{Window, queries, series};
 use crate::ports::Memories;
+use crate::variant::NewPeriods;
 
 /// Variants whose answers are held in memory at once: 5 queries each fill one call.
 const VARIANTS_PER_BATCH: usize = 100;
@@ -74,12 +75,10 @@ impl Reconciler {
             if !is_wanted(goal, state, settings, now) {
                 continue;
             }
-            if state.capacity.forget_unless(goal) {
-                state.read_again();
-            }
-            let thin = state.thin_until.is_some_and(|until| now < until);
-            let Some(mut window) =
-                Window::next(now, state.read_until, settings.history, settings.delay)
+            state.variant.note_goal(goal);
+            let thin = state.variant.is_thin(now);
+            let read_until = state.variant.read_until();
+            let Some(mut window) = Window::next(now, read_until, settings.history, settings.delay)
             else {
                 continue;
             };
@@ -126,34 +125,25 @@ impl Reconciler {
             let Some(state) = self.variants.get_mut(reading.id) else { continue };
             let minutes = match minutes {
                 Ok(minutes) => minutes,
-                // What was read before stays, and grows stale by itself.
                 Err(why) => {
-                    if state.telemetry.known().is_none() {
-                        state.telemetry_read = (why.kind != WhyKind::NotAsked).then_some(read);
-                        state.telemetry = Fact::Unknown(why);
-                    }
+                    state.variant.could_not_read(why, read);
                     continue;
                 }
             };
-            state.take_in(&minutes, window.to, now);
-            state.telemetry_read = Some(read);
-            let mut periods = minutes;
-            let long = longer.iter().filter_map(|periods| periods[at].as_ref().ok());
-            periods.extend(long.flatten().copied());
-            periods.sort_by_key(|p| (end(p), p.period_seconds));
+            let longer = longer.iter().filter_map(|periods| periods[at].as_ref().ok());
+            let longer = longer.flatten().copied().collect();
+            let new = NewPeriods { minutes, longer, until: window.to, read };
             // A bug of ours in one variant's minutes leaves the others as they are.
             let taken = catch_unwind(AssertUnwindSafe(|| {
-                let (context, scratch) = (&reading.context, &mut self.scratch);
-                state.capacity.take_in(&periods, &estimator, context, reading.memory, scratch, now);
+                let by = (&estimator, &reading.context);
+                state.variant.take_in(new, by, reading.memory, &mut self.scratch, now)
             }));
-            if taken.is_err() {
-                state.telemetry = Fact::Unknown(super::broken::why());
-                self.forget_estimate(reading.id);
-                continue;
-            }
-            let least = reading.goal.objective.latency.map(|l| l.statistic.min_requests());
-            if let Some(least) = least.filter(|_| !thin) {
-                state.note_thin_minutes(&periods, least);
+            match taken {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "beginning without the regime journal");
+                }
+                Err(_) => self.distrust(reading.id),
             }
         }
     }
@@ -283,10 +273,6 @@ pub(super) fn context(sweep: &Sweep, id: &VariantId, goal: &Goal) -> Context {
     }
 }
 
-fn end(period: &Minute) -> Timestamp {
-    period.at + TimeDelta::seconds(i64::from(period.period_seconds))
-}
-
 fn is_wanted(goal: &Goal, state: &VariantState, settings: &Settings, now: Timestamp) -> bool {
     if goal.managed {
         return true;
@@ -295,7 +281,7 @@ fn is_wanted(goal: &Goal, state: &VariantState, settings: &Settings, now: Timest
         DiscoveryTelemetry::Off => false,
         DiscoveryTelemetry::Full => true,
         DiscoveryTelemetry::Hourly => {
-            state.telemetry.known().is_none_or(|t| now - t.read_at >= TimeDelta::hours(1))
+            state.variant.telemetry().known().is_none_or(|t| now - t.read_at >= TimeDelta::hours(1))
         }
     }
 }

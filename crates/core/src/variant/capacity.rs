@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 use chrono::TimeDelta;
 
 use crate::decide::new_regime::AFTER_DEPLOY;
-use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Journal, Scratch};
+use crate::estimate::{
+    Context, Estimator, EstimatorSettings, Fingerprint, Journal, JournalError, Scratch,
+};
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, Model, Routing};
 use crate::model::estimate::{Estimate, Regime};
 use crate::model::fact::{Fact, Why};
@@ -123,17 +125,19 @@ impl CapacityWatch {
         memory: Option<&VariantMemory>,
         scratch: &mut Scratch,
         now: Timestamp,
-    ) {
+    ) -> Result<(), JournalError> {
         if settings.objective.latency.is_none() {
             self.estimator = None;
-            return;
+            return Ok(());
         }
+        let mut journal_read = Ok(());
         if self.estimator.is_none() {
-            let estimator = begin(settings, memory, now);
+            let (estimator, read) = begin(settings, memory, now);
+            journal_read = read;
             self.note_unseen_deploy(&estimator, now);
             self.estimator = Some(estimator);
         }
-        let Some(estimator) = &mut self.estimator else { return };
+        let Some(estimator) = &mut self.estimator else { return journal_read };
         for period in periods {
             while self.changes.front().is_some_and(|change| change.at() <= period.at) {
                 match self.changes.pop_front() {
@@ -152,6 +156,7 @@ impl CapacityWatch {
             }
         }
         self.answer = None;
+        journal_read
     }
 
     /// A deploy while nobody looked, of a config that may be older than what is remembered: from
@@ -166,17 +171,10 @@ impl CapacityWatch {
         }
     }
 
-    /// Begins anew: another objective makes all evidence worthless.
-    pub(super) fn forget_unless(&mut self, goal: &Goal) -> bool {
-        let other = self
-            .estimator
-            .as_ref()
-            .is_some_and(|estimator| estimator.settings().objective != goal.objective);
-        if other {
-            self.estimator = None;
-            self.answer = None;
-        }
-        other
+    /// Whether what it knows was judged by another objective than this goal's.
+    pub(super) fn judges_otherwise(&self, goal: &Goal) -> bool {
+        let judged_by = self.estimator.as_ref().map(|estimator| estimator.settings().objective);
+        judged_by.is_some_and(|objective| objective != goal.objective)
     }
 
     /// What is known of capacity now.
@@ -236,13 +234,8 @@ impl CapacityWatch {
             return None;
         }
         self.journal_kept = Some(now);
-        match estimator.journal().to_value() {
-            Ok(journal) => Some(journal),
-            Err(error) => {
-                tracing::warn!(%error, "the regime journal could not be written");
-                None
-            }
-        }
+        // Numbers and short texts always have a JSON form.
+        estimator.journal().to_value().ok()
     }
 }
 
@@ -251,18 +244,14 @@ fn begin(
     settings: &EstimatorSettings,
     memory: Option<&VariantMemory>,
     now: Timestamp,
-) -> Estimator {
-    let journal = memory.and_then(|m| m.journal.as_ref()).and_then(|value| {
-        Journal::from_value(value)
-            .inspect_err(|error| tracing::warn!(%error, "beginning without the regime journal"))
-            .ok()
-    });
-    let mut estimator = match journal {
-        Some(journal) => Estimator::restore(settings, &journal),
-        None => Estimator::new(settings),
+) -> (Estimator, Result<(), JournalError>) {
+    let journal = memory.and_then(|m| m.journal.as_ref()).map(Journal::from_value).transpose();
+    let mut estimator = match &journal {
+        Ok(Some(journal)) => Estimator::restore(settings, journal),
+        Ok(None) | Err(_) => Estimator::new(settings),
     };
     estimator.back_fill_until(now);
-    estimator
+    (estimator, journal.map(|_| ()))
 }
 
 /// What the variant runs: everything of its own that can change capacity, not the config's name.
