@@ -69,11 +69,8 @@ fn main() {
 /// Runs each size in a process of its own and prints the figures beside each other.
 fn table() {
     let named: Vec<String> = std::env::args().skip(1).filter(|arg| arg.contains('x')).collect();
-    let sizes = if named.is_empty() {
-        SIZES.split(' ').map(str::to_owned).collect()
-    } else {
-        named
-    };
+    let sizes =
+        if named.is_empty() { SIZES.split(' ').map(str::to_owned).collect() } else { named };
     let columns: Vec<Vec<(String, f64)>> = sizes.iter().map(|size| child(size)).collect();
     let head: String = sizes.iter().fold(String::new(), |mut head, size| {
         let _ = write!(head, " {size:>12}");
@@ -195,11 +192,8 @@ fn measure(size: &str) -> String {
         assert_eq!(status.variants.len(), variants);
         status
     };
-    let mark = || Mark {
-        calls: calls.0.load(Ordering::Relaxed),
-        cpu: cpu_seconds(),
-        at: Instant::now(),
-    };
+    let mark =
+        || Mark { calls: calls.0.load(Ordering::Relaxed), cpu: cpu_seconds(), at: Instant::now() };
     let begun = mark();
     tell("memory before the first pass, MiB", mebibytes("VmRSS:"));
     let mut since = |what: &str, mark: &Mark, passes: u32| {

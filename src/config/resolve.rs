@@ -179,10 +179,8 @@ fn aws(r: &mut Resolver<'_>, raw: &Raw) -> AwsSettings {
         role_arn: aws.role_arn.clone(),
         call_rate_per_second: r.needed("aws.call_rate_per_second", aws.call_rate_per_second),
         write_rate_per_second: r.needed("aws.write_rate_per_second", aws.write_rate_per_second),
-        sagemaker_call_rate_per_second: r.needed(
-            "aws.sagemaker_call_rate_per_second",
-            aws.sagemaker_call_rate_per_second,
-        ),
+        sagemaker_call_rate_per_second: r
+            .needed("aws.sagemaker_call_rate_per_second", aws.sagemaker_call_rate_per_second),
         sagemaker_call_rate_max_per_second: r.needed(
             "aws.sagemaker_call_rate_max_per_second",
             aws.sagemaker_call_rate_max_per_second,

@@ -8,6 +8,7 @@
 pub mod bounded;
 pub mod cache;
 pub mod periods;
+pub mod progress;
 pub mod sweep;
 pub mod telemetry;
 

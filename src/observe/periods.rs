@@ -44,8 +44,9 @@ impl Periods {
         let mut columns = Vec::with_capacity(queries.len());
         for (query, answer) in queries.iter().zip(answers) {
             let mut column = vec![f64::NAN; len];
+            let from = window.from.timestamp();
             for (at, value) in answer? {
-                let seconds = (at - window.from).num_seconds();
+                let seconds = at.timestamp() - from;
                 // A datapoint outside the window, or between two periods, was not asked for; what is
                 // not finite is no datapoint.
                 if seconds % i64::from(period_seconds) != 0 || !value.is_finite() {
@@ -78,7 +79,8 @@ impl Periods {
     pub fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = Minute> + '_ {
         let place = |at: Timestamp| {
             let seconds = (at - self.from).num_seconds().max(0);
-            let index = (seconds + i64::from(self.period_seconds) - 1) / i64::from(self.period_seconds);
+            let index =
+                (seconds + i64::from(self.period_seconds) - 1) / i64::from(self.period_seconds);
             usize::try_from(index).unwrap_or(usize::MAX).min(self.len)
         };
         (place(from)..place(to)).map(|index| self.minute(index))
@@ -169,7 +171,9 @@ mod tests {
             for (at, value) in answer.iter().filter(|(_, value)| value.is_finite()) {
                 let Some(minute) = minutes.get_mut(at) else { continue };
                 match query.metric {
-                    Metric::InvocationsPerInstance => minute.invocations_per_instance = Some(*value),
+                    Metric::InvocationsPerInstance => {
+                        minute.invocations_per_instance = Some(*value)
+                    }
                     Metric::Invocations => minute.invocations = Some(*value),
                     Metric::Invocation5xxErrors => minute.errors_5xx = Some(*value),
                     Metric::ModelLatency(which) => {

@@ -15,7 +15,8 @@ use chrono::TimeDelta;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use super::{CostMeter, Settings};
+use super::Settings;
+use super::fetch::{Fetch, What};
 use crate::estimate::{Context, EstimatorSettings, Scratch};
 use crate::model::fact::Why;
 use crate::model::ids::VariantId;
@@ -25,8 +26,8 @@ use crate::model::series::Minute;
 use crate::model::time::{Timestamp, floor_to};
 use crate::observe::Periods;
 use crate::observe::progress::Progress;
-use crate::observe::telemetry::{LONG_PERIODS, Window, newest_thin, queries};
-use crate::ports::{Clock, MetricAnswer, Metrics};
+use crate::observe::telemetry::{LONG_PERIODS, Window, newest_thin};
+use crate::ports::Clock;
 use crate::variant::{NewPeriods, Variant};
 
 /// Requests under way at once, of all accounts and regions of the process: each holds an answer of
@@ -117,12 +118,12 @@ pub(super) struct History {
     in_hand: BTreeSet<VariantId>,
     /// Those that could not be read since the last telemetry pass.
     failed: BTreeSet<VariantId>,
+    begun: bool,
 }
 
 struct Shared {
-    metrics: Arc<dyn Metrics>,
+    fetch: Fetch,
     clock: Arc<dyn Clock>,
-    cost: CostMeter,
     slots: Slots,
     state: Mutex<State>,
     /// Rung when something was read.
@@ -145,21 +146,22 @@ impl Shared {
 }
 
 impl History {
-    pub(super) fn new(
-        metrics: Arc<dyn Metrics>,
-        clock: Arc<dyn Clock>,
-        cost: CostMeter,
-        slots: Slots,
-    ) -> Self {
+    pub(super) fn new(fetch: Fetch, clock: Arc<dyn Clock>, slots: Slots) -> Self {
         let (state, news) = (Mutex::default(), Notify::new());
-        let shared = Arc::new(Shared { metrics, clock, cost, slots, state, news });
+        let shared = Arc::new(Shared { fetch, clock, slots, state, news });
         let (workers, in_hand, failed) = (JoinSet::new(), BTreeSet::new(), BTreeSet::new());
-        Self { shared, workers, in_hand, failed }
+        Self { shared, workers, in_hand, failed, begun: false }
     }
 
-    /// Whether a variant's history is not asked for yet, and may be.
-    pub(super) fn has_room_for(&self, id: &VariantId) -> bool {
-        self.in_hand.len() < QUEUE_MAX && !self.in_hand.contains(id) && !self.failed.contains(id)
+    /// Whether a variant's history is not asked for yet, and may be, `beside` so many others.
+    pub(super) fn has_room_for(&self, id: &VariantId, beside: usize) -> bool {
+        let room = self.in_hand.len() + beside < QUEUE_MAX;
+        room && !self.in_hand.contains(id) && !self.failed.contains(id)
+    }
+
+    /// Whether anything was ever asked for.
+    pub(super) const fn is_begun(&self) -> bool {
+        self.begun
     }
 
     /// What could not be read may be asked for again.
@@ -172,6 +174,7 @@ impl History {
         if seeds.is_empty() {
             return;
         }
+        self.begun = true;
         let progress = &self.shared.slots.progress;
         progress.history.expect(seeds.len());
         let stage = |seed: &Seed| {
@@ -265,9 +268,7 @@ async fn work(shared: Arc<Shared>) {
             spare.pop().unwrap_or_else(Scratch::new)
         };
         let count = seeds.len();
-        let filled = Reader { shared: &shared, limits, stage }
-            .read(seeds, &mut scratch)
-            .await;
+        let filled = Reader { shared: &shared, limits, stage }.read(seeds, &mut scratch).await;
         shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
         let progress = &shared.slots.progress;
         let mut state = shared.state();
@@ -340,7 +341,8 @@ impl Reader<'_> {
         let is_thin = |at: usize| {
             seeds[at].thin || thin_since[at].is_some_and(|at| now < at + TimeDelta::days(1))
         };
-        let thin: Vec<&Seed> = (0..seeds.len()).filter(|at| is_thin(*at)).map(|at| &seeds[at]).collect();
+        let thin: Vec<&Seed> =
+            (0..seeds.len()).filter(|at| is_thin(*at)).map(|at| &seeds[at]).collect();
         let mut longer: BTreeMap<VariantId, Vec<Periods>> = BTreeMap::new();
         for period in LONG_PERIODS.into_iter().filter(|_| !thin.is_empty()) {
             let Some(whole) = window.whole(i64::from(period)) else { continue };
@@ -355,7 +357,15 @@ impl Reader<'_> {
             let minutes = std::mem::replace(&mut minutes[at], Err(super::broken::why()));
             let longer = longer.remove(&seed.id).unwrap_or_default();
             let variant = minutes.map_err(|why| (why, read)).and_then(|minutes| {
-                let history = Told { window, minutes, longer, thin_since: thin_since[at], thin: is_thin(at), read, now };
+                let history = Told {
+                    window,
+                    minutes,
+                    longer,
+                    thin_since: thin_since[at],
+                    thin: is_thin(at),
+                    read,
+                    now,
+                };
                 // A bug of ours in one variant's minutes leaves the others as they are.
                 catch_unwind(AssertUnwindSafe(|| self.build(seed, history, scratch)))
                     .map_err(|_| (super::broken::why(), read))
@@ -363,6 +373,20 @@ impl Reader<'_> {
             filled.push(Filled { id: seed.id.clone(), variant, stage: self.stage });
         }
         filled.into_iter().zip(seeds).collect()
+    }
+
+    async fn periods(
+        &self,
+        seeds: &[&Seed],
+        window: Window,
+        period_seconds: u32,
+        now: Timestamp,
+    ) -> Vec<Result<Periods, Why>> {
+        let own = |seed: &&Seed| (seed.id.resource(), seed.settings.objective);
+        let of: Vec<_> = seeds.iter().map(own).collect();
+        let budget_dollars = self.limits.budget_dollars;
+        let what = What { window, period_seconds, budget_dollars, now };
+        self.shared.fetch.periods(&of, what).await
     }
 
     /// A variant that knows this history and nothing else.
@@ -378,7 +402,10 @@ impl Reader<'_> {
             let next = floor_to(from + TimeDelta::seconds(PIECE_SECONDS), PIECE_SECONDS).min(to);
             let piece = NewPeriods {
                 minutes: minutes.between(from, next).collect(),
-                longer: longer.iter().flat_map(|periods| periods.between(from, next)).collect::<Vec<Minute>>(),
+                longer: longer
+                    .iter()
+                    .flat_map(|periods| periods.between(from, next))
+                    .collect::<Vec<Minute>>(),
                 until: next,
                 read,
             };
@@ -389,35 +416,6 @@ impl Reader<'_> {
             from = next;
         }
         variant
-    }
-
-    /// One series of this period for each, or why there is none.
-    async fn periods(
-        &self,
-        seeds: &[&Seed],
-        window: Window,
-        period_seconds: u32,
-        now: Timestamp,
-    ) -> Vec<Result<Periods, Why>> {
-        let per_variant: Vec<_> = seeds
-            .iter()
-            .map(|seed| queries(&seed.id.resource(), &seed.settings.objective, period_seconds))
-            .collect();
-        let all: Vec<_> = per_variant.iter().flatten().cloned().collect();
-        let asked = self.shared.cost.request(all.len() as u64, self.limits.budget_dollars, now);
-        let answers: Vec<MetricAnswer> = match asked {
-            Ok(()) => self.shared.metrics.metric_data(&all, window.from, window.to).await,
-            Err(why) => vec![Err(why); all.len()],
-        };
-        let mut answers = answers.into_iter();
-        seeds
-            .iter()
-            .zip(&per_variant)
-            .map(|(seed, queries)| {
-                let own: Vec<MetricAnswer> = answers.by_ref().take(queries.len()).collect();
-                Periods::of(&seed.settings.objective, queries, own, window)
-            })
-            .collect()
     }
 }
 

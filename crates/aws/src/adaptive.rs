@@ -11,6 +11,8 @@ use super::budget::Exhausted;
 
 /// How long a rate must have been used up without being throttled before it grows.
 const STEP: Duration = Duration::from_secs(5);
+/// The share of a rate that counts as used up.
+const USED_UP: f64 = 0.8;
 /// How much it grows before AWS has throttled for the first time. Until then nothing is known, and
 /// a fleet is read in a minute instead of in ten.
 const FIRST_GROWTH: f64 = 2.0;
@@ -53,8 +55,9 @@ struct State {
     rate: f64,
     /// When all that was taken so far is due at even spacing.
     next: Option<Instant>,
-    /// Since when the rate has been what it is, and used up.
-    used_since: Option<Instant>,
+    /// Since when units are counted, and how many were taken since.
+    counted_since: Option<Instant>,
+    units: f64,
     throttled_at: Option<Instant>,
 }
 
@@ -63,7 +66,8 @@ impl Adaptive {
         let sane = |rate: f64| if rate.is_finite() { rate.max(0.001) } else { 0.001 };
         let from = sane(limits.from);
         let limits = Growing { from, to: sane(limits.to).max(from) };
-        let state = State { rate: from, next: None, used_since: None, throttled_at: None };
+        let state =
+            State { rate: from, next: None, counted_since: None, units: 0.0, throttled_at: None };
         Self { limits, burst, max_wait, state: Mutex::new(state) }
     }
 
@@ -87,11 +91,8 @@ impl Adaptive {
         if wait > self.max_wait {
             return Err(Exhausted { wait, max_wait: self.max_wait });
         }
-        if wait.is_zero() {
-            state.used_since = None;
-        } else {
-            state.used_since.get_or_insert(now);
-        }
+        state.counted_since.get_or_insert(now);
+        state.units += units;
         state.next = Some(due + Duration::from_secs_f64(units / state.rate));
         Ok(wait)
     }
@@ -99,11 +100,14 @@ impl Adaptive {
     /// AWS has answered a call.
     pub(super) fn passed(&self, now: Instant) {
         let mut state = self.state();
-        let Some(since) = state.used_since.filter(|since| now - *since >= STEP) else { return };
-        let growth = if state.throttled_at.is_none() { FIRST_GROWTH } else { GROWTH };
-        let faster = (state.rate * growth).min(self.limits.to);
-        state.follow(faster, now);
-        state.used_since = Some(since.max(now));
+        let Some(since) = state.counted_since.filter(|since| now - *since >= STEP) else { return };
+        let used = state.units / (state.rate * (now - since).as_secs_f64());
+        if used >= USED_UP {
+            let growth = if state.throttled_at.is_none() { FIRST_GROWTH } else { GROWTH };
+            let faster = (state.rate * growth).min(self.limits.to);
+            state.follow(faster, now);
+        }
+        state.count_from(now);
     }
 
     /// AWS has throttled a call.
@@ -113,7 +117,7 @@ impl Adaptive {
             return;
         }
         state.throttled_at = Some(now);
-        state.used_since = None;
+        state.count_from(now);
         let slower = (state.rate / 2.0).max(self.limits.from * LOWEST);
         state.follow(slower, now);
     }
@@ -129,6 +133,11 @@ impl Adaptive {
 }
 
 impl State {
+    fn count_from(&mut self, now: Instant) {
+        self.counted_since = Some(now);
+        self.units = 0.0;
+    }
+
     /// Another rate: what is queued is due by it.
     fn follow(&mut self, rate: f64, now: Instant) {
         if let Some(next) = self.next.filter(|next| *next > now) {
@@ -144,19 +153,21 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Uses up what there is for so many seconds, from `at` on; `throttle` says at which rate AWS
-    /// refuses. Answers with the calls that passed.
-    fn use_up(bucket: &Adaptive, at: Instant, seconds: u32, throttle: f64) -> u32 {
-        let mut passed = 0;
-        for tenth in 0..seconds * 10 {
-            let now = at + SECOND.mul_f64(f64::from(tenth) / 10.0);
-            while bucket.reserve(1.0, now).is_ok_and(|wait| wait < SECOND / 10) {
-                if bucket.rate() > throttle {
-                    bucket.throttled(now);
-                } else {
-                    bucket.passed(now);
-                    passed += 1;
-                }
+    /// Callers that always have a call to make, for so many seconds from `at` on; AWS refuses those
+    /// beyond `allowed` in any second. Answers with how many passed.
+    fn use_up(bucket: &Adaptive, at: Instant, seconds: u32, allowed: u32) -> u32 {
+        let (mut passed, mut now) = (0, at);
+        let mut this_second = (0, 0);
+        while now < at + seconds * SECOND {
+            now += bucket.reserve(1.0, now).unwrap();
+            let second = (now - at).as_secs();
+            this_second =
+                if this_second.0 == second { (second, this_second.1 + 1) } else { (second, 1) };
+            if this_second.1 > allowed {
+                bucket.throttled(now);
+            } else {
+                bucket.passed(now);
+                passed += 1;
             }
         }
         passed
@@ -172,7 +183,7 @@ mod tests {
             bucket.passed(now);
         }
         assert_eq!(bucket.rate(), 10.0, "one call a second proves nothing");
-        let passed = use_up(&bucket, start + 60 * SECOND, 60, f64::MAX);
+        let passed = use_up(&bucket, start + 60 * SECOND, 60, u32::MAX);
         assert_eq!(bucket.rate(), 50.0);
         assert!((1500..3300).contains(&passed), "{passed}");
     }
@@ -181,10 +192,11 @@ mod tests {
     fn it_stays_near_what_aws_lets_through() {
         let bucket = Adaptive::new(Growing { from: 10.0, to: 500.0 }, 0.0, SECOND);
         let start = Instant::now();
-        use_up(&bucket, start, 60, 30.0);
+        use_up(&bucket, start, 60, 30);
         for minute in 1..5 {
-            use_up(&bucket, start + 60 * minute * SECOND, 60, 30.0);
+            let passed = use_up(&bucket, start + 60 * minute * SECOND, 60, 30);
             assert!((15.0..33.1).contains(&bucket.rate()), "{}", bucket.rate());
+            assert!((1200..=1800).contains(&passed), "{passed}");
         }
     }
 

@@ -205,7 +205,7 @@ impl Estimator {
         self.book.open(at);
         let span = i64::from(minute.period_seconds.max(60)) / 60;
         let excluded = self.book.excludes(at, at + span);
-        let mut steps = Vec::new();
+        let mut steps = std::mem::take(&mut scratch.steps);
         if span > 1 {
             if let Some(reading) = reading {
                 let cold = reading.at >= self.newest && self.cold.is_cold(&reading);
@@ -220,9 +220,10 @@ impl Estimator {
         }
         self.newest = self.newest.max(at + span);
         let mut pushed = Pushed::default();
-        for step in steps {
+        for step in steps.drain(..) {
             pushed.change_found |= self.take(step, scratch);
         }
+        scratch.steps = steps;
         self.elapse(before);
         if self.newest >= self.checks_from
             && (pushed.change_found || check_due(before, self.newest, self.book.declared_at))
@@ -280,6 +281,7 @@ impl Estimator {
             wander,
             incident_since: self.incident.open_since().map(instant_of),
             advised_safety_factor: self.demand.advised_factor(),
+            history_complete_ratio: None,
             sentence,
             minutes,
         }

@@ -61,9 +61,13 @@ impl Recent {
         if let Some(newest) = minutes.iter().rev().find(|m| !m.is_empty()) {
             telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
         }
-        telemetry.recent.extend_from_slice(minutes);
-        let excess = telemetry.recent.len().saturating_sub(RECENT_MINUTES);
+        // Room for no more than is kept: a day of minutes of thousands of variants would stay behind.
+        let newest = &minutes[minutes.len().saturating_sub(RECENT_MINUTES)..];
+        let kept = RECENT_MINUTES - newest.len();
+        let excess = telemetry.recent.len().saturating_sub(kept);
         telemetry.recent.drain(..excess);
+        telemetry.recent.reserve_exact(newest.len());
+        telemetry.recent.extend_from_slice(newest);
         for minute in minutes {
             self.note_peak(minute, read_until);
         }
@@ -91,6 +95,11 @@ impl Recent {
         let thin = |m: &&Minute| m.invocations.is_some_and(|all| all > 0.0 && all < min_requests);
         let Some(newest) = minutes.iter().rev().find(thin) else { return false };
         self.thin_until.replace(newest.at + TimeDelta::days(1)).is_none()
+    }
+
+    /// Takes note of the newest minute in which the statistic means little.
+    pub(super) fn note_thin_at(&mut self, newest: Timestamp) {
+        self.thin_until = self.thin_until.max(Some(newest + TimeDelta::days(1)));
     }
 
     /// Forgets the minutes, and how far they have been read.
