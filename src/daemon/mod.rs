@@ -31,9 +31,8 @@ use crate::model::consent::Consent;
 use crate::model::selector::Selector;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
-use crate::observe::bounded::READ_WAIT;
 use crate::ports::{Clock, Events, Leadership, Memory};
-use crate::reconcile::{Fleet, PassInput, Phase, Purpose, Settings};
+use crate::reconcile::{Fleet, HISTORY_WAIT, PassInput, Phase, Purpose, Settings};
 
 pub use control::Handle;
 use control::Request;
@@ -249,8 +248,7 @@ impl Daemon {
         let consent = self.consent.clone();
         // Taken out, so that what failed in the middle is not gone on with.
         let Some(mut passes) = self.passes.take() else { return Arc::default() };
-        // A small fleet's history is there within that; a large one's must hold up nothing.
-        let settings = Settings { history_wait: Some(READ_WAIT), ..pass_settings(&config) };
+        let settings = Settings { history_wait: Some(HISTORY_WAIT), ..pass_settings(&config) };
         let freeze = open_freeze(&config, self.parts.clock.now());
         let began = monotonic_now();
         let shared = Arc::clone(&self.shared);

@@ -25,6 +25,7 @@ use crate::model::reads::Read;
 use crate::model::series::Minute;
 use crate::model::time::{Timestamp, floor_to};
 use crate::observe::Periods;
+use crate::observe::bounded::READ_WAIT;
 use crate::observe::progress::Progress;
 use crate::observe::telemetry::{LONG_PERIODS, Window, newest_thin};
 use crate::ports::Clock;
@@ -33,6 +34,9 @@ use crate::variant::{NewPeriods, Variant};
 /// Requests under way at once, of all accounts and regions of the process: each holds an answer of
 /// up to 100,800 datapoints, some 6 MiB while it is taken apart.
 const REQUESTS: usize = 4;
+/// How long a daemon's pass waits for history that it has begun to read. A small fleet's is there by
+/// then; a large one's holds up nothing.
+pub const HISTORY_WAIT: Duration = READ_WAIT;
 /// Variants that wait for their history at once; a pass adds more as they are done.
 const QUEUE_MAX: usize = 4096;
 /// What is read first.

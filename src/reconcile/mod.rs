@@ -49,6 +49,7 @@ pub use cost::{CostMeter, DOLLARS_PER_METRIC};
 use fetch::Fetch;
 pub use fleet::Fleet;
 use health::MemoryHealth;
+pub use history::HISTORY_WAIT;
 use history::{History, Slots};
 pub use memory::subject;
 pub use named::Named;

@@ -143,6 +143,12 @@ fn capacity(view: &VariantView<'_>) -> Rows {
         entry("interval", format!("{} to {}", number(bounds.low), number(bounds.high))),
         entry("proven lower bound", number(bounds.lower_bound)),
     ];
+    if let Some(ratio) = capacity.history_complete_ratio.filter(|ratio| *ratio < 1.0) {
+        rows.push(entry(
+            "history read",
+            format!("{:.0} %, and the rest is being read", ratio * 100.0),
+        ));
+    }
     if let Some(regime) = capacity.regime {
         let origin = if regime.declared { "a deploy" } else { "found in the data" };
         let since = regime.started_at.format("%Y-%m-%d %H:%M UTC");

@@ -22,6 +22,7 @@ mod drift;
 mod estimate;
 mod estimate_filters;
 mod fixtures;
+mod history;
 mod http;
 mod k8s;
 mod memory_tags;
