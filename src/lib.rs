@@ -11,15 +11,18 @@ pub use setpoint_serve as serve;
 pub use setpoint_sim as sim;
 
 pub mod act;
+pub mod audit;
 pub mod calibrate;
 pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod grade;
 pub mod http;
+pub mod import;
 pub mod memory;
 pub mod metrics;
 pub mod observe;
+pub mod recommend;
 pub mod reconcile;
 pub mod render;
 pub mod replay;

@@ -135,6 +135,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/variants", get(api::variants))
         .route("/api/v1/variants/{endpoint}/{variant}", get(api::variant))
         .route("/api/v1/variants/{endpoint}/{variant}/explain", get(api::explain))
+        .route("/api/v1/recommendations", get(api::recommendations))
         .route("/-/reload", post(commands::reload))
         .route("/-/reconcile", post(commands::reconcile))
         .route("/-/pause", post(commands::pause))

@@ -51,11 +51,8 @@ pub fn troubles(fleet: &FleetStatus) -> Vec<String> {
     let mut all: Vec<String> = unreadable
         .map(|(scope, why)| unreadable_sentence(scope, why, fleet.listed.get(scope)))
         .collect();
-    if let Some(MemoryStatus { unread, unsaved, .. }) = &fleet.memory {
-        all.extend(unread.as_ref().map(|why| {
-            let why = without_full_stop(&why.message);
-            format!("The memory cannot be read: {why}. Nothing that depends on it is written.")
-        }));
+    all.extend(unread_memory(fleet));
+    if let Some(MemoryStatus { unsaved, .. }) = &fleet.memory {
         all.extend(unsaved.as_ref().map(|why| {
             let why = without_full_stop(&why.message);
             format!(
@@ -64,6 +61,14 @@ pub fn troubles(fleet: &FleetStatus) -> Vec<String> {
         }));
     }
     all
+}
+
+/// That the memory cannot be read, and why.
+#[must_use]
+pub fn unread_memory(fleet: &FleetStatus) -> Option<String> {
+    let why = fleet.memory.as_ref()?.unread.as_ref()?;
+    let why = without_full_stop(&why.message);
+    Some(format!("The memory cannot be read: {why}. Nothing that depends on it is written."))
 }
 
 /// Why an account and region cannot be read, and what that means.

@@ -112,6 +112,11 @@ pub(crate) fn decided_again(status: VariantStatus) -> VariantStatus {
     decided(status.goal, status.snapshot, &estimate)
 }
 
+/// The same world with something else known of capacity.
+pub(crate) fn decided_with(status: VariantStatus, estimate: &Estimate) -> VariantStatus {
+    decided(status.goal, status.snapshot, estimate)
+}
+
 /// Load-tested at 20 requests a second, 600 configured and 600 desired, measured at 1,300.
 pub(crate) fn in_sync(endpoint: &str) -> VariantStatus {
     decided(goal(Mode::Repair), snapshot(&id(endpoint), 600.0), &estimate())
@@ -392,6 +397,7 @@ fn endpoint(id: &VariantId) -> Endpoint {
         deploy_in_progress: false,
         asynchronous: false,
         failure_reason: None,
+        cross_region: None,
     }
 }
 

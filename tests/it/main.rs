@@ -9,6 +9,7 @@
 
 mod accounts;
 mod architecture;
+mod auditing;
 mod between;
 mod calculate;
 mod calibrate;
@@ -24,11 +25,13 @@ mod estimate_filters;
 mod fixtures;
 mod history;
 mod http;
+mod importing;
 mod k8s;
 mod memory_tags;
 mod metrics;
 mod packaging;
 mod reading;
+mod recommend;
 mod refinements;
 mod render;
 mod replay;

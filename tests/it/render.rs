@@ -75,7 +75,8 @@ fn plan_as_json() {
           "safety_not_known": 1,
           "in_sync_unsafe": 0,
           "in_sync_safety_not_known": 0,
-          "unreadable_scopes": 0
+          "unreadable_scopes": 0,
+          "memory_unread": false
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&json["summary"]).unwrap());
     let views: Vec<_> = fleet.variants.values().map(|s| VariantView::of(s)).collect();
@@ -114,7 +115,7 @@ fn no_subjects_is_not_no_problems() {
     "]]
     .assert_eq(&plain(&plan::text(&fleet)));
     assert_eq!(
-        (Exit::of_plan(&fleet), Exit::of_scopes(&fleet)),
+        (Exit::of_plan(&fleet), Exit::of_reads(&fleet)),
         (Exit::NotCompared, Exit::NotCompared)
     );
     assert_eq!(plan::json(&fleet)["unread"][0]["why"], "not authorized");

@@ -22,16 +22,21 @@ use serde_json::value::RawValue;
 use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
-use crate::model::record::{PAUSES, Record, rest_of, unknown_pauses};
+use crate::model::record::{PAUSES, Record, end_stand_in, rest_of, unknown_pauses};
 
 /// The version of the document. One of a later form is read as far as it is known.
-const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 2;
 /// How a line of a variant begins.
 const ENTRY: &str = "{\"account_id\":";
 /// How the line of the pauses begins.
 const PAUSES_MEMBER: &str = "\"pauses\":";
 /// The most records that are kept beside the memory: the newest.
 const ASIDE_MAX: usize = 1000;
+
+/// This program never leaves an empty file: somebody else did, or a file system that lost it.
+const EMPTY: &str = "it is empty, and setpoint never leaves it so: what it held is lost, pauses \
+                     included. Put a copy back, or remove the file to begin with an empty memory \
+                     (no raise for 24 hours)";
 
 /// What the file holds.
 #[derive(Debug, Default)]
@@ -99,8 +104,8 @@ impl Document {
     /// # Errors
     /// When it is no memory at all: it may be a file that matters to somebody else.
     pub(super) fn parse(content: Vec<u8>) -> Result<Self, String> {
-        if content.is_empty() {
-            return Ok(Self::default());
+        if content.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
+            return Err(EMPTY.to_owned());
         }
         let text = String::from_utf8_lossy(&content).into_owned();
         let mut document = Self::default();
@@ -181,8 +186,7 @@ impl Document {
         if let Some(pauses) = lines().find_map(|line| line.strip_prefix(PAUSES_MEMBER)) {
             self.take_pauses(pauses);
         } else {
-            let empty = text.trim_matches(['\0', ' ', '\n', '\r', '\t']).is_empty();
-            if !ours && !empty && !looks_like_ours(text) {
+            if !ours && !looks_like_ours(text) {
                 return Err(format!(
                     "it is not a memory of setpoint: {why} (move it away, or set memory.file to \
                      another path)"
@@ -191,6 +195,13 @@ impl Document {
             self.lose_pauses(text, why.to_owned());
         }
         Ok(())
+    }
+
+    /// A person has looked at what was set aside and has removed it: what stood in for pauses that
+    /// could not be read ends.
+    pub(super) fn end_stand_ins(&mut self) {
+        self.pauses.end_stand_ins();
+        self.variants.values_mut().for_each(end_stand_in);
     }
 
     /// The document as text.

@@ -177,7 +177,7 @@ async fn a_damaged_record_leaves_its_pause() {
     // Where the pause itself cannot be read there may have been one.
     fixture.damage(|text| text.replace("\"until\":\"2026-", "\"until\":\"never-"));
     let (_, reason) = rest(fixture.load("b").await.unwrap());
-    assert!(reason.unwrap().contains("setpoint resume ends it"));
+    assert!(reason.unwrap().contains("setpoint resume"));
 }
 
 #[tokio::test]
@@ -210,7 +210,6 @@ async fn pauses_that_cannot_be_read_hold_everything_until_they_are_ended() {
     for change in [
         |text: &str| text.replace("{\"endpoint\":\"a\"}", "{\"endpoint\":\"x\"}"),
         |text: &str| text.lines().take(1).collect(),
-        |text: &str| "\0".repeat(text.len()),
         |_: &str| "{\n  \"version\": 1,\n  \"variants\": [\n    {\n".to_owned(),
     ] {
         fixture.memory.save_pauses(&pauses).await.unwrap();
@@ -221,7 +220,26 @@ async fn pauses_that_cannot_be_read_hold_everything_until_they_are_ended() {
         fixture.memory.save_pauses(&Pauses::default()).await.unwrap();
         assert!(fixture.memory.pauses().await.unwrap().is_empty());
     }
-    assert_eq!(fixture.memory.set_aside().records, 4);
+    assert_eq!(fixture.memory.set_aside().records, 3);
+}
+
+/// Who runs `apply` from a pipeline has no daemon to send `resume` to.
+#[tokio::test]
+async fn removing_what_was_set_aside_ends_a_pause_that_could_not_be_read() {
+    let fixture = Fixture::filled().await;
+    fixture.damage(|text| {
+        text.replace("\"until\":\"2026-", "\"until\":\"never-")
+            .replace("\"pauses\":{", "\"pauses\":{?")
+    });
+    let held = async || {
+        let of_one = fixture.load("b").await.unwrap().pause.is_some();
+        (of_one, !fixture.memory.pauses().await.unwrap().is_empty())
+    };
+    assert_eq!(held().await, (true, true), "nothing has been set aside yet");
+    fixture.save("a", adopted()).await.unwrap();
+    assert_eq!(held().await, (true, true), "set aside, and nobody has looked");
+    std::fs::remove_file(fixture.beside()).unwrap();
+    assert_eq!(held().await, (false, false));
 }
 
 #[tokio::test]
@@ -268,11 +286,23 @@ async fn what_is_no_memory_of_ours_stays_as_it_is() {
         assert!(fixture.memory.save_pauses(&Pauses::default()).await.is_err());
         assert_eq!(fixture.text(), text);
     }
-    assert_eq!(
-        Fixture::with("").load("a").await,
-        Ok(VariantMemory::default()),
-        "a new, empty file"
-    );
+}
+
+/// Something emptied it (a full disk, a shell's `>`): what it held is gone, and nobody may take it
+/// for a new one.
+#[tokio::test]
+async fn an_emptied_file_is_no_new_memory() {
+    for text in ["", "\n", "\0\0\0\0"] {
+        let fixture = Fixture::with(text);
+        let why = fixture.load("a").await.unwrap_err();
+        assert!(why.contains("it is empty") && why.contains("remove the file"), "{why}");
+        assert!(fixture.memory.pauses().await.is_err());
+        assert!(fixture.save("a", adopted()).await.is_err());
+        assert_eq!(fixture.text(), text);
+        std::fs::remove_file(fixture.path()).unwrap();
+        fixture.save("a", adopted()).await.unwrap();
+        assert_eq!(fixture.load("a").await, Ok(adopted()));
+    }
 }
 
 #[tokio::test]

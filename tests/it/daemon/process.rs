@@ -338,7 +338,7 @@ impl Daemon {
     }
 
     /// Where it answers.
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 

@@ -336,6 +336,7 @@ fn endpoint(id: &VariantId, created_at: Timestamp) -> Endpoint {
         deploy_in_progress: false,
         asynchronous: false,
         failure_reason: None,
+        cross_region: None,
     }
 }
 

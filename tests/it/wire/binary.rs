@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::support::{get, json_call, post};
 
 /// The served process; killed when a test fails before its end.
-pub(super) struct Served {
+pub(crate) struct Served {
     child: Child,
-    pub(super) url: String,
+    pub(crate) url: String,
     pub(super) now: String,
 }
 
 impl Served {
-    pub(super) fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_setpoint"))
             .args(["simulate", "serve"])
             .args(arguments)

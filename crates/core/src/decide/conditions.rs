@@ -24,6 +24,9 @@ pub(super) fn say(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reaso
         say(Reason::RpsAsTarget, sentence);
     }
     routing(case, desired, say);
+    if let Some(sentence) = cross_region_cap(case) {
+        say(Reason::CrossRegionCap, sentence);
+    }
     at_bounds(case, say);
     activities(case, say);
 }
@@ -85,6 +88,34 @@ fn routing(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, Stri
                         (RoutingStrategy LEAST_OUTSTANDING_REQUESTS spreads evenly)";
         say(Reason::RandomRouting, sentence.to_owned());
     }
+}
+
+/// The cap on cross-region traffic rests on a number of its own for what one instance serves, which
+/// nobody compares with the truth either. It is a whole number.
+fn cross_region_cap(case: &Case<'_>) -> Option<String> {
+    let cap = case.endpoint()?.cross_region?;
+    let capacity = &case.estimate.capacity;
+    let (low, high) = capacity.low.zip(capacity.high)?;
+    if !case.estimate.verdict.is_two_sided() {
+        return None;
+    }
+    let (low, high) = (low / 60.0, high / 60.0);
+    let stated = f64::from(cap.invocations_per_second_per_instance);
+    let consequence = if stated > high.ceil() {
+        format!("routers in other regions may send {} % of capacity that is not there", cap.percent)
+    } else if stated < low.floor() {
+        "routers in other regions are throttled earlier than the instances need".to_owned()
+    } else {
+        return None;
+    };
+    let tenth = |rate: f64| human((rate * 10.0).round() / 10.0);
+    Some(format!(
+        "the cross-region cap counts on {} requests/s of one instance \
+         (MaxInvocationsPerSecondPerInstance), which serves {} to {} by measurement: {consequence}",
+        human(stated),
+        tenth(low),
+        tenth(high),
+    ))
 }
 
 /// A per-minute value that is really requests a second keeps a fleet at max. Where it is the

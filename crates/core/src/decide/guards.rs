@@ -4,6 +4,7 @@ use crate::model::endpoint::VariantKind;
 use crate::model::fact::Fact;
 use crate::model::goal::Mode;
 use crate::model::reason::{Field, Reason};
+use crate::model::record::stands_in;
 use crate::model::time::Timestamp;
 use crate::model::units::human;
 
@@ -41,6 +42,7 @@ const CHECKS: &[Check] = &[
     wrong_account,
     // What people have asked for.
     reconcile_disabled,
+    memory_unread,
     paused,
     frozen,
     other_setpoint,
@@ -145,9 +147,20 @@ fn reconcile_disabled(q: &Question<'_, '_>) -> Option<Hold> {
         .then(|| Hold::new(Reason::ReconcileDisabled, "reconcile.enabled is false"))
 }
 
+/// Without the memory nobody knows whether the variant is paused, who wrote it last, and what it
+/// may still take. A pass would not write either (it could not keep the intent); a plan says so.
+fn memory_unread(q: &Question<'_, '_>) -> Option<Hold> {
+    let why = q.case.snapshot.memory.why()?;
+    let sentence = format!("the memory of this variant cannot be read: {}", why.message);
+    Some(Hold::new(Reason::Unknown, sentence))
+}
+
 fn paused(q: &Question<'_, '_>) -> Option<Hold> {
     let pauses = [q.case.goal.paused.as_ref(), q.case.memory.pause.as_ref()];
     let pause = pauses.into_iter().flatten().find(|pause| q.case.now < pause.until)?;
+    if stands_in(pause) {
+        return Some(Hold::new(Reason::Paused, format!("paused: {}", pause.reason)));
+    }
     let sentence = format!("paused until {}: {}", pause.until.format("%FT%TZ"), pause.reason);
     Some(Hold::until(Reason::Paused, sentence, pause.until))
 }
