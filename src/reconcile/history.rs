@@ -163,6 +163,11 @@ impl History {
         room && !self.in_hand.contains(id) && !self.failed.contains(id)
     }
 
+    /// Whether a variant's history is being read, or about to be.
+    pub(super) fn is_reading(&self, id: &VariantId) -> bool {
+        self.in_hand.contains(id)
+    }
+
     /// Whether anything was ever asked for.
     pub(super) const fn is_begun(&self) -> bool {
         self.begun

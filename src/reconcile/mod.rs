@@ -386,8 +386,10 @@ impl Reconciler {
         let context = readings::context(sweep, &snapshot.id, &goal);
         let state = self.variants.entry(snapshot.id.clone()).or_default();
         let mut estimate = state.variant.estimate(&goal, problem, context, &mut self.scratch, now);
-        estimate.history_complete_ratio =
-            state.variant.history_complete_ratio(input.settings.history);
+        // What is being read counts as not known, which is less than what nobody can read.
+        let ratio = state.variant.history_complete_ratio(input.settings.history);
+        let being_read = self.history.is_reading(&snapshot.id);
+        estimate.history_complete_ratio = ratio.or(being_read.then_some(0.0));
         let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }

@@ -1,7 +1,6 @@
 //! A start reads the newest history first, and decides before it has read all of it. What is not
 //! read yet may say that less is safe than it seems, so nothing bold rests on a part (rule 18).
 
-use crate::model::fact::{Why, WhyKind};
 use crate::model::reason::{Field, Reason};
 use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
 
@@ -14,17 +13,9 @@ use super::{held, proven};
 /// proven (rule 28): that is known when all of the history is.
 const LARGE_SHARE: f64 = 0.5;
 
-/// How much has been read of what is being read.
-fn read_share(case: &Case<'_>) -> Option<f64> {
-    let not_yet =
-        |why: &Why| why.kind == WhyKind::NotReadYet && case.goal.objective.latency.is_some();
-    let nothing = case.snapshot.telemetry.why().is_some_and(not_yet);
-    case.estimate.history_complete_ratio.or(nothing.then_some(0.0))
-}
-
 /// Holds a raise, and a large lowering, while part of the history has not been read.
 pub(super) fn partial(case: &Case<'_>, desired: &Desired, field: Field) -> Option<Hold> {
-    let ratio = read_share(case).filter(|ratio| *ratio < 1.0)?;
+    let ratio = case.estimate.history_complete_ratio.filter(|ratio| *ratio < 1.0)?;
     let want = proven::leads_to(case, desired, field)?;
     let in_force = case.configured_target();
     let raises = in_force.is_none_or(|in_force| want > in_force + TARGET_VALUE_TOLERANCE);

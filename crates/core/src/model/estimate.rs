@@ -205,8 +205,7 @@ pub struct Estimate {
     pub incident_since: Option<Timestamp>,
     /// The safety factor that the demand's growth calls for.
     pub advised_safety_factor: Option<f64>,
-    /// How much of the configured history it is made from, 0 to 1; absent without telemetry, or
-    /// where all there is was told.
+    /// How much of the configured history it is made from, 0 to 1; absent where none is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_complete_ratio: Option<f64>,
     /// One sentence for an SRE.
