@@ -30,7 +30,7 @@ use tokio::sync::Semaphore;
 const CONFIG: &str = "
 aws: {region: us-east-1, account_id: '123456789012'}
 telemetry: {history_days: 14}
-defaults: {mode: repair, adopt: true, objective: {latency: {statistic: p99, threshold_ms: 250}}}
+defaults: {mode: observe, objective: {latency: {statistic: p99, threshold_ms: 250}}}
 targets: [{endpoint: 'listed-*', variant: '*', load_test: {max_rps: 20}, capacity: {min: 1, max: 8}}]
 ";
 const NAMES: [&str; 3] = ["a-stranger", "listed-1", "listed-2"];
