@@ -73,7 +73,7 @@ impl Pair {
     fn begin_anew(&mut self) {
         let Parts { clock, leadership, memory, cost, identity, slots } = self.parts.clone();
         let aws = self.aws.clone();
-        let reconciler = Reconciler::new(aws, clock, leadership, memory, cost, identity, slots);
+        let reconciler = Reconciler::new(aws, clock, leadership, memory, &cost, identity, slots);
         self.reconciler = Some(Box::new(reconciler));
         self.looking = None;
     }

@@ -21,6 +21,7 @@ pub mod held;
 mod history;
 pub mod kind;
 pub mod known;
+pub mod lasting;
 mod lowering;
 pub mod mass_change;
 pub mod new_regime;

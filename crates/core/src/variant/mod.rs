@@ -116,7 +116,7 @@ impl Variant {
         let NewPeriods { minutes, longer, until, read } = new;
         let thin = self.is_thin(now);
         self.judged_by = Some(settings.objective);
-        self.recent.take_in(&minutes, until, now);
+        self.recent.take_in(&minutes, &settings.objective, until, now);
         self.telemetry_read = Some(read);
         let mut periods = minutes;
         if !longer.is_empty() {
