@@ -70,6 +70,12 @@ pub(super) struct RawAws {
     /// Writes a second, for each region.
     #[schemars(range(max = 100), extend("exclusiveMinimum" = 0))]
     pub write_rate_per_second: Option<f64>,
+    /// Reads of SageMaker a second at first, for each region; they grow while AWS throttles none.
+    #[schemars(range(max = 1000), extend("exclusiveMinimum" = 0))]
+    pub sagemaker_call_rate_per_second: Option<f64>,
+    /// Reads of SageMaker a second that they grow to at most, for each region.
+    #[schemars(range(max = 1000), extend("exclusiveMinimum" = 0))]
+    pub sagemaker_call_rate_max_per_second: Option<f64>,
     /// How long to wait for a connection, in seconds.
     #[schemars(range(max = 300), extend("exclusiveMinimum" = 0))]
     pub connect_timeout_seconds: Option<f64>,

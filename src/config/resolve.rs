@@ -196,6 +196,12 @@ fn aws(r: &mut Resolver<'_>, raw: &Raw) -> AwsSettings {
         role_arn: aws.role_arn.clone(),
         call_rate_per_second: r.needed("aws.call_rate_per_second", aws.call_rate_per_second),
         write_rate_per_second: r.needed("aws.write_rate_per_second", aws.write_rate_per_second),
+        sagemaker_call_rate_per_second: r
+            .needed("aws.sagemaker_call_rate_per_second", aws.sagemaker_call_rate_per_second),
+        sagemaker_call_rate_max_per_second: r.needed(
+            "aws.sagemaker_call_rate_max_per_second",
+            aws.sagemaker_call_rate_max_per_second,
+        ),
         connect_timeout: r.seconds("aws.connect_timeout_seconds", aws.connect_timeout_seconds),
         attempt_timeout: r.seconds("aws.attempt_timeout_seconds", aws.attempt_timeout_seconds),
         write_timeout: r.seconds("aws.write_timeout_seconds", aws.write_timeout_seconds),
@@ -203,6 +209,13 @@ fn aws(r: &mut Resolver<'_>, raw: &Raw) -> AwsSettings {
             .seconds("aws.operation_timeout_seconds", aws.operation_timeout_seconds),
         max_attempts: r.needed("aws.max_attempts", aws.max_attempts),
     };
+    if settings.sagemaker_call_rate_max_per_second < settings.sagemaker_call_rate_per_second {
+        r.problem(
+            "aws.sagemaker_call_rate_max_per_second",
+            format!("{}", settings.sagemaker_call_rate_max_per_second),
+            "at least aws.sagemaker_call_rate_per_second",
+        );
+    }
     if settings.attempt_timeout > settings.operation_timeout {
         r.problem(
             "aws.attempt_timeout_seconds",

@@ -33,6 +33,10 @@ pub struct AwsSettings {
     pub call_rate_per_second: f64,
     /// Writes a second, for each region (rule 24).
     pub write_rate_per_second: f64,
+    /// Reads of SageMaker a second at first, for each region.
+    pub sagemaker_call_rate_per_second: f64,
+    /// Reads of SageMaker a second that they grow to at most while AWS throttles none.
+    pub sagemaker_call_rate_max_per_second: f64,
     /// How long to wait for a connection.
     pub connect_timeout: Duration,
     /// How long one attempt may take.

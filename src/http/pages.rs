@@ -8,6 +8,7 @@ use axum::http::Uri;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::http::uri::PathAndQuery;
 use axum::response::{Html, IntoResponse};
+use chrono::TimeDelta;
 
 use super::api::{ScopeQuery, find};
 use super::problem::Problem;
@@ -22,6 +23,9 @@ use crate::render::trouble::follower_page;
 /// Of a page that is asked for every few seconds the browser keeps what never changes by itself, and
 /// asks again soon after an update.
 const KEPT_A_WHILE: &str = "max-age=600";
+
+/// So much of the past is on a variant's page: as much as an estimate rests on.
+const PAST_SHOWN: TimeDelta = TimeDelta::days(14);
 
 /// The variants that are asked for, worst first unless told otherwise.
 pub(super) async fn fleet(
@@ -54,7 +58,14 @@ pub(super) async fn variant(
         return Ok(Html(follower_page(&app.site, &leader, path)));
     }
     let status = find(&*leading::status(&app)?, &endpoint, &variant, &scope)?;
-    Ok(Html(variant_page(&site_now(&app), &status)))
+    let now = status.last_pass;
+    let history = app.history.history(&status.snapshot.id, now - PAST_SHOWN, now).await;
+    let history = history.unwrap_or_else(|error| {
+        // The page has the rest; what is wrong with the history is a banner of the fleet's page.
+        tracing::warn!(%error, "a variant's page is shown without its past");
+        None
+    });
+    Ok(Html(variant_page(&site_now(&app), &status, history.as_ref())))
 }
 
 /// The site, with how old what it shows is now.

@@ -23,6 +23,7 @@ mod drift;
 mod estimate;
 mod estimate_filters;
 mod fixtures;
+mod history;
 mod http;
 mod importing;
 mod k8s;

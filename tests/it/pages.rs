@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use setpoint::model::fact::{Fact, Why, WhyKind};
 use setpoint::model::goal::{Mode, Pause};
+use setpoint::model::history::{Event, EventKind, History, Hour, Who};
 use setpoint::model::ids::{AccountId, Region};
 use setpoint::model::leader::Leader;
 use setpoint::model::memory::TargetWrite;
@@ -93,7 +94,7 @@ fn pages(text: &str) -> [String; 3] {
     // What filters asks nothing of the row, which must be there to be looked at.
     let mut html = fleet_page(&site, &fleet, &everything());
     html.push_str(&fleet_page(&site, &fleet, &query));
-    [html, variant_page(&site, &status), follower_page(&site, &leader, "/")]
+    [html, variant_page(&site, &status, None), follower_page(&site, &leader, "/")]
 }
 
 #[test]
@@ -125,8 +126,10 @@ proptest! {
 fn pages_load_nothing_from_elsewhere() {
     let site = Site { base_path: "/ops/setpoint".to_owned(), ..Site::default() };
     let status = fixtures::drifted("a");
-    let pages =
-        [variant_page(&site, &status), fleet_page(&site, &fixtures::mixed_fleet(), &everything())];
+    let pages = [
+        variant_page(&site, &status, None),
+        fleet_page(&site, &fixtures::mixed_fleet(), &everything()),
+    ];
     for html in pages {
         // Links lead away; what is loaded does not.
         for loads in ["src=\"http", "<style", " style=\"", "@import", "onclick", "javascript:"] {
@@ -284,7 +287,7 @@ fn the_first_screen_of_a_variant_answers() {
         dashboard_url: Some("https://grafana.example.com/d/x?e={endpoint}&r={region}".to_owned()),
         ..Site::default()
     };
-    let html = variant_page(&site, &status);
+    let html = variant_page(&site, &status, None);
     let answers = html.split("<section class=\"answers\"").nth(1).unwrap();
     let answers = text(answers.split("</section>").next().unwrap());
     expect_test::expect!["In force 900 1.47 × since when is not known; setpoint did not write it Safe 612 measured one instance serves 1300 (1180 to 1410); the formula says 600 Why, and since when one instance serves 1300 invocations per minute (1180 to 1410): 87 of 8412 minutes broke p99 250 ms Deployed 9 d ago ; requests take 1.12 times as long as before Next This pass writes the policy with 600. What would change the answer: the grace period ends The answer can change in 4 h ( 2026-11-23 16:00 UTC ). "].assert_eq(&answers);
@@ -310,7 +313,7 @@ fn the_first_screen_of_a_variant_answers() {
 
 #[test]
 fn a_plot_is_there_where_there_is_data_and_nowhere_else() {
-    let page = |status: &VariantStatus| variant_page(&Site::default(), status);
+    let page = |status: &VariantStatus| variant_page(&Site::default(), status, None);
     let mut status = fixtures::drifted("a");
     let Fact::Known(telemetry) = &mut status.snapshot.telemetry else { panic!("not read") };
     let newest = telemetry.recent[0];
@@ -330,6 +333,79 @@ fn a_plot_is_there_where_there_is_data_and_nowhere_else() {
 
 #[test]
 fn a_pause_is_shown_with_its_end_and_reason() {
-    let html = variant_page(&Site::default(), &saying("sale"));
+    let html = variant_page(&Site::default(), &saying("sale"), None);
     assert!(text(&html).contains("paused until 2026-11-23 15:00 UTC : sale"), "{}", text(&html));
+}
+
+/// Three days, with a gap of a few hours in which nothing was known.
+fn past(text: &str) -> History {
+    let start = fixtures::noon() - TimeDelta::days(3);
+    let hour = |n: i64| Hour {
+        minutes: 60,
+        judged_minutes: 60,
+        bad_minutes: if n == 50 { 7 } else { 0 },
+        load_max: Some(400.0 + 5.0 * n as f64),
+        instances_low: Some(3.0),
+        instances_high: Some(5.0),
+        min_instances: Some(1.0),
+        max_instances: Some(20.0),
+        capacity_low: Some(1180.0),
+        capacity: Some(1300.0),
+        capacity_high: Some(1410.0),
+        configured_target: Some(if n < 40 { 600.0 } else { 900.0 }),
+        safe_target: Some(612.0),
+        ..Hour::empty(start + TimeDelta::hours(n))
+    };
+    let event = |n: i64, kind, who| Event::new(start + TimeDelta::hours(n), kind, who, text);
+    History {
+        variant: fixtures::id("a"),
+        since: start,
+        kept_since: Some(start),
+        hours: (0..72).filter(|n| !(20..24).contains(n)).map(hour).collect(),
+        events: vec![
+            event(10, EventKind::Deploy, Who::Deploy),
+            event(40, EventKind::Change, Who::Foreign),
+            event(50, EventKind::FindingBegun, Who::Measurement),
+            event(51, EventKind::HoldBegun, Who::Setpoint),
+            event(60, EventKind::Write, Who::Setpoint),
+        ],
+        events_left_out: 4,
+    }
+}
+
+#[test]
+fn the_past_is_drawn_and_told() {
+    let status = fixtures::drifted("a");
+    let html = variant_page(&Site::default(), &status, Some(&past("somebody set it to 900")));
+    let over_time = html.split("<h2>Over time</h2>").nth(1).unwrap();
+    let over_time = over_time.split("</section>").next().unwrap();
+    for kind in ["deploy", "change", "finding", "hold", "write"] {
+        let marks = over_time.matches(&format!("class=\"mark {kind}\"")).count();
+        assert_eq!(marks, 2, "{kind}, in two sizes");
+    }
+    // The hour with bad minutes is told apart, and no line crosses the gap.
+    assert!(over_time.contains("area bad") && over_time.contains("area peak"));
+    let line = over_time.split("<path class=\"line configured\" d=\"").nth(1).unwrap();
+    assert_eq!(line.split('"').next().unwrap().matches('M').count(), 2, "{line}");
+    assert!(html.contains("<h2>Instances over time</h2>"));
+    let log = text(html.split("id=\"log\"").nth(1).unwrap());
+    assert!(log.contains("somebody set it to 900 (a foreign hand)"), "{log}");
+    assert!(log.contains("4 more: setpoint history a/AllTraffic"), "{log}");
+    let newest = log.find("write").unwrap();
+    assert!(newest < log.find("finding begun").unwrap(), "the newest first");
+    // Nothing of it where nothing is kept.
+    let empty = History { hours: vec![], events: vec![], events_left_out: 0, ..past("") };
+    for html in [
+        variant_page(&Site::default(), &status, Some(&empty)),
+        variant_page(&Site::default(), &status, None),
+    ] {
+        assert!(!html.contains("Over time") && !html.contains("id=\"log\""));
+    }
+}
+
+#[test]
+fn what_happened_is_no_markup() {
+    let status = fixtures::drifted("a");
+    let page = |text| variant_page(&Site::default(), &status, Some(&past(text)));
+    assert_eq!(skeleton(&page("</svg><script>\u{1b}\"'>&")), skeleton(&page("harmless")));
 }

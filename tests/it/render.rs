@@ -166,7 +166,7 @@ fn in_sync_never_leads_where_it_is_known_to_be_unsafe() {
     let badges = "<span class=\"badge unsafe\">unsafe</span> \
                   <span class=\"badge unmanaged\">as configured</span>";
     let site = Site::default();
-    for page in [fleet_page(&site, &fleet, &everything()), variant_page(&site, &status)] {
+    for page in [fleet_page(&site, &fleet, &everything()), variant_page(&site, &status, None)] {
         assert!(page.contains(badges) && page.contains(headline), "{page}");
     }
     assert!(sentence(&status).contains(headline));

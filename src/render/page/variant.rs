@@ -4,19 +4,21 @@
 mod answers;
 mod changes;
 mod facts;
+mod past;
 mod plots;
 
 use maud::{Markup, html};
 
 use super::{Site, brand, frame, freshness, parts, variant_path};
+use crate::model::history::History;
 use crate::model::status::VariantStatus;
 use crate::render::explain::Explanation;
 use crate::render::printable;
 use crate::render::view::VariantView;
 
-/// The page.
+/// The page. Without a history nothing of the past is on it.
 #[must_use]
-pub fn variant_page(site: &Site, status: &VariantStatus) -> String {
+pub fn variant_page(site: &Site, status: &VariantStatus, history: Option<&History>) -> String {
     let view = VariantView::of(status);
     let report = &status.decision.report;
     let bar = html! {
@@ -38,8 +40,11 @@ pub fn variant_page(site: &Site, status: &VariantStatus) -> String {
             }
             (answers::answers(status, &view))
             (plots::load_and_latency(status))
+            @if let Some(history) = history { (past::over_time(history)) }
             (plots::last_hours(status))
+            @if let Some(history) = history { (past::instances(history)) }
             (changes::plan(status, &view))
+            @if let Some(history) = history { (past::log(history, status.decision.at)) }
             (facts::facts(status, &view))
             (explanation(&Explanation::of(status)))
             (facts::behind(status, &view))

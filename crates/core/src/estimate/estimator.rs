@@ -213,7 +213,7 @@ impl Estimator {
         if !excluded {
             self.draw(minute, reading.as_ref());
         }
-        let mut steps = Vec::new();
+        let mut steps = std::mem::take(&mut scratch.steps);
         if span > 1 {
             if let Some(reading) = reading {
                 let cold = reading.at >= self.newest && self.cold.is_cold(&reading);
@@ -228,9 +228,10 @@ impl Estimator {
         }
         self.newest = self.newest.max(at + span);
         let mut pushed = Pushed::default();
-        for step in steps {
+        for step in steps.drain(..) {
             pushed.change_found |= self.take(step, scratch);
         }
+        scratch.steps = steps;
         self.elapse(before);
         if self.newest >= self.checks_from
             && (pushed.change_found || check_due(before, self.newest, self.book.declared_at))
@@ -288,6 +289,7 @@ impl Estimator {
             wander,
             incident_since: self.incident.open_since().map(instant_of),
             advised_safety_factor: self.demand.advised_factor(),
+            history_complete_ratio: None,
             sentence,
             minutes,
             picture: self.picture.clone(),

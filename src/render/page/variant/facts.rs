@@ -139,6 +139,10 @@ fn capacity(view: &VariantView<'_>) -> Markup {
             },
         ));
     }
+    if let Some(ratio) = capacity.history_complete_ratio.filter(|ratio| *ratio < 1.0) {
+        let share = format!("{:.0} %, and the rest is being read", ratio * 100.0);
+        rows.push(row("history read", html! { (share) }));
+    }
     if let Some(regime) = capacity.regime {
         let origin = if regime.declared { "a deploy" } else { "found in the data" };
         rows.push(row(
