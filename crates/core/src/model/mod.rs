@@ -28,6 +28,7 @@ pub mod record;
 pub mod safety;
 pub mod scale_out;
 pub mod scaling;
+pub mod scatter;
 pub mod schedule;
 pub mod selector;
 pub mod series;
