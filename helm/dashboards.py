@@ -31,9 +31,9 @@ def by_variant(metric, matchers="", also=""):
     return f"max by ({labels}) ({metric}{{{SELECT}{',' if matchers else ''}{matchers}}})"
 
 
-def age(metric):
+def age(metric, also=""):
     """Seconds since the time that a metric holds, for each variant."""
-    return f"time() - {by_variant(metric)}"
+    return f"time() - {by_variant(metric, also=also)}"
 
 
 def most(expr, limit):
@@ -404,6 +404,17 @@ def variant():
                 thresholds=steps((None, "green"), (1.15, "orange"), (1.5, "red")),
                 custom={"thresholdsStyle": {"mode": "dashed"}})
 
+    reaction = "setpoint_reaction_seconds"
+    board.graph("Reaction time", "How long the parts of the last scale-outs took, in the middle and at the 95 % point; whole is from the load to instances in service.",
+                "s", [
+                    query(by_variant(reaction, 'statistic="p50"', also="part"), "{{part}}"),
+                    query(by_variant(reaction, 'statistic="p95",part="whole"', also="part"), "whole, 95 %")], w=12)
+    board.graph("Scale-outs that went wrong", "Failed for quota or capacity, and those whose new instances answered with errors at first.",
+                "short", [
+                    query(by_variant("setpoint_scale_out_failures", also="cause"), "failed: {{cause}}"),
+                    query(by_variant("setpoint_joins_with_errors"), "errors while joining"),
+                    query(by_variant("setpoint_scale_outs"), "seen")], w=12)
+
     board.section("Decisions, drift and alarms")
     board.graph("Decision", "What was decided over time, and why.", "short",
                 [query(f"{by_variant('setpoint_decision_info', also='action, reason')}", "{{action}}: {{reason}}")],
@@ -419,6 +430,11 @@ def variant():
         query(by_variant("setpoint_competing_policies"), "competing policies"),
         query(by_variant("setpoint_other_writer"), "other writer"),
         query(by_variant("setpoint_scaling_suspended", also="direction"), "suspended: {{direction}}")], w=12)
+    board.graph("Lasting", "For how long a field has differed, a finding has stood, the target value has been unsafe and changes have been held, over restarts of setpoint.", "s", [
+        query(age("setpoint_drift_since_timestamp_seconds", also="field"), "drift: {{field}}"),
+        query(age("setpoint_divergence_since_timestamp_seconds", also="finding"), "{{finding}}"),
+        query(age("setpoint_unsafe_since_timestamp_seconds"), "unsafe"),
+        query(age("setpoint_held_since_timestamp_seconds"), "held")], w=12)
     board.graph("Freshness", "Age of what is known about the variant.", "s", [
         query(age("setpoint_last_pass_timestamp_seconds"), "last pass"),
         query(age("setpoint_last_successful_pass_timestamp_seconds"), "last successful pass"),

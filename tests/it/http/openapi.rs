@@ -98,6 +98,8 @@ fn cases() -> Vec<Case> {
             arrange: follows,
             ..case("get /api/v1/recommendations", "/api/v1/recommendations", 503)
         },
+        case(HISTORY_GET, "/api/v1/variants/fraud-scorer/AllTraffic/history?since=36h", 200),
+        case(HISTORY_GET, "/api/v1/variants/fraud-scorer/AllTraffic/history?since=soon", 400),
         case("post /-/reload", "/-/reload", 200),
         Case { token: None, ..case("post /-/reload", "/-/reload", 403) },
         Case {
@@ -119,6 +121,7 @@ fn cases() -> Vec<Case> {
 
 const ONE_GET: &str = "get /api/v1/variants/{endpoint}/{variant}";
 const EXPLAIN_GET: &str = "get /api/v1/variants/{endpoint}/{variant}/explain";
+const HISTORY_GET: &str = "get /api/v1/variants/{endpoint}/{variant}/history";
 
 #[test]
 fn every_answer_is_as_documented() {
