@@ -84,6 +84,8 @@ definitions! { VARIANT_FAMILIES, Variant;
         "End of the newest minute with any datapoint; absent while CloudWatch has none.";
     TELEMETRY_READ = Gauge "setpoint_telemetry_read_timestamp_seconds" ["seconds since the epoch"] {}
         "When CloudWatch last answered a telemetry read of the variant, with or without datapoints; absent before.";
+    HISTORY_COMPLETE = Gauge "setpoint_history_complete_ratio" ["ratio"] {}
+        "How much of telemetry.history_days the estimate is made from, 0 to 1: below 1 after a start, until all of it has been read; absent before any.";
     LAST_PASS = Gauge "setpoint_last_pass_timestamp_seconds" ["seconds since the epoch"] {}
         "End of the last pass.";
     LAST_SUCCESSFUL_PASS = Gauge "setpoint_last_successful_pass_timestamp_seconds" ["seconds since the epoch"] {}

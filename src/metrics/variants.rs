@@ -243,6 +243,8 @@ fn write_telemetry(out: &mut Writer, status: &VariantStatus, telemetry: &Telemet
     out.number(&families::NEWEST_DATAPOINT, &[], telemetry.newest_datapoint.map(timestamp));
     let read_at = status.snapshot.reads.telemetry.map(|read| timestamp(read.at));
     out.number(&families::TELEMETRY_READ, &[], read_at);
+    let history = status.decision.report.estimate.history_complete_ratio;
+    out.number(&families::HISTORY_COMPLETE, &[], history);
     out.number(&families::OBSERVED_LOAD, &["max"], telemetry.max_load_since_last_read);
     let Some(newest) = telemetry.newest() else { return };
     out.number(&families::OBSERVED_LOAD, &["last"], newest.load());

@@ -131,6 +131,8 @@ pub struct CapacityView<'a> {
     pub regime: Option<Regime>,
     /// The minutes it rests on.
     pub minutes: &'a MinutesUsed,
+    /// How much of the configured history it is made from, 0 to 1; null without telemetry.
+    pub history_complete_ratio: Option<f64>,
     /// Highest load that met the objective: for information, above the truth in most cases.
     pub highest_good_load: Option<f64>,
     /// Since when an incident of another cause is open.
@@ -241,6 +243,7 @@ impl<'a> VariantView<'a> {
                 bounds: report.estimate.capacity,
                 regime: report.estimate.regime,
                 minutes: &report.estimate.minutes,
+                history_complete_ratio: report.estimate.history_complete_ratio,
                 highest_good_load: report.estimate.highest_good_load,
                 incident_since: report.estimate.incident_since,
                 sentence: &report.estimate.sentence,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built is a bug of the test")]
 
 mod blind;
+mod picture;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -242,9 +243,11 @@ fn estimate() -> Estimate {
         wander: Some(0.04),
         incident_since: None,
         advised_safety_factor: None,
+        history_complete_ratio: Some(1.0),
         sentence: "one instance serves 1300 invocations per minute (1180 to 1410): 87 of 8412 \
                    minutes broke p99 250 ms"
             .to_owned(),
+        picture: picture::picture(),
     }
 }
 

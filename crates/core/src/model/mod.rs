@@ -26,6 +26,7 @@ pub mod reason;
 pub mod record;
 pub mod safety;
 pub mod scaling;
+pub mod scatter;
 pub mod schedule;
 pub mod selector;
 pub mod series;
