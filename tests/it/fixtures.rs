@@ -26,6 +26,7 @@ use setpoint::model::goal::{
 use setpoint::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantId};
 use setpoint::model::memory::{Seen, Settled, VariantMemory};
 use setpoint::model::reads::{Read, Reads};
+use setpoint::model::scale_out::Reaction;
 use setpoint::model::scaling::{
     Alarm, AlarmState, CONVENTIONAL_POLICY_NAME, MetricSpec, PolicyKind, ScalableTarget,
     ScalingPolicy, SuspendedState, TargetTracking,
@@ -311,6 +312,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
     };
     Snapshot {
         id: id.clone(),
+        reaction: Reaction::unseen(None),
         taken_at: noon(),
         reads: reads(),
         caller: Fact::Known(id.account_id.clone()),
