@@ -16,6 +16,7 @@ pub mod calibrate;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod grade;
 pub mod http;
 pub mod import;

@@ -15,6 +15,7 @@ mod calculate;
 mod calibrate;
 mod calls;
 mod cli;
+mod command_line;
 mod config;
 mod contract;
 mod daemon;

@@ -20,6 +20,7 @@ mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod whoami;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ use aws_smithy_types::retry::RetryConfig;
 pub use self::budget::{Budget, Exhausted};
 pub use self::error::classify;
 pub use self::settings::{CredentialSource, Rates, Retries, Settings, Timeouts};
+pub use self::whoami::{WhoAmI, who_am_i};
 
 use self::call::Caller;
 use self::endpoints::SdkEndpoints;
