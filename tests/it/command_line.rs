@@ -142,7 +142,7 @@ fn as_a_plugin_of_kubectl_it_asks_the_pod_that_leads() {
 
     // What asks no daemon needs no cluster.
     let before = log();
-    let (code, _, _) = plugin(&["calculate", "--max-rps", "20"]);
+    let (code, _, _) = plugin(&["calculate", "--max-rps", "20", "--safety-factor", "0.5"]);
     assert_eq!(code, Some(0));
     assert_eq!(log(), before);
 }
