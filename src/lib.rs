@@ -27,5 +27,6 @@ pub mod recommend;
 pub mod reconcile;
 pub mod render;
 pub mod replay;
+pub mod store;
 pub mod system;
 pub mod telemetry;

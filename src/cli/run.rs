@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         let daemon = daemon.elected_by(kubernetes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %daemon.address, "running");
         let signals = tokio::spawn(follow_signals(daemon.handle.clone()));
-        let result = daemon.run().await;
+        let result = Box::pin(daemon.run()).await;
         signals.abort();
         result
     })?;
@@ -142,6 +142,7 @@ impl Assembled {
             let (clock, memory) = (Arc::clone(&passes_clock), Arc::clone(&passes_memory));
             Fleet::new(aws.clone(), clock, leadership, memory, cost.clone())
         });
+        let history = compose::history(&config);
         let (token_file, grace) = (config.http.token_file.clone(), config.reconcile.shutdown_grace);
         let allowed_hosts = config.http.allowed_hosts.clone();
         let (daemon, handle) = Daemon::new(Parts {
@@ -151,6 +152,7 @@ impl Assembled {
             make_fleet,
             clock,
             memory,
+            history: history.clone(),
             events,
             fleet: Arc::clone(&fleet),
             metrics,
@@ -158,6 +160,7 @@ impl Assembled {
         });
         let app = App {
             status: Arc::clone(&fleet) as _,
+            history,
             leading: Arc::new(LeadershipSource::Alone(Arc::new(Alone))),
             registry,
             control: Arc::new(handle.clone()),

@@ -27,6 +27,8 @@ pub(super) struct Raw {
     pub discovery: RawDiscovery,
     /// What is remembered between passes.
     pub memory: RawMemory,
+    /// The history of every variant, for pages and people; nothing that is decided rests on it.
+    pub store: RawStore,
     /// What is used of Kubernetes. Nothing is when nothing is named.
     pub kubernetes: RawKubernetes,
     /// The HTTP server.
@@ -216,6 +218,21 @@ pub(super) struct RawMemory {
     /// Whether it is kept in tags of the scalable targets instead. That needs two more
     /// permissions, and writes nothing of variants in observe.
     pub tags: Option<bool>,
+}
+
+/// The history of every variant, for pages and people; nothing that is decided rests on it.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStore {
+    /// The file it is kept in; without it the history lives as long as the process.
+    #[schemars(length(min = 1))]
+    pub path: Option<String>,
+    /// Days for which hours and events are kept.
+    #[schemars(range(min = 1, max = 1000))]
+    pub keep_days: Option<u32>,
+    /// The most that the file may take, in MiB; the oldest days go first.
+    #[schemars(range(min = 16, max = 1_048_576))]
+    pub max_size_mb: Option<u32>,
 }
 
 /// What is used of Kubernetes: a Lease to elect the one that writes, a `ConfigMap`, Events.

@@ -18,7 +18,7 @@ use super::schedule::{FreezeWindow, Schedule};
 use super::schema::{Step, key_path};
 use super::settings::{
     AwsSettings, DiscoverySettings, HttpSettings, LogSettings, MemorySettings, MetricsSettings,
-    ReconcileSettings, TelemetrySettings,
+    ReconcileSettings, StoreConfig, TelemetrySettings,
 };
 use super::{DiscoveryTelemetry, Inner, LogFormat};
 use crate::model::ids::{AccountId, Region};
@@ -125,6 +125,7 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
         telemetry: raw.discovery.telemetry.unwrap_or(DiscoveryTelemetry::Hourly),
     };
     let memory = memory(&mut r, &raw);
+    let store = store(&mut r, &raw);
     let kubernetes = resolve_kubernetes(&mut r, &raw, &aws);
     let http = http(&mut r, &raw);
     let log = log(&mut r, &raw);
@@ -143,6 +144,7 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
         telemetry,
         discovery,
         memory,
+        store,
         kubernetes,
         http,
         log,
@@ -153,6 +155,21 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
         merged,
     };
     (Some(inner), problems)
+}
+
+fn store(r: &mut Resolver<'_>, raw: &Raw) -> StoreConfig {
+    let path = raw.store.path.clone().map(PathBuf::from);
+    if path.is_some() && path.as_deref() == raw.memory.file.as_deref().map(std::path::Path::new) {
+        let found = "the file of memory.file";
+        r.problem("store.path", found, "a file of its own, which the history replaces");
+    }
+    let days = r.needed("store.keep_days", raw.store.keep_days);
+    let mebibytes = r.needed("store.max_size_mb", raw.store.max_size_mb);
+    StoreConfig {
+        path,
+        keep: TimeDelta::days(i64::from(days)),
+        bytes_max: u64::from(mebibytes) << 20,
+    }
 }
 
 /// One place at most: of two, a process could read the older.

@@ -127,6 +127,17 @@ pub struct MemorySettings {
     pub tags: bool,
 }
 
+/// The history of every variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The file; `None` keeps it as long as the process lives.
+    pub path: Option<PathBuf>,
+    /// How long hours and events are kept.
+    pub keep: TimeDelta,
+    /// The most that the file may take, in bytes.
+    pub bytes_max: u64,
+}
+
 /// What is used of Kubernetes; nothing when nothing is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KubernetesSettings {

@@ -25,8 +25,8 @@ pub fn clock(own: Timestamp, aws: Option<Timestamp>) -> Check {
     let direction = if skew >= 0 { "ahead of" } else { "behind" };
     let found = format!("{} s {direction} AWS's", skew.abs());
     match skew.abs() {
-        0..=SKEW_FINE_SECONDS => Check::ok("clock", found),
-        0..=SKEW_REFUSED_SECONDS => Check::warn(
+        seconds if seconds <= SKEW_FINE_SECONDS => Check::ok("clock", found),
+        seconds if seconds <= SKEW_REFUSED_SECONDS => Check::warn(
             "clock",
             found,
             "synchronize the clock (chrony, systemd-timesyncd): from 5 minutes on AWS refuses every \

@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::query::{Names, Nothing, Strict};
 use super::{App, leading};
 use crate::model::ids::VariantId;
-use crate::model::status::{FleetStatus, MemoryStatus, VariantStatus};
+use crate::model::status::{FleetStatus, MemoryStatus, StoreStatus, VariantStatus};
 use crate::model::warning::ConfigStatus;
 use crate::recommend::Recommendation;
 use crate::render::explain::Explanation;
@@ -24,8 +24,8 @@ use crate::render::view::{VariantDetail, VariantView};
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScopeQuery {
-    account_id: Option<String>,
-    region: Option<String>,
+    pub(super) account_id: Option<String>,
+    pub(super) region: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -35,6 +35,7 @@ pub(super) struct VariantList<'a> {
     /// The accounts and regions: of one that is not readable not every variant may be in the list.
     scopes: Vec<ScopeView<'a>>,
     memory: Option<&'a MemoryStatus>,
+    history: Option<&'a StoreStatus>,
 }
 
 /// All variants, in the order of their ids.
@@ -46,7 +47,8 @@ pub(super) async fn variants(
     let encode = move || {
         let variants = fleet.variants.values().map(|status| VariantView::of(status)).collect();
         let (scopes, memory) = (scopes(&fleet), fleet.memory.as_ref());
-        serde_json::to_vec(&VariantList { config: &fleet.config, variants, scopes, memory })
+        let (config, history) = (&fleet.config, fleet.history.as_ref());
+        serde_json::to_vec(&VariantList { config, variants, scopes, memory, history })
     };
     Ok(encoded(tokio::task::spawn_blocking(encode).await))
 }

@@ -11,6 +11,7 @@ mod commands;
 mod control;
 mod guard;
 mod health;
+mod history;
 mod leading;
 mod local;
 mod pages;
@@ -36,6 +37,7 @@ pub use health::{Health, Readiness};
 pub use leading::Leading;
 
 use crate::serve::{Hosts, Limits, Options};
+use crate::store::Store;
 
 pub use crate::metrics::StatusSource;
 pub use crate::model::selector::Selector;
@@ -66,6 +68,8 @@ const LIMITS: Limits = Limits {
 pub struct App {
     /// The variants.
     pub status: Arc<dyn StatusSource>,
+    /// What was.
+    pub history: Store,
     /// Whether this process is the one that knows the variants.
     pub leading: Arc<dyn Leading>,
     /// What `/metrics` shows.
@@ -135,6 +139,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/variants", get(api::variants))
         .route("/api/v1/variants/{endpoint}/{variant}", get(api::variant))
         .route("/api/v1/variants/{endpoint}/{variant}/explain", get(api::explain))
+        .route("/api/v1/variants/{endpoint}/{variant}/history", get(history::history))
         .route("/api/v1/recommendations", get(api::recommendations))
         .route("/-/reload", post(commands::reload))
         .route("/-/reconcile", post(commands::reconcile))

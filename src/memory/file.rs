@@ -18,6 +18,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::record::{self, Record};
+use crate::model::spending::Spending;
 use crate::ports::{
     Keep, Leadership, Memories, Memory, MemoryError, SetAside, Subject, memories_of,
 };
@@ -228,6 +229,19 @@ impl Memory for FileMemory {
         Record::of(record::PAUSES, pauses).map_err(|why| self.error(&Error::other(why)))?;
         let pauses = pauses.clone();
         self.with(move |place| place.write(Document { pauses, ..place.read()? })).await
+    }
+
+    async fn spending(&self) -> std::result::Result<Spending, MemoryError> {
+        self.with(|place| Ok(place.read()?.spending)).await
+    }
+
+    async fn save_spending(&self, spending: &Spending) -> std::result::Result<(), MemoryError> {
+        let spending = spending.clone();
+        self.with(move |place| place.write(Document { spending, ..place.read()? })).await
+    }
+
+    fn keeps_spending(&self) -> bool {
+        true
     }
 
     fn survives_restart(&self) -> bool {

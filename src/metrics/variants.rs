@@ -13,7 +13,7 @@ use super::variant_families::{self as families, VARIANT_FAMILIES};
 use crate::model::estimate::{Estimate, Finding, Verdict};
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
-use crate::model::reason::Reason;
+use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
 use crate::model::scaling::{Alarm, AlarmSide, AlarmState};
 use crate::model::snapshot::Telemetry;
@@ -64,6 +64,7 @@ pub fn encode(fleet: &FleetStatus, limit: usize) -> Vec<MetricFamily> {
         write_estimate(&mut out, &status.decision.report.estimate);
         write_world(&mut out, status);
         write_decision(&mut out, status);
+        write_lasting(&mut out, status);
         if let Some(telemetry) = status.snapshot.telemetry.known() {
             write_telemetry(&mut out, status, telemetry);
         }
@@ -114,7 +115,11 @@ fn write_estimate(out: &mut Writer, estimate: &Estimate) {
             out.member(&families::DIVERGENCE, &[finding.as_str()], found);
         }
     }
-    out.number(&families::SPEED_RATIO, &[], estimate.regime.and_then(|r| r.speed_ratio));
+    if let Some(regime) = estimate.regime {
+        let cause = if regime.declared { "deploy" } else { "undeclared" };
+        out.number(&families::REGIME_START, &[cause], Some(timestamp(regime.started_at)));
+        out.number(&families::SPEED_RATIO, &[], regime.speed_ratio);
+    }
 }
 
 fn write_world(out: &mut Writer, status: &VariantStatus) {
@@ -204,6 +209,34 @@ fn write_decision(out: &mut Writer, status: &VariantStatus) {
     out.number(&families::LAST_PASS, &[], Some(timestamp(status.last_pass)));
     let successful = status.last_successful_pass.map(timestamp);
     out.number(&families::LAST_SUCCESSFUL_PASS, &[], successful);
+}
+
+/// Since when, of what holds now: what could not be told this time is remembered, and not exported.
+fn write_lasting(out: &mut Writer, status: &VariantStatus) {
+    let (report, lasting) = (&status.decision.report, &status.lasting);
+    for (field, since) in &lasting.drift {
+        if report.fields.iter().any(|f| f.field == *field && f.state.differs()) {
+            out.number(&families::DRIFT_SINCE, &[field.as_str()], Some(timestamp(*since)));
+        }
+    }
+    let target = status.snapshot.target.known().and_then(Option::as_ref);
+    for (direction, since) in &lasting.suspended {
+        if target.is_some_and(|target| direction.is_in(target.suspended)) {
+            out.number(&families::SUSPENDED_SINCE, &[direction.as_str()], Some(timestamp(*since)));
+        }
+    }
+    for (finding, since) in &lasting.findings {
+        if report.estimate.findings.contains(finding) {
+            out.number(&families::DIVERGENCE_SINCE, &[finding.as_str()], Some(timestamp(*since)));
+        }
+    }
+    let is_unsafe = lasting.is_unsafe.filter(|_| report.safety.state.is_unsafe());
+    out.number(&families::UNSAFE_SINCE, &[], is_unsafe.map(timestamp));
+    let held = lasting.held.filter(|_| report.action == ActionKind::Hold);
+    out.number(&families::HELD_SINCE, &[], held.map(timestamp));
+    let told = report.load_test_problem.is_some_and(|p| p != LoadTestProblem::CouldNotCompare);
+    let invalid = lasting.load_test_invalid.filter(|_| told);
+    out.number(&families::LOAD_TEST_INVALID_SINCE, &[], invalid.map(timestamp));
 }
 
 fn write_telemetry(out: &mut Writer, status: &VariantStatus, telemetry: &Telemetry) {

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::decide::known::load_test;
+use crate::decide::lasting::lasting;
 use crate::decide::{Freeze, Rules, decide};
 use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
@@ -163,10 +164,11 @@ impl Reconciler {
         clock: Arc<dyn Clock>,
         leadership: Arc<dyn Leadership>,
         memory: Arc<dyn Memory>,
-        cost: CostMeter,
+        cost: &CostMeter,
         identity: Arc<str>,
     ) -> Self {
         memory.begin_term();
+        let cost = cost.of(&aws.scope);
         Self {
             aws,
             clock,
@@ -422,7 +424,16 @@ impl Pass {
         last_successful_pass: Option<Timestamp>,
     ) -> VariantStatus {
         let Self { goal, snapshot, decision, outcome, .. } = self;
-        VariantStatus { goal, snapshot, decision, outcome, last_pass, last_successful_pass }
+        let lasting = lasting(&snapshot, &decision.report, decision.at);
+        VariantStatus {
+            goal,
+            snapshot,
+            decision,
+            outcome,
+            lasting,
+            last_pass,
+            last_successful_pass,
+        }
     }
 }
 

@@ -71,7 +71,7 @@ impl Pair {
     fn begin_anew(&mut self) {
         let Parts { clock, leadership, memory, cost, identity } = self.parts.clone();
         let aws = self.aws.clone();
-        let reconciler = Reconciler::new(aws, clock, leadership, memory, cost, identity);
+        let reconciler = Reconciler::new(aws, clock, leadership, memory, &cost, identity);
         self.reconciler = Some(Box::new(reconciler));
         self.looking = None;
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 use setpoint::decide::consent::Confirmed;
+use setpoint::decide::lasting::lasting;
 use setpoint::decide::{Rules, decide};
 use setpoint::model::endpoint::{
     ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, Model, VariantSummary,
@@ -97,6 +98,7 @@ fn decided(goal: Goal, snapshot: Snapshot, estimate: &Estimate) -> VariantStatus
     };
     let decision = decide(&snapshot, &goal, estimate, &rules, noon());
     VariantStatus {
+        lasting: lasting(&snapshot, &decision.report, noon()),
         goal,
         snapshot,
         decision,
@@ -443,6 +445,7 @@ fn telemetry() -> Telemetry {
         read_at: noon(),
         newest_datapoint: Some(noon() - TimeDelta::minutes(3)),
         recent: vec![newest, Minute::empty(at + TimeDelta::minutes(1))],
+        hours: std::sync::Arc::default(),
         peak_invocations: Some(5_400.0),
         max_load_since_last_read: Some(711.0),
     }

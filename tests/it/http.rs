@@ -1,8 +1,10 @@
 //! Tests of `http`, over loopback with a real client.
 
 mod compression;
+mod history;
 mod limits;
 mod local;
+mod openapi;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -67,7 +69,7 @@ fn variants_are_listed_in_order() {
     let (status, body) = fixture.get_json("/api/v1/variants");
     assert_eq!(status, 200);
     let keys: Vec<_> = body.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["config", "variants", "scopes", "memory"]);
+    assert_eq!(keys, ["config", "variants", "scopes", "memory", "history"]);
     let names: Vec<_> = body["variants"]
         .as_array()
         .unwrap()
@@ -88,7 +90,8 @@ fn variants_are_listed_in_order() {
     sorted.sort_unstable();
     assert_eq!(names, sorted);
     fixture.status.publish(fixtures::fleet(Vec::new()));
-    let nothing = json!({"config": {"warnings": []}, "variants": [], "scopes": [], "memory": null});
+    let nothing = json!({"config": {"warnings": []}, "variants": [], "scopes": [], "memory": null,
+        "history": null});
     assert_eq!(fixture.get_json("/api/v1/variants"), (200, nothing));
 }
 

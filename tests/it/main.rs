@@ -36,6 +36,7 @@ mod refinements;
 mod render;
 mod replay;
 mod scenarios;
+mod store;
 mod swarm;
 mod wire;
 mod world;

@@ -1,11 +1,11 @@
 //! The commands for people on call. `pause`, `resume`, `check`, `reload` and `confirm` ask a running
-//! daemon by its HTTP endpoints below `/-/`; `get` and
-//! `explain` read its API.
+//! daemon by its HTTP endpoints below `/-/`; `get`, `explain` and `history` read its API.
 
 mod check;
 mod client;
 mod explain;
 mod get;
+mod history;
 mod near;
 mod pause;
 mod table;
@@ -32,6 +32,7 @@ pub(super) use self::selector as parse_selector;
 pub(super) use check::{CheckArgs, check};
 pub(super) use explain::{ExplainArgs, explain};
 pub(super) use get::{GetArgs, ListedScope, get, understood, unreadable};
+pub(super) use history::{HistoryArgs, history};
 pub(super) use pause::{PauseArgs, ResumeArgs, pause, resume};
 
 /// What is left to the client to end by itself.

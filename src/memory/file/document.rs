@@ -4,6 +4,7 @@
 //! ```text
 //! {"version":2,
 //! "pauses":{"version":1,"checksum":"…","memory":[…]},
+//! "spending":{"version":1,"checksum":"…","memory":{…}},
 //! "variants":[
 //! {"account_id":"…","region":"…","endpoint":"…","variant":"…","checksum":"…","memory":{…}},
 //! …
@@ -22,7 +23,8 @@ use serde_json::value::RawValue;
 use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
-use crate::model::record::{PAUSES, Record, end_stand_in, rest_of, unknown_pauses};
+use crate::model::record::{PAUSES, Record, SPENDING, end_stand_in, rest_of, unknown_pauses};
+use crate::model::spending::Spending;
 
 /// The version of the document. One of a later form is read as far as it is known.
 pub(super) const VERSION: u32 = 2;
@@ -30,6 +32,8 @@ pub(super) const VERSION: u32 = 2;
 const ENTRY: &str = "{\"account_id\":";
 /// How the line of the pauses begins.
 const PAUSES_MEMBER: &str = "\"pauses\":";
+/// How the line of what CloudWatch has been asked for begins.
+const SPENDING_MEMBER: &str = "\"spending\":";
 /// The most records that are kept beside the memory: the newest.
 const ASIDE_MAX: usize = 1000;
 
@@ -44,6 +48,8 @@ pub(super) struct Document {
     /// Of more than one variant.
     pub(super) pauses: Pauses,
     pub(super) variants: BTreeMap<VariantId, VariantMemory>,
+    /// What CloudWatch has been asked for.
+    pub(super) spending: Spending,
     /// What could not be read.
     pub(super) damaged: Vec<Aside>,
     /// The whole of a file of a later version, and which.
@@ -83,6 +89,8 @@ struct Outer<'a> {
     version: u32,
     #[serde(borrow)]
     pauses: Option<&'a RawValue>,
+    #[serde(borrow)]
+    spending: Option<&'a RawValue>,
     #[serde(borrow, default)]
     variants: Vec<&'a RawValue>,
 }
@@ -116,6 +124,9 @@ impl Document {
                 }
                 if let Some(pauses) = outer.pauses {
                     document.take_pauses(pauses.get());
+                }
+                if let Some(spending) = outer.spending {
+                    document.take_spending(spending.get());
                 }
                 if outer.version > VERSION {
                     document.newer = Some((outer.version, content));
@@ -170,6 +181,18 @@ impl Document {
         }
     }
 
+    /// What cannot be read is counted again from nothing, and said as any damage is.
+    fn take_spending(&mut self, text: &str) {
+        let record = serde_json::from_str::<Record>(text).map_err(|error| error.to_string());
+        match record.and_then(|record| record.read(SPENDING)) {
+            Ok(spending) => self.spending = spending,
+            Err(why) => {
+                let (of, found) = (SPENDING.to_owned(), text.to_owned());
+                self.damaged.push(Aside { of, why, found });
+            }
+        }
+    }
+
     fn lose_pauses(&mut self, found: &str, why: String) {
         self.pauses = unknown_pauses();
         self.damaged.push(Aside { of: PAUSES.to_owned(), why, found: found.to_owned() });
@@ -182,6 +205,9 @@ impl Document {
         for line in lines().filter(|line| line.starts_with(ENTRY)) {
             ours = true;
             self.take(line, 0);
+        }
+        if let Some(spending) = lines().find_map(|line| line.strip_prefix(SPENDING_MEMBER)) {
+            self.take_spending(spending);
         }
         if let Some(pauses) = lines().find_map(|line| line.strip_prefix(PAUSES_MEMBER)) {
             self.take_pauses(pauses);
@@ -212,6 +238,12 @@ impl Document {
             && let Ok(pauses) = serde_json::to_string(&pauses)
         {
             let _ = writeln!(text, "{PAUSES_MEMBER}{pauses},");
+        }
+        if self.spending != Spending::default()
+            && let Ok(spending) = Record::of(SPENDING, &self.spending)
+            && let Ok(spending) = serde_json::to_string(&spending)
+        {
+            let _ = writeln!(text, "{SPENDING_MEMBER}{spending},");
         }
         text.push_str("\"variants\":[");
         let mut separator = "\n";

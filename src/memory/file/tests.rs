@@ -325,3 +325,21 @@ fn no_more_is_kept_beside_than_a_person_can_look_at() {
     let more = Aside::add(&Aside::add(b"not a record\n", &many[..2]), &many[2..3]);
     assert_eq!(Aside::parse(&more).len(), 3);
 }
+
+#[tokio::test]
+async fn what_cloudwatch_was_asked_for_is_kept_beside_the_variants() {
+    let fixture = Fixture::filled().await;
+    assert_eq!(fixture.memory.spending().await.unwrap(), Spending::default());
+    let metrics = [("123456789012/us-east-1".to_owned(), 700)].into();
+    let spending = Spending { month: "2026-11".to_owned(), metrics };
+    fixture.memory.save_spending(&spending).await.unwrap();
+    fixture.save("a", adopted()).await.unwrap();
+    assert_eq!(fixture.memory.spending().await.unwrap(), spending);
+    assert!(fixture.load("b").await.unwrap().pause.is_some(), "the rest is as it was");
+    // A file that is cut off in the middle keeps it as it keeps whole entries.
+    fixture.damage(|text| text[..text.len() - 10].to_owned());
+    assert_eq!(fixture.memory.spending().await.unwrap(), spending);
+    fixture.damage(|text| text.replace(":700", ":7"));
+    assert_eq!(fixture.memory.spending().await.unwrap(), Spending::default());
+    assert!(fixture.memory.set_aside().sentence.contains("checksum"), "and is said");
+}

@@ -44,7 +44,7 @@ pub(super) fn sentences(status: &VariantStatus) -> Vec<String> {
             told.push("what AWS did of late is read within the hour".to_owned());
         }
         Fact::Unknown(why) => {
-            told.push(format!("what AWS did of late is not known: {}", why.message))
+            told.push(format!("what AWS did of late is not known: {}", why.message));
         }
     }
     told

@@ -369,6 +369,7 @@ fn telemetry(now: Timestamp) -> Telemetry {
             invocations_per_instance: Some(500.0),
             ..Minute::empty(newest)
         }],
+        hours: std::sync::Arc::default(),
         peak_invocations: Some(5000.0),
         max_load_since_last_read: Some(500.0),
     }

@@ -19,6 +19,7 @@ use setpoint::metrics::Metrics;
 use setpoint::model::consent::CarriedOut;
 use setpoint::model::leader::Leader;
 use setpoint::model::status::FleetStatus;
+use setpoint::store::Store;
 use tokio::sync::oneshot;
 
 use crate::fixtures;
@@ -122,6 +123,8 @@ impl Fixture {
     }
 
     pub(super) fn start(fleet: FleetStatus, token_file: Option<PathBuf>) -> Self {
+        let history = Store::in_memory();
+        let recorded = Arc::new(fleet.clone());
         let published = Published::new(fleet);
         let metrics = Metrics::register(Registry::new(), published.clone(), 2000).unwrap();
         let control = Arc::new(Recorder::default());
@@ -129,6 +132,7 @@ impl Fixture {
         let following = Arc::new(Following::default());
         let app = App {
             status: published.clone(),
+            history: history.clone(),
             leading: following.clone(),
             registry: metrics.registry,
             control: control.clone(),
@@ -141,6 +145,7 @@ impl Fixture {
             .enable_all()
             .build()
             .unwrap();
+        runtime.block_on(history.record(recorded));
         let server = runtime.block_on(Server::bind("127.0.0.1:0".parse().unwrap())).unwrap();
         let address = server.address();
         let (stop, stopped) = oneshot::channel();

@@ -20,6 +20,7 @@ mod guards;
 pub mod held;
 pub mod kind;
 pub mod known;
+pub mod lasting;
 mod lowering;
 pub mod mass_change;
 pub mod new_regime;

@@ -137,7 +137,9 @@ pub struct MinutesUsed {
 }
 
 /// What the comparison of configuration and capacity found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// The configured target lies above the capacity interval's upper end: page.

@@ -21,6 +21,9 @@ pub const VERSION: u32 = 1;
 /// The name of the record of the pauses of more than one variant.
 pub const PAUSES: &str = "pauses";
 
+/// The name of the record of what CloudWatch has been asked for.
+pub const SPENDING: &str = "spending";
+
 /// A memory and its checksum.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {

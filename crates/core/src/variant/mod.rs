@@ -109,7 +109,7 @@ impl Variant {
     ) -> Result<(), JournalError> {
         let NewPeriods { minutes, longer, until, read } = new;
         let thin = self.is_thin(now);
-        self.recent.take_in(&minutes, until, now);
+        self.recent.take_in(&minutes, &settings.objective, until, now);
         self.telemetry_read = Some(read);
         let mut periods = minutes;
         periods.extend(longer);

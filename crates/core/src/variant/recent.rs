@@ -2,10 +2,13 @@
 //! minutes have too few requests for a percentile of their own.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use crate::model::fact::{Fact, Why};
+use crate::model::goal::Objective;
+use crate::model::history::HourLoad;
 use crate::model::series::Minute;
 use crate::model::snapshot::Telemetry;
 use crate::model::time::{Timestamp, floor_to};
@@ -43,6 +46,7 @@ impl Recent {
     pub(super) fn take_in(
         &mut self,
         minutes: &[Minute],
+        objective: &Objective,
         read_until: Timestamp,
         read_at: Timestamp,
     ) {
@@ -52,6 +56,7 @@ impl Recent {
                 read_at,
                 newest_datapoint: None,
                 recent: Vec::new(),
+                hours: Arc::default(),
                 peak_invocations: None,
                 max_load_since_last_read: None,
             },
@@ -61,6 +66,7 @@ impl Recent {
         if let Some(newest) = minutes.iter().rev().find(|m| !m.is_empty()) {
             telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
         }
+        telemetry.hours = HourLoad::of(minutes, objective).into();
         telemetry.recent.extend_from_slice(minutes);
         let excess = telemetry.recent.len().saturating_sub(RECENT_MINUTES);
         telemetry.recent.drain(..excess);

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use setpoint_core::model::ids::VariantId;
 use setpoint_core::model::memory::VariantMemory;
 use setpoint_core::model::pauses::Pauses;
-use setpoint_core::model::record::{PAUSES, Record, end_stand_in, rest_of, unknown_pauses};
+use setpoint_core::model::record::{
+    PAUSES, Record, SPENDING, end_stand_in, rest_of, unknown_pauses,
+};
+use setpoint_core::model::spending::Spending;
 use setpoint_core::ports::SetAside;
 
 const PREFIX: &str = "variant.";
@@ -20,6 +23,8 @@ pub(super) struct Data {
     pub(super) keys: BTreeMap<String, String>,
     pub(super) variants: BTreeMap<VariantId, VariantMemory>,
     pub(super) pauses: Pauses,
+    /// What CloudWatch has been asked for.
+    pub(super) spending: Spending,
     /// The keys that cannot be read, why, and the variant, as far as the key names one.
     damaged: Vec<(String, String, Option<VariantId>)>,
 }
@@ -35,6 +40,11 @@ impl Data {
                         data.pauses = unknown_pauses();
                         data.damaged.push((key.clone(), why, None));
                     }
+                }
+            } else if key == SPENDING {
+                match record(text).and_then(|record| record.read(SPENDING)) {
+                    Ok(spending) => data.spending = spending,
+                    Err(why) => data.damaged.push((key.clone(), why, None)),
                 }
             } else if let Some(id) = variant_of(key) {
                 data.take(key, id, text);
