@@ -147,6 +147,10 @@ fn common(config: &Config, region: Region) -> aws::Settings {
     settings.retries.read_attempts = from.max_attempts;
     settings.rates.scaling_calls_per_second = from.call_rate_per_second;
     settings.rates.writes_per_second = from.write_rate_per_second;
+    settings.rates.sagemaker_calls_per_second = aws::Growing {
+        from: from.sagemaker_call_rate_per_second,
+        to: from.sagemaker_call_rate_max_per_second,
+    };
     settings
 }
 

@@ -70,6 +70,12 @@ pub(super) struct RawAws {
     /// Writes a second, for each region.
     #[schemars(range(max = 100), extend("exclusiveMinimum" = 0))]
     pub write_rate_per_second: Option<f64>,
+    /// Reads of SageMaker a second at first, for each region; they grow while AWS throttles none.
+    #[schemars(range(max = 1000), extend("exclusiveMinimum" = 0))]
+    pub sagemaker_call_rate_per_second: Option<f64>,
+    /// Reads of SageMaker a second that they grow to at most, for each region.
+    #[schemars(range(max = 1000), extend("exclusiveMinimum" = 0))]
+    pub sagemaker_call_rate_max_per_second: Option<f64>,
     /// How long to wait for a connection, in seconds.
     #[schemars(range(max = 300), extend("exclusiveMinimum" = 0))]
     pub connect_timeout_seconds: Option<f64>,
@@ -279,6 +285,12 @@ pub(super) struct RawHttp {
     /// listens on a loopback address: those of a reverse proxy that passes them on. On any other
     /// address it answers to all.
     pub allowed_hosts: Option<Vec<String>>,
+    /// The path that a proxy serves the pages under, such as /setpoint; whether it leaves the prefix
+    /// on or takes it off does not matter.
+    pub base_path: Option<String>,
+    /// The address of a dashboard about one variant, which its page links to, with `{account_id}`,
+    /// `{region}`, `{endpoint}` and `{variant}` where its names go.
+    pub dashboard_url: Option<String>,
 }
 
 /// Logs, written to stderr.

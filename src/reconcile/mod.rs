@@ -7,8 +7,10 @@
 
 mod broken;
 mod cost;
+mod fetch;
 mod fleet;
 mod health;
+mod history;
 mod memory;
 mod named;
 mod pair;
@@ -37,6 +39,7 @@ use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::reads::{Read, Reads};
+use crate::model::scale_out::Reaction;
 use crate::model::selector::Selector;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
@@ -45,8 +48,11 @@ use crate::observe::{EndpointCache, Sweep};
 use crate::ports::{Aws, Clock, Leadership, Memories, Memory};
 
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};
+use fetch::Fetch;
 pub use fleet::Fleet;
 use health::MemoryHealth;
+pub use history::HISTORY_WAIT;
+use history::{History, Slots};
 pub use memory::subject;
 pub use named::Named;
 pub use phases::{Phase, PhaseTimes};
@@ -141,6 +147,8 @@ struct Reconciler {
     cache: EndpointCache,
     variants: BTreeMap<VariantId, VariantState>,
     cost: CostMeter,
+    /// What is read beside the passes.
+    history: History,
     /// Pauses of more than one variant, as last read.
     pauses: Pauses,
     /// When what is remembered was last read.
@@ -166,9 +174,12 @@ impl Reconciler {
         memory: Arc<dyn Memory>,
         cost: &CostMeter,
         identity: Arc<str>,
+        slots: Slots,
     ) -> Self {
         memory.begin_term();
         let cost = cost.of(&aws.scope);
+        let fetch = Fetch { metrics: Arc::clone(&aws.metrics), cost: cost.clone() };
+        let history = History::new(fetch, Arc::clone(&clock), slots);
         Self {
             aws,
             clock,
@@ -177,6 +188,7 @@ impl Reconciler {
             cache: EndpointCache::default(),
             variants: BTreeMap::new(),
             cost,
+            history,
             pauses: Pauses::default(),
             memory_read: None,
             memory_health: MemoryHealth::default(),
@@ -201,6 +213,8 @@ impl Reconciler {
         self.note_endpoints(now);
         if look.telemetry {
             self.read_telemetry(&sweep, &remembered, &wanted, look.settings, now).await;
+        } else {
+            self.go_on_with_history(&sweep, &remembered, &wanted, look.settings, now);
         }
         self.read_activities(&wanted, look, now).await;
         Observed { at: now, sweep, remembered, wanted }
@@ -276,6 +290,7 @@ impl Reconciler {
     fn forget_gone(&mut self, wanted: &[(VariantId, Result<Goal, String>)]) {
         let ids: BTreeSet<&VariantId> = wanted.iter().map(|(id, _)| id).collect();
         self.variants.retain(|id, _| ids.contains(id));
+        self.history.retain(|id| ids.contains(id));
         for (id, _) in wanted {
             self.variants.entry(id.clone()).or_default();
         }
@@ -304,6 +319,7 @@ impl Reconciler {
         let reads = self.reads(sweep, id, &endpoint);
         Snapshot {
             id: id.clone(),
+            reaction: Reaction::unseen(None),
             taken_at: now,
             reads,
             caller: sweep.caller.clone(),
@@ -363,7 +379,7 @@ impl Reconciler {
     fn decide_one(
         &mut self,
         sweep: &Sweep,
-        snapshot: Snapshot,
+        mut snapshot: Snapshot,
         goal: Result<Goal, String>,
         input: &PassInput<'_>,
         now: Timestamp,
@@ -373,7 +389,12 @@ impl Reconciler {
         let problem = load_test(&snapshot, &remembered, goal.load_test.as_ref(), now).err();
         let context = readings::context(sweep, &snapshot.id, &goal);
         let state = self.variants.entry(snapshot.id.clone()).or_default();
-        let estimate = state.variant.estimate(&goal, problem, context, &mut self.scratch, now);
+        let mut estimate = state.variant.estimate(&goal, problem, context, &mut self.scratch, now);
+        // What is being read counts as not known, which is less than what nobody can read.
+        let ratio = state.variant.history_complete_ratio(input.settings.history);
+        let being_read = self.history.is_reading(&snapshot.id);
+        estimate.history_complete_ratio = ratio.or(being_read.then_some(0.0));
+        snapshot.reaction = state.variant.reaction(&snapshot, &goal.objective);
         let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }

@@ -3,6 +3,7 @@
 
 mod aws;
 mod next;
+mod reaction;
 
 use std::fmt::Write as _;
 
@@ -61,6 +62,7 @@ impl Explanation {
             ("guards", "Guards and notes", guards(report)),
             ("in_force", "In force", in_force(status)),
             ("aws", "What AWS does with it", aws::sentences(status)),
+            ("reaction", "Reaction time", reaction::sentences(&status.snapshot)),
             ("next", "What would change the answer", next::sentences(status)),
             ("inputs", "Inputs", inputs(status)),
         ];

@@ -118,7 +118,10 @@ impl Book {
         status: &VariantStatus,
         until: Option<Timestamp>,
     ) -> Option<Timestamp> {
-        let Some(telemetry) = status.snapshot.telemetry.known() else { return until };
+        // Time is told in order: what lies before the part that has been read comes with the whole.
+        let partial = status.decision.report.estimate.is_partial();
+        let telemetry = status.snapshot.telemetry.known().filter(|_| !partial);
+        let Some(telemetry) = telemetry else { return until };
         let mut until = until;
         for hour in telemetry.hours.iter() {
             if until.is_some_and(|until| hour.at < until) {

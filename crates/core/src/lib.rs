@@ -6,6 +6,7 @@
 
 pub mod decide;
 pub mod estimate;
+pub mod ledger;
 pub mod model;
 pub mod ports;
 pub mod variant;

@@ -172,7 +172,8 @@ async fn assemble(
 ) -> Result<Assembled, CliError> {
     let mut settings = compose::settings(&config)?;
     settings.endpoint_url = Some(server.endpoint_url());
-    settings.rates.sagemaker_calls_per_second = config.aws.call_rate_per_second;
+    settings.rates.sagemaker_calls_per_second =
+        aws::Growing::fixed(config.aws.call_rate_per_second);
     settings.rates.alarm_calls_per_second = config.aws.call_rate_per_second;
     settings.credentials = aws::CredentialSource::Fixed {
         access_key_id: "demo".to_owned(),

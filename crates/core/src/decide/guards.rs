@@ -14,7 +14,7 @@ use super::compare::{Comparison, Difference};
 use super::desired::{Desired, Source};
 use super::notes::described;
 use super::remember::{self, is_foreign_overwrite};
-use super::{known, proven, removed, scheduled, step, verify, watch};
+use super::{history, known, proven, removed, scheduled, step, verify, watch};
 
 /// What a guard is asked about.
 struct Question<'a, 'b> {
@@ -58,6 +58,7 @@ const CHECKS: &[Check] = &[
     no_value,
     above_capacity,
     below_proven,
+    partial_history,
     just_removed,
     new_regime,
     safe_change_grace,
@@ -326,6 +327,11 @@ fn above_capacity(q: &Question<'_, '_>) -> Option<Hold> {
 
 fn below_proven(q: &Question<'_, '_>) -> Option<Hold> {
     if q.confirmed { None } else { proven::below_proven(q.case, q.desired, q.field) }
+}
+
+/// Rules 18, 27 and 28: what has not been read yet may say that this is too bold.
+fn partial_history(q: &Question<'_, '_>) -> Option<Hold> {
+    if q.confirmed { None } else { history::partial(q.case, q.desired, q.field) }
 }
 
 fn just_removed(q: &Question<'_, '_>) -> Option<Hold> {

@@ -18,6 +18,7 @@ pub mod desired;
 pub mod forecast;
 mod guards;
 pub mod held;
+mod history;
 pub mod kind;
 pub mod known;
 pub mod lasting;

@@ -24,12 +24,18 @@ const UPDATE_SEEN_LATE: TimeDelta = TimeDelta::minutes(2);
 /// The journal is kept at least this often; a change of regime is kept at once.
 const JOURNAL_EVERY: TimeDelta = TimeDelta::hours(1);
 
+/// Most changes that are kept for a history that is read anew: a deploy a day, and a few.
+const NOTED_MAX: usize = 32;
+
 /// Everything that the capacity of one variant is estimated from.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct CapacityWatch {
     estimator: Option<Estimator>,
     /// What happened and has not been told to the estimator, which hears of time in order.
     changes: VecDeque<Change>,
+    /// What this process has seen happen, told or not, and how much that was in all.
+    noted: VecDeque<Change>,
+    noted_in_all: usize,
     /// What the variant ran when it was last seen in service.
     running: Option<Running>,
     /// How requests are spread over its instances.
@@ -93,7 +99,7 @@ impl CapacityWatch {
         }
         if let Some(since) = self.updating_since.take() {
             // During a deploy both fleets share the metric's dimensions.
-            self.changes.push_back(Change::Update { from: since - UPDATE_SEEN_LATE, to: now });
+            self.note(Change::Update { from: since - UPDATE_SEEN_LATE, to: now });
         }
         let Some(config) = config else { return };
         let Some(running) = running(endpoint, config, model, variant) else { return };
@@ -103,17 +109,51 @@ impl CapacityWatch {
                 before.fingerprint.with(running.fingerprint)
             }
             Some(_) => {
-                self.changes.push_back(Change::Deploy { at: now, running });
+                self.note(Change::Deploy { at: now, running });
                 running.fingerprint
             }
             // AWS does not tell past deploys. What was before the config was made is another
             // regime for certain.
             None => {
-                self.changes.push_back(Change::Deploy { at: config.created_at, running });
+                self.note(Change::Deploy { at: config.created_at, running });
                 running.fingerprint
             }
         };
         self.running = Some(Running { fingerprint, ..running });
+    }
+
+    fn note(&mut self, change: Change) {
+        self.changes.push_back(change);
+        self.noted.push_back(change);
+        self.noted_in_all += 1;
+        if self.noted.len() > NOTED_MAX {
+            self.noted.pop_front();
+        }
+    }
+
+    /// The same service without an estimator: history can be told to it from the beginning, with all
+    /// that this process has seen happen.
+    pub(super) fn blank(&self) -> Self {
+        Self {
+            changes: self.noted.clone(),
+            noted: self.noted.clone(),
+            noted_in_all: self.noted_in_all,
+            running: self.running,
+            routing: self.routing.clone(),
+            updating_since: self.updating_since,
+            ..Self::default()
+        }
+    }
+
+    /// Takes over what was made from history of an earlier [`blank`](Self::blank), and tells it
+    /// what has happened since.
+    pub(super) fn adopt(&mut self, history: Self) {
+        let since = self.noted_in_all.saturating_sub(history.noted_in_all).min(self.noted.len());
+        self.estimator = history.estimator;
+        self.changes = history.changes;
+        self.changes.extend(self.noted.range(self.noted.len() - since..));
+        self.answer = None;
+        self.journal_kept = None;
     }
 
     /// Takes in newly read periods, in the order of their ends.
@@ -169,12 +209,6 @@ impl CapacityWatch {
             *at = until;
             self.changes.push_front(Change::Update { from: until, to: now });
         }
-    }
-
-    /// Whether what it knows was judged by another objective than this goal's.
-    pub(super) fn judges_otherwise(&self, goal: &Goal) -> bool {
-        let judged_by = self.estimator.as_ref().map(|estimator| estimator.settings().objective);
-        judged_by.is_some_and(|objective| objective != goal.objective)
     }
 
     /// What is known of capacity now.

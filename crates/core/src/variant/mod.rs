@@ -7,15 +7,17 @@ mod recent;
 use chrono::TimeDelta;
 
 use crate::estimate::{Context, EstimatorSettings, JournalError, Scratch};
+use crate::ledger::{Ledger, Seen};
 use crate::model::endpoint::{Endpoint, EndpointConfig, Model};
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why, WhyKind};
-use crate::model::goal::{Goal, LoadTestProblem};
+use crate::model::goal::{Goal, LoadTestProblem, Objective};
 use crate::model::ids::VariantName;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
+use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
-use crate::model::snapshot::Telemetry;
+use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 use capacity::CapacityWatch;
@@ -26,11 +28,18 @@ use recent::Recent;
 const SPARSE_PERIOD_SECONDS: u32 = 120;
 
 /// What is kept of one variant between passes. All of it can be read again after a restart.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Variant {
     recent: Recent,
     telemetry_read: Option<Read>,
     capacity: CapacityWatch,
+    ledger: Ledger,
+    /// The objective that its telemetry was judged by.
+    judged_by: Option<Objective>,
+    /// From where on it knows its telemetry, while there is more of it to be read.
+    partial_since: Option<Timestamp>,
+    /// Whether its history is to be read again, in longer periods too.
+    wants_longer: bool,
 }
 
 /// Periods of telemetry that were read since the last time.
@@ -90,7 +99,7 @@ impl Variant {
     /// Takes note of what is wanted: another objective makes all evidence worthless, and the
     /// history is read again.
     pub fn note_goal(&mut self, goal: &Goal) {
-        if self.capacity.judges_otherwise(goal) {
+        if self.judged_by.is_some_and(|objective| objective != goal.objective) {
             self.read_again();
         }
     }
@@ -109,19 +118,68 @@ impl Variant {
     ) -> Result<(), JournalError> {
         let NewPeriods { minutes, longer, until, read } = new;
         let thin = self.is_thin(now);
+        self.judged_by = Some(settings.objective);
         self.recent.take_in(&minutes, &settings.objective, until, now);
         self.telemetry_read = Some(read);
         let mut periods = minutes;
-        periods.extend(longer);
-        periods.sort_by_key(|period| (period.end(), period.period_seconds));
+        if !longer.is_empty() {
+            periods.extend(longer);
+            periods.sort_by_key(|period| (period.end(), period.period_seconds));
+        }
         let taken = self.capacity.take_in(&periods, settings, context, memory, scratch, now);
         let least = settings.objective.latency.map(|latency| latency.statistic.min_requests());
-        if let Some(least) = least.filter(|_| !thin)
-            && self.recent.note_thin(&periods, least)
-        {
-            self.read_again();
+        if let Some(least) = least.filter(|_| !thin) {
+            // What is known by then holds until the history has been read again.
+            self.wants_longer |= self.recent.note_thin(&periods, least);
         }
         taken
+    }
+
+    /// Whether its history is to be read: none of it has been, or not all, or not in the periods that
+    /// its traffic calls for.
+    #[must_use]
+    pub const fn wants_history(&self) -> bool {
+        self.recent.read_until.is_none() || self.partial_since.is_some() || self.wants_longer
+    }
+
+    /// How much of the history it knows, as far as it goes back by the configuration: 0 to 1. Absent
+    /// when no telemetry has been read.
+    #[must_use]
+    pub fn history_complete_ratio(&self, history: TimeDelta) -> Option<f64> {
+        let until = self.recent.read_until?;
+        let Some(since) = self.partial_since else { return Some(1.0) };
+        let seconds = |span: TimeDelta| span.num_seconds() as f64;
+        Some((seconds(until - since) / seconds(history).max(1.0)).clamp(0.0, 1.0))
+    }
+
+    /// The same variant before any telemetry: what is known of its endpoint, and what has happened to
+    /// it. For history that is read beside the passes.
+    #[must_use]
+    pub fn blank(&self) -> Self {
+        let mut recent = self.recent.clone();
+        recent.forget();
+        let capacity = self.capacity.blank();
+        Self { recent, capacity, ..Self::default() }
+    }
+
+    /// History is about to be told to it, all of it or only from `since` on; `thin` is the newest
+    /// minute with too few requests in it.
+    pub fn begin_history(&mut self, since: Option<Timestamp>, thin: Option<Timestamp>) {
+        self.partial_since = since;
+        if let Some(newest) = thin {
+            self.recent.note_thin_at(newest);
+        }
+    }
+
+    /// Takes over what was made from history of an earlier [`blank`](Self::blank). Minutes that are
+    /// newer than that history have to be read again.
+    pub fn adopt(&mut self, history: Self) {
+        self.recent = history.recent;
+        self.telemetry_read = history.telemetry_read;
+        self.capacity.adopt(history.capacity);
+        self.judged_by = history.judged_by;
+        self.partial_since = history.partial_since;
+        self.wants_longer = history.wants_longer;
     }
 
     /// Takes note that telemetry could not be read.
@@ -138,11 +196,9 @@ impl Variant {
         self.recent.telemetry = Fact::Unknown(why);
     }
 
-    /// Forgets what was read, so that the history is read again. The endpoint has to be noted again
-    /// before that.
+    /// Forgets what was read, so that the history is read again.
     fn read_again(&mut self) {
-        self.capacity = CapacityWatch::default();
-        self.recent.forget();
+        *self = self.blank();
     }
 
     /// What is known of capacity now.
@@ -158,8 +214,30 @@ impl Variant {
         self.capacity.estimate(goal, load_test_problem, telemetry, context, scratch, now)
     }
 
-    /// The regime journal, when it is due to be kept.
+    /// How it reacts to load, with the scale-outs that this snapshot shows taken note of.
+    pub fn reaction(&mut self, snapshot: &Snapshot, objective: &Objective) -> Reaction {
+        let config = snapshot.endpoint_config.known().and_then(Option::as_ref);
+        let own = config.and_then(|config| config.variant(&snapshot.id.variant));
+        let instance_type = own.and_then(|own| own.instance_type.as_deref());
+        let policies = snapshot.policies.known();
+        let tracking = policies.and_then(|all| all.iter().find_map(|p| p.invocations_tracking()));
+        self.ledger.note(&Seen {
+            activities: snapshot.activities.known().map_or(&[], Vec::as_slice),
+            alarms: snapshot.alarms.known().map_or(&[], Vec::as_slice),
+            minutes: snapshot.telemetry.known().map_or(&[], |telemetry| &telemetry.recent),
+            target: tracking.map(|tracking| tracking.target_value),
+            objective,
+            instance_type,
+        });
+        self.ledger.summary(instance_type)
+    }
+
+    /// The regime journal, when it is due to be kept. What a part of the history says does not
+    /// replace what all of it said before a restart.
     pub fn journal(&mut self, now: Timestamp) -> Option<serde_json::Value> {
+        if self.partial_since.is_some() {
+            return None;
+        }
         self.capacity.journal(now)
     }
 }

@@ -15,6 +15,8 @@ use crate::model::time::{Timestamp, floor_to};
 
 /// How many of the newest minutes a snapshot carries.
 const RECENT_MINUTES: usize = 60;
+/// What is taken in within this is one read: history comes in pieces, and what is new right after it.
+const TOGETHER: TimeDelta = TimeDelta::minutes(1);
 /// The peak of this many hours is what `plan` forecasts for.
 const PEAK_HOURS: i64 = 24;
 
@@ -61,15 +63,25 @@ impl Recent {
                 max_load_since_last_read: None,
             },
         };
+        let together = read_at - telemetry.read_at < TOGETHER;
         telemetry.read_at = read_at;
         telemetry.max_load_since_last_read = highest(minutes.iter().filter_map(Minute::load));
         if let Some(newest) = minutes.iter().rev().find(|m| !m.is_empty()) {
             telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
         }
-        telemetry.hours = HourLoad::of(minutes, objective).into();
-        telemetry.recent.extend_from_slice(minutes);
-        let excess = telemetry.recent.len().saturating_sub(RECENT_MINUTES);
+        let told = HourLoad::of(minutes, objective);
+        telemetry.hours = if together {
+            telemetry.hours.iter().copied().chain(told).collect()
+        } else {
+            told.into()
+        };
+        // Room for no more than is kept: a day of minutes of thousands of variants would stay behind.
+        let newest = &minutes[minutes.len().saturating_sub(RECENT_MINUTES)..];
+        let kept = RECENT_MINUTES - newest.len();
+        let excess = telemetry.recent.len().saturating_sub(kept);
         telemetry.recent.drain(..excess);
+        telemetry.recent.reserve_exact(newest.len());
+        telemetry.recent.extend_from_slice(newest);
         for minute in minutes {
             self.note_peak(minute, read_until);
         }
@@ -97,6 +109,11 @@ impl Recent {
         let thin = |m: &&Minute| m.invocations.is_some_and(|all| all > 0.0 && all < min_requests);
         let Some(newest) = minutes.iter().rev().find(thin) else { return false };
         self.thin_until.replace(newest.at + TimeDelta::days(1)).is_none()
+    }
+
+    /// Takes note of the newest minute in which the statistic means little.
+    pub(super) fn note_thin_at(&mut self, newest: Timestamp) {
+        self.thin_until = self.thin_until.max(Some(newest + TimeDelta::days(1)));
     }
 
     /// Forgets the minutes, and how far they have been read.
