@@ -1,5 +1,6 @@
 //! THINK: what `setpoint` knows and how it reasons. Nouns (`model`), how capacity is estimated
-//! (`estimate`), what is done about it (`decide`), and what all of it needs of the world (`ports`).
+//! (`estimate`), what another choice would have done (`whatif`), what is done about it (`decide`),
+//! and what all of it needs of the world (`ports`).
 //!
 //! Architecture invariant: pure. No clock, no I/O, no async runtime, no AWS SDK, no Kubernetes.
 
@@ -7,3 +8,4 @@ pub mod decide;
 pub mod estimate;
 pub mod model;
 pub mod ports;
+pub mod whatif;
