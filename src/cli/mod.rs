@@ -18,6 +18,7 @@ mod plan;
 mod replay;
 mod run;
 mod simulate;
+mod whatif;
 
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -60,6 +61,7 @@ enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
     Replay(replay::Args),
+    Whatif(Box<whatif::Args>),
     Export(export::Args),
 }
 
@@ -113,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Whatif(args) => whatif::run(&args),
         Command::Export(args) => export::run(&args),
     };
     result.unwrap_or_else(|error| tell(&error))

@@ -1,6 +1,7 @@
 //! The report of a replay: one HTML file that needs nothing else, with the plots an SRE asks for.
 
 mod plot;
+pub mod tradeoff;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

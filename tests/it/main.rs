@@ -33,5 +33,6 @@ mod render;
 mod replay;
 mod scenarios;
 mod swarm;
+mod whatif;
 mod wire;
 mod world;
