@@ -1,68 +1,108 @@
-//! What passes over a fleet cost: calls, CPU time and memory, for 500 and 10,000 variants, over the
-//! ports of the embedded AWS. Each size runs in a process of its own, so that its memory is its own.
+//! What passes over a fleet cost setpoint: calls, datapoints, CPU time, wall time and memory, with
+//! the real SDK clients over HTTP against a server of AWS's wire formats in another process.
 //!
-//! `cargo bench --bench fleet`. The world is part of the process: its memory before the first pass
-//! is shown beside the peak, its CPU time within the calls is not taken out.
+//! `cargo bench --bench fleet` takes the sizes of [`SIZES`]; `cargo bench --bench fleet -- 50x14
+//! 500x14` takes these, each a number of variants and days of history. Each runs in a process of
+//! its own, so that its memory is its own.
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stdout,
     reason = "a bench prints its table, and ends where something is wrong"
 )]
 
-use std::fmt::Write as _;
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+#[path = "fleet/server.rs"]
+mod server;
 
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use setpoint::aws::{CredentialSource, Growing, Settings, connect};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
 use setpoint::model::consent::Consent;
-use setpoint::model::ids::Scope;
+use setpoint::model::ids::Region;
+use setpoint::model::time::Timestamp;
+use setpoint::ports::{CallObserver, CallRecord, Clock};
 use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
-use setpoint::sim::api::Operation;
-use setpoint::sim::scenario::Settings;
-use setpoint::sim::{Scenario, Sim, SimClock};
-use setpoint::system::Alone;
+use setpoint::system::{Alone, WallClock};
 
-const SIZES: [usize; 2] = [500, 10_000];
-/// Tells a child process its size.
-const SIZE: &str = "SETPOINT_BENCH_VARIANTS";
+/// Variants and days of history.
+const SIZES: &str = "50x14 500x14 5000x1";
+/// Tells a child process what to be: `serve N` or `measure NxD`.
+const ROLE: &str = "SETPOINT_BENCH_ROLE";
+/// Tells a measuring child where the server is.
+const URL: &str = "SETPOINT_BENCH_URL";
 /// The kernel's clock ticks a second, which `/proc` counts CPU time in (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 /// Passes that a figure of a steady pass is the mean of.
 const STEADY_PASSES: u32 = 5;
 
-const CONFIG: &str = "
-aws: {region: us-east-1, account_id: '123456789012'}
-telemetry: {history_days: 1, budget_dollars_per_month: 100000}
-defaults: {mode: repair, adopt: true, objective: {latency: {statistic: p99, threshold_ms: 250}}}
-targets: [{endpoint: '*', variant: '*', load_test: {max_rps: 20}, capacity: {min: 1, max: 20}}]
-";
+fn config(days: &str) -> String {
+    format!(
+        "
+aws: {{region: us-east-1, account_id: '123456789012'}}
+telemetry: {{history_days: {days}, budget_dollars_per_month: 100000}}
+defaults: {{mode: repair, adopt: true, objective: {{latency: {{statistic: p99, threshold_ms: 250}}}}}}
+targets: [{{endpoint: '*', variant: '*', load_test: {{max_rps: 20}}, capacity: {{min: 1, max: 20}}}}]
+"
+    )
+}
 
 fn main() {
-    match std::env::var(SIZE) {
-        Ok(size) => print!("{}", measure(size.parse().unwrap())),
-        Err(_) => table(),
+    let role = std::env::var(ROLE).unwrap_or_default();
+    match role.split_once(' ') {
+        Some(("serve", size)) => server::serve(size.parse().unwrap()),
+        Some((_, size)) => print!("{}", measure(size)),
+        None => table(),
     }
 }
 
 /// Runs each size in a process of its own and prints the figures beside each other.
 fn table() {
-    let columns: Vec<Vec<(String, f64)>> = SIZES.iter().map(|size| child(*size)).collect();
-    println!("{:<44} {:>12} {:>12} {:>8}", "", SIZES[0], SIZES[1], "ratio");
-    for ((what, small), (_, large)) in columns[0].iter().zip(&columns[1]) {
-        let ratio = if *small > 0.0 { format!("{:.1}", large / small) } else { "-".to_owned() };
-        println!("{what:<44} {small:>12.2} {large:>12.2} {ratio:>8}");
+    let named: Vec<String> = std::env::args().skip(1).filter(|arg| arg.contains('x')).collect();
+    let sizes =
+        if named.is_empty() { SIZES.split(' ').map(str::to_owned).collect() } else { named };
+    let columns: Vec<Vec<(String, f64)>> = sizes.iter().map(|size| child(size)).collect();
+    let head: String = sizes.iter().fold(String::new(), |mut head, size| {
+        let _ = write!(head, " {size:>12}");
+        head
+    });
+    println!("{:<48}{head}", "variants x days of history");
+    for (row, (what, _)) in columns[0].iter().enumerate() {
+        let figures = columns.iter().fold(String::new(), |mut line, column| {
+            let _ = write!(line, " {:>12.2}", column[row].1);
+            line
+        });
+        println!("{what:<48}{figures}");
     }
 }
 
-fn child(size: usize) -> Vec<(String, f64)> {
+/// A process of this program in another role.
+fn spawn(role: &str, url: &str) -> Child {
     let program = std::env::current_exe().unwrap();
-    let output = Command::new(program).env(SIZE, size.to_string()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut command = Command::new(program);
+    command.env(ROLE, role).env(URL, url).stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+fn child(size: &str) -> Vec<(String, f64)> {
+    let variants = size.split('x').next().unwrap();
+    let mut server = spawn(&format!("serve {variants}"), "");
+    let mut url = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let output = spawn(&format!("measure {size}"), url.trim()).wait_with_output().unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(output.status.success(), "{size}: the measuring process failed");
     let text = String::from_utf8(output.stdout).unwrap();
     let figure = |line: &str| {
         let (what, value) = line.rsplit_once('\t').unwrap();
@@ -71,62 +111,112 @@ fn child(size: usize) -> Vec<(String, f64)> {
     text.lines().map(figure).collect()
 }
 
+/// The wall clock, moved ahead by hand between passes.
+#[derive(Default)]
+struct Ahead(AtomicI64);
+
+#[async_trait]
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        WallClock.now() + TimeDelta::seconds(self.0.load(Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// Counts calls.
+#[derive(Default)]
+struct Calls(AtomicU64);
+
+impl CallObserver for Calls {
+    fn called(&self, call: &CallRecord) {
+        assert_eq!(call.error, None, "{call:?}");
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What a figure begins with.
+struct Mark {
+    calls: u64,
+    cpu: f64,
+    at: Instant,
+}
+
 /// One size, a figure a line.
-fn measure(size: usize) -> String {
-    let sim = Scenario::fleet(size).build().unwrap();
-    sim.advance(3600);
-    let Settings { account_id, region, .. } = Settings::default();
-    let aws = setpoint::sim::aws(&sim, Scope { account_id, region });
-    let clock = Arc::new(SimClock::self_driven(sim.clone()));
+fn measure(size: &str) -> String {
+    let (variants, days) = size.split_once('x').unwrap();
+    let variants: usize = variants.parse().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (clock, calls) = (Arc::new(Ahead::default()), Arc::new(Calls::default()));
+    let mut settings = Settings::new(Region::new("us-east-1").unwrap());
+    settings.endpoint_url = Some(std::env::var(URL).unwrap());
+    settings.account_id = Some("123456789012".parse().unwrap());
+    settings.credentials =
+        CredentialSource::Fixed { access_key_id: "x".into(), secret_access_key: "x".into() };
+    // What is measured is CPU and memory; the waits that AWS's quotas ask for are arithmetic.
+    settings.rates.scaling_calls_per_second = 1000.0;
+    settings.rates.sagemaker_calls_per_second = Growing::fixed(1e6);
+    settings.rates.metric_calls_per_second = Growing::fixed(1e6);
+    settings.rates.datapoints_per_second = Growing::fixed(1e12);
+    settings.rates.alarm_calls_per_second = 1000.0;
+    let observer: Arc<dyn CallObserver> = Arc::clone(&calls) as Arc<dyn CallObserver>;
+    let aws = runtime.block_on(connect(&settings, observer)).unwrap();
     let memory = Arc::new(ProcessMemory::default());
-    let leads = Arc::new(Alone);
-    let mut fleet = Fleet::new(vec![aws], clock, leads, memory, CostMeter::default());
-    let config = Config::from_yaml(CONFIG).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut fleet = Fleet::new(
+        vec![aws],
+        Arc::clone(&clock) as Arc<dyn Clock>,
+        Arc::new(Alone),
+        memory,
+        CostMeter::default(),
+    );
+    let config = Config::from_yaml(&config(days)).unwrap();
 
     let mut out = String::new();
     let mut tell = |what: &str, value: f64| {
         let _ = writeln!(out, "{what}\t{value}");
     };
-    tell("memory of the world alone, MiB", mebibytes("VmRSS:"));
-    for (what, telemetry, passes) in [
-        ("first describe pass", false, 1),
-        ("steady describe pass", false, STEADY_PASSES),
-        ("first telemetry pass (a day of history)", true, 1),
-        ("steady telemetry pass", true, STEADY_PASSES),
-    ] {
-        let mut calls = 0;
-        let (mut cpu, mut wall) = (0.0, 0.0);
-        for _ in 0..passes {
-            sim.advance(if telemetry { 900 } else { 60 });
-            let (calls_before, cpu_before, began) =
-                (all_calls(&sim), cpu_seconds(), Instant::now());
-            let settings = pass_settings(&config);
-            let variants = runtime.block_on(fleet.pass(PassInput {
-                goals: &config,
-                settings: &settings,
-                telemetry,
-                anew: None,
-                purpose: Purpose::Reconcile(&Consent::default()),
-                freeze: None,
-                stop: &AtomicBool::new(false),
-            }));
-            assert_eq!(variants.variants.len(), size);
-            calls += all_calls(&sim) - calls_before;
-            cpu += cpu_seconds() - cpu_before;
-            wall += began.elapsed().as_secs_f64();
-        }
+    let mut pass = |telemetry: bool| {
+        let settings = pass_settings(&config);
+        let status = runtime.block_on(fleet.pass(PassInput {
+            goals: &config,
+            settings: &settings,
+            telemetry,
+            anew: None,
+            purpose: Purpose::Reconcile(&Consent::default()),
+            freeze: None,
+            stop: &AtomicBool::new(false),
+        }));
+        assert_eq!(status.variants.len(), variants);
+        status
+    };
+    let mark =
+        || Mark { calls: calls.0.load(Ordering::Relaxed), cpu: cpu_seconds(), at: Instant::now() };
+    let begun = mark();
+    tell("memory before the first pass, MiB", mebibytes("VmRSS:"));
+    let mut since = |what: &str, mark: &Mark, passes: u32| {
         let passes = f64::from(passes);
-        tell(&format!("{what}: calls"), calls as f64 / passes);
-        tell(&format!("{what}: CPU ms"), cpu * 1000.0 / passes);
-        tell(&format!("{what}: wall ms"), wall * 1000.0 / passes);
+        let made = calls.0.load(Ordering::Relaxed) - mark.calls;
+        tell(&format!("{what}: calls"), made as f64 / passes);
+        tell(&format!("{what}: CPU s"), (cpu_seconds() - mark.cpu) / passes);
+        tell(&format!("{what}: wall s"), mark.at.elapsed().as_secs_f64() / passes);
+    };
+    pass(true);
+    since("first pass", &begun, 1);
+    since("history", &begun, 1);
+    for (what, telemetry) in [("steady describe pass", false), ("steady telemetry pass", true)] {
+        let begun = mark();
+        for _ in 0..STEADY_PASSES {
+            clock.0.fetch_add(if telemetry { 900 } else { 60 }, Ordering::Relaxed);
+            pass(telemetry);
+        }
+        since(what, &begun, STEADY_PASSES);
     }
+    tell("steady memory, MiB", mebibytes("VmRSS:"));
     tell("peak memory, MiB", mebibytes("VmHWM:"));
     out
-}
-
-fn all_calls(sim: &Sim) -> u64 {
-    sim.with_world(|world| Operation::ALL.iter().map(|o| world.calls(*o)).sum())
 }
 
 /// User and system time of this process.

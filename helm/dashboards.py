@@ -5,8 +5,17 @@ so that a change of leader never doubles a line.
 """
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
-SELECT = 'account_id=~"$account",region=~"$region",endpoint=~"$endpoint",variant=~"$variant"'
-SCOPE = 'account_id=~"$account",region=~"$region"'
+# Which setpoint: of which cluster, under which job. A Prometheus without a label `cluster` has only
+# "All", which matches series without it.
+PROCESS = 'cluster=~"$cluster",job=~"$job"'
+SCOPE = f'{PROCESS},account_id=~"$account",region=~"$region"'
+SELECT = f'{SCOPE},endpoint=~"$endpoint",variant=~"$variant"'
+FIRING = 'alertname=~"Setpoint.+",alertstate="firing"'
+# The most lines of a panel that could have one for each variant, and the most rows of a table.
+MOST_LINES = 20
+MOST_ROWS = 100
+# What the chart replaces by `grafanaDashboards.statusPageUrl`: where a port-forward serves it.
+STATUS_PAGE = "http://127.0.0.1:9090"
 VARIANT = "account_id, region, endpoint, variant"
 NAME = "{{endpoint}}/{{variant}}"
 ACTING = 'action!~"none|hold"'
@@ -22,9 +31,36 @@ def by_variant(metric, matchers="", also=""):
     return f"max by ({labels}) ({metric}{{{SELECT}{',' if matchers else ''}{matchers}}})"
 
 
-def age(metric):
+def age(metric, also=""):
     """Seconds since the time that a metric holds, for each variant."""
-    return f"time() - {by_variant(metric)}"
+    return f"time() - {by_variant(metric, also=also)}"
+
+
+def most(expr, limit):
+    """The series that are highest at the end of what is shown: a panel of a thousand lines says nothing.
+
+    A metric by itself, for `@` stands beside a selector.
+    """
+    return f"topk({limit}, {expr.replace('})', '} @ end())')})"
+
+
+def process(metric, matchers=""):
+    """A series of the chosen processes."""
+    return f"{metric}{{{PROCESS}{',' if matchers else ''}{matchers}}}"
+
+
+def variant_links(account, region, endpoint, variant):
+    """From a variant to its dashboard and its page; the arguments are Grafana's words for its labels."""
+    dashboard = ("/d/setpoint-variant?${datasource:queryparam}&${cluster:queryparam}&${job:queryparam}"
+                 f"&var-account={account}&var-region={region}&var-endpoint={endpoint}&var-variant={variant}"
+                 "&${__url_time_range}")
+    page = f"${{status_page}}/variants/{endpoint}/{variant}"
+    return [{"title": "Dashboard of the variant", "url": dashboard, "targetBlank": False},
+            {"title": "Status page of the variant", "url": page, "targetBlank": True}]
+
+
+LINKS_OF_A_LINE = variant_links(*(f"${{__field.labels.{label}}}" for label in VARIANT.split(", ")))
+LINKS_OF_A_ROW = variant_links(*(f"${{__data.fields.{name}}}" for name in ("account", "region", "endpoint", "variant")))
 
 
 def query(expr, legend="", **more):
@@ -106,35 +142,55 @@ class Board:
                 {"id": "organize", "options": {"excludeByName": hidden, "renameByName": names}},
             ], custom={"filterable": True}, **more)
 
-    def annotate(self, name, colour, expr, title, text):
+    def annotate(self, name, colour, expr, title, text, **more):
         self.annotations.append({
             "name": name, "enable": True, "iconColor": colour, "datasource": DATASOURCE, "expr": expr,
-            "titleFormat": title, "textFormat": text, "step": "60s",
+            "titleFormat": title, "textFormat": text, "step": "60s", **more,
         })
+
+    def annotate_deploys(self):
+        # The value of the series is the time, in milliseconds.
+        self.annotate("Deploys", "purple", f"1000 * {by_variant('setpoint_regime_start_timestamp_seconds', also='cause')}",
+                      "New regime: {{cause}}", NAME, useValueForTime=True)
+
+    def alerts(self, matchers, w=24, h=6):
+        self.table("Firing alerts", "Alerts of setpoint that are firing, by the rules of the chart.", "none",
+                   [query(f"max by ({VARIANT}, alertname, severity) (ALERTS{{{FIRING},{matchers}}})")],
+                   {"account_id": "account", "Value": "firing", "Value #A": "firing"}, w=w, h=h,
+                   defaults={"noValue": "none"})
 
     def json(self):
         # An account and region that cannot be read may have no variant that is known.
-        labels = [("account", "Account", "account_id", "setpoint_scope_readable"),
-                  ("region", "Region", "region", 'setpoint_scope_readable{account_id=~"$account"}'),
+        labels = [("cluster", "Cluster", "cluster", "setpoint_build_info"),
+                  ("job", "Job", "job", 'setpoint_build_info{cluster=~"$cluster"}'),
+                  ("account", "Account", "account_id", f"setpoint_scope_readable{{{PROCESS}}}"),
+                  ("region", "Region", "region", f'setpoint_scope_readable{{{PROCESS},account_id=~"$account"}}'),
                   ("endpoint", "Endpoint", "endpoint", f"setpoint_managed{{{SCOPE}}}"),
                   ("variant", "Variant", "variant", f'setpoint_managed{{{SCOPE},endpoint=~"$endpoint"}}')]
         variables = [{"name": "datasource", "label": "Data source", "type": "datasource",
                       "query": "prometheus", "hide": 0, "refresh": 1, "regex": "", "current": {}}]
         for name, label, key, series in labels:
             values = f"label_values({series}, {key})"
+            several = self.multi or name in ("cluster", "job")
             variables.append({
                 "name": name, "label": label, "type": "query", "datasource": DATASOURCE, "hide": 0,
                 "query": {"query": values, "refId": name}, "definition": values, "refresh": 2, "sort": 1,
-                "regex": "", "multi": self.multi, "includeAll": self.multi, "allValue": ".*" if self.multi else None,
-                "current": {"text": "All", "value": "$__all"} if self.multi else {},
+                "regex": "", "multi": several, "includeAll": several, "allValue": ".*" if several else None,
+                "current": {"text": "All", "value": "$__all"} if several else {},
             })
+        page = {"text": STATUS_PAGE, "value": STATUS_PAGE}
+        variables.append({"name": "status_page", "label": "Status page", "type": "textbox", "hide": 2,
+                          "query": STATUS_PAGE, "current": page, "options": [{"selected": True, **page}]})
         return {
             "uid": self.uid, "title": self.title, "description": self.description, "tags": ["setpoint", "sagemaker"],
             "schemaVersion": 39, "version": 1, "editable": True, "timezone": "browser", "refresh": "1m",
             "time": {"from": "now-24h" if self.multi else "now-7d", "to": "now"}, "graphTooltip": 1,
             "templating": {"list": variables}, "annotations": {"list": self.annotations},
             "links": [{"type": "dashboards", "title": "setpoint", "tags": ["setpoint"], "asDropdown": False,
-                       "includeVars": True, "keepTime": True, "icon": "dashboard"}],
+                       "includeVars": True, "keepTime": True, "icon": "dashboard"},
+                      {"type": "link", "title": "Status page", "icon": "external link", "targetBlank": True,
+                       "tooltip": "setpoint's own page", "keepTime": False, "includeVars": False,
+                       "url": "${status_page}/" if self.multi else "${status_page}/variants/$endpoint/$variant"}],
             "panels": self.panels,
         }
 
@@ -159,48 +215,60 @@ def fleet():
                "variants of which nothing here speaks.", "short",
                f"sum(1 - max by (account_id, region) (setpoint_scope_readable{{{SCOPE}}}))", BAD_ABOVE_ZERO, **small)
     board.stat("Memory broken", "Processes that cannot read or save what they must remember: nothing is repaired.", "short",
-               'sum(1 - min by (job, instance) ({__name__=~"setpoint_memory_(readable|writable)"}))', BAD_ABOVE_ZERO, **small)
+               'sum(1 - min by (job, instance) ({__name__=~"setpoint_memory_(readable|writable)",' + PROCESS + '}))',
+               BAD_ABOVE_ZERO, **small)
     board.stat("Leaders", "Processes that may write: 1 is right.", "short",
-               'sum(leader_election_master_status{name="setpoint"})', steps((None, "red"), (1, "green"), (2, "red")), **small)
+               f"""sum({process('leader_election_master_status', 'name="setpoint"')})""", steps((None, "red"), (1, "green"), (2, "red")), **small)
     board.stat("Oldest pass", "Age of the last pass of the variant that waits longest.", "s",
                f"max({age('setpoint_last_pass_timestamp_seconds')})", steps((None, "green"), (300, "orange"), (1800, "red")),
                **small)
 
+    board.alerts(SELECT)
+
     board.section("Target values")
+    divergence = by_variant("setpoint_target_divergence_ratio")
+    listed = f"and on ({VARIANT}) topk({MOST_ROWS}, {divergence})"
     board.table("Divergence, worst first", "Configured target over safe target: above 1 the variant scales out too "
-                "late, below 1 it pays for idle instances. A variant without a measured capacity is not listed.",
+                f"late, below 1 it pays for idle instances. The {MOST_ROWS} highest; a variant without a measured "
+                "capacity is not listed. A click leads to the variant.",
                 "none", [
-                    query(f"sort_desc({by_variant('setpoint_target_divergence_ratio')})"),
-                    query(by_variant("setpoint_configured_target_invocations_per_minute")),
-                    query(by_variant("setpoint_safe_target_invocations_per_minute")),
-                    query(by_variant("setpoint_capacity_invocations_per_minute", 'bound="high"')),
+                    query(f"sort_desc(topk({MOST_ROWS}, {divergence}))"),
+                    query(f"{by_variant('setpoint_configured_target_invocations_per_minute')} {listed}"),
+                    query(f"{by_variant('setpoint_safe_target_invocations_per_minute')} {listed}"),
+                    query(by_variant("setpoint_capacity_invocations_per_minute", 'bound="high"') + f" {listed}"),
                 ], {"Value #A": "divergence", "Value #B": "configured target", "Value #C": "safe target",
                     "Value #D": "capacity at most", "account_id": "account"}, sort="divergence",
                 overrides=[{"matcher": {"id": "byName", "options": "divergence"},
                             "properties": [{"id": "thresholds", "value": DIVERGENCE}, {"id": "decimals", "value": 2},
-                                           {"id": "custom.cellOptions", "value": {"type": "color-background"}}]}])
-    board.graph("Divergence", "Configured target over safe target of each variant.", "none",
-                [query(by_variant("setpoint_target_divergence_ratio"), NAME)], w=12,
-                thresholds=DIVERGENCE, custom={"thresholdsStyle": {"mode": "dashed"}})
+                                           {"id": "custom.cellOptions", "value": {"type": "color-background"}}]}],
+                defaults={"links": LINKS_OF_A_ROW})
+    board.graph("Divergence", f"Configured target over safe target, of the {MOST_LINES} variants that are highest now.", "none",
+                [query(f"{divergence} and on ({VARIANT}) {most(divergence, MOST_LINES)}", NAME)], w=12,
+                thresholds=DIVERGENCE, custom={"thresholdsStyle": {"mode": "dashed"}},
+                defaults={"links": LINKS_OF_A_LINE})
     board.graph("Findings", "Variants with each finding, confirmed twice.", "short",
                 [query(f"sum by (finding) ({by_variant('setpoint_divergence', also='finding')})", "{{finding}}")], w=12)
     board.graph("Drift by field", "Variants whose field differs from the configuration.", "short",
-                [query(f"sum by (field) ({by_variant('setpoint_drift', also='field')})", "{{field}}")], stack=True)
+                [query(f"sum by (field) ({by_variant('setpoint_drift', also='field')})", "{{field}}")], stack=True, w=6)
     board.graph("Verdicts", "How far the capacity of the variants is known.", "short",
                 [query(f"sum by (verdict) ({by_variant('setpoint_capacity_verdict', also='verdict')})", "{{verdict}}")],
-                stack=True)
+                stack=True, w=6)
     board.graph("Modes", "What setpoint may do with the variants.", "short",
-                [query(f"sum by (mode) ({by_variant('setpoint_mode', also='mode')})", "{{mode}}")], stack=True)
+                [query(f"sum by (mode) ({by_variant('setpoint_mode', also='mode')})", "{{mode}}")], stack=True, w=6)
+    board.graph("Conditions", "Variants by what else holds of them: competing policies, deploys that set the count back, "
+                "bounds that bind, numbers that look like a mistake.", "short",
+                [query(f"sum by (reason) ({by_variant('setpoint_condition', also='reason')})", "{{reason}}")], stack=True,
+                w=6)
 
     board.section("Decisions and writes")
     board.graph("What is decided, and why not", "Current decision of each variant by action and reason.", "short",
                 [query(f"sum by (action, reason) ({by_variant('setpoint_decision_info', also='action, reason')})",
                        "{{action}}: {{reason}}")], stack=True)
     board.graph("Decisions", "Decisions taken a minute, without those that found nothing to do.", "short",
-                [query('60 * sum by (action, reason) (rate(setpoint_decisions_total{action!="none"}[$__rate_interval])) > 0',
+                [query('60 * sum by (action, reason) (rate(setpoint_decisions_total{' + PROCESS + ',action!="none"}[$__rate_interval])) > 0',
                        "{{action}}: {{reason}}")])
     board.graph("Writes", "Calls an hour that change something in AWS.", "short",
-                [query("3600 * sum by (operation, result) (rate(setpoint_writes_total[$__rate_interval]))",
+                [query(f"3600 * sum by (operation, result) (rate({process('setpoint_writes_total')}[$__rate_interval]))",
                        "{{operation}}: {{result}}")], lines=False)
 
     board.section("CloudWatch cost and AWS API")
@@ -208,25 +276,29 @@ def fleet():
                f"30 * sum(increase(setpoint_cloudwatch_cost_dollars_total{{{SCOPE}}}[1d]))", h=8)
     board.stat("Budget used", "That over the configured budget; at 100 % telemetry is no longer read.", "percentunit",
                f"30 * sum(increase(setpoint_cloudwatch_cost_dollars_total{{{SCOPE}}}[1d])) / "
-               "max(setpoint_cloudwatch_budget_dollars)", steps((None, "green"), (0.8, "orange"), (1, "red")), h=8)
+               f"max({process('setpoint_cloudwatch_budget_dollars')})", steps((None, "green"), (0.8, "orange"), (1, "red")), h=8)
     board.graph("Metrics requested", "Metrics read from CloudWatch an hour, which is what AWS bills.", "short",
-                [query(f"3600 * sum by (account_id, region) (rate(setpoint_cloudwatch_metrics_requested_total{{{SCOPE}}}"
-                       "[$__rate_interval]))", "{{account_id}} {{region}}")], h=8)
+                [query(f"topk({MOST_LINES}, 3600 * sum by (account_id, region) "
+                       f"(rate(setpoint_cloudwatch_metrics_requested_total{{{SCOPE}}}[$__rate_interval])))",
+                       "{{account_id}} {{region}}")], h=8)
     board.graph("AWS calls", "Calls to AWS a second.", "reqps",
-                [query('sum by (service, operation) (rate(setpoint_aws_calls_total[$__rate_interval]))', "{{service}} {{operation}}")])
+                [query(f"sum by (service, operation) (rate({process('setpoint_aws_calls_total')}[$__rate_interval]))",
+                       "{{service}} {{operation}}")])
     board.graph("AWS errors", "Calls a second that failed, by AWS's code or, without one, by what went wrong on the way.", "reqps",
-                [query('sum by (service, error_code) (rate(setpoint_aws_calls_total{error_code!=""}'
+                [query('sum by (service, error_code) (rate(setpoint_aws_calls_total{' + PROCESS + ',error_code!=""}'
                        '[$__rate_interval]))', "{{service}} {{error_code}}")],
                 thresholds=BAD_ABOVE_ZERO)
     board.graph("AWS latency", "95 % of the calls to AWS are faster, retries included.", "s",
                 [query("histogram_quantile(0.95, sum by (le, service) (rate(setpoint_aws_call_duration_seconds_bucket"
-                       "[$__rate_interval])))",
+                       f"{{{PROCESS}}}[$__rate_interval])))",
                        "{{service}}")])
     board.graph("Throttled and denied", "Calls a minute that AWS throttled until the retries were used up, or denied.",
                 "short",
-                [query("60 * sum by (service, operation) (rate(setpoint_aws_call_throttled_errors_total[$__rate_interval]))",
+                [query("60 * sum by (service, operation) (rate(setpoint_aws_call_throttled_errors_total"
+                       f"{{{PROCESS}}}[$__rate_interval]))",
                        "throttled: {{service}} {{operation}}"),
-                 query("60 * sum by (service, operation) (rate(setpoint_aws_call_permission_errors_total[$__rate_interval]))",
+                 query("60 * sum by (service, operation) (rate(setpoint_aws_call_permission_errors_total"
+                       f"{{{PROCESS}}}[$__rate_interval]))",
                        "denied: {{service}} {{operation}}")], thresholds=BAD_ABOVE_ZERO)
 
     board.section("Freshness and process")
@@ -238,21 +310,23 @@ def fleet():
         query(f"max({age('setpoint_telemetry_read_timestamp_seconds')})", "CloudWatch read"),
         query(f"max({age('setpoint_newest_datapoint_timestamp_seconds')})", "newest datapoint")])
     board.graph("Passes", "Passes an hour, by why they were made and how they ended.", "short",
-                [query("3600 * sum by (kind, result) (rate(setpoint_passes_total[$__rate_interval])) > 0",
+                [query(f"3600 * sum by (kind, result) (rate({process('setpoint_passes_total')}[$__rate_interval])) > 0",
                        "{{kind}}: {{result}}")], stack=True)
     board.graph("Length of a pass", "95 % of the passes take less than this for each phase.", "s", [
         query("histogram_quantile(0.95, sum by (le, phase) (rate(setpoint_pass_duration_seconds_bucket"
-              "[$__rate_interval])))", "{{phase}}")])
+              f"{{{PROCESS}}}[$__rate_interval])))", "{{phase}}")])
     board.graph("CPU and memory", "What each process uses.", "short", [
-        query("rate(process_cpu_seconds_total[$__rate_interval]) and on (job, instance) setpoint_build_info",
-              "{{instance}}: cores"),
-        query("process_resident_memory_bytes / 2^30 and on (job, instance) setpoint_build_info", "{{instance}}: GiB")])
+        query(f"rate({process('process_cpu_seconds_total')}[$__rate_interval]) "
+              "and on (job, instance) setpoint_build_info", "{{instance}}: cores"),
+        query(f"{process('process_resident_memory_bytes')} / 2^30 and on (job, instance) setpoint_build_info",
+              "{{instance}}: GiB")])
     board.graph("Leadership", "Which process is the leader.", "short",
-                [query('max by (instance, pod) (leader_election_master_status{name="setpoint"})', "{{instance}} {{pod}}")],
+                [query(f"""max by (instance, pod) ({process('leader_election_master_status', 'name="setpoint"')})""",
+                       "{{instance}} {{pod}}")],
                 custom={"drawStyle": "line", "lineInterpolation": "stepAfter"})
     board.table("Processes", "Version of each process, and whether its last reload of the configuration succeeded.", "none",
-                [query("max by (instance, version, revision) (setpoint_build_info)"),
-                 query("min by (instance) (setpoint_config_last_reload_successful)")],
+                [query(f"max by (instance, version, revision) ({process('setpoint_build_info')})"),
+                 query(f"min by (instance) ({process('setpoint_config_last_reload_successful')})")],
                 {"Value #A": "up", "Value #B": "reload succeeded"}, w=8, h=8)
     return board.json()
 
@@ -264,6 +338,7 @@ def variant():
     board.annotate("Decisions", "blue",
                    f"{by_variant('setpoint_decision_info', ACTING, also='action, reason')} == 1",
                    "{{action}}", "{{reason}}")
+    board.annotate_deploys()
     board.annotate("Speed events", "orange",
                    f"{by_variant('setpoint_divergence', SPEED, also='finding')} == 1",
                    "{{finding}} since the last deploy", NAME)
@@ -283,6 +358,8 @@ def variant():
                f"sum({by_variant('setpoint_drift', also='field')})", WARN_ABOVE_ZERO, w=3)
     board.stat("Telemetry age", "Age of the newest minute with any datapoint.", "s",
                age("setpoint_newest_datapoint_timestamp_seconds"), steps((None, "green"), (2700, "orange"), (7200, "red")))
+
+    board.alerts(SELECT, h=5)
 
     board.section("Capacity and target value")
     capacity = "setpoint_capacity_invocations_per_minute"
@@ -327,29 +404,47 @@ def variant():
                 thresholds=steps((None, "green"), (1.15, "orange"), (1.5, "red")),
                 custom={"thresholdsStyle": {"mode": "dashed"}})
 
+    reaction = "setpoint_reaction_seconds"
+    board.graph("Reaction time", "How long the parts of the last scale-outs took, in the middle and at the 95 % point; whole is from the load to instances in service.",
+                "s", [
+                    query(by_variant(reaction, 'statistic="p50"', also="part"), "{{part}}"),
+                    query(by_variant(reaction, 'statistic="p95",part="whole"', also="part"), "whole, 95 %")], w=12)
+    board.graph("Scale-outs that went wrong", "Failed for quota or capacity, and those whose new instances answered with errors at first.",
+                "short", [
+                    query(by_variant("setpoint_scale_out_failures", also="cause"), "failed: {{cause}}"),
+                    query(by_variant("setpoint_joins_with_errors"), "errors while joining"),
+                    query(by_variant("setpoint_scale_outs"), "seen")], w=12)
+
     board.section("Decisions, drift and alarms")
     board.graph("Decision", "What was decided over time, and why.", "short",
                 [query(f"{by_variant('setpoint_decision_info', also='action, reason')}", "{{action}}: {{reason}}")],
                 stack=True, lines=False)
     board.graph("Drift", "1 while a field differs from the configuration.", "short",
                 [query(by_variant("setpoint_drift", also="field"), "{{field}}")], stack=True, lines=False)
+    board.graph("Conditions", "What else holds of the variant, 1 while it does.", "short",
+                [query(by_variant("setpoint_condition", also="reason"), "{{reason}}")], stack=True, lines=False)
     board.graph("CloudWatch alarms", "State of the policy's alarms.", "short",
                 [query(f"{by_variant('setpoint_alarm_state', also='alarm, state')} == 1", "{{alarm}}: {{state}}")],
-                stack=True, lines=False)
+                stack=True, lines=False, w=12)
     board.graph("Others at work", "Competing policies, another writer, suspended directions.", "short", [
         query(by_variant("setpoint_competing_policies"), "competing policies"),
         query(by_variant("setpoint_other_writer"), "other writer"),
         query(by_variant("setpoint_scaling_suspended", also="direction"), "suspended: {{direction}}")], w=12)
+    board.graph("Lasting", "For how long a field has differed, a finding has stood, the target value has been unsafe and changes have been held, over restarts of setpoint.", "s", [
+        query(age("setpoint_drift_since_timestamp_seconds", also="field"), "drift: {{field}}"),
+        query(age("setpoint_divergence_since_timestamp_seconds", also="finding"), "{{finding}}"),
+        query(age("setpoint_unsafe_since_timestamp_seconds"), "unsafe"),
+        query(age("setpoint_held_since_timestamp_seconds"), "held")], w=12)
     board.graph("Freshness", "Age of what is known about the variant.", "s", [
         query(age("setpoint_last_pass_timestamp_seconds"), "last pass"),
         query(age("setpoint_last_successful_pass_timestamp_seconds"), "last successful pass"),
         query(age("setpoint_telemetry_read_timestamp_seconds"), "CloudWatch read"),
-        query(age("setpoint_newest_datapoint_timestamp_seconds"), "newest datapoint")], w=12)
+        query(age("setpoint_newest_datapoint_timestamp_seconds"), "newest datapoint")])
     board.graph("Load test", "Age of the configured load test, and whether it still counts.", "none", [
         query(f"({age('setpoint_load_test_timestamp_seconds')}) / 86400", "days old"),
-        query(by_variant("setpoint_load_test_valid"), "valid")], w=12)
+        query(by_variant("setpoint_load_test_valid"), "valid")])
     board.graph("Comparable", "0 while something managed could not be read.", "short",
-                [query(by_variant("setpoint_comparable"), "comparable")], w=12, thresholds=steps((None, "red"), (1, "green")))
+                [query(by_variant("setpoint_comparable"), "comparable")], thresholds=steps((None, "red"), (1, "green")))
     return board.json()
 
 

@@ -1,6 +1,7 @@
 //! `setpoint calibrate`: from load tests' files to the rate, the target value and the configuration.
 
 use std::io::Read as _;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -113,6 +114,10 @@ fn contents(path: &Path) -> Result<(String, String), CliError> {
     let read = if stdin {
         std::io::stdin().lock().take(BYTES_MAX + 1).read_to_end(&mut bytes)
     } else {
+        if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
+            // A shell's `<(...)` is one, too; one that nobody writes to would wait without a word.
+            noteln!("{name}: it is a pipe; waiting for its writer");
+        }
         let file =
             std::fs::File::open(path).map_err(|e| failed(&format!("cannot open it: {e}")))?;
         file.take(BYTES_MAX + 1).read_to_end(&mut bytes)

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::CliError;
 use super::deadline::Timeout;
 use crate::aws;
-use crate::config::Config;
+use crate::config::{Config, StoreConfig};
 use crate::memory::{FileMemory, ProcessMemory, TagMemory};
 use crate::model::ids::{Region, Scope};
 use crate::ports::{Aws, CallObserver, Leadership, Memory};
+use crate::store::{Store, StoreSettings};
 use crate::system::WallClock;
 
 /// A runtime for one command.
@@ -146,6 +147,10 @@ fn common(config: &Config, region: Region) -> aws::Settings {
     settings.retries.read_attempts = from.max_attempts;
     settings.rates.scaling_calls_per_second = from.call_rate_per_second;
     settings.rates.writes_per_second = from.write_rate_per_second;
+    settings.rates.sagemaker_calls_per_second = aws::Growing {
+        from: from.sagemaker_call_rate_per_second,
+        to: from.sagemaker_call_rate_max_per_second,
+    };
     settings
 }
 
@@ -162,6 +167,12 @@ fn region(config: &Config) -> Result<Region, CliError> {
         ));
     };
     Region::new(name).map_err(|error| CliError::failed(error.to_string()))
+}
+
+/// Where the history is kept.
+pub(super) fn history(config: &Config) -> Store {
+    let StoreConfig { path, keep, bytes_max } = config.store.clone();
+    Store::new(StoreSettings { path, keep, bytes_max })
 }
 
 /// Where what must be remembered is kept; tags in all accounts and regions connected to.

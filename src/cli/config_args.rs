@@ -113,16 +113,22 @@ impl ConfigArgs {
     }
 }
 
-/// Sets the logs up, without the SDK's dumps and the scheduler's own words: it only rings, and a line of
-/// its inner life says nothing of passes. Whoever names it gets what they ask for.
+/// Libraries whose own words are left out of the log: the scheduler only rings, and of a request that the
+/// Kubernetes API did not take whoever sent it tells.
+const QUIET: [&str; 2] = ["tokio_cron_scheduler", "kube_client::client::builder"];
+
+/// Sets the logs up, without the SDK's dumps and the words of [`QUIET`] libraries. Whoever names one gets
+/// what they ask for.
 ///
 /// # Errors
 /// When the level cannot be read, or logs are already set up.
 pub(super) fn init_logs(settings: &LogSettings) -> Result<Logs, CliError> {
     let mut settings = settings.clone();
     settings.level = aws::quieter(&settings.level);
-    if !settings.level.contains("tokio_cron_scheduler") {
-        settings.level = format!("tokio_cron_scheduler=off,{}", settings.level);
+    for library in QUIET {
+        if !settings.level.contains(library) {
+            settings.level = format!("{library}=off,{}", settings.level);
+        }
     }
     telemetry::init(&settings).map_err(|error| CliError::failed(error.to_string()))
 }

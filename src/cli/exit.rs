@@ -59,20 +59,23 @@ impl Exit {
     #[must_use]
     pub fn of_plan(fleet: &FleetStatus) -> Self {
         let variants = fleet.variants.values().map(|v| Self::of_report(&v.decision.report));
-        Self::worst(variants.chain([Self::of_scopes(fleet)]))
+        Self::worst(variants.chain([Self::of_reads(fleet)]))
     }
 
-    /// Whether every account and region could be read: no subjects is never no problems.
+    /// Whether every account and region could be read, and the memory: no subjects is never no
+    /// problems, and without the memory nobody knows what is held.
     #[must_use]
-    pub fn of_scopes(fleet: &FleetStatus) -> Self {
-        if fleet.scopes.values().any(Option::is_some) { Self::NotCompared } else { Self::Done }
+    pub fn of_reads(fleet: &FleetStatus) -> Self {
+        let memory_unread = fleet.memory.as_ref().is_some_and(|memory| memory.unread.is_some());
+        let unread = memory_unread || fleet.scopes.values().any(Option::is_some);
+        if unread { Self::NotCompared } else { Self::Done }
     }
 
     /// What is left after a pass that has written.
     #[must_use]
     pub fn of_writes(fleet: &FleetStatus) -> Self {
         let variants = fleet.variants.values().map(|status| Self::of_written(status));
-        Self::worst(variants.chain([Self::of_scopes(fleet)]))
+        Self::worst(variants.chain([Self::of_reads(fleet)]))
     }
 
     /// One variant that is listed. Of others nothing is asked for.

@@ -38,8 +38,16 @@ impl Kubernetes {
             namespace: wanted.namespace.clone().or_else(|| variable("POD_NAMESPACE")),
             pod_name: pod_name.clone(),
         };
-        let cluster =
-            connect(&settings).await.map_err(|error| CliError::failed(error.to_string()))?;
+        let only_events = wanted.lease_name.is_none() && wanted.memory_configmap.is_none();
+        let cluster = match connect(&settings).await {
+            Ok(cluster) => cluster,
+            // Events are news beside the log and the metrics: nothing waits for them.
+            Err(error) if only_events => {
+                tracing::warn!(%error, "Events cannot be written; the log and the metrics have it all");
+                return Ok(Self::default());
+            }
+            Err(error) => return Err(CliError::failed(error.to_string())),
+        };
         let memory = wanted.memory_configmap.as_ref().map(|name| {
             let memory: Arc<dyn Memory> = Arc::new(ConfigMapMemory::new(&cluster, name));
             memory

@@ -2,6 +2,7 @@
 
 mod apply;
 mod ask;
+mod audit;
 mod calculate;
 mod calibrate;
 mod compose;
@@ -11,13 +12,18 @@ mod deadline;
 mod demo;
 pub mod exit;
 mod export;
+mod import;
+mod init;
 mod kubernetes;
+mod new_file;
 mod out;
 mod panics;
 mod plan;
+mod recommend;
 mod replay;
 mod run;
 mod simulate;
+mod survey;
 mod whatif;
 
 use std::process::ExitCode;
@@ -50,6 +56,7 @@ enum Command {
     Apply(apply::Args),
     Get(ask::GetArgs),
     Explain(ask::ExplainArgs),
+    History(ask::HistoryArgs),
     Check(ask::CheckArgs),
     Pause(ask::PauseArgs),
     Resume(ask::ResumeArgs),
@@ -57,12 +64,16 @@ enum Command {
     Reload(ask::ReloadArgs),
     Calculate(calculate::Args),
     Calibrate(calibrate::Args),
+    Recommend(recommend::Args),
     Config(config_command::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
     Replay(replay::Args),
     Whatif(Box<whatif::Args>),
     Export(export::Args),
+    Audit(audit::Args),
+    Import(import::Args),
+    Init(init::Args),
 }
 
 /// Why a command failed: a sentence for the user and the exit code.
@@ -104,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Apply(args) => apply::run(&args),
         Command::Get(args) => ask::get(&args),
         Command::Explain(args) => ask::explain(&args),
+        Command::History(args) => ask::history(&args),
         Command::Check(args) => ask::check(&args),
         Command::Pause(args) => ask::pause(&args),
         Command::Resume(args) => ask::resume(&args),
@@ -111,12 +123,16 @@ pub fn main() -> ExitCode {
         Command::Reload(args) => ask::reload(&args),
         Command::Calculate(args) => calculate::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
+        Command::Recommend(args) => recommend::run(&args),
         Command::Config(args) => config_command::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Whatif(args) => whatif::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Init(args) => init::run(&args),
     };
     result.unwrap_or_else(|error| tell(&error))
 }

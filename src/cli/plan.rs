@@ -26,8 +26,8 @@ pub(super) struct Args {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
-    /// Tell by the exit code what was found (below); without it only 1, 3 when an account and region
-    /// could not be read, and 64
+    /// Tell by the exit code what was found (below); without it only 1, 64, and 3 when an account
+    /// and region or the memory could not be read
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]
@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
             "--strict takes each warning about the configuration as an error",
         ));
     }
-    let exit = if args.detailed_exitcode { Exit::of_plan(&fleet) } else { Exit::of_scopes(&fleet) };
+    let exit = if args.detailed_exitcode { Exit::of_plan(&fleet) } else { Exit::of_reads(&fleet) };
     Ok(exit.into())
 }
 

@@ -12,7 +12,7 @@ use super::kubernetes::Kubernetes;
 use super::{CliError, compose, panics};
 use crate::config::{Config, memory_place};
 use crate::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts, Ticks};
-use crate::http::{App, Control, Health, Server};
+use crate::http::{App, Control, Health, Server, Site};
 use crate::metrics::Metrics;
 use crate::ports::{Aws, CallObserver, Clock, Events, Memory};
 use crate::reconcile::{CostMeter, Fleet};
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         let daemon = daemon.elected_by(kubernetes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %daemon.address, "running");
         let signals = tokio::spawn(follow_signals(daemon.handle.clone()));
-        let result = daemon.run().await;
+        let result = Box::pin(daemon.run()).await;
         signals.abort();
         result
     })?;
@@ -142,8 +142,14 @@ impl Assembled {
             let (clock, memory) = (Arc::clone(&passes_clock), Arc::clone(&passes_memory));
             Fleet::new(aws.clone(), clock, leadership, memory, cost.clone())
         });
+        let history = compose::history(&config);
         let (token_file, grace) = (config.http.token_file.clone(), config.reconcile.shutdown_grace);
         let allowed_hosts = config.http.allowed_hosts.clone();
+        let site = Site {
+            base_path: config.http.base_path.clone(),
+            dashboard_url: config.http.dashboard_url.clone(),
+            age: None,
+        };
         let (daemon, handle) = Daemon::new(Parts {
             config,
             loader,
@@ -151,6 +157,7 @@ impl Assembled {
             make_fleet,
             clock,
             memory,
+            history: history.clone(),
             events,
             fleet: Arc::clone(&fleet),
             metrics,
@@ -158,12 +165,14 @@ impl Assembled {
         });
         let app = App {
             status: Arc::clone(&fleet) as _,
+            history,
             leading: Arc::new(LeadershipSource::Alone(Arc::new(Alone))),
             registry,
             control: Arc::new(handle.clone()),
             health,
             token_file,
             allowed_hosts,
+            site,
         };
         let address = server.address();
         let kubernetes = Kubernetes::default();

@@ -48,7 +48,7 @@ pub use schema::{schema, schema_json};
 pub use settings::{
     AccountSettings, AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings,
     KubernetesSettings, LogFormat, LogSettings, MemorySettings, MetricsSettings, ReconcileSettings,
-    Target, TelemetrySettings, Wish,
+    StoreConfig, Target, TelemetrySettings, Wish,
 };
 
 /// A validated configuration. Cheap to clone.
@@ -114,6 +114,8 @@ pub struct Inner {
     pub discovery: DiscoverySettings,
     /// What is remembered between passes.
     pub memory: MemorySettings,
+    /// The history of every variant.
+    pub store: StoreConfig,
     /// What is used of Kubernetes.
     pub kubernetes: KubernetesSettings,
     /// The HTTP server.

@@ -27,6 +27,8 @@ pub(super) struct Raw {
     pub discovery: RawDiscovery,
     /// What is remembered between passes.
     pub memory: RawMemory,
+    /// The history of every variant, for pages and people; nothing that is decided rests on it.
+    pub store: RawStore,
     /// What is used of Kubernetes. Nothing is when nothing is named.
     pub kubernetes: RawKubernetes,
     /// The HTTP server.
@@ -68,6 +70,12 @@ pub(super) struct RawAws {
     /// Writes a second, for each region.
     #[schemars(range(max = 100), extend("exclusiveMinimum" = 0))]
     pub write_rate_per_second: Option<f64>,
+    /// Reads of SageMaker a second at first, for each region; they grow while AWS throttles none.
+    #[schemars(range(max = 1000), extend("exclusiveMinimum" = 0))]
+    pub sagemaker_call_rate_per_second: Option<f64>,
+    /// Reads of SageMaker a second that they grow to at most, for each region.
+    #[schemars(range(max = 1000), extend("exclusiveMinimum" = 0))]
+    pub sagemaker_call_rate_max_per_second: Option<f64>,
     /// How long to wait for a connection, in seconds.
     #[schemars(range(max = 300), extend("exclusiveMinimum" = 0))]
     pub connect_timeout_seconds: Option<f64>,
@@ -218,6 +226,21 @@ pub(super) struct RawMemory {
     pub tags: Option<bool>,
 }
 
+/// The history of every variant, for pages and people; nothing that is decided rests on it.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawStore {
+    /// The file it is kept in; without it the history lives as long as the process.
+    #[schemars(length(min = 1))]
+    pub path: Option<String>,
+    /// Days for which hours and events are kept.
+    #[schemars(range(min = 1, max = 1000))]
+    pub keep_days: Option<u32>,
+    /// The most that the file may take, in MiB; the oldest days go first.
+    #[schemars(range(min = 16, max = 1_048_576))]
+    pub max_size_mb: Option<u32>,
+}
+
 /// What is used of Kubernetes: a Lease to elect the one that writes, a `ConfigMap`, Events.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -262,6 +285,12 @@ pub(super) struct RawHttp {
     /// listens on a loopback address: those of a reverse proxy that passes them on. On any other
     /// address it answers to all.
     pub allowed_hosts: Option<Vec<String>>,
+    /// The path that a proxy serves the pages under, such as /setpoint; whether it leaves the prefix
+    /// on or takes it off does not matter.
+    pub base_path: Option<String>,
+    /// The address of a dashboard about one variant, which its page links to, with `{account_id}`,
+    /// `{region}`, `{endpoint}` and `{variant}` where its names go.
+    pub dashboard_url: Option<String>,
 }
 
 /// Logs, written to stderr.

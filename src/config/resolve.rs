@@ -18,7 +18,7 @@ use super::schedule::{FreezeWindow, Schedule};
 use super::schema::{Step, key_path};
 use super::settings::{
     AwsSettings, DiscoverySettings, HttpSettings, LogSettings, MemorySettings, MetricsSettings,
-    ReconcileSettings, TelemetrySettings,
+    ReconcileSettings, StoreConfig, TelemetrySettings,
 };
 use super::{DiscoveryTelemetry, Inner, LogFormat};
 use crate::model::ids::{AccountId, Region};
@@ -125,6 +125,7 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
         telemetry: raw.discovery.telemetry.unwrap_or(DiscoveryTelemetry::Hourly),
     };
     let memory = memory(&mut r, &raw);
+    let store = store(&mut r, &raw);
     let kubernetes = resolve_kubernetes(&mut r, &raw, &aws);
     let http = http(&mut r, &raw);
     let log = log(&mut r, &raw);
@@ -143,6 +144,7 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
         telemetry,
         discovery,
         memory,
+        store,
         kubernetes,
         http,
         log,
@@ -153,6 +155,21 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
         merged,
     };
     (Some(inner), problems)
+}
+
+fn store(r: &mut Resolver<'_>, raw: &Raw) -> StoreConfig {
+    let path = raw.store.path.clone().map(PathBuf::from);
+    if path.is_some() && path.as_deref() == raw.memory.file.as_deref().map(std::path::Path::new) {
+        let found = "the file of memory.file";
+        r.problem("store.path", found, "a file of its own, which the history replaces");
+    }
+    let days = r.needed("store.keep_days", raw.store.keep_days);
+    let mebibytes = r.needed("store.max_size_mb", raw.store.max_size_mb);
+    StoreConfig {
+        path,
+        keep: TimeDelta::days(i64::from(days)),
+        bytes_max: u64::from(mebibytes) << 20,
+    }
 }
 
 /// One place at most: of two, a process could read the older.
@@ -179,6 +196,12 @@ fn aws(r: &mut Resolver<'_>, raw: &Raw) -> AwsSettings {
         role_arn: aws.role_arn.clone(),
         call_rate_per_second: r.needed("aws.call_rate_per_second", aws.call_rate_per_second),
         write_rate_per_second: r.needed("aws.write_rate_per_second", aws.write_rate_per_second),
+        sagemaker_call_rate_per_second: r
+            .needed("aws.sagemaker_call_rate_per_second", aws.sagemaker_call_rate_per_second),
+        sagemaker_call_rate_max_per_second: r.needed(
+            "aws.sagemaker_call_rate_max_per_second",
+            aws.sagemaker_call_rate_max_per_second,
+        ),
         connect_timeout: r.seconds("aws.connect_timeout_seconds", aws.connect_timeout_seconds),
         attempt_timeout: r.seconds("aws.attempt_timeout_seconds", aws.attempt_timeout_seconds),
         write_timeout: r.seconds("aws.write_timeout_seconds", aws.write_timeout_seconds),
@@ -186,6 +209,13 @@ fn aws(r: &mut Resolver<'_>, raw: &Raw) -> AwsSettings {
             .seconds("aws.operation_timeout_seconds", aws.operation_timeout_seconds),
         max_attempts: r.needed("aws.max_attempts", aws.max_attempts),
     };
+    if settings.sagemaker_call_rate_max_per_second < settings.sagemaker_call_rate_per_second {
+        r.problem(
+            "aws.sagemaker_call_rate_max_per_second",
+            format!("{}", settings.sagemaker_call_rate_max_per_second),
+            "at least aws.sagemaker_call_rate_per_second",
+        );
+    }
     if settings.attempt_timeout > settings.operation_timeout {
         r.problem(
             "aws.attempt_timeout_seconds",
@@ -259,7 +289,39 @@ fn http(r: &mut Resolver<'_>, raw: &Raw) -> HttpSettings {
         listen: parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
         token_file: raw.http.token_file.clone().map(PathBuf::from),
         allowed_hosts: raw.http.allowed_hosts.clone().unwrap_or_default(),
+        base_path: base_path(r, raw.http.base_path.as_deref().unwrap_or_default()),
+        dashboard_url: dashboard_url(r, raw.http.dashboard_url.as_deref()),
     }
+}
+
+/// The path without a slash at its end. Of `/` nothing is left, which is what it means.
+fn base_path(r: &mut Resolver<'_>, found: &str) -> String {
+    let path = found.trim_end_matches('/');
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+    let mut segments = path.split('/').skip(1);
+    let fine = path.is_empty()
+        || path.starts_with('/')
+            && segments.all(|s| !matches!(s, "" | "." | "..") && s.chars().all(plain));
+    if !fine {
+        let allowed = "a path such as /setpoint, of letters, digits, - . _ ~ and /";
+        r.problem("http.base_path", format!("{found:?}"), allowed);
+        return String::new();
+    }
+    path.to_owned()
+}
+
+fn dashboard_url(r: &mut Resolver<'_>, found: Option<&str>) -> Option<String> {
+    let url = found?;
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    // Everybody who may see the page sees the address.
+    if host.is_empty() || host.contains('@') || url.contains(char::is_whitespace) {
+        let allowed = "an http or https address without a password, such as \
+                       https://grafana.example.com/d/setpoint-variant?var-endpoint={endpoint}";
+        r.problem("http.dashboard_url", format!("{url:?}"), allowed);
+        return None;
+    }
+    Some(url.to_owned())
 }
 
 fn log(r: &mut Resolver<'_>, raw: &Raw) -> LogSettings {

@@ -33,6 +33,10 @@ pub struct AwsSettings {
     pub call_rate_per_second: f64,
     /// Writes a second, for each region (rule 24).
     pub write_rate_per_second: f64,
+    /// Reads of SageMaker a second at first, for each region.
+    pub sagemaker_call_rate_per_second: f64,
+    /// Reads of SageMaker a second that they grow to at most while AWS throttles none.
+    pub sagemaker_call_rate_max_per_second: f64,
     /// How long to wait for a connection.
     pub connect_timeout: Duration,
     /// How long one attempt may take.
@@ -127,6 +131,17 @@ pub struct MemorySettings {
     pub tags: bool,
 }
 
+/// The history of every variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The file; `None` keeps it as long as the process lives.
+    pub path: Option<PathBuf>,
+    /// How long hours and events are kept.
+    pub keep: TimeDelta,
+    /// The most that the file may take, in bytes.
+    pub bytes_max: u64,
+}
+
 /// What is used of Kubernetes; nothing when nothing is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KubernetesSettings {
@@ -165,6 +180,10 @@ pub struct HttpSettings {
     pub token_file: Option<PathBuf>,
     /// The names that the server answers to on a loopback address, beside its own.
     pub allowed_hosts: Vec<String>,
+    /// The path that a proxy serves the pages under, without a `/` at its end; empty for none.
+    pub base_path: String,
+    /// The address of a dashboard about one variant, with places for its names.
+    pub dashboard_url: Option<String>,
 }
 
 /// Logs.

@@ -12,6 +12,7 @@ mod publish;
 mod reload;
 mod repeated;
 mod settings;
+mod spending;
 mod ticks;
 mod timetable;
 
@@ -29,10 +30,11 @@ use crate::http::{Health, Readiness};
 use crate::metrics::{Metrics, PassKind, PassResult, StatusSource};
 use crate::model::consent::Consent;
 use crate::model::selector::Selector;
-use crate::model::status::FleetStatus;
+use crate::model::status::{FleetStatus, StoreStatus};
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Events, Leadership, Memory};
-use crate::reconcile::{Fleet, PassInput, Phase, Purpose};
+use crate::reconcile::{Fleet, HISTORY_WAIT, PassInput, Phase, Purpose, Settings};
+use crate::store::Store;
 
 pub use control::Handle;
 use control::Request;
@@ -68,6 +70,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What must be remembered; pauses are put there.
     pub memory: Arc<dyn Memory>,
+    /// Where what passes come to is kept for people.
+    pub history: Store,
     /// Where decisions are told beside the log.
     pub events: Option<Arc<dyn Events>>,
     /// Where the status is published.
@@ -90,6 +94,7 @@ pub struct Daemon {
     /// What a person has confirmed and is not written yet; a reload forgets it.
     consent: Consent,
     config_news: reload::ConfigNews,
+    spending: spending::Keeper,
 }
 
 /// What the task shares with those who ask it for something.
@@ -136,6 +141,7 @@ impl Daemon {
         let handle = Handle::new(Arc::clone(&shared), sender);
         let publisher = publish::Publisher::new(parts.events.clone());
         let timetable = Timetable::due_now();
+        let spending = spending::Keeper::new(&parts.memory, &parts.history);
         let daemon = Self {
             parts,
             passes: None,
@@ -145,6 +151,7 @@ impl Daemon {
             timetable,
             consent: Consent::default(),
             config_news: reload::ConfigNews::default(),
+            spending,
         };
         (daemon, handle)
     }
@@ -170,6 +177,10 @@ impl Daemon {
             if self.parts.leadership.has_news() {
                 let term = self.parts.leadership.term();
                 self.follow(term);
+                if self.passes.is_none() {
+                    // Whoever leads now writes it.
+                    self.parts.history.close().await;
+                }
             }
             let now = self.parts.clock.now();
             self.timetable.follow_clock(&self.shared.config(), now);
@@ -201,6 +212,7 @@ impl Daemon {
             }
         }
         self.parts.health.set_readiness(Readiness::ShuttingDown);
+        self.parts.history.close().await;
         tracing::info!("stopped: no pass is under way");
     }
 
@@ -226,6 +238,7 @@ impl Daemon {
     fn follow(&mut self, term: Option<Arc<dyn Leadership>>) {
         self.passes = term.map(|term| (self.parts.make_fleet)(term));
         self.timetable = Timetable::due_now();
+        self.spending.begin_term();
         self.consent.clear();
         self.publisher = publish::Publisher::new(self.parts.events.clone());
         // The variants are the leader's to show, and only once it has looked.
@@ -248,7 +261,7 @@ impl Daemon {
         let consent = self.consent.clone();
         // Taken out, so that what failed in the middle is not gone on with.
         let Some(mut passes) = self.passes.take() else { return Arc::default() };
-        let settings = pass_settings(&config);
+        let settings = Settings { history_wait: Some(HISTORY_WAIT), ..pass_settings(&config) };
         let freeze = open_freeze(&config, self.parts.clock.now());
         let began = monotonic_now();
         let shared = Arc::clone(&self.shared);
@@ -267,9 +280,11 @@ impl Daemon {
             freeze: freeze.as_ref(),
             stop: &shared.no_more_writes,
         };
+        let saving = self.spending.begin(passes.cost(), self.parts.clock.now()).await;
         // A bug of ours in a pass ends that pass, not the process.
         let pass = AssertUnwindSafe(Box::pin(passes.pass(input))).catch_unwind();
         let (fleet, trouble) = self.watch(pass, config.reconcile.pass_timeout).await;
+        saving.end().await;
         let result = result_of(fleet.as_ref().ok(), trouble);
         self.parts.metrics.process.pass_ended(kind, result);
         let Ok(fleet) = fleet else {
@@ -303,10 +318,17 @@ impl Daemon {
         let mut fleet = fleet;
         let now = self.parts.clock.now();
         self.config_news.tell(&config, now, &self.parts.metrics, &mut fleet);
+        fleet.history = Some(self.record(&fleet).await);
         let fleet = Arc::new(fleet);
         self.parts.fleet.set(Arc::clone(&fleet));
         self.parts.health.set_readiness(Readiness::Ready);
         fleet
+    }
+
+    /// Keeps what a pass came to for those who ask later.
+    async fn record(&self, fleet: &FleetStatus) -> StoreStatus {
+        // A pass that was cut short has told what it knows as any other.
+        self.parts.history.record(Arc::new(fleet.clone())).await
     }
 
     /// Waits for the end of a pass, and for whether leadership was lost meanwhile. A write half done

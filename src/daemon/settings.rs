@@ -23,6 +23,7 @@ pub fn pass_settings(config: &Config) -> Settings {
         writes_per_hour: reconcile.writes_per_hour as usize,
         writes_per_day: reconcile.writes_per_day as usize,
         history: config.telemetry.history,
+        history_wait: None,
         delay: config.telemetry.delay,
         telemetry_max_age: config.telemetry.max_age,
         budget_dollars: Some(config.telemetry.budget_dollars_per_month),

@@ -13,8 +13,9 @@ use super::problem::Problem;
 use super::query::{Names, Nothing, Strict};
 use super::{App, leading};
 use crate::model::ids::VariantId;
-use crate::model::status::{FleetStatus, MemoryStatus, VariantStatus};
+use crate::model::status::{FleetStatus, MemoryStatus, StoreStatus, VariantStatus};
 use crate::model::warning::ConfigStatus;
+use crate::recommend::Recommendation;
 use crate::render::explain::Explanation;
 use crate::render::trouble::{ScopeView, scopes};
 use crate::render::view::{VariantDetail, VariantView};
@@ -23,8 +24,8 @@ use crate::render::view::{VariantDetail, VariantView};
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScopeQuery {
-    account_id: Option<String>,
-    region: Option<String>,
+    pub(super) account_id: Option<String>,
+    pub(super) region: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -34,6 +35,7 @@ pub(super) struct VariantList<'a> {
     /// The accounts and regions: of one that is not readable not every variant may be in the list.
     scopes: Vec<ScopeView<'a>>,
     memory: Option<&'a MemoryStatus>,
+    history: Option<&'a StoreStatus>,
 }
 
 /// All variants, in the order of their ids.
@@ -45,13 +47,38 @@ pub(super) async fn variants(
     let encode = move || {
         let variants = fleet.variants.values().map(|status| VariantView::of(status)).collect();
         let (scopes, memory) = (scopes(&fleet), fleet.memory.as_ref());
-        serde_json::to_vec(&VariantList { config: &fleet.config, variants, scopes, memory })
+        let (config, history) = (&fleet.config, fleet.history.as_ref());
+        serde_json::to_vec(&VariantList { config, variants, scopes, memory, history })
     };
-    Ok(match tokio::task::spawn_blocking(encode).await {
+    Ok(encoded(tokio::task::spawn_blocking(encode).await))
+}
+
+fn encoded(body: Result<serde_json::Result<Vec<u8>>, tokio::task::JoinError>) -> Response {
+    match body {
         Ok(Ok(body)) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
         Ok(Err(error)) => failed(&error.to_string()),
         Err(error) => failed(&error.to_string()),
-    })
+    }
+}
+
+#[derive(Serialize)]
+struct RecommendationList<'a> {
+    recommendations: Vec<Recommendation>,
+    scopes: Vec<ScopeView<'a>>,
+}
+
+/// What the scaling of each variant should be, in the order of their ids.
+pub(super) async fn recommendations(
+    State(app): State<Arc<App>>,
+    Strict(Nothing {}): Strict<Nothing>,
+) -> Result<Response, Problem> {
+    let fleet = leading::status(&app)?;
+    let encode = move || {
+        let all = fleet.variants.values().map(|status| Recommendation::of(status)).collect();
+        let scopes = scopes(&fleet);
+        serde_json::to_vec(&RecommendationList { recommendations: all, scopes })
+    };
+    Ok(encoded(tokio::task::spawn_blocking(encode).await))
 }
 
 /// One variant, in full.
@@ -126,7 +153,7 @@ fn not_found(fleet: &FleetStatus, endpoint: &str, variant: &str, wanted: &ScopeQ
 }
 
 fn failed(why: &str) -> Response {
-    tracing::error!(why, "variants could not be encoded");
-    let sentence = format!("variants could not be encoded: {why}");
+    tracing::error!(why, "an answer could not be encoded");
+    let sentence = format!("the answer could not be encoded: {why}");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, sentence).into_response()
 }

@@ -1,5 +1,6 @@
 //! What a change of memory is worth: whether tags that hold the old one must be written again.
 
+use crate::model::lasting::Lasting;
 use crate::model::memory::{TargetWrite, VariantMemory, Verification};
 
 use super::codec::kept;
@@ -47,6 +48,8 @@ fn essence(memory: &VariantMemory) -> VariantMemory {
     VariantMemory {
         seen: std::collections::BTreeMap::new(),
         value_in_force: None,
+        // Of what lasts the alerts' clocks are worth a write; since when all of it is held is not.
+        lasting: Lasting { held: None, ..memory.lasting },
         verification: memory.verification.map(still),
         ..memory
     }

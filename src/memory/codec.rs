@@ -17,6 +17,7 @@ use flate2::write::DeflateEncoder;
 use serde_json::Value;
 
 use crate::model::ids::VariantId;
+use crate::model::lasting::Lasting;
 use crate::model::memory::VariantMemory;
 use crate::model::stable_hash::fnv1a;
 
@@ -46,7 +47,8 @@ pub struct Found {
 
 /// The tags that hold a memory.
 ///
-/// When there is no room for all of it, this is left out, in this order, until there is: the values
+/// When there is no room for all of it, this is left out, in this order, until there is: since when
+/// drift and the like have lasted (their alerts then count from the next start), the values
 /// seen (rule 16 then begins anew, which is slower), the end of a pause's reason, the oldest writes
 /// (rule 10 then counts fewer; only limits of far more writes a day than the default come here).
 ///
@@ -89,6 +91,10 @@ pub(super) fn kept(memory: &VariantMemory) -> VariantMemory {
 }
 
 fn leave_something_out(memory: &mut VariantMemory) -> Option<()> {
+    if !memory.lasting.is_empty() {
+        memory.lasting = Lasting::default();
+        return Some(());
+    }
     if !memory.seen.is_empty() {
         memory.seen.clear();
         return Some(());

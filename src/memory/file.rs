@@ -18,12 +18,13 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::record::{self, Record};
+use crate::model::spending::Spending;
 use crate::ports::{
     Keep, Leadership, Memories, Memory, MemoryError, SetAside, Subject, memories_of,
 };
 use crate::system::files::{self, FileWork};
 
-use document::{Aside, Document};
+use document::{Aside, Document, VERSION};
 
 /// How long the file system may take. A pass waits for it twice.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -45,6 +46,7 @@ struct Place {
     beside: PathBuf,
     set_aside: Mutex<SetAside>,
     tidied: AtomicBool,
+    newer_told: AtomicBool,
 }
 
 impl FileMemory {
@@ -53,8 +55,13 @@ impl FileMemory {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let beside = with_suffix(&path, ".set-aside");
-        let (set_aside, tidied) = (Mutex::default(), AtomicBool::new(false));
-        let place = Arc::new(Place { path, beside, set_aside, tidied });
+        let place = Arc::new(Place {
+            path,
+            beside,
+            set_aside: Mutex::default(),
+            tidied: AtomicBool::new(false),
+            newer_told: AtomicBool::new(false),
+        });
         Self { place, work: FileWork::new(TIME_LIMIT) }
     }
 
@@ -74,12 +81,16 @@ impl FileMemory {
 impl Place {
     /// What the file holds. Nothing is written for it.
     fn read(&self) -> Result<Document> {
-        let document = match files::read(&self.path, BYTES_MAX) {
+        let mut document = match files::read(&self.path, BYTES_MAX) {
             Ok(content) => Document::parse(content).map_err(Error::other)?,
             Err(error) if error.kind() == ErrorKind::NotFound => Document::default(),
             Err(error) => return Err(error),
         };
+        if document.damaged.is_empty() && !self.beside.try_exists()? {
+            document.end_stand_ins();
+        }
         self.note_set_aside(&document);
+        self.note_newer(&document);
         Ok(document)
     }
 
@@ -90,7 +101,7 @@ impl Place {
         }
         if let Some((version, whole)) = document.newer.take() {
             // The version that wrote it may come back, and knows more.
-            let kept = with_suffix(&self.path, &format!(".version-{version}"));
+            let kept = self.kept_newer(version);
             if !kept.try_exists()? {
                 files::replace(&kept, &whole)?;
             }
@@ -103,6 +114,29 @@ impl Place {
         files::replace(&self.path, document.text().as_bytes())?;
         self.note_set_aside(&document);
         Ok(())
+    }
+
+    /// Where a file of a later version is kept as it was found.
+    fn kept_newer(&self, version: u32) -> PathBuf {
+        with_suffix(&self.path, &format!(".version-{version}"))
+    }
+
+    /// Says once that the file is of a later version: what this one does not know is not carried on.
+    fn note_newer(&self, document: &Document) {
+        let Some((version, _)) = &document.newer else { return };
+        if self.newer_told.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let kept = self.kept_newer(*version);
+        tracing::warn!(
+            memory = %self.path.display(),
+            version,
+            "the memory was written by a later setpoint (version {version} of the form, and this one \
+             writes version {VERSION}). It is read as far as it is known; before it is next saved, \
+             the whole of it is copied to {}. Put that copy back before you return to the later \
+             version",
+            kept.display()
+        );
     }
 
     fn read_beside(&self) -> Vec<u8> {
@@ -131,8 +165,9 @@ fn sentence(beside: &[Aside], waiting: &[Aside], place: &Path) -> String {
     let (records, them) = if count == 1 { ("record", "it") } else { ("records", "them") };
     let kept = if waiting.is_empty() { "keeps" } else { "keeps, or will keep," };
     format!(
-        "{count} {records} of the memory could not be read: {} ({}). {place} {kept} {them}; the \
-         variants begin again, with no raise for 24 hours. Remove that file when you have looked",
+        "{count} {records} of the memory could not be read: {} ({}). {place} {kept} {them}. The \
+         variants concerned start with an empty memory: no raise for 24 hours, and a pause that could \
+         not be read holds. Remove that file when you have looked; that ends such a pause",
         first.of, first.why
     )
 }
@@ -194,6 +229,19 @@ impl Memory for FileMemory {
         Record::of(record::PAUSES, pauses).map_err(|why| self.error(&Error::other(why)))?;
         let pauses = pauses.clone();
         self.with(move |place| place.write(Document { pauses, ..place.read()? })).await
+    }
+
+    async fn spending(&self) -> std::result::Result<Spending, MemoryError> {
+        self.with(|place| Ok(place.read()?.spending)).await
+    }
+
+    async fn save_spending(&self, spending: &Spending) -> std::result::Result<(), MemoryError> {
+        let spending = spending.clone();
+        self.with(move |place| place.write(Document { spending, ..place.read()? })).await
+    }
+
+    fn keeps_spending(&self) -> bool {
+        true
     }
 
     fn survives_restart(&self) -> bool {

@@ -21,6 +21,7 @@ use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
+use crate::model::record::end_stand_in;
 use crate::model::scaling::ScalableTarget;
 use crate::model::time::Timestamp;
 use crate::ports::{
@@ -191,8 +192,16 @@ impl TagMemory {
         self.with(id, |known| {
             known.aside = aside;
             match found {
-                Ok(found) => {
+                Ok(mut found) => {
                     known.damage = None;
+                    // Tags that this process has just written may not be shown yet.
+                    let late = known.tagged_at.is_some_and(|at| now - at < LATE);
+                    if !aside && !late {
+                        end_stand_in(&mut known.memory);
+                        if let Some(found) = &mut found {
+                            end_stand_in(&mut found.memory);
+                        }
+                    }
                     Ok(found)
                 }
                 Err(why) => known.find_damage(arn, Damage::new(&tags, now, why), now),

@@ -39,7 +39,7 @@ definitions! { PROCESS_FAMILIES, Process;
     CLOUDWATCH_BUDGET = Gauge "setpoint_cloudwatch_budget_dollars" ["US dollars"] {}
         "Configured budget for CloudWatch requests of a month; absent without one.";
     CLOUDWATCH_MONTH_COST = Gauge "setpoint_cloudwatch_month_cost_dollars" ["US dollars"] {}
-        "Cost of the metrics that this process requested in this calendar month (UTC), which the budget limits; a restart begins it at 0.";
+        "Cost of the metrics requested in this calendar month (UTC), which the budget limits; remembered over restarts with the memory in a file or a ConfigMap, or with store.path.";
     BUILD_INFO = Gauge "setpoint_build_info" ["1"] {version: Described("the version of setpoint"), revision: Described("the source revision, or `unknown`")}
         "The build, always 1.";
     PANICS = Counter "setpoint_panics_total" ["panics"] {}

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::definition::{Definition, Label, SCOPE_LABELS, VARIANT_LABELS, Values};
 use super::process_families::PROCESS_FAMILIES;
-use super::status_families::{MEMORY_FAMILIES, SCOPE_FAMILIES};
+use super::status_families::{MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES};
 use super::variant_families::VARIANT_FAMILIES;
 use crate::model::estimate::{Finding, Verdict};
 use crate::model::goal::Mode;
@@ -46,6 +46,8 @@ pub fn markdown() -> String {
     table(&mut page, SCOPE_FAMILIES);
     page.push_str("\n## For the memory\n\nWhat must be remembered, wherever it is kept. They appear with the first pass.\n\n");
     table(&mut page, MEMORY_FAMILIES);
+    page.push_str("\n## For the history\n\nHours and events of every variant ([history.md](history.md)). They appear with the first pass where there is a `store.path`.\n\n");
+    table(&mut page, STORE_FAMILIES);
     page.push_str("\n## For the process\n\n");
     table(&mut page, PROCESS_FAMILIES);
     page.push_str("\n## Label values\n\n");
@@ -55,7 +57,7 @@ pub fn markdown() -> String {
 
 /// All families, those of variants first.
 pub fn all() -> impl Iterator<Item = &'static Definition> {
-    let beside = SCOPE_FAMILIES.iter().chain(MEMORY_FAMILIES);
+    let beside = SCOPE_FAMILIES.iter().chain(MEMORY_FAMILIES).chain(STORE_FAMILIES);
     VARIANT_FAMILIES.iter().chain(beside).chain(PROCESS_FAMILIES).copied()
 }
 

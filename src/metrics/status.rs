@@ -1,5 +1,5 @@
 //! Encodes what the published status says beside variants: whether accounts and regions could be
-//! listed, and whether the memory works. There is nothing to say before the first pass, and nothing
+//! listed, and whether memory and history work. There is nothing to say before the first pass, and nothing
 //! while another process leads.
 
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily};
 
 use super::StatusSource;
 use super::definition::{Definition, SCOPE_LABELS};
-use super::status_families::{self as families, MEMORY_FAMILIES, SCOPE_FAMILIES};
+use super::status_families::{self as families, MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES};
 use super::variants::{bit, pair, timestamp};
 use crate::model::ids::Scope;
-use crate::model::status::{FleetStatus, MemoryStatus};
+use crate::model::status::{FleetStatus, MemoryStatus, StoreStatus};
 
 /// Hands them to a registry.
 pub struct StatusCollector {
@@ -26,7 +26,7 @@ impl StatusCollector {
     /// # Errors
     /// When a definition has a name that Prometheus does not take.
     pub fn new(source: Arc<dyn StatusSource>) -> prometheus::Result<Self> {
-        let all = SCOPE_FAMILIES.iter().chain(MEMORY_FAMILIES);
+        let all = SCOPE_FAMILIES.iter().chain(MEMORY_FAMILIES).chain(STORE_FAMILIES);
         let descs = all.map(|family| family.desc()).collect::<Result<_, _>>()?;
         Ok(Self { source, descs })
     }
@@ -41,6 +41,7 @@ impl Collector for StatusCollector {
         let fleet = self.source.fleet();
         let mut families = scopes(&fleet);
         families.extend(fleet.memory.as_ref().map(memory).unwrap_or_default());
+        families.extend(fleet.history.as_ref().map(store).unwrap_or_default());
         families
     }
 }
@@ -57,6 +58,26 @@ fn scopes(fleet: &FleetStatus) -> Vec<MetricFamily> {
     .collect()
 }
 
+/// Of a history without a file there is nothing that could break.
+fn store(status: &StoreStatus) -> Vec<MetricFamily> {
+    if status.path.is_none() {
+        return Vec::new();
+    }
+    let aside = status.files_set_aside as f64;
+    let numbers = [
+        (&families::STORE_READABLE, Some(bit(status.unread.is_none()))),
+        (&families::STORE_WRITABLE, Some(bit(status.unsaved.is_none()))),
+        (&families::STORE_LAST_SAVED, status.last_saved.map(timestamp)),
+        (&families::STORE_SIZE, status.size_bytes.map(|bytes| bytes as f64)),
+        (&families::STORE_SET_ASIDE, Some(aside)),
+    ];
+    numbers.into_iter().filter_map(one).collect()
+}
+
+fn one((definition, number): (&Definition, Option<f64>)) -> Option<MetricFamily> {
+    family(definition, number.map(|number| gauge(Vec::new(), number)).into_iter().collect())
+}
+
 fn memory(status: &MemoryStatus) -> Vec<MetricFamily> {
     let tried = status.unsaved.is_some() || status.last_saved.is_some();
     let numbers = [
@@ -64,9 +85,6 @@ fn memory(status: &MemoryStatus) -> Vec<MetricFamily> {
         (&families::MEMORY_WRITABLE, tried.then(|| bit(status.unsaved.is_none()))),
         (&families::MEMORY_LAST_SAVED, status.last_saved.map(timestamp)),
     ];
-    let one = |(definition, number): (&Definition, Option<f64>)| {
-        family(definition, number.map(|number| gauge(Vec::new(), number)).into_iter().collect())
-    };
     numbers.into_iter().filter_map(one).collect()
 }
 

@@ -11,6 +11,19 @@ definitions! { SCOPE_FAMILIES, AccountAndRegion;
         "When all endpoints and scalable targets of the account and region were last listed; absent before.";
 }
 
+definitions! { STORE_FAMILIES, Process;
+    STORE_READABLE = Gauge "setpoint_store_readable" ["0 or 1"] {}
+        "1 when the history can be read; 0 when its file cannot be opened. Writes go on all the same. Absent without store.path, and before the first pass.";
+    STORE_WRITABLE = Gauge "setpoint_store_writable" ["0 or 1"] {}
+        "1 when the last pass was saved in the history; 0 when it was not, as on a full disk: events wait to be saved. Absent without store.path, and before the first pass.";
+    STORE_LAST_SAVED = Gauge "setpoint_store_last_saved_timestamp_seconds" ["seconds since the epoch"] {}
+        "When a pass was last saved in the history; absent before.";
+    STORE_SIZE = Gauge "setpoint_store_size_bytes" ["bytes"] {}
+        "Size of the file of the history; store.max_size_mb bounds it.";
+    STORE_SET_ASIDE = Gauge "setpoint_store_files_set_aside" ["files"] {}
+        "Files beside the history that could not be read and were set aside; remove them when somebody has looked.";
+}
+
 definitions! { MEMORY_FAMILIES, Process;
     MEMORY_READABLE = Gauge "setpoint_memory_readable" ["0 or 1"] {}
         "1 when the last pass could read all that must be remembered; 0 when it could not, and then nothing that depends on it is written.";

@@ -22,12 +22,18 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Configured target over safe target: above 1 unsafe, below 1 waste; absent without either.";
     DIVERGENCE = Gauge "setpoint_divergence" ["0 or 1"] {finding: Findings}
         "Findings of the comparison of configuration and capacity, confirmed twice; 0 only while there is a verdict to judge by.";
+    DIVERGENCE_SINCE = Gauge "setpoint_divergence_since_timestamp_seconds" ["seconds since the epoch"] {finding: Findings}
+        "Since when the finding has stood, remembered over restarts; absent while it does not stand, or when the memory could not be read.";
     SAFETY = Gauge "setpoint_variant_safety" ["0 or 1"] {state: Safeties}
         "Whether the target value in force is safe by measurement: 1 for the present state, of which above_capacity, objective_broken and over are unsafe. setpoint_drift says whether it is as configured.";
     SAFETY_NOT_KNOWN = Gauge "setpoint_variant_safety_not_known_info" ["1"] {why: Unproven}
         "Why it is not known whether the target value in force is safe, a single series with value 1; absent while it is known.";
+    UNSAFE_SINCE = Gauge "setpoint_unsafe_since_timestamp_seconds" ["seconds since the epoch"] {}
+        "Since when the target value in force has been known to be unsafe, remembered over restarts; absent while it is not, or when the memory could not be read.";
     SPEED_RATIO = Gauge "setpoint_speed_ratio" ["ratio"] {}
         "Median latency at equal load over that of the regime before (above 1 is slower).";
+    REGIME_START = Gauge "setpoint_regime_start_timestamp_seconds" ["seconds since the epoch"] {cause: Closed(&["deploy", "undeclared"])}
+        "When what is known of capacity began to hold: with a deploy, or with a change that no deploy explains. A single series; absent before the first usable minute.";
     OBSERVED_LOAD = Gauge "setpoint_observed_invocations_per_instance_per_minute" ["invocations per minute per instance"] {statistic: Closed(&["last", "max"])}
         "Load of one instance: of the newest minute, and the highest since the telemetry read before.";
     OBSERVED_LATENCY = Gauge "setpoint_observed_latency_seconds" ["seconds"] {statistic: LatencyStatistics}
@@ -44,6 +50,8 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Instances that the present load needs with the wanted target value, not clamped to max.";
     DRIFT = Gauge "setpoint_drift" ["0 or 1"] {field: Fields}
         "1 when AWS differs from what is desired, held or not; absent when the field is not managed or could not be compared.";
+    DRIFT_SINCE = Gauge "setpoint_drift_since_timestamp_seconds" ["seconds since the epoch"] {field: Fields}
+        "Since when the field has differed from what is desired, remembered over restarts: a time in which it could not be compared counts when it differed before and after. Absent while it does not differ, or when the memory could not be read.";
     COMPARABLE = Gauge "setpoint_comparable" ["0 or 1"] {}
         "1 when everything managed could be read and compared; 0 is its own state and never in sync. A target value that nothing valid states does not count: setpoint_load_test_valid and setpoint_decision_info tell of it.";
     MODE = Gauge "setpoint_mode" ["0 or 1"] {mode: Modes}
@@ -52,10 +60,22 @@ definitions! { VARIANT_FAMILIES, Variant;
         "1 when the configuration lists the variant, 0 when it was only discovered.";
     DECISION_INFO = Gauge "setpoint_decision_info" ["1"] {action: Actions, reason: Reasons}
         "Current decision, a single series with value 1.";
+    HELD_SINCE = Gauge "setpoint_held_since_timestamp_seconds" ["seconds since the epoch"] {}
+        "Since when something has differed and nothing of it has been written, whatever the reasons, remembered over restarts; absent while nothing is held, or when the memory could not be read.";
     CONDITION = Gauge "setpoint_condition" ["1"] {reason: Reasons}
         "What else holds for the variant, one series with value 1 for each: competing policies, deploys that set the count back, scaling that fails or is refused, bounds that bind, numbers that look like a mistake.";
+    REACTION = Gauge "setpoint_reaction_seconds" ["seconds"] {part: Closed(&["alarm", "activity", "start_up", "recovery", "whole"]), statistic: Closed(&["p50", "p95"])}
+        "How long the parts of the last 20 scale-outs took: load above the target to alarm, alarm to activity, activity to instances in service, these to latency back in the objective; whole is from the load to instances in service. Absent where none was seen.";
+    SCALE_OUTS = Gauge "setpoint_scale_outs" ["scale-outs"] {}
+        "Scale-outs that setpoint_reaction_seconds rests on, at most 20; absent while activities could not be read.";
+    SCALE_OUT_FAILURES = Gauge "setpoint_scale_out_failures" ["scale-outs"] {cause: Closed(&["quota", "capacity", "other"])}
+        "Failed scale-outs among the newest activities: for the account's quota, because AWS had no instances, or else; absent while activities could not be read.";
+    JOINS_WITH_ERRORS = Gauge "setpoint_joins_with_errors" ["scale-outs"] {}
+        "Of the scale-outs whose minutes of joining were all seen, those in which new instances answered with 5XX at first; absent where none was seen.";
     SCALING_SUSPENDED = Gauge "setpoint_scaling_suspended" ["0 or 1"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}
         "1 when somebody suspended this direction of scaling.";
+    SUSPENDED_SINCE = Gauge "setpoint_scaling_suspended_since_timestamp_seconds" ["seconds since the epoch"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}
+        "Since when setpoint has seen this direction of scaling suspended, remembered over restarts; absent while it is not, or when the memory could not be read.";
     COMPETING_POLICIES = Gauge "setpoint_competing_policies" ["policies"] {}
         "Scaling policies of the variant beside the one that tracks invocations per instance.";
     OTHER_WRITER = Gauge "setpoint_other_writer" ["0 or 1"] {}
@@ -66,10 +86,14 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Date of the configured load test, at 00:00 UTC.";
     LOAD_TEST_VALID = Gauge "setpoint_load_test_valid" ["0 or 1"] {}
         "Whether the configured load test still speaks for the variant; absent without one, or when that could not be told.";
+    LOAD_TEST_INVALID_SINCE = Gauge "setpoint_load_test_invalid_since_timestamp_seconds" ["seconds since the epoch"] {}
+        "Since when the configured load test has not counted, remembered over restarts; absent while it does or there is none, or when the memory could not be read.";
     NEWEST_DATAPOINT = Gauge "setpoint_newest_datapoint_timestamp_seconds" ["seconds since the epoch"] {}
         "End of the newest minute with any datapoint; absent while CloudWatch has none.";
     TELEMETRY_READ = Gauge "setpoint_telemetry_read_timestamp_seconds" ["seconds since the epoch"] {}
         "When CloudWatch last answered a telemetry read of the variant, with or without datapoints; absent before.";
+    HISTORY_COMPLETE = Gauge "setpoint_history_complete_ratio" ["ratio"] {}
+        "How much of telemetry.history_days the estimate is made from, 0 to 1: below 1 after a start, until all of it has been read; absent before any.";
     LAST_PASS = Gauge "setpoint_last_pass_timestamp_seconds" ["seconds since the epoch"] {}
         "End of the last pass.";
     LAST_SUCCESSFUL_PASS = Gauge "setpoint_last_successful_pass_timestamp_seconds" ["seconds since the epoch"] {}

@@ -13,7 +13,8 @@ use super::variant_families::{self as families, VARIANT_FAMILIES};
 use crate::model::estimate::{Estimate, Finding, Verdict};
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
-use crate::model::reason::Reason;
+use crate::model::reaction::Spread;
+use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
 use crate::model::scaling::{Alarm, AlarmSide, AlarmState};
 use crate::model::snapshot::Telemetry;
@@ -64,6 +65,7 @@ pub fn encode(fleet: &FleetStatus, limit: usize) -> Vec<MetricFamily> {
         write_estimate(&mut out, &status.decision.report.estimate);
         write_world(&mut out, status);
         write_decision(&mut out, status);
+        write_lasting(&mut out, status);
         if let Some(telemetry) = status.snapshot.telemetry.known() {
             write_telemetry(&mut out, status, telemetry);
         }
@@ -114,7 +116,11 @@ fn write_estimate(out: &mut Writer, estimate: &Estimate) {
             out.member(&families::DIVERGENCE, &[finding.as_str()], found);
         }
     }
-    out.number(&families::SPEED_RATIO, &[], estimate.regime.and_then(|r| r.speed_ratio));
+    if let Some(regime) = estimate.regime {
+        let cause = if regime.declared { "deploy" } else { "undeclared" };
+        out.number(&families::REGIME_START, &[cause], Some(timestamp(regime.started_at)));
+        out.number(&families::SPEED_RATIO, &[], regime.speed_ratio);
+    }
 }
 
 fn write_world(out: &mut Writer, status: &VariantStatus) {
@@ -140,11 +146,33 @@ fn write_world(out: &mut Writer, status: &VariantStatus) {
         let competing = policies.len() - usize::from(own);
         out.number(&families::COMPETING_POLICIES, &[], Some(competing as f64));
     }
+    write_reaction(out, status);
     if let Some(alarms) = snapshot.alarms.known() {
         for side in [AlarmSide::High, AlarmSide::Low] {
             write_alarm(out, side, alarms);
         }
     }
+}
+
+fn write_reaction(out: &mut Writer, status: &VariantStatus) {
+    let reaction = &status.snapshot.reaction;
+    for (part, spread) in reaction.seen.each().into_iter().filter(|(part, _)| *part != "cold") {
+        let seconds = |of: fn(Spread) -> f64| spread.map(|spread| of(spread) * 60.0);
+        out.number(&families::REACTION, &[part, "p50"], seconds(|spread| spread.p50));
+        out.number(&families::REACTION, &[part, "p95"], seconds(|spread| spread.p95));
+    }
+    if status.snapshot.activities.known().is_some() {
+        out.number(&families::SCALE_OUTS, &[], Some(f64::from(reaction.scale_outs)));
+        for (cause, count) in [
+            ("quota", reaction.failures_quota),
+            ("capacity", reaction.failures_capacity),
+            ("other", reaction.failures_other),
+        ] {
+            out.number(&families::SCALE_OUT_FAILURES, &[cause], Some(f64::from(count)));
+        }
+    }
+    let watched = (reaction.joins_watched > 0).then_some(reaction.joins_with_errors);
+    out.number(&families::JOINS_WITH_ERRORS, &[], watched.map(f64::from));
 }
 
 /// Several alarms of one side (of several policies) would be one series twice; the worst counts.
@@ -206,10 +234,40 @@ fn write_decision(out: &mut Writer, status: &VariantStatus) {
     out.number(&families::LAST_SUCCESSFUL_PASS, &[], successful);
 }
 
+/// Since when, of what holds now: what could not be told this time is remembered, and not exported.
+fn write_lasting(out: &mut Writer, status: &VariantStatus) {
+    let (report, lasting) = (&status.decision.report, &status.lasting);
+    for (field, since) in &lasting.drift {
+        if report.fields.iter().any(|f| f.field == *field && f.state.differs()) {
+            out.number(&families::DRIFT_SINCE, &[field.as_str()], Some(timestamp(*since)));
+        }
+    }
+    let target = status.snapshot.target.known().and_then(Option::as_ref);
+    for (direction, since) in &lasting.suspended {
+        if target.is_some_and(|target| direction.is_in(target.suspended)) {
+            out.number(&families::SUSPENDED_SINCE, &[direction.as_str()], Some(timestamp(*since)));
+        }
+    }
+    for (finding, since) in &lasting.findings {
+        if report.estimate.findings.contains(finding) {
+            out.number(&families::DIVERGENCE_SINCE, &[finding.as_str()], Some(timestamp(*since)));
+        }
+    }
+    let is_unsafe = lasting.is_unsafe.filter(|_| report.safety.state.is_unsafe());
+    out.number(&families::UNSAFE_SINCE, &[], is_unsafe.map(timestamp));
+    let held = lasting.held.filter(|_| report.action == ActionKind::Hold);
+    out.number(&families::HELD_SINCE, &[], held.map(timestamp));
+    let told = report.load_test_problem.is_some_and(|p| p != LoadTestProblem::CouldNotCompare);
+    let invalid = lasting.load_test_invalid.filter(|_| told);
+    out.number(&families::LOAD_TEST_INVALID_SINCE, &[], invalid.map(timestamp));
+}
+
 fn write_telemetry(out: &mut Writer, status: &VariantStatus, telemetry: &Telemetry) {
     out.number(&families::NEWEST_DATAPOINT, &[], telemetry.newest_datapoint.map(timestamp));
     let read_at = status.snapshot.reads.telemetry.map(|read| timestamp(read.at));
     out.number(&families::TELEMETRY_READ, &[], read_at);
+    let history = status.decision.report.estimate.history_complete_ratio;
+    out.number(&families::HISTORY_COMPLETE, &[], history);
     out.number(&families::OBSERVED_LOAD, &["max"], telemetry.max_load_since_last_read);
     let Some(newest) = telemetry.newest() else { return };
     out.number(&families::OBSERVED_LOAD, &["last"], newest.load());

@@ -7,8 +7,11 @@
 
 pub mod bounded;
 pub mod cache;
+pub mod periods;
+pub mod progress;
 pub mod sweep;
 pub mod telemetry;
 
 pub use cache::EndpointCache;
+pub use periods::Periods;
 pub use sweep::Sweep;

@@ -1,7 +1,6 @@
 //! A variant on which setpoint itself has failed: it is unknown for a pass, and the others are as
 //! they are.
 
-use super::capacity::CapacityWatch;
 use super::{Pass, PassInput, Reconciler, unread};
 use crate::estimate::Scratch;
 use crate::model::estimate::Estimate;
@@ -24,14 +23,14 @@ impl Reconciler {
         input: &PassInput<'_>,
         now: Timestamp,
     ) -> Option<Pass> {
-        self.forget_estimate(&id);
+        self.distrust(&id);
         unread::pass(id, &why(), &Estimate::unobserved(BROKEN), input, now)
     }
 
-    pub(super) fn forget_estimate(&mut self, id: &VariantId) {
+    pub(super) fn distrust(&mut self, id: &VariantId) {
         self.scratch = Scratch::new();
         if let Some(state) = self.variants.get_mut(id) {
-            state.capacity = CapacityWatch::default();
+            state.variant.distrust(why());
         }
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use tokio::time::Instant;
 
+use super::history::Slots;
 use super::named::{self, Named, Seen};
 use super::pair::{Pair, Parts};
 use super::phases::{Phase, PhaseTimes};
@@ -22,6 +23,7 @@ use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Scope, VariantId};
 use crate::model::status::{FleetStatus, MassChange, MemoryStatus};
 use crate::model::time::Timestamp;
+use crate::observe::progress::Progress;
 use crate::ports::{Aws, Clock, Leadership, Memory};
 
 /// Makes passes over accounts and regions, and keeps what they need between them.
@@ -30,6 +32,7 @@ pub struct Fleet {
     clock: Arc<dyn Clock>,
     cost: CostMeter,
     identity: Arc<str>,
+    progress: Arc<Progress>,
     /// What was published last, of those that cannot be read now.
     last: FleetStatus,
     took: PhaseTimes,
@@ -131,12 +134,14 @@ impl Fleet {
         identity: &str,
     ) -> Self {
         let identity: Arc<str> = Arc::from(identity);
+        let slots = Slots::default();
         let parts = Parts {
             clock: Arc::clone(&clock),
             leadership,
             memory,
             cost: cost.clone(),
             identity: Arc::clone(&identity),
+            slots: slots.clone(),
         };
         let pairs = accounts.into_iter().map(|aws| Pair::new(aws, parts.clone())).collect();
         Self {
@@ -144,6 +149,7 @@ impl Fleet {
             clock,
             cost,
             identity,
+            progress: slots.progress,
             last: FleetStatus::default(),
             took: PhaseTimes::default(),
         }
@@ -159,6 +165,12 @@ impl Fleet {
     #[must_use]
     pub const fn took(&self) -> PhaseTimes {
         self.took
+    }
+
+    /// How far the long reads have got.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// What CloudWatch has cost so far.

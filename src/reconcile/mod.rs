@@ -6,10 +6,11 @@
 //! what one of them does in each.
 
 mod broken;
-mod capacity;
 mod cost;
+mod fetch;
 mod fleet;
 mod health;
+mod history;
 mod memory;
 mod named;
 mod pair;
@@ -26,9 +27,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use chrono::TimeDelta;
-
 use crate::decide::known::load_test;
+use crate::decide::lasting::lasting;
 use crate::decide::{Freeze, Rules, decide};
 use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
@@ -39,6 +39,7 @@ use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::reads::{Read, Reads};
+use crate::model::scale_out::Reaction;
 use crate::model::selector::Selector;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
@@ -47,8 +48,11 @@ use crate::observe::{EndpointCache, Sweep};
 use crate::ports::{Aws, Clock, Leadership, Memories, Memory};
 
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};
+use fetch::Fetch;
 pub use fleet::Fleet;
 use health::MemoryHealth;
+pub use history::HISTORY_WAIT;
+use history::{History, Slots};
 pub use memory::subject;
 pub use named::Named;
 pub use phases::{Phase, PhaseTimes};
@@ -143,6 +147,8 @@ struct Reconciler {
     cache: EndpointCache,
     variants: BTreeMap<VariantId, VariantState>,
     cost: CostMeter,
+    /// What is read beside the passes.
+    history: History,
     /// Pauses of more than one variant, as last read.
     pauses: Pauses,
     /// When what is remembered was last read.
@@ -166,10 +172,14 @@ impl Reconciler {
         clock: Arc<dyn Clock>,
         leadership: Arc<dyn Leadership>,
         memory: Arc<dyn Memory>,
-        cost: CostMeter,
+        cost: &CostMeter,
         identity: Arc<str>,
+        slots: Slots,
     ) -> Self {
         memory.begin_term();
+        let cost = cost.of(&aws.scope);
+        let fetch = Fetch { metrics: Arc::clone(&aws.metrics), cost: cost.clone() };
+        let history = History::new(fetch, Arc::clone(&clock), slots);
         Self {
             aws,
             clock,
@@ -178,6 +188,7 @@ impl Reconciler {
             cache: EndpointCache::default(),
             variants: BTreeMap::new(),
             cost,
+            history,
             pauses: Pauses::default(),
             memory_read: None,
             memory_health: MemoryHealth::default(),
@@ -202,6 +213,8 @@ impl Reconciler {
         self.note_endpoints(now);
         if look.telemetry {
             self.read_telemetry(&sweep, &remembered, &wanted, look.settings, now).await;
+        } else {
+            self.go_on_with_history(&sweep, &remembered, &wanted, look.settings, now);
         }
         self.read_activities(&wanted, look, now).await;
         Observed { at: now, sweep, remembered, wanted }
@@ -277,6 +290,7 @@ impl Reconciler {
     fn forget_gone(&mut self, wanted: &[(VariantId, Result<Goal, String>)]) {
         let ids: BTreeSet<&VariantId> = wanted.iter().map(|(id, _)| id).collect();
         self.variants.retain(|id, _| ids.contains(id));
+        self.history.retain(|id| ids.contains(id));
         for (id, _) in wanted {
             self.variants.entry(id.clone()).or_default();
         }
@@ -305,6 +319,7 @@ impl Reconciler {
         let reads = self.reads(sweep, id, &endpoint);
         Snapshot {
             id: id.clone(),
+            reaction: Reaction::unseen(None),
             taken_at: now,
             reads,
             caller: sweep.caller.clone(),
@@ -316,7 +331,7 @@ impl Reconciler {
             scheduled_actions: sweep.scheduled_actions(&resource),
             alarms: sweep.alarms(&resource),
             activities: state.map_or_else(Fact::not_read_yet, |s| s.activities.clone()),
-            telemetry: state.map_or_else(Fact::not_read_yet, |s| s.telemetry.clone()),
+            telemetry: state.map_or_else(Fact::not_read_yet, |s| s.variant.telemetry().clone()),
             memory: remembered.get(id).cloned().unwrap_or_else(Fact::not_read_yet),
         }
     }
@@ -343,7 +358,7 @@ impl Reconciler {
             scheduled_actions: Some(from.scheduled_actions),
             activities: state.and_then(|state| state.activities_read),
             alarms: Some(from.alarms),
-            telemetry: state.and_then(|state| state.telemetry_read),
+            telemetry: state.and_then(|state| state.variant.telemetry_read()),
             memory: self.memory_read,
         }
     }
@@ -355,20 +370,16 @@ impl Reconciler {
             let Some(endpoint) = endpoint.known().and_then(Option::as_ref) else { continue };
             let config = self.cache.config(endpoint);
             let config = config.known().and_then(Option::as_ref);
-            if config.and_then(|c| c.metric_period_seconds).is_some_and(|period| period >= 120) {
-                // Minutes are sparse by configuration: longer periods from the start.
-                state.thin_until = Some(now + TimeDelta::days(1));
-            }
             let model = self.cache.model(endpoint, &id.variant);
             let model = model.known().and_then(Option::as_ref);
-            state.capacity.note_endpoint(endpoint, (config, model), &id.variant, now);
+            state.variant.note_endpoint(endpoint, (config, model), &id.variant, now);
         }
     }
 
     fn decide_one(
         &mut self,
         sweep: &Sweep,
-        snapshot: Snapshot,
+        mut snapshot: Snapshot,
         goal: Result<Goal, String>,
         input: &PassInput<'_>,
         now: Timestamp,
@@ -378,14 +389,12 @@ impl Reconciler {
         let problem = load_test(&snapshot, &remembered, goal.load_test.as_ref(), now).err();
         let context = readings::context(sweep, &snapshot.id, &goal);
         let state = self.variants.entry(snapshot.id.clone()).or_default();
-        let estimate = state.capacity.estimate(
-            &goal,
-            problem,
-            (&state.telemetry, state.read_until),
-            context,
-            &mut self.scratch,
-            now,
-        );
+        let mut estimate = state.variant.estimate(&goal, problem, context, &mut self.scratch, now);
+        // What is being read counts as not known, which is less than what nobody can read.
+        let ratio = state.variant.history_complete_ratio(input.settings.history);
+        let being_read = self.history.is_reading(&snapshot.id);
+        estimate.history_complete_ratio = ratio.or(being_read.then_some(0.0));
+        snapshot.reaction = state.variant.reaction(&snapshot, &goal.objective);
         let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }
@@ -436,7 +445,16 @@ impl Pass {
         last_successful_pass: Option<Timestamp>,
     ) -> VariantStatus {
         let Self { goal, snapshot, decision, outcome, .. } = self;
-        VariantStatus { goal, snapshot, decision, outcome, last_pass, last_successful_pass }
+        let lasting = lasting(&snapshot, &decision.report, decision.at);
+        VariantStatus {
+            goal,
+            snapshot,
+            decision,
+            outcome,
+            lasting,
+            last_pass,
+            last_successful_pass,
+        }
     }
 }
 

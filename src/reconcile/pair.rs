@@ -7,6 +7,7 @@ use futures::FutureExt;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::history::Slots;
 use super::memory::remembered_in;
 use super::{CostMeter, Look, Observed, PassInput, Reconciler};
 use crate::model::fact::{Why, WhyKind};
@@ -21,6 +22,7 @@ pub(super) struct Parts {
     pub memory: Arc<dyn Memory>,
     pub cost: CostMeter,
     pub identity: Arc<str>,
+    pub slots: Slots,
 }
 
 /// One account and region.
@@ -69,9 +71,9 @@ impl Pair {
     }
 
     fn begin_anew(&mut self) {
-        let Parts { clock, leadership, memory, cost, identity } = self.parts.clone();
+        let Parts { clock, leadership, memory, cost, identity, slots } = self.parts.clone();
         let aws = self.aws.clone();
-        let reconciler = Reconciler::new(aws, clock, leadership, memory, cost, identity);
+        let reconciler = Reconciler::new(aws, clock, leadership, memory, &cost, identity, slots);
         self.reconciler = Some(Box::new(reconciler));
         self.looking = None;
     }

@@ -2,24 +2,28 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
-use futures::{StreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
 
+use super::fetch::{Fetch, What};
+use super::history::Seed;
 use super::state::VariantState;
 use super::{DiscoveryTelemetry, Look, Reconciler, Settings};
 use crate::estimate::{Context, EstimatorSettings};
-use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
-use crate::model::series::{Minute, Series};
 use crate::model::time::{Timestamp, floor_to};
-use crate::observe::Sweep;
-use crate::observe::telemetry::{Window, queries, series};
-use crate::ports::Memories;
+use crate::observe::telemetry::{LONG_PERIODS, Window};
+use crate::observe::{Periods, Sweep};
+use crate::ports::{Clock, Memories};
+use crate::variant::NewPeriods;
 
 /// Variants whose answers are held in memory at once: 5 queries each fill one call.
 const VARIANTS_PER_BATCH: usize = 100;
@@ -30,8 +34,10 @@ const ACTIVITIES_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
 /// budget of a region is 2 a second.
 const ACTIVITIES_ANEW_MAX: usize = 50;
 
-/// The longer periods, in seconds, that variants with little traffic are judged by as well.
-const LONG_PERIODS: [u32; 2] = [300, 900];
+/// Spans up to this are read together although one is longer than the other.
+const TOGETHER: TimeDelta = TimeDelta::hours(3);
+/// Requests of what is new that are under way at once: each holds its answer in memory.
+const REQUESTS: usize = 4;
 
 /// A variant whose telemetry is about to be read.
 struct Reading<'a> {
@@ -39,10 +45,27 @@ struct Reading<'a> {
     goal: &'a Goal,
     context: Context,
     memory: Option<&'a VariantMemory>,
+    /// The first minute that is new.
+    from: Timestamp,
+}
+
+/// Variants that were read up to about the same minute, so that they share their calls.
+struct Group<'a> {
+    window: Window,
+    thin: bool,
+    readings: Vec<Reading<'a>>,
+}
+
+/// What was read of the variants of a group.
+struct Fetched {
+    minutes: Vec<Result<Periods, Why>>,
+    longer: Vec<Vec<Result<Periods, Why>>>,
+    read: Read,
 }
 
 impl Reconciler {
-    /// Reads the minutes that are new of every variant whose telemetry is wanted.
+    /// Reads the minutes that are new of every variant whose telemetry is wanted, and begins to read
+    /// the history of those of which none is known.
     pub(super) async fn read_telemetry(
         &mut self,
         sweep: &Sweep,
@@ -51,15 +74,35 @@ impl Reconciler {
         settings: &Settings,
         now: Timestamp,
     ) {
-        // A variant that turns out to have little traffic is read a second time, in longer
-        // periods too; all others have nothing left to read then.
-        self.read_what_is_new(sweep, remembered, wanted, settings, now).await;
-        // What is read again has forgotten what runs.
-        self.note_endpoints(now);
-        self.read_what_is_new(sweep, remembered, wanted, settings, now).await;
+        for (id, goal) in wanted {
+            if let (Ok(goal), Some(state)) = (goal, self.variants.get_mut(id)) {
+                state.variant.note_goal(goal);
+            }
+        }
+        self.history.try_again();
+        self.adopt_history(true);
+        if self.begin_history(sweep, remembered, wanted, settings, now) {
+            self.history.settle(settings.history_wait).await;
+            self.adopt_history(true);
+        }
+        let groups = self.groups(sweep, remembered, wanted, settings, now);
+        let fetch = Fetch { metrics: Arc::clone(&self.aws.metrics), cost: self.cost.clone() };
+        let fetches: Vec<BoxFuture<'_, (Group<'_>, Fetched)>> = groups
+            .into_iter()
+            .map(|group| {
+                let (fetch, clock) = (fetch.clone(), Arc::clone(&self.clock));
+                group.fetch(fetch, clock, settings.budget_dollars, now).boxed()
+            })
+            .collect();
+        let mut fetched = stream::iter(fetches).buffered(REQUESTS);
+        while let Some((group, fetched)) = fetched.next().await {
+            self.take_in(&group, fetched, now);
+        }
     }
 
-    async fn read_what_is_new(
+    /// Goes on with history between the reads of what is new. Nothing is begun that was not wanted
+    /// by a pass that reads telemetry.
+    pub(super) fn go_on_with_history(
         &mut self,
         sweep: &Sweep,
         remembered: &Memories,
@@ -67,125 +110,149 @@ impl Reconciler {
         settings: &Settings,
         now: Timestamp,
     ) {
-        // Variants read up to the same minute share their calls.
-        let mut groups: BTreeMap<(Timestamp, Timestamp, bool), Vec<Reading<'_>>> = BTreeMap::new();
+        if self.history.is_begun() {
+            self.adopt_history(false);
+            self.begin_history(sweep, remembered, wanted, settings, now);
+        }
+    }
+
+    /// Puts history that has been read in the place of what was known before: all of it when what
+    /// is new is read next, else as far as nothing newer is lost.
+    fn adopt_history(&mut self, all: bool) {
+        let variants = &self.variants;
+        let ready = self.history.take(|id, read| {
+            let known = variants.get(id).and_then(|state| state.variant.read_until());
+            all || known <= read.read_until()
+        });
+        for filled in ready {
+            let Some(state) = self.variants.get_mut(&filled.id) else { continue };
+            match filled.variant {
+                Ok(variant) => state.variant.adopt(variant),
+                Err((why, read)) => state.variant.could_not_read(why, read),
+            }
+        }
+    }
+
+    /// Begins to read the history that is wanted; whether there was any to begin with.
+    fn begin_history(
+        &mut self,
+        sweep: &Sweep,
+        remembered: &Memories,
+        wanted: &[(VariantId, Result<Goal, String>)],
+        settings: &Settings,
+        now: Timestamp,
+    ) -> bool {
+        let mut seeds = Vec::new();
         for (id, goal) in wanted {
-            let (Ok(goal), Some(state)) = (goal, self.variants.get_mut(id)) else { continue };
+            let (Ok(goal), Some(state)) = (goal, self.variants.get(id)) else { continue };
+            let paid = goal.managed || settings.discovery_telemetry != DiscoveryTelemetry::Off;
+            let room = self.history.has_room_for(id, seeds.len());
+            if !paid || !state.variant.wants_history() || !room {
+                continue;
+            }
+            let memory = remembered.get(id).and_then(Fact::known);
+            let reading =
+                Reading { id, goal, context: context(sweep, id, goal), memory, from: now };
+            seeds.push(Seed {
+                id: id.clone(),
+                listed: goal.managed,
+                settings: self.estimator_settings(&reading, now),
+                context: reading.context,
+                memory: memory.map(|memory| VariantMemory {
+                    journal: memory.journal.clone(),
+                    ..VariantMemory::default()
+                }),
+                variant: state.variant.blank(),
+                thin: state.variant.is_thin(now),
+                // Whoever waits for all of it has no use for a part.
+                last_day_first: settings.history_wait.is_some()
+                    && state.variant.read_until().is_none(),
+            });
+        }
+        let begins = !seeds.is_empty();
+        self.history.begin(seeds, settings.into());
+        begins
+    }
+
+    /// Who is to be read, with whom.
+    fn groups<'a>(
+        &self,
+        sweep: &Sweep,
+        remembered: &'a Memories,
+        wanted: &'a [(VariantId, Result<Goal, String>)],
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Vec<Group<'a>> {
+        let mut groups: BTreeMap<(Option<Timestamp>, Timestamp, bool), Vec<Reading<'a>>> =
+            BTreeMap::new();
+        for (id, goal) in wanted {
+            let (Ok(goal), Some(state)) = (goal, self.variants.get(id)) else { continue };
+            let Some(read_until) = state.variant.read_until() else { continue };
             if !is_wanted(goal, state, settings, now) {
                 continue;
             }
-            if state.capacity.forget_unless(goal) {
-                state.read_again();
-            }
-            let thin = state.thin_until.is_some_and(|until| now < until);
-            let Some(mut window) =
-                Window::next(now, state.read_until, settings.history, settings.delay)
-            else {
-                continue;
-            };
+            let thin = state.variant.is_thin(now);
+            let window = Window::next(now, Some(read_until), settings.history, settings.delay);
+            let Some(mut window) = window else { continue };
             if thin {
                 // Periods of all lengths must end together to be told in order.
                 window.to = floor_to(window.to, i64::from(LONG_PERIODS[1]));
             }
             if window.from < window.to {
-                groups.entry((window.from, window.to, thin)).or_default().push(Reading {
-                    id,
-                    goal,
-                    context: context(sweep, id, goal),
-                    memory: remembered.get(id).and_then(Fact::known),
-                });
+                // A few minutes more cost nothing: the price is by the query.
+                let alone = window.to - window.from > TOGETHER;
+                let key = (alone.then_some(window.from), window.to, thin);
+                let memory = remembered.get(id).and_then(Fact::known);
+                let context = context(sweep, id, goal);
+                let reading = Reading { id, goal, context, memory, from: window.from };
+                groups.entry(key).or_default().push(reading);
             }
         }
-        for ((from, to, thin), readings) in groups {
-            for batch in readings.chunks(VARIANTS_PER_BATCH) {
-                self.read_batch(batch, Window { from, to }, thin, settings, now).await;
+        let mut batches = Vec::new();
+        for ((_, to, thin), mut readings) in groups {
+            while !readings.is_empty() {
+                let rest = readings.split_off(readings.len().min(VARIANTS_PER_BATCH));
+                let from = readings.iter().map(|reading| reading.from).min().unwrap_or(to);
+                batches.push(Group { window: Window { from, to }, thin, readings });
+                readings = rest;
             }
         }
+        batches
     }
 
-    async fn read_batch(
-        &mut self,
-        batch: &[Reading<'_>],
-        window: Window,
-        thin: bool,
-        settings: &Settings,
-        now: Timestamp,
-    ) {
-        let minutes = self.read_periods(batch, window, 60, settings, now).await;
-        let mut longer = Vec::new();
-        if thin {
-            for period in LONG_PERIODS {
-                if let Some(whole) = window.whole(i64::from(period)) {
-                    longer.push(self.read_periods(batch, whole, period, settings, now).await);
-                }
-            }
-        }
-        for (at, (reading, minutes)) in batch.iter().zip(minutes).enumerate() {
+    fn take_in(&mut self, group: &Group<'_>, fetched: Fetched, now: Timestamp) {
+        let Fetched { minutes, longer, read } = fetched;
+        let to = group.window.to;
+        for (at, (reading, minutes)) in group.readings.iter().zip(minutes).enumerate() {
             let estimator = self.estimator_settings(reading, now);
-            let read = Read::new("GetMetricData", self.clock.now());
             let Some(state) = self.variants.get_mut(reading.id) else { continue };
             let minutes = match minutes {
                 Ok(minutes) => minutes,
-                // What was read before stays, and grows stale by itself.
                 Err(why) => {
-                    if state.telemetry.known().is_none() {
-                        state.telemetry_read = (why.kind != WhyKind::NotAsked).then_some(read);
-                        state.telemetry = Fact::Unknown(why);
-                    }
+                    state.variant.could_not_read(why, read);
                     continue;
                 }
             };
-            state.take_in(&minutes, window.to, now);
-            state.telemetry_read = Some(read);
-            let mut periods = minutes;
-            let long = longer.iter().filter_map(|periods| periods[at].as_ref().ok());
-            periods.extend(long.flatten().copied());
-            periods.sort_by_key(|p| (end(p), p.period_seconds));
+            let longer = longer.iter().filter_map(|periods| periods[at].as_ref().ok());
+            let new = NewPeriods {
+                minutes: minutes.between(reading.from, to).collect(),
+                longer: longer.flat_map(|periods| periods.between(reading.from, to)).collect(),
+                until: to,
+                read,
+            };
             // A bug of ours in one variant's minutes leaves the others as they are.
             let taken = catch_unwind(AssertUnwindSafe(|| {
-                let (context, scratch) = (&reading.context, &mut self.scratch);
-                state.capacity.take_in(&periods, &estimator, context, reading.memory, scratch, now);
+                let by = (&estimator, &reading.context);
+                state.variant.take_in(new, by, reading.memory, &mut self.scratch, now)
             }));
-            if taken.is_err() {
-                state.telemetry = Fact::Unknown(super::broken::why());
-                self.forget_estimate(reading.id);
-                continue;
-            }
-            let least = reading.goal.objective.latency.map(|l| l.statistic.min_requests());
-            if let Some(least) = least.filter(|_| !thin) {
-                state.note_thin_minutes(&periods, least);
+            match taken {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "beginning without the regime journal");
+                }
+                Err(_) => self.distrust(reading.id),
             }
         }
-    }
-
-    /// One series of this period for each of the batch, or why there is none.
-    async fn read_periods(
-        &mut self,
-        batch: &[Reading<'_>],
-        window: Window,
-        period_seconds: u32,
-        settings: &Settings,
-        now: Timestamp,
-    ) -> Vec<Result<Series, Why>> {
-        let per_variant: Vec<_> = batch
-            .iter()
-            .map(|r| queries(&r.id.resource(), &r.goal.objective, period_seconds))
-            .collect();
-        let all: Vec<_> = per_variant.iter().flatten().cloned().collect();
-        let answers = match self.cost.request(all.len() as u64, settings.budget_dollars, now) {
-            Ok(()) => self.aws.metrics.metric_data(&all, window.from, window.to).await,
-            Err(why) => vec![Err(why); all.len()],
-        };
-        let mut rest = answers.as_slice();
-        batch
-            .iter()
-            .zip(&per_variant)
-            .map(|(reading, queries)| {
-                let (own, others) = rest.split_at(queries.len().min(rest.len()));
-                rest = others;
-                series(&reading.goal.objective, queries, own, window)
-            })
-            .collect()
     }
 
     fn estimator_settings(&self, reading: &Reading<'_>, now: Timestamp) -> EstimatorSettings {
@@ -273,6 +340,29 @@ impl Reconciler {
     }
 }
 
+impl<'a> Group<'a> {
+    async fn fetch(
+        self,
+        fetch: Fetch,
+        clock: Arc<dyn Clock>,
+        budget_dollars: Option<f64>,
+        now: Timestamp,
+    ) -> (Group<'a>, Fetched) {
+        let own = |reading: &Reading<'_>| (reading.id.resource(), reading.goal.objective);
+        let of: Vec<_> = self.readings.iter().map(own).collect();
+        let what = |window, period_seconds| What { window, period_seconds, budget_dollars, now };
+        let minutes = fetch.periods(&of, what(self.window, 60)).await;
+        let mut longer = Vec::new();
+        for period in LONG_PERIODS.into_iter().filter(|_| self.thin) {
+            if let Some(whole) = self.window.whole(i64::from(period)) {
+                longer.push(fetch.periods(&of, what(whole, period)).await);
+            }
+        }
+        let read = Read::new("GetMetricData", clock.now());
+        (self, Fetched { minutes, longer, read })
+    }
+}
+
 /// What the findings of a variant compare its capacity with.
 pub(super) fn context(sweep: &Sweep, id: &VariantId, goal: &Goal) -> Context {
     let policies = sweep.policies.known().and_then(|all| all.get(&id.resource()));
@@ -283,10 +373,6 @@ pub(super) fn context(sweep: &Sweep, id: &VariantId, goal: &Goal) -> Context {
     }
 }
 
-fn end(period: &Minute) -> Timestamp {
-    period.at + TimeDelta::seconds(i64::from(period.period_seconds))
-}
-
 fn is_wanted(goal: &Goal, state: &VariantState, settings: &Settings, now: Timestamp) -> bool {
     if goal.managed {
         return true;
@@ -295,7 +381,7 @@ fn is_wanted(goal: &Goal, state: &VariantState, settings: &Settings, now: Timest
         DiscoveryTelemetry::Off => false,
         DiscoveryTelemetry::Full => true,
         DiscoveryTelemetry::Hourly => {
-            state.telemetry.known().is_none_or(|t| now - t.read_at >= TimeDelta::hours(1))
+            state.variant.telemetry().known().is_none_or(|t| now - t.read_at >= TimeDelta::hours(1))
         }
     }
 }

@@ -29,6 +29,9 @@ pub struct Settings {
     pub writes_per_day: usize,
     /// How far back the first telemetry read goes.
     pub history: TimeDelta,
+    /// How long a pass waits for history that it has begun to read, which goes on beside the passes
+    /// after that; absent: until all of it is there.
+    pub history_wait: Option<Duration>,
     /// How many of the newest minutes are left out, for CloudWatch is still filling them.
     pub delay: TimeDelta,
     /// Rule 8: telemetry older than this holds raises.

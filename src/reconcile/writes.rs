@@ -180,7 +180,7 @@ impl Reconciler {
                 .clone()
                 .unwrap_or_else(|| remember(before, done(pass, None, input), now));
             let state = self.variants.get_mut(&pass.snapshot.id);
-            if let Some(journal) = state.and_then(|state| state.capacity.journal(now)) {
+            if let Some(journal) = state.and_then(|state| state.variant.journal(now)) {
                 after.journal = Some(journal);
             }
             // A sign of another setpoint is for it to see as well.

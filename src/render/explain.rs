@@ -2,6 +2,7 @@
 //! alone. The API, the variant's page and `setpoint explain` show the same.
 
 mod next;
+mod reaction;
 
 use std::fmt::Write as _;
 
@@ -64,6 +65,7 @@ impl Explanation {
             ("guards", "Guards and notes", guards(report)),
             ("in_force", "In force", in_force(status)),
             ("aws", "What AWS does with it", aws(status)),
+            ("reaction", "Reaction time", reaction::sentences(&status.snapshot)),
             ("next", "What would change the answer", next::sentences(status)),
             ("inputs", "Inputs", inputs(status)),
         ];

@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+pub(super) use variant::is_told;
+
 use super::view::VariantView;
-use super::{Standing, comparable, differs, line, printable};
+use super::{Standing, comparable, differs, line, printable, trouble};
 use crate::model::decision::{FieldReport, InstanceForecast, Report};
 use crate::model::fact::Why;
 use crate::model::ids::{Scope, VariantId};
@@ -47,13 +49,19 @@ pub struct PlanSummary {
     pub in_sync_safety_not_known: usize,
     /// Accounts and regions that could not be read, or not all of them.
     pub unreadable_scopes: usize,
+    /// Whether the memory could not be read, or not all of it.
+    pub memory_unread: bool,
 }
 
 impl PlanSummary {
     /// Counts the variants of a fleet.
     #[must_use]
     pub fn of(fleet: &FleetStatus) -> Self {
-        let mut sum = Self { unreadable_scopes: unread(fleet).count(), ..Self::default() };
+        let mut sum = Self {
+            unreadable_scopes: unread(fleet).count(),
+            memory_unread: fleet.memory.as_ref().is_some_and(|memory| memory.unread.is_some()),
+            ..Self::default()
+        };
         for status in fleet.variants.values() {
             let report = &status.decision.report;
             let standing = Standing::of(report);
@@ -94,6 +102,10 @@ pub fn text(fleet: &FleetStatus) -> String {
         let why = printable(&why.message);
         let _ = writeln!(out, "{style}{sign} {scope}{style:#}  cannot be read: {why}");
     }
+    if let Some(trouble) = trouble::unread_memory(fleet) {
+        let style = line::style(Standing::Unknown);
+        let _ = writeln!(out, "{style}{}{style:#} {trouble}", Standing::Unknown.sign());
+    }
     if let Some(mass) = &fleet.mass_change {
         let _ = writeln!(
             out,
@@ -108,7 +120,7 @@ pub fn text(fleet: &FleetStatus) -> String {
     out
 }
 
-/// `{"summary": …, "mass_change": …, "config": …, "variants": […]}`, the machine's form of [`text`];
+/// `{"summary": …, "mass_change": …, "config": …, "memory": …, "variants": […]}`, the machine's form of [`text`];
 /// with `"unread"` where an account and region could not be read.
 #[must_use]
 pub fn json(fleet: &FleetStatus) -> serde_json::Value {
@@ -118,6 +130,7 @@ pub fn json(fleet: &FleetStatus) -> serde_json::Value {
         "summary": PlanSummary::of(fleet),
         "mass_change": fleet.mass_change,
         "config": fleet.config,
+        "memory": fleet.memory,
         "variants": variants,
     });
     let unread: Vec<serde_json::Value> = unread(fleet)
@@ -167,7 +180,8 @@ pub fn summary_line(sum: &PlanSummary) -> String {
         1 => "; 1 account and region could not be read".to_owned(),
         many => format!("; {many} accounts and regions could not be read"),
     };
-    format!("Plan: {read}{all}{unread}.")
+    let memory = if sum.memory_unread { "; the memory could not be read" } else { "" };
+    format!("Plan: {read}{all}{unread}{memory}.")
 }
 
 /// The second axis of those that are as configured: "in sync" is not all there is to say.

@@ -13,6 +13,7 @@ use crate::model::memory::VariantMemory;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::SafetyReport;
+use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
@@ -51,6 +52,8 @@ pub struct VariantView<'a> {
     pub capacity: CapacityView<'a>,
     /// Instance counts.
     pub instances: Instances,
+    /// How it reacts to load, by its scale-outs.
+    pub reaction: &'a Reaction,
     /// What counts as serving well.
     pub objective: Objective,
     /// The newest minute with a load; null when none is known.
@@ -131,6 +134,8 @@ pub struct CapacityView<'a> {
     pub regime: Option<Regime>,
     /// The minutes it rests on.
     pub minutes: &'a MinutesUsed,
+    /// How much of the configured history it is made from, 0 to 1; null without telemetry.
+    pub history_complete_ratio: Option<f64>,
     /// Highest load that met the objective: for information, above the truth in most cases.
     pub highest_good_load: Option<f64>,
     /// Since when an incident of another cause is open.
@@ -241,11 +246,13 @@ impl<'a> VariantView<'a> {
                 bounds: report.estimate.capacity,
                 regime: report.estimate.regime,
                 minutes: &report.estimate.minutes,
+                history_complete_ratio: report.estimate.history_complete_ratio,
                 highest_good_load: report.estimate.highest_good_load,
                 incident_since: report.estimate.incident_since,
                 sentence: &report.estimate.sentence,
             },
             instances: instances(status),
+            reaction: &status.snapshot.reaction,
             objective: status.goal.objective,
             observed: observed(&status.snapshot),
             unknown: unknown_facts(&status.snapshot),

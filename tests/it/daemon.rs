@@ -1,6 +1,7 @@
 //! The finished binary against the embedded AWS on the wire: `run`, `plan` and `apply`.
 
 mod blind;
+mod broken_memory;
 mod commands;
 mod control;
 mod crashes;

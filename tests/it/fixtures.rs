@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built is a bug of the test")]
 
 mod blind;
+mod picture;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
 use setpoint::decide::consent::Confirmed;
+use setpoint::decide::lasting::lasting;
 use setpoint::decide::{Rules, decide};
 use setpoint::model::endpoint::{
     ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, Model, VariantSummary,
@@ -24,6 +26,7 @@ use setpoint::model::goal::{
 use setpoint::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantId};
 use setpoint::model::memory::{Seen, Settled, VariantMemory};
 use setpoint::model::reads::{Read, Reads};
+use setpoint::model::scale_out::Reaction;
 use setpoint::model::scaling::{
     Alarm, AlarmState, CONVENTIONAL_POLICY_NAME, MetricSpec, PolicyKind, ScalableTarget,
     ScalingPolicy, SuspendedState, TargetTracking,
@@ -97,6 +100,7 @@ fn decided(goal: Goal, snapshot: Snapshot, estimate: &Estimate) -> VariantStatus
     };
     let decision = decide(&snapshot, &goal, estimate, &rules, noon());
     VariantStatus {
+        lasting: lasting(&snapshot, &decision.report, noon()),
         goal,
         snapshot,
         decision,
@@ -110,6 +114,11 @@ fn decided(goal: Goal, snapshot: Snapshot, estimate: &Estimate) -> VariantStatus
 pub(crate) fn decided_again(status: VariantStatus) -> VariantStatus {
     let estimate = status.decision.report.estimate.clone();
     decided(status.goal, status.snapshot, &estimate)
+}
+
+/// The same world with something else known of capacity.
+pub(crate) fn decided_with(status: VariantStatus, estimate: &Estimate) -> VariantStatus {
+    decided(status.goal, status.snapshot, estimate)
 }
 
 /// Load-tested at 20 requests a second, 600 configured and 600 desired, measured at 1,300.
@@ -235,9 +244,11 @@ fn estimate() -> Estimate {
         wander: Some(0.04),
         incident_since: None,
         advised_safety_factor: None,
+        history_complete_ratio: Some(1.0),
         sentence: "one instance serves 1300 invocations per minute (1180 to 1410): 87 of 8412 \
                    minutes broke p99 250 ms"
             .to_owned(),
+        picture: picture::picture(),
     }
 }
 
@@ -301,6 +312,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
     };
     Snapshot {
         id: id.clone(),
+        reaction: Reaction::unseen(None),
         taken_at: noon(),
         reads: reads(),
         caller: Fact::Known(id.account_id.clone()),
@@ -391,6 +403,7 @@ fn endpoint(id: &VariantId) -> Endpoint {
         deploy_in_progress: false,
         asynchronous: false,
         failure_reason: None,
+        cross_region: None,
     }
 }
 
@@ -437,6 +450,7 @@ fn telemetry() -> Telemetry {
         read_at: noon(),
         newest_datapoint: Some(noon() - TimeDelta::minutes(3)),
         recent: vec![newest, Minute::empty(at + TimeDelta::minutes(1))],
+        hours: std::sync::Arc::default(),
         peak_invocations: Some(5_400.0),
         max_load_since_last_read: Some(711.0),
     }

@@ -21,7 +21,9 @@ use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::LoadTestProblem;
-use setpoint::model::status::FleetStatus;
+use setpoint::model::reaction::Spread;
+use setpoint::model::scale_out::{Parts, Reaction};
+use setpoint::model::status::{FleetStatus, StoreStatus};
 use setpoint::model::warning::{ConfigStatus, HeldReload};
 use setpoint::ports::{CallObserver, CallRecord, ErrorKind, NoCode, Service};
 use setpoint::reconcile::Phase;
@@ -400,7 +402,26 @@ fn the_reference_page_is_up_to_date() {
 
 /// A registry in which every defined family has a series.
 fn everything() -> Metrics {
-    let (metrics, _) = metrics_over(fixtures::mixed_fleet(), DEFAULT_PER_VARIANT_LIMIT);
+    let mut fleet = fixtures::mixed_fleet();
+    if let Some(status) = fleet.variants.values_mut().next() {
+        let alarm = Some(Spread::exactly(5.0));
+        let seen = Parts { alarm, ..Parts::default() };
+        Arc::make_mut(status).snapshot.reaction =
+            Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
+    }
+    let mut suspended = fixtures::in_sync("suspended");
+    if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {
+        target.suspended.scale_in = true;
+    }
+    let suspended = fixtures::decided_again(suspended);
+    fleet.variants.insert(suspended.snapshot.id.clone(), Arc::new(suspended));
+    fleet.history = Some(StoreStatus {
+        path: Some("history.redb".into()),
+        last_saved: fleet.at,
+        size_bytes: Some(1),
+        ..StoreStatus::default()
+    });
+    let (metrics, _) = metrics_over(fleet, DEFAULT_PER_VARIANT_LIMIT);
     metrics.process.set_budget(Some(25.0));
     metrics.process.config_loaded(Some(fixtures::noon()));
     metrics.process.set_last_pass(Some(std::time::Instant::now()));

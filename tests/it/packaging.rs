@@ -8,7 +8,9 @@ mod alerting;
 mod chart;
 mod dashboards;
 mod demo;
+mod denied;
 mod documents;
+mod links;
 mod monitoring;
 
 pub(crate) use documents::json as json_of;

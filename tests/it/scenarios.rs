@@ -38,6 +38,16 @@ fn first_difference(expected: &str, actual: &str) -> String {
     format!("line {}:\n  expected {old}\n  actual   {new}", at + 1)
 }
 
+/// Plays every scenario and shows each world that it comes by, with the place that led to it.
+pub(crate) fn each_world(mut look: impl AsyncFnMut(&str, &setpoint::sim::Sim)) {
+    let names = names();
+    assert!(names.len() > 30, "the scenarios are not found: {names:?}");
+    for name in names {
+        let text = std::fs::read_to_string(home().join(format!("{name}.scenario"))).unwrap();
+        stage::play_before(&name, &script::parse(&name, &text), &mut look);
+    }
+}
+
 #[test]
 fn every_scenario_tells_its_transcript() {
     let update = std::env::var_os("UPDATE_EXPECT").is_some();

@@ -231,7 +231,7 @@ fn the_table_marks_the_present_setting_and_the_cheapest_choice() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     expect_test::expect_file!["golden/whatif.txt"].assert_eq(&text);
     let page = std::fs::read_to_string(page.path()).unwrap();
-    for part in ["<svg", "class=\"configured\"", "factor 0.5", "budget"] {
+    for part in ["<svg", "dots configured", "factor 0.5", "budget"] {
         assert!(page.contains(part), "{part}");
     }
     assert!(!page.contains("http"), "the page needs nothing else");

@@ -2,7 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a helper that fails fails its test")]
 
-mod binary;
+pub(crate) mod binary;
 mod boto3;
 mod cloudwatch;
 mod control;

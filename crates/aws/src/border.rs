@@ -82,14 +82,12 @@ async fn read(
     listing: Option<Listing>,
 ) -> Result<HttpResponse, ConnectorError> {
     let announced = response.headers().get("content-length");
-    if announced
-        .and_then(|length| length.parse().ok())
-        .is_some_and(|n: u64| n > MAX_ANSWER_BYTES as u64)
-    {
+    let announced: Option<u64> = announced.and_then(|length| length.parse().ok());
+    if announced.is_some_and(|n| n > MAX_ANSWER_BYTES as u64) {
         return Err(too_large());
     }
     let mut stream = ByteStream::new(std::mem::replace(response.body_mut(), SdkBody::taken()));
-    let mut body = Vec::new();
+    let mut body = Vec::with_capacity(announced.unwrap_or(0) as usize);
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|error| ConnectorError::io(error.into()))?;
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::adaptive::Adaptive;
 use super::budget::{Budget, Exhausted};
 use super::error::Failure;
 use super::settings::{Retries, Settings};
@@ -26,11 +27,13 @@ pub(super) struct Call {
     pub(super) operation: &'static str,
     /// Metrics that the call asks for, which is what AWS bills.
     pub(super) metrics: u64,
+    /// Datapoints that the answer may hold, which AWS limits by the second.
+    pub(super) datapoints: u64,
 }
 
 impl Call {
     pub(super) const fn new(service: Service, operation: &'static str) -> Self {
-        Self { service, operation, metrics: 0 }
+        Self { service, operation, metrics: 0, datapoints: 0 }
     }
 
     fn error(self, kind: ErrorKind, message: impl Into<String>) -> PortError {
@@ -93,10 +96,14 @@ impl Pages {
 struct Budgets {
     scaling: Budget,
     writes: Budget,
-    sagemaker: Budget,
+    sagemaker: Adaptive,
     alarms: Budget,
-    metrics: Budget,
+    metrics: Adaptive,
+    datapoints: Adaptive,
 }
+
+/// Seconds of a rate that may be used at once after a pause.
+const BURST_SECONDS: f64 = 1.0;
 
 /// What all adapters of one account and region share.
 pub(super) struct Caller {
@@ -113,15 +120,17 @@ impl Caller {
     pub(super) fn new(scope: Scope, settings: &Settings, observer: Arc<dyn CallObserver>) -> Self {
         let rates = settings.rates;
         let reads = |rate: f64, burst| Budget::new(rate, burst, rates.read_wait);
+        let growing = |limits| Adaptive::new(limits, BURST_SECONDS, rates.read_wait);
         Self {
             scope,
             observer,
             budgets: Budgets {
                 scaling: reads(rates.scaling_calls_per_second, 4),
                 writes: Budget::new(rates.writes_per_second, 1, rates.write_wait),
-                sagemaker: reads(rates.sagemaker_calls_per_second, 10),
+                sagemaker: growing(rates.sagemaker_calls_per_second),
                 alarms: reads(rates.alarm_calls_per_second, 3),
-                metrics: reads(rates.metric_calls_per_second, 10),
+                metrics: growing(rates.metric_calls_per_second),
+                datapoints: growing(rates.datapoints_per_second),
             },
             retries: settings.retries,
             read_total: settings.timeouts.read_total,
@@ -148,9 +157,15 @@ impl Caller {
         let mut retries = 0;
         let result = loop {
             let failure = match attempt().await {
-                Ok(value) => break Ok(value),
+                Ok(value) => {
+                    self.adapt(call, false);
+                    break Ok(value);
+                }
                 Err(failure) => failure,
             };
+            if failure.kind == ErrorKind::Throttled {
+                self.adapt(call, true);
+            }
             let pause = backoff(&self.retries, retries, random_share());
             let spent = started.elapsed() + pause;
             if !failure.kind.is_retryable()
@@ -196,11 +211,29 @@ impl Caller {
     async fn turn(&self, call: Call) -> Result<(), Exhausted> {
         match (call.service, call.operation) {
             (Service::ApplicationAutoScaling, _) => self.budgets.scaling.acquire().await,
-            (Service::SageMaker, _) => self.budgets.sagemaker.acquire().await,
+            (Service::SageMaker, _) => self.budgets.sagemaker.acquire(1.0).await,
             (Service::CloudWatch, "DescribeAlarms") => self.budgets.alarms.acquire().await,
-            (Service::CloudWatch, _) => self.budgets.metrics.acquire().await,
+            (Service::CloudWatch, _) => {
+                self.budgets.metrics.acquire(1.0).await?;
+                self.budgets.datapoints.acquire(call.datapoints as f64).await
+            }
             // Once a pass at most, and AWS allows 600 a second.
             (Service::Sts, _) => Ok(()),
+        }
+    }
+
+    /// Lets the rates that adapt follow what AWS has answered.
+    fn adapt(&self, call: Call, throttled: bool) {
+        let rates: &[&Adaptive] = match (call.service, call.operation) {
+            (Service::SageMaker, _) => &[&self.budgets.sagemaker],
+            (Service::CloudWatch, "GetMetricData") => {
+                &[&self.budgets.metrics, &self.budgets.datapoints]
+            }
+            _ => return,
+        };
+        let now = Instant::now();
+        for rate in rates {
+            if throttled { rate.throttled(now) } else { rate.passed(now) }
         }
     }
 

@@ -11,8 +11,8 @@ use super::call::{Call, Caller, Pages};
 use super::sagemaker::SageMaker;
 use setpoint_core::model::checks;
 use setpoint_core::model::endpoint::{
-    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, Routing,
-    VariantSummary,
+    ConfigVariant, CrossRegionCap, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary,
+    Model, Routing, VariantSummary,
 };
 use setpoint_core::model::ids::{EndpointName, VariantName};
 use setpoint_core::model::listing::{Listing, Unreadable};
@@ -158,6 +158,14 @@ struct EndpointAnswer {
     pending_deployment_summary: Option<PendingDeployment>,
     async_inference_config: Option<Value>,
     failure_reason: Option<String>,
+    cross_region_traffic_config: Option<CrossRegionTraffic>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CrossRegionTraffic {
+    max_invocations_per_second_per_instance: Option<u32>,
+    max_cross_region_percent_per_endpoint: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -217,6 +225,13 @@ impl EndpointAnswer {
             pending_config_name: pending.and_then(|pending| pending.endpoint_config_name),
             asynchronous: self.async_inference_config.is_some(),
             failure_reason: self.failure_reason.as_deref().map(checks::text),
+            cross_region: self.cross_region_traffic_config.and_then(|cap| {
+                Some(CrossRegionCap {
+                    invocations_per_second_per_instance: cap
+                        .max_invocations_per_second_per_instance?,
+                    percent: cap.max_cross_region_percent_per_endpoint?,
+                })
+            }),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! where the classifier of `error` says that it may pass, and is reported to the observer. The
 //! SDK's own retries are off, so that the two do not multiply.
 
+mod adaptive;
 mod border;
 mod budget;
 mod call;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::retry::RetryConfig;
 
+pub use self::adaptive::Growing;
 pub use self::budget::{Budget, Exhausted};
 pub use self::error::classify;
 pub use self::settings::{CredentialSource, Rates, Retries, Settings, Timeouts};

@@ -1,6 +1,5 @@
 //! CloudWatch, reading: metric data in batches, and the alarms of policies.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -53,11 +52,16 @@ impl SdkMetrics {
         to: Timestamp,
     ) -> PortResult<Vec<MetricAnswer>> {
         // AWS does not say whether the pages after the first are billed: count the dearer.
-        let call = Call { metrics: queries.len() as u64, ..get_metric_data() };
+        let datapoints = datapoints(queries, from, to);
+        let call = Call {
+            metrics: queries.len() as u64,
+            datapoints: datapoints.min(MAX_DATAPOINTS),
+            ..get_metric_data()
+        };
         let wire: Vec<MetricDataQuery> =
             queries.iter().enumerate().map(|(index, query)| to_wire(index, query)).collect();
-        let mut merged = Merged::default();
-        let bound = page_bound(queries, from, to);
+        let mut merged = Merged::of(queries.len());
+        let bound = SPARE_PAGES + 2 * datapoints.div_ceil(MAX_DATAPOINTS);
         let mut pages = Pages::of(call, usize::try_from(bound).unwrap_or(usize::MAX));
         let mut token: Option<String> = None;
         let mut complete = false;
@@ -99,7 +103,7 @@ impl Metrics for SdkMetrics {
         to: Timestamp,
     ) -> Vec<MetricAnswer> {
         let mut answers = Vec::with_capacity(queries.len());
-        for batch in queries.chunks(MAX_QUERIES) {
+        for batch in queries.chunks(one_page(queries, from, to)) {
             match self.batch(batch, from, to).await {
                 Ok(some) => answers.extend(some),
                 Err(error) => {
@@ -148,12 +152,18 @@ const fn get_metric_data() -> Call {
     Call::new(Service::CloudWatch, "GetMetricData")
 }
 
-/// The pages that all datapoints need, and some to spare.
-fn page_bound(queries: &[MetricQuery], from: Timestamp, to: Timestamp) -> u64 {
+/// The datapoints that these queries may be answered with.
+fn datapoints(queries: &[MetricQuery], from: Timestamp, to: Timestamp) -> u64 {
     let seconds = u64::try_from((to - from).num_seconds()).unwrap_or(0);
-    let datapoints: u64 =
-        queries.iter().map(|query| seconds / u64::from(query.period_seconds.max(1))).sum();
-    SPARE_PAGES + 2 * datapoints.div_ceil(MAX_DATAPOINTS)
+    queries.iter().map(|query| seconds / u64::from(query.period_seconds.max(1))).sum()
+}
+
+/// How many of these queries one request may carry so that its answer is one page: whether the
+/// pages after the first are billed is not known, and each would be held in memory.
+fn one_page(queries: &[MetricQuery], from: Timestamp, to: Timestamp) -> usize {
+    let each = |query: &MetricQuery| datapoints(std::slice::from_ref(query), from, to);
+    let most = queries.iter().map(each).max().unwrap_or(0).max(1);
+    usize::try_from(MAX_DATAPOINTS / most).unwrap_or(1).clamp(1, MAX_QUERIES)
 }
 
 fn to_wire(index: usize, query: &MetricQuery) -> MetricDataQuery {
@@ -178,20 +188,50 @@ fn id(index: usize) -> String {
     format!("q{index}")
 }
 
-/// The results of all pages so far, by id.
-#[derive(Debug, Default)]
-struct Merged(BTreeMap<String, Answer>);
+fn index(id: &str) -> Option<usize> {
+    id.strip_prefix('q')?.parse().ok()
+}
+
+/// The results of all pages so far, by the number of their query.
+#[derive(Debug)]
+struct Merged(Vec<Option<Answer>>);
 
 #[derive(Debug, Default)]
 struct Answer {
-    points: BTreeMap<Timestamp, f64>,
+    /// In the order in which they came, which is the order of time unless `shuffled`.
+    points: Vec<(Timestamp, f64)>,
+    shuffled: bool,
     status: Option<StatusCode>,
     messages: Vec<String>,
     /// What is wrong with a datapoint, if anything: the other queries are none the worse for it.
     nonsense: Option<String>,
 }
 
+impl Answer {
+    fn add(&mut self, at: Timestamp, value: f64) {
+        if let Err(why) = checks::datapoint(value) {
+            self.nonsense.get_or_insert(why);
+        }
+        self.shuffled |= self.points.last().is_some_and(|(last, _)| *last >= at);
+        self.points.push((at, value));
+    }
+
+    /// In time order; of two at one time the one that came last.
+    fn into_points(mut self) -> Vec<(Timestamp, f64)> {
+        if self.shuffled {
+            self.points.reverse();
+            self.points.sort_by_key(|(at, _)| *at);
+            self.points.dedup_by_key(|(at, _)| *at);
+        }
+        self.points
+    }
+}
+
 impl Merged {
+    fn of(queries: usize) -> Self {
+        Self((0..queries).map(|_| None).collect())
+    }
+
     fn add(&mut self, result: MetricDataResult) -> Result<(), &'static str> {
         let id = result.id.ok_or("a result without an id")?;
         let timestamps = result.timestamps.unwrap_or_default();
@@ -199,13 +239,14 @@ impl Merged {
         if timestamps.len() != values.len() {
             return Err("a result with more timestamps than values, or fewer");
         }
-        let answer = self.0.entry(id).or_default();
+        // A result to something that was not asked is nobody's.
+        let Some(answer) = index(&id).and_then(|index| self.0.get_mut(index)) else {
+            return Ok(());
+        };
+        let answer = answer.get_or_insert_default();
+        answer.points.reserve_exact(timestamps.len());
         for (at, value) in timestamps.iter().zip(values) {
-            let at = convert::timestamp(at).ok_or("a timestamp beyond all calendars")?;
-            if let Err(why) = checks::datapoint(value) {
-                answer.nonsense.get_or_insert(why);
-            }
-            answer.points.insert(at, value);
+            answer.add(convert::timestamp(at).ok_or("a timestamp beyond all calendars")?, value);
         }
         answer.status = result.status_code.or(answer.status.take());
         answer
@@ -217,7 +258,7 @@ impl Merged {
     /// The answer to a query. A status of an earlier page (`PartialData`) is overtaken by a later
     /// one; a series that AWS never called complete is not one.
     fn answer(&mut self, index: usize, listing_ended: bool) -> MetricAnswer {
-        let Some(answer) = self.0.remove(&id(index)) else {
+        let Some(answer) = self.0.get_mut(index).and_then(Option::take) else {
             return Err(Why::new(WhyKind::Incomplete, "CloudWatch did not answer the query"));
         };
         let said = |what: &str| {
@@ -228,24 +269,26 @@ impl Merged {
             let message = format!("CloudWatch answered nonsense: {nonsense}");
             return Err(Why::new(WhyKind::Garbage, message));
         }
-        match &answer.status {
-            Some(StatusCode::Complete) => Ok(answer.points.into_iter().collect()),
+        let (kind, sentence) = match &answer.status {
+            Some(StatusCode::Complete) => return Ok(answer.into_points()),
             Some(StatusCode::PartialData) if listing_ended => {
-                Err(Why::new(WhyKind::Incomplete, said("CloudWatch answered with partial data")))
+                (WhyKind::Incomplete, "CloudWatch answered with partial data")
             }
             Some(StatusCode::PartialData) => {
-                Err(Why::new(WhyKind::Incomplete, said("CloudWatch did not come to an end")))
+                (WhyKind::Incomplete, "CloudWatch did not come to an end")
             }
-            Some(StatusCode::Forbidden) => {
-                Err(Why::new(WhyKind::Denied, said("CloudWatch denied the metric")))
-            }
+            Some(StatusCode::Forbidden) => (WhyKind::Denied, "CloudWatch denied the metric"),
             Some(StatusCode::InternalError) => {
-                Err(Why::new(WhyKind::Transient, said("CloudWatch failed on the metric")))
+                (WhyKind::Transient, "CloudWatch failed on the metric")
             }
             other => {
                 let word = other.as_ref().map_or("no status", StatusCode::as_str);
-                Err(Why::new(WhyKind::Garbage, said(&format!("CloudWatch answered {word}"))))
+                return Err(Why::new(
+                    WhyKind::Garbage,
+                    said(&format!("CloudWatch answered {word}")),
+                ));
             }
-        }
+        };
+        Err(Why::new(kind, said(sentence)))
     }
 }

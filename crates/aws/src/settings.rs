@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::adaptive::Growing;
 use setpoint_core::model::ids::{AccountId, Region};
 
 /// How to reach one account and region.
@@ -130,11 +131,14 @@ pub struct Rates {
     /// Writes a second. Behind each, AWS alone makes two of the 3 `PutMetricAlarm` a second.
     pub writes_per_second: f64,
     /// `SageMaker`, calls a second. AWS publishes no figure.
-    pub sagemaker_calls_per_second: f64,
+    pub sagemaker_calls_per_second: Growing,
     /// `DescribeAlarms`, calls a second, of AWS's 9 (CloudWatch service quotas).
     pub alarm_calls_per_second: f64,
     /// `GetMetricData`, calls a second, of AWS's 500 (CloudWatch service quotas).
-    pub metric_calls_per_second: f64,
+    pub metric_calls_per_second: Growing,
+    /// Datapoints of `GetMetricData` a second, of AWS's 396,000, or 180,000 of the last three hours
+    /// (CloudWatch service quotas).
+    pub datapoints_per_second: Growing,
     /// The longest wait of a read for its turn.
     pub read_wait: Duration,
     /// The longest wait of a write for its turn. Short, for leadership was looked at before it.
@@ -146,9 +150,11 @@ impl Default for Rates {
         Self {
             scaling_calls_per_second: 2.0,
             writes_per_second: 1.0,
-            sagemaker_calls_per_second: 10.0,
+            sagemaker_calls_per_second: Growing { from: 10.0, to: 50.0 },
             alarm_calls_per_second: 3.0,
-            metric_calls_per_second: 20.0,
+            // The rest is for the account's dashboards.
+            metric_calls_per_second: Growing { from: 20.0, to: 100.0 },
+            datapoints_per_second: Growing { from: 150_000.0, to: 300_000.0 },
             read_wait: Duration::from_mins(1),
             write_wait: Duration::from_millis(1500),
         }

@@ -21,6 +21,7 @@ use crate::model::pauses::Pauses;
 use crate::model::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
+use crate::model::spending::Spending;
 use crate::model::time::Timestamp;
 
 pub use no_code::NoCode;
@@ -408,6 +409,18 @@ pub trait Memory: Send + Sync {
     async fn pauses(&self) -> Result<Pauses, MemoryError>;
     /// Remembers these pauses in place of those before.
     async fn save_pauses(&self, pauses: &Pauses) -> Result<(), MemoryError>;
+    /// What CloudWatch has been asked for, as last kept; nothing where it is not kept.
+    async fn spending(&self) -> Result<Spending, MemoryError> {
+        Ok(Spending::default())
+    }
+    /// Remembers it in place of what was there.
+    async fn save_spending(&self, _spending: &Spending) -> Result<(), MemoryError> {
+        Ok(())
+    }
+    /// Whether what CloudWatch has been asked for outlives this process here.
+    fn keeps_spending(&self) -> bool {
+        false
+    }
     /// Whether it outlives this process.
     fn survives_restart(&self) -> bool;
     /// Whether the pauses of more than one variant outlive this process.

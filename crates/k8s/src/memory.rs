@@ -2,7 +2,7 @@
 //!
 //! A key is `variant.ACCOUNT.REGION.ENDPOINT.VARIANT` (no part has a dot), its value the JSON of
 //! `{"version": 1, "checksum": "…", "memory": ...}`; the pauses of more than one variant are below
-//! `pauses`, in the same form. What cannot be read is moved below `set-aside.KEY` when something is
+//! `pauses`, and what CloudWatch has been asked for is below `spending`, in the same form. What cannot be read is moved below `set-aside.KEY` when something is
 //! next saved. Other keys are somebody else's and stay as they are.
 
 mod data;
@@ -21,7 +21,8 @@ use self::data::Data;
 use super::connect::Cluster;
 use setpoint_core::model::ids::VariantId;
 use setpoint_core::model::pauses::Pauses;
-use setpoint_core::model::record::{PAUSES, Record};
+use setpoint_core::model::record::{PAUSES, Record, SPENDING};
+use setpoint_core::model::spending::Spending;
 use setpoint_core::ports::{
     Keep, Leadership, Memories, Memory, MemoryError, SetAside, Subject, memories_of,
 };
@@ -182,6 +183,20 @@ impl Memory for ConfigMapMemory {
         let record = Record::of(PAUSES, pauses).and_then(|record| data::encode(&record));
         let text = record.map_err(|why| self.error(why))?;
         self.put(&[(PAUSES.to_owned(), text)]).await
+    }
+
+    async fn spending(&self) -> Result<Spending, MemoryError> {
+        Ok(self.load_all().await?.spending)
+    }
+
+    async fn save_spending(&self, spending: &Spending) -> Result<(), MemoryError> {
+        let record = Record::of(SPENDING, spending).and_then(|record| data::encode(&record));
+        let text = record.map_err(|why| self.error(why))?;
+        self.put(&[(SPENDING.to_owned(), text)]).await
+    }
+
+    fn keeps_spending(&self) -> bool {
+        true
     }
 
     fn survives_restart(&self) -> bool {

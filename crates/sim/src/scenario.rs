@@ -1,8 +1,10 @@
 //! Scenarios: a world and what happens to it, as a YAML file or made in code.
 
+mod start;
+
 use std::path::Path;
 
-use chrono::{TimeDelta, TimeZone, Utc};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::api::{Sim, sagemaker as sm, scaling as aas};
@@ -11,7 +13,9 @@ use super::traffic::Part;
 use super::world::{LoadSpec, World};
 use setpoint_core::model::ids::{AccountId, Region};
 use setpoint_core::model::scaling::{CONVENTIONAL_POLICY_NAME, INVOCATIONS_PER_INSTANCE};
-use setpoint_core::model::time::{Timestamp, minutes};
+use setpoint_core::model::time::Timestamp;
+
+pub use self::start::Start;
 
 /// The world of `setpoint demo`.
 const DEMO: &str = include_str!("demo.yaml");
@@ -40,8 +44,10 @@ pub struct Scenario {
 pub struct Settings {
     /// The seed of all randomness.
     pub seed: u64,
-    /// When the scenario begins, after its history.
-    pub start: Timestamp,
+    /// When the scenario begins, after its history; if absent, when it is served.
+    pub start: Option<Start>,
+    /// The hour (0 to 24) that it is in traffic's day when the scenario begins; UTC's if absent.
+    pub hour_at_start: Option<f64>,
     /// The account.
     pub account_id: AccountId,
     /// The region.
@@ -75,7 +81,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             seed: 1,
-            start: Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 0).single().expect("a date"),
+            start: None,
+            hour_at_start: None,
             account_id: AccountId::new("123456789012").expect("12 digits"),
             region: Region::new("us-east-1").expect("a region"),
             startup_seconds: 240,
@@ -368,6 +375,9 @@ impl Scenario {
         let value: serde_json::Value =
             serde_saphyr::from_str_with_options(text, options).map_err(|e| error(e.to_string()))?;
         let scenario: Self = serde_json::from_value(value).map_err(|e| error(e.to_string()))?;
+        if let Some(hour) = scenario.world.hour_at_start.filter(|h| !(0.0..=24.0).contains(h)) {
+            return Err(error(format!("hour_at_start: found {hour} (allowed: 0 to 24)")));
+        }
         for event in &scenario.events {
             if !(event.minute.is_finite() && event.minute >= 0.0) {
                 let found = event.minute;
@@ -446,23 +456,25 @@ impl Scenario {
     /// Builds the world and generates its history: it stands at `world.start`.
     ///
     /// # Errors
-    /// When AWS would refuse an endpoint or policy of the scenario.
+    /// When AWS would refuse an endpoint or policy of the scenario, or it begins now and
+    /// [`Scenario::begin_at`] has not said when that is.
     pub fn build(&self) -> Result<Sim, ScenarioError> {
-        let mut settings = self.world.clone();
-        let begin = settings.start;
-        settings.start = begin - TimeDelta::days(i64::from(self.history_days));
-        let mut world = World::new(settings);
-        for endpoint in &self.endpoints {
+        let begin = self.begins()?;
+        let mut shifted = self.clone();
+        shifted.shift_hours(begin);
+        let created = begin - TimeDelta::days(i64::from(self.history_days));
+        let mut world = World::new(self.world.clone(), created);
+        for endpoint in &shifted.endpoints {
             world.add_endpoint(endpoint).map_err(|e| ScenarioError {
                 origin: format!("endpoint {}", endpoint.name),
                 message: e.to_string(),
             })?;
         }
-        for event in &self.events {
+        for event in &shifted.events {
             let after = TimeDelta::milliseconds((event.minute * 60_000.0) as i64);
             world.plan(Event { at: begin + after, change: event.change.clone() });
         }
-        world.run_until(begin - minutes(0));
+        world.run_until(begin);
         Ok(Sim::new(world))
     }
 }

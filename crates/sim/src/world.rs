@@ -81,15 +81,15 @@ enum What {
 }
 
 impl World {
-    /// An empty world.
+    /// An empty world whose first minute is the one of `created`.
     #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        let start = floor_to_minute(settings.start);
+    pub fn new(settings: Settings, created: Timestamp) -> Self {
+        let start = floor_to_minute(created);
         Self {
             now: start,
             simulated_to: start,
             random: Random::named(settings.seed, "world"),
-            gate: Gate::new(&settings),
+            gate: Gate::new(&settings, start),
             settings,
             models: BTreeMap::new(),
             configs: BTreeMap::new(),

@@ -76,8 +76,22 @@ annotations:
 {{- if kindIs "bool" .Values.serviceAccount.automountServiceAccountToken -}}
 {{- .Values.serviceAccount.automountServiceAccountToken -}}
 {{- else -}}
-{{- .Values.leaderElection.enabled -}}
+{{- or .Values.leaderElection.enabled (eq (include "setpoint.events" .) "true") -}}
 {{- end -}}
+{{- end -}}
+
+{{/* Whether decisions are reported as Events: "true" or "false". */}}
+{{- define "setpoint.events" -}}
+{{- if kindIs "bool" .Values.events.enabled -}}
+{{- .Values.events.enabled -}}
+{{- else -}}
+{{- and .Values.rbac.create (ne (toString .Values.serviceAccount.automountServiceAccountToken) "false") -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Whether the Kubernetes API is used at all: "true" or "false". */}}
+{{- define "setpoint.usesKubernetes" -}}
+{{- or .Values.leaderElection.enabled (eq (include "setpoint.events" .) "true") -}}
 {{- end -}}
 
 {{/* The image, by tag or by digest. */}}
@@ -105,6 +119,11 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
+{{/* The path that the pages are served under: config.http.base_path, or `/`. */}}
+{{- define "setpoint.basePath" -}}
+{{- dig "http" "base_path" "" .Values.config | trimSuffix "/" | default "/" -}}
+{{- end -}}
+
 {{/* The Secret with the HTTP token; empty when there is none. */}}
 {{- define "setpoint.tokenSecret" -}}
 {{- if .Values.httpToken.existingSecret -}}
@@ -127,16 +146,18 @@ imagePullSecrets:
 {{/* The section `kubernetes` of the configuration. */}}
 {{- define "setpoint.kubernetesConfig" -}}
 kubernetes:
-  lease_name: {{ include "setpoint.leaseName" . }}
   namespace: {{ include "setpoint.namespace" . }}
+  events: {{ include "setpoint.events" . }}
+  {{- if .Values.leaderElection.enabled }}
+  lease_name: {{ include "setpoint.leaseName" . }}
   lease_duration_seconds: {{ .Values.leaderElection.leaseDurationSeconds }}
   renew_deadline_seconds: {{ .Values.leaderElection.renewDeadlineSeconds }}
   retry_period_seconds: {{ .Values.leaderElection.retryPeriodSeconds }}
   {{- if not (dig "memory" "tags" false .Values.config) }}
   memory_configmap: {{ include "setpoint.memoryConfigMap" . }}
   {{- end }}
-  events: {{ .Values.leaderElection.events }}
   role_label: {{ .Values.leaderElection.roleLabel }}
+  {{- end }}
 {{- end -}}
 
 {{/* What the chart adds to the configuration; `config` wins over it. */}}
@@ -146,10 +167,12 @@ http:
   {{- if include "setpoint.tokenSecret" . }}
   token_file: /etc/setpoint/token/{{ .Values.httpToken.key }}
   {{- end }}
+store:
+  path: {{ printf "%s/history.redb" (trimSuffix "/" .Values.persistence.mountPath) }}
 log:
   level: {{ .Values.logLevel | quote }}
   format: {{ .Values.logFormat }}
-{{- if .Values.leaderElection.enabled }}
+{{- if eq (include "setpoint.usesKubernetes" .) "true" }}
 {{ include "setpoint.kubernetesConfig" . }}
 {{- end }}
 {{- end -}}
@@ -223,7 +246,7 @@ $(kubectl -n {{ include "setpoint.namespace" . }} get pod -o name -l app.kuberne
   value: {{ .Values.logLevel | quote }}
 - name: SETPOINT__LOG__FORMAT
   value: {{ .Values.logFormat }}
-{{- if .Values.leaderElection.enabled }}
+{{- if eq (include "setpoint.usesKubernetes" .) "true" }}
 {{- range $key, $value := (include "setpoint.kubernetesConfig" . | fromYaml).kubernetes }}
 - name: SETPOINT__KUBERNETES__{{ $key | upper }}
   value: {{ $value | toString | quote }}

@@ -3,6 +3,7 @@
 {{- $v := .Values -}}
 {{- $le := $v.leaderElection -}}
 {{- $memoryFile := dig "memory" "file" "" $v.config -}}
+{{- $storePath := dig "store" "path" "" $v.config -}}
 {{- if and (gt (int $v.replicaCount) 1) (not $le.enabled) -}}
 {{- fail (printf "replicaCount is %d, but without leaderElection.enabled every replica would write: set leaderElection.enabled=true or replicaCount=1" (int $v.replicaCount)) -}}
 {{- end -}}
@@ -41,6 +42,9 @@
 {{- fail "deploymentStrategy.type is RollingUpdate, which runs two processes for a while: set leaderElection.enabled=true or leave it at Recreate" -}}
 {{- end -}}
 {{- end -}}
+{{- if and (eq (include "setpoint.events" .) "true") (eq (include "setpoint.automountToken" .) "false") -}}
+{{- fail "events.enabled needs a token of the Kubernetes API: leave serviceAccount.automountServiceAccountToken at null or set it to true" -}}
+{{- end -}}
 {{- $port := include "setpoint.port" . -}}
 {{- if or (not $port) (eq $port "0") -}}
 {{- fail (printf "config.http.listen is %s: the service and the probes need a fixed port, such as 0.0.0.0:9090" (dig "http" "listen" "" $v.config)) -}}
@@ -56,18 +60,23 @@
 {{- if and (not (kindIs "invalid" $pdb.minAvailable)) (not (kindIs "invalid" $pdb.maxUnavailable)) -}}
 {{- fail "podDisruptionBudget.minAvailable and maxUnavailable are both set: Kubernetes takes one of them" -}}
 {{- end -}}
-{{- if $memoryFile -}}
 {{- $places := list $v.persistence.mountPath -}}
 {{- range $v.extraVolumeMounts -}}
 {{- $places = append $places .mountPath -}}
 {{- end -}}
+{{- range $key, $file := dict "memory.file" $memoryFile "store.path" $storePath -}}
+{{- if $file -}}
 {{- $mounted := false -}}
 {{- range $places -}}
-{{- if hasPrefix (printf "%s/" (trimSuffix "/" .)) $memoryFile -}}{{- $mounted = true -}}{{- end -}}
+{{- if hasPrefix (printf "%s/" (trimSuffix "/" .)) $file -}}{{- $mounted = true -}}{{- end -}}
 {{- end -}}
 {{- if not $mounted -}}
-{{- fail (printf "config.memory.file is %s, which is on no volume, and the container's own file system is read-only: put it below persistence.mountPath (%s), and set persistence.enabled=true to keep it when the pod goes" $memoryFile $v.persistence.mountPath) -}}
+{{- fail (printf "config.%s is %s, which is on no volume, and the container's own file system is read-only: put it below persistence.mountPath (%s), and set persistence.enabled=true to keep it when the pod goes" $key $file $v.persistence.mountPath) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $memoryFile (eq $memoryFile $storePath) -}}
+{{- fail (printf "config.memory.file and config.store.path are both %s: give each a file of its own" $memoryFile) -}}
 {{- end -}}
 {{- if and $v.persistence.enabled (gt (int $v.replicaCount) 1) (not (has "ReadWriteMany" $v.persistence.accessModes)) -}}
 {{- fail (printf "persistence.enabled with replicaCount %d needs persistence.accessModes [ReadWriteMany]: pods on different nodes cannot share the volume" (int $v.replicaCount)) -}}

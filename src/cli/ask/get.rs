@@ -62,7 +62,7 @@ struct List {
 }
 
 #[derive(Debug, Deserialize)]
-struct ListedScope {
+pub(in crate::cli) struct ListedScope {
     account_id: AccountId,
     region: Region,
     readable: bool,
@@ -131,7 +131,7 @@ pub(in crate::cli) fn get(args: &GetArgs) -> Result<ExitCode, CliError> {
     }
     let mut answer = args.daemon.get("/api/v1/variants".to_owned())?;
     let list: List = understood(&answer)?;
-    let unreadable = unreadable(&list, &args.variant);
+    let unreadable = unreadable(&list.scopes, &args.variant);
     let mut found: Vec<&Listed> =
         list.variants.iter().filter(|listed| args.variant.matches(&listed.id)).collect();
     if found.is_empty() && !args.variant.is_all() {
@@ -165,7 +165,9 @@ pub(super) fn path_of_one(selector: &Selector, below: &str) -> Option<String> {
 ///
 /// # Errors
 /// When it has another shape.
-pub(super) fn understood<T: serde::de::DeserializeOwned>(answer: &Value) -> Result<T, CliError> {
+pub(in crate::cli) fn understood<T: serde::de::DeserializeOwned>(
+    answer: &Value,
+) -> Result<T, CliError> {
     T::deserialize(answer).map_err(|error| {
         CliError::failed(format!(
             "the daemon's answer is not understood: {error} (another version?)"
@@ -194,7 +196,7 @@ fn keep(answer: &mut Value, selector: &Selector) {
 
 /// A sentence for each account and region that may have variants which were asked for and are not
 /// shown.
-fn unreadable(list: &List, selector: &Selector) -> Vec<String> {
+pub(in crate::cli) fn unreadable(scopes: &[ListedScope], selector: &Selector) -> Vec<String> {
     let meant = |scope: &&ListedScope| {
         let of = Scope { account_id: scope.account_id.clone(), region: scope.region.clone() };
         !scope.readable && selector.reaches(&of)
@@ -208,7 +210,7 @@ fn unreadable(list: &List, selector: &Selector) -> Vec<String> {
             printable(why)
         )
     };
-    list.scopes.iter().filter(meant).map(sentence).collect()
+    scopes.iter().filter(meant).map(sentence).collect()
 }
 
 fn nothing(selector: &Selector, unreadable: &[String]) -> String {

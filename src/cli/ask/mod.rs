@@ -1,11 +1,11 @@
 //! The commands for people on call. `pause`, `resume`, `check`, `reload` and `confirm` ask a running
-//! daemon by its HTTP endpoints below `/-/`; `get` and
-//! `explain` read its API.
+//! daemon by its HTTP endpoints below `/-/`; `get`, `explain` and `history` read its API.
 
 mod check;
 mod client;
 mod explain;
 mod get;
+mod history;
 mod pause;
 mod table;
 mod until;
@@ -27,9 +27,11 @@ use crate::model::selector::Selector;
 use crate::render::printable;
 use client::Client;
 
+pub(super) use self::selector as parse_selector;
 pub(super) use check::{CheckArgs, check};
 pub(super) use explain::{ExplainArgs, explain};
-pub(super) use get::{GetArgs, get};
+pub(super) use get::{GetArgs, ListedScope, get, understood, unreadable};
+pub(super) use history::{HistoryArgs, history};
 pub(super) use pause::{PauseArgs, ResumeArgs, pause, resume};
 
 /// What is left to the client to end by itself.
@@ -56,6 +58,11 @@ pub(super) struct DaemonArgs {
 }
 
 impl DaemonArgs {
+    /// A daemon that is only read from, so that no token is needed.
+    pub(super) const fn new(config: Vec<PathBuf>, url: Option<String>, timeout: u64) -> Self {
+        Self { config, url, token_file: None, timeout }
+    }
+
     /// Gives a command to that daemon and returns the answer to it, within the time limit.
     ///
     /// # Errors
@@ -76,7 +83,7 @@ impl DaemonArgs {
     ///
     /// # Errors
     /// A sentence, whatever went wrong.
-    fn get(&self, path: String) -> Result<Value, CliError> {
+    pub(super) fn get(&self, path: String) -> Result<Value, CliError> {
         let args = self.clone();
         self.ask(move || args.client(Need::Nothing)?.get(&path))
     }
@@ -167,7 +174,7 @@ fn address(listen: SocketAddr) -> Result<String, CliError> {
 }
 
 /// Parses `all`, `ENDPOINT`, `ENDPOINT/VARIANT` or `ACCOUNT/REGION/ENDPOINT/VARIANT`.
-fn selector(text: &str) -> Result<Selector, String> {
+pub(super) fn selector(text: &str) -> Result<Selector, String> {
     let named = |endpoint: &str| -> Result<Selector, String> {
         let endpoint = Some(endpoint.parse().map_err(|error| said(&error))?);
         Ok(Selector { endpoint, ..Selector::default() })

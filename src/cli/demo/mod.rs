@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{Days, TimeDelta};
 
 use super::run::{Assembled, Telling, follow_signals};
 use super::{CliError, compose};
@@ -20,8 +20,11 @@ use crate::aws;
 use crate::cli::out::outln;
 use crate::config::Config;
 use crate::memory::ProcessMemory;
+use crate::model::time::Timestamp;
+use crate::ports::Clock as _;
 use crate::sim::server::{Pace, Server};
 use crate::sim::{Scenario, Sim, SimClock};
+use crate::system::WallClock;
 use crate::telemetry::{self, Logs};
 
 use account::Account;
@@ -30,6 +33,10 @@ use account::Account;
 const CONFIG: &str = include_str!("config.yaml");
 /// The address in [`CONFIG`] that `--listen` replaces.
 const ANY_PORT: &str = "127.0.0.1:0";
+/// The days since a load test stand between these in [`CONFIG`], in the place of its date.
+const DAYS_AGO: (&str, &str) = ("{", " days ago}");
+/// The speed of the world that has caught up with the present.
+const OF_LIFE: f64 = 1.0;
 /// How often the account looks for something new to tell.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -65,17 +72,39 @@ fn speed(text: &str) -> Result<f64, String> {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let config = config(args.listen)?;
+    let config = config(args.listen, WallClock.now())?;
     let logs = telemetry::init(&config.log);
     let logs = logs.map_err(|error| CliError::failed(error.to_string()))?;
     compose::runtime()?.block_on(demo(args, config, &logs))?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// The demo's configuration with the address asked for.
-fn config(listen: SocketAddr) -> Result<Config, CliError> {
-    Config::from_yaml(&CONFIG.replace(ANY_PORT, &listen.to_string()))
+/// The demo's configuration with the address asked for, and load tests that are as old as it says.
+fn config(listen: SocketAddr, now: Timestamp) -> Result<Config, CliError> {
+    let text = dated(CONFIG, now).replace(ANY_PORT, &listen.to_string());
+    Config::from_yaml(&text)
         .map_err(|errors| CliError::failed(format!("the demo's configuration\n{errors}")))
+}
+
+/// The text with dates in the place of `{N days ago}`.
+fn dated(text: &str, now: Timestamp) -> String {
+    let (begin, end) = DAYS_AGO;
+    let date = |before: &str| {
+        let (head, days) = before.rsplit_once(begin)?;
+        let date = now.date_naive().checked_sub_days(Days::new(days.parse().ok()?))?;
+        Some(format!("{head}{date}"))
+    };
+    let mut parts: Vec<&str> = text.split(end).collect();
+    let last = parts.pop().unwrap_or_default();
+    parts.iter().map(|part| date(part).unwrap_or_else(|| (*part).to_owned())).collect::<String>()
+        + last
+}
+
+/// When the story begins: so that at its end the world has caught up with the present.
+fn beginning(now: Timestamp, args: &Args) -> Timestamp {
+    let (story, lasts) =
+        (f64::from(args.minutes) * 60.0, f64::from(args.minutes) * 60.0 / args.speed);
+    now - TimeDelta::milliseconds(((story - lasts) * 1000.0) as i64)
 }
 
 async fn demo(args: &Args, config: Config, logs: &Logs) -> Result<(), CliError> {
@@ -83,6 +112,7 @@ async fn demo(args: &Args, config: Config, logs: &Logs) -> Result<(), CliError> 
     if let Some(seed) = args.seed {
         scenario.world.seed = seed;
     }
+    scenario.begin_at(beginning(WallClock.now(), args));
     let sim = scenario.build().map_err(|error| CliError::failed(error.to_string()))?;
     let start = sim.now();
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -107,7 +137,15 @@ async fn demo(args: &Args, config: Config, logs: &Logs) -> Result<(), CliError> 
         }
         account.end(&fleet.get(), &registry, &sim)?;
         if args.serve && !handle.is_stopping() {
-            outln!("\nStill at http://{address}/ and {}", server.endpoint_url());
+            outln!(
+                "\nStill at http://{address}/ and {}, at the speed of life",
+                server.endpoint_url()
+            );
+            // A slow machine has not come to the present yet.
+            while sim.now() < WallClock.now() && !handle.is_stopping() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            server.set_speed(OF_LIFE);
             while !handle.is_stopping() {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
@@ -134,7 +172,8 @@ async fn assemble(
 ) -> Result<Assembled, CliError> {
     let mut settings = compose::settings(&config)?;
     settings.endpoint_url = Some(server.endpoint_url());
-    settings.rates.sagemaker_calls_per_second = config.aws.call_rate_per_second;
+    settings.rates.sagemaker_calls_per_second =
+        aws::Growing::fixed(config.aws.call_rate_per_second);
     settings.rates.alarm_calls_per_second = config.aws.call_rate_per_second;
     settings.credentials = aws::CredentialSource::Fixed {
         access_key_id: "demo".to_owned(),

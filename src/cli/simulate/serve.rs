@@ -11,8 +11,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::CliError;
 use crate::cli::out::outln;
+use crate::ports::Clock as _;
+use crate::sim::scenario::Start;
 use crate::sim::server::{Pace, Server};
 use crate::sim::{Scenario, Sim};
+use crate::system::WallClock;
 
 /// Fastest virtual time, in virtual seconds a second: a day in less than nine seconds.
 const SPEED_MAX: f64 = 10_000.0;
@@ -34,6 +37,10 @@ pub(super) struct Args {
     /// Let virtual time stand still but for POST /_sim/advance?seconds=N.
     #[arg(long, conflicts_with = "speed")]
     step: bool,
+    /// When the world begins: now, or a time such as 2026-11-23T12:00:00Z; the scenario's own
+    /// `start` otherwise, and now where it has none.
+    #[arg(long, value_name = "TIME")]
+    start: Option<Start>,
     /// The seed of everything random; the scenario's own otherwise.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -101,5 +108,9 @@ fn world(args: &Args) -> Result<Sim, CliError> {
     if let Some(seed) = args.seed {
         scenario.world.seed = seed;
     }
+    if args.start.is_some() {
+        scenario.world.start = args.start;
+    }
+    scenario.begin_at(WallClock.now());
     scenario.build().map_err(|error| CliError::failed(error.to_string()))
 }

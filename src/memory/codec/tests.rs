@@ -6,8 +6,10 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::estimate::Finding;
 use crate::model::goal::Pause;
 use crate::model::keeper::{Keeper, OtherSetpoint, Sign};
+use crate::model::lasting::{Direction, Lasting};
 use crate::model::memory::{FactorInUse, Lowering, Overwrite, Seen, TargetWrite, Verification};
 use crate::model::reason::Field;
 use crate::model::time::Timestamp;
@@ -85,6 +87,23 @@ fn by_field<T: std::fmt::Debug + 'static>(
     btree_map(fields(), values, 0..most).boxed()
 }
 
+fn lastings() -> BoxedStrategy<Lasting> {
+    let findings = proptest::sample::select(&Finding::ALL);
+    let directions = proptest::sample::select(Direction::ALL);
+    let instant = || option::of(instants());
+    let maps = (btree_map(findings, instants(), 0..3), btree_map(directions, instants(), 0..3));
+    (by_field(instants(), 4), maps, instant(), instant(), instant())
+        .prop_map(|(drift, (findings, suspended), is_unsafe, held, load_test_invalid)| Lasting {
+            drift,
+            suspended,
+            findings,
+            is_unsafe,
+            held,
+            load_test_invalid,
+        })
+        .boxed()
+}
+
 fn lowerings() -> BoxedStrategy<Option<Lowering>> {
     let lowering = (values(), any::<bool>());
     option::of(lowering.prop_map(|(to, confirmed)| Lowering { to, confirmed })).boxed()
@@ -113,7 +132,7 @@ prop_compose! {
         (repaired, raises_held) in (option::of(instants()), option::of(instants())).boxed(),
         verification in option::of(verifications()).boxed(),
         factor in option::of((0.01..1.0, instants())).boxed(),
-        keeper in option::of(("[0-9a-f]{8}", instants())).boxed(),
+        (keeper, lasting) in (option::of(("[0-9a-f]{8}", instants())), lastings()).boxed(),
         signs in option::of(vec((option::of("[0-9a-f]{8}"), instants(), instants()), 0..=4)).boxed(),
     ) -> VariantMemory {
         let overwrite = |(at, value)| Overwrite { at, value };
@@ -141,6 +160,7 @@ prop_compose! {
             verification,
             safety_factor: factor.map(|(value, since)| FactorInUse { value, since }),
             written,
+            lasting,
             policy_name,
             keeper: keeper.map(|(id, at)| Keeper { id, at }),
             other_setpoint: signs.map(|signs| OtherSetpoint {
@@ -155,6 +175,7 @@ prop_compose! {
 fn shortened(memory: &VariantMemory) -> VariantMemory {
     let mut memory = VariantMemory { writes: Vec::new(), ..kept(memory) };
     memory.seen.clear();
+    memory.lasting = Lasting::default();
     memory.written.clear();
     if let Some(pause) = &mut memory.pause {
         pause.reason.clear();
@@ -180,6 +201,8 @@ proptest! {
         prop_assert_eq!(shortened(&found.memory), shortened(&memory));
         prop_assert!(memory.writes.ends_with(&found.memory.writes), "the newest are kept");
         prop_assert!(found.memory.seen == memory.seen || found.memory.seen.is_empty());
+        let lasting = &found.memory.lasting;
+        prop_assert!(*lasting == memory.lasting || lasting.is_empty());
         // Tags of others, and what is left of a longer memory, change nothing.
         let mut more = tags.clone();
         more.insert("owner".to_owned(), "search".to_owned());
@@ -295,6 +318,14 @@ fn full() -> VariantMemory {
         safety_factor: Some(FactorInUse { value: 0.55, since: next() }),
         journal: Some(serde_json::json!({"regimes": ["never kept here"]})),
         written: Field::ALL.iter().map(|f| (*f, 612.3)).collect(),
+        lasting: Lasting {
+            drift: [Field::TargetValue, Field::MaxCapacity].map(|field| (field, next())).into(),
+            suspended: [(Direction::ScaleIn, next())].into(),
+            findings: [(Finding::AboveCapacity, next()), (Finding::Over, next())].into(),
+            is_unsafe: Some(next()),
+            held: Some(next()),
+            load_test_invalid: Some(next()),
+        },
         policy_name: Some("SageMakerEndpointInvocationScalingPolicy".to_owned()),
         keeper: Some(Keeper { id: "90d1f3a7".to_owned(), at: next() }),
         other_setpoint: Some(OtherSetpoint {

@@ -4,6 +4,7 @@
 //! ```text
 //! {"version":2,
 //! "pauses":{"version":1,"checksum":"…","memory":[…]},
+//! "spending":{"version":1,"checksum":"…","memory":{…}},
 //! "variants":[
 //! {"account_id":"…","region":"…","endpoint":"…","variant":"…","checksum":"…","memory":{…}},
 //! …
@@ -22,16 +23,24 @@ use serde_json::value::RawValue;
 use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
-use crate::model::record::{PAUSES, Record, rest_of, unknown_pauses};
+use crate::model::record::{PAUSES, Record, SPENDING, end_stand_in, rest_of, unknown_pauses};
+use crate::model::spending::Spending;
 
 /// The version of the document. One of a later form is read as far as it is known.
-const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 2;
 /// How a line of a variant begins.
 const ENTRY: &str = "{\"account_id\":";
 /// How the line of the pauses begins.
 const PAUSES_MEMBER: &str = "\"pauses\":";
+/// How the line of what CloudWatch has been asked for begins.
+const SPENDING_MEMBER: &str = "\"spending\":";
 /// The most records that are kept beside the memory: the newest.
 const ASIDE_MAX: usize = 1000;
+
+/// This program never leaves an empty file: somebody else did, or a file system that lost it.
+const EMPTY: &str = "it is empty, and setpoint never leaves it so: what it held is lost, pauses \
+                     included. Put a copy back, or remove the file to begin with an empty memory \
+                     (no raise for 24 hours)";
 
 /// What the file holds.
 #[derive(Debug, Default)]
@@ -39,6 +48,8 @@ pub(super) struct Document {
     /// Of more than one variant.
     pub(super) pauses: Pauses,
     pub(super) variants: BTreeMap<VariantId, VariantMemory>,
+    /// What CloudWatch has been asked for.
+    pub(super) spending: Spending,
     /// What could not be read.
     pub(super) damaged: Vec<Aside>,
     /// The whole of a file of a later version, and which.
@@ -78,6 +89,8 @@ struct Outer<'a> {
     version: u32,
     #[serde(borrow)]
     pauses: Option<&'a RawValue>,
+    #[serde(borrow)]
+    spending: Option<&'a RawValue>,
     #[serde(borrow, default)]
     variants: Vec<&'a RawValue>,
 }
@@ -99,8 +112,8 @@ impl Document {
     /// # Errors
     /// When it is no memory at all: it may be a file that matters to somebody else.
     pub(super) fn parse(content: Vec<u8>) -> Result<Self, String> {
-        if content.is_empty() {
-            return Ok(Self::default());
+        if content.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
+            return Err(EMPTY.to_owned());
         }
         let text = String::from_utf8_lossy(&content).into_owned();
         let mut document = Self::default();
@@ -111,6 +124,9 @@ impl Document {
                 }
                 if let Some(pauses) = outer.pauses {
                     document.take_pauses(pauses.get());
+                }
+                if let Some(spending) = outer.spending {
+                    document.take_spending(spending.get());
                 }
                 if outer.version > VERSION {
                     document.newer = Some((outer.version, content));
@@ -165,6 +181,18 @@ impl Document {
         }
     }
 
+    /// What cannot be read is counted again from nothing, and said as any damage is.
+    fn take_spending(&mut self, text: &str) {
+        let record = serde_json::from_str::<Record>(text).map_err(|error| error.to_string());
+        match record.and_then(|record| record.read(SPENDING)) {
+            Ok(spending) => self.spending = spending,
+            Err(why) => {
+                let (of, found) = (SPENDING.to_owned(), text.to_owned());
+                self.damaged.push(Aside { of, why, found });
+            }
+        }
+    }
+
     fn lose_pauses(&mut self, found: &str, why: String) {
         self.pauses = unknown_pauses();
         self.damaged.push(Aside { of: PAUSES.to_owned(), why, found: found.to_owned() });
@@ -178,11 +206,13 @@ impl Document {
             ours = true;
             self.take(line, 0);
         }
+        if let Some(spending) = lines().find_map(|line| line.strip_prefix(SPENDING_MEMBER)) {
+            self.take_spending(spending);
+        }
         if let Some(pauses) = lines().find_map(|line| line.strip_prefix(PAUSES_MEMBER)) {
             self.take_pauses(pauses);
         } else {
-            let empty = text.trim_matches(['\0', ' ', '\n', '\r', '\t']).is_empty();
-            if !ours && !empty && !looks_like_ours(text) {
+            if !ours && !looks_like_ours(text) {
                 return Err(format!(
                     "it is not a memory of setpoint: {why} (move it away, or set memory.file to \
                      another path)"
@@ -193,6 +223,13 @@ impl Document {
         Ok(())
     }
 
+    /// A person has looked at what was set aside and has removed it: what stood in for pauses that
+    /// could not be read ends.
+    pub(super) fn end_stand_ins(&mut self) {
+        self.pauses.end_stand_ins();
+        self.variants.values_mut().for_each(end_stand_in);
+    }
+
     /// The document as text.
     pub(super) fn text(&self) -> String {
         let mut text = format!("{{\"version\":{VERSION},\n");
@@ -201,6 +238,12 @@ impl Document {
             && let Ok(pauses) = serde_json::to_string(&pauses)
         {
             let _ = writeln!(text, "{PAUSES_MEMBER}{pauses},");
+        }
+        if self.spending != Spending::default()
+            && let Ok(spending) = Record::of(SPENDING, &self.spending)
+            && let Ok(spending) = serde_json::to_string(&spending)
+        {
+            let _ = writeln!(text, "{SPENDING_MEMBER}{spending},");
         }
         text.push_str("\"variants\":[");
         let mut separator = "\n";

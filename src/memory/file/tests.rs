@@ -177,7 +177,7 @@ async fn a_damaged_record_leaves_its_pause() {
     // Where the pause itself cannot be read there may have been one.
     fixture.damage(|text| text.replace("\"until\":\"2026-", "\"until\":\"never-"));
     let (_, reason) = rest(fixture.load("b").await.unwrap());
-    assert!(reason.unwrap().contains("setpoint resume ends it"));
+    assert!(reason.unwrap().contains("setpoint resume"));
 }
 
 #[tokio::test]
@@ -210,7 +210,6 @@ async fn pauses_that_cannot_be_read_hold_everything_until_they_are_ended() {
     for change in [
         |text: &str| text.replace("{\"endpoint\":\"a\"}", "{\"endpoint\":\"x\"}"),
         |text: &str| text.lines().take(1).collect(),
-        |text: &str| "\0".repeat(text.len()),
         |_: &str| "{\n  \"version\": 1,\n  \"variants\": [\n    {\n".to_owned(),
     ] {
         fixture.memory.save_pauses(&pauses).await.unwrap();
@@ -221,7 +220,26 @@ async fn pauses_that_cannot_be_read_hold_everything_until_they_are_ended() {
         fixture.memory.save_pauses(&Pauses::default()).await.unwrap();
         assert!(fixture.memory.pauses().await.unwrap().is_empty());
     }
-    assert_eq!(fixture.memory.set_aside().records, 4);
+    assert_eq!(fixture.memory.set_aside().records, 3);
+}
+
+/// Who runs `apply` from a pipeline has no daemon to send `resume` to.
+#[tokio::test]
+async fn removing_what_was_set_aside_ends_a_pause_that_could_not_be_read() {
+    let fixture = Fixture::filled().await;
+    fixture.damage(|text| {
+        text.replace("\"until\":\"2026-", "\"until\":\"never-")
+            .replace("\"pauses\":{", "\"pauses\":{?")
+    });
+    let held = async || {
+        let of_one = fixture.load("b").await.unwrap().pause.is_some();
+        (of_one, !fixture.memory.pauses().await.unwrap().is_empty())
+    };
+    assert_eq!(held().await, (true, true), "nothing has been set aside yet");
+    fixture.save("a", adopted()).await.unwrap();
+    assert_eq!(held().await, (true, true), "set aside, and nobody has looked");
+    std::fs::remove_file(fixture.beside()).unwrap();
+    assert_eq!(held().await, (false, false));
 }
 
 #[tokio::test]
@@ -268,11 +286,23 @@ async fn what_is_no_memory_of_ours_stays_as_it_is() {
         assert!(fixture.memory.save_pauses(&Pauses::default()).await.is_err());
         assert_eq!(fixture.text(), text);
     }
-    assert_eq!(
-        Fixture::with("").load("a").await,
-        Ok(VariantMemory::default()),
-        "a new, empty file"
-    );
+}
+
+/// Something emptied it (a full disk, a shell's `>`): what it held is gone, and nobody may take it
+/// for a new one.
+#[tokio::test]
+async fn an_emptied_file_is_no_new_memory() {
+    for text in ["", "\n", "\0\0\0\0"] {
+        let fixture = Fixture::with(text);
+        let why = fixture.load("a").await.unwrap_err();
+        assert!(why.contains("it is empty") && why.contains("remove the file"), "{why}");
+        assert!(fixture.memory.pauses().await.is_err());
+        assert!(fixture.save("a", adopted()).await.is_err());
+        assert_eq!(fixture.text(), text);
+        std::fs::remove_file(fixture.path()).unwrap();
+        fixture.save("a", adopted()).await.unwrap();
+        assert_eq!(fixture.load("a").await, Ok(adopted()));
+    }
 }
 
 #[tokio::test]
@@ -294,4 +324,22 @@ fn no_more_is_kept_beside_than_a_person_can_look_at() {
     assert_eq!((kept.len(), &*kept[0].of, &*kept[999].of), (1000, "500", "1499"));
     let more = Aside::add(&Aside::add(b"not a record\n", &many[..2]), &many[2..3]);
     assert_eq!(Aside::parse(&more).len(), 3);
+}
+
+#[tokio::test]
+async fn what_cloudwatch_was_asked_for_is_kept_beside_the_variants() {
+    let fixture = Fixture::filled().await;
+    assert_eq!(fixture.memory.spending().await.unwrap(), Spending::default());
+    let metrics = [("123456789012/us-east-1".to_owned(), 700)].into();
+    let spending = Spending { month: "2026-11".to_owned(), metrics };
+    fixture.memory.save_spending(&spending).await.unwrap();
+    fixture.save("a", adopted()).await.unwrap();
+    assert_eq!(fixture.memory.spending().await.unwrap(), spending);
+    assert!(fixture.load("b").await.unwrap().pause.is_some(), "the rest is as it was");
+    // A file that is cut off in the middle keeps it as it keeps whole entries.
+    fixture.damage(|text| text[..text.len() - 10].to_owned());
+    assert_eq!(fixture.memory.spending().await.unwrap(), spending);
+    fixture.damage(|text| text.replace(":700", ":7"));
+    assert_eq!(fixture.memory.spending().await.unwrap(), Spending::default());
+    assert!(fixture.memory.set_aside().sentence.contains("checksum"), "and is said");
 }

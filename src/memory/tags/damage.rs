@@ -80,8 +80,9 @@ pub(super) fn told(all: &[(&VariantId, Option<&Damage>)]) -> SetAside {
     let memories = if records == 1 { "memory" } else { "memories" };
     let sentence = format!(
         "{records} {memories} in tags could not be read: {}{why}. The tags {PREFIX}* become \
-         {ASIDE}* with the next write to the variant; it begins again, with no raise for 24 hours. \
-         Remove the {ASIDE}* tags when you have looked",
+         {ASIDE}* with the next write to the variant. It starts with an empty memory: no raise for 24 hours, and \
+         a pause that could not be read holds. Remove the {ASIDE}* tags when you have looked; that \
+         ends such a pause",
         id.resource()
     );
     SetAside { records, sentence }

@@ -9,12 +9,13 @@ use chrono::TimeDelta;
 use setpoint::config::Config;
 use setpoint::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts};
 use setpoint::http::{Control, Health};
-use setpoint::memory::ProcessMemory;
+use setpoint::memory::{FileMemory, ProcessMemory};
 use setpoint::metrics::Metrics;
 use setpoint::model::selector::Selector;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Clock, Memory};
 use setpoint::reconcile::{CostMeter, Fleet};
+use setpoint::store::{Store, StoreSettings};
 use setpoint::system::{Alone, WallClock};
 
 use super::broken::BreakingMemory;
@@ -44,6 +45,14 @@ struct Running {
 
 /// A daemon that makes a pass every second and has no scheduler that rings.
 fn start(clock: &Arc<dyn Clock>, memory: &Arc<dyn Memory>) -> (Daemon, Running) {
+    start_with(clock, memory, Store::in_memory())
+}
+
+fn start_with(
+    clock: &Arc<dyn Clock>,
+    memory: &Arc<dyn Memory>,
+    history: Store,
+) -> (Daemon, Running) {
     let stage = Stage::of(&["a"]);
     let config = format!("{CONFIG}reconcile: {{schedule: \"* * * * * *\", jitter_seconds: 0}}\n");
     let config = Config::from_yaml(&config).unwrap();
@@ -64,6 +73,7 @@ fn start(clock: &Arc<dyn Clock>, memory: &Arc<dyn Memory>) -> (Daemon, Running) 
         }),
         clock: Arc::clone(clock),
         memory: Arc::clone(memory),
+        history,
         events: None,
         fleet: Arc::clone(&fleet),
         metrics: metrics.clone(),
@@ -125,4 +135,46 @@ async fn goes_on(running: &Running) {
     let answer = running.handle.reconcile(&Selector::default()).await;
     assert_eq!(answer.unwrap().variants.len(), 1);
     running.handle.stop();
+}
+
+impl Running {
+    fn month_cost(&self) -> f64 {
+        let text = setpoint::metrics::text(&self.metrics.registry).unwrap();
+        let name = "setpoint_cloudwatch_month_cost_dollars ";
+        text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
+    }
+}
+
+/// Makes the first pass of a process, telemetry included, and ends; what the month has cost by then.
+async fn one_life(memory: &Arc<dyn Memory>, history: Store) -> f64 {
+    let clock: Arc<dyn Clock> = Arc::new(Set::default());
+    let (daemon, running) = start_with(&clock, memory, history);
+    let look = async {
+        running.until("a first pass", |at| at.is_some()).await;
+        let cost = running.month_cost();
+        running.handle.stop();
+        cost
+    };
+    tokio::join!(daemon.run(), look).1
+}
+
+#[tokio::test]
+async fn the_months_cost_goes_on_over_restarts_in_the_memory_or_else_in_the_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("memory.json");
+    let kept = || -> Arc<dyn Memory> { Arc::new(FileMemory::new(&file)) };
+    let first = one_life(&kept(), Store::in_memory()).await;
+    let second = one_life(&kept(), Store::in_memory()).await;
+    assert!(first > 0.0 && second > 1.5 * first, "{first}, then {second} dollars");
+
+    let process = || -> Arc<dyn Memory> { Arc::new(ProcessMemory::default()) };
+    let history = || {
+        let path = Some(folder.path().join("history.redb"));
+        Store::new(StoreSettings { path, keep: TimeDelta::days(90), bytes_max: 64 << 20 })
+    };
+    let first = one_life(&process(), history()).await;
+    let second = one_life(&process(), history()).await;
+    assert!(first > 0.0 && second > 1.5 * first, "{first}, then {second} dollars");
+    let forgets = one_life(&process(), Store::in_memory()).await;
+    assert!(forgets < 1.5 * first, "{forgets} dollars without a place");
 }

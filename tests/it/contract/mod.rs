@@ -8,7 +8,7 @@
 #![expect(clippy::print_stdout, reason = "what was not asked must be seen")]
 
 mod cases;
-mod face;
+pub(crate) mod face;
 pub(crate) mod moto;
 pub(crate) mod recorder;
 mod sim;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use setpoint::aws::{CredentialSource, Settings};
+use setpoint::aws::{CredentialSource, Growing, Settings};
 use setpoint::model::ids::{Region, ResourceId};
 use setpoint::ports::{Aws, NoObserver, Service};
 
@@ -143,7 +143,7 @@ pub(crate) fn connect(url: &str) -> Aws {
     // The cases make more calls than one should make of AWS.
     settings.rates.scaling_calls_per_second = 1e6;
     settings.rates.writes_per_second = 1e6;
-    settings.rates.sagemaker_calls_per_second = 1e6;
+    settings.rates.sagemaker_calls_per_second = Growing::fixed(1e6);
     settings.retries.base_backoff = Duration::from_millis(1);
     settings.retries.max_backoff = Duration::from_millis(5);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

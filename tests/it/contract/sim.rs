@@ -42,7 +42,7 @@ pub(crate) struct SimFace {
 impl SimFace {
     /// An empty account.
     pub(crate) fn fresh(way: Way) -> Self {
-        Self::over(Sim::new(World::new(Settings::default())), way)
+        Self::over(Sim::new(World::new(Settings::default(), crate::fixtures::noon())), way)
     }
 
     fn over(sim: Sim, way: Way) -> Self {

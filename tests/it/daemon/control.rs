@@ -142,7 +142,7 @@ fn a_reload_that_drops_the_fleet_waits_until_it_is_confirmed() {
     );
     let empty = problem["plan_id"].as_str().unwrap().to_owned();
     assert!(
-        problem["problem"].as_str().unwrap().ends_with(&format!("setpoint confirm {empty}")),
+        problem["problem"].as_str().unwrap().ends_with(&format!("`setpoint confirm {empty}`")),
         "{body}"
     );
     assert_eq!(metric("setpoint_config_drops_targets"), Some(5.0));

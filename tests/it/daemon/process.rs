@@ -57,7 +57,7 @@ impl Served {
     pub(crate) fn in_world(settings: &str, endpoints: &str) -> Self {
         let text = format!("world: {settings}\nendpoints:\n{endpoints}");
         let mut scenario = Scenario::parse(&text, "the world").unwrap();
-        scenario.world.start = WallClock.now() - chrono::TimeDelta::minutes(30);
+        scenario.begin_at(WallClock.now() - chrono::TimeDelta::minutes(30));
         let sim = scenario.build().unwrap();
         sim.advance(30 * 60);
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -338,7 +338,7 @@ impl Daemon {
     }
 
     /// Where it answers.
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 

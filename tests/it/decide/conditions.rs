@@ -2,7 +2,8 @@
 //! AWS does not scale.
 
 use chrono::TimeDelta;
-use setpoint::model::endpoint::{EndpointStatus, Routing};
+use setpoint::model::endpoint::{CrossRegionCap, EndpointStatus, Routing};
+use setpoint::model::estimate::Verdict;
 use setpoint::model::fact::Fact;
 use setpoint::model::memory::{InstanceReset, Settled, VariantMemory};
 use setpoint::model::reason::{Field, Reason};
@@ -206,6 +207,34 @@ fn aws_reasons_for_not_scaling_become_sentences() {
         assert_eq!(note, None, "{code}");
         assert!(sentence.contains(words), "{sentence}");
     }
+}
+
+#[test]
+fn a_cross_region_cap_is_compared_with_what_was_measured() {
+    let mut world = World::healthy();
+    world.estimate.verdict = Verdict::Measured;
+    world.estimate.capacity.low = Some(1180.0);
+    world.estimate.capacity.high = Some(1410.0);
+    let (low, high) = (1180.0_f64 / 60.0, 1410.0_f64 / 60.0);
+    let mut capped = |rate: f64| {
+        let Fact::Known(Some(endpoint)) = &mut world.snapshot.endpoint else { panic!() };
+        let invocations_per_second_per_instance = rate as u32;
+        endpoint.cross_region =
+            Some(CrossRegionCap { invocations_per_second_per_instance, percent: 40 });
+        told(&world, Reason::CrossRegionCap)
+    };
+    let sentence = capped(high.ceil() + 1.0).unwrap();
+    assert!(sentence.contains("may send 40 % of capacity that is not there"), "{sentence}");
+    let sentence = capped(low.floor() - 1.0).unwrap();
+    assert!(sentence.contains("are throttled earlier"), "{sentence}");
+    // A whole number cannot be nearer.
+    assert_eq!(capped(high.ceil()), None);
+    assert_eq!(capped(low.floor()), None);
+    world.estimate.verdict = Verdict::AtLeast;
+    let Fact::Known(Some(endpoint)) = &mut world.snapshot.endpoint else { panic!() };
+    endpoint.cross_region =
+        Some(CrossRegionCap { invocations_per_second_per_instance: 9000, percent: 40 });
+    assert_eq!(told(&world, Reason::CrossRegionCap), None, "not known from both sides");
 }
 
 fn routed(strategy: &str) -> World {

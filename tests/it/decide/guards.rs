@@ -93,9 +93,27 @@ fn rule_4_first_contact_needs_a_person() {
     world.rules.confirmed = Confirmed::Nothing;
     world.memory().adopted = true;
     assert_eq!(written(&world.decide()), Some(600.0));
-    // A memory that cannot be read has adopted nothing.
-    world.snapshot.memory = Fact::Unknown(why());
-    assert_held(&world.decide(), Field::TargetValue, Reason::Adoption);
+}
+
+/// It may hold a pause, and without it no intent can be kept. A plan must not show a write that a
+/// pass then refuses, and a person's yes to the plan does not make it readable.
+#[test]
+fn what_is_remembered_and_cannot_be_read_holds_every_write() {
+    for drift in [World::drifted as fn() -> World, || {
+        let mut world = World::healthy();
+        world.target().max_capacity += 1;
+        world
+    }] {
+        let mut world = drift();
+        world.snapshot.memory = Fact::Unknown(why());
+        for confirmed in [Confirmed::Nothing, Confirmed::Asking] {
+            world.rules.confirmed = confirmed;
+            let decision = world.decide();
+            assert!(decision.plan.is_empty(), "{:?}", decision.plan);
+            let held = decision.report.fields.iter().find(|f| f.state == FieldState::Held);
+            assert_eq!(held.map(|f| f.reason), Some(Reason::Unknown));
+        }
+    }
 }
 
 #[test]

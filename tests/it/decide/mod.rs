@@ -8,6 +8,7 @@ mod documented;
 mod drifts;
 mod guards;
 mod known;
+mod lasting;
 mod lowering;
 mod properties;
 mod proven;

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use setpoint::decide::consent::Confirmed;
 use setpoint::model::estimate::{Capacity, Estimate, Verdict};
+use setpoint::model::fact::{Fact, Why, WhyKind};
 use setpoint::model::goal::Mode;
 use setpoint::model::memory::Seen;
 use setpoint::model::reason::{Field, Reason};
@@ -145,4 +146,46 @@ fn rule_28_who_has_confirmed_the_first_step_has_confirmed_the_way() {
     // To what was confirmed, and no further.
     world.goal.load_test.as_mut().unwrap().max_rps = RequestsPerSecond::new(4.0).unwrap();
     assert_held(&world.decide(), Field::TargetValue, Reason::BelowProven);
+}
+
+#[test]
+fn rule_18_nothing_bold_rests_on_a_part_of_the_history() {
+    let part = |max_rps: f64, ratio: Option<f64>| {
+        let mut world = measured(max_rps);
+        world.estimate.history_complete_ratio = ratio;
+        world
+    };
+    // A raise, though what has been read so far allows it.
+    let raise = 900.0 / 60.0;
+    for ratio in [0.0, 0.07, 0.99] {
+        let decision = part(raise, Some(ratio)).decide();
+        assert_held(&decision, Field::TargetValue, Reason::Unknown);
+        let told = &decision.report.sentence;
+        assert!(told.contains("of its history has been read by now"), "{told}");
+    }
+    for ratio in [None, Some(1.0)] {
+        assert!(written(&part(raise, ratio).decide()).is_some(), "{ratio:?}");
+    }
+    // A lowering goes at once, unless it is a large one: what is proven is not known yet.
+    let lowering = |max_rps: f64| {
+        let mut world = part(max_rps, Some(0.07));
+        world.estimate.verdict = Verdict::Unobserved;
+        world.estimate.capacity = Capacity::default();
+        world
+    };
+    assert!(written(&lowering(450.0 / 60.0).decide()).is_some());
+    assert_held(&lowering(200.0 / 60.0).decide(), Field::TargetValue, Reason::Unknown);
+    // Putting back what was held before somebody's edit is no typo.
+    let mut world = lowering(200.0 / 60.0);
+    world.hold(200.0);
+    assert!(written(&world.decide()).is_some());
+    // A person who confirms it has been shown it.
+    let mut world = part(raise, Some(0.07));
+    world.rules.confirmed = Confirmed::Asking;
+    assert!(written(&world.decide()).is_some());
+    // Where nothing can be read, or nobody reads it, repair goes on.
+    let mut world = lowering(200.0 / 60.0);
+    world.estimate.history_complete_ratio = None;
+    world.snapshot.telemetry = Fact::Unknown(Why::new(WhyKind::Denied, "no"));
+    assert!(written(&world.decide()).is_some());
 }

@@ -64,7 +64,7 @@ fn a_memory_that_is_missing_or_young_is_slower_never_bolder() {
     let mut world = raised_from(300.0);
     world.load(200.0, 1);
     world.snapshot.memory = Fact::Unknown(why());
-    assert_held(&world.decide(), Field::TargetValue, Reason::NewGround);
+    assert_held(&world.decide(), Field::TargetValue, Reason::Unknown);
 
     let mut world = raised_from(300.0);
     world.load(200.0, 1);

@@ -17,6 +17,7 @@ use setpoint::model::ids::VariantId;
 use setpoint::model::memory::{Seen, VariantMemory};
 use setpoint::model::reads::Reads;
 use setpoint::model::reason::{Field, Reason};
+use setpoint::model::scale_out::Reaction;
 use setpoint::model::scaling::{
     Alarm, AlarmState, MetricSpec, PolicyKind, ScalableTarget, ScalingPolicy, SuspendedState,
     TargetTracking,
@@ -265,6 +266,7 @@ fn snapshot(id: VariantId) -> Snapshot {
     };
     let alarms = vec![alarm("High", 600.0), alarm("Low", 540.0)];
     Snapshot {
+        reaction: Reaction::unseen(None),
         taken_at: now,
         reads: Reads::default(),
         caller: Fact::Known(id.account_id.clone()),
@@ -336,6 +338,7 @@ fn endpoint(id: &VariantId, created_at: Timestamp) -> Endpoint {
         deploy_in_progress: false,
         asynchronous: false,
         failure_reason: None,
+        cross_region: None,
     }
 }
 
@@ -368,6 +371,7 @@ fn telemetry(now: Timestamp) -> Telemetry {
             invocations_per_instance: Some(500.0),
             ..Minute::empty(newest)
         }],
+        hours: std::sync::Arc::default(),
         peak_invocations: Some(5000.0),
         max_load_since_last_read: Some(500.0),
     }

@@ -13,12 +13,13 @@ use prometheus::Registry;
 use serde_json::Value;
 use setpoint::http::{
     App, Control, ControlError, Health, Leading, PauseRequest, Paused, Reconciled, Resumed,
-    Selector, Server,
+    Selector, Server, Site,
 };
 use setpoint::metrics::Metrics;
 use setpoint::model::consent::CarriedOut;
 use setpoint::model::leader::Leader;
 use setpoint::model::status::FleetStatus;
+use setpoint::store::Store;
 use tokio::sync::oneshot;
 
 use crate::fixtures;
@@ -122,6 +123,13 @@ impl Fixture {
     }
 
     pub(super) fn start(fleet: FleetStatus, token_file: Option<PathBuf>) -> Self {
+        Self::start_at(Site::default(), fleet, token_file)
+    }
+
+    /// Behind a proxy.
+    pub(super) fn start_at(site: Site, fleet: FleetStatus, token_file: Option<PathBuf>) -> Self {
+        let history = Store::in_memory();
+        let recorded = Arc::new(fleet.clone());
         let published = Published::new(fleet);
         let metrics = Metrics::register(Registry::new(), published.clone(), 2000).unwrap();
         let control = Arc::new(Recorder::default());
@@ -129,18 +137,21 @@ impl Fixture {
         let following = Arc::new(Following::default());
         let app = App {
             status: published.clone(),
+            history: history.clone(),
             leading: following.clone(),
             registry: metrics.registry,
             control: control.clone(),
             health: health.clone(),
             token_file: token_file.clone(),
             allowed_hosts: vec!["setpoint.example.com".to_owned()],
+            site,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
+        runtime.block_on(history.record(recorded));
         let server = runtime.block_on(Server::bind("127.0.0.1:0".parse().unwrap())).unwrap();
         let address = server.address();
         let (stop, stopped) = oneshot::channel();

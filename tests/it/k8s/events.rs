@@ -9,6 +9,7 @@ use setpoint::ports::Events as _;
 
 use super::cluster::Cluster;
 use super::meddler::Meddler;
+use crate::daemon::process::{Directory, Served, endpoint, everything, setpoint};
 use crate::fixtures;
 
 /// Waits until the only Event satisfies.
@@ -50,4 +51,100 @@ async fn the_same_again_is_counted_on_the_first() {
         |value: &Value| value.as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
     assert!(at(&again["series"]["lastObservedTime"]) >= at(&first["eventTime"]), "{again}");
     assert_eq!(again["note"], first["note"]);
+}
+
+/// `setpoint run` that uses nothing of Kubernetes but Events, killed when dropped.
+struct Run(std::process::Child);
+
+impl Run {
+    /// Starts it with this kubeconfig; what it says goes to the file.
+    fn start(
+        directory: &Directory,
+        served: &Served,
+        kubeconfig: &str,
+        log: &std::path::Path,
+    ) -> Self {
+        let rest = format!("{}kubernetes: {{events: true}}\n", everything("repair"));
+        let config = directory.configure(&served.url, &rest);
+        let child = setpoint(&["run", "--config", config.to_str().unwrap()])
+            .env("KUBECONFIG", kubeconfig)
+            .env("POD_NAME", "setpoint-0")
+            .env_remove("KUBERNETES_SERVICE_HOST")
+            .stdout(std::process::Stdio::null())
+            .stderr(std::fs::File::create(log).unwrap())
+            .spawn()
+            .unwrap();
+        Self(child)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// An API server's address as a kubeconfig, which is where a pod's service account leads as well.
+fn kubeconfig(directory: &Directory, server: std::net::SocketAddr) -> std::path::PathBuf {
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "it",
+        "clusters": [{"name": "it", "cluster": {"server": format!("http://{server}")}}],
+        "users": [{"name": "it", "user": {}}],
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "it", "namespace": "ops"}}],
+    });
+    let path = directory.memory().with_file_name("kubeconfig");
+    std::fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+#[test]
+fn a_process_without_an_election_writes_events_too() {
+    let cluster = Cluster::new();
+    if cluster.installed.is_some() {
+        // The replicas of the chart show it there.
+        return;
+    }
+    let (served, directory) = (Served::of(&endpoint("fraud", 700.0)), Directory::new());
+    let log = directory.memory().with_file_name("log");
+    let kubeconfig = kubeconfig(&directory, cluster.address);
+    let _run = Run::start(&directory, &served, kubeconfig.to_str().unwrap(), &log);
+    until("an Event of the repair", || {
+        let events = cluster.all("events");
+        events.iter().any(|event| event["note"].as_str().is_some_and(|note| note.contains("fraud")))
+    });
+    let event = cluster.all("events").remove(0);
+    assert_eq!(
+        (&event["regarding"]["kind"], &event["regarding"]["name"]),
+        (&json!("Pod"), &json!("setpoint-0"))
+    );
+    assert!(cluster.all("leases").is_empty() && cluster.all("configmaps").is_empty());
+}
+
+/// Events are news: without a way to the API server everything else goes on, and the log says why.
+#[test]
+fn a_process_that_cannot_write_events_repairs_all_the_same() {
+    let (served, directory) = (Served::of(&endpoint("fraud", 700.0)), Directory::new());
+    let log = directory.memory().with_file_name("log");
+    let said = || std::fs::read_to_string(&log).unwrap_or_default();
+    // No credentials at all, and an API server that nobody answers for.
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for config in ["/nonexistent".to_owned(), kubeconfig(&directory, dead).display().to_string()] {
+        served.change(json!({"edit_policy": {"variant": "fraud/AllTraffic", "target_value": 700}}));
+        let run = Run::start(&directory, &served, &config, &log);
+        until("the repair", || served.target_value("fraud") == Some(600.0));
+        until("a line about Events", || said().contains("Event"));
+        let said = said();
+        assert_eq!(said.matches("\"WARN\"").count(), said.matches("Event").count(), "{said}");
+        assert_eq!(said.matches("\"ERROR\"").count(), 0, "{said}");
+        drop(run);
+    }
 }

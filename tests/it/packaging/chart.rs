@@ -119,9 +119,11 @@ fn the_default_is_locked_down() {
     let values = chart().join("ci/minimal-values.yaml");
     let rendered = succeed(&mut template(&helm, &values, &[]));
     expect_file!["../golden/chart_minimal.yaml"].assert_eq(&without_token(&rendered));
-    for kind in ["Role", "RoleBinding", "ClusterRole"] {
-        assert!(objects(&rendered, kind).is_empty(), "{kind}");
-    }
+    assert!(objects(&rendered, "ClusterRole").is_empty());
+    let role = &objects(&rendered, "Role")[0];
+    let rules = role["rules"].as_vec().unwrap();
+    assert_eq!(rules.len(), 1, "only Events: {rules:?}");
+    assert_eq!(rules[0]["resources"][0].as_str(), Some("events"));
 }
 
 /// The rendered objects with a word in the place of the random token.
@@ -183,6 +185,28 @@ fn the_configuration_is_checked_before_the_old_pod_goes() {
 }
 
 #[test]
+fn a_route_leads_to_the_path_that_the_pages_are_served_under() {
+    let test = "chart::a_route_leads_to_the_path_that_the_pages_are_served_under";
+    let Some(helm) = helm(test) else { return };
+    let route = [
+        "--set=ingress.enabled=true,ingress.hosts[0].host=a.example.com",
+        "--set=httpRoute.enabled=true,httpRoute.parentRefs[0].name=g",
+    ];
+    for (own, path) in [("", "/"), ("/", "/"), ("/ops/setpoint", "/ops/setpoint"), ("/a/", "/a")] {
+        let set = format!("--set=config.http.base_path={own}");
+        let more = [route[0], route[1], &set];
+        let minimal = chart().join("ci/minimal-values.yaml");
+        let rendered = succeed(&mut template(&helm, &minimal, &more));
+        let ingress = objects(&rendered, "Ingress").remove(0);
+        let rule = &ingress["spec"]["rules"][0]["http"]["paths"][0];
+        assert_eq!(rule["path"].as_str(), Some(path), "{own}");
+        let http_route = objects(&rendered, "HTTPRoute").remove(0);
+        let matched = &http_route["spec"]["rules"][0]["matches"][0]["path"];
+        assert_eq!(matched["value"].as_str(), Some(path), "{own}");
+    }
+}
+
+#[test]
 fn what_a_value_accepts_has_an_effect() {
     let Some(helm) = helm("chart::what_a_value_accepts_has_an_effect") else { return };
     let everything = chart().join("ci/everything-values.yaml");
@@ -213,6 +237,13 @@ fn what_a_value_accepts_has_an_effect() {
     let spread =
         &objects(&two, "Deployment")[0]["spec"]["template"]["spec"]["topologySpreadConstraints"];
     assert_eq!(spread.as_vec().unwrap().len(), 2);
+    let dashboards = with(
+        "grafanaDashboards.enabled=true,grafanaDashboards.statusPageUrl=https://page.example.com/",
+    );
+    assert!(
+        dashboards.contains("\"https://page.example.com\"")
+            && !dashboards.contains("127.0.0.1:9090")
+    );
     let memory = with("config.memory.file=/var/lib/setpoint/memory.json");
     assert!(memory.contains("mountPath: /var/lib/setpoint\n"));
 }
@@ -251,6 +282,38 @@ fn rbac_has_the_verbs_used_and_no_more() {
     let values = chart().join("ci/ha-values.yaml");
     let rendered = succeed(&mut template(&helm, &values, &["--show-only", "templates/rbac.yaml"]));
     expect_file!["../golden/chart_rbac.yaml"].assert_eq(&rendered);
+}
+
+/// Events are written wherever they may be, and the API is not asked where they may not.
+#[test]
+fn events_are_written_with_the_right_and_only_then() {
+    let Some(helm) = helm("chart::events_are_written_with_the_right_and_only_then") else { return };
+    let minimal = chart().join("ci/minimal-values.yaml");
+    let with = |set: &str| {
+        let rendered = succeed(&mut template(&helm, &minimal, &["--set", set]));
+        let pod = &objects(&rendered, "Deployment")[0]["spec"]["template"]["spec"];
+        (
+            rendered.contains("  events: true\n"),
+            !objects(&rendered, "Role").is_empty(),
+            pod["automountServiceAccountToken"].as_bool().unwrap(),
+        )
+    };
+    assert_eq!(with("replicaCount=1"), (true, true, true), "by default");
+    assert_eq!(with("events.enabled=false"), (false, false, false));
+    assert_eq!(with("serviceAccount.automountServiceAccountToken=false"), (false, false, false));
+    assert_eq!(with("rbac.create=false"), (false, false, false), "nobody gives the right");
+    assert_eq!(
+        with("rbac.create=false,events.enabled=true"),
+        (true, false, true),
+        "somebody else does"
+    );
+    assert_eq!(with("leaderElection.enabled=true,events.enabled=false"), (false, true, true));
+    let reaches = |set: &str| {
+        let policy = format!("networkPolicy.enabled=true,{set}");
+        let rendered = succeed(&mut template(&helm, &minimal, &["--set", &policy]));
+        rendered.contains("port: 6443")
+    };
+    assert!(reaches("events.enabled=true") && !reaches("events.enabled=false"));
 }
 
 #[test]
@@ -335,6 +398,7 @@ fn values_that_cannot_work_fail_with_a_sentence() {
         "leaderElection.enabled=true,leaderElection.retryPeriodSeconds=10",
         "leaderElection.enabled=true,serviceAccount.automountServiceAccountToken=false",
         "leaderElection.enabled=true,config.memory.file=/data/memory.json",
+        "events.enabled=true,serviceAccount.automountServiceAccountToken=false",
         "deploymentStrategy.type=RollingUpdate",
         "config.http.listen=127.0.0.1:9090",
         "config.http.listen=0.0.0.0:0",

@@ -36,7 +36,7 @@ pub(super) fn queries(dashboard: &Value) -> Vec<(String, &Value)> {
 /// The query as Grafana would send it with everything selected.
 pub(super) fn filled(expression: &str) -> String {
     let mut filled = expression.replace("$__rate_interval", "30s");
-    for variable in ["$account", "$region", "$endpoint", "$variant"] {
+    for variable in ["$cluster", "$job", "$account", "$region", "$endpoint", "$variant"] {
         filled = filled.replace(variable, ".*");
     }
     assert!(!filled.contains('$'), "an unknown variable: {filled}");
@@ -69,10 +69,22 @@ fn everything_uses_the_data_source_that_was_chosen() {
         let dashboard = dashboard(name);
         let variables = list(&dashboard["templating"], "list");
         let names: Vec<_> = variables.iter().map(|v| v["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["datasource", "account", "region", "endpoint", "variant"], "{name}");
+        assert_eq!(
+            names,
+            [
+                "datasource",
+                "cluster",
+                "job",
+                "account",
+                "region",
+                "endpoint",
+                "variant",
+                "status_page"
+            ]
+        );
         let panels = list(&dashboard, "panels").iter().filter(|panel| panel["type"] != "row");
-        let asking =
-            panels.chain(&variables[1..]).chain(queries(&dashboard).into_iter().map(|q| q.1));
+        let asked = variables.iter().filter(|variable| variable["type"] == "query");
+        let asking = panels.chain(asked).chain(queries(&dashboard).into_iter().map(|q| q.1));
         for one in asking {
             assert_eq!(one["datasource"]["uid"], "${datasource}", "{name}: {one}");
         }
@@ -117,6 +129,69 @@ fn a_change_of_leader_doubles_no_line() {
     }
 }
 
+/// Whoever runs several setpoints under one Prometheus chooses which of them a dashboard shows.
+#[test]
+fn every_query_keeps_to_the_chosen_cluster_and_job() {
+    for name in NAMES {
+        for (panel, query) in queries(&dashboard(name)) {
+            let expression = query["expr"].as_str().unwrap();
+            let chosen = expression.matches("cluster=~\"$cluster\",job=~\"$job\"").count();
+            // What only joins has the labels of what it joins.
+            let series = expression.replace("and on (job, instance) setpoint_build_info", "");
+            let named = series.matches("setpoint_").count()
+                + series.matches("process_").count()
+                + series.matches("leader_election_").count()
+                + series.matches("ALERTS").count();
+            assert_eq!(chosen, named, "{name}, {panel}: {expression}");
+        }
+    }
+}
+
+/// From a variant of the fleet to its dashboard and its page, and from both dashboards to the page.
+#[test]
+fn links_lead_on() {
+    let fleet = dashboard("fleet");
+    let linked: Vec<&Value> = list(&fleet, "panels")
+        .iter()
+        .filter(|panel| !list(&panel["fieldConfig"]["defaults"], "links").is_empty())
+        .collect();
+    let titles: Vec<_> = linked.iter().map(|panel| panel["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["Divergence, worst first", "Divergence"]);
+    let uid = dashboard("variant")["uid"].as_str().unwrap().to_owned();
+    for panel in linked {
+        let links = list(&panel["fieldConfig"]["defaults"], "links");
+        let url = |at: usize| links[at]["url"].as_str().unwrap();
+        assert!(url(0).starts_with(&format!("/d/{uid}?")), "{}", url(0));
+        for variable in ["account", "region", "endpoint", "variant"] {
+            assert!(url(0).contains(&format!("&var-{variable}=${{__")), "{}", url(0));
+        }
+        assert!(url(1).starts_with("${status_page}/variants/${__"), "{}", url(1));
+    }
+    for name in NAMES {
+        let dashboard = dashboard(name);
+        let links = list(&dashboard, "links");
+        assert!(
+            links
+                .iter()
+                .any(|l| l["url"].as_str().is_some_and(|u| u.starts_with("${status_page}/")))
+        );
+    }
+}
+
+/// Deploys are marked where they are, by the value of the series and not by when it was scraped.
+#[test]
+fn deploys_are_annotations() {
+    let variant = dashboard("variant");
+    let annotations = list(&variant["annotations"], "list");
+    let deploys = annotations.iter().find(|annotation| annotation["name"] == "Deploys").unwrap();
+    assert_eq!(deploys["useValueForTime"], true);
+    let expression = deploys["expr"].as_str().unwrap();
+    assert!(
+        expression.starts_with("1000 * ") && expression.contains("regime_start"),
+        "{expression}"
+    );
+}
+
 /// The panels whose queries find nothing in the demo, and why. A fixture has something for them.
 pub(super) const NOT_OF_THE_DEMO: [(&str, &str); 2] = [
     ("AWS errors", "the embedded AWS of the demo answers every call"),
@@ -154,7 +229,8 @@ fn what_the_demo_cannot_fill_is_filled_by_failing_calls() {
 
 /// Each variable of a dashboard offers something to choose.
 pub(super) fn variables_have_values(dashboard: &Value, prometheus: &Running) {
-    for variable in &list(&dashboard["templating"], "list")[1..] {
+    let variables = list(&dashboard["templating"], "list");
+    for variable in variables.iter().filter(|variable| variable["type"] == "query") {
         let definition = variable["definition"].as_str().unwrap();
         let inner = definition.strip_prefix("label_values(").unwrap().trim_end_matches(')');
         let (selector, label) = inner.rsplit_once(", ").unwrap();

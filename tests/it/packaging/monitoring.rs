@@ -224,7 +224,7 @@ impl Running {
         let config = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
              scrape_configs:\n\
-             - job_name: setpoint\n  static_configs: [{{targets: ['{scraped}']}}]\n\
+             - job_name: setpoint\n  static_configs: [{{targets: ['{scraped}'], labels: {{cluster: test}}}}]\n\
              rule_files: ['{}']\n\
              alerting: {{alertmanagers: [{{static_configs: [{{targets: [{alerts_to}]}}]}}]}}\n",
             rules_file.display()
@@ -243,11 +243,16 @@ impl Running {
 
     /// An Alertmanager that passes everything on at once.
     pub(super) fn alertmanager(program: &Path, to: &Webhook) -> Self {
+        Self::alertmanager_with(program, to, "")
+    }
+
+    /// The same with more of a configuration.
+    pub(super) fn alertmanager_with(program: &Path, to: &Webhook, more: &str) -> Self {
         let config = format!(
             "route: {{receiver: test, group_by: ['...'], group_wait: 0s, group_interval: 1s, \
              repeat_interval: 1h}}\n\
              receivers: [{{name: test, webhook_configs: [{{url: 'http://{}/', send_resolved: \
-             true}}]}}]\n",
+             true}}]}}]\n{more}",
             to.server.address
         );
         Self::start("alertmanager", &config, |address, files| {
@@ -259,6 +264,12 @@ impl Running {
                 .arg("--cluster.listen-address=");
             command
         })
+    }
+
+    /// The alerts that an Alertmanager has and tells: none that is inhibited.
+    pub(super) fn alerts(&self) -> Vec<Value> {
+        let url = format!("http://{}/api/v2/alerts?inhibited=false", self.address);
+        ureq::get(url).call().unwrap().body_mut().read_json().unwrap()
     }
 
     /// The answer to an instant query; a panic with Prometheus's words when it cannot be parsed.

@@ -64,6 +64,16 @@ pub(super) enum Command {
     Show,
 }
 
+impl Command {
+    /// Whether the world may be another one after it.
+    pub(super) const fn changes_the_world(&self) -> bool {
+        matches!(
+            self,
+            Self::Advance(_) | Self::Run { .. } | Self::Change(_) | Self::Call { .. } | Self::Apply
+        )
+    }
+}
+
 /// Reads a scenario.
 pub(super) fn parse(name: &str, text: &str) -> Vec<Line> {
     let mut blocks: Vec<(usize, String, Vec<&str>)> = Vec::new();

@@ -81,6 +81,15 @@ struct Stage {
 
 /// Plays a scenario and returns its transcript.
 pub(super) fn play(name: &str, lines: &[Line]) -> String {
+    play_before(name, lines, &mut async |_, _| ())
+}
+
+/// The same before somebody who looks at the world whenever it may have changed.
+pub(super) fn play_before(
+    name: &str,
+    lines: &[Line],
+    look: &mut impl AsyncFnMut(&str, &Sim),
+) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let Some((Line { command: Command::World { name: world, body }, .. }, rest)) =
@@ -89,8 +98,12 @@ pub(super) fn play(name: &str, lines: &[Line]) -> String {
             panic!("{name}: a scenario begins with its world");
         };
         let mut stage = Stage::new(world, body);
+        look(name, &stage.sim).await;
         for line in rest {
             stage.obey(line).await;
+            if line.command.changes_the_world() {
+                look(&line.place, &stage.sim).await;
+            }
         }
         stage.out
     })
@@ -390,7 +403,7 @@ impl Stage {
         let state = self.sim.state();
         let line = |write: &Value| match write["operation"].as_str() {
             Some("TagResource") => tags::write_line(&state, write),
-            _ => write_line(write),
+            _ => texts::write_line(write),
         };
         self.log().iter().skip(self.writes_told).map(line).collect()
     }
@@ -412,7 +425,7 @@ impl Stage {
                 variant["max_capacity"],
             );
             for (name, policy) in variant["policies"].as_object().into_iter().flatten() {
-                let _ = writeln!(self.out, "    policy {name}: {}", brief(policy));
+                let _ = writeln!(self.out, "    policy {name}: {}", texts::brief(policy));
             }
         }
     }
@@ -434,37 +447,6 @@ fn new_fleet(
     let leadership = Arc::new(Switch(Arc::clone(leads)));
     let memory = Arc::clone(memory);
     Fleet::identified(vec![aws], clock, leadership, memory, CostMeter::default(), identity)
-}
-
-/// `PutScalingPolicy endpoint/e/variant/v NAME: TargetValue=600 ... (ThrottlingException)`.
-fn write_line(write: &Value) -> String {
-    let input = &write["input"];
-    let text = |key: &str| input[key].as_str().unwrap_or_default().to_owned();
-    let mut line = format!("{} {}", write["operation"].as_str().unwrap_or("?"), text("ResourceId"));
-    let tracking = &input["TargetTrackingScalingPolicyConfiguration"];
-    if tracking.is_object() {
-        let _ = write!(line, " {}: {}", text("PolicyName"), brief(tracking));
-    } else {
-        let keys = ["MinCapacity", "MaxCapacity", "SuspendedState"];
-        for key in keys.iter().filter(|key| !input[**key].is_null()) {
-            let _ = write!(line, " {key}={}", input[*key]);
-        }
-    }
-    if let Some(error) = write["error"].as_str() {
-        let _ = write!(line, " ({error})");
-    }
-    line
-}
-
-/// A JSON object as `Key=value` pairs.
-fn brief(object: &Value) -> String {
-    let members = object.as_object().into_iter().flatten();
-    let pairs = members.filter(|(_, value)| !value.is_null()).map(|(key, value)| {
-        let value =
-            value["PredefinedMetricType"].as_str().map_or_else(|| value.to_string(), str::to_owned);
-        format!("{key}={value}")
-    });
-    pairs.collect::<Vec<_>>().join(" ")
 }
 
 fn from_yaml<T: DeserializeOwned>(yaml: &str, place: &str) -> T {

@@ -5,18 +5,19 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use setpoint::ports::Clock as _;
 
 use super::support::{get, json_call, post};
 
 /// The served process; killed when a test fails before its end.
-pub(super) struct Served {
+pub(crate) struct Served {
     child: Child,
-    pub(super) url: String,
+    pub(crate) url: String,
     pub(super) now: String,
 }
 
 impl Served {
-    pub(super) fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_setpoint"))
             .args(["simulate", "serve"])
             .args(arguments)
@@ -90,12 +91,39 @@ fn it_tells_its_url_serves_and_stops_when_told() {
 #[test]
 fn the_same_seed_gives_the_same_world_and_another_one_another() {
     let truth = |seed| {
-        let served = Served::start(&["--step", "--seed", seed]);
+        let start = "2026-11-23T12:00:00Z";
+        let served = Served::start(&["--step", "--seed", seed, "--start", start]);
+        assert_eq!(served.now, start);
         post(&served.url, "/_sim/advance?seconds=600", &[], b"");
         get(&served.url, "/_sim/state").text()
     };
     assert_eq!(truth("7"), truth("7"));
     assert_ne!(truth("7"), truth("8"));
+}
+
+/// The smallest world that the documentation knows: it is of today, so that whoever looks at it by the
+/// real clock finds nothing stale in it.
+#[test]
+fn a_world_begins_now_unless_it_says_when() {
+    let file = std::env::temp_dir().join(format!("setpoint-smallest-{}.yaml", std::process::id()));
+    std::fs::write(&file, "endpoints: [{name: fraud-scorer, variants: [{}]}]\n").expect("a file");
+    let scenario = file.to_str().expect("a path").to_owned();
+    for arguments in [&["--scenario", &scenario][..], &["--scenario", &scenario, "--start", "now"]]
+    {
+        let served = Served::start(arguments);
+        let begun: chrono::DateTime<chrono::Utc> = served.now.parse().expect("a time");
+        let ago = (setpoint::system::WallClock.now() - begun).num_seconds();
+        assert!((0..60).contains(&ago), "{ago} s");
+        let listed = json_call(&served.url, "SageMaker.ListEndpoints", &json!({}));
+        assert_eq!(listed.json()["Endpoints"][0]["EndpointName"], "fraud-scorer");
+    }
+    std::fs::write(&file, "world: {start: 2026-11-23T12:00:00Z}\nendpoints: []\n").expect("a file");
+    assert_eq!(Served::start(&["--scenario", &scenario]).now, "2026-11-23T12:00:00Z");
+    std::fs::write(&file, "world: {start: noon}\n").expect("a file");
+    let (code, stderr) = fails(&["--scenario", &scenario]);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("\"noon\" (allowed: now, or a time such as"), "{stderr}");
+    std::fs::remove_file(&file).expect("it was there");
 }
 
 #[test]
@@ -106,6 +134,7 @@ fn senseless_arguments_are_refused_with_what_is_allowed() {
         (&["--speed", "NaN"], "above 0"),
         (&["--speed", "2", "--step"], "cannot be used with"),
         (&["--listen", "localhost"], "--listen"),
+        (&["--start", "noon"], "allowed: now"),
     ] {
         let (code, stderr) = fails(arguments);
         assert_eq!(code, Some(64), "{arguments:?}: {stderr}");

@@ -141,6 +141,7 @@ pub(crate) fn create_endpoints(url: &str, n: usize) -> Vec<String> {
 pub(crate) fn demo() -> Sim {
     let mut scenario = Scenario::demo().expect("the demo's scenario is whole");
     scenario.history_days = 0;
+    scenario.begin_at(crate::fixtures::noon());
     let sim = scenario.build().expect("the demo's scenario can be built");
     sim.advance(3 * 3600);
     sim

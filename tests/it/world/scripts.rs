@@ -95,7 +95,9 @@ fn a_recreated_endpoint_has_lost_its_policy() {
 
 #[test]
 fn the_demo_has_fourteen_days_of_history_and_shows_its_events() {
-    let sim = Scenario::demo().unwrap().build().unwrap();
+    let mut scenario = Scenario::demo().unwrap();
+    scenario.begin_at(crate::fixtures::noon());
+    let sim = scenario.build().unwrap();
     let violations = |name: &str| {
         let resource = format!("endpoint/{name}/variant/AllTraffic");
         sim.with_world(|world| world.truth_about(&resource))

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Replay, resource};
-use setpoint_core::model::endpoint::EndpointStatus;
+use setpoint_core::model::endpoint::{CrossRegionCap, EndpointStatus};
 use setpoint_core::model::scaling::{MetricSpec, PolicyKind};
 use setpoint_core::ports::{ErrorKind, Service};
 
@@ -180,6 +180,9 @@ async fn an_endpoint_is_read_whole() {
         "ShadowProductionVariants": [{"VariantName": "s"}],
         "PendingDeploymentSummary": {"EndpointConfigName": "c2"},
         "AsyncInferenceConfig": {"OutputConfig": {}},
+        "CrossRegionTrafficConfig": {
+            "MaxInvocationsPerSecondPerInstance": 50, "MaxCrossRegionPercentPerEndpoint": 40,
+        },
     });
     let replay = Replay::of(vec![(200, body.to_string())]).await;
     let endpoint = replay.aws.endpoints.endpoint(&"e".parse().unwrap()).await.unwrap().unwrap();
@@ -188,6 +191,8 @@ async fn an_endpoint_is_read_whole() {
     assert_eq!(endpoint.pending_config_name.as_deref(), Some("c2"));
     assert!(endpoint.deploy_in_progress && endpoint.asynchronous);
     assert_eq!(endpoint.shadow_variants[0].as_str(), "s");
+    let cap = CrossRegionCap { invocations_per_second_per_instance: 50, percent: 40 };
+    assert_eq!(endpoint.cross_region, Some(cap));
     let variant = &endpoint.variants[0];
     assert_eq!((variant.current_instances, variant.desired_instances), (Some(2), Some(3)));
     assert_eq!(variant.images, ["i@sha256:1"]);

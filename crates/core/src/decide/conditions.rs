@@ -24,6 +24,12 @@ pub(super) fn say(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reaso
         say(Reason::RpsAsTarget, sentence);
     }
     routing(case, desired, say);
+    if let Some(sentence) = cross_region_cap(case) {
+        say(Reason::CrossRegionCap, sentence);
+    }
+    if case.snapshot.reaction.ready_too_early {
+        say(Reason::ReadyTooEarly, ready_too_early(case));
+    }
     at_bounds(case, say);
     activities(case, say);
 }
@@ -87,6 +93,34 @@ fn routing(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, Stri
     }
 }
 
+/// The cap on cross-region traffic rests on a number of its own for what one instance serves, which
+/// nobody compares with the truth either. It is a whole number.
+fn cross_region_cap(case: &Case<'_>) -> Option<String> {
+    let cap = case.endpoint()?.cross_region?;
+    let capacity = &case.estimate.capacity;
+    let (low, high) = capacity.low.zip(capacity.high)?;
+    if !case.estimate.verdict.is_two_sided() {
+        return None;
+    }
+    let (low, high) = (low / 60.0, high / 60.0);
+    let stated = f64::from(cap.invocations_per_second_per_instance);
+    let consequence = if stated > high.ceil() {
+        format!("routers in other regions may send {} % of capacity that is not there", cap.percent)
+    } else if stated < low.floor() {
+        "routers in other regions are throttled earlier than the instances need".to_owned()
+    } else {
+        return None;
+    };
+    let tenth = |rate: f64| human((rate * 10.0).round() / 10.0);
+    Some(format!(
+        "the cross-region cap counts on {} requests/s of one instance \
+         (MaxInvocationsPerSecondPerInstance), which serves {} to {} by measurement: {consequence}",
+        human(stated),
+        tenth(low),
+        tenth(high),
+    ))
+}
+
 /// A per-minute value that is really requests a second keeps a fleet at max. Where it is the
 /// load-tested rate that is in the wrong unit, the target value is not to blame.
 fn rps_as_target(case: &Case<'_>, desired: &Desired) -> Option<String> {
@@ -106,6 +140,16 @@ fn rps_as_target(case: &Case<'_>, desired: &Desired) -> Option<String> {
             human(configured * 60.0)
         )
     })
+}
+
+/// SageMaker sends requests to an instance from the moment its container answers `/ping`.
+fn ready_too_early(case: &Case<'_>) -> String {
+    let reaction = &case.snapshot.reaction;
+    format!(
+        "new instances answer with 5XX in their first minutes, in {} of {} scale-outs, {:.0} answers in \
+         all: the container answers /ping before its model is loaded",
+        reaction.joins_with_errors, reaction.joins_watched, reaction.errors_while_joining
+    )
 }
 
 fn at_bounds(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {

@@ -4,6 +4,7 @@ use crate::model::endpoint::VariantKind;
 use crate::model::fact::Fact;
 use crate::model::goal::Mode;
 use crate::model::reason::{Field, Reason};
+use crate::model::record::stands_in;
 use crate::model::time::Timestamp;
 use crate::model::units::human;
 
@@ -13,7 +14,7 @@ use super::compare::{Comparison, Difference};
 use super::desired::{Desired, Source};
 use super::notes::described;
 use super::remember::{self, is_foreign_overwrite};
-use super::{known, proven, removed, scheduled, step, verify, watch};
+use super::{history, known, proven, removed, scheduled, step, verify, watch};
 
 /// What a guard is asked about.
 struct Question<'a, 'b> {
@@ -41,6 +42,7 @@ const CHECKS: &[Check] = &[
     wrong_account,
     // What people have asked for.
     reconcile_disabled,
+    memory_unread,
     paused,
     frozen,
     other_setpoint,
@@ -56,6 +58,7 @@ const CHECKS: &[Check] = &[
     no_value,
     above_capacity,
     below_proven,
+    partial_history,
     just_removed,
     new_regime,
     safe_change_grace,
@@ -144,9 +147,20 @@ fn reconcile_disabled(q: &Question<'_, '_>) -> Option<Hold> {
         .then(|| Hold::new(Reason::ReconcileDisabled, "reconcile.enabled is false"))
 }
 
+/// Without the memory nobody knows whether the variant is paused, who wrote it last, and what it
+/// may still take. A pass would not write either (it could not keep the intent); a plan says so.
+fn memory_unread(q: &Question<'_, '_>) -> Option<Hold> {
+    let why = q.case.snapshot.memory.why()?;
+    let sentence = format!("the memory of this variant cannot be read: {}", why.message);
+    Some(Hold::new(Reason::Unknown, sentence))
+}
+
 fn paused(q: &Question<'_, '_>) -> Option<Hold> {
     let pauses = [q.case.goal.paused.as_ref(), q.case.memory.pause.as_ref()];
     let pause = pauses.into_iter().flatten().find(|pause| q.case.now < pause.until)?;
+    if stands_in(pause) {
+        return Some(Hold::new(Reason::Paused, format!("paused: {}", pause.reason)));
+    }
     let sentence = format!("paused until {}: {}", pause.until.format("%FT%TZ"), pause.reason);
     Some(Hold::until(Reason::Paused, sentence, pause.until))
 }
@@ -313,6 +327,11 @@ fn above_capacity(q: &Question<'_, '_>) -> Option<Hold> {
 
 fn below_proven(q: &Question<'_, '_>) -> Option<Hold> {
     if q.confirmed { None } else { proven::below_proven(q.case, q.desired, q.field) }
+}
+
+/// Rules 18, 27 and 28: what has not been read yet may say that this is too bold.
+fn partial_history(q: &Question<'_, '_>) -> Option<Hold> {
+    if q.confirmed { None } else { history::partial(q.case, q.desired, q.field) }
 }
 
 fn just_removed(q: &Question<'_, '_>) -> Option<Hold> {

@@ -14,7 +14,7 @@ use super::{held, plan};
 const PROVEN_SHARE: f64 = 0.5;
 
 /// The target value that writing a field leads to, in one step or more.
-fn leads_to(case: &Case<'_>, desired: &Desired, field: Field) -> Option<f64> {
+pub(super) fn leads_to(case: &Case<'_>, desired: &Desired, field: Field) -> Option<f64> {
     match field {
         Field::TargetValue | Field::Policy => desired.target_value,
         Field::MetricSpecification => plan::restored_value(case, desired),

@@ -15,7 +15,7 @@ use crate::model::time::Timestamp;
 use crate::model::units::TARGET_VALUE_TOLERANCE;
 
 use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, whole};
-use super::{known, new_regime, removed, verify, watch};
+use super::{known, lasting, new_regime, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -55,6 +55,7 @@ pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> Varia
     forget_old(&mut memory, now);
     note_foreign_overwrites(&mut memory, before, decision, now);
     note_seen(&mut memory, decision, now);
+    memory.lasting = lasting::lasting_of(&before.lasting, snapshot, &decision.report, now);
     watch::note(&mut memory, snapshot, now);
     removed::note(&mut memory, snapshot, now);
     known::note(&mut memory, snapshot);

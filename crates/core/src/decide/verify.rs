@@ -88,7 +88,7 @@ fn count(watch: &mut Verification, minute: &Minute, objective: &Objective) {
         return;
     }
     watch.loaded_minutes += 1;
-    watch.last_broken.push(breaks(minute, objective));
+    watch.last_broken.push(objective.broken_by(minute).unwrap_or(false));
     let excess = watch.last_broken.len().saturating_sub(LAST_MINUTES);
     watch.last_broken.drain(..excess);
     watch.failed |= watch.last_broken.iter().filter(|broken| **broken).count() >= BROKEN_MINUTES;
@@ -98,19 +98,6 @@ fn count(watch: &mut Verification, minute: &Minute, objective: &Objective) {
 #[must_use]
 pub fn is_over(watch: &Verification, now: crate::model::time::Timestamp) -> bool {
     !watch.failed && (watch.loaded_minutes >= LOADED_MINUTES || now - watch.raised_at > WATCH_MAX)
-}
-
-/// Whether a minute breaks the objective.
-fn breaks(minute: &Minute, objective: &Objective) -> bool {
-    let slow = objective
-        .latency
-        .zip(minute.latency_us)
-        .is_some_and(|(objective, latency)| latency > objective.threshold_us());
-    let failing = minute
-        .errors_5xx
-        .zip(minute.invocations)
-        .is_some_and(|(errors, all)| all > 0.0 && errors / all > objective.error_rate_max);
-    slow || failing
 }
 
 fn load_p95(minutes: &[Minute]) -> Option<f64> {

@@ -3,6 +3,7 @@
 
 use super::evidence::Weighted;
 use super::grid::{STEP, bins};
+use super::low_traffic::Step;
 
 /// lg odds of the 10 % that define capacity.
 const LG_ODDS_AT_CAPACITY: f64 = 2.1972;
@@ -28,6 +29,8 @@ pub struct Scratch {
     cells: Vec<Cell>,
     sums: Vec<f64>,
     pub(super) weighted: Weighted,
+    /// What the walk makes of one period.
+    pub(super) steps: Vec<Step>,
 }
 
 /// lg P and lg(1 - P) by the distance `capacity bin - load bin`, for one width and share.
@@ -55,7 +58,7 @@ impl Scratch {
                 cells.push(Cell::new(width, unrelated, -off * off / 2.0));
             }
         }
-        Self { cells, sums: Vec::new(), weighted: Weighted::new() }
+        Self { cells, sums: Vec::new(), weighted: Weighted::new(), steps: Vec::new() }
     }
 
     /// lg L(C), up to a constant, of the capacities at bins `lowest..lowest + out.len()`.

@@ -121,6 +121,16 @@ pub(super) struct Hours {
     suspicious_quarters: Streak,
     /// Whether quarter-hours are judged.
     by_quarters: bool,
+    /// What the hour in progress and its quarters are compared with, while that is the same.
+    usual: Option<Box<Usual>>,
+}
+
+/// The usual latencies of a regime before an hour.
+#[derive(Debug, Clone, PartialEq)]
+struct Usual {
+    regime: u8,
+    until: i64,
+    table: Table,
 }
 
 /// The usual median latency of a regime by load level.
@@ -163,6 +173,10 @@ impl Table {
         table
     }
 
+    fn bytes(&self) -> usize {
+        self.medians.capacity() * size_of::<(u8, f64, bool)>()
+    }
+
     /// lg of the usual median latency at a load level.
     pub(super) fn at(&self, level: u8) -> Option<f64> {
         self.entry(level).map(|entry| entry.1)
@@ -189,6 +203,7 @@ impl Hours {
             open: Vec::new(),
             suspicious: Streak::default(),
             suspicious_quarters: Streak::default(),
+            usual: None,
         }
     }
 
@@ -234,6 +249,7 @@ impl Hours {
         if self.open.is_empty() {
             return;
         }
+        self.usual = None;
         let summary = summarise(self.open_regime, &mut self.open);
         self.open.clear();
         if self.ring.is_empty() {
@@ -257,6 +273,7 @@ impl Hours {
     pub(super) fn forget(&mut self, hour: i64) {
         let oldest = hour - WINDOW / 60;
         while self.first < oldest && self.ring.pop_front().is_some() {
+            self.usual = None;
             self.first += 1;
         }
     }
@@ -303,9 +320,14 @@ impl Hours {
     }
 
     /// How far the hour in progress, or one quarter of it, lies above the usual latencies.
-    fn shift(&self, quarter: Option<u8>, minutes_min: f64) -> Option<f64> {
+    fn shift(&mut self, quarter: Option<u8>, minutes_min: f64) -> Option<f64> {
         // The run itself must not take part in what it is compared with.
-        let table = self.table(self.open_regime, self.open_hour - RUN_HOURS);
+        let (regime, until) = (self.open_regime, self.open_hour - RUN_HOURS);
+        let known =
+            self.usual.take().filter(|usual| (usual.regime, usual.until) == (regime, until));
+        let usual = known
+            .unwrap_or_else(|| Box::new(Usual { regime, until, table: self.table(regime, until) }));
+        let table = &usual.table;
         let of = |p: &&Point| quarter.is_none_or(|q| p.quarter == q);
         let shift = |p: &Point| {
             let usual = if quarter.is_some() { table.at_calm(p.level) } else { table.at(p.level) }?;
@@ -313,11 +335,13 @@ impl Hours {
         };
         let mut shifts: Vec<(f64, f64)> = self.open.iter().filter(of).filter_map(shift).collect();
         let minutes: f64 = shifts.iter().map(|s| s.1).sum();
+        self.usual = Some(usual);
         weighted_median(&mut shifts).filter(|_| minutes >= minutes_min)
     }
 
     /// Hands all closed hours from `from` on to another regime.
     pub(super) fn reassign(&mut self, from: MinuteIndex, old: u8, new: u8) {
+        self.usual = None;
         let first = self.first;
         for (i, hour) in self.ring.iter_mut().enumerate() {
             if hour.regime == old && (first + signed(i)) * 60 >= from {
@@ -337,7 +361,8 @@ impl Hours {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        self.ring.len() * size_of::<Hour>() + self.open.capacity() * size_of::<Point>()
+        let usual = self.usual.as_ref().map_or(0, |usual| size_of::<Usual>() + usual.table.bytes());
+        self.ring.len() * size_of::<Hour>() + self.open.capacity() * size_of::<Point>() + usual
     }
 }
 

@@ -44,11 +44,12 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
              {counted}",
             whole(c.lower_bound.or(c.low))
         ),
-        Verdict::AtMost => format!(
-            "one instance serves at most {} invocations per minute; no load was seen to be fine \
-             since what runs last changed: {counted}",
-            whole(c.high)
-        ),
+        Verdict::AtMost => {
+            let most = c.high.map_or_else(String::new, |high| {
+                format!("one instance serves at most {high:.0} invocations per minute; ")
+            });
+            format!("{most}no load was seen to be fine since what runs last changed: {counted}")
+        }
         Verdict::Unobserved => format!("the load says nothing of capacity yet: {counted}"),
         Verdict::Stale => {
             format!("no load near the capacity known before in 14 days: {counted}")

@@ -9,6 +9,9 @@ use super::grid::STEP;
 const PROVEN: f64 = 3.0;
 /// The lower bound is the smallest capacity within this of the best one.
 const LOWER_BOUND_DEPTH: f64 = 2.7;
+/// An upper bound above this, in invocations per minute, is one of the grid and not of the evidence: no
+/// instance serves 100,000 requests a second.
+const NO_BOUND: f64 = 6e6;
 /// The 5 % point of a standard normal distribution.
 const Z_5: f64 = 1.645;
 
@@ -127,7 +130,8 @@ pub(super) fn capacity(
             estimate: has_opinion.then_some(q.q50),
             low: None,
             q25: None,
-            high: Some(upper_bound.map_or(q.q95, |ub| ub.min(q.q95))),
+            high: Some(upper_bound.map_or(q.q95, |ub| ub.min(q.q95)))
+                .filter(|high| *high < NO_BOUND),
             lower_bound: None,
         },
         Verdict::Unobserved | Verdict::Stale => Capacity::default(),

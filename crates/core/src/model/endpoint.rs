@@ -105,6 +105,18 @@ pub struct Endpoint {
     pub asynchronous: bool,
     /// Why it failed, in AWS's words.
     pub failure_reason: Option<String>,
+    /// The cap on traffic from other regions (`CrossRegionTrafficConfig`), where there is one.
+    pub cross_region: Option<CrossRegionCap>,
+}
+
+/// How much traffic an endpoint takes from inference routers in other regions: a share of what its
+/// instances are said to serve. All its variants share it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CrossRegionCap {
+    /// `MaxInvocationsPerSecondPerInstance`: what one instance is said to serve.
+    pub invocations_per_second_per_instance: u32,
+    /// `MaxCrossRegionPercentPerEndpoint`, 1 to 100.
+    pub percent: u32,
 }
 
 impl Endpoint {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::scatter::Picture;
 use super::time::Timestamp;
 
 /// How far the capacity is known.
@@ -137,7 +138,9 @@ pub struct MinutesUsed {
 }
 
 /// What the comparison of configuration and capacity found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// The configured target lies above the capacity interval's upper end: page.
@@ -205,11 +208,23 @@ pub struct Estimate {
     pub incident_since: Option<Timestamp>,
     /// The safety factor that the demand's growth calls for.
     pub advised_safety_factor: Option<f64>,
+    /// How much of the configured history it is made from, 0 to 1; absent where none is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_complete_ratio: Option<f64>,
     /// One sentence for an SRE.
     pub sentence: String,
+    /// The minutes by load and latency, for a plot.
+    #[serde(skip)]
+    pub picture: Picture,
 }
 
 impl Estimate {
+    /// Whether there is more history to read than it is made from.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.history_complete_ratio.is_some_and(|ratio| ratio < 1.0)
+    }
+
     /// Takes away that it was measured, where the evidence is of an average instance and says less
     /// of each one.
     pub fn infer_only(&mut self, because: &str) {
@@ -233,7 +248,9 @@ impl Estimate {
             wander: None,
             incident_since: None,
             advised_safety_factor: None,
+            history_complete_ratio: None,
             sentence: sentence.into(),
+            picture: Picture::default(),
         }
     }
 }

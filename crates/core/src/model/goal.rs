@@ -5,6 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::series::Minute;
 use super::time::Timestamp;
 use super::units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};
 
@@ -227,6 +228,22 @@ pub struct Objective {
     pub latency: Option<LatencyObjective>,
     /// The largest share of 5XX answers, in [0, 1].
     pub error_rate_max: f64,
+}
+
+impl Objective {
+    /// Whether a minute breaks it; `None` when the minute has nothing to judge by.
+    #[must_use]
+    pub fn broken_by(&self, minute: &Minute) -> Option<bool> {
+        let slow = self.latency.zip(minute.latency_us).map(|(o, us)| us > o.threshold_us());
+        let failing = minute
+            .errors_5xx
+            .zip(minute.invocations.filter(|all| *all > 0.0))
+            .map(|(errors, all)| errors / all > self.error_rate_max);
+        match (slow, failing) {
+            (None, None) => None,
+            (slow, failing) => Some(slow == Some(true) || failing == Some(true)),
+        }
+    }
 }
 
 /// The latency part of an objective.

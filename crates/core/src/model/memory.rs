@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::endpoint::VariantKind;
 use super::goal::Pause;
 use super::keeper::{Keeper, OtherSetpoint};
+use super::lasting::Lasting;
 use super::reason::Field;
 use super::time::Timestamp;
 
@@ -87,6 +88,9 @@ pub struct VariantMemory {
     pub verification: Option<Verification>,
     /// The safety factor in use where the configuration says `auto`; it moves at most once a week.
     pub safety_factor: Option<FactorInUse>,
+    /// Since when drift, findings, suspension and the like have lasted.
+    #[serde(skip_serializing_if = "Lasting::is_empty")]
+    pub lasting: Lasting,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
     pub journal: Option<serde_json::Value>,
     /// Why this outlives the process nowhere, where it should; told, never kept.
@@ -235,13 +239,23 @@ pub struct FactorInUse {
 fn known_fields<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
 ) -> Result<BTreeMap<Field, T>, D::Error> {
+    known_keys(deserializer)
+}
+
+/// The same of any closed set.
+pub(super) fn known_keys<'de, D, K, T>(deserializer: D) -> Result<BTreeMap<K, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    K: DeserializeOwned + Ord,
+    T: DeserializeOwned,
+{
     let all = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
     let known = all.into_iter().filter_map(|(name, value)| {
         let name: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
             name.as_str().into_deserializer();
-        Some((Field::deserialize(name).ok()?, value))
+        Some((K::deserialize(name).ok()?, value))
     });
     known
-        .map(|(field, value)| Ok((field, serde_json::from_value(value).map_err(D::Error::custom)?)))
+        .map(|(key, value)| Ok((key, serde_json::from_value(value).map_err(D::Error::custom)?)))
         .collect()
 }

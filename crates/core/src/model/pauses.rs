@@ -55,6 +55,12 @@ impl Pauses {
             .max_by_key(|pause| pause.until)
     }
 
+    /// Ends what stands in for pauses that could not be read, once a person has removed what was set
+    /// aside.
+    pub fn end_stand_ins(&mut self) {
+        self.0.retain(|many| !super::record::stands_in(&many.pause));
+    }
+
     /// Holds a variant as these pauses and its own configuration want it.
     pub fn hold(&self, id: &VariantId, goal: &mut Goal, now: Timestamp) {
         let Some(pause) = self.of(id, now) else { return };

@@ -21,6 +21,9 @@ pub const VERSION: u32 = 1;
 /// The name of the record of the pauses of more than one variant.
 pub const PAUSES: &str = "pauses";
 
+/// The name of the record of what CloudWatch has been asked for.
+pub const SPENDING: &str = "spending";
+
 /// A memory and its checksum.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
@@ -106,8 +109,8 @@ impl Record {
 }
 
 /// What is left of a memory that cannot be read: what a person said to hold writes back, and what
-/// only a person may end (rules 10 and 22). A pause that cannot be read holds until it is ended.
-/// Nothing is left that allows a write.
+/// only a person may end (rules 10 and 22). A pause that cannot be read holds until a person ends
+/// it ([`stands_in`]). Nothing is left that allows a write.
 #[must_use]
 pub fn rest_of(memory: &Value) -> VariantMemory {
     let member = |name: &str| memory.get(name).cloned();
@@ -123,8 +126,8 @@ pub fn rest_of(memory: &Value) -> VariantMemory {
     VariantMemory { foreign_overwrites, pause, ..VariantMemory::default() }
 }
 
-/// In place of pauses that cannot be read: everything is held, until a person has looked and
-/// resumes.
+/// In place of pauses that cannot be read: everything is held until a person ends it
+/// ([`stands_in`]).
 #[must_use]
 pub fn unknown_pauses() -> Pauses {
     let mut pauses = Pauses::default();
@@ -136,11 +139,26 @@ pub fn unknown_pauses() -> Pauses {
 /// A pause in place of one that may have been there.
 fn unknown_pause(of: &str) -> Pause {
     let reason = format!(
-        "the memory of pauses of {of} could not be read, so one may have been in force; \
-         setpoint resume ends it"
+        "{UNREADABLE} {of} could not be read, so one may have been in force. To end this, run \
+         `setpoint resume`, or remove the copy that was set aside"
     );
     Pause { until: LONG_AFTER, reason }
 }
+
+/// Whether a pause stands in for one that could not be read. A person ends it: by a command, or by
+/// removing what was set aside, which is how those without a daemon say that they have looked.
+#[must_use]
+pub fn stands_in(pause: &Pause) -> bool {
+    pause.until == LONG_AFTER && pause.reason.starts_with(UNREADABLE)
+}
+
+/// Ends the stand-ins in the memory of a variant, once a person has removed what was set aside.
+pub fn end_stand_in(memory: &mut VariantMemory) {
+    memory.pause.take_if(|pause| stands_in(pause));
+}
+
+/// How the reason of a stand-in begins.
+const UNREADABLE: &str = "the memory of pauses of";
 
 /// Pauses that only a command ends.
 const LONG_AFTER: Timestamp = {
@@ -216,8 +234,18 @@ mod tests {
         assert_eq!(rest(r#"{"pause":null,"raises":[null]}"#), VariantMemory::default());
         for lost in [r#"{"pause":{"until":"soon"}}"#, "[]", "7"] {
             let pause = rest(lost).pause.expect(lost);
-            assert!(pause.reason.contains("setpoint resume") && pause.until == LONG_AFTER);
+            assert!(pause.reason.contains("setpoint resume") && stands_in(&pause), "{pause:?}");
         }
+        // Only a stand-in ends when what was set aside is removed, and never a person's own pause.
+        let mut own = paused("a test");
+        end_stand_in(&mut own);
+        assert_eq!(own, paused("a test"));
+        let mut lost = rest("[]");
+        end_stand_in(&mut lost);
+        assert_eq!(lost.pause, None);
+        let mut all = unknown_pauses();
+        all.end_stand_ins();
+        assert!(all.is_empty());
         let text = serde_json::to_string(&unknown_pauses()).unwrap();
         assert_eq!(serde_json::from_str::<Pauses>(&text).unwrap(), unknown_pauses());
     }

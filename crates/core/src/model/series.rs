@@ -1,5 +1,6 @@
 //! Per-minute telemetry of one variant.
 
+use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::time::Timestamp;
@@ -41,6 +42,12 @@ impl Minute {
             errors_5xx: None,
             instances: None,
         }
+    }
+
+    /// The end of the period.
+    #[must_use]
+    pub fn end(&self) -> Timestamp {
+        self.at + TimeDelta::seconds(i64::from(self.period_seconds))
     }
 
     /// Invocations per minute per instance.

@@ -1,12 +1,16 @@
 //! Everything one pass knows about one variant, read before anything is decided.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::endpoint::{Endpoint, EndpointConfig, Model};
 use super::fact::{Fact, Why};
+use super::history::HourLoad;
 use super::ids::{AccountId, VariantId};
 use super::memory::VariantMemory;
 use super::reads::{FactRead, Reads};
+use super::scale_out::Reaction;
 use super::scaling::{Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use super::series::Minute;
 use super::time::Timestamp;
@@ -40,6 +44,9 @@ pub struct Snapshot {
     pub telemetry: Fact<Telemetry>,
     /// What is remembered; unknown when the memory could not be read.
     pub memory: Fact<VariantMemory>,
+    /// How the variant reacts to load, by the scale-outs seen so far.
+    #[serde(skip)]
+    pub reaction: Reaction,
     /// From which reads all of it is.
     pub reads: Reads,
 }
@@ -78,6 +85,9 @@ pub struct Telemetry {
     pub newest_datapoint: Option<Timestamp>,
     /// The last minutes, oldest first, at most three hours.
     pub recent: Vec<Minute>,
+    /// The hours that the last read told of: after a start they go back as far as was read.
+    #[serde(skip)]
+    pub hours: Arc<[HourLoad]>,
     /// The highest number of all invocations in a minute of the last 24 hours.
     pub peak_invocations: Option<f64>,
     /// The highest load since the telemetry read before this one.

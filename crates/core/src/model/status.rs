@@ -1,6 +1,7 @@
 //! What the process publishes: the last thing known and decided about every variant.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -10,6 +11,7 @@ use super::decision::{Decision, Outcome};
 use super::fact::Why;
 use super::goal::Goal;
 use super::ids::{AccountId, Scope, VariantId};
+use super::lasting::Lasting;
 use super::snapshot::Snapshot;
 use super::time::Timestamp;
 use super::warning::ConfigStatus;
@@ -25,6 +27,8 @@ pub struct VariantStatus {
     pub decision: Decision,
     /// What became of it; absent when there was nothing to do.
     pub outcome: Option<Outcome>,
+    /// Since when what holds of it has held; empty while that could not be remembered.
+    pub lasting: Lasting,
     /// When the last pass ended.
     pub last_pass: Timestamp,
     /// When the last pass ended in which everything managed could be compared and no write failed.
@@ -43,6 +47,8 @@ pub struct FleetStatus {
     pub listed: BTreeMap<Scope, Timestamp>,
     /// Whether what must be remembered can be read and saved; absent before the first pass.
     pub memory: Option<MemoryStatus>,
+    /// Whether the history can be read and saved; absent before the first pass.
+    pub history: Option<StoreStatus>,
     /// The variants. One that is gone is gone from here too.
     pub variants: BTreeMap<VariantId, Arc<VariantStatus>>,
     /// A plan for many variants that waits for a person's confirmation (rule 9).
@@ -70,6 +76,25 @@ pub struct MemoryStatus {
     pub unsaved: Option<Why>,
     /// When everything there was to save was last saved.
     pub last_saved: Option<Timestamp>,
+}
+
+/// Whether the history can be read and saved, and where it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct StoreStatus {
+    /// The file; absent where the history lives as long as the process.
+    pub path: Option<PathBuf>,
+    /// Why it cannot be read.
+    pub unread: Option<String>,
+    /// Why the last pass is not saved.
+    pub unsaved: Option<String>,
+    /// When a pass was last saved.
+    pub last_saved: Option<Timestamp>,
+    /// The size of the file, in bytes.
+    pub size_bytes: Option<u64>,
+    /// How many files that could not be read lie beside it.
+    pub files_set_aside: usize,
+    /// What was set aside since the process began, and why.
+    pub set_aside: Option<String>,
 }
 
 /// A plan that would change too many variants at once.

@@ -68,11 +68,16 @@ impl fmt::Display for HeldReload {
         let Self { plan_id, dropped, of, limit, examples, .. } = self;
         let more = dropped.saturating_sub(examples.len());
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let allowed = match limit {
+            0 => "It lists nothing, so each of them needs a confirmation".to_owned(),
+            1 => "1 may be dropped without a confirmation".to_owned(),
+            limit => format!("At most {limit} may be dropped without a confirmation"),
+        };
         write!(
             f,
-            "the new configuration drops {dropped} of {of} targets and variants ({}{more}), and \
-             {limit} may go without a confirmation; the configuration before it stays in force. To \
-             drop them: setpoint confirm {plan_id}",
+            "the new configuration drops {dropped} of {of} targets and variants ({}{more}). {allowed}. \
+             The configuration before it stays in force. To drop them, run `setpoint confirm \
+             {plan_id}`",
             examples.join(", ")
         )
     }

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use setpoint_core::model::ids::VariantId;
 use setpoint_core::model::memory::VariantMemory;
 use setpoint_core::model::pauses::Pauses;
-use setpoint_core::model::record::{PAUSES, Record, rest_of, unknown_pauses};
+use setpoint_core::model::record::{
+    PAUSES, Record, SPENDING, end_stand_in, rest_of, unknown_pauses,
+};
+use setpoint_core::model::spending::Spending;
 use setpoint_core::ports::SetAside;
 
 const PREFIX: &str = "variant.";
 /// What a key gets before it when its value cannot be read.
 const ASIDE: &str = "set-aside.";
+/// In place of the text of what was set aside, when the `ConfigMap` has no room for it.
+const NO_ROOM: &str = "dropped: the ConfigMap was full";
 
 /// The keys and values, and what they mean.
 #[derive(Debug, Default)]
@@ -18,6 +23,8 @@ pub(super) struct Data {
     pub(super) keys: BTreeMap<String, String>,
     pub(super) variants: BTreeMap<VariantId, VariantMemory>,
     pub(super) pauses: Pauses,
+    /// What CloudWatch has been asked for.
+    pub(super) spending: Spending,
     /// The keys that cannot be read, why, and the variant, as far as the key names one.
     damaged: Vec<(String, String, Option<VariantId>)>,
 }
@@ -34,11 +41,33 @@ impl Data {
                         data.damaged.push((key.clone(), why, None));
                     }
                 }
+            } else if key == SPENDING {
+                match record(text).and_then(|record| record.read(SPENDING)) {
+                    Ok(spending) => data.spending = spending,
+                    Err(why) => data.damaged.push((key.clone(), why, None)),
+                }
             } else if let Some(id) = variant_of(key) {
                 data.take(key, id, text);
             }
         }
-        Self { keys, ..data }
+        Self { keys, ..data }.without_seen()
+    }
+
+    /// Where a person has removed what was set aside, what stood in for pauses that could not be
+    /// read ends.
+    fn without_seen(mut self) -> Self {
+        let is_aside = |key: &str| self.keys.contains_key(&format!("{ASIDE}{key}"));
+        let is_damaged = |key: &str| self.damaged.iter().any(|(damaged, ..)| damaged == key);
+        if !is_aside(PAUSES) && !is_damaged(PAUSES) {
+            self.pauses.end_stand_ins();
+        }
+        for (id, memory) in &mut self.variants {
+            let key = key(id);
+            if !is_aside(&key) && !is_damaged(&key) {
+                end_stand_in(memory);
+            }
+        }
+        self
     }
 
     fn take(&mut self, key: &str, id: Result<VariantId, String>, text: &str) {
@@ -77,6 +106,15 @@ impl Data {
 
     /// What was set aside goes before anything that is needed.
     pub(super) fn make_room(&mut self, bytes_max: usize) {
+        let mut total = self.size();
+        for (key, value) in &mut self.keys {
+            // The key stays: that it goes is how a person says that the loss has been seen.
+            if key.starts_with(ASIDE) && total > bytes_max && value != NO_ROOM {
+                tracing::warn!(key, "no room for what was set aside; its text is dropped");
+                total = (total + NO_ROOM.len()).saturating_sub(value.len());
+                NO_ROOM.clone_into(value);
+            }
+        }
         while self.size() > bytes_max {
             let Some(key) = self.keys.keys().find(|key| key.starts_with(ASIDE)).cloned() else {
                 return;
@@ -102,8 +140,9 @@ impl Data {
         let words = if records == 1 { "key" } else { "keys" };
         let sentence = format!(
             "{records} {words} of the memory could not be read: {first}. {place} keeps what was \
-             found below {ASIDE}*, from the next save on; the variants begin again, with no raise \
-             for 24 hours. Remove those keys when you have looked"
+             found below {ASIDE}*, from the next save on. The variants concerned start with an empty \
+             memory: no raise for 24 hours, and a pause that could not be read holds. Remove those \
+             keys when you have looked; that ends such a pause"
         );
         SetAside { records, sentence }
     }
@@ -200,8 +239,26 @@ mod tests {
         let long = "x".repeat(100);
         let mut data = data(&[("set-aside.a", &long), ("set-aside.b", &long), ("owner", &long)]);
         data.make_room(250);
-        assert_eq!(data.keys.keys().collect::<Vec<_>>(), ["owner", "set-aside.b"]);
+        // The keys stay, as long as they can: removing them is a person's word that they have looked.
+        assert_eq!(data.keys["set-aside.a"], NO_ROOM);
+        assert_eq!(data.keys["set-aside.b"], long);
         data.make_room(50);
         assert_eq!(data.keys.keys().collect::<Vec<_>>(), ["owner"]);
+    }
+
+    #[test]
+    fn a_pause_that_could_not_be_read_ends_when_what_was_set_aside_is_removed() {
+        let a = key(&id("a"));
+        let mut data = data(&[(PAUSES, "?"), (&a, "?")]);
+        let held = |data: &Data| (!data.pauses.is_empty(), data.variants[&id("a")].pause.is_some());
+        assert_eq!(held(&data), (true, true));
+        data.set_damaged_aside();
+        let mut again = Data::parse(data.keys);
+        assert_eq!(held(&again), (true, true));
+        again.keys.remove(&format!("{ASIDE}{a}"));
+        let mut again = Data::parse(again.keys);
+        assert_eq!(held(&again), (true, false));
+        again.keys.remove(&format!("{ASIDE}{PAUSES}"));
+        assert_eq!(held(&Data::parse(again.keys)), (false, false));
     }
 }

@@ -218,6 +218,9 @@ pub struct DescribeEndpointOutput {
     /// Asynchronous endpoints.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub async_inference_config: Option<Value>,
+    /// The cap on traffic from other regions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cross_region_traffic_config: Option<Value>,
     /// Shadow variants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_production_variants: Option<Vec<ProductionVariantSummary>>,
@@ -311,6 +314,9 @@ pub struct DescribeEndpointConfigOutput {
     /// Asynchronous endpoints.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub async_inference_config: Option<Value>,
+    /// The cap on traffic from other regions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cross_region_traffic_config: Option<Value>,
     /// Shadow variants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_production_variants: Option<Vec<ProductionVariant>>,
@@ -345,6 +351,9 @@ pub struct CreateEndpointConfigInput {
     /// Asynchronous endpoints.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub async_inference_config: Option<Value>,
+    /// The cap on traffic from other regions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cross_region_traffic_config: Option<Value>,
     /// Shadow variants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_production_variants: Option<Vec<ProductionVariant>>,

@@ -3,8 +3,8 @@
 use crate::api::{cloudwatch as cw, sagemaker as sm, scaling as aas};
 use setpoint_core::model::checks;
 use setpoint_core::model::endpoint::{
-    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model, Routing,
-    VariantSummary,
+    ConfigVariant, CrossRegionCap, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary,
+    Model, Routing, VariantSummary,
 };
 use setpoint_core::model::ids::{EndpointName, ResourceId, VariantName};
 use setpoint_core::model::listing::Unreadable;
@@ -214,6 +214,13 @@ pub(super) fn endpoint(e: sm::DescribeEndpointOutput) -> Option<Endpoint> {
         pending_config_name: pending.map(|p| p.endpoint_config_name),
         asynchronous: e.async_inference_config.is_some(),
         failure_reason: e.failure_reason,
+        cross_region: e.cross_region_traffic_config.as_ref().and_then(|cap| {
+            let number = |key: &str| u32::try_from(cap.get(key)?.as_u64()?).ok();
+            Some(CrossRegionCap {
+                invocations_per_second_per_instance: number("MaxInvocationsPerSecondPerInstance")?,
+                percent: number("MaxCrossRegionPercentPerEndpoint")?,
+            })
+        }),
     })
 }
 

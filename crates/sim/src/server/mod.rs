@@ -114,6 +114,11 @@ impl Server {
         self.shared.faults.inject(fault, self.shared.sim.now())
     }
 
+    /// Lets time pass at another speed from now on, in virtual seconds a second, above 0.
+    pub fn set_speed(&self, speed: f64) {
+        self.shared.pacer.set_speed(&self.shared.sim, speed);
+    }
+
     /// Stops: answers under way get half a second, then connections are dropped.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);

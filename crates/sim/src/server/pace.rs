@@ -1,6 +1,6 @@
 //! How the virtual time of a served world passes.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -24,8 +24,28 @@ pub enum Pace {
 /// Moves a world on as its pace demands.
 #[derive(Debug)]
 pub(super) struct Pacer {
+    stretch: Mutex<Stretch>,
+}
+
+/// What of the wall clock's time the world has not been moved on for.
+#[derive(Debug)]
+struct Stretch {
+    since: Instant,
+    /// Virtual seconds a second; absent when time is only stepped.
     speed: Option<f64>,
-    caught_up_at: Mutex<Instant>,
+}
+
+impl Stretch {
+    fn catch_up(&mut self, sim: &Sim) {
+        let Some(speed) = self.speed else { return };
+        let now = Instant::now();
+        let due = virtual_time(now.duration_since(self.since), speed);
+        // Whole milliseconds only: the rest stays due. What is beyond the bound is given up.
+        self.since = if due < CATCH_UP_MAX { self.since + wall_time(due, speed) } else { now };
+        if due > TimeDelta::zero() {
+            sim.run_until(sim.now() + due);
+        }
+    }
 }
 
 impl Pacer {
@@ -35,27 +55,29 @@ impl Pacer {
             Pace::Step => None,
             Pace::Speed(speed) => Some(speed),
         };
-        Self { speed, caught_up_at: Mutex::new(Instant::now()) }
+        Self { stretch: Mutex::new(Stretch { since: Instant::now(), speed }) }
     }
 
     /// Virtual seconds a second; absent when time is only stepped.
-    pub(super) const fn speed(&self) -> Option<f64> {
-        self.speed
+    pub(super) fn speed(&self) -> Option<f64> {
+        self.stretch().speed
+    }
+
+    /// Goes on at another speed from here.
+    pub(super) fn set_speed(&self, sim: &Sim, speed: f64) {
+        let mut stretch = self.stretch();
+        stretch.catch_up(sim);
+        *stretch = Stretch { since: Instant::now(), speed: Some(speed) };
+    }
+
+    /// Held while the world runs: two callers must not move it on for the same stretch.
+    fn stretch(&self) -> MutexGuard<'_, Stretch> {
+        self.stretch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Moves the world on to where it should be by now.
     pub(super) fn catch_up(&self, sim: &Sim) {
-        let Some(speed) = self.speed else { return };
-        // Held while the world runs: two callers must not move it on for the same stretch.
-        let mut caught_up_at = self.caught_up_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        let due = virtual_time(now.duration_since(*caught_up_at), speed);
-        // Whole milliseconds only: the rest stays due. What is beyond the bound is given up.
-        *caught_up_at =
-            if due < CATCH_UP_MAX { *caught_up_at + wall_time(due, speed) } else { now };
-        if due > TimeDelta::zero() {
-            sim.run_until(sim.now() + due);
-        }
+        self.stretch().catch_up(sim);
     }
 }
 

@@ -69,7 +69,7 @@ impl Bucket {
 }
 
 impl Gate {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, start: Timestamp) -> Self {
         let throttle = &settings.throttle;
         let limits = [
             (Service::ApplicationAutoScaling, throttle.application_autoscaling),
@@ -81,7 +81,7 @@ impl Gate {
             rate: limit.per_second,
             burst: limit.burst,
             tokens: limit.burst,
-            at: settings.start,
+            at: start,
         };
         let buckets = limits.into_iter().filter_map(|(s, l)| Some((s, bucket(l?)))).collect();
         Self { buckets, ..Self::default() }

@@ -39,6 +39,27 @@ fn check_routing(variant: &sm::ProductionVariant) -> ApiResult<()> {
     )))
 }
 
+/// The limits that the API reference gives of the two numbers.
+fn check_cross_region(input: &sm::CreateEndpointConfigInput) -> ApiResult<()> {
+    let Some(cap) = &input.cross_region_traffic_config else { return Ok(()) };
+    if input.async_inference_config.is_some() {
+        let sentence = "CrossRegionTrafficConfig cannot be specified with AsyncInferenceConfig.";
+        return Err(ApiError::validation(sentence.to_owned()));
+    }
+    let limits =
+        [("MaxInvocationsPerSecondPerInstance", 10_000), ("MaxCrossRegionPercentPerEndpoint", 100)];
+    for (name, most) in limits {
+        let value = cap.get(name).and_then(Value::as_u64).unwrap_or_default();
+        if !(1..=most).contains(&value) {
+            return Err(ApiError::validation(format!(
+                "1 validation error detected: Value '{value}' at 'crossRegionTrafficConfig.{name}' \
+                 failed to satisfy constraint: Member must be between 1 and {most}"
+            )));
+        }
+    }
+    Ok(())
+}
+
 impl World {
     fn sagemaker_arn(&self, kind: &str, name: &str) -> String {
         self.arn("sagemaker", &format!("{kind}/{}", name.to_lowercase()))
@@ -114,6 +135,7 @@ impl World {
             last_modified_time: endpoint.modified_at,
             pending_deployment_summary: self.pending_deployment(endpoint),
             async_inference_config: config.async_inference_config.clone(),
+            cross_region_traffic_config: config.cross_region_traffic_config.clone(),
             shadow_production_variants: shadows,
             metrics_config: config.metrics_config,
         })
@@ -278,6 +300,7 @@ impl World {
             }
             check_routing(variant)?;
         }
+        check_cross_region(input)?;
         let endpoint_config_arn = self.sagemaker_arn("endpoint-config", name);
         let described = sm::DescribeEndpointConfigOutput {
             endpoint_config_name: name.clone(),
@@ -285,6 +308,7 @@ impl World {
             production_variants: input.production_variants.clone(),
             creation_time: self.now,
             async_inference_config: input.async_inference_config.clone(),
+            cross_region_traffic_config: input.cross_region_traffic_config.clone(),
             shadow_production_variants: input.shadow_production_variants.clone(),
             metrics_config: input.metrics_config.clone(),
             data_capture_config: input.data_capture_config.clone(),

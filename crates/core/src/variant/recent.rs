@@ -1,0 +1,136 @@
+//! The recent telemetry of one variant: the last hour of minutes, the last day's peak, and whether
+//! minutes have too few requests for a percentile of their own.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::model::fact::{Fact, Why};
+use crate::model::goal::Objective;
+use crate::model::history::HourLoad;
+use crate::model::series::Minute;
+use crate::model::snapshot::Telemetry;
+use crate::model::time::{Timestamp, floor_to};
+
+/// How many of the newest minutes a snapshot carries.
+const RECENT_MINUTES: usize = 60;
+/// What is taken in within this is one read: history comes in pieces, and what is new right after it.
+const TOGETHER: TimeDelta = TimeDelta::minutes(1);
+/// The peak of this many hours is what `plan` forecasts for.
+const PEAK_HOURS: i64 = 24;
+
+/// What is kept of the telemetry of one variant.
+#[derive(Debug, Clone)]
+pub(super) struct Recent {
+    /// The newest telemetry, or why there is none.
+    pub(super) telemetry: Fact<Telemetry>,
+    /// Up to where it has been read.
+    pub(super) read_until: Option<Timestamp>,
+    /// Until when minutes with too few requests call for longer periods (estimation, low traffic).
+    pub(super) thin_until: Option<Timestamp>,
+    hourly_peaks: VecDeque<(Timestamp, f64)>,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self {
+            telemetry: Fact::not_read_yet(),
+            read_until: None,
+            thin_until: None,
+            hourly_peaks: VecDeque::new(),
+        }
+    }
+}
+
+impl Recent {
+    /// Takes in newly read minutes, in time order.
+    pub(super) fn take_in(
+        &mut self,
+        minutes: &[Minute],
+        objective: &Objective,
+        read_until: Timestamp,
+        read_at: Timestamp,
+    ) {
+        let mut telemetry = match std::mem::replace(&mut self.telemetry, Fact::not_read_yet()) {
+            Fact::Known(telemetry) => telemetry,
+            Fact::Unknown(_) => Telemetry {
+                read_at,
+                newest_datapoint: None,
+                recent: Vec::new(),
+                hours: Arc::default(),
+                peak_invocations: None,
+                max_load_since_last_read: None,
+            },
+        };
+        let together = read_at - telemetry.read_at < TOGETHER;
+        telemetry.read_at = read_at;
+        telemetry.max_load_since_last_read = highest(minutes.iter().filter_map(Minute::load));
+        if let Some(newest) = minutes.iter().rev().find(|m| !m.is_empty()) {
+            telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
+        }
+        let told = HourLoad::of(minutes, objective);
+        telemetry.hours = if together {
+            telemetry.hours.iter().copied().chain(told).collect()
+        } else {
+            told.into()
+        };
+        // Room for no more than is kept: a day of minutes of thousands of variants would stay behind.
+        let newest = &minutes[minutes.len().saturating_sub(RECENT_MINUTES)..];
+        let kept = RECENT_MINUTES - newest.len();
+        let excess = telemetry.recent.len().saturating_sub(kept);
+        telemetry.recent.drain(..excess);
+        telemetry.recent.reserve_exact(newest.len());
+        telemetry.recent.extend_from_slice(newest);
+        for minute in minutes {
+            self.note_peak(minute, read_until);
+        }
+        telemetry.peak_invocations = highest(self.hourly_peaks.iter().map(|(_, peak)| *peak));
+        self.telemetry = Fact::Known(telemetry);
+        self.read_until = Some(read_until);
+    }
+
+    fn note_peak(&mut self, minute: &Minute, read_until: Timestamp) {
+        let oldest = read_until - TimeDelta::hours(PEAK_HOURS);
+        let Some(invocations) = minute.invocations.filter(|_| minute.at >= oldest) else { return };
+        let hour = floor_to(minute.at, 3600);
+        match self.hourly_peaks.back_mut() {
+            Some((last, peak)) if *last == hour => *peak = peak.max(invocations),
+            _ => self.hourly_peaks.push_back((hour, invocations)),
+        }
+        while self.hourly_peaks.front().is_some_and(|(hour, _)| *hour < oldest) {
+            self.hourly_peaks.pop_front();
+        }
+    }
+
+    /// Takes note of minutes in which the statistic means little. Answers whether they are the
+    /// first ones of this variant, so that its history must be read again, in longer periods too.
+    pub(super) fn note_thin(&mut self, minutes: &[Minute], min_requests: f64) -> bool {
+        let thin = |m: &&Minute| m.invocations.is_some_and(|all| all > 0.0 && all < min_requests);
+        let Some(newest) = minutes.iter().rev().find(thin) else { return false };
+        self.thin_until.replace(newest.at + TimeDelta::days(1)).is_none()
+    }
+
+    /// Takes note of the newest minute in which the statistic means little.
+    pub(super) fn note_thin_at(&mut self, newest: Timestamp) {
+        self.thin_until = self.thin_until.max(Some(newest + TimeDelta::days(1)));
+    }
+
+    /// Forgets the minutes, and how far they have been read.
+    pub(super) fn forget(&mut self) {
+        *self = Self { thin_until: self.thin_until, ..Self::default() };
+    }
+
+    /// Nothing could be read. What was read before stays, and grows stale by itself.
+    pub(super) fn could_not_read(&mut self, why: Why) -> bool {
+        let never = self.telemetry.known().is_none();
+        if never {
+            self.telemetry = Fact::Unknown(why);
+        }
+        never
+    }
+}
+
+fn highest(values: impl Iterator<Item = f64>) -> Option<f64> {
+    values.reduce(f64::max)
+}

@@ -1,0 +1,47 @@
+//! An audit for programs. A key once shipped keeps its meaning (`docs/first-contact.md`).
+
+use serde_json::{Value, json};
+
+use super::Audit;
+use crate::model::status::FleetStatus;
+
+/// The audit as JSON.
+#[must_use]
+pub fn json(audit: &Audit, fleet: &FleetStatus) -> Value {
+    let scopes: Vec<Value> = fleet
+        .scopes
+        .iter()
+        .map(|(scope, why)| {
+            json!({
+                "account_id": scope.account_id,
+                "region": scope.region,
+                "readable": why.is_none(),
+                "why": why,
+            })
+        })
+        .collect();
+    let findings: Vec<Value> = audit
+        .findings
+        .iter()
+        .map(|(id, one)| {
+            json!({
+                "variant": id,
+                "severity": one.severity,
+                "code": one.code,
+                "sentence": one.sentence,
+                "advice": one.advice,
+            })
+        })
+        .collect();
+    let not_judged: Vec<Value> =
+        audit.unread.iter().map(|(id, why)| json!({ "variant": id, "why": why })).collect();
+    json!({
+        "at": fleet.at,
+        "scopes": scopes,
+        "endpoints": audit.endpoints,
+        "variants": audit.variants,
+        "findings": findings,
+        "not_judged": not_judged,
+        "scaling_activities_read_of": audit.activities_of,
+    })
+}

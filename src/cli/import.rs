@@ -1,0 +1,145 @@
+//! `setpoint import`: from what is in AWS to a configuration under which nothing differs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::CliError;
+use super::config_args::{ConfigArgs, counted};
+use super::deadline::{Bounded, Timeout};
+use super::exit::Exit;
+use super::new_file::NewFile;
+use super::survey::survey;
+use crate::cli::out::{noteln, out};
+use crate::config::Config;
+use crate::import::{Imported, Options, import};
+use crate::model::ids::EndpointName;
+use crate::model::status::FleetStatus;
+use crate::model::units::SafetyFactor;
+use crate::ports::Clock as _;
+use crate::render::printable;
+use crate::system::WallClock;
+
+/// Write a configuration that restates what is in AWS, so that a plan with it shows no difference.
+/// Only free calls are made, and nothing is written to AWS. What looks wrong is a comment, and so is
+/// what cannot be managed as it is.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  setpoint import --region us-east-1 --out setpoint.yaml
+  setpoint import --endpoint fraud-scorer
+  setpoint import --config accounts.yaml --out targets.yaml   # what accounts.yaml does not list yet
+
+Exit codes: 0 written, 3 an account and region could not be read, so that variants may be missing, 1 \
+                  failed, 64 usage.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Only this endpoint; may be given several times
+    #[arg(long, value_name = "NAME")]
+    endpoint: Vec<EndpointName>,
+    /// The safety factor to explain target values by, above 0, at most 1
+    #[arg(long, value_name = "FACTOR", default_value = "0.5", value_parser = factor)]
+    safety_factor: SafetyFactor,
+    /// Where to write; standard output by default
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace the file if there is one
+    #[arg(long, requires = "out")]
+    force: bool,
+    #[command(flatten)]
+    timeout: Timeout,
+}
+
+fn factor(text: &str) -> Result<SafetyFactor, String> {
+    let refused = || format!("{text:?} is not a safety factor (allowed: above 0, at most 1)");
+    let number: f64 = text.parse().map_err(|_| refused())?;
+    SafetyFactor::new(number).map_err(|_| refused())
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`CliError`].
+pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let file = args.out.as_deref().map(|path| NewFile::at(path, args.force)).transpose()?;
+    let (config, _logs) = args.config.load_with_logs()?;
+    let bounded = Bounded::new(args.timeout)?;
+    let seen = bounded.run(survey(&config, &config, args.timeout, bounded.observer()))??;
+    let mut fleet = seen.fleet;
+    only(&mut fleet, &args.endpoint)?;
+    let options = Options {
+        safety_factor: args.safety_factor,
+        aws: aws_section(&config),
+        targets_only: !args.config.sources().files.is_empty(),
+        at: WallClock.now(),
+    };
+    let imported = import(&fleet, &options);
+    match file {
+        Some(file) => file.write(&imported.yaml)?,
+        None => out!("{}", imported.yaml),
+    }
+    tell(args, &fleet, &imported);
+    Ok(Exit::of_reads(&fleet).into())
+}
+
+/// Leaves the endpoints that were asked for.
+fn only(fleet: &mut FleetStatus, endpoints: &[EndpointName]) -> Result<(), CliError> {
+    if endpoints.is_empty() {
+        return Ok(());
+    }
+    let missing: Vec<&str> = endpoints
+        .iter()
+        .filter(|name| !fleet.variants.keys().any(|id| id.endpoint == **name))
+        .map(EndpointName::as_str)
+        .collect();
+    if !missing.is_empty() {
+        let mut sentence = format!("no endpoint is called {}", missing.join(", "));
+        for (scope, why) in fleet.unreadable() {
+            let why = printable(&why.message);
+            sentence = format!("{sentence}\n{scope} could not be read, or not all of it: {why}");
+        }
+        return Err(CliError::failed(sentence));
+    }
+    fleet.variants.retain(|id, _| endpoints.contains(&id.endpoint));
+    Ok(())
+}
+
+/// What the file must say so that it reaches the same AWS without flags.
+fn aws_section(config: &Config) -> Vec<(&'static str, String)> {
+    let aws = &config.aws;
+    let keys = [
+        ("endpoint_url", &aws.endpoint_url),
+        ("profile", &aws.profile),
+        ("role_arn", &aws.role_arn),
+    ];
+    keys.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect()
+}
+
+fn tell(args: &Args, fleet: &FleetStatus, imported: &Imported) {
+    for (scope, why) in fleet.unreadable() {
+        let why = printable(&why.message);
+        noteln!(
+            "warning: {scope} could not be read, or not all of it, so that variants may be missing: {why}"
+        );
+    }
+    let (listed, left_out) = (imported.listed.len(), imported.left_out.len());
+    let mut told = vec![format!("{} imported", counted(listed, "variant", "variants"))];
+    if left_out > 0 {
+        told.push(format!("{left_out} left out, each with the reason in a comment"));
+    }
+    if imported.already_listed > 0 {
+        told.push(format!("{} listed already", imported.already_listed));
+    }
+    noteln!("{}", told.join("; "));
+    if fleet.variants.is_empty() && fleet.unreadable().next().is_none() {
+        let scopes: Vec<String> = fleet.scopes.keys().map(ToString::to_string).collect();
+        noteln!(
+            "there are no endpoints in {} (is it the right region? --region)",
+            scopes.join(", ")
+        );
+    }
+    let Some(path) = &args.out else { return };
+    let others = args.config.config.iter().filter(|path| !path.as_os_str().is_empty());
+    let all: Vec<String> =
+        others.chain([path]).map(|path| format!(" --config {}", path.display())).collect();
+    noteln!("next: setpoint plan{}", all.concat());
+}

@@ -1,0 +1,210 @@
+//! `setpoint recommend`: the measured target value in the language in which a team keeps it, and
+//! whether a file of theirs agrees with it.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::ask::{DaemonArgs, ListedScope, parse_selector, understood, unreadable};
+use super::config_args::ConfigArgs;
+use super::deadline::{Bounded, Timeout};
+use super::exit::{self, Exit};
+use super::{CliError, plan};
+use crate::cli::out::{noteln, out, outln};
+use crate::model::selector::Selector;
+use crate::recommend::{Checked, Language, Recommendation, check, check_text, read, text, write};
+use crate::reconcile::Purpose;
+use crate::render::trouble::scopes;
+
+/// The largest file that is compared: the plan of a large Terraform state.
+const BYTES_MAX: u64 = 256 << 20;
+
+/// Print the scaling that a variant should have, in the language in which it is kept: target value by
+/// what was measured, min, max and cooldowns as configured, else as they are in AWS. Nothing is written.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::HELP)]
+pub(super) struct Args {
+    /// ENDPOINT/VARIANT, ENDPOINT for all its variants, ACCOUNT/REGION/ENDPOINT/VARIANT, or all
+    #[arg(value_name = "VARIANT|all", value_parser = parse_selector, default_value = "all")]
+    variant: Selector,
+    /// The language; yaml and json are the API's answer
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Say whether what this file keeps agrees: the JSON of `terraform show -json`, a CloudFormation
+    /// template, manifests of ACK or Crossplane, or a values file; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+    /// Ask the running daemon, at `http.listen` of the configuration, instead of reading AWS
+    #[arg(long)]
+    daemon: bool,
+    /// Ask the daemon there
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    timeout: Timeout,
+}
+
+/// How to print recommendations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// HCL.
+    Terraform,
+    /// TypeScript for aws-cdk-lib.
+    Cdk,
+    /// A template in YAML.
+    #[value(name = "cloudformation")]
+    CloudFormation,
+    /// Manifests of the AWS controllers for Kubernetes.
+    Ack,
+    /// Manifests of Upbound's AWS provider.
+    Crossplane,
+    /// Commands for a shell.
+    AwsCli,
+    /// YAML for programs.
+    Yaml,
+    /// JSON for programs.
+    Json,
+}
+
+impl Format {
+    const fn language(self) -> Option<Language> {
+        match self {
+            Self::Terraform => Some(Language::Terraform),
+            Self::Cdk => Some(Language::Cdk),
+            Self::CloudFormation => Some(Language::CloudFormation),
+            Self::Ack => Some(Language::Ack),
+            Self::Crossplane => Some(Language::Crossplane),
+            Self::AwsCli => Some(Language::AwsCli),
+            Self::Text | Self::Yaml | Self::Json => None,
+        }
+    }
+}
+
+/// What the daemon answers.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    recommendations: Vec<Recommendation>,
+    #[serde(default)]
+    scopes: Vec<ListedScope>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`CliError`].
+pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    if args.check.is_some() && args.format.language().is_some() {
+        return Err(CliError::usage(
+            "--check prints text, yaml or json: --format is another language",
+        ));
+    }
+    // A file that cannot be read is said before anything is asked.
+    let kept = args.check.as_deref().map(|path| {
+        let (name, text) = contents(path)?;
+        read(&text).map_err(|problem| CliError::failed(format!("{name}: {problem}")))
+    });
+    let kept = kept.transpose()?;
+    let answer = if args.daemon || args.url.is_some() { ask(args)? } else { look(args)? };
+    let unreadable = unreadable(&answer.scopes, &args.variant);
+    for sentence in &unreadable {
+        noteln!("warning: {sentence}");
+    }
+    let all = answer.recommendations;
+    if !args.variant.is_all() && !all.iter().any(|it| args.variant.matches(&it.id)) {
+        let what = format!("no variant matches {} (setpoint plan lists all)", args.variant);
+        return Err(CliError::failed(what));
+    }
+    let exit = if let Some(kept) = kept {
+        let by_name = !args.variant.is_all();
+        let checked = check(&kept, &all, |id| args.variant.matches(id), by_name);
+        print_checked(&checked, args.format)?;
+        let differs = checked.differs();
+        Exit::of_listed(checked.compared() && unreadable.is_empty(), differs, false)
+    } else {
+        let asked: Vec<Recommendation> =
+            all.into_iter().filter(|it| args.variant.matches(&it.id)).collect();
+        print(&asked, args.format)?;
+        // Of all, what the configuration does not list decides nothing.
+        let mut counted = asked.iter().filter(|it| it.managed || !args.variant.is_all());
+        let whole = counted.all(|it| it.whole().is_some()) && unreadable.is_empty();
+        Exit::of_listed(whole, false, false)
+    };
+    Ok(exit.into())
+}
+
+fn ask(args: &Args) -> Result<Answer, CliError> {
+    let timeout = args.timeout.limit().as_secs();
+    let daemon = DaemonArgs::new(args.config.config.clone(), args.url.clone(), timeout);
+    understood(&daemon.get("/api/v1/recommendations".to_owned())?)
+}
+
+/// One pass without writing.
+fn look(args: &Args) -> Result<Answer, CliError> {
+    let (config, _logs) = args.config.load_with_logs()?;
+    let bounded = Bounded::new(args.timeout)?;
+    let stop = AtomicBool::new(false);
+    let fleet = bounded.run(async {
+        let mut passes = plan::fleet(&config, args.timeout, bounded.observer()).await?;
+        Ok::<_, CliError>(plan::pass(&mut passes, &config, Purpose::Plan, &stop).await)
+    })??;
+    let scopes = serde_json::to_value(scopes(&fleet)).unwrap_or_default();
+    Ok(Answer {
+        recommendations: fleet.variants.values().map(|status| Recommendation::of(status)).collect(),
+        scopes: understood(&scopes)?,
+    })
+}
+
+fn print(all: &[Recommendation], format: Format) -> Result<(), CliError> {
+    if let Some(language) = format.language() {
+        out!("{}", write(all, language));
+    } else if format == Format::Text {
+        out!("{}", text(all));
+    } else {
+        value(&serde_json::json!({ "recommendations": all }), format)?;
+    }
+    Ok(())
+}
+
+fn print_checked(checked: &Checked, format: Format) -> Result<(), CliError> {
+    if format == Format::Text {
+        out!("{}", check_text(checked));
+        return Ok(());
+    }
+    value(&serde_json::to_value(checked).unwrap_or_default(), format)
+}
+
+fn value(value: &Value, format: Format) -> Result<(), CliError> {
+    if format == Format::Json {
+        outln!("{value:#}");
+        return Ok(());
+    }
+    let text = serde_saphyr::to_string(value);
+    let text = text.map_err(|error| CliError::failed(format!("no YAML: {error}")))?;
+    out!("{}\n", text.trim_end());
+    Ok(())
+}
+
+/// A file's name and text.
+fn contents(path: &Path) -> Result<(String, String), CliError> {
+    let stdin = path.as_os_str() == "-";
+    let name = if stdin { "standard input".to_owned() } else { path.display().to_string() };
+    let failed = |what: String| CliError::failed(format!("{name}: {what}"));
+    let mut text = String::new();
+    let read = if stdin {
+        std::io::stdin().lock().take(BYTES_MAX + 1).read_to_string(&mut text)
+    } else {
+        let file = std::fs::File::open(path);
+        let file = file.map_err(|error| failed(format!("cannot open it: {error}")))?;
+        file.take(BYTES_MAX + 1).read_to_string(&mut text)
+    };
+    read.map_err(|error| failed(format!("cannot read it: {error}")))?;
+    Ok((name, text))
+}

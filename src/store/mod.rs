@@ -1,0 +1,412 @@
+//! The history that stays: hours and events of every variant, for 90 days, in one file or in memory.
+//!
+//! The task that makes passes hands in what each came to; pages, the API and `setpoint history` ask.
+//! All work on the file is done away from the async threads, one piece at a time and within a time
+//! limit. Nothing that setpoint decides rests on it: without it writes go on (what they need is
+//! behind the memory port), and that is said.
+
+mod changes;
+mod disk;
+mod pack;
+mod since;
+mod unsaved;
+mod values;
+
+use std::io::Error;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::model::history::History;
+use crate::model::ids::VariantId;
+use crate::model::record::SPENDING;
+use crate::model::spending::Spending;
+use crate::model::status::{FleetStatus, StoreStatus};
+use crate::model::time::Timestamp;
+use crate::system::files::FileWork;
+
+pub use changes::changes;
+pub use since::parse_since;
+
+use disk::{Bounds, Disk, Trouble};
+use unsaved::Book;
+
+/// How long whoever asks waits for the disk. A pass waits for it once.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+/// The most that is kept where there is no file, in bytes.
+const MEMORY_MAX: u64 = 32 << 20;
+/// Places beside the file for those that could not be read.
+const ASIDE: [&str; 3] = [".set-aside", ".set-aside.2", ".set-aside.3"];
+
+/// Where the history is kept, how long, and how much of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreSettings {
+    /// The file; without one it is kept as long as the process lives.
+    pub path: Option<PathBuf>,
+    /// How long hours and events are kept.
+    pub keep: TimeDelta,
+    /// The most that the file may take, in bytes.
+    pub bytes_max: u64,
+}
+
+/// The history is not to be had now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreError(String);
+
+/// The history of all variants. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    place: Arc<Place>,
+    work: FileWork,
+}
+
+#[derive(Debug)]
+struct Place {
+    settings: StoreSettings,
+    open: Mutex<Open>,
+    status: Mutex<StoreStatus>,
+    /// Whether a piece of work has outlasted its time limit, and is still at it.
+    late: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    disk: Option<Disk>,
+    book: Book,
+}
+
+impl Store {
+    /// A history in this place. The file is opened by the first pass that is handed in: one that
+    /// makes no passes leaves it alone.
+    #[must_use]
+    pub fn new(settings: StoreSettings) -> Self {
+        let status = StoreStatus { path: settings.path.clone(), ..StoreStatus::default() };
+        let place = Place {
+            settings,
+            open: Mutex::default(),
+            status: Mutex::new(status),
+            late: AtomicBool::new(false),
+        };
+        Self { place: Arc::new(place), work: FileWork::new(TIME_LIMIT * 2) }
+    }
+
+    /// A history that lives as long as the process.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        let keep = TimeDelta::days(90);
+        Self::new(StoreSettings { path: None, keep, bytes_max: MEMORY_MAX })
+    }
+
+    /// Takes in what a pass came to, and saves it. What cannot be saved waits for the next pass.
+    pub async fn record(&self, fleet: Arc<FleetStatus>) -> StoreStatus {
+        let record = move |place: &Place| {
+            place.record(&fleet);
+            Ok(())
+        };
+        let recorded = self.with(record).await;
+        if let Err(StoreError(why)) = recorded {
+            self.place.status().unsaved = Some(why);
+        }
+        self.status()
+    }
+
+    /// What is kept of a variant from `since` on; nothing when nothing is kept of it.
+    ///
+    /// # Errors
+    /// When the file cannot be read now.
+    pub async fn history(
+        &self,
+        id: &VariantId,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<History>, StoreError> {
+        let id = id.clone();
+        self.with(move |place| place.asked(|disk| disk.history(&id, since, until))).await
+    }
+
+    /// The variants of which anything is kept.
+    ///
+    /// # Errors
+    /// When the file cannot be read now.
+    pub async fn variants(&self) -> Result<Vec<VariantId>, StoreError> {
+        self.with(|place| place.asked(Disk::variants)).await
+    }
+
+    /// What else is kept of a variant: the version of its form, and the bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be read now.
+    pub async fn evidence(&self, id: &VariantId) -> Result<Option<(u32, Vec<u8>)>, StoreError> {
+        let id = id.clone();
+        self.with(move |place| place.asked(|disk| disk.evidence(&id))).await
+    }
+
+    /// Keeps bytes of a variant, with the version of their form, from the next pass that is handed in
+    /// on. They replace what was there, and stay until they are replaced.
+    ///
+    /// # Errors
+    /// When the disk does not answer.
+    pub async fn keep_evidence(
+        &self,
+        id: &VariantId,
+        version: u32,
+        bytes: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.with(move |place| {
+            place.open().book.unsaved.evidence.insert(id, (version, bytes));
+            Ok(())
+        })
+        .await
+    }
+
+    /// What CloudWatch has been asked for, as last kept here.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or read now.
+    pub async fn spending(&self) -> Result<Spending, StoreError> {
+        let kept = self.with(|place| place.opened(|disk| disk.text(SPENDING))).await?;
+        // What a later version says in another way is counted again.
+        Ok(kept.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    /// Keeps what CloudWatch has been asked for.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or written now.
+    pub async fn keep_spending(&self, spending: &Spending) -> Result<(), StoreError> {
+        let text =
+            serde_json::to_string(spending).map_err(|error| StoreError(error.to_string()))?;
+        self.with(move |place| place.opened(|disk| disk.keep_text(SPENDING, &text))).await
+    }
+
+    /// Whether it outlives the process.
+    #[must_use]
+    pub fn survives_restart(&self) -> bool {
+        self.place.settings.path.is_some()
+    }
+
+    /// Lets go of the file: another process may make passes now.
+    pub async fn close(&self) {
+        // A disk that does not answer lets go of it when it does.
+        let _ = self
+            .with(|place| {
+                *place.open() = Open::default();
+                let path = place.settings.path.clone();
+                *place.status() = StoreStatus { path, ..StoreStatus::default() };
+                Ok(())
+            })
+            .await;
+    }
+
+    /// Whether it can be read and saved, and how large it is.
+    #[must_use]
+    pub fn status(&self) -> StoreStatus {
+        self.place.status().clone()
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Place) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let late = || StoreError(format!("no answer within {} s", TIME_LIMIT.as_secs()));
+        if self.place.late.load(Ordering::SeqCst) {
+            return Err(late());
+        }
+        let place = Arc::clone(&self.place);
+        let done = self.work.run(move || {
+            let done = work(&place);
+            place.late.store(false, Ordering::SeqCst);
+            done.map_err(|StoreError(why)| Error::other(why))
+        });
+        let done = tokio::time::timeout(TIME_LIMIT, done).await;
+        done.unwrap_or_else(|_elapsed| {
+            self.place.late.store(true, Ordering::SeqCst);
+            Err(Error::other(late().0))
+        })
+        .map_err(|error| StoreError(error.to_string()))
+    }
+}
+
+impl Place {
+    fn open(&self) -> MutexGuard<'_, Open> {
+        // A panic in the middle is one of a damaged file, which is set aside.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn status(&self) -> MutexGuard<'_, StoreStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn record(&self, fleet: &FleetStatus) {
+        let mut open = self.open();
+        let opened = self.ensure_open(&mut open);
+        let lost = open.book.take(fleet);
+        if lost > 0 {
+            tracing::warn!(lost, "the history has no room for events that cannot be saved");
+        }
+        let Some(at) = fleet.at else { return };
+        let saved = opened.and_then(|()| self.save(&mut open, at));
+        drop(open);
+        self.note(saved, at);
+    }
+
+    /// Opens the file when it is not open; one that is no history, or broken, is set aside.
+    fn ensure_open(&self, open: &mut Open) -> Result<(), Trouble> {
+        if open.disk.is_some() {
+            return Ok(());
+        }
+        let disk = match &self.settings.path {
+            None => Disk::in_memory()?,
+            Some(path) => match Disk::open(path) {
+                Err(Trouble::Broken(why)) => {
+                    self.set_aside(path, &why)?;
+                    Disk::open(path)?
+                }
+                opened => opened?,
+            },
+        };
+        let loaded = match (disk.load(), &self.settings.path) {
+            (Err(Trouble::Broken(why)), Some(path)) => {
+                drop(disk);
+                self.set_aside(path, &why)?;
+                open.disk = Some(Disk::open(path)?);
+                return Ok(());
+            }
+            (loaded, _) => loaded?,
+        };
+        open.book.take_up(loaded);
+        open.disk = Some(disk);
+        Ok(())
+    }
+
+    fn save(&self, open: &mut Open, now: Timestamp) -> Result<(), Trouble> {
+        let Open { disk: Some(disk), book } = &mut *open else { return Ok(()) };
+        let bytes_max = match &self.settings.path {
+            Some(_) => self.settings.bytes_max,
+            None => self.settings.bytes_max.min(MEMORY_MAX),
+        };
+        let bounds = Bounds { oldest: now - self.settings.keep, bytes_max };
+        if book.unsaved.is_empty() {
+            return Ok(());
+        }
+        match disk.save(&book.unsaved, bounds) {
+            Ok(()) => {
+                book.unsaved = unsaved::Unsaved::default();
+                Ok(())
+            }
+            Err(trouble) => {
+                // After a failure the file is opened again.
+                open.disk = None;
+                if let (Trouble::Broken(why), Some(path)) = (&trouble, &self.settings.path) {
+                    self.set_aside(path, why)?;
+                }
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Moves a file out of the way, whatever it is; none that was moved before is overwritten.
+    fn set_aside(&self, path: &Path, why: &str) -> Result<(), Trouble> {
+        let free = ASIDE.iter().map(|suffix| with_suffix(path, suffix)).find(|to| !to.exists());
+        let Some(to) = free else {
+            let sentence = format!(
+                "{why}; and there is no place to set it aside: remove {}* when you have looked",
+                with_suffix(path, ASIDE[0]).display()
+            );
+            return Err(Trouble::Disk(sentence));
+        };
+        std::fs::rename(path, &to).map_err(|error| Trouble::Disk(error.to_string()))?;
+        let (from, to) = (path.display(), to.display());
+        let sentence = format!("{from} was set aside as {to}, and the history begins again: {why}");
+        tracing::warn!("{sentence}");
+        self.status().set_aside = Some(sentence);
+        Ok(())
+    }
+
+    /// Asks a file that is opened for it.
+    fn opened<T>(&self, ask: impl FnOnce(&Disk) -> Result<T, Trouble>) -> Result<T, StoreError> {
+        let opened = self.ensure_open(&mut self.open());
+        opened.map_err(|trouble| StoreError(trouble.to_string()))?;
+        self.asked(ask)
+    }
+
+    fn asked<T>(&self, ask: impl FnOnce(&Disk) -> Result<T, Trouble>) -> Result<T, StoreError> {
+        let mut open = self.open();
+        let Some(disk) = &open.disk else {
+            let unread = self.status().unread.clone();
+            let why = unread.unwrap_or_else(|| "no pass has been made yet".to_owned());
+            return Err(StoreError(why));
+        };
+        ask(disk).map_err(|trouble| {
+            if matches!(trouble, Trouble::Broken(_)) {
+                // The next pass opens it again, and finds what is wrong with it.
+                open.disk = None;
+            }
+            StoreError(trouble.to_string())
+        })
+    }
+
+    /// Takes note of how a pass was saved.
+    fn note(&self, saved: Result<(), Trouble>, at: Timestamp) {
+        let is_open = self.open().disk.is_some();
+        let mut status = self.status();
+        status.size_bytes = self
+            .settings
+            .path
+            .as_ref()
+            .and_then(|path| std::fs::metadata(path).ok())
+            .map(|about| about.len());
+        status.files_set_aside = self.settings.path.as_ref().map_or(0, |path| {
+            ASIDE.iter().filter(|suffix| with_suffix(path, suffix).exists()).count()
+        });
+        if status.files_set_aside == 0 {
+            status.set_aside = None;
+        }
+        match saved {
+            Ok(()) => {
+                status.last_saved = Some(at);
+                status.unsaved = None;
+                status.unread = None;
+            }
+            Err(trouble) => {
+                let why = trouble.to_string();
+                if status.unsaved.as_ref() != Some(&why) {
+                    tracing::warn!(why, "the history of this pass is not saved");
+                }
+                status.unread = (!is_open).then(|| why.clone());
+                status.unsaved = Some(why);
+            }
+        }
+    }
+}
+
+/// Reads a file that no process makes passes with: what is kept of the variants that are asked for.
+/// Nothing is set aside.
+///
+/// # Errors
+/// When it is open elsewhere, is no history, or cannot be read.
+pub fn read_file(
+    path: &Path,
+    of: impl Fn(&VariantId) -> bool,
+    since: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<History>, StoreError> {
+    let failed = |trouble: Trouble| StoreError(trouble.to_string());
+    let disk = Disk::open(path).map_err(failed)?;
+    let mut found = Vec::new();
+    for id in disk.variants().map_err(failed)?.iter().filter(|id| of(id)) {
+        found.extend(disk.history(id, since, until).map_err(failed)?);
+    }
+    Ok(found)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

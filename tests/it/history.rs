@@ -1,0 +1,268 @@
+//! History that is read beside the passes: in which order, what rests on a part of it, and that a
+//! process that ends in the middle has lost nothing but reads.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use setpoint::config::Config;
+use setpoint::daemon::pass_settings;
+use setpoint::memory::ProcessMemory;
+use setpoint::model::consent::Consent;
+use setpoint::model::estimate::{Estimate, Verdict};
+use setpoint::model::fact::{Why, WhyKind};
+use setpoint::model::ids::{Scope, VariantId};
+use setpoint::model::listing::Listing;
+use setpoint::model::scaling::Alarm;
+use setpoint::model::status::FleetStatus;
+use setpoint::model::time::Timestamp;
+use setpoint::ports::{Aws, Memory, MetricAnswer, MetricQuery, Metrics, PortResult};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose, Settings as PassSettings};
+use setpoint::sim::scenario::Settings;
+use setpoint::sim::{Scenario, Sim, SimClock};
+use setpoint::system::Alone;
+use tokio::sync::Semaphore;
+
+const CONFIG: &str = "
+aws: {region: us-east-1, account_id: '123456789012'}
+telemetry: {history_days: 14}
+defaults: {mode: observe, objective: {latency: {statistic: p99, threshold_ms: 250}}}
+targets: [{endpoint: 'listed-*', variant: '*', load_test: {max_rps: 20}, capacity: {min: 1, max: 8}}]
+";
+const NAMES: [&str; 3] = ["a-stranger", "listed-1", "listed-2"];
+/// Days of history in the world.
+const DAYS: u32 = 3;
+
+/// Loaded near their capacity, with three days behind them.
+fn world() -> Sim {
+    let endpoint = |name: &str| {
+        json!({"name": name, "variants": [{
+            "instances": 2,
+            "target": {"min": 1, "max": 2, "policy": {"target_value": 900.0}},
+            "load": {
+                "service": {"family": {"worker_queue": {"workers": 4}}, "base_ms": 50.0, "saturation": 1900.0},
+                "objective": {"statistic": "p99", "threshold_ms": 250},
+                "traffic": [{"diurnal": {"low": 600.0, "high": 3600.0, "peak_hour": 14.0}}],
+            },
+        }]})
+    };
+    let endpoints: Vec<Value> = NAMES.into_iter().map(endpoint).collect();
+    let text = json!({"history_days": DAYS, "endpoints": endpoints}).to_string();
+    Scenario::parse(&text, "world").unwrap().build().unwrap()
+}
+
+/// One request: how many queries, of which endpoint the first is, and the window.
+#[derive(Debug, Clone, PartialEq)]
+struct Asked {
+    queries: usize,
+    first: String,
+    span: TimeDelta,
+}
+
+/// Metrics of which each request needs a permit to be answered.
+struct Gated {
+    behind: Arc<dyn Metrics>,
+    permits: Semaphore,
+    asked: Mutex<Vec<Asked>>,
+    /// Requests that fail before any is answered.
+    failing: Mutex<u32>,
+}
+
+#[async_trait]
+impl Metrics for Gated {
+    async fn metric_data(
+        &self,
+        queries: &[MetricQuery],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<MetricAnswer> {
+        let first = queries[0].resource.endpoint.to_string();
+        self.asked.lock().unwrap().push(Asked { queries: queries.len(), first, span: to - from });
+        self.permits.acquire().await.unwrap().forget();
+        let fails = {
+            let mut failing = self.failing.lock().unwrap();
+            let fails = *failing > 0;
+            *failing = failing.saturating_sub(1);
+            fails
+        };
+        if fails {
+            return vec![Err(Why::new(WhyKind::Transient, "broken")); queries.len()];
+        }
+        self.behind.metric_data(queries, from, to).await
+    }
+
+    async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>> {
+        self.behind.alarms(prefix).await
+    }
+}
+
+struct Passes {
+    sim: Sim,
+    fleet: Fleet,
+    gate: Arc<Gated>,
+    memory: Arc<dyn Memory>,
+    config: Config,
+    /// How long passes wait for history.
+    wait: Option<Duration>,
+}
+
+impl Passes {
+    fn over(sim: &Sim, memory: Arc<dyn Memory>, permits: usize, wait: Option<Duration>) -> Self {
+        let Settings { account_id, region, .. } = Settings::default();
+        let aws = setpoint::sim::aws(sim, Scope { account_id, region });
+        let gate = Arc::new(Gated {
+            behind: Arc::clone(&aws.metrics),
+            permits: Semaphore::new(permits),
+            asked: Mutex::default(),
+            failing: Mutex::default(),
+        });
+        let aws = Aws { metrics: Arc::clone(&gate) as Arc<dyn Metrics>, ..aws };
+        let clock = Arc::new(SimClock::self_driven(sim.clone()));
+        let cost = CostMeter::default();
+        let fleet = Fleet::new(vec![aws], clock, Arc::new(Alone), Arc::clone(&memory), cost);
+        let config = Config::from_yaml(CONFIG).unwrap();
+        Self { sim: sim.clone(), fleet, gate, memory, config, wait }
+    }
+
+    async fn pass(&mut self, telemetry: bool) -> FleetStatus {
+        let settings = PassSettings { history_wait: self.wait, ..pass_settings(&self.config) };
+        let input = PassInput {
+            goals: &self.config,
+            settings: &settings,
+            telemetry,
+            anew: None,
+            purpose: Purpose::Reconcile(&Consent::default()),
+            freeze: None,
+            stop: &AtomicBool::new(false),
+        };
+        self.fleet.pass(input).await
+    }
+
+    /// Passes of Describe calls until `enough`.
+    async fn until(&mut self, what: &str, enough: impl Fn(&FleetStatus) -> bool) -> FleetStatus {
+        for _ in 0..400 {
+            let status = self.pass(false).await;
+            if enough(&status) {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("never {what}: {:?}", self.gate.asked.lock().unwrap());
+    }
+
+    fn asked(&self) -> Vec<Asked> {
+        self.gate.asked.lock().unwrap().clone()
+    }
+}
+
+fn estimates(status: &FleetStatus) -> BTreeMap<VariantId, Estimate> {
+    let own = |id: &VariantId| (id.clone(), status.variants[id].decision.report.estimate.clone());
+    status.variants.keys().map(own).collect()
+}
+
+fn ratios(status: &FleetStatus) -> Vec<Option<f64>> {
+    estimates(status).values().map(|estimate| estimate.history_complete_ratio).collect()
+}
+
+fn all_read(status: &FleetStatus) -> bool {
+    ratios(status).iter().all(|ratio| *ratio == Some(1.0))
+}
+
+fn memory() -> Arc<dyn Memory> {
+    Arc::new(ProcessMemory::default())
+}
+
+#[tokio::test]
+async fn a_pass_waits_for_no_history_and_the_newest_comes_first() {
+    let sim = world();
+    let mut passes = Passes::over(&sim, memory(), 0, Some(Duration::from_millis(20)));
+    let first = passes.pass(true).await;
+    for (id, status) in &first.variants {
+        assert!(status.decision.report.comparable, "{id}: what is free is known");
+        let why = status.snapshot.telemetry.why().unwrap();
+        assert_eq!(why.kind, WhyKind::NotReadYet, "{id}");
+    }
+    assert_eq!(ratios(&first), [Some(0.0); 3]);
+    // One request for the last day of all; the listed ones first.
+    let day = TimeDelta::days(1) - TimeDelta::minutes(3);
+    let asked = passes.asked();
+    assert_eq!(asked, [Asked { queries: 15, first: "listed-1".to_owned(), span: day }]);
+    // Then all of each, one page a request: the listed ones first again.
+    passes.gate.permits.add_permits(1);
+    let some = passes.until("a day", |status| ratios(status).iter().all(|r| *r > Some(0.0))).await;
+    for ratio in ratios(&some).into_iter().flatten() {
+        assert!((0.06..0.08).contains(&ratio), "{ratio}");
+    }
+    for estimate in estimates(&some).values() {
+        assert_ne!(estimate.verdict, Verdict::Unobserved, "{}", estimate.sentence);
+    }
+    passes.gate.permits.add_permits(3);
+    passes.until("all", all_read).await;
+    let whole = TimeDelta::days(14) - TimeDelta::minutes(3);
+    let asked: Vec<Asked> = passes.asked().split_off(1);
+    assert!(asked.iter().all(|asked| asked.queries == 5 && asked.span == whole), "{asked:?}");
+    let mut firsts: Vec<&str> = asked.iter().map(|asked| asked.first.as_str()).collect();
+    // Side by side, so that their order among the first few is open.
+    firsts.sort_unstable();
+    assert_eq!(firsts, NAMES);
+    // From then on only what is new is read, of all together; of those that nobody lists once an hour.
+    sim.advance(900);
+    passes.gate.permits.add_permits(1);
+    passes.pass(true).await;
+    let live = passes.asked().split_off(4);
+    let expected = Asked { queries: 10, first: NAMES[1].to_owned(), span: TimeDelta::minutes(15) };
+    assert_eq!(live, [expected]);
+}
+
+#[tokio::test]
+async fn a_process_killed_while_it_reads_ends_where_an_undisturbed_one_does() {
+    let sim = world();
+    let plenty = Semaphore::MAX_PERMITS;
+    let mut undisturbed = Passes::over(&sim, memory(), plenty, None);
+    let expected = undisturbed.pass(true).await;
+    assert!(all_read(&expected));
+    assert_eq!(undisturbed.asked().len(), 3, "who waits for all asks for all at once");
+    let expected = estimates(&expected);
+    assert!(
+        expected.values().any(|estimate| estimate.verdict == Verdict::Measured),
+        "{expected:?}"
+    );
+    for killed_after in 0..=4 {
+        let wait = Some(Duration::from_millis(5));
+        let mut killed = Passes::over(&sim, memory(), killed_after, wait);
+        killed.pass(true).await;
+        for _ in 0..5 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            killed.pass(false).await;
+        }
+        let memory = Arc::clone(&killed.memory);
+        drop(killed);
+        let mut again = Passes::over(&sim, memory, plenty, wait);
+        again.pass(true).await;
+        let ended = again.until("all", all_read).await;
+        assert_eq!(estimates(&ended), expected, "killed after {killed_after} requests");
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_unknown_and_asked_for_again_with_the_next_paid_reads() {
+    let sim = world();
+    let mut passes =
+        Passes::over(&sim, memory(), Semaphore::MAX_PERMITS, Some(Duration::from_secs(5)));
+    *passes.gate.failing.lock().unwrap() = 1;
+    let first = passes.pass(true).await;
+    for status in first.variants.values() {
+        assert_eq!(status.snapshot.telemetry.why().unwrap().message, "broken");
+    }
+    for _ in 0..3 {
+        passes.pass(false).await;
+    }
+    assert_eq!(passes.asked().len(), 1, "a paid read that failed is not made again at once");
+    passes.sim.advance(900);
+    passes.pass(true).await;
+    passes.until("all", all_read).await;
+}

@@ -1,0 +1,200 @@
+//! The file: what is found again, what is set aside, and what goes.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use chrono::TimeDelta;
+use setpoint::model::history::{EventKind, History};
+use setpoint::model::status::StoreStatus;
+use setpoint::store::{Store, StoreSettings};
+
+use super::{id, kinds, minute, pass, with_minute};
+use crate::fixtures;
+
+fn store(path: &Path) -> Store {
+    let path = Some(path.to_owned());
+    Store::new(StoreSettings { path, keep: TimeDelta::days(90), bytes_max: 64 << 20 })
+}
+
+async fn history(store: &Store) -> History {
+    store.history(&id(), minute(-60 * 24 * 100), minute(60 * 24 * 100)).await.unwrap().unwrap()
+}
+
+fn fine(status: &StoreStatus) {
+    assert_eq!((&status.unread, &status.unsaved), (&None, &None));
+}
+
+#[tokio::test]
+async fn hours_and_events_are_found_again_by_the_next_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.redb");
+    let one = store(&path);
+    fine(&one.record(pass(0, vec![with_minute(fixtures::in_sync("a"), 0, 100.0)])).await);
+    fine(&one.record(pass(1, vec![with_minute(fixtures::held("a"), 1, 700.0)])).await);
+    one.close().await;
+    let two = store(&path);
+    // Half an hour later, in the same hour; the minute that is known already counts once.
+    fine(&two.record(pass(30, vec![with_minute(fixtures::held("a"), 1, 700.0)])).await);
+    let status = two.record(pass(31, vec![with_minute(fixtures::in_sync("a"), 30, 400.0)])).await;
+    assert!(status.size_bytes.unwrap() > 0 && status.last_saved == Some(minute(31)));
+    let history = history(&two).await;
+    assert_eq!(history.hours.len(), 1);
+    let hour = history.hours[0];
+    assert_eq!((hour.minutes, hour.judged_minutes, hour.bad_minutes), (3, 3, 1));
+    assert_eq!((hour.load_mean, hour.load_max), (Some(400.0), Some(700.0)));
+    assert_eq!((hour.configured_target, hour.formula_target), (Some(600.0), Some(600.0)));
+    assert_eq!(
+        (hour.capacity_low, hour.capacity, hour.capacity_high),
+        (Some(1180.0), Some(1300.0), Some(1410.0))
+    );
+    // What is the same before and after the restart has not begun again.
+    let begun = kinds(&history.events).into_iter().filter(|kind| *kind == EventKind::HoldBegun);
+    assert_eq!(begun.count(), 1, "{:#?}", history.events);
+    assert_eq!(history.kept_since, Some(minute(0)));
+    assert_eq!(two.variants().await.unwrap(), [id()]);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn without_a_file_it_lives_as_long_as_the_process() {
+    let store = Store::in_memory();
+    assert!(store.history(&id(), minute(0), minute(9)).await.is_err(), "before the first pass");
+    fine(&store.record(pass(0, vec![fixtures::in_sync("a")])).await);
+    assert!(!history(&store).await.hours.is_empty());
+    let nobody = fixtures::id("nobody");
+    assert_eq!(store.history(&nobody, minute(0), minute(9)).await, Ok(None));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_history_or_broken_is_set_aside_and_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.redb");
+    let whole = {
+        let store = store(&path);
+        store.record(pass(0, vec![fixtures::in_sync("a")])).await;
+        store.close().await;
+        std::fs::read(&path).unwrap()
+    };
+    let mut bent = whole.clone();
+    for byte in bent.iter_mut().skip(64).step_by(97) {
+        *byte ^= 0x5a;
+    }
+    let cut = whole[..whole.len() / 2].to_vec();
+    for (n, found) in [b"not mine at all".repeat(999), bent, cut].into_iter().enumerate() {
+        std::fs::write(&path, &found).unwrap();
+        let store = store(&path);
+        let status = store.record(pass(1, vec![fixtures::in_sync("a")])).await;
+        fine(&status);
+        assert_eq!(status.files_set_aside, n + 1);
+        assert!(status.set_aside.unwrap().contains("history.redb.set-aside"), "{n}");
+        assert!(!history(&store).await.hours.is_empty());
+        let suffix = if n == 0 { String::new() } else { format!(".{}", n + 1) };
+        let aside = folder.path().join(format!("history.redb.set-aside{suffix}"));
+        assert_eq!(std::fs::read(aside).unwrap(), found, "as it was found");
+        store.close().await;
+    }
+    // Where there is no place left, nothing is moved.
+    std::fs::write(&path, "once more").unwrap();
+    let store = store(&path);
+    let status = store.record(pass(2, vec![fixtures::in_sync("a")])).await;
+    assert!(status.unread.unwrap().contains("remove"), "and says what to do");
+    assert_eq!(std::fs::read(&path).unwrap(), b"once more");
+}
+
+#[tokio::test]
+async fn two_processes_on_one_file_are_refused_and_the_second_goes_on_when_the_first_lets_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.redb");
+    let (one, two) = (store(&path), store(&path));
+    fine(&one.record(pass(0, vec![fixtures::in_sync("a")])).await);
+    let refused = two.record(pass(1, vec![fixtures::held("a")])).await;
+    assert!(
+        refused.unread.as_ref().unwrap().contains("another process has it open"),
+        "{refused:?}"
+    );
+    assert_eq!(refused.files_set_aside, 0);
+    assert!(two.history(&id(), minute(0), minute(9)).await.is_err());
+    one.close().await;
+    fine(&two.record(pass(2, vec![fixtures::held("a")])).await);
+    assert!(!history(&two).await.hours.is_empty());
+}
+
+#[tokio::test]
+async fn a_disk_that_refuses_is_said_and_what_was_seen_meanwhile_is_saved_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("volume");
+    let store = store(&place.join("history.redb"));
+    let status = store.record(pass(0, vec![fixtures::in_sync("a")])).await;
+    assert!(status.unsaved.is_some() && status.unread.is_some());
+    store.record(pass(1, vec![fixtures::held("a")])).await;
+    std::fs::create_dir(&place).unwrap();
+    fine(&store.record(pass(2, vec![fixtures::held("a")])).await);
+    let history = history(&store).await;
+    assert!(kinds(&history.events).contains(&EventKind::HoldBegun));
+    assert_eq!(history.events[0].at, minute(1), "when it was seen");
+}
+
+#[tokio::test]
+async fn evidence_is_kept_by_variant_with_its_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.redb");
+    let one = store(&path);
+    one.record(pass(0, vec![fixtures::in_sync("a")])).await;
+    assert_eq!(one.evidence(&id()).await, Ok(None));
+    one.keep_evidence(&id(), 3, vec![1, 2, 3]).await.unwrap();
+    one.record(pass(1, vec![fixtures::in_sync("a")])).await;
+    one.close().await;
+    let two = store(&path);
+    two.record(pass(2, vec![fixtures::in_sync("a")])).await;
+    assert_eq!(two.evidence(&id()).await, Ok(Some((3, vec![1, 2, 3]))));
+}
+
+#[tokio::test]
+async fn the_oldest_goes_where_there_is_no_room_and_the_file_stays_within_its_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.redb");
+    let bytes_max = 4 << 20;
+    let keep = TimeDelta::days(90);
+    let store = Store::new(StoreSettings { path: Some(path.clone()), keep, bytes_max });
+    let mut largest = 0;
+    for n in 0..60 {
+        let status = |i: i64| {
+            let name = format!("e{i}");
+            if n % 2 == 0 { fixtures::held(&name) } else { fixtures::in_sync(&name) }
+        };
+        fine(&store.record(pass(n * 360, (0..100).map(status).collect())).await);
+        largest = std::fs::metadata(&path).unwrap().len().max(largest);
+    }
+    let (since, until) = (minute(-9999), minute(60 * 360));
+    let history = store.history(&fixtures::id("e7"), since, until).await.unwrap().unwrap();
+    assert!((3..40).contains(&history.hours.len()), "{} hours", history.hours.len());
+    assert_eq!(history.hours.last().unwrap().at, minute(59 * 360), "the newest stay");
+    assert_eq!(history.events.last().unwrap().at, minute(59 * 360));
+    assert!(history.kept_since > Some(minute(20 * 360)));
+    assert!(largest <= bytes_max, "{largest} bytes");
+}
+
+#[tokio::test]
+async fn what_is_older_than_is_kept_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.redb");
+    let bytes_max = 16 << 20;
+    let settings = StoreSettings { path: Some(path), keep: TimeDelta::days(3), bytes_max };
+    let store = Store::new(settings);
+    // 100 variants, a pass every six hours for 10 days, each with something new.
+    for n in 0..40 {
+        let status = |i: i64| {
+            let name = format!("e{i}");
+            if n % 2 == 0 { fixtures::held(&name) } else { fixtures::in_sync(&name) }
+        };
+        let fleet = pass(n * 360, (0..100).map(status).collect());
+        fine(&store.record(fleet).await);
+    }
+    let last = fixtures::id("e7");
+    let (since, until) = (minute(-9999), minute(40 * 360));
+    let history = store.history(&last, since, until).await.unwrap().unwrap();
+    let oldest = minute(39 * 360) - TimeDelta::days(3);
+    assert_eq!(history.hours.len(), 13, "three days of six hours each, and the present one");
+    assert!(history.hours[0].at >= oldest && history.events[0].at >= oldest);
+    assert!(history.events.len() > 30);
+}
