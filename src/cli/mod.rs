@@ -29,6 +29,7 @@ mod run;
 mod shell;
 mod simulate;
 mod survey;
+mod whatif;
 
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -82,6 +83,7 @@ enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
     Replay(replay::Args),
+    Whatif(Box<whatif::Args>),
     Export(export::Args),
     Audit(audit::Args),
     Import(import::Args),
@@ -164,6 +166,7 @@ fn run_command(command: Command) -> Result<ExitCode, CliError> {
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Whatif(args) => whatif::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Import(args) => import::run(&args),

@@ -40,5 +40,6 @@ mod replay;
 mod scenarios;
 mod store;
 mod swarm;
+mod whatif;
 mod wire;
 mod world;
