@@ -186,17 +186,17 @@ impl History {
         self.begun = true;
         let progress = &self.shared.slots.progress;
         progress.history.expect(seeds.len());
-        let stage = |seed: &Seed| {
+        let stage_of = |seed: &Seed| {
             let first = seed.last_day_first && limits.history > FIRST;
             if first { Stage::LastDay } else { Stage::Whole }
         };
-        let first = seeds.iter().filter(|seed| stage(seed) == Stage::LastDay).count();
+        let first = seeds.iter().filter(|seed| stage_of(seed) == Stage::LastDay).count();
         progress.last_day.expect(first);
         self.in_hand.extend(seeds.iter().map(|seed| seed.id.clone()));
         {
             let mut state = self.shared.state();
             state.limits = Some(limits);
-            state.queue.extend(seeds.into_iter().map(|seed| (stage(&seed), seed)));
+            state.queue.extend(seeds.into_iter().map(|seed| (stage_of(&seed), seed)));
             sort(&mut state.queue);
         }
         while self.workers.try_join_next().is_some() {}
@@ -274,18 +274,18 @@ async fn work(shared: Arc<Shared>) {
         let Some((stage, seeds, limits)) = next(&shared) else { return };
         let mut scratch = {
             let mut spare = shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner);
-            spare.pop().unwrap_or_else(Scratch::new)
+            spare.pop().unwrap_or_default()
         };
         let count = seeds.len();
         let filled = Reader { shared: &shared, limits, stage }.read(seeds, &mut scratch).await;
         shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
         let progress = &shared.slots.progress;
-        let mut state = shared.state();
+        let mut queued = shared.state();
         for (filled, seed) in filled {
             match (stage, &filled.variant) {
                 (Stage::LastDay, Ok(_)) => {
                     progress.last_day.done();
-                    state.queue.push_back((Stage::Whole, seed));
+                    queued.queue.push_back((Stage::Whole, seed));
                 }
                 (Stage::LastDay, Err(_)) => {
                     progress.last_day.done();
@@ -293,27 +293,27 @@ async fn work(shared: Arc<Shared>) {
                 }
                 (Stage::Whole, _) => progress.history.done(),
             }
-            state.ready.push(filled);
+            queued.ready.push(filled);
         }
-        sort(&mut state.queue);
-        state.reading -= count;
-        drop(state);
+        sort(&mut queued.queue);
+        queued.reading -= count;
+        drop(queued);
         shared.news.notify_waiters();
     }
 }
 
 /// The next variants to read: as many as one page of an answer holds.
 fn next(shared: &Shared) -> Option<(Stage, Vec<Seed>, Limits)> {
-    let mut state = shared.state();
-    let limits = state.limits?;
-    let (stage, first) = state.queue.pop_front()?;
+    let mut queued = shared.state();
+    let limits = queued.limits?;
+    let (stage, first) = queued.queue.pop_front()?;
     let minutes = span(stage, &first, limits).num_minutes().max(1);
     let most = usize::try_from(PAGE / (minutes * QUERIES)).unwrap_or(1).max(1);
     let mut seeds = vec![first];
-    while seeds.len() < most && state.queue.front().is_some_and(|(other, _)| *other == stage) {
-        seeds.extend(state.queue.pop_front().map(|(_, seed)| seed));
+    while seeds.len() < most && queued.queue.front().is_some_and(|(other, _)| *other == stage) {
+        seeds.extend(queued.queue.pop_front().map(|(_, seed)| seed));
     }
-    state.reading += seeds.len();
+    queued.reading += seeds.len();
     Some((stage, seeds, limits))
 }
 

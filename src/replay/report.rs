@@ -2,6 +2,7 @@
 
 mod changes;
 mod plots;
+pub mod tradeoff;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
