@@ -56,7 +56,7 @@ pub use memory::subject;
 pub use named::Named;
 pub use phases::{Phase, PhaseTimes};
 pub use purpose::Purpose;
-pub use settings::{DiscoveryTelemetry, Settings};
+pub use settings::{DiscoveryTelemetry, HistoryWait, Settings};
 use state::VariantState;
 
 /// What the configuration wants of whom.
