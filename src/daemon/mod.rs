@@ -304,6 +304,7 @@ impl Daemon {
         }
         let month_cost = passes.cost().dollars_this_month(self.parts.clock.now());
         self.parts.metrics.process.set_month_cost(month_cost);
+        publish::tell_history(&passes.progress());
         self.passes = Some(passes);
         self.beat();
         // Nor does a bug in telling of it.

@@ -46,6 +46,7 @@ use crate::model::time::Timestamp;
 use crate::observe::{EndpointCache, Sweep};
 use crate::ports::{Aws, Clock, Leadership, Memories, Memory};
 
+pub use crate::observe::progress::Progress;
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};
 use fetch::Fetch;
 pub use fleet::Fleet;
