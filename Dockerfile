@@ -26,15 +26,23 @@ RUN mkdir src benches crates/core/src crates/aws/src crates/k8s/src crates/serve
     && rm -r src crates/*/src
 COPY config/ config/
 COPY crates/ crates/
+COPY iam/ iam/
 COPY src/ src/
-# Shown by setpoint_build_info.
+# Shown by setpoint_build_info and --version.
 ARG SETPOINT_REVISION=unknown
 # The time of every file in the image.
 ARG SOURCE_DATE_EPOCH=0
-RUN find src crates config -exec touch {} + \
+RUN find src crates config iam -exec touch {} + \
+    && if [ "${SOURCE_DATE_EPOCH}" != 0 ]; then \
+           SETPOINT_BUILD_DATE="$(date -u -d "@${SOURCE_DATE_EPOCH}" +%F)"; \
+           export SETPOINT_BUILD_DATE; fi \
     && SETPOINT_REVISION=${SETPOINT_REVISION} cargo build --release --locked --bin setpoint \
-    && mkdir -p /out/usr/local/bin \
+    && mkdir -p /out/usr/local/bin /out/usr/local/share/man/man1 \
+        /out/usr/local/share/bash-completion/completions \
     && cp target/release/setpoint /out/usr/local/bin/setpoint \
+    && target/release/setpoint man --out /out/usr/local/share/man/man1 \
+    && target/release/setpoint completions bash \
+        > /out/usr/local/share/bash-completion/completions/setpoint \
     && find /out -exec touch --no-dereference --date=@${SOURCE_DATE_EPOCH} {} +
 
 # glibc, libgcc and CA certificates; no shell and no package manager.

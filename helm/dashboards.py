@@ -404,6 +404,17 @@ def variant():
                 thresholds=steps((None, "green"), (1.15, "orange"), (1.5, "red")),
                 custom={"thresholdsStyle": {"mode": "dashed"}})
 
+    reaction = "setpoint_reaction_seconds"
+    board.graph("Reaction time", "How long the parts of the last scale-outs took, in the middle and at the 95 % point; whole is from the load to instances in service.",
+                "s", [
+                    query(by_variant(reaction, 'statistic="p50"', also="part"), "{{part}}"),
+                    query(by_variant(reaction, 'statistic="p95",part="whole"', also="part"), "whole, 95 %")], w=12)
+    board.graph("Scale-outs that went wrong", "Failed for quota or capacity, and those whose new instances answered with errors at first.",
+                "short", [
+                    query(by_variant("setpoint_scale_out_failures", also="cause"), "failed: {{cause}}"),
+                    query(by_variant("setpoint_joins_with_errors"), "errors while joining"),
+                    query(by_variant("setpoint_scale_outs"), "seen")], w=12)
+
     board.section("Decisions, drift and alarms")
     board.graph("Decision", "What was decided over time, and why.", "short",
                 [query(f"{by_variant('setpoint_decision_info', also='action, reason')}", "{{action}}: {{reason}}")],

@@ -5,7 +5,7 @@
 //! [`sim`] is a world of our own; [`serve`] is how both answer HTTP. `docs/architecture.md` says who may use whom.
 
 pub use setpoint_aws as aws;
-pub use setpoint_core::{decide, estimate, model, ports, variant};
+pub use setpoint_core::{decide, estimate, ledger, model, ports, variant, whatif};
 pub use setpoint_k8s as k8s;
 pub use setpoint_serve as serve;
 pub use setpoint_sim as sim;
@@ -16,6 +16,7 @@ pub mod calibrate;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod doctor;
 pub mod grade;
 pub mod http;
 pub mod import;

@@ -106,7 +106,7 @@ pub(super) async fn connect_to(
 }
 
 /// What the SDK adapters need of the configuration, for each account and region.
-fn settings_of_all(config: &Config) -> Result<Vec<aws::Settings>, CliError> {
+pub(super) fn settings_of_all(config: &Config) -> Result<Vec<aws::Settings>, CliError> {
     if config.accounts.is_empty() {
         return Ok(vec![settings(config)?]);
     }

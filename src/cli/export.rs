@@ -15,7 +15,7 @@ use crate::aws;
 use crate::cli::out::noteln;
 use crate::config::Config;
 use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantName};
-use crate::model::scaling::ScalingPolicy;
+use crate::model::scaling::{ScalingPolicy, TargetTracking};
 use crate::model::time::{Timestamp, floor_to};
 use crate::ports::{Aws, CallObserver, Clock, Metric, MetricQuery};
 use crate::replay::columns::Column;
@@ -36,27 +36,27 @@ const CHUNK: TimeDelta = TimeDelta::days(1);
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    config: ConfigArgs,
+    pub(super) config: ConfigArgs,
     /// The account, where `accounts` has several; --region names the region then
     #[arg(long, value_name = "ID")]
-    account: Option<AccountId>,
+    pub(super) account: Option<AccountId>,
     /// The endpoint
     #[arg(long, value_name = "NAME")]
-    endpoint: EndpointName,
+    pub(super) endpoint: EndpointName,
     /// The variant
     #[arg(long, value_name = "NAME", default_value = "AllTraffic")]
-    variant: VariantName,
+    pub(super) variant: VariantName,
     /// How far to look back, at most 15d
     #[arg(long, value_name = "TIME", default_value = "14d", value_parser = parse_every)]
-    since: TimeDelta,
+    pub(super) since: TimeDelta,
     /// The end of the window (RFC 3339); by default the newest complete minute
     #[arg(long, value_name = "INSTANT")]
-    until: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
     /// Where to write; standard output by default
     #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     #[command(flatten)]
-    timeout: Timeout,
+    pub(super) timeout: Timeout,
 }
 
 /// Runs the command.
@@ -64,6 +64,26 @@ pub(super) struct Args {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let telemetry = fetch(args, false)?.telemetry;
+    write(args, &telemetry)?;
+    noteln!("{} rows", telemetry.len());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What AWS has of a variant: its telemetry, and how it is set.
+pub(super) struct Recorded {
+    pub(super) telemetry: Telemetry,
+    pub(super) tracking: Option<TargetTracking>,
+    /// Fewest and most instances.
+    pub(super) bounds: Option<(i32, i32)>,
+    pub(super) instance_type: Option<String>,
+}
+
+/// Reads what AWS has of a variant; min and max only where they are wanted.
+///
+/// # Errors
+/// See [`CliError`].
+pub(super) fn fetch(args: &Args, with_bounds: bool) -> Result<Recorded, CliError> {
     if args.since > WINDOW_MAX {
         return Err(CliError::usage(
             "--since is longer than 15d, for which CloudWatch keeps minutes",
@@ -72,13 +92,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let (config, scope) = configuration(args)?;
     let _logs = init_logs(&config.log)?;
     let bounded = Bounded::new(args.timeout)?;
-    let telemetry = bounded.run(async {
+    bounded.run(async {
         let aws = connect(&config, args, scope.as_ref(), bounded.observer()).await?;
-        read(&aws, args, WallClock.now()).await
-    })??;
-    write(args, &telemetry)?;
-    noteln!("{} rows", telemetry.len());
-    Ok(ExitCode::SUCCESS)
+        read(&aws, args, (WallClock.now(), with_bounds)).await
+    })?
 }
 
 /// The configuration, and which of its accounts and regions is meant if it has several: there
@@ -147,7 +164,11 @@ async fn connect(
 }
 
 /// Reads all that the columns need.
-async fn read(aws: &Aws, args: &Args, now: Timestamp) -> Result<Telemetry, CliError> {
+async fn read(
+    aws: &Aws,
+    args: &Args,
+    (now, with_bounds): (Timestamp, bool),
+) -> Result<Recorded, CliError> {
     let resource = ResourceId { endpoint: args.endpoint.clone(), variant: args.variant.clone() };
     let newest = now - INCOMPLETE;
     let until = floor_to(args.until.map_or(newest, |until| until.min(newest)), 900);
@@ -163,15 +184,24 @@ async fn read(aws: &Aws, args: &Args, now: Timestamp) -> Result<Telemetry, CliEr
         return Err(CliError::failed(format!("CloudWatch has no datapoint of {resource}")));
     }
     let failed = |e: crate::ports::PortError| CliError::failed(e.to_string());
+    let mut instance_type = None;
     if let Some(endpoint) = aws.endpoints.endpoint(&args.endpoint).await.map_err(failed)? {
         let name = endpoint.config_name;
         let config = aws.endpoints.endpoint_config(&name).await.map_err(failed)?;
+        let variant = config.as_ref().and_then(|config| config.variant(&args.variant));
+        instance_type = variant.and_then(|variant| variant.instance_type.clone());
         telemetry.endpoint_config = config.map(|config| (name, config.created_at));
     }
     let policies = aws.scaling.scaling_policies(Some(&resource)).await.map_err(failed)?;
-    let tracking = policies.iter().find_map(ScalingPolicy::invocations_tracking);
-    telemetry.configured_target = tracking.map(|t| t.target_value);
-    Ok(telemetry)
+    let tracking = policies.iter().find_map(ScalingPolicy::invocations_tracking).cloned();
+    telemetry.configured_target = tracking.as_ref().map(|t| t.target_value);
+    let bounds = if with_bounds {
+        let targets = aws.scaling.scalable_targets(Some(std::slice::from_ref(&resource))).await;
+        targets.map_err(failed)?.first().map(|t| (t.min_capacity, t.max_capacity))
+    } else {
+        None
+    };
+    Ok(Recorded { telemetry, tracking, bounds, instance_type })
 }
 
 async fn read_period(

@@ -10,8 +10,10 @@ mod config_args;
 mod config_command;
 mod deadline;
 mod demo;
+mod doctor;
 pub mod exit;
 mod export;
+mod groups;
 mod import;
 mod init;
 mod kubernetes;
@@ -19,30 +21,43 @@ mod new_file;
 mod out;
 mod panics;
 mod plan;
+mod plugin;
 mod recommend;
+mod reference;
 mod replay;
 mod run;
+mod shell;
 mod simulate;
 mod survey;
+mod whatif;
 
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use out::noteln;
 
 use exit::Exit;
+use plugin::Plugin;
 
-/// The version, and the commit where the build was told one.
-static VERSION: LazyLock<String> = LazyLock::new(|| match option_env!("SETPOINT_REVISION") {
+pub use reference::reference;
+
+/// The widest that help gets, in columns.
+const WIDTH_MAX: usize = 100;
+
+/// The version, with the commit and the date where the build was told them.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
     // The default of the Dockerfile.
-    Some("unknown") | None => env!("CARGO_PKG_VERSION").to_owned(),
-    Some(revision) => format!("{} ({revision})", env!("CARGO_PKG_VERSION")),
+    let told = |value: Option<&'static str>| value.filter(|value| *value != "unknown");
+    let build = [told(option_env!("SETPOINT_REVISION")), told(option_env!("SETPOINT_BUILD_DATE"))];
+    let build: Vec<&str> = build.into_iter().flatten().collect();
+    let version = env!("CARGO_PKG_VERSION");
+    if build.is_empty() { version.to_owned() } else { format!("{version} ({})", build.join(", ")) }
 });
 
 /// Keeps the auto scaling targets of Amazon SageMaker endpoints honest.
 #[derive(Debug, Parser)]
-#[command(name = "setpoint", version = VERSION.as_str(), about, max_term_width = 100)]
+#[command(name = "setpoint", version = VERSION.as_str(), about, max_term_width = WIDTH_MAX)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -68,10 +83,14 @@ enum Command {
     Demo(demo::Args),
     Simulate(simulate::Args),
     Replay(replay::Args),
+    Whatif(Box<whatif::Args>),
     Export(export::Args),
     Audit(audit::Args),
     Import(import::Args),
     Init(init::Args),
+    Doctor(doctor::Args),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
 }
 
 /// Why a command failed: a sentence for the user and the exit code.
@@ -94,20 +113,41 @@ impl CliError {
     }
 }
 
+/// The definition of all commands.
+fn program() -> clap::Command {
+    Cli::command()
+}
+
+/// The program with its commands in groups, as wide as the terminal.
+fn program_for_people() -> clap::Command {
+    groups::with_groups(program(), out::width().unwrap_or(WIDTH_MAX).min(WIDTH_MAX))
+}
+
 /// Parses the process's arguments and runs the command.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (arguments, _forward) = match plugin::arguments(std::env::args_os().collect()) {
+        Ok(Plugin::Run(arguments, forward)) => (arguments, forward),
+        Ok(Plugin::Done(code)) => return code,
+        Err(error) => return tell(&error),
+    };
+    let parsed = program_for_people()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) => run_command(cli.command).unwrap_or_else(|error| tell(&error)),
         Err(error) => {
             // Help and version are no errors; clap prints them to stdout.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
-            return match error.print() {
+            match error.print() {
                 Err(failed) if exit == Exit::Done => tell(&out::failed(&failed)),
                 _ => exit.into(),
-            };
+            }
         }
-    };
-    let result = match cli.command {
+    }
+}
+
+fn run_command(command: Command) -> Result<ExitCode, CliError> {
+    match command {
         Command::Run(args) => run::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Apply(args) => apply::run(&args),
@@ -126,12 +166,15 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Whatif(args) => whatif::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Init(args) => init::run(&args),
-    };
-    result.unwrap_or_else(|error| tell(&error))
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
+    }
 }
 
 fn tell(error: &CliError) -> ExitCode {

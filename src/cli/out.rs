@@ -63,3 +63,14 @@ pub(super) fn failed(error: &Error) -> CliError {
     }
     CliError::failed(format!("cannot write the output: {error}"))
 }
+
+/// The columns of the terminal that stdout is; none where it is none.
+pub(super) fn width() -> Option<usize> {
+    use std::io::IsTerminal as _;
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let size = rustix::termios::tcgetwinsize(&stdout).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}

@@ -136,7 +136,7 @@ fn read(args: &Args) -> Result<Recording, CliError> {
 }
 
 /// What to do with a file that is no recorded telemetry but a load test's result.
-fn load_test(path: &std::path::Path) -> Option<String> {
+pub(super) fn load_test(path: &std::path::Path) -> Option<String> {
     let tool = crate::calibrate::recognise(&std::fs::read_to_string(path).ok()?)?;
     if tool == crate::calibrate::Tool::Telemetry {
         return None;

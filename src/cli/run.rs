@@ -12,7 +12,7 @@ use super::kubernetes::Kubernetes;
 use super::{CliError, compose, panics};
 use crate::config::{Config, memory_place};
 use crate::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts, Ticks};
-use crate::http::{App, Control, Health, Server};
+use crate::http::{App, Control, Health, Server, Site};
 use crate::metrics::Metrics;
 use crate::ports::{Aws, CallObserver, Clock, Events, Memory};
 use crate::reconcile::{CostMeter, Fleet};
@@ -145,6 +145,11 @@ impl Assembled {
         let history = compose::history(&config);
         let (token_file, grace) = (config.http.token_file.clone(), config.reconcile.shutdown_grace);
         let allowed_hosts = config.http.allowed_hosts.clone();
+        let site = Site {
+            base_path: config.http.base_path.clone(),
+            dashboard_url: config.http.dashboard_url.clone(),
+            age: None,
+        };
         let (daemon, handle) = Daemon::new(Parts {
             config,
             loader,
@@ -167,6 +172,7 @@ impl Assembled {
             health,
             token_file,
             allowed_hosts,
+            site,
         };
         let address = server.address();
         let kubernetes = Kubernetes::default();

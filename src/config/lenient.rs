@@ -26,7 +26,8 @@ pub fn http(sources: &Sources) -> Result<(HttpSettings, Vec<Problem>), Box<Probl
         Box::new(Problem::new("configuration", "http.listen", format!("{listen:?}"), allowed))
     })?;
     let token_file = value("token_file").map(PathBuf::from);
-    // Of no use to whoever asks the server.
-    let allowed_hosts = Vec::new();
-    Ok((HttpSettings { listen, token_file, allowed_hosts }, problems))
+    // Of no use to whoever asks the server: it answers without the base path too.
+    let (allowed_hosts, base_path, dashboard_url) = (Vec::new(), String::new(), None);
+    let http = HttpSettings { listen, token_file, allowed_hosts, base_path, dashboard_url };
+    Ok((http, problems))
 }

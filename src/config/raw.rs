@@ -285,6 +285,12 @@ pub(super) struct RawHttp {
     /// listens on a loopback address: those of a reverse proxy that passes them on. On any other
     /// address it answers to all.
     pub allowed_hosts: Option<Vec<String>>,
+    /// The path that a proxy serves the pages under, such as /setpoint; whether it leaves the prefix
+    /// on or takes it off does not matter.
+    pub base_path: Option<String>,
+    /// The address of a dashboard about one variant, which its page links to, with `{account_id}`,
+    /// `{region}`, `{endpoint}` and `{variant}` where its names go.
+    pub dashboard_url: Option<String>,
 }
 
 /// Logs, written to stderr.

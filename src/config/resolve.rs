@@ -289,7 +289,39 @@ fn http(r: &mut Resolver<'_>, raw: &Raw) -> HttpSettings {
         listen: parsed.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
         token_file: raw.http.token_file.clone().map(PathBuf::from),
         allowed_hosts: raw.http.allowed_hosts.clone().unwrap_or_default(),
+        base_path: base_path(r, raw.http.base_path.as_deref().unwrap_or_default()),
+        dashboard_url: dashboard_url(r, raw.http.dashboard_url.as_deref()),
     }
+}
+
+/// The path without a slash at its end. Of `/` nothing is left, which is what it means.
+fn base_path(r: &mut Resolver<'_>, found: &str) -> String {
+    let path = found.trim_end_matches('/');
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+    let mut segments = path.split('/').skip(1);
+    let fine = path.is_empty()
+        || path.starts_with('/')
+            && segments.all(|s| !matches!(s, "" | "." | "..") && s.chars().all(plain));
+    if !fine {
+        let allowed = "a path such as /setpoint, of letters, digits, - . _ ~ and /";
+        r.problem("http.base_path", format!("{found:?}"), allowed);
+        return String::new();
+    }
+    path.to_owned()
+}
+
+fn dashboard_url(r: &mut Resolver<'_>, found: Option<&str>) -> Option<String> {
+    let url = found?;
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    // Everybody who may see the page sees the address.
+    if host.is_empty() || host.contains('@') || url.contains(char::is_whitespace) {
+        let allowed = "an http or https address without a password, such as \
+                       https://grafana.example.com/d/setpoint-variant?var-endpoint={endpoint}";
+        r.problem("http.dashboard_url", format!("{url:?}"), allowed);
+        return None;
+    }
+    Some(url.to_owned())
 }
 
 fn log(r: &mut Resolver<'_>, raw: &Raw) -> LogSettings {

@@ -180,6 +180,10 @@ pub struct HttpSettings {
     pub token_file: Option<PathBuf>,
     /// The names that the server answers to on a loopback address, beside its own.
     pub allowed_hosts: Vec<String>,
+    /// The path that a proxy serves the pages under, without a `/` at its end; empty for none.
+    pub base_path: String,
+    /// The address of a dashboard about one variant, with places for its names.
+    pub dashboard_url: Option<String>,
 }
 
 /// Logs.

@@ -148,6 +148,7 @@ fn case(class: Class, seed: u64) -> Option<Case> {
         traffic: traffic(class, target, fleet, &mut random),
         wander: (class == Class::Wandering).then_some(Wander { spread: 0.25, hours: 8.0 }),
         drift_per_day: if class == Class::Drift { 0.93 } else { 1.0 },
+        ready_too_early_seconds: 0,
         service,
         objective,
     };

@@ -84,6 +84,12 @@ impl Health {
         overdue.then(|| self.age(at).saturating_sub(last))
     }
 
+    /// How long ago the last pass ended.
+    #[must_use]
+    pub fn since_last_beat(&self, at: Instant) -> Duration {
+        self.age(at).saturating_sub(Duration::from_millis(self.last_beat.load(Ordering::Relaxed)))
+    }
+
     fn age(&self, at: Instant) -> Duration {
         at.saturating_duration_since(self.began)
     }

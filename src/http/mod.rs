@@ -7,6 +7,7 @@
 
 mod api;
 mod auth;
+mod base_path;
 mod commands;
 mod control;
 mod guard;
@@ -41,6 +42,7 @@ use crate::store::Store;
 
 pub use crate::metrics::StatusSource;
 pub use crate::model::selector::Selector;
+pub use crate::render::page::Site;
 
 /// The longest body of a command, in bytes.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -82,6 +84,8 @@ pub struct App {
     pub token_file: Option<PathBuf>,
     /// The names, beside its own, that it answers to on a loopback address.
     pub allowed_hosts: Vec<String>,
+    /// Where the pages are reached.
+    pub site: Site,
 }
 
 /// The address could not be listened on.
@@ -130,12 +134,16 @@ impl Server {
 /// All routes.
 pub fn router(app: App) -> Router {
     let guard = guard::Guard::new(&app);
-    Router::new()
+    let base_path = app.site.base_path.clone();
+    let routes = Router::new()
         .route("/healthz", get(probes::healthz))
         .route("/readyz", get(probes::readyz))
         .route("/metrics", get(probes::metrics))
         .route("/", get(pages::fleet))
         .route("/variants/{endpoint}/{variant}", get(pages::variant))
+        .route("/assets/page.css", get(pages::style))
+        .route("/assets/live.js", get(pages::script))
+        .route("/assets/icon.svg", get(pages::icon))
         .route("/api/v1/variants", get(api::variants))
         .route("/api/v1/variants/{endpoint}/{variant}", get(api::variant))
         .route("/api/v1/variants/{endpoint}/{variant}/explain", get(api::explain))
@@ -151,5 +159,6 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(guard, guard::guard))
         .layer(from_fn(guard::headers))
-        .with_state(Arc::new(app))
+        .with_state(Arc::new(app));
+    base_path::under(&base_path, routes)
 }

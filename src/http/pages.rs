@@ -1,50 +1,49 @@
-//! The status page and the page of a variant.
+//! The status page, the page of a variant, and the files that they load.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::State;
 use axum::http::Uri;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::http::uri::PathAndQuery;
-use axum::response::Html;
-use serde::Deserialize;
+use axum::response::{Html, IntoResponse};
+use chrono::TimeDelta;
 
 use super::api::{ScopeQuery, find};
 use super::problem::Problem;
 use super::query::{Names, Strict};
 use super::{App, leading};
-use crate::render::Standing;
-use crate::render::fleet_page::{Filter, fleet_page};
+use crate::render::page::fleet::fleet_page;
+use crate::render::page::query::{FleetQuery, RawQuery};
+use crate::render::page::variant::variant_page;
+use crate::render::page::{Age, ICON, SCRIPT, STYLE, Site};
 use crate::render::trouble::follower_page;
-use crate::render::variant_page::variant_page;
 
-/// What the form of the page sends.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FleetQuery {
-    #[serde(default)]
-    q: String,
-    /// Empty is all.
-    #[serde(default)]
-    standing: String,
-}
+/// Of a page that is asked for every few seconds the browser keeps what never changes by itself, and
+/// asks again soon after an update.
+const KEPT_A_WHILE: &str = "max-age=600";
 
-/// All variants, worst first.
+/// So much of the past is on a variant's page: as much as an estimate rests on.
+const PAST_SHOWN: TimeDelta = TimeDelta::days(14);
+
+/// The variants that are asked for, worst first unless told otherwise.
 pub(super) async fn fleet(
     State(app): State<Arc<App>>,
-    Strict(query): Strict<FleetQuery>,
+    Strict(raw): Strict<RawQuery>,
 ) -> Result<Html<String>, Problem> {
-    let standing = Standing::ALL.into_iter().find(|standing| standing.as_str() == query.standing);
-    if standing.is_none() && !query.standing.is_empty() {
-        let allowed = Standing::ALL.map(Standing::as_str).join(", ");
-        let found = query.standing;
-        let sentence = format!("query: standing {found:?} is not one of {allowed}");
-        return Err(Problem::bad_request(sentence));
-    }
+    let query = FleetQuery::parse(raw).map_err(Problem::bad_request)?;
     if let Some(leader) = app.leading.follows() {
-        return Ok(Html(follower_page(&leader, "/")));
+        return Ok(Html(follower_page(&app.site, &leader, "/")));
     }
-    let filter = Filter { text: query.q, standing };
-    Ok(Html(fleet_page(&app.status.fleet(), &filter)))
+    let fleet = app.status.fleet();
+    // Thousands of variants are too much for a thread that others wait for.
+    let page = tokio::task::spawn_blocking(move || fleet_page(&site_now(&app), &fleet, &query));
+    page.await.map(Html).map_err(|error| {
+        tracing::error!(%error, "the status page could not be made");
+        let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
+        Problem::new(status, format!("the page could not be made: {error}"))
+    })
 }
 
 /// The whole decision about one variant.
@@ -56,8 +55,45 @@ pub(super) async fn variant(
 ) -> Result<Html<String>, Problem> {
     if let Some(leader) = app.leading.follows() {
         let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        return Ok(Html(follower_page(&leader, path)));
+        return Ok(Html(follower_page(&app.site, &leader, path)));
     }
     let status = find(&*leading::status(&app)?, &endpoint, &variant, &scope)?;
-    Ok(Html(variant_page(&status)))
+    let now = status.last_pass;
+    let history = app.history.history(&status.snapshot.id, now - PAST_SHOWN, now).await;
+    let history = history.unwrap_or_else(|error| {
+        // The page has the rest; what is wrong with the history is a banner of the fleet's page.
+        tracing::warn!(%error, "a variant's page is shown without its past");
+        None
+    });
+    Ok(Html(variant_page(&site_now(&app), &status, history.as_ref())))
+}
+
+/// The site, with how old what it shows is now.
+fn site_now(app: &App) -> Site {
+    let now = Instant::now();
+    let seconds = app.health.since_last_beat(now).as_secs();
+    let late = app.health.silent_too_long(now).is_some();
+    Site { age: Some(Age { seconds, late }), ..app.site.clone() }
+}
+
+/// The style of the pages.
+pub(super) async fn style() -> impl IntoResponse {
+    file("text/css; charset=utf-8", STYLE)
+}
+
+/// What refreshes them.
+pub(super) async fn script() -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", SCRIPT)
+}
+
+/// The icon.
+pub(super) async fn icon() -> impl IntoResponse {
+    file("image/svg+xml", ICON)
+}
+
+fn file(
+    content_type: &'static str,
+    content: &'static str,
+) -> ([(HeaderName, &'static str); 2], &'static str) {
+    ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, KEPT_A_WHILE)], content)
 }

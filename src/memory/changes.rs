@@ -48,8 +48,8 @@ fn essence(memory: &VariantMemory) -> VariantMemory {
     VariantMemory {
         seen: std::collections::BTreeMap::new(),
         value_in_force: None,
-        // Of what lasts the alerts' clocks are worth a write; since when all of it is held is not.
-        lasting: Lasting { held: None, ..memory.lasting },
+        // Half an hour of an alert's clock is not worth a write to AWS.
+        lasting: Lasting::default(),
         verification: memory.verification.map(still),
         ..memory
     }

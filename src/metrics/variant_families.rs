@@ -64,6 +64,14 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Since when something has differed and nothing of it has been written, whatever the reasons, remembered over restarts; absent while nothing is held, or when the memory could not be read.";
     CONDITION = Gauge "setpoint_condition" ["1"] {reason: Reasons}
         "What else holds for the variant, one series with value 1 for each: competing policies, deploys that set the count back, scaling that fails or is refused, bounds that bind, numbers that look like a mistake.";
+    REACTION = Gauge "setpoint_reaction_seconds" ["seconds"] {part: Closed(&["alarm", "activity", "start_up", "recovery", "whole"]), statistic: Closed(&["p50", "p95"])}
+        "How long the parts of the last 20 scale-outs took: load above the target to alarm, alarm to activity, activity to instances in service, these to latency back in the objective; whole is from the load to instances in service. Absent where none was seen.";
+    SCALE_OUTS = Gauge "setpoint_scale_outs" ["scale-outs"] {}
+        "Scale-outs that setpoint_reaction_seconds rests on, at most 20; absent while activities could not be read.";
+    SCALE_OUT_FAILURES = Gauge "setpoint_scale_out_failures" ["scale-outs"] {cause: Closed(&["quota", "capacity", "other"])}
+        "Failed scale-outs among the newest activities: for the account's quota, because AWS had no instances, or else; absent while activities could not be read.";
+    JOINS_WITH_ERRORS = Gauge "setpoint_joins_with_errors" ["scale-outs"] {}
+        "Of the scale-outs whose minutes of joining were all seen, those in which new instances answered with 5XX at first; absent where none was seen.";
     SCALING_SUSPENDED = Gauge "setpoint_scaling_suspended" ["0 or 1"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}
         "1 when somebody suspended this direction of scaling.";
     SUSPENDED_SINCE = Gauge "setpoint_scaling_suspended_since_timestamp_seconds" ["seconds since the epoch"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}

@@ -13,6 +13,7 @@ use super::variant_families::{self as families, VARIANT_FAMILIES};
 use crate::model::estimate::{Estimate, Finding, Verdict};
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
+use crate::model::reaction::Spread;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
 use crate::model::scaling::{Alarm, AlarmSide, AlarmState};
@@ -145,11 +146,33 @@ fn write_world(out: &mut Writer, status: &VariantStatus) {
         let competing = policies.len() - usize::from(own);
         out.number(&families::COMPETING_POLICIES, &[], Some(competing as f64));
     }
+    write_reaction(out, status);
     if let Some(alarms) = snapshot.alarms.known() {
         for side in [AlarmSide::High, AlarmSide::Low] {
             write_alarm(out, side, alarms);
         }
     }
+}
+
+fn write_reaction(out: &mut Writer, status: &VariantStatus) {
+    let reaction = &status.snapshot.reaction;
+    for (part, spread) in reaction.seen.each().into_iter().filter(|(part, _)| *part != "cold") {
+        let seconds = |of: fn(Spread) -> f64| spread.map(|spread| of(spread) * 60.0);
+        out.number(&families::REACTION, &[part, "p50"], seconds(|spread| spread.p50));
+        out.number(&families::REACTION, &[part, "p95"], seconds(|spread| spread.p95));
+    }
+    if status.snapshot.activities.known().is_some() {
+        out.number(&families::SCALE_OUTS, &[], Some(f64::from(reaction.scale_outs)));
+        for (cause, count) in [
+            ("quota", reaction.failures_quota),
+            ("capacity", reaction.failures_capacity),
+            ("other", reaction.failures_other),
+        ] {
+            out.number(&families::SCALE_OUT_FAILURES, &[cause], Some(f64::from(count)));
+        }
+    }
+    let watched = (reaction.joins_watched > 0).then_some(reaction.joins_with_errors);
+    out.number(&families::JOINS_WITH_ERRORS, &[], watched.map(f64::from));
 }
 
 /// Several alarms of one side (of several policies) would be one series twice; the worst counts.

@@ -187,17 +187,17 @@ impl History {
         self.begun = true;
         let progress = &self.shared.slots.progress;
         progress.history.expect(seeds.len());
-        let stage = |seed: &Seed| {
+        let stage_of = |seed: &Seed| {
             let first = seed.last_day_first && limits.history > FIRST;
             if first { Stage::LastDay } else { Stage::Whole }
         };
-        let first = seeds.iter().filter(|seed| stage(seed) == Stage::LastDay).count();
+        let first = seeds.iter().filter(|seed| stage_of(seed) == Stage::LastDay).count();
         progress.last_day.expect(first);
         self.in_hand.extend(seeds.iter().map(|seed| seed.id.clone()));
         {
             let mut state = self.shared.state();
             state.limits = Some(limits);
-            state.queue.extend(seeds.into_iter().map(|seed| (stage(&seed), seed)));
+            state.queue.extend(seeds.into_iter().map(|seed| (stage_of(&seed), seed)));
             sort(&mut state.queue);
         }
         while self.workers.try_join_next().is_some() {}
@@ -296,7 +296,7 @@ async fn work(shared: Arc<Shared>) {
         };
         let mut scratch = {
             let mut spare = shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner);
-            spare.pop().unwrap_or_else(Scratch::new)
+            spare.pop().unwrap_or_default()
         };
         let reader = Reader { shared: &shared, limits, stage };
         let read = AssertUnwindSafe(reader.read(&seeds, &mut scratch)).catch_unwind().await;
@@ -314,34 +314,34 @@ async fn work(shared: Arc<Shared>) {
 /// What has been read waits for the next pass; after a last day all of it is to be read.
 fn put_away(shared: &Shared, stage: Stage, filled: Vec<Filled>, seeds: Vec<Seed>) {
     let progress = &shared.slots.progress;
-    let mut state = shared.state();
-    state.reading = state.reading.saturating_sub(seeds.len());
+    let mut queued = shared.state();
+    queued.reading = queued.reading.saturating_sub(seeds.len());
     for (filled, seed) in filled.into_iter().zip(seeds) {
         if stage == Stage::LastDay {
             progress.last_day.done();
         }
         if stage == Stage::LastDay && filled.variant.is_ok() {
-            state.queue.push_back((Stage::Whole, seed));
+            queued.queue.push_back((Stage::Whole, seed));
         } else {
             progress.history.done();
         }
-        state.ready.push(filled);
+        queued.ready.push(filled);
     }
-    sort(&mut state.queue);
+    sort(&mut queued.queue);
 }
 
 /// The next variants to read: as many as one page of an answer holds.
 fn next(shared: &Shared) -> Option<(Stage, Vec<Seed>, Limits)> {
-    let mut state = shared.state();
-    let limits = state.limits?;
-    let (stage, first) = state.queue.pop_front()?;
+    let mut queued = shared.state();
+    let limits = queued.limits?;
+    let (stage, first) = queued.queue.pop_front()?;
     let minutes = span(stage, &first, limits).num_minutes().max(1);
     let most = usize::try_from(PAGE / (minutes * QUERIES)).unwrap_or(1).max(1);
     let mut seeds = vec![first];
-    while seeds.len() < most && state.queue.front().is_some_and(|(other, _)| *other == stage) {
-        seeds.extend(state.queue.pop_front().map(|(_, seed)| seed));
+    while seeds.len() < most && queued.queue.front().is_some_and(|(other, _)| *other == stage) {
+        seeds.extend(queued.queue.pop_front().map(|(_, seed)| seed));
     }
-    state.reading += seeds.len();
+    queued.reading += seeds.len();
     Some((stage, seeds, limits))
 }
 

@@ -39,6 +39,7 @@ use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::reads::{Read, Reads};
+use crate::model::scale_out::Reaction;
 use crate::model::selector::Selector;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
@@ -319,6 +320,7 @@ impl Reconciler {
         let reads = self.reads(sweep, id, &endpoint);
         Snapshot {
             id: id.clone(),
+            reaction: Reaction::unseen(None),
             taken_at: now,
             reads,
             caller: sweep.caller.clone(),
@@ -378,7 +380,7 @@ impl Reconciler {
     fn decide_one(
         &mut self,
         sweep: &Sweep,
-        snapshot: Snapshot,
+        mut snapshot: Snapshot,
         goal: Result<Goal, String>,
         input: &PassInput<'_>,
         now: Timestamp,
@@ -393,6 +395,7 @@ impl Reconciler {
         let ratio = state.variant.history_complete_ratio(input.settings.history);
         let being_read = self.history.is_reading(&snapshot.id);
         estimate.history_complete_ratio = ratio.or(being_read.then_some(0.0));
+        snapshot.reaction = state.variant.reaction(&snapshot, &goal.objective);
         let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }

@@ -96,8 +96,8 @@ impl Reconciler {
                 group.fetch(fetch, clock, settings.budget_dollars, now).boxed()
             })
             .collect();
-        let mut fetched = stream::iter(fetches).buffered(REQUESTS);
-        while let Some((group, fetched)) = fetched.next().await {
+        let mut answers = stream::iter(fetches).buffered(REQUESTS);
+        while let Some((group, fetched)) = answers.next().await {
             self.take_in(&group, fetched, now);
         }
     }

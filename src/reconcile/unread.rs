@@ -7,6 +7,7 @@ use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why};
 use crate::model::ids::VariantId;
 use crate::model::reads::Reads;
+use crate::model::scale_out::Reaction;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
@@ -51,6 +52,7 @@ fn nothing_known(id: VariantId, why: &Why, taken_at: Timestamp) -> Snapshot {
         // Nothing was read.
         reads: Reads::default(),
         id,
+        reaction: Reaction::unseen(None),
         taken_at,
         caller: Fact::Unknown(why()),
         endpoint: Fact::Unknown(why()),

@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use maud::{Markup, html};
 
-use super::html::Escaped;
 use super::printable;
 use crate::model::status::FleetStatus;
 
@@ -36,21 +36,19 @@ pub fn block(fleet: &FleetStatus) -> String {
 }
 
 /// The same for a page; empty when there is nothing to say.
-#[must_use]
-pub fn banner(fleet: &FleetStatus) -> String {
+pub(super) fn banner(fleet: &FleetStatus) -> Markup {
     let mut items = Vec::new();
     items.extend(fleet.config.held.as_ref().map(ToString::to_string));
     items.extend(fleet.config.warnings.iter().take(MOST).map(ToString::to_string));
     items.extend(more(fleet));
-    if items.is_empty() {
-        return String::new();
+    html! {
+        @if !items.is_empty() {
+            div.alert {
+                strong { "Configuration" }
+                ul { @for item in &items { li { (printable(item)) } } }
+            }
+        }
     }
-    let mut out = String::from("<div class=\"alert\"><strong>Configuration</strong><ul>\n");
-    for item in &items {
-        let _ = writeln!(out, "<li>{}</li>", Escaped(item));
-    }
-    out.push_str("</ul></div>\n");
-    out
 }
 
 fn more(fleet: &FleetStatus) -> Option<String> {

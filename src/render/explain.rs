@@ -1,23 +1,21 @@
 //! Why a variant is as it is, from formula to the number in force, step by step, from its record
 //! alone. The API, the variant's page and `setpoint explain` show the same.
 
+mod aws;
 mod next;
+mod reaction;
 
 use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::plan::forecast_words;
 use super::{printable, standing_words};
 use crate::model::decision::{FieldReport, FieldState, Report};
 use crate::model::ids::VariantId;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::model::units::human;
-
-/// How many of AWS's scaling activities are told.
-const ACTIVITIES: usize = 3;
 
 /// An explanation, as the API has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +61,8 @@ impl Explanation {
             ("wanted", "What is wanted", wanted(status)),
             ("guards", "Guards and notes", guards(report)),
             ("in_force", "In force", in_force(status)),
-            ("aws", "What AWS does with it", aws(status)),
+            ("aws", "What AWS does with it", aws::sentences(status)),
+            ("reaction", "Reaction time", reaction::sentences(&status.snapshot)),
             ("next", "What would change the answer", next::sentences(status)),
             ("inputs", "Inputs", inputs(status)),
         ];
@@ -284,23 +283,6 @@ fn in_force(status: &VariantStatus) -> Vec<String> {
     }
     let steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
     told.extend(steps.map(|step| format!("{}: {}", step.operation, step.sentence)));
-    told
-}
-
-fn aws(status: &VariantStatus) -> Vec<String> {
-    let (snapshot, report) = (&status.snapshot, &status.decision.report);
-    let mut told = Vec::new();
-    told.extend(
-        report.instances.and_then(forecast_words).map(|words| format!("instances: {words}")),
-    );
-    if let Some(target) = snapshot.target.known().and_then(Option::as_ref) {
-        told.push(format!("min {}, max {}", target.min_capacity, target.max_capacity));
-        if target.suspended.any() {
-            told.push(format!("suspended: {}", target.suspended.words()));
-        }
-    }
-    let activities = snapshot.activities.known().into_iter().flatten().take(ACTIVITIES);
-    told.extend(activities.map(crate::model::scaling::Activity::sentence));
     told
 }
 

@@ -2,13 +2,12 @@
 
 pub mod config_notes;
 pub mod explain;
-pub mod fleet_page;
-mod html;
 pub mod line;
+pub mod page;
 pub mod plan;
+pub mod plot;
 pub mod proof;
 pub mod trouble;
-pub mod variant_page;
 pub mod view;
 
 use std::borrow::Cow;

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+pub(super) use variant::is_told;
+
 use super::view::VariantView;
 use super::{Standing, comparable, differs, line, printable, trouble};
 use crate::model::decision::{FieldReport, InstanceForecast, Report};

@@ -1,11 +1,10 @@
 //! What a process cannot see or keep: accounts and regions that cannot be listed, and a memory that
 //! does not work. One set of sentences for the page, the probe and the commands.
 
-use std::fmt::Write as _;
-
+use maud::{Markup, html};
 use serde::Serialize;
 
-use super::html::Escaped;
+use super::page::{self, Site};
 use super::printable;
 use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Region, Scope};
@@ -93,42 +92,34 @@ fn without_full_stop(message: &str) -> String {
     printable(message).trim_end().trim_end_matches('.').to_owned()
 }
 
-/// The banners of a page, in HTML.
-pub(super) fn banners(out: &mut String, fleet: &FleetStatus) {
-    for trouble in troubles(fleet) {
-        let _ = writeln!(out, "<p class=\"alert trouble\">{}</p>", Escaped(&trouble));
-    }
-}
-
 /// The page of a process that follows another one; `path` is the page that was asked for.
 #[must_use]
-pub fn follower_page(leader: &Leader, path: &str) -> String {
-    let mut main = "<p class=\"alert trouble\">This process is a follower: it shows no variants, \
-                    makes no passes and writes nothing. "
-        .to_owned();
-    match (&leader.pod, &leader.url) {
-        (Some(pod), Some(url)) => {
-            let _ = write!(
-                main,
-                "<a href=\"{0}{1}\">{2}</a> leads.",
-                Escaped(url),
-                Escaped(path),
-                Escaped(pod)
-            );
+pub fn follower_page(site: &Site, leader: &Leader, path: &str) -> String {
+    let bar = html! { (page::brand(site)) p.summary { "follower" } };
+    let main = html! {
+        h1.unseen { "A follower" }
+        p.alert.trouble {
+            "This process is a follower: it shows no variants, makes no passes and writes nothing. "
+            (who_leads(leader, path))
         }
-        (Some(pod), None) => {
-            let _ = write!(main, "{} leads.", Escaped(pod));
+        @if let Some(pod) = &leader.pod {
+            p.dim {
+                "From outside the cluster: "
+                code { "kubectl port-forward pod/" (printable(pod)) " 9090" }
+            }
         }
-        (None, _) => main.push_str("No leader is known."),
+    };
+    page::frame(site, "setpoint (follower)", &bar, &main)
+}
+
+fn who_leads(leader: &Leader, path: &str) -> Markup {
+    html! {
+        @match (&leader.pod, &leader.url) {
+            (Some(pod), Some(url)) => {
+                a href={ (printable(url)) (printable(path)) } { (printable(pod)) } " leads."
+            }
+            (Some(pod), None) => { (printable(pod)) " leads." }
+            (None, _) => { "No leader is known." }
+        }
     }
-    main.push_str("</p>\n");
-    if let Some(pod) = &leader.pod {
-        let pod = Escaped(pod);
-        let _ = writeln!(
-            main,
-            "<p class=\"dim\">From outside the cluster: <code>kubectl port-forward pod/{pod} \
-             9090</code></p>"
-        );
-    }
-    super::html::page("setpoint (follower)", "<h1>setpoint</h1><span>follower</span>", &main)
 }

@@ -13,6 +13,7 @@ use crate::model::memory::VariantMemory;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::SafetyReport;
+use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
@@ -51,6 +52,8 @@ pub struct VariantView<'a> {
     pub capacity: CapacityView<'a>,
     /// Instance counts.
     pub instances: Instances,
+    /// How it reacts to load, by its scale-outs.
+    pub reaction: &'a Reaction,
     /// What counts as serving well.
     pub objective: Objective,
     /// The newest minute with a load; null when none is known.
@@ -249,6 +252,7 @@ impl<'a> VariantView<'a> {
                 sentence: &report.estimate.sentence,
             },
             instances: instances(status),
+            reaction: &status.snapshot.reaction,
             objective: status.goal.objective,
             observed: observed(&status.snapshot),
             unknown: unknown_facts(&status.snapshot),

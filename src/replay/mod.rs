@@ -10,6 +10,7 @@ mod limits;
 pub mod output;
 pub mod report;
 pub mod run;
+pub mod whatif;
 
 pub use crate::estimate::Refinements;
 pub use csv::{CsvError, Recording, Row};

@@ -136,13 +136,14 @@ impl Store {
         self.with(|place| place.asked(Disk::variants)).await
     }
 
-    /// What else is kept of a variant: the version of its form, and the bytes.
+    /// What else is kept of a variant: the version of its form, and the bytes. For whoever makes
+    /// passes, before the first one too: the file is opened for it.
     ///
     /// # Errors
-    /// When the file cannot be read now.
+    /// When the file cannot be opened or read now.
     pub async fn evidence(&self, id: &VariantId) -> Result<Option<(u32, Vec<u8>)>, StoreError> {
         let id = id.clone();
-        self.with(move |place| place.asked(|disk| disk.evidence(&id))).await
+        self.with(move |place| place.opened(|disk| disk.evidence(&id))).await
     }
 
     /// Keeps bytes of a variant, with the version of their form, from the next pass that is handed in

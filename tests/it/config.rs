@@ -320,6 +320,13 @@ fn rules_between_keys_are_checked() {
         ("targets: [{endpoint: e, variant: '[a'}]".to_owned(), "target e/[a: variant"),
         ("reconcile: {schedule: '* * * * *'}".to_owned(), "reconcile.schedule"),
         ("http: {listen: 'localhost:80'}".to_owned(), "http.listen"),
+        ("http: {base_path: setpoint}".to_owned(), "http.base_path"),
+        ("http: {base_path: '/a//b'}".to_owned(), "http.base_path"),
+        ("http: {base_path: '/a/../b'}".to_owned(), "http.base_path"),
+        ("http: {base_path: '/a\"b'}".to_owned(), "http.base_path"),
+        ("http: {dashboard_url: 'javascript:alert(1)'}".to_owned(), "http.dashboard_url"),
+        ("http: {dashboard_url: 'https://'}".to_owned(), "http.dashboard_url"),
+        ("http: {dashboard_url: 'https://a:b@grafana.example/'}".to_owned(), "http.dashboard_url"),
         ("log: {level: verbose}".to_owned(), "log.level"),
         ("telemetry: {max_age_minutes: 3}".to_owned(), "telemetry.max_age_minutes"),
         (

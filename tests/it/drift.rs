@@ -5,6 +5,7 @@
 mod cases;
 mod conditions;
 mod fleet;
+mod reaction;
 mod stage;
 
 use setpoint::model::goal::Mode;

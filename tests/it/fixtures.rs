@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built is a bug of the test")]
 
 mod blind;
+mod picture;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use setpoint::model::goal::{
 use setpoint::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantId};
 use setpoint::model::memory::{Seen, Settled, VariantMemory};
 use setpoint::model::reads::{Read, Reads};
+use setpoint::model::scale_out::Reaction;
 use setpoint::model::scaling::{
     Alarm, AlarmState, CONVENTIONAL_POLICY_NAME, MetricSpec, PolicyKind, ScalableTarget,
     ScalingPolicy, SuspendedState, TargetTracking,
@@ -246,6 +248,7 @@ fn estimate() -> Estimate {
         sentence: "one instance serves 1300 invocations per minute (1180 to 1410): 87 of 8412 \
                    minutes broke p99 250 ms"
             .to_owned(),
+        picture: picture::picture(),
     }
 }
 
@@ -309,6 +312,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
     };
     Snapshot {
         id: id.clone(),
+        reaction: Reaction::unseen(None),
         taken_at: noon(),
         reads: reads(),
         caller: Fact::Known(id.account_id.clone()),

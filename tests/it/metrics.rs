@@ -21,6 +21,8 @@ use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::LoadTestProblem;
+use setpoint::model::reaction::Spread;
+use setpoint::model::scale_out::{Parts, Reaction};
 use setpoint::model::status::{FleetStatus, StoreStatus};
 use setpoint::model::warning::{ConfigStatus, HeldReload};
 use setpoint::ports::{CallObserver, CallRecord, ErrorKind, NoCode, Service};
@@ -401,6 +403,12 @@ fn the_reference_page_is_up_to_date() {
 /// A registry in which every defined family has a series.
 fn everything() -> Metrics {
     let mut fleet = fixtures::mixed_fleet();
+    if let Some(status) = fleet.variants.values_mut().next() {
+        let alarm = Some(Spread::exactly(5.0));
+        let seen = Parts { alarm, ..Parts::default() };
+        Arc::make_mut(status).snapshot.reaction =
+            Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
+    }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {
         target.suspended.scale_in = true;

@@ -6,10 +6,12 @@
 
 mod alerting;
 mod chart;
+mod commands;
 mod dashboards;
 mod demo;
 mod denied;
 mod documents;
+mod knobs;
 mod links;
 mod monitoring;
 

@@ -11,10 +11,11 @@ use setpoint::model::reads::Read;
 use setpoint::model::reason::Reason;
 use setpoint::model::status::{FleetStatus, MassChange, VariantStatus};
 use setpoint::render::explain::explain;
-use setpoint::render::fleet_page::{Filter, MAX_ROWS, fleet_page};
+use setpoint::render::page::Site;
+use setpoint::render::page::fleet::{everything, fleet_page};
+use setpoint::render::page::variant::variant_page;
 use setpoint::render::plan::{self, PlanSummary};
 use setpoint::render::proof::Proof;
-use setpoint::render::variant_page::variant_page;
 use setpoint::render::view::{VariantDetail, VariantView};
 use setpoint::render::{Standing, line, sentence};
 
@@ -164,7 +165,8 @@ fn in_sync_never_leads_where_it_is_known_to_be_unsafe() {
     assert!(text.starts_with(&format!("! doc-embedder/AllTraffic  {headline}\n")), "{text}");
     let badges = "<span class=\"badge unsafe\">unsafe</span> \
                   <span class=\"badge unmanaged\">as configured</span>";
-    for page in [fleet_page(&fleet, &Filter::default()), variant_page(&status)] {
+    let site = Site::default();
+    for page in [fleet_page(&site, &fleet, &everything()), variant_page(&site, &status, None)] {
         assert!(page.contains(badges) && page.contains(headline), "{page}");
     }
     assert!(sentence(&status).contains(headline));
@@ -344,78 +346,4 @@ fn what_aws_says_cannot_move_the_cursor() {
     for text in [text, sentence(&status), plain(&line::line(&status, 0)), explain(&status)] {
         assert!(!text.contains('\u{1b}'), "{text:?}");
     }
-}
-
-#[test]
-fn pages_escape_what_they_are_given() {
-    let mut status = fixtures::drifted("a");
-    status.decision.report.sentence = "<script>alert('x')</script> & \"more\"".to_owned();
-    let filter = Filter { text: "\"><script>".to_owned(), standing: None };
-    let fleet = fixtures::fleet(vec![status.clone()]);
-    for html in
-        [variant_page(&status), fleet_page(&fleet, &Filter::default()), fleet_page(&fleet, &filter)]
-    {
-        assert!(!html.contains("<script"), "{html}");
-    }
-    assert!(variant_page(&status).contains("&lt;script&gt;alert(&#39;x&#39;)"));
-}
-
-#[test]
-fn pages_need_nothing_from_elsewhere() {
-    let status = fixtures::drifted("a");
-    for html in [variant_page(&status), fleet_page(&fixtures::mixed_fleet(), &Filter::default())] {
-        for external in ["http://", "https://", "src=", "@import", "url(", "<script", "<link"] {
-            assert!(!html.contains(external), "{external}");
-        }
-    }
-}
-
-/// The names of the variants of a page, in its order.
-fn shown(html: &str) -> Vec<&str> {
-    html.split("<td class=\"name\"><a href=\"/variants/")
-        .skip(1)
-        .map(|rest| rest.split_once('/').map_or(rest, |(name, _)| name))
-        .collect()
-}
-
-#[test]
-fn the_worst_comes_first() {
-    let mut fleet = fixtures::mixed_fleet();
-    let paging = fixtures::as_configured_and_unsafe("zebra");
-    fleet.variants.extend(fixtures::fleet(vec![paging]).variants);
-    let html = fleet_page(&fleet, &Filter::default());
-    assert_eq!(
-        shown(&html),
-        [
-            "doc-embedder",
-            "zebra",
-            "fraud-scorer",
-            "ads",
-            "payments",
-            "chat",
-            "recreated",
-            "search-ranker",
-            "sandbox"
-        ]
-    );
-}
-
-#[test]
-fn the_filter_keeps_by_name_and_standing() {
-    let fleet = fixtures::mixed_fleet();
-    let by = |text: &str, standing| {
-        let html = fleet_page(&fleet, &Filter { text: text.to_owned(), standing });
-        shown(&html).into_iter().map(str::to_owned).collect::<Vec<_>>()
-    };
-    assert_eq!(by(" PAY", None), ["payments"]);
-    assert_eq!(by("", Some(Standing::Held)), ["ads"]);
-    assert!(by("pay", Some(Standing::Held)).is_empty());
-}
-
-#[test]
-fn a_page_of_a_large_fleet_is_bounded() {
-    let many = (0..MAX_ROWS + 7).map(|n| fixtures::in_sync(&format!("e{n}"))).collect();
-    let html = fleet_page(&fixtures::fleet(many), &Filter::default());
-    assert_eq!(shown(&html).len(), MAX_ROWS);
-    assert!(html.contains("1000 of 1007 shown"));
 }

@@ -175,10 +175,19 @@ fn the_report_needs_nothing_else() {
     let flags = ["--slo", "p99=250ms", "--report", report.to_str().unwrap()];
     assert!(setpoint(&file, &flags).status.success());
     let page = std::fs::read_to_string(report).unwrap();
-    assert_eq!(page.matches("<svg").count(), 2);
-    for part in ["objective: p99 250 ms", "class=\"capacity\"", "class=\"strip\"", "measured"] {
+    // Each of the two plots for a wide screen and for a phone, and the verdicts.
+    assert_eq!(page.matches("<svg class=\"plot").count(), 4);
+    for part in ["objective: p99 250 ms", "line capacity\"", "class=\"strip\"", "measured"] {
         assert!(page.contains(part), "{part}");
     }
+    // First what was found, in a sentence.
+    let text = page.split("<body>").nth(1).unwrap();
+    let said = text.find("<p class=\"lead\">one instance serves ").unwrap();
+    assert!(said < text.find("class=\"tile").unwrap() && said < text.find("<svg").unwrap());
+    // Of two days of evaluations a line for each change.
+    let lines = page.matches("<li>").count();
+    assert!((1..20).contains(&lines), "{lines} lines");
+    assert!(page.contains("evaluations that say the same"), "{text}");
     for foreign in ["<script", "http:", "https:", "NaN", "-inf", ">inf<"] {
         assert!(!page.contains(foreign), "{foreign}");
     }

@@ -21,6 +21,7 @@ mod session;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod whoami;
 
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub use self::adaptive::Growing;
 pub use self::budget::{Budget, Exhausted};
 pub use self::error::classify;
 pub use self::settings::{CredentialSource, Rates, Retries, Settings, Timeouts};
+pub use self::whoami::{WhoAmI, who_am_i};
 
 use self::call::Caller;
 use self::endpoints::SdkEndpoints;

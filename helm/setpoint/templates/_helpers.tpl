@@ -119,6 +119,11 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
+{{/* The path that the pages are served under: config.http.base_path, or `/`. */}}
+{{- define "setpoint.basePath" -}}
+{{- dig "http" "base_path" "" .Values.config | trimSuffix "/" | default "/" -}}
+{{- end -}}
+
 {{/* The Secret with the HTTP token; empty when there is none. */}}
 {{- define "setpoint.tokenSecret" -}}
 {{- if .Values.httpToken.existingSecret -}}

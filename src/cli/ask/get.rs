@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::near::did_you_mean;
 use super::table::table;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
@@ -126,7 +127,9 @@ struct Instances {
 pub(in crate::cli) fn get(args: &GetArgs) -> Result<ExitCode, CliError> {
     let whole = matches!(args.output, Output::Json | Output::Yaml);
     if let Some(path) = path_of_one(&args.variant, "").filter(|_| whole) {
-        print(&args.daemon.get(path)?, args.output)?;
+        let answer =
+            args.daemon.get(path).map_err(|error| near(error, &args.variant, &args.daemon))?;
+        print(&answer, args.output)?;
         return Ok(Exit::Done.into());
     }
     let mut answer = args.daemon.get("/api/v1/variants".to_owned())?;
@@ -135,7 +138,7 @@ pub(in crate::cli) fn get(args: &GetArgs) -> Result<ExitCode, CliError> {
     let mut found: Vec<&Listed> =
         list.variants.iter().filter(|listed| args.variant.matches(&listed.id)).collect();
     if found.is_empty() && !args.variant.is_all() {
-        return Err(CliError::failed(nothing(&args.variant, &unreadable)));
+        return Err(CliError::failed(nothing(&args.variant, &list, &unreadable)));
     }
     if whole {
         keep(&mut answer, &args.variant);
@@ -149,6 +152,28 @@ pub(in crate::cli) fn get(args: &GetArgs) -> Result<ExitCode, CliError> {
         noteln!("warning: {sentence}");
     }
     Ok(if unreadable.is_empty() { Exit::Done } else { Exit::NotCompared }.into())
+}
+
+/// An error about one variant, with what may have been meant instead.
+pub(super) fn near(error: CliError, selector: &Selector, daemon: &DaemonArgs) -> CliError {
+    let known = known(daemon).unwrap_or_default();
+    if known.iter().any(|id| selector.matches(id)) {
+        return error;
+    }
+    match did_you_mean(selector, known.iter()) {
+        near if near.is_empty() => error,
+        near => CliError { message: format!("{error}{near}"), ..error },
+    }
+}
+
+/// The variants that the daemon knows.
+///
+/// # Errors
+/// A sentence, whatever went wrong.
+pub(super) fn known(daemon: &DaemonArgs) -> Result<Vec<VariantId>, CliError> {
+    let answer = daemon.get("/api/v1/variants".to_owned())?;
+    let list: List = understood(&answer)?;
+    Ok(list.variants.into_iter().map(|listed| listed.id).collect())
 }
 
 /// Where the API has the one variant that is meant, or what lies below it.
@@ -213,8 +238,9 @@ pub(in crate::cli) fn unreadable(scopes: &[ListedScope], selector: &Selector) ->
     scopes.iter().filter(meant).map(sentence).collect()
 }
 
-fn nothing(selector: &Selector, unreadable: &[String]) -> String {
-    let mut sentence = format!("no variant matches {selector} (setpoint get all lists all)");
+fn nothing(selector: &Selector, list: &List, unreadable: &[String]) -> String {
+    let near = did_you_mean(selector, list.variants.iter().map(|listed| &listed.id));
+    let mut sentence = format!("no variant matches {selector}{near} (setpoint get all lists all)");
     for scope in unreadable {
         sentence = format!("{sentence}\n{scope}");
     }

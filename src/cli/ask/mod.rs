@@ -6,6 +6,7 @@ mod client;
 mod explain;
 mod get;
 mod history;
+mod near;
 mod pause;
 mod table;
 mod until;
@@ -158,7 +159,7 @@ enum Need {
 }
 
 /// Where a daemon that listens there is reached from its own machine.
-fn address(listen: SocketAddr) -> Result<String, CliError> {
+pub(super) fn address(listen: SocketAddr) -> Result<String, CliError> {
     if listen.port() == 0 {
         return Err(CliError::failed(
             "http.listen takes any free port (0): give the daemon's address with --url; its log \

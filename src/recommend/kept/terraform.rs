@@ -4,6 +4,8 @@ use serde_json::{Map, Value};
 
 use super::{Kept, Shown, bounds, get, is_variants, text, tracking, tracking_of};
 
+/// Terraform's own words.
+const LATER: &str = "known after apply";
 /// Modules do not lie deeper in one another in any configuration that people write.
 const MAX_DEPTH: usize = 64;
 
@@ -48,7 +50,6 @@ fn resource(resource: &Value, document: &Value) -> Option<Kept> {
         "aws_appautoscaling_policy" => tracking_of(values).map(tracking)?,
         _ => return None,
     };
-    const LATER: &str = "known after apply";
     for (field, shown) in &mut fields {
         let nested = unknown.and_then(tracking_of).and_then(|config| config.get(*field));
         if open(field) || nested.is_some_and(contains_true) {

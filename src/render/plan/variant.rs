@@ -103,7 +103,7 @@ impl<'a> Told<'a> {
 
 /// What a person wants to know of a variant even where nothing is to be changed. The rest is in
 /// `explain`.
-const fn is_told(reason: Reason) -> bool {
+pub(in crate::render) const fn is_told(reason: Reason) -> bool {
     matches!(
         reason,
         Reason::CompetingPolicy

@@ -128,7 +128,18 @@ fn a_variant_is_explained_as_text_json_and_on_its_page() {
     let (code, _, err) = stage.ask(&["explain", "nobody/AllTraffic"]);
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("no variant nobody/AllTraffic is known"), "{err}");
-    assert_eq!(stage.ask(&["explain", "drifted"]).0, Some(64));
+    // The endpoint alone, where it has one variant.
+    let (code, alone, err) = stage.ask(&["explain", "drifted"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(alone.contains("us-east-1/drifted/AllTraffic  held"), "{alone}");
+    assert_eq!(stage.ask(&["explain", "all"]).0, Some(64));
+    for command in ["explain", "get"] {
+        for (asked, meant) in [("drifte", "drifted"), ("driftd/AllTraffic", "drifted/AllTraffic")] {
+            let (code, _, err) = stage.ask(&[command, asked]);
+            assert_eq!(code, Some(1), "{err}");
+            assert!(err.contains(&format!("did you mean {meant}?")), "{command} {asked}: {err}");
+        }
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use setpoint::model::ids::VariantId;
 use setpoint::model::memory::{Seen, VariantMemory};
 use setpoint::model::reads::Reads;
 use setpoint::model::reason::{Field, Reason};
+use setpoint::model::scale_out::Reaction;
 use setpoint::model::scaling::{
     Alarm, AlarmState, MetricSpec, PolicyKind, ScalableTarget, ScalingPolicy, SuspendedState,
     TargetTracking,
@@ -265,6 +266,7 @@ fn snapshot(id: VariantId) -> Snapshot {
     };
     let alarms = vec![alarm("High", 600.0), alarm("Low", 540.0)];
     Snapshot {
+        reaction: Reaction::unseen(None),
         taken_at: now,
         reads: Reads::default(),
         caller: Fact::Known(id.account_id.clone()),

@@ -93,6 +93,11 @@ fn cases() -> Vec<Case> {
         case(ONE_GET, "/api/v1/variants/nobody/AllTraffic", 404),
         case(EXPLAIN_GET, "/api/v1/variants/fraud-scorer/AllTraffic/explain", 200),
         case(EXPLAIN_GET, "/api/v1/variants/nobody/AllTraffic/explain", 404),
+        case("get /api/v1/recommendations", "/api/v1/recommendations", 200),
+        Case {
+            arrange: follows,
+            ..case("get /api/v1/recommendations", "/api/v1/recommendations", 503)
+        },
         case(HISTORY_GET, "/api/v1/variants/fraud-scorer/AllTraffic/history?since=36h", 200),
         case(HISTORY_GET, "/api/v1/variants/fraud-scorer/AllTraffic/history?since=soon", 400),
         case("post /-/reload", "/-/reload", 200),

@@ -13,7 +13,7 @@ use prometheus::Registry;
 use serde_json::Value;
 use setpoint::http::{
     App, Control, ControlError, Health, Leading, PauseRequest, Paused, Reconciled, Resumed,
-    Selector, Server,
+    Selector, Server, Site,
 };
 use setpoint::metrics::Metrics;
 use setpoint::model::consent::CarriedOut;
@@ -123,6 +123,11 @@ impl Fixture {
     }
 
     pub(super) fn start(fleet: FleetStatus, token_file: Option<PathBuf>) -> Self {
+        Self::start_at(Site::default(), fleet, token_file)
+    }
+
+    /// Behind a proxy.
+    pub(super) fn start_at(site: Site, fleet: FleetStatus, token_file: Option<PathBuf>) -> Self {
         let history = Store::in_memory();
         let recorded = Arc::new(fleet.clone());
         let published = Published::new(fleet);
@@ -139,6 +144,7 @@ impl Fixture {
             health: health.clone(),
             token_file: token_file.clone(),
             allowed_hosts: vec!["setpoint.example.com".to_owned()],
+            site,
         };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)

@@ -6,6 +6,7 @@ mod cluster;
 mod events;
 mod failover;
 mod installing;
+mod jobs;
 mod link;
 mod meddler;
 mod memory;

@@ -41,13 +41,21 @@ pub(super) fn new_namespace() -> String {
     format!("it-{}-{number}", std::process::id())
 }
 
+/// A namespace with its default service account, which a controller would make.
 pub(super) async fn make_namespace(client: &kube::Client, name: &str) {
     let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     request(client, "POST", "/api/v1/namespaces", Some(&object)).await.unwrap();
+    let account = json!({"metadata": {"name": "default"}});
+    request(client, "POST", &path("serviceaccounts", name, ""), Some(&account)).await.unwrap();
 }
 
-/// The real helm of `tests/setup`, talking to this server.
+/// The real helm of `tests/setup`, talking to this server; a panic with its words when it fails.
 pub(super) fn helm(kubeconfig: &Path, arguments: &[&str]) -> String {
+    try_helm(kubeconfig, arguments).unwrap_or_else(|said| panic!("helm {arguments:?}: {said}"))
+}
+
+/// The same: what it prints, or what it says when it fails.
+pub(super) fn try_helm(kubeconfig: &Path, arguments: &[&str]) -> Result<String, String> {
     let program = std::env::var_os("SETPOINT_HELM").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/cache/bin/helm"),
         PathBuf::from,
@@ -61,8 +69,10 @@ pub(super) fn helm(kubeconfig: &Path, arguments: &[&str]) -> String {
     }
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "helm {arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
+    if output.status.success() {
+        return Ok(String::from_utf8(output.stdout).unwrap());
+    }
+    Err(said.into_owned())
 }
 
 pub(super) fn chart() -> String {
@@ -99,6 +109,8 @@ impl Installed {
         let values = folder.join("values.json");
         std::fs::write(&values, values_of(&super::process::configuration()).to_string()).unwrap();
         let values = values.display().to_string();
+        // Without somebody who runs the Job that checks the configuration nothing would be installed.
+        let _jobs = super::jobs::Jobs::attend(kubeconfig, namespace);
         helm(
             kubeconfig,
             &["install", "setpoint", &chart(), "--namespace", namespace, "--values", &values],

@@ -185,6 +185,28 @@ fn the_configuration_is_checked_before_the_old_pod_goes() {
 }
 
 #[test]
+fn a_route_leads_to_the_path_that_the_pages_are_served_under() {
+    let test = "chart::a_route_leads_to_the_path_that_the_pages_are_served_under";
+    let Some(helm) = helm(test) else { return };
+    let route = [
+        "--set=ingress.enabled=true,ingress.hosts[0].host=a.example.com",
+        "--set=httpRoute.enabled=true,httpRoute.parentRefs[0].name=g",
+    ];
+    for (own, path) in [("", "/"), ("/", "/"), ("/ops/setpoint", "/ops/setpoint"), ("/a/", "/a")] {
+        let set = format!("--set=config.http.base_path={own}");
+        let more = [route[0], route[1], &set];
+        let minimal = chart().join("ci/minimal-values.yaml");
+        let rendered = succeed(&mut template(&helm, &minimal, &more));
+        let ingress = objects(&rendered, "Ingress").remove(0);
+        let rule = &ingress["spec"]["rules"][0]["http"]["paths"][0];
+        assert_eq!(rule["path"].as_str(), Some(path), "{own}");
+        let http_route = objects(&rendered, "HTTPRoute").remove(0);
+        let matched = &http_route["spec"]["rules"][0]["matches"][0]["path"];
+        assert_eq!(matched["value"].as_str(), Some(path), "{own}");
+    }
+}
+
+#[test]
 fn what_a_value_accepts_has_an_effect() {
     let Some(helm) = helm("chart::what_a_value_accepts_has_an_effect") else { return };
     let everything = chart().join("ci/everything-values.yaml");

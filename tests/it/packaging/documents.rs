@@ -163,6 +163,37 @@ fn the_dockerfile_has_no_fault() {
     succeed(Command::new(hadolint).args(["--failure-threshold", "info"]).arg(root("Dockerfile")));
 }
 
+/// What the source embeds from beside it must be in the image's build.
+#[test]
+fn the_image_is_built_of_everything_that_is_embedded() {
+    fn embedded(dir: &std::path::Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                embedded(&path, found);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                for rest in text.split("include_str!(\"").skip(1) {
+                    let below = rest.trim_start_matches("../");
+                    let folder = below.split('/').next().unwrap_or_default();
+                    if rest.starts_with("../") && root(folder).is_dir() {
+                        found.insert(folder.to_owned());
+                    }
+                }
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    embedded(&root("src"), &mut found);
+    assert!(found.contains("iam") && found.contains("config"), "{found:?}");
+    let dockerfile = std::fs::read_to_string(root("Dockerfile")).unwrap();
+    let ignored = std::fs::read_to_string(root(".dockerignore")).unwrap();
+    for folder in found {
+        assert!(dockerfile.contains(&format!("COPY {folder}/ {folder}/")), "{folder}: Dockerfile");
+        assert!(ignored.lines().any(|l| l == format!("!{folder}")), "{folder}: .dockerignore");
+    }
+}
+
 #[test]
 fn the_image_is_built_of_every_crate() {
     let dockerfile = std::fs::read_to_string(root("Dockerfile")).unwrap();

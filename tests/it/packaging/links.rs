@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{root, stdout};
 
 /// Everything in Markdown that people read, with its text.
-fn pages() -> Vec<(PathBuf, String)> {
+pub(super) fn pages() -> Vec<(PathBuf, String)> {
     let mut folders = vec![root("docs"), root("iam"), root("helm/setpoint")];
     let mut files = Vec::new();
     let top = std::fs::read_dir(root(".")).unwrap().map(|entry| entry.unwrap().path());

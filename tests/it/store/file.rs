@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use chrono::TimeDelta;
-use setpoint::model::history::{EventKind, History};
+use setpoint::model::Fact;
+use setpoint::model::history::{EventKind, History, HourLoad};
+use setpoint::model::series::Minute;
 use setpoint::model::status::StoreStatus;
 use setpoint::store::{Store, StoreSettings};
 
@@ -145,7 +147,7 @@ async fn evidence_is_kept_by_variant_with_its_version() {
     one.record(pass(1, vec![fixtures::in_sync("a")])).await;
     one.close().await;
     let two = store(&path);
-    two.record(pass(2, vec![fixtures::in_sync("a")])).await;
+    // Before its first pass.
     assert_eq!(two.evidence(&id()).await, Ok(Some((3, vec![1, 2, 3]))));
 }
 
@@ -197,4 +199,47 @@ async fn what_is_older_than_is_kept_goes() {
     assert_eq!(history.hours.len(), 13, "three days of six hours each, and the present one");
     assert!(history.hours[0].at >= oldest && history.events[0].at >= oldest);
     assert!(history.events.len() > 30);
+}
+
+#[tokio::test]
+async fn after_a_start_the_history_goes_back_as_far_as_was_read_and_counts_no_hour_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.redb");
+    // Two days of minutes, as the first read of a process gives them.
+    let read = |until: i64| {
+        let mut status = with_minute(fixtures::in_sync("a"), until, 200.0);
+        let minutes: Vec<Minute> = (-2880..=until)
+            .map(|n| Minute {
+                invocations: Some(400.0),
+                invocations_per_instance: Some(200.0),
+                latency_us: Some(100_000.0),
+                ..Minute::empty(minute(n))
+            })
+            .collect();
+        let objective = status.goal.objective;
+        if let Fact::Known(telemetry) = &mut status.snapshot.telemetry {
+            telemetry.hours = HourLoad::of(&minutes, &objective).into();
+        }
+        pass(until + 3, vec![status])
+    };
+    let one = store(&path);
+    fine(&one.record(read(29)).await);
+    let first = history(&one).await;
+    assert_eq!(first.hours.len(), 49);
+    assert_eq!(first.kept_since, Some(minute(-2880)));
+    let counts: Vec<u16> = first.hours.iter().map(|hour| hour.minutes).collect();
+    assert!(counts[..48].iter().all(|minutes| *minutes == 60) && counts[48] == 30, "{counts:?}");
+    assert_eq!(first.hours[7].load_mean, Some(200.0));
+    assert_eq!(first.hours[7].configured_target, None, "nobody looked then");
+    assert_eq!(first.hours[48].configured_target, Some(600.0));
+    one.close().await;
+    // A process that starts later reads it all again, and the time in which none ran.
+    let two = store(&path);
+    fine(&two.record(read(29 + 180)).await);
+    let second = history(&two).await;
+    let counts: Vec<u16> = second.hours.iter().map(|hour| hour.minutes).collect();
+    assert_eq!(counts.len(), 52);
+    assert!(counts[..48].iter().chain(&counts[49..51]).all(|minutes| *minutes == 60), "{counts:?}");
+    assert_eq!((counts[48], counts[51]), (30, 30), "the rest of that hour nobody has seen");
+    assert_eq!(second.hours[48].configured_target, Some(600.0));
 }

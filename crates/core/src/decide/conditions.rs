@@ -27,6 +27,9 @@ pub(super) fn say(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reaso
     if let Some(sentence) = cross_region_cap(case) {
         say(Reason::CrossRegionCap, sentence);
     }
+    if case.snapshot.reaction.ready_too_early {
+        say(Reason::ReadyTooEarly, ready_too_early(case));
+    }
     at_bounds(case, say);
     activities(case, say);
 }
@@ -137,6 +140,16 @@ fn rps_as_target(case: &Case<'_>, desired: &Desired) -> Option<String> {
             human(configured * 60.0)
         )
     })
+}
+
+/// SageMaker sends requests to an instance from the moment its container answers `/ping`.
+fn ready_too_early(case: &Case<'_>) -> String {
+    let reaction = &case.snapshot.reaction;
+    format!(
+        "new instances answer with 5XX in their first minutes, in {} of {} scale-outs, {:.0} answers in \
+         all: the container answers /ping before its model is loaded",
+        reaction.joins_with_errors, reaction.joins_watched, reaction.errors_while_joining
+    )
 }
 
 fn at_bounds(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {

@@ -2,9 +2,11 @@
 
 mod changes;
 mod counting;
+mod drawing;
 
 use crate::model::estimate::{DropReason, Estimate, Finding, Regime, Verdict};
 use crate::model::goal::LoadTestProblem;
+use crate::model::scatter::Picture;
 use crate::model::series::Minute;
 use crate::model::time::Timestamp;
 use crate::model::units::RequestsPerSecond;
@@ -73,6 +75,8 @@ pub struct Estimator {
     /// The wander, and the hour it was computed for.
     wander: (i64, Option<f64>),
     pooled_until: MinuteIndex,
+    /// What the pages draw; no answer depends on it.
+    picture: Picture,
 }
 
 impl Estimator {
@@ -98,6 +102,7 @@ impl Estimator {
             lower_bound: None,
             wander: (i64::MIN, None),
             pooled_until: MinuteIndex::MIN,
+            picture: Picture::default(),
             settings: settings.clone(),
         }
     }
@@ -205,6 +210,9 @@ impl Estimator {
         self.book.open(at);
         let span = i64::from(minute.period_seconds.max(60)) / 60;
         let excluded = self.book.excludes(at, at + span);
+        if !excluded {
+            self.draw(minute, reading.as_ref());
+        }
         let mut steps = std::mem::take(&mut scratch.steps);
         if span > 1 {
             if let Some(reading) = reading {
@@ -284,10 +292,11 @@ impl Estimator {
             history_complete_ratio: None,
             sentence,
             minutes,
+            picture: self.picture.clone(),
         }
     }
 
-    /// Bytes of state, without the shared scratch.
+    /// Bytes of state, without the shared scratch and the picture.
     #[must_use]
     pub fn state_bytes(&self) -> usize {
         size_of::<Self>()
@@ -364,6 +373,7 @@ impl Estimator {
             self.hours.forget((self.newest - WALK_DELAY).div_euclid(60));
             self.tally.settle(self.newest);
             self.demand.settle(self.newest);
+            self.settle_picture();
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::scatter::Picture;
 use super::time::Timestamp;
 
 /// How far the capacity is known.
@@ -212,6 +213,9 @@ pub struct Estimate {
     pub history_complete_ratio: Option<f64>,
     /// One sentence for an SRE.
     pub sentence: String,
+    /// The minutes by load and latency, for a plot.
+    #[serde(skip)]
+    pub picture: Picture,
 }
 
 impl Estimate {
@@ -246,6 +250,7 @@ impl Estimate {
             advised_safety_factor: None,
             history_complete_ratio: None,
             sentence: sentence.into(),
+            picture: Picture::default(),
         }
     }
 }

@@ -162,6 +162,8 @@ words! {
         RandomRouting = "random_routing",
         /// Requests go to the instances that know their prompts, so that shares are unequal.
         UnevenRouting = "uneven_routing",
+        /// Instances answer with errors as they join: they are called ready before they are.
+        ReadyTooEarly = "ready_too_early",
         /// The cap on cross-region traffic counts on another capacity than was measured.
         CrossRegionCap = "cross_region_cap",
 

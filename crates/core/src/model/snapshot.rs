@@ -10,6 +10,7 @@ use super::history::HourLoad;
 use super::ids::{AccountId, VariantId};
 use super::memory::VariantMemory;
 use super::reads::{FactRead, Reads};
+use super::scale_out::Reaction;
 use super::scaling::{Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use super::series::Minute;
 use super::time::Timestamp;
@@ -43,6 +44,9 @@ pub struct Snapshot {
     pub telemetry: Fact<Telemetry>,
     /// What is remembered; unknown when the memory could not be read.
     pub memory: Fact<VariantMemory>,
+    /// How the variant reacts to load, by the scale-outs seen so far.
+    #[serde(skip)]
+    pub reaction: Reaction,
     /// From which reads all of it is.
     pub reads: Reads,
 }

@@ -7,6 +7,7 @@ mod recent;
 use chrono::TimeDelta;
 
 use crate::estimate::{Context, EstimatorSettings, JournalError, Scratch};
+use crate::ledger::{Ledger, Seen};
 use crate::model::endpoint::{Endpoint, EndpointConfig, Model};
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why, WhyKind};
@@ -14,8 +15,9 @@ use crate::model::goal::{Goal, LoadTestProblem, Objective};
 use crate::model::ids::VariantName;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
+use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
-use crate::model::snapshot::Telemetry;
+use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 use capacity::CapacityWatch;
@@ -31,6 +33,7 @@ pub struct Variant {
     recent: Recent,
     telemetry_read: Option<Read>,
     capacity: CapacityWatch,
+    ledger: Ledger,
     /// The objective that its telemetry was judged by.
     judged_by: Option<Objective>,
     /// From where on it knows its telemetry, while there is more of it to be read.
@@ -209,6 +212,24 @@ impl Variant {
     ) -> Estimate {
         let telemetry = (&self.recent.telemetry, self.recent.read_until);
         self.capacity.estimate(goal, load_test_problem, telemetry, context, scratch, now)
+    }
+
+    /// How it reacts to load, with the scale-outs that this snapshot shows taken note of.
+    pub fn reaction(&mut self, snapshot: &Snapshot, objective: &Objective) -> Reaction {
+        let config = snapshot.endpoint_config.known().and_then(Option::as_ref);
+        let own = config.and_then(|config| config.variant(&snapshot.id.variant));
+        let instance_type = own.and_then(|own| own.instance_type.as_deref());
+        let policies = snapshot.policies.known();
+        let tracking = policies.and_then(|all| all.iter().find_map(|p| p.invocations_tracking()));
+        self.ledger.note(&Seen {
+            activities: snapshot.activities.known().map_or(&[], Vec::as_slice),
+            alarms: snapshot.alarms.known().map_or(&[], Vec::as_slice),
+            minutes: snapshot.telemetry.known().map_or(&[], |telemetry| &telemetry.recent),
+            target: tracking.map(|tracking| tracking.target_value),
+            objective,
+            instance_type,
+        });
+        self.ledger.summary(instance_type)
     }
 
     /// The regime journal, when it is due to be kept. What a part of the history says does not

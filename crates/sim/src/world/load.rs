@@ -33,6 +33,10 @@ pub struct LoadSpec {
     /// A steady change of the work in a request: the speed is multiplied by this each day.
     #[serde(default = "one")]
     pub drift_per_day: f64,
+    /// How long a new instance answers requests with errors, in seconds: its container says that it
+    /// is ready before its model is loaded.
+    #[serde(default)]
+    pub ready_too_early_seconds: u32,
 }
 
 fn one() -> f64 {
@@ -156,6 +160,10 @@ impl Load {
             served.avg_us *= incident.latency_factor;
             served.percentiles_us = served.percentiles_us.map(|us| us * incident.latency_factor);
         }
+        if fleet.not_loaded > 0.0 && fleet.instances > 0.0 {
+            let failing = (fleet.not_loaded / fleet.instances).min(1.0);
+            served.errors = (served.errors + libm::round(requests * failing)).min(requests);
+        }
         self.judge(&served, requests);
         self.instance_minutes += fleet.instances;
         MinuteData::of(requests, fleet.instances, &served)
@@ -172,6 +180,8 @@ impl Load {
 struct Fleet {
     instances: f64,
     cold: f64,
+    /// Of those, the ones whose model is not loaded yet.
+    not_loaded: f64,
     service: Option<Service>,
     speed: f64,
 }
@@ -206,12 +216,16 @@ impl World {
         let warm_since = at - TimeDelta::minutes(COLD_MINUTES);
         let ready = |ready: &&Timestamp| **ready <= half;
         let cold = variant.instances.iter().filter(ready).filter(|r| **r > warm_since).count();
+        let early = TimeDelta::seconds(i64::from(load.spec.ready_too_early_seconds));
+        let not_loaded =
+            variant.instances.iter().filter(ready).filter(|r| **r > half - early).count();
         let model = variant.model.as_ref().and_then(|name| self.models.get(name));
         let size = variant.instance_type.as_deref().map(size_of);
         let relative = size.zip(load.base_size).map_or(1.0, |(now, base)| now / base);
         Some(Fleet {
             instances: f64::from(variant.current(half)),
             cold: cold as f64,
+            not_loaded: not_loaded as f64,
             service: model.and_then(|m| m.service.clone()),
             speed: relative * model.map_or(1.0, |m| m.speed),
         })

@@ -90,6 +90,7 @@ impl World {
                 json!({
                     "name": a.name,
                     "state": super::alarms::state_word(a.state),
+                    "since": a.since,
                     "threshold": a.threshold,
                     "actions_enabled": a.actions_enabled,
                 })

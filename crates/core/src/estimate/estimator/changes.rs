@@ -58,6 +58,7 @@ impl Estimator {
         }
         self.evidence.reassign(run.begin, back);
         self.hours.reassign(run.begin, gone, back);
+        self.picture.draw().rename(gone, back);
         self.after_switch();
         self.put_back();
         true
@@ -68,6 +69,7 @@ impl Estimator {
         let Some((gone, kept)) = self.book.merge(now) else { return false };
         self.evidence.rename(gone, kept);
         self.hours.reassign(MinuteIndex::MIN, gone, kept);
+        self.picture.draw().rename(gone, kept);
         self.after_switch();
         true
     }
@@ -77,5 +79,6 @@ impl Estimator {
         self.evidence.keep_only(self.book.current.id, previous, self.book.previous_from);
         self.hours.clear_suspicion();
         self.wander = (i64::MIN, None);
+        self.settle_picture();
     }
 }

@@ -1,0 +1,390 @@
+//! AWS's target tracking over recorded minutes: 3 of 3 minutes above the target scale out in
+//! proportion, 15 of 15 below 90 % scale in, nothing moves while an update is under way, and
+//! instances serve when they have started.
+//!
+//! Overload leaves a backlog, which is carried to the next minute, up to the 60 seconds after which
+//! SageMaker gives up on a request; what is beyond that is lost. New instances do half the work for
+//! three minutes, the minutes which the estimator leaves out as cold.
+
+use super::choice::{Choice, INSTANCES_MAX, Scaling, Tracking};
+use super::draws::Draw;
+use super::traffic::Traffic;
+
+/// `AlarmLow` is at this share of the target (users' consoles; AWS does not document it).
+const LOW_SHARE: f64 = 0.9;
+/// Minutes that `AlarmHigh` and `AlarmLow` look at.
+const HIGH_MINUTES: u32 = 3;
+const LOW_MINUTES: u32 = 15;
+/// How long a scale-in takes, in minutes.
+const SCALE_IN_MINUTES: f64 = 1.0;
+/// How long a new instance is cold, in minutes, and the share of its work that it then lacks.
+const COLD_MINUTES: usize = 3;
+const COLD_LOSS: f64 = 0.5;
+/// Where throughput ends, as a multiple of capacity: by the estimator's curve half of the minutes
+/// break the objective at 1.13 times the load where a tenth does, and a little above that the queue
+/// grows without end.
+const SATURATION: f64 = 1.15;
+/// A wait of this share of a minute breaks the objective.
+const BACKLOG_SEEN: f64 = 0.01;
+/// The width of the objective's curve, in lg (the middle of the estimator's own prior).
+const CURVE_WIDTH: f64 = 0.055;
+/// ln 9: a tenth of the minutes is bad at capacity.
+const LN_9: f64 = 2.197_224_577;
+/// Loads are remembered for as long as an alarm may come late.
+const RING: usize = 64;
+
+/// What a choice did in one draw.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Outcome {
+    /// Minutes with a datapoint.
+    pub minutes: u32,
+    /// Of these, how many are expected to break the objective.
+    pub bad_minutes: f64,
+    /// Instances times minutes.
+    pub instance_minutes: f64,
+    /// Requests that waited longer than a minute.
+    pub lost_requests: f64,
+    /// Times that instances were added.
+    pub scale_outs: u32,
+    /// Times that instances were removed.
+    pub scale_ins: u32,
+    /// Most instances that served in a minute.
+    pub peak_instances: u32,
+    /// Instances in the busiest minute.
+    pub instances_at_peak: u32,
+}
+
+/// How many minutes in a hundred break the objective, by load over capacity.
+struct Curve {
+    shares: [f32; Self::STEPS],
+}
+
+impl Curve {
+    const STEPS: usize = 512;
+    const FROM: f64 = 0.7;
+    const TO: f64 = 1.5;
+
+    fn new() -> Self {
+        let share = |i: usize| {
+            let ratio =
+                Self::FROM + (i as f64 + 0.5) * (Self::TO - Self::FROM) / Self::STEPS as f64;
+            (1.0 / (1.0 + (LN_9 - ratio.ln() / CURVE_WIDTH).exp())) as f32
+        };
+        Self { shares: std::array::from_fn(share) }
+    }
+
+    fn at(&self, ratio: f64) -> f64 {
+        if ratio < Self::FROM {
+            return 0.0;
+        }
+        let step = (ratio - Self::FROM) / (Self::TO - Self::FROM) * Self::STEPS as f64;
+        self.shares.get(step as usize).map_or(1.0, |share| f64::from(*share))
+    }
+}
+
+/// Runs one choice with several draws.
+#[must_use]
+pub fn run(traffic: &Traffic, choice: &Choice, draws: &[Draw]) -> Vec<Outcome> {
+    let curve = Curve::new();
+    let busiest = busiest(traffic);
+    draws.iter().map(|draw| Fleet::new(traffic, choice, draw).run(&curve, busiest)).collect()
+}
+
+/// The entry with the most requests.
+fn busiest(traffic: &Traffic) -> usize {
+    let requests = traffic.requests().iter().enumerate().filter(|(_, r)| !r.is_nan());
+    requests.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0))).map_or(0, |(i, _)| i)
+}
+
+/// An update under way.
+#[derive(Debug, Clone, Copy)]
+struct Update {
+    to: u32,
+    due: f64,
+}
+
+struct Fleet<'a> {
+    traffic: &'a Traffic,
+    choice: &'a Choice,
+    draw: &'a Draw,
+    tracking: Option<Tracking>,
+    outcome: Outcome,
+    /// Instances that serve.
+    serving: u32,
+    /// Instances wanted.
+    desired: u32,
+    update: Option<Update>,
+    cold: u32,
+    cold_until: usize,
+    backlog: f64,
+    loads: [f64; RING],
+    high_run: u32,
+    low_run: u32,
+    last_out: i64,
+    last_any: i64,
+}
+
+impl<'a> Fleet<'a> {
+    fn new(traffic: &'a Traffic, choice: &'a Choice, draw: &'a Draw) -> Self {
+        let (tracking, instances) = match choice.scaling {
+            Scaling::Fixed(n) => (None, n),
+            Scaling::Tracking(tracking) => {
+                // It begins settled: with what the first quarter of an hour needs.
+                let first = traffic.requests().iter().filter(|r| !r.is_nan()).take(15);
+                let busiest = first.fold(0.0, |a, b| f64::max(a, f64::from(*b)));
+                (Some(tracking), needed(busiest, tracking.target_value))
+            }
+        };
+        let mut fleet = Self {
+            traffic,
+            choice,
+            draw,
+            tracking,
+            outcome: Outcome::default(),
+            serving: 0,
+            desired: 0,
+            update: None,
+            cold: 0,
+            cold_until: 0,
+            backlog: 0.0,
+            loads: [f64::NAN; RING],
+            high_run: 0,
+            low_run: 0,
+            last_out: i64::MIN / 2,
+            last_any: i64::MIN / 2,
+        };
+        let min = fleet.min_at(0);
+        fleet.desired = instances.clamp(min, fleet.max());
+        fleet.serving = fleet.desired;
+        fleet
+    }
+
+    fn max(&self) -> u32 {
+        self.choice.max.clamp(1, INSTANCES_MAX)
+    }
+
+    /// The min in force: at least 1, raised by a scheduled floor, never above max.
+    fn min_at(&self, minute: usize) -> u32 {
+        let floor = self.choice.floors.as_ref();
+        let floor = floor.map_or(0, |floors| floors.at(self.traffic.minute_of_week(minute)));
+        self.choice.min.max(floor).max(1).min(self.max())
+    }
+
+    fn run(mut self, curve: &Curve, busiest: usize) -> Outcome {
+        for (minute, requests) in self.traffic.requests().iter().enumerate() {
+            self.settle(minute);
+            if let Some(tracking) = self.tracking {
+                self.look(minute, tracking.target_value);
+                self.act(minute, tracking);
+            }
+            self.serve(minute, f64::from(*requests), curve);
+            if minute == busiest {
+                self.outcome.instances_at_peak = self.serving;
+            }
+        }
+        self.outcome
+    }
+
+    /// Instances that have started serve; one that comes within a minute counts from its half.
+    fn settle(&mut self, minute: usize) {
+        let Some(update) = self.update else { return };
+        let now = minute as f64;
+        if update.due <= now + 0.5 && self.serving != update.to {
+            if update.to > self.serving {
+                self.cold = update.to - self.serving;
+                self.cold_until = minute + COLD_MINUTES;
+            }
+            self.serving = update.to;
+        }
+        if update.due <= now {
+            self.update = None;
+        }
+    }
+
+    /// Takes in the newest minute that the alarms can see.
+    fn look(&mut self, minute: usize, target: f64) {
+        let Some(seen) = self.newest(minute) else { return };
+        let load = self.loads[seen % RING];
+        self.high_run = if load > target { self.high_run + 1 } else { 0 };
+        self.low_run = if load < target * LOW_SHARE { self.low_run + 1 } else { 0 };
+    }
+
+    fn newest(&self, minute: usize) -> Option<usize> {
+        minute.checked_sub(1 + self.draw.seen_after as usize)
+    }
+
+    /// The busiest and the sum of the newest minutes that the alarms can see.
+    fn recent(&self, minute: usize, minutes: u32) -> (f64, f64) {
+        let end = self.newest(minute).map_or(0, |newest| newest + 1);
+        let from = end.saturating_sub(minutes as usize);
+        let recent = self.traffic.requests()[from..end].iter().filter(|r| !r.is_nan());
+        recent
+            .fold((0.0, 0.0), |(most, sum), r| (f64::max(most, f64::from(*r)), sum + f64::from(*r)))
+    }
+
+    fn act(&mut self, minute: usize, tracking: Tracking) {
+        if self.update.is_some() {
+            return;
+        }
+        let (min, max) = (self.min_at(minute), self.max());
+        let now = instant(minute);
+        let cooled = |since: i64, cooldown: u32| now - since >= i64::from(cooldown.div_ceil(60));
+        if self.desired < min {
+            // A scheduled action does not wait for cooldowns.
+            self.scale(minute, min);
+        } else if self.high_run >= HIGH_MINUTES {
+            if self.desired < max && cooled(self.last_out, tracking.scale_out_cooldown) {
+                let (_, sum) = self.recent(minute, HIGH_MINUTES);
+                let wanted = needed(sum / f64::from(HIGH_MINUTES), tracking.target_value);
+                self.scale(minute, wanted.max(self.desired + 1).min(max));
+                self.last_out = now;
+            }
+        } else if self.low_run >= LOW_MINUTES
+            && !tracking.disable_scale_in
+            && self.desired > min
+            && cooled(self.last_any, tracking.scale_in_cooldown)
+        {
+            let (busiest, _) = self.recent(minute, LOW_MINUTES);
+            let wanted = needed(busiest, tracking.target_value).clamp(min, max);
+            if wanted < self.desired {
+                self.scale(minute, wanted);
+            }
+        }
+    }
+
+    fn scale(&mut self, minute: usize, to: u32) {
+        let takes = if to > self.desired {
+            self.outcome.scale_outs += 1;
+            self.draw.start_up(minute)
+        } else {
+            self.outcome.scale_ins += 1;
+            SCALE_IN_MINUTES
+        };
+        self.desired = to;
+        self.update = Some(Update { to, due: minute as f64 + takes });
+        self.last_any = instant(minute);
+    }
+
+    fn serve(&mut self, minute: usize, requests: f64, curve: &Curve) {
+        let serving = f64::from(self.serving);
+        self.outcome.instance_minutes += serving;
+        self.outcome.peak_instances = self.outcome.peak_instances.max(self.serving);
+        self.loads[minute % RING] = requests / serving;
+        if requests.is_nan() {
+            self.backlog = 0.0;
+            return;
+        }
+        let cold =
+            if minute < self.cold_until { f64::from(self.cold.min(self.serving)) } else { 0.0 };
+        let capacity = self.draw.capacity * (serving - COLD_LOSS * cold);
+        let throughput = SATURATION * capacity;
+        let before = self.backlog;
+        let after = (before + requests - throughput).max(0.0);
+        self.backlog = after.min(throughput);
+        self.outcome.lost_requests += after - self.backlog;
+        let waits = before.max(self.backlog) > BACKLOG_SEEN * throughput;
+        self.outcome.minutes += 1;
+        self.outcome.bad_minutes += if waits { 1.0 } else { curve.at(requests / capacity) };
+    }
+}
+
+/// A minute that others can be subtracted from; traffic is far shorter than what does not fit.
+fn instant(minute: usize) -> i64 {
+    i64::try_from(minute).unwrap_or(i64::MAX)
+}
+
+/// Instances that bring the load down to the target.
+fn needed(requests: f64, target: f64) -> u32 {
+    let instances = (requests / target - 1e-9).ceil();
+    // Also where the target is no number to divide by.
+    if instances >= 1.0 { instances.min(f64::from(INSTANCES_MAX)) as u32 } else { 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::choice::Floors;
+    use super::super::draws::CapacityBelief;
+    use super::*;
+    use crate::model::reaction::{Part, ReactionTime, Spread};
+
+    /// A capacity of 1000, alarms seen after two minutes, four minutes of start-up.
+    fn draw() -> Draw {
+        let measured = |m: f64| Part::measured(Spread::exactly(m), 9).unwrap();
+        let reaction =
+            ReactionTime { alarm: measured(5.0), activity: measured(0.0), start_up: measured(4.0) };
+        Draw::all(CapacityBelief::new(1000.0, 0.0).unwrap(), &reaction, 1, 1)[0]
+    }
+
+    fn tracked(target: f64) -> Choice {
+        Choice::tracking(Tracking::at(target), 1, 100)
+    }
+
+    fn one(traffic: &Traffic, choice: &Choice) -> Outcome {
+        run(traffic, choice, &[draw()])[0]
+    }
+
+    #[test]
+    fn a_step_is_served_nine_minutes_later() {
+        let mut requests = vec![500.0; 60];
+        requests.extend(vec![2000.0; 60]);
+        // With the default cooldown the minutes before the new instances fire once more.
+        let patient = Tracking { scale_out_cooldown: 600, ..Tracking::at(500.0) };
+        let outcome = one(&Traffic::new(0, requests), &Choice::tracking(patient, 1, 100));
+        // Three minutes of alarm, two of delay, four of start-up: nine minutes of overload, and
+        // then a backlog of up to a minute to work off with instances that are still cold.
+        assert_eq!((outcome.scale_outs, outcome.peak_instances), (1, 4));
+        assert!((9.0..=13.0).contains(&outcome.bad_minutes), "{outcome:?}");
+        assert!(outcome.lost_requests > 0.0);
+        assert_eq!(outcome.instance_minutes, f64::from(69 + 51 * 4));
+    }
+
+    #[test]
+    fn instances_go_after_fifteen_quiet_minutes() {
+        let mut requests = vec![2000.0; 30];
+        requests.extend(vec![500.0; 60]);
+        let outcome = one(&Traffic::new(0, requests), &tracked(500.0));
+        assert_eq!((outcome.scale_ins, outcome.scale_outs), (1, 0));
+        // Fifteen quiet minutes, two of delay, one to go.
+        assert_eq!(outcome.instance_minutes, f64::from(48 * 4 + 42));
+        let kept = Tracking { disable_scale_in: true, ..Tracking::at(500.0) };
+        let mut quiet = vec![2000.0; 30];
+        quiet.extend(vec![500.0; 60]);
+        let outcome = one(&Traffic::new(0, quiet), &Choice::tracking(kept, 1, 100));
+        assert_eq!((outcome.scale_ins, outcome.instance_minutes), (0, 360.0));
+    }
+
+    #[test]
+    fn a_fixed_count_never_moves_and_a_gap_is_not_judged() {
+        let traffic = Traffic::new(0, vec![100.0, f32::NAN, 5000.0, 100.0]);
+        let outcome = one(&traffic, &Choice::fixed(2));
+        assert_eq!((outcome.minutes, outcome.instance_minutes), (3, 8.0));
+        assert_eq!((outcome.scale_outs, outcome.scale_ins), (0, 0));
+        assert_eq!((outcome.instances_at_peak, outcome.bad_minutes), (2, 2.0));
+    }
+
+    #[test]
+    fn a_floor_comes_ahead_of_the_ramp() {
+        // The floor of 01:00 to 02:00 on a Monday is in force from the hour on.
+        let mut requests = vec![500.0; 65];
+        requests.extend(vec![2000.0; 40]);
+        let traffic = Traffic::new(4 * 1440, requests);
+        let without = one(&traffic, &tracked(500.0));
+        let with = one(&traffic, &tracked(500.0).with_floors(Floors::new(vec![0, 4], 0)));
+        assert!(without.bad_minutes > 9.0, "{without:?}");
+        assert_eq!(with.bad_minutes.round(), 0.0, "{with:?}");
+        // It never exceeds max.
+        let capped = Choice { max: 2, ..tracked(500.0).with_floors(Floors::new(vec![0, 4], 0)) };
+        assert_eq!(one(&traffic, &capped).peak_instances, 2);
+    }
+
+    #[test]
+    fn nonsense_is_survived() {
+        for requests in [vec![], vec![f32::NAN; 9], vec![f32::INFINITY, 1e30], vec![0.0; 9]] {
+            let traffic = Traffic::new(0, requests);
+            for target in [f64::NAN, 0.0, -1.0, 1e-300, 1e300] {
+                let outcome = one(&traffic, &tracked(target));
+                assert!(outcome.bad_minutes <= f64::from(outcome.minutes), "{target}");
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! `setpoint doctor`: finds out what setpoint depends on here.
+
+mod probes;
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::CliError;
+use super::config_args::ConfigArgs;
+use super::deadline::{Bounded, Timeout};
+use super::exit::Exit;
+use super::survey::{Survey, survey};
+use super::{ask, compose};
+use crate::aws::{self, Settings};
+use crate::cli::out::{out, outln};
+use crate::config::Config;
+use crate::doctor::{self, Check, Diagnosis, Health, Outcome, Outcomes, ScrapeFound};
+use crate::model::goal::Mode;
+use crate::ports::{CallObserver, CallRecord, Clock as _};
+use crate::system::WallClock;
+
+/// Check what setpoint depends on here: configuration, credentials, permissions, clock, network, metrics,
+/// schedules, budget, memory and the running daemon. Nothing is written to AWS; one paid metric of each
+/// listed variant is read ($0.00001 each), unless the budget is 0.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  setpoint doctor --config setpoint.yaml
+  setpoint doctor --config setpoint.yaml -o json | jq '.checks[] | select(.health != \"ok\")'
+  kubectl exec deploy/setpoint -- setpoint doctor      # as the daemon itself
+
+Exit codes: 0 nothing failed, 1 something failed, 64 usage; with --detailed-exitcode also 2 something \
+                  is to be looked at.")]
+pub(super) struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Where the daemon answers [default: `http.listen` of the configuration, on this machine]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Ask this Prometheus whether it scrapes setpoint
+    #[arg(long, value_name = "URL")]
+    prometheus: Option<String>,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    /// Tell warnings by the exit code too (below)
+    #[arg(long)]
+    detailed_exitcode: bool,
+    #[command(flatten)]
+    timeout: Timeout,
+}
+
+/// How to print a diagnosis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// A line for each check.
+    Table,
+    /// JSON for programs.
+    Json,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`CliError`]; what is found to be wrong is no error of the command.
+pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    let mut found = Diagnosis::default();
+    if let Some(config) = configuration(args, &mut found) {
+        // The SDK's log lines would say the same between the checks.
+        let bounded = Bounded::new(args.timeout)?;
+        found.checks.extend(surroundings(&config));
+        let checks = bounded.run(of_aws(&config, args.timeout, bounded.observer()));
+        found.checks.extend(checks.unwrap_or_else(|error| {
+            let advice = "is AWS reachable? --timeout waits longer";
+            vec![Check::fail("credentials", error.to_string(), advice)]
+        }));
+        found.checks.extend(of_the_daemon(args, &config));
+    }
+    match args.output {
+        Output::Json => outln!("{:#}", found.json()),
+        Output::Table => out!("{}", found.text()),
+    }
+    Ok(exit_of(args, &found).into())
+}
+
+fn exit_of(args: &Args, found: &Diagnosis) -> Exit {
+    match (found.count(Health::Fail), found.count(Health::Warn)) {
+        (0, 0) => Exit::Done,
+        (0, _) if args.detailed_exitcode => Exit::Differs,
+        (0, _) => Exit::Done,
+        _ => Exit::Failed,
+    }
+}
+
+/// The configuration, with what is wrong or strange in it.
+fn configuration(args: &Args, found: &mut Diagnosis) -> Option<Config> {
+    match args.config.load() {
+        Err(error) => {
+            let advice = "setpoint config check says the same; mend it first";
+            found.checks.push(Check::fail("configuration", error.to_string(), advice));
+            None
+        }
+        Ok(config) => {
+            let targets = config.targets.len();
+            let files = args.config.sources().files.len();
+            let what = format!("{targets} targets of {files} files");
+            found.checks.push(Check::ok("configuration", what));
+            for warning in config.warnings(WallClock.now(), None) {
+                let advice = "setpoint config check explains it";
+                found.checks.push(Check::warn("configuration", warning.to_string(), advice));
+            }
+            Some(config)
+        }
+    }
+}
+
+fn surroundings(config: &Config) -> Vec<Check> {
+    let now = WallClock.now();
+    let mut checks = vec![
+        doctor::proxy(&probes::environment()),
+        doctor::trust(&probes::authorities()),
+        doctor::memory(&probes::memory(config), writes(config)),
+        doctor::writes(writes(config), config.memory.tags),
+    ];
+    checks.extend(doctor::schedules(config, now));
+    checks
+}
+
+/// Whether any target may be written to.
+fn writes(config: &Config) -> bool {
+    let bolder = |mode: Mode| mode.min(config.mode_ceiling()) != Mode::Observe;
+    config.targets.iter().any(|target| bolder(target.wish.mode))
+}
+
+async fn of_aws(config: &Config, timeout: Timeout, observer: Arc<dyn CallObserver>) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut all = match compose::settings_of_all(config) {
+        Ok(all) => all,
+        Err(error) => {
+            let advice = "set aws.region, --region or AWS_REGION";
+            return vec![Check::fail("credentials", error.to_string(), advice)];
+        }
+    };
+    for settings in &mut all {
+        timeout.bound(settings);
+    }
+    if !callers(&all, &mut checks).await {
+        return checks;
+    }
+    let recorder = Arc::new(Recorder { outcomes: Mutex::default(), also: observer });
+    match survey(config, config, timeout, Arc::<Recorder>::clone(&recorder) as _).await {
+        Err(error) => {
+            let advice = "mend what credentials says first";
+            checks.push(Check::fail("endpoints", error.to_string(), advice));
+        }
+        Ok(seen) => of_fleet(config, &seen, &recorder, &mut checks).await,
+    }
+    checks
+}
+
+/// Who calls in each account and region, and whether any of them got an answer.
+async fn callers(all: &[Settings], checks: &mut Vec<Check>) -> bool {
+    let mut any = false;
+    let mut clock = None;
+    for settings in all {
+        let answer = aws::who_am_i(settings).await;
+        let region = settings.region.as_str();
+        checks.push(doctor::caller(region, settings.account_id.as_ref(), &answer.caller));
+        any |= answer.caller.is_ok();
+        clock = clock.or_else(|| answer.aws_time.map(|aws| (WallClock.now(), aws)));
+    }
+    checks.push(match clock {
+        Some((own, aws)) => doctor::clock(own, Some(aws)),
+        None => doctor::clock(WallClock.now(), None),
+    });
+    any
+}
+
+async fn of_fleet(config: &Config, seen: &Survey, recorder: &Recorder, checks: &mut Vec<Check>) {
+    let now = WallClock.now();
+    let asked = probes::metrics(config, seen, now).await;
+    probes::activities(seen).await;
+    let outcomes = recorder.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    for scope in seen.fleet.scopes.keys() {
+        let variants: Vec<_> =
+            seen.fleet.variants.keys().filter(|id| id.scope() == *scope).collect();
+        let endpoints: BTreeSet<_> = variants.iter().map(|id| &id.endpoint).collect();
+        checks.push(doctor::endpoints(scope, endpoints.len(), variants.len()));
+        checks.extend(doctor::permissions(scope, &outcomes, config.memory.tags));
+    }
+    checks.extend(doctor::metrics(&asked.metrics, asked.dollars, now));
+    checks.push(doctor::budget(config, probes::reads(config, seen), now));
+}
+
+fn of_the_daemon(args: &Args, config: &Config) -> Vec<Check> {
+    let own = (env!("CARGO_PKG_VERSION"), option_env!("SETPOINT_REVISION").unwrap_or("unknown"));
+    let url = args.url.clone().map_or_else(|| ask::address(config.http.listen), Ok);
+    let daemon = match url {
+        Err(error) => Check::note("daemon", error.to_string()),
+        Ok(url) => doctor::daemon(&url, &probes::daemon(&url), own),
+    };
+    let scraped = args.prometheus.as_deref().map_or(ScrapeFound::NotAsked, probes::prometheus);
+    vec![daemon, doctor::prometheus(&scraped)]
+}
+
+/// Takes note of what became of each operation.
+struct Recorder {
+    outcomes: Mutex<Outcomes>,
+    also: Arc<dyn CallObserver>,
+}
+
+impl CallObserver for Recorder {
+    fn called(&self, call: &CallRecord) {
+        self.also.called(call);
+        let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcome: &mut Outcome =
+            outcomes.entry((call.scope.clone(), call.operation)).or_default();
+        match call.error {
+            None => outcome.answered = true,
+            Some(kind) => outcome.failed = Some((kind, call.error_code.clone())),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! This machine: its clock, its way to AWS, whom it trusts, and where the memory is.
+
+use std::path::PathBuf;
+
+use super::Check;
+use crate::model::time::Timestamp;
+
+/// The answer's Date is to the second, and the way takes a while.
+const SKEW_FINE_SECONDS: i64 = 30;
+/// AWS refuses requests that were signed more than 5 minutes away from its own time (AWS General
+/// Reference, "Signing AWS API requests").
+const SKEW_REFUSED_SECONDS: i64 = 300;
+
+/// This machine's clock beside AWS's.
+#[must_use]
+pub fn clock(own: Timestamp, aws: Option<Timestamp>) -> Check {
+    let Some(aws) = aws else {
+        return Check::warn(
+            "clock",
+            "no answer of AWS to compare it with",
+            "mend what credentials says first",
+        );
+    };
+    let skew = (own - aws).num_seconds();
+    let direction = if skew >= 0 { "ahead of" } else { "behind" };
+    let found = format!("{} s {direction} AWS's", skew.abs());
+    match skew.abs() {
+        seconds if seconds <= SKEW_FINE_SECONDS => Check::ok("clock", found),
+        seconds if seconds <= SKEW_REFUSED_SECONDS => Check::warn(
+            "clock",
+            found,
+            "synchronize the clock (chrony, systemd-timesyncd): from 5 minutes on AWS refuses every \
+             call, and minutes of telemetry are dated by it",
+        ),
+        _ => Check::fail(
+            "clock",
+            found,
+            "synchronize the clock (chrony, systemd-timesyncd): AWS refuses calls signed 5 minutes \
+             away from its own time",
+        ),
+    }
+}
+
+/// Through which proxy AWS is called: `variables` are the environment's.
+#[must_use]
+pub fn proxy(variables: &[(String, String)]) -> Check {
+    let names = ["https_proxy", "http_proxy", "all_proxy", "no_proxy"];
+    let set: Vec<String> = variables
+        .iter()
+        .filter(|(name, value)| {
+            names.contains(&name.to_ascii_lowercase().as_str()) && !value.is_empty()
+        })
+        .map(|(name, value)| format!("{name}={}", without_password(value)))
+        .collect();
+    if set.is_empty() {
+        return Check::ok("proxy", "none: AWS is called directly");
+    }
+    Check::note("proxy", set.join(", "))
+}
+
+/// `http://user:password@proxy:3128` without the part before the @.
+fn without_password(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((before, host)) => {
+            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+            if scheme.is_empty() { format!("***@{host}") } else { format!("{scheme}://***@{host}") }
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// The files and directories with the certificates of authorities, and whether each is there.
+#[must_use]
+pub fn trust(places: &[(PathBuf, bool)]) -> Check {
+    match places.iter().find(|(_, there)| *there) {
+        Some((path, _)) => {
+            Check::ok("tls", format!("certificates of authorities: {}", path.display()))
+        }
+        None => Check::warn(
+            "tls",
+            "no certificates of authorities in the usual places",
+            "install ca-certificates, or name a file with SSL_CERT_FILE; without them no call to AWS \
+             by https succeeds",
+        ),
+    }
+}
+
+/// Where what must be remembered is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemoryFound {
+    /// In the process.
+    Process,
+    /// In tags of the scalable targets.
+    Tags,
+    /// In a `ConfigMap`.
+    ConfigMap(String),
+    /// In a file: its path, its bytes if it is there, and what is wrong with its place.
+    File(PathBuf, Option<u64>, Option<String>),
+}
+
+/// The memory, where any mode `writes`.
+#[must_use]
+pub fn memory(found: &MemoryFound, writes: bool) -> Check {
+    match found {
+        MemoryFound::Process if writes => Check::warn(
+            "memory",
+            "in the process only: a restart forgets, and raises wait a day after it",
+            "configure memory.file, memory.tags or kubernetes.memory_configmap",
+        ),
+        MemoryFound::Process => {
+            Check::note("memory", "in the process only, which is enough to observe")
+        }
+        MemoryFound::Tags => Check::ok("memory", "in tags of the scalable targets"),
+        MemoryFound::ConfigMap(name) => Check::note(
+            "memory",
+            format!("in the ConfigMap {name}, which only the pod can look at"),
+        ),
+        MemoryFound::File(_, _, Some(wrong)) => {
+            Check::fail("memory", wrong.clone(), "make its directory writable for this user")
+        }
+        MemoryFound::File(path, bytes, None) => {
+            let size =
+                bytes.map_or_else(|| "not there yet".to_owned(), |bytes| format!("{bytes} bytes"));
+            Check::ok("memory", format!("{} ({size})", path.display()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Health;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn a_clock_is_judged_by_what_aws_refuses() {
+        let now: Timestamp = "2026-11-28T10:00:00Z".parse().unwrap();
+        let of = |seconds| clock(now + TimeDelta::seconds(seconds), Some(now));
+        assert_eq!(of(2).health, Health::Ok);
+        assert_eq!(
+            (of(-100).health, of(-100).found.as_str()),
+            (Health::Warn, "100 s behind AWS's")
+        );
+        assert_eq!(of(301).health, Health::Fail);
+        assert_eq!(clock(now, None).health, Health::Warn);
+    }
+
+    #[test]
+    fn a_proxys_password_is_not_told() {
+        let variable = |value: &str| proxy(&[("HTTPS_PROXY".to_owned(), value.to_owned())]).found;
+        assert_eq!(variable("http://me:secret@proxy:3128"), "HTTPS_PROXY=http://***@proxy:3128");
+        assert_eq!(variable("http://proxy:3128"), "HTTPS_PROXY=http://proxy:3128");
+        assert_eq!(variable("me:s@cret@proxy"), "HTTPS_PROXY=***@proxy");
+        assert!(proxy(&[]).found.contains("directly"));
+    }
+
+    #[test]
+    fn a_memory_that_forgets_matters_only_where_something_is_written() {
+        assert_eq!(memory(&MemoryFound::Process, true).health, Health::Warn);
+        assert_eq!(memory(&MemoryFound::Process, false).health, Health::Note);
+        let broken = MemoryFound::File("/m".into(), None, Some("nothing can be written".into()));
+        assert_eq!(memory(&broken, false).health, Health::Fail);
+    }
+}

@@ -1,0 +1,372 @@
+//! What other choices would have done with a recording: its capacity, the choices to compare, and
+//! the answer.
+
+pub mod output;
+
+use std::fmt::Write as _;
+
+use chrono::TimeDelta;
+
+use crate::decide::safe_target::safe_target_at;
+use crate::model::estimate::{Capacity, Verdict};
+use crate::model::goal::Objective;
+use crate::model::reaction::ReactionTime;
+use crate::model::units::{RequestsPerSecond, SafetyFactor};
+use crate::whatif::choice::INSTANCES_MAX;
+use crate::whatif::draws::{CapacityBelief, SIGMA_LOAD_TEST};
+use crate::whatif::factor::{Allowed, highest};
+use crate::whatif::floors::{self, Proposal, Refusal};
+use crate::whatif::{Answer, Choice, Question, Scaling, Tracking, Traffic, ask, week};
+
+use super::csv::Row;
+use super::run::{ReplaySettings, replay};
+
+/// Most choices that are compared at once.
+pub const CHOICES_MAX: usize = 400;
+/// The share of capacity below which a bad minute has another cause than load.
+const LOW_LOAD: f64 = 0.7;
+/// The factor that AWS recommends to start from, against which floors are judged where no present
+/// setting is known.
+const CUSTOMARY: f64 = 0.5;
+
+/// The setting in force.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Present {
+    /// The policy.
+    pub tracking: Tracking,
+    /// Fewest instances.
+    pub min: u32,
+    /// Most instances.
+    pub max: u32,
+}
+
+/// What is asked of a recording.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// What counts as serving well.
+    pub objective: Objective,
+    /// The load-tested rate.
+    pub max_rps: Option<RequestsPerSecond>,
+    /// The capacity of one instance, stated and not estimated, in invocations per minute.
+    pub capacity: Option<f64>,
+    /// The present setting, if known.
+    pub present: Option<Present>,
+    /// Safety factors to try.
+    pub factors: Vec<f64>,
+    /// Fewest instances to try.
+    pub mins: Vec<u32>,
+    /// Most instances to try.
+    pub maxs: Vec<u32>,
+    /// Cooldowns to try, in seconds: after a scale-out, and before a scale-in.
+    pub scale_out_cooldowns: Vec<u32>,
+    /// The same before a scale-in.
+    pub scale_in_cooldowns: Vec<u32>,
+    /// Fixed counts to try.
+    pub fixed: Vec<u32>,
+    /// How fast the variant reacts.
+    pub reaction: ReactionTime,
+    /// What the recorded traffic is multiplied with.
+    pub traffic_times: f64,
+    /// Bad minutes a week that are accepted.
+    pub budget: f64,
+    /// The seed of the draws.
+    pub seed: u64,
+}
+
+/// A choice and what it is called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Named {
+    /// What people call it.
+    pub name: String,
+    /// The safety factor, where one leads to it.
+    pub factor: Option<f64>,
+    /// The choice.
+    pub choice: Choice,
+}
+
+/// The answer, with what it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// What is known of capacity.
+    pub capacity: CapacityBelief,
+    /// Where that comes from, in words.
+    pub capacity_from: String,
+    /// What a factor applies to, in invocations per minute per instance.
+    pub base: f64,
+    /// How fast the variant reacts.
+    pub reaction: ReactionTime,
+    /// The minutes, and how many have no datapoint.
+    pub minutes: (usize, usize),
+    /// The busiest minute, in requests.
+    pub peak: f64,
+    /// The share of the newest week that the one before explains.
+    pub explained: Option<f64>,
+    /// Minutes a week that broke the objective at low load: no choice changes them.
+    pub bad_at_low_load: f64,
+    /// Minutes a week that broke the objective as recorded.
+    pub bad_recorded: Option<f64>,
+    /// The accepted bad minutes a week.
+    pub budget: f64,
+    /// The choices; the first is the present setting where that is known.
+    pub choices: Vec<Named>,
+    /// Which of them is the present setting.
+    pub present: Option<usize>,
+    /// Their figures.
+    pub answer: Answer,
+    /// The highest safety factor that the budget allows, and how many instances usually run.
+    pub allowed: Option<(Allowed, u32)>,
+    /// Floors that would have paid, or why there are none.
+    pub floors: Result<Proposal, Refusal>,
+}
+
+/// Why nothing can be said.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Unanswerable {
+    /// No minute has a number of invocations.
+    #[error("no row has a number of invocations, so there is no traffic to replay")]
+    NoTraffic,
+    /// Capacity is not known.
+    #[error(
+        "the capacity of one instance is not known ({0}); give --slo with enough minutes near \
+         capacity, the rate of a load test with --max-rps, or a number with --capacity"
+    )]
+    NoCapacity(String),
+    /// More choices than are compared at once.
+    #[error("{found} choices are more than the {CHOICES_MAX} that are compared at once")]
+    TooMany {
+        /// How many there would be.
+        found: usize,
+    },
+}
+
+/// Answers.
+///
+/// # Errors
+/// When there is no traffic, no capacity, or too much to compare.
+pub fn whatif(rows: &[Row], asked: &Asked) -> Result<Report, Unanswerable> {
+    let recorded = Traffic::of(rows.iter().map(|row| &row.minute));
+    if recorded.is_empty() {
+        return Err(Unanswerable::NoTraffic);
+    }
+    let (capacity, base, capacity_from) = capacity(rows, asked)?;
+    let traffic = recorded.times(asked.traffic_times);
+    let question = Question {
+        traffic: &traffic,
+        capacity,
+        reaction: asked.reaction,
+        budget: asked.budget,
+        seed: asked.seed,
+    };
+    let mut choices = choices(asked, base, traffic.peak())?;
+    let floors = propose(&question, asked, base);
+    if let Ok(proposal) = &floors {
+        let (factor, candidate) = &candidates(asked, base)[proposal.candidate];
+        choices.push(Named {
+            name: format!("factor {factor}, proposed floors"),
+            factor: Some(*factor),
+            choice: candidate.clone().with_floors(proposal.floors.clone()),
+        });
+    }
+    let all: Vec<Choice> = choices.iter().map(|named| named.choice.clone()).collect();
+    let answer = ask(&question, &all);
+    let usual = usual_instances(rows, traffic.peak() / base);
+    let allowed = highest(&question, base, usual).map(|allowed| (allowed, usual));
+    let (bad_recorded, bad_at_low_load) = recorded_bad(rows, asked, capacity.median);
+    Ok(Report {
+        capacity,
+        capacity_from,
+        base,
+        reaction: asked.reaction,
+        minutes: (traffic.len(), traffic.gaps()),
+        peak: traffic.peak(),
+        explained: week::explained(&traffic),
+        bad_at_low_load,
+        bad_recorded,
+        budget: asked.budget,
+        present: asked.present.map(|_| 0),
+        choices,
+        answer,
+        allowed,
+        floors,
+    })
+}
+
+/// What is believed of capacity, what a factor applies to, and where both come from.
+fn capacity(rows: &[Row], asked: &Asked) -> Result<(CapacityBelief, f64, String), Unanswerable> {
+    if let Some(stated) = asked.capacity {
+        let belief = CapacityBelief::new(stated, 0.0);
+        let belief = belief.ok_or_else(|| Unanswerable::NoCapacity("not a number".to_owned()))?;
+        return Ok((belief, stated, "stated".to_owned()));
+    }
+    let settings = ReplaySettings {
+        objective: asked.objective,
+        max_rps: asked.max_rps,
+        safety_factor: SafetyFactor::ONE,
+        configured_target: asked.present.map(|p| p.tracking.target_value),
+        every: TimeDelta::days(36_500),
+        refinements: super::Refinements::ALL,
+    };
+    let mut last = None;
+    replay(rows, &settings, |evaluation| last = Some(evaluation.estimate));
+    let estimate = last.ok_or(Unanswerable::NoTraffic)?;
+    let tested = asked.max_rps.map(RequestsPerSecond::per_minute);
+    if estimate.verdict.is_two_sided()
+        && let Some(belief) = CapacityBelief::of(&estimate.capacity)
+    {
+        let base = estimate.capacity.q25.unwrap_or(belief.median);
+        let words = format!("{}: {}", estimate.verdict.as_str(), estimate.sentence);
+        return Ok((belief, base, words));
+    }
+    let tested = tested.ok_or_else(|| Unanswerable::NoCapacity(estimate.sentence.clone()))?;
+    // A load test may be wrong, and what is proven limits how far down.
+    let Capacity { lower_bound, .. } = estimate.capacity;
+    let base = safe_target_at(&estimate, 1.0, Some(tested)).unwrap_or(tested);
+    let belief = CapacityBelief::new(base, SIGMA_LOAD_TEST);
+    let belief = belief.ok_or_else(|| Unanswerable::NoCapacity(estimate.sentence.clone()))?;
+    let words = match (estimate.verdict, lower_bound) {
+        (Verdict::AtLeast, Some(_)) => {
+            format!("load test, and {}: {}", estimate.verdict.as_str(), estimate.sentence)
+        }
+        _ => "load test; production has not shown it yet".to_owned(),
+    };
+    Ok((belief, base, words))
+}
+
+/// The cross product of what is to be tried, the present setting first.
+fn choices(asked: &Asked, base: f64, peak: f64) -> Result<Vec<Named>, Unanswerable> {
+    let mut found = Vec::new();
+    if let Some(present) = asked.present {
+        found.push(Named {
+            name: "present".to_owned(),
+            factor: Some(present.tracking.target_value / base),
+            choice: Choice::tracking(present.tracking, present.min, present.max),
+        });
+    }
+    for &factor in &asked.factors {
+        for_each_setting(asked, |setting| {
+            let tracking = Tracking {
+                scale_out_cooldown: setting[2],
+                scale_in_cooldown: setting[3],
+                ..Tracking::at(base * factor)
+            };
+            let mut name = format!("factor {factor}");
+            for (values, (word, value)) in asked.settings().iter().zip(SETTINGS.iter().zip(setting))
+            {
+                // Only what differs between the choices is named.
+                if values.len() > 1 {
+                    let _ = write!(name, ", {word} {value}");
+                }
+            }
+            let choice = Choice::tracking(tracking, setting[0], setting[1]);
+            found.push(Named { name, factor: Some(factor), choice });
+        });
+    }
+    let mut fixed = asked.fixed.clone();
+    if fixed.is_empty() {
+        // As many as the busiest minute needs, and as many as it needs at the customary factor.
+        let enough =
+            |share: f64| (peak / (base * share)).ceil().clamp(1.0, f64::from(INSTANCES_MAX));
+        fixed = vec![enough(1.0) as u32, enough(CUSTOMARY) as u32];
+    }
+    fixed.dedup();
+    found.extend(fixed.into_iter().map(|n| Named {
+        name: format!("fixed {n}"),
+        factor: None,
+        choice: Choice::fixed(n),
+    }));
+    if found.len() > CHOICES_MAX {
+        Err(Unanswerable::TooMany { found: found.len() })
+    } else {
+        Ok(found)
+    }
+}
+
+/// What a setting is made of.
+const SETTINGS: [&str; 4] = ["min", "max", "scale-out cooldown", "scale-in cooldown"];
+
+impl Asked {
+    /// The values to try, in the order of [`SETTINGS`].
+    fn settings(&self) -> [&[u32]; 4] {
+        [&self.mins, &self.maxs, &self.scale_out_cooldowns, &self.scale_in_cooldowns]
+    }
+}
+
+/// All combinations of the values to try.
+fn for_each_setting(asked: &Asked, mut tell: impl FnMut([u32; 4])) {
+    let [mins, maxs, outs, intos] = asked.settings();
+    for &min in mins {
+        for &max in maxs {
+            for &out in outs {
+                intos.iter().for_each(|into| tell([min, max, out, *into]));
+            }
+        }
+    }
+}
+
+/// The choices that floors may go with: the factors within reach, with the first of all else.
+fn candidates(asked: &Asked, base: f64) -> Vec<(f64, Choice)> {
+    let first = |values: &[u32], otherwise| values.first().copied().unwrap_or(otherwise);
+    let (min, max) = (first(&asked.mins, 1), first(&asked.maxs, INSTANCES_MAX));
+    let usual = |factor: &f64| (CUSTOMARY..0.85).contains(factor);
+    let factors = asked.factors.iter().copied().filter(usual);
+    factors
+        .map(|factor| {
+            let tracking = Tracking {
+                scale_out_cooldown: first(&asked.scale_out_cooldowns, 300),
+                scale_in_cooldown: first(&asked.scale_in_cooldowns, 300),
+                ..Tracking::at(base * factor)
+            };
+            (factor, Choice::tracking(tracking, min, max))
+        })
+        .collect()
+}
+
+fn propose(question: &Question<'_>, asked: &Asked, base: f64) -> Result<Proposal, Refusal> {
+    let candidates: Vec<Choice> = candidates(asked, base).into_iter().map(|c| c.1).collect();
+    let reference = match asked.present {
+        Some(present) => Choice::tracking(present.tracking, present.min, present.max),
+        None => Choice::tracking(Tracking::at(base * CUSTOMARY), 1, INSTANCES_MAX),
+    };
+    floors::propose(question, &reference, &candidates, base)
+}
+
+/// The median of the recorded instance counts; where there are none, what the peak needs.
+fn usual_instances(rows: &[Row], at_peak: f64) -> u32 {
+    let mut counts: Vec<f64> = rows.iter().filter_map(|row| row.minute.instance_count()).collect();
+    counts.sort_by(f64::total_cmp);
+    let median = counts.get(counts.len() / 2).copied().unwrap_or(at_peak.ceil());
+    median.round().clamp(1.0, f64::from(INSTANCES_MAX)) as u32
+}
+
+/// Minutes a week that broke the objective as recorded, and those of them at low load.
+fn recorded_bad(rows: &[Row], asked: &Asked, capacity: f64) -> (Option<f64>, f64) {
+    let Some(latency) = asked.objective.latency else { return (None, 0.0) };
+    let (mut minutes, mut bad, mut low) = (0_u32, 0_u32, 0_u32);
+    for minute in rows.iter().map(|row| &row.minute).filter(|m| m.period_seconds == 60) {
+        let (Some(us), Some(requests)) = (minute.latency_us, minute.invocations) else { continue };
+        minutes += 1;
+        let errors = minute.errors_5xx.unwrap_or(0.0) / requests.max(1.0);
+        if us > latency.threshold_us() || errors > asked.objective.error_rate_max {
+            bad += 1;
+            low += u32::from(minute.load().is_some_and(|load| load < LOW_LOAD * capacity));
+        }
+    }
+    let weeks = f64::from(minutes) / crate::whatif::traffic::WEEK as f64;
+    if minutes == 0 { (None, 0.0) } else { (Some(f64::from(bad) / weeks), f64::from(low) / weeks) }
+}
+
+impl Named {
+    /// The target value and the bounds, as people read them.
+    #[must_use]
+    pub fn setting(&self) -> (Option<f64>, String) {
+        let bounds = match (self.choice.scaling, self.choice.max) {
+            (Scaling::Fixed(n), _) => n.to_string(),
+            (_, INSTANCES_MAX) => format!("{}-any", self.choice.min),
+            (_, max) => format!("{}-{max}", self.choice.min),
+        };
+        match self.choice.scaling {
+            Scaling::Tracking(tracking) => (Some(tracking.target_value), bounds),
+            Scaling::Fixed(_) => (None, bounds),
+        }
+    }
+}
