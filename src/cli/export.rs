@@ -19,7 +19,7 @@ use crate::model::scaling::ScalingPolicy;
 use crate::model::time::{Timestamp, floor_to};
 use crate::ports::{Aws, CallObserver, Clock, Metric, MetricQuery};
 use crate::replay::columns::Column;
-use crate::replay::export::{METRIC_COLUMNS, Telemetry};
+use crate::replay::export::{METRIC_COLUMNS, Telemetry, counts};
 use crate::system::WallClock;
 
 /// The newest minutes are incomplete and never exported.
@@ -169,8 +169,18 @@ async fn read(aws: &Aws, args: &Args, now: Timestamp) -> Result<Telemetry, CliEr
         telemetry.endpoint_config = config.map(|config| (name, config.created_at));
     }
     let policies = aws.scaling.scaling_policies(Some(&resource)).await.map_err(failed)?;
-    let tracking = policies.iter().find_map(ScalingPolicy::invocations_tracking);
-    telemetry.configured_target = tracking.map(|t| t.target_value);
+    if let Some((_, tracking)) = ScalingPolicy::tracking_invocations(&policies) {
+        // AWS does not tell the past values.
+        telemetry.targets.extend(telemetry.newest().map(|at| (at, tracking.target_value)));
+    }
+    let activities = aws.scaling.scaling_activities(&resource).await.map_err(failed)?;
+    telemetry.counts = counts(&activities);
+    let target = aws
+        .scaling
+        .scalable_targets(Some(std::slice::from_ref(&resource)))
+        .await
+        .map_err(failed)?;
+    telemetry.bounds = target.first().map(|target| (target.min_capacity, target.max_capacity));
     Ok(telemetry)
 }
 

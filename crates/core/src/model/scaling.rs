@@ -100,6 +100,13 @@ impl ScalingPolicy {
         }
     }
 
+    /// The policy that `setpoint` manages among all of a variant: the one that tracks invocations per
+    /// instance, found by its metric and not by its name.
+    #[must_use]
+    pub fn tracking_invocations(policies: &[Self]) -> Option<(&Self, &TargetTracking)> {
+        policies.iter().find_map(|policy| Some((policy, policy.invocations_tracking()?)))
+    }
+
     /// What it does, in a few words: "step scaling", "target tracking of METRIC".
     #[must_use]
     pub fn describe(&self) -> String {
@@ -270,6 +277,16 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// The number of instances that it set, if it did.
+    #[must_use]
+    pub fn sets_count(&self) -> Option<u32> {
+        if self.status == ActivityStatus::Failed || !self.not_scaled_reasons.is_empty() {
+            return None;
+        }
+        let count = self.description.strip_prefix("Setting desired instance count to ")?;
+        count.trim_end_matches('.').parse().ok()
+    }
+
     /// When it was and what came of it, AWS's reasons for not scaling as sentences.
     #[must_use]
     pub fn sentence(&self) -> String {
