@@ -385,7 +385,7 @@ impl Reconciler {
         input: &PassInput<'_>,
         now: Timestamp,
     ) -> Pass {
-        let goal = goal.unwrap_or_else(|ambiguous| state::goal_in_doubt(&ambiguous));
+        let goal = goal.unwrap_or_else(Goal::nothing);
         let remembered = snapshot.memory.known().cloned().unwrap_or_default();
         let problem = load_test(&snapshot, &remembered, goal.load_test.as_ref(), now).err();
         let context = readings::context(sweep, &snapshot.id, &goal);

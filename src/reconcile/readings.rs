@@ -171,7 +171,9 @@ impl Reconciler {
         }
         let begins = !seeds.is_empty();
         if seeds.len() <= settings.last_day_first_above {
-            seeds.iter_mut().for_each(|seed| seed.last_day_first = false);
+            for seed in &mut seeds {
+                seed.last_day_first = false;
+            }
         }
         self.history.begin(seeds, settings.into());
         begins

@@ -37,6 +37,7 @@ mod recommend;
 mod refinements;
 mod render;
 mod replay;
+mod replayed;
 mod scenarios;
 mod store;
 mod swarm;
