@@ -21,6 +21,7 @@ mod panics;
 mod plan;
 mod recommend;
 mod replay;
+mod report;
 mod run;
 mod simulate;
 mod survey;
@@ -67,6 +68,7 @@ enum Command {
     Config(config_command::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
+    Report(report::Args),
     Replay(replay::Args),
     Export(export::Args),
     Audit(audit::Args),
@@ -125,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Config(args) => config_command::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Audit(args) => audit::run(&args),

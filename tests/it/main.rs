@@ -36,6 +36,7 @@ mod recommend;
 mod refinements;
 mod render;
 mod replay;
+mod report;
 mod scenarios;
 mod store;
 mod swarm;

@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::table::table;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::exit::Exit;
@@ -18,6 +17,7 @@ use crate::model::selector::Selector;
 use crate::model::time::Timestamp;
 use crate::model::units::human;
 use crate::ports::Clock as _;
+use crate::render::table::table;
 use crate::render::{Standing, printable, severity};
 use crate::system::WallClock;
 

@@ -7,7 +7,6 @@ mod explain;
 mod get;
 mod history;
 mod pause;
-mod table;
 mod until;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
