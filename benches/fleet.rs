@@ -9,7 +9,10 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a bench prints its table, and ends where something is wrong"
+    clippy::too_many_lines,
+    clippy::similar_names,
+    clippy::cast_possible_wrap,
+    reason = "a bench prints its table, ends where something is wrong, and reads from top to bottom"
 )]
 
 #[path = "fleet/server.rs"]

@@ -38,6 +38,7 @@ mod refinements;
 mod render;
 mod replay;
 mod replayed;
+mod report;
 mod scenarios;
 mod store;
 mod swarm;
