@@ -148,7 +148,7 @@ impl Assembled {
         let site = Site {
             base_path: config.http.base_path.clone(),
             dashboard_url: config.http.dashboard_url.clone(),
-            age: None,
+            ..Site::default()
         };
         let (daemon, handle) = Daemon::new(Parts {
             config,

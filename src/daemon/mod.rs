@@ -321,6 +321,7 @@ impl Daemon {
         publish::tell_confirmed(&carried_out);
         self.consent.follow(&fleet, &carried_out);
         let mut fleet = fleet;
+        fleet.month_cost = Some(month_cost);
         let now = self.parts.clock.now();
         self.config_news.tell(&config, now, &self.parts.metrics, &mut fleet);
         fleet.history = Some(self.record(&fleet).await);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::State;
+use axum::extract::{RawQuery as Query, State};
 use axum::http::Uri;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::http::uri::PathAndQuery;
@@ -14,15 +14,18 @@ use super::api::{ScopeQuery, find};
 use super::problem::Problem;
 use super::query::{Names, Strict};
 use super::{App, leading};
+use crate::model::status::FleetStatus;
 use crate::render::page::fleet::fleet_page;
 use crate::render::page::query::{FleetQuery, RawQuery};
 use crate::render::page::variant::variant_page;
-use crate::render::page::{Age, ICON, SCRIPT, STYLE, Site};
+use crate::render::page::{ASSETS_VERSION, Age, ICON, SCRIPT, STYLE, Site};
 use crate::render::trouble::follower_page;
+use crate::report::{Ask, DEFAULT_IDLE_DAYS, at_stake};
 
-/// Of a page that is asked for every few seconds the browser keeps what never changes by itself, and
-/// asks again soon after an update.
+/// Without a version in its address, a file may be another one after an update: it is asked for again.
 const KEPT_A_WHILE: &str = "max-age=600";
+/// By the address of its version a file never changes; a year is the most that browsers keep one.
+const KEPT_FOR_GOOD: &str = "max-age=31536000, immutable";
 
 /// So much of the past is on a variant's page: as much as an estimate rests on.
 const PAST_SHOWN: TimeDelta = TimeDelta::days(14);
@@ -38,7 +41,14 @@ pub(super) async fn fleet(
     }
     let fleet = app.status.fleet();
     // Thousands of variants are too much for a thread that others wait for.
-    let page = tokio::task::spawn_blocking(move || fleet_page(&site_now(&app), &fleet, &query));
+    let page = tokio::task::spawn_blocking(move || {
+        let ask = Ask {
+            prices: &fleet.prices,
+            idle_after: TimeDelta::days(i64::from(DEFAULT_IDLE_DAYS)),
+        };
+        let at_stake = at_stake(&fleet, ask).map(Arc::new);
+        fleet_page(&Site { at_stake, ..site_now(&app, &fleet) }, &fleet, &query)
+    });
     page.await.map(Html).map_err(|error| {
         tracing::error!(%error, "the status page could not be made");
         let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
@@ -57,7 +67,8 @@ pub(super) async fn variant(
         let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
         return Ok(Html(follower_page(&app.site, &leader, path)));
     }
-    let status = find(&*leading::status(&app)?, &endpoint, &variant, &scope)?;
+    let fleet = leading::status(&app)?;
+    let status = find(&fleet, &endpoint, &variant, &scope)?;
     let now = status.last_pass;
     let history = app.history.history(&status.snapshot.id, now - PAST_SHOWN, now).await;
     let history = history.unwrap_or_else(|error| {
@@ -65,35 +76,41 @@ pub(super) async fn variant(
         tracing::warn!(%error, "a variant's page is shown without its past");
         None
     });
-    Ok(Html(variant_page(&site_now(&app), &status, history.as_ref())))
+    Ok(Html(variant_page(&site_now(&app, &fleet), &status, history.as_ref())))
 }
 
-/// The site, with how old what it shows is now.
-fn site_now(app: &App) -> Site {
+/// The site, with how old what it shows is now, and what it has cost.
+fn site_now(app: &App, fleet: &FleetStatus) -> Site {
     let now = Instant::now();
     let seconds = app.health.since_last_beat(now).as_secs();
     let late = app.health.silent_too_long(now).is_some();
-    Site { age: Some(Age { seconds, late }), ..app.site.clone() }
+    let age = Some(Age { seconds, late });
+    Site { age, month_cost: fleet.month_cost, ..app.site.clone() }
 }
 
 /// The style of the pages.
-pub(super) async fn style() -> impl IntoResponse {
-    file("text/css; charset=utf-8", STYLE)
+pub(super) async fn style(Query(query): Query) -> impl IntoResponse {
+    file("text/css; charset=utf-8", STYLE, query.as_deref())
 }
 
 /// What refreshes them.
-pub(super) async fn script() -> impl IntoResponse {
-    file("text/javascript; charset=utf-8", SCRIPT)
+pub(super) async fn script(Query(query): Query) -> impl IntoResponse {
+    file("text/javascript; charset=utf-8", SCRIPT, query.as_deref())
 }
 
 /// The icon.
-pub(super) async fn icon() -> impl IntoResponse {
-    file("image/svg+xml", ICON)
+pub(super) async fn icon(Query(query): Query) -> impl IntoResponse {
+    file("image/svg+xml", ICON, query.as_deref())
 }
 
 fn file(
     content_type: &'static str,
     content: &'static str,
+    query: Option<&str>,
 ) -> ([(HeaderName, &'static str); 2], &'static str) {
-    ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, KEPT_A_WHILE)], content)
+    // While an update rolls out, a page of the other version may ask here: that is not kept for good.
+    let version = query.and_then(|query| query.strip_prefix("v="));
+    let own = version == Some(ASSETS_VERSION.as_str());
+    let kept = if own { KEPT_FOR_GOOD } else { KEPT_A_WHILE };
+    ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, kept)], content)
 }

@@ -5,5 +5,5 @@ mod rows;
 mod text;
 
 pub use html::html;
-pub use rows::{Ask, DEFAULT_IDLE_DAYS, Prices, Report, Row, report};
+pub use rows::{Ask, DEFAULT_IDLE_DAYS, Prices, Report, Row, at_stake, report};
 pub use text::{csv, text};

@@ -87,6 +87,26 @@ pub const DEFAULT_IDLE_DAYS: u16 = 7;
 /// Min is worth a word when it has bound for so long (as the condition `at_min`).
 const AT_MIN_FOR: TimeDelta = TimeDelta::days(14);
 
+/// Less than a day says little about a month.
+const PROJECTED_FROM_HOURS: f64 = 24.0;
+/// A month has so many hours: a year's 8,760 by twelve, as AWS's price lists reckon.
+const HOURS_A_MONTH: f64 = 730.0;
+
+/// What each variant wastes in a month that is like the last week, in dollars. A variant is absent
+/// where that is not known: without a price, without a safe target, or watched for less than a day.
+/// Nothing at all without prices.
+#[must_use]
+pub fn at_stake(fleet: &FleetStatus, ask: Ask<'_>) -> Option<BTreeMap<VariantId, f64>> {
+    if ask.prices.is_empty() {
+        return None;
+    }
+    let rows = fleet.variants.values().map(|status| row(status, ask));
+    let known = rows
+        .filter(|row| row.watched_hours >= PROJECTED_FROM_HOURS)
+        .filter_map(|row| Some((row.id, row.waste_dollars? / row.watched_hours * HOURS_A_MONTH)));
+    Some(known.collect())
+}
+
 /// The report of a fleet.
 #[must_use]
 pub fn report(fleet: &FleetStatus, ask: Ask<'_>, is_asked: impl Fn(&VariantId) -> bool) -> Report {

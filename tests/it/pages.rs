@@ -1,6 +1,7 @@
 //! Tests of the pages: what they show, in which order, and that nothing becomes markup.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
@@ -10,6 +11,7 @@ use setpoint::model::history::{Event, EventKind, History, Hour, Who};
 use setpoint::model::ids::{AccountId, Region};
 use setpoint::model::leader::Leader;
 use setpoint::model::memory::TargetWrite;
+use setpoint::model::reaction::{Part, Spread};
 use setpoint::model::scaling::ScheduledAction;
 use setpoint::model::series::Minute;
 use setpoint::model::status::{FleetStatus, VariantStatus};
@@ -143,7 +145,7 @@ fn pages_load_nothing_from_elsewhere() {
             let own = !address.is_empty() && address.starts_with('/');
             assert!(!own || address.starts_with("/ops/setpoint/"), "{address}");
         }
-        assert!(html.contains("<link rel=\"stylesheet\" href=\"/ops/setpoint/assets/page.css\">"));
+        assert!(html.contains("<link rel=\"stylesheet\" href=\"/ops/setpoint/assets/page.css?v="));
     }
     for loaded in [STYLE, SCRIPT, ICON] {
         let outside = loaded.replace("http://www.w3.org/2000/svg", "");
@@ -408,4 +410,64 @@ fn what_happened_is_no_markup() {
     let status = fixtures::drifted("a");
     let page = |text| variant_page(&Site::default(), &status, Some(&past(text)));
     assert_eq!(skeleton(&page("</svg><script>\u{1b}\"'>&")), skeleton(&page("harmless")));
+}
+
+#[test]
+fn a_capacity_out_of_sight_does_not_press_the_past_into_the_axis() {
+    let status = fixtures::drifted("a");
+    let mut history = past("x");
+    for hour in &mut history.hours {
+        hour.capacity = Some(1.7e10);
+    }
+    let html = variant_page(&Site::default(), &status, Some(&history));
+    let over_time = html.split("<h2>Over time</h2>").nth(1).unwrap();
+    let over_time = over_time.split("</section>").next().unwrap();
+    assert!(!over_time.contains("line capacity") && over_time.contains("line configured"));
+    assert!(!over_time.contains(",000,000"), "{over_time}");
+}
+
+#[test]
+fn money_is_shown_only_with_prices_and_only_where_it_is_known() {
+    let fleet = fixtures::fleet(vec![fixtures::drifted("a"), fixtures::drifted("b")]);
+    let without = fleet_page(&Site::default(), &fleet, &everything());
+    assert!(!without.contains("data-label=\"$ a month\""));
+    let at_stake = Some(Arc::new([(fixtures::id("b"), 1234.5)].into()));
+    let site = Site { at_stake, ..Site::default() };
+    let sort = Sort { key: SortKey::Money, descending: true };
+    let html = fleet_page(&site, &fleet, &FleetQuery { sort, ..everything() });
+    let cells: Vec<String> = html
+        .split("data-label=\"$ a month\">")
+        .skip(1)
+        .map(|rest| text(rest.split("</td>").next().unwrap()))
+        .collect();
+    assert_eq!(cells.len(), 2);
+    assert!(cells[0].contains("$1234") && cells[1].contains('\u{2013}'), "{cells:?}");
+    assert!(html.contains("sort=money"), "a click turns the order round");
+}
+
+#[test]
+fn the_reaction_time_says_what_is_measured_and_what_is_assumed() {
+    let mut status = fixtures::drifted("a");
+    let reaction = &mut status.snapshot.reaction;
+    reaction.scale_outs = 6;
+    reaction.time.start_up = Part::measured(Spread::new(4.0, 7.0), 6).unwrap();
+    let site = Site { month_cost: Some(3.21), ..Site::default() };
+    let html = variant_page(&site, &status, None);
+    let card =
+        text(html.split("id=\"reaction\"").nth(1).unwrap().split("</section>").next().unwrap());
+    for told in [
+        "6 scale-outs have been seen",
+        "4.0 min",
+        "7.0 min",
+        "measured",
+        "6 observations",
+        "assumed by the instance type",
+    ] {
+        assert!(card.contains(told), "{told}: {card}");
+    }
+    assert!(text(&html).contains("$3.21, all variants together"));
+    status.snapshot.reaction.scale_outs = 0;
+    status.snapshot.activities = Fact::Unknown(Why::new(WhyKind::Denied, "no"));
+    let html = variant_page(&Site::default(), &status, None);
+    assert!(!html.contains("id=\"reaction\"") && !html.contains("CloudWatch this month"));
 }

@@ -26,7 +26,7 @@ pub const PAGE_ROWS: usize = 100;
 pub fn fleet_page(site: &Site, fleet: &FleetStatus, query: &FleetQuery) -> String {
     let mut rows: Vec<&VariantStatus> =
         fleet.variants.values().map(AsRef::as_ref).filter(|status| query.keeps(status)).collect();
-    sort(&mut rows, query.sort);
+    sort(site, &mut rows, query.sort);
     let pages = rows.len().div_ceil(PAGE_ROWS).max(1);
     // A page that is no longer there is the last one.
     let query = FleetQuery { page: query.page.clamp(1, pages), ..query.clone() };
@@ -82,7 +82,7 @@ fn nothing(fleet: &FleetStatus, query: &FleetQuery) -> &'static str {
 }
 
 /// Stable, so that equals stay in the order of their names. What is not known comes last in any order.
-fn sort(rows: &mut [&VariantStatus], sort: Sort) {
+fn sort(site: &Site, rows: &mut [&VariantStatus], sort: Sort) {
     let turn = |order: Ordering| if sort.descending { order.reverse() } else { order };
     let by_number = |rows: &mut [&VariantStatus], of: &dyn Fn(&VariantStatus) -> Option<f64>| {
         let mut keyed: Vec<_> = rows.iter().map(|row| (of(row), *row)).collect();
@@ -107,6 +107,7 @@ fn sort(rows: &mut [&VariantStatus], sort: Sort) {
             let minute = VariantView::of(s).observed?;
             minute.invocations_per_instance_per_minute
         }),
+        SortKey::Money => by_number(rows, &|s| site.at_stake(&s.snapshot.id)),
         SortKey::Instances => {
             by_number(rows, &|s| VariantView::of(s).instances.current.map(f64::from));
         }

@@ -9,9 +9,13 @@ pub mod query;
 mod table;
 pub mod variant;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
 use maud::{DOCTYPE, Markup, html};
 
 use crate::model::ids::VariantId;
+use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
 
 /// The style of the pages, served as a file of its own: the content security policy allows no other.
@@ -21,8 +25,13 @@ pub const SCRIPT: &str = include_str!("live.js");
 /// The icon in the tab.
 pub const ICON: &str = include_str!("icon.svg");
 
+/// What tells these files from those of another version of the program. It is in their addresses, so that
+/// no browser shows a new page in an old style.
+pub static ASSETS_VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{:016x}", fnv1a([STYLE, SCRIPT, ICON].concat().bytes())));
+
 /// Where the pages are reached, and where else a person may want to go.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Site {
     /// The path that a proxy serves the pages under: empty, or `/` and at least one more character,
     /// without a `/` at its end.
@@ -32,6 +41,10 @@ pub struct Site {
     pub dashboard_url: Option<String>,
     /// How old what is shown is at the time when it is asked for; unknown before the first pass.
     pub age: Option<Age>,
+    /// What the process has asked of CloudWatch this month, in dollars, for all variants together.
+    pub month_cost: Option<f64>,
+    /// What each variant wastes, in dollars a month; absent without configured prices.
+    pub at_stake: Option<Arc<BTreeMap<VariantId, f64>>>,
 }
 
 /// How long ago the last pass ended, on the clock of the process: instants in what was read are of
@@ -49,6 +62,16 @@ impl Site {
     #[must_use]
     pub fn path(&self, path: &str) -> String {
         format!("{}{path}", self.base_path)
+    }
+
+    /// What a variant wastes, in dollars a month, where that is known.
+    fn at_stake(&self, id: &VariantId) -> Option<f64> {
+        self.at_stake.as_ref()?.get(id).copied()
+    }
+
+    /// The address of a file that pages load.
+    fn asset(&self, name: &str) -> String {
+        self.path(&format!("/assets/{name}?v={}", *ASSETS_VERSION))
     }
 
     /// The address of a variant's page.
@@ -87,9 +110,9 @@ pub(in crate::render) fn frame(site: &Site, title: &str, bar: &Markup, main: &Ma
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) }
-                link rel="icon" type="image/svg+xml" href=(site.path("/assets/icon.svg"));
-                link rel="stylesheet" href=(site.path("/assets/page.css"));
-                script defer src=(site.path("/assets/live.js")) {}
+                link rel="icon" type="image/svg+xml" href=(site.asset("icon.svg"));
+                link rel="stylesheet" href=(site.asset("page.css"));
+                script defer src=(site.asset("live.js")) {}
             }
             body {
                 a.skip href="#main" { "Skip to the content" }
@@ -104,7 +127,7 @@ pub(in crate::render) fn frame(site: &Site, title: &str, bar: &Markup, main: &Ma
 
 /// `setpoint`, which leads to the fleet.
 pub(in crate::render) fn brand(site: &Site) -> Markup {
-    html! { a.brand href=(site.path("/")) { img src=(site.path("/assets/icon.svg")) alt="" width="24" height="24"; "setpoint" } }
+    html! { a.brand href=(site.path("/")) { img src=(site.asset("icon.svg")) alt="" width="24" height="24"; "setpoint" } }
 }
 
 /// When what is shown was so, with a link that asks again. The script turns both into a live display.

@@ -10,7 +10,7 @@ use crate::model::units::human;
 use crate::render::{Standing, standing_words};
 
 /// One word for each kind of number, and what it means.
-pub const WORDS: [(&str, &str); 13] = [
+pub const WORDS: [(&str, &str); 15] = [
     ("configured", "the target value in force in AWS, in invocations per minute per instance"),
     ("formula", "load-tested requests per second x safety factor x 60"),
     ("safe", "what the target value should be by the measured capacity, before limits"),
@@ -24,6 +24,11 @@ pub const WORDS: [(&str, &str); 13] = [
     ("proven", "the lower bound of capacity that the evidence alone proves"),
     ("divergence", "configured over safe: above 1 is unsafe, below 1 is waste"),
     ("load", "invocations per minute per instance"),
+    (
+        "$ a month",
+        "what instances above those that the safe target needs cost in a month like the last week, by the configured prices",
+    ),
+    ("reaction time", "from the load crossing the target to more instances in service"),
     (
         "regime",
         "a stretch of time in which capacity can be taken as constant; a deploy begins a new one",
@@ -83,6 +88,16 @@ pub(super) fn number(value: Option<f64>) -> Markup {
     html! {
         @if shown.replace(',', "") == exact { (shown) } @else { span title=(exact) { (shown) } }
     }
+}
+
+/// Dollars, in cents where they are few.
+pub(super) fn dollars(value: Option<f64>) -> Markup {
+    let Some(value) = value.filter(|value| value.is_finite()) else { return dash() };
+    let exact = format!("${value:.2}");
+    if value < 100.0 {
+        return html! { (exact) };
+    }
+    html! { span title=(exact) { "$" (rounded(value)) } }
 }
 
 /// What is not known, or does not exist.

@@ -35,11 +35,13 @@ pub enum SortKey {
     Telemetry,
     /// The last write.
     Written,
+    /// Dollars a month at stake.
+    Money,
 }
 
 impl SortKey {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Worst,
         Self::Name,
         Self::Divergence,
@@ -49,6 +51,7 @@ impl SortKey {
         Self::Instances,
         Self::Telemetry,
         Self::Written,
+        Self::Money,
     ];
 
     /// The word in the URL.
@@ -64,6 +67,7 @@ impl SortKey {
             Self::Instances => "instances",
             Self::Telemetry => "telemetry",
             Self::Written => "written",
+            Self::Money => "money",
         }
     }
 

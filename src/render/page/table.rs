@@ -21,7 +21,10 @@ const fn column(head: &'static str, class: &'static str, sort: Option<SortKey>) 
     Column { head, class, sort }
 }
 
-const COLUMNS: [Column; 10] = [
+/// The column that is there only where prices are configured.
+const MONEY: &str = "$ a month";
+
+const COLUMNS: [Column; 11] = [
     column("variant", "", Some(SortKey::Name)),
     column("state", "", Some(SortKey::Worst)),
     column("divergence", "", Some(SortKey::Divergence)),
@@ -31,6 +34,7 @@ const COLUMNS: [Column; 10] = [
     column("instances", "num", Some(SortKey::Instances)),
     column("telemetry", "num", Some(SortKey::Telemetry)),
     column("last write", "num", Some(SortKey::Written)),
+    column(MONEY, "num", Some(SortKey::Money)),
     column("why", "", None),
 ];
 
@@ -41,10 +45,12 @@ pub(super) fn table(
     query: &FleetQuery,
     now: Timestamp,
 ) -> Markup {
+    let priced = site.at_stake.is_some();
+    let columns = COLUMNS.iter().filter(|column| priced || column.head != MONEY);
     html! {
         table.fleet {
             caption.unseen { "Variants with what is in force, what is safe, and why" }
-            thead { tr { @for column in &COLUMNS { (head(site, column, query)) } } }
+            thead { tr { @for column in columns { (head(site, column, query)) } } }
             tbody { @for status in rows { (row(site, status, now)) } }
         }
     }
@@ -92,6 +98,9 @@ fn row(site: &Site, status: &VariantStatus, now: Timestamp) -> Markup {
             td.num data-label="instances" { (instances(&view)) }
             td.num data-label="telemetry" { (telemetry(status, now)) }
             td.num data-label="last write" { (last_write(status, now)) }
+            @if site.at_stake.is_some() {
+                td.num data-label=(MONEY) { (parts::dollars(site.at_stake(view.id))) }
+            }
             td.why data-label="why" {
                 (printable(&view.headline))
                 @for finding in findings(status) { " " (parts::badge("finding", &parts::spaced(finding))) }

@@ -6,6 +6,7 @@ mod changes;
 mod facts;
 mod past;
 mod plots;
+mod reaction;
 
 use maud::{Markup, html};
 
@@ -45,7 +46,8 @@ pub fn variant_page(site: &Site, status: &VariantStatus, history: Option<&Histor
             @if let Some(history) = history { (past::instances(history)) }
             (changes::plan(status, &view))
             @if let Some(history) = history { (past::log(history, status.decision.at)) }
-            (facts::facts(status, &view))
+            (facts::facts(site, status, &view))
+            (reaction::card(status))
             (explanation(&Explanation::of(status)))
             (facts::behind(status, &view))
         }

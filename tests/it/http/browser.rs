@@ -5,9 +5,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
+use chrono::TimeDelta;
 use setpoint::http::Site;
 use setpoint::model::status::FleetStatus;
+use setpoint::model::time::Timestamp;
 
 use super::server::Fixture;
 use crate::fixtures;
@@ -43,6 +46,31 @@ fn many(count: usize) -> FleetStatus {
     FleetStatus { ..fixtures::fleet(variants.collect()) }
 }
 
+/// With prices, and with a past of two days in which the reaction was measured.
+fn filled() -> Fixture {
+    let mut fleet = fixtures::mixed_fleet();
+    fleet.prices = Arc::new([("ml.c5.xlarge".to_owned(), 0.204)].into());
+    fleet.month_cost = Some(3.21);
+    let before = |hours: i64| {
+        let mut then = fleet.clone();
+        let at = |now: Timestamp| now - TimeDelta::hours(hours);
+        then.at = fleet.at.map(at);
+        for status in then.variants.values_mut() {
+            let status = Arc::make_mut(status);
+            status.last_pass = at(status.last_pass);
+            status.decision.at = at(status.decision.at);
+        }
+        then
+    };
+    let past = (1..48).rev().map(before).collect();
+    let fixture = Fixture::start_after(past, Site::default(), fleet, None);
+    let (_, page) = fixture.get("/variants/fraud-scorer/AllTraffic");
+    for part in ["<h2>Over time</h2>", "<h2>Instances over time</h2>", "id=\"reaction\""] {
+        assert!(page.contains(part), "{part}");
+    }
+    fixture
+}
+
 #[test]
 fn a_browser_finds_nothing_wrong() {
     let Some(python) = tools() else { return };
@@ -66,6 +94,9 @@ fn a_browser_finds_nothing_wrong() {
         let path = format!("/ops/setpoint/variants/{endpoint}/AllTraffic");
         pages.push(page(name, &mixed, &path));
     }
+    let filled = filled();
+    pages.push(page("priced", &filled, "/?sort=-money"));
+    pages.push(page("past*", &filled, "/variants/fraud-scorer/AllTraffic"));
     let mut command = Command::new(python);
     command.arg(root("tests/browser/check.py"));
     if let Some(directory) = std::env::var_os("SETPOINT_SCREENSHOTS") {
@@ -75,7 +106,7 @@ fn a_browser_finds_nothing_wrong() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let complains = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{complains}");
-    let views = pages.len() * 2 + 2 * 3;
+    let views = pages.len() * 2 + 3 * 3;
     let expected = format!("{{\"pages\": {}, \"views\": {views}, \"wrong\": 0}}\n", pages.len());
     assert_eq!(said, expected);
 }

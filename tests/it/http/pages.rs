@@ -88,6 +88,12 @@ fn an_asset_may_be_kept_and_a_page_may_not() {
         json!(["text/javascript; charset=utf-8", "max-age=600", "nosniff"])
     );
     assert_eq!(kept("/assets/icon.svg"), json!(["image/svg+xml", "max-age=600", "nosniff"]));
+    // By the address that a page names it is kept for good, by that of another version it is not.
+    let (_, page) = fixture.get("/");
+    let address = page.split("<link rel=\"stylesheet\" href=\"").nth(1).unwrap();
+    let address = address.split('"').next().unwrap();
+    assert_eq!(kept(address)[1], "max-age=31536000, immutable", "{address}");
+    assert_eq!(kept("/assets/page.css?v=0123456789abcdef")[1], "max-age=600");
 }
 
 #[test]

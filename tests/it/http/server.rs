@@ -128,6 +128,16 @@ impl Fixture {
 
     /// Behind a proxy.
     pub(super) fn start_at(site: Site, fleet: FleetStatus, token_file: Option<PathBuf>) -> Self {
+        Self::start_after(Vec::new(), site, fleet, token_file)
+    }
+
+    /// With passes of the past, the oldest first.
+    pub(super) fn start_after(
+        past: Vec<FleetStatus>,
+        site: Site,
+        fleet: FleetStatus,
+        token_file: Option<PathBuf>,
+    ) -> Self {
         let history = Store::in_memory();
         let recorded = Arc::new(fleet.clone());
         let published = Published::new(fleet);
@@ -151,6 +161,9 @@ impl Fixture {
             .enable_all()
             .build()
             .unwrap();
+        for then in past {
+            runtime.block_on(history.record(Arc::new(then)));
+        }
         runtime.block_on(history.record(recorded));
         let server = runtime.block_on(Server::bind("127.0.0.1:0".parse().unwrap())).unwrap();
         let address = server.address();

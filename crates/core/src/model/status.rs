@@ -59,6 +59,9 @@ pub struct FleetStatus {
     pub config: ConfigStatus,
     /// What an instance of each type costs, in dollars an hour, as configured.
     pub prices: Arc<BTreeMap<String, f64>>,
+    /// What the process has asked of CloudWatch in this calendar month (UTC), in dollars, for all variants
+    /// together; absent before it is known.
+    pub month_cost: Option<f64>,
 }
 
 impl FleetStatus {

@@ -32,7 +32,7 @@ fn in_force(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
         div.answer {
             h2 { "In force" }
             p.big { (parts::number(view.targets.configured)) }
-            p { (bar::divergence(view.divergence)) }
+            @if view.divergence.is_some() { p { (bar::divergence(view.divergence)) } }
             p.dim {
                 @match (view.targets.configured, since(status)) {
                     (None, _) => { "no target value is known" }

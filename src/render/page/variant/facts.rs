@@ -1,8 +1,9 @@
-//! What the answer rests on: the load test, the configuration, capacity, instances, and the reads.
+//! What the answer rests on: the load test, the configuration, capacity, instances, cost, and the reads.
 
 use chrono::{Days, TimeDelta};
 use maud::{Markup, html};
 
+use super::super::Site;
 use super::super::parts::{self, term};
 use crate::model::scaling::{Activity, ScheduledAction};
 use crate::model::status::VariantStatus;
@@ -15,11 +16,11 @@ use crate::render::view::VariantView;
 const ACTIVITIES: usize = 5;
 
 /// Cards side by side.
-pub(super) fn facts(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
+pub(super) fn facts(site: &Site, status: &VariantStatus, view: &VariantView<'_>) -> Markup {
     html! {
         div.cards {
             (targets(view))
-            (load_test(status, view))
+            (load_test(site, status, view))
             (capacity(view))
             (instances(status, view))
         }
@@ -66,7 +67,7 @@ fn targets(view: &VariantView<'_>) -> Markup {
     list("Targets and load, a minute and instance", &rows)
 }
 
-fn load_test(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
+fn load_test(site: &Site, status: &VariantStatus, view: &VariantView<'_>) -> Markup {
     let (goal, today) = (&status.goal, status.decision.at.date_naive());
     let mut rows = Vec::new();
     if let Some(test) = &goal.load_test {
@@ -101,7 +102,14 @@ fn load_test(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
         rows.push(row("paused", pause));
     }
     rows.push(row("configured by", html! { code { (printable(&goal.origin)) } }));
-    list("Load test and configuration", &rows)
+    if let Some(cost) = site.month_cost {
+        let what = "metrics that this process has asked of CloudWatch this month, for all variants together";
+        rows.push((
+            html! { abbr title=(what) { "CloudWatch this month" } },
+            html! { (parts::dollars(Some(cost))) ", all variants together" },
+        ));
+    }
+    list("Load test, configuration, cost", &rows)
 }
 
 /// The pause in force: the configuration's, or a person's.
@@ -134,7 +142,7 @@ fn capacity(view: &VariantView<'_>) -> Markup {
             "left out",
             html! {
                 @for (i, (reason, minutes)) in capacity.minutes.dropped.iter().enumerate() {
-                    @if i > 0 { ", " } (minutes) " " (parts::spaced(reason.as_str()))
+                    @if i > 0 { ", " } (parts::number(Some(f64::from(*minutes)))) " " (parts::spaced(reason.as_str()))
                 }
             },
         ));
@@ -198,7 +206,10 @@ fn scheduled_action(action: &ScheduledAction) -> Markup {
 }
 
 fn activity(activity: &Activity) -> Markup {
-    html! { (printable(&activity.sentence())) }
+    let sentence = activity.sentence();
+    // When it began is the name of the row.
+    let what = sentence.split_once("Z: ").map_or(sentence.as_str(), |(_, what)| what);
+    html! { (printable(what)) }
 }
 
 /// What is behind all of it, for when it matters: folded, unless something could not be read.

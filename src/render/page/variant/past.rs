@@ -13,6 +13,10 @@ const EVENTS_SHOWN: usize = 60;
 /// Of these no more than a few can be told apart on a plot.
 const MARKS_MAX: usize = 120;
 
+/// A capacity further up than this many times everything else is left out, as in the plot by load: it
+/// would press all that was seen into the axis.
+const HIGHEST: f64 = 2.0;
+
 type Of = fn(&Hour) -> Option<f64>;
 
 /// The series of the first plot, in the order in which they are drawn.
@@ -42,7 +46,7 @@ fn hours(at: Timestamp) -> f64 {
 }
 
 /// Hours that follow each other; between others is a gap, which no line crosses.
-fn points(history: &History, of: Of) -> Vec<(f64, Option<f64>)> {
+fn points(history: &History, of: impl Fn(&Hour) -> Option<f64>) -> Vec<(f64, Option<f64>)> {
     let mut points = Vec::new();
     for hour in &history.hours {
         let at = hours(hour.at);
@@ -62,12 +66,13 @@ fn points(history: &History, of: Of) -> Vec<(f64, Option<f64>)> {
 
 /// Load, capacity and targets hour by hour, with what happened marked on the axis.
 pub(super) fn over_time(history: &History) -> Markup {
+    let limit = limit(history);
     let drawn: Vec<_> = SERIES
         .into_iter()
-        .filter(|(_, _, of)| history.hours.iter().any(|h| of(h).is_some()))
+        .filter(|(_, _, of)| history.hours.iter().filter_map(of).any(|value| value <= limit))
         .collect();
     let values = drawn.iter().flat_map(|(_, _, of)| history.hours.iter().filter_map(of));
-    let top = values.fold(0.0, f64::max);
+    let top = values.filter(|value| *value <= limit).fold(0.0, f64::max);
     let (Some(first), Some(last)) = (history.hours.first(), history.hours.last()) else {
         return html! {};
     };
@@ -101,7 +106,8 @@ pub(super) fn over_time(history: &History) -> Markup {
         };
         plot.rects("interval", 1.0, history.hours.iter().filter_map(interval));
         for (class, words, of) in drawn.iter().filter(|(class, _, _)| *class != "peak") {
-            plot.steps(class, &points(history, *of), words);
+            let within = |hour: &Hour| of(hour).filter(|value| *value <= limit);
+            plot.steps(class, &points(history, within), words);
         }
         for (at, class, title) in &marks {
             plot.mark(*at, class, title);
@@ -122,6 +128,15 @@ pub(super) fn over_time(history: &History) -> Markup {
     html! {
         section.card { h2 { "Over time" } (both(340.0, draw)) (legend(&keys)) }
     }
+}
+
+/// The most that is drawn: what was served or set bounds how far up a capacity is shown.
+fn limit(history: &History) -> f64 {
+    let hours = || history.hours.iter();
+    let served = hours().filter_map(|hour| hour.load_max);
+    let set = hours().flat_map(|h| [h.configured_target, h.safe_target, h.formula_target]);
+    let highest = served.chain(set.flatten()).fold(0.0, f64::max);
+    if highest > 0.0 { highest * HIGHEST } else { f64::INFINITY }
 }
 
 fn marks(history: &History, from: f64, to: f64) -> Vec<(f64, &'static str, String)> {
@@ -163,10 +178,12 @@ pub(super) fn instances(history: &History) -> Markup {
     ];
     let known = |of: &Of| history.hours.iter().any(|hour| of(hour).is_some());
     let drawn: Vec<_> = series.into_iter().filter(|(_, _, of)| known(of)).collect();
-    let (Some(first), Some(last)) = (history.hours.first(), history.hours.last()) else {
+    // Load is read back two weeks, the number of instances is not: its axis begins where it does.
+    let counted = || history.hours.iter().filter(|hour| hour.instances_high.is_some());
+    let (Some(first), Some(last)) = (counted().next(), counted().next_back()) else {
         return html! {};
     };
-    if first.at == last.at || !history.hours.iter().any(|hour| hour.instances_high.is_some()) {
+    if first.at == last.at {
         return html! {};
     }
     let most = drawn.iter().flat_map(|(_, _, of)| history.hours.iter().filter_map(of));
@@ -183,7 +200,9 @@ pub(super) fn instances(history: &History) -> Markup {
         };
         plot.rects("peak", 0.8, history.hours.iter().filter_map(column));
         for (class, words, of) in &drawn {
-            plot.steps(class, &points(history, *of), words);
+            let counted =
+                |hour: &Hour| of(hour).filter(|_| (first.at..=last.at).contains(&hour.at));
+            plot.steps(class, &points(history, counted), words);
         }
         plot.finish(
             "instances in service with min and max over time",

@@ -168,7 +168,7 @@ pub(super) fn last_hours(status: &VariantStatus) -> Markup {
         for (class, words, at) in &lines {
             plot.steps(class, &[(from, Some(*at)), (to, Some(*at))], words);
         }
-        plot.finish(&says, ("UTC", "invocations per minute per instance"), Some(&ticks))
+        plot.finish(&says, ("UTC", "per minute per instance"), Some(&ticks))
     };
     let mut keys =
         vec![("good", "minutes that met the objective"), ("bad", "minutes that broke it")];
