@@ -39,6 +39,7 @@ mod render;
 mod replay;
 mod scenarios;
 mod store;
+mod style;
 mod swarm;
 mod whatif;
 mod wire;
