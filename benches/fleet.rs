@@ -9,12 +9,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
-    reason = "a bench prints its table, and ends where something is wrong"
+    clippy::too_many_lines,
+    clippy::similar_names,
+    clippy::cast_possible_wrap,
+    reason = "a bench prints its table, ends where something is wrong, and reads from top to bottom"
 )]
 
 #[path = "fleet/server.rs"]
 mod server;
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -30,9 +34,12 @@ use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
 use setpoint::model::consent::Consent;
 use setpoint::model::ids::Region;
+use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{CallObserver, CallRecord, Clock};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
+use setpoint::reconcile::{
+    CostMeter, Fleet, HistoryWait, PassInput, Purpose, Settings as PassSettings,
+};
 use setpoint::system::{Alone, WallClock};
 
 /// Variants and days of history.
@@ -174,12 +181,17 @@ fn measure(size: &str) -> String {
     );
     let config = Config::from_yaml(&config(days)).unwrap();
 
-    let mut out = String::new();
-    let mut tell = |what: &str, value: f64| {
-        let _ = writeln!(out, "{what}\t{value}");
+    let out = RefCell::new(String::new());
+    let tell = |what: &str, value: f64| {
+        let _ = writeln!(out.borrow_mut(), "{what}\t{value}");
     };
     let mut pass = |telemetry: bool| {
-        let settings = pass_settings(&config);
+        // As the daemon does: history goes on beside the passes.
+        let settings = PassSettings {
+            history_wait: HistoryWait::For(Duration::from_secs(5)),
+            last_day_first_above: 0,
+            ..pass_settings(&config)
+        };
         let status = runtime.block_on(fleet.pass(PassInput {
             goals: &config,
             settings: &settings,
@@ -196,7 +208,7 @@ fn measure(size: &str) -> String {
         || Mark { calls: calls.0.load(Ordering::Relaxed), cpu: cpu_seconds(), at: Instant::now() };
     let begun = mark();
     tell("memory before the first pass, MiB", mebibytes("VmRSS:"));
-    let mut since = |what: &str, mark: &Mark, passes: u32| {
+    let since = |what: &str, mark: &Mark, passes: u32| {
         let passes = f64::from(passes);
         let made = calls.0.load(Ordering::Relaxed) - mark.calls;
         tell(&format!("{what}: calls"), made as f64 / passes);
@@ -205,7 +217,28 @@ fn measure(size: &str) -> String {
     };
     pass(true);
     since("first pass", &begun, 1);
-    since("history", &begun, 1);
+    let read = |status: &FleetStatus, enough: f64| {
+        let ratio = |status: &Arc<VariantStatus>| {
+            status.decision.report.estimate.history_complete_ratio.unwrap_or(0.0)
+        };
+        status.variants.values().all(|status| ratio(status) >= enough)
+    };
+    let (mut day, mut passes) = (false, 1);
+    loop {
+        std::thread::sleep(Duration::from_millis(500));
+        let status = pass(false);
+        passes += 1;
+        if !day && read(&status, f64::MIN_POSITIVE) {
+            day = true;
+            since("a day of history of all", &begun, 1);
+        }
+        if read(&status, 1.0) {
+            break;
+        }
+    }
+    since("all history, with the passes meanwhile", &begun, 1);
+    tell("passes meanwhile", f64::from(passes));
+    tell("memory with all history, MiB", mebibytes("VmRSS:"));
     for (what, telemetry) in [("steady describe pass", false), ("steady telemetry pass", true)] {
         let begun = mark();
         for _ in 0..STEADY_PASSES {
@@ -216,7 +249,7 @@ fn measure(size: &str) -> String {
     }
     tell("steady memory, MiB", mebibytes("VmRSS:"));
     tell("peak memory, MiB", mebibytes("VmHWM:"));
-    out
+    out.into_inner()
 }
 
 /// User and system time of this process.

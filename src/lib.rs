@@ -27,6 +27,7 @@ pub mod recommend;
 pub mod reconcile;
 pub mod render;
 pub mod replay;
+pub mod report;
 pub mod store;
 pub mod system;
 pub mod telemetry;

@@ -8,7 +8,7 @@ use super::CliError;
 use super::config_args::ConfigArgs;
 use super::deadline::{Bounded, Timeout};
 use super::exit::{self, Exit};
-use super::plan::{self, Output};
+use super::plan::{self, How, Output};
 use crate::cli::out::{out, outln};
 use crate::model::consent::{CarriedOut, Confirmed, Consent};
 use crate::model::status::FleetStatus;
@@ -43,7 +43,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let stop = AtomicBool::new(false);
     let (mut fleet, planned) = bounded.run(async {
         let mut fleet = plan::fleet(&config, args.timeout, bounded.observer()).await?;
-        let planned = plan::pass(&mut fleet, &config, Purpose::Ask, &stop).await;
+        bounded.follow(fleet.progress());
+        let how = How::of(&config, args.timeout);
+        let planned = plan::pass(&mut fleet, &config, how, Purpose::Ask, &stop).await;
         Ok::<_, CliError>((fleet, planned))
     })??;
     plan::print(&planned, Output::Text)?;
@@ -56,7 +58,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         return Err(CliError::failed("not confirmed, nothing was written"));
     }
     // The world is read again: it went on while the plan was being read.
-    let writing = plan::pass(&mut fleet, &config, Purpose::Apply(&consent), &stop);
+    let how = How::of(&config, args.timeout);
+    let writing = plan::pass(&mut fleet, &config, how, Purpose::Apply(&consent), &stop);
     let done = bounded.run_writing(writing, &stop)?;
     report(&done, &consent.carried_out(&done))
 }

@@ -1,15 +1,17 @@
 //! The end of every command that asks AWS or a daemon: it comes within `--timeout`, whatever does
 //! not answer, and on a terminal one sees what is being waited for.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{CliError, compose, out};
 use crate::aws;
+use crate::observe::progress;
 use crate::ports::{CallObserver, CallRecord};
 
 /// What a command does by default, in seconds.
@@ -35,6 +37,11 @@ impl Timeout {
         Duration::from_secs(self.timeout)
     }
 
+    /// Until when what can come later is waited for: what is known by then is shown.
+    pub(super) fn most_of_it(self) -> Instant {
+        Instant::now() + self.limit() / 4 * 3
+    }
+
     /// No call to AWS may use up the limit.
     pub(super) fn bound(self, settings: &mut aws::Settings) {
         let most = self.limit() / PHASES;
@@ -49,18 +56,49 @@ pub(super) struct Bounded {
     runtime: compose::Runtime,
     limit: Duration,
     calls: Arc<Calls>,
+    reads: Arc<OnceLock<Reads>>,
+}
+
+/// What takes long where there are many variants, and since when.
+#[derive(Debug)]
+struct Reads {
+    progress: Arc<progress::Progress>,
+    since: Instant,
+}
+
+impl Reads {
+    /// How many of how many, and how long the rest will take; empty when nothing is under way.
+    fn summary(&self) -> String {
+        let step = &self.progress.history;
+        let (done, of) = (step.count(), step.of());
+        if !step.is_under_way() {
+            return String::new();
+        }
+        let mut text = format!("; metrics of {done} of {of} variants");
+        if done > 0 {
+            let left = self.since.elapsed().mul_f64((of - done) as f64 / done as f64);
+            let _ = write!(text, ", about {} s left", left.as_secs().max(1));
+        }
+        text
+    }
 }
 
 impl Bounded {
     /// A runtime for work of at most `limit` at a time.
     pub(super) fn new(timeout: Timeout) -> Result<Self, CliError> {
         let runtime = compose::runtime()?;
-        Ok(Self { runtime, limit: timeout.limit(), calls: Arc::default() })
+        Ok(Self { runtime, limit: timeout.limit(), calls: Arc::default(), reads: Arc::default() })
     }
 
     /// Whoever calls AWS tells this, so that it can be told what is waited for.
     pub(super) fn observer(&self) -> Arc<dyn CallObserver> {
         Arc::<Calls>::clone(&self.calls)
+    }
+
+    /// Shows how far these reads have got as well.
+    pub(super) fn follow(&self, progress: Arc<progress::Progress>) {
+        // The first ones are those that take long.
+        let _ = self.reads.set(Reads { progress, since: Instant::now() });
     }
 
     /// Does some work within the limit.
@@ -89,8 +127,11 @@ impl Bounded {
         work: impl Future<Output = T>,
         stop: Option<&AtomicBool>,
     ) -> Result<T, CliError> {
-        let calls = Arc::clone(&self.calls);
-        let _progress = Progress::begin(move || format!("reading AWS: {}", calls.summary()));
+        let (calls, reads) = (Arc::clone(&self.calls), Arc::clone(&self.reads));
+        let _progress = Progress::begin(move || {
+            let reads = reads.get().map(Reads::summary).unwrap_or_default();
+            format!("reading AWS: {}{reads}", calls.summary())
+        });
         let limit = self.limit;
         let ended = self.runtime.block_on(async {
             tokio::pin!(work);

@@ -19,7 +19,7 @@ use crate::model::scaling::{ScalingPolicy, TargetTracking};
 use crate::model::time::{Timestamp, floor_to};
 use crate::ports::{Aws, CallObserver, Clock, Metric, MetricQuery};
 use crate::replay::columns::Column;
-use crate::replay::export::{METRIC_COLUMNS, Telemetry};
+use crate::replay::export::{METRIC_COLUMNS, Telemetry, counts};
 use crate::system::WallClock;
 
 /// The newest minutes are incomplete and never exported.
@@ -64,7 +64,7 @@ pub(super) struct Args {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let telemetry = fetch(args, false)?.telemetry;
+    let telemetry = fetch(args)?.telemetry;
     write(args, &telemetry)?;
     noteln!("{} rows", telemetry.len());
     Ok(ExitCode::SUCCESS)
@@ -79,11 +79,11 @@ pub(super) struct Recorded {
     pub(super) instance_type: Option<String>,
 }
 
-/// Reads what AWS has of a variant; min and max only where they are wanted.
+/// Reads what AWS has of a variant.
 ///
 /// # Errors
 /// See [`CliError`].
-pub(super) fn fetch(args: &Args, with_bounds: bool) -> Result<Recorded, CliError> {
+pub(super) fn fetch(args: &Args) -> Result<Recorded, CliError> {
     if args.since > WINDOW_MAX {
         return Err(CliError::usage(
             "--since is longer than 15d, for which CloudWatch keeps minutes",
@@ -94,7 +94,7 @@ pub(super) fn fetch(args: &Args, with_bounds: bool) -> Result<Recorded, CliError
     let bounded = Bounded::new(args.timeout)?;
     bounded.run(async {
         let aws = connect(&config, args, scope.as_ref(), bounded.observer()).await?;
-        read(&aws, args, (WallClock.now(), with_bounds)).await
+        read(&aws, args, WallClock.now()).await
     })?
 }
 
@@ -164,11 +164,7 @@ async fn connect(
 }
 
 /// Reads all that the columns need.
-async fn read(
-    aws: &Aws,
-    args: &Args,
-    (now, with_bounds): (Timestamp, bool),
-) -> Result<Recorded, CliError> {
+async fn read(aws: &Aws, args: &Args, now: Timestamp) -> Result<Recorded, CliError> {
     let resource = ResourceId { endpoint: args.endpoint.clone(), variant: args.variant.clone() };
     let newest = now - INCOMPLETE;
     let until = floor_to(args.until.map_or(newest, |until| until.min(newest)), 900);
@@ -194,13 +190,15 @@ async fn read(
     }
     let policies = aws.scaling.scaling_policies(Some(&resource)).await.map_err(failed)?;
     let tracking = policies.iter().find_map(ScalingPolicy::invocations_tracking).cloned();
-    telemetry.configured_target = tracking.as_ref().map(|t| t.target_value);
-    let bounds = if with_bounds {
-        let targets = aws.scaling.scalable_targets(Some(std::slice::from_ref(&resource))).await;
-        targets.map_err(failed)?.first().map(|t| (t.min_capacity, t.max_capacity))
-    } else {
-        None
-    };
+    if let Some(tracking) = &tracking {
+        // AWS does not tell the past values.
+        telemetry.targets.extend(telemetry.newest().map(|at| (at, tracking.target_value)));
+    }
+    let activities = aws.scaling.scaling_activities(&resource).await.map_err(failed)?;
+    telemetry.counts = counts(&activities);
+    let targets = aws.scaling.scalable_targets(Some(std::slice::from_ref(&resource))).await;
+    let bounds = targets.map_err(failed)?.first().map(|t| (t.min_capacity, t.max_capacity));
+    telemetry.bounds = bounds;
     Ok(Recorded { telemetry, tracking, bounds, instance_type })
 }
 

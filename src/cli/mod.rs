@@ -25,6 +25,7 @@ mod plugin;
 mod recommend;
 mod reference;
 mod replay;
+mod report;
 mod run;
 mod shell;
 mod simulate;
@@ -82,6 +83,7 @@ enum Command {
     Config(config_command::Args),
     Demo(demo::Args),
     Simulate(simulate::Args),
+    Report(report::Args),
     Replay(replay::Args),
     Whatif(Box<whatif::Args>),
     Export(export::Args),
@@ -165,6 +167,7 @@ fn run_command(command: Command) -> Result<ExitCode, CliError> {
         Command::Config(args) => config_command::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Whatif(args) => whatif::run(&args),
         Command::Export(args) => export::run(&args),

@@ -8,14 +8,22 @@ use super::config_args::ConfigArgs;
 use super::deadline::{Bounded, Timeout};
 use super::exit::{self, Exit};
 use super::{CliError, compose};
-use crate::cli::out::{out, outln};
-use crate::config::Config;
+use crate::cli::out::{noteln, out, outln};
+use crate::config::{Config, DiscoveryTelemetry};
 use crate::daemon::{open_freeze, pass_settings};
 use crate::model::status::FleetStatus;
 use crate::ports::{CallObserver, Clock};
-use crate::reconcile::{CostMeter, Fleet, PassInput, Purpose};
+use crate::reconcile::{
+    CostMeter, DOLLARS_PER_METRIC, Fleet, HistoryWait, PassInput, Purpose, Settings,
+};
 use crate::render::plan as render;
 use crate::system::{Alone, WallClock};
+
+/// Variants whose whole history is read within half a minute, so that the last day need not come
+/// first and is not paid for twice.
+const AT_ONCE: usize = 40;
+/// Metrics that are read of one variant with a latency objective.
+const METRICS_A_VARIANT: f64 = 5.0;
 
 /// One pass without writing: what differs, and what would be done.
 #[derive(Debug, clap::Args)]
@@ -30,6 +38,10 @@ pub(super) struct Args {
     /// and region or the memory could not be read
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Read the paid metrics although the configuration lists no variant (5 metrics a variant, 0.01
+    /// US dollars for 1,000)
+    #[arg(long)]
+    metrics: bool,
     #[command(flatten)]
     timeout: Timeout,
 }
@@ -53,8 +65,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let stop = AtomicBool::new(false);
     let fleet = bounded.run(async {
         let mut passes = fleet(&config, args.timeout, bounded.observer()).await?;
-        Ok::<_, CliError>(pass(&mut passes, &config, Purpose::Plan, &stop).await)
+        bounded.follow(passes.progress());
+        let how = How { timeout: args.timeout, metrics: reads_metrics(&config, args.metrics) };
+        Ok::<_, CliError>(pass(&mut passes, &config, how, Purpose::Plan, &stop).await)
     })??;
+    if !reads_metrics(&config, args.metrics) {
+        tell_price(&fleet);
+    }
     print(&fleet, args.output)?;
     if args.config.strict && !fleet.config.warnings.is_empty() {
         return Err(CliError::failed(
@@ -63,6 +80,41 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     }
     let exit = if args.detailed_exitcode { Exit::of_plan(&fleet) } else { Exit::of_reads(&fleet) };
     Ok(exit.into())
+}
+
+/// Whether the paid metrics are read: those of listed variants are, and those of a region of which
+/// nothing is known only for whoever asks.
+fn reads_metrics(config: &Config, asked: bool) -> bool {
+    let discovery = config.discovery.telemetry;
+    asked || !config.targets.is_empty() || discovery == DiscoveryTelemetry::Full
+}
+
+/// What was left out, and what it would cost.
+fn tell_price(fleet: &FleetStatus) {
+    let variants = fleet.variants.len();
+    if variants > 0 {
+        let dollars = variants as f64 * METRICS_A_VARIANT * DOLLARS_PER_METRIC;
+        noteln!(
+            "The configuration lists no variant, so CloudWatch was not read and no capacity is known; \
+             --metrics reads it for about {dollars:.2} US dollars ({variants} variants)."
+        );
+    }
+}
+
+/// How a pass reads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// The command's limit; most of it may be used up by history.
+    timeout: Timeout,
+    /// Whether the paid metrics are read.
+    metrics: bool,
+}
+
+impl How {
+    /// As the configuration says, within the command's limit.
+    pub(super) fn of(config: &Config, timeout: Timeout) -> Self {
+        Self { timeout, metrics: reads_metrics(config, false) }
+    }
 }
 
 /// What makes passes over every account and region of the configuration.
@@ -80,16 +132,21 @@ pub(super) async fn fleet(
 pub(super) async fn pass(
     fleet: &mut Fleet,
     config: &Config,
+    how: How,
     purpose: Purpose<'_>,
     stop: &AtomicBool,
 ) -> FleetStatus {
-    let settings = pass_settings(config);
+    let settings = Settings {
+        history_wait: HistoryWait::Until(how.timeout.most_of_it()),
+        last_day_first_above: AT_ONCE,
+        ..pass_settings(config)
+    };
     let freeze = open_freeze(config, WallClock.now());
     let mut status = fleet
         .pass(PassInput {
             goals: config,
             settings: &settings,
-            telemetry: true,
+            telemetry: how.metrics,
             anew: None,
             purpose,
             freeze: freeze.as_ref(),
@@ -97,6 +154,7 @@ pub(super) async fn pass(
         })
         .await;
     status.config.warnings = config.warnings(WallClock.now(), Some(&status));
+    status.prices = Arc::clone(&config.prices);
     status
 }
 

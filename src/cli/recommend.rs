@@ -153,7 +153,9 @@ fn look(args: &Args) -> Result<Answer, CliError> {
     let stop = AtomicBool::new(false);
     let fleet = bounded.run(async {
         let mut passes = plan::fleet(&config, args.timeout, bounded.observer()).await?;
-        Ok::<_, CliError>(plan::pass(&mut passes, &config, Purpose::Plan, &stop).await)
+        bounded.follow(passes.progress());
+        let how = plan::How::of(&config, args.timeout);
+        Ok::<_, CliError>(plan::pass(&mut passes, &config, how, Purpose::Plan, &stop).await)
     })??;
     let scopes = serde_json::to_value(scopes(&fleet)).unwrap_or_default();
     Ok(Answer {

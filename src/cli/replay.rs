@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use super::CliError;
 use crate::cli::out::noteln;
 use crate::model::goal::{LatencyObjective, Objective};
+use crate::model::time::Timestamp;
 use crate::model::units::{
     InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor,
 };
@@ -41,7 +42,10 @@ pub(super) struct Args {
     /// The target value in force; by default max-rps x safety-factor x 60.
     #[arg(long, value_name = "N", value_parser = unit(InvocationsPerMinute::new))]
     configured_target: Option<InvocationsPerMinute>,
-    /// Time between evaluations, such as 6h, 30m or 1d.
+    /// When decisions begin (RFC 3339); rows before it are history. By default the first row.
+    #[arg(long, value_name = "INSTANT")]
+    from: Option<Timestamp>,
+    /// Time between passes, such as 6h, 30m or 1d; the daemon's is 1m.
     #[arg(long, value_name = "TIME", default_value = "6h", value_parser = parse_every)]
     every: TimeDelta,
     /// The form of the output.
@@ -72,6 +76,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         max_rps: args.max_rps,
         safety_factor: args.safety_factor,
         configured_target: args.configured_target.map(InvocationsPerMinute::get),
+        from: args.from,
         every: args.every,
         refinements: crate::estimate::Refinements::ALL,
     };

@@ -226,7 +226,7 @@ fn read(args: &Args) -> Result<Source, CliError> {
         out: None,
         timeout: args.timeout,
     };
-    let recorded = export::fetch(&wanted, true)?;
+    let recorded = export::fetch(&wanted)?;
     let Recorded { telemetry, tracking, bounds, instance_type } = recorded;
     let recording = csv::read(name, telemetry.to_csv().as_bytes(), statistic).map_err(failed)?;
     let tracking = tracking.map(|t| Tracking {

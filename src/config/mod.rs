@@ -20,6 +20,7 @@ mod raw;
 mod resolve;
 mod resolve_accounts;
 mod resolve_kubernetes;
+mod resolve_prices;
 mod resolve_target;
 pub mod schedule;
 mod schema;
@@ -29,6 +30,7 @@ mod show;
 mod warn;
 mod yaml;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::goal::Mode;
@@ -43,6 +45,7 @@ pub use lenient::http;
 pub use matching::{AmbiguousTarget, Match, matches};
 pub use place::memory_place;
 pub use problem::{ConfigErrors, Problem};
+pub use resolve_prices::prices_of_file;
 pub use schedule::{FreezeWindow, Schedule};
 pub use schema::{schema, schema_json};
 pub use settings::{
@@ -124,6 +127,8 @@ pub struct Inner {
     pub log: LogSettings,
     /// What `/metrics` exports.
     pub metrics: MetricsSettings,
+    /// What an instance of each type costs, in dollars an hour.
+    pub prices: Arc<BTreeMap<String, f64>>,
     /// Times in which nothing is written.
     pub freeze_windows: Vec<FreezeWindow>,
     /// What holds for variants that no target lists, as far as it concerns observing them.

@@ -3,6 +3,8 @@
 
 mod target;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -37,12 +39,24 @@ pub(super) struct Raw {
     pub log: RawLog,
     /// What /metrics exports.
     pub metrics: RawMetrics,
+    /// What an instance of each type costs, in dollars an hour: a map, or a YAML file that holds one.
+    pub prices: Option<RawPrices>,
     /// Times in which nothing is written. A later file's list replaces an earlier one's.
     pub freeze_windows: Vec<RawFreezeWindow>,
     /// What holds for every target that does not say otherwise.
     pub defaults: RawWish,
     /// The variants to keep. The targets of several files add up.
     pub targets: Vec<RawTarget>,
+}
+
+/// Prices by instance type, or the file that holds them.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum RawPrices {
+    /// A file.
+    File(#[schemars(length(min = 1))] String),
+    /// Dollars an hour of each instance type.
+    Map(BTreeMap<String, f64>),
 }
 
 /// Where AWS is, and as whom to call it.

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -13,6 +14,7 @@ use super::problem::Problem;
 use super::raw::{Raw, RawFreezeWindow};
 use super::resolve_accounts::resolve_accounts;
 use super::resolve_kubernetes::resolve_kubernetes;
+use super::resolve_prices::resolve_prices;
 use super::resolve_target::{resolve_targets, resolve_wish};
 use super::schedule::{FreezeWindow, Schedule};
 use super::schema::{Step, key_path};
@@ -130,6 +132,7 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
     let http = http(&mut r, &raw);
     let log = log(&mut r, &raw);
     let limit = r.needed("metrics.per_variant_limit", raw.metrics.per_variant_limit);
+    let prices = Arc::new(resolve_prices(&mut r, &raw));
     let windows = raw.freeze_windows.iter().enumerate();
     let freeze_windows = windows.filter_map(|(i, w)| freeze_window(&mut r, i, w)).collect();
     let defaults = resolve_wish(&mut r, None, &raw.defaults);
@@ -149,6 +152,7 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
         http,
         log,
         metrics: MetricsSettings { per_variant_limit: limit as usize },
+        prices,
         freeze_windows,
         defaults,
         targets,

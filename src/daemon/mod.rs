@@ -33,7 +33,7 @@ use crate::model::selector::Selector;
 use crate::model::status::{FleetStatus, StoreStatus};
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Events, Leadership, Memory};
-use crate::reconcile::{Fleet, HISTORY_WAIT, PassInput, Phase, Purpose, Settings};
+use crate::reconcile::{Fleet, HISTORY_WAIT, HistoryWait, PassInput, Phase, Purpose, Settings};
 use crate::store::Store;
 
 pub use control::Handle;
@@ -261,7 +261,11 @@ impl Daemon {
         let consent = self.consent.clone();
         // Taken out, so that what failed in the middle is not gone on with.
         let Some(mut passes) = self.passes.take() else { return Arc::default() };
-        let settings = Settings { history_wait: Some(HISTORY_WAIT), ..pass_settings(&config) };
+        let settings = Settings {
+            history_wait: HistoryWait::For(HISTORY_WAIT),
+            last_day_first_above: 0,
+            ..pass_settings(&config)
+        };
         let freeze = open_freeze(&config, self.parts.clock.now());
         let began = monotonic_now();
         let shared = Arc::clone(&self.shared);
@@ -300,6 +304,7 @@ impl Daemon {
         }
         let month_cost = passes.cost().dollars_this_month(self.parts.clock.now());
         self.parts.metrics.process.set_month_cost(month_cost);
+        publish::tell_history(&passes.progress());
         self.passes = Some(passes);
         self.beat();
         // Nor does a bug in telling of it.

@@ -13,6 +13,7 @@ use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::ports::Events;
+use crate::reconcile::Progress;
 
 /// Holds the newest status, for whoever asks.
 #[derive(Debug, Default)]
@@ -120,6 +121,19 @@ impl Publisher {
         if let Some(events) = &self.events {
             events.publish(&status.decision, status.outcome.as_ref());
         }
+    }
+}
+
+/// While history is being read beside the passes: how far that is. A line for each pass.
+pub(super) fn tell_history(progress: &Progress) {
+    let (day, whole) = (&progress.last_day, &progress.history);
+    if whole.is_under_way() {
+        tracing::info!(
+            variants = whole.of(),
+            last_day_left = day.of().saturating_sub(day.count()),
+            left = whole.of().saturating_sub(whole.count()),
+            "history is being read; raises wait for it"
+        );
     }
 }
 

@@ -149,6 +149,7 @@ impl ConfigNews {
             tracing::warn!(code = warning.code, "configuration: {warning}");
         }
         self.said = warnings.iter().cloned().collect();
+        fleet.prices = Arc::clone(&config.prices);
         fleet.config = ConfigStatus { warnings, held: self.held.clone() };
         metrics.process.set_config(config.targets.len(), &fleet.config);
     }

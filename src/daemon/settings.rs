@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::{Config, DiscoveryTelemetry as Configured};
 use crate::model::goal::Goal;
 use crate::model::ids::{Scope, VariantId};
-use crate::reconcile::{DiscoveryTelemetry, Goals, Named, Settings};
+use crate::reconcile::{DiscoveryTelemetry, Goals, HistoryWait, Named, Settings};
 
 /// The process-wide part of the configuration, as passes take it.
 #[must_use]
@@ -23,7 +23,8 @@ pub fn pass_settings(config: &Config) -> Settings {
         writes_per_hour: reconcile.writes_per_hour as usize,
         writes_per_day: reconcile.writes_per_day as usize,
         history: config.telemetry.history,
-        history_wait: None,
+        history_wait: HistoryWait::All,
+        last_day_first_above: usize::MAX,
         delay: config.telemetry.delay,
         telemetry_max_age: config.telemetry.max_age,
         budget_dollars: Some(config.telemetry.budget_dollars_per_month),

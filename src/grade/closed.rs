@@ -1,6 +1,5 @@
 //! Closed loop: decisions are applied, and the service fares as it fares.
 
-use crate::model::reason::ActionKind;
 use crate::model::time::minutes;
 use crate::replay::{Refinements, Run};
 use crate::sim::scenario::Change;
@@ -54,8 +53,7 @@ pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, Stri
         _ => Refinements::NONE,
     };
     let settings = settings(case, refinements)?;
-    let mut run: Option<Run<'_>> = None;
-    let mut seen = 0;
+    let mut run = Run::new(&settings);
     let mut target = FACTOR * if policy == Policy::Oracle { case.capacity } else { case.load_test };
     let heavy = if policy == Policy::Oracle { heavy_capacity(case).await? } else { None };
     let mut result =
@@ -65,22 +63,16 @@ pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, Stri
     for pass in 1..=DAYS * 24 * 60 / PASS_MINUTES {
         let now = start + minutes(PASS_MINUTES * pass);
         recorder.advance(now, target).await?;
-        for row in &recorder.rows[seen..] {
-            let running = row.endpoint_config.as_deref();
-            run.get_or_insert_with(|| Run::new(&settings, running)).push(row);
-        }
-        seen = recorder.rows.len();
-        let wanted = match (policy, &mut run) {
-            (Policy::Oracle, _) => {
+        let wanted = match policy {
+            Policy::Oracle => {
                 FACTOR * heavy.unwrap_or_else(|| capacity_at(&recorder.capacities(), now))
             }
-            (Policy::HighestGood, Some(run)) if PASS_MINUTES * pass % HIGHEST_EVERY == 0 => {
-                run.evaluate(now).estimate.highest_good_load.map_or(target, |load| FACTOR * load)
+            Policy::HighestGood if PASS_MINUTES * pass % HIGHEST_EVERY == 0 => {
+                let highest = run.pass(&recorder.rows, now).estimate.highest_good_load;
+                highest.map_or(target, |load| FACTOR * load)
             }
-            (Policy::Setpoint(_), Some(run)) => {
-                let decided = Some(run.evaluate(now).decided);
-                let set = decided.filter(|d| d.action == ActionKind::SetTarget);
-                set.and_then(|d| d.target_value).unwrap_or(target)
+            Policy::Setpoint(_) => {
+                run.pass(&recorder.rows, now).decided.target_value.unwrap_or(target)
             }
             _ => target,
         };

@@ -79,6 +79,7 @@ pub(super) fn settings(case: &Case, refinements: Refinements) -> Result<ReplaySe
         max_rps: Some(RequestsPerSecond::new(case.load_test / 60.0).map_err(wrong)?),
         safety_factor: SafetyFactor::new(FACTOR).map_err(wrong)?,
         configured_target: None,
+        from: None,
         every: minutes(60),
         refinements,
     })

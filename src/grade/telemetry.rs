@@ -58,8 +58,9 @@ impl Recorder {
                 self.read_until[i] = until;
             }
         }
-        rows.sort_by_key(|r| (r.minute.at, r.minute.period_seconds));
         self.rows.extend(rows);
+        // Longer periods begin before minutes that were read earlier.
+        self.rows.sort_by_key(|r| (r.minute.at, r.minute.period_seconds));
         Ok(())
     }
 
@@ -99,9 +100,9 @@ impl Recorder {
             }
         }
         let row = |minute| Row {
-            minute,
             endpoint_config: config.map(str::to_owned),
             configured_target: Some(target),
+            ..Row::from(minute)
         };
         Ok(found.into_values().map(row).collect())
     }

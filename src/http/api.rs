@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
@@ -19,6 +20,7 @@ use crate::recommend::Recommendation;
 use crate::render::explain::Explanation;
 use crate::render::trouble::{ScopeView, scopes};
 use crate::render::view::{VariantDetail, VariantView};
+use crate::report::{Ask, DEFAULT_IDLE_DAYS, Report, report as make_report};
 
 /// What tells variants of one name apart.
 #[derive(Debug, Default, Deserialize)]
@@ -59,6 +61,35 @@ fn encoded(body: Result<serde_json::Result<Vec<u8>>, tokio::task::JoinError>) ->
         Ok(Err(error)) => failed(&error.to_string()),
         Err(error) => failed(&error.to_string()),
     }
+}
+
+/// After how many days without an invocation a variant is called idle.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReportQuery {
+    idle_days: Option<u16>,
+}
+
+#[derive(Serialize)]
+struct ReportAnswer<'a> {
+    report: Report,
+    scopes: Vec<ScopeView<'a>>,
+}
+
+/// What the fleet wastes and risks.
+pub(super) async fn report(
+    State(app): State<Arc<App>>,
+    Strict(query): Strict<ReportQuery>,
+) -> Result<Response, Problem> {
+    let fleet = leading::status(&app)?;
+    let days = i64::from(query.idle_days.unwrap_or(DEFAULT_IDLE_DAYS));
+    let encode = move || {
+        let ask = Ask { prices: &fleet.prices, idle_after: TimeDelta::days(days) };
+        let answer =
+            ReportAnswer { report: make_report(&fleet, ask, |_| true), scopes: scopes(&fleet) };
+        serde_json::to_vec(&answer)
+    };
+    Ok(encoded(tokio::task::spawn_blocking(encode).await))
 }
 
 #[derive(Serialize)]

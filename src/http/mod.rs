@@ -149,6 +149,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/variants/{endpoint}/{variant}/explain", get(api::explain))
         .route("/api/v1/variants/{endpoint}/{variant}/history", get(history::history))
         .route("/api/v1/recommendations", get(api::recommendations))
+        .route("/api/v1/report", get(api::report))
         .route("/-/reload", post(commands::reload))
         .route("/-/reconcile", post(commands::reconcile))
         .route("/-/pause", post(commands::pause))

@@ -172,7 +172,7 @@ mod tests {
                 let Some(minute) = minutes.get_mut(at) else { continue };
                 match query.metric {
                     Metric::InvocationsPerInstance => {
-                        minute.invocations_per_instance = Some(*value)
+                        minute.invocations_per_instance = Some(*value);
                     }
                     Metric::Invocations => minute.invocations = Some(*value),
                     Metric::Invocation5xxErrors => minute.errors_5xx = Some(*value),

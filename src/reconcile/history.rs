@@ -12,13 +12,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures::FutureExt;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use super::Settings;
 use super::fetch::{Fetch, What};
 use crate::estimate::{Context, EstimatorSettings, Scratch};
-use crate::model::fact::Why;
+use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
@@ -200,7 +201,8 @@ impl History {
             sort(&mut state.queue);
         }
         while self.workers.try_join_next().is_some() {}
-        while self.workers.len() < REQUESTS {
+        // One at least: those that are there may be about to end.
+        for _ in 0..REQUESTS.saturating_sub(self.workers.len()).max(1) {
             self.workers.spawn(work(Arc::clone(&self.shared)));
         }
     }
@@ -252,7 +254,17 @@ impl History {
     /// Forgets variants that are no longer there.
     pub(super) fn retain(&mut self, wanted: impl Fn(&VariantId) -> bool) {
         let mut state = self.shared.state();
-        state.queue.retain(|(_, seed)| wanted(&seed.id));
+        let progress = &self.shared.slots.progress;
+        state.queue.retain(|(stage, seed)| {
+            let kept = wanted(&seed.id);
+            if !kept {
+                progress.history.done();
+                if *stage == Stage::LastDay {
+                    progress.last_day.done();
+                }
+            }
+            kept
+        });
         state.ready.retain(|filled| wanted(&filled.id));
         drop(state);
         self.in_hand.retain(|id| wanted(id));
@@ -270,36 +282,52 @@ fn sort(queue: &mut VecDeque<(Stage, Seed)>) {
 /// Reads what is queued until nothing is left.
 async fn work(shared: Arc<Shared>) {
     loop {
-        let Ok(_slot) = shared.slots.requests.acquire().await else { return };
-        let Some((stage, seeds, limits)) = next(&shared) else { return };
+        // Made before the look, so that no ring is missed.
+        let news = shared.news.notified();
+        let Ok(slot) = shared.slots.requests.acquire().await else { return };
+        let Some((stage, seeds, limits)) = next(&shared) else {
+            drop(slot);
+            if shared.state().reading == 0 {
+                return;
+            }
+            // What others read now may leave more to read.
+            news.await;
+            continue;
+        };
         let mut scratch = {
             let mut spare = shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner);
             spare.pop().unwrap_or_default()
         };
-        let count = seeds.len();
-        let filled = Reader { shared: &shared, limits, stage }.read(seeds, &mut scratch).await;
-        shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
-        let progress = &shared.slots.progress;
-        let mut queued = shared.state();
-        for (filled, seed) in filled {
-            match (stage, &filled.variant) {
-                (Stage::LastDay, Ok(_)) => {
-                    progress.last_day.done();
-                    queued.queue.push_back((Stage::Whole, seed));
-                }
-                (Stage::LastDay, Err(_)) => {
-                    progress.last_day.done();
-                    progress.history.done();
-                }
-                (Stage::Whole, _) => progress.history.done(),
-            }
-            queued.ready.push(filled);
-        }
-        sort(&mut queued.queue);
-        queued.reading -= count;
-        drop(queued);
+        let reader = Reader { shared: &shared, limits, stage };
+        let read = AssertUnwindSafe(reader.read(&seeds, &mut scratch)).catch_unwind().await;
+        let filled = if let Ok(filled) = read {
+            shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+            filled
+        } else {
+            seeds.iter().map(|seed| reader.none(seed, super::broken::why())).collect()
+        };
+        put_away(&shared, stage, filled, seeds);
         shared.news.notify_waiters();
     }
+}
+
+/// What has been read waits for the next pass; after a last day all of it is to be read.
+fn put_away(shared: &Shared, stage: Stage, filled: Vec<Filled>, seeds: Vec<Seed>) {
+    let progress = &shared.slots.progress;
+    let mut queued = shared.state();
+    queued.reading = queued.reading.saturating_sub(seeds.len());
+    for (filled, seed) in filled.into_iter().zip(seeds) {
+        if stage == Stage::LastDay {
+            progress.last_day.done();
+        }
+        if stage == Stage::LastDay && filled.variant.is_ok() {
+            queued.queue.push_back((Stage::Whole, seed));
+        } else {
+            progress.history.done();
+        }
+        queued.ready.push(filled);
+    }
+    sort(&mut queued.queue);
 }
 
 /// The next variants to read: as many as one page of an answer holds.
@@ -332,11 +360,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    async fn read(&self, seeds: Vec<Seed>, scratch: &mut Scratch) -> Vec<(Filled, Seed)> {
+    async fn read(&self, seeds: &[Seed], scratch: &mut Scratch) -> Vec<Filled> {
         let now = self.shared.clock.now();
         let span = seeds.iter().map(|seed| span(self.stage, seed, self.limits)).max();
         let window = Window::next(now, None, span.unwrap_or(FIRST), self.limits.delay);
-        let Some(window) = window else { return Vec::new() };
+        let Some(window) = window else {
+            let why = || Why::new(WhyKind::NotReadYet, "not read yet");
+            return seeds.iter().map(|seed| self.none(seed, why())).collect();
+        };
         let all: Vec<&Seed> = seeds.iter().collect();
         let mut minutes = self.periods(&all, window, 60, now).await;
         let thin_since: Vec<Option<Timestamp>> = seeds
@@ -381,7 +412,13 @@ impl Reader<'_> {
             });
             filled.push(Filled { id: seed.id.clone(), variant, stage: self.stage });
         }
-        filled.into_iter().zip(seeds).collect()
+        filled
+    }
+
+    /// Nothing could be read of a variant.
+    fn none(&self, seed: &Seed, why: Why) -> Filled {
+        let read = Read::new("GetMetricData", self.shared.clock.now());
+        Filled { id: seed.id.clone(), variant: Err((why, read)), stage: self.stage }
     }
 
     async fn periods(

@@ -47,6 +47,7 @@ use crate::model::time::Timestamp;
 use crate::observe::{EndpointCache, Sweep};
 use crate::ports::{Aws, Clock, Leadership, Memories, Memory};
 
+pub use crate::observe::progress::Progress;
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};
 use fetch::Fetch;
 pub use fleet::Fleet;
@@ -57,7 +58,7 @@ pub use memory::subject;
 pub use named::Named;
 pub use phases::{Phase, PhaseTimes};
 pub use purpose::Purpose;
-pub use settings::{DiscoveryTelemetry, Settings};
+pub use settings::{DiscoveryTelemetry, HistoryWait, Settings};
 use state::VariantState;
 
 /// What the configuration wants of whom.
@@ -384,7 +385,7 @@ impl Reconciler {
         input: &PassInput<'_>,
         now: Timestamp,
     ) -> Pass {
-        let goal = goal.unwrap_or_else(|ambiguous| state::goal_in_doubt(&ambiguous));
+        let goal = goal.unwrap_or_else(Goal::nothing);
         let remembered = snapshot.memory.known().cloned().unwrap_or_default();
         let problem = load_test(&snapshot, &remembered, goal.load_test.as_ref(), now).err();
         let context = readings::context(sweep, &snapshot.id, &goal);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::TimeDelta;
 use futures::future::BoxFuture;
@@ -82,7 +83,8 @@ impl Reconciler {
         self.history.try_again();
         self.adopt_history(true);
         if self.begin_history(sweep, remembered, wanted, settings, now) {
-            self.history.settle(settings.history_wait).await;
+            // The monotonic clock, for a wait of this process.
+            self.history.settle(settings.history_wait.most(Instant::now())).await;
             self.adopt_history(true);
         }
         let groups = self.groups(sweep, remembered, wanted, settings, now);
@@ -164,12 +166,15 @@ impl Reconciler {
                 }),
                 variant: state.variant.blank(),
                 thin: state.variant.is_thin(now),
-                // Whoever waits for all of it has no use for a part.
-                last_day_first: settings.history_wait.is_some()
-                    && state.variant.read_until().is_none(),
+                last_day_first: state.variant.read_until().is_none(),
             });
         }
         let begins = !seeds.is_empty();
+        if seeds.len() <= settings.last_day_first_above {
+            for seed in &mut seeds {
+                seed.last_day_first = false;
+            }
+        }
         self.history.begin(seeds, settings.into());
         begins
     }

@@ -1,6 +1,6 @@
 //! How passes are made: the process-wide part of the configuration.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 
@@ -29,9 +29,11 @@ pub struct Settings {
     pub writes_per_day: usize,
     /// How far back the first telemetry read goes.
     pub history: TimeDelta,
-    /// How long a pass waits for history that it has begun to read, which goes on beside the passes
-    /// after that; absent: until all of it is there.
-    pub history_wait: Option<Duration>,
+    /// How long a pass waits for history that it has begun to read.
+    pub history_wait: HistoryWait,
+    /// With more variants than this the last day of all is read before the rest of any: what a fleet
+    /// looks like is known soon, for 5 metrics more a variant.
+    pub last_day_first_above: usize,
     /// How many of the newest minutes are left out, for CloudWatch is still filling them.
     pub delay: TimeDelta,
     /// Rule 8: telemetry older than this holds raises.
@@ -42,6 +44,30 @@ pub struct Settings {
     pub discovery: bool,
     /// Whether unlisted variants get telemetry too.
     pub discovery_telemetry: DiscoveryTelemetry,
+}
+
+/// How long a pass waits for history that it has begun to read. What comes later is unknown until a
+/// later pass finds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HistoryWait {
+    /// Until all of it is there.
+    All,
+    /// So long.
+    For(Duration),
+    /// Until then.
+    Until(Instant),
+}
+
+impl HistoryWait {
+    /// The longest time from now on; absent without an end.
+    #[must_use]
+    pub fn most(self, now: Instant) -> Option<Duration> {
+        match self {
+            Self::All => None,
+            Self::For(most) => Some(most),
+            Self::Until(end) => Some(end.saturating_duration_since(now)),
+        }
+    }
 }
 
 /// How much telemetry of unlisted variants is paid for.

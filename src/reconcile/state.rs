@@ -1,15 +1,11 @@
 //! What is kept of one variant between passes, beside what its state machine keeps. All of it is
 //! read anew after a restart.
 
-use chrono::TimeDelta;
-
 use crate::model::fact::Fact;
-use crate::model::goal::{CapacityGoal, CooldownGoal, Goal, Mode, Objective, TargetValueLimits};
 use crate::model::keeper::Keeper;
 use crate::model::reads::Read;
 use crate::model::scaling::Activity;
 use crate::model::time::Timestamp;
-use crate::model::units::SafetyFactor;
 use crate::variant::Variant;
 
 /// One variant's state between passes.
@@ -48,29 +44,5 @@ impl Default for VariantState {
             keeper_known: false,
             last_successful_pass: None,
         }
-    }
-}
-
-/// The goal of a variant that two targets match equally well: it is watched and never written.
-pub(super) fn goal_in_doubt(ambiguous: &str) -> Goal {
-    Goal {
-        origin: ambiguous.to_owned(),
-        managed: false,
-        mode: Mode::Observe,
-        load_test: None,
-        safety_factor: SafetyFactor::ONE,
-        safety_factor_auto: false,
-        objective: Objective { latency: None, error_rate_max: 1.0 },
-        capacity: CapacityGoal::default(),
-        cooldown: CooldownGoal::default(),
-        disable_scale_in: None,
-        target_value: TargetValueLimits::default(),
-        adopt: false,
-        unsuspend: false,
-        allow_clamp: false,
-        safe_change_grace: TimeDelta::zero(),
-        removed_target_grace: TimeDelta::zero(),
-        removed_policy_grace: TimeDelta::zero(),
-        paused: None,
     }
 }

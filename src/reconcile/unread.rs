@@ -1,10 +1,11 @@
 //! The variants of an account and region that could not be read in time: all is unknown, and they
 //! are told of nevertheless.
 
-use super::{Pass, PassInput, rules, state, wanted};
+use super::{Pass, PassInput, rules, wanted};
 use crate::decide::decide;
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why};
+use crate::model::goal::Goal;
 use crate::model::ids::VariantId;
 use crate::model::reads::Reads;
 use crate::model::scale_out::Reaction;
@@ -40,7 +41,7 @@ pub(super) fn pass(
     now: Timestamp,
 ) -> Option<Pass> {
     let (id, goal) = wanted(id, input.goals, input.settings)?;
-    let goal = goal.unwrap_or_else(|ambiguous| state::goal_in_doubt(&ambiguous));
+    let goal = goal.unwrap_or_else(Goal::nothing);
     let snapshot = nothing_known(id, why, now);
     let decision = decide(&snapshot, &goal, estimate, &rules(input, &snapshot.id), now);
     Some(Pass { goal, snapshot, decision, outcome: None, remembered: None })

@@ -7,6 +7,7 @@ pub mod page;
 pub mod plan;
 pub mod plot;
 pub mod proof;
+pub mod table;
 pub mod trouble;
 pub mod view;
 

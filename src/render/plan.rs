@@ -94,7 +94,12 @@ pub fn text(fleet: &FleetStatus) -> String {
     let mut out = super::config_notes::block(fleet);
     let width = fleet.variants.keys().map(|id| name(fleet, id).len()).max().unwrap_or(0);
     for (id, status) in &fleet.variants {
-        variant::write(&mut out, &name(fleet, id), &status.decision.report, width);
+        let report = &status.decision.report;
+        variant::write(&mut out, &name(fleet, id), report, width);
+        let price = fleet.price(status);
+        if let Some(words) = price.and_then(|price| cost_words(report.instances?, price)) {
+            let _ = writeln!(out, "      cost: {words}");
+        }
     }
     for (scope, why) in unread(fleet) {
         let style = line::style(Standing::Unknown);
@@ -232,4 +237,21 @@ pub fn forecast_words(forecast: InstanceForecast) -> Option<String> {
     let parts: Vec<String> =
         [(!present.is_empty()).then(|| present.join(", ")), peak].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What a change of the instance counts costs, in dollars an hour.
+#[must_use]
+pub fn cost_words(forecast: InstanceForecast, price: f64) -> Option<String> {
+    let difference = |before: Option<u32>, after: Option<u32>| {
+        let more = f64::from(after?) - f64::from(before?);
+        Some(format!("{}${:.2} an hour", if more < 0.0 { "-" } else { "+" }, more.abs() * price))
+    };
+    let now = difference(forecast.now, forecast.at_present_load);
+    let peak = difference(forecast.at_peak_before, forecast.at_peak_after);
+    let parts = [
+        now.map(|words| format!("{words} at the present load")),
+        peak.map(|words| format!("{words} at the last day's peak")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -13,26 +13,33 @@ pub enum Column {
     Invocations,
     /// `InvocationsPerInstance`, sum.
     InvocationsPerInstance,
-    /// The number of instances.
+    /// The number of instances in service.
     Instances,
+    /// The number of instances that AWS wants.
+    DesiredInstances,
     /// `ModelLatency` at a statistic, in microseconds.
     Latency(LatencyStatistic),
     /// `Invocation5XXErrors`, sum.
     Errors5xx,
     /// The endpoint config in force; a change is a deploy.
     EndpointConfig,
-    /// The target value in force.
+    /// The target value in force when the period begins.
     ConfiguredTarget,
+    /// Fewest instances.
+    MinCapacity,
+    /// Most instances.
+    MaxCapacity,
 }
 
 impl Column {
     /// All of them, in the order `export` writes them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Timestamp,
         Self::PeriodSeconds,
         Self::Invocations,
         Self::InvocationsPerInstance,
         Self::Instances,
+        Self::DesiredInstances,
         Self::Latency(LatencyStatistic::Avg),
         Self::Latency(LatencyStatistic::P50),
         Self::Latency(LatencyStatistic::P90),
@@ -41,6 +48,8 @@ impl Column {
         Self::Errors5xx,
         Self::EndpointConfig,
         Self::ConfiguredTarget,
+        Self::MinCapacity,
+        Self::MaxCapacity,
     ];
 
     /// Its name in the header.
@@ -52,6 +61,7 @@ impl Column {
             Self::Invocations => "invocations",
             Self::InvocationsPerInstance => "invocations_per_instance",
             Self::Instances => "instances",
+            Self::DesiredInstances => "desired_instances",
             Self::Latency(LatencyStatistic::Avg) => "latency_avg_us",
             Self::Latency(LatencyStatistic::P50) => "latency_p50_us",
             Self::Latency(LatencyStatistic::P90) => "latency_p90_us",
@@ -60,6 +70,8 @@ impl Column {
             Self::Errors5xx => "errors_5xx",
             Self::EndpointConfig => "endpoint_config",
             Self::ConfiguredTarget => "configured_target",
+            Self::MinCapacity => "min_capacity",
+            Self::MaxCapacity => "max_capacity",
         }
     }
 

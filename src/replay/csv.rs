@@ -23,8 +23,12 @@ pub struct Row {
     pub minute: Minute,
     /// The endpoint config in force, if stated.
     pub endpoint_config: Option<String>,
-    /// The target value in force, if stated.
+    /// The target value in force when the period begins, if stated.
     pub configured_target: Option<f64>,
+    /// Instances that AWS wants, if stated.
+    pub desired_instances: Option<f64>,
+    /// Fewest and most instances of the scalable target, if stated.
+    pub bounds: (Option<f64>, Option<f64>),
 }
 
 /// A file that was read.
@@ -167,6 +171,19 @@ pub fn read(
     Ok(recording)
 }
 
+impl From<Minute> for Row {
+    /// A row that states nothing else.
+    fn from(minute: Minute) -> Self {
+        Self {
+            minute,
+            endpoint_config: None,
+            configured_target: None,
+            desired_instances: None,
+            bounds: (None, None),
+        }
+    }
+}
+
 impl<'a> Layout<'a> {
     fn read(
         file: &'a str,
@@ -265,6 +282,12 @@ impl<'a> Layout<'a> {
             instances: number(Column::Instances)?,
         };
         let endpoint_config = self.cell(record, Column::EndpointConfig).map(str::to_owned);
-        Ok(Row { minute, endpoint_config, configured_target })
+        Ok(Row {
+            minute,
+            endpoint_config,
+            configured_target,
+            desired_instances: number(Column::DesiredInstances)?,
+            bounds: (number(Column::MinCapacity)?, number(Column::MaxCapacity)?),
+        })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::scaling::{Activity, ActivityStatus};
 use crate::model::time::Timestamp;
 use crate::model::units::{LatencyStatistic, human};
 
@@ -28,8 +29,46 @@ pub struct Telemetry {
     rows: BTreeMap<(Timestamp, u32), BTreeMap<Column, f64>>,
     /// The endpoint config in force, since when, and the target value in force now.
     pub endpoint_config: Option<(String, Timestamp)>,
-    /// The target value in force now; AWS does not tell the past ones.
-    pub configured_target: Option<f64>,
+    /// The target values in force, each since when, oldest first; of the time before the first one
+    /// nothing is known.
+    pub targets: Vec<(Timestamp, f64)>,
+    /// The instances, each since when, oldest first.
+    pub counts: Vec<Counts>,
+    /// Min and max of the scalable target, taken for those of the whole window: AWS does not tell the
+    /// past ones.
+    pub bounds: Option<(i32, i32)>,
+}
+
+/// How many instances ran and were wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Since when.
+    pub since: Timestamp,
+    /// In service.
+    pub current: u32,
+    /// Wanted by AWS.
+    pub desired: u32,
+}
+
+/// The instance counts that scaling activities tell of. Before the first one has ended nothing is
+/// known.
+#[must_use]
+pub fn counts(activities: &[Activity]) -> Vec<Counts> {
+    let mut set: Vec<(&Activity, u32)> =
+        activities.iter().filter_map(|activity| Some((activity, activity.sets_count()?))).collect();
+    set.sort_by_key(|(activity, _)| activity.started_at);
+    let mut counts: Vec<Counts> = Vec::new();
+    for (activity, desired) in set {
+        if let Some(Counts { current, .. }) = counts.last().copied() {
+            counts.push(Counts { since: activity.started_at, current, desired });
+        }
+        if let Some(since) = activity.ended_at
+            && activity.status == ActivityStatus::Successful
+        {
+            counts.push(Counts { since, current: desired, desired });
+        }
+    }
+    counts
 }
 
 impl Telemetry {
@@ -52,6 +91,12 @@ impl Telemetry {
         self.rows.len()
     }
 
+    /// The newest period.
+    #[must_use]
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.rows.keys().next_back().map(|(at, _)| *at)
+    }
+
     /// Whether some minutes are too thin for a percentile of their own.
     #[must_use]
     pub fn has_thin_minutes(&self) -> bool {
@@ -70,13 +115,19 @@ impl Telemetry {
             columns.push(Column::PeriodSeconds);
         }
         columns.extend(METRIC_COLUMNS);
-        columns.extend([Column::EndpointConfig, Column::ConfiguredTarget]);
+        columns.extend([
+            Column::Instances,
+            Column::DesiredInstances,
+            Column::EndpointConfig,
+            Column::ConfiguredTarget,
+            Column::MinCapacity,
+            Column::MaxCapacity,
+        ]);
         let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
         // Writing to memory does not fail.
         let _ = writer.write_record(columns.iter().map(|c| c.name()));
-        let newest = self.rows.keys().next_back().copied();
         for (key, cells) in &self.rows {
-            let cell = |column: &Column| self.cell(*column, *key, cells, newest == Some(*key));
+            let cell = |column: &Column| self.cell(*column, *key, cells);
             let _ = writer.write_record(columns.iter().map(cell));
         }
         String::from_utf8_lossy(&writer.into_inner().unwrap_or_default()).into_owned()
@@ -87,7 +138,6 @@ impl Telemetry {
         column: Column,
         (at, period): (Timestamp, u32),
         cells: &BTreeMap<Column, f64>,
-        is_newest: bool,
     ) -> String {
         match column {
             Column::Timestamp => at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
@@ -98,12 +148,36 @@ impl Telemetry {
                 Some((name, _)) => format!("before {name}"),
                 None => String::new(),
             },
-            Column::ConfiguredTarget if is_newest => {
-                self.configured_target.map_or_else(String::new, human)
+            Column::ConfiguredTarget => {
+                let in_force = self.targets.iter().rev().find(|(since, _)| *since <= at);
+                in_force.map_or_else(String::new, |(_, value)| human(*value))
             }
-            Column::ConfiguredTarget => String::new(),
+            Column::Instances => {
+                self.counts_at(at, cells).map_or_else(String::new, |c| c.0.to_string())
+            }
+            Column::DesiredInstances => {
+                self.counts_at(at, cells).map_or_else(String::new, |c| c.1.to_string())
+            }
+            Column::MinCapacity => self.bounds.map_or_else(String::new, |b| b.0.to_string()),
+            Column::MaxCapacity => self.bounds.map_or_else(String::new, |b| b.1.to_string()),
             _ => cells.get(&column).map_or_else(String::new, |v| human(*v)),
         }
+    }
+
+    /// Instances in service and wanted at an instant: as the activities say, unless the requests of
+    /// the period tell of other ones, whom somebody else has set.
+    fn counts_at(&self, at: Timestamp, cells: &BTreeMap<Column, f64>) -> Option<(u32, u32)> {
+        let told = self.counts.iter().rev().find(|counts| counts.since <= at);
+        let told = told.map(|counts| (counts.current, counts.desired));
+        let each = cells.get(&Column::InvocationsPerInstance).filter(|each| **each > 0.0);
+        let served = each.zip(cells.get(&Column::Invocations)).filter(|(_, all)| **all > 0.0);
+        let Some(served) = served.map(|(each, all)| (all / each).round() as u32) else {
+            return told;
+        };
+        let agree = |(current, desired): &(u32, u32)| {
+            (*current.min(desired)..=*current.max(desired)).contains(&served)
+        };
+        told.filter(agree).or(Some((served, served)))
     }
 }
 
@@ -120,7 +194,8 @@ mod tests {
         }
         telemetry.add(Column::Invocations, 300, &[(at(0), 450.0)]);
         telemetry.endpoint_config = Some(("v2".to_owned(), at(2)));
-        telemetry.configured_target = Some(600.0);
+        telemetry.targets = vec![(at(1), 600.0)];
+        telemetry.bounds = Some((1, 8));
         assert!(telemetry.has_thin_minutes());
         let csv = telemetry.to_csv();
         let read = super::super::csv::read("x", csv.as_bytes(), LatencyStatistic::P99).unwrap();
@@ -130,6 +205,39 @@ mod tests {
         assert_eq!(read.rows[1].minute.period_seconds, 300);
         assert_eq!(read.rows[1].minute.latency_us, None);
         assert_eq!(read.rows[2].minute.latency_us, Some(1234.5));
+        assert_eq!(read.rows[0].configured_target, None);
         assert_eq!(read.rows[2].configured_target, Some(600.0));
+        assert_eq!(read.rows[2].bounds, (Some(1.0), Some(8.0)));
+    }
+
+    #[test]
+    fn activities_tell_of_the_instances_unless_the_requests_know_better() {
+        let at = |minute: i64| Timestamp::from_timestamp(1_790_000_040 + minute * 60, 0).unwrap();
+        let activity = |count: u32, started: i64, ended: Option<i64>| Activity {
+            id: started.to_string(),
+            status: ended.map_or(ActivityStatus::InProgress, |_| ActivityStatus::Successful),
+            started_at: at(started),
+            ended_at: ended.map(at),
+            description: format!("Setting desired instance count to {count}."),
+            cause: String::new(),
+            message: None,
+            not_scaled_reasons: Vec::new(),
+        };
+        // Newest first, as AWS lists them.
+        let counts =
+            counts(&[activity(6, 20, None), activity(4, 10, Some(15)), activity(3, 1, Some(5))]);
+        let now = |minute: i64, all: f64| {
+            let mut telemetry = Telemetry { counts: counts.clone(), ..Telemetry::default() };
+            telemetry.add(Column::Invocations, 60, &[(at(minute), all)]);
+            telemetry.add(Column::InvocationsPerInstance, 60, &[(at(minute), 100.0)]);
+            let cells = telemetry.rows.values().next().unwrap();
+            telemetry.counts_at(at(minute), cells)
+        };
+        assert_eq!(now(2, 200.0), Some((2, 2)), "before the first one ended the requests tell");
+        assert_eq!(now(7, 300.0), Some((3, 3)));
+        assert_eq!(now(12, 300.0), Some((3, 4)));
+        assert_eq!(now(16, 400.0), Some((4, 4)));
+        assert_eq!(now(21, 500.0), Some((4, 6)), "one of two new ones serves");
+        assert_eq!(now(17, 900.0), Some((9, 9)), "somebody else has set them");
     }
 }

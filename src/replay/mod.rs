@@ -1,4 +1,4 @@
-//! REPLAY: the estimator and the decision over recorded telemetry, so that a team can grade
+//! REPLAY: a variant driven over recorded telemetry instead of AWS, so that a team can grade
 //! `setpoint` on its own past before it lets it write.
 //!
 //! Architecture invariant: everything but the reading of the file is pure.
@@ -6,7 +6,7 @@
 pub mod columns;
 pub mod csv;
 pub mod export;
-mod limits;
+mod facts;
 pub mod output;
 pub mod report;
 pub mod run;

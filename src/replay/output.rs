@@ -173,7 +173,7 @@ pub fn table_row(evaluation: &Evaluation) -> String {
     };
     let decided = evaluation.decided;
     let decision = match (decided.action, decided.target_value) {
-        (crate::model::reason::ActionKind::SetTarget, Some(to)) => {
+        (action, Some(to)) if action.sets_target() => {
             format!("set {} ({})", human((to * 10.0).round() / 10.0), decided.reason)
         }
         (action, _) => format!("{action} ({})", decided.reason),

@@ -1,24 +1,45 @@
-//! Runs the estimator and the decision over the rows of a recording.
+//! Drives a variant over the rows of a recording, as the daemon drives it over AWS.
 
 use chrono::TimeDelta;
 
-use crate::decide::new_regime;
-use crate::decide::safe_target::{safe_target_at, wanted_at};
-use crate::decide::step::DEAD_BAND;
-use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Refinements, Scratch};
+use crate::decide::consent::Confirmed;
+use crate::decide::known::load_test;
+use crate::decide::remember::{Done, remember};
+use crate::decide::{Rules, decide};
+use crate::estimate::{Context, EstimatorSettings, Refinements, Scratch};
+use crate::model::decision::{Action, Outcome, StepOutcome};
 use crate::model::estimate::{Estimate, Finding};
-use crate::model::goal::Objective;
-use crate::model::memory::KnownRegime;
+use crate::model::goal::{Goal, LoadTestProblem, Objective};
+use crate::model::memory::VariantMemory;
+use crate::model::reads::Read;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::series::Minute;
-use crate::model::time::Timestamp;
-use crate::model::units::{RequestsPerSecond, SafetyFactor};
+use crate::model::snapshot::Snapshot;
+use crate::model::time::{Timestamp, floor_to, floor_to_minute};
+use crate::model::units::{RequestsPerSecond, SafetyFactor, TARGET_VALUE_TOLERANCE};
+use crate::variant::{NewPeriods, Variant};
 
 use super::csv::Row;
-use super::limits::{InForce, step};
+use super::facts::{self, Stated};
 
-/// Telemetry older than this is no ground for a raise.
-const FRESH: TimeDelta = TimeDelta::minutes(30);
+/// What the daemon does where its configuration says nothing: `telemetry.delay_minutes`,
+/// `reconcile.telemetry_schedule`, `telemetry.history_days`, `telemetry.max_age_minutes` and
+/// `reconcile.writes_per_variant` of `config/default.yaml`.
+const DELAY: TimeDelta = TimeDelta::minutes(3);
+const READ_EVERY: TimeDelta = TimeDelta::minutes(15);
+const HISTORY: TimeDelta = TimeDelta::days(14);
+const MAX_AGE: TimeDelta = TimeDelta::minutes(45);
+const WRITES_PER_HOUR: usize = 6;
+const WRITES_PER_DAY: usize = 24;
+
+/// The longer periods of a recording, in seconds.
+const LONG_PERIODS: [u32; 2] = [300, 900];
+
+/// A decision was carried out if the recording shows its value so soon: by hand it takes a few
+/// minutes, and after ten the daemon takes its next step.
+const CARRIED_OUT_WITHIN: TimeDelta = TimeDelta::minutes(10);
+/// A longer gap in the recording is one pass, not hundreds of the same.
+const PASSES_IN_A_GAP: i64 = 64;
 
 /// What a replay is told beside the rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,9 +50,12 @@ pub struct ReplaySettings {
     pub max_rps: Option<RequestsPerSecond>,
     /// The safety factor.
     pub safety_factor: SafetyFactor,
-    /// The target value in force where the rows do not state it; by default the formula's.
+    /// The target value in force before the rows state one; by default the formula's.
     pub configured_target: Option<f64>,
-    /// From one evaluation to the next.
+    /// When the passes begin; what the rows before it tell is history. By default they begin with
+    /// the rows.
+    pub from: Option<Timestamp>,
+    /// From one pass to the next.
     pub every: TimeDelta,
     /// What the estimator does beyond its basic steps.
     pub refinements: Refinements,
@@ -41,14 +65,15 @@ impl ReplaySettings {
     /// Load-tested rate x safety factor x 60.
     #[must_use]
     pub fn formula(&self) -> Option<f64> {
-        self.max_rps.map(|rate| rate.per_minute() * self.safety_factor.get())
+        let rate = self.max_rps?.formula_target(self.safety_factor).ok()?;
+        Some(rate.get())
     }
 }
 
 /// What is decided about the target value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Decided {
-    /// `none`, `hold` or `set_target`.
+    /// What is done, in one word.
     pub action: ActionKind,
     /// The value in force after it; absent when there is none.
     pub target_value: Option<f64>,
@@ -56,7 +81,7 @@ pub struct Decided {
     pub reason: Reason,
 }
 
-/// One evaluation.
+/// One pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
     /// When, in the recording's time.
@@ -71,171 +96,252 @@ pub struct Evaluation {
     pub divergence: Option<f64>,
     /// The decision, after limits.
     pub decided: Decided,
-    /// Findings raised since the evaluation before.
+    /// Findings raised since the pass before.
     pub raised: Vec<Finding>,
 }
 
-/// A replay under way: rows go in, evaluations come out when asked.
+/// A replay under way.
 pub struct Run<'a> {
     settings: &'a ReplaySettings,
-    estimator: Estimator,
+    variant: Variant,
+    goal: Goal,
+    /// What AWS would have shown at the last read.
+    facts: Snapshot,
     scratch: Scratch,
-    in_force: InForce,
-    context: Context,
-    /// The newest minute with a load.
-    present: Option<Minute>,
-    /// Since when the present regime is known.
-    regime: Option<KnownRegime>,
+    memory: VariantMemory,
+    /// What the rows up to now have stated.
+    stated: Stated,
+    /// The value that the last decision put in force as if it had been carried out, and when.
+    as_if: Option<(Timestamp, f64)>,
     raised: Vec<Finding>,
+    /// Findings of the last read.
+    found: Vec<Finding>,
 }
 
-/// Replays rows and hands each evaluation to `tell`: at multiples of `every` after the first row,
-/// at the last row, and whenever a finding is raised in between.
+/// Replays rows and hands each pass to `tell`: those at multiples of `every` after the first row, the
+/// last one, and one whenever a finding is raised in between.
 pub fn replay(rows: &[Row], settings: &ReplaySettings, mut tell: impl FnMut(Evaluation)) {
     let Some(first) = rows.first() else { return };
-    let running = rows.iter().find_map(|row| row.endpoint_config.as_deref());
-    let mut run = Run::new(settings, running);
+    let mut run = Run::new(settings);
     let every = settings.every.max(TimeDelta::minutes(1));
-    let start = first.minute.at;
-    let mut due = start + every;
-    let mut last = start;
-    for row in in_order_of_ends(rows) {
-        let at = row.minute.at;
-        // A long period is known when it is over, with the minute it ends with.
-        let known_at = at + TimeDelta::seconds(i64::from(row.minute.period_seconds) - 60);
-        while due < known_at {
-            let evaluation = run.evaluate(due);
-            tell(evaluation);
-            // A gap in the recording is one evaluation, not hundreds of the same.
-            let behind = (known_at - due).num_seconds() / every.num_seconds().max(1);
+    let begin = settings.from.map_or(first.minute.at, |from| from.max(first.minute.at));
+    let mut due = begin + every;
+    let ends = rows.iter().map(|row| row.minute.end() + DELAY);
+    let mut ends: Vec<Timestamp> = ends.filter(|at| *at > begin).collect();
+    ends.sort_unstable();
+    let Some(last) = ends.last().copied() else { return };
+    // Telemetry is read at fixed times of the day, whenever the daemon began.
+    let mut known: Vec<Timestamp> = ends.into_iter().map(|at| next_read(at).min(last)).collect();
+    known.dedup();
+    for at in known {
+        while due < at {
+            run.read(rows, due, false);
+            tell(run.decide(rows, due));
+            let behind = (at - due).num_seconds() / every.num_seconds().max(1);
             let steps = i32::try_from(behind.max(1)).unwrap_or(i32::MAX);
-            due += if steps > 64 { every * (steps - 1) } else { every };
+            due += if i64::from(steps) > PASSES_IN_A_GAP { every * (steps - 1) } else { every };
         }
-        let raised = run.push(row);
-        last = last.max(known_at);
-        if raised && known_at != due {
-            let evaluation = run.evaluate(known_at);
-            tell(evaluation);
+        run.read(rows, at, at == last);
+        let is_due = due == at;
+        if is_due {
+            due += every;
+        }
+        if is_due || at == last || !run.raised.is_empty() {
+            tell(run.decide(rows, at));
         }
     }
-    tell(run.evaluate(last));
 }
 
-/// Rows in the order in which their periods end, for that is when they are known.
-fn in_order_of_ends(rows: &[Row]) -> Vec<&Row> {
-    let mut ordered: Vec<&Row> = rows.iter().collect();
-    ordered.sort_by_key(|row| {
-        let seconds = i64::from(row.minute.period_seconds);
-        (row.minute.at + TimeDelta::seconds(seconds), seconds)
-    });
-    ordered
+/// The first time at or after `at` when telemetry is read.
+fn next_read(at: Timestamp) -> Timestamp {
+    let before = floor_to(at, READ_EVERY.num_seconds());
+    if before == at { at } else { before + READ_EVERY }
 }
 
 impl<'a> Run<'a> {
-    /// A replay that has seen nothing yet, of a variant that runs this config, if that is known.
+    /// A replay that has seen nothing yet.
     #[must_use]
-    pub fn new(settings: &'a ReplaySettings, running: Option<&str>) -> Self {
-        let known = EstimatorSettings {
-            load_test: settings.max_rps,
-            fingerprint: running.map(Fingerprint::of),
-            refinements: settings.refinements,
-            ..EstimatorSettings::new(settings.objective)
-        };
+    pub fn new(settings: &'a ReplaySettings) -> Self {
         Self {
             settings,
-            estimator: Estimator::new(&known),
+            variant: Variant::default(),
+            goal: facts::goal(settings),
+            facts: facts::snapshot(
+                &Stated::default(),
+                None,
+                VariantMemory::default(),
+                Timestamp::UNIX_EPOCH,
+            ),
             scratch: Scratch::new(),
-            in_force: InForce::default(),
-            context: Context {
-                configured_target: None,
-                safety_factor: settings.safety_factor.get(),
-            },
-            present: None,
-            regime: None,
+            memory: VariantMemory::default(),
+            stated: Stated::default(),
+            as_if: None,
             raised: Vec::new(),
+            found: Vec::new(),
         }
     }
 
-    /// Takes a row in; answers whether it raised a finding.
-    pub fn push(&mut self, row: &Row) -> bool {
-        let at = row.minute.at;
-        let unstated = if self.in_force.now().is_none() {
-            self.settings.configured_target.or(self.settings.formula())
-        } else {
-            None
+    /// A pass at an instant, with the rows of the recording so far; later rows say only whether the
+    /// decision was carried out. Rows may be added between passes.
+    pub fn pass(&mut self, rows: &[Row], now: Timestamp) -> Evaluation {
+        self.read(rows, now, false);
+        self.decide(rows, now)
+    }
+
+    /// Reads what AWS would have shown: the variant always, telemetry when it is time, and at the
+    /// end of the recording.
+    fn read(&mut self, rows: &[Row], now: Timestamp, at_end: bool) {
+        loop {
+            // The daemon sees a deploy within a minute.
+            let at = self.stated.advance(rows, now);
+            let memory = self.memory.clone();
+            self.facts = facts::snapshot(&self.stated, self.in_force(), memory, at);
+            note_endpoint(&mut self.variant, &self.facts, at);
+            if at == now {
+                break;
+            }
+        }
+        if now != next_read(now) && !at_end {
+            return;
+        }
+        self.take_in(rows, now);
+        if self.variant.wants_history() && self.variant.read_until().is_some() {
+            // What turns out to have little traffic is read again, in longer periods too.
+            let mut again = self.variant.blank();
+            again.begin_history(None, None);
+            note_endpoint(&mut again, &self.facts, now);
+            self.variant = again;
+            self.take_in(rows, now);
+        }
+        let found = self.estimate(now).findings;
+        self.raised.extend(found.iter().filter(|finding| !self.found.contains(finding)).copied());
+        self.found = found;
+    }
+
+    fn take_in(&mut self, rows: &[Row], now: Timestamp) {
+        let Some(new) = self.new_periods(rows, now) else { return };
+        let settings = EstimatorSettings {
+            load_test: self.settings.max_rps,
+            load_test_problem: self.load_test_problem(now),
+            refinements: self.settings.refinements,
+            ..EstimatorSettings::new(self.settings.objective)
         };
-        if let Some(value) = row.configured_target.or(unstated) {
-            self.in_force.note(at, value);
-            self.context.configured_target = Some(value);
-        }
-        if let Some(config) = &row.endpoint_config {
-            self.estimator.declare(at, Fingerprint::of(config), &mut self.scratch);
-        }
-        if row.minute.load().is_some() {
-            self.present = Some(row.minute);
-        }
-        let pushed = self.estimator.push(&row.minute, &self.context, &mut self.scratch);
-        self.raised.extend_from_slice(&pushed.raised);
-        !pushed.raised.is_empty()
+        let by = (&settings, &self.context());
+        // Nothing is restored from a journal: the recording is the history.
+        let _ = self.variant.take_in(new, by, None, &mut self.scratch, now);
     }
 
-    /// What is known and decided at an instant.
-    pub fn evaluate(&mut self, at: Timestamp) -> Evaluation {
-        let estimate = self.estimator.evaluate(&mut self.scratch, at, &self.context);
-        let factor = self.settings.safety_factor.get();
-        let safe_target = safe_target_at(&estimate, factor, self.settings.formula());
-        let configured_target = self.in_force.now();
-        let divergence = configured_target.zip(safe_target).map(|(now, safe)| now / safe);
-        self.note_regime(&estimate, at);
-        let decided = self.decide(&estimate, at);
-        let raised = std::mem::take(&mut self.raised);
-        Evaluation { at, estimate, safe_target, configured_target, divergence, decided, raised }
+    fn load_test_problem(&self, now: Timestamp) -> Option<LoadTestProblem> {
+        load_test(&self.facts, &self.memory, self.goal.load_test.as_ref(), now).err()
     }
 
-    /// The regime that a recording begins with is nobody's discovery.
-    fn note_regime(&mut self, estimate: &Estimate, at: Timestamp) {
-        let begins = estimate.regime.filter(|_| self.regime.is_none());
-        let at = begins.map_or(at, |regime| regime.started_at);
-        self.regime = new_regime::note(self.regime, estimate.regime.as_ref(), at);
+    fn context(&self) -> Context {
+        let safety_factor = self.settings.safety_factor.get();
+        Context { configured_target: self.in_force(), safety_factor }
     }
 
-    fn decide(&self, estimate: &Estimate, now: Timestamp) -> Decided {
-        let factor = self.settings.safety_factor.get();
-        let in_force = self.in_force.now();
-        let none = |reason| Decided { action: ActionKind::None, target_value: in_force, reason };
-        let hold = |reason| Decided { action: ActionKind::Hold, target_value: in_force, reason };
-        let set =
-            |to, reason| Decided { action: ActionKind::SetTarget, target_value: Some(to), reason };
-        if self.settings.objective.latency.is_none() {
-            return none(Reason::NoObjective);
+    fn estimate(&mut self, now: Timestamp) -> Estimate {
+        let (problem, context) = (self.load_test_problem(now), self.context());
+        self.variant.estimate(&self.goal, problem, context, &mut self.scratch, now)
+    }
+
+    /// The periods that have not been read yet and are complete.
+    fn new_periods(&self, rows: &[Row], now: Timestamp) -> Option<NewPeriods> {
+        let first = rows.first()?.minute.at;
+        let whole = floor_to_minute(now - DELAY);
+        let thin = self.variant.is_thin(now);
+        // Periods of all lengths must end together to be told in order.
+        let until = if thin { floor_to(whole, i64::from(LONG_PERIODS[1])) } else { whole };
+        let oldest = floor_to_minute(now - HISTORY).max(first);
+        let from = self.variant.read_until().map_or(oldest, |read| read.max(oldest));
+        if from >= until {
+            return None;
         }
-        let want = match wanted_at(estimate, factor, self.settings.formula(), in_force) {
-            Ok(want) => want,
-            Err(reason) => return none(reason),
+        let begin = rows.partition_point(|row| row.minute.at < from);
+        let within = rows[begin..].iter().map(|row| row.minute).take_while(|m| m.at < until);
+        let (minutes, longer): (Vec<Minute>, Vec<Minute>) =
+            within.partition(|minute| minute.period_seconds == 60);
+        let longer = longer.into_iter().filter(|period| thin && period.end() <= until);
+        Some(NewPeriods {
+            minutes: without_gaps(&minutes, from, until),
+            longer: longer.filter(|p| LONG_PERIODS.contains(&p.period_seconds)).collect(),
+            until,
+            read: Read::new("replay", now),
+        })
+    }
+
+    /// Decides, and takes note of whether that was carried out.
+    fn decide(&mut self, rows: &[Row], now: Timestamp) -> Evaluation {
+        let estimate = self.estimate(now);
+        self.facts.telemetry = self.variant.telemetry().clone();
+        let decision = decide(&self.facts, &self.goal, &estimate, &rules(), now);
+        let report = &decision.report;
+        let written = report.wanted_target.filter(|_| !decision.plan.is_empty());
+        let carried_out = written.filter(|value| is_carried_out(rows, *value, now));
+        let done = |action: &Action| StepOutcome::success(action.operation(), "carried out");
+        let outcome = carried_out
+            .map(|_| Outcome { steps: decision.plan.actions.iter().map(done).collect() });
+        let evaluation = Evaluation {
+            at: now,
+            estimate: report.estimate.clone(),
+            safe_target: report.safe_target,
+            configured_target: report.configured_target,
+            divergence: report.divergence,
+            decided: Decided {
+                action: report.action,
+                target_value: written.or(report.configured_target),
+                reason: report.reason,
+            },
+            raised: std::mem::take(&mut self.raised),
         };
-        let Some(from) = in_force else { return set(want, Reason::SafeTarget) };
-        if (want / from - 1.0).abs() < DEAD_BAND {
-            let same = (want - from).abs() < 1e-6;
-            return none(if same { Reason::InSync } else { Reason::DeadBand });
-        }
-        if estimate.incident_since.is_some() {
-            return hold(Reason::Incident);
-        }
-        // What an evaluation knows is what was known at the end of its newest minute.
-        let known_at = now + TimeDelta::minutes(1);
-        if new_regime::ends_at(estimate.regime.as_ref(), self.regime.as_ref(), known_at).is_some() {
-            return hold(Reason::NewRegime);
-        }
-        let fresh = self.present.filter(|m| now - m.at <= FRESH);
-        if want > from && fresh.is_none() {
-            return hold(Reason::Stale);
-        }
-        let minutes = fresh.map_or(1.0, |m| f64::from(m.period_seconds) / 60.0);
-        let invocations = fresh.and_then(|m| m.invocations).map(|sum| sum / minutes);
-        let instances = fresh.and_then(|m| m.instance_count());
-        match step(&self.in_force, (from, want), (invocations, instances), now) {
-            Ok((to, cut)) => set(to, cut.unwrap_or(Reason::SafeTarget)),
-            Err(reason) => hold(reason),
-        }
+        let (snapshot, goal, outcome) = (&self.facts, &self.goal, outcome.as_ref());
+        let done = Done { snapshot, goal, decision: &decision, outcome, confirmed: false };
+        self.memory = remember(&self.memory, done, now);
+        self.as_if = carried_out.map(|value| (now, value)).or(self.as_if);
+        evaluation
+    }
+
+    /// The value in force: what the rows state, until a later decision was carried out.
+    fn in_force(&self) -> Option<f64> {
+        let stated = self.stated.target;
+        let as_if = self.as_if.filter(|(at, _)| stated.is_none_or(|(since, _)| since <= *at));
+        let start = || self.settings.configured_target.or_else(|| self.settings.formula());
+        as_if.or(stated).map(|(_, value)| value).or_else(start)
+    }
+}
+
+/// Whether the recording shows the value soon. One that states no value takes every decision for
+/// carried out.
+fn is_carried_out(rows: &[Row], value: f64, now: Timestamp) -> bool {
+    let begin = rows.partition_point(|row| row.minute.at <= now);
+    let soon = rows[begin..].iter().take_while(|row| row.minute.at <= now + CARRIED_OUT_WITHIN);
+    let mut stated = soon.filter_map(|row| row.configured_target).peekable();
+    stated.peek().is_none() || stated.any(|shown| (shown - value).abs() <= TARGET_VALUE_TOLERANCE)
+}
+
+/// One minute for each of the time, with or without datapoints.
+fn without_gaps(minutes: &[Minute], from: Timestamp, until: Timestamp) -> Vec<Minute> {
+    let count = (until - from).num_minutes();
+    let mut rows = minutes.iter().peekable();
+    let at = (0..count).map(|i| from + TimeDelta::minutes(i));
+    at.map(|at| rows.next_if(|row| row.at == at).copied().unwrap_or(Minute::empty(at))).collect()
+}
+
+fn note_endpoint(variant: &mut Variant, facts: &Snapshot, now: Timestamp) {
+    let Some(endpoint) = facts.endpoint.known().and_then(Option::as_ref) else { return };
+    let config = facts.endpoint_config.known().and_then(Option::as_ref);
+    let model = facts.model.known().and_then(Option::as_ref);
+    variant.note_endpoint(endpoint, (config, model), &facts.id.variant, now);
+}
+
+fn rules() -> Rules {
+    Rules {
+        account_id: Some(facts::id().account_id),
+        enabled: true,
+        freeze: None,
+        telemetry_max_age: MAX_AGE,
+        writes_per_hour: WRITES_PER_HOUR,
+        writes_per_day: WRITES_PER_DAY,
+        confirmed: Confirmed::Nothing,
     }
 }

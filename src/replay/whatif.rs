@@ -203,6 +203,7 @@ fn capacity(rows: &[Row], asked: &Asked) -> Result<(CapacityBelief, f64, String)
         max_rps: asked.max_rps,
         safety_factor: SafetyFactor::ONE,
         configured_target: asked.present.map(|p| p.tracking.target_value),
+        from: None,
         every: TimeDelta::days(36_500),
         refinements: super::Refinements::ALL,
     };
@@ -297,7 +298,9 @@ fn for_each_setting(asked: &Asked, mut tell: impl FnMut([u32; 4])) {
     for &min in mins {
         for &max in maxs {
             for &out in outs {
-                intos.iter().for_each(|into| tell([min, max, out, *into]));
+                for &into in intos {
+                    tell([min, max, out, into]);
+                }
             }
         }
     }

@@ -172,9 +172,9 @@ fn a_doctor_says_what_is_wrong_and_what_to_do() {
         std::fs::write(&file, text).unwrap();
         ["--config", file.to_str().unwrap(), "--url", "http://127.0.0.1:1"].map(str::to_owned)
     };
-    let fine = config("123456789012", "observe");
-    let fine: Vec<&str> = fine.iter().map(String::as_str).collect();
-    let (code, out, err) = doctor(&fine);
+    let good = config("123456789012", "observe");
+    let good: Vec<&str> = good.iter().map(String::as_str).collect();
+    let (code, out, err) = doctor(&good);
     assert_eq!(code, Some(0), "{out}{err}");
     for word in [
         "ok    configuration",
@@ -185,7 +185,7 @@ fn a_doctor_says_what_is_wrong_and_what_to_do() {
     ] {
         assert!(out.contains(word), "{word}:\n{out}");
     }
-    let (_, json, _) = doctor(&[&fine[..], &["-o", "json"]].concat());
+    let (_, json, _) = doctor(&[&good[..], &["-o", "json"]].concat());
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     for check in json["checks"].as_array().unwrap() {
         let word = check["check"].as_str().unwrap();

@@ -453,5 +453,6 @@ fn telemetry() -> Telemetry {
         hours: std::sync::Arc::default(),
         peak_invocations: Some(5_400.0),
         max_load_since_last_read: Some(711.0),
+        usage: std::sync::Arc::default(),
     }
 }

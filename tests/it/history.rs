@@ -21,7 +21,9 @@ use setpoint::model::scaling::Alarm;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Aws, Memory, MetricAnswer, MetricQuery, Metrics, PortResult};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose, Settings as PassSettings};
+use setpoint::reconcile::{
+    CostMeter, Fleet, HistoryWait, PassInput, Purpose, Settings as PassSettings,
+};
 use setpoint::sim::scenario::Settings;
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
@@ -129,7 +131,11 @@ impl Passes {
     }
 
     async fn pass(&mut self, telemetry: bool) -> FleetStatus {
-        let settings = PassSettings { history_wait: self.wait, ..pass_settings(&self.config) };
+        let settings = PassSettings {
+            history_wait: self.wait.map_or(HistoryWait::All, HistoryWait::For),
+            last_day_first_above: if self.wait.is_some() { 0 } else { usize::MAX },
+            ..pass_settings(&self.config)
+        };
         let input = PassInput {
             goals: &self.config,
             settings: &settings,

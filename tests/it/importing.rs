@@ -14,6 +14,7 @@ use setpoint::memory::ProcessMemory;
 use setpoint::model::decision::FieldReport;
 use setpoint::model::fact::Fact;
 use setpoint::model::ids::Scope;
+use setpoint::model::ids::VariantId;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::units::SafetyFactor;
 use setpoint::ports::{Aws, Clock, PutScalingPolicy};
@@ -170,7 +171,7 @@ fn the_plan_is_empty_on_moto() {
     });
     runtime.block_on(arranged).unwrap();
     let made = runtime.block_on(imported("moto", &aws, Arc::new(WallClock), true));
-    let listed: Vec<String> = made.listed.iter().map(|id| id.short()).collect();
+    let listed: Vec<String> = made.listed.iter().map(VariantId::short).collect();
     assert_eq!(listed, ["scorer/AllTraffic", "true/AllTraffic"], "{}", made.yaml);
     assert_eq!(made.left_out.len(), 1, "{:?}", made.left_out);
     assert!(made.yaml.contains("looks like requests per second"), "{}", made.yaml);

@@ -37,6 +37,8 @@ mod recommend;
 mod refinements;
 mod render;
 mod replay;
+mod replayed;
+mod report;
 mod scenarios;
 mod store;
 mod style;

@@ -42,8 +42,9 @@ async fn quarter_hours_find_an_undeclared_change_in_little_more_than_one_hour() 
         hours
     };
     let (soon, late) = (hours(|r| &r.full), hours(|r| &r.beside));
-    // Within the hour and a half, but where the change leaves no load that was fine before.
-    assert!(soon[2] <= 1.25 && soon[3] <= 1.5 && soon[4] < 2.5, "{soon:?}");
+    // Within the hour and a half, but where the change leaves no load that was fine before. Telemetry
+    // is read every quarter of an hour, which is part of it.
+    assert!(soon[2] <= 1.5 && soon[3] <= 1.5 && soon[4] < 2.5, "{soon:?}");
     assert!(late[2] > 2.5 && late[0] > soon[3], "{late:?}");
     assert!(runs_of.iter().all(|run| run.full.splits == 1 && run.beside.splits == 1));
     for run in runs(Class::Saturating, 0..3, "quarter-hours").await {

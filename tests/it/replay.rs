@@ -78,36 +78,46 @@ fn json_lines_have_exactly_the_documented_fields() {
         assert_eq!(keys(&line["regime"]), ["started_at", "declared", "speed_ratio"]);
         assert_eq!(keys(&line["minutes"]), ["used", "broken", "dropped"]);
         assert_eq!(keys(&line["decision"]), ["action", "target_value", "reason"]);
-        assert_eq!(line["configured_target"], 672.0);
+    }
+    // The recording states no target value, so that each decision is as good as carried out.
+    assert_eq!(lines[0]["configured_target"], 672.0);
+    for pair in lines.windows(2) {
+        assert_eq!(pair[1]["configured_target"], pair[0]["decision"]["target_value"], "{pair:?}");
     }
     let at: Vec<&str> = lines.iter().map(|l| l["at"].as_str().unwrap()).collect();
     for due in ["2025-12-01T06:00:00Z", "2025-12-01T12:00:00Z", "2025-12-02T18:00:00Z"] {
         assert!(at.contains(&due), "{due} in {at:?}");
     }
-    assert_eq!(*at.last().unwrap(), "2025-12-02T23:59:00Z");
+    assert_eq!(*at.last().unwrap(), "2025-12-03T00:03:00Z", "when the last minute is known");
     assert!(at.is_sorted_by(|a, b| a < b));
 }
 
 #[test]
 fn a_finding_prints_a_line_of_its_own_when_it_is_raised() {
-    let file = temporary("raised.csv", &recording(2 * 1440, 1440 + 123));
+    // Nobody carries anything out.
+    let stated = recording(2 * 1440, 1440 + 123).replace(",\n", ",672\n");
+    let file =
+        temporary("raised.csv", &stated.replace("configured_target,672", "configured_target"));
     let lines = lines(&setpoint(&file, &FLAGS));
     let has =
         |line: &&Value, alarm: &str| line["alarms"].as_array().unwrap().iter().any(|a| a == alarm);
     let slower = lines.iter().find(|l| has(l, "slower")).unwrap();
-    // Deployed at 02:03 on the second day.
-    assert_eq!(slower["at"], "2025-12-02T02:42:00Z");
+    // Deployed at 02:03 on the second day; the check 40 minutes later is seen by the next read of
+    // telemetry, which knows the minutes up to 02:57.
+    assert_eq!(slower["at"], "2025-12-02T03:00:00Z");
     assert_eq!(slower["regime"]["started_at"], "2025-12-02T02:13:00Z");
     assert_eq!(slower["regime"]["declared"], true);
     let over = lines.iter().find(|l| has(l, "over")).unwrap();
-    assert!(over["at"].as_str().unwrap() <= "2025-12-02T03:03:00Z", "{over}");
+    assert!(over["at"].as_str().unwrap() <= "2025-12-02T03:15:00Z", "{over}");
     // Nothing moves in the hour after a deploy.
     assert_eq!(slower["decision"]["reason"], "new_regime");
-    assert_eq!(over["decision"]["action"], "set_target", "its 60th minute ends the hour: {over}");
-    let last = lines.last().unwrap();
-    assert_eq!(last["decision"]["action"], "set_target");
-    let target = last["decision"]["target_value"].as_f64().unwrap();
-    assert!((470.0..620.0).contains(&target), "{last}");
+    let deployed = |l: &&Value| l["at"].as_str().unwrap() > "2025-12-02T02:03:00Z";
+    let mut written =
+        lines.iter().filter(deployed).filter(|l| l["decision"]["action"] == "set_target");
+    let first = written.next().unwrap();
+    assert!(first["at"].as_str().unwrap() >= "2025-12-02T03:03:00Z", "{first}");
+    let target = first["decision"]["target_value"].as_f64().unwrap();
+    assert!((470.0..672.0).contains(&target), "{first}");
 }
 
 #[test]
@@ -193,19 +203,23 @@ fn the_report_needs_nothing_else() {
     }
 }
 
-/// Replays a growing recording as the closed loop does; answers with each value written.
+/// Replays a growing recording, in which a person carries out each decision a minute later; answers
+/// with each value written.
 #[test]
 fn raises_onto_new_ground_take_ten_per_cent_a_day_as_the_recording_shows() {
     let base = recording(4 * 1440, i64::MAX);
     let mut rows: Vec<String> = base.lines().map(str::to_owned).collect();
     let mut target = 400.0;
     let mut written = Vec::new();
+    // The header is line 0, and the value in force begins the minute.
+    let _ = write!(rows[1], "{target}");
     for quarter in 1..=16_usize {
-        let (from, to) = ((quarter - 1) * 360 + 1, quarter * 360 + 1);
-        for row in rows.iter_mut().take(to).skip(from) {
+        let pass = quarter * 360;
+        for row in rows.iter_mut().take(pass + 2).skip(pass - 358) {
             let _ = write!(row, "{target}");
         }
-        let file = temporary("growing.csv", &rows[..to].join("\n"));
+        // What is known at the pass.
+        let file = temporary("growing.csv", &rows[..=pass - 3].join("\n"));
         let lines = lines(&setpoint(&file, &FLAGS));
         let decision = &lines.last().unwrap()["decision"];
         if decision["action"] == "set_target" {
@@ -315,6 +329,7 @@ fn settings() -> ReplaySettings {
         max_rps: Some(RequestsPerSecond::new(20.0).unwrap()),
         safety_factor: SafetyFactor::new(0.5).unwrap(),
         configured_target: None,
+        from: None,
         every: chrono::TimeDelta::minutes(10),
         refinements: setpoint::estimate::Refinements::ALL,
     }

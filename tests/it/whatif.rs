@@ -20,7 +20,7 @@ use setpoint::whatif::{Choice, Draw, Question, Tracking, Traffic, ask, run};
 
 /// Monday 1 December 2025, 00:00 UTC.
 const START: i64 = 1_764_547_200;
-const DAYS: usize = 7;
+const DAYS: u32 = 7;
 
 /// A wave over the day with bursts and steep ramps, in units of one instance's capacity.
 fn demand(minute: usize) -> f64 {
@@ -55,7 +55,7 @@ endpoints:
     let minutes: Arc<[f64]> = minutes.into();
     load.traffic = vec![traffic::Part::Replay { path: "week".into(), scale: 1.0, minutes }];
     let sim = scenario.build().unwrap();
-    let end = sim.now() + TimeDelta::days(DAYS as i64);
+    let end = sim.now() + TimeDelta::days(DAYS.into());
     sim.run_until(end);
     let truth = sim.with_world(|world| world.truth_about("endpoint/e/variant/AllTraffic"));
     (truth.violation_minutes as f64, truth.instance_hours)
@@ -82,7 +82,7 @@ fn predicted_instance_hours_are_what_the_embedded_aws_then_runs() {
         let statistic = LatencyStatistic::P99;
         let objective = Objective { statistic, threshold_ms, error_rate_max: 0.01 };
         let capacity = true_capacity(&service, &objective);
-        let requests: Vec<f64> = (0..DAYS * 1440).map(|m| demand(m) * capacity).collect();
+        let requests: Vec<f64> = (0..DAYS as usize * 1440).map(|m| demand(m) * capacity).collect();
         let recorded: Vec<f32> = requests.iter().map(|r| *r as f32).collect();
         let traffic = Traffic::new(START / 60, recorded);
         let question = Question {
@@ -192,7 +192,8 @@ fn recording(days: usize) -> tempfile::NamedTempFile {
          configured_target\n",
     );
     for minute in 0..days * 1440 {
-        let at = chrono::DateTime::from_timestamp(START + minute as i64 * 60, 0).unwrap();
+        let at = chrono::DateTime::from_timestamp(START + i64::try_from(minute).unwrap() * 60, 0)
+            .unwrap();
         let requests = (demand(minute) * 1000.0).round();
         let load = requests / 20.0;
         let stamp = at.format("%Y-%m-%dT%H:%M:%SZ");

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::near::did_you_mean;
-use super::table::table;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::exit::Exit;
@@ -19,6 +18,7 @@ use crate::model::selector::Selector;
 use crate::model::time::Timestamp;
 use crate::model::units::human;
 use crate::ports::Clock as _;
+use crate::render::table::table;
 use crate::render::{Standing, printable, severity};
 use crate::system::WallClock;
 

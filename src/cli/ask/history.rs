@@ -7,7 +7,6 @@ use std::process::ExitCode;
 use chrono::TimeDelta;
 
 use super::get::{path_of_one, understood};
-use super::table::table;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::config_args::ConfigArgs;
@@ -18,6 +17,7 @@ use crate::model::selector::Selector;
 use crate::model::time::Timestamp;
 use crate::model::units::human;
 use crate::ports::Clock as _;
+use crate::render::table::table;
 use crate::store::{parse_since, read_file};
 use crate::system::WallClock;
 

@@ -8,7 +8,6 @@ mod get;
 mod history;
 mod near;
 mod pause;
-mod table;
 mod until;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

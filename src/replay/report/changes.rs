@@ -17,14 +17,16 @@ const CHANGES_MAX: usize = 200;
 /// The decision in words: `set 600`, `hold`.
 pub(super) fn decision(evaluation: &Evaluation) -> String {
     match evaluation.decided.action {
-        ActionKind::SetTarget => format!("set {}", number(evaluation.decided.target_value)),
+        action if action.sets_target() => {
+            format!("set {}", number(evaluation.decided.target_value))
+        }
         action => action.as_str().replace('_', " "),
     }
 }
 
 /// What tells two evaluations apart.
 fn key(e: &Evaluation) -> (ActionKind, Reason, &[Finding], Option<i64>) {
-    let written = matches!(e.decided.action, ActionKind::SetTarget);
+    let written = e.decided.action.sets_target();
     let value = e.decided.target_value.filter(|_| written).map(|value| value.round() as i64);
     (e.decided.action, e.decided.reason, &e.estimate.findings, value)
 }

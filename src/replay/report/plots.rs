@@ -6,7 +6,6 @@ use maud::{Markup, html};
 
 use crate::model::estimate::Verdict;
 use crate::model::goal::LatencyObjective;
-use crate::model::reason::ActionKind;
 use crate::model::time::Timestamp;
 use crate::render::page::parts::verdict_words;
 use crate::render::plot::{Plot, Scale, both, legend, thousands};
@@ -230,7 +229,7 @@ fn changes_of_target(evaluations: &[Evaluation]) -> Vec<(f64, String)> {
     let mut changes = Vec::new();
     let mut before = None;
     for e in evaluations {
-        let decided = e.decided.target_value.filter(|_| e.decided.action == ActionKind::SetTarget);
+        let decided = e.decided.target_value.filter(|_| e.decided.action.sets_target());
         let new = decided.filter(|value| before != Some(*value));
         if let Some(value) = new {
             let at = e.at.format("%Y-%m-%d %H:%M");

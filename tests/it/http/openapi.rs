@@ -210,7 +210,7 @@ fn undocumented(
             for (key, member) in members {
                 match named(key) {
                     Some(schema) => {
-                        undocumented(document, schema, member, &format!("{at}/{key}"), extra)
+                        undocumented(document, schema, member, &format!("{at}/{key}"), extra);
                     }
                     None => extra.push(format!("{at}/{key}")),
                 }

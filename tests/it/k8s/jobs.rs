@@ -88,7 +88,8 @@ async fn run(client: &kube::Client, namespace: &str, pod: &Value) -> bool {
         }
     }
     let output = command.output().unwrap();
-    print!("{}", String::from_utf8_lossy(&output.stderr));
+    // Kept with the test's own output, which is shown when it fails.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), &output.stderr);
     let _ = std::fs::remove_dir_all(folder);
     output.status.success()
 }

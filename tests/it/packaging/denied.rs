@@ -58,8 +58,8 @@ fn a_denied_account_of_a_hundred_variants_is_three_alerts() {
     let scraped = daemon.url().trim_start_matches("http://").to_owned();
     let prometheus = Running::prometheus(&program, &scraped, &rules_of_tomorrow(), &to);
     eventually("twenty scrapes", || {
-        let scrapes = prometheus.query("count_over_time(setpoint_build_info[1m]) >= 20");
-        (!scrapes.is_empty()).then_some(())
+        let often = prometheus.query("count_over_time(setpoint_build_info[1m]) >= 20");
+        (!often.is_empty()).then_some(())
     });
 
     let firing = prometheus.query("ALERTS{alertstate=\"firing\"}");

@@ -1,5 +1,7 @@
 //! `--check`: what files of each tool keep, compared.
 
+use std::fmt::Write as _;
+
 use setpoint::recommend::{Checked, Recommendation, State, check, check_text, read};
 
 use crate::fixtures::in_sync;
@@ -179,7 +181,7 @@ fn a_file_that_says_nothing_is_refused_with_what_is_read() {
     for n in 1..12 {
         let one = format!("*a{}", n - 1);
         let nine = vec![one; 9].join(", ");
-        laughs += &format!("a{n}: &a{n} [{nine}]\n");
+        writeln!(laughs, "a{n}: &a{n} [{nine}]").unwrap();
     }
     assert!(read(&laughs).is_err());
 }

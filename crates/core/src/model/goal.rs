@@ -83,6 +83,34 @@ pub struct Goal {
     pub paused: Option<Pause>,
 }
 
+impl Goal {
+    /// A goal that wants nothing: the variant is watched and never written. `origin` says why, such
+    /// as that two targets of the configuration claim it.
+    #[must_use]
+    pub fn nothing(origin: String) -> Self {
+        Self {
+            origin,
+            managed: false,
+            mode: Mode::Observe,
+            load_test: None,
+            safety_factor: SafetyFactor::ONE,
+            safety_factor_auto: false,
+            objective: Objective { latency: None, error_rate_max: 1.0 },
+            capacity: CapacityGoal::default(),
+            cooldown: CooldownGoal::default(),
+            disable_scale_in: None,
+            target_value: TargetValueLimits::default(),
+            adopt: false,
+            unsuspend: false,
+            allow_clamp: false,
+            safe_change_grace: TimeDelta::zero(),
+            removed_target_grace: TimeDelta::zero(),
+            removed_policy_grace: TimeDelta::zero(),
+            paused: None,
+        }
+    }
+}
+
 fn seconds<S: serde::Serializer>(d: &TimeDelta, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_i64(d.num_seconds())
 }

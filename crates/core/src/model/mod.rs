@@ -40,6 +40,7 @@ pub mod time;
 pub mod traits;
 pub mod typed_unit;
 pub mod units;
+pub mod usage;
 pub mod warning;
 
 pub use decision::{Action, Decision, FieldReport, FieldState, Outcome, Plan, Report};

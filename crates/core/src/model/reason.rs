@@ -214,6 +214,14 @@ words! {
     }
 }
 
+impl ActionKind {
+    /// Whether the target value is set, in a policy that is there or in a new one.
+    #[must_use]
+    pub const fn sets_target(self) -> bool {
+        matches!(self, Self::SetTarget | Self::CreatePolicy)
+    }
+}
+
 words! {
     /// What a decision does, in one word.
     ActionKind {

@@ -270,6 +270,16 @@ pub struct Activity {
 }
 
 impl Activity {
+    /// The number of instances that it set, if it did.
+    #[must_use]
+    pub fn sets_count(&self) -> Option<u32> {
+        if self.status == ActivityStatus::Failed || !self.not_scaled_reasons.is_empty() {
+            return None;
+        }
+        let count = self.description.strip_prefix("Setting desired instance count to ")?;
+        count.trim_end_matches('.').parse().ok()
+    }
+
     /// When it was and what came of it, AWS's reasons for not scaling as sentences.
     #[must_use]
     pub fn sentence(&self) -> String {

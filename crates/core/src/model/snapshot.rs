@@ -14,6 +14,7 @@ use super::scale_out::Reaction;
 use super::scaling::{Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use super::series::Minute;
 use super::time::Timestamp;
+use super::usage::Usage;
 
 /// The world as one pass saw it. `Known(None)` is absent; `Unknown` is not.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -92,6 +93,9 @@ pub struct Telemetry {
     pub peak_invocations: Option<f64>,
     /// The highest load since the telemetry read before this one.
     pub max_load_since_last_read: Option<f64>,
+    /// What it used in the last week.
+    #[serde(skip)]
+    pub usage: Arc<Usage>,
 }
 
 impl Telemetry {

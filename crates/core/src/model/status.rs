@@ -57,6 +57,8 @@ pub struct FleetStatus {
     pub callers: BTreeMap<Scope, AccountId>,
     /// What there is to say of the configuration itself.
     pub config: ConfigStatus,
+    /// What an instance of each type costs, in dollars an hour, as configured.
+    pub prices: Arc<BTreeMap<String, f64>>,
 }
 
 impl FleetStatus {
@@ -64,6 +66,16 @@ impl FleetStatus {
     /// speaks of.
     pub fn unreadable(&self) -> impl Iterator<Item = (&Scope, &Why)> {
         self.scopes.iter().filter_map(|(scope, why)| Some((scope, why.as_ref()?)))
+    }
+}
+
+impl FleetStatus {
+    /// What an instance of this variant costs, in dollars an hour; absent without a price.
+    #[must_use]
+    pub fn price(&self, status: &VariantStatus) -> Option<f64> {
+        let config = status.snapshot.endpoint_config.known()?.as_ref()?;
+        let own = config.variant(&status.snapshot.id.variant)?;
+        self.prices.get(own.instance_type.as_ref()?).copied()
     }
 }
 

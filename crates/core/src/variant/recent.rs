@@ -61,6 +61,7 @@ impl Recent {
                 hours: Arc::default(),
                 peak_invocations: None,
                 max_load_since_last_read: None,
+                usage: Arc::default(),
             },
         };
         let together = read_at - telemetry.read_at < TOGETHER;
@@ -82,6 +83,7 @@ impl Recent {
         telemetry.recent.drain(..excess);
         telemetry.recent.reserve_exact(newest.len());
         telemetry.recent.extend_from_slice(newest);
+        Arc::make_mut(&mut telemetry.usage).take(minutes, read_until);
         for minute in minutes {
             self.note_peak(minute, read_until);
         }

@@ -1,9 +1,10 @@
 //! A table for a terminal: columns as wide as what is in them.
 
-use crate::render::printable;
+use super::printable;
 
 /// Writes rows under their headings; the last column is not padded.
-pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+#[must_use]
+pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> =
         std::iter::once(headings.iter().map(ToString::to_string).collect())
             .chain(

@@ -1,0 +1,254 @@
+//! What a variant used in the last week: instances, requests and the loads of its minutes, in a few
+//! kilobytes, so that waste and risk can be told of a whole fleet.
+
+use std::collections::VecDeque;
+
+use chrono::TimeDelta;
+
+use super::series::Minute;
+use super::time::{Timestamp, floor_to};
+
+/// How far back it reaches: a week repeats.
+pub const KEPT: TimeDelta = TimeDelta::days(7);
+/// The loads are counted in bins, each so many times as high as the one below: 1 to 53,000.
+const BIN_RATIO: f64 = 1.12;
+const BINS: usize = 96;
+
+/// One hour.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Hour {
+    at: Timestamp,
+    /// Minutes of which the instance count is known.
+    minutes: f32,
+    /// Their instances, summed.
+    instance_minutes: f32,
+    /// The invocations of its busiest minute, per minute, over all instances.
+    peak: f32,
+    /// The highest load of a minute, in invocations per minute per instance.
+    load: f32,
+    /// The instances of that minute.
+    instances: f32,
+}
+
+/// The loads of one day's minutes.
+#[derive(Debug, Clone, PartialEq)]
+struct Loads {
+    day: Timestamp,
+    bins: [u16; BINS],
+}
+
+/// What a variant used.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Usage {
+    hours: VecDeque<Hour>,
+    loads: VecDeque<Loads>,
+    /// From when on telemetry was read, with or without datapoints.
+    since: Option<Timestamp>,
+    /// Up to when.
+    until: Option<Timestamp>,
+    /// The newest minute with an invocation, ever since.
+    last_invocation: Option<Timestamp>,
+}
+
+/// The highest load of the week.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Peak {
+    /// The hour in which it was.
+    pub hour: Timestamp,
+    /// Invocations per minute per instance.
+    pub load: f64,
+    /// The instances that shared it.
+    pub instances: f64,
+}
+
+impl Usage {
+    /// Takes in the minutes that were read up to `until`, in time order.
+    pub fn take(&mut self, minutes: &[Minute], until: Timestamp) {
+        for minute in minutes {
+            self.since = Some(self.since.map_or(minute.at, |since| since.min(minute.at)));
+            self.take_minute(minute);
+        }
+        self.until = self.until.max(Some(until));
+        let oldest = until - KEPT;
+        while self.hours.front().is_some_and(|hour| hour.at < oldest) {
+            self.hours.pop_front();
+        }
+        while self.loads.front().is_some_and(|loads| loads.day < oldest - TimeDelta::hours(23)) {
+            self.loads.pop_front();
+        }
+    }
+
+    fn take_minute(&mut self, minute: &Minute) {
+        if minute.invocations.is_some_and(|all| all > 0.0) {
+            self.last_invocation = self.last_invocation.max(Some(minute.at));
+        }
+        let (Some(all), Some(count)) = (minute.invocations, minute.instance_count()) else {
+            return;
+        };
+        let length = f64::from(minute.period_seconds) / 60.0;
+        let load = minute.load().unwrap_or_default();
+        let at = floor_to(minute.at, 3600);
+        if self.hours.back().is_none_or(|hour| hour.at != at) {
+            let empty = Hour {
+                at,
+                minutes: 0.0,
+                instance_minutes: 0.0,
+                peak: 0.0,
+                load: 0.0,
+                instances: 0.0,
+            };
+            self.hours.push_back(empty);
+        }
+        if let Some(hour) = self.hours.back_mut() {
+            hour.minutes += length as f32;
+            hour.instance_minutes += (count * length) as f32;
+            hour.peak = hour.peak.max((all / length) as f32);
+            if load as f32 > hour.load {
+                hour.load = load as f32;
+                hour.instances = count as f32;
+            }
+        }
+        let day = floor_to(minute.at, 86_400);
+        if self.loads.back().is_none_or(|loads| loads.day != day) {
+            self.loads.push_back(Loads { day, bins: [0; BINS] });
+        }
+        if let Some(loads) = self.loads.back_mut() {
+            let slot = &mut loads.bins[bin(load)];
+            *slot = slot.saturating_add(length.round() as u16);
+        }
+    }
+
+    /// The span of time that was looked at, at most a week.
+    #[must_use]
+    pub fn watched(&self) -> TimeDelta {
+        let (Some(since), Some(until)) = (self.since, self.until) else { return TimeDelta::zero() };
+        (until - since).min(KEPT)
+    }
+
+    /// When somebody last invoked it; absent when nobody has since it is being watched.
+    #[must_use]
+    pub const fn last_invocation(&self) -> Option<Timestamp> {
+        self.last_invocation
+    }
+
+    /// Since when it is being watched, telemetry of the time before included.
+    #[must_use]
+    pub const fn since(&self) -> Option<Timestamp> {
+        self.since
+    }
+
+    /// Instances times hours, of the hours of which the count is known.
+    #[must_use]
+    pub fn instance_hours(&self) -> f64 {
+        self.hours.iter().map(|hour| f64::from(hour.instance_minutes) / 60.0).sum()
+    }
+
+    /// The same, and what of it was not needed: what ran above the instances that a target value calls
+    /// for in the busiest minute of each hour, at least one.
+    #[must_use]
+    pub fn above(&self, target: f64) -> (f64, f64) {
+        let mut above = 0.0;
+        for hour in self.hours.iter().filter(|hour| hour.minutes > 0.0) {
+            let mean = f64::from(hour.instance_minutes / hour.minutes);
+            let needed = (f64::from(hour.peak) / target - 1e-9).ceil().max(1.0);
+            above += (mean - needed).max(0.0) * f64::from(hour.minutes) / 60.0;
+        }
+        (self.instance_hours(), above)
+    }
+
+    /// Minutes with a load above this one; a minute counts by part within its bin of 12 %.
+    #[must_use]
+    pub fn minutes_above(&self, load: f64) -> f64 {
+        let at = bin(load);
+        let low = BIN_RATIO.powf(at as f64);
+        let part = ((load / low).ln() / BIN_RATIO.ln()).clamp(0.0, 1.0);
+        let count = |loads: &Loads| {
+            let whole: f64 = loads.bins[at + 1..].iter().map(|n| f64::from(*n)).sum();
+            whole + f64::from(loads.bins[at]) * (1.0 - part)
+        };
+        self.loads.iter().map(count).sum()
+    }
+
+    /// The highest load.
+    #[must_use]
+    pub fn peak(&self) -> Option<Peak> {
+        let highest = self.hours.iter().max_by(|a, b| a.load.total_cmp(&b.load))?;
+        (highest.load > 0.0).then(|| Peak {
+            hour: highest.at,
+            load: f64::from(highest.load),
+            instances: f64::from(highest.instances),
+        })
+    }
+}
+
+fn bin(load: f64) -> usize {
+    let bin = (load.max(1.0).ln() / BIN_RATIO.ln()).floor() as usize;
+    bin.min(BINS - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_timestamp(1_699_999_200 + minute * 60, 0).expect("an instant")
+    }
+
+    fn minute(index: i64, all: f64, instances: f64) -> Minute {
+        let each = Some(all / instances);
+        Minute {
+            invocations: Some(all),
+            invocations_per_instance: each,
+            ..Minute::empty(at(index))
+        }
+    }
+
+    #[test]
+    fn hours_above_what_is_needed_are_waste() {
+        let mut usage = Usage::default();
+        // An hour of 4 instances for 900 a minute, then one of 2 for 1,000.
+        let minutes: Vec<Minute> = (0..60)
+            .map(|i| minute(i, 900.0, 4.0))
+            .chain((60..120).map(|i| minute(i, 1000.0, 2.0)))
+            .collect();
+        usage.take(&minutes, at(120));
+        let (hours, above) = usage.above(500.0);
+        assert!((hours - 6.0).abs() < 1e-6, "{hours}");
+        assert!((above - 2.0).abs() < 1e-6, "900 needs 2 of 4: {above}");
+        // One is always needed, whatever the target.
+        assert!((usage.above(1e6).1 - 4.0).abs() < 1e-6);
+        assert_eq!(usage.watched(), TimeDelta::hours(2));
+        let peak = usage.peak().unwrap();
+        assert_eq!((peak.load, peak.instances, peak.hour), (500.0, 2.0, at(60)));
+    }
+
+    #[test]
+    fn minutes_above_a_load_are_counted_within_a_bin() {
+        let mut usage = Usage::default();
+        let minutes: Vec<Minute> =
+            (0..1000).map(|i| minute(i, if i < 100 { 1600.0 } else { 800.0 }, 2.0)).collect();
+        usage.take(&minutes, at(1000));
+        // 100 minutes at 800, 900 at 400.
+        assert!((usage.minutes_above(600.0) - 100.0).abs() < 1e-9);
+        assert!((usage.minutes_above(300.0) - 1000.0).abs() < 1e-9);
+        assert!(usage.minutes_above(1000.0).abs() < 1e-9);
+        assert!(usage.minutes_above(1e9).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_is_older_than_a_week_goes_and_no_datapoint_is_no_zero() {
+        let mut usage = Usage::default();
+        for day in 0..30 {
+            let minutes: Vec<Minute> =
+                (0..1440).map(|i| minute(day * 1440 + i, 600.0, 2.0)).collect();
+            usage.take(&minutes, at((day + 1) * 1440));
+        }
+        assert_eq!(usage.watched(), KEPT);
+        assert!((usage.instance_hours() - 2.0 * 168.0).abs() < 1e-3, "{}", usage.instance_hours());
+        assert!(usage.loads.len() <= 8, "{}", usage.loads.len());
+        let before = usage.last_invocation();
+        let idle: Vec<Minute> = (0..10).map(|i| Minute::empty(at(43_200 + i))).collect();
+        usage.take(&idle, at(43_210));
+        assert_eq!(usage.last_invocation(), before);
+    }
+}
