@@ -41,6 +41,7 @@ mod replayed;
 mod report;
 mod scenarios;
 mod store;
+mod style;
 mod swarm;
 mod whatif;
 mod wire;
