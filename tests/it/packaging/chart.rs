@@ -184,6 +184,57 @@ fn the_configuration_is_checked_before_the_old_pod_goes() {
     }
 }
 
+/// What of the configuration lies on a volume of the operator's own is checked with the rest of it.
+#[test]
+fn the_check_reads_the_configuration_of_extra_volumes() {
+    let test = "chart::the_check_reads_the_configuration_of_extra_volumes";
+    let Some(helm) = helm(test) else { return };
+    let minimal = chart().join("ci/minimal-values.yaml");
+    let volumes = r#"--set-json=extraVolumes=[{"name":"team","secret":{"secretName":"team"}},{"name":"scratch","emptyDir":{}}]"#;
+    let mounts = |at: &str| {
+        format!(
+            r#"--set-json=extraVolumeMounts=[{{"name":"team","mountPath":"{at}"}},{{"name":"scratch","mountPath":"/tmp"}}]"#
+        )
+    };
+    let cases = [
+        ("/etc/team", "", true, false),
+        ("/etc/setpoint/config/team", "", false, true),
+        ("/etc/team", r#"--set-json=extraArgs=["--config=/etc/team/a.yaml"]"#, true, true),
+        ("/etc/team", r#"--set-json=extraArgs=["--config","/etc/other:/etc/team"]"#, true, true),
+        ("/etc/team", r#"--set-json=extraArgs=["--config=/etc/teams"]"#, true, false),
+        ("/etc/team", r#"--set-json=configCheck.extraArgs=["--config=/etc/team"]"#, true, true),
+    ];
+    for (at, arguments, elsewhere, mounted) in cases {
+        let mounts = mounts(at);
+        let mut more = vec![volumes, &mounts];
+        more.extend((!arguments.is_empty()).then_some(arguments));
+        let rendered = succeed(&mut template(&helm, &minimal, &more));
+        let container = |kind: &str| {
+            let pod = objects(&rendered, kind).remove(0)["spec"]["template"]["spec"].clone();
+            (pod["containers"][0].clone(), pod)
+        };
+        let named = |list: &Yaml, name: &str| {
+            list.as_vec().unwrap().iter().any(|each| each["name"].as_str() == Some(name))
+        };
+        let configurations = |container: &Yaml| {
+            let all = container["args"].as_vec().unwrap().iter().map(|a| a.as_str().unwrap());
+            let all = all.collect::<Vec<_>>().join(" ").replace("--config ", "--config=");
+            let configs = all.split(' ').filter(|a| a.starts_with("--config="));
+            configs.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let (check, pod) = container("Job");
+        let case = format!("{at} {arguments}");
+        assert_eq!(named(&check["volumeMounts"], "team"), mounted, "{case}");
+        assert_eq!(named(&pod["volumes"], "team"), mounted, "{case}");
+        assert!(!named(&pod["volumes"], "scratch"), "{case}: no configuration lies there");
+        let (run, _) = container("Deployment");
+        assert!(named(&run["volumeMounts"], "team") && named(&run["volumeMounts"], "scratch"));
+        if elsewhere && !arguments.contains("configCheck") {
+            assert_eq!(configurations(&check), configurations(&run), "{case}");
+        }
+    }
+}
+
 #[test]
 fn a_route_leads_to_the_path_that_the_pages_are_served_under() {
     let test = "chart::a_route_leads_to_the_path_that_the_pages_are_served_under";
