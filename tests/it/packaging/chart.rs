@@ -118,12 +118,19 @@ fn the_default_is_locked_down() {
     let Some(helm) = helm("chart::the_default_is_locked_down") else { return };
     let values = chart().join("ci/minimal-values.yaml");
     let rendered = succeed(&mut template(&helm, &values, &[]));
-    expect_file!["../golden/chart_minimal.yaml"].assert_eq(&without_token(&rendered));
+    expect_file!["../golden/chart_minimal.yaml"]
+        .assert_eq(&without_empty_ends(&without_token(&rendered)));
     assert!(objects(&rendered, "ClusterRole").is_empty());
     let role = &objects(&rendered, "Role")[0];
     let rules = role["rules"].as_vec().unwrap();
     assert_eq!(rules.len(), 1, "only Events: {rules:?}");
     assert_eq!(rules[0]["resources"][0].as_str(), Some("events"));
+}
+
+/// Helm 4 ends each object with an empty line, helm 3 does not.
+fn without_empty_ends(rendered: &str) -> String {
+    let objects: Vec<_> = rendered.split("\n---\n").map(str::trim_end).collect();
+    objects.join("\n---\n") + "\n"
 }
 
 /// The rendered objects with a word in the place of the random token.
@@ -250,7 +257,7 @@ fn rbac_has_the_verbs_used_and_no_more() {
     let Some(helm) = helm("chart::rbac_has_the_verbs_used_and_no_more") else { return };
     let values = chart().join("ci/ha-values.yaml");
     let rendered = succeed(&mut template(&helm, &values, &["--show-only", "templates/rbac.yaml"]));
-    expect_file!["../golden/chart_rbac.yaml"].assert_eq(&rendered);
+    expect_file!["../golden/chart_rbac.yaml"].assert_eq(&without_empty_ends(&rendered));
 }
 
 /// Events are written wherever they may be, and the API is not asked where they may not.
@@ -442,6 +449,13 @@ fn the_sentence(error: &str) -> String {
 #[test]
 fn the_notes_say_what_it_writes() {
     let Some(helm) = helm("chart::the_notes_say_what_it_writes") else { return };
+    let version = succeed(Command::new(&helm).args(["version", "--short"]));
+    if version.starts_with("v3.") {
+        println!(
+            "skipped: packaging::chart::the_notes_say_what_it_writes: helm 3 renders notes only with a cluster"
+        );
+        return;
+    }
     let notes = |shape: &str| {
         let mut install = Command::new(&helm);
         install.args(["install", "setpoint"]).arg(chart()).args(["--namespace", "ml", "--values"]);
