@@ -1,4 +1,5 @@
-//! WRITE: plan -> outcome. Makes no choices: one match arm for each action.
+//! WRITE: plan -> outcome. Makes no choices: one match arm for each action. Of `decide` it uses the rails
+//! alone, which can only take a write away.
 //!
 //! Right before each write it asks for leadership again and looks whether the thing to be written
 //! is still the one decided on; right after it, it reads back what AWS shows (rules 20 and 23).
