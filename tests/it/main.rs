@@ -10,6 +10,7 @@
 mod accounts;
 mod architecture;
 mod auditing;
+mod auditing_telemetry;
 mod between;
 mod calculate;
 mod calibrate;
