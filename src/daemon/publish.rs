@@ -57,8 +57,8 @@ pub(super) struct Publisher {
 /// whole decision.
 fn tell_breach(status: &VariantStatus) {
     let decision = &status.decision;
-    let steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
-    let step = steps.filter(|step| step.reason == Some(Reason::Rails)).last();
+    let mut steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
+    let step = steps.rfind(|step| step.reason == Some(Reason::Rails));
     let sentence = match step {
         Some(step) => &step.sentence,
         None if decision.report.reason == Reason::Rails => &decision.report.sentence,

@@ -168,8 +168,8 @@ fn stopped<'a>(before: &Before<'a>, action: &Action) -> Result<&'a VariantMemory
     let Fact::Known(memory) = &before.snapshot.memory else {
         return Err(Breach { rail: Rail::Stopped, sentence: "the memory is not known" });
     };
-    let mut pauses = before.goal.paused.iter().chain(&memory.pause);
-    let paused = pauses.any(|pause| before.now < pause.until);
+    let mut all = before.goal.paused.iter().chain(&memory.pause);
+    let paused = all.any(|pause| before.now < pause.until);
     keep(!paused, Rail::Stopped, "the variant is paused")?;
     let thawed = before
         .rules
@@ -226,7 +226,7 @@ impl Put<'_> {
     }
 
     /// The value that it replaces. None where another metric, or none, was tracked.
-    fn from_value(&self) -> Option<f64> {
+    fn value_before(&self) -> Option<f64> {
         let counted = self.from.filter(|_| !self.changes(Field::MetricSpecification));
         counted.map(|from| from.target_value)
     }
@@ -234,7 +234,7 @@ impl Put<'_> {
     fn value(&self, before: &Before<'_>) -> Checked {
         let to = self.to.target_value;
         keep(to.is_finite() && to > 0.0, Rail::Value, "the target value is not above 0")?;
-        let from = self.from_value();
+        let from = self.value_before();
         let limits = before.goal.target_value;
         // A step on the way to a limit may still lie beyond it.
         let under = limits.ceiling.is_none_or(|ceiling| to <= ceiling.get() + TOLERANCE);
@@ -248,7 +248,7 @@ impl Put<'_> {
 
     fn above_capacity(&self, before: &Before<'_>) -> Checked {
         let to = self.to.target_value;
-        let raises = self.from_value().is_none_or(|from| to > from + TOLERANCE);
+        let raises = self.value_before().is_none_or(|from| to > from + TOLERANCE);
         let measured = matches!(before.estimate.verdict, Verdict::Measured | Verdict::Inferred);
         let high = before.estimate.capacity.high.filter(|_| measured);
         let within = high.is_none_or(|high| to <= high + TOLERANCE);
@@ -314,7 +314,7 @@ impl Put<'_> {
 
     /// Rule 8, as an upper bound: what may go at once for another reason is let through.
     fn step(&self, memory: &VariantMemory, load: &Load) -> Checked {
-        let (Some(from), to) = (self.from_value(), self.to.target_value) else { return Ok(()) };
+        let (Some(from), to) = (self.value_before(), self.to.target_value) else { return Ok(()) };
         if to > from + TOLERANCE {
             let held = memory.highest_held.map_or(from, |held| held.max(from));
             let near = to <= held * 1.1 + TOLERANCE;
