@@ -1,18 +1,21 @@
-//! WRITE: plan -> outcome. Makes no choices: one match arm for each action.
+//! WRITE: plan -> outcome. Makes no choices: one match arm for each action. Of `decide` it uses the rails
+//! alone, which can only take a write away.
 //!
 //! Right before each write it asks for leadership again and looks whether the thing to be written
 //! is still the one decided on; right after it, it reads back what AWS shows (rules 20 and 23).
 
 use std::time::Duration;
 
+use crate::decide::rails::{Before, rails};
 use crate::model::alarms::AlarmProblem;
 use crate::model::decision::{Action, Decision, Outcome, StepOutcome, StepResult};
-use crate::model::fact::Why;
+use crate::model::fact::{Fact, Why};
 use crate::model::ids::{ResourceId, VariantId};
 use crate::model::reason::Reason;
 use crate::model::scaling::{
     ScalableTarget, ScalingPolicy, SuspendedState, TargetTracking, alarm_prefix,
 };
+use crate::model::snapshot::Snapshot;
 use crate::ports::{
     Aws, Clock, ErrorKind, Leadership, PortError, PortResult, PutScalingPolicy,
     RegisterScalableTarget, Service, whole,
@@ -41,13 +44,13 @@ pub struct Hands<'a> {
 }
 
 /// Carries a plan out, in order. After a step that did not succeed the rest is skipped: the next
-/// pass decides anew.
-pub async fn act(hands: &Hands<'_>, decision: &Decision) -> Outcome {
+/// pass decides anew. `before` is what it was decided on.
+pub async fn act(hands: &Hands<'_>, decision: &Decision, before: &Before<'_>) -> Outcome {
     let mut steps = Vec::with_capacity(decision.plan.actions.len());
     let mut go_on = true;
     for action in &decision.plan.actions {
         let step = if go_on {
-            step(hands, &decision.variant, action).await
+            step(hands, before, action).await
         } else {
             let sentence = "the step before it did not succeed";
             skipped(action.operation(), Reason::WriteFailed, sentence)
@@ -58,8 +61,8 @@ pub async fn act(hands: &Hands<'_>, decision: &Decision) -> Outcome {
     Outcome { steps }
 }
 
-async fn step(hands: &Hands<'_>, variant: &VariantId, action: &Action) -> StepOutcome {
-    let resource = variant.resource();
+async fn step(hands: &Hands<'_>, before: &Before<'_>, action: &Action) -> StepOutcome {
+    let resource = before.snapshot.id.resource();
     match action {
         Action::RegisterTarget {
             min_capacity,
@@ -74,7 +77,8 @@ async fn step(hands: &Hands<'_>, variant: &VariantId, action: &Action) -> StepOu
                 max_capacity: *max_capacity,
                 suspended: unsuspend.then(SuspendedState::default),
             };
-            register_target(hands, variant, &register, expected.as_ref(), *expected_instances).await
+            let expected = (expected.as_ref(), *expected_instances);
+            register_target(hands, before, &register, expected, action).await
         }
         Action::PutPolicy { policy_name, configuration, expected, .. } => {
             let put = PutScalingPolicy {
@@ -82,17 +86,17 @@ async fn step(hands: &Hands<'_>, variant: &VariantId, action: &Action) -> StepOu
                 policy_name: policy_name.clone(),
                 configuration: configuration.clone(),
             };
-            put_policy(hands, &put, expected.as_ref()).await
+            put_policy(hands, before, &put, expected.as_ref(), action).await
         }
     }
 }
 
 async fn register_target(
     hands: &Hands<'_>,
-    variant: &VariantId,
+    before: &Before<'_>,
     register: &RegisterScalableTarget,
-    expected: Option<&ScalableTarget>,
-    expected_instances: Option<(u32, u32)>,
+    (expected, expected_instances): (Option<&ScalableTarget>, Option<(u32, u32)>),
+    action: &Action,
 ) -> StepOutcome {
     const OPERATION: &str = "RegisterScalableTarget";
     let actual = match find_target(hands.aws, &register.resource).await {
@@ -114,13 +118,17 @@ async fn register_target(
         let sentence = "the scalable target has changed since it was decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
     }
-    match instances(hands.aws, variant).await {
+    match instances(hands.aws, &before.snapshot.id).await {
         Ok(now) if now == expected_instances => {}
         Ok(_) => {
             let sentence = "the instance count has changed since the decision";
             return skipped(OPERATION, Reason::WorldChanged, sentence);
         }
         Err(error) => return unseen(OPERATION, &error),
+    }
+    let read = Snapshot { target: Fact::Known(actual), ..before.snapshot.clone() };
+    if let Some(step) = breached(before, &read, action) {
+        return step;
     }
     if !hands.leadership.may_write() {
         return skipped(OPERATION, Reason::NotLeader, "leadership was lost");
@@ -141,8 +149,10 @@ async fn register_target(
 
 async fn put_policy(
     hands: &Hands<'_>,
+    before: &Before<'_>,
     put: &PutScalingPolicy,
     expected: Option<&TargetTracking>,
+    action: &Action,
 ) -> StepOutcome {
     const OPERATION: &str = "PutScalingPolicy";
     let policies = match find_policies(hands.aws, &put.resource).await {
@@ -165,6 +175,10 @@ async fn put_policy(
         let sentence = "the policy has changed since it was decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
     }
+    let read = Snapshot { policies: Fact::Known(policies), ..before.snapshot.clone() };
+    if let Some(step) = breached(before, &read, action) {
+        return step;
+    }
     if !hands.leadership.may_write() {
         return skipped(OPERATION, Reason::NotLeader, "leadership was lost");
     }
@@ -186,6 +200,13 @@ async fn put_policy(
         Some(said) => StepOutcome::success(OPERATION, format!("{READ_BACK}; {said}")),
         None => StepOutcome::success(OPERATION, READ_BACK),
     }
+}
+
+/// The last look before a write is sent: whether it keeps the hard promises, going by what was `read`
+/// just now. A breach is a bug of ours, and the write is not sent.
+fn breached(before: &Before<'_>, read: &Snapshot, action: &Action) -> Option<StepOutcome> {
+    let breach = rails(&Before { snapshot: read, ..*before }, action).err()?;
+    Some(skipped(action.operation(), Reason::Rails, format!("a bug of setpoint, {breach}")))
 }
 
 /// Whether a scalable target is as a registration leaves it.

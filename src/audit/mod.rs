@@ -2,6 +2,7 @@
 //! all variants, the worst first, each with what to do about it.
 
 mod activities;
+mod guess;
 mod numbers;
 mod scaling;
 mod text;
@@ -24,6 +25,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::status::{FleetStatus, VariantStatus};
 
 pub use activities::with_activities;
+pub use guess::{GUESSED_CODES, Guess, Judged, STATISTIC, has_capacity};
 pub use text::text;
 pub use view::json;
 
@@ -57,7 +59,7 @@ impl Severity {
 /// Something that is wrong with one variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is, in a word of a closed set ([`CODES`]).
+    /// What it is, in a word of a closed set ([`CODES`], [`GUESSED_CODES`]).
     pub code: &'static str,
     /// How bad it is.
     pub severity: Severity,
@@ -114,7 +116,8 @@ pub fn findings(status: &VariantStatus) -> Vec<Finding> {
 }
 
 fn position(code: &str) -> usize {
-    CODES.iter().position(|known| *known == code).unwrap_or(CODES.len())
+    let all = CODES.iter().chain(&GUESSED_CODES);
+    all.clone().position(|known| *known == code).unwrap_or(all.count())
 }
 
 /// What could not be read of a variant without which it cannot be judged.
@@ -132,7 +135,7 @@ pub fn unread(status: &VariantStatus) -> Option<&Why> {
 }
 
 /// The findings of a whole fleet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Audit {
     /// Each finding with its variant, the worst first.
     pub findings: Vec<(VariantId, Finding)>,
@@ -144,6 +147,8 @@ pub struct Audit {
     pub endpoints: usize,
     /// Of how many variants the scaling activities were read.
     pub activities_of: usize,
+    /// What capacity says by guessed objectives; absent when telemetry was not read.
+    pub guessed: Option<Vec<Judged>>,
 }
 
 impl Audit {
@@ -167,7 +172,18 @@ impl Audit {
             variants: fleet.variants.len(),
             endpoints: endpoints.len(),
             activities_of: statuses().filter(|s| s.activities.known().is_some()).count(),
+            guessed: None,
         }
+    }
+
+    /// With what capacity says by guessed objectives, ranked among the rest.
+    #[must_use]
+    pub fn with_guessed(mut self, judged: Vec<Judged>) -> Self {
+        let found = judged.iter().filter_map(|one| Some((one.id.clone(), one.finding()?)));
+        self.findings.extend(found);
+        self.findings.sort_by_key(|(_, finding)| (finding.severity, position(finding.code)));
+        self.guessed = Some(judged);
+        self
     }
 
     /// How many findings are that bad.

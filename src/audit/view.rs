@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::Audit;
+use super::{Audit, GUESSED_CODES, Judged};
 use crate::model::status::FleetStatus;
 
 /// The audit as JSON.
@@ -30,6 +30,7 @@ pub fn json(audit: &Audit, fleet: &FleetStatus) -> Value {
                 "code": one.code,
                 "sentence": one.sentence,
                 "advice": one.advice,
+                "objective_is_guessed": GUESSED_CODES.contains(&one.code),
             })
         })
         .collect();
@@ -43,5 +44,19 @@ pub fn json(audit: &Audit, fleet: &FleetStatus) -> Value {
         "findings": findings,
         "not_judged": not_judged,
         "scaling_activities_read_of": audit.activities_of,
+        "guessed": audit.guessed.as_ref().map(|all| all.iter().map(guessed).collect::<Vec<_>>()),
+    })
+}
+
+/// What capacity says of one variant by a guessed objective.
+fn guessed(one: &Judged) -> Value {
+    json!({
+        "variant": one.id,
+        "guessed_objective": one.guess.as_ref().ok(),
+        "target_value": one.target_value,
+        "verdict": one.verdict,
+        "capacity": one.capacity,
+        "state": one.safety.as_str(),
+        "sentence": one.sentence,
     })
 }

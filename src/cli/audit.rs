@@ -1,5 +1,7 @@
 //! `setpoint audit`: what is wrong in an account that nobody has configured.
 
+mod telemetry;
+
 use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -28,12 +30,13 @@ const ACTIVITIES_MAX: usize = 50;
 const CONCURRENCY: usize = 4;
 
 /// Say what is wrong with the scaling of every variant, the worst first, without any configuration of
-/// them. Only free calls are made, and nothing is written.
+/// them. Only free calls are made, unless `--telemetry` asks for more, and nothing is written.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   setpoint audit --region us-east-1
   setpoint audit -o json | jq '.findings[] | select(.severity == \"high\")'
   setpoint audit --detailed-exitcode     # in a pipeline
+  setpoint audit --telemetry             # also what capacity says; states its price and asks
 
 Exit codes: 0 done, 3 an account and region could not be read, 1 failed, 64 usage; with \
                   --detailed-exitcode also 2 something of high or medium severity was found, 3 a \
@@ -47,6 +50,13 @@ pub(super) struct Args {
     /// Tell by the exit code what was found (below)
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Also read CloudWatch, which costs money, and say whether target values are within capacity, by
+    /// latency objectives that are guessed; the price is stated first
+    #[arg(long)]
+    telemetry: bool,
+    /// Do not ask before `--telemetry` reads what it has priced
+    #[arg(short, long, requires = "telemetry")]
+    yes: bool,
     #[command(flatten)]
     timeout: Timeout,
 }
@@ -73,7 +83,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         read_activities(&mut seen).await;
         Ok::<_, CliError>(seen)
     })??;
-    let audit = Audit::of(&seen.fleet);
+    let mut audit = Audit::of(&seen.fleet);
+    if args.telemetry
+        && let Some(priced) = telemetry::consented(&config, &seen, args.yes)?
+    {
+        let judging = telemetry::judged(&config, &nobody, &seen, args.timeout, &bounded, priced);
+        audit = audit.with_guessed(bounded.run(judging)?);
+    }
     match args.output {
         Output::Json => outln!("{:#}", audit::json(&audit, &seen.fleet)),
         Output::Table => {

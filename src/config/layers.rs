@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use config::{Map, Source, Value as Loaded, ValueKind};
@@ -206,8 +207,13 @@ pub(super) fn from_file(path: &Path) -> Result<Layer, Box<Problem>> {
     from_text(&name, &text)
 }
 
-/// At most one byte more than a layer may have: the parser refuses the rest.
+/// At most one byte more than a layer may have: the parser refuses the rest. A pipe in the file
+/// system may have no writer, and opening it would wait for one; those that a shell makes (`<(...)`,
+/// `/dev/stdin`) have one.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if !path.starts_with("/dev") && std::fs::metadata(path)?.file_type().is_fifo() {
+        return Err(std::io::Error::other("a pipe"));
+    }
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -53,6 +53,21 @@ pub(super) struct Publisher {
     repeated: Repeated,
 }
 
+/// A write that broke a hard promise was decided on, and not sent: whoever mends that bug needs the
+/// whole decision.
+fn tell_breach(status: &VariantStatus) {
+    let decision = &status.decision;
+    let mut steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
+    let step = steps.rfind(|step| step.reason == Some(Reason::Rails));
+    let sentence = match step {
+        Some(step) => &step.sentence,
+        None if decision.report.reason == Reason::Rails => &decision.report.sentence,
+        None => return,
+    };
+    let json = serde_json::to_string(decision).unwrap_or_else(|error| error.to_string());
+    tracing::error!(decision = json, "a write was not sent, a bug of setpoint: {sentence}");
+}
+
 impl Publisher {
     pub(super) fn new(events: Option<Arc<dyn Events>>) -> Self {
         Self { events, said: BTreeMap::new(), news: BTreeMap::new(), repeated: Repeated::default() }
@@ -67,6 +82,7 @@ impl Publisher {
             if let Some(outcome) = &status.outcome {
                 metrics.process.acted(outcome);
             }
+            tell_breach(status);
             self.tell(id, status);
         }
         self.repeated.tell(fleet);

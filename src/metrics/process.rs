@@ -17,6 +17,9 @@ use crate::model::warning::ConfigStatus;
 
 /// A vector without labels has no series before it has a value, where a plain gauge shows 0.
 const NO_LABELS: [&str; 0] = [];
+/// Where a breach of a rail was found.
+const DECISION: &str = "decision";
+const WRITE: &str = "write";
 const LEASE: &str = "setpoint";
 const WRITE_OPERATIONS: [&str; 2] = ["PutScalingPolicy", "RegisterScalableTarget"];
 const WRITE_RESULTS: [&str; 3] = ["success", "error", "skipped"];
@@ -42,6 +45,7 @@ pub struct ProcessMetrics {
     leader: IntGaugeVec,
     log_lines: LogLines,
     panics: IntCounterVec,
+    rails_breached: IntCounterVec,
     pass_age: PassAge,
 }
 
@@ -72,6 +76,7 @@ impl ProcessMetrics {
             leader: registered(registry, families::LEADER.int_gauge_vec()?)?,
             log_lines: registered(registry, LogLines::new()?)?,
             panics: registered(registry, families::PANICS.int_counter_vec()?)?,
+            rails_breached: registered(registry, families::RAILS_BREACHED.int_counter_vec()?)?,
             pass_age: registered(registry, PassAge::new()?)?,
         };
         registry.register(Box::new(Usage::new()?))?;
@@ -99,6 +104,9 @@ impl ProcessMetrics {
         self.month_cost.with_label_values(&NO_LABELS);
         self.leader.with_label_values(&[LEASE]);
         self.panics.with_label_values(&NO_LABELS);
+        for at in [DECISION, WRITE] {
+            self.rails_breached.with_label_values(&[at]);
+        }
     }
 
     /// Counts a bug of ours.
@@ -116,6 +124,9 @@ impl ProcessMetrics {
     pub fn decided(&self, decision: &Decision) {
         let labels = [decision.report.action.as_str(), decision.report.reason.as_str()];
         self.decisions.with_label_values(&labels).inc();
+        if decision.report.reason == Reason::Rails {
+            self.rails_breached.with_label_values(&[DECISION]).inc();
+        }
     }
 
     /// Counts what became of a plan.
@@ -128,6 +139,9 @@ impl ProcessMetrics {
                 StepResult::Skipped => "skipped",
             };
             self.writes.with_label_values(&[step.operation, result]).inc();
+            if step.reason == Some(Reason::Rails) {
+                self.rails_breached.with_label_values(&[WRITE]).inc();
+            }
         }
     }
 

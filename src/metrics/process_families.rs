@@ -44,6 +44,8 @@ definitions! { PROCESS_FAMILIES, Process;
         "The build, always 1.";
     PANICS = Counter "setpoint_panics_total" ["panics"] {}
         "Bugs of setpoint that ended a pass, a write or a connection early; the process goes on, and the log has the place.";
+    RAILS_BREACHED = Counter "setpoint_rails_breached_total" ["writes"] {at: Closed(&["decision", "write"])}
+        "Writes that setpoint decided on and did not send because they would have broken a hard promise: bugs of setpoint; found as it decided, or right before the write. The log has the decision.";
     LAST_PASS_AGE = Gauge "setpoint_last_pass_age_seconds" ["seconds"] {}
         "How long ago the last pass ended, by the monotonic clock, or since when passes are to be made while none has ended; absent while another process leads.";
     RELOAD_SUCCESSFUL = Gauge "setpoint_config_last_reload_successful" ["0 or 1"] {}

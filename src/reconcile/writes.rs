@@ -9,6 +9,7 @@ use futures::{FutureExt, StreamExt, stream};
 use super::{Pass, PassInput, Purpose, Reconciler, memory, rules};
 use crate::act::{Hands, act};
 use crate::decide::decide;
+use crate::decide::rails::Before;
 use crate::decide::remember::{Done, remember};
 use crate::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use crate::model::endpoint::Endpoint;
@@ -148,7 +149,16 @@ impl Reconciler {
                 skipped(actions, Reason::CallBudget, THROTTLED)
             } else {
                 // A bug of ours in one write ends neither the process nor the other writes.
-                let acted = AssertUnwindSafe(act(&hands, &pass.decision)).catch_unwind().await;
+                let rules = rules(input, &pass.snapshot.id);
+                let before = Before {
+                    snapshot: &pass.snapshot,
+                    goal: &pass.goal,
+                    estimate: &pass.decision.report.estimate,
+                    rules: &rules,
+                    now: self.clock.now(),
+                };
+                let acted = act(&hands, &pass.decision, &before);
+                let acted = AssertUnwindSafe(acted).catch_unwind().await;
                 acted.unwrap_or_else(|_| broken(actions))
             };
             bucket_empty |= throttled(&outcome);

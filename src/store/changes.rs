@@ -226,7 +226,12 @@ impl Look<'_> {
     }
 
     fn pause(&mut self) {
-        let pause = self.status.goal.paused.as_ref().filter(|pause| pause.until > self.now.at);
+        // Of the configuration or of more than one variant, and of this one alone.
+        let memory = self.status.snapshot.memory.known();
+        let own = memory.and_then(|memory| memory.pause.as_ref());
+        let pauses = self.status.goal.paused.iter().chain(own);
+        let pause =
+            pauses.filter(|pause| pause.until > self.now.at).max_by_key(|pause| pause.until);
         let until = pause.map(|pause| pause.until);
         let before = std::mem::replace(&mut self.now.paused_until, until);
         if before == until {

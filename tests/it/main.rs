@@ -10,6 +10,7 @@
 mod accounts;
 mod architecture;
 mod auditing;
+mod auditing_telemetry;
 mod between;
 mod calculate;
 mod calibrate;
@@ -41,6 +42,7 @@ mod replayed;
 mod report;
 mod scenarios;
 mod store;
+mod style;
 mod swarm;
 mod whatif;
 mod wire;

@@ -7,6 +7,7 @@
 mod alerting;
 mod chart;
 mod commands;
+mod config_check;
 mod dashboards;
 mod demo;
 mod denied;

@@ -61,8 +61,11 @@
 {{- fail "podDisruptionBudget.minAvailable and maxUnavailable are both set: Kubernetes takes one of them" -}}
 {{- end -}}
 {{- $places := list $v.persistence.mountPath -}}
-{{- range $v.extraVolumeMounts -}}
-{{- $places = append $places .mountPath -}}
+{{- range $i, $mount := $v.extraVolumeMounts -}}
+{{- if not (kindIs "string" $mount.mountPath) -}}
+{{- fail (printf "extraVolumeMounts[%d].mountPath is not set: name the folder of the container that the volume is mounted at" $i) -}}
+{{- end -}}
+{{- $places = append $places $mount.mountPath -}}
 {{- end -}}
 {{- range $key, $file := dict "memory.file" $memoryFile "store.path" $storePath -}}
 {{- if $file -}}

@@ -268,7 +268,9 @@ impl Listed {
         match (low, high, lower_bound) {
             (Some(low), Some(high), _) => format!("{}-{}", short(low), short(high)),
             (None, Some(high), _) => format!("<={}", short(high)),
-            (_, None, Some(bound)) | (Some(bound), None, None) => format!(">={}", short(bound)),
+            (_, None, Some(bound)) | (Some(bound), None, None) => {
+                format!(">={}", short(down(bound)))
+            }
             (None, None, None) => "-".to_owned(),
         }
     }
@@ -287,7 +289,7 @@ fn text(found: &[&Listed], wide: bool, now: Timestamp) -> String {
             listed.standing.clone(),
             state,
             number(listed.targets.configured),
-            number(listed.targets.safe),
+            number(listed.targets.safe.map(down)),
             listed.capacity(),
             age(listed.last_pass, now),
         ];
@@ -321,6 +323,11 @@ const WIDE: [&str; 6] = ["MODE", "FORMULA", "WANTED", "VERDICT", "INSTANCES", "W
 /// Target values are in invocations per minute: a digit behind the point only below 100.
 fn short(value: f64) -> String {
     if value.abs() < 100.0 { human((value * 10.0).round() / 10.0) } else { human(value.round()) }
+}
+
+/// What is safe or proven is never shown as more than it is: the sentences round down too.
+fn down(value: f64) -> f64 {
+    if value.abs() < 100.0 { value } else { value.floor() }
 }
 
 fn number(value: Option<f64>) -> String {

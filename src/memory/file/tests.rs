@@ -339,6 +339,8 @@ async fn what_cloudwatch_was_asked_for_is_kept_beside_the_variants() {
     // A file that is cut off in the middle keeps it as it keeps whole entries.
     fixture.damage(|text| text[..text.len() - 10].to_owned());
     assert_eq!(fixture.memory.spending().await.unwrap(), spending);
+    let fixture = Fixture::filled().await;
+    fixture.memory.save_spending(&spending).await.unwrap();
     fixture.damage(|text| text.replace(":700", ":7"));
     assert_eq!(fixture.memory.spending().await.unwrap(), Spending::default());
     assert!(fixture.memory.set_aside().sentence.contains("checksum"), "and is said");

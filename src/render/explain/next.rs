@@ -58,6 +58,7 @@ const fn of_reason(reason: Reason) -> Option<&'static str> {
         }
         Reason::Unknown | Reason::CouldNotCompare => "what could not be read can be read",
         Reason::Stale => "newer telemetry",
+        Reason::Rails => "a release of setpoint without this bug",
         Reason::Incident => "the incident ends",
         Reason::OtherWriter => "setpoint resume, once the other writer has stopped",
         Reason::OtherSetpoint => {

@@ -218,3 +218,16 @@ async fn a_config_that_came_into_force_since_the_look_puts_the_load_test_in_doub
     let why = of(&fleet, "a").snapshot.endpoint_config.why().unwrap();
     assert_eq!(why.message, "another endpoint config came into force");
 }
+
+#[tokio::test]
+async fn a_write_that_breaches_a_rail_is_not_sent() {
+    let mut stage = Stage::of(&["a"]);
+    stage.change(json!({"edit_policy": {"variant": "a/AllTraffic", "target_value": 700.0}}));
+    let mut decision = stage.decision("a").await;
+    let Some(Action::PutPolicy { configuration, .. }) = decision.plan.actions.first_mut() else {
+        panic!("{:?}", decision.plan);
+    };
+    // A bug of ours: it would change what nobody manages.
+    configuration.scale_in_cooldown = Some(1);
+    stage.expect_skipped(&decision, Reason::Rails).await;
+}

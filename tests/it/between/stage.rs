@@ -8,6 +8,9 @@ use async_trait::async_trait;
 use setpoint::act::{Hands, act};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
+use setpoint::decide::Rules;
+use setpoint::decide::consent::Confirmed;
+use setpoint::decide::rails::Before;
 use setpoint::memory::ProcessMemory;
 use setpoint::model::consent::Consent;
 use setpoint::model::decision::{Decision, Outcome, StepResult};
@@ -92,6 +95,8 @@ pub(super) struct Stage {
     pub(super) bends: Arc<Mutex<BTreeMap<String, Bend>>>,
     pub(super) leads: Arc<Switch>,
     pub(super) fleet: Fleet,
+    /// What the last decision was taken on.
+    decided: Option<VariantStatus>,
 }
 
 impl Stage {
@@ -120,7 +125,7 @@ impl Stage {
         let clock = Arc::new(SimClock::self_driven(sim.clone()));
         let leadership = Arc::clone(&leads) as _;
         let fleet = Fleet::new(vec![aws.clone()], clock, leadership, memory, CostMeter::default());
-        Self { sim, aws, bends, leads, fleet }
+        Self { sim, aws, bends, leads, fleet, decided: None }
     }
 
     pub(super) fn bend(&self, endpoint: &str, bend: Bend) {
@@ -158,8 +163,10 @@ impl Stage {
     /// What would be written now of the only variant of an endpoint.
     pub(super) async fn decision(&mut self, endpoint: &str) -> Decision {
         let fleet = self.pass(false).await;
-        let decision = of(&fleet, endpoint).decision.clone();
+        let status = of(&fleet, endpoint).clone();
+        let decision = status.decision.clone();
         assert!(!decision.plan.is_empty(), "{:#?}", decision.report);
+        self.decided = Some(status);
         decision
     }
 
@@ -167,7 +174,24 @@ impl Stage {
     pub(super) async fn act(&self, decision: &Decision) -> Outcome {
         let clock = SimClock::self_driven(self.sim.clone());
         let hands = Hands { aws: &self.aws, clock: &clock, leadership: &*self.leads };
-        act(&hands, decision).await
+        let status = self.decided.as_ref().expect("a decision");
+        let rules = Rules {
+            account_id: Some(status.snapshot.id.account_id.clone()),
+            enabled: true,
+            freeze: None,
+            telemetry_max_age: chrono::TimeDelta::minutes(45),
+            writes_per_hour: 6,
+            writes_per_day: 24,
+            confirmed: Confirmed::Nothing,
+        };
+        let before = Before {
+            snapshot: &status.snapshot,
+            goal: &status.goal,
+            estimate: &decision.report.estimate,
+            rules: &rules,
+            now: decision.at,
+        };
+        act(&hands, decision, &before).await
     }
 
     /// Carries a plan out and expects that nothing is written for this reason.

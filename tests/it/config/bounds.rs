@@ -57,3 +57,18 @@ fn one_anchor_for_many_targets_is_fine() {
     assert_eq!(config.targets.len(), 500);
     assert!(config.targets.iter().all(|target| target.wish.capacity.max == Some(9)));
 }
+
+/// Opening one waits for a writer, and no time limit of a command would end that.
+#[test]
+fn a_pipe_without_a_writer_is_refused_at_once() {
+    let files = Files::new("pipe");
+    let file = files.write("c.yaml", "");
+    std::fs::remove_file(&file).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success());
+    for command in [&["config", "check"][..], &["plan", "--timeout", "3"]] {
+        let output = setpoint(&[command, &["--config", file.to_str().unwrap()]].concat());
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{err}");
+        assert!(err.contains("found a pipe, allowed: a readable file"), "{err}");
+    }
+}

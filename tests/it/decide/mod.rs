@@ -12,6 +12,7 @@ mod lasting;
 mod lowering;
 mod properties;
 mod proven;
+mod rails;
 mod regimes;
 mod remembering;
 mod removed;

@@ -93,6 +93,9 @@ fn cases() -> Vec<Case> {
         case(ONE_GET, "/api/v1/variants/nobody/AllTraffic", 404),
         case(EXPLAIN_GET, "/api/v1/variants/fraud-scorer/AllTraffic/explain", 200),
         case(EXPLAIN_GET, "/api/v1/variants/nobody/AllTraffic/explain", 404),
+        case("get /api/v1/report", "/api/v1/report?idle_days=3", 200),
+        case("get /api/v1/report", "/api/v1/report?idle_days=-1", 400),
+        Case { arrange: follows, ..case("get /api/v1/report", "/api/v1/report", 503) },
         case("get /api/v1/recommendations", "/api/v1/recommendations", 200),
         Case {
             arrange: follows,

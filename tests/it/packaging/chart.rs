@@ -10,17 +10,17 @@ use yaml_rust2::{Yaml, YamlLoader};
 use super::{Scratch, python_tool, root, stdout, succeed, tool};
 
 /// `$SETPOINT_HELM`, or the one that `tests/setup` installs.
-fn helm(test: &str) -> Option<PathBuf> {
+pub(super) fn helm(test: &str) -> Option<PathBuf> {
     let named = std::env::var_os("SETPOINT_HELM").map(PathBuf::from);
     tool(test, &[named.unwrap_or_else(|| root(".ci/cache/bin/helm"))])
 }
 
-fn chart() -> PathBuf {
+pub(super) fn chart() -> PathBuf {
     root("helm/setpoint")
 }
 
 /// The values files of the usual shapes, in name order.
-fn shapes() -> Vec<PathBuf> {
+pub(super) fn shapes() -> Vec<PathBuf> {
     let mut files: Vec<_> =
         std::fs::read_dir(chart().join("ci")).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
@@ -28,7 +28,7 @@ fn shapes() -> Vec<PathBuf> {
     files
 }
 
-fn template(helm: &Path, values: &Path, more: &[&str]) -> Command {
+pub(super) fn template(helm: &Path, values: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(helm);
     command.args(["template", "setpoint"]).arg(chart()).args(["--namespace", "ml", "--values"]);
     command.arg(values).args(more);
@@ -36,12 +36,12 @@ fn template(helm: &Path, values: &Path, more: &[&str]) -> Command {
 }
 
 /// The rendered objects of a kind.
-fn objects(rendered: &str, kind: &str) -> Vec<Yaml> {
+pub(super) fn objects(rendered: &str, kind: &str) -> Vec<Yaml> {
     let all = YamlLoader::load_from_str(rendered).unwrap();
     all.into_iter().filter(|object| object["kind"].as_str() == Some(kind)).collect()
 }
 
-fn shape_name(path: &Path) -> String {
+pub(super) fn shape_name(path: &Path) -> String {
     let name = path.file_stem().unwrap().to_str().unwrap();
     name.trim_end_matches("-values").to_owned()
 }
@@ -118,12 +118,19 @@ fn the_default_is_locked_down() {
     let Some(helm) = helm("chart::the_default_is_locked_down") else { return };
     let values = chart().join("ci/minimal-values.yaml");
     let rendered = succeed(&mut template(&helm, &values, &[]));
-    expect_file!["../golden/chart_minimal.yaml"].assert_eq(&without_token(&rendered));
+    expect_file!["../golden/chart_minimal.yaml"]
+        .assert_eq(&without_empty_ends(&without_token(&rendered)));
     assert!(objects(&rendered, "ClusterRole").is_empty());
     let role = &objects(&rendered, "Role")[0];
     let rules = role["rules"].as_vec().unwrap();
     assert_eq!(rules.len(), 1, "only Events: {rules:?}");
     assert_eq!(rules[0]["resources"][0].as_str(), Some("events"));
+}
+
+/// Helm 4 ends each object with an empty line, helm 3 does not.
+fn without_empty_ends(rendered: &str) -> String {
+    let objects: Vec<_> = rendered.split("\n---\n").map(str::trim_end).collect();
+    objects.join("\n---\n") + "\n"
 }
 
 /// The rendered objects with a word in the place of the random token.
@@ -151,37 +158,6 @@ fn a_token_is_made_unless_there_is_one() {
     let none = render(&["--set", "httpToken.create=false"]);
     assert!(objects(&none, "Secret").is_empty());
     assert!(!none.contains("/etc/setpoint/token"), "{none}");
-}
-
-/// The check runs before anything of the release is there, so it may need nothing of it.
-#[test]
-fn the_configuration_is_checked_before_the_old_pod_goes() {
-    let test = "chart::the_configuration_is_checked_before_the_old_pod_goes";
-    let Some(helm) = helm(test) else { return };
-    for values in shapes() {
-        let rendered = succeed(&mut template(&helm, &values, &[]));
-        let hooked = |object: &Yaml| {
-            let hook = object["metadata"]["annotations"]["helm.sh/hook"].as_str();
-            hook == Some("pre-install,pre-upgrade")
-        };
-        let jobs = objects(&rendered, "Job");
-        let [job] = &jobs[..] else { panic!("{}: {} jobs", values.display(), jobs.len()) };
-        assert!(hooked(job));
-        let pod = &job["spec"]["template"]["spec"];
-        assert!(pod["serviceAccountName"].is_badvalue(), "the chart's account is not there yet");
-        let maps: Vec<Yaml> = objects(&rendered, "ConfigMap");
-        let config = maps.iter().find(|map| hooked(map));
-        let mounted = pod["volumes"][0]["configMap"]["name"].as_str();
-        if shape_name(&values) == "locked-down" {
-            assert_eq!((config, mounted), (None, Some("setpoint-configuration")));
-            continue;
-        }
-        let config = config.unwrap();
-        assert_eq!(mounted, config["metadata"]["name"].as_str());
-        let own =
-            maps.iter().find(|map| !hooked(map) && !map["data"]["setpoint.yaml"].is_badvalue());
-        assert_eq!(own.unwrap()["data"], config["data"], "what is checked is what is installed");
-    }
 }
 
 #[test]
@@ -281,7 +257,7 @@ fn rbac_has_the_verbs_used_and_no_more() {
     let Some(helm) = helm("chart::rbac_has_the_verbs_used_and_no_more") else { return };
     let values = chart().join("ci/ha-values.yaml");
     let rendered = succeed(&mut template(&helm, &values, &["--show-only", "templates/rbac.yaml"]));
-    expect_file!["../golden/chart_rbac.yaml"].assert_eq(&rendered);
+    expect_file!["../golden/chart_rbac.yaml"].assert_eq(&without_empty_ends(&rendered));
 }
 
 /// Events are written wherever they may be, and the API is not asked where they may not.
@@ -409,6 +385,7 @@ fn values_that_cannot_work_fail_with_a_sentence() {
         typo.as_str(),
         "config.memory.file=/tmp/memory.json",
         "replicaCount=2,leaderElection.enabled=true,persistence.enabled=true",
+        "extraVolumeMounts[0].name=a",
         "serviceMonitor.enabled=true,podMonitor.enabled=true",
         "ingress.enabled=true",
         "httpRoute.enabled=true",
@@ -434,11 +411,28 @@ fn values_that_cannot_work_fail_with_a_sentence() {
         let output = output.unwrap();
         assert!(!output.status.success(), "{set} was taken");
         let error = String::from_utf8(output.stderr).unwrap();
-        let sentence = the_sentence(&error);
+        let sentence = match the_sentence(&error) {
+            own if own.is_empty() => in_older_words(set, &error),
+            own => own,
+        };
         assert!(sentence.len() > 20, "{set}: {error}");
         said.extend(["--set ", set, "\n", &sentence, "\n"]);
     }
     expect_file!["../golden/chart_bad_values.txt"].assert_eq(&said);
+}
+
+/// Up to 3.17 helm words what a schema refuses differently: the recorded sentence, when it is about the same place.
+fn in_older_words(set: &str, error: &str) -> String {
+    assert!(error.contains("values don't meet the specifications of the schema"), "{set}: {error}");
+    let recorded = std::fs::read_to_string(root("tests/it/golden/chart_bad_values.txt")).unwrap();
+    let (_, after) = recorded.split_once(&format!("--set {set}\n")).unwrap();
+    let block = after.split("\n\n").next().unwrap().trim_end();
+    for line in block.lines() {
+        let place = line.split('\'').nth(1).unwrap().trim_start_matches('/').replace('/', ".");
+        let place = if place.is_empty() { "(root)" } else { &place };
+        assert!(error.contains(&format!("- {place}: ")), "{set}: {place} is not in {error}");
+    }
+    format!("{block}\n")
 }
 
 /// What of helm's error is the chart's: helm puts the place in the template, or a heading, before it.
@@ -455,6 +449,13 @@ fn the_sentence(error: &str) -> String {
 #[test]
 fn the_notes_say_what_it_writes() {
     let Some(helm) = helm("chart::the_notes_say_what_it_writes") else { return };
+    let version = succeed(Command::new(&helm).args(["version", "--short"]));
+    if version.starts_with("v3.") {
+        println!(
+            "skipped: packaging::chart::the_notes_say_what_it_writes: helm 3 renders notes only with a cluster"
+        );
+        return;
+    }
     let notes = |shape: &str| {
         let mut install = Command::new(&helm);
         install.args(["install", "setpoint"]).arg(chart()).args(["--namespace", "ml", "--values"]);

@@ -1,6 +1,7 @@
 //! Who changed what.
 
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
+use setpoint::model::goal::Pause;
 use setpoint::model::history::{Event, EventKind, Face, Who};
 use setpoint::model::memory::TargetWrite;
 use setpoint::model::scaling::{PolicyKind, ScheduledAction};
@@ -51,6 +52,26 @@ fn a_quiet_variant_has_no_events_and_a_foreign_hand_is_told_with_its_span() {
     assert!(kinds(&events).contains(&EventKind::DriftBegun));
     let decision = only(&events, EventKind::Decision);
     assert!(decision[0].sentence.contains("900") && decision[0].decision.is_some());
+}
+
+/// `setpoint pause ENDPOINT/VARIANT` is kept with the variant, a wider one with the process.
+#[test]
+fn a_pause_of_one_variant_is_told_as_one_of_many_is() {
+    let face = first();
+    let pause = Pause { until: minute(120), reason: "on call".to_owned() };
+    let mut one = fixtures::in_sync("a");
+    if let Fact::Known(memory) = &mut one.snapshot.memory {
+        memory.pause = Some(pause.clone());
+    }
+    let mut many = fixtures::in_sync("a");
+    many.goal.paused = Some(pause);
+    for paused in [one, many] {
+        let (events, face) = changes(Some(&face), &at(1, paused));
+        let begun = only(&events, EventKind::PauseBegun);
+        assert!(begun.len() == 1 && begun[0].sentence.ends_with(": on call"), "{events:?}");
+        let (events, _) = changes(Some(&face), &at(2, fixtures::in_sync("a")));
+        assert_eq!(only(&events, EventKind::PauseEnded).len(), 1, "{events:?}");
+    }
 }
 
 #[test]

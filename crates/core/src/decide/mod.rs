@@ -3,7 +3,7 @@
 //!
 //! The order is always the same: derive the facts ([`case`]), say what is desired ([`desired`]),
 //! compare field by field ([`compare`]), run every difference through the ordered guards
-//! (`guards`, [`step`]), and put the survivors into a plan. What may be written when is
+//! (`guards`, [`step`]), put the survivors into a plan, and check that once more ([`rails`]). What may be written when is
 //! `docs/safety.md`; each guard names its rule.
 //!
 //! Architecture invariant: a guard can only take a write away. Nothing after [`compare`] adds one.
@@ -28,6 +28,7 @@ pub mod new_regime;
 pub mod notes;
 pub mod plan;
 mod proven;
+pub mod rails;
 pub mod remember;
 mod removed;
 pub mod report;
@@ -43,6 +44,7 @@ use crate::model::decision::Decision;
 use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
 use crate::model::ids::{AccountId, VariantId};
+use crate::model::reason::Reason;
 use crate::model::snapshot::Snapshot;
 use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
@@ -89,8 +91,21 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     let mut decision = decide_in_its_mode(snapshot, goal, estimate, rules, now);
+    hold_what_breaches(&mut decision, &rails::Before { snapshot, goal, estimate, rules, now });
     decision.report.would = would::would(snapshot, goal, estimate, rules, now);
     decision
+}
+
+/// A plan of which one write breaches a rail is not carried out at all: what else that bug has done
+/// to it nobody knows.
+fn hold_what_breaches(decision: &mut Decision, before: &rails::Before<'_>) {
+    let breach = decision.plan.actions.iter().find_map(|action| {
+        let breach = rails::rails(before, action).err()?;
+        Some(format!("a bug of setpoint, {breach} ({})", plan::summary(action)))
+    });
+    if let Some(sentence) = breach {
+        decision.hold_all(Reason::Rails, &sentence);
+    }
 }
 
 /// Decides in the mode of the goal.

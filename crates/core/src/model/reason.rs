@@ -139,6 +139,8 @@ words! {
         BelowProven = "below_proven",
         /// A write failed; the next pass tries again.
         WriteFailed = "write_failed",
+        /// A write that was decided on breaches a hard promise: a bug of `setpoint`.
+        Rails = "rails",
 
         /// The policy goes by another name than before; AWS cannot rename one, so it is kept.
         PolicyRenamed = "policy_renamed",
