@@ -268,7 +268,9 @@ impl Listed {
         match (low, high, lower_bound) {
             (Some(low), Some(high), _) => format!("{}-{}", short(low), short(high)),
             (None, Some(high), _) => format!("<={}", short(high)),
-            (_, None, Some(bound)) | (Some(bound), None, None) => format!(">={}", short(down(bound))),
+            (_, None, Some(bound)) | (Some(bound), None, None) => {
+                format!(">={}", short(down(bound)))
+            }
             (None, None, None) => "-".to_owned(),
         }
     }
