@@ -325,8 +325,12 @@ impl Hours {
         let (regime, until) = (self.open_regime, self.open_hour - RUN_HOURS);
         let known =
             self.usual.take().filter(|usual| (usual.regime, usual.until) == (regime, until));
-        let usual = known
-            .unwrap_or_else(|| Box::new(Usual { regime, until, table: self.table(regime, until) }));
+        let usual = known.unwrap_or_else(|| {
+            let mut table = self.table(regime, until);
+            // It is kept for an hour, for each of thousands of variants.
+            table.medians.shrink_to_fit();
+            Box::new(Usual { regime, until, table })
+        });
         let table = &usual.table;
         let of = |p: &&Point| quarter.is_none_or(|q| p.quarter == q);
         let shift = |p: &Point| {

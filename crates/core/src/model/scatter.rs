@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 /// Most cells of a stretch; with more of them neighbours are counted together.
-const CELLS_MAX: usize = 96;
+const CELLS_MAX: usize = 256;
 /// A stretch of the picture, in minutes: a week.
 const STRETCH: i64 = 7 * 1440;
 /// What is older is no longer shown, in minutes: as long as evidence is kept.
