@@ -270,7 +270,7 @@ fn what_is_not_known_is_refused_with_a_sentence() {
             ),
             (
                 400,
-                "query: sort \"price\" is not one of worst, name, divergence, configured, safe, load, instances, telemetry, written",
+                "query: sort \"price\" is not one of worst, name, divergence, configured, safe, load, instances, telemetry, written, money",
             ),
             (
                 400,

@@ -66,10 +66,29 @@ impl Hour {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Point {
     level: u8,
-    span: u8,
-    quarter: u8,
-    bad: bool,
+    /// The minutes it stands for (at most 15), its quarter of the hour, and whether it broke the
+    /// objective: every byte is there for each minute of thousands of variants.
+    packed: u8,
     lg_p50: i16,
+}
+
+impl Point {
+    fn new(level: u8, span: MinuteIndex, quarter: u8, bad: bool, lg_p50: i16) -> Self {
+        let packed = span.clamp(0, 15) as u8 | quarter << 4 | u8::from(bad) << 6;
+        Self { level, packed, lg_p50 }
+    }
+
+    const fn span(self) -> u8 {
+        self.packed & 0xF
+    }
+
+    const fn quarter(self) -> u8 {
+        (self.packed >> 4) & 0b11
+    }
+
+    const fn bad(self) -> bool {
+        self.packed >> 6 == 1
+    }
 }
 
 /// A completed run of suspicious hours or quarter-hours: a change of the service.
@@ -136,8 +155,8 @@ struct Usual {
 /// The usual median latency of a regime by load level.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Table {
-    /// Level, lg of the median, and whether its minutes met the objective.
-    medians: Vec<(u8, f64, bool)>,
+    /// Level, lg of the median times [`LG_SCALE`], and whether its minutes met the objective.
+    medians: Vec<(u8, i16, bool)>,
     /// Minutes it was made from.
     pub(super) minutes: u32,
 }
@@ -166,28 +185,27 @@ impl Table {
                 2 * below >= minutes
             });
             if let Some(median) = median.filter(|_| minutes >= TABLE_MINUTES_MIN) {
-                let lg_p50 = f64::from(median.1) / LG_SCALE;
-                table.medians.push((median.0, lg_p50, CALM_PER_BAD * bad <= minutes));
+                table.medians.push((median.0, median.1, CALM_PER_BAD * bad <= minutes));
             }
         }
         table
     }
 
     fn bytes(&self) -> usize {
-        self.medians.capacity() * size_of::<(u8, f64, bool)>()
+        self.medians.capacity() * size_of::<(u8, i16, bool)>()
     }
 
     /// lg of the usual median latency at a load level.
     pub(super) fn at(&self, level: u8) -> Option<f64> {
-        self.entry(level).map(|entry| entry.1)
+        self.entry(level).map(|entry| f64::from(entry.1) / LG_SCALE)
     }
 
     /// The same at levels that have been fine: near the knee medians jump by themselves.
     fn at_calm(&self, level: u8) -> Option<f64> {
-        self.entry(level).filter(|entry| entry.2).map(|entry| entry.1)
+        self.entry(level).filter(|entry| entry.2).map(|entry| f64::from(entry.1) / LG_SCALE)
     }
 
-    fn entry(&self, level: u8) -> Option<(u8, f64, bool)> {
+    fn entry(&self, level: u8) -> Option<(u8, i16, bool)> {
         self.medians.binary_search_by_key(&level, |m| m.0).ok().map(|i| self.medians[i])
     }
 }
@@ -225,13 +243,13 @@ impl Hours {
         }
         let lg_p50 = (lg_p50 * LG_SCALE).round().clamp(-32_000.0, 32_000.0) as i16;
         let quarter = (at.rem_euclid(60) / 15) as u8;
-        self.open.push(Point { level: level_of(load), span: span as u8, quarter, bad, lg_p50 });
+        self.open.push(Point::new(level_of(load), span, quarter, bad, lg_p50));
     }
 
     /// Closes the quarter-hour and the hour in progress if they lie before the minute `at`.
     /// Answers with the run of suspicious ones that this completes.
     pub(super) fn close_before(&mut self, at: MinuteIndex) -> Option<Run> {
-        let quarter = self.open.last()?.quarter;
+        let quarter = self.open.last()?.quarter();
         let run = if self.open_hour * 4 + i64::from(quarter) < at.div_euclid(15) {
             self.suspect_quarter(quarter)
         } else {
@@ -332,10 +350,10 @@ impl Hours {
             Box::new(Usual { regime, until, table })
         });
         let table = &usual.table;
-        let of = |p: &&Point| quarter.is_none_or(|q| p.quarter == q);
+        let of = |p: &&Point| quarter.is_none_or(|q| p.quarter() == q);
         let shift = |p: &Point| {
             let usual = if quarter.is_some() { table.at_calm(p.level) } else { table.at(p.level) }?;
-            Some((f64::from(p.lg_p50) / LG_SCALE - usual, f64::from(p.span)))
+            Some((f64::from(p.lg_p50) / LG_SCALE - usual, f64::from(p.span())))
         };
         let mut shifts: Vec<(f64, f64)> = self.open.iter().filter(of).filter_map(shift).collect();
         let minutes: f64 = shifts.iter().map(|s| s.1).sum();
@@ -375,11 +393,11 @@ fn by_level(points: &mut [Point]) -> Vec<AtLevel> {
     points.sort_unstable_by_key(|p| (p.level, p.lg_p50));
     let mut levels = Vec::new();
     for level in points.chunk_by(|a, b| a.level == b.level) {
-        let minutes: u32 = level.iter().map(|p| u32::from(p.span)).sum();
-        let bad: u32 = level.iter().filter(|p| p.bad).map(|p| u32::from(p.span)).sum();
+        let minutes: u32 = level.iter().map(|p| u32::from(p.span())).sum();
+        let bad: u32 = level.iter().filter(|p| p.bad()).map(|p| u32::from(p.span())).sum();
         let mut below = 0;
         let median = level.iter().find(|p| {
-            below += u32::from(p.span);
+            below += u32::from(p.span());
             2 * below >= minutes
         });
         if let Some(median) = median {
