@@ -24,7 +24,7 @@ use crate::fixtures;
 use crate::metrics::Published;
 
 /// The longest wait for anything here, on a busy machine.
-pub(super) const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(3);
 /// Between two looks at something that is waited for.
 const PAUSE: Duration = Duration::from_millis(100);
 
