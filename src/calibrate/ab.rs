@@ -2,7 +2,7 @@
 
 use super::model::{Latency, LoopKind, Run, Spacing, Step, Tool};
 use super::problem::Problem;
-use super::text::{after, first_number};
+use super::text::{after, first_number, needed, reports};
 
 /// How a report begins.
 pub(super) const START: &str = "This is ApacheBench";
@@ -15,22 +15,14 @@ pub(super) fn read(file: &str, text: &str) -> Result<Run, Problem> {
          here the first are good and the second are not"
             .to_owned(),
     );
-    let starts: Vec<usize> = text.match_indices(START).map(|(at, _)| at).collect();
-    for (i, start) in starts.iter().enumerate() {
-        let end = starts.get(i + 1).copied().unwrap_or(text.len());
-        run.steps.push(step(file, &text[*start..end])?);
+    for report in reports(text, START) {
+        run.steps.push(step(file, report)?);
     }
     Ok(run)
 }
 
 fn step(file: &str, text: &str) -> Result<Step, Problem> {
-    let number = |label: &str| {
-        let found = after(text, label);
-        found.and_then(|(_, rest)| first_number(rest)).ok_or_else(|| {
-            let found = found.map_or_else(|| "no such line".to_owned(), |f| Problem::quoted(f.1));
-            Problem::new(file, format!("line {label}"), found, "a number, in a whole report of ab")
-        })
-    };
+    let number = |label: &str| needed(file, text, label, "ab");
     let requests = number("Complete requests:")?;
     let (seconds, rate) = (number("Time taken for tests:")?, number("Requests per second:")?);
     // (Connect: 0, Receive: 0, Length: 12, Exceptions: 0)

@@ -2,7 +2,7 @@
 
 use super::model::{Latency, LoopKind, Run, Spacing, Step, Tool};
 use super::problem::Problem;
-use super::text::{after, first_number};
+use super::text::{after, first_number, needed, reports};
 
 /// The reports of a file.
 pub(super) fn read(file: &str, text: &str) -> Result<Run, Problem> {
@@ -12,22 +12,14 @@ pub(super) fn read(file: &str, text: &str) -> Result<Run, Problem> {
          taken off"
             .to_owned(),
     );
-    let starts: Vec<usize> = text.match_indices("Summary:").map(|(at, _)| at).collect();
-    for (i, start) in starts.iter().enumerate() {
-        let end = starts.get(i + 1).copied().unwrap_or(text.len());
-        run.steps.push(step(file, &text[*start..end])?);
+    for report in reports(text, "Summary:") {
+        run.steps.push(step(file, report)?);
     }
     Ok(run)
 }
 
 fn step(file: &str, text: &str) -> Result<Step, Problem> {
-    let number = |label: &str| {
-        let found = after(text, label);
-        found.and_then(|(_, rest)| first_number(rest)).ok_or_else(|| {
-            let found = found.map_or_else(|| "no such line".to_owned(), |f| Problem::quoted(f.1));
-            Problem::new(file, format!("line {label}"), found, "a number, in a whole report of hey")
-        })
-    };
+    let number = |label: &str| needed(file, text, label, "hey");
     let (seconds, rate) = (number("Total:")?, number("Requests/sec:")?);
     // `[200]	792 responses` and, for requests without an answer, `[3]	Get "http://…": …`.
     let (mut good, mut all) = (0.0, 0.0);

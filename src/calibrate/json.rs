@@ -9,6 +9,27 @@ pub(super) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
     path.iter().try_fold(value, |value, key| value.get(key))
 }
 
+/// Takes a file of JSON objects, one a line, with the number of each line. Answers whether the file
+/// ends in the middle of one: a tool that was killed leaves that, and what is before it counts.
+pub(super) fn each_line(
+    file: &str,
+    text: &str,
+    mut take: impl FnMut(usize, &str, Value) -> Result<(), Problem>,
+) -> Result<bool, Problem> {
+    let last = text.lines().count();
+    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        match serde_json::from_str(line) {
+            Ok(value) => take(i + 1, line, value)?,
+            Err(_) if i + 1 == last && !text.ends_with('\n') => return Ok(true),
+            Err(error) => {
+                let found = format!("{} ({error})", Problem::quoted(line));
+                return Err(Problem::new(file, format!("line {}", i + 1), found, "a JSON object"));
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// A number at a path: a JSON number, or a text that is one.
 pub(super) fn number(value: &Value, path: &[&str]) -> Option<f64> {
     let found = at(value, path)?;

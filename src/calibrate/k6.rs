@@ -4,7 +4,7 @@ use chrono::DateTime;
 use serde_json::Value;
 
 use super::csv_table::Table;
-use super::json::{at, number};
+use super::json::{at, each_line, number};
 use super::model::{Latency, LoopKind, Run, Spacing, Step, Tool};
 use super::problem::Problem;
 use super::samples::{self, Sample};
@@ -129,22 +129,9 @@ impl Points {
 /// `--out json`: a JSON object a line.
 pub(super) fn points(file: &str, text: &str) -> Result<Run, Problem> {
     let mut points = Points::default();
-    let mut cut = false;
-    let last = text.lines().count();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let point: Value = match serde_json::from_str(line) {
-            Ok(point) => point,
-            Err(_) if i + 1 == last && !text.ends_with('\n') => {
-                cut = true;
-                continue;
-            }
-            Err(error) => {
-                let found = format!("{} ({error})", Problem::quoted(line));
-                return Err(Problem::new(file, format!("line {}", i + 1), found, "a JSON object"));
-            }
-        };
+    let cut = each_line(file, text, |line, _, point| {
         if point["type"] != "Point" {
-            continue;
+            return Ok(());
         }
         let value = point["data"]["value"].as_f64();
         match point["metric"].as_str() {
@@ -155,12 +142,7 @@ pub(super) fn points(file: &str, text: &str) -> Result<Run, Problem> {
                 let (Some(time), Some(ms)) = (time, value) else {
                     let found = Problem::quoted(&point["data"].to_string());
                     let read = "time as RFC 3339 and value in milliseconds";
-                    return Err(Problem::new(
-                        file,
-                        format!("line {}, key data", i + 1),
-                        found,
-                        read,
-                    ));
+                    return Err(Problem::new(file, format!("line {line}, key data"), found, read));
                 };
                 let tags = &point["data"]["tags"];
                 let ended = time.timestamp_micros() as f64 / 1e6;
@@ -168,7 +150,8 @@ pub(super) fn points(file: &str, text: &str) -> Result<Run, Problem> {
             }
             _ => {}
         }
-    }
+        Ok(())
+    })?;
     points.run(file, Tool::K6Json, cut)
 }
 

@@ -1,5 +1,7 @@
 //! Numbers out of the reports that tools print for people.
 
+use super::problem::Problem;
+
 /// A time with its unit, such as `123.98ms`, `1.2s`, `850.1µs` or `1m2.5s`, in milliseconds.
 pub(super) fn milliseconds(text: &str) -> Option<f64> {
     let mut rest = text.trim();
@@ -29,6 +31,23 @@ pub(super) fn after<'a>(text: &'a str, label: &str) -> Option<(usize, &'a str)> 
     text.lines()
         .enumerate()
         .find_map(|(i, line)| Some((i + 1, line.trim_start().strip_prefix(label)?.trim())))
+}
+
+/// The reports of a file, each from where it begins to where the next one does.
+pub(super) fn reports<'a>(text: &'a str, start: &str) -> Vec<&'a str> {
+    let starts: Vec<usize> = text.match_indices(start).map(|(at, _)| at).collect();
+    let end_of = |i: usize| starts.get(i + 1).copied().unwrap_or(text.len());
+    starts.iter().enumerate().map(|(i, start)| &text[*start..end_of(i)]).collect()
+}
+
+/// The number behind a label of a report, which every whole report of the tool has.
+pub(super) fn needed(file: &str, text: &str, label: &str, tool: &str) -> Result<f64, Problem> {
+    let found = after(text, label);
+    found.and_then(|(_, rest)| first_number(rest)).ok_or_else(|| {
+        let found = found.map_or_else(|| "no such line".to_owned(), |f| Problem::quoted(f.1));
+        let read = format!("a number, in a whole report of {tool}");
+        Problem::new(file, format!("line {label}"), found, read)
+    })
 }
 
 /// The first number of a text.

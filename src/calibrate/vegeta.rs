@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use serde_json::Value;
 
-use super::json::{at, needed, number};
+use super::json::{at, each_line, needed, number};
 use super::model::{Latency, LoopKind, Run, Spacing, Step, Tool};
 use super::problem::Problem;
 use super::samples::{self, Sample};
@@ -119,25 +119,12 @@ pub(super) fn text(file: &str, text: &str) -> Result<Run, Problem> {
 pub(super) fn results(file: &str, text: &str) -> Result<Run, Problem> {
     let mut requests = Vec::new();
     let mut first = None;
-    let mut cut = false;
-    let last = text.lines().count();
-    for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let result: Value = match serde_json::from_str(line) {
-            Ok(result) => result,
-            Err(_) if i + 1 == last && !text.ends_with('\n') => {
-                cut = true;
-                continue;
-            }
-            Err(error) => {
-                let found = format!("{} ({error})", Problem::quoted(line));
-                return Err(Problem::new(file, format!("line {}", i + 1), found, "a JSON object"));
-            }
-        };
+    let cut = each_line(file, text, |at, line, result| {
         let time = result["timestamp"].as_str();
         let time = time.and_then(|t| DateTime::parse_from_rfc3339(t).ok());
         let (Some(time), Some(ns)) = (time, result["latency"].as_f64()) else {
             let read = "timestamp as RFC 3339 and latency in nanoseconds";
-            return Err(Problem::new(file, format!("line {}", i + 1), Problem::quoted(line), read));
+            return Err(Problem::new(file, format!("line {at}"), Problem::quoted(line), read));
         };
         first.get_or_insert(time);
         let code = result["code"].as_u64().unwrap_or(0);
@@ -146,7 +133,8 @@ pub(super) fn results(file: &str, text: &str) -> Result<Run, Problem> {
             ms: ns / NANOSECONDS_IN_MS,
             good: (200..400).contains(&code),
         });
-    }
+        Ok(())
+    })?;
     let steps = samples::steps(file, &mut requests);
     let spacing = samples::spacing(&requests);
     let mut run = Run::new(file, Tool::VegetaResults, LoopKind::Open, spacing);
