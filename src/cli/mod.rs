@@ -29,6 +29,7 @@ mod report;
 mod run;
 mod shell;
 mod simulate;
+mod source;
 mod survey;
 mod whatif;
 

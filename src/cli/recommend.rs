@@ -4,20 +4,17 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::AtomicBool;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::ask::{DaemonArgs, ListedScope, parse_selector, understood, unreadable};
-use super::config_args::ConfigArgs;
-use super::deadline::{Bounded, Timeout};
+use super::CliError;
+use super::ask::{ListedScope, parse_selector, understood, unreadable};
 use super::exit::{self, Exit};
-use super::{CliError, plan};
+use super::source::Source;
 use crate::cli::out::{noteln, out, outln};
 use crate::model::selector::Selector;
 use crate::recommend::{Checked, Language, Recommendation, check, check_text, read, text, write};
-use crate::reconcile::Purpose;
 use crate::render::trouble::scopes;
 
 /// The largest file that is compared: the plan of a large Terraform state.
@@ -38,16 +35,8 @@ pub(super) struct Args {
     /// template, manifests of ACK or Crossplane, or a values file; `-` reads standard input
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
-    /// Ask the running daemon, at `http.listen` of the configuration, instead of reading AWS
-    #[arg(long)]
-    daemon: bool,
-    /// Ask the daemon there
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
     #[command(flatten)]
-    config: ConfigArgs,
-    #[command(flatten)]
-    timeout: Timeout,
+    source: Source,
 }
 
 /// How to print recommendations.
@@ -112,7 +101,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         read(&text).map_err(|problem| CliError::failed(format!("{name}: {problem}")))
     });
     let kept = kept.transpose()?;
-    let answer = if args.daemon || args.url.is_some() { ask(args)? } else { look(args)? };
+    let answer: Answer = if args.source.is_daemon() {
+        args.source.ask("/api/v1/recommendations".to_owned())?
+    } else {
+        look(args)?
+    };
     let unreadable = unreadable(&answer.scopes, &args.variant);
     for sentence in &unreadable {
         noteln!("warning: {sentence}");
@@ -140,23 +133,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     Ok(exit.into())
 }
 
-fn ask(args: &Args) -> Result<Answer, CliError> {
-    let timeout = args.timeout.limit().as_secs();
-    let daemon = DaemonArgs::new(args.config.config.clone(), args.url.clone(), timeout);
-    understood(&daemon.get("/api/v1/recommendations".to_owned())?)
-}
-
-/// One pass without writing.
 fn look(args: &Args) -> Result<Answer, CliError> {
-    let (config, _logs) = args.config.load_with_logs()?;
-    let bounded = Bounded::new(args.timeout)?;
-    let stop = AtomicBool::new(false);
-    let fleet = bounded.run(async {
-        let mut passes = plan::fleet(&config, args.timeout, bounded.observer()).await?;
-        bounded.follow(passes.progress());
-        let how = plan::How::of(&config, args.timeout);
-        Ok::<_, CliError>(plan::pass(&mut passes, &config, how, Purpose::Plan, &stop).await)
-    })??;
+    let fleet = args.source.look()?;
     let scopes = serde_json::to_value(scopes(&fleet)).unwrap_or_default();
     Ok(Answer {
         recommendations: fleet.variants.values().map(|status| Recommendation::of(status)).collect(),

@@ -3,20 +3,17 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use chrono::TimeDelta;
 use serde::Deserialize;
 
-use super::ask::{DaemonArgs, ListedScope, parse_selector, understood, unreadable};
-use super::config_args::ConfigArgs;
-use super::deadline::{Bounded, Timeout};
+use super::CliError;
+use super::ask::{ListedScope, parse_selector, understood, unreadable};
 use super::exit::Exit;
-use super::{CliError, plan};
+use super::source::Source;
 use crate::cli::out::{noteln, out, outln};
 use crate::config::prices_of_file;
 use crate::model::selector::Selector;
-use crate::reconcile::Purpose;
 use crate::render::trouble::scopes;
 use crate::report::{self, Ask, DEFAULT_IDLE_DAYS, Report};
 
@@ -42,16 +39,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "DAYS", default_value_t = DEFAULT_IDLE_DAYS,
           value_parser = clap::value_parser!(u16).range(1..=3650))]
     idle_days: u16,
-    /// Ask the running daemon, at `http.listen` of the configuration, instead of reading AWS
-    #[arg(long)]
-    daemon: bool,
-    /// Ask the daemon there
-    #[arg(long, value_name = "URL")]
-    url: Option<String>,
     #[command(flatten)]
-    config: ConfigArgs,
-    #[command(flatten)]
-    timeout: Timeout,
+    source: Source,
 }
 
 /// How to print a report.
@@ -80,7 +69,7 @@ struct Answer {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let mut answer = if args.daemon || args.url.is_some() { ask(args)? } else { look(args)? };
+    let mut answer = if args.source.is_daemon() { ask(args)? } else { look(args)? };
     answer.report.keep(|id| args.variant.matches(id));
     let unreadable = unreadable(&answer.scopes, &args.variant);
     if answer.report.variants.is_empty() && !args.variant.is_all() {
@@ -110,23 +99,14 @@ fn ask(args: &Args) -> Result<Answer, CliError> {
             "the daemon has prices of its own: --prices is for reading AWS",
         ));
     }
-    let timeout = args.timeout.limit().as_secs();
-    let daemon = DaemonArgs::new(args.config.config.clone(), args.url.clone(), timeout);
-    understood(&daemon.get(format!("/api/v1/report?idle_days={}", args.idle_days))?)
+    args.source.ask(format!("/api/v1/report?idle_days={}", args.idle_days))
 }
 
 /// One pass without writing.
 fn look(args: &Args) -> Result<Answer, CliError> {
     let prices = args.prices.as_deref().map(prices_of_file).transpose();
     let prices = prices.map_err(|found| CliError::failed(format!("--prices: found {found}")))?;
-    let (config, _logs) = args.config.load_with_logs()?;
-    let bounded = Bounded::new(args.timeout)?;
-    let stop = AtomicBool::new(false);
-    let how = plan::How::of(&config, args.timeout);
-    let fleet = bounded.run(async {
-        let mut passes = plan::fleet(&config, args.timeout, bounded.observer()).await?;
-        Ok::<_, CliError>(plan::pass(&mut passes, &config, how, Purpose::Plan, &stop).await)
-    })??;
+    let fleet = args.source.look()?;
     let prices = prices.map_or_else(|| Arc::clone(&fleet.prices), Arc::new);
     let idle_after = TimeDelta::days(i64::from(args.idle_days));
     let scopes = serde_json::to_value(scopes(&fleet)).unwrap_or_default();

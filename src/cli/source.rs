@@ -1,0 +1,60 @@
+//! Where a command that works on the whole fleet has its facts from: a daemon, or a pass of its own.
+
+use std::sync::atomic::AtomicBool;
+
+use serde::de::DeserializeOwned;
+
+use super::ask::{DaemonArgs, understood};
+use super::config_args::ConfigArgs;
+use super::deadline::{Bounded, Timeout};
+use super::{CliError, plan};
+use crate::model::status::FleetStatus;
+use crate::reconcile::Purpose;
+
+/// The daemon, or AWS.
+#[derive(Debug, clap::Args)]
+pub(super) struct Source {
+    /// Ask the running daemon, at `http.listen` of the configuration, instead of reading AWS
+    #[arg(long)]
+    daemon: bool,
+    /// Ask the daemon there
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    timeout: Timeout,
+}
+
+impl Source {
+    /// Whether it is the daemon.
+    pub(super) const fn is_daemon(&self) -> bool {
+        self.daemon || self.url.is_some()
+    }
+
+    /// What the daemon answers at a path.
+    ///
+    /// # Errors
+    /// When there is no daemon, or no answer that can be understood.
+    pub(super) fn ask<T: DeserializeOwned>(&self, path: String) -> Result<T, CliError> {
+        let timeout = self.timeout.limit().as_secs();
+        let daemon = DaemonArgs::new(self.config.config.clone(), self.url.clone(), timeout);
+        understood(&daemon.get(path)?)
+    }
+
+    /// One pass without writing.
+    ///
+    /// # Errors
+    /// When the configuration cannot be read, or there is no way to AWS.
+    pub(super) fn look(&self) -> Result<FleetStatus, CliError> {
+        let (config, _logs) = self.config.load_with_logs()?;
+        let bounded = Bounded::new(self.timeout)?;
+        let stop = AtomicBool::new(false);
+        bounded.run(async {
+            let mut passes = plan::fleet(&config, self.timeout, bounded.observer()).await?;
+            bounded.follow(passes.progress());
+            let how = plan::How::of(&config, self.timeout);
+            Ok(plan::pass(&mut passes, &config, how, Purpose::Plan, &stop).await)
+        })?
+    }
+}
