@@ -196,7 +196,7 @@ fn measure(size: &str) -> String {
             goals: &config,
             settings: &settings,
             telemetry,
-            anew: None,
+            refresh: None,
             purpose: Purpose::Reconcile(&Consent::default()),
             freeze: None,
             stop: &AtomicBool::new(false),

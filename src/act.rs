@@ -44,7 +44,7 @@ pub struct Hands<'a> {
 }
 
 /// Carries a plan out, in order. After a step that did not succeed the rest is skipped: the next
-/// pass decides anew. `before` is what it was decided on.
+/// pass decides again. `before` is what it was decided on.
 pub async fn act(hands: &Hands<'_>, decision: &Decision, before: &Before<'_>) -> Outcome {
     let mut steps = Vec::with_capacity(decision.plan.actions.len());
     let mut go_on = true;

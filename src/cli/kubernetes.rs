@@ -77,7 +77,7 @@ impl Kubernetes {
         self.memory.clone()
     }
 
-    /// Where decisions are told, if they are told as Events.
+    /// Publishes decisions as Kubernetes Events, if it is to.
     pub(super) fn events(&self) -> Option<Arc<dyn Events>> {
         self.events.clone()
     }

@@ -147,7 +147,7 @@ pub(super) async fn pass(
             goals: config,
             settings: &settings,
             telemetry: how.metrics,
-            anew: None,
+            refresh: None,
             purpose,
             freeze: freeze.as_ref(),
             stop,

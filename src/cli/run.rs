@@ -136,7 +136,7 @@ impl Assembled {
         panics::tell(&metrics.process);
         let registry = metrics.registry.clone();
         let (passes_clock, passes_memory) = (Arc::clone(&clock), Arc::clone(&memory));
-        // The budget is the process's: a new term of leadership does not begin it anew.
+        // The budget is the process's: a new term of leadership does not restart it.
         let cost = CostMeter::default();
         let make_fleet = Box::new(move |leadership| {
             let (clock, memory) = (Arc::clone(&passes_clock), Arc::clone(&passes_memory));

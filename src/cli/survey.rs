@@ -42,7 +42,7 @@ pub(super) async fn survey(
             goals,
             settings: &settings,
             telemetry: false,
-            anew: None,
+            refresh: None,
             purpose: Purpose::Plan,
             freeze: None,
             stop: &AtomicBool::new(false),

@@ -279,7 +279,7 @@ pub(super) struct RawKubernetes {
     /// memory.tags.
     #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"))]
     pub memory_configmap: Option<String>,
-    /// Whether decisions are told as Events, on the pod if `POD_NAME` is set.
+    /// Whether decisions are published as Kubernetes Events, on the pod if `POD_NAME` is set.
     pub events: Option<bool>,
     /// Whether the pod that `POD_NAME` names says by the label setpoint.dev/role whether it leads;
     /// only with a Lease. Needs the permission to patch pods.

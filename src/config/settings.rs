@@ -157,7 +157,7 @@ pub struct KubernetesSettings {
     pub retry_period: Duration,
     /// The `ConfigMap` that what must be remembered is kept in.
     pub memory_configmap: Option<String>,
-    /// Whether decisions are told as Events.
+    /// Whether decisions are published as Kubernetes Events.
     pub events: bool,
     /// Whether the pod's label says if this process leads.
     pub role_label: bool,

@@ -44,7 +44,7 @@ pub use settings::pass_settings;
 pub use ticks::{Ticks, TicksError};
 use timetable::Timetable;
 
-/// Loads the configuration anew, from where it came from.
+/// Loads the configuration again, from where it came from.
 pub type Loader = Arc<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
 /// Makes what makes the passes of one term of leadership. It knows nothing yet.
@@ -164,7 +164,7 @@ impl Daemon {
     }
 
     /// Makes passes until the handle says to stop: the first at once, telemetry included. While
-    /// another process leads it makes none, and begins anew when it leads itself.
+    /// another process leads it makes none, and starts over when it leads itself.
     pub async fn run(mut self) {
         let term = self.parts.leadership.term();
         self.follow(term);
@@ -255,8 +255,8 @@ impl Daemon {
         self.tell_of_config();
     }
 
-    /// One pass, published; the variants of `anew` are read anew.
-    async fn pass(&mut self, kind: PassKind, anew: Option<&Selector>) -> Arc<FleetStatus> {
+    /// One pass, published; the variants of `refresh` are read again.
+    async fn pass(&mut self, kind: PassKind, refresh: Option<&Selector>) -> Arc<FleetStatus> {
         let config = self.shared.config();
         let consent = self.consent.clone();
         // Taken out, so that what failed in the middle is not gone on with.
@@ -279,7 +279,7 @@ impl Daemon {
             goals: &config,
             settings: &settings,
             telemetry: kind == PassKind::Telemetry,
-            anew,
+            refresh,
             purpose: Purpose::Reconcile(&consent),
             freeze: freeze.as_ref(),
             stop: &shared.no_more_writes,

@@ -96,7 +96,7 @@ impl Daemon {
     }
 
     /// Loads the configuration that a person has seen to drop targets. Another one by now is held
-    /// anew: what was confirmed is what was shown.
+    /// again: what was confirmed is what was shown.
     pub(super) async fn confirm_reload(&mut self, plan_id: &str) -> Result<(), ControlError> {
         match &self.config_news.held {
             Some(held) if held.plan_id == plan_id => {}

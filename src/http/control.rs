@@ -86,7 +86,7 @@ pub trait Control: Send + Sync {
     /// All problems of the new configuration; the old one stays in force.
     async fn reload(&self) -> Result<(), Vec<serde_json::Value>>;
 
-    /// Makes a pass now, in which all of the selection is read anew, and answers with what it
+    /// Makes a pass now, in which all of the selection is read again, and answers with what it
     /// came to.
     ///
     /// # Errors

@@ -49,7 +49,7 @@ pub struct Found {
 ///
 /// When there is no room for all of it, this is left out, in this order, until there is: since when
 /// drift and the like have lasted (their alerts then count from the next start), the values
-/// seen (rule 16 then begins anew, which is slower), the end of a pause's reason, the oldest writes
+/// seen (rule 16 then starts over, which is slower), the end of a pause's reason, the oldest writes
 /// (rule 10 then counts fewer; only limits of far more writes a day than the default come here).
 ///
 /// # Errors

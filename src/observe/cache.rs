@@ -84,14 +84,14 @@ impl Described {
 }
 
 impl EndpointCache {
-    /// Describes what is due, at most `concurrency` at a time; of the endpoints in `anew` nothing
+    /// Describes what is due, at most `concurrency` at a time; of the endpoints in `refresh` nothing
     /// that was read before is used. Returns the endpoints whose row in `ListEndpoints` has changed
     /// since they were last described.
     pub async fn refresh(
         &mut self,
         (aws, clock): (&Aws, &Arc<dyn Clock>),
         summaries: &BTreeMap<EndpointName, EndpointSummary>,
-        anew: &BTreeSet<EndpointName>,
+        refresh: &BTreeSet<EndpointName>,
         now: Timestamp,
         concurrency: usize,
     ) -> BTreeSet<EndpointName> {
@@ -105,7 +105,7 @@ impl EndpointCache {
             .values()
             .filter(|s| {
                 let described = self.endpoints.get(&s.name);
-                anew.contains(&s.name) || described.is_none_or(|d| d.is_due(s, now))
+                refresh.contains(&s.name) || described.is_none_or(|d| d.is_due(s, now))
             })
             .map(|s| s.name.clone())
             .collect();
@@ -119,7 +119,7 @@ impl EndpointCache {
             self.endpoints.insert(name, Described { at: now, summary, endpoint, read });
         }
         let stale: BTreeSet<ConfigKey> =
-            self.known().filter(|e| anew.contains(&e.name)).map(config_key).collect();
+            self.known().filter(|e| refresh.contains(&e.name)).map(config_key).collect();
         self.configs.retain(|key, _| !stale.contains(key));
         self.models.retain(|(_, key), _| !stale.contains(key));
         self.refresh_configs((aws, clock), now, concurrency).await;

@@ -142,8 +142,8 @@ impl Reconciler {
         }
     }
 
-    /// The same, read anew, of variants that are about to be written.
-    pub(super) async fn load_memory_anew(
+    /// The same, read again, of variants that are about to be written.
+    pub(super) async fn reload_memory(
         &mut self,
         planned: &[&mut Pass],
         settings: &Settings,

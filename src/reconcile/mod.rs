@@ -86,7 +86,7 @@ pub struct PassInput<'a> {
     pub telemetry: bool,
     /// The variants of which nothing that was read before is used, but for the paid telemetry:
     /// a person wants to see it proved.
-    pub anew: Option<&'a Selector>,
+    pub refresh: Option<&'a Selector>,
     /// What it is for: whether it writes, and what a person has confirmed of that.
     pub purpose: Purpose<'a>,
     /// The freeze window that is open now.
@@ -104,15 +104,16 @@ struct Look<'a> {
     /// The variants that are named for this account and region and no other.
     named: &'a [ResourceId],
     /// The variants of which nothing that was read before is used.
-    anew: Option<&'a Selector>,
+    refresh: Option<&'a Selector>,
 }
 
 impl Look<'_> {
     /// Whether nothing that was read of a variant before is used. Where all are meant, those that
     /// nobody lists are not: there is nothing to prove of them, and there may be thousands.
-    fn wants_anew(&self, id: &VariantId) -> bool {
+    fn wants_refresh(&self, id: &VariantId) -> bool {
         let listed = || self.goals.goal(id).is_ok_and(|goal| goal.managed);
-        self.anew.is_some_and(|anew| anew.matches(id) && (anew.endpoint.is_some() || listed()))
+        self.refresh
+            .is_some_and(|refresh| refresh.matches(id) && (refresh.endpoint.is_some() || listed()))
     }
 }
 
@@ -245,10 +246,10 @@ impl Reconciler {
         let concurrency = look.settings.concurrency;
         // An endpoint that no variant is known of yet is described anyway.
         let known = self.variants.keys();
-        let anew: BTreeSet<EndpointName> =
-            known.filter(|id| look.wants_anew(id)).map(|id| id.endpoint.clone()).collect();
+        let refresh: BTreeSet<EndpointName> =
+            known.filter(|id| look.wants_refresh(id)).map(|id| id.endpoint.clone()).collect();
         let by = (&self.aws, &self.clock);
-        let changed = self.cache.refresh(by, endpoints, &anew, now, concurrency).await;
+        let changed = self.cache.refresh(by, endpoints, &refresh, now, concurrency).await;
         for (id, state) in &mut self.variants {
             // Rule 24: activities are read of variants that changed.
             state.activities_due |= changed.contains(&id.endpoint);

@@ -36,7 +36,7 @@ pub(super) struct Pair {
 
 /// A look that runs beside the passes. An account that is slow at first, because it has thousands
 /// of variants and days of history, must come to its end some time: a look given up at the time
-/// limit would begin anew on every pass, and pay CloudWatch for it each time.
+/// limit would start over on every pass, and pay CloudWatch for it each time.
 struct Looking {
     since: Instant,
     task: JoinHandle<(Box<Reconciler>, Observed)>,
@@ -85,9 +85,9 @@ impl Pair {
         input: &PassInput<'_>,
         named: &[ResourceId],
     ) -> Result<Observed, Why> {
-        let PassInput { goals, settings, telemetry, anew, .. } = *input;
+        let PassInput { goals, settings, telemetry, refresh, .. } = *input;
         let Some(reconciler) = self.reconciler() else { return Err(self.late(Instant::now())) };
-        let look = Look { goals, settings, telemetry, named, anew };
+        let look = Look { goals, settings, telemetry, named, refresh };
         let observed = AssertUnwindSafe(reconciler.observe(look)).catch_unwind().await;
         observed.map_err(|_| self.broken("it panicked"))
     }
@@ -100,10 +100,10 @@ impl Pair {
         }
         let Some(mut reconciler) = self.reconciler.take() else { return false };
         let (goals, settings) = (input.goals.shared(), input.settings.clone());
-        let (telemetry, anew) = (input.telemetry, input.anew.cloned());
+        let (telemetry, refresh) = (input.telemetry, input.refresh.cloned());
         let task = tokio::spawn(async move {
-            let (goals, settings, named, anew) = (&*goals, &settings, &*named, anew.as_ref());
-            let look = Look { goals, settings, telemetry, named, anew };
+            let (goals, settings, named, refresh) = (&*goals, &settings, &*named, refresh.as_ref());
+            let look = Look { goals, settings, telemetry, named, refresh };
             let observed = reconciler.observe(look).await;
             (reconciler, observed)
         });

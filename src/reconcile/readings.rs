@@ -33,7 +33,7 @@ const ACTIVITIES_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
 
 /// Variants whose activities are read because a person asks, in one pass: each is a call, and the
 /// budget of a region is 2 a second.
-const ACTIVITIES_ANEW_MAX: usize = 50;
+const ACTIVITIES_REFRESHED_MAX: usize = 50;
 
 /// Spans up to this are read together although one is longer than the other.
 const TOGETHER: TimeDelta = TimeDelta::hours(3);
@@ -290,14 +290,14 @@ impl Reconciler {
     }
 
     /// Rule 24: one page of activities, of variants that changed or are at max, else hourly; and
-    /// of those to be read anew, as many as [`ACTIVITIES_ANEW_MAX`].
+    /// of those to be read again, as many as [`ACTIVITIES_REFRESHED_MAX`].
     pub(super) async fn read_activities(
         &mut self,
         wanted: &[(VariantId, Result<Goal, String>)],
         look: Look<'_>,
         now: Timestamp,
     ) {
-        let (mut due, mut anew) = (Vec::new(), 0);
+        let (mut due, mut refresh) = (Vec::new(), 0);
         for (id, goal) in wanted {
             let managed = goal.as_ref().is_ok_and(|goal| goal.managed);
             let at_max = self.is_at_max(id);
@@ -305,8 +305,8 @@ impl Reconciler {
             // A first read is spread over the hour, so that a start is no storm of calls.
             let read_at = *state.activities_at.get_or_insert(now - spread(id));
             let old = now - read_at >= ACTIVITIES_AGAIN_AFTER;
-            let asked = anew < ACTIVITIES_ANEW_MAX && look.wants_anew(id);
-            anew += usize::from(asked);
+            let asked = refresh < ACTIVITIES_REFRESHED_MAX && look.wants_refresh(id);
+            refresh += usize::from(asked);
             if asked || old || at_max || state.activities_due {
                 due.push(id.clone());
             }

@@ -1,5 +1,5 @@
 //! What is kept of one variant between passes, beside what its state machine keeps. All of it is
-//! read anew after a restart.
+//! read again after a restart.
 
 use crate::model::fact::Fact;
 use crate::model::keeper::Keeper;

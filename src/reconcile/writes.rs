@@ -56,14 +56,14 @@ impl Reconciler {
         }
     }
 
-    /// Reads the endpoint, its activities and the memory anew and decides again: what was true at
+    /// Reads the endpoint, its activities and the memory again and decides again: what was true at
     /// the beginning of the pass may be minutes old.
     async fn look_again<'p>(
         &mut self,
         planned: Vec<&'p mut Pass>,
         input: &PassInput<'_>,
     ) -> Vec<&'p mut Pass> {
-        let mut remembered = self.load_memory_anew(&planned, input.settings).await;
+        let mut remembered = self.reload_memory(&planned, input.settings).await;
         let now = self.clock.now();
         let (aws, clock) = (&self.aws, &*self.clock);
         let looked: Vec<&mut Pass> = stream::iter(planned)

@@ -47,7 +47,7 @@ impl Fleet {
             goals: &self.config,
             settings: &settings,
             telemetry,
-            anew: None,
+            refresh: None,
             purpose: Purpose::Reconcile(&Consent::default()),
             freeze: None,
             stop: &AtomicBool::new(false),

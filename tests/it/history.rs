@@ -140,7 +140,7 @@ impl Passes {
             goals: &self.config,
             settings: &settings,
             telemetry,
-            anew: None,
+            refresh: None,
             purpose: Purpose::Reconcile(&Consent::default()),
             freeze: None,
             stop: &AtomicBool::new(false),

@@ -34,7 +34,7 @@ async fn look(aws: &Aws, clock: Arc<dyn Clock>, config: &Config, telemetry: bool
             goals: config,
             settings: &pass_settings(config),
             telemetry,
-            anew: None,
+            refresh: None,
             purpose: Purpose::Plan,
             freeze: None,
             stop: &AtomicBool::new(false),

@@ -89,7 +89,7 @@ async fn pass_until(passes: &mut Fleet, config: &Config, stopping: bool) -> Flee
         goals: config,
         settings: &settings,
         telemetry: false,
-        anew: None,
+        refresh: None,
         purpose: Purpose::Reconcile(&Consent::default()),
         freeze: None,
         stop: &AtomicBool::new(stopping),

@@ -85,7 +85,7 @@ impl Passes {
             goals: &self.config,
             settings: &settings,
             telemetry: true,
-            anew: None,
+            refresh: None,
             purpose: Purpose::Reconcile(&Consent::default()),
             freeze: None,
             stop: &AtomicBool::new(false),

@@ -113,7 +113,7 @@ async fn record() -> Recorded {
             goals: &config,
             settings: &settings,
             telemetry: now.timestamp() % 900 == 0,
-            anew: None,
+            refresh: None,
             purpose: Purpose::Reconcile(&consent),
             freeze: None,
             stop: &AtomicBool::new(false),

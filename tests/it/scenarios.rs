@@ -1,5 +1,5 @@
 //! Golden scenarios: `tests/scenarios/NAME.scenario` is played, and its transcript must be
-//! `NAME.out`. `UPDATE_EXPECT=1 cargo test --test it scenarios::` writes the transcripts anew.
+//! `NAME.out`. `UPDATE_EXPECT=1 cargo test --test it scenarios::` writes the transcripts again.
 //! The commands are those of [`script`]; every scenario says in its first line what it shows.
 
 mod script;

@@ -170,7 +170,7 @@ impl Run {
             goals: &self.config,
             settings: &settings,
             telemetry,
-            anew: None,
+            refresh: None,
             purpose: Purpose::Reconcile(&Consent::default()),
             freeze: None,
             stop: &AtomicBool::new(false),

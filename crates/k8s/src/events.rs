@@ -145,7 +145,7 @@ impl Sender {
         match within(self.api.patch(event, &PatchParams::default(), &patch)).await {
             Ok(_) => Ok(()),
             Err(error) => {
-                tracing::debug!(event, error, "could not be counted, sent anew");
+                tracing::debug!(event, error, "could not be counted, sent again");
                 self.create(notice).await
             }
         }

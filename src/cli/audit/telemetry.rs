@@ -148,7 +148,7 @@ pub(super) async fn judged(
             goals: &goals,
             settings: &settings,
             telemetry: true,
-            anew: None,
+            refresh: None,
             purpose: Purpose::Plan,
             freeze: None,
             stop: &AtomicBool::new(false),

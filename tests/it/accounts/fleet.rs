@@ -60,7 +60,7 @@ impl Stage {
             telemetry,
             purpose: Purpose::Reconcile(&Consent::default()),
             freeze: None,
-            anew: None,
+            refresh: None,
             stop: &AtomicBool::new(false),
         }))
     }

@@ -152,7 +152,7 @@ impl Stage {
             goals,
             settings: &settings,
             telemetry: false,
-            anew: None,
+            refresh: None,
             purpose,
             freeze: None,
             stop: &AtomicBool::new(false),

@@ -161,7 +161,7 @@ fn a_reload_that_drops_the_fleet_waits_until_it_is_confirmed() {
         (daemon.log().matches("configuration held: ").count() == 2).then_some(())
     });
 
-    // What was confirmed is what was shown: another file by then is held anew.
+    // What was confirmed is what was shown: another file by then is held again.
     directory.configure(&served.url, &format!("{EVERY_SECOND}defaults: {{mode: repair}}\n"));
     let (status, body) = daemon.post("/-/confirm", &json!({"plan_id": empty}));
     assert_eq!(status, 409, "{body}");

@@ -149,7 +149,7 @@ fn a_check_tells_by_its_exit_code_what_it_could_verify() {
     assert_eq!(code, Some(2), "{text}");
     assert!(text.starts_with("! scorer/AllTraffic  target_value 700 -> 600, held: "), "{text}");
     assert!(text.contains("verified as of INSTANT"), "what differs is verified too: {text}");
-    // A fact that cannot be read anew is not known, however well it was known a moment ago.
+    // A fact that cannot be read again is not known, however well it was known a moment ago.
     stage
         .served
         .fault(json!({"kind": "deny", "operations": ["DescribeEndpoint"], "max_hits": 1000,

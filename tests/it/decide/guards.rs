@@ -338,7 +338,7 @@ fn rule_16_a_change_in_the_safe_direction_is_left_alone_for_its_grace() {
     let since = now() - TimeDelta::hours(4);
     world.memory().seen.insert(Field::TargetValue, Seen { value: 500.0, since });
     assert_eq!(written(&world.decide()), Some(600.0), "after the grace it is put back");
-    // Another value begins anew.
+    // Another value starts over.
     world.in_force(450.0);
     assert_held(&world.decide(), Field::TargetValue, Reason::SafeChangeGrace);
 

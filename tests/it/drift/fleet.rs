@@ -152,7 +152,7 @@ impl Fleet {
             telemetry: false,
             purpose: Purpose::Reconcile(consent),
             freeze: None,
-            anew: None,
+            refresh: None,
             stop: &self.paced.stop,
         };
         let fleet = self.passes.pass(input).await;

@@ -254,7 +254,7 @@ impl Stage {
                 goals: &config,
                 settings: &settings,
                 telemetry,
-                anew: None,
+                refresh: None,
                 purpose,
                 freeze: freeze.as_ref(),
                 stop: &AtomicBool::new(false),

@@ -11,7 +11,7 @@ use crate::model::safety::Safety;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 
-/// What lasts after a pass, for those who are told of it. Without a memory nobody knows since when.
+/// What lasts after a pass, for outputs and alerts. Without a memory it is unknown since when.
 #[must_use]
 pub fn lasting(snapshot: &Snapshot, report: &Report, now: Timestamp) -> Lasting {
     let before = snapshot.memory.known().map(|memory| &memory.lasting);

@@ -80,7 +80,7 @@ impl Findings {
         standing.filter(|(s, f)| **s >= checks_needed(*f)).map(|(_, f)| f).collect()
     }
 
-    /// After a change of regime the comparison starts anew.
+    /// After a change of regime the comparison restarts.
     pub(super) fn restart(&mut self) {
         self.streaks = [0; Finding::ALL.len()];
     }

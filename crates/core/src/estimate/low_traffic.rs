@@ -17,7 +17,7 @@ const SMOOTHED_REQUESTS_MAX: f32 = 400.0;
 const SLOW_LG_P50: f32 = 15.424_949;
 /// Minutes that are remembered behind the cursor and ahead of it.
 const BEHIND: MinuteIndex = 15;
-/// A gap longer than this starts the walk anew.
+/// A gap longer than this restarts the walk.
 const GAP_MAX: MinuteIndex = 60;
 
 /// A period that counts.

@@ -327,7 +327,7 @@ pub struct History {
     pub hours: Vec<Hour>,
     /// What happened, oldest first.
     pub events: Vec<Event>,
-    /// How many more events there were than are told; the oldest are left out.
+    /// How many more events there were than are listed; the oldest are left out.
     pub events_left_out: usize,
 }
 

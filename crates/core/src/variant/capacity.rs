@@ -24,7 +24,7 @@ const UPDATE_SEEN_LATE: TimeDelta = TimeDelta::minutes(2);
 /// The journal is kept at least this often; a change of regime is kept at once.
 const JOURNAL_EVERY: TimeDelta = TimeDelta::hours(1);
 
-/// Most changes that are kept for a history that is read anew: a deploy a day, and a few.
+/// Most changes that are kept for a history that is read again: a deploy a day, and a few.
 const NOTED_MAX: usize = 32;
 
 /// Everything that the capacity of one variant is estimated from.
