@@ -12,6 +12,7 @@ use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::out::{noteln, out, outln};
+use crate::decide::step::whole;
 use crate::model::ids::{AccountId, Region, Scope, VariantId};
 use crate::model::safety::Safety;
 use crate::model::selector::Selector;
@@ -327,7 +328,7 @@ fn short(value: f64) -> String {
 
 /// What is safe or proven is never shown as more than it is: the sentences round down too.
 fn down(value: f64) -> f64 {
-    if value.abs() < 100.0 { value } else { value.floor() }
+    whole(value, f64::floor)
 }
 
 fn number(value: Option<f64>) -> String {

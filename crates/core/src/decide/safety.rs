@@ -13,6 +13,7 @@ use crate::model::units::human;
 
 use super::case::Case;
 use super::desired::Desired;
+use super::step::whole;
 
 /// In the first hour of a regime the ratio of speeds is not known yet, and with it not what one
 /// instance serves now (rule 11).
@@ -225,7 +226,7 @@ impl Judge<'_> {
 
 /// Nobody needs decimals of a value that is measured within 10 %.
 fn rounded(value: f64) -> String {
-    if value >= 100.0 { format!("{:.0}", value.floor()) } else { human(value) }
+    human(whole(value, f64::floor))
 }
 
 const fn report(state: Safety, sentence: String) -> SafetyReport {
