@@ -10,6 +10,9 @@ use crate::cli::out::{out, outln};
 use crate::model::formula::{Formula, Mistake};
 use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor, human};
 
+/// No server answers more requests in a second.
+const RPS_MAX: f64 = 10_000_000.0;
+
 /// Works out a target value from a load test: max rps x safety factor x 60
 #[derive(Debug, clap::Args)]
 #[command(after_help = GUIDANCE)]
@@ -69,6 +72,12 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
              test run: setpoint calibrate {file}"
         )));
     };
+    if max_rps.is_finite() && max_rps > RPS_MAX {
+        return Err(CliError::usage(format!(
+            "--max-rps: {max_rps:e} is not a rate of one instance (allowed: requests per second, above 0 and \
+             at most {RPS_MAX})"
+        )));
+    }
     let max_rps = RequestsPerSecond::new(max_rps).map_err(|e| usage("--max-rps", e))?;
     let factor = SafetyFactor::new(factor).map_err(|e| usage("--safety-factor", e))?;
     let formula = Formula::new(max_rps, factor).map_err(|e| usage("--max-rps", e))?;

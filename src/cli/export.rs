@@ -1,5 +1,6 @@
 //! `setpoint export`: write the telemetry of a variant in the form that replay reads.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,8 +15,11 @@ use super::{CliError, compose};
 use crate::aws;
 use crate::cli::out::noteln;
 use crate::config::Config;
-use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantName};
-use crate::model::scaling::{ScalingPolicy, TargetTracking};
+use crate::model::goal::Goal;
+use crate::model::ids::{
+    AccountId, EndpointName, Region, ResourceId, Scope, VariantId, VariantName,
+};
+use crate::model::scaling::{Activity, ScalingPolicy, TargetTracking};
 use crate::model::time::{Timestamp, floor_to};
 use crate::ports::{Aws, CallObserver, Clock, Metric, MetricQuery};
 use crate::replay::columns::Column;
@@ -77,6 +81,11 @@ pub(super) struct Recorded {
     /// Fewest and most instances.
     pub(super) bounds: Option<(i32, i32)>,
     pub(super) instance_type: Option<String>,
+    /// The newest scaling activities, newest first.
+    pub(super) activities: Vec<Activity>,
+    /// What the configuration wants of it.
+    pub(super) goal: Option<Goal>,
+    pub(super) prices: Arc<BTreeMap<String, f64>>,
 }
 
 /// Reads what AWS has of a variant.
@@ -94,7 +103,11 @@ pub(super) fn fetch(args: &Args) -> Result<Recorded, CliError> {
     let bounded = Bounded::new(args.timeout)?;
     bounded.run(async {
         let aws = connect(&config, args, scope.as_ref(), bounded.observer()).await?;
-        read(&aws, args, WallClock.now()).await
+        let recorded = read(&aws, args, WallClock.now()).await?;
+        let resource = ResourceId { endpoint: args.endpoint.clone(), variant: args.variant.clone() };
+        let goal = config.goal(&VariantId::new(&aws.scope, &resource));
+        let goal = goal.map_err(|error| CliError::usage(error.to_string()))?;
+        Ok(Recorded { goal: Some(goal), prices: Arc::clone(&config.prices), ..recorded })
     })?
 }
 
@@ -199,7 +212,8 @@ async fn read(aws: &Aws, args: &Args, now: Timestamp) -> Result<Recorded, CliErr
     let targets = aws.scaling.scalable_targets(Some(std::slice::from_ref(&resource))).await;
     let bounds = targets.map_err(failed)?.first().map(|t| (t.min_capacity, t.max_capacity));
     telemetry.bounds = bounds;
-    Ok(Recorded { telemetry, tracking, bounds, instance_type })
+    let (goal, prices) = (None, Arc::default());
+    Ok(Recorded { telemetry, tracking, bounds, instance_type, activities, goal, prices })
 }
 
 async fn read_period(

@@ -1,7 +1,9 @@
 //! `setpoint whatif`: what other choices would have done with a variant's own minutes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
@@ -10,10 +12,14 @@ use super::config_args::ConfigArgs;
 use super::deadline::Timeout;
 use super::export::{self, Recorded};
 use super::replay::{load_test, parse_every, parse_share, parse_slo, unit};
-use crate::cli::out::{noteln, outln};
+use crate::cli::out::{noteln, out, outln};
+use crate::config::prices_of_file;
+use crate::ledger::{Ledger, Seen};
 use crate::model::goal::{LatencyObjective, Objective};
 use crate::model::ids::{AccountId, EndpointName, VariantName};
 use crate::model::reaction::ReactionTime;
+use crate::model::scale_out::Reaction;
+use crate::model::series::Minute;
 use crate::model::units::{
     InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor,
 };
@@ -25,6 +31,8 @@ use crate::whatif::choice::INSTANCES_MAX;
 
 /// The draws' seed: the same question has the same answer.
 const SEED: u64 = 1;
+/// The largest share of 5XX answers where nobody says so: that of the default configuration.
+const ERROR_RATE: f64 = 0.01;
 /// Factors that are tried when none is named.
 const FACTORS: [f64; 7] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
@@ -58,7 +66,8 @@ pub(super) struct Args {
     /// Scale-in cooldowns to try, such as 5m, separated by commas.
     #[arg(long, value_name = "TIME", value_delimiter = ',', default_value = "5m", value_parser = parse_every)]
     scale_in_cooldown: Vec<TimeDelta>,
-    /// The start-up time of an instance, such as 5m; by default that of the instance type.
+    /// The start-up time of an instance, such as 5m; by default what the scaling activities of
+    /// ENDPOINT/VARIANT show, and with fewer than five what is assumed of the instance type.
     #[arg(long, value_name = "TIME", value_parser = parse_every)]
     start_up: Option<TimeDelta>,
     /// The instance type, for the start-up time that is assumed; known of ENDPOINT/VARIANT.
@@ -70,21 +79,27 @@ pub(super) struct Args {
     /// The price of one instance for an hour, in dollars.
     #[arg(long, value_name = "DOLLARS", value_parser = parse_price)]
     price_per_hour: Option<f64>,
+    /// The YAML file with the dollars an hour of each instance type [default: `prices` of the
+    /// configuration].
+    #[arg(long, value_name = "FILE", conflicts_with = "price_per_hour")]
+    prices: Option<PathBuf>,
     /// Bad minutes a week that are accepted.
     #[arg(long, value_name = "MINUTES", default_value = "10", value_parser = parse_budget)]
     budget: f64,
-    /// Requests per second that one instance served well in a load test.
+    /// Requests per second that one instance served well in a load test [default: that of the
+    /// configuration].
     #[arg(long, value_name = "RPS", value_parser = unit(RequestsPerSecond::new))]
     max_rps: Option<RequestsPerSecond>,
     /// What one instance serves, in invocations per minute, instead of the estimate.
     #[arg(long, value_name = "N", value_parser = unit(InvocationsPerMinute::new))]
     capacity: Option<InvocationsPerMinute>,
-    /// The latency objective, such as p99=250ms, by which capacity is estimated.
+    /// The latency objective, such as p99=250ms, by which capacity is estimated [default: that of the
+    /// configuration].
     #[arg(long, value_name = "STATISTIC=TIME", value_parser = parse_slo)]
     slo: Option<LatencyObjective>,
-    /// The largest share of 5XX answers, from 0 to 1.
-    #[arg(long, value_name = "SHARE", default_value = "0.01", value_parser = parse_share)]
-    error_rate_max: f64,
+    /// The largest share of 5XX answers, from 0 to 1 [default: that of the configuration, else 0.01].
+    #[arg(long, value_name = "SHARE", value_parser = parse_share)]
+    error_rate_max: Option<f64>,
     /// The target value in force; by default what the file or AWS says.
     #[arg(long, value_name = "N", value_parser = unit(InvocationsPerMinute::new))]
     configured_target: Option<InvocationsPerMinute>,
@@ -112,6 +127,8 @@ enum Output {
     Table,
     /// One JSON object.
     Json,
+    /// One choice a row.
+    Csv,
 }
 
 /// What was recorded, and what AWS says of the present setting.
@@ -120,6 +137,13 @@ struct Source {
     tracking: Option<Tracking>,
     bounds: Option<(u32, u32)>,
     instance_type: Option<String>,
+    /// What counts as serving well, by the flags and the configuration.
+    objective: Objective,
+    /// The load-tested rate of the configuration.
+    max_rps: Option<RequestsPerSecond>,
+    /// How fast the variant reacts, by its scaling activities.
+    reaction: Option<Reaction>,
+    prices: Arc<BTreeMap<String, f64>>,
 }
 
 /// Runs the command.
@@ -134,8 +158,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let asked = asked(args, &source);
     let report = whatif(&source.recording.rows, &asked)
         .map_err(|error| CliError::failed(format!("{}: {error}", args.source)))?;
-    let price = args.price_per_hour;
+    let price = price(args, &source)?;
     match args.output {
+        Output::Csv => out!("{}", output::csv(&report, price)),
         Output::Json => outln!("{:#}", output::json(&args.source, &report, price)),
         Output::Table => {
             for line in output::preface(&report) {
@@ -174,11 +199,12 @@ fn asked(args: &Args, source: &Source) -> Asked {
         times.iter().map(|t| u32::try_from(t.num_seconds()).unwrap_or(u32::MAX)).collect()
     };
     let instance_type = args.instance_type.as_deref().or(source.instance_type.as_deref());
-    let prior = ReactionTime::prior(instance_type);
+    let seen = source.reaction.as_ref().map(|reaction| reaction.time);
+    let known = seen.unwrap_or_else(|| ReactionTime::prior(instance_type));
     let factors = args.safety_factor.iter().map(|f| f.get()).collect::<Vec<_>>();
     Asked {
-        objective: Objective { latency: args.slo, error_rate_max: args.error_rate_max },
-        max_rps: args.max_rps,
+        objective: source.objective,
+        max_rps: args.max_rps.or(source.max_rps),
         capacity: args.capacity.map(InvocationsPerMinute::get),
         present,
         factors: if factors.is_empty() { FACTORS.to_vec() } else { factors },
@@ -189,32 +215,85 @@ fn asked(args: &Args, source: &Source) -> Asked {
         fixed: args.fixed.clone(),
         reaction: args
             .start_up
-            .map_or(prior, |time| prior.with_start_up(time.num_seconds() as f64 / 60.0)),
+            .map_or(known, |time| known.with_start_up(time.num_seconds() as f64 / 60.0)),
+        scale_outs: source.reaction.as_ref().map(|reaction| reaction.scale_outs),
         traffic_times: args.traffic,
         budget: args.budget,
         seed: SEED,
     }
 }
 
+/// The dollars that an instance costs for an hour, where anybody says so: none is ever invented.
+fn price(args: &Args, source: &Source) -> Result<Option<f64>, CliError> {
+    if args.price_per_hour.is_some() {
+        return Ok(args.price_per_hour);
+    }
+    let instance_type = args.instance_type.as_ref().or(source.instance_type.as_ref());
+    let Some(path) = &args.prices else {
+        return Ok(instance_type.and_then(|name| source.prices.get(name)).copied());
+    };
+    let prices = prices_of_file(path).map_err(CliError::failed)?;
+    let Some(name) = instance_type else {
+        let why = "--prices goes by instance type, and it is not known (give --instance-type)";
+        return Err(CliError::usage(why));
+    };
+    let found = prices.get(name).copied();
+    found.map(Some).ok_or_else(|| {
+        CliError::failed(format!("{} has no price of {name} (add it)", path.display()))
+    })
+}
+
+/// What counts as serving well: what the flags say, else the configuration.
+fn objective(args: &Args, configured: Option<Objective>) -> Objective {
+    let otherwise = configured.unwrap_or(Objective { latency: None, error_rate_max: ERROR_RATE });
+    Objective {
+        latency: args.slo.or(otherwise.latency),
+        error_rate_max: args.error_rate_max.unwrap_or(otherwise.error_rate_max),
+    }
+}
+
 /// Reads a file, or what AWS has of a variant.
 fn read(args: &Args) -> Result<Source, CliError> {
-    let statistic = args.slo.map_or(LatencyStatistic::P99, |slo| slo.statistic);
     let name = args.source.as_str();
     let path = Path::new(name);
     let is_file = name == "-" || path.exists() || path.extension().is_some_and(|e| e == "csv");
+    if is_file { read_file(args, path) } else { read_variant(args) }
+}
+
+fn statistic(objective: &Objective) -> LatencyStatistic {
+    objective.latency.map_or(LatencyStatistic::P99, |slo| slo.statistic)
+}
+
+fn read_file(args: &Args, path: &Path) -> Result<Source, CliError> {
+    let name = args.source.as_str();
+    // A file says nothing of its variant: what holds for every variant goes for it.
+    let config = if args.config.config.is_empty() { None } else { Some(args.config.load()?) };
+    let objective = objective(args, config.as_ref().map(|config| config.defaults.objective));
     let failed = |error: csv::CsvError| CliError::failed(error.to_string());
-    if is_file {
-        let recording = if name == "-" {
-            csv::read("standard input", std::io::stdin().lock(), statistic).map_err(failed)?
-        } else {
-            let file = std::fs::File::open(path)
-                .map_err(|e| CliError::failed(format!("cannot open {name}: {e}")))?;
-            csv::read(name, file, statistic).map_err(|error| {
-                CliError::failed(load_test(path).unwrap_or_else(|| error.to_string()))
-            })?
-        };
-        return Ok(Source { recording, tracking: None, bounds: None, instance_type: None });
-    }
+    let recording = if name == "-" {
+        let input = std::io::stdin().lock();
+        csv::read("standard input", input, statistic(&objective)).map_err(failed)?
+    } else {
+        let file = std::fs::File::open(path)
+            .map_err(|e| CliError::failed(format!("cannot open {name}: {e}")))?;
+        csv::read(name, file, statistic(&objective)).map_err(|error| {
+            CliError::failed(load_test(path).unwrap_or_else(|| error.to_string()))
+        })?
+    };
+    Ok(Source {
+        recording,
+        tracking: None,
+        bounds: None,
+        instance_type: None,
+        objective,
+        max_rps: None,
+        reaction: None,
+        prices: config.map(|config| Arc::clone(&config.prices)).unwrap_or_default(),
+    })
+}
+
+fn read_variant(args: &Args) -> Result<Source, CliError> {
+    let name = args.source.as_str();
     let (endpoint, variant) = parse_variant(name)?;
     let wanted = export::Args {
         config: args.config.clone(),
@@ -227,8 +306,20 @@ fn read(args: &Args) -> Result<Source, CliError> {
         timeout: args.timeout,
     };
     let recorded = export::fetch(&wanted)?;
-    let Recorded { telemetry, tracking, bounds, instance_type } = recorded;
-    let recording = csv::read(name, telemetry.to_csv().as_bytes(), statistic).map_err(failed)?;
+    let Recorded { telemetry, tracking, bounds, instance_type, activities, goal, prices } = recorded;
+    let objective = objective(args, goal.as_ref().map(|goal| goal.objective));
+    let recording = csv::read(name, telemetry.to_csv().as_bytes(), statistic(&objective))
+        .map_err(|error| CliError::failed(error.to_string()))?;
+    let minutes: Vec<Minute> = recording.rows.iter().map(|row| row.minute).collect();
+    let mut ledger = Ledger::default();
+    ledger.note(&Seen {
+        activities: &activities,
+        alarms: &[],
+        minutes: &minutes,
+        target: tracking.as_ref().map(|tracking| tracking.target_value),
+        objective: &objective,
+        instance_type: instance_type.as_deref(),
+    });
     let tracking = tracking.map(|t| Tracking {
         target_value: t.target_value,
         scale_out_cooldown: t.scale_out_cooldown_seconds().unsigned_abs(),
@@ -236,7 +327,17 @@ fn read(args: &Args) -> Result<Source, CliError> {
         disable_scale_in: t.disable_scale_in.unwrap_or(false),
     });
     let bounds = bounds.map(|(min, max)| (min.max(1).unsigned_abs(), max.max(1).unsigned_abs()));
-    Ok(Source { recording, tracking, bounds, instance_type })
+    let load_test = goal.and_then(|goal| goal.load_test);
+    Ok(Source {
+        recording,
+        tracking,
+        bounds,
+        objective,
+        max_rps: load_test.map(|test| test.max_rps),
+        reaction: Some(ledger.summary(instance_type.as_deref())),
+        instance_type,
+        prices,
+    })
 }
 
 fn parse_variant(name: &str) -> Result<(EndpointName, VariantName), CliError> {

@@ -7,14 +7,16 @@ use std::fmt::Write as _;
 
 use chrono::TimeDelta;
 
-use crate::decide::safe_target::safe_target_at;
-use crate::model::estimate::{Capacity, Verdict};
+use crate::model::estimate::Verdict;
+use crate::model::factor::Allowed;
+use crate::model::fit::LOW_LOAD;
 use crate::model::goal::Objective;
 use crate::model::reaction::ReactionTime;
 use crate::model::units::{RequestsPerSecond, SafetyFactor};
 use crate::whatif::choice::INSTANCES_MAX;
-use crate::whatif::draws::{CapacityBelief, SIGMA_LOAD_TEST};
-use crate::whatif::factor::{Allowed, highest};
+use crate::variant::Known;
+use crate::whatif::draws::CapacityBelief;
+use crate::whatif::factor::highest;
 use crate::whatif::floors::{self, Proposal, Refusal};
 use crate::whatif::{Answer, Choice, Question, Scaling, Tracking, Traffic, ask, week};
 
@@ -23,11 +25,12 @@ use super::run::{ReplaySettings, replay};
 
 /// Most choices that are compared at once.
 pub const CHOICES_MAX: usize = 400;
-/// The share of capacity below which a bad minute has another cause than load.
-const LOW_LOAD: f64 = 0.7;
 /// The factor that AWS recommends to start from, against which floors are judged where no present
 /// setting is known.
 const CUSTOMARY: f64 = 0.5;
+
+/// What the present setting is called.
+const PRESENT: &str = "present";
 
 /// The setting in force.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,6 +68,8 @@ pub struct Asked {
     pub fixed: Vec<u32>,
     /// How fast the variant reacts.
     pub reaction: ReactionTime,
+    /// How many scale-outs were seen; absent where nobody looked.
+    pub scale_outs: Option<u32>,
     /// What the recorded traffic is multiplied with.
     pub traffic_times: f64,
     /// Bad minutes a week that are accepted.
@@ -93,8 +98,10 @@ pub struct Report {
     pub capacity_from: String,
     /// What a factor applies to, in invocations per minute per instance.
     pub base: f64,
-    /// How fast the variant reacts.
+    /// How fast the variant reacts, and how many scale-outs were seen.
     pub reaction: ReactionTime,
+    /// Absent where nobody looked.
+    pub scale_outs: Option<u32>,
     /// The minutes, and how many have no datapoint.
     pub minutes: (usize, usize),
     /// The busiest minute, in requests.
@@ -113,8 +120,8 @@ pub struct Report {
     pub present: Option<usize>,
     /// Their figures.
     pub answer: Answer,
-    /// The highest safety factor that the budget allows, and how many instances usually run.
-    pub allowed: Option<(Allowed, u32)>,
+    /// The safety factor by replay.
+    pub allowed: Option<Allowed>,
     /// Floors that would have paid, or why there are none.
     pub floors: Result<Proposal, Refusal>,
 }
@@ -152,7 +159,7 @@ pub fn whatif(rows: &[Row], asked: &Asked) -> Result<Report, Unanswerable> {
     let traffic = recorded.times(asked.traffic_times);
     let question = Question {
         traffic: &traffic,
-        capacity,
+        capacity: capacity.clone(),
         reaction: asked.reaction,
         budget: asked.budget,
         seed: asked.seed,
@@ -167,16 +174,32 @@ pub fn whatif(rows: &[Row], asked: &Asked) -> Result<Report, Unanswerable> {
             choice: candidate.clone().with_floors(proposal.floors.clone()),
         });
     }
+    let like = like(asked, base);
+    let allowed = highest(&question, base, &like);
+    if let Some(allowed) = allowed {
+        // Among the choices, so that no choice of the table contradicts it.
+        let same = |named: &Named| named.factor.is_some_and(|f| (f - allowed.factor).abs() < 1e-9);
+        if !choices.iter().any(same) {
+            let tracking = Tracking { target_value: base * allowed.factor, ..like.policy(base) };
+            let named = Named {
+                name: format!("factor {:.2}, by replay", allowed.factor),
+                factor: Some(allowed.factor),
+                choice: Choice { scaling: Scaling::Tracking(tracking), ..like },
+            };
+            choices.insert(place_of(&choices, allowed.factor), named);
+        }
+    }
     let all: Vec<Choice> = choices.iter().map(|named| named.choice.clone()).collect();
     let answer = ask(&question, &all);
-    let usual = usual_instances(rows, traffic.peak() / base);
-    let allowed = highest(&question, base, usual).map(|allowed| (allowed, usual));
-    let (bad_recorded, bad_at_low_load) = recorded_bad(rows, asked, capacity.median);
+    let (bad_recorded, at_low_load) = recorded_bad(rows, asked, capacity.median);
+    // The estimator leaves out minutes that a backlog or new instances broke: those a choice changes.
+    let bad_at_low_load = capacity.foreign_minutes().unwrap_or(at_low_load);
     Ok(Report {
         capacity,
         capacity_from,
         base,
         reaction: asked.reaction,
+        scale_outs: asked.scale_outs,
         minutes: (traffic.len(), traffic.gaps()),
         peak: traffic.peak(),
         explained: week::explained(&traffic),
@@ -211,26 +234,17 @@ fn capacity(rows: &[Row], asked: &Asked) -> Result<(CapacityBelief, f64, String)
     replay(rows, &settings, |evaluation| last = Some(evaluation.estimate));
     let estimate = last.ok_or(Unanswerable::NoTraffic)?;
     let tested = asked.max_rps.map(RequestsPerSecond::per_minute);
-    if estimate.verdict.is_two_sided()
-        && let Some(belief) = CapacityBelief::of(&estimate.capacity)
-    {
-        let base = estimate.capacity.q25.unwrap_or(belief.median);
-        let words = format!("{}: {}", estimate.verdict.as_str(), estimate.sentence);
-        return Ok((belief, base, words));
-    }
-    let tested = tested.ok_or_else(|| Unanswerable::NoCapacity(estimate.sentence.clone()))?;
-    // A load test may be wrong, and what is proven limits how far down.
-    let Capacity { lower_bound, .. } = estimate.capacity;
-    let base = safe_target_at(&estimate, 1.0, Some(tested)).unwrap_or(tested);
-    let belief = CapacityBelief::new(base, SIGMA_LOAD_TEST);
-    let belief = belief.ok_or_else(|| Unanswerable::NoCapacity(estimate.sentence.clone()))?;
-    let words = match (estimate.verdict, lower_bound) {
-        (Verdict::AtLeast, Some(_)) => {
-            format!("load test, and {}: {}", estimate.verdict.as_str(), estimate.sentence)
+    let known = Known::of(&estimate, tested);
+    let known = known.ok_or_else(|| Unanswerable::NoCapacity(estimate.sentence.clone()))?;
+    let verdict = estimate.verdict.as_str();
+    let words = match (known.is_measured, estimate.verdict, estimate.capacity.lower_bound) {
+        (true, ..) => format!("{verdict}: {}", estimate.sentence),
+        (false, Verdict::AtLeast, Some(_)) => {
+            format!("load test, and {verdict}: {}", estimate.sentence)
         }
         _ => "load test; production has not shown it yet".to_owned(),
     };
-    Ok((belief, base, words))
+    Ok((known.capacity, known.base, words))
 }
 
 /// The cross product of what is to be tried, the present setting first.
@@ -238,7 +252,7 @@ fn choices(asked: &Asked, base: f64, peak: f64) -> Result<Vec<Named>, Unanswerab
     let mut found = Vec::new();
     if let Some(present) = asked.present {
         found.push(Named {
-            name: "present".to_owned(),
+            name: PRESENT.to_owned(),
             factor: Some(present.tracking.target_value / base),
             choice: Choice::tracking(present.tracking, present.min, present.max),
         });
@@ -306,6 +320,28 @@ fn for_each_setting(asked: &Asked, mut tell: impl FnMut([u32; 4])) {
     }
 }
 
+/// The bounds and cooldowns of the present setting, else the first that are to be tried.
+fn like(asked: &Asked, base: f64) -> Choice {
+    let first = |values: &[u32], otherwise| values.first().copied().unwrap_or(otherwise);
+    match asked.present {
+        Some(present) => Choice::tracking(present.tracking, present.min, present.max),
+        None => {
+            let tracking = Tracking {
+                scale_out_cooldown: first(&asked.scale_out_cooldowns, 300),
+                scale_in_cooldown: first(&asked.scale_in_cooldowns, 300),
+                ..Tracking::at(base * CUSTOMARY)
+            };
+            Choice::tracking(tracking, first(&asked.mins, 1), first(&asked.maxs, INSTANCES_MAX))
+        }
+    }
+}
+
+/// Where a factor belongs among the choices: before the first higher one, after the present setting.
+fn place_of(choices: &[Named], factor: f64) -> usize {
+    let higher = |named: &Named| named.name != PRESENT && named.factor.is_none_or(|f| f > factor);
+    choices.iter().position(higher).unwrap_or(choices.len())
+}
+
 /// The choices that floors may go with: the factors within reach, with the first of all else.
 fn candidates(asked: &Asked, base: f64) -> Vec<(f64, Choice)> {
     let first = |values: &[u32], otherwise| values.first().copied().unwrap_or(otherwise);
@@ -331,14 +367,6 @@ fn propose(question: &Question<'_>, asked: &Asked, base: f64) -> Result<Proposal
         None => Choice::tracking(Tracking::at(base * CUSTOMARY), 1, INSTANCES_MAX),
     };
     floors::propose(question, &reference, &candidates, base)
-}
-
-/// The median of the recorded instance counts; where there are none, what the peak needs.
-fn usual_instances(rows: &[Row], at_peak: f64) -> u32 {
-    let mut counts: Vec<f64> = rows.iter().filter_map(|row| row.minute.instance_count()).collect();
-    counts.sort_by(f64::total_cmp);
-    let median = counts.get(counts.len() / 2).copied().unwrap_or(at_peak.ceil());
-    median.round().clamp(1.0, f64::from(INSTANCES_MAX)) as u32
 }
 
 /// Minutes a week that broke the objective as recorded, and those of them at low load.

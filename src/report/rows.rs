@@ -143,11 +143,19 @@ impl Report {
             .collect();
         without_price.sort();
         without_price.dedup();
-        self.waste_dollars = sum(|row| row.waste_dollars);
-        self.waste_hours = sum(|row| row.waste_hours).unwrap_or_default();
-        self.dollars = sum(|row| row.dollars);
+        self.waste_dollars = sum(|row| row.waste_dollars).map(cent);
+        self.waste_hours = tenth(sum(|row| row.waste_hours).unwrap_or_default());
+        self.dollars = sum(|row| row.dollars).map(cent);
         self.without_price = without_price;
     }
+}
+
+fn tenth(hours: f64) -> f64 {
+    (hours * 10.0).round() / 10.0
+}
+
+fn cent(dollars: f64) -> f64 {
+    (dollars * 100.0).round() / 100.0
 }
 
 fn row(status: &VariantStatus, ask: Ask<'_>) -> Row {
@@ -197,15 +205,19 @@ fn row(status: &VariantStatus, ask: Ask<'_>) -> Row {
     let peak_load = peak.map(|peak| peak.load);
     let memory = snapshot.memory.known();
     let at_min = memory.and_then(|memory| memory.at_min_since);
+    // What is shown adds up to the sums that are shown.
+    let instance_hours = instance_hours.map(tenth);
+    let waste_hours = waste_hours.map(tenth);
+    let dollars = |hours: Option<f64>| hours.zip(price).map(|(hours, price)| cent(hours * price));
     Row {
         id: snapshot.id.clone(),
         managed: report.managed,
         dollars_per_hour: price,
         watched_hours,
         instance_hours,
-        dollars: instance_hours.zip(price).map(|(hours, price)| hours * price),
+        dollars: dollars(instance_hours),
         waste_hours,
-        waste_dollars: waste_hours.zip(price).map(|(hours, price)| hours * price),
+        waste_dollars: dollars(waste_hours),
         no_waste_because,
         minutes_over_capacity: over.map(|(capacity, usage)| usage.minutes_above(capacity)),
         idle_days,

@@ -162,6 +162,11 @@ pub(super) fn cents(value: f64) -> String {
     format!("{value:.2}")
 }
 
+/// The share of capacity that is free; where none is, how much there would have to be.
 pub(super) fn percent(share: f64) -> String {
-    format!("{:.0} %", share * 100.0)
+    if share < 0.0 {
+        format!("none, {:.1}x load", 1.0 - share)
+    } else {
+        format!("{:.0} %", share * 100.0)
+    }
 }

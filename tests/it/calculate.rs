@@ -85,3 +85,12 @@ fn numbers_outside_their_range_are_usage_errors() {
     assert!(message.contains("--safety-factor: 1.01"), "{message}");
     assert!(message.contains("at most 1"), "{message}");
 }
+
+#[test]
+fn a_rate_that_no_instance_serves_is_refused_in_one_line() {
+    let output = calculate(&["--max-rps", "1e308", "--safety-factor", "0.5"]);
+    assert_eq!(output.status.code(), Some(64));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("1e308 is not a rate of one instance"), "{error}");
+    assert!(error.lines().all(|line| line.len() < 200), "{error}");
+}

@@ -244,6 +244,7 @@ fn estimate() -> Estimate {
         wander: Some(0.04),
         incident_since: None,
         advised_safety_factor: None,
+        fit: Arc::default(),
         history_complete_ratio: Some(1.0),
         sentence: "one instance serves 1300 invocations per minute (1180 to 1410): 87 of 8412 \
                    minutes broke p99 250 ms"

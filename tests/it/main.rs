@@ -45,5 +45,6 @@ mod store;
 mod style;
 mod swarm;
 mod whatif;
+mod whatif_truth;
 mod wire;
 mod world;

@@ -17,6 +17,8 @@ const FASTEST_MS: f64 = 1.0;
 const SLOWEST_MS: f64 = 60_000.0;
 /// With half of all answers an error nothing is served well.
 const ERROR_RATE_MAX: f64 = 0.5;
+/// No instance serves more requests a second than this: the rate is of all instances, or of a minute.
+const RPS_MAX: f64 = 10_000.0;
 /// A cooldown of hours is a number of milliseconds.
 const COOLDOWN_MAX_SECONDS: i32 = 3 * 3600;
 /// A load test of the far past may have the wrong century, or month and year the wrong way round:
@@ -98,6 +100,17 @@ fn cooldowns(wish: &Wish, say: &mut Say<'_>) {
 
 fn load_test(target: &Target, now: Timestamp, say: &mut Say<'_>) {
     let Some(test) = &target.load_test else { return };
+    let rps = test.max_rps.get();
+    if rps > RPS_MAX {
+        let sentence = format!(
+            "{} requests a second are more than one instance serves; the unit is requests per second of one \
+             instance (is {} a minute meant, which is {}?)",
+            human(rps),
+            human(rps),
+            human((rps / 60.0 * 10.0).round() / 10.0)
+        );
+        say("rate_too_high", "load_test.max_rps", sentence);
+    }
     let Some(date) = test.date else { return };
     // Somewhere the next day has begun.
     let today = now.date_naive();

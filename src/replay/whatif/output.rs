@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::model::reaction::Source;
+use crate::model::reaction::{OBSERVATIONS_MIN, Part, Source};
 use crate::whatif::floors::{self, Action};
 use crate::whatif::{Figures, Range, Scaling};
 
@@ -40,18 +40,7 @@ pub fn preface(report: &Report) -> Vec<String> {
         report.capacity.median * (1.645 * report.capacity.sigma).exp(),
         report.capacity_from
     ));
-    let start_up = report.reaction.start_up;
-    let from = match start_up.source {
-        Source::Measured { observations } => format!("from {observations} observations"),
-        Source::Stated => "as stated".to_owned(),
-        Source::InstanceType => "assumed, not measured".to_owned(),
-    };
-    lines.push(format!(
-        "Added instances serve {:.0} minutes after the load crosses the target, of which {:.0} are \
-         start-up ({from}).",
-        report.reaction.p50(),
-        start_up.minutes.p50
-    ));
+    lines.push(reaction(report));
     if let Some(explained) = report.explained {
         let percent = explained.max(0.0) * 100.0;
         lines.push(format!("The week before explains {percent:.0} % of the newest week's hours."));
@@ -64,6 +53,28 @@ pub fn preface(report: &Report) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// How long a scale-out takes, part by part, and where each figure comes from.
+fn reaction(report: &Report) -> String {
+    let part = |(name, part): (&str, Part)| {
+        let from = match part.source {
+            Source::Measured { observations } => format!("from {observations} observations"),
+            Source::Stated => "as stated".to_owned(),
+            Source::InstanceType => "assumed".to_owned(),
+        };
+        format!("{} {:.1} ({from})", name.replace('_', "-"), part.minutes.p50)
+    };
+    let parts: Vec<String> = report.reaction.parts().into_iter().map(part).collect();
+    let assumed = report.reaction.parts().iter().any(|(_, p)| p.source == Source::InstanceType);
+    let seen = report.scale_outs.filter(|_| assumed).map_or_else(String::new, |seen| {
+        format!(" {seen} scale-outs were seen; a part is measured from {OBSERVATIONS_MIN} on.")
+    });
+    format!(
+        "Added instances serve {:.0} minutes after the load crosses the target: {}.{seen}",
+        report.reaction.p50(),
+        parts.join(", ")
+    )
 }
 
 /// The cells of the table, the header first, then one choice a row.
@@ -159,21 +170,7 @@ pub fn conclusion(report: &Report) -> Vec<String> {
              lower the factor, or shorten the start-up."
         ),
     }];
-    if let Some((allowed, usual)) = report.allowed {
-        let spare = format!("{usual} instances usually run, and losing one must break nothing");
-        lines.push(if allowed.within_budget {
-            format!(
-                "The highest safety factor within the budget is {:.2} ({:.1} bad minutes a week; {spare}).",
-                allowed.factor, allowed.bad_minutes
-            )
-        } else {
-            format!(
-                "No safety factor down to {:.2} keeps to the budget: there it is {:.1} bad minutes \
-                 a week.",
-                allowed.factor, allowed.bad_minutes
-            )
-        });
-    }
+    lines.extend(report.allowed.map(|allowed| format!("By replay: {}.", allowed.sentence())));
     match &report.floors {
         Ok(proposal) => {
             lines.push(format!(
@@ -207,6 +204,56 @@ fn actions(report: &Report) -> Vec<Action> {
     floors.map_or_else(Vec::new, |floors| floors::actions(floors, choice.min, choice.max))
 }
 
+/// The choices as CSV, one a row, with the columns of the JSON.
+#[must_use]
+pub fn csv(report: &Report, price: Option<f64>) -> String {
+    const HEADER: [&str; 18] = [
+        "name", "safety_factor", "target_value", "fixed", "min", "max", "instance_hours", "cost",
+        "bad_minutes", "bad_minutes_low", "bad_minutes_high", "lost_requests", "scale_events",
+        "peak_instances", "buffer_at_peak", "buffer_one_gone", "within_budget", "marked",
+    ];
+    let mut text = HEADER.join(",");
+    text.push('\n');
+    for i in 0..report.choices.len() {
+        let line = choice(report, i, price);
+        let figure = |key: &str, of: &str| number(&line[key][of]);
+        let marked = match (report.present == Some(i), report.answer.cheapest == Some(i)) {
+            (true, true) => "present, cheapest",
+            (true, false) => "present",
+            (false, true) => "cheapest",
+            (false, false) => "",
+        };
+        let cells = [
+            format!("{:?}", report.choices[i].name),
+            number(&line["safety_factor"]),
+            number(&line["target_value"]),
+            number(&line["fixed"]),
+            number(&line["min"]),
+            number(&line["max"]),
+            figure("instance_hours", "mean"),
+            number(&line["cost"]),
+            figure("bad_minutes", "mean"),
+            figure("bad_minutes", "low"),
+            figure("bad_minutes", "high"),
+            figure("lost_requests", "mean"),
+            figure("scale_events", "mean"),
+            number(&line["peak_instances"]),
+            figure("buffer_at_peak", "mean"),
+            figure("buffer_one_gone", "mean"),
+            number(&line["within_budget"]),
+            format!("{marked:?}"),
+        ];
+        text.push_str(&cells.join(","));
+        text.push('\n');
+    }
+    text
+}
+
+/// A cell; empty where there is no number.
+fn number(value: &Value) -> String {
+    if value.is_null() { String::new() } else { value.to_string() }
+}
+
 /// The answer as one JSON object.
 #[must_use]
 pub fn json(name: &str, report: &Report, price: Option<f64>) -> Value {
@@ -233,6 +280,7 @@ pub fn json(name: &str, report: &Report, price: Option<f64>) -> Value {
             "from": report.capacity_from,
         },
         "reaction_minutes": report.reaction,
+        "scale_outs_seen": report.scale_outs,
         "traffic": {"minutes": report.minutes.0, "gaps": report.minutes.1, "peak": round(report.peak)},
         "week_explained": report.explained.map(round),
         "bad_minutes_recorded": report.bad_recorded.map(round),
@@ -241,11 +289,12 @@ pub fn json(name: &str, report: &Report, price: Option<f64>) -> Value {
         "present": report.present,
         "cheapest": report.answer.cheapest,
         "choices": choices,
-        "highest_factor": report.allowed.map(|(allowed, usual)| json!({
+        "highest_factor": report.allowed.map(|allowed| json!({
             "safety_factor": round(allowed.factor),
             "bad_minutes": round(allowed.bad_minutes),
             "within_budget": allowed.within_budget,
-            "usual_instances": usual,
+            "limit": allowed.limit,
+            "usual_instances": allowed.usual_instances,
         })),
         "floors": floors,
     })

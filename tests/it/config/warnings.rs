@@ -32,6 +32,7 @@ fn each_is_told_at_its_line_with_what_may_be_meant() {
         (latency("0.25"), "objective_too_short", format!("{at}objective.latency.threshold_ms: 0.25 ms is faster than any model answers; the unit is milliseconds (is 250 meant?)")),
         (latency("250000"), "objective_too_long", format!("{at}objective.latency.threshold_ms: 250000 ms is more than the 60 s after which SageMaker ends an invocation; the unit is milliseconds (is 250 meant?)")),
         (target("objective: {error_rate_max: 1}"), "error_rate_too_high", format!("{at}objective.error_rate_max: 1 lets 100 % of all answers be errors; it is a share (1 % is 0.01)")),
+        (target("load_test: {max_rps: 20000}"), "rate_too_high", format!("{at}load_test.max_rps: 20000 requests a second are more than one instance serves; the unit is requests per second of one instance (is 20000 a minute meant, which is 333.3?)")),
         (target("load_test: {max_rps: 20, date: 2027-01-01}"), "load_test_in_the_future", format!("{at}load_test.date: 2027-01-01 is in the future: today is 2026-11-28")),
         (target("load_test: {max_rps: 20, date: 0206-01-01}"), "load_test_too_old", format!("{at}load_test.date: 0206-01-01 is before SageMaker existed")),
         (target("capacity: {min: 0}"), "min_is_zero", format!("{at}capacity.min: 0 is not possible for a real-time variant")),

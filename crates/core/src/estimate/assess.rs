@@ -1,10 +1,12 @@
 //! Puts the steps together: evidence, likelihood, chain, verdict and numbers at one instant.
 
 use crate::model::estimate::{Capacity, Verdict};
+use crate::model::fit::Fit;
 
 use super::book::Record;
 use super::chain::{Carried, Packed, Span, carry, load_test_prior};
 use super::evidence::{Evidence, Weighted};
+use super::fit::{knees, levels};
 use super::foreign::FINE_BINS;
 use super::grid::{MinuteIndex, WINDOW, bin_of, lg_of};
 use super::likelihood::Scratch;
@@ -51,13 +53,15 @@ pub(super) struct Assessment {
     pub(super) capacity: Capacity,
     /// Minutes seen near the estimate, decayed.
     pub(super) near: f64,
+    /// How the share of bad minutes rises; empty where capacity is not known from both sides.
+    pub(super) fit: Fit,
 }
 
 impl Assessment {
-    const fn nothing() -> Self {
+    fn nothing() -> Self {
         let capacity =
             Capacity { estimate: None, low: None, q25: None, high: None, lower_bound: None };
-        Self { verdict: Verdict::Unobserved, capacity, near: 0.0 }
+        Self { verdict: Verdict::Unobserved, capacity, near: 0.0, fit: Fit::default() }
     }
 }
 
@@ -120,6 +124,7 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     let Some(d) = densities(q, weighted, scratch) else { return Assessment::nothing() };
     let systematic = systematic(q);
     let numbers = quantiles(d.span, &d.posterior, systematic);
+    let knees = knees(d.span, (&d.own, &d.posterior), scratch, systematic);
     let chain = Proof::of(&d.evidence);
     let own = Proof::of(&d.own);
     let mut found = verdict(own, chain);
@@ -143,6 +148,7 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     let excludes = if own.is_up() { &d.own } else { &d.evidence };
     let bounds = (bound, upper_bound(d.span, excludes, systematic));
     let mut capacity = capacity(found, numbers, bounds, has_opinion);
+    let fit = if found.is_two_sided() { Fit { knees, levels: levels(weighted), joining: Vec::new() } } else { Fit::default() };
     if q.wanders && found.is_two_sided() {
         // The target must hold when the payload is heavy.
         heavy_evidence(q.hours, q.stretch, q.now, weighted);
@@ -152,7 +158,7 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
             capacity.low = capacity.low.map(|own| own.min(low));
         }
     }
-    Assessment { verdict: found, capacity, near }
+    Assessment { verdict: found, capacity, near, fit }
 }
 
 /// Minutes at loads within a fifth of a capacity.

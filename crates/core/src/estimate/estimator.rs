@@ -4,7 +4,10 @@ mod changes;
 mod counting;
 mod drawing;
 
+use std::sync::Arc;
+
 use crate::model::estimate::{DropReason, Estimate, Finding, Regime, Verdict};
+use crate::model::fit::Fit;
 use crate::model::goal::LoadTestProblem;
 use crate::model::scatter::Picture;
 use crate::model::series::Minute;
@@ -16,11 +19,12 @@ use super::assess::{Assessment, Question, assess, hand_on, is_near};
 use super::book::{Book, Change, DEPLOY_MINUTES, Known};
 use super::divergence::{Findings, Sight, check_due};
 use super::evidence::Evidence;
-use super::filter::{CarryOver, ColdWatch, Reading, read};
+use super::filter::{CarryOver, ColdWatch, read};
 use super::fingerprint::Fingerprint;
 use super::foreign::BadRun;
 use super::grid::{DAY, MinuteIndex, instant_of, lg_of, minute_of};
 use super::incident::IncidentWatch;
+use super::joining::Joining;
 use super::journal::Journal;
 use super::likelihood::Scratch;
 use super::low_traffic::{Observation, Step, Walk};
@@ -36,9 +40,6 @@ use super::wander::{Stretch, WANDER_MAX, wander};
 const WALK_DELAY: MinuteIndex = 45;
 /// Findings need this much history of checks.
 const CHECKS_BACK: MinuteIndex = 120;
-/// Fewest requests in a minute from which growth of demand is read.
-const DEMAND_REQUESTS_MIN: f32 = 100.0;
-
 /// What a minute brought about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pushed {
@@ -58,6 +59,7 @@ pub struct Estimator {
     evidence: Evidence,
     hours: Hours,
     demand: Demand,
+    joining: Joining,
     incident: IncidentWatch,
     bad_run: BadRun,
     findings: Findings,
@@ -90,6 +92,7 @@ impl Estimator {
             evidence: Evidence::default(),
             hours: Hours::new(settings.refinements.quarter_hours),
             demand: Demand::default(),
+            joining: Joining::default(),
             incident: IncidentWatch::default(),
             bad_run: BadRun::default(),
             findings: Findings::default(),
@@ -293,6 +296,7 @@ impl Estimator {
             sentence,
             minutes,
             picture: self.picture.clone(),
+            fit: Arc::new(Fit { joining: self.joining.levels(), ..answer.fit }),
         }
     }
 
@@ -304,6 +308,7 @@ impl Estimator {
             + self.evidence.bytes()
             + self.hours.bytes()
             + self.demand.bytes()
+            + self.joining.bytes()
             + self.bad_run.bytes()
             + self.tally.bytes()
             + self.book.bytes()
@@ -313,12 +318,6 @@ impl Estimator {
         self.settings.objective.latency.map_or(100.0, |l| l.statistic.min_requests())
     }
 
-    fn note_demand(&mut self, reading: Option<&Reading>, excluded: bool) {
-        if let Some(r) = reading.filter(|r| !excluded && r.requests >= DEMAND_REQUESTS_MIN) {
-            self.demand.note(r.at, r.requests, r.instances, self.settings.reaction_minutes);
-        }
-    }
-
     /// Takes a step of the walk; answers whether it completed an undeclared change.
     fn take(&mut self, step: Step, scratch: &mut Scratch) -> bool {
         match step {
@@ -326,6 +325,9 @@ impl Estimator {
             Step::Dropped { at, minutes, reason, judged } => {
                 self.tally.dropped(at, minutes, reason);
                 if let Some((load, bad)) = judged {
+                    if reason == DropReason::ColdInstances && !self.carry.covers(at, load) {
+                        self.joining.note(load, bad);
+                    }
                     self.carry.note(at, 1, load, bad);
                 }
                 false
@@ -373,6 +375,7 @@ impl Estimator {
             self.hours.forget((self.newest - WALK_DELAY).div_euclid(60));
             self.tally.settle(self.newest);
             self.demand.settle(self.newest);
+            self.joining.fade();
             self.settle_picture();
         }
     }

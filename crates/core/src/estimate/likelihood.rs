@@ -36,6 +36,7 @@ pub struct Scratch {
 /// lg P and lg(1 - P) by the distance `capacity bin - load bin`, for one width and share.
 #[derive(Debug, Clone)]
 struct Cell {
+    width: f64,
     lg_weight: f64,
     bad: Vec<f64>,
     good: Vec<f64>,
@@ -59,6 +60,12 @@ impl Scratch {
             }
         }
         Self { cells, sums: Vec::new(), weighted: Weighted::new(), steps: Vec::new() }
+    }
+
+    /// lg of the likelihood last computed, by width of the knee (rising) and share of unrelated bad
+    /// minutes, with the plausibility of the width in it.
+    pub(super) fn by_cell(&self, size: usize) -> impl Iterator<Item = (f64, &[f64])> {
+        self.cells.iter().map(|cell| cell.width).zip(self.sums.chunks_exact(size.max(1)))
     }
 
     /// lg L(C), up to a constant, of the capacities at bins `lowest..lowest + out.len()`.
@@ -108,7 +115,7 @@ impl Cell {
         };
         let bad = (-REACH..=REACH).map(|d| chance(d).ln()).collect();
         let good = (-REACH..=REACH).map(|d| (1.0 - chance(d)).ln()).collect();
-        Self { lg_weight, bad, good }
+        Self { width, lg_weight, bad, good }
     }
 }
 

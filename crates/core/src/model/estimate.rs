@@ -1,9 +1,11 @@
 //! What is known of the capacity of one instance, and how well.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::fit::Fit;
 use super::scatter::Picture;
 use super::time::Timestamp;
 
@@ -216,6 +218,10 @@ pub struct Estimate {
     /// The minutes by load and latency, for a plot.
     #[serde(skip)]
     pub picture: Picture,
+    /// How the share of bad minutes rises with load, for replays of other choices; empty where capacity
+    /// is not known from both sides.
+    #[serde(skip)]
+    pub fit: Arc<Fit>,
 }
 
 impl Estimate {
@@ -251,6 +257,7 @@ impl Estimate {
             history_complete_ratio: None,
             sentence: sentence.into(),
             picture: Picture::default(),
+            fit: Arc::default(),
         }
     }
 }

@@ -10,6 +10,8 @@ pub mod decision;
 pub mod endpoint;
 pub mod estimate;
 pub mod fact;
+pub mod factor;
+pub mod fit;
 pub mod formula;
 pub mod goal;
 mod headline;

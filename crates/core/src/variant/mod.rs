@@ -2,6 +2,7 @@
 //! that decides drives it, over AWS or over a recording. Pure: whoever drives it reads and writes.
 
 mod capacity;
+mod known;
 mod recent;
 
 use chrono::TimeDelta;
@@ -21,6 +22,7 @@ use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 use capacity::CapacityWatch;
+pub use known::Known;
 use recent::Recent;
 
 /// Metrics that are published this seldom make minutes sparse, so that longer periods are judged

@@ -102,7 +102,7 @@ pub enum Comparison {
 /// Runs every choice with the same draws.
 #[must_use]
 pub fn ask(question: &Question<'_>, choices: &[Choice]) -> Answer {
-    let draws = Draw::all(question.capacity, &question.reaction, DRAWS, question.seed);
+    let draws = Draw::all(&question.capacity, &question.reaction, DRAWS, question.seed);
     let peak = question.traffic.peak();
     let figures: Vec<Figures> = choices
         .iter()

@@ -78,6 +78,15 @@ impl Choice {
         Self { scaling, min: instances, max: instances, floors: None }
     }
 
+    /// The policy; of a fixed count one with AWS's default cooldowns at this target value.
+    #[must_use]
+    pub fn policy(&self, target_value: f64) -> Tracking {
+        match self.scaling {
+            Scaling::Tracking(tracking) => tracking,
+            Scaling::Fixed(_) => Tracking::at(target_value),
+        }
+    }
+
     /// The same with scheduled floors.
     #[must_use]
     pub fn with_floors(self, floors: Floors) -> Self {

@@ -4,8 +4,13 @@
 //! scale-out depends on the minute in which it happens and not on how many came before, so that two
 //! choices that act in the same minute wait equally long.
 
+use std::sync::Arc;
+
 use crate::model::estimate::Capacity;
+use crate::model::fit::{Fit, Knee};
 use crate::model::reaction::{ReactionTime, Source, Spread};
+
+use super::curve::{Curve, Joining};
 
 /// Draws for each choice: 90 % of them is 36.
 pub const DRAWS: u32 = 40;
@@ -13,19 +18,25 @@ pub const DRAWS: u32 = 40;
 const SIGMA_MIN: f64 = 0.025;
 /// That of a load test whose error is not known (the estimator's own prior).
 pub const SIGMA_LOAD_TEST: f64 = 0.30;
+/// The width of the knee, in lg, where none was fitted: the middle of the estimator's own prior.
+const WIDTH: f64 = 0.055;
 /// How much of the variance of the start-up time all scale-outs of a draw share, where it was
 /// measured: what remains is different from one scale-out to the next.
 const SHARED_MEASURED: f64 = 0.1;
 /// And where it was not: the prior may be wrong for all of them.
 const SHARED_PRIOR: f64 = 0.5;
 
-/// Capacity as a lognormal, in invocations per minute per instance.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What is believed of capacity, in invocations per minute per instance, and of the share of bad
+/// minutes around it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct CapacityBelief {
-    /// Its median.
+    /// The median of a lognormal.
     pub median: f64,
     /// The standard deviation of its logarithm.
     pub sigma: f64,
+    /// The knees that the evidence allows, and what was seen; empty where capacity is only stated.
+    fit: Fit,
+    joining: Option<Arc<Joining>>,
 }
 
 impl CapacityBelief {
@@ -33,7 +44,34 @@ impl CapacityBelief {
     #[must_use]
     pub fn new(median: f64, sigma: f64) -> Option<Self> {
         let sigma = if sigma.is_finite() { sigma.clamp(0.0, 1.0) } else { SIGMA_LOAD_TEST };
-        (median.is_finite() && median > 0.0).then_some(Self { median, sigma })
+        let fit = Fit::default();
+        (median.is_finite() && median > 0.0).then_some(Self { median, sigma, fit, joining: None })
+    }
+
+    /// The same with the fit that it comes from.
+    #[must_use]
+    pub fn with_fit(self, fit: Fit) -> Self {
+        Self { joining: Joining::of(&fit.joining).map(Arc::new), fit, ..self }
+    }
+
+    /// Minutes a week that break the objective whatever is chosen; absent where none were seen.
+    #[must_use]
+    pub fn foreign_minutes(&self) -> Option<f64> {
+        let share = self.fit.foreign(self.median);
+        (!self.fit.levels.is_empty()).then_some(share * super::traffic::WEEK as f64)
+    }
+
+    /// The knee at a share of the plausibility of all, narrow ones first; the middle one where none
+    /// was fitted.
+    fn knee(&self, share: f64) -> Knee {
+        let stated =
+            Knee { weight: 1.0, capacity: self.median, sigma: self.sigma, width: WIDTH };
+        let mut sum = 0.0;
+        let found = self.fit.knees.iter().find(|knee| {
+            sum += knee.weight;
+            sum >= share
+        });
+        *found.or(self.fit.knees.last()).unwrap_or(&stated)
     }
 
     /// What an estimate says: its median, and the 5 and 95 % points as far as they exist.
@@ -52,12 +90,14 @@ impl CapacityBelief {
 }
 
 /// One draw.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Draw {
     /// The capacity of one instance, in invocations per minute.
     pub capacity: f64,
     /// Minutes from the end of the third breaching minute until it is seen and acted on.
     pub seen_after: u32,
+    pub(super) curve: Curve,
+    pub(super) joining: Option<Arc<Joining>>,
     start_up: Spread,
     /// The part of the deviate that all scale-outs share, and the weight of what is left.
     shared: f64,
@@ -68,15 +108,17 @@ pub struct Draw {
 impl Draw {
     /// The draws from these beliefs. `n` of them, the first of which holds all medians.
     #[must_use]
-    pub fn all(capacity: CapacityBelief, reaction: &ReactionTime, n: u32, seed: u64) -> Vec<Self> {
+    pub fn all(capacity: &CapacityBelief, reaction: &ReactionTime, n: u32, seed: u64) -> Vec<Self> {
         (0..n).map(|i| Self::one(capacity, reaction, i, seed)).collect()
     }
 
-    fn one(capacity: CapacityBelief, reaction: &ReactionTime, i: u32, seed: u64) -> Self {
+    fn one(belief: &CapacityBelief, reaction: &ReactionTime, i: u32, seed: u64) -> Self {
         let seed = mix(seed ^ (u64::from(i) << 32));
         let z = |stream: u64| if i == 0 { 0.0 } else { normal(mix(seed ^ stream)) };
         // Spread evenly over the distribution, which few random draws are not.
-        let capacity_z = if i == 0 { 0.0 } else { slice(i) };
+        let capacity_z = if i == 0 { 0.0 } else { quantile(slice(i, GOLDEN).clamp(0.01, 0.99)) };
+        let knee = belief.knee(if i == 0 { 0.5 } else { slice(i, SILVER) });
+        let capacity = knee.capacity * (knee.sigma * capacity_z).exp();
         let share = |source: Source| match source {
             Source::Measured { .. } | Source::Stated => SHARED_MEASURED,
             Source::InstanceType => SHARED_PRIOR,
@@ -84,7 +126,9 @@ impl Draw {
         let shared = share(reaction.start_up.source);
         let alarm = reaction.alarm.minutes.at(z(1)) + reaction.activity.minutes.at(z(2));
         Self {
-            capacity: capacity.median * (capacity.sigma * capacity_z).exp(),
+            capacity,
+            curve: Curve::new(capacity, knee.width, &belief.fit),
+            joining: belief.joining.clone(),
             // The alarm's three minutes are simulated; what is left is delay.
             seen_after: (alarm - 3.0).round().clamp(0.0, 60.0) as u32,
             start_up: reaction.start_up.minutes,
@@ -102,11 +146,14 @@ impl Draw {
     }
 }
 
-/// The deviate of the `i`-th draw.
-fn slice(i: u32) -> f64 {
-    // The golden ratio spreads the draws evenly, whatever their number.
-    let u = (f64::from(i) * 0.618_033_988_749_894_9).fract();
-    quantile(u.clamp(0.01, 0.99))
+/// Multiples of these spread evenly over (0, 1), whatever their number, and of one independently of the
+/// other: the golden ratio, and the square root of 2.
+const GOLDEN: f64 = 0.618_033_988_749_894_9;
+const SILVER: f64 = 0.414_213_562_373_095_1;
+
+/// The `i`-th of these points.
+fn slice(i: u32, step: f64) -> f64 {
+    (f64::from(i) * step).fract()
 }
 
 /// A step of the splitmix64 generator (Steele, Lea and Flood, 2014).
@@ -148,7 +195,7 @@ mod tests {
     #[test]
     fn draws_have_the_spread_of_what_they_are_drawn_from() {
         let belief = CapacityBelief::new(1000.0, 0.1).unwrap();
-        let draws = Draw::all(belief, &ReactionTime::prior(None), 400, 7);
+        let draws = Draw::all(&belief, &ReactionTime::prior(None), 400, 7);
         let mean = draws.iter().map(|d| d.capacity.ln()).sum::<f64>() / 400.0;
         let variance = draws.iter().map(|d| (d.capacity.ln() - mean).powi(2)).sum::<f64>() / 400.0;
         assert!((mean - 1000_f64.ln()).abs() < 0.005, "{mean}");
@@ -157,7 +204,7 @@ mod tests {
         waits.sort_by(f64::total_cmp);
         assert!((3.5..4.5).contains(&waits[200]), "{}", waits[200]);
         assert!((6.0..8.2).contains(&waits[380]), "{}", waits[380]);
-        assert_eq!(draws, Draw::all(belief, &ReactionTime::prior(None), 400, 7));
+        assert_eq!(draws, Draw::all(&belief, &ReactionTime::prior(None), 400, 7));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The safety factor that a budget of bad minutes allows, by replay of the variant's own minutes.
 
-use serde::Serialize;
+use crate::model::factor::{Allowed, Limit};
 
 use super::answer::{Question, SURE};
-use super::choice::{Choice, Tracking};
-use super::draws::Draw;
-use super::fleet::run;
+use super::choice::{Choice, Scaling, Tracking};
+use super::draws::{DRAWS, Draw};
+use super::fleet::{needed, run};
+use super::traffic::Traffic;
 
 /// The range of the factor.
 pub const FACTOR_MIN: f64 = 0.3;
@@ -13,69 +14,83 @@ pub const FACTOR_MIN: f64 = 0.3;
 pub const FACTOR_MAX: f64 = 0.9;
 /// Factors are tried in steps of a hundredth.
 const STEP: f64 = 0.01;
-/// Draws: enough to tell nine of ten, at a quarter of the cost of a comparison.
-const DRAWS: u32 = 10;
-
-/// The factor that the replay allows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Allowed {
-    /// The highest factor that keeps the budget, within its range.
-    pub factor: f64,
-    /// The bad minutes a week that it would have had, on average over the draws.
-    pub bad_minutes: f64,
-    /// Whether the budget is kept; if not, the factor is the lowest there is.
-    pub within_budget: bool,
-}
 
 /// The highest factor whose bad minutes stay within the budget in 90 % of the draws: at most
 /// 1 - 1/N for the N instances that usually run, so that losing one breaks nothing, and within
-/// [0.3, 0.9]. `base` is what the factor is applied to, in invocations per minute per instance.
-/// Absent without traffic.
+/// [0.3, 0.9]. `base` is what the factor is applied to, in invocations per minute per instance; bounds,
+/// cooldowns and floors are those of `like`. Absent without traffic.
 #[must_use]
-pub fn highest(question: &Question<'_>, base: f64, usual_instances: u32) -> Option<Allowed> {
+pub fn highest(question: &Question<'_>, base: f64, like: &Choice) -> Option<Allowed> {
     let weeks = question.traffic.weeks();
     if weeks <= 0.0 || !base.is_finite() || base <= 0.0 {
         return None;
     }
-    let draws = Draw::all(question.capacity, &question.reaction, DRAWS, question.seed);
-    let at = |steps: u32| {
+    let draws = Draw::all(&question.capacity, &question.reaction, DRAWS, question.seed);
+    let policy = like.policy(base);
+    let usual_instances = usual(question.traffic, like, policy.target_value);
+    let at = |steps: u32, limit: Limit| {
         let factor = f64::from(steps) * STEP;
-        let choice = Choice::tracking(Tracking::at(base * factor), 1, super::choice::INSTANCES_MAX);
+        let scaling = Scaling::Tracking(Tracking { target_value: base * factor, ..policy });
+        let choice = Choice { scaling, ..like.clone() };
         let bad: Vec<f64> =
             run(question.traffic, &choice, &draws).iter().map(|o| o.bad_minutes / weeks).collect();
         let within = bad.iter().filter(|b| **b <= question.budget).count();
-        let within_budget = within as f64 >= SURE * f64::from(DRAWS);
-        Allowed { factor, bad_minutes: bad.iter().sum::<f64>() / bad.len() as f64, within_budget }
+        let within_budget = within as f64 >= SURE * bad.len() as f64;
+        let bad_minutes = bad.iter().sum::<f64>() / bad.len() as f64;
+        let budget = question.budget;
+        Allowed { factor, bad_minutes, budget, within_budget, limit, usual_instances }
     };
     let steps = |factor: f64| (factor / STEP + 1e-9) as u32;
     let spare = 1.0 - 1.0 / f64::from(usual_instances.max(1));
     let lowest = steps(FACTOR_MIN + STEP / 2.0);
     let top = steps(FACTOR_MAX.min(spare)).max(lowest);
     // More factor is more bad minutes, but for chance: a bisection finds where the budget ends.
-    let highest = at(top);
+    let highest = at(top, if spare < FACTOR_MAX { Limit::OneGone } else { Limit::Highest });
     if highest.within_budget {
         return Some(highest);
     }
-    let mut best = at(lowest);
+    let mut best = at(lowest, Limit::Lowest);
     let (mut good, mut bad) = (lowest, top);
     while best.within_budget && bad - good > 1 {
-        let middle = at(u32::midpoint(good, bad));
+        let steps = u32::midpoint(good, bad);
+        let middle = at(steps, Limit::Budget);
         if middle.within_budget {
-            good = u32::midpoint(good, bad);
+            good = steps;
             best = middle;
         } else {
-            bad = u32::midpoint(good, bad);
+            bad = steps;
         }
     }
+    if best.within_budget {
+        best.limit = Limit::Budget;
+    }
     Some(best)
+}
+
+/// The instances that usually run under a choice: the median over the minutes.
+fn usual(traffic: &Traffic, like: &Choice, target: f64) -> u32 {
+    let mut requests: Vec<f32> =
+        traffic.requests().iter().copied().filter(|r| !r.is_nan()).collect();
+    let middle = requests.len() / 2;
+    if requests.is_empty() {
+        return 1;
+    }
+    let (_, median, _) = requests.select_nth_unstable_by(middle, f32::total_cmp);
+    let (min, max) = (like.min.max(1), like.max.max(1));
+    needed(f64::from(*median), target).max(min).min(max)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::draws::CapacityBelief;
-    use super::super::traffic::{Traffic, WEEK};
+    use super::super::traffic::WEEK;
     use super::*;
     use crate::model::reaction::ReactionTime;
+
+    /// A policy under which so many instances usually serve so many requests a minute.
+    fn like(requests: f64, usual: u32) -> Choice {
+        Choice::tracking(Tracking::at(requests / f64::from(usual)), 1, 10_000)
+    }
 
     /// A week around 20,000 a minute, with bursts of a height every three hours.
     fn allowed(burst: f32, start_up: f64, usual: u32) -> Allowed {
@@ -88,7 +103,7 @@ mod tests {
             budget: 10.0,
             seed: 3,
         };
-        highest(&question, 1000.0, usual).unwrap()
+        highest(&question, 1000.0, &like(20_000.0, usual)).unwrap()
     }
 
     #[test]
@@ -96,13 +111,15 @@ mod tests {
         let calm = allowed(1.0, 4.0, 50);
         // Near capacity some minutes are bad at any steady load.
         assert!(calm.within_budget && calm.factor > 0.7, "{calm:?}");
+        assert_eq!(calm.limit, Limit::Budget);
         let bursty = allowed(1.5, 4.0, 50);
         assert!(bursty.within_budget && (0.5..0.66).contains(&bursty.factor), "{bursty:?}");
-        assert_eq!(allowed(1.0, 4.0, 4).factor, 0.75);
+        let few = allowed(1.0, 4.0, 4);
+        assert_eq!((few.factor, few.limit), (0.75, Limit::OneGone));
         assert_eq!(allowed(1.0, 4.0, 1).factor, 0.3);
         let hopeless = allowed(8.0, 4.0, 50);
         assert!(!hopeless.within_budget, "{hopeless:?}");
-        assert_eq!(hopeless.factor, 0.3);
+        assert_eq!((hopeless.factor, hopeless.limit), (0.3, Limit::Lowest));
     }
 
     #[test]
@@ -118,7 +135,7 @@ mod tests {
                 budget: 200.0,
                 seed: 3,
             };
-            highest(&question, 1000.0, 50).unwrap().factor
+            highest(&question, 1000.0, &like(20_000.0, 50)).unwrap().factor
         });
         assert!(factors[0] >= factors[1] && factors[1] >= factors[2], "{factors:?}");
     }

@@ -2,7 +2,7 @@
 //! proportion, 15 of 15 below 90 % scale in, nothing moves while an update is under way, and
 //! instances serve when they have started.
 //!
-//! Overload leaves a backlog, which is carried to the next minute, up to the 60 seconds after which
+//! Overload leaves a backlog on the instances that serve, which is carried to the next minute, up to the 60 seconds after which
 //! SageMaker gives up on a request; what is beyond that is lost. New instances do half the work for
 //! three minutes, the minutes which the estimator leaves out as cold.
 
@@ -26,10 +26,6 @@ const COLD_LOSS: f64 = 0.5;
 const SATURATION: f64 = 1.15;
 /// A wait of this share of a minute breaks the objective.
 const BACKLOG_SEEN: f64 = 0.01;
-/// The width of the objective's curve, in lg (the middle of the estimator's own prior).
-const CURVE_WIDTH: f64 = 0.055;
-/// ln 9: a tenth of the minutes is bad at capacity.
-const LN_9: f64 = 2.197_224_577;
 /// Loads are remembered for as long as an alarm may come late.
 const RING: usize = 64;
 
@@ -54,40 +50,11 @@ pub struct Outcome {
     pub instances_at_peak: u32,
 }
 
-/// How many minutes in a hundred break the objective, by load over capacity.
-struct Curve {
-    shares: [f32; Self::STEPS],
-}
-
-impl Curve {
-    const STEPS: usize = 512;
-    const FROM: f64 = 0.7;
-    const TO: f64 = 1.5;
-
-    fn new() -> Self {
-        let share = |i: usize| {
-            let ratio =
-                Self::FROM + (i as f64 + 0.5) * (Self::TO - Self::FROM) / Self::STEPS as f64;
-            (1.0 / (1.0 + (LN_9 - ratio.ln() / CURVE_WIDTH).exp())) as f32
-        };
-        Self { shares: std::array::from_fn(share) }
-    }
-
-    fn at(&self, ratio: f64) -> f64 {
-        if ratio < Self::FROM {
-            return 0.0;
-        }
-        let step = (ratio - Self::FROM) / (Self::TO - Self::FROM) * Self::STEPS as f64;
-        self.shares.get(step as usize).map_or(1.0, |share| f64::from(*share))
-    }
-}
-
 /// Runs one choice with several draws.
 #[must_use]
 pub fn run(traffic: &Traffic, choice: &Choice, draws: &[Draw]) -> Vec<Outcome> {
-    let curve = Curve::new();
     let busiest = busiest(traffic);
-    draws.iter().map(|draw| Fleet::new(traffic, choice, draw).run(&curve, busiest)).collect()
+    draws.iter().map(|draw| Fleet::new(traffic, choice, draw).run(busiest)).collect()
 }
 
 /// The entry with the most requests.
@@ -116,6 +83,7 @@ struct Fleet<'a> {
     update: Option<Update>,
     cold: u32,
     cold_until: usize,
+    /// What waits on an instance; those that join have none, and slow answers come from the others.
     backlog: f64,
     loads: [f64; RING],
     high_run: u32,
@@ -170,14 +138,14 @@ impl<'a> Fleet<'a> {
         self.choice.min.max(floor).max(1).min(self.max())
     }
 
-    fn run(mut self, curve: &Curve, busiest: usize) -> Outcome {
+    fn run(mut self, busiest: usize) -> Outcome {
         for (minute, requests) in self.traffic.requests().iter().enumerate() {
             self.settle(minute);
             if let Some(tracking) = self.tracking {
                 self.look(minute, tracking.target_value);
                 self.act(minute, tracking);
             }
-            self.serve(minute, f64::from(*requests), curve);
+            self.serve(minute, f64::from(*requests));
             if minute == busiest {
                 self.outcome.instances_at_peak = self.serving;
             }
@@ -265,7 +233,7 @@ impl<'a> Fleet<'a> {
         self.last_any = instant(minute);
     }
 
-    fn serve(&mut self, minute: usize, requests: f64, curve: &Curve) {
+    fn serve(&mut self, minute: usize, requests: f64) {
         let serving = f64::from(self.serving);
         self.outcome.instance_minutes += serving;
         self.outcome.peak_instances = self.outcome.peak_instances.max(self.serving);
@@ -277,14 +245,20 @@ impl<'a> Fleet<'a> {
         let cold =
             if minute < self.cold_until { f64::from(self.cold.min(self.serving)) } else { 0.0 };
         let capacity = self.draw.capacity * (serving - COLD_LOSS * cold);
-        let throughput = SATURATION * capacity;
+        let throughput = SATURATION * capacity / serving;
+        let load = requests / serving;
         let before = self.backlog;
-        let after = (before + requests - throughput).max(0.0);
+        let after = (before + load - throughput).max(0.0);
         self.backlog = after.min(throughput);
-        self.outcome.lost_requests += after - self.backlog;
+        self.outcome.lost_requests += (after - self.backlog) * serving;
         let waits = before.max(self.backlog) > BACKLOG_SEEN * throughput;
         self.outcome.minutes += 1;
-        self.outcome.bad_minutes += if waits { 1.0 } else { curve.at(requests / capacity) };
+        let good = 1.0 - self.draw.curve.at(requests / capacity);
+        let good = match &self.draw.joining {
+            Some(joining) if cold > 0.0 => good * (1.0 - joining.at(load)),
+            _ => good,
+        };
+        self.outcome.bad_minutes += if waits { 1.0 } else { 1.0 - good };
     }
 }
 
@@ -294,7 +268,7 @@ fn instant(minute: usize) -> i64 {
 }
 
 /// Instances that bring the load down to the target.
-fn needed(requests: f64, target: f64) -> u32 {
+pub(super) fn needed(requests: f64, target: f64) -> u32 {
     let instances = (requests / target - 1e-9).ceil();
     // Also where the target is no number to divide by.
     if instances >= 1.0 { instances.min(f64::from(INSTANCES_MAX)) as u32 } else { 1 }
@@ -312,7 +286,7 @@ mod tests {
         let measured = |m: f64| Part::measured(Spread::exactly(m), 9).unwrap();
         let reaction =
             ReactionTime { alarm: measured(5.0), activity: measured(0.0), start_up: measured(4.0) };
-        Draw::all(CapacityBelief::new(1000.0, 0.0).unwrap(), &reaction, 1, 1)[0]
+        Draw::all(&CapacityBelief::new(1000.0, 0.0).unwrap(), &reaction, 1, 1).remove(0)
     }
 
     fn tracked(target: f64) -> Choice {

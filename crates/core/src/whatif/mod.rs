@@ -11,6 +11,7 @@
 
 pub mod answer;
 pub mod choice;
+mod curve;
 pub mod draws;
 pub mod factor;
 pub mod fleet;

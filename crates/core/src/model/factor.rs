@@ -1,0 +1,116 @@
+//! The safety factor by replay of a variant's own last weeks.
+
+use serde::Serialize;
+
+use super::time::Timestamp;
+
+/// What keeps the factor from being higher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// More would break the budget of bad minutes.
+    Budget,
+    /// Losing one of the instances that usually run must break nothing.
+    OneGone,
+    /// It is the highest that is ever advised.
+    Highest,
+    /// The budget is broken even by the lowest that is ever advised.
+    Lowest,
+}
+
+/// The factor that a replay allows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Allowed {
+    /// The highest factor that keeps the budget, within its range.
+    pub factor: f64,
+    /// The bad minutes a week that it would have had, on average over the draws.
+    pub bad_minutes: f64,
+    /// The bad minutes a week that are accepted.
+    pub budget: f64,
+    /// Whether the budget is kept; if not, the factor is the lowest there is.
+    pub within_budget: bool,
+    /// What keeps it from being higher.
+    pub limit: Limit,
+    /// How many instances usually run.
+    pub usual_instances: u32,
+}
+
+impl Allowed {
+    /// The figure and what keeps it from being higher.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let usual = self.usual_instances;
+        let why = match self.limit {
+            Limit::Budget => "a higher one would break the budget".to_owned(),
+            Limit::OneGone => format!(
+                "at most 1 - 1/{usual}, because {usual} instances usually run and losing one must \
+                 break nothing"
+            ),
+            Limit::Highest => "the highest that setpoint advises".to_owned(),
+            Limit::Lowest => "even this breaks the budget".to_owned(),
+        };
+        format!(
+            "the safety factor by replay is {:.2}: {:.1} bad minutes a week of the {} that are accepted; \
+             {why}",
+            self.factor,
+            self.bad_minutes,
+            super::units::human(self.budget)
+        )
+    }
+}
+
+/// What there is to say of the factor.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum FactorAdvice {
+    /// Nothing yet.
+    NotKnown {
+        /// Why, as a sentence.
+        why: String,
+    },
+    /// A replay has said so.
+    Known {
+        /// When this was worked out: once a day.
+        at: Timestamp,
+        /// The factor, and what limits it.
+        #[serde(flatten)]
+        allowed: Allowed,
+        /// Of the newest week, the share that the week before explains: how predictable it is. Absent
+        /// with less than two weeks.
+        explained: Option<f64>,
+        /// The weeks that were replayed.
+        weeks: f64,
+    },
+}
+
+impl Default for FactorAdvice {
+    fn default() -> Self {
+        Self::NotKnown { why: "the traffic has not been replayed yet".to_owned() }
+    }
+}
+
+impl FactorAdvice {
+    /// The factor.
+    #[must_use]
+    pub const fn factor(&self) -> Option<f64> {
+        match self {
+            Self::Known { allowed, .. } => Some(allowed.factor),
+            Self::NotKnown { .. } => None,
+        }
+    }
+
+    /// Everything in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::NotKnown { why } => format!("the safety factor by replay is not known: {why}"),
+            Self::Known { allowed, explained, weeks, .. } => {
+                let week = explained.map_or_else(String::new, |share| {
+                    let percent = share.max(0.0) * 100.0;
+                    format!("; the week before explains {percent:.0} % of the newest one")
+                });
+                format!("{} (over {weeks:.1} weeks{week})", allowed.sentence())
+            }
+        }
+    }
+}

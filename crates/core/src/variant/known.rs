@@ -1,0 +1,35 @@
+//! What replays of other choices go by: what is believed of capacity, and what a factor applies to.
+
+use crate::decide::safe_target::safe_target_at;
+use crate::model::estimate::Estimate;
+use crate::whatif::draws::{CapacityBelief, SIGMA_LOAD_TEST};
+
+/// What is known of the capacity of one instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// What is believed of it.
+    pub capacity: CapacityBelief,
+    /// What a safety factor applies to, in invocations per minute per instance.
+    pub base: f64,
+    /// Whether production has shown it; otherwise a load test says so.
+    pub is_measured: bool,
+}
+
+impl Known {
+    /// What an estimate says, else a valid load test, whose rate is in invocations per minute.
+    #[must_use]
+    pub fn of(estimate: &Estimate, tested: Option<f64>) -> Option<Self> {
+        if estimate.verdict.is_two_sided()
+            && let Some(capacity) = CapacityBelief::of(&estimate.capacity)
+        {
+            let base = estimate.capacity.q25.unwrap_or(capacity.median);
+            let capacity = capacity.with_fit((*estimate.fit).clone());
+            return Some(Self { capacity, base, is_measured: true });
+        }
+        // A load test may be wrong, and what is proven limits how far down.
+        let tested = tested?;
+        let base = safe_target_at(estimate, 1.0, Some(tested)).unwrap_or(tested);
+        let capacity = CapacityBelief::new(base, SIGMA_LOAD_TEST)?;
+        Some(Self { capacity, base, is_measured: false })
+    }
+}

@@ -1,0 +1,266 @@
+//! What `whatif` predicts against what then happens: fitted on two weeks of the embedded AWS under one
+//! target value, judged on the two that follow under another one.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use setpoint::model::goal::{LatencyObjective, Objective};
+use setpoint::model::ids::{ResourceId, Scope};
+use setpoint::model::reaction::{Part, ReactionTime, Spread};
+use setpoint::model::series::Minute;
+use setpoint::model::units::LatencyStatistic;
+use setpoint::ports::{Metric, MetricQuery};
+use setpoint::replay::Row;
+use setpoint::replay::whatif::{Asked, whatif};
+use setpoint::sim::random::Random;
+use setpoint::sim::scenario::Change;
+use setpoint::sim::service::{Family, Objective as SimObjective, Service, true_capacity};
+use setpoint::sim::{Scenario, Sim, traffic};
+
+const RESOURCE: &str = "endpoint/e/variant/AllTraffic";
+const P99: LatencyStatistic = LatencyStatistic::P99;
+/// Monday 1 December 2025, 00:00 UTC, in minutes since the epoch.
+const START: usize = 1_764_547_200 / 60;
+/// Weeks that are fitted, and weeks that are judged.
+const WEEKS: usize = 2;
+const WEEK: usize = 7 * 1440;
+/// The factor of the first weeks.
+const FACTOR: f64 = 0.6;
+
+/// How traffic comes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    /// Three steep ramps at the same times of every day.
+    Repeating,
+    /// Some bursts a day, whenever.
+    Spiky,
+}
+
+/// What is run.
+#[derive(Debug)]
+struct Case {
+    name: &'static str,
+    family: Family,
+    kind: Kind,
+    seed: u64,
+    factor: f64,
+}
+
+/// Requests by minute, in units of one instance's capacity.
+fn demand(kind: Kind, random: &mut Random, weeks: usize) -> Vec<f64> {
+    let height = 4.0 + 6.0 * random.uniform();
+    let ramps: [(usize, usize, f64); 3] = std::array::from_fn(|_| {
+        let begin = (random.uniform() * 1300.0) as usize;
+        (begin, begin + 15 + (random.uniform() * 60.0) as usize, 0.3 + 0.9 * random.uniform())
+    });
+    let (mut left, mut burst, mut slow) = (0_usize, 1.0, 0.0);
+    let mut found = Vec::with_capacity(weeks * WEEK);
+    for day in 0..weeks * 7 {
+        let level = (0.04 * random.normal()).exp() * if day % 7 < 5 { 1.0 } else { 0.6 };
+        for minute in 0..1440_usize {
+            let wave = 0.65 - 0.35 * (minute as f64 / 1440.0 * std::f64::consts::TAU).cos();
+            slow = 0.99 * slow + 0.005 * random.normal();
+            let mut rate = height * level * wave * f64::exp(slow);
+            if kind == Kind::Repeating {
+                let on = ramps.iter().filter(|ramp| (ramp.0..ramp.1).contains(&minute));
+                rate *= on.map(|ramp| 1.0 + ramp.2).product::<f64>();
+            } else {
+                if left == 0 && random.uniform() < 6.0 / 1440.0 {
+                    left = 10 + (random.uniform() * 30.0) as usize;
+                    burst = 1.2 + random.uniform();
+                }
+                rate *= if left > 0 { burst } else { 1.0 };
+                left = left.saturating_sub(1);
+            }
+            found.push(rate);
+        }
+    }
+    found
+}
+
+/// A variant of the embedded AWS, under a target value.
+struct World {
+    sim: Sim,
+    scope: Scope,
+    capacity: f64,
+    objective: SimObjective,
+    start_up: f64,
+}
+
+fn world(case: &Case) -> World {
+    let mut random = Random::named(case.seed, case.name);
+    let (base_ms, saturation) = (20.0 + 60.0 * random.uniform(), 800.0 + 1500.0 * random.uniform());
+    let family = case.family;
+    let service =
+        Service { family, base_ms, saturation, spread: 0.3, noise: 0.03, hiccups: 0.0005 };
+    let threshold_ms = base_ms * (4.0 + 6.0 * random.uniform());
+    let objective = SimObjective { statistic: P99, threshold_ms, error_rate_max: 0.01 };
+    let capacity = true_capacity(&service, &objective);
+    let start_up = [3.0, 5.0, 10.0][(random.uniform() * 3.0) as usize];
+    let text = format!(
+        "
+world: {{seed: {}, start: 2025-12-01T00:00:00Z, startup_seconds: {}}}
+endpoints:
+  - name: e
+    variants:
+      - instances: 5
+        target: {{min: 1, max: 100, policy: {{target_value: {}}}}}
+        load: {{service: {}, objective: {}, traffic: [{{steady: {{rate: 1}}}}]}}
+",
+        case.seed,
+        start_up * 60.0,
+        FACTOR * capacity,
+        serde_json::to_string(&service).unwrap(),
+        serde_json::to_string(&objective).unwrap(),
+    );
+    let mut scenario = Scenario::parse(&text, "truth").unwrap();
+    let mut minutes = demand(case.kind, &mut random, 2 * WEEKS);
+    minutes.iter_mut().for_each(|rate| *rate *= capacity);
+    // A recording starts at the epoch, and begins again at its end.
+    minutes.rotate_right(START % (2 * WEEKS * WEEK));
+    let minutes: Arc<[f64]> = minutes.into();
+    let load = scenario.endpoints[0].variants[0].load.as_mut().unwrap();
+    load.traffic = vec![traffic::Part::Replay { path: "weeks".into(), scale: 1.0, minutes }];
+    let settings = &scenario.world;
+    let scope = Scope { account_id: settings.account_id.clone(), region: settings.region.clone() };
+    World { sim: scenario.build().unwrap(), scope, capacity, objective, start_up }
+}
+
+impl World {
+    /// Lets the weeks pass; what was published in them.
+    async fn record(&self) -> Vec<Row> {
+        let begin = self.sim.now();
+        let end = begin + TimeDelta::weeks(WEEKS as i64);
+        self.sim.run_until(end);
+        let resource: ResourceId = RESOURCE.parse().unwrap();
+        let queries = [
+            Metric::Invocations,
+            Metric::InvocationsPerInstance,
+            Metric::ModelLatency(P99),
+            Metric::ModelLatency(LatencyStatistic::P50),
+            Metric::Invocation5xxErrors,
+        ]
+        .map(|metric| MetricQuery { resource: resource.clone(), metric, period_seconds: 60 });
+        let aws = setpoint::sim::aws(&self.sim, self.scope.clone());
+        let mut found: BTreeMap<_, Minute> = BTreeMap::new();
+        let answers = aws.metrics.metric_data(&queries, begin, end).await;
+        for (i, points) in answers.into_iter().enumerate() {
+            for (at, value) in points.unwrap() {
+                let minute = found.entry(at).or_insert_with(|| Minute::empty(at));
+                *[
+                    &mut minute.invocations,
+                    &mut minute.invocations_per_instance,
+                    &mut minute.latency_us,
+                    &mut minute.latency_p50_us,
+                    &mut minute.errors_5xx,
+                ][i] = Some(value);
+            }
+        }
+        found.into_values().map(Row::from).collect()
+    }
+
+    /// Minutes that broke the objective, and instance-hours, so far.
+    fn cost(&self) -> (f64, f64) {
+        let truth = self.sim.with_world(|world| world.truth_about(RESOURCE));
+        (truth.violation_minutes as f64, truth.instance_hours)
+    }
+
+    /// The same a week, over the weeks that follow, under another target value.
+    fn then(&self, target_value: f64) -> (f64, f64) {
+        let change = Change::EditPolicy {
+            variant: "e/AllTraffic".to_owned(),
+            target_value: Some(target_value),
+            scale_in_cooldown: None,
+            disable_scale_in: None,
+        };
+        self.sim.with_world(|world| world.change(&change)).unwrap();
+        let before = self.cost();
+        self.sim.run_until(self.sim.now() + TimeDelta::weeks(WEEKS as i64));
+        let after = self.cost();
+        ((after.0 - before.0) / WEEKS as f64, (after.1 - before.1) / WEEKS as f64)
+    }
+
+    fn asked(&self, factor: f64) -> Asked {
+        let exactly = |minutes: f64| Part::measured(Spread::exactly(minutes), 99).unwrap();
+        let threshold_ms = self.objective.threshold_ms;
+        let latency = LatencyObjective { statistic: P99, threshold_ms };
+        Asked {
+            objective: Objective { latency: Some(latency), error_rate_max: 0.01 },
+            max_rps: None,
+            capacity: None,
+            present: None,
+            factors: vec![factor],
+            mins: vec![1],
+            maxs: vec![100],
+            scale_out_cooldowns: vec![300],
+            scale_in_cooldowns: vec![300],
+            fixed: Vec::new(),
+            reaction: ReactionTime {
+                // A minute shows after two.
+                alarm: exactly(5.0),
+                activity: exactly(0.0),
+                start_up: exactly(self.start_up),
+            },
+            scale_outs: None,
+            traffic_times: 1.0,
+            budget: 10.0,
+            seed: 1,
+        }
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let families = [
+        ("queue", Family::WorkerQueue { workers: 4 }),
+        ("contention", Family::Contention { slowdown: 0.8 }),
+        ("batch", Family::GpuBatch { max_batch: 8, window_ms: 10.0 }),
+        ("cliff", Family::Cliff { error_share: 0.3 }),
+    ];
+    let mut found = Vec::new();
+    for (i, (name, family)) in families.into_iter().enumerate() {
+        for (kind, seed) in [(Kind::Repeating, 11), (Kind::Spiky, 12)] {
+            let factor = [0.7, 0.75, 0.65, 0.8][(i + usize::from(seed == 12)) % 4];
+            found.push(Case { name, family, kind, seed, factor });
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn what_is_predicted_from_the_first_weeks_is_what_the_later_ones_bring() {
+    let (mut predicted_in_all, mut happened_in_all) = (0.0, 0.0);
+    let mut misses = Vec::new();
+    for case in cases() {
+        let world = world(&case);
+        let rows = world.record().await;
+        let report = whatif(&rows, &world.asked(case.factor)).unwrap();
+        let named = report.choices.iter().position(|c| c.factor == Some(case.factor)).unwrap();
+        let figures = &report.answer.figures[named];
+        let (bad, hours) = world.then(report.base * case.factor);
+        let predicted = figures.bad_minutes.mean + report.bad_at_low_load;
+        let (off, off_hours) = (predicted / bad - 1.0, figures.instance_hours.mean / hours - 1.0);
+        println!(
+            "{} {:?} x{}, start-up {}: {bad:.0} bad minutes a week, predicted {predicted:.0} ({off:+.2}); \
+             {hours:.0} instance-hours ({off_hours:+.3})",
+            case.name, case.kind, case.factor, world.start_up
+        );
+        assert!(off_hours.abs() < 0.05, "{case:?}: {off_hours:+.3} off in instance-hours");
+        if (predicted - bad).abs() > f64::max(0.15 * bad, MINUTES_OFF) {
+            misses.push(format!("{} {:?}: {off:+.2}", case.name, case.kind));
+        }
+        predicted_in_all += predicted;
+        happened_in_all += bad;
+    }
+    let off: f64 = predicted_in_all / happened_in_all - 1.0;
+    println!("in all: {happened_in_all:.0}, predicted {predicted_in_all:.0} ({off:+.3})");
+    assert!(off.abs() < 0.15, "{off:+.3} off in all");
+    assert!(misses.len() <= MISSES_MAX, "{misses:?}");
+}
+
+/// Fewer bad minutes a week than this are chance.
+const MINUTES_OFF: f64 = 10.0;
+/// Of the eight, so many may be further off than 15 %.
+const MISSES_MAX: usize = 2;
