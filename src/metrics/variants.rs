@@ -13,6 +13,7 @@ use super::variant_families::{self as families, VARIANT_FAMILIES};
 use crate::model::estimate::{Estimate, Finding, Verdict};
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
+use crate::model::floors::Floors;
 use crate::model::reaction::Spread;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
@@ -147,6 +148,12 @@ fn write_world(out: &mut Writer, status: &VariantStatus) {
         out.number(&families::COMPETING_POLICIES, &[], Some(competing as f64));
     }
     write_reaction(out, status);
+    let proposed = match &snapshot.floors {
+        Floors::Off | Floors::NotKnown { .. } => None,
+        Floors::None { .. } => Some(0),
+        Floors::Proposed(floors) => Some(floors.actions.len()),
+    };
+    out.number(&families::FLOORS_PROPOSED, &[], proposed.map(|actions| actions as f64));
     if let Some(alarms) = snapshot.alarms.known() {
         for side in [AlarmSide::High, AlarmSide::Low] {
             write_alarm(out, side, alarms);
