@@ -104,7 +104,8 @@ pub(super) fn fetch(args: &Args) -> Result<Recorded, CliError> {
     bounded.run(async {
         let aws = connect(&config, args, scope.as_ref(), bounded.observer()).await?;
         let recorded = read(&aws, args, WallClock.now()).await?;
-        let resource = ResourceId { endpoint: args.endpoint.clone(), variant: args.variant.clone() };
+        let resource =
+            ResourceId { endpoint: args.endpoint.clone(), variant: args.variant.clone() };
         let goal = config.goal(&VariantId::new(&aws.scope, &resource));
         let goal = goal.map_err(|error| CliError::usage(error.to_string()))?;
         Ok(Recorded { goal: Some(goal), prices: Arc::clone(&config.prices), ..recorded })

@@ -109,9 +109,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         && let Some(last) = evaluations.last()
     {
         tell(&format!("\n{}", last.estimate.sentence));
-        if let Some(factor) = last.estimate.advised_safety_factor {
-            tell(&format!("safety factor that this demand's growth calls for: {factor}"));
-        }
+        tell(&last.factor.sentence());
     }
     let failed = failed.or_else(|| out.flush().err());
     // Whoever closes the pipe has seen enough.

@@ -33,6 +33,8 @@ use crate::whatif::choice::INSTANCES_MAX;
 const SEED: u64 = 1;
 /// The largest share of 5XX answers where nobody says so: that of the default configuration.
 const ERROR_RATE: f64 = 0.01;
+/// Bad minutes a week that are accepted where nobody says so: as in the default configuration.
+const BUDGET: f64 = 10.0;
 /// Factors that are tried when none is named.
 const FACTORS: [f64; 7] = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
@@ -83,9 +85,10 @@ pub(super) struct Args {
     /// configuration].
     #[arg(long, value_name = "FILE", conflicts_with = "price_per_hour")]
     prices: Option<PathBuf>,
-    /// Bad minutes a week that are accepted.
-    #[arg(long, value_name = "MINUTES", default_value = "10", value_parser = parse_budget)]
-    budget: f64,
+    /// Bad minutes a week that are accepted [default: `objective.bad_minutes_per_week` of the
+    /// configuration, else 10].
+    #[arg(long, value_name = "MINUTES", value_parser = parse_budget)]
+    budget: Option<f64>,
     /// Requests per second that one instance served well in a load test [default: that of the
     /// configuration].
     #[arg(long, value_name = "RPS", value_parser = unit(RequestsPerSecond::new))]
@@ -139,6 +142,8 @@ struct Source {
     instance_type: Option<String>,
     /// What counts as serving well, by the flags and the configuration.
     objective: Objective,
+    /// The bad minutes a week that the configuration accepts.
+    budget: Option<f64>,
     /// The load-tested rate of the configuration.
     max_rps: Option<RequestsPerSecond>,
     /// How fast the variant reacts, by its scaling activities.
@@ -218,7 +223,7 @@ fn asked(args: &Args, source: &Source) -> Asked {
             .map_or(known, |time| known.with_start_up(time.num_seconds() as f64 / 60.0)),
         scale_outs: source.reaction.as_ref().map(|reaction| reaction.scale_outs),
         traffic_times: args.traffic,
-        budget: args.budget,
+        budget: args.budget.or(source.budget).unwrap_or(BUDGET),
         seed: SEED,
     }
 }
@@ -286,6 +291,7 @@ fn read_file(args: &Args, path: &Path) -> Result<Source, CliError> {
         bounds: None,
         instance_type: None,
         objective,
+        budget: config.as_ref().map(|config| config.defaults.bad_minutes_per_week),
         max_rps: None,
         reaction: None,
         prices: config.map(|config| Arc::clone(&config.prices)).unwrap_or_default(),
@@ -306,7 +312,8 @@ fn read_variant(args: &Args) -> Result<Source, CliError> {
         timeout: args.timeout,
     };
     let recorded = export::fetch(&wanted)?;
-    let Recorded { telemetry, tracking, bounds, instance_type, activities, goal, prices } = recorded;
+    let Recorded { telemetry, tracking, bounds, instance_type, activities, goal, prices } =
+        recorded;
     let objective = objective(args, goal.as_ref().map(|goal| goal.objective));
     let recording = csv::read(name, telemetry.to_csv().as_bytes(), statistic(&objective))
         .map_err(|error| CliError::failed(error.to_string()))?;
@@ -320,19 +327,16 @@ fn read_variant(args: &Args) -> Result<Source, CliError> {
         objective: &objective,
         instance_type: instance_type.as_deref(),
     });
-    let tracking = tracking.map(|t| Tracking {
-        target_value: t.target_value,
-        scale_out_cooldown: t.scale_out_cooldown_seconds().unsigned_abs(),
-        scale_in_cooldown: t.scale_in_cooldown_seconds().unsigned_abs(),
-        disable_scale_in: t.disable_scale_in.unwrap_or(false),
-    });
+    let tracking = tracking.as_ref().map(Tracking::from);
     let bounds = bounds.map(|(min, max)| (min.max(1).unsigned_abs(), max.max(1).unsigned_abs()));
+    let budget = goal.as_ref().map(|goal| goal.bad_minutes_per_week);
     let load_test = goal.and_then(|goal| goal.load_test);
     Ok(Source {
         recording,
         tracking,
         bounds,
         objective,
+        budget,
         max_rps: load_test.map(|test| test.max_rps),
         reaction: Some(ledger.summary(instance_type.as_deref())),
         instance_type,

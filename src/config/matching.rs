@@ -2,6 +2,7 @@
 
 use super::settings::{Target, Wish};
 use super::{Config, Inner};
+use crate::model::floors::FloorsGoal;
 use crate::model::goal::{CapacityGoal, CooldownGoal, Goal, Mode, TargetValueLimits};
 use crate::model::ids::VariantId;
 
@@ -87,6 +88,7 @@ impl Config {
             adopt: false,
             unsuspend: false,
             allow_clamp: false,
+            floors: FloorsGoal::OFF,
             ..goal
         }
     }
@@ -101,6 +103,7 @@ fn goal(origin: String, wish: &Wish, ceiling: Mode) -> Goal {
         safety_factor: wish.safety_factor,
         safety_factor_auto: wish.safety_factor_auto,
         objective: wish.objective,
+        bad_minutes_per_week: wish.bad_minutes_per_week,
         capacity: wish.capacity,
         cooldown: wish.cooldown,
         disable_scale_in: wish.disable_scale_in,
@@ -111,6 +114,7 @@ fn goal(origin: String, wish: &Wish, ceiling: Mode) -> Goal {
         safe_change_grace: wish.safe_change_grace,
         removed_target_grace: wish.removed_target_grace,
         removed_policy_grace: wish.removed_policy_grace,
+        floors: wish.floors,
         paused: None,
     }
 }

@@ -10,6 +10,7 @@ use super::problem::Problem;
 use super::raw::{Raw, RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawWish};
 use super::resolve::{Resolver, parse_path};
 use super::settings::{Target, Wish};
+use crate::model::floors::{FloorsGoal, FloorsMode};
 use crate::model::goal::{
     CapacityGoal, CooldownGoal, LatencyObjective, LoadTest, Mode, Objective, Pause,
     TargetValueLimits,
@@ -139,6 +140,9 @@ fn pause(r: &mut Resolver<'_>, written: &MergedTarget, own: &RawPause) -> Option
     Some(Pause { until, reason: own.reason.clone() })
 }
 
+/// The bad minutes a week where nobody says so: that of the default configuration.
+const BAD_MINUTES: f64 = 10.0;
+
 /// A wish in which the defaults are already filled in.
 pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> Wish {
     check_order(r, place, own);
@@ -171,6 +175,7 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
         safety_factor,
         safety_factor_auto,
         objective: objective(r, place, own),
+        bad_minutes_per_week: own.objective.bad_minutes_per_week.unwrap_or(BAD_MINUTES),
         capacity: CapacityGoal { min: own.capacity.min, max: own.capacity.max },
         cooldown: CooldownGoal {
             scale_out_seconds: own.cooldown.scale_out_seconds,
@@ -187,7 +192,22 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
         safe_change_grace,
         removed_target_grace,
         removed_policy_grace,
+        floors: floors(r, place, own),
     }
+}
+
+fn floors(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> FloorsGoal {
+    let mode = own.floors.unwrap_or_else(|| {
+        r.problem_at(place, "floors", "nothing".to_owned(), "off or propose");
+        FloorsMode::Off
+    });
+    let time_zone = own.floors_time_zone.as_deref().unwrap_or("UTC");
+    let time_zone = time_zone.parse().unwrap_or_else(|_| {
+        let allowed = "an IANA time zone, such as Europe/Berlin";
+        r.problem_at(place, "floors_time_zone", format!("{time_zone:?}"), allowed);
+        chrono_tz::Tz::UTC
+    });
+    FloorsGoal { mode, time_zone }
 }
 
 fn objective(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> Objective {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::schedule::Schedule;
+use crate::model::floors::FloorsGoal;
 use crate::model::goal::{
     CapacityGoal, CooldownGoal, LoadTest, MassChangeLimit, Mode, Objective, Pause,
     TargetValueLimits,
@@ -224,10 +225,12 @@ pub struct Wish {
     pub mode: Mode,
     /// The configured factor; with `auto` the one to start from.
     pub safety_factor: SafetyFactor,
-    /// Whether the factor follows the measured growth of demand.
+    /// Whether the factor is the one that a replay of the last weeks allows.
     pub safety_factor_auto: bool,
     /// What counts as serving well.
     pub objective: Objective,
+    /// The minutes a week that may break it.
+    pub bad_minutes_per_week: f64,
     /// Fewest and most instances, as far as managed.
     pub capacity: CapacityGoal,
     /// Cooldowns, as far as managed.
@@ -248,6 +251,8 @@ pub struct Wish {
     pub removed_target_grace: TimeDelta,
     /// Rule 17a, the policy alone.
     pub removed_policy_grace: TimeDelta,
+    /// What is done about scheduled floors.
+    pub floors: FloorsGoal,
 }
 
 /// One entry of `targets`.

@@ -72,6 +72,16 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Failed scale-outs among the newest activities: for the account's quota, because AWS had no instances, or else; absent while activities could not be read.";
     JOINS_WITH_ERRORS = Gauge "setpoint_joins_with_errors" ["scale-outs"] {}
         "Of the scale-outs whose minutes of joining were all seen, those in which new instances answered with 5XX at first; absent where none was seen.";
+    FLOORS_PROPOSED = Gauge "setpoint_floors_proposed" ["scheduled actions"] {}
+        "Scheduled actions of the floors (min capacities ahead of the week's ramps) that would pay by replay of the last weeks; 0 where none would, absent while that is not known or floors are off.";
+    SAFETY_FACTOR = Gauge "setpoint_safety_factor" ["ratio"] {}
+        "Safety factor in use: the configured one, or with auto the one that moves at most once a week.";
+    SAFETY_FACTOR_BY_REPLAY = Gauge "setpoint_safety_factor_by_replay" ["ratio"] {}
+        "Highest safety factor that keeps to objective.bad_minutes_per_week in a replay of the variant's last weeks, worked out once a day; absent while capacity is not measured or a week of traffic is not known.";
+    SAFETY_FACTOR_BAD_MINUTES = Gauge "setpoint_safety_factor_bad_minutes" ["minutes a week"] {}
+        "Minutes a week that break the objective in that replay, under setpoint_safety_factor_by_replay.";
+    WEEK_EXPLAINED = Gauge "setpoint_week_explained_ratio" ["ratio"] {}
+        "How predictable the traffic is: of the variance of the newest week's hours, the share that the same hours of the week before explain; 1 is all of it, 0 and below none. Absent with less than two weeks.";
     SCALING_SUSPENDED = Gauge "setpoint_scaling_suspended" ["0 or 1"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}
         "1 when somebody suspended this direction of scaling.";
     SUSPENDED_SINCE = Gauge "setpoint_scaling_suspended_since_timestamp_seconds" ["seconds since the epoch"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}

@@ -11,6 +11,8 @@ use super::StatusSource;
 use super::definition::{Definition, VARIANT_LABELS};
 use super::variant_families::{self as families, VARIANT_FAMILIES};
 use crate::model::estimate::{Estimate, Finding, Verdict};
+use crate::model::factor::{FactorAdvice, factor_in_use};
+use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
 use crate::model::reaction::Spread;
@@ -147,6 +149,13 @@ fn write_world(out: &mut Writer, status: &VariantStatus) {
         out.number(&families::COMPETING_POLICIES, &[], Some(competing as f64));
     }
     write_reaction(out, status);
+    write_factor(out, status);
+    let proposed = match &snapshot.floors {
+        Floors::Off | Floors::NotKnown { .. } => None,
+        Floors::None { .. } => Some(0),
+        Floors::Proposed(floors) => Some(floors.actions.len()),
+    };
+    out.number(&families::FLOORS_PROPOSED, &[], proposed.map(|actions| actions as f64));
     if let Some(alarms) = snapshot.alarms.known() {
         for side in [AlarmSide::High, AlarmSide::Low] {
             write_alarm(out, side, alarms);
@@ -173,6 +182,15 @@ fn write_reaction(out: &mut Writer, status: &VariantStatus) {
     }
     let watched = (reaction.joins_watched > 0).then_some(reaction.joins_with_errors);
     out.number(&families::JOINS_WITH_ERRORS, &[], watched.map(f64::from));
+}
+
+fn write_factor(out: &mut Writer, status: &VariantStatus) {
+    let in_use = factor_in_use(&status.goal, status.snapshot.memory.known());
+    out.number(&families::SAFETY_FACTOR, &[], Some(in_use));
+    let FactorAdvice::Known { allowed, explained, .. } = &status.snapshot.factor else { return };
+    out.number(&families::SAFETY_FACTOR_BY_REPLAY, &[], status.snapshot.factor.factor());
+    out.number(&families::SAFETY_FACTOR_BAD_MINUTES, &[], Some(allowed.bad_minutes));
+    out.number(&families::WEEK_EXPLAINED, &[], *explained);
 }
 
 /// Several alarms of one side (of several policies) would be one series twice; the worst counts.

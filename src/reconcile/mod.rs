@@ -20,6 +20,7 @@ mod readings;
 mod settings;
 mod state;
 mod unread;
+mod work;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,7 @@ use crate::estimate::Scratch;
 use crate::model::decision::{Decision, StepResult};
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why};
+use crate::model::factor::FactorAdvice;
 use crate::model::goal::Goal;
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
@@ -60,6 +62,7 @@ pub use phases::{Phase, PhaseTimes};
 pub use purpose::Purpose;
 pub use settings::{DiscoveryTelemetry, HistoryWait, Settings};
 use state::VariantState;
+use work::Work;
 
 /// What the configuration wants of whom.
 pub trait Goals: Send + Sync {
@@ -163,6 +166,8 @@ struct Reconciler {
     scratch: Scratch,
     /// Names this process and term in what it keeps (rule 26).
     identity: Arc<str>,
+    /// What may still be worked out in this pass.
+    work: Work,
     /// The variants of which a sign of another process is not remembered yet.
     signs: BTreeSet<VariantId>,
 }
@@ -197,6 +202,7 @@ impl Reconciler {
             listed: false,
             scratch: Scratch::new(),
             identity,
+            work: Work::default(),
             signs: BTreeSet::new(),
         }
     }
@@ -226,6 +232,7 @@ impl Reconciler {
     fn decide(&mut self, observed: Observed, input: &PassInput<'_>) -> Vec<Pass> {
         let Observed { at, sweep, remembered, wanted } = observed;
         let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
+        self.work = Work::of(input.settings.history_wait);
         for (id, goal) in wanted {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
             let pass = catch_unwind(AssertUnwindSafe(|| {
@@ -322,6 +329,8 @@ impl Reconciler {
         Snapshot {
             id: id.clone(),
             reaction: Reaction::unseen(None),
+            factor: FactorAdvice::default(),
+            floors: crate::model::floors::Floors::default(),
             taken_at: now,
             reads,
             caller: sweep.caller.clone(),
@@ -397,6 +406,9 @@ impl Reconciler {
         let being_read = self.history.is_reading(&snapshot.id);
         estimate.history_complete_ratio = ratio.or(being_read.then_some(0.0));
         snapshot.reaction = state.variant.reaction(&snapshot, &goal.objective);
+        let Work { floors, factors } = &mut self.work;
+        snapshot.factor = state.variant.factor((&goal, &snapshot), &estimate, factors, now);
+        snapshot.floors = state.variant.floors((&goal, &snapshot), &estimate, floors, now);
         let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }

@@ -5,6 +5,7 @@ use super::{Pass, PassInput, rules, wanted};
 use crate::decide::decide;
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why};
+use crate::model::factor::FactorAdvice;
 use crate::model::goal::Goal;
 use crate::model::ids::VariantId;
 use crate::model::reads::Reads;
@@ -54,6 +55,8 @@ fn nothing_known(id: VariantId, why: &Why, taken_at: Timestamp) -> Snapshot {
         reads: Reads::default(),
         id,
         reaction: Reaction::unseen(None),
+        factor: FactorAdvice::default(),
+        floors: crate::model::floors::Floors::default(),
         taken_at,
         caller: Fact::Unknown(why()),
         endpoint: Fact::Unknown(why()),

@@ -2,6 +2,7 @@
 //! alone. The API, the variant's page and `setpoint explain` show the same.
 
 mod aws;
+mod floors;
 mod next;
 mod reaction;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{printable, standing_words};
 use crate::model::decision::{FieldReport, FieldState, Report};
+use crate::model::factor::factor_in_use;
 use crate::model::ids::VariantId;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
@@ -63,6 +65,7 @@ impl Explanation {
             ("in_force", "In force", in_force(status)),
             ("aws", "What AWS does with it", aws::sentences(status)),
             ("reaction", "Reaction time", reaction::sentences(&status.snapshot)),
+            ("floors", "Scheduled floors", floors::sentences(&status.snapshot.floors)),
             ("next", "What would change the answer", next::sentences(status)),
             ("inputs", "Inputs", inputs(status)),
         ];
@@ -127,7 +130,12 @@ fn formula(status: &VariantStatus) -> Vec<String> {
     let Some(test) = &goal.load_test else {
         return vec![format!("no load test is configured, so that no formula applies; {from}")];
     };
-    let auto = if goal.safety_factor_auto { " (follows the growth of demand)" } else { "" };
+    let in_use = factor_in_use(goal, status.snapshot.memory.known());
+    let auto = if goal.safety_factor_auto {
+        format!(" (to start from; {} is in use)", human(in_use))
+    } else {
+        String::new()
+    };
     let value = test.max_rps.get() * goal.safety_factor.get() * 60.0;
     let mut told = vec![format!(
         "{} requests per second x safety factor {}{auto} x 60 = {} invocations per minute per instance; \
@@ -231,6 +239,9 @@ fn wanted(status: &VariantStatus) -> Vec<String> {
             number(report.desired_target),
             number(report.wanted_target)
         ));
+    }
+    if goal.managed {
+        told.push(status.snapshot.factor.sentence());
     }
     let limits = goal.target_value;
     if limits.floor.is_some() || limits.ceiling.is_some() {

@@ -7,6 +7,7 @@ use crate::model::endpoint::{
     ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, Model, VariantSummary,
 };
 use crate::model::fact::Fact;
+use crate::model::factor::FactorAdvice;
 use crate::model::goal::{Goal, LoadTest, Mode};
 use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
 use crate::model::memory::VariantMemory;
@@ -22,6 +23,9 @@ use crate::model::time::Timestamp;
 
 use super::csv::Row;
 use super::run::ReplaySettings;
+
+/// `objective.bad_minutes_per_week` of `config/default.yaml`.
+const BAD_MINUTES: f64 = 10.0;
 
 /// The bounds of a scalable target where the recording states none: wide, so that they decide
 /// nothing.
@@ -101,6 +105,7 @@ pub(super) fn goal(settings: &ReplaySettings) -> Goal {
         }),
         safety_factor: settings.safety_factor,
         objective: settings.objective,
+        bad_minutes_per_week: BAD_MINUTES,
         adopt: true,
         safe_change_grace: SAFE_CHANGE_GRACE,
         ..Goal::nothing("a recording".to_owned())
@@ -140,6 +145,8 @@ pub(super) fn snapshot(
         memory: Fact::Known(memory),
         reads: Reads::default(),
         reaction: Reaction::unseen(None),
+        factor: FactorAdvice::default(),
+        floors: crate::model::floors::Floors::default(),
         id,
     }
 }

@@ -9,6 +9,7 @@ use crate::decide::{Rules, decide};
 use crate::estimate::{Context, EstimatorSettings, Refinements, Scratch};
 use crate::model::decision::{Action, Outcome, StepOutcome};
 use crate::model::estimate::{Estimate, Finding};
+use crate::model::factor::FactorAdvice;
 use crate::model::goal::{Goal, LoadTestProblem, Objective};
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
@@ -98,6 +99,8 @@ pub struct Evaluation {
     pub decided: Decided,
     /// Findings raised since the pass before.
     pub raised: Vec<Finding>,
+    /// The safety factor that the last weeks allow.
+    pub factor: FactorAdvice,
 }
 
 /// A replay under way.
@@ -164,7 +167,7 @@ impl<'a> Run<'a> {
     pub fn new(settings: &'a ReplaySettings) -> Self {
         Self {
             settings,
-            variant: Variant::default(),
+            variant: Variant::keeping_weeks(),
             goal: facts::goal(settings),
             facts: facts::snapshot(
                 &Stated::default(),
@@ -274,6 +277,7 @@ impl<'a> Run<'a> {
     fn decide(&mut self, rows: &[Row], now: Timestamp) -> Evaluation {
         let estimate = self.estimate(now);
         self.facts.telemetry = self.variant.telemetry().clone();
+        self.facts.factor = self.variant.factor((&self.goal, &self.facts), &estimate, &mut 1, now);
         let decision = decide(&self.facts, &self.goal, &estimate, &rules(), now);
         let report = &decision.report;
         let written = report.wanted_target.filter(|_| !decision.plan.is_empty());
@@ -293,6 +297,7 @@ impl<'a> Run<'a> {
                 reason: report.reason,
             },
             raised: std::mem::take(&mut self.raised),
+            factor: self.facts.factor.clone(),
         };
         let (snapshot, goal, outcome) = (&self.facts, &self.goal, outcome.as_ref());
         let done = Done { snapshot, goal, decision: &decision, outcome, confirmed: false };

@@ -19,6 +19,7 @@ use setpoint::model::estimate::{
     Capacity, DropReason, Estimate, Finding, MinutesUsed, Regime, Verdict,
 };
 use setpoint::model::fact::{Fact, Why, WhyKind};
+use setpoint::model::factor::FactorAdvice;
 use setpoint::model::goal::{
     CapacityGoal, CooldownGoal, Goal, LatencyObjective, LoadTest, Mode, Objective,
     TargetValueLimits,
@@ -243,7 +244,6 @@ fn estimate() -> Estimate {
         findings: Vec::new(),
         wander: Some(0.04),
         incident_since: None,
-        advised_safety_factor: None,
         fit: Arc::default(),
         history_complete_ratio: Some(1.0),
         sentence: "one instance serves 1300 invocations per minute (1180 to 1410): 87 of 8412 \
@@ -267,6 +267,7 @@ fn goal(mode: Mode) -> Goal {
         }),
         safety_factor: SafetyFactor::new(0.5).unwrap(),
         safety_factor_auto: false,
+        bad_minutes_per_week: 10.0,
         objective: Objective {
             latency: Some(LatencyObjective {
                 statistic: LatencyStatistic::P99,
@@ -284,6 +285,7 @@ fn goal(mode: Mode) -> Goal {
         safe_change_grace: TimeDelta::hours(4),
         removed_target_grace: TimeDelta::minutes(30),
         removed_policy_grace: TimeDelta::minutes(5),
+        floors: setpoint::model::floors::FloorsGoal::OFF,
         paused: None,
     }
 }
@@ -314,6 +316,8 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
     Snapshot {
         id: id.clone(),
         reaction: Reaction::unseen(None),
+        factor: FactorAdvice::default(),
+        floors: setpoint::model::floors::Floors::default(),
         taken_at: noon(),
         reads: reads(),
         caller: Fact::Known(id.account_id.clone()),

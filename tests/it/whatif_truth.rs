@@ -143,7 +143,11 @@ impl World {
             Metric::ModelLatency(LatencyStatistic::P50),
             Metric::Invocation5xxErrors,
         ]
-        .map(|metric| MetricQuery { resource: resource.clone(), metric, period_seconds: 60 });
+        .map(|metric| MetricQuery {
+            resource: resource.clone(),
+            metric,
+            period_seconds: 60,
+        });
         let aws = setpoint::sim::aws(&self.sim, self.scope.clone());
         let mut found: BTreeMap<_, Minute> = BTreeMap::new();
         let answers = aws.metrics.metric_data(&queries, begin, end).await;
@@ -264,3 +268,36 @@ async fn what_is_predicted_from_the_first_weeks_is_what_the_later_ones_bring() {
 const MINUTES_OFF: f64 = 10.0;
 /// Of the eight, so many may be further off than 15 %.
 const MISSES_MAX: usize = 2;
+
+/// Bad minutes a week that are accepted when the factor is chosen.
+const BUDGET: f64 = 60.0;
+
+#[tokio::test]
+async fn the_factor_by_replay_keeps_its_budget_in_the_weeks_that_follow() {
+    let families = [
+        ("queue", Family::WorkerQueue { workers: 4 }),
+        ("batch", Family::GpuBatch { max_batch: 8, window_ms: 10.0 }),
+    ];
+    let kinds = [Kind::Repeating, Kind::Spiky];
+    for (i, kind) in kinds.into_iter().enumerate() {
+        let (name, family) = families[i];
+        let case = Case { name, family, kind, seed: 31, factor: FACTOR };
+        let (chosen, customary) = (world(&case), world(&case));
+        let rows = chosen.record().await;
+        let report = whatif(&rows, &Asked { budget: BUDGET, ..chosen.asked(FACTOR) }).unwrap();
+        let allowed = report.allowed.unwrap();
+        assert!(allowed.within_budget, "{allowed:?}");
+        customary.sim.run_until(chosen.sim.now());
+        let (bad, hours) = chosen.then(report.base * allowed.factor);
+        let (bad_of_half, hours_of_half) = customary.then(report.base * 0.5);
+        println!(
+            "{name} {kind:?}: factor {:.2} ({:?}), {:.0} bad minutes a week predicted, {bad:.0} happened at \
+             {hours:.0} instance-hours; 0.5 has {bad_of_half:.0} at {hours_of_half:.0}",
+            allowed.factor, allowed.limit, allowed.bad_minutes
+        );
+        let accepted = 1.25 * BUDGET + report.bad_at_low_load;
+        assert!(bad <= accepted, "{name} {kind:?}: {bad} bad minutes, {accepted:.0} accepted");
+        // A lower factor costs more, a higher one less.
+        assert_eq!(allowed.factor < 0.5, hours > 1.001 * hours_of_half, "{name} {kind:?}");
+    }
+}

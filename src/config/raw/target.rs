@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::model::floors::FloorsMode;
 use crate::model::goal::Mode;
 use crate::model::units::LatencyStatistic;
 
@@ -12,7 +13,8 @@ use crate::model::units::LatencyStatistic;
 pub(in crate::config) struct RawWish {
     /// What setpoint may do: say (observe), restore (repair), or also follow the safe target (auto).
     pub mode: Option<Mode>,
-    /// The share of capacity to aim at, or auto: it follows the measured growth of demand.
+    /// The share of capacity to aim at, or auto: the highest that a replay of the last
+    /// weeks allows.
     pub safety_factor: Option<RawSafetyFactor>,
     /// The factor to start from when `safety_factor` is auto.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
@@ -42,6 +44,10 @@ pub(in crate::config) struct RawWish {
     /// How long a policy that vanished alone is left missing, in seconds.
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
+    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), or shown where they would pay (propose).
+    pub floors: Option<FloorsMode>,
+    /// The time zone of the week by which floors are scheduled: an IANA name, such as Europe/Berlin.
+    pub floors_time_zone: Option<String>,
 }
 
 /// A number above 0 and at most 1, or the word auto.
@@ -50,7 +56,7 @@ pub(in crate::config) struct RawWish {
 pub(in crate::config) enum RawSafetyFactor {
     /// A fixed factor.
     Fixed(#[schemars(range(max = 1), extend("exclusiveMinimum" = 0))] f64),
-    /// It follows the measured growth of demand.
+    /// The highest that a replay of the last weeks allows.
     Auto(Auto),
 }
 
@@ -58,7 +64,7 @@ pub(in crate::config) enum RawSafetyFactor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Auto {
-    /// It follows the measured growth of demand.
+    /// The highest that a replay of the last weeks allows.
     Auto,
 }
 
@@ -71,6 +77,10 @@ pub(in crate::config) struct RawObjective {
     /// The largest share of 5XX answers.
     #[schemars(range(min = 0, max = 1))]
     pub error_rate_max: Option<f64>,
+    /// The minutes a week that may break it. A replay of the variant's own last weeks chooses the
+    /// safety factor by it, where that is auto, and advises one elsewhere.
+    #[schemars(range(min = 0, max = 10080))]
+    pub bad_minutes_per_week: Option<f64>,
 }
 
 /// A limit of `ModelLatency`.
@@ -145,7 +155,8 @@ pub(in crate::config) struct RawTarget {
     /// What setpoint may do: say (observe), restore (repair), or also follow the safe target (auto).
     #[serde(default)]
     pub mode: Option<Mode>,
-    /// The share of capacity to aim at, or auto: it follows the measured growth of demand.
+    /// The share of capacity to aim at, or auto: the highest that a replay of the last
+    /// weeks allows.
     #[serde(default)]
     pub safety_factor: Option<RawSafetyFactor>,
     /// The factor to start from when `safety_factor` is auto.
@@ -188,6 +199,12 @@ pub(in crate::config) struct RawTarget {
     #[serde(default)]
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
+    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), or shown where they would pay (propose).
+    #[serde(default)]
+    pub floors: Option<FloorsMode>,
+    /// The time zone of the week by which floors are scheduled: an IANA name, such as Europe/Berlin.
+    #[serde(default)]
+    pub floors_time_zone: Option<String>,
 }
 
 /// A load test of one instance.
@@ -241,6 +258,8 @@ impl RawTarget {
                         .or(d.objective.latency.threshold_ms),
                 },
                 error_rate_max: self.objective.error_rate_max.or(d.objective.error_rate_max),
+                bad_minutes_per_week: (self.objective.bad_minutes_per_week)
+                    .or(d.objective.bad_minutes_per_week),
             },
             capacity: RawCapacity {
                 min: self.capacity.min.or(d.capacity.min),
@@ -264,6 +283,9 @@ impl RawTarget {
                 .or(d.removed_target_grace_seconds),
             removed_policy_grace_seconds: (self.removed_policy_grace_seconds)
                 .or(d.removed_policy_grace_seconds),
+            floors: self.floors.or(d.floors),
+            floors_time_zone: (self.floors_time_zone.clone())
+                .or_else(|| d.floors_time_zone.clone()),
         }
     }
 }

@@ -117,6 +117,7 @@ pub(in crate::render) const fn is_told(reason: Reason) -> bool {
             | Reason::ScalingFailed
             | Reason::NotScaled
             | Reason::ScheduledCapacity
+            | Reason::FloorsProposed
     )
 }
 

@@ -208,9 +208,24 @@ fn actions(report: &Report) -> Vec<Action> {
 #[must_use]
 pub fn csv(report: &Report, price: Option<f64>) -> String {
     const HEADER: [&str; 18] = [
-        "name", "safety_factor", "target_value", "fixed", "min", "max", "instance_hours", "cost",
-        "bad_minutes", "bad_minutes_low", "bad_minutes_high", "lost_requests", "scale_events",
-        "peak_instances", "buffer_at_peak", "buffer_one_gone", "within_budget", "marked",
+        "name",
+        "safety_factor",
+        "target_value",
+        "fixed",
+        "min",
+        "max",
+        "instance_hours",
+        "cost",
+        "bad_minutes",
+        "bad_minutes_low",
+        "bad_minutes_high",
+        "lost_requests",
+        "scale_events",
+        "peak_instances",
+        "buffer_at_peak",
+        "buffer_one_gone",
+        "within_budget",
+        "marked",
     ];
     let mut text = HEADER.join(",");
     text.push('\n');

@@ -8,10 +8,12 @@ use setpoint::model::consent::Consent;
 use setpoint::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Verdict;
 use setpoint::model::fact::Fact;
+use setpoint::model::factor::{Allowed, FactorAdvice, Limit};
 use setpoint::model::goal::{CapacityGoal, MassChangeLimit};
 use setpoint::model::memory::{Seen, TargetWrite, VariantMemory};
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::scaling::ScheduledAction;
+use setpoint::model::time::Timestamp;
 
 use super::drifts::field;
 use super::world::{World, assert_held, now, why, written};
@@ -292,13 +294,20 @@ fn rule_22_a_crash_or_a_failed_write_of_our_own_is_nobodys_overwrite() {
     assert_eq!(found(601.0, died), 1);
 }
 
+fn by_replay(at: Timestamp, factor: f64) -> FactorAdvice {
+    let (limit, usual_instances) = (Limit::Budget, 10);
+    let (bad_minutes, budget, within_budget) = (8.0, 10.0, true);
+    let allowed = Allowed { factor, bad_minutes, budget, within_budget, limit, usual_instances };
+    FactorAdvice::Known { at, allowed, explained: Some(0.9), weeks: 2.0 }
+}
+
 #[test]
-fn a_factor_that_follows_the_demand_moves_once_a_week() {
+fn a_factor_by_replay_moves_once_a_week() {
     let mut world = World::healthy();
     world.goal.safety_factor_auto = true;
     world.estimate.verdict = Verdict::Measured;
     let factor = |world: &mut World, advised: f64| {
-        world.estimate.advised_safety_factor = Some(advised);
+        world.snapshot.factor = by_replay(world.now, advised);
         world.pass();
         world.memory().safety_factor.map(|factor| factor.value)
     };
@@ -307,11 +316,11 @@ fn a_factor_that_follows_the_demand_moves_once_a_week() {
     assert_eq!(factor(&mut world, 0.7), Some(0.6));
     world.wait(1);
     assert_eq!(factor(&mut world, 0.7), Some(0.7));
-    // Not without a measured regime, and not where the owner states one.
+    // Not without a replay, and not where the owner states one.
     world.wait(7 * 24 * 60);
-    world.estimate.verdict = Verdict::AtLeast;
-    assert_eq!(factor(&mut world, 0.5), Some(0.7));
-    world.estimate.verdict = Verdict::Measured;
+    world.snapshot.factor = FactorAdvice::default();
+    world.pass();
+    assert_eq!(world.memory().safety_factor.map(|factor| factor.value), Some(0.7));
     world.goal.safety_factor_auto = false;
     assert_eq!(factor(&mut world, 0.5), Some(0.7));
 }

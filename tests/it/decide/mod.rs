@@ -3,6 +3,7 @@
 mod auto;
 mod axes;
 mod boundaries;
+mod by_replay;
 mod conditions;
 mod documented;
 mod drifts;

@@ -10,6 +10,7 @@ use setpoint::model::endpoint::{
 };
 use setpoint::model::estimate::Estimate;
 use setpoint::model::fact::{Fact, Why, WhyKind};
+use setpoint::model::factor::FactorAdvice;
 use setpoint::model::goal::{
     CapacityGoal, CooldownGoal, Goal, LoadTest, Mode, Objective, TargetValueLimits,
 };
@@ -239,6 +240,7 @@ pub(super) fn goal() -> Goal {
         safety_factor: SafetyFactor::new(0.5).unwrap(),
         safety_factor_auto: false,
         objective: Objective { latency: None, error_rate_max: 0.01 },
+        bad_minutes_per_week: 10.0,
         capacity: CapacityGoal { min: Some(1), max: Some(20) },
         cooldown: CooldownGoal { scale_out_seconds: Some(60), scale_in_seconds: Some(300) },
         disable_scale_in: Some(false),
@@ -249,6 +251,7 @@ pub(super) fn goal() -> Goal {
         safe_change_grace: TimeDelta::hours(4),
         removed_target_grace: TimeDelta::minutes(30),
         removed_policy_grace: TimeDelta::minutes(5),
+        floors: setpoint::model::floors::FloorsGoal::OFF,
         paused: None,
     }
 }
@@ -267,6 +270,8 @@ fn snapshot(id: VariantId) -> Snapshot {
     let alarms = vec![alarm("High", 600.0), alarm("Low", 540.0)];
     Snapshot {
         reaction: Reaction::unseen(None),
+        factor: FactorAdvice::default(),
+        floors: setpoint::model::floors::Floors::default(),
         taken_at: now,
         reads: Reads::default(),
         caller: Fact::Known(id.account_id.clone()),

@@ -1,6 +1,7 @@
 //! What should be in force, before any guard: only what the configuration states (rule 3).
 
 use crate::model::estimate::Verdict;
+use crate::model::factor::factor_in_use;
 use crate::model::goal::LoadTestProblem;
 use crate::model::reason::Reason;
 use crate::model::scaling::MetricSpec;
@@ -109,11 +110,7 @@ pub fn desired(case: &Case<'_>) -> Desired {
 /// most once a week.
 #[must_use]
 pub fn factor(case: &Case<'_>) -> f64 {
-    let configured = case.goal.safety_factor.get();
-    if !case.goal.safety_factor_auto {
-        return configured;
-    }
-    case.memory.safety_factor.map_or(configured, |factor| factor.value)
+    factor_in_use(case.goal, Some(&case.memory))
 }
 
 /// The load-tested rate in invocations per minute, while the load test is valid (rule 5).

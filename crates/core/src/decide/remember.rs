@@ -3,7 +3,6 @@
 use chrono::TimeDelta;
 
 use crate::model::decision::{Action, Decision, FieldReport, FieldState, Outcome, StepResult};
-use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
 use crate::model::keeper::OtherSetpoint;
 use crate::model::memory::{
@@ -21,6 +20,8 @@ use super::{known, lasting, new_regime, removed, verify, watch};
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
 /// A safety factor that follows the demand moves at most so often.
 const FACTOR_MOVES_EVERY: TimeDelta = TimeDelta::days(7);
+/// Factors are worked out in steps of this.
+const FACTOR_STEP: f64 = 0.01;
 /// The wait after a first refusal, how often it doubles, and the most that it may be.
 const REFUSED_WAIT: TimeDelta = TimeDelta::minutes(1);
 const REFUSED_DOUBLINGS: u32 = 4;
@@ -62,7 +63,7 @@ pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> Varia
     let regime = decision.report.estimate.regime.as_ref();
     memory.known_regime = new_regime::note(memory.known_regime, regime, now);
     note_value_in_force(&mut memory, decision, now);
-    note_factor(&mut memory, goal, &decision.report.estimate, now);
+    note_factor(&mut memory, (goal, snapshot), now);
     memory.verification = memory
         .verification
         .map(|watch| verify::advance(watch, snapshot, &goal.objective))
@@ -197,12 +198,13 @@ fn note_held(memory: &mut VariantMemory, value: f64, now: Timestamp) {
     memory.last_held = Some(held.unwrap_or(Seen { value, since: now }));
 }
 
-/// With `safety_factor: auto` the factor follows the advice, once there is a measured regime, and
-/// at most once a week.
-fn note_factor(memory: &mut VariantMemory, goal: &Goal, estimate: &Estimate, now: Timestamp) {
-    let advised = estimate.advised_safety_factor.filter(|_| estimate.verdict.is_two_sided());
-    let Some(value) = advised.filter(|_| goal.safety_factor_auto) else { return };
-    let due = memory.safety_factor.is_none_or(|f| now - f.since >= FACTOR_MOVES_EVERY);
+/// With `safety_factor: auto` the factor is the one by replay, once there is a measured regime; it
+/// moves at most once a week.
+fn note_factor(memory: &mut VariantMemory, (goal, snapshot): (&Goal, &Snapshot), now: Timestamp) {
+    let Some(value) = snapshot.factor.factor().filter(|_| goal.safety_factor_auto) else { return };
+    let due = memory.safety_factor.is_none_or(|f| {
+        now - f.since >= FACTOR_MOVES_EVERY && (f.value - value).abs() >= FACTOR_STEP / 2.0
+    });
     if due {
         memory.safety_factor = Some(FactorInUse { value, since: now });
     }

@@ -148,7 +148,11 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     let excludes = if own.is_up() { &d.own } else { &d.evidence };
     let bounds = (bound, upper_bound(d.span, excludes, systematic));
     let mut capacity = capacity(found, numbers, bounds, has_opinion);
-    let fit = if found.is_two_sided() { Fit { knees, levels: levels(weighted), joining: Vec::new() } } else { Fit::default() };
+    let fit = if found.is_two_sided() {
+        Fit { knees, levels: levels(weighted), joining: Vec::new() }
+    } else {
+        Fit::default()
+    };
     if q.wanders && found.is_two_sided() {
         // The target must hold when the payload is heavy.
         heavy_evidence(q.hours, q.stretch, q.now, weighted);

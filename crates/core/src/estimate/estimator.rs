@@ -14,7 +14,6 @@ use crate::model::series::Minute;
 use crate::model::time::Timestamp;
 use crate::model::units::RequestsPerSecond;
 
-use super::advice::Demand;
 use super::assess::{Assessment, Question, assess, hand_on, is_near};
 use super::book::{Book, Change, DEPLOY_MINUTES, Known};
 use super::divergence::{Findings, Sight, check_due};
@@ -58,7 +57,6 @@ pub struct Estimator {
     carry: CarryOver,
     evidence: Evidence,
     hours: Hours,
-    demand: Demand,
     joining: Joining,
     incident: IncidentWatch,
     bad_run: BadRun,
@@ -91,7 +89,6 @@ impl Estimator {
             carry: CarryOver::default(),
             evidence: Evidence::default(),
             hours: Hours::new(settings.refinements.quarter_hours),
-            demand: Demand::default(),
             joining: Joining::default(),
             incident: IncidentWatch::default(),
             bad_run: BadRun::default(),
@@ -225,7 +222,6 @@ impl Estimator {
             }
         } else {
             let cold = reading.as_ref().is_some_and(|r| self.cold.is_cold(r));
-            self.note_demand(reading.as_ref(), excluded);
             let min = self.min_requests();
             self.walk.push(at, reading, (cold, excluded), min, &mut steps);
         }
@@ -291,7 +287,6 @@ impl Estimator {
             findings: self.findings.active(),
             wander,
             incident_since: self.incident.open_since().map(instant_of),
-            advised_safety_factor: self.demand.advised_factor(),
             history_complete_ratio: None,
             sentence,
             minutes,
@@ -307,7 +302,6 @@ impl Estimator {
             + self.walk.bytes()
             + self.evidence.bytes()
             + self.hours.bytes()
-            + self.demand.bytes()
             + self.joining.bytes()
             + self.bad_run.bytes()
             + self.tally.bytes()
@@ -374,7 +368,6 @@ impl Estimator {
             self.evidence.settle(start);
             self.hours.forget((self.newest - WALK_DELAY).div_euclid(60));
             self.tally.settle(self.newest);
-            self.demand.settle(self.newest);
             self.joining.fade();
             self.settle_picture();
         }

@@ -15,7 +15,6 @@
 //! An estimator is a pure function of its settings, the minutes pushed, the deploys declared and
 //! the journal it was restored from.
 
-pub mod advice;
 mod assess;
 mod book;
 mod chain;

@@ -16,8 +16,6 @@ pub struct EstimatorSettings {
     pub load_test_problem: Option<LoadTestProblem>,
     /// What the variant runs at the beginning of the telemetry, if known.
     pub fingerprint: Option<Fingerprint>,
-    /// Minutes from a growth of demand to instances that serve it: alarm and start-up.
-    pub reaction_minutes: u32,
     /// What is done beyond the basic steps: all of it, except in a grade that tells what each is
     /// worth.
     pub refinements: Refinements,
@@ -88,7 +86,6 @@ impl EstimatorSettings {
             load_test: None,
             load_test_problem: None,
             fingerprint: None,
-            reaction_minutes: super::advice::REACTION_MINUTES,
             refinements: Refinements::ALL,
         }
     }

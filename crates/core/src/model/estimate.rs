@@ -208,8 +208,6 @@ pub struct Estimate {
     pub wander: Option<f64>,
     /// Whether an incident of another cause is open (rule 19), and since when.
     pub incident_since: Option<Timestamp>,
-    /// The safety factor that the demand's growth calls for.
-    pub advised_safety_factor: Option<f64>,
     /// How much of the configured history it is made from, 0 to 1; absent where none is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_complete_ratio: Option<f64>,
@@ -253,7 +251,6 @@ impl Estimate {
             findings: Vec::new(),
             wander: None,
             incident_since: None,
-            advised_safety_factor: None,
             history_complete_ratio: None,
             sentence: sentence.into(),
             picture: Picture::default(),

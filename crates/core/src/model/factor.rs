@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::goal::Goal;
+use super::memory::VariantMemory;
 use super::time::Timestamp;
 
 /// What keeps the factor from being higher.
@@ -47,7 +49,15 @@ impl Allowed {
                  break nothing"
             ),
             Limit::Highest => "the highest that setpoint advises".to_owned(),
-            Limit::Lowest => "even this breaks the budget".to_owned(),
+            Limit::Lowest => {
+                return format!(
+                    "no safety factor from {:.2} on keeps to {} bad minutes a week in a replay (there it \
+                     is {:.1}): more instances do not help, a faster start-up or scheduled floors may",
+                    self.factor,
+                    super::units::human(self.budget),
+                    self.bad_minutes
+                );
+            }
         };
         format!(
             "the safety factor by replay is {:.2}: {:.1} bad minutes a week of the {} that are accepted; \
@@ -90,11 +100,12 @@ impl Default for FactorAdvice {
 }
 
 impl FactorAdvice {
-    /// The factor.
+    /// The factor; absent where it is not known, and where none keeps to the budget: then a lower one
+    /// would cost more and still break it.
     #[must_use]
-    pub const fn factor(&self) -> Option<f64> {
+    pub fn factor(&self) -> Option<f64> {
         match self {
-            Self::Known { allowed, .. } => Some(allowed.factor),
+            Self::Known { allowed, .. } => allowed.within_budget.then_some(allowed.factor),
             Self::NotKnown { .. } => None,
         }
     }
@@ -113,4 +124,13 @@ impl FactorAdvice {
             }
         }
     }
+}
+
+/// The safety factor in use: the configured one, or with `auto` the remembered one, which moves at
+/// most once a week.
+#[must_use]
+pub fn factor_in_use(goal: &Goal, memory: Option<&VariantMemory>) -> f64 {
+    let remembered = memory.and_then(|memory| memory.safety_factor);
+    let moved = remembered.filter(|_| goal.safety_factor_auto);
+    moved.map_or(goal.safety_factor.get(), |factor| factor.value)
 }

@@ -5,6 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::floors::FloorsGoal;
 use super::series::Minute;
 use super::time::Timestamp;
 use super::units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};
@@ -51,10 +52,12 @@ pub struct Goal {
     pub load_test: Option<LoadTest>,
     /// The configured safety factor (with `auto`: the one to start from).
     pub safety_factor: SafetyFactor,
-    /// Whether the factor follows the measured demand growth.
+    /// Whether the factor is the one that a replay of the last weeks allows.
     pub safety_factor_auto: bool,
     /// What counts as serving well.
     pub objective: Objective,
+    /// The minutes a week that may break it: by this a replay chooses the safety factor.
+    pub bad_minutes_per_week: f64,
     /// Fewest and most instances, if managed.
     pub capacity: CapacityGoal,
     /// Cooldowns, if managed.
@@ -79,6 +82,8 @@ pub struct Goal {
     /// How long a policy that vanished alone is left missing (rule 17a).
     #[serde(serialize_with = "seconds")]
     pub removed_policy_grace: TimeDelta,
+    /// What is done about scheduled floors.
+    pub floors: FloorsGoal,
     /// Writes are held until then (`pause`).
     pub paused: Option<Pause>,
 }
@@ -96,6 +101,7 @@ impl Goal {
             safety_factor: SafetyFactor::ONE,
             safety_factor_auto: false,
             objective: Objective { latency: None, error_rate_max: 1.0 },
+            bad_minutes_per_week: 0.0,
             capacity: CapacityGoal::default(),
             cooldown: CooldownGoal::default(),
             disable_scale_in: None,
@@ -106,6 +112,7 @@ impl Goal {
             safe_change_grace: TimeDelta::zero(),
             removed_target_grace: TimeDelta::zero(),
             removed_policy_grace: TimeDelta::zero(),
+            floors: FloorsGoal::OFF,
             paused: None,
         }
     }

@@ -225,7 +225,7 @@ pub struct Verification {
     pub failed: bool,
 }
 
-/// A safety factor that follows the demand.
+/// The safety factor in use where the configuration says `auto`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct FactorInUse {
     /// The factor.

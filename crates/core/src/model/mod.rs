@@ -12,6 +12,7 @@ pub mod estimate;
 pub mod fact;
 pub mod factor;
 pub mod fit;
+pub mod floors;
 pub mod formula;
 pub mod goal;
 mod headline;

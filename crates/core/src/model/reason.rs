@@ -166,6 +166,8 @@ words! {
         UnevenRouting = "uneven_routing",
         /// Instances answer with errors as they join: they are called ready before they are.
         ReadyTooEarly = "ready_too_early",
+        /// Scheduled min capacities ahead of the week's ramps would pay.
+        FloorsProposed = "floors_proposed",
         /// The cap on cross-region traffic counts on another capacity than was measured.
         CrossRegionCap = "cross_region_cap",
 

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::endpoint::{Endpoint, EndpointConfig, Model};
 use super::fact::{Fact, Why};
+use super::factor::FactorAdvice;
+use super::floors::Floors;
 use super::history::HourLoad;
 use super::ids::{AccountId, VariantId};
 use super::memory::VariantMemory;
@@ -48,6 +50,12 @@ pub struct Snapshot {
     /// How the variant reacts to load, by the scale-outs seen so far.
     #[serde(skip)]
     pub reaction: Reaction,
+    /// The safety factor that a replay of its last weeks allows.
+    #[serde(skip)]
+    pub factor: FactorAdvice,
+    /// The scheduled floors that would pay.
+    #[serde(skip)]
+    pub floors: Floors,
     /// From which reads all of it is.
     pub reads: Reads,
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::scaling::DEFAULT_COOLDOWN_SECONDS;
+use crate::model::scaling::{DEFAULT_COOLDOWN_SECONDS, TargetTracking};
 
 use super::traffic::WEEK;
 
@@ -59,6 +59,17 @@ impl Tracking {
             scale_out_cooldown: cooldown,
             scale_in_cooldown: cooldown,
             disable_scale_in: false,
+        }
+    }
+}
+
+impl From<&TargetTracking> for Tracking {
+    fn from(policy: &TargetTracking) -> Self {
+        Self {
+            target_value: policy.target_value,
+            scale_out_cooldown: policy.scale_out_cooldown_seconds().unsigned_abs(),
+            scale_in_cooldown: policy.scale_in_cooldown_seconds().unsigned_abs(),
+            disable_scale_in: policy.scale_in_disabled(),
         }
     }
 }

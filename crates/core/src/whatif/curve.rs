@@ -182,7 +182,11 @@ mod tests {
         let joining = Joining::of(&levels).unwrap();
         for seen in levels {
             let share = seen.bad / (seen.bad + seen.good);
-            assert!((joining.at(seen.load) - share).abs() < 0.12, "{seen:?} {}", joining.at(seen.load));
+            assert!(
+                (joining.at(seen.load) - share).abs() < 0.12,
+                "{seen:?} {}",
+                joining.at(seen.load)
+            );
         }
         let none = Joining::of(&[level(500.0, 100.0, 0.0)]).unwrap();
         assert!(none.at(500.0) < 0.05 && none.at(700.0) < 0.5, "{none:?}");

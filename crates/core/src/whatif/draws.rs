@@ -64,8 +64,7 @@ impl CapacityBelief {
     /// The knee at a share of the plausibility of all, narrow ones first; the middle one where none
     /// was fitted.
     fn knee(&self, share: f64) -> Knee {
-        let stated =
-            Knee { weight: 1.0, capacity: self.median, sigma: self.sigma, width: WIDTH };
+        let stated = Knee { weight: 1.0, capacity: self.median, sigma: self.sigma, width: WIDTH };
         let mut sum = 0.0;
         let found = self.fit.knees.iter().find(|knee| {
             sum += knee.weight;

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 
 use super::super::Site;
 use super::super::parts::{self, term};
+use crate::model::factor::factor_in_use;
 use crate::model::scaling::{Activity, ScheduledAction};
 use crate::model::status::VariantStatus;
 use crate::model::units::human;
@@ -95,8 +96,14 @@ fn load_test(site: &Site, status: &VariantStatus, view: &VariantView<'_>) -> Mar
     } else {
         rows.push(row("load test", html! { "none is configured" }));
     }
-    let auto = if goal.safety_factor_auto { " (follows the growth of demand)" } else { "" };
+    let in_use = factor_in_use(goal, status.snapshot.memory.known());
+    let auto = if goal.safety_factor_auto {
+        format!(" (to start from; {} is in use)", human(in_use))
+    } else {
+        String::new()
+    };
     rows.push(row("safety factor", html! { (human(goal.safety_factor.get())) (auto) }));
+    rows.push(row("factor by replay", html! { (printable(&status.snapshot.factor.sentence())) }));
     rows.push(row("mode", html! { (view.mode.as_str()) }));
     if let Some(pause) = paused(status) {
         rows.push(row("paused", pause));

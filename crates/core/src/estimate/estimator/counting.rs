@@ -2,22 +2,12 @@
 
 use crate::model::estimate::DropReason;
 
-use super::super::filter::Reading;
 use super::super::foreign::{FINE_BINS, FINE_FOR, Fate};
 use super::super::grid::{MinuteIndex, bin_of};
 use super::super::low_traffic::Observation;
 use super::Estimator;
 
-/// Fewest requests in a minute from which growth of demand is read.
-const DEMAND_REQUESTS_MIN: f32 = 100.0;
-
 impl Estimator {
-    pub(super) fn note_demand(&mut self, reading: Option<&Reading>, excluded: bool) {
-        if let Some(r) = reading.filter(|r| !excluded && r.requests >= DEMAND_REQUESTS_MIN) {
-            self.demand.note(r.at, r.requests, r.instances, self.settings.reaction_minutes);
-        }
-    }
-
     /// Counts an observation as evidence, unless it belongs to an incident of another cause.
     pub(super) fn count(&mut self, o: &Observation, regime: u8) {
         let looks = self.settings.refinements.incidents_left_out;

@@ -1,0 +1,114 @@
+//! The safety factor that a variant's own last weeks allow, worked out once a day by replay.
+
+use chrono::TimeDelta;
+
+use super::known::Known;
+use crate::model::estimate::Estimate;
+use crate::model::factor::FactorAdvice;
+use crate::model::goal::Goal;
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+use crate::whatif::choice::INSTANCES_MAX;
+use crate::whatif::factor::highest;
+use crate::whatif::traffic::WEEK;
+use crate::whatif::{Choice, Question, Tracking, Traffic, week};
+
+/// How long an answer holds.
+const EVERY: TimeDelta = TimeDelta::days(1);
+/// The weeks that are replayed: as many as CloudWatch keeps minutes for, so that `setpoint whatif`
+/// replays the same.
+const WEEKS: usize = 2;
+/// Less than this, in weeks, is no ground for advice: each day of the week must be in it.
+const WEEKS_MIN: f64 = 0.95;
+/// The seed of the draws: the same traffic has the same answer.
+const SEED: u64 = 1;
+/// The factor that bounds and cooldowns are taken with where no policy is in force.
+const CUSTOMARY: f64 = 0.5;
+
+/// What is remembered between two days.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FactorWatch {
+    answer: Option<(Timestamp, f64, FactorAdvice)>,
+}
+
+impl FactorWatch {
+    /// The factor by replay. `may_work` counts how many answers may still be worked out; where none
+    /// may, the last one stands. `traffic` is only called where one is.
+    pub(super) fn advice(
+        &mut self,
+        (goal, snapshot): (&Goal, &Snapshot),
+        estimate: &Estimate,
+        traffic: impl FnOnce() -> Option<Traffic>,
+        may_work: &mut u32,
+        now: Timestamp,
+    ) -> FactorAdvice {
+        let not_known = |why: &str| FactorAdvice::NotKnown { why: why.to_owned() };
+        // A first deployment, or one whose capacity is not known any more, keeps what is configured.
+        let known = Known::of(estimate, None).filter(|_| estimate.verdict.is_two_sided());
+        let Some(known) = known else {
+            return not_known("capacity has not been measured from both sides");
+        };
+        if estimate.is_partial() {
+            return not_known("not all of the history has been read");
+        }
+        let budget = goal.bad_minutes_per_week;
+        let stands = |(at, asked, _): &&(Timestamp, f64, FactorAdvice)| {
+            *may_work == 0 || (now - *at < EVERY && (asked - budget).abs() < f64::EPSILON)
+        };
+        if let Some((.., answer)) = self.answer.as_ref().filter(stands) {
+            return answer.clone();
+        }
+        if *may_work == 0 {
+            return FactorAdvice::default();
+        }
+        let Some(traffic) = traffic() else {
+            return not_known("the traffic of its weeks is not kept");
+        };
+        *may_work -= 1;
+        let answer = work_out(&known, &traffic, (goal, snapshot), now);
+        self.answer = Some((now, budget, answer.clone()));
+        answer
+    }
+}
+
+fn work_out(
+    known: &Known,
+    traffic: &Traffic,
+    (goal, snapshot): (&Goal, &Snapshot),
+    now: Timestamp,
+) -> FactorAdvice {
+    let traffic = traffic.part(traffic.len().saturating_sub(WEEKS * WEEK), traffic.len());
+    let weeks = traffic.weeks();
+    if weeks < WEEKS_MIN {
+        let why = format!("{weeks:.1} weeks of traffic are known, and a whole one is needed");
+        return FactorAdvice::NotKnown { why };
+    }
+    let question = Question {
+        traffic: &traffic,
+        capacity: known.capacity.clone(),
+        reaction: snapshot.reaction.time,
+        budget: goal.bad_minutes_per_week,
+        seed: SEED,
+    };
+    match highest(&question, known.base, &like(goal, snapshot, known.base)) {
+        Some(allowed) => {
+            FactorAdvice::Known { at: now, allowed, explained: week::explained(&traffic), weeks }
+        }
+        None => FactorAdvice::NotKnown { why: "there is no traffic to replay".to_owned() },
+    }
+}
+
+/// The policy and the bounds in force, or what is configured.
+fn like(goal: &Goal, snapshot: &Snapshot, base: f64) -> Choice {
+    let policies = snapshot.policies.known();
+    let tracking = policies.and_then(|all| all.iter().find_map(|p| p.invocations_tracking()));
+    let tracking = tracking.map_or(Tracking::at(base * CUSTOMARY), Tracking::from);
+    let target = snapshot.target.known().and_then(Option::as_ref);
+    let bound = |configured: Option<i32>, in_force: Option<i32>, otherwise: u32| {
+        let bound = configured.or(in_force).and_then(|n| u32::try_from(n).ok());
+        bound.unwrap_or(otherwise).max(1)
+    };
+    let min = bound(goal.capacity.min, target.map(|t| t.min_capacity), 1);
+    let max = bound(goal.capacity.max, target.map(|t| t.max_capacity), INSTANCES_MAX);
+    Choice::tracking(tracking, min, max)
+}
