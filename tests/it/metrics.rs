@@ -20,6 +20,7 @@ use setpoint::metrics::{
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
 use setpoint::model::fact::Fact;
+use setpoint::model::factor::{Allowed, FactorAdvice, Limit};
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::reaction::Spread;
 use setpoint::model::scale_out::{Parts, Reaction};
@@ -400,6 +401,18 @@ fn the_reference_page_is_up_to_date() {
     expect_file!["../../docs/metrics.md"].assert_eq(&reference::markdown());
 }
 
+fn factor_by_replay() -> FactorAdvice {
+    let allowed = Allowed {
+        factor: 0.6,
+        bad_minutes: 8.0,
+        budget: 10.0,
+        within_budget: true,
+        limit: Limit::Budget,
+        usual_instances: 10,
+    };
+    FactorAdvice::Known { at: fixtures::noon(), allowed, explained: Some(0.9), weeks: 2.0 }
+}
+
 /// A registry in which every defined family has a series.
 fn everything() -> Metrics {
     let mut fleet = fixtures::mixed_fleet();
@@ -408,6 +421,7 @@ fn everything() -> Metrics {
         let seen = Parts { alarm, ..Parts::default() };
         Arc::make_mut(status).snapshot.reaction =
             Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
+        Arc::make_mut(status).snapshot.factor = factor_by_replay();
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {

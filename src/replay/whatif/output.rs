@@ -170,7 +170,7 @@ pub fn conclusion(report: &Report) -> Vec<String> {
              lower the factor, or shorten the start-up."
         ),
     }];
-    lines.extend(report.allowed.map(|allowed| format!("By replay: {}.", allowed.sentence())));
+    lines.extend(report.allowed.map(|allowed| format!("By replay, {}.", allowed.sentence())));
     match &report.floors {
         Ok(proposal) => {
             lines.push(format!(

@@ -60,7 +60,7 @@ impl Allowed {
             }
         };
         format!(
-            "the safety factor by replay is {:.2}: {:.1} bad minutes a week of the {} that are accepted; \
+            "the safety factor may be {:.2}: {:.1} bad minutes a week of the {} that are accepted; \
              {why}",
             self.factor,
             self.bad_minutes,
@@ -118,9 +118,9 @@ impl FactorAdvice {
             Self::Known { allowed, explained, weeks, .. } => {
                 let week = explained.map_or_else(String::new, |share| {
                     let percent = share.max(0.0) * 100.0;
-                    format!("; the week before explains {percent:.0} % of the newest one")
+                    format!(" (the week before explains {percent:.0} % of the newest one)")
                 });
-                format!("{} (over {weeks:.1} weeks{week})", allowed.sentence())
+                format!("by replay of {weeks:.1} weeks{week}, {}", allowed.sentence())
             }
         }
     }
