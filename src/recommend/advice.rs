@@ -7,7 +7,6 @@ use crate::decide::step::{NEW_GROUND_MAX, whole};
 use crate::model::estimate::Verdict;
 use crate::model::goal::TargetValueLimits;
 use crate::model::ids::VariantId;
-use crate::model::reason::Reason;
 use crate::model::safety::{Safety, Unproven};
 use crate::model::scaling::{CONVENTIONAL_POLICY_NAME, DEFAULT_COOLDOWN_SECONDS, TargetTracking};
 use crate::model::status::VariantStatus;
@@ -157,7 +156,7 @@ fn value(status: &VariantStatus) -> (Option<f64>, Basis, String) {
     let report = &status.decision.report;
     let estimate = &report.estimate;
     let none = |why: String| (None, Basis::None, why);
-    if matches!(report.reason, Reason::EndpointMissing | Reason::Shadow) {
+    if !report.reason.class().has_variant {
         return none(report.sentence.clone());
     }
     match kind(&status.snapshot) {

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use setpoint_core::model::decision::{Decision, Note, Outcome, StepResult};
 use setpoint_core::model::ids::VariantId;
-use setpoint_core::model::reason::{ActionKind, Reason};
+use setpoint_core::model::reason::ActionKind;
 use setpoint_core::model::time::Timestamp;
 
 /// The longest note that Kubernetes takes, in bytes.
@@ -56,7 +56,7 @@ impl Notice {
         }
         let steps = || outcome.iter().flat_map(|outcome| &outcome.steps);
         let failed = steps().find(|step| step.result != StepResult::Success);
-        let held = report.action == ActionKind::Hold && !is_expected(report.reason);
+        let held = report.action == ActionKind::Hold && !report.reason.class().expected;
         // The account and region too: endpoints of several may have one name.
         let mut note = format!("{}: {}", decision.variant, report.headline());
         if let Some(step) = failed {
@@ -92,24 +92,6 @@ impl Notice {
             note: cut(format!("{}: {}", variant.short(), note.sentence), NOTE_MAX),
         }
     }
-}
-
-/// Holds that are part of how it works, or that a person asked for.
-const fn is_expected(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Observe
-            | Reason::DeadBand
-            | Reason::LoweringStep
-            | Reason::ScaleInStep
-            | Reason::NewGround
-            | Reason::ReconcileDisabled
-            | Reason::Paused
-            | Reason::Frozen
-            | Reason::PendingCapacity
-            | Reason::NewRegime
-            | Reason::SafeChangeGrace
-    )
 }
 
 fn camel_case(word: &str) -> String {
@@ -251,6 +233,7 @@ mod tests {
     use setpoint_core::model::decision::{Plan, Report};
     use setpoint_core::model::estimate::Estimate;
     use setpoint_core::model::goal::Mode;
+    use setpoint_core::model::reason::Reason;
     use setpoint_core::model::safety::{Safety, SafetyReport};
 
     fn notice(endpoint: &str, note: &str) -> Notice {

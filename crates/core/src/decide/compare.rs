@@ -188,7 +188,7 @@ fn not_compared(case: &Case<'_>, desired: &Desired, actual: f64) -> Comparison {
         None => why,
     };
     // What the configuration does not state at all is never drift.
-    let stated = matches!(reason, Reason::LoadTestExpired | Reason::LoadTestMismatch);
+    let stated = reason.is_load_test();
     Comparison {
         field: Field::TargetValue,
         actual: Some(human(actual)),

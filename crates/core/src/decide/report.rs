@@ -120,7 +120,7 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
 
 fn lacks_comparison(judged: &Judged) -> bool {
     matches!(judged.comparison.relation, Relation::NotCompared { .. })
-        && matches!(judged.reason, Reason::LoadTestExpired | Reason::LoadTestMismatch)
+        && judged.reason.is_load_test()
 }
 
 /// "wanted 480 -> 612, held: the endpoint is `RollingBack`".
