@@ -20,11 +20,11 @@ use crate::model::estimate::Estimate;
 use crate::model::fact::Why;
 use crate::model::goal::Goal;
 use crate::model::ids::VariantId;
-pub use crate::model::reason::Severity;
 use crate::model::scaling::{ScalableTarget, ScalingPolicy, TargetTracking};
 use crate::model::snapshot::Snapshot;
 use crate::model::status::{FleetStatus, VariantStatus};
 
+pub use crate::model::reason::Severity;
 pub use activities::with_activities;
 pub use guess::{GUESSED_CODES, Guess, Judged, STATISTIC, has_capacity};
 pub use text::text;
@@ -217,7 +217,7 @@ impl<'a> Look<'a> {
 
     /// The policy that tracks invocations per instance.
     fn policy(&self) -> Option<&'a ScalingPolicy> {
-        self.policies?.iter().find(|policy| policy.invocations_tracking().is_some())
+        self.snapshot.policy()
     }
 
     fn tracking(&self) -> Option<&'a TargetTracking> {

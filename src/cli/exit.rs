@@ -1,6 +1,7 @@
 //! Exit codes: one table for all commands (`docs/plan.md`). A monitor or a pipeline reads nothing
 //! else, so that no code says less than what is known.
 
+use crate::model::units::same_value;
 use std::process::ExitCode;
 
 use crate::decide::safety::Judge;
@@ -117,7 +118,7 @@ fn falls_short(report: &Report) -> bool {
     report
         .wanted_target
         .zip(report.desired_target)
-        .is_some_and(|(written, desired)| (written - desired).abs() > 1e-6)
+        .is_some_and(|(written, desired)| !same_value(written, desired))
 }
 
 /// Whether the value that was written is unsafe; without one, whether the value in force is.

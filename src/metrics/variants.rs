@@ -142,7 +142,7 @@ fn write_world(out: &mut Writer, status: &VariantStatus) {
         out.member(&families::SCALING_SUSPENDED, &["scheduled"], suspended.scheduled);
     }
     if let Some(policies) = snapshot.policies.known() {
-        let own = policies.iter().any(|policy| policy.invocations_tracking().is_some());
+        let own = snapshot.policy().is_some();
         let competing = policies.len() - usize::from(own);
         out.number(&families::COMPETING_POLICIES, &[], Some(competing as f64));
     }

@@ -70,10 +70,7 @@ impl Recommendation {
         let (snapshot, goal) = (&status.snapshot, &status.goal);
         let report = &status.decision.report;
         let target = snapshot.target.known().and_then(Option::as_ref);
-        let policy = snapshot
-            .policies
-            .known()
-            .and_then(|all| all.iter().find(|policy| policy.invocations_tracking().is_some()));
+        let policy = snapshot.policy();
         let tracking = policy.and_then(|policy| policy.invocations_tracking());
         let cooldown = |goal: Option<i32>, of: fn(&TargetTracking) -> i32| {
             goal.unwrap_or_else(|| tracking.map_or(DEFAULT_COOLDOWN_SECONDS, of))
