@@ -17,7 +17,7 @@ use crate::model::factor::factor_in_use;
 use crate::model::ids::VariantId;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{self, human};
 
 /// An explanation, as the API has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +136,7 @@ fn formula(status: &VariantStatus) -> Vec<String> {
     } else {
         String::new()
     };
-    let value = test.max_rps.get() * goal.safety_factor.get() * 60.0;
+    let value = units::formula(test.max_rps.get(), goal.safety_factor.get());
     let mut told = vec![format!(
         "{} requests per second x safety factor {}{auto} x 60 = {} invocations per minute per instance; \
          {from}",

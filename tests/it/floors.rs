@@ -6,10 +6,12 @@ use expect_test::expect_file;
 use serde_json::Value;
 use setpoint::estimate::{Context, EstimatorSettings, Scratch};
 use setpoint::model::estimate::{Estimate, Verdict};
+use setpoint::model::fact::Fact;
 use setpoint::model::floors::{Floors, FloorsGoal, FloorsMode};
 use setpoint::model::goal::{CapacityGoal, Goal};
 use setpoint::model::reads::Read;
 use setpoint::model::reason::Reason;
+use setpoint::model::scaling::PolicyKind;
 use setpoint::model::series::Minute;
 use setpoint::model::snapshot::Snapshot;
 use setpoint::model::status::VariantStatus;
@@ -110,7 +112,7 @@ fn where_the_week_repeats_floors_come_ahead_of_the_ramp() {
     let schedule = format!("cron({} 7 ? * MON,TUE,WED,THU,FRI *)", 60 - lead);
     assert_eq!(up.schedule, schedule, "{proposed:?}");
     assert_eq!(up.min, proposed.highest);
-    assert!(proposed.actions.iter().all(|action| action.name.starts_with("setpoint-floor-")));
+    assert!(proposed.actions.iter().all(|action| action.name.starts_with("floor-")));
     // An action that does something else has another name.
     let names: std::collections::BTreeSet<&str> =
         proposed.actions.iter().map(|action| action.name.as_str()).collect();
@@ -194,6 +196,21 @@ fn without_what_they_rest_on_nothing_is_known_of_them() {
     assert!(unknown(&mut all).contains("traffic has not been read"));
     all.variant.note_goal(&all.goal);
     assert!(all.variant.wants_history());
+}
+
+#[test]
+fn a_value_in_force_near_capacity_is_no_ground_for_floors() {
+    let mut all = watched(15, Tz::UTC, office);
+    let Fact::Known(policies) = &mut all.snapshot.policies else { panic!("policies are known") };
+    for policy in policies {
+        if let PolicyKind::TargetTracking(tracking) = &mut policy.kind {
+            tracking.target_value = 1240.0;
+        }
+    }
+    let floors = all.floors();
+    let proposed = floors.proposed().unwrap();
+    assert!(!proposed.target_in_force && proposed.factor <= 0.81, "{proposed:?}");
+    assert!(proposed.sentence().contains("would pay with a target value of"), "{proposed:?}");
 }
 
 #[test]

@@ -21,6 +21,7 @@ use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
 use setpoint::model::fact::Fact;
 use setpoint::model::factor::{Allowed, FactorAdvice, Limit};
+use setpoint::model::floors::Floors;
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::reaction::Spread;
 use setpoint::model::scale_out::{Parts, Reaction};
@@ -422,6 +423,11 @@ fn everything() -> Metrics {
         Arc::make_mut(status).snapshot.reaction =
             Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
         Arc::make_mut(status).snapshot.factor = factor_by_replay();
+        Arc::make_mut(status).snapshot.floors = Floors::None {
+            at: fixtures::noon(),
+            reason: "does_not_pay",
+            why: "no scheduled floors are proposed".to_owned(),
+        };
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {

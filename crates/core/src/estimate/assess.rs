@@ -149,7 +149,7 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     let bounds = (bound, upper_bound(d.span, excludes, systematic));
     let mut capacity = capacity(found, numbers, bounds, has_opinion);
     let fit = if found.is_two_sided() {
-        Fit { knees, levels: levels(weighted), joining: Vec::new() }
+        Fit { knees, levels: levels(weighted), ..Fit::default() }
     } else {
         Fit::default()
     };

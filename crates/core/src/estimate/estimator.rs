@@ -27,6 +27,7 @@ use super::joining::Joining;
 use super::journal::Journal;
 use super::likelihood::Scratch;
 use super::low_traffic::{Observation, Step, Walk};
+use super::overloads::Overloads;
 use super::power::{self, Exponent, Sample};
 use super::regime::Hours;
 use super::sentence::{Story, sentence};
@@ -58,6 +59,7 @@ pub struct Estimator {
     evidence: Evidence,
     hours: Hours,
     joining: Joining,
+    overloads: Overloads,
     incident: IncidentWatch,
     bad_run: BadRun,
     findings: Findings,
@@ -90,6 +92,7 @@ impl Estimator {
             evidence: Evidence::default(),
             hours: Hours::new(settings.refinements.quarter_hours),
             joining: Joining::default(),
+            overloads: Overloads::default(),
             incident: IncidentWatch::default(),
             bad_run: BadRun::default(),
             findings: Findings::default(),
@@ -291,7 +294,11 @@ impl Estimator {
             sentence,
             minutes,
             picture: self.picture.clone(),
-            fit: Arc::new(Fit { joining: self.joining.levels(), ..answer.fit }),
+            fit: Arc::new(Fit {
+                joining: self.joining.levels(),
+                overloads: self.overloads.all(),
+                ..answer.fit
+            }),
         }
     }
 
@@ -303,6 +310,7 @@ impl Estimator {
             + self.evidence.bytes()
             + self.hours.bytes()
             + self.joining.bytes()
+            + self.overloads.bytes()
             + self.bad_run.bytes()
             + self.tally.bytes()
             + self.book.bytes()
@@ -323,6 +331,8 @@ impl Estimator {
                         self.joining.note(load, bad);
                     }
                     self.carry.note(at, 1, load, bad);
+                    let cold = reason == DropReason::ColdInstances && bad;
+                    self.note_overload((at, 1), load, (!cold).then_some(bad));
                 }
                 false
             }
@@ -331,6 +341,7 @@ impl Estimator {
 
     fn observe(&mut self, o: Observation, scratch: &mut Scratch) -> bool {
         let covered = self.carry.covers(o.at, o.load);
+        self.note_overload((o.at, o.span), o.load, Some(o.bad));
         // An overload explains what follows it; anything else may be an incident.
         let explained = covered
             && self.carry.peak(o.at).zip(self.lower_bound).is_none_or(|(p, lb)| p > 0.7 * lb);
@@ -369,6 +380,7 @@ impl Estimator {
             self.hours.forget((self.newest - WALK_DELAY).div_euclid(60));
             self.tally.settle(self.newest);
             self.joining.fade();
+            self.overloads.settle(self.newest);
             self.settle_picture();
         }
     }

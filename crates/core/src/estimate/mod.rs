@@ -31,6 +31,7 @@ mod joining;
 mod journal;
 mod likelihood;
 mod low_traffic;
+mod overloads;
 mod power;
 mod regime;
 mod sentence;

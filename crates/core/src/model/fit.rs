@@ -34,7 +34,13 @@ pub struct Fit {
     pub levels: Vec<Level>,
     /// The same of minutes in which new instances were cold; empty where too few were seen.
     pub joining: Vec<Level>,
+    /// The newest overloads, minute by minute.
+    pub overloads: Vec<Overload>,
 }
+
+/// An overload and the minutes after it: invocations per minute per instance, and whether the objective
+/// was broken by load; absent where new instances may have broken it.
+pub type Overload = Vec<(f64, Option<bool>)>;
 
 /// Bad minutes at loads below this share of the capacity have another cause than load.
 pub const LOW_LOAD: f64 = 0.7;

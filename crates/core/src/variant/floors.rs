@@ -23,6 +23,8 @@ const EVERY: TimeDelta = TimeDelta::days(1);
 const CUSTOMARY: f64 = 0.5;
 /// Factors that floors may go with where they do not pay with the value in force.
 const FACTORS: [f64; 3] = [0.6, 0.7, 0.8];
+/// The highest factor that floors go with.
+const FACTOR_MAX: f64 = 0.85;
 /// The seed of the draws: the same traffic has the same answer.
 const SEED: u64 = 1;
 
@@ -143,7 +145,9 @@ impl FloorsWatch {
             let found = propose(&question, &reference, &candidates, known.base);
             found.map(|proposal| (values[proposal.candidate], proposal))
         };
-        let first = asked.in_force.map(|value| with(&[value]));
+        // Above that, a value is too near capacity for floors to make up for it.
+        let highest = known.base * FACTOR_MAX;
+        let first = asked.in_force.filter(|value| *value <= highest).map(|value| with(&[value]));
         let found = match first {
             Some(Err(Refusal::DoesNotPay)) | None => with(&FACTORS.map(|f| f * known.base)),
             Some(found) => found,

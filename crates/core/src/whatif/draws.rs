@@ -11,6 +11,7 @@ use crate::model::fit::{Fit, Knee};
 use crate::model::reaction::{ReactionTime, Source, Spread};
 
 use super::curve::{Curve, Joining};
+use super::saturation::Saturation;
 
 /// Draws for each choice: 90 % of them is 36.
 pub const DRAWS: u32 = 40;
@@ -37,6 +38,7 @@ pub struct CapacityBelief {
     /// The knees that the evidence allows, and what was seen; empty where capacity is only stated.
     fit: Fit,
     joining: Option<Arc<Joining>>,
+    saturation: Saturation,
 }
 
 impl CapacityBelief {
@@ -45,13 +47,21 @@ impl CapacityBelief {
     pub fn new(median: f64, sigma: f64) -> Option<Self> {
         let sigma = if sigma.is_finite() { sigma.clamp(0.0, 1.0) } else { SIGMA_LOAD_TEST };
         let fit = Fit::default();
-        (median.is_finite() && median > 0.0).then_some(Self { median, sigma, fit, joining: None })
+        (median.is_finite() && median > 0.0).then_some(Self {
+            median,
+            sigma,
+            fit,
+            joining: None,
+            saturation: Saturation::of(&[], median),
+        })
     }
 
     /// The same with the fit that it comes from.
     #[must_use]
     pub fn with_fit(self, fit: Fit) -> Self {
-        Self { joining: Joining::of(&fit.joining).map(Arc::new), fit, ..self }
+        let joining = Joining::of(&fit.joining).map(Arc::new);
+        let saturation = Saturation::of(&fit.overloads, self.median);
+        Self { joining, saturation, fit, ..self }
     }
 
     /// Minutes a week that break the objective whatever is chosen; absent where none were seen.
@@ -97,6 +107,8 @@ pub struct Draw {
     pub seen_after: u32,
     pub(super) curve: Curve,
     pub(super) joining: Option<Arc<Joining>>,
+    /// Where throughput ends, as a multiple of capacity.
+    pub(super) saturation: f64,
     start_up: Spread,
     /// The part of the deviate that all scale-outs share, and the weight of what is left.
     shared: f64,
@@ -128,6 +140,7 @@ impl Draw {
             capacity,
             curve: Curve::new(capacity, knee.width, &belief.fit),
             joining: belief.joining.clone(),
+            saturation: belief.saturation.at(if i == 0 { 0.5 } else { slice(i, BRONZE) }),
             // The alarm's three minutes are simulated; what is left is delay.
             seen_after: (alarm - 3.0).round().clamp(0.0, 60.0) as u32,
             start_up: reaction.start_up.minutes,
@@ -146,9 +159,10 @@ impl Draw {
 }
 
 /// Multiples of these spread evenly over (0, 1), whatever their number, and of one independently of the
-/// other: the golden ratio, and the square root of 2.
+/// other: the golden, silver and bronze means.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 const SILVER: f64 = 0.414_213_562_373_095_1;
+const BRONZE: f64 = 0.302_775_637_731_994_6;
 
 /// The `i`-th of these points.
 fn slice(i: u32, step: f64) -> f64 {

@@ -8,6 +8,7 @@
 
 use super::choice::{Choice, INSTANCES_MAX, Scaling, Tracking};
 use super::draws::Draw;
+use super::saturation::BACKLOG_SEEN;
 use super::traffic::Traffic;
 
 /// `AlarmLow` is at this share of the target (users' consoles; AWS does not document it).
@@ -20,12 +21,6 @@ const SCALE_IN_MINUTES: f64 = 1.0;
 /// How long a new instance is cold, in minutes, and the share of its work that it then lacks.
 const COLD_MINUTES: usize = 3;
 const COLD_LOSS: f64 = 0.5;
-/// Where throughput ends, as a multiple of capacity: by the estimator's curve half of the minutes
-/// break the objective at 1.13 times the load where a tenth does, and a little above that the queue
-/// grows without end.
-const SATURATION: f64 = 1.15;
-/// A wait of this share of a minute breaks the objective.
-const BACKLOG_SEEN: f64 = 0.01;
 /// Loads are remembered for as long as an alarm may come late.
 const RING: usize = 64;
 
@@ -245,7 +240,7 @@ impl<'a> Fleet<'a> {
         let cold =
             if minute < self.cold_until { f64::from(self.cold.min(self.serving)) } else { 0.0 };
         let capacity = self.draw.capacity * (serving - COLD_LOSS * cold);
-        let throughput = SATURATION * capacity / serving;
+        let throughput = self.draw.saturation * capacity / serving;
         let load = requests / serving;
         let before = self.backlog;
         let after = (before + load - throughput).max(0.0);

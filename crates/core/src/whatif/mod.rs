@@ -16,6 +16,7 @@ pub mod draws;
 pub mod factor;
 pub mod fleet;
 pub mod floors;
+mod saturation;
 pub mod traffic;
 pub mod week;
 

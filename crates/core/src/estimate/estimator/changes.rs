@@ -76,6 +76,7 @@ impl Estimator {
 
     pub(super) fn after_switch(&mut self) {
         self.joining.forget();
+        self.overloads.forget();
         let previous = self.book.previous.as_ref().map(|p| p.id);
         self.evidence.keep_only(self.book.current.id, previous, self.book.previous_from);
         self.hours.clear_suspicion();

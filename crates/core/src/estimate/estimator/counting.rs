@@ -7,7 +7,24 @@ use super::super::grid::{MinuteIndex, bin_of};
 use super::super::low_traffic::Observation;
 use super::Estimator;
 
+/// The share of the proven lower bound below which a load overloads nothing.
+const OVERLOAD_SHARE: f64 = 0.7;
+
 impl Estimator {
+    /// Takes note of a minute for what it says of overloads. A load that was fine at 1.4 times as much
+    /// overloads nothing; before anything is known of loads, each may.
+    pub(super) fn note_overload(
+        &mut self,
+        (at, span): (MinuteIndex, MinuteIndex),
+        load: f64,
+        bad: Option<bool>,
+    ) {
+        let may = self.lower_bound.is_none_or(|bound| load > OVERLOAD_SHARE * bound);
+        if span == 1 {
+            self.overloads.note(at, load, bad, may);
+        }
+    }
+
     /// Counts an observation as evidence, unless it belongs to an incident of another cause.
     pub(super) fn count(&mut self, o: &Observation, regime: u8) {
         let looks = self.settings.refinements.incidents_left_out;

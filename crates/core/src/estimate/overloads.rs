@@ -1,0 +1,110 @@
+//! Overloads, minute by minute: how long they are felt after the load has gone says where throughput
+//! ends.
+
+use std::collections::VecDeque;
+
+use crate::model::fit::Overload;
+
+use super::grid::{MinuteIndex, WINDOW, bin_of, lg_of};
+
+/// Overloads that are kept.
+const KEPT: usize = 10;
+/// Longest one, in minutes.
+const MINUTES_MAX: usize = 40;
+/// It is over after so many good minutes.
+const GOOD_AFTER: usize = 4;
+
+/// The newest overloads.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Overloads {
+    kept: VecDeque<Run>,
+}
+
+/// A run of minutes from the first bad one on.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Run {
+    next: MinuteIndex,
+    /// The load's bin, and whether the minute was bad; absent where new instances may be the cause.
+    minutes: Vec<(i16, Option<bool>)>,
+}
+
+impl Run {
+    fn is_over(&self) -> bool {
+        let good = self.minutes.iter().rev().take_while(|m| m.1 == Some(false)).count();
+        good >= GOOD_AFTER || self.minutes.len() >= MINUTES_MAX
+    }
+}
+
+impl Overloads {
+    /// Takes note of a minute that was judged, in order of time. `overloads` is whether its load may be
+    /// too much.
+    pub(super) fn note(&mut self, at: MinuteIndex, load: f64, bad: Option<bool>, overloads: bool) {
+        let minute = (bin_of(load), bad);
+        if let Some(run) = self.kept.back_mut().filter(|run| run.next == at && !run.is_over()) {
+            run.minutes.push(minute);
+            run.next = at + 1;
+            return;
+        }
+        if bad == Some(true) && overloads {
+            if self.kept.len() >= KEPT {
+                self.kept.pop_front();
+            }
+            let mut minutes = Vec::with_capacity(GOOD_AFTER * 2);
+            minutes.push(minute);
+            self.kept.push_back(Run { next: at + 1, minutes });
+        }
+    }
+
+    /// Forgets what has left the window.
+    pub(super) fn settle(&mut self, now: MinuteIndex) {
+        self.kept.retain(|run| run.next >= now - WINDOW);
+    }
+
+    /// Forgets everything: another service ends elsewhere.
+    pub(super) fn forget(&mut self) {
+        self.kept.clear();
+    }
+
+    /// The overloads, oldest first, each with its minutes.
+    pub(super) fn all(&self) -> Vec<Overload> {
+        let load = |&(bin, bad): &(i16, Option<bool>)| (lg_of(i32::from(bin)).exp(), bad);
+        self.kept.iter().map(|run| run.minutes.iter().map(load).collect()).collect()
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        let runs =
+            self.kept.iter().map(|run| run.minutes.capacity() * size_of::<(i16, Option<bool>)>());
+        self.kept.capacity() * size_of::<Run>() + runs.sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_goes_from_the_first_bad_minute_to_a_few_good_ones() {
+        let mut overloads = Overloads::default();
+        for (at, load, bad) in [
+            (1, 500.0, false),
+            (2, 1500.0, true),
+            (3, 1500.0, true),
+            (4, 500.0, true),
+            (5, 500.0, false),
+            (6, 500.0, false),
+            (7, 500.0, false),
+            (8, 500.0, false),
+            (9, 500.0, false),
+            (10, 400.0, true),
+        ] {
+            overloads.note(at, load, Some(bad), load > 700.0);
+        }
+        let all = overloads.all();
+        assert_eq!(all.len(), 1, "{all:?}");
+        let bad: Vec<bool> = all[0].iter().filter_map(|m| m.1).collect();
+        assert_eq!(bad, [true, true, true, false, false, false, false]);
+        overloads.settle(2 * WINDOW);
+        assert_eq!(overloads.all(), Vec::<Overload>::new());
+    }
+}
