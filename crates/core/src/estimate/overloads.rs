@@ -14,7 +14,7 @@ const MINUTES_MAX: usize = 40;
 /// It is over after so many good minutes.
 const GOOD_AFTER: usize = 4;
 
-/// The newest overloads.
+/// The overloads with the highest loads.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Overloads {
     kept: VecDeque<Run>,
@@ -29,6 +29,11 @@ struct Run {
 }
 
 impl Run {
+    /// The bin of its first minute's load.
+    fn begin(&self) -> i16 {
+        self.minutes.first().map_or(i16::MIN, |minute| minute.0)
+    }
+
     fn is_over(&self) -> bool {
         let good = self.minutes.iter().rev().take_while(|m| m.1 == Some(false)).count();
         good >= GOOD_AFTER || self.minutes.len() >= MINUTES_MAX
@@ -46,8 +51,13 @@ impl Overloads {
             return;
         }
         if bad == Some(true) && overloads {
+            // The highest loads say most: a hiccup at a low one is none.
             if self.kept.len() >= KEPT {
-                self.kept.pop_front();
+                let lowest = (0..self.kept.len()).min_by_key(|i| self.kept[*i].begin());
+                let lowest = lowest.filter(|i| self.kept[*i].begin() < minute.0);
+                if lowest.and_then(|i| self.kept.remove(i)).is_none() {
+                    return;
+                }
             }
             let mut minutes = Vec::with_capacity(GOOD_AFTER * 2);
             minutes.push(minute);

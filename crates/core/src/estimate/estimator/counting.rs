@@ -11,8 +11,8 @@ use super::Estimator;
 const OVERLOAD_SHARE: f64 = 0.7;
 
 impl Estimator {
-    /// Takes note of a minute for what it says of overloads. A load that was fine at 1.4 times as much
-    /// overloads nothing; before anything is known of loads, each may.
+    /// Takes note of a minute for what it says of overloads. A load well below what is proven to be fine
+    /// overloads nothing; before anything is proven, each may.
     pub(super) fn note_overload(
         &mut self,
         (at, span): (MinuteIndex, MinuteIndex),
