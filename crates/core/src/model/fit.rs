@@ -34,7 +34,7 @@ pub struct Fit {
     pub levels: Vec<Level>,
     /// The same of minutes in which new instances were cold; empty where too few were seen.
     pub joining: Vec<Level>,
-    /// The newest overloads, minute by minute.
+    /// The overloads with the highest loads, minute by minute.
     pub overloads: Vec<Overload>,
 }
 
