@@ -11,8 +11,8 @@ use setpoint::model::floors::{Floors, FloorsGoal, FloorsMode};
 use setpoint::model::goal::{CapacityGoal, Goal};
 use setpoint::model::reads::Read;
 use setpoint::model::reason::Reason;
-use setpoint::model::series::Minute;
 use setpoint::model::scaling::PolicyKind;
+use setpoint::model::series::Minute;
 use setpoint::model::snapshot::Snapshot;
 use setpoint::model::status::VariantStatus;
 use setpoint::model::time::Timestamp;
@@ -249,8 +249,10 @@ fn recommendations_keep_them_in_every_language() {
     it = Recommendation::of(&status);
     it.notes.clear();
     let all = [it];
-    let texts: String =
-        ALL.iter().map(|language| format!("{language:?}\n\n{}\n", write(&all, *language))).collect();
+    let texts: String = ALL
+        .iter()
+        .map(|language| format!("{language:?}\n\n{}\n", write(&all, *language)))
+        .collect();
     expect_file!["golden/recommend_floors.txt"].assert_eq(&texts);
     assert!(text(&all).contains("floor         cron("), "{}", text(&all));
     for language in [Language::CloudFormation, Language::Crossplane] {

@@ -19,8 +19,8 @@ use setpoint::metrics::{
 };
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
-use setpoint::model::floors::Floors;
 use setpoint::model::fact::Fact;
+use setpoint::model::floors::Floors;
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::reaction::Spread;
 use setpoint::model::scale_out::{Parts, Reaction};

@@ -24,7 +24,8 @@ pub(super) fn write(scopes: &BTreeMap<Scope, Vec<Item<'_>>>) -> String {
     let floors = scopes.values().flatten().any(|item| floors(item).next().is_some());
     let zone = if floors { ", TimeZone" } else { "" };
     let mut out = format!("import {{ Duration, Stack{zone} }} from 'aws-cdk-lib';\n");
-    out.push_str("import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
+    out.push_str(
+        "import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 ",

@@ -68,7 +68,8 @@ pub(super) fn ack(scopes: &BTreeMap<Scope, Vec<Item<'_>>>) -> String {
     let scheduled = scopes.values().flatten().any(|item| floors(item).next().is_some());
     if scheduled {
         // ACK has no kind for them.
-        let mut all = "# ACK has no scheduled actions: the floors can be kept with the aws CLI.\n".to_owned();
+        let mut all =
+            "# ACK has no scheduled actions: the floors can be kept with the aws CLI.\n".to_owned();
         all.push_str(&text);
         return all;
     }

@@ -6,7 +6,9 @@ use chrono::TimeDelta;
 use super::weeks::Weeks;
 use crate::decide::safe_target::safe_target_at;
 use crate::model::estimate::Estimate;
-use crate::model::floors::{FloorAction, Floors, FloorsGoal, FloorsMode, ProposedFloors, WeekFigures};
+use crate::model::floors::{
+    FloorAction, Floors, FloorsGoal, FloorsMode, ProposedFloors, WeekFigures,
+};
 use crate::model::goal::Goal;
 use crate::model::scaling::{DEFAULT_COOLDOWN_SECONDS, TargetTracking};
 use crate::model::snapshot::Snapshot;
@@ -170,7 +172,12 @@ impl FloorsWatch {
     }
 }
 
-fn proposed(asked: &Asked, known: &Known, target_value: f64, proposal: &Proposal) -> ProposedFloors {
+fn proposed(
+    asked: &Asked,
+    known: &Known,
+    target_value: f64,
+    proposal: &Proposal,
+) -> ProposedFloors {
     let (min, max) = asked.bounds;
     let all = actions(&proposal.floors, min, max);
     let figures = |(bad_minutes, instance_hours)| WeekFigures { bad_minutes, instance_hours };

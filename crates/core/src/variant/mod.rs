@@ -109,9 +109,8 @@ impl Variant {
         if self.judged_by.is_some_and(|objective| objective != goal.objective) {
             self.read_again();
         }
-        let wanted = goal.managed
-            && goal.floors.mode != FloorsMode::Off
-            && goal.objective.latency.is_some();
+        let wanted =
+            goal.managed && goal.floors.mode != FloorsMode::Off && goal.objective.latency.is_some();
         if !wanted {
             self.floors = FloorsWatch::default();
             self.wants_weeks = false;
