@@ -155,6 +155,7 @@ pub(super) async fn pass(
         .await;
     status.config.warnings = config.warnings(WallClock.now(), Some(&status));
     status.prices = Arc::clone(&config.prices);
+    status.shard = config.shard();
     status
 }
 

@@ -126,7 +126,7 @@ pub fn text(fleet: &FleetStatus) -> String {
 }
 
 /// `{"summary": …, "mass_change": …, "config": …, "memory": …, "variants": […]}`, the machine's form of [`text`];
-/// with `"unread"` where an account and region could not be read.
+/// with `"unread"` where an account and region could not be read, and `"shard"` where there are several.
 #[must_use]
 pub fn json(fleet: &FleetStatus) -> serde_json::Value {
     let variants: Vec<VariantView<'_>> =
@@ -146,6 +146,9 @@ pub fn json(fleet: &FleetStatus) -> serde_json::Value {
         .collect();
     if !unread.is_empty() {
         plan["unread"] = unread.into();
+    }
+    if let Some(shard) = &fleet.shard {
+        plan["shard"] = serde_json::json!(shard);
     }
     plan
 }
