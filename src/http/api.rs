@@ -191,7 +191,7 @@ fn not_found(fleet: &FleetStatus, endpoint: &str, variant: &str, wanted: &ScopeQ
     Problem::new(StatusCode::NOT_FOUND, sentence)
 }
 
-fn failed(why: &str) -> Response {
+pub(super) fn failed(why: &str) -> Response {
     tracing::error!(why, "an answer could not be encoded");
     let sentence = format!("the answer could not be encoded: {why}");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, sentence).into_response()
