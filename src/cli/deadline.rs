@@ -71,8 +71,11 @@ impl Reads {
     /// How many of how many, and how long the rest will take; empty when nothing is under way.
     fn summary(&self) -> String {
         let progress::Progress { described, history, days, .. } = &*self.progress;
-        let steps =
-            [("endpoints described", described), ("variants' metrics", history), ("days of metrics", days)];
+        let steps = [
+            ("endpoints described", described),
+            ("variants' metrics", history),
+            ("days of metrics", days),
+        ];
         let under_way = steps.into_iter().find(|(_, step)| step.is_under_way());
         let Some((what, step)) = under_way else { return String::new() };
         let (done, of) = (step.count(), step.of());

@@ -100,7 +100,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Output::Csv => tell(&csv_line(output::CSV_HEADER)),
         Output::Json => {}
     }
-    let (shown, until) = (Arc::new(AtomicI64::new(0)), recording.rows.last().map(|row| row.minute.at));
+    let (shown, until) =
+        (Arc::new(AtomicI64::new(0)), recording.rows.last().map(|row| row.minute.at));
     let _progress = follow(&shown, until);
     replay(&recording.rows, &settings, |evaluation| {
         shown.store(evaluation.at.timestamp(), Ordering::Relaxed);

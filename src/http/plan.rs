@@ -31,7 +31,7 @@ pub(super) async fn plan(
 ) -> Result<Response, Problem> {
     let fleet = leading::status(&app)?;
     let made = tokio::task::spawn_blocking(move || {
-        let text = anstream::adapter::strip_str(&plan::text(&fleet)).to_string();
+        let text = plan::without_colours(&plan::text(&fleet));
         PlanAnswer { at: fleet.at, text, plan: plan::json(&fleet) }
     });
     Ok(match made.await {

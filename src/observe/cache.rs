@@ -123,7 +123,8 @@ impl EndpointCache {
             let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
             let progress = Arc::clone(&progress);
             async move {
-                let answer = timed(&*clock, "DescribeEndpoint", aws.endpoints.endpoint(&name)).await;
+                let answer =
+                    timed(&*clock, "DescribeEndpoint", aws.endpoints.endpoint(&name)).await;
                 progress.described.done();
                 answer
             }

@@ -33,8 +33,8 @@ pub(super) use check::{CheckArgs, check};
 pub(super) use explain::{ExplainArgs, explain};
 pub(super) use get::{GetArgs, ListedScope, get, understood, unreadable};
 pub(super) use history::{HistoryArgs, history};
-pub(super) use plan::PlanAnswer;
 pub(super) use pause::{PauseArgs, ResumeArgs, pause, resume};
+pub(super) use plan::PlanAnswer;
 
 /// What is left to the client to end by itself.
 const HARD_LIMIT_AFTER: Duration = Duration::from_millis(500);

@@ -247,9 +247,10 @@ fn kustomize_takes_what_is_rendered() {
         scratch.write("all.yaml", &succeed(&mut template(&helm, &values, more)));
         scratch.write("kustomization.yaml", "resources: [all.yaml]\nnamePrefix: x-\n");
         let built = succeed(Command::new(&kubectl).arg("kustomize").arg(&scratch.0));
-        let deployment = objects(&built, "Deployment").remove(0);
-        let selector = &deployment["spec"]["selector"]["matchLabels"];
-        let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+        let kinds = ["Deployment", "StatefulSet"].map(|kind| objects(&built, kind));
+        let runs = &kinds.iter().flatten().next().unwrap()["spec"];
+        let selector = &runs["selector"]["matchLabels"];
+        let labels = &runs["template"]["metadata"]["labels"];
         for (key, value) in selector.as_hash().unwrap() {
             assert_eq!(&labels[key.as_str().unwrap()], value, "{}", values.display());
         }
