@@ -78,8 +78,8 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Safety factor in use: the configured one, or with auto the one that moves at most once a week.";
     SAFETY_FACTOR_BY_REPLAY = Gauge "setpoint_safety_factor_by_replay" ["ratio"] {}
         "Highest safety factor that keeps to objective.bad_minutes_per_week in a replay of the variant's last weeks, worked out once a day; absent while capacity is not measured or a week of traffic is not known.";
-    SAFETY_FACTOR_BAD_MINUTES = Gauge "setpoint_safety_factor_bad_minutes" ["minutes a week"] {}
-        "Minutes a week that break the objective in that replay, under setpoint_safety_factor_by_replay.";
+    SAFETY_FACTOR_BAD = Gauge "setpoint_safety_factor_bad_ratio" ["ratio"] {}
+        "Share of the week's minutes that break the objective in that replay, under setpoint_safety_factor_by_replay; 10 minutes a week are 0.00099.";
     WEEK_EXPLAINED = Gauge "setpoint_week_explained_ratio" ["ratio"] {}
         "How predictable the traffic is: of the variance of the newest week's hours, the share that the same hours of the week before explain; 1 is all of it, 0 and below none. Absent with less than two weeks.";
     SCALING_SUSPENDED = Gauge "setpoint_scaling_suspended" ["0 or 1"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}

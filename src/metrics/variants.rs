@@ -184,12 +184,16 @@ fn write_reaction(out: &mut Writer, status: &VariantStatus) {
     out.number(&families::JOINS_WITH_ERRORS, &[], watched.map(f64::from));
 }
 
+/// Minutes in a week.
+const WEEK_MINUTES: f64 = 7.0 * 1440.0;
+
 fn write_factor(out: &mut Writer, status: &VariantStatus) {
     let in_use = factor_in_use(&status.goal, status.snapshot.memory.known());
     out.number(&families::SAFETY_FACTOR, &[], Some(in_use));
     let FactorAdvice::Known { allowed, explained, .. } = &status.snapshot.factor else { return };
     out.number(&families::SAFETY_FACTOR_BY_REPLAY, &[], status.snapshot.factor.factor());
-    out.number(&families::SAFETY_FACTOR_BAD_MINUTES, &[], Some(allowed.bad_minutes));
+    let bad = allowed.bad_minutes / WEEK_MINUTES;
+    out.number(&families::SAFETY_FACTOR_BAD, &[], Some(bad));
     out.number(&families::WEEK_EXPLAINED, &[], *explained);
 }
 

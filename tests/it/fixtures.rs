@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be built is a bug of the test")]
 
 mod blind;
+pub(crate) mod by_replay;
 mod picture;
 
 use std::collections::BTreeMap;

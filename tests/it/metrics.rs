@@ -20,7 +20,6 @@ use setpoint::metrics::{
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
 use setpoint::model::fact::Fact;
-use setpoint::model::factor::{Allowed, FactorAdvice, Limit};
 use setpoint::model::floors::Floors;
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::reaction::Spread;
@@ -325,12 +324,14 @@ fn passes_reloads_leadership_and_the_budget_show() {
     assert_eq!(lines(&metrics, "budget_dollars"), "", "no budget is no series");
     process.set_budget(Some(40.0));
     process.set_budget(Some(25.0));
-    assert_eq!(lines(&metrics, "budget_dollars"), "setpoint_cloudwatch_budget_dollars 25\n");
+    let budget = lines(&metrics, "budget_dollars");
+    assert_eq!(budget, "setpoint_cloudwatch_budget_dollars{shard=\"0\"} 25\n");
     process.set_budget(None);
     assert_eq!(lines(&metrics, "budget_dollars"), "");
 
     process.set_month_cost(0.25);
-    assert_eq!(lines(&metrics, "month_cost"), "setpoint_cloudwatch_month_cost_dollars 0.25\n");
+    let cost = lines(&metrics, "month_cost");
+    assert_eq!(cost, "setpoint_cloudwatch_month_cost_dollars{shard=\"0\"} 0.25\n");
 
     assert_eq!(lines(&metrics, "setpoint_config_last"), "", "nothing was loaded yet");
     process.config_loaded(Some(fixtures::noon()));
@@ -402,18 +403,6 @@ fn the_reference_page_is_up_to_date() {
     expect_file!["../../docs/metrics.md"].assert_eq(&reference::markdown());
 }
 
-fn factor_by_replay() -> FactorAdvice {
-    let allowed = Allowed {
-        factor: 0.6,
-        bad_minutes: 8.0,
-        budget: 10.0,
-        within_budget: true,
-        limit: Limit::Budget,
-        usual_instances: 10,
-    };
-    FactorAdvice::Known { at: fixtures::noon(), allowed, explained: Some(0.9), weeks: 2.0 }
-}
-
 /// A registry in which every defined family has a series.
 fn everything() -> Metrics {
     let mut fleet = fixtures::mixed_fleet();
@@ -422,7 +411,8 @@ fn everything() -> Metrics {
         let seen = Parts { alarm, ..Parts::default() };
         Arc::make_mut(status).snapshot.reaction =
             Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
-        Arc::make_mut(status).snapshot.factor = factor_by_replay();
+        Arc::make_mut(status).snapshot.factor =
+            fixtures::by_replay::by_replay(fixtures::noon(), 0.6);
         Arc::make_mut(status).snapshot.floors = Floors::None {
             at: fixtures::noon(),
             reason: "does_not_pay",

@@ -8,12 +8,11 @@ use setpoint::model::consent::Consent;
 use setpoint::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Verdict;
 use setpoint::model::fact::Fact;
-use setpoint::model::factor::{Allowed, FactorAdvice, Limit};
+use setpoint::model::factor::FactorAdvice;
 use setpoint::model::goal::{CapacityGoal, MassChangeLimit};
 use setpoint::model::memory::{Seen, TargetWrite, VariantMemory};
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::scaling::ScheduledAction;
-use setpoint::model::time::Timestamp;
 
 use super::drifts::field;
 use super::world::{World, assert_held, now, why, written};
@@ -21,7 +20,7 @@ use super::world::{World, assert_held, now, why, written};
 #[test]
 fn rule_9_begins_at_one_more_than_the_limit() {
     let (bad, good) = (World::drifted().decide(), World::healthy().decide());
-    let limit = MassChangeLimit { min_variants: 3, ratio: 0.1 };
+    let limit = MassChangeLimit { min_variants: 3, ratio: 0.1, withheld: 0 };
     for (fleet, most) in [(3, 3), (29, 3), (40, 4), (49, 4), (50, 5), (1000, 100)] {
         let found = |changing: usize| {
             let decisions: Vec<_> =
@@ -294,20 +293,13 @@ fn rule_22_a_crash_or_a_failed_write_of_our_own_is_nobodys_overwrite() {
     assert_eq!(found(601.0, died), 1);
 }
 
-fn by_replay(at: Timestamp, factor: f64) -> FactorAdvice {
-    let (limit, usual_instances) = (Limit::Budget, 10);
-    let (bad_minutes, budget, within_budget) = (8.0, 10.0, true);
-    let allowed = Allowed { factor, bad_minutes, budget, within_budget, limit, usual_instances };
-    FactorAdvice::Known { at, allowed, explained: Some(0.9), weeks: 2.0 }
-}
-
 #[test]
 fn a_factor_by_replay_moves_once_a_week() {
     let mut world = World::healthy();
     world.goal.safety_factor_auto = true;
     world.estimate.verdict = Verdict::Measured;
     let factor = |world: &mut World, advised: f64| {
-        world.snapshot.factor = by_replay(world.now, advised);
+        world.snapshot.factor = crate::fixtures::by_replay::by_replay(world.now, advised);
         world.pass();
         world.memory().safety_factor.map(|factor| factor.value)
     };

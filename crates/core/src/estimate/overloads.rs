@@ -8,9 +8,9 @@ use crate::model::fit::Overload;
 use super::grid::{MinuteIndex, WINDOW, bin_of, lg_of};
 
 /// Overloads that are kept.
-const KEPT: usize = 10;
+const KEPT: usize = 6;
 /// Longest one, in minutes.
-const MINUTES_MAX: usize = 40;
+const MINUTES_MAX: usize = 30;
 /// It is over after so many good minutes.
 const GOOD_AFTER: usize = 4;
 
