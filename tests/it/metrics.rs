@@ -20,7 +20,6 @@ use setpoint::metrics::{
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
 use setpoint::model::fact::Fact;
-use setpoint::model::floors::Floors;
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::reaction::Spread;
 use setpoint::model::scale_out::{Parts, Reaction};
@@ -409,15 +408,10 @@ fn everything() -> Metrics {
     if let Some(status) = fleet.variants.values_mut().next() {
         let alarm = Some(Spread::exactly(5.0));
         let seen = Parts { alarm, ..Parts::default() };
-        Arc::make_mut(status).snapshot.reaction =
-            Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
-        Arc::make_mut(status).snapshot.factor =
-            fixtures::by_replay::by_replay(fixtures::noon(), 0.6);
-        Arc::make_mut(status).snapshot.floors = Floors::None {
-            at: fixtures::noon(),
-            reason: "does_not_pay",
-            why: "no scheduled floors are proposed".to_owned(),
-        };
+        let snapshot = &mut Arc::make_mut(status).snapshot;
+        snapshot.reaction = Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
+        snapshot.factor = fixtures::by_replay::by_replay(fixtures::noon(), 0.6);
+        snapshot.floors = fixtures::by_replay::no_floors(fixtures::noon());
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {
