@@ -20,7 +20,6 @@ use setpoint::metrics::{
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
 use setpoint::model::fact::Fact;
-use setpoint::model::floors::Floors;
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::reaction::Spread;
 use setpoint::model::scale_out::{Parts, Reaction};
@@ -409,11 +408,7 @@ fn everything() -> Metrics {
         let seen = Parts { alarm, ..Parts::default() };
         Arc::make_mut(status).snapshot.reaction =
             Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
-        Arc::make_mut(status).snapshot.floors = Floors::None {
-            at: fixtures::noon(),
-            reason: "does_not_pay",
-            why: "no scheduled floors are proposed".to_owned(),
-        };
+        Arc::make_mut(status).snapshot.floors = crate::floors::none();
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {
