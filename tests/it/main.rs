@@ -42,6 +42,7 @@ mod replay;
 mod replayed;
 mod report;
 mod scenarios;
+mod sharding;
 mod store;
 mod style;
 mod swarm;
