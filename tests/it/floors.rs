@@ -88,6 +88,12 @@ impl Watched {
     }
 }
 
+/// What is said of floors that would not pay.
+pub(crate) fn none() -> Floors {
+    let why = "no scheduled floors are proposed".to_owned();
+    Floors::None { at: noon(), reason: "does_not_pay", why }
+}
+
 fn proposed() -> Floors {
     watched(15, Tz::UTC, office).floors()
 }

@@ -411,7 +411,7 @@ fn everything() -> Metrics {
         let snapshot = &mut Arc::make_mut(status).snapshot;
         snapshot.reaction = Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
         snapshot.factor = fixtures::by_replay::by_replay(fixtures::noon(), 0.6);
-        snapshot.floors = fixtures::by_replay::no_floors(fixtures::noon());
+        snapshot.floors = crate::floors::none();
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {
