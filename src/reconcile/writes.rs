@@ -191,7 +191,7 @@ impl Reconciler {
                 .unwrap_or_else(|| remember(before, done(pass, None, input), now));
             let state = self.variants.get_mut(&pass.snapshot.id);
             if let Some(journal) = state.and_then(|state| state.variant.journal(now)) {
-                after.journal = Some(journal);
+                after.journal = Some(journal.into());
             }
             // A sign of another setpoint is for it to see as well.
             let urgent = pass.remembered.is_some() || self.signs.contains(&pass.snapshot.id);

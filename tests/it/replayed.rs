@@ -164,7 +164,7 @@ async fn export(
     let mut telemetry = Telemetry::default();
     (telemetry.targets, telemetry.bounds) = (targets, Some((1, 20)));
     for (column, answer) in METRIC_COLUMNS.iter().zip(answers) {
-        telemetry.add(*column, 60, &answer.unwrap());
+        telemetry.add(*column, 60, &answer.unwrap().iter().collect::<Vec<_>>());
     }
     telemetry.counts = counts(activities);
     telemetry.to_csv()

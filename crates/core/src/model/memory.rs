@@ -2,9 +2,12 @@
 //! bolder: what is missing is taken as if the last raise was just now.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, Error, IntoDeserializer};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 use super::endpoint::VariantKind;
 use super::goal::Pause;
@@ -12,6 +15,42 @@ use super::keeper::{Keeper, OtherSetpoint};
 use super::lasting::Lasting;
 use super::reason::Field;
 use super::time::Timestamp;
+
+/// JSON that others understand. A copy shares it: every pass over thousands of variants makes several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept(Arc<Value>);
+
+impl Deref for Kept {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl DerefMut for Kept {
+    fn deref_mut(&mut self) -> &mut Value {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl From<Value> for Kept {
+    fn from(value: Value) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl Serialize for Kept {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(Self::from)
+    }
+}
 
 /// What is remembered of one variant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -92,7 +131,7 @@ pub struct VariantMemory {
     #[serde(skip_serializing_if = "Lasting::is_empty")]
     pub lasting: Lasting,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
-    pub journal: Option<serde_json::Value>,
+    pub journal: Option<Kept>,
     /// Why this outlives the process nowhere, where it should; told, never kept.
     #[serde(skip)]
     pub volatile: Option<String>,

@@ -23,6 +23,7 @@ pub mod listing;
 pub mod memory;
 pub mod near;
 pub mod pauses;
+pub mod points;
 pub mod reaction;
 pub mod reads;
 pub mod reason;

@@ -12,7 +12,7 @@ use super::memory::VariantMemory;
 use super::reads::{FactRead, Reads};
 use super::scale_out::Reaction;
 use super::scaling::{Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
-use super::series::Minute;
+use super::series::{Minute, SharedMinutes};
 use super::time::Timestamp;
 use super::usage::Usage;
 
@@ -91,7 +91,7 @@ pub struct Telemetry {
     /// The end of the newest minute with any datapoint.
     pub newest_datapoint: Option<Timestamp>,
     /// The last minutes, oldest first, at most three hours.
-    pub recent: Vec<Minute>,
+    pub recent: SharedMinutes,
     /// The hours that the last read told of: after a start they go back as far as was read.
     #[serde(skip)]
     pub hours: Arc<[HourLoad]>,
