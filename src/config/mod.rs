@@ -50,8 +50,8 @@ pub use schedule::{FreezeWindow, Schedule};
 pub use schema::{schema, schema_json};
 pub use settings::{
     AccountSettings, AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings,
-    KubernetesSettings, LogFormat, LogSettings, MemorySettings, MetricsSettings, ReconcileSettings,
-    StoreConfig, Target, TelemetrySettings, Wish,
+    KubernetesSettings, LogFormat, LogSettings, MemorySettings, MetricsSettings, MetricsVariants,
+    ReconcileSettings, StoreConfig, Target, TelemetrySettings, Wish,
 };
 
 /// A validated configuration. Cheap to clone.
