@@ -155,6 +155,9 @@ fn not_found(fleet: &FleetStatus, endpoint: &str, variant: &str, wanted: &ScopeQ
         let unreadable = unreadable.join(", ");
         sentence = format!("{sentence}. It may exist all the same: {unreadable} cannot be read");
     }
+    if let Some(shard) = &fleet.shard {
+        sentence = format!("{sentence}. Another shard may have it: {}", shard.whose());
+    }
     Problem::new(StatusCode::NOT_FOUND, sentence)
 }
 

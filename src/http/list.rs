@@ -18,6 +18,7 @@ use super::problem::Problem;
 use super::query::Strict;
 use super::{App, leading};
 use crate::model::ids::VariantId;
+use crate::model::shard::ShardStatus;
 use crate::model::stable_hash::fnv1a;
 use crate::model::status::{FleetStatus, MemoryStatus, StoreStatus, VariantStatus};
 use crate::render::page::fleet::sort;
@@ -164,6 +165,9 @@ struct Rest<'a> {
     scopes: Vec<ScopeView<'a>>,
     memory: Option<&'a MemoryStatus>,
     history: Option<&'a StoreStatus>,
+    /// Which shard answers; absent when there is one process for everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<&'a ShardStatus>,
 }
 
 /// The variants that are asked for, in the order of their ids unless told otherwise.
@@ -195,6 +199,7 @@ pub(super) async fn variants(
         scopes: scopes(&fleet),
         memory: fleet.memory.as_ref(),
         history: fleet.history.as_ref(),
+        shard: fleet.shard.as_ref(),
     };
     let mut end = serde_json::to_vec(&rest).map_err(failed)?;
     // Not an object of its own, but the rest of the one that was begun.
