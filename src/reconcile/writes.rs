@@ -18,6 +18,7 @@ use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::reason::{Field, Reason};
 use crate::model::scaling::alarm_prefix;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::observe::bounded::soon;
@@ -253,7 +254,7 @@ async fn refresh((aws, clock): (&Aws, &dyn Clock), pass: &mut Pass, now: Timesta
         snapshot.endpoint_config = Fact::Unknown(why);
     }
     snapshot.endpoint = endpoint;
-    snapshot.activities = activities.into();
+    snapshot.activities = activities.map(Shared::from).into();
     let answered = clock.now();
     snapshot.reads.endpoint = Some(Read::new("DescribeEndpoint", answered));
     snapshot.reads.activities = Some(Read::new("DescribeScalingActivities", answered));

@@ -334,7 +334,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
         })),
         policies: Fact::Known(vec![invocations]),
         scheduled_actions: Fact::Known(Vec::new()),
-        activities: Fact::Known(Vec::new()),
+        activities: Fact::Known(Vec::new().into()),
         alarms: Fact::Known(alarms),
         telemetry: Fact::Known(telemetry()),
         memory: Fact::Known(memory(id)),

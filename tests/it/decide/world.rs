@@ -302,7 +302,7 @@ fn snapshot(id: VariantId) -> Snapshot {
             created_at: None,
         }]),
         scheduled_actions: Fact::Known(Vec::new()),
-        activities: Fact::Known(Vec::new()),
+        activities: Fact::Known(Vec::new().into()),
         alarms: Fact::Known(alarms),
         telemetry: Fact::Known(telemetry(now)),
         memory: Fact::Known(VariantMemory {

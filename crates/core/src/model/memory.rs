@@ -2,11 +2,9 @@
 //! bolder: what is missing is taken as if the last raise was just now.
 
 use std::collections::BTreeMap;
-use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 
 use serde::de::{DeserializeOwned, Error, IntoDeserializer};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::endpoint::VariantKind;
@@ -14,43 +12,8 @@ use super::goal::Pause;
 use super::keeper::{Keeper, OtherSetpoint};
 use super::lasting::Lasting;
 use super::reason::Field;
+use super::shared::Shared;
 use super::time::Timestamp;
-
-/// JSON that others understand. A copy shares it: every pass over thousands of variants makes several.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Kept(Arc<Value>);
-
-impl Deref for Kept {
-    type Target = Value;
-
-    fn deref(&self) -> &Value {
-        &self.0
-    }
-}
-
-impl DerefMut for Kept {
-    fn deref_mut(&mut self) -> &mut Value {
-        Arc::make_mut(&mut self.0)
-    }
-}
-
-impl From<Value> for Kept {
-    fn from(value: Value) -> Self {
-        Self(Arc::new(value))
-    }
-}
-
-impl Serialize for Kept {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Kept {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Value::deserialize(deserializer).map(Self::from)
-    }
-}
 
 /// What is remembered of one variant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -131,7 +94,7 @@ pub struct VariantMemory {
     #[serde(skip_serializing_if = "Lasting::is_empty")]
     pub lasting: Lasting,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
-    pub journal: Option<Kept>,
+    pub journal: Option<Shared<Value>>,
     /// Why this outlives the process nowhere, where it should; told, never kept.
     #[serde(skip)]
     pub volatile: Option<String>,

@@ -36,6 +36,7 @@ pub mod schedule;
 pub mod selector;
 pub mod series;
 pub mod shard;
+pub mod shared;
 pub mod snapshot;
 pub mod spending;
 pub mod stable_hash;

@@ -1,10 +1,7 @@
 //! Per-minute telemetry of one variant.
 
-use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
-
 use chrono::TimeDelta;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::time::Timestamp;
 
@@ -84,40 +81,3 @@ impl Minute {
 
 /// Minutes in time order, without two of the same start and period.
 pub type Series = Vec<Minute>;
-
-/// Minutes that what is kept between passes shares with what is published: a pass that reads none
-/// copies none.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct SharedMinutes(Arc<Series>);
-
-impl Deref for SharedMinutes {
-    type Target = Series;
-
-    fn deref(&self) -> &Series {
-        &self.0
-    }
-}
-
-impl DerefMut for SharedMinutes {
-    fn deref_mut(&mut self) -> &mut Series {
-        Arc::make_mut(&mut self.0)
-    }
-}
-
-impl From<Series> for SharedMinutes {
-    fn from(minutes: Series) -> Self {
-        Self(Arc::new(minutes))
-    }
-}
-
-impl FromIterator<Minute> for SharedMinutes {
-    fn from_iter<I: IntoIterator<Item = Minute>>(minutes: I) -> Self {
-        Self(Arc::new(minutes.into_iter().collect()))
-    }
-}
-
-impl Serialize for SharedMinutes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}

@@ -9,7 +9,8 @@ use chrono::TimeDelta;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::Objective;
 use crate::model::history::HourLoad;
-use crate::model::series::{Minute, SharedMinutes};
+use crate::model::series::Minute;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Telemetry;
 use crate::model::time::{Timestamp, floor_to};
 
@@ -57,7 +58,7 @@ impl Recent {
             Fact::Unknown(_) => Telemetry {
                 read_at,
                 newest_datapoint: None,
-                recent: SharedMinutes::default(),
+                recent: Shared::default(),
                 hours: Arc::default(),
                 peak_invocations: None,
                 max_load_since_last_read: None,
