@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::model::decision::FieldState;
 use crate::model::fact::Fact;
 use crate::model::reason::ActionKind;
-use crate::model::scaling::AlarmState;
+use crate::model::scaling::{AlarmState, SuspendedState};
 use crate::model::status::{FleetStatus, VariantStatus};
 
 /// With more variants than this, `auto` leaves out those that have nothing to say: some thirty series
@@ -78,7 +78,7 @@ fn has_something_to_say(status: &VariantStatus) -> bool {
     let alarmed = |state| matches!(state, AlarmState::InsufficientData | AlarmState::Unknown);
     let alarms = snapshot.alarms.known().is_some_and(|all| all.iter().any(|a| alarmed(a.state)));
     let target = snapshot.target.known().and_then(Option::as_ref);
-    let suspended = target.is_some_and(|target| target.suspended != Default::default());
+    let suspended = target.is_some_and(|target| target.suspended != SuspendedState::default());
     let wanted = report.instances.and_then(|forecast| forecast.at_present_load);
     let short = wanted
         .zip(target)
