@@ -8,7 +8,7 @@ use super::config_args::ConfigArgs;
 use super::deadline::{Bounded, Timeout};
 use super::exit::{self, Exit};
 use super::{CliError, compose};
-use crate::cli::out::{noteln, out, outln};
+use crate::cli::out::{self, Data, noteln};
 use crate::config::{Config, DiscoveryTelemetry};
 use crate::daemon::{open_freeze, pass_settings};
 use crate::model::status::FleetStatus;
@@ -53,6 +53,8 @@ pub(super) enum Output {
     Text,
     /// JSON for programs.
     Json,
+    /// The same as YAML.
+    Yaml,
 }
 
 /// Runs the command.
@@ -154,6 +156,7 @@ pub(super) async fn pass(
         })
         .await;
     status.config.warnings = config.warnings(WallClock.now(), Some(&status));
+    status.config.warnings.extend(config.memory_place());
     status.prices = Arc::clone(&config.prices);
     status
 }
@@ -164,8 +167,8 @@ pub(super) async fn pass(
 /// When it cannot be written: what was not shown must not be acted on.
 pub(super) fn print(fleet: &FleetStatus, output: Output) -> Result<(), CliError> {
     match output {
-        Output::Text => out!("{}", render::text(fleet)),
-        Output::Json => outln!("{:#}", render::json(fleet)),
+        Output::Text => out::text(&render::text(fleet)),
+        Output::Json => out::data(&render::json(fleet), Data::Json),
+        Output::Yaml => out::data(&render::json(fleet), Data::Yaml),
     }
-    Ok(())
 }

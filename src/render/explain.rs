@@ -175,7 +175,7 @@ fn evidence(status: &VariantStatus) -> Vec<String> {
         minutes.used, minutes.broken
     ));
     if let Some(regime) = estimate.regime {
-        let origin = if regime.declared { "a deploy" } else { "found in the data" };
+        let origin = regime.origin();
         let ratio = regime.speed_ratio.map_or_else(String::new, |ratio| {
             format!(", requests take {} times as long as before", number(Some(ratio)))
         });

@@ -12,7 +12,7 @@ use super::{Site, brand, frame, freshness, parts};
 use crate::model::goal::Mode;
 use crate::model::safety::Safety;
 use crate::model::status::{FleetStatus, VariantStatus};
-use crate::render::plan::{PlanSummary, summary_line};
+use crate::render::plan::{PlanSummary, standings_line};
 use crate::render::view::VariantView;
 use crate::render::{Standing, comparable, printable, severity};
 
@@ -35,7 +35,7 @@ pub fn fleet_page(site: &Site, fleet: &FleetStatus, query: &FleetQuery) -> Strin
     let now = fleet.at.unwrap_or_default();
     let bar = html! {
         (brand(site))
-        p.summary.counted { (printable(&summary_line(&PlanSummary::of(fleet)))) }
+        p.summary.counted { (printable(&standings_line(&PlanSummary::of(fleet)))) }
         (freshness(site, fleet.at))
     };
     let main = html! {
