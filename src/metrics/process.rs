@@ -11,7 +11,7 @@ use super::passes::{PassKind, PassResult};
 use super::process_families as families;
 use super::usage::Usage;
 use crate::model::decision::{Decision, Outcome, StepResult};
-use crate::model::reason::{ActionKind, Reason};
+use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
 use crate::model::warning::ConfigStatus;
 
@@ -85,8 +85,10 @@ impl ProcessMetrics {
     }
 
     fn show_zeros(&self) {
-        for (action, reason) in usual_decisions() {
-            self.decisions.with_label_values(&[action.as_str(), reason.as_str()]);
+        for reason in Reason::ALL {
+            for action in reason.class().usual {
+                self.decisions.with_label_values(&[action.as_str(), reason.as_str()]);
+            }
         }
         for operation in WRITE_OPERATIONS {
             for result in WRITE_RESULTS {
@@ -201,47 +203,6 @@ impl ProcessMetrics {
     pub fn phase_took(&self, phase: &'static str, took: Duration) {
         self.pass_duration.with_label_values(&[phase]).observe(took.as_secs_f64());
     }
-}
-
-/// The pairs that are shown from the start: what a rule can make of a decision. All pairs would be
-/// 300 series, most of them meaningless; another pair appears when it first happens.
-pub fn usual_decisions() -> impl Iterator<Item = (ActionKind, Reason)> {
-    const QUIET: [Reason; 8] = [
-        Reason::InSync,
-        Reason::Unlisted,
-        Reason::NoObjective,
-        Reason::EndpointMissing,
-        Reason::NotCompared,
-        Reason::VerdictTooWeak,
-        Reason::LoadTestExpired,
-        Reason::LoadTestMismatch,
-    ];
-    const WRITES: [ActionKind; 4] = [
-        ActionKind::SetTarget,
-        ActionKind::Repair,
-        ActionKind::CreatePolicy,
-        ActionKind::RegisterTarget,
-    ];
-    let quiet = QUIET.into_iter().map(|reason| (ActionKind::None, reason));
-    let holds = Reason::ALL
-        .iter()
-        .filter(|reason| {
-            !matches!(
-                reason,
-                Reason::InSync | Reason::Drift | Reason::SafeTarget | Reason::NotCompared
-            )
-        })
-        .map(|reason| (ActionKind::Hold, *reason));
-    let writes = WRITES.into_iter().map(|action| (action, Reason::Drift));
-    let set = [
-        (ActionKind::SetTarget, Reason::SafeTarget),
-        (ActionKind::SetTarget, Reason::LoweringStep),
-        (ActionKind::SetTarget, Reason::ScaleInStep),
-        (ActionKind::SetTarget, Reason::NewGround),
-        (ActionKind::SetTarget, Reason::Reverted),
-        (ActionKind::Repair, Reason::Alarms),
-    ];
-    quiet.chain(holds).chain(writes).chain(set)
 }
 
 fn registered<C: Collector + Clone + 'static>(registry: &Registry, c: C) -> prometheus::Result<C> {

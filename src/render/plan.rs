@@ -6,10 +6,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-pub(super) use variant::is_told;
-
 use super::view::VariantView;
-use super::{Standing, comparable, differs, line, printable, trouble};
+use super::{Standing, differs, line, printable, trouble};
 use crate::model::decision::{FieldReport, InstanceForecast, Report};
 use crate::model::fact::Why;
 use crate::model::ids::{Scope, VariantId};
@@ -75,7 +73,7 @@ impl PlanSummary {
                 Standing::Unmanaged => &mut sum.unmanaged,
             } += 1;
             sum.differs += usize::from(differs(report));
-            sum.unknown += usize::from(!comparable(report));
+            sum.unknown += usize::from(!report.is_readable());
             let in_sync = standing == Standing::InSync;
             let not_known = report.managed && report.safety.state.unproven().is_some();
             sum.known_unsafe += usize::from(report.is_unsafe());

@@ -262,10 +262,21 @@ impl Objective {
     /// Whether a minute breaks it; `None` when the minute has nothing to judge by.
     #[must_use]
     pub fn broken_by(&self, minute: &Minute) -> Option<bool> {
-        let slow = self.latency.zip(minute.latency_us).map(|(o, us)| us > o.threshold_us());
-        let failing = minute
-            .errors_5xx
-            .zip(minute.invocations.filter(|all| *all > 0.0))
+        self.is_broken(minute.latency_us, minute.errors_5xx, minute.invocations)
+    }
+
+    /// The same for a latency in microseconds, 5XX answers, and requests. A part that is absent, or
+    /// a share of no requests, judges nothing.
+    #[must_use]
+    pub fn is_broken(
+        &self,
+        latency_us: Option<f64>,
+        errors_5xx: Option<f64>,
+        requests: Option<f64>,
+    ) -> Option<bool> {
+        let slow = self.latency.zip(latency_us).map(|(o, us)| us > o.threshold_us());
+        let failing = errors_5xx
+            .zip(requests.filter(|all| *all > 0.0))
             .map(|(errors, all)| errors / all > self.error_rate_max);
         match (slow, failing) {
             (None, None) => None,
