@@ -186,6 +186,7 @@ fn a_pause_and_its_end_are_told() {
             paused all until INSTANT: 2 variants, and those that first appear later
         "]],
     );
+    stage.daemon.until("other", "the pause", |view| view["paused"].is_object());
     let (code, text) = stage.ask(&["get"]);
     assert!(code == Some(0) && text.contains("  PAUSED\n") && text.contains(" left\n"), "{text}");
     stage
