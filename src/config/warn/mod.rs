@@ -4,6 +4,7 @@ mod clock;
 mod files;
 mod globs;
 mod regions;
+mod shards;
 mod values;
 mod world;
 
@@ -32,6 +33,7 @@ pub(super) fn warnings(
     found.extend(files::warnings(config));
     found.extend(regions::warnings(config));
     found.extend(values::warnings(config, now));
+    found.extend(shards::warnings(config));
     found.extend(globs::warnings(config));
     if let Some(fleet) = fleet {
         found.extend(clock::warnings(fleet));
@@ -44,7 +46,7 @@ pub(super) fn warnings(
 
 /// What is as it should be and worth a look.
 pub(super) fn notes(config: &Config) -> Vec<String> {
-    globs::notes(config)
+    globs::notes(config).into_iter().chain(shards::notes(config)).collect()
 }
 
 fn nothing_listed(config: &Config) -> Option<ConfigWarning> {
