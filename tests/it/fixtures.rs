@@ -232,6 +232,7 @@ fn estimate() -> Estimate {
         regime: Some(Regime {
             started_at: noon() - TimeDelta::days(9),
             declared: true,
+            first: false,
             speed_ratio: Some(1.12),
         }),
         minutes: MinutesUsed {

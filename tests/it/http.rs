@@ -388,7 +388,11 @@ fn commands_reach_the_daemon_as_they_were_meant() {
     );
     assert_eq!(
         fixture.post("/-/resume", ""),
-        (200, json!({"ok": true, "variants": 3, "paused_by_configuration": []}))
+        (
+            200,
+            json!({"ok": true, "variants": 3, "were_paused": 2, "pauses_ended": 1, "writers_forgotten": 0,
+                "paused_by_configuration": []})
+        )
     );
     assert_eq!(fixture.post("/-/confirm", r#"{"plan_id": "p-17"}"#).0, 200);
     assert_eq!(

@@ -14,7 +14,7 @@ use crate::model::goal::Mode;
 use crate::model::ids::VariantId;
 use crate::model::safety::Safety;
 use crate::model::status::{FleetStatus, VariantStatus};
-use crate::render::plan::{PlanSummary, summary_line};
+use crate::render::plan::{PlanSummary, standings_line};
 use crate::render::view::VariantView;
 use crate::render::{Standing, printable, severity};
 
@@ -37,7 +37,7 @@ pub fn fleet_page(site: &Site, fleet: &FleetStatus, query: &FleetQuery) -> Strin
     let now = fleet.at.unwrap_or_default();
     let bar = html! {
         (brand(site))
-        p.summary.counted { (printable(&summary_line(&PlanSummary::of(fleet)))) }
+        p.summary.counted { (printable(&standings_line(&PlanSummary::of(fleet)))) }
         (freshness(site, fleet.at))
     };
     let main = html! {

@@ -86,7 +86,13 @@ impl Control for Recorder {
 
     async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError> {
         self.note(format!("resume{}", words(selector)))?;
-        Ok(Resumed { variants: 3, paused_by_configuration: Vec::new() })
+        Ok(Resumed {
+            variants: 3,
+            were_paused: 2,
+            pauses_ended: 1,
+            writers_forgotten: 0,
+            paused_by_configuration: Vec::new(),
+        })
     }
 
     async fn confirm(&self, plan_id: &str) -> Result<CarriedOut, ControlError> {

@@ -46,6 +46,8 @@ words! {
         Safety = "safety",
         /// The configuration wants something else of the variant.
         Configuration = "configuration",
+        /// The first look at the variant: how it was then.
+        FirstSeen = "first_seen",
     }
 }
 

@@ -241,7 +241,8 @@ impl CapacityWatch {
         };
         if let Some(deployed_at) = self.deployed_since() {
             let started_at = deployed_at + AFTER_DEPLOY;
-            answer.regime = Some(Regime { started_at, declared: true, speed_ratio: None });
+            answer.regime =
+                Some(Regime { started_at, declared: true, first: false, speed_ratio: None });
         }
         if let Some(routing) = self.routing.as_ref().filter(|routing| routing.is_uneven()) {
             answer.infer_only(&format!(
