@@ -12,7 +12,7 @@ use super::config_args::ConfigArgs;
 use super::deadline::Timeout;
 use super::export::{self, Recorded};
 use super::replay::{load_test, parse_every, parse_share, parse_slo, unit};
-use crate::cli::out::{noteln, out, outln};
+use crate::cli::out::{self, Data, noteln, outln};
 use crate::config::prices_of_file;
 use crate::ledger::{Ledger, Seen};
 use crate::model::goal::{LatencyObjective, Objective};
@@ -132,6 +132,8 @@ enum Output {
     Json,
     /// One choice a row.
     Csv,
+    /// The same as YAML.
+    Yaml,
 }
 
 /// What was recorded, and what AWS says of the present setting.
@@ -165,16 +167,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         .map_err(|error| CliError::failed(format!("{}: {error}", args.source)))?;
     let price = price(args, &source)?;
     match args.output {
-        Output::Csv => out!("{}", output::csv(&report, price)),
-        Output::Json => outln!("{:#}", output::json(&args.source, &report, price)),
+        Output::Csv => out::text(&output::csv(&report, price))?,
+        Output::Json => out::data(&output::json(&args.source, &report, price), Data::Json)?,
+        Output::Yaml => out::data(&output::json(&args.source, &report, price), Data::Yaml)?,
         Output::Table => {
-            for line in output::preface(&report) {
-                outln!("{line}");
-            }
-            outln!("\n{}", output::table(&report, price));
-            for line in output::conclusion(&report) {
-                outln!("{line}");
-            }
+            let lines = |lines: Vec<String>| lines.join("\n") + "\n";
+            out::text(&lines(output::preface(&report)))?;
+            outln!("\n{}", output::table(&report, price, out::width()));
+            out::text(&lines(output::conclusion(&report)))?;
         }
     }
     if let Some(path) = &args.html {
