@@ -152,7 +152,7 @@ impl World {
         let mut found: BTreeMap<_, Minute> = BTreeMap::new();
         let answers = aws.metrics.metric_data(&queries, begin, end).await;
         for (i, points) in answers.into_iter().enumerate() {
-            for (at, value) in points.unwrap() {
+            for (at, value) in points.unwrap().iter() {
                 let minute = found.entry(at).or_insert_with(|| Minute::empty(at));
                 *[
                     &mut minute.invocations,
