@@ -343,7 +343,6 @@ impl Estimator {
     fn observe(&mut self, o: Observation, scratch: &mut Scratch) -> bool {
         let covered = self.carry.covers(o.at, o.load);
         self.note_overload((o.at, o.span), o.load, Some(o.bad));
-        // An overload explains what follows it; anything else may be an incident.
         let explained = covered
             && self.carry.peak(o.at).zip(self.lower_bound).is_none_or(|(p, lb)| p > 0.7 * lb);
         self.carry.note(o.at, o.span, o.load, o.bad);
