@@ -5,13 +5,14 @@ use serde::Serialize;
 
 use super::Standing;
 use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
-use crate::model::estimate::{Capacity, Finding, MinutesUsed, Regime, Verdict};
+use crate::model::estimate::{Capacity, Estimate, Finding, MinutesUsed, Regime, Verdict};
 use crate::model::fact::Why;
 use crate::model::goal::{LoadTestProblem, Mode, Objective};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
+use crate::model::rules::Rules;
 use crate::model::safety::SafetyReport;
 use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
@@ -80,6 +81,12 @@ pub struct VariantDetail<'a> {
     pub memory: Option<&'a VariantMemory>,
     /// What was read; each fact is `{"known": …}` or `{"unknown": {kind, message}}`.
     pub snapshot: &'a Snapshot,
+    /// What is known of capacity, as the decision had it.
+    pub estimate: &'a Estimate,
+    /// What else it was decided by. `setpoint replay --variant` decides on this whole again.
+    pub rules: &'a Rules,
+    /// Which setpoint decided.
+    pub setpoint_version: &'static str,
 }
 
 /// A decision.
@@ -272,6 +279,9 @@ impl<'a> VariantDetail<'a> {
             goal: &status.goal,
             memory: status.snapshot.memory.known(),
             snapshot: &status.snapshot,
+            estimate: &status.decision.report.estimate,
+            rules: &status.decision.rules,
+            setpoint_version: env!("CARGO_PKG_VERSION"),
         }
     }
 }

@@ -13,17 +13,7 @@ use super::desired::{Desired, Source};
 use super::plan;
 use super::step::DEAD_BAND;
 
-/// What a person has confirmed of one variant.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum Confirmed {
-    /// Nothing: the rules alone decide.
-    #[default]
-    Nothing,
-    /// Everything, to show a person what a yes would lead to. Nothing is ever written on it.
-    Asking,
-    /// The changes that were shown; nothing else of the variant is written.
-    Only(Shown),
-}
+pub use crate::model::rules::Confirmed;
 
 /// Whether a person has been shown this very change and has confirmed it.
 #[must_use]

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::decision::{Action, Decision, FieldReport, FieldState, Plan, StepResult};
 use super::ids::VariantId;
@@ -14,7 +14,7 @@ use super::status::{FleetStatus, VariantStatus};
 use super::units::{human, same_value, same_values};
 
 /// One field of a plan as it was shown.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShownField {
     /// Which field.
     pub field: Field,
@@ -57,7 +57,7 @@ impl ShownField {
 }
 
 /// The changes of one variant as they were shown.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
     /// The fields to be written.
     pub fields: Vec<ShownField>,

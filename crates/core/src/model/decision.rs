@@ -1,12 +1,13 @@
 //! A decision is data: what to write, what not to write, and why, field by field.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::estimate::Estimate;
 use super::fact::WhyKind;
 use super::goal::{LoadTestProblem, Mode};
 use super::ids::VariantId;
 use super::reason::{ActionKind, Field, Reason};
+use super::rules::Rules;
 use super::safety::SafetyReport;
 use super::scaling::{ScalableTarget, TargetTracking};
 use super::time::Timestamp;
@@ -21,6 +22,8 @@ pub struct Decision {
     pub at: Timestamp,
     /// About which variant.
     pub variant: VariantId,
+    /// What it was decided by, beside what was read and wanted.
+    pub rules: Rules,
     /// What to write, in order.
     pub plan: Plan,
     /// Why.
@@ -253,7 +256,7 @@ impl FieldState {
 }
 
 /// Something worth knowing, with its code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// The code.
     pub reason: Reason,

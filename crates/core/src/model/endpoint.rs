@@ -6,7 +6,7 @@ use super::ids::{EndpointName, VariantName};
 use super::time::Timestamp;
 
 /// One row of `ListEndpoints`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndpointSummary {
     /// The endpoint.
     pub name: EndpointName,
@@ -19,7 +19,7 @@ pub struct EndpointSummary {
 }
 
 /// The status of an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointStatus {
     /// Failed after it had been in service.
@@ -81,7 +81,7 @@ impl EndpointStatus {
 }
 
 /// `DescribeEndpoint`, as far as `setpoint` needs it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// The endpoint.
     pub name: EndpointName,
@@ -111,7 +111,7 @@ pub struct Endpoint {
 
 /// How much traffic an endpoint takes from inference routers in other regions: a share of what its
 /// instances are said to serve. All its variants share it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrossRegionCap {
     /// `MaxInvocationsPerSecondPerInstance`: what one instance is said to serve.
     pub invocations_per_second_per_instance: u32,
@@ -134,7 +134,7 @@ impl Endpoint {
 }
 
 /// A production variant as `DescribeEndpoint` shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VariantSummary {
     /// The variant.
     pub name: VariantName,
@@ -156,7 +156,7 @@ pub struct VariantSummary {
 
 /// `DescribeEndpointConfig`, as far as `setpoint` needs it. AWS never changes one, but one can be
 /// deleted and made again under its name.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndpointConfig {
     /// The name.
     pub name: String,
@@ -179,7 +179,7 @@ impl EndpointConfig {
 }
 
 /// A production variant of an endpoint config.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigVariant {
     /// The variant.
     pub name: VariantName,
@@ -203,7 +203,7 @@ pub struct ConfigVariant {
 }
 
 /// How an endpoint spreads requests over the instances of a variant.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Routing {
     /// To an instance with few requests under way.
@@ -252,7 +252,7 @@ impl Routing {
 }
 
 /// `DescribeModel`, as far as `setpoint` needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
     /// The name.
     pub name: String,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::scatter::Picture;
 use super::time::Timestamp;
@@ -59,7 +59,7 @@ impl Verdict {
 }
 
 /// The capacity of one instance in invocations per minute. A bound that does not exist is absent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Capacity {
     /// The median of the posterior.
     pub estimate: Option<f64>,
@@ -74,7 +74,7 @@ pub struct Capacity {
 }
 
 /// The stretch of time an estimate speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Regime {
     /// When it began.
     pub started_at: Timestamp,
@@ -85,7 +85,7 @@ pub struct Regime {
 }
 
 /// Why a minute was left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
     /// An input has no datapoint.
@@ -127,7 +127,7 @@ impl DropReason {
 }
 
 /// How many minutes an estimate rests on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinutesUsed {
     /// Used.
     pub used: u32,
@@ -187,7 +187,7 @@ impl Finding {
 }
 
 /// The answer of one estimation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The verdict.
     pub verdict: Verdict,
@@ -219,6 +219,32 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// What contradicts itself in it, if anything does: a bug of the estimator.
+    #[must_use]
+    pub fn unsound(&self) -> Option<&'static str> {
+        let Capacity { estimate, low, q25, high, lower_bound } = self.capacity;
+        let numbers = [low, q25, estimate, high, lower_bound, self.highest_good_load];
+        if numbers.into_iter().flatten().any(|number| !number.is_finite() || number <= 0.0) {
+            return Some("a capacity is not a number above 0");
+        }
+        let interval: Vec<f64> = [low, q25, estimate, high].into_iter().flatten().collect();
+        if !interval.is_sorted() {
+            return Some("the interval of the capacity is not in order");
+        }
+        // The bound and the median come from two densities, which agree to the width of a bin.
+        let same_bin = 1.01;
+        if estimate.zip(lower_bound).is_some_and(|(median, bound)| bound > median * same_bin) {
+            return Some("the proven lower bound is above the estimate");
+        }
+        if self.verdict.is_two_sided() && interval.len() < 4 {
+            return Some("a capacity known from both sides lacks one");
+        }
+        if self.minutes.broken > self.minutes.used {
+            return Some("more minutes broke the objective than were used");
+        }
+        None
+    }
+
     /// Whether there is more history to read than it is made from.
     #[must_use]
     pub fn is_partial(&self) -> bool {

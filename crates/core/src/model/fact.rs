@@ -1,9 +1,9 @@
 //! What was read, or why it could not be. Unknown is not absent, and absent is not zero.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why something could not be read. A closed set, so that it can label a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhyKind {
     /// AWS throttled the call and the retries were used up.
@@ -51,7 +51,7 @@ impl WhyKind {
 }
 
 /// Why something is unknown, for machines and for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
     /// The class of the failure.
     pub kind: WhyKind,
@@ -68,7 +68,7 @@ impl Why {
 }
 
 /// A fact about the world: known, or unknown with the reason.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact<T> {
     /// It was read.

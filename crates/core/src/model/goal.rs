@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::series::Minute;
-use super::time::Timestamp;
+use super::time::{Timestamp, seconds};
 use super::units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};
 
 /// What `setpoint` may do about a variant.
@@ -39,7 +39,7 @@ impl Mode {
 }
 
 /// The wish for one variant. Only what is stated here is managed (rule 3).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Goal {
     /// Where it comes from: the file and list position of the target, or `discovery`.
     pub origin: String,
@@ -70,14 +70,14 @@ pub struct Goal {
     /// Whether a registration may move instances (rule 17).
     pub allow_clamp: bool,
     /// How long a person's change in the safe direction is left alone (rule 16).
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub safe_change_grace: TimeDelta,
     /// How long a scalable target that vanished while its endpoint lives is left missing
     /// (rule 17a).
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub removed_target_grace: TimeDelta,
     /// How long a policy that vanished alone is left missing (rule 17a).
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub removed_policy_grace: TimeDelta,
     /// Writes are held until then (`pause`).
     pub paused: Option<Pause>,
@@ -111,10 +111,6 @@ impl Goal {
     }
 }
 
-fn seconds<S: serde::Serializer>(d: &TimeDelta, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_i64(d.num_seconds())
-}
-
 /// A pass that would change more variants than [`Self::limit`] is held (rule 9).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MassChangeLimit {
@@ -142,7 +138,7 @@ pub struct Pause {
 }
 
 /// Min and max instances as far as they are managed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapacityGoal {
     /// Fewest instances.
     pub min: Option<i32>,
@@ -151,7 +147,7 @@ pub struct CapacityGoal {
 }
 
 /// Cooldowns as far as they are managed, in seconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CooldownGoal {
     /// After a scale-out.
     pub scale_out_seconds: Option<i32>,
@@ -160,7 +156,7 @@ pub struct CooldownGoal {
 }
 
 /// The owner's limits of any target value written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct TargetValueLimits {
     /// Never below.
     pub floor: Option<InvocationsPerMinute>,
@@ -169,7 +165,7 @@ pub struct TargetValueLimits {
 }
 
 /// A load test of one instance.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadTest {
     /// The most requests per second that one instance served well.
     pub max_rps: RequestsPerSecond,
@@ -184,7 +180,7 @@ pub struct LoadTest {
 }
 
 /// Why a load test does not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoadTestProblem {
     /// None is configured.
@@ -250,7 +246,7 @@ impl LoadTest {
 
 /// What counts as serving well: a minute breaks the objective when its latency statistic is above
 /// the threshold or its share of 5XX answers above the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Objective {
     /// The latency part; without it the variant's capacity is `unobserved` (`no_objective`).
     pub latency: Option<LatencyObjective>,

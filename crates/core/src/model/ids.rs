@@ -183,6 +183,14 @@ pub struct ResourceId {
     pub variant: VariantName,
 }
 
+impl ResourceId {
+    /// What stands for a variant in a record that names it elsewhere.
+    pub(super) fn unnamed() -> Self {
+        let name = || "-".to_owned();
+        Self { endpoint: EndpointName(name()), variant: VariantName(name()) }
+    }
+}
+
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "endpoint/{}/variant/{}", self.endpoint, self.variant)

@@ -5,7 +5,7 @@
 //! start-up of an instance. Each part has a median and a 95 % point, in minutes. Until there are
 //! [`OBSERVATIONS_MIN`] observations a part is the prior of its instance type.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Fewest observations of a part from which it counts as measured.
 pub const OBSERVATIONS_MIN: u32 = 5;
@@ -22,7 +22,7 @@ const START_UP_CPU: Spread = Spread { p50: 4.0, p95: 7.0 };
 const START_UP_ACCELERATED: Spread = Spread { p50: 8.0, p95: 15.0 };
 
 /// The median and the 95 % point of a duration, in minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The median, in minutes.
     pub p50: f64,
@@ -59,7 +59,7 @@ impl Spread {
 }
 
 /// Where a part's figures come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "source")]
 pub enum Source {
     /// So many observations of this variant.
@@ -74,7 +74,7 @@ pub enum Source {
 }
 
 /// One part of the delay, and where it comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// How long it takes.
     #[serde(flatten)]
@@ -106,7 +106,7 @@ impl Part {
 }
 
 /// The delay of a scale-out, part by part.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ReactionTime {
     /// From the load crossing the target to the alarm.
     pub alarm: Part,

@@ -1,12 +1,12 @@
 //! Scale-outs as they were seen, and what they come to.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::reaction::{ReactionTime, Spread};
 use super::time::Timestamp;
 
 /// One scale-out, as far as it was seen. What was not seen is absent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScaleOut {
     /// AWS's id of the activity.
     pub id: String,
@@ -44,7 +44,7 @@ pub struct ScaleOut {
 }
 
 /// A scale-out that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// AWS's id of the activity.
     pub id: String,
@@ -55,7 +55,7 @@ pub struct Failure {
 }
 
 /// Why AWS did not bring instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The account's quota is used up.
@@ -67,7 +67,7 @@ pub enum FailureKind {
 }
 
 /// How long the parts took that were seen, in minutes; absent where none was.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Parts {
     /// From the load crossing the target to the alarm; where no pass saw the alarm, to the activity.
     pub alarm: Option<Spread>,
@@ -99,7 +99,7 @@ impl Parts {
 }
 
 /// How a variant reacts to load, by its scale-outs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reaction {
     /// The instance type that it speaks of.
     pub instance_type: Option<String>,

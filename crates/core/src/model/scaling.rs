@@ -18,10 +18,10 @@ pub const CONVENTIONAL_POLICY_NAME: &str = "SageMakerEndpointInvocationScalingPo
 pub const DEFAULT_COOLDOWN_SECONDS: i32 = 300;
 
 /// Application Auto Scaling's record of a variant.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalableTarget {
     /// Which variant.
-    #[serde(skip)]
+    #[serde(skip, default = "ResourceId::unnamed")]
     pub resource: ResourceId,
     /// Fewest instances.
     pub min_capacity: i32,
@@ -73,10 +73,10 @@ impl SuspendedState {
 }
 
 /// A scaling policy on a scalable target, of any type.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalingPolicy {
     /// Which variant.
-    #[serde(skip)]
+    #[serde(skip, default = "ResourceId::unnamed")]
     pub resource: ResourceId,
     /// The name, which AWS cannot change.
     pub name: String,
@@ -133,7 +133,7 @@ impl ScalingPolicy {
 }
 
 /// The type of a scaling policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
     /// Target tracking.
@@ -232,10 +232,10 @@ impl MetricSpec {
 }
 
 /// A scheduled action: it rewrites min and max at its time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScheduledAction {
     /// Which variant.
-    #[serde(skip)]
+    #[serde(skip, default = "ResourceId::unnamed")]
     pub resource: ResourceId,
     /// The name.
     pub name: String,
@@ -256,7 +256,7 @@ pub struct ScheduledAction {
 }
 
 /// One scaling activity of a variant.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
     /// AWS's id.
     pub id: String,
@@ -302,7 +302,7 @@ impl Activity {
 }
 
 /// The state of a scaling activity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActivityStatus {
     /// Not begun.
@@ -359,7 +359,7 @@ impl NotScaledReason {
 }
 
 /// Why AWS decided not to scale.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotScaledReason {
     /// AWS's code, such as `AlreadyAtMaxCapacity`.
     pub code: String,
@@ -381,7 +381,7 @@ pub fn alarm_prefix(resource: &ResourceId) -> String {
 }
 
 /// A CloudWatch alarm that AWS keeps for a policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// `TargetTracking-endpoint/E/variant/V-AlarmHigh-UUID`.
     pub name: String,
@@ -410,7 +410,7 @@ impl Alarm {
 }
 
 /// The two alarms of a target-tracking policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmSide {
     /// Above the target for 3 of 3 minutes: scale out.
@@ -440,7 +440,7 @@ impl AlarmSide {
 }
 
 /// The state of a CloudWatch alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmState {
     /// Within bounds.

@@ -1,13 +1,13 @@
 //! Per-minute telemetry of one variant.
 
 use chrono::TimeDelta;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::time::Timestamp;
 
 /// One minute (or longer period) of a variant, as CloudWatch has it. `None` is no datapoint, which
 /// is not zero.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Minute {
     /// The start of the period.
     pub at: Timestamp,

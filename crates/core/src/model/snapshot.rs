@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::endpoint::{Endpoint, EndpointConfig, Model};
 use super::fact::{Fact, Why};
@@ -17,7 +17,7 @@ use super::time::Timestamp;
 use super::usage::Usage;
 
 /// The world as one pass saw it. `Known(None)` is absent; `Unknown` is not.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Which variant.
     pub id: VariantId,
@@ -46,10 +46,15 @@ pub struct Snapshot {
     /// What is remembered; unknown when the memory could not be read.
     pub memory: Fact<VariantMemory>,
     /// How the variant reacts to load, by the scale-outs seen so far.
-    #[serde(skip)]
+    #[serde(skip, default = "unseen")]
     pub reaction: Reaction,
     /// From which reads all of it is.
     pub reads: Reads,
+}
+
+/// The reaction of a snapshot that was written down without one.
+fn unseen() -> Reaction {
+    Reaction::unseen(None)
 }
 
 impl Snapshot {
@@ -84,7 +89,7 @@ impl Snapshot {
 }
 
 /// The recent telemetry of a variant, as far as deciding needs it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
     /// When CloudWatch was asked.
     pub read_at: Timestamp,

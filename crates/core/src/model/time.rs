@@ -23,3 +23,23 @@ pub fn floor_to(at: Timestamp, period_seconds: i64) -> Timestamp {
 pub const fn minutes(n: i64) -> TimeDelta {
     TimeDelta::minutes(n)
 }
+
+/// Spans of time in whole seconds, for JSON.
+pub(super) mod seconds {
+    use chrono::TimeDelta;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(in crate::model) fn serialize<S: Serializer>(
+        span: &TimeDelta,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_i64(span.num_seconds())
+    }
+
+    pub(in crate::model) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<TimeDelta, D::Error> {
+        let seconds = i64::deserialize(from)?;
+        TimeDelta::try_seconds(seconds).ok_or_else(|| D::Error::custom("too long"))
+    }
+}
