@@ -96,7 +96,7 @@ fn exit_of(args: &Args, found: &Diagnosis) -> Exit {
 fn configuration(args: &Args, found: &mut Diagnosis) -> Option<Config> {
     match args.config.load() {
         Err(error) => {
-            let advice = "setpoint config check says the same; mend it first";
+            let advice = "setpoint config check says the same; fix it first";
             found.checks.push(Check::fail("configuration", error.to_string(), advice));
             None
         }
@@ -150,7 +150,7 @@ async fn of_aws(config: &Config, timeout: Timeout, observer: Arc<dyn CallObserve
     let recorder = Arc::new(Recorder { outcomes: Mutex::default(), also: observer });
     match survey(config, config, timeout, Arc::<Recorder>::clone(&recorder) as _).await {
         Err(error) => {
-            let advice = "mend what credentials says first";
+            let advice = "fix what credentials reports first";
             checks.push(Check::fail("endpoints", error.to_string(), advice));
         }
         Ok(seen) => of_fleet(config, &seen, &recorder, &mut checks).await,

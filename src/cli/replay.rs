@@ -81,9 +81,6 @@ enum Output {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     match (&args.variant, &args.file) {
         (Some(variant), _) => record::run(variant, args.output),

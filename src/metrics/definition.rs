@@ -26,7 +26,6 @@ pub enum Kind {
 
 impl Kind {
     /// The word of the Prometheus text format.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",
@@ -39,7 +38,6 @@ impl Kind {
 /// A label beyond those that name a variant, with its closed set in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label {
-    /// The name.
     pub name: &'static str,
     /// What values it takes; generated where the set lives in the model.
     pub values: Values,
@@ -81,7 +79,6 @@ pub enum Scope {
     Variant,
     /// One account and region: has [`SCOPE_LABELS`] before its own labels.
     AccountAndRegion,
-    /// The process.
     Process,
 }
 
@@ -104,7 +101,6 @@ pub struct Definition {
 
 impl Definition {
     /// All label names, in the order they are written.
-    #[must_use]
     pub fn label_names(&self) -> Vec<&'static str> {
         let own = self.labels.iter().map(|label| label.name);
         match self.scope {
@@ -129,7 +125,6 @@ impl Definition {
     }
 
     /// A family with these series, as a collector hands it out.
-    #[must_use]
     pub fn family(&self, series: Vec<Metric>) -> MetricFamily {
         let mut family = MetricFamily::default();
         family.set_name(self.name.to_owned());

@@ -6,7 +6,7 @@ use super::definition::definitions;
 
 definitions! { SCOPE_FAMILIES, AccountAndRegion;
     SCOPE_READABLE = Gauge "setpoint_scope_readable" ["0 or 1"] {}
-        "1 when the last pass listed all endpoints and scalable targets of the account and region; 0 when it could not, so that there may be variants of which no other series speaks.";
+        "1 when the last pass listed all endpoints and scalable targets of the account and region; 0 when it could not, so that there may be variants without any other series.";
     SCOPE_LAST_LISTING = Gauge "setpoint_scope_last_listing_timestamp_seconds" ["seconds since the epoch"] {}
         "When all endpoints and scalable targets of the account and region were last listed; absent before.";
 }
@@ -21,7 +21,7 @@ definitions! { STORE_FAMILIES, Process;
     STORE_SIZE = Gauge "setpoint_store_size_bytes" ["bytes"] {}
         "Size of the file of the history; store.max_size_mb bounds it.";
     STORE_SET_ASIDE = Gauge "setpoint_store_files_set_aside" ["files"] {}
-        "Files beside the history that could not be read and were set aside; remove them when somebody has looked.";
+        "Files next to the history that could not be read and were set aside; remove them when somebody has looked.";
 }
 
 definitions! { MEMORY_FAMILIES, Process;

@@ -89,7 +89,6 @@ pub struct VariantDetail<'a> {
     pub setpoint_version: &'static str,
 }
 
-/// A decision.
 #[derive(Debug, Serialize)]
 pub struct DecisionView<'a> {
     /// Appears in the log, too.
@@ -147,7 +146,6 @@ pub struct CapacityView<'a> {
     pub highest_good_load: Option<f64>,
     /// Since when an incident of another cause is open.
     pub incident_since: Option<Timestamp>,
-    /// One sentence.
     pub sentence: &'a str,
 }
 
@@ -190,7 +188,6 @@ pub struct Observed {
 pub struct UnknownFact<'a> {
     /// Which.
     pub fact: &'static str,
-    /// Why.
     #[serde(flatten)]
     pub why: &'a Why,
 }
@@ -213,7 +210,6 @@ pub struct ReadView<'a> {
 
 impl<'a> VariantView<'a> {
     /// The view of a status.
-    #[must_use]
     pub fn of(status: &'a VariantStatus) -> Self {
         let decision = &status.decision;
         let report = &decision.report;
@@ -315,7 +311,6 @@ fn observed(snapshot: &Snapshot) -> Option<Observed> {
 }
 
 /// The facts of a snapshot that are unknown, in the order they are read.
-#[must_use]
 pub fn unknown_facts(snapshot: &Snapshot) -> Vec<UnknownFact<'_>> {
     let facts = snapshot.facts();
     facts.into_iter().filter_map(|f| Some(UnknownFact { fact: f.fact, why: f.why? })).collect()

@@ -54,11 +54,8 @@ pub struct Again {
 /// One key of a decision, as recorded and as decided now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
-    /// The key.
     pub key: String,
-    /// Its value in the record.
     pub recorded: Value,
-    /// Its value now.
     pub now: Value,
 }
 

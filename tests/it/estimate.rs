@@ -188,7 +188,7 @@ fn an_undeclared_slowdown_is_found_within_four_hours() {
     assert!(!regime.declared);
     assert!((regime.started_at - at(3 * DAY + 25)).abs() <= TimeDelta::hours(1));
     assert!((regime.speed_ratio.unwrap() - 1.3).abs() < 0.05);
-    assert!(estimate.sentence.contains("nobody declared"), "{}", estimate.sentence);
+    assert!(estimate.sentence.contains("no one declared"), "{}", estimate.sentence);
 }
 
 #[test]

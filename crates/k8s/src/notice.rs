@@ -140,7 +140,6 @@ pub(super) enum Verdict {
     New,
     /// The Event of this name has been seen so many times now.
     Again {
-        /// The Event.
         event: String,
         /// How often, this time included.
         count: i32,

@@ -80,9 +80,6 @@ fn checked_since(text: &str) -> Result<String, String> {
 }
 
 /// Runs `history`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn history(args: &HistoryArgs) -> Result<ExitCode, CliError> {
     let history = find(args)?;
     match args.output {
@@ -113,7 +110,7 @@ fn find(args: &HistoryArgs) -> Result<History, CliError> {
         Err(error) => error,
     };
     // Only where nobody runs here the file may be read instead.
-    let here = args.daemon.url.is_none() && no_answer.to_string().starts_with("nobody listens");
+    let here = args.daemon.url.is_none() && no_answer.to_string().starts_with("nothing listens");
     let Some(file) = here.then(|| configured(&args.daemon)).flatten() else {
         return Err(no_answer);
     };

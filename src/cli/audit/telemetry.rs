@@ -89,7 +89,7 @@ pub(super) fn consented(
 fn confirmed() -> Result<bool, CliError> {
     if !std::io::stdin().is_terminal() {
         return Err(CliError::usage(
-            "stdin is no terminal to ask on, CloudWatch was not read (use --yes)",
+            "stdin is not a terminal, CloudWatch was not read (use --yes)",
         ));
     }
     noteln!("Read it? Only \"yes\" does.");

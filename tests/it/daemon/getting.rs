@@ -82,7 +82,7 @@ fn what_is_not_there_and_what_cannot_be_seen_are_told_apart() {
     }
     let (code, _, err) = run(&["get", "--url", "http://127.0.0.1:1"]);
     assert_eq!(code, Some(1));
-    assert!(err.contains("nobody listens at http://127.0.0.1:1"), "{err}");
+    assert!(err.contains("nothing listens at http://127.0.0.1:1"), "{err}");
     stage.served.fault(serde_json::json!({"kind": "deny", "operations": ["ListEndpoints"],
         "max_hits": 1000, "for_seconds": 604_800, "because": "a role may lose a permission"}));
     super::process::wait("the account to be unreadable", || {

@@ -54,7 +54,6 @@ use case::Case;
 pub use crate::model::rules::{Freeze, Rules};
 
 /// Decides what to do about one variant.
-#[must_use]
 pub fn decide(
     snapshot: &Snapshot,
     goal: &Goal,

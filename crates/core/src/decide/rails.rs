@@ -70,7 +70,6 @@ pub enum Rail {
 /// A write that must not be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breach {
-    /// Which rail.
     pub rail: Rail,
     /// What is wrong, as a sentence.
     pub sentence: &'static str,
@@ -406,7 +405,6 @@ impl Load {
 
 impl Rail {
     /// The word used in logs and sentences.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mode => "mode",

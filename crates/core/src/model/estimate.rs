@@ -39,7 +39,6 @@ impl Verdict {
     ];
 
     /// The word used in labels and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Measured => "measured",
@@ -52,7 +51,6 @@ impl Verdict {
     }
 
     /// Whether the capacity is known from both sides.
-    #[must_use]
     pub const fn is_two_sided(self) -> bool {
         matches!(self, Self::Measured | Self::Inferred)
     }
@@ -110,7 +108,6 @@ pub enum DropReason {
 
 impl DropReason {
     /// The word used in JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -129,7 +126,6 @@ impl DropReason {
 /// How many minutes an estimate rests on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinutesUsed {
-    /// Used.
     pub used: u32,
     /// Of those used, how many broke the objective.
     pub broken: u32,
@@ -172,7 +168,6 @@ impl Finding {
     ];
 
     /// The word used in labels and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AboveCapacity => "above_capacity",
@@ -189,7 +184,6 @@ impl Finding {
 /// The answer of one estimation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The verdict.
     pub verdict: Verdict,
     /// The capacity, as far as it exists.
     pub capacity: Capacity,
@@ -246,7 +240,6 @@ impl Estimate {
     }
 
     /// Whether there is more history to read than it is made from.
-    #[must_use]
     pub fn is_partial(&self) -> bool {
         self.history_complete_ratio.is_some_and(|ratio| ratio < 1.0)
     }
@@ -262,7 +255,6 @@ impl Estimate {
     }
 
     /// The answer when there is nothing to answer from.
-    #[must_use]
     pub fn unobserved(sentence: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Unobserved,

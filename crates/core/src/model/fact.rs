@@ -32,7 +32,6 @@ pub enum WhyKind {
 
 impl WhyKind {
     /// The word used in JSON, logs and labels.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Throttled => "throttled",
@@ -61,7 +60,6 @@ pub struct Why {
 
 impl Why {
     /// A reason with its sentence.
-    #[must_use]
     pub fn new(kind: WhyKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
@@ -79,13 +77,11 @@ pub enum Fact<T> {
 
 impl<T> Fact<T> {
     /// A fact that nobody has tried to read yet.
-    #[must_use]
     pub fn not_read_yet() -> Self {
         Self::Unknown(Why::new(WhyKind::NotReadYet, "not read yet"))
     }
 
     /// The value, if known.
-    #[must_use]
     pub const fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
@@ -94,7 +90,6 @@ impl<T> Fact<T> {
     }
 
     /// The reason, if unknown.
-    #[must_use]
     pub const fn why(&self) -> Option<&Why> {
         match self {
             Self::Known(_) => None,
@@ -111,7 +106,6 @@ impl<T> Fact<T> {
     }
 
     /// A borrowed view.
-    #[must_use]
     pub fn as_ref(&self) -> Fact<&T> {
         match self {
             Self::Known(value) => Fact::Known(value),

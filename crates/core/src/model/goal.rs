@@ -28,7 +28,6 @@ impl Mode {
     pub const ALL: [Self; 3] = [Self::Observe, Self::Repair, Self::Auto];
 
     /// The word used in configuration, labels and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Observe => "observe",
@@ -86,7 +85,6 @@ pub struct Goal {
 impl Goal {
     /// A goal that wants nothing: the variant is watched and never written. `origin` says why, such
     /// as that two targets of the configuration claim it.
-    #[must_use]
     pub fn nothing(origin: String) -> Self {
         Self {
             origin,
@@ -197,7 +195,6 @@ pub enum LoadTestProblem {
 
 impl LoadTestProblem {
     /// The word used in reasons and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Absent => "absent",
@@ -256,14 +253,12 @@ pub struct Objective {
 
 impl Objective {
     /// Whether a minute breaks it; `None` when the minute has nothing to judge by.
-    #[must_use]
     pub fn broken_by(&self, minute: &Minute) -> Option<bool> {
         self.is_broken(minute.latency_us, minute.errors_5xx, minute.invocations)
     }
 
     /// The same for a latency in microseconds, 5XX answers, and requests. A part that is absent, or
     /// a share of no requests, judges nothing.
-    #[must_use]
     pub fn is_broken(
         &self,
         latency_us: Option<f64>,
@@ -292,7 +287,6 @@ pub struct LatencyObjective {
 
 impl LatencyObjective {
     /// The threshold in CloudWatch's unit of `ModelLatency`.
-    #[must_use]
     pub fn threshold_us(self) -> f64 {
         self.threshold_ms * 1000.0
     }

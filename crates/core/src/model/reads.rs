@@ -16,7 +16,6 @@ pub struct Read {
 
 impl Read {
     /// An operation that answered at this instant.
-    #[must_use]
     pub const fn new(operation: &'static str, at: Timestamp) -> Self {
         Self { operation, at }
     }
@@ -57,21 +56,15 @@ const OPERATIONS: [&str; 12] = [
 pub struct Reads {
     /// Of the caller identity.
     pub caller: Option<Read>,
-    /// Of the endpoint.
     pub endpoint: Option<Read>,
-    /// Of the endpoint config.
     pub endpoint_config: Option<Read>,
-    /// Of the model.
     pub model: Option<Read>,
-    /// Of the scalable target.
     pub scalable_target: Option<Read>,
     /// Of the scaling policies.
     pub policies: Option<Read>,
-    /// Of the scheduled actions.
     pub scheduled_actions: Option<Read>,
     /// Of the scaling activities.
     pub activities: Option<Read>,
-    /// Of the alarms.
     pub alarms: Option<Read>,
     /// Of the telemetry: the last read that succeeded, or the failed one when none ever did.
     pub telemetry: Option<Read>,

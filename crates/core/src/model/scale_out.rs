@@ -85,7 +85,6 @@ pub struct Parts {
 
 impl Parts {
     /// Each part with its word.
-    #[must_use]
     pub const fn each(&self) -> [(&'static str, Option<Spread>); 6] {
         [
             ("alarm", self.alarm),
@@ -121,7 +120,6 @@ pub struct Reaction {
     pub failures_quota: u32,
     /// Failures because AWS had no instances.
     pub failures_capacity: u32,
-    /// Other failures.
     pub failures_other: u32,
     /// The newest scale-out.
     pub last: Option<ScaleOut>,
@@ -129,7 +127,6 @@ pub struct Reaction {
 
 impl Reaction {
     /// What is known before anything was seen.
-    #[must_use]
     pub fn unseen(instance_type: Option<&str>) -> Self {
         Self {
             instance_type: instance_type.map(str::to_owned),

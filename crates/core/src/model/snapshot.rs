@@ -19,19 +19,16 @@ use super::usage::Usage;
 /// The world as one pass saw it. `Known(None)` is absent; `Unknown` is not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Which variant.
     pub id: VariantId,
     /// When it was put together.
     pub taken_at: Timestamp,
     /// Who the caller is, by `GetCallerIdentity`.
     pub caller: Fact<AccountId>,
-    /// The endpoint.
     pub endpoint: Fact<Option<Endpoint>>,
     /// The endpoint config in force.
     pub endpoint_config: Fact<Option<EndpointConfig>>,
     /// The model of the variant, for its number of containers.
     pub model: Fact<Option<Model>>,
-    /// The scalable target.
     pub target: Fact<Option<ScalableTarget>>,
     /// All scaling policies of the variant.
     pub policies: Fact<Vec<ScalingPolicy>>,
@@ -59,13 +56,11 @@ fn unseen() -> Reaction {
 
 impl Snapshot {
     /// The policy that tracks invocations per instance, if it is known that there is one.
-    #[must_use]
     pub fn policy(&self) -> Option<&ScalingPolicy> {
         ScalingPolicy::of_invocations(self.policies.known()?)
     }
 
     /// Each fact by its name, in the order they are read.
-    #[must_use]
     pub fn facts(&self) -> [FactRead<'_>; 11] {
         fn why<T>(fact: &Fact<T>) -> Option<&Why> {
             fact.why()
@@ -111,7 +106,6 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// The newest minute with a load.
-    #[must_use]
     pub fn newest(&self) -> Option<&Minute> {
         self.recent.iter().rev().find(|m| m.invocations_per_instance.is_some())
     }
