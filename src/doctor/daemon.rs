@@ -91,7 +91,7 @@ pub fn prometheus(found: &ScrapeFound) -> Check {
         ),
         ScrapeFound::Targets(0) => Check::fail(
             "prometheus",
-            "it has no setpoint_build_info: nobody scrapes setpoint, and no alert can fire",
+            "it has no setpoint_build_info: nothing scrapes setpoint, and no alert can fire",
             "serviceMonitor.enabled or podMonitor.enabled in the chart, with the labels that your \
              Prometheus selects",
         ),

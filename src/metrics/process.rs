@@ -1,5 +1,7 @@
 //! Counters, gauges and histograms of the process.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
@@ -12,6 +14,7 @@ use super::process_families as families;
 use super::usage::Usage;
 use crate::model::decision::{Decision, Outcome, StepResult};
 use crate::model::reason::Reason;
+use crate::model::shard::Shard;
 use crate::model::time::Timestamp;
 use crate::model::warning::ConfigStatus;
 
@@ -47,6 +50,9 @@ pub struct ProcessMetrics {
     panics: IntCounterVec,
     rails_breached: IntCounterVec,
     pass_age: PassAge,
+    total_shards: IntGaugeVec,
+    /// The number of the shard, for the series that each shard has.
+    shard: Arc<AtomicU32>,
 }
 
 impl ProcessMetrics {
@@ -78,6 +84,8 @@ impl ProcessMetrics {
             panics: registered(registry, families::PANICS.int_counter_vec()?)?,
             rails_breached: registered(registry, families::RAILS_BREACHED.int_counter_vec()?)?,
             pass_age: registered(registry, PassAge::new()?)?,
+            total_shards: registered(registry, families::TOTAL_SHARDS.int_gauge_vec()?)?,
+            shard: Arc::default(),
         };
         registry.register(Box::new(Usage::new()?))?;
         metrics.show_zeros();
@@ -103,12 +111,30 @@ impl ProcessMetrics {
         for phase in families::PHASES {
             self.pass_duration.with_label_values(&[phase]);
         }
-        self.month_cost.with_label_values(&NO_LABELS);
-        self.leader.with_label_values(&[LEASE]);
+        self.set_shard(Shard::WHOLE);
         self.panics.with_label_values(&NO_LABELS);
         for at in [DECISION, WRITE] {
             self.rails_breached.with_label_values(&[at]);
         }
+    }
+
+    /// Which shard this process is, from its start on.
+    pub fn set_shard(&self, shard: Shard) {
+        for family in [&self.total_shards, &self.leader] {
+            family.reset();
+        }
+        for family in [&self.budget, &self.month_cost] {
+            family.reset();
+        }
+        self.shard.store(shard.index(), Ordering::Relaxed);
+        let label = self.shard();
+        self.total_shards.with_label_values(&[&label]).set(i64::from(shard.total()));
+        self.month_cost.with_label_values(&[&label]);
+        self.leader.with_label_values(&[LEASE, &label]);
+    }
+
+    fn shard(&self) -> String {
+        self.shard.load(Ordering::Relaxed).to_string()
     }
 
     /// Counts a bug of ours.
@@ -151,13 +177,13 @@ impl ProcessMetrics {
     pub fn set_budget(&self, dollars: Option<f64>) {
         self.budget.reset();
         if let Some(dollars) = dollars {
-            self.budget.with_label_values(&NO_LABELS).set(dollars);
+            self.budget.with_label_values(&[self.shard()]).set(dollars);
         }
     }
 
     /// Takes note of what CloudWatch has cost in this month, in US dollars.
     pub fn set_month_cost(&self, dollars: f64) {
-        self.month_cost.with_label_values(&NO_LABELS).set(dollars);
+        self.month_cost.with_label_values(&[self.shard()]).set(dollars);
     }
 
     /// Takes note of a load of the configuration, which succeeded at this time or failed.
@@ -185,7 +211,7 @@ impl ProcessMetrics {
 
     /// Whether this process is the writer.
     pub fn set_leader(&self, leads: bool) {
-        self.leader.with_label_values(&[LEASE]).set(i64::from(leads));
+        self.leader.with_label_values(&[LEASE, &self.shard()]).set(i64::from(leads));
     }
 
     /// Where to look for the number of lines of the log that were dropped; only the first call

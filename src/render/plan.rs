@@ -121,8 +121,17 @@ pub fn text(fleet: &FleetStatus) -> String {
     out
 }
 
+/// The text of a plan without the codes that colour it.
+#[must_use]
+pub fn without_colours(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    // Each code ends with the letter m: what is printed has no escapes of its own.
+    parts.fold(first, |plain, part| plain + part.split_once('m').map_or("", |(_, rest)| rest))
+}
+
 /// `{"summary": …, "mass_change": …, "config": …, "memory": …, "variants": […]}`, the machine's form of [`text`];
-/// with `"unread"` where an account and region could not be read.
+/// with `"unread"` where an account and region could not be read, and `"shard"` where there are several.
 #[must_use]
 pub fn json(fleet: &FleetStatus) -> serde_json::Value {
     let variants: Vec<VariantView<'_>> =
@@ -142,6 +151,9 @@ pub fn json(fleet: &FleetStatus) -> serde_json::Value {
         .collect();
     if !unread.is_empty() {
         plan["unread"] = unread.into();
+    }
+    if let Some(shard) = &fleet.shard {
+        plan["shard"] = serde_json::json!(shard);
     }
     plan
 }

@@ -136,6 +136,11 @@ fn nothing_matches(
         pattern.account_id.as_ref().is_none_or(|own| *own == scope.account_id)
             && pattern.region.as_ref().is_none_or(|own| *own == scope.region)
     };
+    // Another shard may have it.
+    let elsewhere = |(scope, _): (&Scope, &u32)| !config.sharding.has(scope) && could_be_in(scope);
+    if config.sharding.assigned.iter().any(elsewhere) {
+        return None;
+    }
     // Where something could not be read, the variant may be there.
     let unread = fleet.scopes.iter().any(|(scope, why)| why.is_some() && could_be_in(scope));
     let unknown = |(id, status): (&VariantId, &Arc<VariantStatus>)| {

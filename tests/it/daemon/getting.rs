@@ -7,6 +7,7 @@ use super::process::{Daemon, Directory, Served, endpoint, everything, run};
 struct Stage {
     served: Served,
     directory: Directory,
+    config: std::path::PathBuf,
     daemon: Daemon,
 }
 
@@ -17,7 +18,7 @@ impl Stage {
         let directory = Directory::new();
         let config = directory.configure(&served.url, &everything("observe"));
         let daemon = Daemon::ready(&config, &[]);
-        Self { served, directory, daemon }
+        Self { served, directory, config, daemon }
     }
 
     /// Asks without any token.
@@ -200,4 +201,23 @@ fn a_decision_of_the_daemon_is_made_again_from_its_json_on_another_process() {
     let (code, _, err) = replay(&serde_json::from_str(&list).unwrap());
     assert_eq!(code, Some(1));
     assert!(err.contains("one is needed: setpoint get ENDPOINT/VARIANT -o json"), "{err}");
+}
+
+/// What the daemon's last pass decided is what a pass of one's own finds, without a way to AWS.
+#[test]
+fn a_plan_of_the_daemon_is_that_of_a_pass_and_needs_no_aws() {
+    let stage = Stage::new();
+    for detailed in [&[][..], &["--detailed-exitcode"]] {
+        let own = run(&[&["plan", "--config", stage.config.to_str().unwrap()], detailed].concat());
+        let (code, out, err) = stage.ask(&[&["plan"], detailed].concat());
+        assert_eq!((code, &out), (own.0, &own.1), "{err}");
+        assert!(out.contains("drifted/AllTraffic"), "{out}");
+        let url = stage.daemon.url();
+        assert!(err.starts_with(&format!("From the daemon at {url}, pass of ")), "{err}");
+    }
+    let (_, json, _) = stage.ask(&["plan", "-o", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["variants"].as_array().map(Vec::len), Some(2));
+    let (code, _, err) = stage.ask(&["plan", "--metrics"]);
+    assert!(code == Some(64) && err.contains("--metrics is for reading AWS"), "{err}");
 }

@@ -116,13 +116,25 @@ pub struct MassChangeLimit {
     pub min_variants: usize,
     /// This share of the variants may change, in [0, 1].
     pub ratio: f64,
+    /// By how much the share of the variants is lowered: what other shards may always change.
+    pub withheld: usize,
 }
 
 impl MassChangeLimit {
     /// The most variants of `fleet` that one pass may change.
     #[must_use]
     pub fn limit(self, fleet: usize) -> usize {
-        self.min_variants.max((fleet as f64 * self.ratio).floor() as usize)
+        let share = (fleet as f64 * self.ratio).floor() as usize;
+        self.min_variants.max(share.saturating_sub(self.withheld))
+    }
+
+    /// The limit of one shard of several, which may always change `min_variants` of those of the whole. It does
+    /// not know how many variants the others have: lowered by what they may always change, all limits
+    /// together are never above that of the whole, however the variants are spread.
+    #[must_use]
+    pub const fn share(self, min_variants: usize) -> Self {
+        let withheld = self.min_variants.saturating_sub(min_variants);
+        Self { min_variants, withheld, ..self }
     }
 }
 

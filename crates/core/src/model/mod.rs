@@ -35,6 +35,7 @@ pub mod scatter;
 pub mod schedule;
 pub mod selector;
 pub mod series;
+pub mod shard;
 pub mod snapshot;
 pub mod spending;
 pub mod stable_hash;
