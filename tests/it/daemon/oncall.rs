@@ -317,7 +317,7 @@ fn reload_and_confirm_are_asked_of_the_daemon() {
     expect![[r#"
         error: the configuration was not loaded; the one before stays in force
         FOLDER/setpoint.yaml:5: defaults.mode: found "bold", allowed: one of observe, repair, auto
-        FOLDER/setpoint.yaml:6: surprise: found an unknown key, allowed: aws, accounts, reconcile, telemetry, discovery, memory, store, kubernetes, http, log, metrics, prices, freeze_windows, defaults, targets
+        FOLDER/setpoint.yaml:6: surprise: found an unknown key, allowed: aws, accounts, sharding, reconcile, telemetry, discovery, memory, store, kubernetes, http, log, metrics, prices, freeze_windows, defaults, targets
     "#]]
     .assert_eq(&text);
 }

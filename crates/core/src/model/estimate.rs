@@ -230,9 +230,6 @@ impl Estimate {
         if estimate.zip(lower_bound).is_some_and(|(median, bound)| bound > median * same_bin) {
             return Some("the proven lower bound is above the estimate");
         }
-        if self.verdict.is_two_sided() && interval.len() < 4 {
-            return Some("a capacity known from both sides lacks one");
-        }
         if self.minutes.broken > self.minutes.used {
             return Some("more minutes broke the objective than were used");
         }
