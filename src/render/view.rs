@@ -7,7 +7,8 @@ use super::Standing;
 use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
 use crate::model::estimate::{Capacity, Estimate, Finding, MinutesUsed, Regime, Verdict};
 use crate::model::fact::Why;
-use crate::model::goal::{LoadTestProblem, Mode, Objective};
+use crate::model::floors::Floors;
+use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::FactRead;
@@ -39,6 +40,8 @@ pub struct VariantView<'a> {
     pub headline: String,
     /// In `observe`: what `repair` and `auto` would do.
     pub would: &'a [Would],
+    /// The pause that holds it, of a person or of the configuration; null when none does.
+    pub paused: Option<&'a Pause>,
     /// What was decided.
     pub decision: DecisionView<'a>,
     /// What became of it; null when there was nothing to do or nothing was tried.
@@ -55,6 +58,8 @@ pub struct VariantView<'a> {
     pub instances: Instances,
     /// How it reacts to load, by its scale-outs.
     pub reaction: &'a Reaction,
+    /// The scheduled floors that would pay, or why there are none.
+    pub floors: &'a Floors,
     /// What counts as serving well.
     pub objective: Objective,
     /// The newest minute with a load; null when none is known.
@@ -222,6 +227,7 @@ impl<'a> VariantView<'a> {
             safety: &report.safety,
             headline: report.headline(),
             would: &report.would,
+            paused: paused(status),
             decision: DecisionView {
                 id: &decision.id,
                 at: decision.at,
@@ -256,6 +262,7 @@ impl<'a> VariantView<'a> {
             },
             instances: instances(status),
             reaction: &status.snapshot.reaction,
+            floors: &status.snapshot.floors,
             objective: status.goal.objective,
             observed: observed(&status.snapshot),
             unknown: unknown_facts(&status.snapshot),
@@ -263,6 +270,14 @@ impl<'a> VariantView<'a> {
             last_pass: status.last_pass,
             last_successful_pass: status.last_successful_pass,
         }
+    }
+}
+
+impl VariantView<'_> {
+    /// Whether a fact could not be read.
+    #[must_use]
+    pub fn is_unread(&self, fact: &str) -> bool {
+        self.unknown.iter().any(|unknown| unknown.fact == fact)
     }
 }
 
@@ -280,6 +295,15 @@ impl<'a> VariantDetail<'a> {
             setpoint_version: env!("CARGO_PKG_VERSION"),
         }
     }
+}
+
+/// The pause in force: the configuration's or one of several variants, or a person's of this one. Of
+/// two the one that ends last counts.
+#[must_use]
+pub fn paused(status: &VariantStatus) -> Option<&Pause> {
+    let own = status.snapshot.memory.known().and_then(|memory| memory.pause.as_ref());
+    let pauses = status.goal.paused.iter().chain(own);
+    pauses.filter(|pause| pause.until > status.decision.at).max_by_key(|pause| pause.until)
 }
 
 fn instances(status: &VariantStatus) -> Instances {
