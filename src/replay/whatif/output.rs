@@ -24,7 +24,6 @@ const COLUMNS: [&str; 10] = [
 ];
 
 /// A sentence for each thing that the figures rest on.
-#[must_use]
 pub fn preface(report: &Report) -> Vec<String> {
     let (all, gaps) = report.minutes;
     let mut lines = vec![format!(
@@ -143,7 +142,6 @@ fn against(report: &Report, i: usize) -> Option<&'static str> {
 }
 
 /// What follows below the table.
-#[must_use]
 pub fn conclusion(report: &Report) -> Vec<String> {
     let budget = crate::model::units::human(report.budget);
     let mut lines = vec![match report.answer.cheapest {
