@@ -59,7 +59,7 @@ pub(super) fn arguments(all: Vec<OsString>) -> Result<Plugin, CliError> {
         return Ok(Plugin::Run(all, Forward(None)));
     }
     let (kubectl, rest) = split(&all[1..]);
-    let (kubectl, named) = named_pod(kubectl);
+    let (kubectl, wanted) = named_pod(kubectl);
     let program = std::iter::once(OsString::from("setpoint"));
     let word = rest.first().and_then(|word| word.to_str()).unwrap_or_default();
     let names =
@@ -69,7 +69,7 @@ pub(super) fn arguments(all: Vec<OsString>) -> Result<Plugin, CliError> {
     if helps || !(reads || commands) {
         return Ok(Plugin::Run(program.chain(rest).collect(), Forward(None)));
     }
-    let pod = leader(&kubectl, named.as_deref())?;
+    let pod = leader(&kubectl, wanted.as_deref())?;
     if commands && !names("--token-file") {
         return in_the_pod(&kubectl, &pod, &rest);
     }
