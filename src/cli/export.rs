@@ -273,7 +273,7 @@ async fn read_period(
         let answers = aws.metrics.metric_data(&queries, begin, end).await;
         for (column, answer) in columns.iter().zip(answers) {
             let points = answer.map_err(|why| CliError::failed(why.message))?;
-            telemetry.add(*column, period_seconds, &points);
+            telemetry.add(*column, period_seconds, &points.iter().collect::<Vec<_>>());
         }
         progress.days.done();
         begin = end;

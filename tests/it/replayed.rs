@@ -165,7 +165,7 @@ async fn export(
     telemetry.targets = targets.into_iter().map(|(at, value)| (at, Some(value))).collect();
     telemetry.bounds = Some((1, 20));
     for (column, answer) in METRIC_COLUMNS.iter().zip(answers) {
-        telemetry.add(*column, 60, &answer.unwrap());
+        telemetry.add(*column, 60, &answer.unwrap().iter().collect::<Vec<_>>());
     }
     telemetry.counts = counts(activities);
     telemetry.to_csv()

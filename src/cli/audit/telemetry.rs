@@ -190,7 +190,7 @@ fn of_answers(answers: Vec<MetricAnswer>) -> Result<Guess, String> {
     let mut series = Vec::with_capacity(answers.len());
     for answer in answers {
         let points = answer.map_err(|why| format!("no objective guessed: {}", why.message))?;
-        series.push(points.into_iter().collect::<BTreeMap<Timestamp, f64>>());
+        series.push(points.iter().collect::<BTreeMap<Timestamp, f64>>());
     }
     let [load, requests, latency] = series.as_slice() else {
         return Err("no objective guessed: CloudWatch gave no answer".to_owned());

@@ -1,5 +1,7 @@
 //! The rows of the fleet's page.
 
+use std::sync::Arc;
+
 use maud::{Markup, html};
 
 use super::bar::divergence;
@@ -41,7 +43,7 @@ const COLUMNS: [Column; 11] = [
 /// The table of these rows.
 pub(super) fn table(
     site: &Site,
-    rows: &[&VariantStatus],
+    rows: &[&Arc<VariantStatus>],
     query: &FleetQuery,
     now: Timestamp,
 ) -> Markup {

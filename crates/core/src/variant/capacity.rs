@@ -280,7 +280,8 @@ fn begin(
     memory: Option<&VariantMemory>,
     now: Timestamp,
 ) -> (Estimator, Result<(), JournalError>) {
-    let journal = memory.and_then(|m| m.journal.as_ref()).map(Journal::from_value).transpose();
+    let journal =
+        memory.and_then(|m| m.journal.as_ref()).map(|kept| Journal::from_value(kept)).transpose();
     let mut estimator = match &journal {
         Ok(Some(journal)) => Estimator::restore(settings, journal),
         Ok(None) | Err(_) => Estimator::new(settings),

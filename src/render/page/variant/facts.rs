@@ -177,7 +177,7 @@ fn instances(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
     {
         rows.push(row("suspended", parts::badge("held", &target.suspended.words())));
     }
-    let scheduled = snapshot.scheduled_actions.known().map_or(&[][..], |all| all);
+    let scheduled = snapshot.scheduled_actions.known().map_or(&[][..], |all| all.as_slice());
     rows.extend(scheduled.iter().map(|action| row("scheduled", scheduled_action(action))));
     let activities = snapshot.activities.known().map_or(&[][..], |all| all);
     rows.extend(
