@@ -70,7 +70,7 @@ pub(super) fn arguments(all: Vec<OsString>) -> Result<Plugin, CliError> {
         return Ok(Plugin::Run(program.chain(rest).collect(), Forward(None)));
     }
     let pod = leader(&kubectl, named.as_deref())?;
-    if commands && !names("--token-file") {
+    if commands && !has_flag("--token-file") {
         return in_the_pod(&kubectl, &pod, &rest);
     }
     let (url, forward) = forward(&kubectl, &pod)?;
