@@ -5,6 +5,7 @@
 //! kept apart until it is clear that no undeclared change began in them.
 
 use super::grid::{DAY, MinuteIndex, WINDOW};
+use super::throughput::{Knee, Shown};
 
 /// The half-life of evidence in days.
 const HALF_LIFE_DAYS: f64 = 4.0;
@@ -63,29 +64,31 @@ struct Slot {
     /// The first minute of the stretch.
     start: MinuteIndex,
     regime: u8,
-    observations: u32,
+    observations: u16,
     /// Sum of the observations' distances from `start`, for their mean age.
-    offset_sum: u64,
+    offset_sum: u32,
     counts: Counts,
+    shown: Shown,
 }
 
 impl Slot {
     const fn new(start: MinuteIndex, regime: u8) -> Self {
         let counts = Counts { bins: Vec::new() };
-        Self { start, regime, observations: 0, offset_sum: 0, counts }
+        Self { start, regime, observations: 0, offset_sum: 0, counts, shown: Shown::NOTHING }
     }
 
     /// Adds the counts of another one, which began `later` minutes later.
     fn absorb(&mut self, other: &Self, later: MinuteIndex) {
-        self.observations += other.observations;
-        self.offset_sum += other.offset_sum + u64::from(other.observations) * later as u64;
+        self.observations = self.observations.saturating_add(other.observations);
+        self.shown.absorb(&other.shown);
+        self.offset_sum += other.offset_sum + u32::from(other.observations) * later as u32;
         for (bin, good, bad) in other.counts.iter() {
             self.counts.add(bin, good, bad);
         }
     }
 
     fn weight(&self, now: MinuteIndex) -> f64 {
-        let mean = self.offset_sum as f64 / f64::from(self.observations.max(1));
+        let mean = f64::from(self.offset_sum) / f64::from(self.observations.max(1));
         let age_days = ((now - self.start) as f64 - mean).max(0.0) / DAY as f64;
         (-age_days / HALF_LIFE_DAYS).exp2()
     }
@@ -104,6 +107,24 @@ pub(super) struct Evidence {
 impl Evidence {
     /// Counts one observation at a load's bin.
     pub(super) fn add(&mut self, at: MinuteIndex, regime: u8, bin: i16, bad: bool) {
+        let slot = self.hour(at, regime);
+        slot.observations += 1;
+        slot.offset_sum += (at - slot.start) as u32;
+        slot.counts.add(bin, u16::from(!bad), u16::from(bad));
+    }
+
+    /// What the hour of a minute shows of throughput.
+    pub(super) fn shown(&mut self, at: MinuteIndex, regime: u8) -> &mut Shown {
+        &mut self.hour(at, regime).shown
+    }
+
+    /// Where a regime's knee should be, by its throughput.
+    pub(super) fn knee(&self, regime: u8, now: MinuteIndex) -> Option<Knee> {
+        let slots = self.slots().filter(|s| s.regime == regime);
+        Knee::of(slots.map(|s| (s.shown, s.weight(now))))
+    }
+
+    fn hour(&mut self, at: MinuteIndex, regime: u8) -> &mut Slot {
         let start = at - at.rem_euclid(60);
         let known = self.hours.iter().rposition(|h| h.start == start && h.regime == regime);
         let index = known.unwrap_or_else(|| {
@@ -111,10 +132,7 @@ impl Evidence {
             self.hours.push(Slot::new(start, regime));
             self.hours.len() - 1
         });
-        let slot = &mut self.hours[index];
-        slot.observations += 1;
-        slot.offset_sum += (at - start) as u64;
-        slot.counts.add(bin, u16::from(!bad), u16::from(bad));
+        &mut self.hours[index]
     }
 
     /// Takes a bad observation of the last hours out again.
@@ -123,7 +141,7 @@ impl Evidence {
         let slot = self.hours.iter_mut().rfind(|h| h.start == start && h.regime == regime);
         if let Some(slot) = slot {
             slot.observations = slot.observations.saturating_sub(1);
-            slot.offset_sum = slot.offset_sum.saturating_sub((at - start) as u64);
+            slot.offset_sum = slot.offset_sum.saturating_sub((at - start) as u32);
             slot.counts.take_bad(bin);
         }
     }
@@ -232,12 +250,12 @@ impl Evidence {
 
     /// Observations of a regime, undecayed.
     pub(super) fn observations(&self, regime: u8) -> u32 {
-        self.slots().filter(|s| s.regime == regime).map(|s| s.observations).sum()
+        self.slots().filter(|s| s.regime == regime).map(|s| u32::from(s.observations)).sum()
     }
 
     /// Observations of all regimes that are kept.
     pub(super) fn observations_in_all(&self) -> u32 {
-        self.slots().map(|s| s.observations).sum()
+        self.slots().map(|s| u32::from(s.observations)).sum()
     }
 
     /// Bad observations of a regime, undecayed.

@@ -30,6 +30,8 @@ pub(super) struct Reading {
     pub(super) instances: f32,
     /// lg of the median latency in microseconds.
     pub(super) lg_p50: Option<f32>,
+    /// lg of the latency statistic over its threshold.
+    pub(super) lg_over: f32,
     /// Whether the objective was broken; unknown when an input has no datapoint.
     pub(super) bad: Option<bool>,
 }
@@ -49,8 +51,16 @@ pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
         load: load as f32,
         instances: instances as f32,
         lg_p50: p50.map(|v| v.ln() as f32),
+        lg_over: lg_over(fine(minute.latency_us), objective),
         bad: is_bad(fine(minute.latency_us), fine(minute.errors_5xx), requests, objective),
     })
+}
+
+/// lg of the latency statistic over its threshold; zero where it is not known.
+fn lg_over(latency_us: Option<f64>, objective: &Objective) -> f32 {
+    let threshold = objective.latency.map(|latency| latency.threshold_us());
+    let over = latency_us.zip(threshold).map(|(latency, threshold)| (latency / threshold).ln());
+    over.filter(|lg| lg.is_finite()).map_or(0.0, |lg| lg as f32)
 }
 
 /// bad = the latency statistic above its threshold, or the share of 5XX answers above its limit.
