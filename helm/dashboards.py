@@ -217,8 +217,9 @@ def fleet():
     board.stat("Memory broken", "Processes that cannot read or save what they must remember: nothing is repaired.", "short",
                'sum(1 - min by (job, instance) ({__name__=~"setpoint_memory_(readable|writable)",' + PROCESS + '}))',
                BAD_ABOVE_ZERO, **small)
-    board.stat("Leaders", "Processes that may write: 1 is right.", "short",
-               f"""sum({process('leader_election_master_status', 'name="setpoint"')})""", steps((None, "red"), (1, "green"), (2, "red")), **small)
+    board.stat("Leaders", "Processes that may write, for each shard: 1 is right, with or without shards.", "short",
+               f"""sum({process('leader_election_master_status', 'name="setpoint"')}) / """
+               f"""max({process('setpoint_total_shards')})""", steps((None, "red"), (1, "green"), (1.01, "red")), **small)
     board.stat("Oldest pass", "Age of the last pass of the variant that waits longest.", "s",
                f"max({age('setpoint_last_pass_timestamp_seconds')})", steps((None, "green"), (300, "orange"), (1800, "red")),
                **small)
@@ -276,7 +277,7 @@ def fleet():
                f"30 * sum(increase(setpoint_cloudwatch_cost_dollars_total{{{SCOPE}}}[1d]))", h=8)
     board.stat("Budget used", "That over the configured budget; at 100 % telemetry is no longer read.", "percentunit",
                f"30 * sum(increase(setpoint_cloudwatch_cost_dollars_total{{{SCOPE}}}[1d])) / "
-               f"max({process('setpoint_cloudwatch_budget_dollars')})", steps((None, "green"), (0.8, "orange"), (1, "red")), h=8)
+               f"sum(max by (namespace, job, shard) ({process('setpoint_cloudwatch_budget_dollars')}))", steps((None, "green"), (0.8, "orange"), (1, "red")), h=8)
     board.graph("Metrics requested", "Metrics read from CloudWatch an hour, which is what AWS bills.", "short",
                 [query(f"topk({MOST_LINES}, 3600 * sum by (account_id, region) "
                        f"(rate(setpoint_cloudwatch_metrics_requested_total{{{SCOPE}}}[$__rate_interval])))",
@@ -320,9 +321,9 @@ def fleet():
               "and on (job, instance) setpoint_build_info", "{{instance}}: cores"),
         query(f"{process('process_resident_memory_bytes')} / 2^30 and on (job, instance) setpoint_build_info",
               "{{instance}}: GiB")])
-    board.graph("Leadership", "Which process is the leader.", "short",
-                [query(f"""max by (instance, pod) ({process('leader_election_master_status', 'name="setpoint"')})""",
-                       "{{instance}} {{pod}}")],
+    board.graph("Leadership", "Which process is the leader, of each shard.", "short",
+                [query(f"""max by (instance, pod, shard) ({process('leader_election_master_status', 'name="setpoint"')})""",
+                       "shard {{shard}}: {{instance}} {{pod}}")],
                 custom={"drawStyle": "line", "lineInterpolation": "stepAfter"})
     board.table("Processes", "Version of each process, and whether its last reload of the configuration succeeded.", "none",
                 [query(f"max by (instance, version, revision) ({process('setpoint_build_info')})"),

@@ -165,7 +165,7 @@ async fn put_policy(
             actual.is_some_and(|actual| actual.equivalent(expected))
         }
         // A policy is made only where none tracks this metric, under whatever name.
-        None => policies.iter().all(|policy| policy.invocations_tracking().is_none()),
+        None => ScalingPolicy::of_invocations(&policies).is_none(),
     };
     let made = || tracking_of(&policies, &put.policy_name);
     if !same && made().is_some_and(|made| made.equivalent(&put.configuration)) {

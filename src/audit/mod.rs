@@ -24,37 +24,11 @@ use crate::model::scaling::{ScalableTarget, ScalingPolicy, TargetTracking};
 use crate::model::snapshot::Snapshot;
 use crate::model::status::{FleetStatus, VariantStatus};
 
+pub use crate::model::reason::Severity;
 pub use activities::with_activities;
 pub use guess::{GUESSED_CODES, Guess, Judged, STATISTIC, has_capacity};
 pub use text::text;
 pub use view::json;
-
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// The variant does not scale, or does not when it has to.
-    High,
-    /// It scales, and probably not as somebody meant it.
-    Medium,
-    /// Worth a look.
-    Low,
-}
-
-impl Severity {
-    /// All of them, the worst first.
-    pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
-
-    /// The word used in tables and JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::High => "high",
-            Self::Medium => "medium",
-            Self::Low => "low",
-        }
-    }
-}
 
 /// Something that is wrong with one variant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -243,7 +217,7 @@ impl<'a> Look<'a> {
 
     /// The policy that tracks invocations per instance.
     fn policy(&self) -> Option<&'a ScalingPolicy> {
-        self.policies?.iter().find(|policy| policy.invocations_tracking().is_some())
+        self.snapshot.policy()
     }
 
     fn tracking(&self) -> Option<&'a TargetTracking> {

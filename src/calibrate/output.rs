@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::judge::{Ask, Bound, Found, Verdict};
 use super::model::{Run, Step};
 use crate::model::formula::{Formula, Mistake};
-use crate::model::units::human;
+use crate::model::units::{human, same_value};
 
 /// The wrong numbers that are shown beside the right one, in the order in which people make them.
 const SHOWN: [Mistake; 4] = [
@@ -74,7 +74,7 @@ fn steps_of(formula: &Formula) -> String {
     );
     for mistake in SHOWN {
         let wrong = mistake.value(max_rps.get(), safety_factor.get());
-        if let Some(wrong) = wrong.filter(|wrong| (wrong - target_value.get()).abs() > 1e-6) {
+        if let Some(wrong) = wrong.filter(|wrong| !same_value(*wrong, target_value.get())) {
             let _ = writeln!(out, "  {}: {}", human(wrong), mistake.explanation());
         }
     }

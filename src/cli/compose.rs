@@ -121,7 +121,11 @@ pub(super) fn settings_of_all(config: &Config) -> Result<Vec<aws::Settings>, Cli
             settings.endpoint_url = own_or(&account.endpoint_url, settings.endpoint_url);
             settings
         };
-        account.regions.iter().map(settings).collect::<Vec<_>>()
+        let own = |region: &&Region| {
+            let account_id = account.account_id.clone();
+            config.sharding.has(&Scope { account_id, region: (*region).clone() })
+        };
+        account.regions.iter().filter(own).map(settings).collect::<Vec<_>>()
     });
     Ok(pairs.collect())
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use super::CliError;
 use crate::aws;
-use crate::config::{Config, ConfigErrors, Env, Flag, LogFormat, LogSettings, Sources};
+use crate::config::{Config, ConfigErrors, Env, Flag, LogFormat, LogSettings, Problem, Sources};
 use crate::model::goal::Mode;
+use crate::model::shard::ordinal;
 use crate::ports::Clock as _;
 use crate::system::WallClock;
 use crate::telemetry::{self, Logs};
@@ -26,6 +27,12 @@ pub(super) struct ConfigArgs {
     /// Overrides `aws.endpoint_url`
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
+    /// Overrides `sharding.shard`: the number of this process's shard, from 0
+    #[arg(long, value_name = "I")]
+    pub(super) shard: Option<u32>,
+    /// Overrides `sharding.total_shards`: how many processes share out `accounts`
+    #[arg(long, value_name = "N")]
+    pub(super) total_shards: Option<u32>,
     /// Overrides `log.level`
     #[arg(long, value_name = "LEVEL")]
     pub(super) log_level: Option<String>,
@@ -63,9 +70,12 @@ impl ConfigArgs {
     /// same sources again.
     pub(super) fn sources(&self) -> Sources {
         let format = self.log_format.map(|format| format.as_str().to_owned());
+        let number = |number: Option<u32>| number.map(|number| number.to_string());
         let flags = [
             ("--region", "aws.region", self.region.clone()),
             ("--endpoint-url", "aws.endpoint_url", self.endpoint_url.clone()),
+            ("--shard", "sharding.shard", number(self.shard)),
+            ("--total-shards", "sharding.total_shards", number(self.total_shards)),
             ("--log-level", "log.level", self.log_level.clone()),
             ("--log-format", "log.format", format),
         ];
@@ -90,7 +100,7 @@ impl ConfigArgs {
     /// # Errors
     /// All problems, one in a line.
     pub(super) fn load(&self) -> Result<Config, CliError> {
-        self.loader()().map_err(|errors| CliError::failed(sentence(&errors)))
+        load(&self.loader())
     }
 
     /// Loads the configuration as [`Self::load`], again and again.
@@ -102,15 +112,49 @@ impl ConfigArgs {
         }
     }
 
+    /// Loads the configuration as [`Self::loader`], for a process that must know which shard it is: where
+    /// nothing says it, the name of its pod does, as in a `StatefulSet`.
+    pub(super) fn shard_loader(
+        &self,
+        pod_name: Option<String>,
+    ) -> impl Fn() -> Result<Config, ConfigErrors> + Send + Sync + use<> {
+        let load = self.loader();
+        let args = self.clone();
+        move || {
+            let config = load()?;
+            if config.sharding.own.is_some() {
+                return Ok(config);
+            }
+            let Some(shard) = pod_name.as_deref().and_then(ordinal) else {
+                return Err(no_number(&config, pod_name.as_deref()));
+            };
+            Self { shard: Some(shard), ..args.clone() }.loader()()
+        }
+    }
+
     /// Loads the configuration and sets the logs up by it, which go on until they are dropped.
     ///
     /// # Errors
     /// As [`Self::load`].
     pub(super) fn load_with_logs(&self) -> Result<(Config, Logs), CliError> {
-        let config = self.load()?;
-        let logs = init_logs(&config.log)?;
-        Ok((config, logs))
+        load_with_logs(&self.loader())
     }
+}
+
+fn load(loader: &dyn Fn() -> Result<Config, ConfigErrors>) -> Result<Config, CliError> {
+    loader().map_err(|errors| CliError::failed(sentence(&errors)))
+}
+
+/// Loads a configuration and sets the logs up by it, which go on until they are dropped.
+///
+/// # Errors
+/// All problems, one in a line.
+pub(super) fn load_with_logs(
+    loader: &dyn Fn() -> Result<Config, ConfigErrors>,
+) -> Result<(Config, Logs), CliError> {
+    let config = load(loader)?;
+    let logs = init_logs(&config.log)?;
+    Ok((config, logs))
 }
 
 /// Libraries whose own words are left out of the log: the scheduler only rings, and of a request that the
@@ -131,6 +175,20 @@ pub(super) fn init_logs(settings: &LogSettings) -> Result<Logs, CliError> {
         }
     }
     telemetry::init(&settings).map_err(|error| CliError::failed(error.to_string()))
+}
+
+/// There are several shards, and nothing says which of them this process is.
+fn no_number(config: &Config, pod_name: Option<&str>) -> ConfigErrors {
+    let found = match pod_name {
+        Some(name) => format!("nothing, and POD_NAME is {name:?}, which does not end in -N"),
+        None => "nothing, and POD_NAME is not set".to_owned(),
+    };
+    let allowed = format!(
+        "0 to {} (sharding.shard, SETPOINT__SHARDING__SHARD, --shard, or POD_NAME as a StatefulSet \
+         names its pods: setpoint-0)",
+        config.sharding.total - 1
+    );
+    ConfigErrors { problems: vec![Problem::of_key("sharding.shard", found, allowed)] }
 }
 
 fn sentence(errors: &ConfigErrors) -> String {

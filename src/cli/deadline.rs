@@ -63,20 +63,28 @@ pub(super) struct Bounded {
 #[derive(Debug)]
 struct Reads {
     progress: Arc<progress::Progress>,
-    since: Instant,
+    /// The step that was last seen under way, and since when.
+    since: Mutex<(&'static str, Instant)>,
 }
 
 impl Reads {
     /// How many of how many, and how long the rest will take; empty when nothing is under way.
     fn summary(&self) -> String {
-        let step = &self.progress.history;
+        let progress::Progress { described, history, days, .. } = &*self.progress;
+        let steps = [
+            ("endpoints described", described),
+            ("variants' metrics", history),
+            ("days of metrics", days),
+        ];
+        let under_way = steps.into_iter().find(|(_, step)| step.is_under_way());
+        let Some((what, step)) = under_way else { return String::new() };
         let (done, of) = (step.count(), step.of());
-        if !step.is_under_way() {
-            return String::new();
-        }
-        let mut text = format!("; metrics of {done} of {of} variants");
-        if done > 0 {
-            let left = self.since.elapsed().mul_f64((of - done) as f64 / done as f64);
+        let mut text = format!("; {done} of {of} {what}");
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        if since.0 != what {
+            *since = (what, Instant::now());
+        } else if done > 0 {
+            let left = since.1.elapsed().mul_f64((of.saturating_sub(done)) as f64 / done as f64);
             let _ = write!(text, ", about {} s left", left.as_secs().max(1));
         }
         text
@@ -98,7 +106,7 @@ impl Bounded {
     /// Shows how far these reads have got as well.
     pub(super) fn follow(&self, progress: Arc<progress::Progress>) {
         // The first ones are those that take long.
-        let _ = self.reads.set(Reads { progress, since: Instant::now() });
+        let _ = self.reads.set(Reads { progress, since: Mutex::new(("", Instant::now())) });
     }
 
     /// Does some work within the limit.

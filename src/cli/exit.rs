@@ -1,12 +1,13 @@
 //! Exit codes: one table for all commands (`docs/plan.md`). A monitor or a pipeline reads nothing
 //! else, so that no code says less than what is known.
 
+use crate::model::units::same_value;
 use std::process::ExitCode;
 
 use crate::decide::safety::Judge;
 use crate::model::decision::{Action, FieldState, Report, StepResult};
 use crate::model::status::{FleetStatus, VariantStatus};
-use crate::render::{comparable, differs};
+use crate::render::differs;
 
 /// What a command came to. Where several hold, the one that is declared first here counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +94,7 @@ impl Exit {
         if !report.managed {
             return Self::Done;
         }
-        let compared = comparable(report) && !report.lacks_comparison();
+        let compared = report.is_compared();
         Self::of_listed(compared, differs(report), report.is_unsafe())
     }
 
@@ -107,7 +108,7 @@ impl Exit {
         let all_written = outcome.steps.iter().all(|step| step.result == StepResult::Success);
         let held = report.fields.iter().any(|field| field.state == FieldState::Held);
         let differs = !all_written || held || falls_short(report);
-        let compared = comparable(report) && !report.lacks_comparison();
+        let compared = report.is_compared();
         Self::of_listed(compared, differs, is_unsafe_after(status))
     }
 }
@@ -117,7 +118,7 @@ fn falls_short(report: &Report) -> bool {
     report
         .wanted_target
         .zip(report.desired_target)
-        .is_some_and(|(written, desired)| (written - desired).abs() > 1e-6)
+        .is_some_and(|(written, desired)| !same_value(written, desired))
 }
 
 /// Whether the value that was written is unsafe; without one, whether the value in force is.

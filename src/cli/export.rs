@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantName};
 use crate::model::scaling::{ScalingPolicy, TargetTracking};
 use crate::model::time::{Timestamp, floor_to};
+use crate::observe::progress::Progress;
 use crate::ports::{Aws, CallObserver, Clock, Metric, MetricQuery};
 use crate::replay::columns::Column;
 use crate::replay::export::{METRIC_COLUMNS, Telemetry, counts};
@@ -92,9 +93,11 @@ pub(super) fn fetch(args: &Args) -> Result<Recorded, CliError> {
     let (config, scope) = configuration(args)?;
     let _logs = init_logs(&config.log)?;
     let bounded = Bounded::new(args.timeout)?;
+    let progress = Arc::new(Progress::default());
+    bounded.follow(Arc::clone(&progress));
     bounded.run(async {
         let aws = connect(&config, args, scope.as_ref(), bounded.observer()).await?;
-        read(&aws, args, WallClock.now()).await
+        read(&aws, args, WallClock.now(), &progress).await
     })?
 }
 
@@ -164,16 +167,21 @@ async fn connect(
 }
 
 /// Reads all that the columns need.
-async fn read(aws: &Aws, args: &Args, now: Timestamp) -> Result<Recorded, CliError> {
+async fn read(
+    aws: &Aws,
+    args: &Args,
+    now: Timestamp,
+    progress: &Progress,
+) -> Result<Recorded, CliError> {
     let resource = ResourceId { endpoint: args.endpoint.clone(), variant: args.variant.clone() };
     let newest = now - INCOMPLETE;
     let until = floor_to(args.until.map_or(newest, |until| until.min(newest)), 900);
     let from = floor_to(until - args.since, 900);
     let mut telemetry = Telemetry::default();
-    read_period(aws, &resource, 60, (from, until), &mut telemetry).await?;
+    read_period(aws, &resource, 60, (from, until), &mut telemetry, progress).await?;
     if telemetry.is_empty() || telemetry.has_thin_minutes() {
         for period in [300, 900] {
-            read_period(aws, &resource, period, (from, until), &mut telemetry).await?;
+            read_period(aws, &resource, period, (from, until), &mut telemetry, progress).await?;
         }
     }
     if telemetry.is_empty() {
@@ -208,11 +216,14 @@ async fn read_period(
     period_seconds: u32,
     (from, until): (Timestamp, Timestamp),
     telemetry: &mut Telemetry,
+    progress: &Progress,
 ) -> Result<(), CliError> {
     let columns = METRIC_COLUMNS.into_iter().filter_map(|c| Some((c, metric(c)?)));
     let (columns, queries): (Vec<Column>, Vec<MetricQuery>) = columns
         .map(|(c, metric)| (c, MetricQuery { resource: resource.clone(), metric, period_seconds }))
         .unzip();
+    let days = (until - from).num_minutes().max(0) as usize;
+    progress.days.expect(days.div_ceil(CHUNK.num_minutes() as usize));
     let mut begin = from;
     while begin < until {
         let end = (begin + CHUNK).min(until);
@@ -221,6 +232,7 @@ async fn read_period(
             let points = answer.map_err(|why| CliError::failed(why.message))?;
             telemetry.add(*column, period_seconds, &points);
         }
+        progress.days.done();
         begin = end;
     }
     Ok(())

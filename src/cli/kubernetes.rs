@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::daemon::{LeadershipSource, Lease};
 use crate::k8s::lease::Timing;
 use crate::k8s::{
-    Cluster, ConfigMapMemory, Elector, EventSettings, KubernetesEvents, Regarding, Settings,
+    Cluster, ConfigMapMemory, Elector, EventSettings, KubernetesEvents, Part, Regarding, Settings,
     connect,
 };
 use crate::ports::{Clock, Events, Leadership, Memory};
@@ -61,7 +61,12 @@ impl Kubernetes {
         };
         let elector = wanted.lease_name.as_ref().map(|name| {
             let clock = Arc::clone(clock);
-            Elector::start(&cluster, name, timing, clock, wanted.role_label)
+            let part = Part {
+                base_name: wanted.lease_base.clone().unwrap_or_else(|| name.clone()),
+                lease_name: name.clone(),
+                scopes: config.shard().map(|shard| shard.scopes),
+            };
+            Elector::start(&cluster, part, timing, clock, wanted.role_label)
         });
         tracing::info!(
             namespace = cluster.namespace,

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::config_args::ConfigArgs;
+use super::ask::PlanAnswer;
 use super::deadline::{Bounded, Timeout};
 use super::exit::{self, Exit};
+use super::source::Source;
 use super::{CliError, compose};
 use crate::cli::out::{noteln, out, outln};
 use crate::config::{Config, DiscoveryTelemetry};
@@ -29,8 +30,6 @@ const METRICS_A_VARIANT: f64 = 5.0;
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::HELP)]
 pub(super) struct Args {
-    #[command(flatten)]
-    config: ConfigArgs,
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -43,7 +42,7 @@ pub(super) struct Args {
     #[arg(long)]
     metrics: bool,
     #[command(flatten)]
-    timeout: Timeout,
+    source: Source,
 }
 
 /// How to print a plan.
@@ -60,26 +59,52 @@ pub(super) enum Output {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let (config, _logs) = args.config.load_with_logs()?;
-    let bounded = Bounded::new(args.timeout)?;
+    if args.source.is_daemon() {
+        return ask(args);
+    }
+    let (flags, timeout) = (&args.source.config, args.source.timeout);
+    let (config, _logs) = flags.load_with_logs()?;
+    let bounded = Bounded::new(timeout)?;
     let stop = AtomicBool::new(false);
     let fleet = bounded.run(async {
-        let mut passes = fleet(&config, args.timeout, bounded.observer()).await?;
+        let mut passes = fleet(&config, timeout, bounded.observer()).await?;
         bounded.follow(passes.progress());
-        let how = How { timeout: args.timeout, metrics: reads_metrics(&config, args.metrics) };
+        let how = How { timeout, metrics: reads_metrics(&config, args.metrics) };
         Ok::<_, CliError>(pass(&mut passes, &config, how, Purpose::Plan, &stop).await)
     })??;
     if !reads_metrics(&config, args.metrics) {
         tell_price(&fleet);
     }
     print(&fleet, args.output)?;
-    if args.config.strict && !fleet.config.warnings.is_empty() {
+    strict(args, !fleet.config.warnings.is_empty())?;
+    let exit = if args.detailed_exitcode { Exit::of_plan(&fleet) } else { Exit::of_reads(&fleet) };
+    Ok(exit.into())
+}
+
+/// What the daemon's last pass decided. It reads nothing from AWS, and `apply` never takes it for a look of
+/// its own.
+fn ask(args: &Args) -> Result<ExitCode, CliError> {
+    if args.metrics {
+        let what = "--metrics is for reading AWS: the daemon has read what its configuration says";
+        return Err(CliError::usage(what));
+    }
+    let answer: PlanAnswer = args.source.ask("/api/v1/plan".to_owned())?;
+    noteln!("{}", answer.source(&args.source.address()?));
+    match args.output {
+        Output::Text => out!("{}", answer.text()),
+        Output::Json => outln!("{:#}", answer.plan),
+    }
+    strict(args, answer.has_warnings())?;
+    Ok(answer.exit(args.detailed_exitcode).into())
+}
+
+fn strict(args: &Args, warned: bool) -> Result<(), CliError> {
+    if args.source.config.strict && warned {
         return Err(CliError::failed(
             "--strict takes each warning about the configuration as an error",
         ));
     }
-    let exit = if args.detailed_exitcode { Exit::of_plan(&fleet) } else { Exit::of_reads(&fleet) };
-    Ok(exit.into())
+    Ok(())
 }
 
 /// Whether the paid metrics are read: those of listed variants are, and those of a region of which
@@ -155,6 +180,7 @@ pub(super) async fn pass(
         .await;
     status.config.warnings = config.warnings(WallClock.now(), Some(&status));
     status.prices = Arc::clone(&config.prices);
+    status.shard = config.shard();
     status
 }
 

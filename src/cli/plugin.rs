@@ -19,8 +19,10 @@ const NAME: &str = "kubectl-setpoint";
 const READS: [&str; 3] = ["get", "explain", "history"];
 /// The commands that its token is needed for.
 const COMMANDS: [&str; 5] = ["check", "pause", "resume", "confirm", "reload"];
-/// kubectl's flags that may stand before the command, each with a value.
-const FLAGS: [&str; 4] = ["--namespace", "--context", "--kubeconfig", "--cluster"];
+/// kubectl's flags that may stand before the command, each with a value, and the plugin's own.
+const FLAGS: [&str; 5] = ["--namespace", "--context", "--kubeconfig", "--cluster", POD];
+/// The flag of the plugin that names the pod: of several shards each has one that leads.
+const POD: &str = "--pod";
 /// The label that the chart gives its pods.
 const APP: &str = "app.kubernetes.io/name=setpoint";
 /// The label of the pod that leads.
@@ -57,6 +59,7 @@ pub(super) fn arguments(all: Vec<OsString>) -> Result<Plugin, CliError> {
         return Ok(Plugin::Run(all, Forward(None)));
     }
     let (kubectl, rest) = split(&all[1..]);
+    let (kubectl, named) = named_pod(kubectl);
     let program = std::iter::once(OsString::from("setpoint"));
     let word = rest.first().and_then(|word| word.to_str()).unwrap_or_default();
     let names =
@@ -66,7 +69,7 @@ pub(super) fn arguments(all: Vec<OsString>) -> Result<Plugin, CliError> {
     if helps || !(reads || commands) {
         return Ok(Plugin::Run(program.chain(rest).collect(), Forward(None)));
     }
-    let pod = leader(&kubectl)?;
+    let pod = leader(&kubectl, named.as_deref())?;
     if commands && !names("--token-file") {
         return in_the_pod(&kubectl, &pod, &rest);
     }
@@ -90,6 +93,19 @@ fn split(all: &[OsString]) -> (Vec<OsString>, Vec<OsString>) {
     (kubectl, rest.cloned().collect())
 }
 
+/// The pod that `--pod` names, and kubectl's own flags.
+fn named_pod(mut kubectl: Vec<OsString>) -> (Vec<OsString>, Option<String>) {
+    let is_it = |flag: &OsString| flag.to_string_lossy().split('=').next() == Some(POD);
+    let Some(at) = kubectl.iter().position(is_it) else { return (kubectl, None) };
+    let flag = kubectl.remove(at);
+    let value = match flag.to_string_lossy().split_once('=') {
+        Some((_, name)) => Some(name.to_owned()),
+        None if at < kubectl.len() => Some(kubectl.remove(at).to_string_lossy().into_owned()),
+        None => None,
+    };
+    (kubectl, value)
+}
+
 /// A pod, and its namespace and port.
 struct Pod {
     name: String,
@@ -97,7 +113,13 @@ struct Pod {
     port: u64,
 }
 
-fn leader(kubectl: &[OsString]) -> Result<Pod, CliError> {
+fn leader(kubectl: &[OsString], named: Option<&str>) -> Result<Pod, CliError> {
+    if let Some(name) = named {
+        let found = pods(kubectl, APP)?.into_iter().find(|pod| pod.name == name);
+        return found.ok_or_else(|| {
+            CliError::failed(format!("no running pod {} has the label {APP}", printable(name)))
+        });
+    }
     let led = pods(kubectl, &format!("{APP},{LEADER}"))?;
     // Without a Lease there is no label, and one pod.
     let all = if led.is_empty() { pods(kubectl, APP)? } else { led };
@@ -109,8 +131,9 @@ fn leader(kubectl: &[OsString]) -> Result<Pod, CliError> {
         ))),
         (Some(one), Some(other)) => Err(CliError::failed(format!(
             "several pods could be meant, {} and {} among them, and none or several have the label \
-             {LEADER} (an election may be under way: try again; or -n NAMESPACE)",
-            one.name, other.name
+             {LEADER} (an election may be under way: try again; with several shards, --pod {} before the \
+             command; or -n NAMESPACE)",
+            one.name, other.name, one.name
         ))),
     }
 }
@@ -199,5 +222,11 @@ mod tests {
         assert_eq!((kubectl, rest), (words("-n monitoring --context=a"), words("get all -o json")));
         let (kubectl, rest) = split(&words("get -n x"));
         assert_eq!((kubectl.len(), rest), (0, words("get -n x")));
+        for own in ["-n a --pod setpoint-1 get", "-n a --pod=setpoint-1 get"] {
+            let (kubectl, rest) = split(&words(own));
+            let (kubectl, pod) = named_pod(kubectl);
+            assert_eq!((kubectl, rest), (words("-n a"), words("get")), "{own}");
+            assert_eq!(pod.as_deref(), Some("setpoint-1"));
+        }
     }
 }

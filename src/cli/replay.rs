@@ -1,13 +1,16 @@
 //! `setpoint replay`: estimate and decide over recorded telemetry.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::TimeDelta;
 
 use super::CliError;
+use super::deadline::Progress;
 use crate::cli::out::noteln;
 use crate::model::goal::{LatencyObjective, Objective};
 use crate::model::time::Timestamp;
@@ -97,7 +100,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Output::Csv => tell(&csv_line(output::CSV_HEADER)),
         Output::Json => {}
     }
+    let (shown, until) =
+        (Arc::new(AtomicI64::new(0)), recording.rows.last().map(|row| row.minute.at));
+    let _progress = follow(&shown, until);
     replay(&recording.rows, &settings, |evaluation| {
+        shown.store(evaluation.at.timestamp(), Ordering::Relaxed);
         tell(&match args.output {
             Output::Table => output::table_row(&evaluation),
             Output::Json => output::json(&evaluation).to_string(),
@@ -125,6 +132,20 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
             .map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display())))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows on the terminal how far a long replay has got; the table itself does, where it goes there.
+fn follow(shown: &Arc<AtomicI64>, until: Option<Timestamp>) -> Option<Progress> {
+    if std::io::stdout().is_terminal() {
+        return None;
+    }
+    let (shown, until) = (Arc::clone(shown), until?);
+    let day = |at: Timestamp| at.format("%Y-%m-%d %H:%M").to_string();
+    Some(Progress::begin(move || {
+        let at = Timestamp::from_timestamp(shown.load(Ordering::Relaxed), 0).unwrap_or_default();
+        let at = if at == Timestamp::default() { "the beginning".to_owned() } else { day(at) };
+        format!("replaying: at {at} of {} UTC", day(until))
+    }))
 }
 
 fn read(args: &Args) -> Result<Recording, CliError> {

@@ -7,13 +7,14 @@ use std::time::Instant;
 use prometheus::Registry;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::config_args::ConfigArgs;
+use super::config_args::{ConfigArgs, load_with_logs};
 use super::kubernetes::Kubernetes;
 use super::{CliError, compose, panics};
 use crate::config::{Config, memory_place};
 use crate::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts, Ticks};
 use crate::http::{App, Control, Health, Server, Site};
 use crate::metrics::Metrics;
+use crate::model::shard::Shard;
 use crate::ports::{Aws, CallObserver, Clock, Events, Memory};
 use crate::reconcile::{CostMeter, Fleet};
 use crate::system::{Alone, WallClock};
@@ -31,8 +32,9 @@ pub(super) struct Args {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let (config, logs) = args.config.load_with_logs()?;
-    let loader = Arc::new(args.config.loader());
+    let pod_name = std::env::var("POD_NAME").ok().filter(|name| !name.is_empty());
+    let loader = Arc::new(args.config.shard_loader(pod_name));
+    let (config, logs) = load_with_logs(&*loader)?;
     compose::runtime()?.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let kubernetes = Kubernetes::join(&config, &clock).await?;
@@ -46,9 +48,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         if let Some(wrong) = config.memory.file.as_deref().and_then(memory_place) {
             tracing::warn!("{wrong}");
         }
+        let shard = config.shard();
         let daemon = Assembled::new(config, loader, aws, clock, memory, telling).await?;
         let daemon = daemon.elected_by(kubernetes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %daemon.address, "running");
+        if let Some(shard) = &shard {
+            tracing::info!(shard = shard.shard.index(), total = shard.shard.total(), "{shard}");
+        }
         let signals = tokio::spawn(follow_signals(daemon.handle.clone()));
         let result = Box::pin(daemon.run()).await;
         signals.abort();
@@ -71,6 +77,7 @@ impl Telling {
         let limit = config.metrics.per_variant_limit;
         let metrics = Metrics::register(Registry::new(), Arc::clone(&fleet) as _, limit)
             .map_err(|error| CliError::failed(format!("cannot register metrics: {error}")))?;
+        metrics.process.set_shard(config.sharding.own.unwrap_or(Shard::WHOLE));
         Ok(Self { fleet, metrics, events: None })
     }
 

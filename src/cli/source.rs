@@ -18,12 +18,12 @@ pub(super) struct Source {
     #[arg(long)]
     daemon: bool,
     /// Ask the daemon there
-    #[arg(long, value_name = "URL")]
+    #[arg(long, alias = "server", value_name = "URL")]
     url: Option<String>,
     #[command(flatten)]
-    config: ConfigArgs,
+    pub(super) config: ConfigArgs,
     #[command(flatten)]
-    timeout: Timeout,
+    pub(super) timeout: Timeout,
 }
 
 impl Source {
@@ -37,9 +37,20 @@ impl Source {
     /// # Errors
     /// When there is no daemon, or no answer that can be understood.
     pub(super) fn ask<T: DeserializeOwned>(&self, path: String) -> Result<T, CliError> {
+        understood(&self.daemon().get(path)?)
+    }
+
+    /// Where the daemon is.
+    ///
+    /// # Errors
+    /// When nothing says it.
+    pub(super) fn address(&self) -> Result<String, CliError> {
+        self.daemon().address()
+    }
+
+    fn daemon(&self) -> DaemonArgs {
         let timeout = self.timeout.limit().as_secs();
-        let daemon = DaemonArgs::new(self.config.config.clone(), self.url.clone(), timeout);
-        understood(&daemon.get(path)?)
+        DaemonArgs::new(self.config.config.clone(), self.url.clone(), timeout)
     }
 
     /// One pass without writing.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::environment;
 use super::problem::Problem;
 use super::schema::{Step, describe, key_path, keys, node_at, schema, words};
+use crate::model::near::nearest;
 
 /// The most problems of a layer that are told: of ten thousand, all have one cause.
 const MOST: usize = 100;
@@ -85,7 +86,7 @@ fn unknown_key(origin: String, at: &[Step], key: &str, node: &Value) -> Problem 
     let known = keys(node);
     let variable = origin.strip_prefix("environment SETPOINT__").and_then(environment::meant);
     let mut problem = Problem::new(origin, key_path(at), "an unknown key", known.join(", "));
-    let near = closest(key, &known).map(str::to_owned);
+    let near = nearest(key, &known).map(str::to_owned);
     problem.hint = variable.or(near).map(|near| format!("did you mean {near}?"));
     problem
 }
@@ -99,7 +100,7 @@ fn wrong_value(file: String, path: &[Step], found: &Value, node: &Value) -> Prob
     } else if let Some(text) = found.as_str() {
         let options = words(node);
         let options: Vec<&str> = options.iter().map(String::as_str).collect();
-        let near = closest(text, &options).map(|k| format!("did you mean {k}?"));
+        let near = nearest(text, &options).map(|k| format!("did you mean {k}?"));
         let quoted = || {
             let number = node.get("type").is_some_and(|t| t == "number" || t == "integer");
             (number && text.parse::<f64>().is_ok()).then(|| "write it without quotes".to_owned())
@@ -146,40 +147,4 @@ fn steps(pointer: &str, document: &Value) -> Vec<Step> {
         node = next.unwrap_or(&Value::Null);
     }
     path
-}
-
-/// The known word nearest to a mistyped one, if it is near enough to be meant.
-pub(super) fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
-    let best = known.iter().map(|k| (edit_distance(word, k), *k)).min()?;
-    (best.0 <= 1 + word.chars().count() / 4).then_some(best.1)
-}
-
-/// How many letters must be put in, taken out or replaced to turn `a` into `b` (Levenshtein).
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn near_words_are_suggested_and_far_ones_are_not() {
-        assert_eq!(closest("treshold_ms", &["statistic", "threshold_ms"]), Some("threshold_ms"));
-        assert_eq!(closest("regoin", &["region", "profile"]), Some("region"));
-        assert_eq!(closest("banana", &["region", "profile"]), None);
-        assert_eq!(edit_distance("", "abc"), 3);
-        assert_eq!(edit_distance("kitten", "sitting"), 3);
-    }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use config::{Environment, Map, Source, Value as Loaded};
 
-use super::check::closest;
 use super::layers::{Env, Layer, set};
 use super::problem::Problem;
 use super::schema::{keys, schema};
+use crate::model::near::nearest;
 use crate::model::warning::ConfigWarning;
 
 /// What every variable of the layer begins with.
@@ -89,7 +89,7 @@ pub(super) fn meant(words: &str) -> Option<String> {
         let of_it: Vec<&Vec<String>> = known.iter().filter(|path| path[0] == section).collect();
         let flats: Vec<String> = of_it.iter().map(|path| path.join("_")).collect();
         let flats: Vec<&str> = flats.iter().map(String::as_str).collect();
-        let near = closest(&flat, &flats)?;
+        let near = nearest(&flat, &flats)?;
         of_it.into_iter().find(|path| path.join("_") == near)
     })?;
     Some(format!("{PREFIX}{}", path.join("__").to_uppercase()))

@@ -21,6 +21,7 @@ mod resolve;
 mod resolve_accounts;
 mod resolve_kubernetes;
 mod resolve_prices;
+mod resolve_sharding;
 mod resolve_target;
 pub mod schedule;
 mod schema;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 
 use crate::model::goal::Mode;
 use crate::model::ids::Scope;
+use crate::model::shard::ShardStatus;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
 use crate::model::warning::ConfigWarning;
@@ -51,7 +53,7 @@ pub use schema::{schema, schema_json};
 pub use settings::{
     AccountSettings, AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings,
     KubernetesSettings, LogFormat, LogSettings, MemorySettings, MetricsSettings, ReconcileSettings,
-    StoreConfig, Target, TelemetrySettings, Wish,
+    ShardingSettings, StoreConfig, Target, TelemetrySettings, Wish,
 };
 
 /// A validated configuration. Cheap to clone.
@@ -109,6 +111,8 @@ pub struct Inner {
     pub aws: AwsSettings,
     /// Several accounts, each with its regions; empty when `aws` alone decides.
     pub accounts: Vec<AccountSettings>,
+    /// Which of them are this process's.
+    pub sharding: ShardingSettings,
     /// When passes run, and how far one may go.
     pub reconcile: ReconcileSettings,
     /// What is read from CloudWatch, and what it may cost.
@@ -188,10 +192,25 @@ impl Config {
         self
     }
 
-    /// The accounts and regions of `accounts`, in its order; none when `aws` alone decides.
+    /// The accounts and regions of `accounts` that are this process's, in the order of the list; none when
+    /// `aws` alone decides.
     #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {
-        self.accounts.iter().flat_map(AccountSettings::scopes).collect()
+        let all = self.accounts.iter().flat_map(AccountSettings::scopes);
+        all.filter(|scope| self.sharding.has(scope)).collect()
+    }
+
+    /// Which shard this process is and what its share is; absent when there is one process for everything,
+    /// or when the number of the shard is not known.
+    #[must_use]
+    pub fn shard(&self) -> Option<ShardStatus> {
+        let own = self.sharding.own.filter(|own| !own.is_whole())?;
+        Some(ShardStatus {
+            shard: own,
+            scopes: self.scopes(),
+            min_variants: self.reconcile.mass_change.min_variants,
+            budget_dollars_per_month: self.telemetry.budget_dollars_per_month,
+        })
     }
 
     /// The boldest mode that any target may have.

@@ -30,6 +30,12 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// A problem of a key of the configuration as a whole, wherever it should have been set.
+    #[must_use]
+    pub fn of_key(key: &str, found: String, allowed: String) -> Self {
+        Self::new("configuration", key, found, allowed)
+    }
+
     /// A problem without a hint, at `origin`: a file with or without `:line`, a variable or a flag.
     pub(super) fn new(
         origin: impl Into<String>,

@@ -21,6 +21,8 @@ pub(super) struct Raw {
     /// Several accounts and regions for one process, instead of the account, region and role of
     /// aws. A later file's list replaces an earlier one's.
     pub accounts: Vec<RawAccount>,
+    /// Several processes that share out accounts.
+    pub sharding: RawSharding,
     /// When passes run, and how far one may go.
     pub reconcile: RawReconcile,
     /// What is read from CloudWatch, and what it may cost.
@@ -134,6 +136,19 @@ pub(super) struct RawAccount {
     #[serde(default)]
     #[schemars(regex(pattern = "^https?://[^\\s]+$"))]
     pub endpoint_url: Option<String>,
+}
+
+/// Several processes that share out accounts: each account and region is one shard's.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawSharding {
+    /// The number of this process's shard, from 0; without it `run` takes it from the end of `POD_NAME`, the
+    /// ordinal of a `StatefulSet`'s pod.
+    #[schemars(range(min = 0, max = 999))]
+    pub shard: Option<u32>,
+    /// How many shards there are; at most as many as accounts has accounts and regions.
+    #[schemars(range(min = 1, max = 1000))]
+    pub total_shards: Option<u32>,
 }
 
 /// When passes run, and how far one may go.

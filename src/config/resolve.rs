@@ -15,6 +15,7 @@ use super::raw::{Raw, RawFreezeWindow};
 use super::resolve_accounts::resolve_accounts;
 use super::resolve_kubernetes::resolve_kubernetes;
 use super::resolve_prices::resolve_prices;
+use super::resolve_sharding::{Divided, resolve_sharding};
 use super::resolve_target::{resolve_targets, resolve_wish};
 use super::schedule::{FreezeWindow, Schedule};
 use super::schema::{Step, key_path};
@@ -120,15 +121,16 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
     let mut r = Resolver { merged: &merged, problems: Vec::new() };
     let aws = aws(&mut r, &raw);
     let accounts = resolve_accounts(&mut r, &raw);
+    let sharding = resolve_sharding(&mut r, &raw, &accounts);
     let reconcile = reconcile(&mut r, &raw);
-    let telemetry = telemetry(&mut r, &raw);
+    let mut telemetry = telemetry(&mut r, &raw);
     let discovery = DiscoverySettings {
         enabled: r.needed("discovery.enabled", raw.discovery.enabled),
         telemetry: raw.discovery.telemetry.unwrap_or(DiscoveryTelemetry::Hourly),
     };
-    let memory = memory(&mut r, &raw);
-    let store = store(&mut r, &raw);
-    let kubernetes = resolve_kubernetes(&mut r, &raw, &aws);
+    let mut memory = memory(&mut r, &raw);
+    let mut store = store(&mut r, &raw);
+    let mut kubernetes = resolve_kubernetes(&mut r, &raw, &aws);
     let http = http(&mut r, &raw);
     let log = log(&mut r, &raw);
     let limit = r.needed("metrics.per_variant_limit", raw.metrics.per_variant_limit);
@@ -139,10 +141,19 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
     let targets = resolve_targets(&mut r, &merged, &raw);
     let problems = r.problems;
     // A section that could not be made has left its problem.
-    let Some(reconcile) = reconcile else { return (None, problems) };
+    let Some(mut reconcile) = reconcile else { return (None, problems) };
+    let mut divided = Divided {
+        kubernetes: &mut kubernetes,
+        memory: &mut memory,
+        store: &mut store,
+        reconcile: &mut reconcile,
+        telemetry: &mut telemetry,
+    };
+    divided.take_share(&sharding);
     let inner = Inner {
         aws,
         accounts,
+        sharding,
         reconcile,
         telemetry,
         discovery,
@@ -254,6 +265,7 @@ fn reconcile(r: &mut Resolver<'_>, raw: &Raw) -> Option<ReconcileSettings> {
                 .needed("reconcile.mass_change.min_variants", own.mass_change.min_variants)
                 as usize,
             ratio: r.needed("reconcile.mass_change.ratio", own.mass_change.ratio),
+            withheld: 0,
         },
         writes_per_hour,
         writes_per_day,

@@ -19,6 +19,7 @@ pub(super) fn resolve_kubernetes(
     let lease_seconds = r.needed("kubernetes.lease_duration_seconds", own.lease_duration_seconds);
     let settings = KubernetesSettings {
         lease_name: own.lease_name.clone(),
+        lease_base: own.lease_name.clone(),
         namespace: own.namespace.clone(),
         lease_duration: Duration::from_secs(u64::from(lease_seconds)),
         renew_deadline: r.seconds("kubernetes.renew_deadline_seconds", own.renew_deadline_seconds),

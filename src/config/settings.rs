@@ -1,5 +1,6 @@
 //! The sections of a validated configuration: plain values, no options that are defaults.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::model::goal::{
     TargetValueLimits,
 };
 use crate::model::ids::{AccountId, Region, Scope};
+use crate::model::shard::Shard;
 use crate::model::units::SafetyFactor;
 
 pub use super::raw::{DiscoveryTelemetry, LogFormat};
@@ -72,6 +74,40 @@ impl AccountSettings {
         let scope =
             |region: &Region| Scope { account_id: self.account_id.clone(), region: region.clone() };
         self.regions.iter().map(scope)
+    }
+}
+
+/// Which accounts and regions are this process's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardingSettings {
+    /// The shard that this process is; absent when there are several and none was named: what is read
+    /// is then everything, and `run` does not begin.
+    pub own: Option<Shard>,
+    /// How many there are.
+    pub total: u32,
+    /// The shard of every account and region.
+    pub assigned: BTreeMap<Scope, u32>,
+}
+
+impl ShardingSettings {
+    /// Whether an account and region is this process's.
+    #[must_use]
+    pub fn has(&self, scope: &Scope) -> bool {
+        let Some(own) = self.own else { return true };
+        own.is_whole() || self.assigned.get(scope) == Some(&own.index())
+    }
+
+    /// Whether something may be another shard's.
+    #[must_use]
+    pub fn leaves_some_out(&self) -> bool {
+        self.own.is_some_and(|own| !own.is_whole())
+    }
+
+    /// How many accounts and regions each shard has.
+    #[must_use]
+    pub fn sizes(&self) -> Vec<usize> {
+        let size = |shard| self.assigned.values().filter(|own| **own == shard).count();
+        (0..self.total).map(size).collect()
     }
 }
 
@@ -147,6 +183,8 @@ pub struct StoreConfig {
 pub struct KubernetesSettings {
     /// The Lease by which the one that writes is elected; without it this process is alone.
     pub lease_name: Option<String>,
+    /// Its name as configured, from which those of all shards are made.
+    pub lease_base: Option<String>,
     /// Where all of it is; `None` leaves it to `POD_NAMESPACE`, else to the credentials.
     pub namespace: Option<String>,
     /// For how long others respect a Lease that is not renewed.

@@ -405,6 +405,9 @@ pub(super) fn warn_of_what_needs_a_restart(
              is written any more to what has left the list"
         );
     }
+    if old.sharding.own != new.sharding.own || old.sharding.total != new.sharding.total {
+        tracing::warn!("sharding.* has changed: it takes effect with a restart of every shard");
+    }
     if old.http != new.http {
         tracing::warn!("http.* has changed: it takes effect with a restart");
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::repeated::Repeated;
 use crate::metrics::Metrics;
 use crate::model::consent::{CarriedOut, Confirmed};
-use crate::model::decision::{FieldState, Note, Report, StepOutcome, StepResult};
+use crate::model::decision::{Note, StepOutcome, StepResult};
 use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
@@ -101,7 +101,8 @@ impl Publisher {
     fn tell_news(&mut self, id: &VariantId, status: &VariantStatus) {
         // What nobody lists is shown, and never called out.
         let report = &status.decision.report;
-        let notes = report.notes.iter().filter(|note| report.managed && is_news(note.reason));
+        let notes =
+            report.notes.iter().filter(|note| report.managed && note.reason.class().is_news());
         let now: Vec<Note> = notes.cloned().collect();
         let before = self.news.insert(id.clone(), now.clone()).unwrap_or_default();
         for note in now.iter().filter(|note| !before.contains(note)) {
@@ -182,32 +183,13 @@ fn tell_pass(fleet: &FleetStatus, took: Duration, cloudwatch_dollars: f64) {
         variants = fleet.variants.len(),
         changed = changed.count(),
         held = count(|status| status.decision.report.action == ActionKind::Hold),
-        unknown = count(|status| !is_compared(&status.decision.report)),
+        unknown = count(|status| !status.decision.report.is_compared()),
         "unsafe" = count(|status| status.decision.report.is_unsafe()),
         unreadable_scopes = fleet.unreadable().count(),
         seconds = took.as_secs_f64(),
         cloudwatch_dollars,
         "pass ended"
     );
-}
-
-/// Whether everything managed was compared with something.
-fn is_compared(report: &Report) -> bool {
-    let known = report.fields.iter().all(|field| field.state != FieldState::Unknown);
-    report.comparable && known && !report.lacks_comparison()
-}
-
-/// What deserves a word of its own, whatever was decided: it happened to the variant.
-const fn is_news(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::DeployReset
-            | Reason::EndpointRecreated
-            | Reason::InstanceTypeChanged
-            | Reason::ScalingFailed
-            | Reason::CompetingPolicy
-            | Reason::RpsAsTarget
-    )
 }
 
 /// A warning when what is in force is unsafe, whatever is done about it.

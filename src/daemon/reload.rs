@@ -150,6 +150,7 @@ impl ConfigNews {
         }
         self.said = warnings.iter().cloned().collect();
         fleet.prices = Arc::clone(&config.prices);
+        fleet.shard = config.shard();
         fleet.config = ConfigStatus { warnings, held: self.held.clone() };
         metrics.process.set_config(config.targets.len(), &fleet.config);
     }

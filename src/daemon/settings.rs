@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, DiscoveryTelemetry as Configured};
 use crate::model::goal::Goal;
-use crate::model::ids::{Scope, VariantId};
+use crate::model::ids::{ResourceId, Scope, VariantId};
 use crate::reconcile::{DiscoveryTelemetry, Goals, HistoryWait, Named, Settings};
 
 /// The process-wide part of the configuration, as passes take it.
@@ -44,7 +44,13 @@ impl Goals for Config {
 
     fn named(&self, scopes: &[Scope]) -> Vec<Named> {
         let named = self.targets.iter().filter_map(|target| target.pattern.named());
+        // One that another shard may have is not missing when it is not here.
+        let elsewhere = |pattern: &crate::config::pattern::TargetPattern, resource: &ResourceId| {
+            let mut others = self.sharding.assigned.keys().filter(|of| !self.sharding.has(of));
+            others.any(|scope| pattern.matches(&VariantId::new(scope, resource)))
+        };
         named
+            .filter(|(resource, pattern)| !elsewhere(pattern, resource))
             .map(|(resource, pattern)| {
                 let matches = |scope: &&Scope| pattern.matches(&VariantId::new(scope, &resource));
                 let scopes = scopes.iter().filter(matches).cloned().collect();

@@ -14,6 +14,7 @@ use super::problem::Problem;
 use super::query::{Names, Nothing, Strict};
 use super::{App, leading};
 use crate::model::ids::VariantId;
+use crate::model::shard::ShardStatus;
 use crate::model::status::{FleetStatus, MemoryStatus, StoreStatus, VariantStatus};
 use crate::model::warning::ConfigStatus;
 use crate::recommend::Recommendation;
@@ -38,6 +39,9 @@ pub(super) struct VariantList<'a> {
     scopes: Vec<ScopeView<'a>>,
     memory: Option<&'a MemoryStatus>,
     history: Option<&'a StoreStatus>,
+    /// Which shard answers; absent when there is one process for everything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<&'a ShardStatus>,
 }
 
 /// All variants, in the order of their ids.
@@ -50,7 +54,8 @@ pub(super) async fn variants(
         let variants = fleet.variants.values().map(|status| VariantView::of(status)).collect();
         let (scopes, memory) = (scopes(&fleet), fleet.memory.as_ref());
         let (config, history) = (&fleet.config, fleet.history.as_ref());
-        serde_json::to_vec(&VariantList { config, variants, scopes, memory, history })
+        let shard = fleet.shard.as_ref();
+        serde_json::to_vec(&VariantList { config, variants, scopes, memory, history, shard })
     };
     Ok(encoded(tokio::task::spawn_blocking(encode).await))
 }
@@ -180,10 +185,13 @@ fn not_found(fleet: &FleetStatus, endpoint: &str, variant: &str, wanted: &ScopeQ
         let unreadable = unreadable.join(", ");
         sentence = format!("{sentence}. It may exist all the same: {unreadable} cannot be read");
     }
+    if let Some(shard) = &fleet.shard {
+        sentence = format!("{sentence}. Another shard may have it: {}", shard.whose());
+    }
     Problem::new(StatusCode::NOT_FOUND, sentence)
 }
 
-fn failed(why: &str) -> Response {
+pub(super) fn failed(why: &str) -> Response {
     tracing::error!(why, "an answer could not be encoded");
     let sentence = format!("the answer could not be encoded: {why}");
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, sentence).into_response()

@@ -16,6 +16,7 @@ mod history;
 mod leading;
 mod local;
 mod pages;
+mod plan;
 mod probes;
 mod problem;
 mod query;
@@ -150,6 +151,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/variants/{endpoint}/{variant}/history", get(history::history))
         .route("/api/v1/recommendations", get(api::recommendations))
         .route("/api/v1/report", get(api::report))
+        .route("/api/v1/plan", get(plan::plan))
         .route("/-/reload", post(commands::reload))
         .route("/-/reconcile", post(commands::reconcile))
         .route("/-/pause", post(commands::pause))

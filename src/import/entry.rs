@@ -4,7 +4,7 @@ use super::scalar;
 use crate::model::ids::VariantId;
 use crate::model::scaling::{ScalingPolicy, TargetTracking};
 use crate::model::snapshot::Snapshot;
-use crate::model::units::{SafetyFactor, TARGET_VALUE_TOLERANCE, human};
+use crate::model::units::{SafetyFactor, TARGET_VALUE_TOLERANCE, formula, human};
 
 /// What the file says of one variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +113,7 @@ impl Entry {
 fn rate(tracking: &TargetTracking, factor: SafetyFactor) -> String {
     let target = tracking.target_value;
     let same =
-        |rate: f64| (rate * factor.get() * 60.0 - target).abs() <= TARGET_VALUE_TOLERANCE / 2.0;
+        |rate: f64| (formula(rate, factor.get()) - target).abs() <= TARGET_VALUE_TOLERANCE / 2.0;
     scalar::number(target / factor.get() / 60.0, same)
 }
 

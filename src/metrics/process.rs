@@ -1,5 +1,7 @@
 //! Counters, gauges and histograms of the process.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use prometheus::core::Collector;
@@ -11,7 +13,8 @@ use super::passes::{PassKind, PassResult};
 use super::process_families as families;
 use super::usage::Usage;
 use crate::model::decision::{Decision, Outcome, StepResult};
-use crate::model::reason::{ActionKind, Reason};
+use crate::model::reason::Reason;
+use crate::model::shard::Shard;
 use crate::model::time::Timestamp;
 use crate::model::warning::ConfigStatus;
 
@@ -47,6 +50,9 @@ pub struct ProcessMetrics {
     panics: IntCounterVec,
     rails_breached: IntCounterVec,
     pass_age: PassAge,
+    total_shards: IntGaugeVec,
+    /// The number of the shard, for the series that each shard has.
+    shard: Arc<AtomicU32>,
 }
 
 impl ProcessMetrics {
@@ -78,6 +84,8 @@ impl ProcessMetrics {
             panics: registered(registry, families::PANICS.int_counter_vec()?)?,
             rails_breached: registered(registry, families::RAILS_BREACHED.int_counter_vec()?)?,
             pass_age: registered(registry, PassAge::new()?)?,
+            total_shards: registered(registry, families::TOTAL_SHARDS.int_gauge_vec()?)?,
+            shard: Arc::default(),
         };
         registry.register(Box::new(Usage::new()?))?;
         metrics.show_zeros();
@@ -85,8 +93,10 @@ impl ProcessMetrics {
     }
 
     fn show_zeros(&self) {
-        for (action, reason) in usual_decisions() {
-            self.decisions.with_label_values(&[action.as_str(), reason.as_str()]);
+        for reason in Reason::ALL {
+            for action in reason.class().usual {
+                self.decisions.with_label_values(&[action.as_str(), reason.as_str()]);
+            }
         }
         for operation in WRITE_OPERATIONS {
             for result in WRITE_RESULTS {
@@ -101,12 +111,30 @@ impl ProcessMetrics {
         for phase in families::PHASES {
             self.pass_duration.with_label_values(&[phase]);
         }
-        self.month_cost.with_label_values(&NO_LABELS);
-        self.leader.with_label_values(&[LEASE]);
+        self.set_shard(Shard::WHOLE);
         self.panics.with_label_values(&NO_LABELS);
         for at in [DECISION, WRITE] {
             self.rails_breached.with_label_values(&[at]);
         }
+    }
+
+    /// Which shard this process is, from its start on.
+    pub fn set_shard(&self, shard: Shard) {
+        for family in [&self.total_shards, &self.leader] {
+            family.reset();
+        }
+        for family in [&self.budget, &self.month_cost] {
+            family.reset();
+        }
+        self.shard.store(shard.index(), Ordering::Relaxed);
+        let label = self.shard();
+        self.total_shards.with_label_values(&[&label]).set(i64::from(shard.total()));
+        self.month_cost.with_label_values(&[&label]);
+        self.leader.with_label_values(&[LEASE, &label]);
+    }
+
+    fn shard(&self) -> String {
+        self.shard.load(Ordering::Relaxed).to_string()
     }
 
     /// Counts a bug of ours.
@@ -149,13 +177,13 @@ impl ProcessMetrics {
     pub fn set_budget(&self, dollars: Option<f64>) {
         self.budget.reset();
         if let Some(dollars) = dollars {
-            self.budget.with_label_values(&NO_LABELS).set(dollars);
+            self.budget.with_label_values(&[self.shard()]).set(dollars);
         }
     }
 
     /// Takes note of what CloudWatch has cost in this month, in US dollars.
     pub fn set_month_cost(&self, dollars: f64) {
-        self.month_cost.with_label_values(&NO_LABELS).set(dollars);
+        self.month_cost.with_label_values(&[self.shard()]).set(dollars);
     }
 
     /// Takes note of a load of the configuration, which succeeded at this time or failed.
@@ -183,7 +211,7 @@ impl ProcessMetrics {
 
     /// Whether this process is the writer.
     pub fn set_leader(&self, leads: bool) {
-        self.leader.with_label_values(&[LEASE]).set(i64::from(leads));
+        self.leader.with_label_values(&[LEASE, &self.shard()]).set(i64::from(leads));
     }
 
     /// Where to look for the number of lines of the log that were dropped; only the first call
@@ -201,47 +229,6 @@ impl ProcessMetrics {
     pub fn phase_took(&self, phase: &'static str, took: Duration) {
         self.pass_duration.with_label_values(&[phase]).observe(took.as_secs_f64());
     }
-}
-
-/// The pairs that are shown from the start: what a rule can make of a decision. All pairs would be
-/// 300 series, most of them meaningless; another pair appears when it first happens.
-pub fn usual_decisions() -> impl Iterator<Item = (ActionKind, Reason)> {
-    const QUIET: [Reason; 8] = [
-        Reason::InSync,
-        Reason::Unlisted,
-        Reason::NoObjective,
-        Reason::EndpointMissing,
-        Reason::NotCompared,
-        Reason::VerdictTooWeak,
-        Reason::LoadTestExpired,
-        Reason::LoadTestMismatch,
-    ];
-    const WRITES: [ActionKind; 4] = [
-        ActionKind::SetTarget,
-        ActionKind::Repair,
-        ActionKind::CreatePolicy,
-        ActionKind::RegisterTarget,
-    ];
-    let quiet = QUIET.into_iter().map(|reason| (ActionKind::None, reason));
-    let holds = Reason::ALL
-        .iter()
-        .filter(|reason| {
-            !matches!(
-                reason,
-                Reason::InSync | Reason::Drift | Reason::SafeTarget | Reason::NotCompared
-            )
-        })
-        .map(|reason| (ActionKind::Hold, *reason));
-    let writes = WRITES.into_iter().map(|action| (action, Reason::Drift));
-    let set = [
-        (ActionKind::SetTarget, Reason::SafeTarget),
-        (ActionKind::SetTarget, Reason::LoweringStep),
-        (ActionKind::SetTarget, Reason::ScaleInStep),
-        (ActionKind::SetTarget, Reason::NewGround),
-        (ActionKind::SetTarget, Reason::Reverted),
-        (ActionKind::Repair, Reason::Alarms),
-    ];
-    quiet.chain(holds).chain(writes).chain(set)
 }
 
 fn registered<C: Collector + Clone + 'static>(registry: &Registry, c: C) -> prometheus::Result<C> {

@@ -9,6 +9,7 @@ pub const PHASES: [&str; 4] = ["observe", "decide", "act", "remember"];
 
 const ACCOUNT: Values = Described("the AWS account");
 const REGION: Values = Described("the AWS region");
+const SHARD: Values = Described("the number of the process's shard, from 0");
 const OPERATION: Values = Described("AWS's operation name");
 const SERVICE: Values = Closed(&["application-autoscaling", "cloudwatch", "sagemaker", "sts"]);
 
@@ -36,9 +37,9 @@ definitions! { PROCESS_FAMILIES, Process;
         "Metrics requested from GetMetricData, one for each statistic: what AWS bills.";
     CLOUDWATCH_COST = Counter "setpoint_cloudwatch_cost_dollars_total" ["US dollars"] {account_id: ACCOUNT, region: REGION}
         "Cost of the metrics requested, at 0.01 USD for each 1,000.";
-    CLOUDWATCH_BUDGET = Gauge "setpoint_cloudwatch_budget_dollars" ["US dollars"] {}
-        "Configured budget for CloudWatch requests of a month; absent without one.";
-    CLOUDWATCH_MONTH_COST = Gauge "setpoint_cloudwatch_month_cost_dollars" ["US dollars"] {}
+    CLOUDWATCH_BUDGET = Gauge "setpoint_cloudwatch_budget_dollars" ["US dollars"] {shard: SHARD}
+        "Configured budget for CloudWatch requests of a month, of a shard its share; absent without one.";
+    CLOUDWATCH_MONTH_COST = Gauge "setpoint_cloudwatch_month_cost_dollars" ["US dollars"] {shard: SHARD}
         "Cost of the metrics requested in this calendar month (UTC), which the budget limits; remembered over restarts with the memory in a file or a ConfigMap, or with store.path.";
     BUILD_INFO = Gauge "setpoint_build_info" ["1"] {version: Described("the version of setpoint"), revision: Described("the source revision, or `unknown`")}
         "The build, always 1.";
@@ -90,6 +91,8 @@ definitions! { PROCESS_FAMILIES, Process;
         "Most file descriptors that may be open; absent without a limit.";
     PROCESS_THREADS = Gauge "process_threads" ["threads"] {}
         "Threads of the process.";
-    LEADER = Gauge "leader_election_master_status" ["0 or 1"] {name: Closed(&["setpoint"])}
-        "1 while this process is the writer; always 1 when it runs alone.";
+    LEADER = Gauge "leader_election_master_status" ["0 or 1"] {name: Closed(&["setpoint"]), shard: SHARD}
+        "1 while this process is the writer, of a shard for its accounts and regions; always 1 when it runs alone.";
+    TOTAL_SHARDS = Gauge "setpoint_total_shards" ["shards"] {shard: SHARD}
+        "Shards that share out the accounts and regions, as this process is configured; 1 without sharding.";
 }

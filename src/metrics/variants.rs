@@ -142,7 +142,7 @@ fn write_world(out: &mut Writer, status: &VariantStatus) {
         out.member(&families::SCALING_SUSPENDED, &["scheduled"], suspended.scheduled);
     }
     if let Some(policies) = snapshot.policies.known() {
-        let own = policies.iter().any(|policy| policy.invocations_tracking().is_some());
+        let own = snapshot.policy().is_some();
         let competing = policies.len() - usize::from(own);
         out.number(&families::COMPETING_POLICIES, &[], Some(competing as f64));
     }
@@ -224,10 +224,7 @@ fn write_decision(out: &mut Writer, status: &VariantStatus) {
             out.number(&families::CONDITION, &[note.reason.as_str()], Some(1.0));
         }
     }
-    let mut reasons = std::iter::once(report.reason)
-        .chain(report.fields.iter().map(|field| field.reason))
-        .chain(report.notes.iter().map(|note| note.reason));
-    let other_writer = reasons.any(|reason| reason == Reason::OtherWriter);
+    let other_writer = report.reasons().any(|reason| reason == Reason::OtherWriter);
     out.number(&families::OTHER_WRITER, &[], Some(bit(other_writer)));
     out.number(&families::LAST_PASS, &[], Some(timestamp(status.last_pass)));
     let successful = status.last_successful_pass.map(timestamp);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::bounded::Bounded;
+use super::progress::Progress;
 use super::sweep::timed;
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model};
 use crate::model::fact::{Fact, Why, WhyKind};
@@ -26,6 +27,7 @@ const ABSENT_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
 #[derive(Debug)]
 pub struct EndpointCache {
     reading: Reading,
+    progress: Arc<Progress>,
     endpoints: BTreeMap<EndpointName, Described>,
     /// By the config's name and the endpoint's creation and modification times: a config can be
     /// deleted and made again under its name, and only a deploy puts that into force.
@@ -49,7 +51,7 @@ impl Default for EndpointCache {
             models: Bounded::new("DescribeModel"),
         };
         let (endpoints, configs, models) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { reading, endpoints, configs, models }
+        Self { reading, progress: Arc::default(), endpoints, configs, models }
     }
 }
 
@@ -84,6 +86,12 @@ impl Described {
 }
 
 impl EndpointCache {
+    /// An empty one that counts what it reads.
+    #[must_use]
+    pub fn counted(progress: Arc<Progress>) -> Self {
+        Self { progress, ..Self::default() }
+    }
+
     /// Describes what is due, at most `concurrency` at a time; of the endpoints in `refresh` nothing
     /// that was read before is used. Returns the endpoints whose row in `ListEndpoints` has changed
     /// since they were last described.
@@ -109,9 +117,17 @@ impl EndpointCache {
             })
             .map(|s| s.name.clone())
             .collect();
+        let progress = Arc::clone(&self.progress);
+        progress.described.expect(due.len());
         let described = self.reading.endpoints.read(due, concurrency, |name| {
             let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
-            async move { timed(&*clock, "DescribeEndpoint", aws.endpoints.endpoint(&name)).await }
+            let progress = Arc::clone(&progress);
+            async move {
+                let answer =
+                    timed(&*clock, "DescribeEndpoint", aws.endpoints.endpoint(&name)).await;
+                progress.described.done();
+                answer
+            }
         });
         for (name, answer) in described.await {
             let Some(summary) = summaries.get(&name).cloned() else { continue };

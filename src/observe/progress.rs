@@ -42,10 +42,12 @@ impl Step {
 /// The reads of a process that take long where there are many variants.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Endpoints, their configs and models described.
+    /// Endpoints described.
     pub described: Step,
     /// Variants whose last day of metrics was read.
     pub last_day: Step,
     /// Variants whose whole history of metrics was read.
     pub history: Step,
+    /// Days of one variant's metrics that were read.
+    pub days: Step,
 }

@@ -7,7 +7,6 @@ use crate::decide::step::{NEW_GROUND_MAX, whole};
 use crate::model::estimate::Verdict;
 use crate::model::goal::TargetValueLimits;
 use crate::model::ids::VariantId;
-use crate::model::reason::Reason;
 use crate::model::safety::{Safety, Unproven};
 use crate::model::scaling::{CONVENTIONAL_POLICY_NAME, DEFAULT_COOLDOWN_SECONDS, TargetTracking};
 use crate::model::status::VariantStatus;
@@ -71,10 +70,7 @@ impl Recommendation {
         let (snapshot, goal) = (&status.snapshot, &status.goal);
         let report = &status.decision.report;
         let target = snapshot.target.known().and_then(Option::as_ref);
-        let policy = snapshot
-            .policies
-            .known()
-            .and_then(|all| all.iter().find(|policy| policy.invocations_tracking().is_some()));
+        let policy = snapshot.policy();
         let tracking = policy.and_then(|policy| policy.invocations_tracking());
         let cooldown = |goal: Option<i32>, of: fn(&TargetTracking) -> i32| {
             goal.unwrap_or_else(|| tracking.map_or(DEFAULT_COOLDOWN_SECONDS, of))
@@ -157,7 +153,7 @@ fn value(status: &VariantStatus) -> (Option<f64>, Basis, String) {
     let report = &status.decision.report;
     let estimate = &report.estimate;
     let none = |why: String| (None, Basis::None, why);
-    if matches!(report.reason, Reason::EndpointMissing | Reason::Shadow) {
+    if !report.reason.class().has_variant {
         return none(report.sentence.clone());
     }
     match kind(&status.snapshot) {

@@ -181,13 +181,14 @@ impl Reconciler {
         memory.begin_term();
         let cost = cost.of(&aws.scope);
         let fetch = Fetch { metrics: Arc::clone(&aws.metrics), cost: cost.clone() };
+        let cache = EndpointCache::counted(Arc::clone(&slots.progress));
         let history = History::new(fetch, Arc::clone(&clock), slots);
         Self {
             aws,
             clock,
             leadership,
             memory,
-            cache: EndpointCache::default(),
+            cache,
             variants: BTreeMap::new(),
             cost,
             history,

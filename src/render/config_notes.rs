@@ -17,6 +17,9 @@ const MOST: usize = 20;
 #[must_use]
 pub fn block(fleet: &FleetStatus) -> String {
     let mut out = String::new();
+    if let Some(shard) = &fleet.shard {
+        let _ = writeln!(out, "{}.", capitalized(&shard.to_string()));
+    }
     let style = Style::new().fg_color(Some(AnsiColor::Yellow.into())).bold();
     if let Some(held) = &fleet.config.held {
         let held = held.to_string();
@@ -42,6 +45,7 @@ pub(super) fn banner(fleet: &FleetStatus) -> Markup {
     items.extend(fleet.config.warnings.iter().take(MOST).map(ToString::to_string));
     items.extend(more(fleet));
     html! {
+        @if let Some(shard) = &fleet.shard { p.alert { (capitalized(&shard.to_string())) "." } }
         @if !items.is_empty() {
             div.alert {
                 strong { "Configuration" }
@@ -49,6 +53,12 @@ pub(super) fn banner(fleet: &FleetStatus) -> Markup {
             }
         }
     }
+}
+
+/// A sentence begins with a capital letter.
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn more(fleet: &FleetStatus) -> Option<String> {

@@ -15,7 +15,7 @@ use crate::model::decision::{FieldReport, FieldState, Report};
 use crate::model::ids::VariantId;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{self, human};
 
 /// An explanation, as the API has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +128,7 @@ fn formula(status: &VariantStatus) -> Vec<String> {
         return vec![format!("no load test is configured, so that no formula applies; {from}")];
     };
     let auto = if goal.safety_factor_auto { " (follows the growth of demand)" } else { "" };
-    let value = test.max_rps.get() * goal.safety_factor.get() * 60.0;
+    let value = units::formula(test.max_rps.get(), goal.safety_factor.get());
     let mut told = vec![format!(
         "{} requests per second x safety factor {}{auto} x 60 = {} invocations per minute per instance; \
          {from}",

@@ -56,7 +56,7 @@ impl Standing {
         match report.action {
             ActionKind::CreatePolicy | ActionKind::RegisterTarget => Self::Create,
             ActionKind::SetTarget | ActionKind::Repair => Self::Change,
-            ActionKind::None | ActionKind::Hold if !comparable(report) => Self::Unknown,
+            ActionKind::None | ActionKind::Hold if !report.is_readable() => Self::Unknown,
             ActionKind::None if report.reason == Reason::Shadow => Self::Unmanaged,
             ActionKind::None | ActionKind::Hold if report.lacks_comparison() => Self::NotCompared,
             ActionKind::None | ActionKind::Hold if any(FieldState::Held) => Self::Held,
@@ -126,12 +126,6 @@ pub fn standing_words(report: &Report) -> &'static str {
         Standing::InSync if report.is_unsafe() => "as configured",
         standing => standing.words(),
     }
-}
-
-/// Whether everything managed could be compared.
-#[must_use]
-pub fn comparable(report: &Report) -> bool {
-    report.comparable && report.fields.iter().all(|field| field.state != FieldState::Unknown)
 }
 
 /// Whether anything differs, held or not.

@@ -6,10 +6,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-pub(super) use variant::is_told;
-
 use super::view::VariantView;
-use super::{Standing, comparable, differs, line, printable, trouble};
+use super::{Standing, differs, line, printable, trouble};
 use crate::model::decision::{FieldReport, InstanceForecast, Report};
 use crate::model::fact::Why;
 use crate::model::ids::{Scope, VariantId};
@@ -75,7 +73,7 @@ impl PlanSummary {
                 Standing::Unmanaged => &mut sum.unmanaged,
             } += 1;
             sum.differs += usize::from(differs(report));
-            sum.unknown += usize::from(!comparable(report));
+            sum.unknown += usize::from(!report.is_readable());
             let in_sync = standing == Standing::InSync;
             let not_known = report.managed && report.safety.state.unproven().is_some();
             sum.known_unsafe += usize::from(report.is_unsafe());
@@ -125,8 +123,17 @@ pub fn text(fleet: &FleetStatus) -> String {
     out
 }
 
+/// The text of a plan without the codes that colour it.
+#[must_use]
+pub fn without_colours(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    // Each code ends with the letter m: what is printed has no escapes of its own.
+    parts.fold(first, |plain, part| plain + part.split_once('m').map_or("", |(_, rest)| rest))
+}
+
 /// `{"summary": …, "mass_change": …, "config": …, "memory": …, "variants": […]}`, the machine's form of [`text`];
-/// with `"unread"` where an account and region could not be read.
+/// with `"unread"` where an account and region could not be read, and `"shard"` where there are several.
 #[must_use]
 pub fn json(fleet: &FleetStatus) -> serde_json::Value {
     let variants: Vec<VariantView<'_>> =
@@ -146,6 +153,9 @@ pub fn json(fleet: &FleetStatus) -> serde_json::Value {
         .collect();
     if !unread.is_empty() {
         plan["unread"] = unread.into();
+    }
+    if let Some(shard) = &fleet.shard {
+        plan["shard"] = serde_json::json!(shard);
     }
     plan
 }

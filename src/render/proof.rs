@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::comparable;
 use super::view::VariantView;
 use crate::model::decision::FieldState;
 use crate::model::reads::FactRead;
@@ -58,7 +57,7 @@ impl Proof {
                 _ => not_verified.push(from_before(fact)),
             }
         }
-        if !comparable(&status.decision.report) {
+        if !status.decision.report.is_readable() {
             not_verified.extend(could_not_compare(status));
         }
         let lacking = status.decision.report.fields.iter().filter(|f| f.lacks_comparison());

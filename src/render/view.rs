@@ -215,7 +215,7 @@ impl<'a> VariantView<'a> {
             mode: report.mode,
             managed: report.managed,
             standing: Standing::of(report).as_str(),
-            comparable: super::comparable(report),
+            comparable: report.is_readable(),
             safety: &report.safety,
             headline: report.headline(),
             would: &report.would,

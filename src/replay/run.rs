@@ -16,7 +16,7 @@ use crate::model::reason::{ActionKind, Reason};
 use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Timestamp, floor_to, floor_to_minute};
-use crate::model::units::{RequestsPerSecond, SafetyFactor, TARGET_VALUE_TOLERANCE};
+use crate::model::units::{RequestsPerSecond, SafetyFactor, same_value};
 use crate::variant::{NewPeriods, Variant};
 
 use super::csv::Row;
@@ -316,7 +316,7 @@ fn is_carried_out(rows: &[Row], value: f64, now: Timestamp) -> bool {
     let begin = rows.partition_point(|row| row.minute.at <= now);
     let soon = rows[begin..].iter().take_while(|row| row.minute.at <= now + CARRIED_OUT_WITHIN);
     let mut stated = soon.filter_map(|row| row.configured_target).peekable();
-    stated.peek().is_none() || stated.any(|shown| (shown - value).abs() <= TARGET_VALUE_TOLERANCE)
+    stated.peek().is_none() || stated.any(|shown| same_value(shown, value))
 }
 
 /// One minute for each of the time, with or without datapoints.

@@ -343,13 +343,16 @@ fn usual_instances(rows: &[Row], at_peak: f64) -> u32 {
 
 /// Minutes a week that broke the objective as recorded, and those of them at low load.
 fn recorded_bad(rows: &[Row], asked: &Asked, capacity: f64) -> (Option<f64>, f64) {
-    let Some(latency) = asked.objective.latency else { return (None, 0.0) };
+    if asked.objective.latency.is_none() {
+        return (None, 0.0);
+    }
     let (mut minutes, mut bad, mut low) = (0_u32, 0_u32, 0_u32);
     for minute in rows.iter().map(|row| &row.minute).filter(|m| m.period_seconds == 60) {
-        let (Some(us), Some(requests)) = (minute.latency_us, minute.invocations) else { continue };
+        if minute.latency_us.is_none() || minute.invocations.is_none() {
+            continue;
+        }
         minutes += 1;
-        let errors = minute.errors_5xx.unwrap_or(0.0) / requests.max(1.0);
-        if us > latency.threshold_us() || errors > asked.objective.error_rate_max {
+        if asked.objective.broken_by(minute) == Some(true) {
             bad += 1;
             low += u32::from(minute.load().is_some_and(|load| load < LOW_LOAD * capacity));
         }

@@ -15,7 +15,7 @@ use crate::model::memory::VariantMemory;
 use crate::model::reason::{ActionKind, Field};
 use crate::model::safety::Safety;
 use crate::model::status::VariantStatus;
-use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
+use crate::model::units::{human, same_value, same_values};
 
 /// The events of a pass over a variant, oldest first, and what it looks like now. With nothing to
 /// compare it with there are only the events of what setpoint itself did.
@@ -157,7 +157,7 @@ impl Look<'_> {
 
     /// Whether another process that shares the memory has written it since.
     fn is_ours(&self, field: Field, number: f64, memory: &VariantMemory) -> bool {
-        let is = |value: f64| (value - number).abs() <= TARGET_VALUE_TOLERANCE;
+        let is = |value: f64| same_value(value, number);
         let wrote_since = memory.writes.iter().any(|at| *at > self.before.at);
         if field == Field::TargetValue {
             return memory.last_write.is_some_and(|w| w.at > self.before.at && is(w.after));
@@ -200,10 +200,7 @@ impl Look<'_> {
         }
         let formula = self.status.decision.report.formula_target;
         let before = std::mem::replace(&mut self.now.formula_target, formula);
-        let same = match (before, formula) {
-            (Some(a), Some(b)) => (a - b).abs() <= TARGET_VALUE_TOLERANCE,
-            (a, b) => a.is_none() && b.is_none(),
-        };
+        let same = same_values(before, formula);
         // What could not be told this time is no change of the configuration.
         if same || !self.status.decision.report.comparable {
             if formula.is_none() {

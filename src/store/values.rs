@@ -5,7 +5,7 @@ use crate::model::history::Shown;
 use crate::model::reason::Field;
 use crate::model::scaling::{ScalableTarget, TargetTracking};
 use crate::model::snapshot::Snapshot;
-use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
+use crate::model::units::{human, same_value};
 
 /// What comes and goes as a whole.
 pub(super) const fn is_whole(field: Field) -> bool {
@@ -14,7 +14,7 @@ pub(super) const fn is_whole(field: Field) -> bool {
 
 pub(super) fn is_same(a: &Shown, b: &Shown) -> bool {
     match (a.number, b.number) {
-        (Some(a), Some(b)) => (a - b).abs() <= TARGET_VALUE_TOLERANCE,
+        (Some(a), Some(b)) => same_value(a, b),
         _ => a.text == b.text,
     }
 }
@@ -34,8 +34,9 @@ pub(super) fn values(snapshot: &Snapshot) -> Vec<(Field, Option<Shown>)> {
     if let Some(target) = snapshot.target.known() {
         values.extend(of_target(target.as_ref()));
     }
-    if let Some(policies) = snapshot.policies.known() {
-        let own = policies.iter().find_map(|p| Some((p.name.as_str(), p.invocations_tracking()?)));
+    if snapshot.policies.known().is_some() {
+        let own =
+            snapshot.policy().and_then(|p| Some((p.name.as_str(), p.invocations_tracking()?)));
         values.extend(of_policy(own));
     }
     values

@@ -144,6 +144,10 @@ fn habits(path: &str, text: &str) -> Vec<String> {
     if own != "k8s" && code.contains("kube::") {
         found.push(format!("{path}: only k8s may name kube"));
     }
+    // Decisions are made of reasons; what a reader makes of one is in its class.
+    if !["decide", "model"].contains(&own) && matches_reasons(&code) {
+        found.push(format!("{path}: matches on reasons: that belongs into Reason::class"));
+    }
     if text.lines().count() > LINES_MAX {
         found.push(format!("{path}: {} lines, at most {LINES_MAX}", text.lines().count()));
     }
@@ -164,6 +168,34 @@ fn habits(path: &str, text: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether it has a pattern of reasons: one of several, or an arm of a match.
+fn matches_reasons(code: &str) -> bool {
+    code.match_indices("Reason::").any(|(at, path)| {
+        let (before, after) = (code[..at].trim_end(), &code[at + path.len()..]);
+        let rest = after.trim_start_matches(char::is_alphanumeric);
+        let compared = before.ends_with("==") || before.ends_with("!=");
+        let other =
+            compared || before.ends_with(char::is_alphanumeric) || rest.len() == after.len();
+        let next = rest.trim_start().trim_start_matches(')').trim_start();
+        let arm = next.starts_with("=>") || next.starts_with("if ");
+        let several = next.starts_with('|') && !next.starts_with("||");
+        !other && (arm || several)
+    })
+}
+
+#[test]
+fn a_match_on_reasons_is_found() {
+    for it in ["Reason::A => 1", "(_, Some(Reason::A)) => 1", "m!(r, Reason::A\n| Reason::B)"] {
+        assert!(matches_reasons(it), "{it}");
+    }
+    for not in
+        ["x if r == Reason::A => 1", "(r, Reason::A)", "DropReason::A => 1", "Reason::ALL.iter()"]
+    {
+        assert!(!matches_reasons(not), "{not}");
+    }
+    assert!(!matches_reasons("r == Reason::A || other"));
 }
 
 #[test]

@@ -140,6 +140,12 @@ fn as_a_plugin_of_kubectl_it_asks_the_pod_that_leads() {
     assert_eq!((code, out.as_str()), (Some(2), "done in the pod\n"));
     assert!(log().contains("exec -n monitoring setpoint-0 -- setpoint check e/v"), "{}", log());
 
+    // Of several shards each leads: one is named.
+    let (code, _, err) = plugin(&["--pod", "setpoint-0", "get", "all"]);
+    assert_eq!(code, Some(0), "{err}");
+    let (code, _, err) = plugin(&["--pod", "setpoint-7", "get", "all"]);
+    assert!(code == Some(1) && err.contains("no running pod setpoint-7"), "{err}");
+
     // What asks no daemon needs no cluster.
     let before = log();
     let (code, _, _) = plugin(&["calculate", "--max-rps", "20", "--safety-factor", "0.5"]);

@@ -41,6 +41,7 @@ mod replay;
 mod replayed;
 mod report;
 mod scenarios;
+mod sharding;
 mod store;
 mod style;
 mod swarm;

@@ -323,12 +323,14 @@ fn passes_reloads_leadership_and_the_budget_show() {
     assert_eq!(lines(&metrics, "budget_dollars"), "", "no budget is no series");
     process.set_budget(Some(40.0));
     process.set_budget(Some(25.0));
-    assert_eq!(lines(&metrics, "budget_dollars"), "setpoint_cloudwatch_budget_dollars 25\n");
+    let budget = lines(&metrics, "budget_dollars");
+    assert_eq!(budget, "setpoint_cloudwatch_budget_dollars{shard=\"0\"} 25\n");
     process.set_budget(None);
     assert_eq!(lines(&metrics, "budget_dollars"), "");
 
     process.set_month_cost(0.25);
-    assert_eq!(lines(&metrics, "month_cost"), "setpoint_cloudwatch_month_cost_dollars 0.25\n");
+    let cost = lines(&metrics, "month_cost");
+    assert_eq!(cost, "setpoint_cloudwatch_month_cost_dollars{shard=\"0\"} 0.25\n");
 
     assert_eq!(lines(&metrics, "setpoint_config_last"), "", "nothing was loaded yet");
     process.config_loaded(Some(fixtures::noon()));

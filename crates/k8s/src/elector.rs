@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::connect::Cluster;
 use super::fence::{BootClock, Fence};
 use super::lease::{Answer, Election, Record, Request, Step, Timing};
+use super::peers::{Part, Peers};
 use super::role;
 use setpoint_core::model::leader::Leader;
 use setpoint_core::ports::{Clock, Leadership};
@@ -28,6 +29,10 @@ const LABEL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The annotation of the Lease in which its holder says where it serves its pages.
 pub const ADDRESS_ANNOTATION: &str = "setpoint.dev/http-address";
+
+/// The annotation of the Lease in which its holder says which accounts and regions are its own; one without
+/// it has all of them.
+pub const SCOPES_ANNOTATION: &str = "setpoint.dev/scopes";
 
 /// The term that this process leads in; absent while it follows.
 pub type Term = Option<Arc<dyn Leadership>>;
@@ -49,12 +54,12 @@ pub struct Elector {
 }
 
 impl Elector {
-    /// Joins the election for the Lease of this name. With `label` the pod that this process runs in
+    /// Joins the election for the Lease of this part. With `label` the pod that this process runs in
     /// says by a label whether it leads.
     #[must_use]
     pub fn start(
         cluster: &Cluster,
-        lease_name: &str,
+        part: Part,
         timing: Timing,
         clock: Arc<dyn Clock>,
         label: bool,
@@ -64,9 +69,11 @@ impl Elector {
         let (address, announced) = watch::channel(None);
         let (stop, stopped) = oneshot::channel();
         let identity = cluster.identity.as_str().to_owned();
+        let api: Api<Lease> = Api::namespaced(cluster.client.clone(), &cluster.namespace);
         let executor = Executor {
-            api: Api::namespaced(cluster.client.clone(), &cluster.namespace),
-            name: lease_name.to_owned(),
+            name: part.lease_name.clone(),
+            peers: Peers::new(api.clone(), part, timing),
+            api,
             timing,
             clock,
             boot: BootClock,
@@ -158,12 +165,14 @@ struct Executor {
     announced: watch::Receiver<Option<SocketAddr>>,
     /// Whether the last request failed: the log tells of changes.
     failing: bool,
+    peers: Peers,
 }
 
 impl Executor {
     async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
         loop {
             let step = self.election.step(self.boot.now());
+            self.look_at_peers().await;
             self.publish();
             match step {
                 Step::Wait(until) => {
@@ -188,6 +197,14 @@ impl Executor {
         self.release().await;
     }
 
+    /// Before a term begins to count: that no other shard may write to what is this one's too.
+    async fn look_at_peers(&mut self) {
+        let term = self.election.terms();
+        if self.election.may_write_until().is_some() && !self.peers.are_clear(term) {
+            self.peers.look(term, self.boot).await;
+        }
+    }
+
     /// Brings the fence to where the election stands.
     fn publish(&mut self) {
         let holder = Leader::of(self.election.holder(), self.address_of_holder());
@@ -196,7 +213,8 @@ impl Executor {
             *told = holder;
             changed
         });
-        let (term, until) = (self.election.terms(), self.election.may_write_until());
+        let term = self.election.terms();
+        let until = self.election.may_write_until().filter(|_| self.peers.are_clear(term));
         if let Some((_, fence)) = self.fence.take_if(|(own, _)| until.is_none() || *own != term) {
             fence.end();
             self.terms.send_replace(None);
@@ -241,6 +259,7 @@ impl Executor {
         let (answer, failure) = match result {
             Ok(Ok(lease)) => {
                 let record = lease.as_ref().map(record);
+                self.peers.note(lease.as_ref());
                 self.object = lease;
                 (Answer::Record(record), None)
             }
@@ -282,6 +301,8 @@ impl Executor {
         let annotations = lease.metadata.annotations.get_or_insert_default();
         // Of a holder before this one nothing must stay.
         annotations.remove(ADDRESS_ANNOTATION);
+        annotations.remove(SCOPES_ANNOTATION);
+        annotations.extend(self.peers.claim().map(|own| (SCOPES_ANNOTATION.to_owned(), own)));
         let address = *self.announced.borrow();
         annotations.extend(address.map(|at| (ADDRESS_ANNOTATION.to_owned(), at.to_string())));
         let now = micro_time(self.clock.now());

@@ -11,11 +11,13 @@ mod fence;
 pub mod lease;
 mod memory;
 mod notice;
+mod peers;
 mod role;
 
 pub use connect::{Cluster, ConnectError, Identity, Settings, connect};
-pub use elector::{ADDRESS_ANNOTATION, Elector, ElectorDied, Term};
+pub use elector::{ADDRESS_ANNOTATION, Elector, ElectorDied, SCOPES_ANNOTATION, Term};
 pub use events::{EventSettings, KubernetesEvents, Regarding};
 pub use fence::{BootClock, BootTime, Fence};
 pub use memory::ConfigMapMemory;
+pub use peers::Part;
 pub use role::ROLE_LABEL;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
+use setpoint_core::model::bucket::{Bucket, Rate};
 use setpoint_core::model::decision::{Decision, Note, Outcome, StepResult};
 use setpoint_core::model::ids::VariantId;
-use setpoint_core::model::reason::{ActionKind, Reason};
+use setpoint_core::model::reason::ActionKind;
 use setpoint_core::model::time::Timestamp;
 
 /// The longest note that Kubernetes takes, in bytes.
@@ -56,7 +57,7 @@ impl Notice {
         }
         let steps = || outcome.iter().flat_map(|outcome| &outcome.steps);
         let failed = steps().find(|step| step.result != StepResult::Success);
-        let held = report.action == ActionKind::Hold && !is_expected(report.reason);
+        let held = report.action == ActionKind::Hold && !report.reason.class().expected;
         // The account and region too: endpoints of several may have one name.
         let mut note = format!("{}: {}", decision.variant, report.headline());
         if let Some(step) = failed {
@@ -94,24 +95,6 @@ impl Notice {
     }
 }
 
-/// Holds that are part of how it works, or that a person asked for.
-const fn is_expected(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Observe
-            | Reason::DeadBand
-            | Reason::LoweringStep
-            | Reason::ScaleInStep
-            | Reason::NewGround
-            | Reason::ReconcileDisabled
-            | Reason::Paused
-            | Reason::Frozen
-            | Reason::PendingCapacity
-            | Reason::NewRegime
-            | Reason::SafeChangeGrace
-    )
-}
-
 fn camel_case(word: &str) -> String {
     let capital = |part: &str| {
         let mut letters = part.chars();
@@ -131,39 +114,22 @@ fn cut(mut text: String, most: usize) -> String {
     text
 }
 
-/// A bucket of `burst` tokens that gets one back every `every`.
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    tokens: f64,
-    at: Timestamp,
-}
-
-impl Bucket {
-    fn take(&mut self, burst: f64, every: TimeDelta, now: Timestamp) -> bool {
-        let gone = (now - self.at).num_milliseconds().max(0) as f64;
-        self.tokens = (self.tokens + gone / every.num_milliseconds() as f64).min(burst);
-        self.at = now;
-        let has = self.tokens >= 1.0;
-        if has {
-            self.tokens -= 1.0;
-        }
-        has
-    }
-}
-
 /// How many Events may be sent. The bursts are for a rollout or an incident; what goes beyond is in
 /// the log and in the metrics.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     /// Of the whole process at once, and the time after which one more may follow.
-    pub(super) all: (f64, TimeDelta),
+    pub(super) all: Rate,
     /// Of one variant at once, and the time after which one more may follow.
-    pub(super) variant: (f64, TimeDelta),
+    pub(super) variant: Rate,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { all: (50.0, TimeDelta::seconds(1)), variant: (5.0, TimeDelta::minutes(1)) }
+        Self {
+            all: Rate { burst: 50.0, per_second: 1.0 },
+            variant: Rate { burst: 5.0, per_second: 1.0 / 60.0 },
+        }
     }
 }
 
@@ -203,7 +169,7 @@ pub(super) struct Limiter {
 
 impl Limiter {
     pub(super) fn new(limits: Limits, now: Timestamp) -> Self {
-        let all = Bucket { tokens: limits.all.0, at: now };
+        let all = Bucket::new(limits.all, now);
         Self { limits, all, last: BTreeMap::new() }
     }
 
@@ -217,11 +183,9 @@ impl Limiter {
             event: None,
             count: 0,
             at: now,
-            bucket: Bucket { tokens: limits.variant.0, at: now },
+            bucket: Bucket::new(limits.variant, now),
         });
-        if !last.bucket.take(limits.variant.0, limits.variant.1, now)
-            || !self.all.take(limits.all.0, limits.all.1, now)
-        {
+        if !last.bucket.take(limits.variant, now) || !self.all.take(limits.all, now) {
             return Verdict::Dropped;
         }
         last.at = now;
@@ -251,6 +215,7 @@ mod tests {
     use setpoint_core::model::decision::{Plan, Report};
     use setpoint_core::model::estimate::Estimate;
     use setpoint_core::model::goal::Mode;
+    use setpoint_core::model::reason::Reason;
     use setpoint_core::model::safety::{Safety, SafetyReport};
 
     fn notice(endpoint: &str, note: &str) -> Notice {

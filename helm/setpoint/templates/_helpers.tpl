@@ -133,6 +133,28 @@ imagePullSecrets:
 {{- end -}}
 {{- end -}}
 
+{{/* The name of the service that gives each shard a name. */}}
+{{- define "setpoint.headlessName" -}}
+{{- printf "%s-shards" (include "setpoint.fullname" . | trunc 56 | trimSuffix "-") -}}
+{{- end -}}
+
+{{/* What runs the pods, as an argument of kubectl. */}}
+{{- define "setpoint.workload" -}}
+{{- .Values.sharding.enabled | ternary "sts" "deploy" -}}/{{- include "setpoint.fullname" . -}}
+{{- end -}}
+
+{{/* A name and those that shards make of it, as a list of YAML: NAME, NAME-shard-1 ... */}}
+{{- define "setpoint.namesOfShards" -}}
+{{- $base := . | first -}}
+{{- $names := list $base -}}
+{{- if (. | last).sharding.enabled -}}
+{{- range untilStep 1 (int (. | last).sharding.shards) 1 -}}
+{{- $names = append $names (printf "%s-shard-%d" $base .) -}}
+{{- end -}}
+{{- end -}}
+[{{ join ", " $names }}]
+{{- end -}}
+
 {{/* The name of the Lease. */}}
 {{- define "setpoint.leaseName" -}}
 {{- default (include "setpoint.fullname" .) .Values.leaderElection.leaseName -}}
@@ -172,6 +194,10 @@ store:
 log:
   level: {{ .Values.logLevel | quote }}
   format: {{ .Values.logFormat }}
+{{- if .Values.sharding.enabled }}
+sharding:
+  total_shards: {{ .Values.sharding.shards }}
+{{- end }}
 {{- if eq (include "setpoint.usesKubernetes" .) "true" }}
 {{ include "setpoint.kubernetesConfig" . }}
 {{- end }}
@@ -197,7 +223,9 @@ log:
 
 {{/* The pod that leads, as an argument of kubectl; any pod where none says that it does. */}}
 {{- define "setpoint.leader" -}}
-{{- if and .Values.leaderElection.enabled (not .Values.leaderElection.roleLabel) -}}
+{{- if .Values.sharding.enabled -}}
+{{ include "setpoint.fullname" . }}-0
+{{- else if and .Values.leaderElection.enabled (not .Values.leaderElection.roleLabel) -}}
 deploy/{{ include "setpoint.fullname" . }}
 {{- else -}}
 $(kubectl -n {{ include "setpoint.namespace" . }} get pod -o name -l app.kubernetes.io/instance={{ .Release.Name }},setpoint.dev/role=leader)
@@ -246,6 +274,10 @@ $(kubectl -n {{ include "setpoint.namespace" . }} get pod -o name -l app.kuberne
   value: {{ .Values.logLevel | quote }}
 - name: SETPOINT__LOG__FORMAT
   value: {{ .Values.logFormat }}
+{{- if .Values.sharding.enabled }}
+- name: SETPOINT__SHARDING__TOTAL_SHARDS
+  value: {{ .Values.sharding.shards | toString | quote }}
+{{- end }}
 {{- if eq (include "setpoint.usesKubernetes" .) "true" }}
 {{- range $key, $value := (include "setpoint.kubernetesConfig" . | fromYaml).kubernetes }}
 - name: SETPOINT__KUBERNETES__{{ $key | upper }}
@@ -277,7 +309,8 @@ account {{ dig "account_id" "" (.Values.config.aws | default dict) }}
   configMap:
     name: {{ include "setpoint.configMapName" . }}
 - name: data
-  {{- if .Values.persistence.enabled }}
+  {{- /* Of shards each has a claim of this name, which Kubernetes takes instead of this volume. */}}
+  {{- if and .Values.persistence.enabled (not .Values.sharding.enabled) }}
   persistentVolumeClaim:
     claimName: {{ include "setpoint.claimName" . }}
   {{- else }}
@@ -319,7 +352,7 @@ account {{ dig "account_id" "" (.Values.config.aws | default dict) }}
 {{- define "setpoint.topologySpread" -}}
 {{- if .Values.topologySpreadConstraints -}}
 {{- tpl (toYaml .Values.topologySpreadConstraints) . -}}
-{{- else if gt (int .Values.replicaCount) 1 -}}
+{{- else if or .Values.sharding.enabled (gt (int .Values.replicaCount) 1) -}}
 {{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
 - maxSkew: 1
   topologyKey: {{ $key }}

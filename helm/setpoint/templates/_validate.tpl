@@ -7,6 +7,35 @@
 {{- if and (gt (int $v.replicaCount) 1) (not $le.enabled) -}}
 {{- fail (printf "replicaCount is %d, but without leaderElection.enabled every replica would write: set leaderElection.enabled=true or replicaCount=1" (int $v.replicaCount)) -}}
 {{- end -}}
+{{- if hasKey $v.config "sharding" -}}
+{{- fail "config.sharding is made from sharding by the chart: set sharding.enabled and sharding.shards instead" -}}
+{{- end -}}
+{{- if $v.sharding.enabled -}}
+{{- if not $le.enabled -}}
+{{- fail "sharding.enabled needs leaderElection.enabled=true: a Lease for each shard keeps two processes of one shard apart, and a ConfigMap for each is its memory" -}}
+{{- end -}}
+{{- if ne (int $v.replicaCount) 1 -}}
+{{- fail (printf "replicaCount is %d beside sharding.enabled: each shard is one pod of a StatefulSet, leave replicaCount at 1 and set sharding.shards" (int $v.replicaCount)) -}}
+{{- end -}}
+{{- if not $v.existingConfigMap -}}
+{{- $scopes := 0 -}}
+{{- range ($v.config.accounts | default list) -}}{{- $scopes = add $scopes (len (.regions | default list)) -}}{{- end -}}
+{{- if lt (int $scopes) (int $v.sharding.shards) -}}
+{{- fail (printf "sharding.shards is %d, more than the %d accounts and regions in config.accounts: a shard without one has nothing to do" (int $v.sharding.shards) (int $scopes)) -}}
+{{- end -}}
+{{- end -}}
+{{- if $v.deploymentStrategy -}}
+{{- fail "deploymentStrategy is set beside sharding.enabled: a StatefulSet replaces one pod after the other, leave it empty" -}}
+{{- end -}}
+{{- if $v.persistence.existingClaim -}}
+{{- fail (printf "persistence.existingClaim is %s beside sharding.enabled: each shard gets a claim of its own, leave it empty" $v.persistence.existingClaim) -}}
+{{- end -}}
+{{- range $name := list "ingress" "httpRoute" -}}
+{{- if (index $v $name).enabled -}}
+{{- fail (printf "%s.enabled beside sharding.enabled would show one shard or another at random: use the dashboards, or kubectl port-forward to a pod" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and $v.image.tag $v.image.digest -}}
 {{- fail "image.tag and image.digest are both set: give one of them, a digest already names one image" -}}
 {{- end -}}

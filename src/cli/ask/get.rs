@@ -61,6 +61,27 @@ struct List {
     variants: Vec<Listed>,
     #[serde(default)]
     scopes: Vec<ListedScope>,
+    shard: Option<ListedShard>,
+}
+
+/// Which shard has answered.
+#[derive(Debug, Deserialize)]
+struct ListedShard {
+    shard: u32,
+    total_shards: u32,
+    scopes: Vec<Scope>,
+}
+
+impl ListedShard {
+    fn sentence(&self) -> String {
+        let scopes: Vec<String> = self.scopes.iter().map(ToString::to_string).collect();
+        format!(
+            "shard {} of {} answers, which has {}; the other shards have the rest",
+            self.shard,
+            self.total_shards,
+            scopes.join(", ")
+        )
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -151,6 +172,9 @@ pub(in crate::cli) fn get(args: &GetArgs) -> Result<ExitCode, CliError> {
     }
     for sentence in &unreadable {
         noteln!("warning: {sentence}");
+    }
+    if let Some(shard) = &list.shard {
+        noteln!("note: {}", shard.sentence());
     }
     Ok(if unreadable.is_empty() { Exit::Done } else { Exit::NotCompared }.into())
 }
@@ -244,6 +268,9 @@ fn nothing(selector: &Selector, list: &List, unreadable: &[String]) -> String {
     let mut sentence = format!("no variant matches {selector}{near} (setpoint get all lists all)");
     for scope in unreadable {
         sentence = format!("{sentence}\n{scope}");
+    }
+    if let Some(shard) = &list.shard {
+        sentence = format!("{sentence}\n{}", shard.sentence());
     }
     sentence
 }

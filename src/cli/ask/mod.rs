@@ -8,6 +8,7 @@ mod get;
 mod history;
 mod near;
 mod pause;
+mod plan;
 mod until;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -33,6 +34,7 @@ pub(super) use explain::{ExplainArgs, explain};
 pub(super) use get::{GetArgs, ListedScope, get, understood, unreadable};
 pub(super) use history::{HistoryArgs, history};
 pub(super) use pause::{PauseArgs, ResumeArgs, pause, resume};
+pub(super) use plan::PlanAnswer;
 
 /// What is left to the client to end by itself.
 const HARD_LIMIT_AFTER: Duration = Duration::from_millis(500);
@@ -77,6 +79,14 @@ impl DaemonArgs {
         // Inside the pod a check needs none.
         let need = if command == "reconcile" { Need::TokenIfAny } else { Need::Token };
         self.ask(move || args.client(need)?.post(command, &selector, body.as_ref()))
+    }
+
+    /// Its address, for those who only read from it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(super) fn address(&self) -> Result<String, CliError> {
+        Ok(self.place(Need::Nothing)?.0)
     }
 
     /// Reads from that daemon, which needs no token.

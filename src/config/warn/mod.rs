@@ -3,6 +3,7 @@
 mod files;
 mod globs;
 mod regions;
+mod shards;
 mod values;
 mod world;
 
@@ -31,6 +32,7 @@ pub(super) fn warnings(
     found.extend(files::warnings(config));
     found.extend(regions::warnings(config));
     found.extend(values::warnings(config, now));
+    found.extend(shards::warnings(config));
     found.extend(globs::warnings(config));
     if let Some(fleet) = fleet {
         found.extend(world::warnings(config, fleet));
@@ -42,7 +44,7 @@ pub(super) fn warnings(
 
 /// What is as it should be and worth a look.
 pub(super) fn notes(config: &Config) -> Vec<String> {
-    globs::notes(config)
+    globs::notes(config).into_iter().chain(shards::notes(config)).collect()
 }
 
 fn nothing_listed(config: &Config) -> Option<ConfigWarning> {

@@ -1,10 +1,10 @@
 //! Regions that do not exist and are near one that does.
 
 use super::super::Config;
-use super::super::check::closest;
 use super::super::resolve::parse_path;
 use super::{of_key, of_target};
 use crate::model::ids::Region;
+use crate::model::near::nearest;
 use crate::model::warning::ConfigWarning;
 
 /// The regions of all partitions, as of November 2026 (`endpoints.json` of botocore 1.43). A region
@@ -84,7 +84,7 @@ fn misspelt(region: &Region) -> Option<String> {
     if REGIONS.contains(&region) {
         return None;
     }
-    let near = closest(region, &REGIONS)?;
+    let near = nearest(region, &REGIONS)?;
     Some(format!("{region} is not a known region (did you mean {near}?)"))
 }
 

@@ -8,7 +8,7 @@ use super::super::{Config, DiscoveryTelemetry};
 use super::{of_key, of_target};
 use crate::model::goal::Mode;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{formula, human};
 use crate::model::warning::ConfigWarning;
 
 /// No model answers faster than the network it is called over.
@@ -116,7 +116,7 @@ fn load_test(target: &Target, now: Timestamp, say: &mut Say<'_>) {
 /// What the owner's limits do to the formula.
 fn limits(target: &Target, say: &mut Say<'_>) {
     let Some(test) = &target.load_test else { return };
-    let formula = test.max_rps.get() * target.wish.safety_factor.get() * 60.0;
+    let formula = formula(test.max_rps.get(), target.wish.safety_factor.get());
     if let Some(floor) = target.wish.target_value.floor.filter(|floor| floor.get() > formula) {
         let sentence = format!(
             "{} is above the formula target {} of the load test: it is always the floor that is \

@@ -8,18 +8,15 @@ use super::super::Config;
 use super::super::settings::Target;
 use super::{of_key, of_target};
 use crate::model::ids::{AccountId, Scope, VariantId};
+use crate::model::near;
 use crate::model::series::Minute;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::typed_unit::{Numbers, WrongUnit, wrong_unit};
-use crate::model::units::human;
+use crate::model::units::{formula, human};
 use crate::model::warning::ConfigWarning;
 
 /// For so many targets without a variant names are offered: with more it is not the spelling.
 const NAMES_OFFERED_FOR: usize = 50;
-/// How many names are offered for one that does not exist.
-const OFFERED: usize = 3;
-/// The least similarity of a name worth offering, in [0, 1].
-const SIMILAR: f64 = 0.6;
 /// So many loaded minutes in a row that break the objective are no accident.
 const BROKEN_MINUTES: usize = 30;
 
@@ -139,6 +136,11 @@ fn nothing_matches(
         pattern.account_id.as_ref().is_none_or(|own| *own == scope.account_id)
             && pattern.region.as_ref().is_none_or(|own| *own == scope.region)
     };
+    // Another shard may have it.
+    let elsewhere = |(scope, _): (&Scope, &u32)| !config.sharding.has(scope) && could_be_in(scope);
+    if config.sharding.assigned.iter().any(elsewhere) {
+        return None;
+    }
     // Where something could not be read, the variant may be there.
     let unread = fleet.scopes.iter().any(|(scope, why)| why.is_some() && could_be_in(scope));
     let unknown = |(id, status): (&VariantId, &Arc<VariantStatus>)| {
@@ -182,19 +184,7 @@ fn near<'a>(target: &Target, names: &'a Names) -> Vec<&'a str> {
     };
     let wanted = wanted.replace(['*', '?'], "");
     let known = if target.pattern.variant.is_exact() { &names.variants } else { &names.endpoints };
-    let mut near: Vec<(f64, &str)> = known
-        .iter()
-        .map(|name| (similarity(&wanted, name), name.as_str()))
-        .filter(|(similarity, _)| *similarity >= SIMILAR)
-        .collect();
-    near.sort_by(|(a, one), (b, other)| b.total_cmp(a).then(one.cmp(other)));
-    near.into_iter().take(OFFERED).map(|(_, name)| name).collect()
-}
-
-/// How near two names are. What differs in capital letters only is as near as can be.
-fn similarity(wanted: &str, name: &str) -> f64 {
-    let (wanted, name) = (wanted.to_lowercase(), name.to_lowercase());
-    strsim::normalized_damerau_levenshtein(&wanted, &name)
+    near::near(&wanted, known.iter().map(String::as_str))
 }
 
 /// An objective that no minute has met is not what anybody has measured.
@@ -236,7 +226,7 @@ fn rate_per_minute(
     let wrong = wrong_unit(Numbers {
         configured: report.configured_target,
         max_rps: Some(max_rps),
-        formula: Some(max_rps * status.goal.safety_factor.get() * 60.0),
+        formula: Some(formula(max_rps, status.goal.safety_factor.get())),
         capacity,
         load: status.snapshot.telemetry.known().and_then(|t| t.max_load_since_last_read),
     });

@@ -8,6 +8,7 @@ use super::{
     Shown, TARGET_VALUE, Worth, bounds, flag, get, is_variants, number, text, tracking,
     tracking_of,
 };
+use crate::model::units::formula;
 
 /// As deep as JSON is read.
 const MAX_DEPTH: usize = 128;
@@ -113,9 +114,9 @@ fn setpoints(map: &Map<String, Value>, factor: f64) -> Vec<(&'static str, Shown<
     let mut fields = Vec::new();
     if let Some(rate) = at("load_test", "max_rps").and_then(Value::as_f64) {
         let value = match map.get("safety_factor") {
-            None => Shown::Known(Worth::Number(rate * factor * 60.0)),
+            None => Shown::Known(Worth::Number(formula(rate, factor))),
             Some(own) => match own.as_f64() {
-                Some(own) => Shown::Known(Worth::Number(rate * own * 60.0)),
+                Some(own) => Shown::Known(Worth::Number(formula(rate, own))),
                 None => Shown::Open("safety_factor is not a number".to_owned()),
             },
         };

@@ -14,7 +14,7 @@ use crate::model::safety::Safety;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::render::plan::{PlanSummary, summary_line};
 use crate::render::view::VariantView;
-use crate::render::{Standing, comparable, printable, severity};
+use crate::render::{Standing, printable, severity};
 
 pub use super::query::Sort;
 
@@ -123,7 +123,7 @@ fn sort(site: &Site, rows: &mut [&VariantStatus], sort: Sort) {
 /// found, then what differs.
 fn badness(status: &VariantStatus) -> (u8, Safety, Standing) {
     let report = &status.decision.report;
-    let compared = comparable(report) && !report.lacks_comparison();
+    let compared = report.is_compared();
     let found = !report.estimate.findings.is_empty();
     let severity = severity(report.is_unsafe(), compared, found);
     // What is not known of most variants of a fleet sorts none of them.

@@ -8,7 +8,6 @@ use crate::model::reason::Reason;
 use crate::model::safety::Safety;
 use crate::model::status::VariantStatus;
 use crate::render::Standing;
-use crate::render::plan::is_told;
 
 /// The word for all states that are known to be unsafe.
 pub const UNSAFE: &str = "unsafe";
@@ -238,7 +237,7 @@ impl FleetQuery {
 
 /// All words that a finding or note of a variant goes by here.
 pub(super) fn finding_words() -> impl Iterator<Item = &'static str> {
-    let notes = Reason::ALL.iter().copied().filter(|reason| is_told(*reason));
+    let notes = Reason::ALL.iter().copied().filter(|reason| reason.class().is_in_plan());
     Finding::ALL.into_iter().map(Finding::as_str).chain(notes.map(Reason::as_str))
 }
 
@@ -246,7 +245,8 @@ pub(super) fn finding_words() -> impl Iterator<Item = &'static str> {
 /// tells of.
 pub(super) fn findings(status: &VariantStatus) -> impl Iterator<Item = &'static str> + '_ {
     let report = &status.decision.report;
-    let notes = report.notes.iter().map(|note| note.reason).filter(|reason| is_told(*reason));
+    let notes = report.notes.iter().map(|note| note.reason);
+    let notes = notes.filter(|reason| reason.class().is_in_plan());
     let all = report.estimate.findings.iter().map(|finding| finding.as_str());
     let mut seen: Vec<&'static str> = Vec::new();
     all.chain(notes.map(Reason::as_str)).filter(move |word| {

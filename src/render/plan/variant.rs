@@ -38,7 +38,7 @@ pub(super) fn write(out: &mut String, name: &str, report: &Report, width: usize)
     }
     // Of what a field says is missing, its row has said why.
     let missing = shown.iter().any(|f| matches!(f.field, Field::ScalableTarget | Field::Policy));
-    let notes = report.notes.iter().filter(|note| is_told(note.reason));
+    let notes = report.notes.iter().filter(|note| note.reason.class().is_in_plan());
     for note in notes.filter(|note| !(missing && note.reason == Reason::EndpointRecreated)) {
         row(out, 0, note.reason.as_str(), &note.sentence);
     }
@@ -99,25 +99,6 @@ impl<'a> Told<'a> {
         let rest = sentence.strip_suffix(self.why).unwrap_or(sentence);
         rest.strip_suffix("; ").unwrap_or(rest)
     }
-}
-
-/// What a person wants to know of a variant even where nothing is to be changed. The rest is in
-/// `explain`.
-pub(in crate::render) const fn is_told(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::CompetingPolicy
-            | Reason::UnsupportedKind
-            | Reason::RpsAsTarget
-            | Reason::EndpointRecreated
-            | Reason::InstanceTypeChanged
-            | Reason::DeployReset
-            | Reason::AtMax
-            | Reason::AtMin
-            | Reason::ScalingFailed
-            | Reason::NotScaled
-            | Reason::ScheduledCapacity
-    )
 }
 
 /// What the other modes would do, where it is anything; what two would do alike is told once.

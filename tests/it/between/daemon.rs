@@ -140,7 +140,7 @@ async fn goes_on(running: &Running) {
 impl Running {
     fn month_cost(&self) -> f64 {
         let text = setpoint::metrics::text(&self.metrics.registry).unwrap();
-        let name = "setpoint_cloudwatch_month_cost_dollars ";
+        let name = "setpoint_cloudwatch_month_cost_dollars{shard=\"0\"} ";
         text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
     }
 }

@@ -7,6 +7,7 @@ use super::process::{Daemon, Directory, Served, endpoint, everything, run};
 struct Stage {
     served: Served,
     _directory: Directory,
+    config: std::path::PathBuf,
     daemon: Daemon,
 }
 
@@ -17,7 +18,7 @@ impl Stage {
         let directory = Directory::new();
         let config = directory.configure(&served.url, &everything("observe"));
         let daemon = Daemon::ready(&config, &[]);
-        Self { served, _directory: directory, daemon }
+        Self { served, _directory: directory, config, daemon }
     }
 
     /// Asks without any token.
@@ -168,4 +169,23 @@ fn the_log_has_a_line_for_each_pass_and_nothing_of_the_scheduler() {
     // The first pass reads telemetry, which is what costs.
     assert!(line["cloudwatch_dollars"].as_f64().unwrap() > 0.0, "{line}");
     assert!(!stage.daemon.log().contains("tokio_cron_scheduler"), "{}", stage.daemon.log());
+}
+
+/// What the daemon's last pass decided is what a pass of one's own finds, without a way to AWS.
+#[test]
+fn a_plan_of_the_daemon_is_that_of_a_pass_and_needs_no_aws() {
+    let stage = Stage::new();
+    for detailed in [&[][..], &["--detailed-exitcode"]] {
+        let own = run(&[&["plan", "--config", stage.config.to_str().unwrap()], detailed].concat());
+        let (code, out, err) = stage.ask(&[&["plan"], detailed].concat());
+        assert_eq!((code, &out), (own.0, &own.1), "{err}");
+        assert!(out.contains("drifted/AllTraffic"), "{out}");
+        let url = stage.daemon.url();
+        assert!(err.starts_with(&format!("From the daemon at {url}, pass of ")), "{err}");
+    }
+    let (_, json, _) = stage.ask(&["plan", "-o", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["variants"].as_array().map(Vec::len), Some(2));
+    let (code, _, err) = stage.ask(&["plan", "--metrics"]);
+    assert!(code == Some(64) && err.contains("--metrics is for reading AWS"), "{err}");
 }

@@ -19,7 +19,7 @@ use super::world::{World, assert_held, now, why, written};
 #[test]
 fn rule_9_begins_at_one_more_than_the_limit() {
     let (bad, good) = (World::drifted().decide(), World::healthy().decide());
-    let limit = MassChangeLimit { min_variants: 3, ratio: 0.1 };
+    let limit = MassChangeLimit { min_variants: 3, ratio: 0.1, withheld: 0 };
     for (fleet, most) in [(3, 3), (29, 3), (40, 4), (49, 4), (50, 5), (1000, 100)] {
         let found = |changing: usize| {
             let decisions: Vec<_> =

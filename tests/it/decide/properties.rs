@@ -79,7 +79,7 @@ proptest! {
         let (bad, good) = (World::drifted().decide(), World::healthy().decide());
         let decisions: Vec<_> =
             (0..fleet).map(|i| if i < drifted { &bad } else { &good }).collect();
-        let limit = MassChangeLimit { min_variants: 3, ratio: 0.1 };
+        let limit = MassChangeLimit { min_variants: 3, ratio: 0.1, withheld: 0 };
         let approved = Consent::default();
         let found = mass_change(&decisions, limit, &approved);
         prop_assert_eq!(found.is_some(), drifted > 3.max(fleet / 10));

@@ -75,7 +75,10 @@ async fn handle(
         (Method::GET, Some(name)) => {
             store.get(&kind, name).map_or_else(|| status(404), |o| Json(o).into_response())
         }
-        (Method::GET, None) => Json(json!({ "items": store.all(&kind) })).into_response(),
+        (Method::GET, None) => {
+            let items = store.all(&kind);
+            Json(json!({ "metadata": {}, "items": items })).into_response()
+        }
         (Method::POST, None) => {
             let object = sent();
             let prefix = object["metadata"]["generateName"].as_str();

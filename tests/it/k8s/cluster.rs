@@ -115,7 +115,7 @@ pub(super) fn path(kind: &str, namespace: &str, name: &str) -> String {
     let group = match kind {
         "leases" => "apis/coordination.k8s.io/v1",
         "events" => "apis/events.k8s.io/v1",
-        "deployments" => "apis/apps/v1",
+        "deployments" | "statefulsets" => "apis/apps/v1",
         "roles" | "rolebindings" => "apis/rbac.authorization.k8s.io/v1",
         "networkpolicies" | "ingresses" => "apis/networking.k8s.io/v1",
         "jobs" => "apis/batch/v1",

@@ -13,3 +13,4 @@ mod memory;
 mod process;
 mod rbac;
 mod real;
+mod shards;

@@ -76,6 +76,17 @@ pub(super) struct Replica {
 impl Replica {
     /// Starts one on the embedded AWS at `aws`.
     pub(super) async fn start(folder: &Path, name: &str, cluster: &Cluster, aws: &str) -> Self {
+        Self::configured(folder, name, cluster, aws, &json!({})).await
+    }
+
+    /// The same, outside a pod of the chart with these sections instead of those of [`configuration`].
+    pub(super) async fn configured(
+        folder: &Path,
+        name: &str,
+        cluster: &Cluster,
+        aws: &str,
+        sections: &Value,
+    ) -> Self {
         let way = Link::to(cluster.address).await;
         let recorder = Arc::new(Recorder { upstream: aws.to_owned(), writes: Mutex::default() });
         let app = Router::new().fallback(forward).with_state(Arc::clone(&recorder));
@@ -88,7 +99,7 @@ impl Replica {
         let log = folder.join(format!("{name}.log"));
         let mut command = match &cluster.installed {
             Some(_) => as_pod(cluster, name, way.address),
-            None => by_itself(folder, name, cluster, way.address),
+            None => by_itself(folder, name, cluster, way.address, sections),
         };
         let child = command
             .env("SETPOINT__AWS__ENDPOINT_URL", format!("http://{proxy}"))
@@ -151,12 +162,20 @@ impl Replica {
         agent.get(format!("{}{path}", self.url())).call().unwrap().status().as_u16()
     }
 
+    /// What it says of its leadership, as `"0"` or `"1"`.
+    fn leader_status(&self) -> Option<&'static str> {
+        let page = self.page("/metrics");
+        let mut lines = page.lines();
+        let line = lines.find(|line| line.starts_with("leader_election_master_status{"))?;
+        ["0", "1"].into_iter().find(|status| line.ends_with(&format!(" {status}")))
+    }
+
     pub(super) fn leads(&self) -> bool {
-        self.page("/metrics").contains("leader_election_master_status{name=\"setpoint\"} 1")
+        self.leader_status() == Some("1")
     }
 
     pub(super) fn follows(&self) -> bool {
-        self.page("/metrics").contains("leader_election_master_status{name=\"setpoint\"} 0")
+        self.leader_status() == Some("0")
     }
 
     /// Whether it shows figures of variants.
@@ -204,8 +223,17 @@ impl Drop for Replica {
 }
 
 /// The process outside a cluster, with a kubeconfig.
-fn by_itself(folder: &Path, name: &str, cluster: &Cluster, server: SocketAddr) -> Command {
+fn by_itself(
+    folder: &Path,
+    name: &str,
+    cluster: &Cluster,
+    server: SocketAddr,
+    sections: &Value,
+) -> Command {
     let mut config = configuration();
+    for (section, value) in sections.as_object().unwrap() {
+        config[section] = value.clone();
+    }
     config["log"] = json!({"format": "json"});
     config["kubernetes"] = json!({
         "lease_name": "setpoint", "namespace": cluster.namespace, "memory_configmap": "memory",

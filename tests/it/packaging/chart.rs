@@ -24,7 +24,7 @@ pub(super) fn shapes() -> Vec<PathBuf> {
     let mut files: Vec<_> =
         std::fs::read_dir(chart().join("ci")).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
-    assert_eq!(files.len(), 8, "{files:?}");
+    assert_eq!(files.len(), 9, "{files:?}");
     files
 }
 
@@ -87,14 +87,21 @@ fn kubernetes_takes_what_is_rendered() {
     }
 }
 
+/// The template of what runs the pods.
+fn workload(values: &Path) -> &'static str {
+    match shape_name(values).as_str() {
+        "shards" => "templates/statefulset.yaml",
+        _ => "templates/deployment.yaml",
+    }
+}
+
 #[test]
 fn setpoint_takes_its_configuration() {
     let Some(helm) = helm("chart::setpoint_takes_its_configuration") else { return };
     let scratch = Scratch::new("rendered-config");
     let mut checked = 0;
     for values in shapes() {
-        let rendered =
-            succeed(&mut template(&helm, &values, &["--show-only", "templates/deployment.yaml"]));
+        let rendered = succeed(&mut template(&helm, &values, &["--show-only", workload(&values)]));
         assert!(rendered.contains("--config=/etc/setpoint/config"));
         let all = succeed(&mut template(&helm, &values, &[]));
         let maps = objects(&all, "ConfigMap");
@@ -110,7 +117,7 @@ fn setpoint_takes_its_configuration() {
         assert!(output.status.success(), "{}: {said}\n{text}", values.display());
         checked += 1;
     }
-    assert_eq!(checked, 7);
+    assert_eq!(checked, 8);
 }
 
 #[test]
@@ -240,9 +247,10 @@ fn kustomize_takes_what_is_rendered() {
         scratch.write("all.yaml", &succeed(&mut template(&helm, &values, more)));
         scratch.write("kustomization.yaml", "resources: [all.yaml]\nnamePrefix: x-\n");
         let built = succeed(Command::new(&kubectl).arg("kustomize").arg(&scratch.0));
-        let deployment = objects(&built, "Deployment").remove(0);
-        let selector = &deployment["spec"]["selector"]["matchLabels"];
-        let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+        let kinds = ["Deployment", "StatefulSet"].map(|kind| objects(&built, kind));
+        let runs = &kinds.iter().flatten().next().unwrap()["spec"];
+        let selector = &runs["selector"]["matchLabels"];
+        let labels = &runs["template"]["metadata"]["labels"];
         for (key, value) in selector.as_hash().unwrap() {
             assert_eq!(&labels[key.as_str().unwrap()], value, "{}", values.display());
         }
@@ -392,6 +400,9 @@ fn values_that_cannot_work_fail_with_a_sentence() {
         "ingress.enabled=true,ingress.hosts[0].host=a.example.com,service.enabled=false",
         bounds.as_str(),
         "config.reconcile.schedule=*/5 * * * *",
+        "config.sharding.total_shards=2",
+        "sharding.enabled=true",
+        "sharding.enabled=true,leaderElection.enabled=true",
         "image=null",
         "image.repository=null",
         "config=null",

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::{root, succeed, tool};
 
 /// What has to be set for a value, or for those of a section, to matter.
-const NEEDS: [(&str, &str); 26] = [
+const NEEDS: [(&str, &str); 28] = [
     ("deploymentStrategy", "leaderElection.enabled=true"),
     ("httpRoute.enabled", r#"httpRoute.parentRefs=[{"name":"g"}]"#),
     ("httpRoute.", r#"httpRoute={"enabled":true,"parentRefs":[{"name":"g"}]}"#),
@@ -33,6 +33,14 @@ const NEEDS: [(&str, &str); 26] = [
     ("grafanaDashboards.enabled", "replicaCount=1"),
     ("grafanaDashboards.", "grafanaDashboards.enabled=true"),
     ("serviceAccount.name", "serviceAccount.create=false"),
+    (
+        "sharding.enabled",
+        r#"leaderElection.enabled=true,config.accounts=[{"account_id":"111111111111","regions":["us-east-1","us-east-2"]}]"#,
+    ),
+    (
+        "sharding.",
+        r#"leaderElection.enabled=true,sharding.enabled=true,config.accounts=[{"account_id":"111111111111","regions":["us-east-1","us-east-2","us-west-2"]}]"#,
+    ),
     ("tests.plan", "replicaCount=1"),
 ];
 
@@ -172,6 +180,8 @@ networkPolicy.egress.metadataCidrs []
 networkPolicy.egress.apiServerCidrs ["10.0.0.1/32"]
 networkPolicy.egress.apiServerPorts [8443]
 networkPolicy.egress.extra [{"ports":[{"port":1}]}]
+sharding.enabled true
+sharding.shards 3
 tests.plan true
 prometheusRule.enabled true
 prometheusRule.namespace "monitoring"

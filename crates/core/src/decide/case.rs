@@ -104,8 +104,7 @@ impl<'a> Case<'a> {
     /// The policy that tracks invocations per instance, found by its metric, not by its name.
     #[must_use]
     pub fn policy(&self) -> Option<&'a ScalingPolicy> {
-        let policies = self.snapshot.policies.known()?;
-        policies.iter().find(|p| p.invocations_tracking().is_some())
+        self.snapshot.policy()
     }
 
     /// The policy that tracked invocations per instance when it was last seen, by its name, and

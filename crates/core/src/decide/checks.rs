@@ -4,7 +4,7 @@ use crate::model::decision::FieldState;
 use crate::model::reason::{Field, Reason};
 use crate::model::scaling::ScheduledAction;
 use crate::model::time::Timestamp;
-use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
+use crate::model::units::{human, same_value};
 
 use super::case::Case;
 use super::compare::{Comparison, Relation};
@@ -145,7 +145,7 @@ fn judge_step(case: &Case<'_>, desired: &Desired, comparison: Comparison) -> Jud
     };
     // What a person has confirmed is written as it was shown: the first step, not a longer one.
     let shown = consent::shown_step(case, desired, &comparison);
-    let goes_on = shown.is_some_and(|shown| (shown - want).abs() > TARGET_VALUE_TOLERANCE);
+    let goes_on = shown.is_some_and(|shown| !same_value(shown, want));
     let want = shown.unwrap_or(want);
     match step::step(case, from, want) {
         Err(hold) => held(comparison, hold),

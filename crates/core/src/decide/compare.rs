@@ -6,7 +6,7 @@ use crate::model::goal::LoadTestProblem;
 use crate::model::reason::{Field, Reason};
 use crate::model::scaling::{MetricSpec, ScalingPolicy, SuspendedState};
 use crate::model::stable_hash::fnv1a;
-use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
+use crate::model::units::{human, same_value};
 
 use super::case::Case;
 use super::desired::Desired;
@@ -177,7 +177,7 @@ fn load_test_in_doubt(case: &Case<'_>, desired: &Desired) -> Option<Why> {
 /// Rule 5: a value that nothing states is left alone, which is not being in sync. What was held last
 /// is the only thing left to compare it with.
 fn not_compared(case: &Case<'_>, desired: &Desired, actual: f64) -> Comparison {
-    let same = |other: f64| (other - actual).abs() <= TARGET_VALUE_TOLERANCE;
+    let same = |other: f64| same_value(other, actual);
     if desired.formula.is_some_and(same) {
         return equal(Field::TargetValue, human(actual)).numbered(actual);
     }
@@ -188,7 +188,7 @@ fn not_compared(case: &Case<'_>, desired: &Desired, actual: f64) -> Comparison {
         None => why,
     };
     // What the configuration does not state at all is never drift.
-    let stated = matches!(reason, Reason::LoadTestExpired | Reason::LoadTestMismatch);
+    let stated = reason.is_load_test();
     Comparison {
         field: Field::TargetValue,
         actual: Some(human(actual)),
@@ -261,7 +261,7 @@ fn suspended(state: SuspendedState) -> Comparison {
 }
 
 fn target_value(actual: f64, desired: f64) -> Comparison {
-    let comparison = if (actual - desired).abs() <= TARGET_VALUE_TOLERANCE {
+    let comparison = if same_value(actual, desired) {
         equal(Field::TargetValue, human(actual))
     } else {
         let difference = Difference { actual_is_safer: actual < desired };

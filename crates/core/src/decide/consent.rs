@@ -4,7 +4,7 @@
 use crate::model::consent::{Shown, ShownField};
 use crate::model::decision::FieldState;
 use crate::model::reason::{Field, Reason};
-use crate::model::units::TARGET_VALUE_TOLERANCE;
+use crate::model::units::same_value;
 
 use super::case::Case;
 use super::checks::{Hold, Judged, held};
@@ -58,7 +58,7 @@ pub fn shown_step(case: &Case<'_>, desired: &Desired, comparison: &Comparison) -
     let near = desired.source == Source::Estimate
         && (to > from) == (want > from)
         && (to / want - 1.0).abs() < DEAD_BAND;
-    (on_the_way || near || (to - want).abs() <= TARGET_VALUE_TOLERANCE).then_some(to)
+    (on_the_way || near || same_value(to, want)).then_some(to)
 }
 
 /// Where only what was shown may be written, holds the rest.

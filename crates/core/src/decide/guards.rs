@@ -6,7 +6,7 @@ use crate::model::goal::Mode;
 use crate::model::reason::{Field, Reason};
 use crate::model::record::stands_in;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{human, same_value};
 
 use super::case::{Case, Stillness};
 use super::checks::Hold;
@@ -192,7 +192,7 @@ fn other_setpoint(q: &Question<'_, '_>) -> Option<Hold> {
 fn other_writer(q: &Question<'_, '_>) -> Option<Hold> {
     let value = q.number?;
     let overwrites = q.case.memory.foreign_overwrites.get(&q.field);
-    let known = overwrites.into_iter().flatten().filter(|o| (o.value - value).abs() < 1e-6).count();
+    let known = overwrites.into_iter().flatten().filter(|o| same_value(o.value, value)).count();
     let new = is_foreign_overwrite(&q.case.memory, q.field, value);
     let same = known + usize::from(new);
     (same >= 2).then(|| {
@@ -362,11 +362,11 @@ fn safe_change_grace(q: &Question<'_, '_>) -> Option<Hold> {
         Field::TargetValue => memory.last_write.map(|write| write.after),
         field => memory.written.get(&field).copied(),
     };
-    if written.is_some_and(|written| (written - value).abs() < 1e-6) {
+    if written.is_some_and(|written| same_value(written, value)) {
         return None;
     }
     let seen = q.case.memory.seen.get(&q.field);
-    let since = seen.filter(|s| (s.value - value).abs() < 1e-6).map_or(q.case.now, |s| s.since);
+    let since = seen.filter(|s| same_value(s.value, value)).map_or(q.case.now, |s| s.since);
     let until = since + q.case.goal.safe_change_grace;
     (q.case.now < until).then(|| {
         let sentence = format!(

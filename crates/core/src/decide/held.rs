@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 
 use crate::model::reason::Field;
 use crate::model::time::Timestamp;
-use crate::model::units::TARGET_VALUE_TOLERANCE;
+use crate::model::units::same_value;
 
 use super::case::Case;
 
@@ -44,7 +44,7 @@ pub fn replaced(case: &Case<'_>) -> Option<Replaced> {
         };
         return Some(Replaced { held, since: since.unwrap_or(case.now) });
     };
-    let is = |value: f64| (value - in_force).abs() <= TARGET_VALUE_TOLERANCE;
+    let is = |value: f64| same_value(value, in_force);
     // A write that failed may have landed, and one that was about to be made may not have been.
     let own = is(held)
         || memory.last_write.is_some_and(|write| is(write.after))

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 
 use crate::model::memory::{Lowering, TargetWrite};
 use crate::model::reason::Reason;
-use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
+use crate::model::units::{TARGET_VALUE_TOLERANCE, human, same_value};
 
 use super::case::{Case, Stillness};
 use super::checks::Hold;
@@ -53,7 +53,7 @@ pub(super) fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Ho
 fn last_lowering(case: &Case<'_>, in_force: f64) -> Option<TargetWrite> {
     let last = case.memory.last_write?;
     let lowered = last.before.is_some_and(|before| last.after < before);
-    let left = (last.after - in_force).abs() <= TARGET_VALUE_TOLERANCE;
+    let left = same_value(last.after, in_force);
     (lowered && left).then_some(last)
 }
 

@@ -271,7 +271,7 @@ impl Put<'_> {
         };
         let shown = policies.iter().find(|policy| policy.name == self.name);
         let Some(from) = self.from else {
-            let second = policies.iter().any(|policy| policy.invocations_tracking().is_some());
+            let second = ScalingPolicy::of_invocations(policies).is_some();
             keep(!second, Rail::CarriedOver, "there is a policy on this metric already")?;
             let wanted = to.metric == MetricSpec::invocations()
                 && to.scale_out_cooldown == goal.cooldown.scale_out_seconds

@@ -12,7 +12,7 @@ use crate::model::memory::{
 use crate::model::reason::{Field, Reason};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::model::units::TARGET_VALUE_TOLERANCE;
+use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
 
 use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, whole};
 use super::{known, lasting, new_regime, removed, verify, watch};
@@ -97,7 +97,7 @@ fn note_seen(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
     for field in &decision.report.fields {
         let Some(value) = field.number else { continue };
         let seen = memory.seen.entry(field.field).or_insert(Seen { value, since: now });
-        if (seen.value - value).abs() > TARGET_VALUE_TOLERANCE {
+        if !same_value(seen.value, value) {
             *seen = Seen { value, since: now };
         }
     }
@@ -108,7 +108,7 @@ fn note_seen(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
 /// back, not once for each pass that sees it.
 #[must_use]
 pub fn is_foreign_overwrite(memory: &VariantMemory, field: Field, value: f64) -> bool {
-    let is = |known: f64| (value - known).abs() <= TARGET_VALUE_TOLERANCE;
+    let is = |known: f64| same_value(value, known);
     if field != Field::TargetValue {
         // Before a write its field is remembered as it was, so a crash is nobody's overwrite.
         return memory.written.get(&field).is_some_and(|written| !is(*written))
@@ -155,7 +155,7 @@ fn is_step_of_another(before: &VariantMemory, value: f64) -> bool {
     let Some(from) = before.value_in_force else { return false };
     let lowered = whole(from * (1.0 - LOWERING_MAX), f64::ceil);
     let raised = whole(from * (1.0 + NEW_GROUND_MAX), f64::floor);
-    [lowered, raised].iter().any(|step| (step - value).abs() <= TARGET_VALUE_TOLERANCE)
+    [lowered, raised].iter().any(|step| same_value(*step, value))
 }
 
 fn note_other_setpoint(memory: &mut VariantMemory, now: Timestamp) {
@@ -192,7 +192,7 @@ fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision, now: Tim
 }
 
 fn note_held(memory: &mut VariantMemory, value: f64, now: Timestamp) {
-    let same = |held: &Seen| (held.value - value).abs() <= TARGET_VALUE_TOLERANCE;
+    let same = |held: &Seen| same_value(held.value, value);
     let held = memory.last_held.filter(same);
     memory.last_held = Some(held.unwrap_or(Seen { value, since: now }));
 }
@@ -245,7 +245,7 @@ fn note_writes(
         let comparable = expected.as_ref().filter(|tracking| tracking.metric.is_invocations());
         let value_before = comparable.map(|tracking| tracking.target_value);
         let write = TargetWrite { at: now, before: value_before, after };
-        if value_before.is_none_or(|before| (before - after).abs() > TARGET_VALUE_TOLERANCE) {
+        if value_before.is_none_or(|before| !same_value(before, after)) {
             note_target_write(memory, snapshot, write, step.result);
             let landed = memory.last_write == Some(write);
             if landed {
@@ -259,7 +259,7 @@ fn note_writes(
 fn forget_step_before(memory: &mut VariantMemory, action: &Action) {
     let Action::PutPolicy { configuration, expected: Some(expected), .. } = action else { return };
     let Some(last) = memory.last_write.filter(|_| memory.lowering.is_some()) else { return };
-    let goes_on = (expected.target_value - last.after).abs() <= TARGET_VALUE_TOLERANCE
+    let goes_on = same_value(expected.target_value, last.after)
         && configuration.target_value < expected.target_value - TARGET_VALUE_TOLERANCE;
     if goes_on && let Some(counted) = memory.writes.iter().position(|at| *at == last.at) {
         memory.writes.remove(counted);

@@ -2,7 +2,7 @@
 
 use crate::model::decision::{Action, FieldReport, FieldState, Plan, Report};
 use crate::model::reason::{ActionKind, Field, Reason};
-use crate::model::units::human;
+use crate::model::units::{human, same_value};
 
 use super::case::Case;
 use super::checks::Judged;
@@ -16,7 +16,7 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
     let configured = case.configured_target();
     let (reason, sentence) = headline(case, desired, judged);
     let wanted = judged.iter().find_map(|j| j.target_value).or(desired.target_value);
-    let changes = matches!((configured, wanted), (Some(a), Some(b)) if (a - b).abs() > 1e-6)
+    let changes = matches!((configured, wanted), (Some(a), Some(b)) if !same_value(a, b))
         || (configured.is_none() && wanted.is_some());
     Report {
         mode: case.goal.mode,
@@ -120,7 +120,7 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
 
 fn lacks_comparison(judged: &Judged) -> bool {
     matches!(judged.comparison.relation, Relation::NotCompared { .. })
-        && matches!(judged.reason, Reason::LoadTestExpired | Reason::LoadTestMismatch)
+        && judged.reason.is_load_test()
 }
 
 /// "wanted 480 -> 612, held: the endpoint is `RollingBack`".

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
-use crate::model::units::TARGET_VALUE_TOLERANCE;
+use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
 
 use super::case::Case;
 use super::checks::Hold;
@@ -142,7 +142,7 @@ fn scale_in_limit(case: &Case<'_>, from: f64) -> Result<f64, String> {
         && case.now < last.at + SCALE_IN_WAIT_MAX
     {
         // Somebody else may have moved the value since: what leaves, leaves for that one.
-        let ours = (last.after - from).abs() <= TARGET_VALUE_TOLERANCE;
+        let ours = same_value(last.after, from);
         let of = if ours { "of the last raise" } else { "that the value in force does not need" };
         let left = match now - settled {
             1 => format!("one instance {of} has"),

@@ -2,6 +2,7 @@
 //! never taken back: new instances are cold, and the change altered the load, not the latency at a
 //! load.
 
+use crate::model::units::same_value;
 use chrono::TimeDelta;
 
 use crate::model::goal::Objective;
@@ -29,7 +30,7 @@ pub fn revert_to(case: &Case<'_>) -> Option<f64> {
     let watch = advance(watch, case.snapshot, &case.goal.objective);
     let in_force = case.configured_target()?;
     // Somebody else's value is not ours to take back.
-    let ours = (in_force - watch.after).abs() < 1e-6;
+    let ours = same_value(in_force, watch.after);
     (watch.failed && ours).then_some(watch.before)
 }
 

@@ -8,7 +8,7 @@ use crate::model::goal::{Goal, Mode};
 use crate::model::reason::{ActionKind, Field, Reason};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{human, same_value};
 
 use super::{Rules, decide_in_its_mode};
 
@@ -106,7 +106,7 @@ fn written(report: &Report, field: &FieldReport) -> String {
             let verb = if lowers { "lower" } else { "raise" };
             let on_the_way = report
                 .desired_target
-                .filter(|end| (end - to).abs() > 1e-6)
+                .filter(|end| !same_value(*end, to))
                 .map_or_else(String::new, |end| format!(" on the way to {}", human(end)));
             format!("{verb} {name} {actual} -> {}{on_the_way}", human(to))
         }

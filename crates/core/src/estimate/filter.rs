@@ -44,6 +44,10 @@ pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
         .map(|sum| sum * 60.0 / f64::from(minute.period_seconds.max(60)))?;
     let instances = fine(minute.instance_count()).unwrap_or(0.0);
     let p50 = fine(minute.latency_p50_us).filter(|v| *v > 0.0);
+    // A minute is judged by both of its halves or not at all.
+    let (latency_us, errors) = (fine(minute.latency_us), fine(minute.errors_5xx));
+    let is_judged = latency_us.is_some() && errors.is_some() && objective.latency.is_some();
+    let bad = objective.is_broken(latency_us, errors, Some(requests)).filter(|_| is_judged);
     Some(Reading {
         at: minute_of(minute.at),
         span: i64::from(minute.period_seconds.max(60)) / 60,
@@ -52,7 +56,7 @@ pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
         instances: instances as f32,
         lg_p50: p50.map(|v| v.ln() as f32),
         lg_over: lg_over(fine(minute.latency_us), objective),
-        bad: is_bad(fine(minute.latency_us), fine(minute.errors_5xx), requests, objective),
+        bad,
     })
 }
 
@@ -61,20 +65,6 @@ fn lg_over(latency_us: Option<f64>, objective: &Objective) -> f32 {
     let threshold = objective.latency.map(|latency| latency.threshold_us());
     let over = latency_us.zip(threshold).map(|(latency, threshold)| (latency / threshold).ln());
     over.filter(|lg| lg.is_finite()).map_or(0.0, |lg| lg as f32)
-}
-
-/// bad = the latency statistic above its threshold, or the share of 5XX answers above its limit.
-fn is_bad(
-    latency_us: Option<f64>,
-    errors_5xx: Option<f64>,
-    requests: f64,
-    objective: &Objective,
-) -> Option<bool> {
-    let latency_us = latency_us?;
-    let errors = errors_5xx?;
-    let threshold = objective.latency?.threshold_us();
-    let share = if requests > 0.0 { errors / requests } else { 0.0 };
-    Some(latency_us > threshold || share > objective.error_rate_max)
 }
 
 /// Notices instances that were just added.

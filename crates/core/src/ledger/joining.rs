@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Seen, error_share, is_broken};
+use super::{Seen, error_share};
 use crate::model::scale_out::ScaleOut;
 use crate::model::series::Minute;
 use crate::model::time::Timestamp;
@@ -37,7 +37,7 @@ pub(super) fn look(one: &mut ScaleOut, seen: &Seen<'_>) {
     }
     let cold = after.iter().filter(|minute| {
         let calm = minute.load().zip(seen.target).is_some_and(|(load, target)| load <= target);
-        calm && is_broken(minute, seen.objective)
+        calm && seen.objective.broken_by(minute) == Some(true)
     });
     one.cold_minutes = Some(cold.count() as u32);
     let limit = seen.objective.error_rate_max;

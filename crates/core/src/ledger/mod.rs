@@ -196,7 +196,7 @@ fn back(one: &mut ScaleOut, seen: &Seen<'_>) {
     let until = in_service + WATCHED;
     let known = |m: &&Minute| m.at >= since && m.at < until && m.latency_us.is_some();
     let minutes: Vec<&Minute> = seen.minutes.iter().filter(known).collect();
-    let is_bad = |minute: &Minute| is_broken(minute, seen.objective);
+    let is_bad = |minute: &Minute| seen.objective.broken_by(minute) == Some(true);
     one.was_broken |= minutes.iter().any(|minute| is_bad(minute));
     if !one.was_broken {
         return;
@@ -207,15 +207,6 @@ fn back(one: &mut ScaleOut, seen: &Seen<'_>) {
     if let [first, _, ..] = good[..] {
         one.back_at = Some(first.at.max(in_service));
     }
-}
-
-/// Whether a minute broke the objective.
-fn is_broken(minute: &Minute, objective: &Objective) -> bool {
-    let slow = objective
-        .latency
-        .zip(minute.latency_us)
-        .is_some_and(|(latency, us)| us > latency.threshold_us());
-    slow || error_share(minute).is_some_and(|share| share > objective.error_rate_max)
 }
 
 /// The share of 5XX answers.

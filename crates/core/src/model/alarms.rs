@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::ids::ResourceId;
 use super::scaling::{Alarm, AlarmSide, AlarmState, ScalingPolicy};
-use super::units::{TARGET_VALUE_TOLERANCE, human};
+use super::units::{human, same_value};
 
 /// What is wrong with the alarms of a policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +51,7 @@ impl AlarmProblem {
             return Some(Self::ActionsDisabled(side));
         }
         if let Some(alarm) = high.and_then(|alarm| alarm.threshold)
-            && (alarm - tracking.target_value).abs() > TARGET_VALUE_TOLERANCE
+            && !same_value(alarm, tracking.target_value)
         {
             return Some(Self::ForeignThreshold { alarm, policy: tracking.target_value });
         }

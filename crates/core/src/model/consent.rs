@@ -11,7 +11,7 @@ use super::decision::{Action, Decision, FieldReport, FieldState, Plan, StepResul
 use super::ids::VariantId;
 use super::reason::{Field, Reason};
 use super::status::{FleetStatus, VariantStatus};
-use super::units::{TARGET_VALUE_TOLERANCE, human};
+use super::units::{human, same_value, same_values};
 
 /// One field of a plan as it was shown.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,10 +47,7 @@ impl ShownField {
     /// measurements; what is written is compared by itself.
     #[must_use]
     pub fn is_still(&self, other: &Self) -> bool {
-        let number = match (self.number, other.number) {
-            (Some(a), Some(b)) => (a - b).abs() <= TARGET_VALUE_TOLERANCE,
-            (a, b) => a == b,
-        };
+        let number = same_values(self.number, other.number);
         let moves = self.field == Field::TargetValue;
         self.field == other.field
             && number
@@ -115,16 +112,12 @@ impl Shown {
     #[must_use]
     pub fn allows(&self, field: Field, now: &Self) -> bool {
         let (Some(then), Some(found)) = (self.field(field), now.field(field)) else { return false };
-        let same_value = |a: Option<f64>, b: Option<f64>| match (a, b) {
-            (Some(a), Some(b)) => (a - b).abs() <= TARGET_VALUE_TOLERANCE,
-            (a, b) => a == b,
-        };
         let same = match field {
             Field::MinCapacity | Field::MaxCapacity | Field::Suspended => self.moves == now.moves,
             Field::ScalableTarget => self.moves == now.moves && self.bounds == now.bounds,
             Field::TargetValue | Field::Policy | Field::MetricSpecification => {
                 self.policy_name == now.policy_name
-                    && same_value(self.target_value, now.target_value)
+                    && same_values(self.target_value, now.target_value)
             }
             _ => self.policy_name == now.policy_name,
         };
@@ -230,7 +223,7 @@ impl Consent {
         let Some(lowering) = self.lowerings.get(&decision.variant) else { return false };
         let now = Shown::of(decision);
         let [field] = now.fields.as_slice() else { return false };
-        let same = |a: Option<f64>| a.is_some_and(|a| (a - lowering.left).abs() < 1e-6);
+        let same = |a: Option<f64>| a.is_some_and(|a| same_value(a, lowering.left));
         field.field == Field::TargetValue
             && same(field.number)
             && field.desired == lowering.wanted
@@ -256,7 +249,7 @@ impl Consent {
             let field = status(id).and_then(|status| target_value(status));
             let still = |f: &FieldReport| f.desired == lowering.wanted && f.state.differs();
             field.is_some_and(|field| {
-                field.number.is_some_and(|n| (n - lowering.left).abs() < 1e-6) && still(field)
+                field.number.is_some_and(|n| same_value(n, lowering.left)) && still(field)
             })
         });
         for id in self.shown.keys().chain(before.keys()) {

@@ -147,6 +147,27 @@ pub struct Report {
 }
 
 impl Report {
+    /// Every reason in it, the one that matters most first: of the decision, of each field that is
+    /// not in sync, of each note.
+    pub fn reasons(&self) -> impl Iterator<Item = Reason> + '_ {
+        let fields = self.fields.iter().filter(|field| field.state != FieldState::InSync);
+        std::iter::once(self.reason)
+            .chain(fields.map(|field| field.reason))
+            .chain(self.notes.iter().map(|note| note.reason))
+    }
+
+    /// Whether everything managed could be read.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.comparable && self.fields.iter().all(|field| field.state != FieldState::Unknown)
+    }
+
+    /// Whether everything managed was compared with something.
+    #[must_use]
+    pub fn is_compared(&self) -> bool {
+        self.is_readable() && !self.lacks_comparison()
+    }
+
     /// Whether a comparison that the configuration asks for is missing, although everything could
     /// be read: the load test that it names does not count (rule 5).
     #[must_use]
@@ -203,7 +224,7 @@ impl FieldReport {
     #[must_use]
     pub const fn lacks_comparison(&self) -> bool {
         matches!(self.state, FieldState::Held | FieldState::NotCompared)
-            && matches!(self.reason, Reason::LoadTestExpired | Reason::LoadTestMismatch)
+            && self.reason.is_load_test()
     }
 }
 

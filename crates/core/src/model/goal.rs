@@ -122,13 +122,25 @@ pub struct MassChangeLimit {
     pub min_variants: usize,
     /// This share of the variants may change, in [0, 1].
     pub ratio: f64,
+    /// By how much the share of the variants is lowered: what other shards may always change.
+    pub withheld: usize,
 }
 
 impl MassChangeLimit {
     /// The most variants of `fleet` that one pass may change.
     #[must_use]
     pub fn limit(self, fleet: usize) -> usize {
-        self.min_variants.max((fleet as f64 * self.ratio).floor() as usize)
+        let share = (fleet as f64 * self.ratio).floor() as usize;
+        self.min_variants.max(share.saturating_sub(self.withheld))
+    }
+
+    /// The limit of one shard of several, which may always change `min_variants` of those of the whole. It does
+    /// not know how many variants the others have: lowered by what they may always change, all limits
+    /// together are never above that of the whole, however the variants are spread.
+    #[must_use]
+    pub const fn share(self, min_variants: usize) -> Self {
+        let withheld = self.min_variants.saturating_sub(min_variants);
+        Self { min_variants, withheld, ..self }
     }
 }
 
@@ -262,10 +274,21 @@ impl Objective {
     /// Whether a minute breaks it; `None` when the minute has nothing to judge by.
     #[must_use]
     pub fn broken_by(&self, minute: &Minute) -> Option<bool> {
-        let slow = self.latency.zip(minute.latency_us).map(|(o, us)| us > o.threshold_us());
-        let failing = minute
-            .errors_5xx
-            .zip(minute.invocations.filter(|all| *all > 0.0))
+        self.is_broken(minute.latency_us, minute.errors_5xx, minute.invocations)
+    }
+
+    /// The same for a latency in microseconds, 5XX answers, and requests. A part that is absent, or
+    /// a share of no requests, judges nothing.
+    #[must_use]
+    pub fn is_broken(
+        &self,
+        latency_us: Option<f64>,
+        errors_5xx: Option<f64>,
+        requests: Option<f64>,
+    ) -> Option<bool> {
+        let slow = self.latency.zip(latency_us).map(|(o, us)| us > o.threshold_us());
+        let failing = errors_5xx
+            .zip(requests.filter(|all| *all > 0.0))
             .map(|(errors, all)| errors / all > self.error_rate_max);
         match (slow, failing) {
             (None, None) => None,

@@ -4,6 +4,7 @@
 //! and nothing in here knows the AWS SDK, Kubernetes or HTTP.
 
 pub mod alarms;
+pub mod bucket;
 pub mod checks;
 pub mod consent;
 pub mod decision;
@@ -20,6 +21,7 @@ pub mod lasting;
 pub mod leader;
 pub mod listing;
 pub mod memory;
+pub mod near;
 pub mod pauses;
 pub mod reaction;
 pub mod reads;
@@ -32,6 +34,7 @@ pub mod scatter;
 pub mod schedule;
 pub mod selector;
 pub mod series;
+pub mod shard;
 pub mod snapshot;
 pub mod spending;
 pub mod stable_hash;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::alarms;
 use super::ids::ResourceId;
 use super::time::Timestamp;
-use super::units::TARGET_VALUE_TOLERANCE;
+use super::units::same_value;
 
 /// The only scalable dimension that `setpoint` manages.
 pub const DIMENSION: &str = "sagemaker:variant:DesiredInstanceCount";
@@ -91,6 +91,13 @@ pub struct ScalingPolicy {
 }
 
 impl ScalingPolicy {
+    /// The one of several that tracks invocations per instance, found by its metric and not by its
+    /// name: AWS allows one at most.
+    #[must_use]
+    pub fn of_invocations(policies: &[Self]) -> Option<&Self> {
+        policies.iter().find(|policy| policy.invocations_tracking().is_some())
+    }
+
     /// The target-tracking configuration, whatever metric it tracks.
     #[must_use]
     pub const fn tracking(&self) -> Option<&TargetTracking> {
@@ -172,10 +179,10 @@ impl TargetTracking {
     }
 
     /// Whether AWS would behave the same under both: absent equals the default, and numbers are
-    /// equal within [`TARGET_VALUE_TOLERANCE`].
+    /// equal within [`super::units::TARGET_VALUE_TOLERANCE`].
     #[must_use]
     pub fn equivalent(&self, other: &Self) -> bool {
-        (self.target_value - other.target_value).abs() <= TARGET_VALUE_TOLERANCE
+        same_value(self.target_value, other.target_value)
             && self.metric == other.metric
             && self.scale_out_cooldown_seconds() == other.scale_out_cooldown_seconds()
             && self.scale_in_cooldown_seconds() == other.scale_in_cooldown_seconds()

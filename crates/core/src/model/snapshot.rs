@@ -53,6 +53,12 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The policy that tracks invocations per instance, if it is known that there is one.
+    #[must_use]
+    pub fn policy(&self) -> Option<&ScalingPolicy> {
+        ScalingPolicy::of_invocations(self.policies.known()?)
+    }
+
     /// Each fact by its name, in the order they are read.
     #[must_use]
     pub fn facts(&self) -> [FactRead<'_>; 11] {

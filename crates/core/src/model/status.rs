@@ -12,6 +12,7 @@ use super::fact::Why;
 use super::goal::Goal;
 use super::ids::{AccountId, Scope, VariantId};
 use super::lasting::Lasting;
+use super::shard::ShardStatus;
 use super::snapshot::Snapshot;
 use super::time::Timestamp;
 use super::warning::ConfigStatus;
@@ -57,6 +58,8 @@ pub struct FleetStatus {
     pub callers: BTreeMap<Scope, AccountId>,
     /// What there is to say of the configuration itself.
     pub config: ConfigStatus,
+    /// Which shard this process is; absent when there is one process for everything.
+    pub shard: Option<ShardStatus>,
     /// What an instance of each type costs, in dollars an hour, as configured.
     pub prices: Arc<BTreeMap<String, f64>>,
     /// What the process has asked of CloudWatch in this calendar month (UTC), in dollars, for all variants

@@ -7,6 +7,28 @@ use serde::{Deserialize, Serialize};
 /// Two target values closer than this are the same number (AWS stores doubles).
 pub const TARGET_VALUE_TOLERANCE: f64 = 1e-6;
 
+/// Whether two values of a field are the same number.
+#[must_use]
+pub fn same_value(a: f64, b: f64) -> bool {
+    (a - b).abs() <= TARGET_VALUE_TOLERANCE
+}
+
+/// The same, where either may be absent.
+#[must_use]
+pub fn same_values(a: Option<f64>, b: Option<f64>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => same_value(a, b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+/// The formula: load-tested rate x safety factor x 60
+/// (SageMaker developer guide, "Load testing your auto scaling configuration").
+#[must_use]
+pub fn formula(max_rps: f64, safety_factor: f64) -> f64 {
+    max_rps * safety_factor * 60.0
+}
+
 /// A number outside the range its unit allows.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("{found} is not {what} (allowed: {allowed})")]
@@ -91,8 +113,7 @@ impl RequestsPerSecond {
         self.0 * 60.0
     }
 
-    /// The formula: load-tested rate x safety factor x 60
-    /// (SageMaker developer guide, "Load testing your auto scaling configuration").
+    /// The [`formula`].
     ///
     /// # Errors
     /// When the product is not a finite number above 0 (rates near the ends of the double range).
@@ -100,7 +121,7 @@ impl RequestsPerSecond {
         self,
         safety_factor: SafetyFactor,
     ) -> Result<InvocationsPerMinute, OutOfRange> {
-        InvocationsPerMinute::new(self.0 * safety_factor.get() * 60.0)
+        InvocationsPerMinute::new(formula(self.0, safety_factor.get()))
     }
 }
 
@@ -113,7 +134,7 @@ impl InvocationsPerMinute {
     /// Whether AWS would show the same number.
     #[must_use]
     pub fn same_as(self, other: Self) -> bool {
-        (self.0 - other.0).abs() <= TARGET_VALUE_TOLERANCE
+        same_value(self.0, other.0)
     }
 }
 

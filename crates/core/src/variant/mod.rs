@@ -219,8 +219,7 @@ impl Variant {
         let config = snapshot.endpoint_config.known().and_then(Option::as_ref);
         let own = config.and_then(|config| config.variant(&snapshot.id.variant));
         let instance_type = own.and_then(|own| own.instance_type.as_deref());
-        let policies = snapshot.policies.known();
-        let tracking = policies.and_then(|all| all.iter().find_map(|p| p.invocations_tracking()));
+        let tracking = snapshot.policy().and_then(|policy| policy.invocations_tracking());
         self.ledger.note(&Seen {
             activities: snapshot.activities.known().map_or(&[], Vec::as_slice),
             alarms: snapshot.alarms.known().map_or(&[], Vec::as_slice),

@@ -8,6 +8,7 @@
 //! seen, so the clocks of two machines need not agree. Only their *rates* must, to within
 //! lease duration / renew deadline.
 
+pub mod rivals;
 #[cfg(test)]
 mod tests;
 

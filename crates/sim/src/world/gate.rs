@@ -10,6 +10,7 @@ use super::World;
 use crate::api::{ApiError, ApiResult, Delivery, Operation};
 use crate::fault::FaultKind;
 use crate::scenario::Settings;
+use setpoint_core::model::bucket::{Bucket, Rate};
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::Service;
 
@@ -21,7 +22,7 @@ const LOG_LIMIT: usize = 10_000;
 pub(super) struct Gate {
     pub(super) calls: BTreeMap<Operation, Calls>,
     pub(super) writes: Vec<WriteRecord>,
-    buckets: BTreeMap<Service, Bucket>,
+    buckets: BTreeMap<Service, (Rate, Bucket)>,
 }
 
 /// How often an operation was called.
@@ -46,28 +47,6 @@ pub(super) struct WriteRecord {
     pub(super) error: Option<String>,
 }
 
-/// A token bucket in virtual time.
-#[derive(Debug)]
-struct Bucket {
-    rate: f64,
-    burst: f64,
-    tokens: f64,
-    at: Timestamp,
-}
-
-impl Bucket {
-    fn take(&mut self, now: Timestamp) -> bool {
-        let seconds = (now - self.at).num_milliseconds() as f64 / 1000.0;
-        self.tokens = (self.tokens + seconds * self.rate).min(self.burst);
-        self.at = now;
-        if self.tokens < 1.0 {
-            return false;
-        }
-        self.tokens -= 1.0;
-        true
-    }
-}
-
 impl Gate {
     pub(super) fn new(settings: &Settings, start: Timestamp) -> Self {
         let throttle = &settings.throttle;
@@ -77,11 +56,9 @@ impl Gate {
             (Service::SageMaker, throttle.sagemaker),
             (Service::Sts, throttle.sts),
         ];
-        let bucket = |limit: crate::scenario::RateLimit| Bucket {
-            rate: limit.per_second,
-            burst: limit.burst,
-            tokens: limit.burst,
-            at: start,
+        let bucket = |limit: crate::scenario::RateLimit| {
+            let rate = Rate { burst: limit.burst, per_second: limit.per_second };
+            (rate, Bucket::new(rate, start))
         };
         let buckets = limits.into_iter().filter_map(|(s, l)| Some((s, bucket(l?)))).collect();
         Self { buckets, ..Self::default() }
@@ -102,11 +79,10 @@ impl World {
         let calls = self.gate.calls.entry(operation).or_default();
         calls.count += 1;
         calls.last = Some(now);
-        let refused = self
-            .gate
-            .buckets
-            .get_mut(&operation.service())
-            .and_then(|bucket| (!bucket.take(now)).then(|| throttled(operation)));
+        let refused =
+            self.gate.buckets.get_mut(&operation.service()).and_then(|(rate, bucket)| {
+                (!bucket.take(*rate, now)).then(|| throttled(operation))
+            });
         let struck = refused.map_or_else(|| self.strike_call(operation), Err);
         if struck.is_err()
             && let Some(calls) = self.gate.calls.get_mut(&operation)

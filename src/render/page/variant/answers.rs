@@ -1,5 +1,6 @@
 //! The first screen: in force, safe, why, since when, what happens next.
 
+use crate::model::units::same_value;
 use maud::{Markup, html};
 
 use super::super::{bar, parts};
@@ -49,7 +50,7 @@ fn in_force(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
 fn since(status: &VariantStatus) -> Option<Timestamp> {
     let memory = status.snapshot.memory.known()?;
     let configured = status.decision.report.configured_target?;
-    let same = |value: f64| (value - configured).abs() <= 1e-6;
+    let same = |value: f64| same_value(value, configured);
     let written = memory.last_write.filter(|write| same(write.after)).map(|write| write.at);
     let seen = memory.seen.get(&Field::TargetValue).filter(|seen| same(seen.value));
     written.into_iter().chain(seen.map(|seen| seen.since)).min()
@@ -59,7 +60,7 @@ fn since(status: &VariantStatus) -> Option<Timestamp> {
 fn who(status: &VariantStatus) -> Option<&'static str> {
     let write = status.snapshot.memory.known()?.last_write?;
     let configured = status.decision.report.configured_target?;
-    Some(if (write.after - configured).abs() <= 1e-6 {
+    Some(if same_value(write.after, configured) {
         "setpoint wrote it"
     } else {
         "setpoint did not write it"
@@ -170,7 +171,7 @@ fn written(status: &VariantStatus) -> Markup {
         }
         "."
         @if let (Some(wanted), Some(desired)) = (report.wanted_target, report.desired_target)
-            && (wanted - desired).abs() > 1e-6 {
+            && !same_value(wanted, desired) {
             " In the end it is to be " (parts::number(Some(desired))) "."
         }
     }
