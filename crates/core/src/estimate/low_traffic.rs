@@ -7,6 +7,7 @@ use crate::model::estimate::DropReason;
 
 use super::filter::{Reading, count_tolerance, unusable};
 use super::grid::{DAY, MinuteIndex, signed};
+use super::throughput::LG_SCALE;
 
 /// Fewest requests in a pooled period. The 10 % crossing depends on how many are pooled, and 100
 /// to 300 keep one meaning of capacity.
@@ -260,7 +261,7 @@ impl Window {
 
 fn observation(reading: &Reading, load: f64, bad: bool) -> Observation {
     let lg_p50 = reading.lg_p50.map(f64::from);
-    let lg_over = f64::from(reading.lg_over);
+    let lg_over = f64::from(reading.lg_over) / LG_SCALE;
     Observation { at: reading.at, span: reading.span, load, bad, lg_p50, lg_over }
 }
 
@@ -283,7 +284,7 @@ mod tests {
             load,
             instances: 1.0,
             lg_p50: None,
-            lg_over: -1.0,
+            lg_over: -1000,
             bad: Some(false),
         }
     }

@@ -24,6 +24,9 @@ const MINUTE_US: f64 = 60e6;
 /// An overload is one that was seen to begin: what is slow where telemetry begins may be cold
 /// instances, and what has been slow for longer may have another cause.
 const BEGAN_WITHIN: MinuteIndex = 60;
+/// A few pairs are exact to 1 %, so what is recent is enough, and a service may drift: weights to this
+/// power, which is a half-life of one day.
+pub(super) const RECENT: i32 = 4;
 /// Steps of a stored logarithm.
 pub(super) const LG_SCALE: f64 = 1000.0;
 /// A throughput takes so many pairs of minutes.
@@ -43,25 +46,25 @@ const SPREAD_ABOVE: f64 = 0.05;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Overload {
     /// The last bad minute, its load, and how long its median request took, in minutes.
-    last: Option<(MinuteIndex, f32, f32)>,
+    last: (MinuteIndex, f32, f32),
     /// The last good minute.
-    good_at: Option<MinuteIndex>,
+    good_at: MinuteIndex,
 }
 
 impl Overload {
     /// lg of the throughput, if this minute and the one before show it.
     pub(super) fn note(&mut self, o: &Observation) -> Option<f64> {
-        let before = self.last.take();
+        let before = std::mem::take(&mut self.last);
         if !o.bad {
-            self.good_at = Some(o.at);
+            self.good_at = o.at;
         }
-        let began = self.good_at.is_some_and(|at| o.at - at <= BEGAN_WITHIN);
+        let began = o.at - self.good_at <= BEGAN_WITHIN;
         let wait = o.lg_p50.filter(|_| o.bad && o.span == 1)?.exp() / MINUTE_US;
-        self.last = Some((o.at, o.load as f32, wait as f32));
-        let (_, load, waited) = before.filter(|before| before.0 + 1 == o.at)?;
+        self.last = (o.at, o.load as f32, wait as f32);
+        let (at, load, waited) = before;
         let growth = wait - f64::from(waited);
         let steady = o.load <= LOAD_RISE_MAX * f64::from(load);
-        let grows = began && steady && growth >= GROWTH_MIN && wait <= WAIT_MAX;
+        let grows = at + 1 == o.at && began && steady && growth >= GROWTH_MIN && wait <= WAIT_MAX;
         grows.then(|| (f64::midpoint(o.load, f64::from(load)) / (1.0 + growth)).ln())
     }
 }
@@ -71,7 +74,7 @@ impl Overload {
 pub(super) struct Shown {
     /// Sum of lg throughputs in steps, and how many.
     lg_throughput: i32,
-    pairs: u16,
+    pairs: u8,
     /// The highest load level with good minutes, how many there were, and the sum of lg (statistic
     /// / threshold) in steps.
     level: u8,
@@ -85,23 +88,27 @@ impl Shown {
 
     /// Two minutes of an overload.
     pub(super) fn add_throughput(&mut self, lg: f64) {
-        self.lg_throughput = self.lg_throughput.saturating_add((lg * LG_SCALE).round() as i32);
-        self.pairs = self.pairs.saturating_add(1);
+        let lg_throughput = (lg * LG_SCALE).round() as i32;
+        self.absorb(&Self { lg_throughput, pairs: 1, ..Self::NOTHING });
     }
 
     /// A good minute at a load level.
     pub(super) fn add_calm(&mut self, level: u8, lg_over: f64) {
         let lg_over = (lg_over * LG_SCALE).round() as i32;
-        self.absorb(&Self { level, minutes: 1, lg_over, ..Self::default() });
+        self.absorb(&Self { level, minutes: 1, lg_over, ..Self::NOTHING });
     }
 
-    /// Another stretch.
+    /// Another stretch. What no longer fits is left out: there is enough then.
     pub(super) fn absorb(&mut self, other: &Self) {
-        self.lg_throughput = self.lg_throughput.saturating_add(other.lg_throughput);
-        self.pairs = self.pairs.saturating_add(other.pairs);
+        if let Some(pairs) = self.pairs.checked_add(other.pairs) {
+            self.pairs = pairs;
+            self.lg_throughput = self.lg_throughput.saturating_add(other.lg_throughput);
+        }
         if self.level == other.level {
-            self.minutes = self.minutes.saturating_add(other.minutes);
-            self.lg_over = self.lg_over.saturating_add(other.lg_over);
+            if let Some(minutes) = self.minutes.checked_add(other.minutes) {
+                self.minutes = minutes;
+                self.lg_over = self.lg_over.saturating_add(other.lg_over);
+            }
         } else if other.minutes > 0 && (self.minutes == 0 || other.level > self.level) {
             (self.level, self.minutes, self.lg_over) = (other.level, other.minutes, other.lg_over);
         }
@@ -134,7 +141,8 @@ impl Knee {
             return None;
         }
         let throughputs = shown.iter().filter(|s| own(&s.0));
-        let lg_to = mean(throughputs.map(|(s, weight)| (s.lg_throughput, s.pairs, *weight)));
+        let lg_to =
+            mean(throughputs.map(|(s, weight)| (s.lg_throughput, u16::from(s.pairs), *weight)));
         let calms = shown.iter().filter(|s| s.0.level == level);
         let lg_over = mean(calms.map(|(s, weight)| (s.lg_over, s.minutes, *weight)));
         let (throughput, over) = (lg_to.exp(), lg_over.min(0.0).exp());
@@ -174,9 +182,9 @@ mod tests {
     #[test]
     fn a_queue_that_grows_by_six_seconds_a_minute_gets_a_tenth_too_much() {
         let mut overload = Overload::default();
-        assert_eq!(overload.note(&minute(1, 1100.0, 500.0, true)), None);
-        assert_eq!(overload.note(&minute(2, 1100.0, 6500.0, true)), None, "cold, perhaps");
-        assert_eq!(overload.note(&minute(3, 500.0, 500.0, false)), None);
+        assert_eq!(overload.note(&minute(5, 1100.0, 500.0, true)), None);
+        assert_eq!(overload.note(&minute(6, 1100.0, 6500.0, true)), None, "cold, perhaps");
+        assert_eq!(overload.note(&minute(7, 500.0, 500.0, false)), None);
         assert_eq!(overload.note(&minute(10, 1100.0, 500.0, true)), None);
         let lg = overload.note(&minute(11, 1100.0, 6500.0, true)).unwrap();
         assert!((lg.exp() - 1000.0).abs() < 1e-3, "{lg}");
@@ -190,7 +198,7 @@ mod tests {
         assert_eq!(overload.note(&minute(20, 1100.0, 6500.0, true)), None);
     }
 
-    fn shown(pairs: u16, minutes: u16) -> Shown {
+    fn shown(pairs: u8, minutes: u16) -> Shown {
         let mut shown = Shown::NOTHING;
         (0..pairs).for_each(|_| shown.add_throughput(1000.0_f64.ln()));
         (0..50).for_each(|_| shown.add_calm(60, -2.0));
@@ -229,6 +237,9 @@ mod tests {
         day.absorb(&hour);
         hour.absorb(&shown(3, 0));
         assert_eq!(day, hour);
-        assert_eq!(size_of::<Shown>(), 16);
+        assert_eq!(size_of::<Shown>(), 12);
+        let mut many = Shown::NOTHING;
+        (0..300).for_each(|_| many.add_throughput(7.0));
+        assert_eq!((many.pairs, many.lg_throughput), (255, 255 * 7000));
     }
 }
