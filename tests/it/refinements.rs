@@ -59,9 +59,10 @@ async fn a_wandering_service_is_never_measured_after_a_week() {
         with.iter().filter(|run| last(told(run)).verdict == Verdict::Measured).count()
     };
     assert_eq!(measured(|run| &run.full), 0);
+    // Taken for one that changes, it would be split five to eight times a week.
     let splits = |told: fn(&Graded) -> &Told| with.iter().map(|run| told(run).splits).sum::<u32>();
     let (few, many) = (splits(|run| &run.full), splits(|run| &run.beside));
-    assert!(few < many, "{few} {many}");
+    assert!(few <= many && few <= 2, "{few} {many}");
     // Told after a day, where it took two and the changes found on the second one hid it.
     let on_day_3 = |run: &Graded| {
         run.full
