@@ -52,8 +52,8 @@ pub use schedule::{FreezeWindow, Schedule};
 pub use schema::{schema, schema_json};
 pub use settings::{
     AccountSettings, AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings,
-    KubernetesSettings, LogFormat, LogSettings, MemorySettings, MetricsSettings, ReconcileSettings,
-    ShardingSettings, StoreConfig, Target, TelemetrySettings, Wish,
+    KubernetesSettings, LogFormat, LogSettings, MemorySettings, MetricsSettings, MetricsVariants,
+    ReconcileSettings, ShardingSettings, StoreConfig, Target, TelemetrySettings, Wish,
 };
 
 /// A validated configuration. Cheap to clone.

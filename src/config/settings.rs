@@ -16,7 +16,7 @@ use crate::model::ids::{AccountId, Region, Scope};
 use crate::model::shard::Shard;
 use crate::model::units::SafetyFactor;
 
-pub use super::raw::{DiscoveryTelemetry, LogFormat};
+pub use super::raw::{DiscoveryTelemetry, LogFormat, MetricsVariants};
 
 /// Where AWS is, and as whom to call it.
 #[derive(Debug, Clone, PartialEq)]
@@ -251,6 +251,8 @@ pub fn parse_level(level: &str) -> Result<tracing_subscriber::EnvFilter, String>
 /// What `/metrics` exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetricsSettings {
+    /// Which variants have series of their own.
+    pub variants: MetricsVariants,
     /// Above this many variants only the non-zero member of a closed set is exported.
     pub per_variant_limit: usize,
 }

@@ -327,6 +327,9 @@ impl Daemon {
         fleet.history = Some(self.record(&fleet).await);
         let fleet = Arc::new(fleet);
         self.parts.fleet.set(Arc::clone(&fleet));
+        let exposition = Arc::clone(&self.parts.metrics.exposition);
+        // It goes on beside the daemon, and a scrape that comes meanwhile waits for it.
+        drop(tokio::task::spawn_blocking(move || exposition.prepare()));
         self.parts.health.set_readiness(Readiness::Ready);
         fleet
     }

@@ -187,7 +187,7 @@ fn tell_pass(fleet: &FleetStatus, took: Duration, cloudwatch_dollars: f64) {
         "unsafe" = count(|status| status.decision.report.is_unsafe()),
         unreadable_scopes = fleet.unreadable().count(),
         seconds = took.as_secs_f64(),
-        cloudwatch_dollars,
+        cloudwatch_dollars = (cloudwatch_dollars * 1e6).round() / 1e6,
         "pass ended"
     );
 }

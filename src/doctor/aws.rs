@@ -93,7 +93,8 @@ pub fn endpoints(scope: &Scope, endpoints: usize, variants: usize) -> Check {
             "is it the right account and region? (--region)",
         );
     }
-    Check::ok("endpoints", format!("{scope}: {endpoints} with {variants} variants"))
+    let (e, v) = (if endpoints == 1 { "" } else { "s" }, if variants == 1 { "" } else { "s" });
+    Check::ok("endpoints", format!("{scope}: {endpoints} endpoint{e} with {variants} variant{v}"))
 }
 
 /// Each permission that observing needs, as calls that change nothing have shown. One line for all

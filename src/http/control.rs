@@ -45,6 +45,12 @@ pub struct Paused {
 pub struct Resumed {
     /// How many variants it was for.
     pub variants: usize,
+    /// How many of them a person's pause held until now.
+    pub were_paused: usize,
+    /// How many pauses of more than one variant have ended.
+    pub pauses_ended: usize,
+    /// Of how many variants another writer, or another setpoint, was forgotten.
+    pub writers_forgotten: usize,
     /// Those among them that the configuration still pauses.
     pub paused_by_configuration: Vec<String>,
 }

@@ -1,6 +1,8 @@
 //! What a metric family is, written down once: registration, encoding and `docs/metrics.md` all
 //! follow from it.
 
+use std::fmt::Write as _;
+
 use prometheus::core::Desc;
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 use prometheus::{
@@ -141,6 +143,14 @@ impl Definition {
         });
         family.set_metric(series);
         family
+    }
+
+    /// What stands before the series of the family in the text format.
+    pub(super) fn write_head(&self, text: &mut String) {
+        let help = self.help.replace('\\', "\\\\").replace('\n', "\\n");
+        let (name, kind) = (self.name, self.kind.as_str());
+        // Writing to a text cannot fail.
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }
 
     fn opts(&self) -> Opts {

@@ -225,12 +225,13 @@ impl Reconciler {
 
     /// Decides on every variant that was seen.
     fn decide(&mut self, observed: Observed, input: &PassInput<'_>) -> Vec<Pass> {
-        let Observed { at, sweep, remembered, wanted } = observed;
+        let Observed { at, sweep, mut remembered, wanted } = observed;
         let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
             let pass = catch_unwind(AssertUnwindSafe(|| {
-                let snapshot = self.snapshot(&sweep, &remembered, &id, at);
+                let memory = remembered.remove(&id).unwrap_or_else(Fact::not_read_yet);
+                let snapshot = self.snapshot(&sweep, memory, &id, at);
                 self.decide_one(&sweep, snapshot, goal, input, at)
             }));
             match pass {
@@ -303,7 +304,7 @@ impl Reconciler {
     fn snapshot(
         &self,
         sweep: &Sweep,
-        remembered: &Memories,
+        memory: Fact<VariantMemory>,
         id: &VariantId,
         now: Timestamp,
     ) -> Snapshot {
@@ -335,7 +336,7 @@ impl Reconciler {
             alarms: sweep.alarms(&resource),
             activities: state.map_or_else(Fact::not_read_yet, |s| s.activities.clone()),
             telemetry: state.map_or_else(Fact::not_read_yet, |s| s.variant.telemetry().clone()),
-            memory: remembered.get(id).cloned().unwrap_or_else(Fact::not_read_yet),
+            memory,
         }
     }
 
@@ -388,8 +389,9 @@ impl Reconciler {
         now: Timestamp,
     ) -> Pass {
         let goal = goal.unwrap_or_else(Goal::nothing);
-        let remembered = snapshot.memory.known().cloned().unwrap_or_default();
-        let problem = load_test(&snapshot, &remembered, goal.load_test.as_ref(), now).err();
+        let nothing = VariantMemory::default();
+        let remembered = snapshot.memory.known().unwrap_or(&nothing);
+        let problem = load_test(&snapshot, remembered, goal.load_test.as_ref(), now).err();
         let context = readings::context(sweep, &snapshot.id, &goal);
         let state = self.variants.entry(snapshot.id.clone()).or_default();
         let mut estimate = state.variant.estimate(&goal, problem, context, &mut self.scratch, now);

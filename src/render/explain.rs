@@ -15,7 +15,7 @@ use crate::model::decision::{FieldReport, FieldState, Report};
 use crate::model::ids::VariantId;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
-use crate::model::units::{self, human};
+use crate::model::units::{self, for_reading, human};
 
 /// An explanation, as the API has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +106,11 @@ pub fn explain(status: &VariantStatus) -> String {
     Explanation::of(status).text()
 }
 
+/// What is measured, as everywhere; of what is set [`number`] shows it all.
+fn read(value: Option<f64>) -> String {
+    number(value.map(for_reading))
+}
+
 fn number(value: Option<f64>) -> String {
     value.map_or_else(|| "none".to_owned(), |v| human((v * 100.0).round() / 100.0))
 }
@@ -175,7 +180,7 @@ fn evidence(status: &VariantStatus) -> Vec<String> {
         minutes.used, minutes.broken
     ));
     if let Some(regime) = estimate.regime {
-        let origin = if regime.declared { "a deploy" } else { "found in the data" };
+        let origin = regime.origin();
         let ratio = regime.speed_ratio.map_or_else(String::new, |ratio| {
             format!(", requests take {} times as long as before", number(Some(ratio)))
         });
@@ -189,13 +194,13 @@ fn evidence(status: &VariantStatus) -> Vec<String> {
     }
     let telemetry = status.snapshot.telemetry.known();
     if let Some(minute) = telemetry.and_then(|telemetry| telemetry.newest()) {
-        let latency = minute.latency_us.map_or_else(String::new, |us| {
-            format!(" at a latency of {} ms", number(Some(us / 1e3)))
-        });
+        let latency = minute
+            .latency_us
+            .map_or_else(String::new, |us| format!(" at a latency of {} ms", read(Some(us / 1e3))));
         told.push(format!(
             "the newest minute with a load is {} old: {} invocations per instance{latency}",
             span(now - minute.at),
-            number(minute.load()),
+            read(minute.load()),
         ));
     }
     told
@@ -207,11 +212,11 @@ fn capacity(report: &Report) -> Vec<String> {
     if bounds != crate::model::estimate::Capacity::default() {
         told.push(format!(
             "estimate {}, interval {} to {}, proven lower bound {}; safe target {}",
-            number(bounds.estimate),
-            number(bounds.low),
-            number(bounds.high),
-            number(bounds.lower_bound),
-            number(report.safe_target),
+            read(bounds.estimate),
+            read(bounds.low),
+            read(bounds.high),
+            read(bounds.lower_bound),
+            read(report.safe_target),
         ));
     }
     told.push(report.safety.words());

@@ -2,6 +2,7 @@
 
 pub mod config_notes;
 pub mod explain;
+pub mod fit;
 pub mod line;
 pub mod page;
 pub mod plan;

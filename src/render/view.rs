@@ -7,7 +7,7 @@ use super::Standing;
 use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
 use crate::model::estimate::{Capacity, Finding, MinutesUsed, Regime, Verdict};
 use crate::model::fact::Why;
-use crate::model::goal::{LoadTestProblem, Mode, Objective};
+use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::FactRead;
@@ -38,6 +38,8 @@ pub struct VariantView<'a> {
     pub headline: String,
     /// In `observe`: what `repair` and `auto` would do.
     pub would: &'a [Would],
+    /// The pause that holds it, of a person or of the configuration; null when none does.
+    pub paused: Option<&'a Pause>,
     /// What was decided.
     pub decision: DecisionView<'a>,
     /// What became of it; null when there was nothing to do or nothing was tried.
@@ -219,6 +221,7 @@ impl<'a> VariantView<'a> {
             safety: &report.safety,
             headline: report.headline(),
             would: &report.would,
+            paused: paused(status),
             decision: DecisionView {
                 id: &decision.id,
                 at: decision.at,
@@ -263,6 +266,14 @@ impl<'a> VariantView<'a> {
     }
 }
 
+impl VariantView<'_> {
+    /// Whether a fact could not be read.
+    #[must_use]
+    pub fn is_unread(&self, fact: &str) -> bool {
+        self.unknown.iter().any(|unknown| unknown.fact == fact)
+    }
+}
+
 impl<'a> VariantDetail<'a> {
     /// Everything about a status.
     #[must_use]
@@ -274,6 +285,15 @@ impl<'a> VariantDetail<'a> {
             snapshot: &status.snapshot,
         }
     }
+}
+
+/// The pause in force: the configuration's or one of several variants, or a person's of this one. Of
+/// two the one that ends last counts.
+#[must_use]
+pub fn paused(status: &VariantStatus) -> Option<&Pause> {
+    let own = status.snapshot.memory.known().and_then(|memory| memory.pause.as_ref());
+    let pauses = status.goal.paused.iter().chain(own);
+    pauses.filter(|pause| pause.until > status.decision.at).max_by_key(|pause| pause.until)
 }
 
 fn instances(status: &VariantStatus) -> Instances {

@@ -30,8 +30,8 @@ pub struct Telemetry {
     /// The endpoint config in force, since when, and the target value in force now.
     pub endpoint_config: Option<(String, Timestamp)>,
     /// The target values in force, each since when, oldest first; of the time before the first one
-    /// nothing is known.
-    pub targets: Vec<(Timestamp, f64)>,
+    /// nothing is known, nor from one that is none.
+    pub targets: Vec<(Timestamp, Option<f64>)>,
     /// The instances, each since when, oldest first.
     pub counts: Vec<Counts>,
     /// Min and max of the scalable target, taken for those of the whole window: AWS does not tell the
@@ -150,7 +150,7 @@ impl Telemetry {
             },
             Column::ConfiguredTarget => {
                 let in_force = self.targets.iter().rev().find(|(since, _)| *since <= at);
-                in_force.map_or_else(String::new, |(_, value)| human(*value))
+                in_force.and_then(|(_, value)| *value).map_or_else(String::new, human)
             }
             Column::Instances => {
                 self.counts_at(at, cells).map_or_else(String::new, |c| c.0.to_string())
@@ -194,7 +194,7 @@ mod tests {
         }
         telemetry.add(Column::Invocations, 300, &[(at(0), 450.0)]);
         telemetry.endpoint_config = Some(("v2".to_owned(), at(2)));
-        telemetry.targets = vec![(at(1), 600.0)];
+        telemetry.targets = vec![(at(1), Some(600.0))];
         telemetry.bounds = Some((1, 8));
         assert!(telemetry.has_thin_minutes());
         let csv = telemetry.to_csv();

@@ -8,6 +8,7 @@ pub mod csv;
 pub mod export;
 mod facts;
 pub mod output;
+pub mod past;
 pub mod report;
 pub mod run;
 pub mod whatif;

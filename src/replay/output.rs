@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::model::estimate::{Capacity, Verdict};
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{for_reading, human};
 
 use super::run::Evaluation;
 
@@ -164,7 +164,8 @@ pub fn table_header() -> String {
 /// An evaluation as a row of the table.
 #[must_use]
 pub fn table_row(evaluation: &Evaluation) -> String {
-    let whole = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.0}"));
+    let whole =
+        |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| human(for_reading(v).floor()));
     let estimate = &evaluation.estimate;
     let c = &estimate.capacity;
     let interval = match (c.low, c.high) {

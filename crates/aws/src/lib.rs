@@ -9,6 +9,7 @@ mod border;
 mod budget;
 mod call;
 mod convert;
+mod datapoints;
 mod endpoints;
 mod error;
 mod identity;

@@ -105,6 +105,9 @@ impl Default for Timeouts {
 pub struct Retries {
     /// Attempts of a read, the first included; at least 1.
     pub read_attempts: u32,
+    /// Attempts of a read whose connection is refused, the first included: nothing listens there, and
+    /// a command that a person waits for need not find that out four times.
+    pub refused_attempts: u32,
     /// The longest wait before the second attempt; it doubles with each further one. The wait is
     /// drawn evenly between nothing and this.
     pub base_backoff: Duration,
@@ -116,6 +119,7 @@ impl Default for Retries {
     fn default() -> Self {
         Self {
             read_attempts: 4,
+            refused_attempts: 4,
             base_backoff: Duration::from_millis(500),
             max_backoff: Duration::from_secs(8),
         }

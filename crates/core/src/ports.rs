@@ -18,6 +18,7 @@ use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::listing::Listing;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
+use crate::model::points::Points;
 use crate::model::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
@@ -265,7 +266,7 @@ pub struct MetricQuery {
 }
 
 /// The answer to one query: datapoints in time order, or why there are none.
-pub type MetricAnswer = Result<Vec<(Timestamp, f64)>, Why>;
+pub type MetricAnswer = Result<Points, Why>;
 
 /// CloudWatch, reading.
 #[async_trait]

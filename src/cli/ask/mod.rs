@@ -32,7 +32,7 @@ pub(super) use self::selector as parse_selector;
 pub(super) use check::{CheckArgs, check};
 pub(super) use explain::{ExplainArgs, explain};
 pub(super) use get::{GetArgs, ListedScope, get, understood, unreadable};
-pub(super) use history::{HistoryArgs, history};
+pub(super) use history::{HistoryArgs, history, kept_history};
 pub(super) use pause::{PauseArgs, ResumeArgs, pause, resume};
 pub(super) use plan::PlanAnswer;
 

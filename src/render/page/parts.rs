@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::model::decision::Report;
 use crate::model::estimate::Verdict;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{for_reading, human};
 use crate::render::{Standing, standing_words};
 
 /// One word for each kind of number, and what it means.
@@ -54,6 +54,7 @@ pub(super) fn term(word: &str) -> Markup {
 /// A number as people read it: three digits, more only where it is larger.
 #[must_use]
 pub fn rounded(value: f64) -> String {
+    let value = for_reading(value);
     let decimals = match value.abs() {
         size if size >= 100.0 || size == 0.0 => 0,
         size if size >= 10.0 => 1,
@@ -98,6 +99,11 @@ pub(super) fn dollars(value: Option<f64>) -> Markup {
         return html! { (exact) };
     }
     html! { span title=(exact) { "$" (rounded(value)) } }
+}
+
+/// What could not be read.
+pub(super) fn unknown() -> Markup {
+    html! { span.none title="could not be read" { "unknown" } }
 }
 
 /// What is not known, or does not exist.
@@ -200,7 +206,9 @@ mod tests {
             (0.5, "0.5"),
             (0.0, "0"),
             (0.0123, "0.0123"),
-            (9999.6, "10,000"),
+            (9999.6, "9999"),
+            (583.72, "583"),
+            (20.0 * 0.7 * 60.0, "840"),
             (-12_345.0, "-12,345"),
             (1_234_567.2, "1,234,567"),
         ] {

@@ -128,15 +128,24 @@ pub struct FleetQuery {
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawQuery {
-    q: String,
-    standing: String,
-    safety: String,
-    finding: String,
-    mode: String,
-    account: String,
-    region: String,
-    sort: String,
-    page: String,
+    /// A part of a name.
+    pub q: String,
+    /// A standing.
+    pub standing: String,
+    /// A state of safety.
+    pub safety: String,
+    /// A finding or note.
+    pub finding: String,
+    /// A mode.
+    pub mode: String,
+    /// An account.
+    pub account: String,
+    /// A region.
+    pub region: String,
+    /// The order.
+    pub sort: String,
+    /// Which page, from 1.
+    pub page: String,
 }
 
 impl FleetQuery {

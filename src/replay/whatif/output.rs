@@ -1,7 +1,5 @@
 //! The answer as a table and as JSON.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -77,23 +75,12 @@ pub fn cells(report: &Report, price: Option<f64>) -> Vec<Vec<String>> {
     rows
 }
 
-/// The table, one choice a line.
+/// The table, one choice a line, within `width` columns where there is a terminal.
 #[must_use]
-pub fn table(report: &Report, price: Option<f64>) -> String {
+pub fn table(report: &Report, price: Option<f64>, width: Option<usize>) -> String {
     let rows = cells(report, price);
-    let widths: Vec<usize> = (0..rows[0].len())
-        .map(|c| rows.iter().map(|r| r[c].chars().count()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(line, "{cell:<width$}  ");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    let head: Vec<&str> = rows[0].iter().map(String::as_str).collect();
+    crate::render::table::table(&head, &rows[1..], width)
 }
 
 fn row(report: &Report, i: usize, price: Option<f64>) -> Vec<String> {

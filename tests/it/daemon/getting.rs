@@ -94,6 +94,19 @@ fn what_is_not_there_and_what_cannot_be_seen_are_told_apart() {
     assert_eq!(code, Some(3), "{out}");
     assert!(out.contains("drifted/AllTraffic"), "what was known is shown: {out}");
     assert!(err.contains("warning: 123456789012/us-east-1 cannot be read"), "{err}");
+    // A value that could not be read is not one that does not exist.
+    stage
+        .served
+        .fault(serde_json::json!({"kind": "deny", "operations": ["DescribeScalingPolicies"],
+        "max_hits": 1000, "for_seconds": 604_800, "because": "a role may lose a permission"}));
+    let unread = || {
+        let (_, out, _) = stage.ask(&["get", "drifted"]);
+        let row: Vec<String> = out.lines().nth(1)?.split_whitespace().map(str::to_owned).collect();
+        (row[3] == "unknown").then_some(())
+    };
+    super::process::wait("the target value to be unknown", unread);
+    let page = stage.daemon.get("/").1;
+    assert!(page.contains("could not be read\">unknown</span>"), "{page}");
 }
 
 #[test]

@@ -186,6 +186,9 @@ fn a_pause_and_its_end_are_told() {
             paused all until INSTANT: 2 variants, and those that first appear later
         "]],
     );
+    stage.daemon.until("other", "the pause", |view| view["paused"].is_object());
+    let (code, text) = stage.ask(&["get"]);
+    assert!(code == Some(0) && text.contains("  PAUSED\n") && text.contains(" left\n"), "{text}");
     stage
         .served
         .change(json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}));
@@ -206,8 +209,10 @@ fn a_pause_and_its_end_are_told() {
         .change(json!({"edit_policy": {"variant": "other/AllTraffic", "target_value": 700.0}}));
     stage.daemon.until("other", "the pause", |view| view["decision"]["reason"] == "paused");
     let (code, text) = stage.ask(&["resume", "all"]);
-    assert_eq!((code, text.as_str()), (Some(0), "resumed all: 2 variants\n"));
+    assert_eq!((code, text.as_str()), (Some(0), "resumed all: 1 of 2 variants had been paused\n"));
     wait("the repair", || (stage.served.target_value("other") == Some(600.0)).then_some(()));
+    let (code, text) = stage.ask(&["resume", "scorer/AllTraffic"]);
+    assert!(code == Some(0) && text.starts_with("nothing to resume: no pause holds"), "{text}");
 }
 
 #[test]

@@ -302,7 +302,7 @@ fn snapshot(id: VariantId) -> Snapshot {
             created_at: None,
         }]),
         scheduled_actions: Fact::Known(Vec::new()),
-        activities: Fact::Known(Vec::new()),
+        activities: Fact::Known(Vec::new().into()),
         alarms: Fact::Known(alarms),
         telemetry: Fact::Known(telemetry(now)),
         memory: Fact::Known(VariantMemory {
@@ -370,7 +370,8 @@ fn telemetry(now: Timestamp) -> Telemetry {
             invocations: Some(2000.0),
             invocations_per_instance: Some(500.0),
             ..Minute::empty(newest)
-        }],
+        }]
+        .into(),
         hours: std::sync::Arc::default(),
         peak_invocations: Some(5000.0),
         max_load_since_last_read: Some(500.0),

@@ -9,11 +9,10 @@ use crate::model::estimate::{Estimate, Finding, Verdict};
 use crate::model::goal::Goal;
 use crate::model::safety::{Safety, SafetyReport, Unproven};
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{for_reading, human};
 
 use super::case::Case;
 use super::desired::Desired;
-use super::step::whole;
 
 /// In the first hour of a regime the ratio of speeds is not known yet, and with it not what one
 /// instance serves now (rule 11).
@@ -226,7 +225,7 @@ impl Judge<'_> {
 
 /// Nobody needs decimals of a value that is measured within 10 %.
 fn rounded(value: f64) -> String {
-    human(whole(value, f64::floor))
+    human(for_reading(value))
 }
 
 const fn report(state: Safety, sentence: String) -> SafetyReport {

@@ -264,6 +264,7 @@ impl Estimator {
         let regime = Some(Regime {
             started_at: instant_of(record.start),
             declared: record.declared,
+            first: self.book.is_first(),
             speed_ratio: lg_ratio.map(f64::exp),
         });
         let story = Story {

@@ -2,6 +2,7 @@
 
 use crate::model::estimate::{Capacity, MinutesUsed, Verdict};
 use crate::model::goal::Objective;
+use crate::model::units::{for_reading, human};
 
 /// An interval of this half-width, in lg, is narrow.
 const NARROW: f64 = 0.10;
@@ -46,7 +47,8 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
         ),
         Verdict::AtMost => {
             let most = c.high.map_or_else(String::new, |high| {
-                format!("one instance serves at most {high:.0} invocations per minute; ")
+                let high = human(for_reading(high).floor());
+                format!("one instance serves at most {high} invocations per minute; ")
             });
             format!("{most}no load was seen to be fine since what runs last changed: {counted}")
         }
@@ -114,7 +116,7 @@ fn counted(story: &Story<'_>) -> String {
 }
 
 fn whole(v: Option<f64>) -> String {
-    v.map_or_else(|| "an unknown number of".to_owned(), |v| format!("{v:.0}"))
+    v.map_or_else(|| "an unknown number of".to_owned(), |v| human(for_reading(v).floor()))
 }
 
 #[cfg(test)]

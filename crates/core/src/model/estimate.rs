@@ -80,8 +80,22 @@ pub struct Regime {
     pub started_at: Timestamp,
     /// Whether a deploy declared it, or it was found from the data.
     pub declared: bool,
+    /// Whether it is the first that is known, so that it began where the data begin or before.
+    pub first: bool,
     /// How much slower (above 1) the median latency is at equal load than in the regime before.
     pub speed_ratio: Option<f64>,
+}
+
+impl Regime {
+    /// What it began with, in words.
+    #[must_use]
+    pub const fn origin(&self) -> &'static str {
+        match (self.first, self.declared) {
+            (true, _) => "where the data begin",
+            (false, true) => "a deploy",
+            (false, false) => "found in the data",
+        }
+    }
 }
 
 /// Why a minute was left out.

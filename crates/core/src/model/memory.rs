@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::endpoint::VariantKind;
 use super::goal::Pause;
 use super::keeper::{Keeper, OtherSetpoint};
 use super::lasting::Lasting;
 use super::reason::Field;
+use super::shared::Shared;
 use super::time::Timestamp;
 
 /// What is remembered of one variant.
@@ -92,7 +94,7 @@ pub struct VariantMemory {
     #[serde(skip_serializing_if = "Lasting::is_empty")]
     pub lasting: Lasting,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
-    pub journal: Option<serde_json::Value>,
+    pub journal: Option<Shared<Value>>,
     /// Why this outlives the process nowhere, where it should; told, never kept.
     #[serde(skip)]
     pub volatile: Option<String>,

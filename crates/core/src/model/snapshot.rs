@@ -12,7 +12,8 @@ use super::memory::VariantMemory;
 use super::reads::{FactRead, Reads};
 use super::scale_out::Reaction;
 use super::scaling::{Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
-use super::series::Minute;
+use super::series::{Minute, Series};
+use super::shared::Shared;
 use super::time::Timestamp;
 use super::usage::Usage;
 
@@ -38,7 +39,7 @@ pub struct Snapshot {
     /// All scheduled actions of the variant.
     pub scheduled_actions: Fact<Vec<ScheduledAction>>,
     /// The newest scaling activities, newest first (rule 24: not read on every pass).
-    pub activities: Fact<Vec<Activity>>,
+    pub activities: Fact<Shared<Vec<Activity>>>,
     /// The alarms of the variant's policies.
     pub alarms: Fact<Vec<Alarm>>,
     /// What CloudWatch told of late.
@@ -91,7 +92,7 @@ pub struct Telemetry {
     /// The end of the newest minute with any datapoint.
     pub newest_datapoint: Option<Timestamp>,
     /// The last minutes, oldest first, at most three hours.
-    pub recent: Vec<Minute>,
+    pub recent: Shared<Series>,
     /// The hours that the last read told of: after a start they go back as far as was read.
     #[serde(skip)]
     pub hours: Arc<[HourLoad]>,

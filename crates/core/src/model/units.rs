@@ -146,6 +146,14 @@ pub fn human(v: f64) -> String {
     if rounded == 0.0 && v != 0.0 { format!("{v:e}") } else { format!("{rounded}") }
 }
 
+/// A number for reading: whole from 100 on, and rounded down, so that what is safe or proven is never
+/// shown as more than it is. Pages, tables and sentences share it, and so never differ by one.
+#[must_use]
+pub fn for_reading(v: f64) -> f64 {
+    // A product such as 20 x 0.7 x 60 falls short of a whole number by its last bits.
+    if v.abs() >= 100.0 { (v + TARGET_VALUE_TOLERANCE).floor() } else { v }
+}
+
 /// A statistic of `ModelLatency` that CloudWatch computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -64,8 +64,10 @@ pub struct Peak {
 impl Usage {
     /// Takes in the minutes that were read up to `until`, in time order.
     pub fn take(&mut self, minutes: &[Minute], until: Timestamp) {
+        if let Some(first) = minutes.first() {
+            self.since = Some(self.since.map_or(first.at, |since| since.min(first.at)));
+        }
         for minute in minutes {
-            self.since = Some(self.since.map_or(minute.at, |since| since.min(minute.at)));
             self.take_minute(minute);
         }
         self.until = self.until.max(Some(until));
@@ -87,16 +89,18 @@ impl Usage {
         };
         let length = f64::from(minute.period_seconds) / 60.0;
         let load = minute.load().unwrap_or_default();
-        let at = floor_to(minute.at, 3600);
-        if self.hours.back().is_none_or(|hour| hour.at != at) {
+        let within = |start: Timestamp, length| (start..start + length).contains(&minute.at);
+        if !self.hours.back().is_some_and(|hour| within(hour.at, TimeDelta::hours(1))) {
             let empty = Hour {
-                at,
+                at: floor_to(minute.at, 3600),
                 minutes: 0.0,
                 instance_minutes: 0.0,
                 peak: 0.0,
                 load: 0.0,
                 instances: 0.0,
             };
+            // Thousands of variants are kept: doubling would waste half of it.
+            self.hours.reserve_exact(usize::from(self.hours.len() == self.hours.capacity()) * 8);
             self.hours.push_back(empty);
         }
         if let Some(hour) = self.hours.back_mut() {
@@ -108,8 +112,9 @@ impl Usage {
                 hour.instances = count as f32;
             }
         }
-        let day = floor_to(minute.at, 86_400);
-        if self.loads.back().is_none_or(|loads| loads.day != day) {
+        if !self.loads.back().is_some_and(|loads| within(loads.day, TimeDelta::days(1))) {
+            let day = floor_to(minute.at, 86_400);
+            self.loads.reserve_exact(usize::from(self.loads.len() == self.loads.capacity()));
             self.loads.push_back(Loads { day, bins: [0; BINS] });
         }
         if let Some(loads) = self.loads.back_mut() {

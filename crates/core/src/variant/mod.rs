@@ -221,7 +221,7 @@ impl Variant {
         let instance_type = own.and_then(|own| own.instance_type.as_deref());
         let tracking = snapshot.policy().and_then(|policy| policy.invocations_tracking());
         self.ledger.note(&Seen {
-            activities: snapshot.activities.known().map_or(&[], Vec::as_slice),
+            activities: snapshot.activities.known().map_or(&[], |all| all.as_slice()),
             alarms: snapshot.alarms.known().map_or(&[], Vec::as_slice),
             minutes: snapshot.telemetry.known().map_or(&[], |telemetry| &telemetry.recent),
             target: tracking.map(|tracking| tracking.target_value),
