@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::schedule::Schedule;
+use crate::model::floors::FloorsGoal;
 use crate::model::goal::{
     CapacityGoal, CooldownGoal, LoadTest, MassChangeLimit, Mode, Objective, Pause,
     TargetValueLimits,
@@ -288,6 +289,8 @@ pub struct Wish {
     pub removed_target_grace: TimeDelta,
     /// Rule 17a, the policy alone.
     pub removed_policy_grace: TimeDelta,
+    /// What is done about scheduled floors.
+    pub floors: FloorsGoal,
 }
 
 /// One entry of `targets`.

@@ -13,6 +13,7 @@ use super::definition::{Definition, VARIANT_LABELS};
 use super::shown::Shown;
 use super::variant_families as families;
 use crate::model::estimate::{Finding, Verdict};
+use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
 use crate::model::reaction::Spread;
@@ -27,7 +28,7 @@ use crate::model::units::LatencyStatistic;
 type Write = fn(&mut Writer<'_>, &VariantStatus);
 
 /// All families, by what writes them.
-const GROUPS: [(Write, &[&Definition]); 8] = [
+const GROUPS: [(Write, &[&Definition]); 9] = [
     (
         write_targets,
         &[
@@ -70,6 +71,7 @@ const GROUPS: [(Write, &[&Definition]); 8] = [
             &families::JOINS_WITH_ERRORS,
         ],
     ),
+    (write_floors, &[&families::FLOORS_PROPOSED]),
     (write_alarms, &[&families::ALARM_STATE]),
     (
         write_decision,
@@ -246,6 +248,15 @@ fn write_reaction(out: &mut Writer<'_>, status: &VariantStatus) {
     }
     let watched = (reaction.joins_watched > 0).then_some(reaction.joins_with_errors);
     out.number(&families::JOINS_WITH_ERRORS, &[], watched.map(f64::from));
+}
+
+fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
+    let proposed = match &status.snapshot.floors {
+        Floors::Off | Floors::NotKnown { .. } => None,
+        Floors::None { .. } => Some(0),
+        Floors::Proposed(floors) => Some(floors.actions.len()),
+    };
+    out.number(&families::FLOORS_PROPOSED, &[], proposed.map(|actions| actions as f64));
 }
 
 fn write_alarms(out: &mut Writer<'_>, status: &VariantStatus) {

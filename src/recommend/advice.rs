@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::decide::kind::kind;
-use crate::decide::step::{NEW_GROUND_MAX, whole};
+use crate::decide::step::{DEAD_BAND, NEW_GROUND_MAX, whole};
 use crate::model::estimate::Verdict;
+use crate::model::floors::{FloorAction, Floors};
 use crate::model::goal::TargetValueLimits;
 use crate::model::ids::VariantId;
 use crate::model::safety::{Safety, Unproven};
@@ -47,8 +48,21 @@ pub struct Recommendation {
     /// The upper end of the measured capacity, while it is known from both sides: a higher target
     /// value is unsafe whatever else holds.
     pub capacity_high: Option<f64>,
+    /// The scheduled floors that would pay with this target value; null when none would, or another
+    /// value goes with them.
+    #[serde(default)]
+    pub floors: Option<RecommendedFloors>,
     /// What to mind when it is put in force.
     pub notes: Vec<String>,
+}
+
+/// Scheduled floors to keep beside a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecommendedFloors {
+    /// The time zone of the schedules, an IANA name.
+    pub time_zone: String,
+    /// The scheduled actions.
+    pub actions: Vec<FloorAction>,
 }
 
 /// What a recommended target value rests on.
@@ -105,10 +119,26 @@ impl Recommendation {
                 .unwrap_or_else(|| tracking.is_some_and(TargetTracking::scale_in_disabled)),
             in_force: report.configured_target,
             capacity_high: estimate.capacity.high.filter(|_| estimate.verdict.is_two_sided()),
+            floors: None,
             notes: Vec::new(),
         };
         it.notes = notes(&it);
+        it.note_floors(&status.snapshot.floors);
         it
+    }
+
+    /// Floors were judged with a target value: with a lower one they are safer and cost more, with a
+    /// higher one they may not be enough.
+    fn note_floors(&mut self, floors: &Floors) {
+        let Some(proposed) = floors.proposed() else { return };
+        let near = |to: f64| (to / proposed.target_value - 1.0).abs() <= DEAD_BAND;
+        if self.target_value.is_some_and(near) {
+            self.floors = Some(RecommendedFloors {
+                time_zone: proposed.time_zone.name().to_owned(),
+                actions: proposed.actions.clone(),
+            });
+        }
+        self.notes.push(proposed.sentence());
     }
 
     /// Everything that a scalable target with its policy needs.

@@ -163,6 +163,8 @@ struct Reconciler {
     scratch: Scratch,
     /// Names this process and term in what it keeps (rule 26).
     identity: Arc<str>,
+    /// Of how many variants floors may still be worked out in this pass.
+    floors_to_work_out: u32,
     /// The variants of which a sign of another process is not remembered yet.
     signs: BTreeSet<VariantId>,
 }
@@ -198,6 +200,7 @@ impl Reconciler {
             listed: false,
             scratch: Scratch::new(),
             identity,
+            floors_to_work_out: 0,
             signs: BTreeSet::new(),
         }
     }
@@ -227,6 +230,7 @@ impl Reconciler {
     fn decide(&mut self, observed: Observed, input: &PassInput<'_>) -> Vec<Pass> {
         let Observed { at, sweep, mut remembered, wanted } = observed;
         let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
+        self.floors_to_work_out = floors_in_a_pass(input.settings.history_wait);
         for (id, goal) in wanted {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
             let pass = catch_unwind(AssertUnwindSafe(|| {
@@ -324,6 +328,7 @@ impl Reconciler {
         Snapshot {
             id: id.clone(),
             reaction: Reaction::unseen(None),
+            floors: crate::model::floors::Floors::default(),
             taken_at: now,
             reads,
             caller: sweep.caller.clone(),
@@ -400,6 +405,8 @@ impl Reconciler {
         let being_read = self.history.is_reading(&snapshot.id);
         estimate.history_complete_ratio = ratio.or(being_read.then_some(0.0));
         snapshot.reaction = state.variant.reaction(&snapshot, &goal.objective);
+        let may_work = &mut self.floors_to_work_out;
+        snapshot.floors = state.variant.floors((&goal, &snapshot), &estimate, may_work, now);
         let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }
@@ -460,6 +467,15 @@ impl Pass {
             last_pass,
             last_successful_pass,
         }
+    }
+}
+
+/// Of how many variants floors are worked out in one pass: a daemon comes round to the others in
+/// those that follow, and no pass of its takes long; a person waits for an answer that is whole.
+const fn floors_in_a_pass(wait: HistoryWait) -> u32 {
+    match wait {
+        HistoryWait::For(_) => 1,
+        HistoryWait::All | HistoryWait::Until(_) => 20,
     }
 }
 

@@ -2,6 +2,7 @@
 //! alone. The API, the variant's page and `setpoint explain` show the same.
 
 mod aws;
+mod floors;
 mod next;
 mod reaction;
 
@@ -63,6 +64,7 @@ impl Explanation {
             ("in_force", "In force", in_force(status)),
             ("aws", "What AWS does with it", aws::sentences(status)),
             ("reaction", "Reaction time", reaction::sentences(&status.snapshot)),
+            ("floors", "Scheduled floors", floors::sentences(&status.snapshot.floors)),
             ("next", "What would change the answer", next::sentences(status)),
             ("inputs", "Inputs", inputs(status)),
         ];

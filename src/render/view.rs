@@ -7,6 +7,7 @@ use super::Standing;
 use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
 use crate::model::estimate::{Capacity, Finding, MinutesUsed, Regime, Verdict};
 use crate::model::fact::Why;
+use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
@@ -56,6 +57,8 @@ pub struct VariantView<'a> {
     pub instances: Instances,
     /// How it reacts to load, by its scale-outs.
     pub reaction: &'a Reaction,
+    /// The scheduled floors that would pay, or why there are none.
+    pub floors: &'a Floors,
     /// What counts as serving well.
     pub objective: Objective,
     /// The newest minute with a load; null when none is known.
@@ -256,6 +259,7 @@ impl<'a> VariantView<'a> {
             },
             instances: instances(status),
             reaction: &status.snapshot.reaction,
+            floors: &status.snapshot.floors,
             objective: status.goal.objective,
             observed: observed(&status.snapshot),
             unknown: unknown_facts(&status.snapshot),

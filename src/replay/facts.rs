@@ -141,6 +141,7 @@ pub(super) fn snapshot(
         memory: Fact::Known(memory),
         reads: Reads::default(),
         reaction: Reaction::unseen(None),
+        floors: crate::model::floors::Floors::default(),
         id,
     }
 }

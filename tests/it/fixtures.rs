@@ -284,6 +284,7 @@ fn goal(mode: Mode) -> Goal {
         safe_change_grace: TimeDelta::hours(4),
         removed_target_grace: TimeDelta::minutes(30),
         removed_policy_grace: TimeDelta::minutes(5),
+        floors: setpoint::model::floors::FloorsGoal::OFF,
         paused: None,
     }
 }
@@ -314,6 +315,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
     Snapshot {
         id: id.clone(),
         reaction: Reaction::unseen(None),
+        floors: setpoint::model::floors::Floors::default(),
         taken_at: noon(),
         reads: reads(),
         caller: Fact::Known(id.account_id.clone()),

@@ -394,6 +394,7 @@ fn everything() -> Metrics {
         let seen = Parts { alarm, ..Parts::default() };
         Arc::make_mut(status).snapshot.reaction =
             Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
+        Arc::make_mut(status).snapshot.floors = crate::floors::none();
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod scheduled;
 mod scripts;
 
 use std::sync::{Arc, Mutex};

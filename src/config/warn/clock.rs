@@ -15,7 +15,7 @@ pub(super) fn warnings(fleet: &FleetStatus) -> Option<ConfigWarning> {
     let newest = fleet.variants.values().flat_map(|status| {
         let snapshot = &status.snapshot;
         let endpoint = snapshot.endpoint.known().and_then(Option::as_ref);
-        let activities = snapshot.activities.known().into_iter().flatten();
+        let activities = snapshot.activities.known().into_iter().flat_map(|all| all.iter());
         endpoint
             .map(|endpoint| endpoint.modified_at)
             .into_iter()

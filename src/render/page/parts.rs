@@ -10,7 +10,7 @@ use crate::model::units::{for_reading, human};
 use crate::render::{Standing, standing_words};
 
 /// One word for each kind of number, and what it means.
-pub const WORDS: [(&str, &str); 15] = [
+pub const WORDS: [(&str, &str); 16] = [
     ("configured", "the target value in force in AWS, in invocations per minute per instance"),
     ("formula", "load-tested requests per second x safety factor x 60"),
     ("safe", "what the target value should be by the measured capacity, before limits"),
@@ -29,6 +29,10 @@ pub const WORDS: [(&str, &str); 15] = [
         "what instances above those that the safe target needs cost in a month like the last week, by the configured prices",
     ),
     ("reaction time", "from the load crossing the target to more instances in service"),
+    (
+        "scheduled floors",
+        "min capacities ahead of the ramps that every week has, kept by scheduled actions",
+    ),
     (
         "regime",
         "a stretch of time in which capacity can be taken as constant; a deploy begins a new one",

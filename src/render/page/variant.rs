@@ -4,6 +4,7 @@
 mod answers;
 mod changes;
 mod facts;
+mod floors;
 mod past;
 mod plots;
 mod reaction;
@@ -48,6 +49,7 @@ pub fn variant_page(site: &Site, status: &VariantStatus, history: Option<&Histor
             @if let Some(history) = history { (past::log(history, status.decision.at)) }
             (facts::facts(site, status, &view))
             (reaction::card(status))
+            (floors::card(status))
             (explanation(&Explanation::of(status)))
             (facts::behind(status, &view))
         }

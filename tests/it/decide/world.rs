@@ -249,6 +249,7 @@ pub(super) fn goal() -> Goal {
         safe_change_grace: TimeDelta::hours(4),
         removed_target_grace: TimeDelta::minutes(30),
         removed_policy_grace: TimeDelta::minutes(5),
+        floors: setpoint::model::floors::FloorsGoal::OFF,
         paused: None,
     }
 }
@@ -267,6 +268,7 @@ fn snapshot(id: VariantId) -> Snapshot {
     let alarms = vec![alarm("High", 600.0), alarm("Low", 540.0)];
     Snapshot {
         reaction: Reaction::unseen(None),
+        floors: setpoint::model::floors::Floors::default(),
         taken_at: now,
         reads: Reads::default(),
         caller: Fact::Known(id.account_id.clone()),

@@ -30,6 +30,9 @@ pub(super) fn say(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reaso
     if case.snapshot.reaction.ready_too_early {
         say(Reason::ReadyTooEarly, ready_too_early(case));
     }
+    if let Some(floors) = case.snapshot.floors.proposed() {
+        say(Reason::FloorsProposed, floors.sentence());
+    }
     at_bounds(case, say);
     activities(case, say);
 }

@@ -5,6 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::floors::FloorsGoal;
 use super::series::Minute;
 use super::time::Timestamp;
 use super::units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};
@@ -79,6 +80,8 @@ pub struct Goal {
     /// How long a policy that vanished alone is left missing (rule 17a).
     #[serde(serialize_with = "seconds")]
     pub removed_policy_grace: TimeDelta,
+    /// What is done about scheduled floors.
+    pub floors: FloorsGoal,
     /// Writes are held until then (`pause`).
     pub paused: Option<Pause>,
 }
@@ -106,6 +109,7 @@ impl Goal {
             safe_change_grace: TimeDelta::zero(),
             removed_target_grace: TimeDelta::zero(),
             removed_policy_grace: TimeDelta::zero(),
+            floors: FloorsGoal::OFF,
             paused: None,
         }
     }

@@ -11,6 +11,7 @@ pub mod decision;
 pub mod endpoint;
 pub mod estimate;
 pub mod fact;
+pub mod floors;
 pub mod formula;
 pub mod goal;
 mod headline;

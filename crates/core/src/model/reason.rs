@@ -212,6 +212,8 @@ reasons! {
         .audit("uneven_routing", Low, "judge the busiest instance, not the average one");
     /// Instances answer with errors as they join: they are called ready before they are.
     ReadyTooEarly = "ready_too_early": NOTE;
+    /// Scheduled min capacities ahead of the week's ramps would pay.
+    FloorsProposed = "floors_proposed": NOTE.plan();
     /// The cap on cross-region traffic counts on another capacity than was measured.
     CrossRegionCap = "cross_region_cap": NOTE;
 

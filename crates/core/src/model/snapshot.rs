@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::endpoint::{Endpoint, EndpointConfig, Model};
 use super::fact::{Fact, Why};
+use super::floors::Floors;
 use super::history::HourLoad;
 use super::ids::{AccountId, VariantId};
 use super::memory::VariantMemory;
@@ -49,6 +50,9 @@ pub struct Snapshot {
     /// How the variant reacts to load, by the scale-outs seen so far.
     #[serde(skip)]
     pub reaction: Reaction,
+    /// The scheduled floors that would pay.
+    #[serde(skip)]
+    pub floors: Floors,
     /// From which reads all of it is.
     pub reads: Reads,
 }
