@@ -87,7 +87,6 @@ impl Refinements {
 
 impl EstimatorSettings {
     /// Settings for an objective, without a load test.
-    #[must_use]
     pub const fn new(objective: Objective) -> Self {
         Self {
             objective,
@@ -100,7 +99,6 @@ impl EstimatorSettings {
     }
 
     /// The load-tested rate in invocations per minute, while the test is valid.
-    #[must_use]
     pub fn valid_load_test(&self) -> Option<f64> {
         match self.load_test_problem {
             None => self.load_test.map(RequestsPerSecond::per_minute),
@@ -120,7 +118,6 @@ pub struct Context {
 
 impl Context {
     /// The capacity that the configuration claims.
-    #[must_use]
     pub fn implied_capacity(&self) -> Option<f64> {
         let target = self.configured_target?;
         (self.safety_factor > 0.0 && target > 0.0).then(|| target / self.safety_factor)
