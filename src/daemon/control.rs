@@ -62,7 +62,6 @@ impl Handle {
     }
 
     /// Whether it has been asked to stop.
-    #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.shared.stopping.load(Ordering::Relaxed)
     }
