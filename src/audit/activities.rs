@@ -10,7 +10,6 @@ use crate::model::shared::Shared;
 use crate::model::status::VariantStatus;
 
 /// The same variant with its scaling activities, and with what they mean for it.
-#[must_use]
 pub fn with_activities(status: &VariantStatus, activities: Fact<Vec<Activity>>) -> VariantStatus {
     let mut status = status.clone();
     status.snapshot.activities = activities.map(Shared::from);

@@ -150,7 +150,7 @@ async fn of_aws(config: &Config, timeout: Timeout, observer: Arc<dyn CallObserve
     let recorder = Arc::new(Recorder { outcomes: Mutex::default(), also: observer });
     match survey(config, config, timeout, Arc::<Recorder>::clone(&recorder) as _).await {
         Err(error) => {
-            let advice = "mend what credentials says first";
+            let advice = "fix what credentials reports first";
             checks.push(Check::fail("endpoints", error.to_string(), advice));
         }
         Ok(seen) => of_fleet(config, &seen, &recorder, &mut checks).await,

@@ -53,9 +53,6 @@ fn factor(text: &str) -> Result<SafetyFactor, String> {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let file = args.out.as_deref().map(|path| NewFile::at(path, args.force)).transpose()?;
     let (config, _logs) = args.config.load_with_logs()?;

@@ -32,9 +32,6 @@ pub(super) struct Args {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let text = text(args.region.as_ref(), args.account.as_ref());
     if args.file.as_os_str() == "-" {

@@ -85,9 +85,6 @@ struct Answer {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if args.check.is_some() && args.format.language().is_some() {
         return Err(CliError::usage(

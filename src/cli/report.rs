@@ -67,9 +67,6 @@ struct Answer {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let mut answer = if args.source.is_daemon() { ask(args)? } else { look(args)? };
     answer.report.keep(|id| args.variant.matches(id));

@@ -242,7 +242,7 @@ fn read(args: &Args) -> Result<Source, CliError> {
 fn parse_variant(name: &str) -> Result<(EndpointName, VariantName), CliError> {
     let wrong = |why: String| {
         CliError::usage(format!(
-            "{name:?} is no file, and no variant: {why} (allowed: a file, or ENDPOINT/VARIANT)"
+            "{name:?} is neither a file nor a variant: {why} (allowed: a file, or ENDPOINT/VARIANT)"
         ))
     };
     let (endpoint, variant) = name.split_once('/').unwrap_or((name, "AllTraffic"));

@@ -347,7 +347,6 @@ pub enum LogFormat {
 
 impl LogFormat {
     /// The word used in configuration.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",

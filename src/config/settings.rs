@@ -204,7 +204,6 @@ pub struct KubernetesSettings {
 
 impl KubernetesSettings {
     /// Whether anything is used of Kubernetes.
-    #[must_use]
     pub const fn is_used(&self) -> bool {
         self.lease_name.is_some() || self.memory_configmap.is_some() || self.events
     }

@@ -21,7 +21,6 @@ pub struct FleetCell(RwLock<Arc<FleetStatus>>);
 
 impl FleetCell {
     /// The newest status.
-    #[must_use]
     pub fn get(&self) -> Arc<FleetStatus> {
         match self.0.read() {
             Ok(fleet) => Arc::clone(&fleet),

@@ -18,7 +18,6 @@ pub(super) struct Recorder {
     aws: Aws,
     resource: ResourceId,
     pub(super) rows: Vec<Row>,
-    /// By period.
     read_until: [Timestamp; PERIODS.len()],
 }
 

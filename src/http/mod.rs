@@ -120,7 +120,6 @@ impl Server {
     }
 
     /// The address taken.
-    #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }

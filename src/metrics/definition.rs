@@ -28,7 +28,6 @@ pub enum Kind {
 
 impl Kind {
     /// The word of the Prometheus text format.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",
@@ -41,7 +40,6 @@ impl Kind {
 /// A label beyond those that name a variant, with its closed set in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label {
-    /// The name.
     pub name: &'static str,
     /// What values it takes; generated where the set lives in the model.
     pub values: Values,
@@ -83,7 +81,6 @@ pub enum Scope {
     Variant,
     /// One account and region: has [`SCOPE_LABELS`] before its own labels.
     AccountAndRegion,
-    /// The process.
     Process,
 }
 
@@ -106,7 +103,6 @@ pub struct Definition {
 
 impl Definition {
     /// All label names, in the order they are written.
-    #[must_use]
     pub fn label_names(&self) -> Vec<&'static str> {
         let own = self.labels.iter().map(|label| label.name);
         match self.scope {
@@ -131,7 +127,6 @@ impl Definition {
     }
 
     /// A family with these series, as a collector hands it out.
-    #[must_use]
     pub fn family(&self, series: Vec<Metric>) -> MetricFamily {
         let mut family = MetricFamily::default();
         family.set_name(self.name.to_owned());

@@ -36,12 +36,11 @@ const INTRODUCTION: &str = "\
 ";
 
 /// The page, whole.
-#[must_use]
 pub fn markdown() -> String {
     let mut page = INTRODUCTION.to_owned();
     page.push_str("\n## For each variant\n\nAll of them have the labels ");
     page.push_str(&VARIANT_LABELS.map(|label| format!("`{label}`")).join(", "));
-    page.push_str("; the column names those beside them.\n\n");
+    page.push_str("; the column names those in addition to them.\n\n");
     table(&mut page, VARIANT_FAMILIES);
     page.push_str("\n## For each account and region\n\nAll of them have the labels ");
     page.push_str(&SCOPE_LABELS.map(|label| format!("`{label}`")).join(" and "));

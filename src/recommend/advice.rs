@@ -17,7 +17,6 @@ use crate::model::units::human;
 /// What the scaling of one variant should be. The API has it in this shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recommendation {
-    /// Which variant.
     pub id: VariantId,
     /// Application Auto Scaling's name of it.
     pub resource_id: String,
@@ -79,7 +78,6 @@ pub enum Basis {
 
 impl Recommendation {
     /// What follows from the last pass over a variant.
-    #[must_use]
     pub fn of(status: &VariantStatus) -> Self {
         let (snapshot, goal) = (&status.snapshot, &status.goal);
         let report = &status.decision.report;
@@ -152,7 +150,6 @@ impl Recommendation {
     }
 
     /// Why there is nothing to write down; absent when there is.
-    #[must_use]
     pub fn lacking(&self) -> Option<String> {
         if self.target_value.is_none() {
             return Some(format!("no target value is recommended: {}", self.because));

@@ -42,7 +42,6 @@ struct Item<'a> {
 }
 
 /// Writes all of them. What cannot be written is a comment that says why.
-#[must_use]
 pub fn write(all: &[Recommendation], language: Language) -> String {
     let mut names = BTreeSet::new();
     let mut scopes: BTreeMap<Scope, Vec<Item<'_>>> = BTreeMap::new();
@@ -110,7 +109,6 @@ fn comment(it: &Recommendation, whole: Whole) -> Vec<String> {
 }
 
 /// For people: each variant with what is recommended, what is in force, and why.
-#[must_use]
 pub fn text(all: &[Recommendation]) -> String {
     let mut out = String::new();
     for it in all {

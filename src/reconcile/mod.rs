@@ -471,10 +471,7 @@ impl Pass {
 /// Of how many variants floors are worked out in one pass: a daemon comes round to the others in
 /// those that follow, and no pass of its takes long; a person waits for an answer that is whole.
 const fn floors_in_a_pass(wait: HistoryWait) -> u32 {
-    match wait {
-        HistoryWait::For(_) => 1,
-        HistoryWait::All | HistoryWait::Until(_) => 20,
-    }
+    if matches!(wait, HistoryWait::For(_)) { 1 } else { 20 }
 }
 
 /// The account that may be written to in one account and region: where several are configured,

@@ -21,7 +21,6 @@ use crate::model::units::{self, for_reading, human};
 /// An explanation, as the API has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
-    /// Which variant.
     pub id: VariantId,
     /// Both axes in words, the worse one first.
     pub axes: String,
@@ -35,7 +34,6 @@ pub struct Explanation {
     pub steps: Vec<Step>,
 }
 
-/// One step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Its word, for programs.
@@ -48,7 +46,6 @@ pub struct Step {
 
 impl Explanation {
     /// The explanation of a status.
-    #[must_use]
     pub fn of(status: &VariantStatus) -> Self {
         let report = &status.decision.report;
         let mut axes = [standing_words(report), report.safety.state.words()];
@@ -85,7 +82,6 @@ impl Explanation {
     }
 
     /// Plain text for a terminal.
-    #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
         let _ = writeln!(out, "{}  {}", self.id, printable(&self.axes));
@@ -103,7 +99,6 @@ impl Explanation {
 }
 
 /// [`Explanation::text`] of a status.
-#[must_use]
 pub fn explain(status: &VariantStatus) -> String {
     Explanation::of(status).text()
 }

@@ -53,7 +53,6 @@ pub struct PlanSummary {
 
 impl PlanSummary {
     /// Counts the variants of a fleet.
-    #[must_use]
     pub fn of(fleet: &FleetStatus) -> Self {
         let mut sum = Self {
             unreadable_scopes: unread(fleet).count(),
@@ -87,7 +86,6 @@ impl PlanSummary {
 
 /// The diff of all variants in the order of their ids, and the summary line. It carries colour
 /// codes; print it through `anstream`, which drops them where they do not belong.
-#[must_use]
 pub fn text(fleet: &FleetStatus) -> String {
     let mut out = super::config_notes::block(fleet);
     let width = fleet.variants.keys().map(|id| name(fleet, id).len()).max().unwrap_or(0);
@@ -229,7 +227,6 @@ fn of_those_in_sync(sum: &PlanSummary) -> Option<String> {
 
 /// What a variant is called: `endpoint/variant`, with account and region before it where there are
 /// several.
-#[must_use]
 pub fn name(fleet: &FleetStatus, id: &VariantId) -> String {
     if fleet.scopes.len() > 1 { id.to_string() } else { id.short() }
 }
@@ -248,7 +245,6 @@ pub(super) fn limited(report: &Report, field: &FieldReport) -> Option<String> {
 }
 
 /// `4 now, 6 at present load; 9 -> 13 at the last day's peak`; none when nothing is known.
-#[must_use]
 pub fn forecast_words(forecast: InstanceForecast) -> Option<String> {
     let mut present = Vec::new();
     if let Some(now) = forecast.now {
@@ -268,7 +264,6 @@ pub fn forecast_words(forecast: InstanceForecast) -> Option<String> {
 }
 
 /// What a change of the instance counts costs, in dollars an hour.
-#[must_use]
 pub fn cost_words(forecast: InstanceForecast, price: f64) -> Option<String> {
     let difference = |before: Option<u32>, after: Option<u32>| {
         let more = f64::from(after?) - f64::from(before?);

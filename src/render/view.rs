@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::Standing;
 use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
-use crate::model::estimate::{Capacity, Finding, MinutesUsed, Regime, Verdict};
+use crate::model::estimate::{Capacity, Estimate, Finding, MinutesUsed, Regime, Verdict};
 use crate::model::fact::Why;
 use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
@@ -13,6 +13,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
+use crate::model::rules::Rules;
 use crate::model::safety::SafetyReport;
 use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
@@ -85,9 +86,14 @@ pub struct VariantDetail<'a> {
     pub memory: Option<&'a VariantMemory>,
     /// What was read; each fact is `{"known": …}` or `{"unknown": {kind, message}}`.
     pub snapshot: &'a Snapshot,
+    /// What is known of capacity, as the decision had it.
+    pub estimate: &'a Estimate,
+    /// What else it was decided by. `setpoint replay --variant` decides on this whole again.
+    pub rules: &'a Rules,
+    /// Which setpoint decided.
+    pub setpoint_version: &'static str,
 }
 
-/// A decision.
 #[derive(Debug, Serialize)]
 pub struct DecisionView<'a> {
     /// Appears in the log, too.
@@ -145,7 +151,6 @@ pub struct CapacityView<'a> {
     pub highest_good_load: Option<f64>,
     /// Since when an incident of another cause is open.
     pub incident_since: Option<Timestamp>,
-    /// One sentence.
     pub sentence: &'a str,
 }
 
@@ -188,7 +193,6 @@ pub struct Observed {
 pub struct UnknownFact<'a> {
     /// Which.
     pub fact: &'static str,
-    /// Why.
     #[serde(flatten)]
     pub why: &'a Why,
 }
@@ -211,7 +215,6 @@ pub struct ReadView<'a> {
 
 impl<'a> VariantView<'a> {
     /// The view of a status.
-    #[must_use]
     pub fn of(status: &'a VariantStatus) -> Self {
         let decision = &status.decision;
         let report = &decision.report;
@@ -287,6 +290,9 @@ impl<'a> VariantDetail<'a> {
             goal: &status.goal,
             memory: status.snapshot.memory.known(),
             snapshot: &status.snapshot,
+            estimate: &status.decision.report.estimate,
+            rules: &status.decision.rules,
+            setpoint_version: env!("CARGO_PKG_VERSION"),
         }
     }
 }
@@ -329,7 +335,6 @@ fn observed(snapshot: &Snapshot) -> Option<Observed> {
 }
 
 /// The facts of a snapshot that are unknown, in the order they are read.
-#[must_use]
 pub fn unknown_facts(snapshot: &Snapshot) -> Vec<UnknownFact<'_>> {
     let facts = snapshot.facts();
     facts.into_iter().filter_map(|f| Some(UnknownFact { fact: f.fact, why: f.why? })).collect()

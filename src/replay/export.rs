@@ -52,7 +52,6 @@ pub struct Counts {
 
 /// The instance counts that scaling activities tell of. Before the first one has ended nothing is
 /// known.
-#[must_use]
 pub fn counts(activities: &[Activity]) -> Vec<Counts> {
     let mut set: Vec<(&Activity, u32)> =
         activities.iter().filter_map(|activity| Some((activity, activity.sets_count()?))).collect();
@@ -80,25 +79,21 @@ impl Telemetry {
     }
 
     /// Whether there is no datapoint at all.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// The number of rows.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// The newest period.
-    #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
         self.rows.keys().next_back().map(|(at, _)| *at)
     }
 
     /// Whether some minutes are too thin for a percentile of their own.
-    #[must_use]
     pub fn has_thin_minutes(&self) -> bool {
         let minutes = self.rows.iter().filter(|((_, period), _)| *period == 60);
         minutes
@@ -107,7 +102,6 @@ impl Telemetry {
     }
 
     /// The telemetry as CSV.
-    #[must_use]
     pub fn to_csv(&self) -> String {
         let with_periods = self.rows.keys().any(|(_, period)| *period != 60);
         let mut columns = vec![Column::Timestamp];

@@ -9,6 +9,7 @@ pub mod export;
 mod facts;
 pub mod output;
 pub mod past;
+pub mod record;
 pub mod report;
 pub mod run;
 pub mod whatif;

@@ -34,7 +34,7 @@ pub(super) fn summary(report: &Report) -> Vec<String> {
     let hours = one(report.waste_hours);
     let mut told = vec![match report.waste_dollars.zip(report.dollars) {
         Some((waste, all)) => format!(
-            "Waste in the last week: {hours} instance hours, of which those with a price are ${} of ${}.",
+            "Waste in the last week: {hours} instance hours; those with a price are ${} of ${}.",
             cents(waste),
             cents(all)
         ),

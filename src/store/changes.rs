@@ -19,7 +19,6 @@ use crate::model::units::{human, same_value, same_values};
 
 /// The events of a pass over a variant, oldest first, and what it looks like now. With nothing to
 /// compare it with there are only the events of what setpoint itself did.
-#[must_use]
 pub fn changes(before: Option<&Face>, status: &VariantStatus) -> (Vec<Event>, Face) {
     let first = before.is_none();
     let mut look = Look {
@@ -106,7 +105,7 @@ impl Look<'_> {
         let name = &endpoint.config_name;
         let sentence = if was_gone || made_again {
             let made = endpoint.created_at.format("%FT%TZ");
-            format!("the endpoint was made again at {made}, with endpoint config {name}")
+            format!("the endpoint was recreated at {made}, with endpoint config {name}")
         } else {
             format!("endpoint config {name} came into force")
         };

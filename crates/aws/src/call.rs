@@ -19,7 +19,6 @@ use setpoint_core::ports::{
     CallObserver, CallRecord, ErrorKind, Leadership, PortError, PortResult, Service,
 };
 
-/// Which call it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     pub(super) service: Service,

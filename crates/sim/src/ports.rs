@@ -39,13 +39,11 @@ const QUERIES_PER_CALL: usize = 500;
 const MAX_PAGES: usize = 10_000;
 
 /// All ports of a world.
-#[must_use]
 pub fn aws(sim: &Sim, scope: Scope) -> Aws {
     aws_observed(sim, scope, Arc::new(NoObserver))
 }
 
 /// All ports of a world, with somebody who is told of every call.
-#[must_use]
 pub fn aws_observed(sim: &Sim, scope: Scope, observer: Arc<dyn CallObserver>) -> Aws {
     let ports = Arc::new(SimPorts { sim: sim.clone(), scope: scope.clone(), observer });
     Aws {

@@ -99,9 +99,6 @@ struct Proof {
 }
 
 /// Runs `check`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let json = args.daemon.post("reconcile", &args.variant, None)?;
     let answer: Answer = serde_json::from_value(json.clone()).map_err(|error| {

@@ -68,9 +68,6 @@ fn only(selector: &Selector, daemon: &DaemonArgs) -> Result<Selector, CliError> 
 }
 
 /// Runs `explain`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn explain(args: &ExplainArgs) -> Result<ExitCode, CliError> {
     let variant = only(&args.variant, &args.daemon)?;
     let path = path_of_one(&variant, "/explain")

@@ -156,9 +156,6 @@ struct Instances {
 }
 
 /// Runs `get`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn get(args: &GetArgs) -> Result<ExitCode, CliError> {
     let whole = matches!(args.output, Output::Json | Output::Yaml);
     if let Some(path) = path_of_one(&args.variant, "").filter(|_| whole) {

@@ -77,9 +77,6 @@ fn checked_since(text: &str) -> Result<String, String> {
 }
 
 /// Runs `history`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn history(args: &HistoryArgs) -> Result<ExitCode, CliError> {
     let history = find(args)?;
     match args.output {
@@ -120,7 +117,7 @@ pub(in crate::cli) fn kept_history(
         Err(error) => error,
     };
     // Only where nobody runs here the file may be read instead.
-    let here = daemon.url.is_none() && no_answer.to_string().starts_with("nobody listens");
+    let here = daemon.url.is_none() && no_answer.to_string().starts_with("nothing listens");
     let Some(file) = here.then(|| configured(daemon)).flatten() else {
         return Err(no_answer);
     };

@@ -30,9 +30,6 @@ pub(in crate::cli) struct PauseArgs {
 }
 
 /// Runs `pause`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn pause(args: &PauseArgs) -> Result<ExitCode, CliError> {
     let until = args.until.at(WallClock.now()).ok_or_else(|| {
         CliError::usage("--until is too far away (allowed: after now, at most 90 days)")
@@ -70,9 +67,6 @@ pub(in crate::cli) struct ResumeArgs {
 }
 
 /// Runs `resume`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn resume(args: &ResumeArgs) -> Result<ExitCode, CliError> {
     let answer = args.daemon.post("resume", &args.variant, None)?;
     outln!("{}", resumed(&args.variant, &answer));

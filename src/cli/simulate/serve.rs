@@ -55,9 +55,6 @@ fn parse_speed(text: &str) -> Result<f64, String> {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !args.listen.ip().is_loopback() && !args.allow_non_loopback {
         return Err(CliError::usage(format!(

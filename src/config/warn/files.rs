@@ -41,7 +41,7 @@ fn unusable(path: &Path) -> Option<String> {
     let parent = parent.unwrap_or_else(|| Path::new("."));
     match std::fs::metadata(parent) {
         Ok(found) if found.is_dir() => Some("does not exist".to_owned()),
-        Ok(_) => Some(format!("cannot exist ({} is no directory)", parent.display())),
+        Ok(_) => Some(format!("cannot exist ({} is not a directory)", parent.display())),
         Err(_) => Some(format!("cannot exist (there is no directory {})", parent.display())),
     }
 }

@@ -213,7 +213,6 @@ fn pager(site: &Site, query: &FleetQuery, (first, shown, all): (usize, usize, us
 }
 
 /// The query of a page without filters.
-#[must_use]
 pub fn everything() -> FleetQuery {
     FleetQuery::parse(RawQuery::default()).unwrap_or_default()
 }

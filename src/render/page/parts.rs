@@ -126,7 +126,6 @@ pub(super) fn day_and_time(at: Timestamp) -> Markup {
 }
 
 /// `40 s`, `5 min`, `3 h`, `2 d`.
-#[must_use]
 pub fn span(span: TimeDelta) -> String {
     let seconds = span.num_seconds().max(0);
     match seconds {
@@ -182,8 +181,6 @@ pub(super) fn spaced(word: &str) -> String {
     word.replace('_', " ")
 }
 
-/// The verdict in words.
-#[must_use]
 pub const fn verdict_words(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Measured => "measured",

@@ -54,7 +54,6 @@ impl SortKey {
     ];
 
     /// The word in the URL.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Worst => "worst",
@@ -186,7 +185,6 @@ impl FleetQuery {
     }
 
     /// Whether a variant is among those asked for.
-    #[must_use]
     pub fn keeps(&self, status: &VariantStatus) -> bool {
         let (id, report) = (&status.snapshot.id, &status.decision.report);
         let wanted = self.text.trim();
@@ -203,7 +201,6 @@ impl FleetQuery {
     }
 
     /// Whether anything is left out.
-    #[must_use]
     pub fn filters(&self) -> bool {
         let all = Self { sort: self.sort, page: self.page, ..Self::default() };
         *self != all

@@ -19,7 +19,6 @@ use crate::render::printable;
 use crate::render::view::VariantView;
 
 /// The page. Without a history nothing of the past is on it.
-#[must_use]
 pub fn variant_page(site: &Site, status: &VariantStatus, history: Option<&History>) -> String {
     let view = VariantView::of(status);
     let report = &status.decision.report;

@@ -24,7 +24,6 @@ const COLUMNS: [&str; 10] = [
 ];
 
 /// A sentence for each thing that the figures rest on.
-#[must_use]
 pub fn preface(report: &Report) -> Vec<String> {
     let (all, gaps) = report.minutes;
     let mut lines = vec![format!(
@@ -45,8 +44,8 @@ pub fn preface(report: &Report) -> Vec<String> {
         Source::InstanceType => "assumed, not measured".to_owned(),
     };
     lines.push(format!(
-        "Added instances serve {:.0} minutes after the load crosses the target, of which {:.0} are \
-         start-up ({from}).",
+        "Added instances serve {:.0} minutes after the load crosses the target; {:.0} of these \
+         are start-up ({from}).",
         report.reaction.p50(),
         start_up.minutes.p50
     ));
@@ -132,7 +131,6 @@ fn against(report: &Report, i: usize) -> Option<&'static str> {
 }
 
 /// What follows below the table.
-#[must_use]
 pub fn conclusion(report: &Report) -> Vec<String> {
     let budget = crate::model::units::human(report.budget);
     let mut lines = vec![match report.answer.cheapest {

@@ -42,7 +42,7 @@ fn before_and_now(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
         let at = at.format("%FT%TZ");
         say(
             Reason::EndpointRecreated,
-            format!("the endpoint was deleted and made again at {at} under the same name"),
+            format!("the endpoint was deleted and recreated at {at} under the same name"),
         );
     }
     if let Some((before, now)) = watch::other_instance_type(case) {

@@ -34,7 +34,6 @@ pub struct Judge<'a> {
 }
 
 /// Judges the value in force.
-#[must_use]
 pub fn safety(case: &Case<'_>, desired: &Desired) -> SafetyReport {
     let judge =
         Judge { estimate: case.estimate, goal: case.goal, safe: desired.safe, now: case.now };
@@ -67,7 +66,6 @@ pub fn safety(case: &Case<'_>, desired: &Desired) -> SafetyReport {
 
 impl Judge<'_> {
     /// Judges a target value, such as the one in force.
-    #[must_use]
     pub fn of(&self, target: Option<f64>) -> SafetyReport {
         let (estimate, capacity) = (self.estimate, &self.estimate.capacity);
         if self.goal.objective.latency.is_none() {

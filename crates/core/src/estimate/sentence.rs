@@ -29,7 +29,6 @@ pub(super) struct Story<'a> {
     pub(super) older_regime_undeclared: bool,
 }
 
-/// One sentence.
 pub(super) fn sentence(story: &Story<'_>) -> String {
     let counted = counted(story);
     let c = story.capacity;
@@ -61,7 +60,7 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
         text.push_str(&missing);
     }
     if story.verdict == Verdict::Inferred && story.wanders {
-        text.push_str("; latency at equal load wanders, a request is no unit of work here");
+        text.push_str("; latency at equal load wanders, a request is not a unit of work here");
     } else if story.verdict == Verdict::Inferred {
         text.push_str(match story.lg_ratio {
             Some(_) => "; carried over the last change by the ratio of medians at equal load",
@@ -69,7 +68,7 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
         });
     }
     if story.older_regime_undeclared && story.lg_ratio.is_some() {
-        text.push_str("; the change was found from the data, nobody declared it");
+        text.push_str("; the change was found from the data, no one declared it");
     }
     text
 }

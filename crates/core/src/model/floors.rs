@@ -31,18 +31,22 @@ impl FloorsMode {
 }
 
 /// What the configuration wants of floors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloorsGoal {
     /// What is done about them.
     pub mode: FloorsMode,
     /// The time zone of the week and of the schedules.
-    #[serde(serialize_with = "name")]
+    #[serde(serialize_with = "name", deserialize_with = "named")]
     pub time_zone: Tz,
 }
 
 impl FloorsGoal {
     /// No floors.
     pub const OFF: Self = Self { mode: FloorsMode::Off, time_zone: Tz::UTC };
+}
+
+fn named<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Tz, D::Error> {
+    String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
 }
 
 fn name<S: serde::Serializer>(zone: &Tz, s: S) -> Result<S::Ok, S::Error> {

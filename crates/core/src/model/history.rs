@@ -28,7 +28,6 @@ words! {
         Regime = "regime",
         /// A finding began.
         FindingBegun = "finding_begun",
-        /// A finding ended.
         FindingEnded = "finding_ended",
         /// A field began to differ from what is desired.
         DriftBegun = "drift_begun",
@@ -40,7 +39,6 @@ words! {
         HoldEnded = "hold_ended",
         /// A person paused the variant.
         PauseBegun = "pause_begun",
-        /// The pause ended.
         PauseEnded = "pause_ended",
         /// Whether the target value in force is safe changed.
         Safety = "safety",
@@ -73,7 +71,6 @@ words! {
 
 impl Who {
     /// The words people read.
-    #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
             Self::Setpoint => "setpoint",
@@ -120,7 +117,6 @@ pub struct Event {
 
 impl Event {
     /// An event about nothing in particular yet.
-    #[must_use]
     pub fn new(at: Timestamp, kind: EventKind, who: Who, sentence: impl Into<String>) -> Self {
         Self {
             at,
@@ -184,7 +180,6 @@ pub struct Hour {
 
 impl Hour {
     /// An hour of which nothing is known.
-    #[must_use]
     pub const fn empty(at: Timestamp) -> Self {
         Self {
             at,
@@ -346,7 +341,6 @@ fn highest(before: Option<f64>, value: f64) -> f64 {
 /// What is kept of one variant's past.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    /// Which variant.
     pub variant: VariantId,
     /// From when on was asked for.
     pub since: Timestamp,
@@ -403,7 +397,6 @@ pub struct Face {
     pub safety: Option<String>,
     /// The mode, and whether the variant is listed.
     pub mode: Option<String>,
-    /// The formula target.
     pub formula_target: Option<f64>,
     /// Minutes up to here are in the hours.
     pub minutes_until: Option<Timestamp>,
@@ -433,7 +426,6 @@ impl Default for Face {
 
 impl Face {
     /// Whether a finding stood.
-    #[must_use]
     pub fn has(&self, finding: Finding) -> bool {
         self.findings.contains(finding.as_str())
     }

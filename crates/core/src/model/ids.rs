@@ -59,7 +59,6 @@ macro_rules! name_type {
             }
 
             /// The name as AWS writes it.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -121,9 +120,7 @@ name_type!(
 /// An account and a region: the scope of every AWS call, quota and cost counter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Scope {
-    /// The account.
     pub account_id: AccountId,
-    /// The region.
     pub region: Region,
 }
 
@@ -140,7 +137,6 @@ pub struct VariantId {
     pub account_id: AccountId,
     /// The region the endpoint lives in.
     pub region: Region,
-    /// The endpoint.
     pub endpoint: EndpointName,
     /// The variant of the endpoint.
     pub variant: VariantName,
@@ -148,7 +144,6 @@ pub struct VariantId {
 
 impl VariantId {
     /// Puts a variant of a scope together.
-    #[must_use]
     pub fn new(scope: &Scope, resource: &ResourceId) -> Self {
         Self {
             account_id: scope.account_id.clone(),
@@ -159,19 +154,16 @@ impl VariantId {
     }
 
     /// The account and region.
-    #[must_use]
     pub fn scope(&self) -> Scope {
         Scope { account_id: self.account_id.clone(), region: self.region.clone() }
     }
 
     /// The name Application Auto Scaling knows the variant by.
-    #[must_use]
     pub fn resource(&self) -> ResourceId {
         ResourceId { endpoint: self.endpoint.clone(), variant: self.variant.clone() }
     }
 
     /// `endpoint/variant`, the form that people type and read where the scope is clear.
-    #[must_use]
     pub fn short(&self) -> String {
         format!("{}/{}", self.endpoint, self.variant)
     }
@@ -186,10 +178,17 @@ impl fmt::Display for VariantId {
 /// Application Auto Scaling's name of a variant: `endpoint/E/variant/V`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ResourceId {
-    /// The endpoint.
     pub endpoint: EndpointName,
     /// The variant of the endpoint.
     pub variant: VariantName,
+}
+
+impl ResourceId {
+    /// What stands for a variant in a record that names it elsewhere.
+    pub(super) fn unnamed() -> Self {
+        let name = || "-".into();
+        Self { endpoint: EndpointName(name()), variant: VariantName(name()) }
+    }
 }
 
 impl fmt::Display for ResourceId {

@@ -82,7 +82,7 @@ pub struct VariantMemory {
     pub at_min_since: Option<Timestamp>,
     /// A pause asked for by a person.
     pub pause: Option<Pause>,
-    /// When the policy was last put again only to mend its alarms (rule 20).
+    /// When the policy was last put again only to fix its alarms (rule 20).
     pub alarms_repaired_at: Option<Timestamp>,
     /// Until when raises are held after a reversal (rule 21).
     pub raises_held_until: Option<Timestamp>,
@@ -145,7 +145,6 @@ pub struct KnownRegime {
 /// A value as AWS has it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
-    /// The value.
     pub value: f64,
     /// When it was first seen.
     pub since: Timestamp,

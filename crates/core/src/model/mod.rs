@@ -29,6 +29,7 @@ pub mod reaction;
 pub mod reads;
 pub mod reason;
 pub mod record;
+pub mod rules;
 pub mod safety;
 pub mod scale_out;
 pub mod scaling;

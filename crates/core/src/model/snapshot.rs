@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::endpoint::{Endpoint, EndpointConfig, Model};
 use super::fact::{Fact, Why};
@@ -19,21 +19,18 @@ use super::time::Timestamp;
 use super::usage::Usage;
 
 /// The world as one pass saw it. `Known(None)` is absent; `Unknown` is not.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Which variant.
     pub id: VariantId,
     /// When it was put together.
     pub taken_at: Timestamp,
     /// Who the caller is, by `GetCallerIdentity`.
     pub caller: Fact<AccountId>,
-    /// The endpoint.
     pub endpoint: Fact<Option<Endpoint>>,
     /// The endpoint config in force.
     pub endpoint_config: Fact<Option<EndpointConfig>>,
     /// The model of the variant, for its number of containers.
     pub model: Fact<Option<Model>>,
-    /// The scalable target.
     pub target: Fact<Option<ScalableTarget>>,
     /// All scaling policies of the variant.
     pub policies: Fact<Vec<ScalingPolicy>>,
@@ -48,7 +45,7 @@ pub struct Snapshot {
     /// What is remembered; unknown when the memory could not be read.
     pub memory: Fact<VariantMemory>,
     /// How the variant reacts to load, by the scale-outs seen so far.
-    #[serde(skip)]
+    #[serde(skip, default = "unseen")]
     pub reaction: Reaction,
     /// The scheduled floors that would pay.
     #[serde(skip)]
@@ -57,15 +54,18 @@ pub struct Snapshot {
     pub reads: Reads,
 }
 
+/// The reaction of a snapshot that was written down without one.
+fn unseen() -> Reaction {
+    Reaction::unseen(None)
+}
+
 impl Snapshot {
     /// The policy that tracks invocations per instance, if it is known that there is one.
-    #[must_use]
     pub fn policy(&self) -> Option<&ScalingPolicy> {
         ScalingPolicy::of_invocations(self.policies.known()?)
     }
 
     /// Each fact by its name, in the order they are read.
-    #[must_use]
     pub fn facts(&self) -> [FactRead<'_>; 11] {
         fn why<T>(fact: &Fact<T>) -> Option<&Why> {
             fact.why()
@@ -89,7 +89,7 @@ impl Snapshot {
 }
 
 /// The recent telemetry of a variant, as far as deciding needs it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
     /// When CloudWatch was asked.
     pub read_at: Timestamp,
@@ -111,7 +111,6 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// The newest minute with a load.
-    #[must_use]
     pub fn newest(&self) -> Option<&Minute> {
         self.recent.iter().rev().find(|m| m.invocations_per_instance.is_some())
     }

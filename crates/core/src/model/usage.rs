@@ -14,7 +14,6 @@ pub const KEPT: TimeDelta = TimeDelta::days(7);
 const BIN_RATIO: f64 = 1.12;
 const BINS: usize = 96;
 
-/// One hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Hour {
     at: Timestamp,
@@ -124,33 +123,28 @@ impl Usage {
     }
 
     /// The span of time that was looked at, at most a week.
-    #[must_use]
     pub fn watched(&self) -> TimeDelta {
         let (Some(since), Some(until)) = (self.since, self.until) else { return TimeDelta::zero() };
         (until - since).min(KEPT)
     }
 
     /// When somebody last invoked it; absent when nobody has since it is being watched.
-    #[must_use]
     pub const fn last_invocation(&self) -> Option<Timestamp> {
         self.last_invocation
     }
 
     /// Since when it is being watched, telemetry of the time before included.
-    #[must_use]
     pub const fn since(&self) -> Option<Timestamp> {
         self.since
     }
 
     /// Instances times hours, of the hours of which the count is known.
-    #[must_use]
     pub fn instance_hours(&self) -> f64 {
         self.hours.iter().map(|hour| f64::from(hour.instance_minutes) / 60.0).sum()
     }
 
     /// The same, and what of it was not needed: what ran above the instances that a target value calls
     /// for in the busiest minute of each hour, at least one.
-    #[must_use]
     pub fn above(&self, target: f64) -> (f64, f64) {
         let mut above = 0.0;
         for hour in self.hours.iter().filter(|hour| hour.minutes > 0.0) {
@@ -162,7 +156,6 @@ impl Usage {
     }
 
     /// Minutes with a load above this one; a minute counts by part within its bin of 12 %.
-    #[must_use]
     pub fn minutes_above(&self, load: f64) -> f64 {
         let at = bin(load);
         let low = BIN_RATIO.powf(at as f64);
@@ -175,7 +168,6 @@ impl Usage {
     }
 
     /// The highest load.
-    #[must_use]
     pub fn peak(&self) -> Option<Peak> {
         let highest = self.hours.iter().max_by(|a, b| a.load.total_cmp(&b.load))?;
         (highest.load > 0.0).then(|| Peak {

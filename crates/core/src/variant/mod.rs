@@ -70,19 +70,16 @@ impl Variant {
     }
 
     /// The read behind the telemetry.
-    #[must_use]
     pub const fn telemetry_read(&self) -> Option<Read> {
         self.telemetry_read
     }
 
     /// Up to where telemetry has been read; absent when the whole history is wanted.
-    #[must_use]
     pub const fn read_until(&self) -> Option<Timestamp> {
         self.recent.read_until
     }
 
     /// Whether minutes have too few requests, so that longer periods are wanted as well.
-    #[must_use]
     pub fn is_thin(&self, now: Timestamp) -> bool {
         self.recent.thin_until.is_some_and(|until| now < until)
     }
@@ -166,7 +163,6 @@ impl Variant {
 
     /// How much of the history it knows, as far as it goes back by the configuration: 0 to 1. Absent
     /// when no telemetry has been read.
-    #[must_use]
     pub fn history_complete_ratio(&self, history: TimeDelta) -> Option<f64> {
         let until = self.recent.read_until?;
         let Some(since) = self.partial_since else { return Some(1.0) };

@@ -111,7 +111,6 @@ impl std::fmt::Display for Refusal {
 
 /// Minutes by which a floor must come early: the start-up time at its slow end, and one minute in
 /// which the scheduled action runs.
-#[must_use]
 pub fn lead_minutes(reaction: &ReactionTime) -> usize {
     (reaction.start_up.minutes.p95.ceil().max(1.0) as usize + 1).min(SLOT)
 }
@@ -242,7 +241,6 @@ const DAYS: [&str; 7] = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
 
 /// The scheduled actions that keep the floors: one wherever they change, those of the same time and
 /// min on several days together. `min` is the configured one, below which none goes.
-#[must_use]
 pub fn actions(floors: &Floors, min: u32, max: u32) -> Vec<Action> {
     let at = |minute: usize| floors.at(minute).max(min).min(max);
     let mut found: Vec<Action> = Vec::new();

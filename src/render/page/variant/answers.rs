@@ -15,7 +15,6 @@ use crate::render::view::VariantView;
 /// So many sentences about what is waited for are on the first screen.
 const WAITS_MAX: usize = 3;
 
-/// The answers.
 pub(super) fn answers(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
     html! {
         section.answers aria-label="In force, safe, why, since when, and next" {
