@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
+    clippy::print_stderr,
     clippy::too_many_lines,
     clippy::similar_names,
     clippy::cast_possible_wrap,
@@ -28,10 +29,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use prometheus::Registry;
 use setpoint::aws::{CredentialSource, Growing, Settings, connect};
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
+use setpoint::daemon::{FleetCell, pass_settings};
 use setpoint::memory::ProcessMemory;
+use setpoint::metrics::{DEFAULT_PER_VARIANT_LIMIT, Metrics, SeriesOf, Shown};
 use setpoint::model::consent::Consent;
 use setpoint::model::ids::Region;
 use setpoint::model::status::{FleetStatus, VariantStatus};
@@ -44,6 +47,9 @@ use setpoint::system::{Alone, WallClock};
 
 /// Variants and days of history.
 const SIZES: &str = "50x14 500x14 5000x1";
+/// Python with boto3, of the tools that the tests use; another one by `SETPOINT_BENCH_PYTHON`.
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/cache/venv/bin/python");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/compare/boto3_fleet.py");
 /// Tells a child process what to be: `serve N` or `measure NxD`.
 const ROLE: &str = "SETPOINT_BENCH_ROLE";
 /// Tells a measuring child where the server is.
@@ -52,6 +58,8 @@ const URL: &str = "SETPOINT_BENCH_URL";
 const TICKS_PER_SECOND: f64 = 100.0;
 /// Passes that a figure of a steady pass is the mean of.
 const STEADY_PASSES: u32 = 5;
+/// Scrapes that a figure of one is the mean of.
+const SCRAPES: u32 = 50;
 
 fn config(days: &str) -> String {
     format!(
@@ -83,14 +91,40 @@ fn table() {
         let _ = write!(head, " {size:>12}");
         head
     });
-    println!("{:<48}{head}", "variants x days of history");
+    println!("{:<60}{head}", "variants x days of history");
     for (row, (what, _)) in columns[0].iter().enumerate() {
         let figures = columns.iter().fold(String::new(), |mut line, column| {
             let _ = write!(line, " {:>12.2}", column[row].1);
             line
         });
-        println!("{what:<48}{figures}");
+        println!("{what:<60}{figures}");
     }
+}
+
+/// What boto3 needs for a steady pass over the same server; nothing where there is none.
+fn boto3(variants: &str, url: &str) -> Vec<(String, f64)> {
+    let python = std::env::var("SETPOINT_BENCH_PYTHON").unwrap_or_else(|_| PYTHON.to_owned());
+    let script = Command::new(&python).args([SCRIPT, variants]).env(URL, url).output();
+    match script {
+        Ok(output) if output.status.success() => {
+            let text = String::from_utf8(output.stdout).unwrap();
+            text.lines().map(|line| figure(&format!("boto3, steady pass: {line}"))).collect()
+        }
+        Ok(output) => {
+            eprintln!("boto3 is skipped: {}", String::from_utf8_lossy(&output.stderr));
+            Vec::new()
+        }
+        Err(error) => {
+            eprintln!("boto3 is skipped: {python}: {error}");
+            Vec::new()
+        }
+    }
+}
+
+/// A figure of a line.
+fn figure(line: &str) -> (String, f64) {
+    let (what, value) = line.rsplit_once('\t').unwrap();
+    (what.to_owned(), value.parse().unwrap())
 }
 
 /// A process of this program in another role.
@@ -107,15 +141,12 @@ fn child(size: &str) -> Vec<(String, f64)> {
     let mut url = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut url).unwrap();
     let output = spawn(&format!("measure {size}"), url.trim()).wait_with_output().unwrap();
+    let beside = boto3(variants, url.trim());
     server.kill().unwrap();
     server.wait().unwrap();
     assert!(output.status.success(), "{size}: the measuring process failed");
     let text = String::from_utf8(output.stdout).unwrap();
-    let figure = |line: &str| {
-        let (what, value) = line.rsplit_once('\t').unwrap();
-        (what.to_owned(), value.parse().unwrap())
-    };
-    text.lines().map(figure).collect()
+    text.lines().map(figure).chain(beside).collect()
 }
 
 /// The wall clock, moved ahead by hand between passes.
@@ -180,6 +211,8 @@ fn measure(size: &str) -> String {
         CostMeter::default(),
     );
     let config = Config::from_yaml(&config(days)).unwrap();
+    // What is published stays until the next pass has ended, as in the daemon.
+    let published = Arc::new(FleetCell::default());
 
     let out = RefCell::new(String::new());
     let tell = |what: &str, value: f64| {
@@ -202,6 +235,8 @@ fn measure(size: &str) -> String {
             stop: &AtomicBool::new(false),
         }));
         assert_eq!(status.variants.len(), variants);
+        let status = Arc::new(status);
+        published.set(Arc::clone(&status));
         status
     };
     let mark =
@@ -249,6 +284,20 @@ fn measure(size: &str) -> String {
     }
     tell("steady memory, MiB", mebibytes("VmRSS:"));
     tell("peak memory, MiB", mebibytes("VmHWM:"));
+    for (what, variants) in [("all", SeriesOf::All), ("problems", SeriesOf::Problems)] {
+        let shown = Shown { variants, per_variant_limit: DEFAULT_PER_VARIANT_LIMIT };
+        let metrics = Metrics::register(Registry::new(), Arc::clone(&published) as _, shown);
+        let exposition = metrics.unwrap().exposition;
+        let begun = cpu_seconds();
+        let wire = exposition.gzip().unwrap().len();
+        tell(&format!("/metrics of {what}: CPU s, once a pass"), cpu_seconds() - begun);
+        tell(&format!("/metrics of {what}: MB on the wire"), wire as f64 / 1e6);
+        let begun = cpu_seconds();
+        (0..SCRAPES).for_each(|_| assert!(!exposition.gzip().unwrap().is_empty()));
+        let each = (cpu_seconds() - begun) / f64::from(SCRAPES);
+        tell(&format!("/metrics of {what}: CPU ms a scrape"), each * 1000.0);
+    }
+    tell("peak memory with scrapes, MiB", mebibytes("VmHWM:"));
     out.into_inner()
 }
 

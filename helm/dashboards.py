@@ -31,6 +31,12 @@ def by_variant(metric, matchers="", also=""):
     return f"max by ({labels}) ({metric}{{{SELECT}{',' if matchers else ''}{matchers}}})"
 
 
+def in_fleet(metric, also=""):
+    """How many variants of the chosen accounts and regions, those without series of their own as well."""
+    labels = "account_id, region" + (f", {also}" if also else "")
+    return f"sum{f' by ({also})' if also else ''} (max by ({labels}) ({metric}{{{SCOPE}}}))"
+
+
 def age(metric, also=""):
     """Seconds since the time that a metric holds, for each variant."""
     return f"time() - {by_variant(metric, also=also)}"
@@ -202,7 +208,7 @@ def fleet():
     board.section("Now")
     small = {"w": 3}
     board.stat("Managed variants", "Variants that the configuration lists.", "short",
-               f"sum({by_variant('setpoint_managed')})", **small)
+               in_fleet('setpoint_fleet_managed'), **small)
     board.stat("Unsafe", "Variants whose target value is unsafe by what was measured, as configured or not: above "
                "capacity, claiming more capacity than there is, or breaking the objective.", "short",
                f"sum(max by ({VARIANT}) ({by_variant('setpoint_variant_safety', UNSAFE, also='state')}))", BAD_ABOVE_ZERO,
@@ -251,20 +257,20 @@ def fleet():
                 [query(f"sum by (finding) ({by_variant('setpoint_divergence', also='finding')})", "{{finding}}")], w=12)
     board.graph("Drift by field", "Variants whose field differs from the configuration.", "short",
                 [query(f"sum by (field) ({by_variant('setpoint_drift', also='field')})", "{{field}}")], stack=True, w=6)
-    board.graph("Verdicts", "How far the capacity of the variants is known.", "short",
-                [query(f"sum by (verdict) ({by_variant('setpoint_capacity_verdict', also='verdict')})", "{{verdict}}")],
+    board.graph("Verdicts", "How far the capacity of all variants of the accounts and regions is known.", "short",
+                [query(in_fleet("setpoint_fleet_capacity_verdict", also="verdict"), "{{verdict}}")],
                 stack=True, w=6)
-    board.graph("Modes", "What setpoint may do with the variants.", "short",
-                [query(f"sum by (mode) ({by_variant('setpoint_mode', also='mode')})", "{{mode}}")], stack=True, w=6)
+    board.graph("Modes", "What setpoint may do with all variants of the accounts and regions.", "short",
+                [query(in_fleet("setpoint_fleet_mode", also="mode"), "{{mode}}")], stack=True, w=6)
     board.graph("Conditions", "Variants by what else holds of them: competing policies, deploys that set the count back, "
                 "bounds that bind, numbers that look like a mistake.", "short",
                 [query(f"sum by (reason) ({by_variant('setpoint_condition', also='reason')})", "{{reason}}")], stack=True,
                 w=6)
 
     board.section("Decisions and writes")
-    board.graph("What is decided, and why not", "Current decision of each variant by action and reason.", "short",
-                [query(f"sum by (action, reason) ({by_variant('setpoint_decision_info', also='action, reason')})",
-                       "{{action}}: {{reason}}")], stack=True)
+    board.graph("What is decided, and why not", "Current decisions about all variants of the accounts and regions, by action "
+                "and reason.", "short",
+                [query(in_fleet("setpoint_fleet_decision", also="action, reason"), "{{action}}: {{reason}}")], stack=True)
     board.graph("Decisions", "Decisions taken a minute, without those that found nothing to do.", "short",
                 [query('60 * sum by (action, reason) (rate(setpoint_decisions_total{' + PROCESS + ',action!="none"}[$__rate_interval])) > 0',
                        "{{action}}: {{reason}}")])
@@ -415,6 +421,8 @@ def variant():
                     query(by_variant("setpoint_scale_out_failures", also="cause"), "failed: {{cause}}"),
                     query(by_variant("setpoint_joins_with_errors"), "errors while joining"),
                     query(by_variant("setpoint_scale_outs"), "seen")], w=12)
+    board.graph("Scheduled floors", "Scheduled actions ahead of the week's ramps that would pay; 0 where none would, absent while that is not known.", "short",
+                [query(by_variant("setpoint_floors_proposed"), "proposed")], w=12)
 
     board.section("Decisions, drift and alarms")
     board.graph("Decision", "What was decided over time, and why.", "short",

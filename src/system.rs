@@ -9,7 +9,6 @@ use async_trait::async_trait;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Leadership};
 
-/// The wall clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct WallClock;
 

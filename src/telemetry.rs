@@ -43,7 +43,6 @@ pub struct Logs {
 
 impl Logs {
     /// The lines that were dropped.
-    #[must_use]
     pub fn dropped(&self) -> Dropped {
         self.dropped.clone()
     }
@@ -68,7 +67,6 @@ pub struct Dropped {
 
 impl Dropped {
     /// Those for which the queue had no room, and those that could not be written.
-    #[must_use]
     pub fn lines(&self) -> u64 {
         self.queue.dropped_lines() as u64 + self.unwritten.load(Ordering::Relaxed)
     }

@@ -6,13 +6,13 @@ use crate::model::decision::Note;
 use crate::model::fact::Fact;
 use crate::model::reason::Reason;
 use crate::model::scaling::Activity;
+use crate::model::shared::Shared;
 use crate::model::status::VariantStatus;
 
 /// The same variant with its scaling activities, and with what they mean for it.
-#[must_use]
 pub fn with_activities(status: &VariantStatus, activities: Fact<Vec<Activity>>) -> VariantStatus {
     let mut status = status.clone();
-    status.snapshot.activities = activities;
+    status.snapshot.activities = activities.map(Shared::from);
     let estimate = status.decision.report.estimate.clone();
     status.decision = decided(&status.snapshot, &status.goal, &estimate);
     status

@@ -35,7 +35,6 @@ pub const GUESSED_CODES: [&str; 5] = [
 /// An objective that nobody has stated.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Guess {
-    /// The statistic.
     pub statistic: LatencyStatistic,
     /// Milliseconds that it may be at most, by the guess.
     pub threshold_ms: f64,
@@ -69,7 +68,6 @@ impl Guess {
     }
 
     /// The objective to judge by.
-    #[must_use]
     pub const fn objective(&self) -> LatencyObjective {
         LatencyObjective { statistic: self.statistic, threshold_ms: self.threshold_ms }
     }
@@ -93,7 +91,6 @@ fn round_up(ms: f64) -> f64 {
 /// What the measured capacity says of one variant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    /// Which variant.
     pub id: VariantId,
     /// The objective it was judged by, or why none could be guessed.
     pub guess: Result<Guess, String>,
@@ -111,7 +108,6 @@ pub struct Judged {
 
 impl Judged {
     /// Of a pass that judged by this guess.
-    #[must_use]
     pub fn of(status: &VariantStatus, guess: Result<Guess, String>) -> Self {
         let report = &status.decision.report;
         let sentence = match &guess {
@@ -135,7 +131,6 @@ impl Judged {
     }
 
     /// What is wrong by it.
-    #[must_use]
     pub fn finding(&self) -> Option<Finding> {
         let state =
             "state the objective you promise (objective.latency) and look again with setpoint plan";
@@ -174,7 +169,6 @@ impl Judged {
     }
 
     /// `1100 to 1250`, `at least 900`, or a dash.
-    #[must_use]
     pub fn capacity_text(&self) -> String {
         let Capacity { low, high, lower_bound, .. } = self.capacity;
         match (low, high, lower_bound) {
@@ -189,7 +183,6 @@ impl Judged {
 }
 
 /// Whether a capacity of one instance has a meaning for the variant, so that it is worth paying for.
-#[must_use]
 pub fn has_capacity(status: &VariantStatus) -> bool {
     Look::at(&status.snapshot).is_some_and(|look| look.variant.is_some() && look.is_standard())
 }

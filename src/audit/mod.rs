@@ -70,7 +70,6 @@ pub const CODES: [&str; 21] = [
 
 /// Everything that is wrong with a variant, the worst first. What could not be read is wrong with
 /// nobody: [`unread`] has it.
-#[must_use]
 pub fn findings(status: &VariantStatus) -> Vec<Finding> {
     let Some(look) = Look::at(&status.snapshot) else { return Vec::new() };
     let mut found = Vec::new();
@@ -95,7 +94,6 @@ fn position(code: &str) -> usize {
 }
 
 /// What could not be read of a variant without which it cannot be judged.
-#[must_use]
 pub fn unread(status: &VariantStatus) -> Option<&Why> {
     let snapshot = &status.snapshot;
     let facts = [
@@ -127,7 +125,6 @@ pub struct Audit {
 
 impl Audit {
     /// Judges every variant of a fleet.
-    #[must_use]
     pub fn of(fleet: &FleetStatus) -> Self {
         let mut findings = Vec::new();
         let mut unread = Vec::new();
@@ -161,7 +158,6 @@ impl Audit {
     }
 
     /// How many findings are that bad.
-    #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|(_, finding)| finding.severity == severity).count()
     }
@@ -244,7 +240,6 @@ impl<'a> Look<'a> {
 }
 
 /// What the rules of every pass make of a variant that nothing may be written of.
-#[must_use]
 pub fn decided(snapshot: &Snapshot, goal: &Goal, estimate: &Estimate) -> Decision {
     let rules = Rules {
         account_id: Some(snapshot.id.account_id.clone()),

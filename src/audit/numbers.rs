@@ -64,7 +64,7 @@ fn every(seconds: f64) -> String {
 pub(super) fn cooldowns(look: &Look<'_>, found: &mut Vec<Finding>) {
     let Some(tracking) = look.tracking().filter(|_| look.is_standard()) else { return };
     let cooldown = tracking.scale_out_cooldown_seconds();
-    let activities = look.snapshot.activities.known().map_or(&[][..], Vec::as_slice);
+    let activities = look.snapshot.activities.known().map_or(&[][..], |all| all.as_slice());
     let starts: Vec<i64> = activities.iter().filter_map(start_seconds).collect();
     let is_default = cooldown == DEFAULT_COOLDOWN_SECONDS;
     if starts.len() >= SCALE_OUTS {

@@ -8,10 +8,12 @@ use super::{Audit, Finding, Guess, Judged, Severity};
 use crate::model::ids::VariantId;
 use crate::model::units::human;
 use crate::render::printable;
+use crate::render::table::table;
 
-/// The audit as text with colour codes. `several` is whether names need account and region.
+/// The audit as text with colour codes, its table within `width` columns where there is a terminal.
+/// `several` is whether names need account and region.
 #[must_use]
-pub fn text(audit: &Audit, several: bool) -> String {
+pub fn text(audit: &Audit, several: bool, width: Option<usize>) -> String {
     let name = |id: &VariantId| if several { id.to_string() } else { id.short() };
     let mut out = String::new();
     let mut rest = audit.findings.as_slice();
@@ -35,40 +37,34 @@ pub fn text(audit: &Audit, several: bool) -> String {
         out.push('\n');
     }
     if let Some(judged) = &audit.guessed {
-        guessed(&mut out, judged, name);
+        guessed(&mut out, judged, name, width);
     }
     let _ = writeln!(out, "{}", summary(audit));
     out
 }
 
 /// What capacity says of each variant, said to be by guesses.
-fn guessed(out: &mut String, judged: &[Judged], name: impl Fn(&VariantId) -> String) {
+fn guessed(
+    out: &mut String,
+    judged: &[Judged],
+    name: impl Fn(&VariantId) -> String,
+    width: Option<usize>,
+) {
     let bold = Style::new().bold();
     let _ = writeln!(
         out,
         "{bold}capacity{bold:#}  by GUESSED objectives: twice each variant's own quiet p99, nobody's promise"
     );
-    let rows: Vec<[String; 5]> = judged
-        .iter()
-        .map(|one| {
-            let value = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), human);
-            let guess = one.guess.as_ref().map_or_else(|_| "-".to_owned(), Guess::to_string);
-            let words = one.safety.words().to_owned();
-            [name(&one.id), guess, value(one.target_value), one.capacity_text(), words]
-        })
-        .collect();
-    let head = ["VARIANT", "GUESSED", "TARGET", "CAPACITY", "SAID"].map(str::to_owned);
-    let width = |at: usize| {
-        let cells = rows.iter().chain([&head]).map(|row| row[at].chars().count());
-        cells.max().unwrap_or_default()
+    let row = |one: &Judged| {
+        let value = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), human);
+        let guess = one.guess.as_ref().map_or_else(|_| "-".to_owned(), Guess::to_string);
+        let words = one.safety.words().to_owned();
+        vec![name(&one.id), guess, value(one.target_value), one.capacity_text(), words]
     };
-    let widths: [usize; 4] = std::array::from_fn(width);
-    for row in [&head].into_iter().chain(&rows) {
-        out.push_str("  ");
-        for (cell, width) in row.iter().zip(widths) {
-            let _ = write!(out, "{cell:<width$}  ");
-        }
-        let _ = writeln!(out, "{}", row[4]);
+    let rows: Vec<Vec<String>> = judged.iter().map(row).collect();
+    let head = ["VARIANT", "GUESSED", "TARGET", "CAPACITY", "SAID"];
+    for line in table(&head, &rows, width.map(|width| width.saturating_sub(2))).lines() {
+        let _ = writeln!(out, "  {line}");
     }
     out.push('\n');
 }

@@ -5,8 +5,6 @@ use serde_json::{Value, json};
 use super::{Audit, GUESSED_CODES, Judged};
 use crate::model::status::FleetStatus;
 
-/// The audit as JSON.
-#[must_use]
 pub fn json(audit: &Audit, fleet: &FleetStatus) -> Value {
     let scopes: Vec<Value> = fleet
         .scopes

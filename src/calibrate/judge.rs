@@ -70,7 +70,6 @@ pub enum Confidence {
 
 impl Confidence {
     /// The word.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::High => "high",
@@ -130,7 +129,6 @@ fn refuse<T>(message: impl Into<String>) -> Result<T, Refusal> {
 }
 
 /// By how many percent an evenly spaced test overstates what random arrivals leave.
-#[must_use]
 pub fn overstated_percent() -> f64 {
     ((EVEN_RPS / POISSON_RPS - 1.0) * 100.0).round()
 }

@@ -18,7 +18,6 @@ fn value(summary: &Value, metric: &str, key: &str) -> Option<f64> {
         .or_else(|| number(summary, &["metrics", metric, key]))
 }
 
-/// The summary as JSON.
 pub(super) fn summary(file: &str, json: &Value) -> Result<Run, Problem> {
     let missing = |key: &str| {
         let metrics = at(json, &["metrics"]).and_then(Value::as_object);

@@ -20,7 +20,6 @@ struct Row {
     latency: Latency,
 }
 
-/// The history.
 pub(super) fn history(file: &str, text: &str) -> Result<Run, Problem> {
     let (table, cut) = Table::read(file, text)?;
     let name = table.needed("Name")?;

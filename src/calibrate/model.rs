@@ -25,11 +25,8 @@ pub enum Tool {
     VegetaText,
     /// `vegeta encode`.
     VegetaResults,
-    /// wrk.
     Wrk,
-    /// wrk2.
     Wrk2,
-    /// hey.
     Hey,
     /// A `DescribeInferenceRecommendationsJob` answer.
     InferenceRecommender,
@@ -53,7 +50,6 @@ pub enum Tool {
 
 impl Tool {
     /// Its name for people.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::K6Summary => "k6 summary JSON",
@@ -122,8 +118,6 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// One statistic.
-    #[must_use]
     pub const fn get(&self, statistic: LatencyStatistic) -> Option<f64> {
         match statistic {
             LatencyStatistic::Avg => self.avg,
@@ -134,7 +128,6 @@ impl Latency {
         }
     }
 
-    /// Sets one statistic.
     pub const fn set(&mut self, statistic: LatencyStatistic, ms: Option<f64>) {
         match statistic {
             LatencyStatistic::Avg => self.avg = ms,
@@ -146,7 +139,6 @@ impl Latency {
     }
 
     /// The statistics that are there, such as `avg, p50, p90`.
-    #[must_use]
     pub fn names(&self) -> String {
         let there = LatencyStatistic::ALL.into_iter().filter(|s| self.get(*s).is_some());
         let names: Vec<&str> = there.map(LatencyStatistic::as_str).collect();
@@ -154,7 +146,6 @@ impl Latency {
     }
 
     /// The strictest statistic that is there.
-    #[must_use]
     pub fn strictest(&self) -> Option<LatencyStatistic> {
         LatencyStatistic::ALL.into_iter().rev().find(|s| self.get(*s).is_some())
     }
@@ -163,7 +154,6 @@ impl Latency {
 /// A stretch of a test at one load.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Step {
-    /// The file.
     pub file: String,
     /// Where in the file: seconds from its start, or nothing for the whole of it.
     pub from_seconds: Option<f64>,
@@ -186,7 +176,6 @@ pub struct Step {
 /// What one file says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Run {
-    /// The file.
     pub file: String,
     /// Who wrote it.
     pub tool: Tool,
@@ -208,7 +197,6 @@ pub struct Run {
 
 impl Run {
     /// One without steps yet.
-    #[must_use]
     pub fn new(file: &str, tool: Tool, loop_kind: LoopKind, spacing: Spacing) -> Self {
         Self {
             file: file.to_owned(),

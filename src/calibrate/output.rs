@@ -18,7 +18,6 @@ const SHOWN: [Mistake; 4] = [
 ];
 
 /// For people.
-#[must_use]
 pub fn text(runs: &[Run], ask: &Ask, found: &Found, formula: &Formula) -> String {
     let mut out = String::new();
     for run in runs {
@@ -82,7 +81,6 @@ fn steps_of(formula: &Formula) -> String {
 }
 
 /// The steps as a table; `best` is marked.
-#[must_use]
 pub fn table(steps: &[(Step, Verdict)], best: Option<usize>, ask: &Ask) -> String {
     let statistic = ask.slo.map(|slo| slo.statistic);
     let mut out = format!(
@@ -117,7 +115,6 @@ pub fn table(steps: &[(Step, Verdict)], best: Option<usize>, ask: &Ask) -> Strin
 }
 
 /// The block for the configuration.
-#[must_use]
 pub fn yaml(found: &Found) -> String {
     let mut out = format!("load_test:\n  max_rps: {}\n", human(found.max_rps));
     let _ = match found.date {
@@ -132,7 +129,6 @@ pub fn yaml(found: &Found) -> String {
 }
 
 /// For programs.
-#[must_use]
 pub fn json(runs: &[Run], found: &Found, formula: &Formula) -> Value {
     let files: Vec<Value> = runs
         .iter()

@@ -4,7 +4,6 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}: {place}: found {found} (read: {read})")]
 pub struct Problem {
-    /// The file.
     pub file: String,
     /// The line, key or column.
     pub place: String,

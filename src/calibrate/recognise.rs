@@ -15,7 +15,6 @@ pub const READ: &str = "k6 summary JSON, k6 --out json or csv, Locust stats_hist
                         job JSON, and setpoint export CSV";
 
 /// The tool that wrote a text, if it is one that is read.
-#[must_use]
 pub fn recognise(text: &str) -> Option<Tool> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let first = text.lines().next().unwrap_or_default();

@@ -31,12 +31,11 @@ pub(super) struct Args {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !args.yes && !std::io::stdin().is_terminal() {
-        return Err(CliError::usage("stdin is no terminal to ask on (use --yes)"));
+        return Err(CliError::usage(
+            "cannot ask for confirmation: stdin is not a terminal (use --yes)",
+        ));
     }
     let (config, _logs) = args.config.load_with_logs()?;
     let bounded = Bounded::new(args.timeout)?;

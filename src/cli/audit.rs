@@ -15,7 +15,7 @@ use super::deadline::{Bounded, Timeout};
 use super::exit::Exit;
 use super::survey::{Survey, survey};
 use crate::audit::{self, Audit, Severity};
-use crate::cli::out::{noteln, out, outln};
+use crate::cli::out::{self, Data, noteln, outln};
 use crate::config::Config;
 use crate::model::ids::VariantId;
 use crate::model::scaling::{AlarmSide, AlarmState};
@@ -32,15 +32,11 @@ const CONCURRENCY: usize = 4;
 /// Say what is wrong with the scaling of every variant, the worst first, without any configuration of
 /// them. Only free calls are made, unless `--telemetry` asks for more, and nothing is written.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  setpoint audit --region us-east-1
-  setpoint audit -o json | jq '.findings[] | select(.severity == \"high\")'
-  setpoint audit --detailed-exitcode     # in a pipeline
-  setpoint audit --telemetry             # also what capacity says; states its price and asks
-
-Exit codes: 0 done, 3 an account and region could not be read, 1 failed, 64 usage; with \
+#[command(
+    after_help = "Exit codes: 0 done, 3 an account and region could not be read, 1 failed, 64 usage; with \
                   --detailed-exitcode also 2 something of high or medium severity was found, 3 a \
-                  variant could not be judged.")]
+                  variant could not be judged."
+)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -68,6 +64,8 @@ enum Output {
     Table,
     /// JSON for programs.
     Json,
+    /// The same as YAML.
+    Yaml,
 }
 
 /// Runs the command.
@@ -91,9 +89,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         audit = audit.with_guessed(bounded.run(judging)?);
     }
     match args.output {
-        Output::Json => outln!("{:#}", audit::json(&audit, &seen.fleet)),
+        Output::Json => out::data(&audit::json(&audit, &seen.fleet), Data::Json)?,
+        Output::Yaml => out::data(&audit::json(&audit, &seen.fleet), Data::Yaml)?,
         Output::Table => {
-            out!("{}", audit::text(&audit, seen.fleet.scopes.len() > 1));
+            out::text(&audit::text(&audit, seen.fleet.scopes.len() > 1, out::width()))?;
             outln!("Next: {}", next(args, &audit));
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::CliError;
 use super::exit::Exit;
-use crate::cli::out::{out, outln};
+use crate::cli::out::{self, Data};
 use crate::model::formula::{Formula, Mistake};
 use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor, human};
 
@@ -47,6 +47,8 @@ enum Output {
     Text,
     /// One JSON object.
     Json,
+    /// The same as YAML.
+    Yaml,
 }
 
 const GUIDANCE: &str = "Choosing the factor: 0.5 to 0.7 for a first production deployment, higher \
@@ -76,8 +78,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let checked =
         checked.map_err(|e| usage("--check", e))?.map(|value| (value, formula.check(value).err()));
     match args.output {
-        Output::Text => out!("{}", text(&formula, checked)),
-        Output::Json => outln!("{:#}", object(&formula, checked)),
+        Output::Text => out::text(&text(&formula, checked))?,
+        Output::Json => out::data(&object(&formula, checked), Data::Json)?,
+        Output::Yaml => out::data(&object(&formula, checked), Data::Yaml)?,
     }
     let differs = checked.is_some_and(|(_, mistake)| mistake.is_some());
     let exit = if differs { Exit::Differs } else { Exit::Done };

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::CliError;
 use super::config_args::{ConfigArgs, counted};
 use crate::cli::out::{noteln, out, outln};
-use crate::config::{Config, Match, matches, memory_place, schema_json};
+use crate::config::{Config, Match, matches, schema_json};
 use crate::model::ids::{AccountId, Region, ResourceId, Scope, VariantId};
 use crate::ports::Clock as _;
 use crate::system::WallClock;
@@ -70,8 +70,8 @@ fn check(args: &ConfigArgs) -> Result<ExitCode, CliError> {
     let mut lines: Vec<String> = examined.problems().iter().map(ToString::to_string).collect();
     let warnings = examined.warnings(WallClock.now());
     let mut warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-    let memory = examined.config().and_then(|config| config.memory.file.as_deref());
-    warnings.extend(memory.and_then(memory_place));
+    let memory = examined.config().and_then(Config::memory_place);
+    warnings.extend(memory.map(|warning| warning.to_string()));
     lines.extend(warnings.iter().map(|warning| format!("warning: {warning}")));
     let mut counts = vec![counted(problems, "problem", "problems")];
     if !warnings.is_empty() {

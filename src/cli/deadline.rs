@@ -19,6 +19,9 @@ pub(super) const DEFAULT_SECONDS: u64 = 60;
 /// The phases of a pass whose calls wait for one another: none of them may use up all of the time,
 /// so that a pass over an AWS that does not answer ends by itself and says what it does not know.
 const PHASES: u32 = 4;
+/// Attempts at an address that refuses connections: a restart of what listens there may be under way,
+/// and a person waits.
+const REFUSED_ATTEMPTS: u32 = 2;
 /// Nothing is told of what is done at once.
 const TOLD_AFTER: Duration = Duration::from_secs(2);
 
@@ -48,6 +51,7 @@ impl Timeout {
         let timeouts = &mut settings.timeouts;
         timeouts.read_total = timeouts.read_total.min(most);
         timeouts.read_attempt = timeouts.read_attempt.min(most);
+        settings.retries.refused_attempts = REFUSED_ATTEMPTS;
     }
 }
 
@@ -299,6 +303,10 @@ mod tests {
         assert_eq!(short.timeouts.write_attempt, default.timeouts.write_attempt);
         let mut long = default.clone();
         Timeout { timeout: 3600 }.bound(&mut long);
-        assert_eq!(long, default);
+        assert_eq!(long.timeouts, default.timeouts);
+        assert_eq!(
+            long.retries.refused_attempts, 2,
+            "a refusal is an answer, however long one waits"
+        );
     }
 }

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::CliError;
-use super::config_args::ConfigArgs;
+use super::config_args::{ConfigArgs, counted};
 use super::deadline::{Bounded, Timeout};
 use super::exit::Exit;
 use super::survey::{Survey, survey};
 use super::{ask, compose};
 use crate::aws::{self, Settings};
-use crate::cli::out::{out, outln};
+use crate::cli::out::{self, Data};
 use crate::config::Config;
 use crate::doctor::{self, Check, Diagnosis, Health, Outcome, Outcomes, ScrapeFound};
 use crate::model::goal::Mode;
@@ -24,13 +24,10 @@ use crate::system::WallClock;
 /// schedules, budget, memory and the running daemon. Nothing is written to AWS; one paid metric of each
 /// listed variant is read ($0.00001 each), unless the budget is 0.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  setpoint doctor --config setpoint.yaml
-  setpoint doctor --config setpoint.yaml -o json | jq '.checks[] | select(.health != \"ok\")'
-  kubectl exec deploy/setpoint -- setpoint doctor      # as the daemon itself
-
-Exit codes: 0 nothing failed, 1 something failed, 64 usage; with --detailed-exitcode also 2 something \
-                  is to be looked at.")]
+#[command(
+    after_help = "Exit codes: 0 nothing failed, 1 something failed, 64 usage; with --detailed-exitcode also 2 something \
+                  is to be looked at."
+)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -57,6 +54,8 @@ enum Output {
     Table,
     /// JSON for programs.
     Json,
+    /// The same as YAML.
+    Yaml,
 }
 
 /// Runs the command.
@@ -77,8 +76,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         found.checks.extend(of_the_daemon(args, &config));
     }
     match args.output {
-        Output::Json => outln!("{:#}", found.json()),
-        Output::Table => out!("{}", found.text()),
+        Output::Json => out::data(&found.json(), Data::Json)?,
+        Output::Yaml => out::data(&found.json(), Data::Yaml)?,
+        Output::Table => out::text(&found.text())?,
     }
     Ok(exit_of(args, &found).into())
 }
@@ -96,14 +96,14 @@ fn exit_of(args: &Args, found: &Diagnosis) -> Exit {
 fn configuration(args: &Args, found: &mut Diagnosis) -> Option<Config> {
     match args.config.load() {
         Err(error) => {
-            let advice = "setpoint config check says the same; mend it first";
+            let advice = "setpoint config check says the same; fix it first";
             found.checks.push(Check::fail("configuration", error.to_string(), advice));
             None
         }
         Ok(config) => {
-            let targets = config.targets.len();
-            let files = args.config.sources().files.len();
-            let what = format!("{targets} targets of {files} files");
+            let targets = counted(config.targets.len(), "target", "targets");
+            let files = counted(args.config.sources().files.len(), "file", "files");
+            let what = format!("{targets} in {files}");
             found.checks.push(Check::ok("configuration", what));
             for warning in config.warnings(WallClock.now(), None) {
                 let advice = "setpoint config check explains it";
@@ -150,7 +150,7 @@ async fn of_aws(config: &Config, timeout: Timeout, observer: Arc<dyn CallObserve
     let recorder = Arc::new(Recorder { outcomes: Mutex::default(), also: observer });
     match survey(config, config, timeout, Arc::<Recorder>::clone(&recorder) as _).await {
         Err(error) => {
-            let advice = "mend what credentials says first";
+            let advice = "fix what credentials reports first";
             checks.push(Check::fail("endpoints", error.to_string(), advice));
         }
         Ok(seen) => of_fleet(config, &seen, &recorder, &mut checks).await,

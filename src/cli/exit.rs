@@ -37,7 +37,6 @@ pub const HELP: &str = "Exit codes: 0 nothing differs, 2 something differs (held
 
 impl Exit {
     /// The number.
-    #[must_use]
     pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -51,13 +50,11 @@ impl Exit {
     }
 
     /// The one of several that counts; [`Self::Done`] of none.
-    #[must_use]
     pub fn worst(several: impl IntoIterator<Item = Self>) -> Self {
         several.into_iter().min().unwrap_or(Self::Done)
     }
 
     /// What a plan, or a pass that is not over yet, says.
-    #[must_use]
     pub fn of_plan(fleet: &FleetStatus) -> Self {
         let variants = fleet.variants.values().map(|v| Self::of_report(&v.decision.report));
         Self::worst(variants.chain([Self::of_reads(fleet)]))
@@ -65,7 +62,6 @@ impl Exit {
 
     /// Whether every account and region could be read, and the memory: no subjects is never no
     /// problems, and without the memory nobody knows what is held.
-    #[must_use]
     pub fn of_reads(fleet: &FleetStatus) -> Self {
         let memory_unread = fleet.memory.as_ref().is_some_and(|memory| memory.unread.is_some());
         let unread = memory_unread || fleet.scopes.values().any(Option::is_some);
@@ -73,14 +69,12 @@ impl Exit {
     }
 
     /// What is left after a pass that has written.
-    #[must_use]
     pub fn of_writes(fleet: &FleetStatus) -> Self {
         let variants = fleet.variants.values().map(|status| Self::of_written(status));
         Self::worst(variants.chain([Self::of_reads(fleet)]))
     }
 
     /// One variant that is listed. Of others nothing is asked for.
-    #[must_use]
     pub const fn of_listed(compared: bool, differs: bool, is_unsafe: bool) -> Self {
         match (compared, differs, is_unsafe) {
             (false, ..) => Self::NotCompared,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use super::ask::{DaemonArgs, kept_history};
 use super::config_args::{ConfigArgs, init_logs};
 use super::deadline::{Bounded, Timeout};
 use super::replay::parse_every;
@@ -16,11 +17,13 @@ use crate::cli::out::noteln;
 use crate::config::Config;
 use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantName};
 use crate::model::scaling::{ScalingPolicy, TargetTracking};
+use crate::model::selector::Selector;
 use crate::model::time::{Timestamp, floor_to};
 use crate::observe::progress::Progress;
 use crate::ports::{Aws, CallObserver, Clock, Metric, MetricQuery};
 use crate::replay::columns::Column;
 use crate::replay::export::{METRIC_COLUMNS, Telemetry, counts};
+use crate::replay::past::targets;
 use crate::system::WallClock;
 
 /// The newest minutes are incomplete and never exported.
@@ -65,10 +68,50 @@ pub(super) struct Args {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let telemetry = fetch(args)?.telemetry;
+    let mut telemetry = fetch(args)?.telemetry;
+    fill_past_targets(args, &mut telemetry);
     write(args, &telemetry)?;
     noteln!("{} rows", telemetry.len());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fills the target values of the past from setpoint's own history, where there is one, and says what
+/// is blank otherwise.
+fn fill_past_targets(args: &Args, telemetry: &mut Telemetry) {
+    let history = (!args.config.config.is_empty()).then(|| {
+        let daemon =
+            DaemonArgs::new(args.config.config.clone(), None, args.timeout.limit().as_secs());
+        let variant = Selector {
+            account_id: args.account.clone(),
+            region: args.config.region.clone().and_then(|region| Region::new(region).ok()),
+            endpoint: Some(args.endpoint.clone()),
+            variant: Some(args.variant.clone()),
+        };
+        kept_history(&daemon, &variant, &format!("{}m", (args.since + WINDOW_MAX).num_minutes()))
+    });
+    let past = match history {
+        Some(Ok(history)) => targets(&history),
+        Some(Err(error)) => {
+            noteln!("note: configured_target is blank before the newest minute: {error}");
+            return;
+        }
+        None => {
+            noteln!(
+                "note: configured_target is blank before the newest minute, because AWS does not keep past \
+                 values; with --config it comes from the history of setpoint"
+            );
+            return;
+        }
+    };
+    let first = past.iter().find(|(_, value)| value.is_some()).map(|(at, _)| *at);
+    telemetry.targets.splice(0..0, past);
+    match first {
+        Some(first) => noteln!(
+            "note: configured_target is known since {}, and blank where setpoint did not run",
+            first.format("%FT%TZ")
+        ),
+        None => noteln!("note: the history of setpoint has no target value of this window"),
+    }
 }
 
 /// What AWS has of a variant: its telemetry, and how it is set.
@@ -199,8 +242,8 @@ async fn read(
     let policies = aws.scaling.scaling_policies(Some(&resource)).await.map_err(failed)?;
     let tracking = policies.iter().find_map(ScalingPolicy::invocations_tracking).cloned();
     if let Some(tracking) = &tracking {
-        // AWS does not tell the past values.
-        telemetry.targets.extend(telemetry.newest().map(|at| (at, tracking.target_value)));
+        // AWS does not keep the past values.
+        telemetry.targets.extend(telemetry.newest().map(|at| (at, Some(tracking.target_value))));
     }
     let activities = aws.scaling.scaling_activities(&resource).await.map_err(failed)?;
     telemetry.counts = counts(&activities);
@@ -230,7 +273,7 @@ async fn read_period(
         let answers = aws.metrics.metric_data(&queries, begin, end).await;
         for (column, answer) in columns.iter().zip(answers) {
             let points = answer.map_err(|why| CliError::failed(why.message))?;
-            telemetry.add(*column, period_seconds, &points);
+            telemetry.add(*column, period_seconds, &points.iter().collect::<Vec<_>>());
         }
         progress.days.done();
         begin = end;

@@ -23,13 +23,10 @@ use crate::system::WallClock;
 /// Only free calls are made, and nothing is written to AWS. What looks wrong is a comment, and so is
 /// what cannot be managed as it is.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  setpoint import --region us-east-1 --out setpoint.yaml
-  setpoint import --endpoint fraud-scorer
-  setpoint import --config accounts.yaml --out targets.yaml   # what accounts.yaml does not list yet
-
-Exit codes: 0 written, 3 an account and region could not be read, so that variants may be missing, 1 \
-                  failed, 64 usage.")]
+#[command(
+    after_help = "Exit codes: 0 written, 3 an account and region could not be read, so that variants may be missing, 1 \
+                  failed, 64 usage."
+)]
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
@@ -56,9 +53,6 @@ fn factor(text: &str) -> Result<SafetyFactor, String> {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let file = args.out.as_deref().map(|path| NewFile::at(path, args.force)).transpose()?;
     let (config, _logs) = args.config.load_with_logs()?;

@@ -15,12 +15,7 @@ const STARTER: &str = include_str!("../../config/starter.yaml");
 /// Write a commented starter configuration, for a first fleet by hand. `setpoint import` makes one of
 /// what is in AWS.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  setpoint init
-  setpoint init fleet.yaml --region eu-west-1 --account 123456789012
-  setpoint init -                       # to standard output
-
-Exit codes: 0 written, 1 failed, 64 usage.")]
+#[command(after_help = "Exit codes: 0 written, 1 failed, 64 usage.")]
 pub(super) struct Args {
     /// Where to write; - is standard output
     #[arg(value_name = "FILE", default_value = "setpoint.yaml")]
@@ -37,9 +32,6 @@ pub(super) struct Args {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let text = text(args.region.as_ref(), args.account.as_ref());
     if args.file.as_os_str() == "-" {

@@ -11,6 +11,7 @@ mod config_command;
 mod deadline;
 mod demo;
 mod doctor;
+mod examples;
 pub mod exit;
 mod export;
 mod groups;
@@ -118,7 +119,7 @@ impl CliError {
 
 /// The definition of all commands.
 fn program() -> clap::Command {
-    Cli::command()
+    examples::with_examples(Cli::command())
 }
 
 /// The program with its commands in groups, as wide as the terminal.

@@ -6,8 +6,11 @@
 use std::fmt::Arguments;
 use std::io::{Error, ErrorKind, Write};
 
+use serde::Serialize;
+
 use super::CliError;
 use super::exit::Exit;
+use crate::render::fit::fit;
 
 /// Prints to stdout, and returns from the function with an error when that fails.
 macro_rules! out {
@@ -40,6 +43,35 @@ pub(super) use {noteln, out, outln};
 pub(super) fn write(text: Arguments<'_>) -> Result<(), CliError> {
     let mut stdout = anstream::stdout().lock();
     stdout.write_fmt(text).and_then(|()| stdout.flush()).map_err(|error| failed(&error))
+}
+
+/// Writes text for people to stdout, its lines broken where the terminal ends; all of it as it is
+/// where there is no terminal.
+///
+/// # Errors
+/// As [`write`].
+pub(super) fn text(text: &str) -> Result<(), CliError> {
+    write(format_args!("{}", fit(text, width())))
+}
+
+/// How data is written for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Data {
+    Json,
+    Yaml,
+}
+
+/// Writes data for programs to stdout.
+///
+/// # Errors
+/// As [`write`], and when it has no form as data.
+pub(super) fn data(value: &impl Serialize, form: Data) -> Result<(), CliError> {
+    let text = match form {
+        Data::Json => serde_json::to_string_pretty(value).map_err(|error| error.to_string()),
+        Data::Yaml => serde_saphyr::to_string(value).map_err(|error| error.to_string()),
+    };
+    let text = text.map_err(|error| CliError::failed(format!("no such data: {error}")))?;
+    write(format_args!("{}\n", text.trim_end()))
 }
 
 /// Writes a line to stderr.

@@ -9,7 +9,7 @@ use super::deadline::{Bounded, Timeout};
 use super::exit::{self, Exit};
 use super::source::Source;
 use super::{CliError, compose};
-use crate::cli::out::{noteln, out, outln};
+use crate::cli::out::{self, Data, noteln};
 use crate::config::{Config, DiscoveryTelemetry};
 use crate::daemon::{open_freeze, pass_settings};
 use crate::model::status::FleetStatus;
@@ -52,6 +52,8 @@ pub(super) enum Output {
     Text,
     /// JSON for programs.
     Json,
+    /// The same as YAML.
+    Yaml,
 }
 
 /// Runs the command.
@@ -91,8 +93,9 @@ fn ask(args: &Args) -> Result<ExitCode, CliError> {
     let answer: PlanAnswer = args.source.ask("/api/v1/plan".to_owned())?;
     noteln!("{}", answer.source(&args.source.address()?));
     match args.output {
-        Output::Text => out!("{}", answer.text()),
-        Output::Json => outln!("{:#}", answer.plan),
+        Output::Text => out::text(&answer.text())?,
+        Output::Json => out::data(&answer.plan, Data::Json)?,
+        Output::Yaml => out::data(&answer.plan, Data::Yaml)?,
     }
     strict(args, answer.has_warnings())?;
     Ok(answer.exit(args.detailed_exitcode).into())
@@ -179,6 +182,7 @@ pub(super) async fn pass(
         })
         .await;
     status.config.warnings = config.warnings(WallClock.now(), Some(&status));
+    status.config.warnings.extend(config.memory_place());
     status.prices = Arc::clone(&config.prices);
     status.shard = config.shard();
     status
@@ -190,8 +194,8 @@ pub(super) async fn pass(
 /// When it cannot be written: what was not shown must not be acted on.
 pub(super) fn print(fleet: &FleetStatus, output: Output) -> Result<(), CliError> {
     match output {
-        Output::Text => out!("{}", render::text(fleet)),
-        Output::Json => outln!("{:#}", render::json(fleet)),
+        Output::Text => out::text(&render::text(fleet)),
+        Output::Json => out::data(&render::json(fleet), Data::Json),
+        Output::Yaml => out::data(&render::json(fleet), Data::Yaml),
     }
-    Ok(())
 }

@@ -5,14 +5,13 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::CliError;
 use super::ask::{ListedScope, parse_selector, understood, unreadable};
 use super::exit::{self, Exit};
 use super::source::Source;
-use crate::cli::out::{noteln, out, outln};
+use crate::cli::out::{self, Data, noteln, out};
 use crate::model::selector::Selector;
 use crate::recommend::{Checked, Language, Recommendation, check, check_text, read, text, write};
 use crate::render::trouble::scopes;
@@ -86,9 +85,6 @@ struct Answer {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if args.check.is_some() && args.format.language().is_some() {
         return Err(CliError::usage(
@@ -146,7 +142,7 @@ fn print(all: &[Recommendation], format: Format) -> Result<(), CliError> {
     if let Some(language) = format.language() {
         out!("{}", write(all, language));
     } else if format == Format::Text {
-        out!("{}", text(all));
+        out::text(&text(all))?;
     } else {
         value(&serde_json::json!({ "recommendations": all }), format)?;
     }
@@ -155,21 +151,13 @@ fn print(all: &[Recommendation], format: Format) -> Result<(), CliError> {
 
 fn print_checked(checked: &Checked, format: Format) -> Result<(), CliError> {
     if format == Format::Text {
-        out!("{}", check_text(checked));
-        return Ok(());
+        return out::text(&check_text(checked));
     }
-    value(&serde_json::to_value(checked).unwrap_or_default(), format)
+    value(checked, format)
 }
 
-fn value(value: &Value, format: Format) -> Result<(), CliError> {
-    if format == Format::Json {
-        outln!("{value:#}");
-        return Ok(());
-    }
-    let text = serde_saphyr::to_string(value);
-    let text = text.map_err(|error| CliError::failed(format!("no YAML: {error}")))?;
-    out!("{}\n", text.trim_end());
-    Ok(())
+fn value(value: &impl Serialize, format: Format) -> Result<(), CliError> {
+    out::data(value, if format == Format::Json { Data::Json } else { Data::Yaml })
 }
 
 /// A file's name and text.

@@ -12,7 +12,6 @@ use super::program;
 const WIDTH: usize = 100;
 
 /// The page, as it must be in `docs/cli.md`.
-#[must_use]
 pub fn reference() -> String {
     let program = steady(program());
     let mut page = String::from(

@@ -1,8 +1,10 @@
 //! `setpoint replay`: estimate and decide over recorded telemetry.
 
+mod record;
+
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -25,11 +27,23 @@ use crate::replay::{Evaluation, Recording, ReplaySettings, csv, output, replay, 
 /// latency_p99_us (and whichever statistic --slo names), latency_p50_us, errors_5xx, and
 /// optionally instances, endpoint_config, configured_target and period_seconds. `setpoint export`
 /// writes it. All target values and capacities are invocations per minute per instance.
+///
+/// With --variant, decide once more on a variant that `setpoint get ENDPOINT/VARIANT -o json` wrote:
+/// the same decision as the running daemon's, with its reasons, without AWS. Exit codes: 0 it is the
+/// same decision, 2 this setpoint decides differently, 1 failed, 64 usage.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::doc_markdown, reason = "the text is the command's help, where backticks look odd")]
 pub(super) struct Args {
     /// The recorded telemetry; `-` reads standard input.
-    file: PathBuf,
+    #[arg(required_unless_present = "variant")]
+    file: Option<PathBuf>,
+    /// A variant as `setpoint get ENDPOINT/VARIANT -o json` wrote it; `-` reads standard input.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["file", "max_rps", "slo", "configured_target", "from", "report"]
+    )]
+    variant: Option<PathBuf>,
     /// Requests per second that one instance served well in a load test.
     #[arg(long, value_name = "RPS", value_parser = unit(RequestsPerSecond::new))]
     max_rps: Option<RequestsPerSecond>,
@@ -70,10 +84,15 @@ enum Output {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
+    match (&args.variant, &args.file) {
+        (Some(variant), _) => record::run(variant, args.output),
+        (None, Some(file)) => telemetry(args, file),
+        (None, None) => Err(CliError::usage("FILE, or --variant FILE")),
+    }
+}
+
+fn telemetry(args: &Args, file: &Path) -> Result<ExitCode, CliError> {
     let settings = ReplaySettings {
         objective: Objective { latency: args.slo, error_rate_max: args.error_rate_max },
         max_rps: args.max_rps,
@@ -83,7 +102,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         every: args.every,
         refinements: crate::estimate::Refinements::ALL,
     };
-    let recording = read(args)?;
+    let recording = read(args, file)?;
     for warning in &recording.warnings {
         noteln!("warning: {warning}");
     }
@@ -126,7 +145,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         return Err(CliError::failed(format!("cannot write the output: {error}")));
     }
     if let Some(path) = &args.report {
-        let name = args.file.display().to_string();
+        let name = file.display().to_string();
         let page = report::render(&name, &recording.rows, &settings, &evaluations);
         std::fs::write(path, page)
             .map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display())))?;
@@ -148,17 +167,17 @@ fn follow(shown: &Arc<AtomicI64>, until: Option<Timestamp>) -> Option<Progress> 
     }))
 }
 
-fn read(args: &Args) -> Result<Recording, CliError> {
-    let name = args.file.display().to_string();
+fn read(args: &Args, path: &Path) -> Result<Recording, CliError> {
+    let name = path.display().to_string();
     let statistic = args.slo.map_or(LatencyStatistic::P99, |slo| slo.statistic);
     let result = if name == "-" {
         csv::read("standard input", std::io::stdin().lock(), statistic)
     } else {
-        let file = File::open(&args.file)
-            .map_err(|e| CliError::failed(format!("cannot open {name}: {e}")))?;
+        let file =
+            File::open(path).map_err(|e| CliError::failed(format!("cannot open {name}: {e}")))?;
         csv::read(&name, file, statistic)
     };
-    result.map_err(|error| CliError::failed(load_test(&args.file).unwrap_or(error.to_string())))
+    result.map_err(|error| CliError::failed(load_test(path).unwrap_or(error.to_string())))
 }
 
 /// What to do with a file that is no recorded telemetry but a load test's result.

@@ -11,7 +11,7 @@ use super::CliError;
 use super::ask::{ListedScope, parse_selector, understood, unreadable};
 use super::exit::Exit;
 use super::source::Source;
-use crate::cli::out::{noteln, out, outln};
+use crate::cli::out::{self, Data, noteln, out};
 use crate::config::prices_of_file;
 use crate::model::selector::Selector;
 use crate::render::trouble::scopes;
@@ -52,6 +52,8 @@ enum Output {
     Csv,
     /// JSON for programs.
     Json,
+    /// The same as YAML.
+    Yaml,
     /// One page that needs nothing from elsewhere.
     Html,
 }
@@ -65,9 +67,6 @@ struct Answer {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let mut answer = if args.source.is_daemon() { ask(args)? } else { look(args)? };
     answer.report.keep(|id| args.variant.matches(id));
@@ -77,11 +76,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         return Err(CliError::failed(what));
     }
     match args.output {
-        Output::Text => out!("{}", report::text(&answer.report)),
+        Output::Text => out::text(&report::text(&answer.report, out::width()))?,
         Output::Html => out!("{}", report::html(&answer.report)),
-        Output::Json => {
-            outln!("{:#}", serde_json::to_value(&answer.report).unwrap_or_default());
-        }
+        Output::Json => out::data(&answer.report, Data::Json)?,
+        Output::Yaml => out::data(&answer.report, Data::Yaml)?,
         Output::Csv => {
             let text = report::csv(&answer.report);
             out!("{}", text.map_err(|error| CliError::failed(format!("no CSV: {error}")))?);

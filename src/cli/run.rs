@@ -10,10 +10,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::config_args::{ConfigArgs, load_with_logs};
 use super::kubernetes::Kubernetes;
 use super::{CliError, compose, panics};
-use crate::config::{Config, memory_place};
+use crate::config::{Config, MetricsSettings, MetricsVariants, memory_place};
 use crate::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts, Ticks};
 use crate::http::{App, Control, Health, Server, Site};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, SeriesOf, Shown};
 use crate::model::shard::Shard;
 use crate::ports::{Aws, CallObserver, Clock, Events, Memory};
 use crate::reconcile::{CostMeter, Fleet};
@@ -74,8 +74,8 @@ pub(super) struct Telling {
 impl Telling {
     pub(super) fn new(config: &Config) -> Result<Self, CliError> {
         let fleet = Arc::new(FleetCell::default());
-        let limit = config.metrics.per_variant_limit;
-        let metrics = Metrics::register(Registry::new(), Arc::clone(&fleet) as _, limit)
+        let shown = shown(&config.metrics);
+        let metrics = Metrics::register(Registry::new(), Arc::clone(&fleet) as _, shown)
             .map_err(|error| CliError::failed(format!("cannot register metrics: {error}")))?;
         metrics.process.set_shard(config.sharding.own.unwrap_or(Shard::WHOLE));
         Ok(Self { fleet, metrics, events: None })
@@ -103,6 +103,17 @@ impl Telling {
     pub(super) fn registry(&self) -> Registry {
         self.metrics.registry.clone()
     }
+}
+
+/// What the configuration says of the series of variants.
+const fn shown(config: &MetricsSettings) -> Shown {
+    let variants = match config.variants {
+        MetricsVariants::Auto => SeriesOf::Auto,
+        MetricsVariants::All => SeriesOf::All,
+        MetricsVariants::Listed => SeriesOf::Listed,
+        MetricsVariants::Problems => SeriesOf::Problems,
+    };
+    Shown { variants, per_variant_limit: config.per_variant_limit }
 }
 
 /// A daemon with its HTTP server, ready to run.
@@ -141,7 +152,7 @@ impl Assembled {
         let health = Arc::new(Health::new(Instant::now(), max_silence));
         let Telling { fleet, metrics, events } = telling;
         panics::tell(&metrics.process);
-        let registry = metrics.registry.clone();
+        let exposition = Arc::clone(&metrics.exposition);
         let (passes_clock, passes_memory) = (Arc::clone(&clock), Arc::clone(&memory));
         // The budget is the process's: a new term of leadership does not restart it.
         let cost = CostMeter::default();
@@ -174,7 +185,7 @@ impl Assembled {
             status: Arc::clone(&fleet) as _,
             history,
             leading: Arc::new(LeadershipSource::Alone(Arc::new(Alone))),
-            registry,
+            exposition,
             control: Arc::new(handle.clone()),
             health,
             token_file,

@@ -11,10 +11,6 @@ use crate::cli::out::{out, outln};
 
 /// Print a script that completes commands and flags in a shell.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  source <(setpoint completions bash)
-  setpoint completions zsh > \"${fpath[1]}/_setpoint\"
-  setpoint completions fish > ~/.config/fish/completions/setpoint.fish")]
 pub(super) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
@@ -34,9 +30,6 @@ pub(super) fn completions(args: &CompletionsArgs) -> Result<ExitCode, CliError> 
 
 /// Print the manual page of setpoint, or write that of every command into a directory.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  setpoint man | man -l -
-  setpoint man --out /usr/local/share/man/man1")]
 pub(super) struct ManArgs {
     /// A directory that is there; each command gets a page, setpoint-COMMAND.1
     #[arg(long, value_name = "DIRECTORY")]

@@ -21,9 +21,6 @@ enum SimulateCommand {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     match &args.command {
         SimulateCommand::Serve(args) => serve::run(args),

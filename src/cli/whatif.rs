@@ -10,7 +10,7 @@ use super::config_args::ConfigArgs;
 use super::deadline::Timeout;
 use super::export::{self, Recorded};
 use super::replay::{load_test, parse_every, parse_share, parse_slo, unit};
-use crate::cli::out::{noteln, outln};
+use crate::cli::out::{self, Data, noteln, outln};
 use crate::model::goal::{LatencyObjective, Objective};
 use crate::model::ids::{AccountId, EndpointName, VariantName};
 use crate::model::reaction::ReactionTime;
@@ -112,6 +112,8 @@ enum Output {
     Table,
     /// One JSON object.
     Json,
+    /// The same as YAML.
+    Yaml,
 }
 
 /// What was recorded, and what AWS says of the present setting.
@@ -136,15 +138,13 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         .map_err(|error| CliError::failed(format!("{}: {error}", args.source)))?;
     let price = args.price_per_hour;
     match args.output {
-        Output::Json => outln!("{:#}", output::json(&args.source, &report, price)),
+        Output::Json => out::data(&output::json(&args.source, &report, price), Data::Json)?,
+        Output::Yaml => out::data(&output::json(&args.source, &report, price), Data::Yaml)?,
         Output::Table => {
-            for line in output::preface(&report) {
-                outln!("{line}");
-            }
-            outln!("\n{}", output::table(&report, price));
-            for line in output::conclusion(&report) {
-                outln!("{line}");
-            }
+            let lines = |lines: Vec<String>| lines.join("\n") + "\n";
+            out::text(&lines(output::preface(&report)))?;
+            outln!("\n{}", output::table(&report, price, out::width()));
+            out::text(&lines(output::conclusion(&report)))?;
         }
     }
     if let Some(path) = &args.html {
@@ -242,7 +242,7 @@ fn read(args: &Args) -> Result<Source, CliError> {
 fn parse_variant(name: &str) -> Result<(EndpointName, VariantName), CliError> {
     let wrong = |why: String| {
         CliError::usage(format!(
-            "{name:?} is no file, and no variant: {why} (allowed: a file, or ENDPOINT/VARIANT)"
+            "{name:?} is neither a file nor a variant: {why} (allowed: a file, or ENDPOINT/VARIANT)"
         ))
     };
     let (endpoint, variant) = name.split_once('/').unwrap_or((name, "AllTraffic"));

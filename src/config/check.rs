@@ -96,7 +96,9 @@ fn wrong_value(file: String, path: &[Step], found: &Value, node: &Value) -> Prob
     if found.is_null() {
         problem.hint = Some("leave the key out to keep its default".to_owned());
     } else if found.is_number() && node.get("type").is_some_and(|t| t == "string") {
-        problem.hint = Some("put it in quotes".to_owned());
+        let account = problem.key.ends_with("account_id") && problem.found.len() < 12;
+        let lost = ", with the zeros that it begins with: a number has lost them";
+        problem.hint = Some(format!("put it in quotes{}", if account { lost } else { "" }));
     } else if let Some(text) = found.as_str() {
         let options = words(node);
         let options: Vec<&str> = options.iter().map(String::as_str).collect();

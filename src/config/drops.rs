@@ -29,7 +29,6 @@ pub struct Dropped {
 
 impl Dropped {
     /// Compares two configurations over the variants that are known.
-    #[must_use]
     pub fn between(old: &Config, new: &Config, fleet: &FleetStatus) -> Self {
         // A target speaks for variants. One that has none now, or of which none is known (nothing
         // was read yet), counts by itself: no subjects are not no loss.
@@ -55,7 +54,6 @@ impl Dropped {
 
     /// Whether a person must confirm it: more than may change in one pass, or everything, however
     /// little that is. An empty file is a file that was not written, in most cases.
-    #[must_use]
     pub const fn needs_confirmation(&self) -> bool {
         self.count > self.limit || (self.count > 0 && self.lists_nothing)
     }

@@ -202,7 +202,7 @@ pub(super) fn from_file(path: &Path) -> Result<Layer, Box<Problem>> {
         let good = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..good].split(|byte| *byte == b'\n').count();
         let origin = format!("{name}:{line}");
-        Box::new(Problem::new(origin, "", "bytes that are no UTF-8", "text in UTF-8"))
+        Box::new(Problem::new(origin, "", "bytes that are not UTF-8", "text in UTF-8"))
     })?;
     from_text(&name, &text)
 }

@@ -2,6 +2,7 @@
 
 use super::settings::{Target, Wish};
 use super::{Config, Inner};
+use crate::model::floors::FloorsGoal;
 use crate::model::goal::{CapacityGoal, CooldownGoal, Goal, Mode, TargetValueLimits};
 use crate::model::ids::VariantId;
 
@@ -87,6 +88,7 @@ impl Config {
             adopt: false,
             unsuspend: false,
             allow_clamp: false,
+            floors: FloorsGoal::OFF,
             ..goal
         }
     }
@@ -111,6 +113,7 @@ fn goal(origin: String, wish: &Wish, ceiling: Mode) -> Goal {
         safe_change_grace: wish.safe_change_grace,
         removed_target_grace: wish.removed_target_grace,
         removed_policy_grace: wish.removed_policy_grace,
+        floors: wish.floors,
         paused: None,
     }
 }

@@ -52,8 +52,8 @@ pub use schedule::{FreezeWindow, Schedule};
 pub use schema::{schema, schema_json};
 pub use settings::{
     AccountSettings, AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings,
-    KubernetesSettings, LogFormat, LogSettings, MemorySettings, MetricsSettings, ReconcileSettings,
-    ShardingSettings, StoreConfig, Target, TelemetrySettings, Wish,
+    KubernetesSettings, LogFormat, LogSettings, MemorySettings, MetricsSettings, MetricsVariants,
+    ReconcileSettings, ShardingSettings, StoreConfig, Target, TelemetrySettings, Wish,
 };
 
 /// A validated configuration. Cheap to clone.
@@ -86,19 +86,16 @@ impl Examined {
     }
 
     /// As much of it as could be read, which may be used only when there are no problems.
-    #[must_use]
     pub const fn config(&self) -> Option<&Config> {
         self.config.as_ref()
     }
 
     /// What is wrong with it.
-    #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
     /// What can hardly be meant of what could be read.
-    #[must_use]
     pub fn warnings(&self, now: Timestamp) -> Vec<ConfigWarning> {
         self.config.as_ref().map(|config| config.warnings(now, None)).unwrap_or_default()
     }
@@ -169,7 +166,6 @@ impl Config {
     }
 
     /// Everything that there is to say of a configuration, whether it can be used or not.
-    #[must_use]
     pub fn examine(sources: &Sources) -> Examined {
         Self::resolved(merge::merge(sources))
     }
@@ -230,21 +226,18 @@ impl Config {
     }
 
     /// Which of two globs wins where one is within the other: as it should be, and worth a look.
-    #[must_use]
     pub fn notes(&self) -> Vec<String> {
         warn::notes(self)
     }
 
     /// What in it can be read and can hardly be meant, at `now`; with a fleet also what only the
     /// fleet shows. An account that is not the caller's comes first.
-    #[must_use]
     pub fn warnings(&self, now: Timestamp, fleet: Option<&FleetStatus>) -> Vec<ConfigWarning> {
         warn::warnings(self, now, fleet)
     }
 
     /// The effective configuration as YAML that can be loaded again; with `origin` each line says
     /// which layer it comes from.
-    #[must_use]
     pub fn to_yaml(&self, origin: bool) -> String {
         show::to_yaml(&self.merged, origin)
     }

@@ -6,8 +6,7 @@ use std::io;
 use std::path::Path;
 
 /// What is wrong with the place of the memory, in a sentence that names the key; nothing when a save
-/// would succeed now. A file is made beside it for a moment, as each save does.
-#[must_use]
+/// would succeed now. A file is made next to it for a moment, as each save does.
 pub fn memory_place(file: &Path) -> Option<String> {
     let wrong = |why: String| {
         let file = file.display();
@@ -16,7 +15,7 @@ pub fn memory_place(file: &Path) -> Option<String> {
     match fs::metadata(file) {
         Ok(meta) if meta.is_dir() => return wrong("which is a directory (allowed: a file)".into()),
         Ok(meta) if !meta.is_file() => {
-            return wrong("which is no regular file (allowed: a file, or nothing yet)".into());
+            return wrong("which is not a regular file (allowed: a file, or nothing yet)".into());
         }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -26,7 +25,7 @@ pub fn memory_place(file: &Path) -> Option<String> {
     let directory = parent.unwrap_or(Path::new("."));
     match fs::metadata(directory) {
         Ok(meta) if !meta.is_dir() => {
-            return wrong(format!("but {} is no directory", directory.display()));
+            return wrong(format!("but {} is not a directory", directory.display()));
         }
         Ok(_) => {}
         Err(error) => {
@@ -37,7 +36,7 @@ pub fn memory_place(file: &Path) -> Option<String> {
     match try_to_write(directory) {
         Ok(()) => None,
         Err(error) => wrong(format!(
-            "but nothing can be written in its directory {}: {error} (each save makes a file beside \
+            "but nothing can be written in its directory {}: {error} (each save makes a file next to \
              the old one and renames it)",
             directory.display()
         )),

@@ -347,7 +347,6 @@ pub enum LogFormat {
 
 impl LogFormat {
     /// The word used in configuration.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -356,10 +355,26 @@ impl LogFormat {
     }
 }
 
+/// Which variants have series of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, serde::Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricsVariants {
+    /// All, up to 2,000 of them; above that those with something to say.
+    Auto,
+    /// All.
+    All,
+    /// Those that a target lists, and others with something to say.
+    Listed,
+    /// Those with something to say.
+    Problems,
+}
+
 /// What /metrics exports.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawMetrics {
+    /// Which variants have series of their own; totals over the fleet are always there.
+    pub variants: Option<MetricsVariants>,
     /// Above this many variants only the non-zero member of a closed set is exported.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub per_variant_limit: Option<u32>,

@@ -23,7 +23,7 @@ use super::settings::{
     AwsSettings, DiscoverySettings, HttpSettings, LogSettings, MemorySettings, MetricsSettings,
     ReconcileSettings, StoreConfig, TelemetrySettings,
 };
-use super::{DiscoveryTelemetry, Inner, LogFormat};
+use super::{DiscoveryTelemetry, Inner, LogFormat, MetricsVariants};
 use crate::model::ids::{AccountId, Region};
 
 /// Collects problems while keys are parsed; a key that has one takes a stand-in value, which is
@@ -162,7 +162,10 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
         kubernetes,
         http,
         log,
-        metrics: MetricsSettings { per_variant_limit: limit as usize },
+        metrics: MetricsSettings {
+            variants: raw.metrics.variants.unwrap_or(MetricsVariants::Auto),
+            per_variant_limit: limit as usize,
+        },
         prices,
         freeze_windows,
         defaults,

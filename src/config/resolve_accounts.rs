@@ -19,7 +19,7 @@ pub(super) fn resolve_accounts(r: &mut Resolver<'_>, raw: &Raw) -> Vec<AccountSe
     ] {
         if set {
             let allowed = format!("only one of {key} and accounts (remove {key})");
-            r.problem(key, "a value beside accounts", &allowed);
+            r.problem(key, "a value next to accounts", &allowed);
         }
     }
     let mut seen = BTreeMap::new();
@@ -52,7 +52,7 @@ fn account(
         r.problem(&format!("accounts[{at}].role_arn"), role_arn.clone(), &allowed);
     }
     if own.external_id.is_some() && own.role_arn.is_none() {
-        let allowed = format!("an external_id only beside accounts[{at}].role_arn");
+        let allowed = format!("an external_id only together with accounts[{at}].role_arn");
         r.problem(&format!("accounts[{at}].external_id"), "a value without a role", &allowed);
     }
     Some(AccountSettings {

@@ -51,7 +51,7 @@ pub fn prices_of_file(path: &Path) -> Result<BTreeMap<String, f64>, String> {
         format!("{place}: {}", error.message)
     })?;
     let Kind::Table(entries) = node.kind else {
-        return Err(format!("{name}: something that is no map"));
+        return Err(format!("{name}: something that is not a map"));
     };
     let mut prices = BTreeMap::new();
     for (instance_type, line, node) in entries {

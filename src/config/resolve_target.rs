@@ -10,6 +10,7 @@ use super::problem::Problem;
 use super::raw::{Raw, RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawWish};
 use super::resolve::{Resolver, parse_path};
 use super::settings::{Target, Wish};
+use crate::model::floors::{FloorsGoal, FloorsMode};
 use crate::model::goal::{
     CapacityGoal, CooldownGoal, LatencyObjective, LoadTest, Mode, Objective, Pause,
     TargetValueLimits,
@@ -187,7 +188,22 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
         safe_change_grace,
         removed_target_grace,
         removed_policy_grace,
+        floors: floors(r, place, own),
     }
+}
+
+fn floors(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> FloorsGoal {
+    let mode = own.floors.unwrap_or_else(|| {
+        r.problem_at(place, "floors", "nothing".to_owned(), "off or propose");
+        FloorsMode::Off
+    });
+    let time_zone = own.floors_time_zone.as_deref().unwrap_or("UTC");
+    let time_zone = time_zone.parse().unwrap_or_else(|_| {
+        let allowed = "an IANA time zone, such as Europe/Berlin";
+        r.problem_at(place, "floors_time_zone", format!("{time_zone:?}"), allowed);
+        chrono_tz::Tz::UTC
+    });
+    FloorsGoal { mode, time_zone }
 }
 
 fn objective(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> Objective {

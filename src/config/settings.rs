@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::schedule::Schedule;
+use crate::model::floors::FloorsGoal;
 use crate::model::goal::{
     CapacityGoal, CooldownGoal, LoadTest, MassChangeLimit, Mode, Objective, Pause,
     TargetValueLimits,
@@ -16,7 +17,7 @@ use crate::model::ids::{AccountId, Region, Scope};
 use crate::model::shard::Shard;
 use crate::model::units::SafetyFactor;
 
-pub use super::raw::{DiscoveryTelemetry, LogFormat};
+pub use super::raw::{DiscoveryTelemetry, LogFormat, MetricsVariants};
 
 /// Where AWS is, and as whom to call it.
 #[derive(Debug, Clone, PartialEq)]
@@ -203,7 +204,6 @@ pub struct KubernetesSettings {
 
 impl KubernetesSettings {
     /// Whether anything is used of Kubernetes.
-    #[must_use]
     pub const fn is_used(&self) -> bool {
         self.lease_name.is_some() || self.memory_configmap.is_some() || self.events
     }
@@ -251,6 +251,8 @@ pub fn parse_level(level: &str) -> Result<tracing_subscriber::EnvFilter, String>
 /// What `/metrics` exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MetricsSettings {
+    /// Which variants have series of their own.
+    pub variants: MetricsVariants,
     /// Above this many variants only the non-zero member of a closed set is exported.
     pub per_variant_limit: usize,
 }
@@ -286,6 +288,8 @@ pub struct Wish {
     pub removed_target_grace: TimeDelta,
     /// Rule 17a, the policy alone.
     pub removed_policy_grace: TimeDelta,
+    /// What is done about scheduled floors.
+    pub floors: FloorsGoal,
 }
 
 /// One entry of `targets`.

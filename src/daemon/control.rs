@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -62,7 +62,6 @@ impl Handle {
     }
 
     /// Whether it has been asked to stop.
-    #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.shared.stopping.load(Ordering::Relaxed)
     }
@@ -215,7 +214,7 @@ impl Daemon {
             self.parts.memory.save_pauses(&pauses).await.map_err(|error| not_remembered(&error))?;
             (known.len(), None)
         } else {
-            self.change_memory(selector, |memory| memory.pause = Some(pause.clone())).await?
+            self.change_memory(selector, |_, memory| memory.pause = Some(pause.clone())).await?
         };
         tracing::info!(of = %selector, until = stamp(until), reason = request.reason, "paused");
         let memory = &self.parts.memory;
@@ -239,17 +238,22 @@ impl Daemon {
         if pauses != before {
             self.parts.memory.save_pauses(&pauses).await.map_err(|error| not_remembered(&error))?;
         }
+        let (held, forgotten) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let count = |what: &AtomicUsize, yes| what.fetch_add(usize::from(yes), Ordering::Relaxed);
         let (variants, _) = if known.is_empty() {
             (0, None)
         } else {
-            self.change_memory(selector, |memory| {
-                memory.pause = None;
-                memory.foreign_overwrites.clear();
-                memory.other_setpoint = None;
+            self.change_memory(selector, |id, memory| {
+                let own = memory.pause.take().is_some_and(|pause| now < pause.until);
+                count(&held, own || before.of(id, now).is_some());
+                let overwritten = !std::mem::take(&mut memory.foreign_overwrites).is_empty();
+                count(&forgotten, memory.other_setpoint.take().is_some() || overwritten);
             })
             .await?
         };
-        tracing::info!(of = %selector, "resumed");
+        let (were_paused, writers_forgotten) = (held.into_inner(), forgotten.into_inner());
+        let pauses_ended = before.in_force(now).saturating_sub(pauses.in_force(now));
+        tracing::info!(of = %selector, were_paused, pauses_ended, writers_forgotten, "resumed");
         let config = self.shared.config();
         let still = |id: &VariantId| {
             let goal = config.goal(id).ok();
@@ -257,7 +261,13 @@ impl Daemon {
         };
         let paused_by_configuration =
             known.iter().filter(|id| still(id)).map(VariantId::to_string).collect();
-        Ok(Resumed { variants, paused_by_configuration })
+        Ok(Resumed {
+            variants,
+            were_paused,
+            pauses_ended,
+            writers_forgotten,
+            paused_by_configuration,
+        })
     }
 
     /// The variants of a selection that are known now.
@@ -288,7 +298,7 @@ impl Daemon {
     async fn change_memory(
         &self,
         selector: &Selector,
-        change: impl Fn(&mut VariantMemory),
+        change: impl Fn(&VariantId, &mut VariantMemory),
     ) -> Result<(usize, Option<String>), ControlError> {
         let subjects = self.subjects(selector);
         if subjects.is_empty() {
@@ -303,7 +313,7 @@ impl Daemon {
         for subject in subjects {
             match remembered.remove(&subject.id) {
                 Some(Fact::Known(mut memory)) => {
-                    change(&mut memory);
+                    change(&subject.id, &mut memory);
                     changed.push(Keep { subject, memory, urgent: true });
                 }
                 Some(Fact::Unknown(why)) => failed.push(why.message),

@@ -20,7 +20,6 @@ pub enum LeadershipSource {
 /// The Lease by which a leader is elected, for those who look for it.
 #[derive(Clone)]
 pub struct Lease {
-    /// Its name.
     pub name: String,
     /// Who holds it, as last seen.
     pub holder: watch::Receiver<Leader>,

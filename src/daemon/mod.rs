@@ -127,7 +127,6 @@ impl Shared {
 
 impl Daemon {
     /// Puts a daemon together, with the handle by which it is asked for things.
-    #[must_use]
     pub fn new(parts: Parts) -> (Self, Handle) {
         let (sender, requests) = mpsc::channel(REQUESTS_MAX);
         let shared = Arc::new(Shared {
@@ -327,6 +326,9 @@ impl Daemon {
         fleet.history = Some(self.record(&fleet).await);
         let fleet = Arc::new(fleet);
         self.parts.fleet.set(Arc::clone(&fleet));
+        let exposition = Arc::clone(&self.parts.metrics.exposition);
+        // It goes on beside the daemon, and a scrape that comes meanwhile waits for it.
+        drop(tokio::task::spawn_blocking(move || exposition.prepare()));
         self.parts.health.set_readiness(Readiness::Ready);
         fleet
     }
@@ -415,7 +417,6 @@ fn result_of(fleet: Option<&FleetStatus>, trouble: Trouble) -> PassResult {
 }
 
 /// The freeze window that is open, the longest if several are.
-#[must_use]
 pub fn open_freeze(config: &Config, now: Timestamp) -> Option<Freeze> {
     let open = config.freeze_windows.iter().filter_map(|window| {
         let until = window.open_until(now)?;

@@ -21,7 +21,6 @@ pub struct FleetCell(RwLock<Arc<FleetStatus>>);
 
 impl FleetCell {
     /// The newest status.
-    #[must_use]
     pub fn get(&self) -> Arc<FleetStatus> {
         match self.0.read() {
             Ok(fleet) => Arc::clone(&fleet),
@@ -187,7 +186,7 @@ fn tell_pass(fleet: &FleetStatus, took: Duration, cloudwatch_dollars: f64) {
         "unsafe" = count(|status| status.decision.report.is_unsafe()),
         unreadable_scopes = fleet.unreadable().count(),
         seconds = took.as_secs_f64(),
-        cloudwatch_dollars,
+        cloudwatch_dollars = (cloudwatch_dollars * 1e6).round() / 1e6,
         "pass ended"
     );
 }

@@ -9,7 +9,6 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use super::{Handle, Shared};
 
-/// Every second.
 const EVERY_SECOND: &str = "* * * * * *";
 
 /// The scheduler could not be set up.

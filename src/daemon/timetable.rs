@@ -66,7 +66,6 @@ impl Timetable {
         Some(next.signed_duration_since(now).to_std().unwrap_or_default())
     }
 
-    /// What is due.
     pub(super) fn due(&self, now: Timestamp) -> Due {
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         Due { describe: is_due(self.describe), telemetry: is_due(self.telemetry) }

@@ -32,7 +32,6 @@ fn actions(policy: &str) -> Vec<String> {
 }
 
 /// Whose the credentials are, and whether they are of the account that is meant.
-#[must_use]
 pub fn caller(
     region: &str,
     wanted: Option<&AccountId>,
@@ -84,7 +83,6 @@ fn advice(message: &str) -> &'static str {
 }
 
 /// How many endpoints there are to look at.
-#[must_use]
 pub fn endpoints(scope: &Scope, endpoints: usize, variants: usize) -> Check {
     if endpoints == 0 {
         return Check::warn(
@@ -93,12 +91,12 @@ pub fn endpoints(scope: &Scope, endpoints: usize, variants: usize) -> Check {
             "is it the right account and region? (--region)",
         );
     }
-    Check::ok("endpoints", format!("{scope}: {endpoints} with {variants} variants"))
+    let (e, v) = (if endpoints == 1 { "" } else { "s" }, if variants == 1 { "" } else { "s" });
+    Check::ok("endpoints", format!("{scope}: {endpoints} endpoint{e} with {variants} variant{v}"))
 }
 
 /// Each permission that observing needs, as calls that change nothing have shown. One line for all
 /// that are there.
-#[must_use]
 pub fn permissions(scope: &Scope, outcomes: &Outcomes, tags: bool) -> Vec<Check> {
     let mut needed: Vec<(String, &str)> =
         actions(OBSERVE).into_iter().map(|action| (action, "iam/observe.json")).collect();
@@ -152,7 +150,6 @@ pub fn permissions(scope: &Scope, outcomes: &Outcomes, tags: bool) -> Vec<Check>
 }
 
 /// What writing needs, which is not tried: it would be a write.
-#[must_use]
 pub fn writes(any: bool, tags: bool) -> Check {
     if !any {
         return Check::ok("write_permissions", "none needed: every target is in observe");

@@ -5,13 +5,11 @@ use super::Check;
 /// What answers where the daemon should.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DaemonFound {
-    /// Nobody.
     Nobody(String),
     /// Something that is not setpoint.
     SomethingElse(String),
     /// setpoint, with its version and revision.
     Setpoint {
-        /// Its version.
         version: String,
         /// Its revision, or `unknown`.
         revision: String,
@@ -20,7 +18,6 @@ pub enum DaemonFound {
 
 impl DaemonFound {
     /// Reads `setpoint_build_info` of an answer of `/metrics`.
-    #[must_use]
     pub fn of_metrics(text: &str) -> Self {
         let line = text.lines().find(|line| line.starts_with("setpoint_build_info{"));
         let label = |name: &str| {
@@ -38,7 +35,6 @@ impl DaemonFound {
 }
 
 /// Whether a daemon answers at `url`, and is of this version.
-#[must_use]
 pub fn daemon(url: &str, found: &DaemonFound, own: (&str, &str)) -> Check {
     match found {
         DaemonFound::Nobody(why) => Check::note(
@@ -73,7 +69,6 @@ pub fn daemon(url: &str, found: &DaemonFound, own: (&str, &str)) -> Check {
 /// What Prometheus says of setpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScrapeFound {
-    /// It was not asked.
     NotAsked,
     /// It could not be asked.
     Failed(String),
@@ -82,7 +77,6 @@ pub enum ScrapeFound {
 }
 
 /// Whether Prometheus scrapes it.
-#[must_use]
 pub fn prometheus(found: &ScrapeFound) -> Check {
     match found {
         ScrapeFound::NotAsked => Check::note(
@@ -97,7 +91,7 @@ pub fn prometheus(found: &ScrapeFound) -> Check {
         ),
         ScrapeFound::Targets(0) => Check::fail(
             "prometheus",
-            "it has no setpoint_build_info: nobody scrapes setpoint, and no alert can fire",
+            "it has no setpoint_build_info: nothing scrapes setpoint, and no alert can fire",
             "serviceMonitor.enabled or podMonitor.enabled in the chart, with the labels that your \
              Prometheus selects",
         ),

@@ -33,7 +33,6 @@ pub enum Health {
 
 impl Health {
     /// The word.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Fail => "fail",
@@ -44,14 +43,12 @@ impl Health {
     }
 }
 
-/// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// What was looked at, in a word of a closed set ([`CHECKS`]).
     pub check: &'static str,
     /// How it came out.
     pub health: Health,
-    /// What was found.
     pub found: String,
     /// What to do; absent where nothing need be done.
     pub advice: Option<String>,
@@ -78,25 +75,21 @@ pub const CHECKS: [&str; 15] = [
 
 impl Check {
     /// As it should be.
-    #[must_use]
     pub fn ok(check: &'static str, found: impl Into<String>) -> Self {
         Self { check, health: Health::Ok, found: found.into(), advice: None }
     }
 
     /// Nothing to judge.
-    #[must_use]
     pub fn note(check: &'static str, found: impl Into<String>) -> Self {
         Self { health: Health::Note, ..Self::ok(check, found) }
     }
 
     /// Something will go wrong.
-    #[must_use]
     pub fn warn(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { health: Health::Warn, advice: Some(advice.into()), ..Self::ok(check, found) }
     }
 
     /// It keeps setpoint from its work.
-    #[must_use]
     pub fn fail(check: &'static str, found: impl Into<String>, advice: impl Into<String>) -> Self {
         Self { health: Health::Fail, advice: Some(advice.into()), ..Self::ok(check, found) }
     }

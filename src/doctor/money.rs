@@ -35,7 +35,6 @@ fn passes_a_day(config: &Config, now: Timestamp) -> usize {
 }
 
 /// Whether the schedules come, and often enough.
-#[must_use]
 pub fn schedules(config: &Config, now: Timestamp) -> Vec<Check> {
     let reconcile = &config.reconcile;
     let mut checks = Vec::new();
@@ -73,7 +72,6 @@ pub fn schedules(config: &Config, now: Timestamp) -> Vec<Check> {
 }
 
 /// The month's cost of CloudWatch beside its budget.
-#[must_use]
 pub fn budget(config: &Config, reads: Reads, now: Timestamp) -> Check {
     let budget = config.telemetry.budget_dollars_per_month;
     let passes = passes_a_day(config, now) as f64 * MONTH_HOURS / 24.0;

@@ -17,13 +17,11 @@ pub struct Diagnosis {
 
 impl Diagnosis {
     /// How many came out like that.
-    #[must_use]
     pub fn count(&self, health: Health) -> usize {
         self.checks.iter().filter(|check| check.health == health).count()
     }
 
     /// A line for each check with what to do below it, with colour codes.
-    #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
         let width = self.checks.iter().map(|check| check.check.len()).max().unwrap_or_default();
@@ -47,7 +45,6 @@ impl Diagnosis {
     }
 
     /// The same for programs.
-    #[must_use]
     pub fn json(&self) -> Value {
         json!({
             "checks": self.checks,

@@ -12,13 +12,12 @@ const SKEW_FINE_SECONDS: i64 = 30;
 const SKEW_REFUSED_SECONDS: i64 = 300;
 
 /// This machine's clock beside AWS's.
-#[must_use]
 pub fn clock(own: Timestamp, aws: Option<Timestamp>) -> Check {
     let Some(aws) = aws else {
         return Check::warn(
             "clock",
             "no answer of AWS to compare it with",
-            "mend what credentials says first",
+            "fix what credentials reports first",
         );
     };
     let skew = (own - aws).num_seconds();
@@ -42,7 +41,6 @@ pub fn clock(own: Timestamp, aws: Option<Timestamp>) -> Check {
 }
 
 /// Through which proxy AWS is called: `variables` are the environment's.
-#[must_use]
 pub fn proxy(variables: &[(String, String)]) -> Check {
     let names = ["https_proxy", "http_proxy", "all_proxy", "no_proxy"];
     let set: Vec<String> = variables
@@ -70,7 +68,6 @@ fn without_password(url: &str) -> String {
 }
 
 /// The files and directories with the certificates of authorities, and whether each is there.
-#[must_use]
 pub fn trust(places: &[(PathBuf, bool)]) -> Check {
     match places.iter().find(|(_, there)| *there) {
         Some((path, _)) => {
@@ -88,18 +85,15 @@ pub fn trust(places: &[(PathBuf, bool)]) -> Check {
 /// Where what must be remembered is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemoryFound {
-    /// In the process.
     Process,
     /// In tags of the scalable targets.
     Tags,
-    /// In a `ConfigMap`.
     ConfigMap(String),
     /// In a file: its path, its bytes if it is there, and what is wrong with its place.
     File(PathBuf, Option<u64>, Option<String>),
 }
 
 /// The memory, where any mode `writes`.
-#[must_use]
 pub fn memory(found: &MemoryFound, writes: bool) -> Check {
     match found {
         MemoryFound::Process if writes => Check::warn(

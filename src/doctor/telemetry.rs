@@ -17,7 +17,6 @@ const SPARSE_FROM_SECONDS: u32 = 120;
 /// What CloudWatch has of one variant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metrics {
-    /// The variant.
     pub id: VariantId,
     /// Its newest datapoint of the last three hours, or why that is not known.
     pub newest: Result<Option<Timestamp>, Why>,
@@ -26,7 +25,6 @@ pub struct Metrics {
 }
 
 /// The minutes of all variants; `dollars` is what asking cost.
-#[must_use]
 pub fn metrics(all: &[Metrics], dollars: f64, now: Timestamp) -> Vec<Check> {
     if all.is_empty() {
         return vec![Check::note(

@@ -72,7 +72,6 @@ impl Class {
     ];
 
     /// Its name.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Quiet => "quiet",
@@ -97,7 +96,6 @@ impl Class {
 pub struct Case {
     /// What it is about.
     pub class: Class,
-    /// Its seed.
     pub seed: u64,
     /// The world.
     pub scenario: Scenario,
@@ -118,7 +116,6 @@ impl Case {
 }
 
 /// The cases of some classes for some seeds.
-#[must_use]
 pub fn cases(classes: &[Class], seeds: std::ops::Range<u64>) -> Vec<Case> {
     let all = seeds.flat_map(|seed| classes.iter().map(move |class| (seed, *class)));
     all.filter_map(|(seed, class)| case(class, seed)).collect()

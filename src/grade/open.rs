@@ -28,7 +28,6 @@ pub struct Checkpoint {
 
 impl Checkpoint {
     /// How far a capacity lies outside the truth, as a share of it; negative below.
-    #[must_use]
     pub fn off(&self, capacity: f64) -> f64 {
         let (heavy, light) = self.truth;
         if capacity > light {
@@ -44,7 +43,6 @@ impl Checkpoint {
 /// What the estimator said in a run, with some of its refinements.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
-    /// The checkpoints.
     pub checkpoints: Vec<Checkpoint>,
     /// Findings `over` and `under` that were raised while the claim was right within 10 %.
     pub false_divergences: u32,
@@ -61,7 +59,6 @@ pub struct Told {
 pub struct Graded {
     /// What it was about.
     pub class: Class,
-    /// Its seed.
     pub seed: u64,
     /// What the load test found, which is what the static formula believes.
     pub load_test: f64,

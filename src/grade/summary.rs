@@ -38,11 +38,9 @@ pub struct Fared {
 /// The figures of one class at one checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
-    /// The class.
     pub class: Class,
     /// Hours after the start.
     pub hour: i64,
-    /// Runs.
     pub runs: usize,
     /// Error of the load test, which the static formula believes, in all runs.
     pub load_test: Errors,
@@ -55,7 +53,6 @@ pub struct Summary {
 }
 
 /// Sums up runs of some classes at one checkpoint; `None` without any.
-#[must_use]
 pub fn summarise(graded: &[Graded], class: Class, hour: i64) -> Option<Summary> {
     let runs: Vec<&Graded> = graded.iter().filter(|g| g.class == class).collect();
     let full = points(&runs, hour, |g| &g.full);

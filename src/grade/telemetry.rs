@@ -18,7 +18,6 @@ pub(super) struct Recorder {
     aws: Aws,
     resource: ResourceId,
     pub(super) rows: Vec<Row>,
-    /// By period.
     read_until: [Timestamp; PERIODS.len()],
 }
 
@@ -86,7 +85,7 @@ impl Recorder {
         let answers = self.aws.metrics.metric_data(&queries, from, until).await;
         let mut found: BTreeMap<Timestamp, Minute> = BTreeMap::new();
         for (i, answer) in answers.into_iter().enumerate() {
-            for (at, value) in answer.map_err(|why| why.message)? {
+            for (at, value) in answer.map_err(|why| why.message)?.iter() {
                 let minute = found
                     .entry(at)
                     .or_insert_with(|| Minute { period_seconds, ..Minute::empty(at) });

@@ -1,4 +1,5 @@
-//! `/api/v1/variants`: what the last pass knew and decided, in the shape of `docs/api.md`.
+//! What the last pass knew and decided about one variant, and what is made of all of them, in the
+//! shape of `docs/api.md`.
 
 use std::sync::Arc;
 
@@ -14,13 +15,11 @@ use super::problem::Problem;
 use super::query::{Names, Nothing, Strict};
 use super::{App, leading};
 use crate::model::ids::VariantId;
-use crate::model::shard::ShardStatus;
-use crate::model::status::{FleetStatus, MemoryStatus, StoreStatus, VariantStatus};
-use crate::model::warning::ConfigStatus;
+use crate::model::status::{FleetStatus, VariantStatus};
 use crate::recommend::Recommendation;
 use crate::render::explain::Explanation;
 use crate::render::trouble::{ScopeView, scopes};
-use crate::render::view::{VariantDetail, VariantView};
+use crate::render::view::VariantDetail;
 use crate::report::{Ask, DEFAULT_IDLE_DAYS, Report, report as make_report};
 
 /// What tells variants of one name apart.
@@ -31,40 +30,11 @@ pub(super) struct ScopeQuery {
     pub(super) region: Option<String>,
 }
 
-#[derive(Serialize)]
-pub(super) struct VariantList<'a> {
-    pub(super) config: &'a ConfigStatus,
-    pub(super) variants: Vec<VariantView<'a>>,
-    /// The accounts and regions: of one that is not readable not every variant may be in the list.
-    scopes: Vec<ScopeView<'a>>,
-    memory: Option<&'a MemoryStatus>,
-    history: Option<&'a StoreStatus>,
-    /// Which shard answers; absent when there is one process for everything.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    shard: Option<&'a ShardStatus>,
-}
-
-/// All variants, in the order of their ids.
-pub(super) async fn variants(
-    State(app): State<Arc<App>>,
-    Strict(Nothing {}): Strict<Nothing>,
-) -> Result<Response, Problem> {
-    let fleet = leading::status(&app)?;
-    let encode = move || {
-        let variants = fleet.variants.values().map(|status| VariantView::of(status)).collect();
-        let (scopes, memory) = (scopes(&fleet), fleet.memory.as_ref());
-        let (config, history) = (&fleet.config, fleet.history.as_ref());
-        let shard = fleet.shard.as_ref();
-        serde_json::to_vec(&VariantList { config, variants, scopes, memory, history, shard })
-    };
-    Ok(encoded(tokio::task::spawn_blocking(encode).await))
-}
-
 fn encoded(body: Result<serde_json::Result<Vec<u8>>, tokio::task::JoinError>) -> Response {
     match body {
         Ok(Ok(body)) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
-        Ok(Err(error)) => failed(&error.to_string()),
-        Err(error) => failed(&error.to_string()),
+        Ok(Err(error)) => not_encoded(&error.to_string()).into_response(),
+        Err(error) => not_encoded(&error.to_string()).into_response(),
     }
 }
 
@@ -191,8 +161,9 @@ fn not_found(fleet: &FleetStatus, endpoint: &str, variant: &str, wanted: &ScopeQ
     Problem::new(StatusCode::NOT_FOUND, sentence)
 }
 
-pub(super) fn failed(why: &str) -> Response {
+/// A bug of ours.
+pub(super) fn not_encoded(why: &str) -> Problem {
     tracing::error!(why, "an answer could not be encoded");
     let sentence = format!("the answer could not be encoded: {why}");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, sentence).into_response()
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, sentence)
 }

@@ -45,6 +45,12 @@ pub struct Paused {
 pub struct Resumed {
     /// How many variants it was for.
     pub variants: usize,
+    /// How many of them a person's pause held until now.
+    pub were_paused: usize,
+    /// How many pauses of more than one variant have ended.
+    pub pauses_ended: usize,
+    /// Of how many variants another writer, or another setpoint, was forgotten.
+    pub writers_forgotten: usize,
     /// Those among them that the configuration still pauses.
     pub paused_by_configuration: Vec<String>,
 }
@@ -88,27 +94,15 @@ pub trait Control: Send + Sync {
 
     /// Makes a pass now, in which all of the selection is read again, and answers with what it
     /// came to.
-    ///
-    /// # Errors
-    /// See [`ControlError`].
     async fn reconcile(&self, selector: &Selector) -> Result<Reconciled, ControlError>;
 
     /// Holds writes until a time (rule 10).
-    ///
-    /// # Errors
-    /// See [`ControlError`].
     async fn pause(&self, request: &PauseRequest) -> Result<Paused, ControlError>;
 
     /// Ends a pause.
-    ///
-    /// # Errors
-    /// See [`ControlError`].
     async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError>;
 
     /// Lets a held plan for many variants go ahead as it was shown (rules 4a and 9), and answers
     /// with what became of it in the first pass.
-    ///
-    /// # Errors
-    /// See [`ControlError`].
     async fn confirm(&self, plan_id: &str) -> Result<CarriedOut, ControlError>;
 }

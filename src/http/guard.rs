@@ -18,7 +18,7 @@ use super::{App, COMMAND_TIMEOUT, REQUEST_TIMEOUT};
 use crate::serve::Connection;
 
 const MAX_IN_FLIGHT: usize = 64;
-/// Encoding the metrics of thousands of variants takes a second of a core: scrapes wait for each
+/// The metrics of thousands of variants are megabytes, made once a pass: scrapes wait for each
 /// other, and never for pages.
 const SCRAPES_IN_FLIGHT: usize = 2;
 

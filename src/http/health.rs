@@ -21,7 +21,6 @@ impl Readiness {
     const ALL: [Self; 4] = [Self::Starting, Self::Ready, Self::Follower, Self::ShuttingDown];
 
     /// Whether traffic may come, and the sentence that says why.
-    #[must_use]
     pub const fn answer(self) -> (bool, &'static str) {
         match self {
             Self::Starting => (false, "the first pass has not ended yet"),
@@ -46,7 +45,6 @@ pub struct Health {
 
 impl Health {
     /// Starting, and alive until the next pass has been overdue for longer than `max_silence`.
-    #[must_use]
     pub fn new(began: Instant, max_silence: Duration) -> Self {
         let readiness = AtomicU8::new(Readiness::Starting as u8);
         let (last_beat, alive_until) = (AtomicU64::new(0), AtomicU64::new(millis(max_silence)));
@@ -70,14 +68,12 @@ impl Health {
     }
 
     /// Whether the process can do its work.
-    #[must_use]
     pub fn readiness(&self) -> Readiness {
         let stored = self.readiness.load(Ordering::Relaxed);
         Readiness::ALL.into_iter().find(|r| *r as u8 == stored).unwrap_or(Readiness::Starting)
     }
 
     /// How long no pass has ended, when that is too long.
-    #[must_use]
     pub fn silent_too_long(&self, at: Instant) -> Option<Duration> {
         let last = Duration::from_millis(self.last_beat.load(Ordering::Relaxed));
         let overdue = millis(self.age(at)) > self.alive_until.load(Ordering::Relaxed);
@@ -85,7 +81,6 @@ impl Health {
     }
 
     /// How long ago the last pass ended.
-    #[must_use]
     pub fn since_last_beat(&self, at: Instant) -> Duration {
         self.age(at).saturating_sub(Duration::from_millis(self.last_beat.load(Ordering::Relaxed)))
     }

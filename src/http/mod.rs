@@ -14,6 +14,7 @@ mod guard;
 mod health;
 mod history;
 mod leading;
+mod list;
 mod local;
 mod pages;
 mod plan;
@@ -27,11 +28,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
-use prometheus::Registry;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 
 pub use control::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
@@ -41,6 +41,7 @@ pub use leading::Leading;
 use crate::serve::{Hosts, Limits, Options};
 use crate::store::Store;
 
+use crate::metrics::Exposition;
 pub use crate::metrics::StatusSource;
 pub use crate::model::selector::Selector;
 pub use crate::render::page::Site;
@@ -75,8 +76,8 @@ pub struct App {
     pub history: Store,
     /// Whether this process is the one that knows the variants.
     pub leading: Arc<dyn Leading>,
-    /// What `/metrics` shows.
-    pub registry: Registry,
+    /// What `/metrics` answers.
+    pub exposition: Arc<Exposition>,
     /// Who carries out commands.
     pub control: Arc<dyn Control>,
     /// What the probes answer.
@@ -119,7 +120,6 @@ impl Server {
     }
 
     /// The address taken.
-    #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
@@ -145,7 +145,7 @@ pub fn router(app: App) -> Router {
         .route("/assets/page.css", get(pages::style))
         .route("/assets/live.js", get(pages::script))
         .route("/assets/icon.svg", get(pages::icon))
-        .route("/api/v1/variants", get(api::variants))
+        .route("/api/v1/variants", get(list::variants))
         .route("/api/v1/variants/{endpoint}/{variant}", get(api::variant))
         .route("/api/v1/variants/{endpoint}/{variant}/explain", get(api::explain))
         .route("/api/v1/variants/{endpoint}/{variant}/history", get(history::history))
@@ -161,6 +161,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(guard, guard::guard))
+        .layer(Extension(Arc::new(list::Versions::new())))
         .layer(from_fn(guard::headers))
         .with_state(Arc::new(app));
     base_path::under(&base_path, routes)

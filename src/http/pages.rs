@@ -98,7 +98,6 @@ pub(super) async fn script(Query(query): Query) -> impl IntoResponse {
     file("text/javascript; charset=utf-8", SCRIPT, query.as_deref())
 }
 
-/// The icon.
 pub(super) async fn icon(Query(query): Query) -> impl IntoResponse {
     file("image/svg+xml", ICON, query.as_deref())
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::api::failed;
+use super::api::not_encoded;
 use super::problem::Problem;
 use super::query::{Nothing, Strict};
 use super::{App, leading};
@@ -36,6 +36,6 @@ pub(super) async fn plan(
     });
     Ok(match made.await {
         Ok(answer) => Json(answer).into_response(),
-        Err(error) => failed(&error.to_string()),
+        Err(error) => not_encoded(&error.to_string()).into_response(),
     })
 }

@@ -1,7 +1,6 @@
 //! `/healthz`, `/readyz` and `/metrics`: for machines that pass whatever parameters they like.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,8 +8,6 @@ use axum::extract::State;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 
 use super::App;
 use super::problem::Problem;
@@ -43,14 +40,14 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
 
 /// Everything that is registered, compressed for whoever takes that: Prometheus does.
 pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let registry = app.registry.clone();
+    let exposition = Arc::clone(&app.exposition);
     let compressed = takes_gzip(&headers);
     // Thousands of variants are too much for a thread that others wait for.
     let encoded = tokio::task::spawn_blocking(move || {
-        let text = crate::metrics::text(&registry).map_err(|error| error.to_string())?;
-        if compressed { gzip(&text).map_err(|error| error.to_string()) } else { Ok(text.into()) }
+        if compressed { exposition.gzip() } else { exposition.text().map(String::into_bytes) }
     });
-    let body: Vec<u8> = match encoded.await {
+    let encoded = encoded.await.map(|made| made.map_err(|error| error.to_string()));
+    let body: Vec<u8> = match encoded {
         Ok(Ok(body)) => body,
         Ok(Err(why)) => return failed(&why),
         Err(error) => return failed(&error.to_string()),
@@ -80,13 +77,6 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
         }
     }
     named.or(any).unwrap_or(false)
-}
-
-fn gzip(text: &str) -> std::io::Result<Vec<u8>> {
-    // The fast level: of text so repetitive a higher one saves little and costs the scrape's time.
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(text.as_bytes())?;
-    encoder.finish()
 }
 
 fn failed(why: &str) -> Response {

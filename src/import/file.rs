@@ -123,7 +123,7 @@ const HEAD: &str = "\
 # It restates what is in AWS, right or wrong, so that setpoint plan shows no difference with it.
 # From then on setpoint reports whatever changes.
 #
-# load_test.max_rps is no measurement here. It is what the target value in force claims that one
+# load_test.max_rps is not a measurement here. It is what the target value in force claims that one
 # instance serves: target value / safety_factor / 60. Put the measured rate in its place, with its
 # date (setpoint calibrate reads the files of load tools); the plan then shows what that changes.
 #
@@ -132,7 +132,7 @@ const HEAD: &str = "\
 
 const BESIDE: &str = "\
 #
-# It has targets only: give it beside the other files, --config OTHER --config THIS.
+# It has targets only: give it in addition to the other files, --config OTHER --config THIS.
 ";
 
 const DEFAULTS: &str = "\

@@ -41,7 +41,6 @@ pub struct Options {
 pub struct Imported {
     /// The file.
     pub yaml: String,
-    /// The variants that it lists.
     pub listed: BTreeSet<VariantId>,
     /// The variants that it does not list, with why.
     pub left_out: Vec<(VariantId, String)>,
@@ -50,7 +49,6 @@ pub struct Imported {
 }
 
 /// Makes a configuration of everything that a pass saw and no target lists yet.
-#[must_use]
 pub fn import(fleet: &FleetStatus, options: &Options) -> Imported {
     let several = fleet.scopes.len() > 1;
     let statuses = || fleet.variants.values().map(AsRef::as_ref);
@@ -89,7 +87,6 @@ struct Row<'a> {
 
 /// What becomes of a variant.
 enum Made {
-    /// It is listed.
     Listed(Entry),
     /// It is a comment.
     LeftOut {

@@ -41,7 +41,6 @@ const SHORT_REASON: usize = 60;
 pub struct Found {
     /// Grows with each write of it.
     pub generation: u64,
-    /// The memory.
     pub memory: VariantMemory,
 }
 

@@ -51,7 +51,6 @@ struct Place {
 
 impl FileMemory {
     /// Remembers in this file. It need not exist yet.
-    #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let beside = with_suffix(&path, ".set-aside");
@@ -132,7 +131,7 @@ impl Place {
             memory = %self.path.display(),
             version,
             "the memory was written by a later setpoint (version {version} of the form, and this one \
-             writes version {VERSION}). It is read as far as it is known; before it is next saved, \
+             writes version {VERSION}). setpoint reads what it knows of it; before it is next saved, \
              the whole of it is copied to {}. Put that copy back before you return to the later \
              version",
             kept.display()

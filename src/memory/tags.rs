@@ -163,7 +163,6 @@ fn begun_anew(memory: VariantMemory) -> VariantMemory {
 
 impl TagMemory {
     /// Remembers in the tags of these accounts and regions.
-    #[must_use]
     pub fn new(scopes: impl IntoIterator<Item = Aws>, clock: Arc<dyn Clock>) -> Self {
         let scopes = scopes.into_iter().map(|aws| (aws.scope.clone(), aws)).collect();
         Self { scopes, clock, known: Mutex::default(), pauses: Mutex::default() }

@@ -74,7 +74,6 @@ impl CallMetrics {
     }
 
     /// What CloudWatch has cost since this process began, of all accounts and regions, in US dollars.
-    #[must_use]
     pub fn dollars(&self) -> f64 {
         let families = self.cost.collect();
         let values = families.iter().flat_map(prometheus::proto::MetricFamily::get_metric);

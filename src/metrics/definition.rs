@@ -1,6 +1,8 @@
 //! What a metric family is, written down once: registration, encoding and `docs/metrics.md` all
 //! follow from it.
 
+use std::fmt::Write as _;
+
 use prometheus::core::Desc;
 use prometheus::proto::{Metric, MetricFamily, MetricType};
 use prometheus::{
@@ -26,7 +28,6 @@ pub enum Kind {
 
 impl Kind {
     /// The word of the Prometheus text format.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gauge => "gauge",
@@ -39,7 +40,6 @@ impl Kind {
 /// A label beyond those that name a variant, with its closed set in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Label {
-    /// The name.
     pub name: &'static str,
     /// What values it takes; generated where the set lives in the model.
     pub values: Values,
@@ -81,7 +81,6 @@ pub enum Scope {
     Variant,
     /// One account and region: has [`SCOPE_LABELS`] before its own labels.
     AccountAndRegion,
-    /// The process.
     Process,
 }
 
@@ -104,7 +103,6 @@ pub struct Definition {
 
 impl Definition {
     /// All label names, in the order they are written.
-    #[must_use]
     pub fn label_names(&self) -> Vec<&'static str> {
         let own = self.labels.iter().map(|label| label.name);
         match self.scope {
@@ -129,7 +127,6 @@ impl Definition {
     }
 
     /// A family with these series, as a collector hands it out.
-    #[must_use]
     pub fn family(&self, series: Vec<Metric>) -> MetricFamily {
         let mut family = MetricFamily::default();
         family.set_name(self.name.to_owned());
@@ -141,6 +138,14 @@ impl Definition {
         });
         family.set_metric(series);
         family
+    }
+
+    /// What stands before the series of the family in the text format.
+    pub(super) fn write_head(&self, text: &mut String) {
+        let help = self.help.replace('\\', "\\\\").replace('\n', "\\n");
+        let (name, kind) = (self.name, self.kind.as_str());
+        // Writing to a text cannot fail.
+        let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }
 
     fn opts(&self) -> Opts {

@@ -5,27 +5,31 @@
 
 pub mod calls;
 pub mod definition;
+mod exposition;
 mod log_lines;
 pub mod pass_age;
 pub mod passes;
 pub mod process;
 pub mod process_families;
 pub mod reference;
+pub mod shown;
 pub mod status;
 pub mod status_families;
+mod totals;
 mod usage;
 pub mod variant_families;
 pub mod variants;
 
 use std::sync::Arc;
 
-use prometheus::{Registry, TextEncoder};
+use prometheus::Registry;
 
 pub use calls::CallMetrics;
+pub use exposition::Exposition;
 pub use passes::{PassKind, PassResult};
 pub use process::ProcessMetrics;
+pub use shown::{SeriesOf, Shown};
 pub use status::StatusCollector;
-pub use variants::VariantCollector;
 
 use crate::model::status::FleetStatus;
 
@@ -42,36 +46,38 @@ pub trait StatusSource: Send + Sync {
 /// All metrics of a process.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    /// What everything is registered in.
+    /// What the process and the fleet as a whole are registered in.
     pub registry: Registry,
     /// Counters of the process.
     pub process: ProcessMetrics,
     /// Told of every call to AWS.
     pub calls: Arc<CallMetrics>,
+    /// What `/metrics` answers: all of these, and the variants.
+    pub exposition: Arc<Exposition>,
 }
 
 impl Metrics {
-    /// Registers everything in `registry`; the variants are encoded from what `source` publishes.
+    /// Registers everything in `registry`; the variants are written from what `source` publishes.
     ///
     /// # Errors
     /// When one of the families is registered already.
     pub fn register(
         registry: Registry,
         source: Arc<dyn StatusSource>,
-        per_variant_limit: usize,
+        shown: Shown,
     ) -> prometheus::Result<Self> {
         registry.register(Box::new(StatusCollector::new(Arc::clone(&source))?))?;
-        registry.register(Box::new(VariantCollector::new(source, per_variant_limit)?))?;
         let process = ProcessMetrics::register(&registry)?;
         let calls = Arc::new(CallMetrics::register(&registry)?);
-        Ok(Self { registry, process, calls })
+        let exposition = Arc::new(Exposition::new(source, registry.clone(), shown));
+        Ok(Self { registry, process, calls, exposition })
     }
 }
 
-/// Everything registered, in the Prometheus text format.
+/// Everything that `/metrics` shows, in the Prometheus text format.
 ///
 /// # Errors
 /// When a collector breaks the format's rules.
-pub fn text(registry: &Registry) -> prometheus::Result<String> {
-    TextEncoder::new().encode_to_string(&registry.gather())
+pub fn text(metrics: &Metrics) -> std::io::Result<String> {
+    metrics.exposition.text()
 }

@@ -16,7 +16,6 @@ impl PassKind {
     pub const ALL: [Self; 3] = [Self::Describe, Self::Telemetry, Self::Asked];
 
     /// The label value.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Describe => "describe",
@@ -43,7 +42,6 @@ impl PassResult {
     pub const ALL: [Self; 3] = [Self::Success, Self::Error, Self::Skipped];
 
     /// The label value.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",

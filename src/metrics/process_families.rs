@@ -60,7 +60,7 @@ definitions! { PROCESS_FAMILIES, Process;
     CONFIG_DROPS_TARGETS = Gauge "setpoint_config_drops_targets" ["targets"] {}
         "Targets and variants that a reload would drop and that waits for `setpoint confirm`; 0 when none waits.";
     PASSES = Counter "setpoint_passes_total" ["passes"] {kind: Closed(&["describe", "telemetry", "asked"]), result: Closed(&["success", "error", "skipped"])}
-        "Passes over all variants, by why they were made and how they ended: error when a bug ended one, it overran reconcile.pass_timeout_seconds, or it could list no account and region; skipped when leadership was lost meanwhile. What could not be compared or written in a pass is told by setpoint_comparable and setpoint_writes_total.";
+        "Passes over all variants, by why they were made and how they ended: error when a bug ended one, it overran reconcile.pass_timeout_seconds, or it could list no account and region; skipped when leadership was lost meanwhile. setpoint_comparable and setpoint_writes_total show what a pass could not compare or write.";
     PASS_DURATION = Histogram "setpoint_pass_duration_seconds" ["seconds"] {phase: Closed(&PHASES)}
         "Length of each phase of a pass; the phases follow each other, so that their sums add up to the pass.";
     API_CALLS = Counter "setpoint_aws_calls_total" ["calls"] {service: SERVICE, operation: OPERATION, status_code: Described("the last HTTP status; 0 without an answer"), error_code: ERROR_CODE}

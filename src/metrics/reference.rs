@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::definition::{Definition, Label, SCOPE_LABELS, VARIANT_LABELS, Values};
 use super::process_families::PROCESS_FAMILIES;
-use super::status_families::{MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES};
+use super::status_families::{FLEET_FAMILIES, MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES};
 use super::variant_families::VARIANT_FAMILIES;
 use crate::model::estimate::{Finding, Verdict};
 use crate::model::goal::Mode;
@@ -18,7 +18,7 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from the definitions in src/metrics; a test keeps this page equal to them. -->
 
-`GET /metrics` answers in the Prometheus text format, and gzipped when asked to (Prometheus asks). Five rules hold everywhere:
+`GET /metrics` answers in the Prometheus text format, and gzipped when asked to (Prometheus asks). Six rules hold everywhere:
 
 - A number that does not exist (no bound, no safe target, no policy) is an absent series, never 0 or NaN.
 - A series of a variant goes away with the variant. While its account and region cannot be read
@@ -26,6 +26,9 @@ const INTRODUCTION: &str = "\
 - A process that does not lead has no series of variants, of accounts and regions, or of the memory.
 - Members of a closed set are exported as 0 and 1. With more than `metrics.per_variant_limit`
   variants (200 by default) only the members that are 1 are exported.
+- `metrics.variants` says which variants have series: `all`, `listed` (those that the configuration lists, and others with something to say),
+  `problems` (those with something to say), or `auto`, which is `all` up to 2,000 variants and `problems` above. A variant has something
+  to say while anything about it differs, is unsafe, unknown, held, stale, suspended or noted: everything that the chart's alerts look for.
 - Counters of the process are there from the start, at zero. Of `setpoint_decisions_total` that are the
   pairs a rule can lead to: `none` with in_sync, unlisted, no_objective, endpoint_missing, not_compared,
   verdict_too_weak, load_test_expired and load_test_mismatch; `hold` with every reason that holds; each write with
@@ -33,17 +36,18 @@ const INTRODUCTION: &str = "\
 ";
 
 /// The page, whole.
-#[must_use]
 pub fn markdown() -> String {
     let mut page = INTRODUCTION.to_owned();
     page.push_str("\n## For each variant\n\nAll of them have the labels ");
     page.push_str(&VARIANT_LABELS.map(|label| format!("`{label}`")).join(", "));
-    page.push_str("; the column names those beside them.\n\n");
+    page.push_str("; the column names those in addition to them.\n\n");
     table(&mut page, VARIANT_FAMILIES);
     page.push_str("\n## For each account and region\n\nAll of them have the labels ");
     page.push_str(&SCOPE_LABELS.map(|label| format!("`{label}`")).join(" and "));
     page.push_str(", and all appear with the first pass.\n\n");
     table(&mut page, SCOPE_FAMILIES);
+    page.push_str("\n## For all variants of an account and region\n\nSums over the variants, with the same two labels. They count every variant, whatever `metrics.variants` leaves out.\n\n");
+    table(&mut page, FLEET_FAMILIES);
     page.push_str("\n## For the memory\n\nWhat must be remembered, wherever it is kept. They appear with the first pass.\n\n");
     table(&mut page, MEMORY_FAMILIES);
     page.push_str("\n## For the history\n\nHours and events of every variant ([history.md](history.md)). They appear with the first pass where there is a `store.path`.\n\n");
@@ -57,7 +61,8 @@ pub fn markdown() -> String {
 
 /// All families, those of variants first.
 pub fn all() -> impl Iterator<Item = &'static Definition> {
-    let beside = SCOPE_FAMILIES.iter().chain(MEMORY_FAMILIES).chain(STORE_FAMILIES);
+    let beside = SCOPE_FAMILIES.iter().chain(FLEET_FAMILIES);
+    let beside = beside.chain(MEMORY_FAMILIES).chain(STORE_FAMILIES);
     VARIANT_FAMILIES.iter().chain(beside).chain(PROCESS_FAMILIES).copied()
 }
 

@@ -10,7 +10,7 @@ use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily};
 use super::StatusSource;
 use super::definition::{Definition, SCOPE_LABELS};
 use super::status_families::{self as families, MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES};
-use super::variants::{bit, pair, timestamp};
+use super::variants::{bit, timestamp};
 use crate::model::ids::Scope;
 use crate::model::status::{FleetStatus, MemoryStatus, StoreStatus};
 
@@ -96,6 +96,13 @@ fn family(definition: &Definition, series: Vec<Metric>) -> Option<MetricFamily> 
 fn labels(scope: &Scope) -> Vec<LabelPair> {
     let values = [scope.account_id.as_str(), scope.region.as_str()];
     SCOPE_LABELS.iter().zip(values).map(|(name, value)| pair(name, value)).collect()
+}
+
+fn pair(name: &str, value: &str) -> LabelPair {
+    let mut label = LabelPair::default();
+    label.set_name(name.to_owned());
+    label.set_value(value.to_owned());
+    label
 }
 
 fn gauge(labels: Vec<LabelPair>, value: f64) -> Metric {

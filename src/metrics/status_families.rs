@@ -2,13 +2,37 @@
 //! variants.
 
 use super::definition::Scope::{AccountAndRegion, Process};
+use super::definition::Values::{Actions, Fields, Findings, Modes, Reasons, Safeties, Verdicts};
 use super::definition::definitions;
 
 definitions! { SCOPE_FAMILIES, AccountAndRegion;
     SCOPE_READABLE = Gauge "setpoint_scope_readable" ["0 or 1"] {}
-        "1 when the last pass listed all endpoints and scalable targets of the account and region; 0 when it could not, so that there may be variants of which no other series speaks.";
+        "1 when the last pass listed all endpoints and scalable targets of the account and region; 0 when it could not, so that there may be variants without any other series.";
     SCOPE_LAST_LISTING = Gauge "setpoint_scope_last_listing_timestamp_seconds" ["seconds since the epoch"] {}
         "When all endpoints and scalable targets of the account and region were last listed; absent before.";
+}
+
+definitions! { FLEET_FAMILIES, AccountAndRegion;
+    FLEET_VARIANTS = Gauge "setpoint_fleet_variants" ["variants"] {}
+        "Variants that are known, listed or only discovered.";
+    FLEET_WITHOUT_SERIES = Gauge "setpoint_fleet_variants_without_series" ["variants"] {}
+        "Variants without series of their own, which metrics.variants leaves out.";
+    FLEET_MANAGED = Gauge "setpoint_fleet_managed" ["variants"] {}
+        "Variants that the configuration lists: the sum of setpoint_managed over all variants.";
+    FLEET_NOT_COMPARABLE = Gauge "setpoint_fleet_not_comparable" ["variants"] {}
+        "Variants whose setpoint_comparable is 0.";
+    FLEET_SAFETY = Gauge "setpoint_fleet_safety" ["variants"] {state: Safeties}
+        "Variants in each state of safety: the sum of setpoint_variant_safety over all variants.";
+    FLEET_DIVERGENCE = Gauge "setpoint_fleet_divergence" ["variants"] {finding: Findings}
+        "Variants with each finding: the sum of setpoint_divergence over all variants.";
+    FLEET_DRIFT = Gauge "setpoint_fleet_drift" ["variants"] {field: Fields}
+        "Variants whose field differs from what is desired: the sum of setpoint_drift over all variants. Absent for a field in which none differs.";
+    FLEET_VERDICT = Gauge "setpoint_fleet_capacity_verdict" ["variants"] {verdict: Verdicts}
+        "Variants with each verdict: the sum of setpoint_capacity_verdict over all variants.";
+    FLEET_MODE = Gauge "setpoint_fleet_mode" ["variants"] {mode: Modes}
+        "Variants in each mode: the sum of setpoint_mode over all variants.";
+    FLEET_DECISION = Gauge "setpoint_fleet_decision" ["variants"] {action: Actions, reason: Reasons}
+        "Variants with each present decision: the sum of setpoint_decision_info over all variants. Absent for a decision that none has.";
 }
 
 definitions! { STORE_FAMILIES, Process;
@@ -21,7 +45,7 @@ definitions! { STORE_FAMILIES, Process;
     STORE_SIZE = Gauge "setpoint_store_size_bytes" ["bytes"] {}
         "Size of the file of the history; store.max_size_mb bounds it.";
     STORE_SET_ASIDE = Gauge "setpoint_store_files_set_aside" ["files"] {}
-        "Files beside the history that could not be read and were set aside; remove them when somebody has looked.";
+        "Files next to the history that could not be read and were set aside; remove them when somebody has looked.";
 }
 
 definitions! { MEMORY_FAMILIES, Process;

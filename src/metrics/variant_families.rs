@@ -25,7 +25,7 @@ definitions! { VARIANT_FAMILIES, Variant;
     DIVERGENCE_SINCE = Gauge "setpoint_divergence_since_timestamp_seconds" ["seconds since the epoch"] {finding: Findings}
         "Since when the finding has stood, remembered over restarts; absent while it does not stand, or when the memory could not be read.";
     SAFETY = Gauge "setpoint_variant_safety" ["0 or 1"] {state: Safeties}
-        "Whether the target value in force is safe by measurement: 1 for the present state, of which above_capacity, objective_broken and over are unsafe. setpoint_drift says whether it is as configured.";
+        "Whether the target value in force is safe by measurement: 1 for the present state. The states above_capacity, objective_broken and over are unsafe. setpoint_drift says whether it is as configured.";
     SAFETY_NOT_KNOWN = Gauge "setpoint_variant_safety_not_known_info" ["1"] {why: Unproven}
         "Why it is not known whether the target value in force is safe, a single series with value 1; absent while it is known.";
     UNSAFE_SINCE = Gauge "setpoint_unsafe_since_timestamp_seconds" ["seconds since the epoch"] {}
@@ -72,12 +72,14 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Failed scale-outs among the newest activities: for the account's quota, because AWS had no instances, or else; absent while activities could not be read.";
     JOINS_WITH_ERRORS = Gauge "setpoint_joins_with_errors" ["scale-outs"] {}
         "Of the scale-outs whose minutes of joining were all seen, those in which new instances answered with 5XX at first; absent where none was seen.";
+    FLOORS_PROPOSED = Gauge "setpoint_floors_proposed" ["scheduled actions"] {}
+        "Scheduled actions of the floors (min capacities ahead of the week's ramps) that would pay by replay of the last weeks; 0 where none would, absent while that is not known or floors are off.";
     SCALING_SUSPENDED = Gauge "setpoint_scaling_suspended" ["0 or 1"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}
         "1 when somebody suspended this direction of scaling.";
     SUSPENDED_SINCE = Gauge "setpoint_scaling_suspended_since_timestamp_seconds" ["seconds since the epoch"] {direction: Closed(&["scale_in", "scale_out", "scheduled"])}
         "Since when setpoint has seen this direction of scaling suspended, remembered over restarts; absent while it is not, or when the memory could not be read.";
     COMPETING_POLICIES = Gauge "setpoint_competing_policies" ["policies"] {}
-        "Scaling policies of the variant beside the one that tracks invocations per instance.";
+        "Scaling policies of the variant other than the one that tracks invocations per instance.";
     OTHER_WRITER = Gauge "setpoint_other_writer" ["0 or 1"] {}
         "1 while a field is left alone because somebody else keeps writing it.";
     ALARM_STATE = Gauge "setpoint_alarm_state" ["0 or 1"] {alarm: Closed(&["high", "low"]), state: AlarmStates}

@@ -1,79 +1,159 @@
-//! Encodes the published status of all variants, so that a series lives exactly as long as the
-//! variant and the number it speaks of.
+//! Writes what was published of all variants in the text format, so that a series lives exactly as
+//! long as the variant and the number it speaks of.
+//!
+//! A family is written after the other, each over all variants: the text of thousands of variants is
+//! tens of megabytes, and goes to its reader in pieces.
 
-use std::sync::Arc;
+use std::fmt::Write as _;
+use std::io;
 
 use chrono::NaiveTime;
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily};
 
-use super::StatusSource;
 use super::definition::{Definition, VARIANT_LABELS};
-use super::variant_families::{self as families, VARIANT_FAMILIES};
-use crate::model::estimate::{Estimate, Finding, Verdict};
+use super::shown::Shown;
+use super::variant_families as families;
+use crate::model::estimate::{Finding, Verdict};
+use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
 use crate::model::reaction::Spread;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
 use crate::model::scaling::{Alarm, AlarmSide, AlarmState};
-use crate::model::snapshot::Telemetry;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::time::Timestamp;
 use crate::model::units::LatencyStatistic;
 
-/// Hands the status of all variants to a registry.
-pub struct VariantCollector {
-    source: Arc<dyn StatusSource>,
-    limit: usize,
-    descs: Vec<Desc>,
-}
+/// What writes some families of a variant.
+type Write = fn(&mut Writer<'_>, &VariantStatus);
 
-impl VariantCollector {
-    /// A collector over what `source` publishes. With more than `limit` variants only the
-    /// non-zero members of closed sets are exported.
-    ///
-    /// # Errors
-    /// When a definition has a name that Prometheus does not take.
-    pub fn new(source: Arc<dyn StatusSource>, limit: usize) -> prometheus::Result<Self> {
-        let descs = VARIANT_FAMILIES.iter().map(|d| d.desc()).collect::<Result<_, _>>()?;
-        Ok(Self { source, limit, descs })
-    }
-}
+/// All families, by what writes them.
+const GROUPS: [(Write, &[&Definition]); 9] = [
+    (
+        write_targets,
+        &[
+            &families::CONFIGURED_TARGET,
+            &families::FORMULA_TARGET,
+            &families::SAFE_TARGET,
+            &families::DIVERGENCE_RATIO,
+            &families::LATENCY_OBJECTIVE,
+            &families::LOAD_TEST_TIMESTAMP,
+            &families::LOAD_TEST_VALID,
+            &families::INSTANCES_WANTED,
+        ],
+    ),
+    (
+        write_estimate,
+        &[
+            &families::CAPACITY,
+            &families::CAPACITY_VERDICT,
+            &families::DIVERGENCE,
+            &families::REGIME_START,
+            &families::SPEED_RATIO,
+        ],
+    ),
+    (
+        write_world,
+        &[
+            &families::INSTANCES,
+            &families::MIN_INSTANCES,
+            &families::MAX_INSTANCES,
+            &families::SCALING_SUSPENDED,
+            &families::COMPETING_POLICIES,
+        ],
+    ),
+    (
+        write_reaction,
+        &[
+            &families::REACTION,
+            &families::SCALE_OUTS,
+            &families::SCALE_OUT_FAILURES,
+            &families::JOINS_WITH_ERRORS,
+        ],
+    ),
+    (write_floors, &[&families::FLOORS_PROPOSED]),
+    (write_alarms, &[&families::ALARM_STATE]),
+    (
+        write_decision,
+        &[
+            &families::DRIFT,
+            &families::SAFETY,
+            &families::SAFETY_NOT_KNOWN,
+            &families::COMPARABLE,
+            &families::MODE,
+            &families::MANAGED,
+            &families::DECISION_INFO,
+            &families::CONDITION,
+            &families::OTHER_WRITER,
+            &families::LAST_PASS,
+            &families::LAST_SUCCESSFUL_PASS,
+        ],
+    ),
+    (
+        write_lasting,
+        &[
+            &families::DRIFT_SINCE,
+            &families::SUSPENDED_SINCE,
+            &families::DIVERGENCE_SINCE,
+            &families::UNSAFE_SINCE,
+            &families::HELD_SINCE,
+            &families::LOAD_TEST_INVALID_SINCE,
+        ],
+    ),
+    (
+        write_telemetry,
+        &[
+            &families::NEWEST_DATAPOINT,
+            &families::TELEMETRY_READ,
+            &families::HISTORY_COMPLETE,
+            &families::OBSERVED_LOAD,
+            &families::OBSERVED_LATENCY,
+        ],
+    ),
+];
 
-impl Collector for VariantCollector {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
-    }
-
-    fn collect(&self) -> Vec<MetricFamily> {
-        encode(&self.source.fleet(), self.limit)
-    }
-}
-
-/// All families of all variants.
-#[must_use]
-pub fn encode(fleet: &FleetStatus, limit: usize) -> Vec<MetricFamily> {
-    let mut out = Writer {
-        series: VARIANT_FAMILIES.iter().map(|_| Vec::with_capacity(fleet.variants.len())).collect(),
-        labels: Vec::new(),
-        sparse: fleet.variants.len() > limit,
-    };
-    for (id, status) in &fleet.variants {
-        out.labels = variant_labels(id);
-        write_targets(&mut out, status);
-        write_estimate(&mut out, &status.decision.report.estimate);
-        write_world(&mut out, status);
-        write_decision(&mut out, status);
-        write_lasting(&mut out, status);
-        if let Some(telemetry) = status.snapshot.telemetry.known() {
-            write_telemetry(&mut out, status, telemetry);
+/// Hands the text to `sink`, in pieces of about so many bytes.
+///
+/// # Errors
+/// Those of the sink.
+pub(super) fn write(
+    fleet: &FleetStatus,
+    shown: Shown,
+    piece_bytes: usize,
+    sink: &mut dyn FnMut(&str) -> io::Result<()>,
+) -> io::Result<()> {
+    let sparse = shown.is_sparse(fleet);
+    let rows: Vec<(String, &VariantStatus)> = fleet
+        .variants
+        .iter()
+        .filter(|(_, status)| shown.shows(fleet, status))
+        .map(|(id, status)| (variant_labels(id), status.as_ref()))
+        .collect();
+    let mut text = String::with_capacity(piece_bytes + 4096);
+    for (write, families) in GROUPS {
+        for family in families {
+            family.write_head(&mut text);
+            let head = text.len();
+            let mut empty = true;
+            for (labels, status) in &rows {
+                write(&mut Writer { family, labels, sparse, text: &mut text }, status);
+                if text.len() >= piece_bytes {
+                    sink(&text)?;
+                    text.clear();
+                    empty = false;
+                }
+            }
+            if empty && text.len() == head {
+                text.clear();
+            }
+            sink(&text)?;
+            text.clear();
         }
     }
-    VARIANT_FAMILIES.iter().zip(out.series).map(|(d, series)| d.family(series)).collect()
+    Ok(())
 }
 
-fn write_targets(out: &mut Writer, status: &VariantStatus) {
+fn write_targets(out: &mut Writer<'_>, status: &VariantStatus) {
     let report = &status.decision.report;
     out.number(&families::CONFIGURED_TARGET, &[], report.configured_target);
     out.number(&families::FORMULA_TARGET, &[], report.formula_target);
@@ -100,7 +180,8 @@ fn write_targets(out: &mut Writer, status: &VariantStatus) {
     out.number(&families::INSTANCES_WANTED, &[], wanted.map(f64::from));
 }
 
-fn write_estimate(out: &mut Writer, estimate: &Estimate) {
+fn write_estimate(out: &mut Writer<'_>, status: &VariantStatus) {
+    let estimate = &status.decision.report.estimate;
     let capacity = &estimate.capacity;
     out.number(&families::CAPACITY, &["low"], capacity.low);
     out.number(&families::CAPACITY, &["estimate"], capacity.estimate);
@@ -123,7 +204,7 @@ fn write_estimate(out: &mut Writer, estimate: &Estimate) {
     }
 }
 
-fn write_world(out: &mut Writer, status: &VariantStatus) {
+fn write_world(out: &mut Writer<'_>, status: &VariantStatus) {
     let snapshot = &status.snapshot;
     if let Some(Some(endpoint)) = snapshot.endpoint.known()
         && let Some(variant) = endpoint.variant(&snapshot.id.variant)
@@ -146,15 +227,9 @@ fn write_world(out: &mut Writer, status: &VariantStatus) {
         let competing = policies.len() - usize::from(own);
         out.number(&families::COMPETING_POLICIES, &[], Some(competing as f64));
     }
-    write_reaction(out, status);
-    if let Some(alarms) = snapshot.alarms.known() {
-        for side in [AlarmSide::High, AlarmSide::Low] {
-            write_alarm(out, side, alarms);
-        }
-    }
 }
 
-fn write_reaction(out: &mut Writer, status: &VariantStatus) {
+fn write_reaction(out: &mut Writer<'_>, status: &VariantStatus) {
     let reaction = &status.snapshot.reaction;
     for (part, spread) in reaction.seen.each().into_iter().filter(|(part, _)| *part != "cold") {
         let seconds = |of: fn(Spread) -> f64| spread.map(|spread| of(spread) * 60.0);
@@ -175,8 +250,25 @@ fn write_reaction(out: &mut Writer, status: &VariantStatus) {
     out.number(&families::JOINS_WITH_ERRORS, &[], watched.map(f64::from));
 }
 
+fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
+    let proposed = match &status.snapshot.floors {
+        Floors::Off | Floors::NotKnown { .. } => None,
+        Floors::None { .. } => Some(0),
+        Floors::Proposed(floors) => Some(floors.actions.len()),
+    };
+    out.number(&families::FLOORS_PROPOSED, &[], proposed.map(|actions| actions as f64));
+}
+
+fn write_alarms(out: &mut Writer<'_>, status: &VariantStatus) {
+    if let Some(alarms) = status.snapshot.alarms.known() {
+        for side in [AlarmSide::High, AlarmSide::Low] {
+            write_alarm(out, side, alarms);
+        }
+    }
+}
+
 /// Several alarms of one side (of several policies) would be one series twice; the worst counts.
-fn write_alarm(out: &mut Writer, side: AlarmSide, alarms: &[Alarm]) {
+fn write_alarm(out: &mut Writer<'_>, side: AlarmSide, alarms: &[Alarm]) {
     let of_side = alarms.iter().filter(|alarm| alarm.side() == Some(side));
     let severity = |state: AlarmState| match state {
         AlarmState::Ok => 0,
@@ -193,7 +285,7 @@ fn write_alarm(out: &mut Writer, side: AlarmSide, alarms: &[Alarm]) {
     }
 }
 
-fn write_decision(out: &mut Writer, status: &VariantStatus) {
+fn write_decision(out: &mut Writer<'_>, status: &VariantStatus) {
     let report = &status.decision.report;
     for (index, field) in report.fields.iter().enumerate() {
         use crate::model::decision::FieldState;
@@ -232,7 +324,7 @@ fn write_decision(out: &mut Writer, status: &VariantStatus) {
 }
 
 /// Since when, of what holds now: what could not be told this time is remembered, and not exported.
-fn write_lasting(out: &mut Writer, status: &VariantStatus) {
+fn write_lasting(out: &mut Writer<'_>, status: &VariantStatus) {
     let (report, lasting) = (&status.decision.report, &status.lasting);
     for (field, since) in &lasting.drift {
         if report.fields.iter().any(|f| f.field == *field && f.state.differs()) {
@@ -259,7 +351,8 @@ fn write_lasting(out: &mut Writer, status: &VariantStatus) {
     out.number(&families::LOAD_TEST_INVALID_SINCE, &[], invalid.map(timestamp));
 }
 
-fn write_telemetry(out: &mut Writer, status: &VariantStatus, telemetry: &Telemetry) {
+fn write_telemetry(out: &mut Writer<'_>, status: &VariantStatus) {
+    let Some(telemetry) = status.snapshot.telemetry.known() else { return };
     out.number(&families::NEWEST_DATAPOINT, &[], telemetry.newest_datapoint.map(timestamp));
     let read_at = status.snapshot.reads.telemetry.map(|read| timestamp(read.at));
     out.number(&families::TELEMETRY_READ, &[], read_at);
@@ -279,29 +372,32 @@ fn write_telemetry(out: &mut Writer, status: &VariantStatus, telemetry: &Telemet
     out.number(&families::OBSERVED_LATENCY, &["p50"], seconds(median));
 }
 
-/// Collects series by family, for one variant after the other.
-struct Writer {
-    /// In the order of [`VARIANT_FAMILIES`].
-    series: Vec<Vec<Metric>>,
-    labels: Vec<LabelPair>,
+/// Writes the series of one family for one variant, and passes over those of other families.
+struct Writer<'a> {
+    family: &'a Definition,
+    /// Those that name the variant.
+    labels: &'a str,
     sparse: bool,
+    text: &'a mut String,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// A number; one that does not exist is no series.
     fn number(&mut self, family: &Definition, values: &[&str], number: Option<f64>) {
-        let Some(number) = number.filter(|number| number.is_finite()) else { return };
-        let Some(index) = VARIANT_FAMILIES.iter().position(|d| d.name == family.name) else {
+        if family.name != self.family.name {
             return;
-        };
-        let mut labels = Vec::with_capacity(self.labels.len() + values.len());
-        labels.extend_from_slice(&self.labels);
-        labels.extend(family.labels.iter().zip(values).map(|(l, value)| pair(l.name, value)));
-        let mut gauge = Gauge::default();
-        gauge.set_value(number);
-        let mut metric = Metric::from_gauge(gauge);
-        metric.set_label(labels);
-        self.series[index].push(metric);
+        }
+        let Some(number) = number.filter(|number| number.is_finite()) else { return };
+        let text = &mut *self.text;
+        text.push_str(family.name);
+        text.push('{');
+        text.push_str(self.labels);
+        for (label, value) in family.labels.iter().zip(values) {
+            text.push(',');
+            push_label(text, label.name, value);
+        }
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "}} {number}");
     }
 
     /// A member of a closed set.
@@ -312,17 +408,32 @@ impl Writer {
     }
 }
 
-fn variant_labels(id: &VariantId) -> Vec<LabelPair> {
+fn variant_labels(id: &VariantId) -> String {
     let values =
         [id.account_id.as_str(), id.region.as_str(), id.endpoint.as_str(), id.variant.as_str()];
-    VARIANT_LABELS.iter().zip(values).map(|(name, value)| pair(name, value)).collect()
+    let mut text = String::with_capacity(128);
+    for (name, value) in VARIANT_LABELS.iter().zip(values) {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        push_label(&mut text, name, value);
+    }
+    text
 }
 
-pub(super) fn pair(name: &str, value: &str) -> LabelPair {
-    let mut label = LabelPair::default();
-    label.set_name(name.to_owned());
-    label.set_value(value.to_owned());
-    label
+/// `name="value"`, as the text format wants it.
+pub(super) fn push_label(text: &mut String, name: &str, value: &str) {
+    text.push_str(name);
+    text.push_str("=\"");
+    for c in value.chars() {
+        match c {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            c => text.push(c),
+        }
+    }
+    text.push('"');
 }
 
 pub(super) fn bit(is: bool) -> f64 {

@@ -31,7 +31,6 @@ impl<K, T> Drop for Bounded<K, T> {
 
 impl<K: Ord + Clone, T: Send + 'static> Bounded<K, T> {
     /// None yet, of this operation.
-    #[must_use]
     pub const fn new(operation: &'static str) -> Self {
         Self { operation, wait: READ_WAIT, late: BTreeMap::new() }
     }

@@ -214,26 +214,22 @@ impl EndpointCache {
     }
 
     /// What is known of an endpoint that `ListEndpoints` lists.
-    #[must_use]
     pub fn endpoint(&self, name: &EndpointName) -> Fact<Option<Endpoint>> {
         self.endpoints.get(name).map_or_else(Fact::not_read_yet, |d| d.endpoint.clone())
     }
 
     /// What is known of the config in force of an endpoint.
-    #[must_use]
     pub fn config(&self, endpoint: &Endpoint) -> Fact<Option<EndpointConfig>> {
         let kept = self.configs.get(&config_key(endpoint));
         kept.map_or_else(Fact::not_read_yet, |(config, _)| config.clone())
     }
 
     /// When an endpoint was described.
-    #[must_use]
     pub fn endpoint_read(&self, name: &EndpointName) -> Option<Read> {
         self.endpoints.get(name).map(|described| described.read)
     }
 
     /// When the config in force of an endpoint, and the model of a variant, were described.
-    #[must_use]
     pub fn config_reads(
         &self,
         endpoint: &Endpoint,
@@ -249,7 +245,6 @@ impl EndpointCache {
     }
 
     /// What is known of the model of a variant.
-    #[must_use]
     pub fn model(&self, endpoint: &Endpoint, variant: &VariantName) -> Fact<Option<Model>> {
         let key = config_key(endpoint);
         let config = match self.configs.get(&key).map(|(config, _)| config.as_ref()) {

@@ -28,7 +28,7 @@ pub struct Periods {
 
 impl Periods {
     /// Puts the answers to [`queries`](super::telemetry::queries) together: one period for each of
-    /// the window, with or without datapoints. Each answer is dropped as soon as it is in.
+    /// the window, with or without datapoints.
     ///
     /// # Errors
     /// When any answer is missing: a minute is whole or it is not used.
@@ -43,34 +43,18 @@ impl Periods {
         let len = usize::try_from(seconds / i64::from(period_seconds)).unwrap_or(0);
         let mut columns = Vec::with_capacity(queries.len());
         for (query, answer) in queries.iter().zip(answers) {
-            let mut column = vec![f64::NAN; len];
-            let from = window.from.timestamp();
-            for (at, value) in answer? {
-                let seconds = at.timestamp() - from;
-                // A datapoint outside the window, or between two periods, was not asked for; what is
-                // not finite is no datapoint.
-                if seconds % i64::from(period_seconds) != 0 || !value.is_finite() {
-                    continue;
-                }
-                let index = usize::try_from(seconds / i64::from(period_seconds)).ok();
-                if let Some(place) = index.and_then(|index| column.get_mut(index)) {
-                    *place = value;
-                }
-            }
-            columns.push((query.metric, column));
+            columns.push((query.metric, answer?.into_column(window.from, len)));
         }
         let statistic = objective.latency.map(|latency| latency.statistic);
         Ok(Self { from: window.from, period_seconds, len, columns, statistic })
     }
 
     /// How many there are.
-    #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
     /// Whether there are none.
-    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -126,6 +110,7 @@ mod tests {
     use crate::model::fact::WhyKind;
     use crate::model::goal::LatencyObjective;
     use crate::model::ids::ResourceId;
+    use crate::model::points::Points;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_timestamp(1_700_000_040 + minute * 60, 0).expect("an instant")
@@ -141,7 +126,9 @@ mod tests {
         let queries = queries(&resource(), &objective, 60);
         assert_eq!(queries.len(), 4);
         let window = Window { from: at(0), to: at(2) };
-        let mut answers: Vec<MetricAnswer> = vec![Ok(vec![(at(0), 600.0)]); 4];
+        let mut first = Points::none(window.from, window.to, 60);
+        first.set(at(0).timestamp(), 600.0);
+        let mut answers: Vec<MetricAnswer> = vec![Ok(first); 4];
         let periods = Periods::of(&objective, &queries, answers.clone(), window).expect("periods");
         let minutes: Vec<Minute> = periods.iter().collect();
         assert_eq!(minutes.len(), 2);
@@ -211,7 +198,11 @@ mod tests {
                 })
                 .collect();
             let window = Window { from: at(0), to: at(45) };
-            let told = answers.iter().cloned().map(Ok);
+            let told = answers.iter().map(|points| {
+                let mut answer = Points::none(window.from, window.to, period_seconds);
+                points.iter().for_each(|(at, value)| answer.set(at.timestamp(), *value));
+                Ok(answer)
+            });
             let periods = Periods::of(&objective, &queries, told, window).expect("periods");
             let minutes: Vec<Minute> = periods.iter().collect();
             prop_assert_eq!(&minutes, &by_map(&objective, &queries, &answers, window, period_seconds));

@@ -21,19 +21,16 @@ impl Step {
     }
 
     /// How many have been read.
-    #[must_use]
     pub fn count(&self) -> u64 {
         self.done.load(Ordering::Relaxed)
     }
 
     /// Of how many, as far as is known by now.
-    #[must_use]
     pub fn of(&self) -> u64 {
         self.of.load(Ordering::Relaxed)
     }
 
     /// Whether some are left.
-    #[must_use]
     pub fn is_under_way(&self) -> bool {
         self.count() < self.of()
     }

@@ -19,13 +19,9 @@ pub struct Sweep {
     pub at: Timestamp,
     /// Who the caller is.
     pub caller: Fact<AccountId>,
-    /// All endpoints.
     pub endpoints: Fact<BTreeMap<EndpointName, EndpointSummary>>,
-    /// All scalable targets.
     pub targets: Fact<BTreeMap<ResourceId, ScalableTarget>>,
-    /// All scaling policies.
     pub policies: Fact<BTreeMap<ResourceId, Vec<ScalingPolicy>>>,
-    /// All scheduled actions.
     pub scheduled_actions: Fact<BTreeMap<ResourceId, Vec<ScheduledAction>>>,
     /// All alarms of target-tracking policies.
     pub alarms: Fact<BTreeMap<ResourceId, Vec<Alarm>>>,
@@ -45,20 +41,15 @@ pub struct UnreadableRows {
     alarms: BTreeMap<ResourceId, Why>,
 }
 
-/// The reads of a sweep.
 #[derive(Debug, Clone, Copy)]
 pub struct SweepReads {
-    /// Of the caller.
     pub caller: Read,
-    /// Of the endpoints.
     pub endpoints: Read,
     /// Of the scalable targets.
     pub targets: Read,
     /// Of the scaling policies.
     pub policies: Read,
-    /// Of the scheduled actions.
     pub scheduled_actions: Read,
-    /// Of the alarms.
     pub alarms: Read,
 }
 
@@ -131,7 +122,6 @@ impl Sweep {
     }
 
     /// The variants that Application Auto Scaling knows.
-    #[must_use]
     pub fn registered(&self) -> BTreeSet<ResourceId> {
         let known = self.targets.known().map(|t| t.keys().cloned().collect());
         let mut all: BTreeSet<ResourceId> = known.unwrap_or_default();
@@ -140,7 +130,6 @@ impl Sweep {
     }
 
     /// The row of an endpoint in the listing.
-    #[must_use]
     pub fn endpoint(&self, name: &EndpointName) -> Fact<Option<&EndpointSummary>> {
         unless(self.unreadable.endpoints.get(name), || {
             self.endpoints.as_ref().map(|all| all.get(name))
@@ -148,7 +137,6 @@ impl Sweep {
     }
 
     /// The scalable target of a variant.
-    #[must_use]
     pub fn target(&self, resource: &ResourceId) -> Fact<Option<ScalableTarget>> {
         unless(self.unreadable.targets.get(resource), || {
             self.targets.as_ref().map(|all| all.get(resource).cloned())
@@ -156,13 +144,11 @@ impl Sweep {
     }
 
     /// The scaling policies of a variant.
-    #[must_use]
     pub fn policies(&self, resource: &ResourceId) -> Fact<Vec<ScalingPolicy>> {
         unless(self.unreadable.policies.get(resource), || of(&self.policies, resource))
     }
 
     /// The scheduled actions of a variant.
-    #[must_use]
     pub fn scheduled_actions(&self, resource: &ResourceId) -> Fact<Vec<ScheduledAction>> {
         unless(self.unreadable.scheduled_actions.get(resource), || {
             of(&self.scheduled_actions, resource)
@@ -170,7 +156,6 @@ impl Sweep {
     }
 
     /// The alarms of a variant's policies.
-    #[must_use]
     pub fn alarms(&self, resource: &ResourceId) -> Fact<Vec<Alarm>> {
         unless(self.unreadable.alarms.get(resource), || of(&self.alarms, resource))
     }

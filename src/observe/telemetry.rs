@@ -24,7 +24,6 @@ pub struct Window {
 impl Window {
     /// The minutes that have not been read yet and are complete: after `read_until` (or `history`
     /// back), and `delay` before now, for the newest minutes of CloudWatch are incomplete.
-    #[must_use]
     pub fn next(
         now: Timestamp,
         read_until: Option<Timestamp>,
@@ -38,7 +37,6 @@ impl Window {
     }
 
     /// The part of it that holds whole periods of so many seconds.
-    #[must_use]
     pub fn whole(&self, period_seconds: i64) -> Option<Self> {
         let up = self.from + TimeDelta::seconds(period_seconds - 1);
         let (from, to) = (floor_to(up, period_seconds), floor_to(self.to, period_seconds));
@@ -46,7 +44,6 @@ impl Window {
     }
 
     /// The number of minutes.
-    #[must_use]
     pub fn minutes(&self) -> i64 {
         (self.to - self.from).num_minutes()
     }
@@ -54,7 +51,6 @@ impl Window {
 
 /// The queries of one variant at one period: five with a latency objective, fewer when its
 /// statistic is the median anyway.
-#[must_use]
 pub fn queries(
     resource: &ResourceId,
     objective: &Objective,

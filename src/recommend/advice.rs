@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::decide::kind::kind;
-use crate::decide::step::{NEW_GROUND_MAX, whole};
+use crate::decide::step::{DEAD_BAND, NEW_GROUND_MAX, whole};
 use crate::model::estimate::Verdict;
+use crate::model::floors::{FloorAction, Floors};
 use crate::model::goal::TargetValueLimits;
 use crate::model::ids::VariantId;
 use crate::model::safety::{Safety, Unproven};
@@ -16,7 +17,6 @@ use crate::model::units::human;
 /// What the scaling of one variant should be. The API has it in this shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recommendation {
-    /// Which variant.
     pub id: VariantId,
     /// Application Auto Scaling's name of it.
     pub resource_id: String,
@@ -47,8 +47,21 @@ pub struct Recommendation {
     /// The upper end of the measured capacity, while it is known from both sides: a higher target
     /// value is unsafe whatever else holds.
     pub capacity_high: Option<f64>,
+    /// The scheduled floors that would pay with this target value; null when none would, or another
+    /// value goes with them.
+    #[serde(default)]
+    pub floors: Option<RecommendedFloors>,
     /// What to mind when it is put in force.
     pub notes: Vec<String>,
+}
+
+/// Scheduled floors to keep beside a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecommendedFloors {
+    /// The time zone of the schedules, an IANA name.
+    pub time_zone: String,
+    /// The scheduled actions.
+    pub actions: Vec<FloorAction>,
 }
 
 /// What a recommended target value rests on.
@@ -65,7 +78,6 @@ pub enum Basis {
 
 impl Recommendation {
     /// What follows from the last pass over a variant.
-    #[must_use]
     pub fn of(status: &VariantStatus) -> Self {
         let (snapshot, goal) = (&status.snapshot, &status.goal);
         let report = &status.decision.report;
@@ -105,10 +117,26 @@ impl Recommendation {
                 .unwrap_or_else(|| tracking.is_some_and(TargetTracking::scale_in_disabled)),
             in_force: report.configured_target,
             capacity_high: estimate.capacity.high.filter(|_| estimate.verdict.is_two_sided()),
+            floors: None,
             notes: Vec::new(),
         };
         it.notes = notes(&it);
+        it.note_floors(&status.snapshot.floors);
         it
+    }
+
+    /// Floors were judged with a target value: with a lower one they are safer and cost more, with a
+    /// higher one they may not be enough.
+    fn note_floors(&mut self, floors: &Floors) {
+        let Some(proposed) = floors.proposed() else { return };
+        let near = |to: f64| (to / proposed.target_value - 1.0).abs() <= DEAD_BAND;
+        if self.target_value.is_some_and(near) {
+            self.floors = Some(RecommendedFloors {
+                time_zone: proposed.time_zone.name().to_owned(),
+                actions: proposed.actions.clone(),
+            });
+        }
+        self.notes.push(proposed.sentence());
     }
 
     /// Everything that a scalable target with its policy needs.
@@ -122,7 +150,6 @@ impl Recommendation {
     }
 
     /// Why there is nothing to write down; absent when there is.
-    #[must_use]
     pub fn lacking(&self) -> Option<String> {
         if self.target_value.is_none() {
             return Some(format!("no target value is recommended: {}", self.because));

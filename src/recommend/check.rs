@@ -33,14 +33,12 @@ pub struct Compared {
     pub id: Option<VariantId>,
     /// Why it is not known, or cannot be compared at all.
     pub problem: Option<String>,
-    /// Field by field.
     pub fields: Vec<Row>,
 }
 
 /// One field, compared.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
-    /// Which field.
     pub field: &'static str,
     /// What the file keeps; null when the file alone does not say.
     pub kept: Option<Worth>,
@@ -56,9 +54,7 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// It agrees.
     Agrees,
-    /// It differs.
     Differs,
     /// It differs, and is above what one instance was measured to serve.
     Unsafe,
@@ -72,7 +68,6 @@ impl Checked {
     }
 
     /// Whether everything that was asked for could be compared.
-    #[must_use]
     pub fn compared(&self) -> bool {
         self.absent.is_empty()
             && self.places.iter().all(|place| place.problem.is_none())
@@ -80,7 +75,6 @@ impl Checked {
     }
 
     /// Whether anything differs.
-    #[must_use]
     pub fn differs(&self) -> bool {
         self.states().any(|state| matches!(state, State::Differs | State::Unsafe))
     }
@@ -89,7 +83,6 @@ impl Checked {
 /// Compares what a file keeps with what is recommended. `all` are the variants that are known;
 /// those that were not asked for are left out with `asked`, and `by_name` says whether the file has
 /// to keep each of the others.
-#[must_use]
 pub fn check(
     kept: &[Kept],
     all: &[Recommendation],
@@ -120,7 +113,7 @@ pub fn check(
         let found: Vec<&Recommendation> = all.iter().filter(is_it).collect();
         match found[..] {
             [] if by_name => {}
-            [] => places.push(not(None, format!("{resource} is no variant that setpoint sees"))),
+            [] => places.push(not(None, format!("{resource} is not a variant that setpoint sees"))),
             [it] if asked(&it.id) => places.push(compare(one, it)),
             [_] => {}
             ref several => {
@@ -219,7 +212,6 @@ fn target_value(kept: &Worth, it: &Recommendation) -> (State, String) {
 }
 
 /// The comparison for people.
-#[must_use]
 pub fn text(checked: &Checked) -> String {
     let mut out = String::new();
     for place in &checked.places {

@@ -29,7 +29,7 @@ pub(super) const METRIC: &str = "metric";
 /// What files can be read, for messages.
 pub(super) const READ: &str = "the JSON of `terraform show -json`, a CloudFormation template in YAML or JSON, \
                         manifests of ACK or Crossplane, and YAML or JSON values that hold a resource id \
-                        (endpoint/E/variant/V) or an endpoint and a variant beside the numbers";
+                        (endpoint/E/variant/V) or an endpoint and a variant next to the numbers";
 
 /// One place of a file that says something about a variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,11 +57,9 @@ pub enum Shown<T> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Worth {
-    /// A number.
     Number(f64),
     /// Yes or no.
     Flag(bool),
-    /// A word.
     Word(String),
 }
 

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::advice::{Basis, Recommendation, Whole};
+use crate::model::floors::FloorAction;
 use crate::model::ids::Scope;
 use crate::model::units::human;
 use crate::render::printable;
@@ -41,7 +42,6 @@ struct Item<'a> {
 }
 
 /// Writes all of them. What cannot be written is a comment that says why.
-#[must_use]
 pub fn write(all: &[Recommendation], language: Language) -> String {
     let mut names = BTreeSet::new();
     let mut scopes: BTreeMap<Scope, Vec<Item<'_>>> = BTreeMap::new();
@@ -109,7 +109,6 @@ fn comment(it: &Recommendation, whole: Whole) -> Vec<String> {
 }
 
 /// For people: each variant with what is recommended, what is in force, and why.
-#[must_use]
 pub fn text(all: &[Recommendation]) -> String {
     let mut out = String::new();
     for it in all {
@@ -131,8 +130,22 @@ pub fn text(all: &[Recommendation]) -> String {
         for note in &it.notes {
             let _ = writeln!(out, "  {}", printable(note));
         }
+        let floors = it.floors.as_ref();
+        for (floors, action) in floors.iter().flat_map(|f| f.actions.iter().map(move |a| (f, a))) {
+            let _ = writeln!(
+                out,
+                "  floor         {} ({}): min {}",
+                action.schedule, floors.time_zone, action.min
+            );
+        }
     }
     out
+}
+
+/// The scheduled floors of a variant with the time zone of their schedules; none where there are none.
+fn floors<'a>(item: &Item<'a>) -> impl Iterator<Item = (&'a str, &'a FloorAction)> {
+    let floors = item.it.floors.as_ref();
+    floors.into_iter().flat_map(|f| f.actions.iter().map(|action| (f.time_zone.as_str(), action)))
 }
 
 /// The comment with a sign before each line.

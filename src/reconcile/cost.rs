@@ -56,19 +56,16 @@ impl CostMeter {
     }
 
     /// Metrics requested since the process began.
-    #[must_use]
     pub fn metrics_requested(&self) -> u64 {
         self.counts().metrics_requested
     }
 
     /// Dollars since the process began.
-    #[must_use]
     pub fn dollars(&self) -> f64 {
         self.metrics_requested() as f64 * DOLLARS_PER_METRIC
     }
 
     /// Dollars of this calendar month (UTC), those remembered from before this process included.
-    #[must_use]
     pub fn dollars_this_month(&self, now: Timestamp) -> f64 {
         let counts = self.counts();
         let this = counts.spending.month == month(now);
@@ -76,7 +73,6 @@ impl CostMeter {
     }
 
     /// What was requested in the newest month.
-    #[must_use]
     pub fn spending(&self) -> Spending {
         self.counts().spending.clone()
     }

@@ -110,7 +110,6 @@ impl Round {
 impl Fleet {
     /// A fleet of these accounts and regions, of which nothing is known yet. All of them share
     /// one budget.
-    #[must_use]
     pub fn new(
         accounts: Vec<Aws>,
         clock: Arc<dyn Clock>,
@@ -124,7 +123,6 @@ impl Fleet {
 
     /// The same, under a name of its own by which others know what it keeps (rule 26); a new one
     /// for each term of leadership.
-    #[must_use]
     pub fn identified(
         accounts: Vec<Aws>,
         clock: Arc<dyn Clock>,
@@ -156,25 +154,21 @@ impl Fleet {
     }
 
     /// The name by which other processes know what this one keeps (rule 26).
-    #[must_use]
     pub fn identity(&self) -> &str {
         &self.identity
     }
 
     /// How long the phases of the last pass took.
-    #[must_use]
     pub const fn took(&self) -> PhaseTimes {
         self.took
     }
 
     /// How far the long reads have got.
-    #[must_use]
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
     }
 
     /// What CloudWatch has cost so far.
-    #[must_use]
     pub const fn cost(&self) -> &CostMeter {
         &self.cost
     }

@@ -165,7 +165,6 @@ pub(super) async fn remembered_in(
 }
 
 /// A variant as a memory must know it.
-#[must_use]
 pub fn subject(snapshot: &Snapshot, goal: &Goal, settings: &Settings) -> Subject {
     let endpoint = snapshot.endpoint.known().and_then(Option::as_ref);
     let shadow = endpoint.is_some_and(|e| e.shadow_variants.contains(&snapshot.id.variant));

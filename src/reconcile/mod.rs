@@ -163,6 +163,8 @@ struct Reconciler {
     scratch: Scratch,
     /// Names this process and term in what it keeps (rule 26).
     identity: Arc<str>,
+    /// Of how many variants floors may still be worked out in this pass.
+    floors_to_work_out: u32,
     /// The variants of which a sign of another process is not remembered yet.
     signs: BTreeSet<VariantId>,
 }
@@ -198,6 +200,7 @@ impl Reconciler {
             listed: false,
             scratch: Scratch::new(),
             identity,
+            floors_to_work_out: 0,
             signs: BTreeSet::new(),
         }
     }
@@ -225,12 +228,14 @@ impl Reconciler {
 
     /// Decides on every variant that was seen.
     fn decide(&mut self, observed: Observed, input: &PassInput<'_>) -> Vec<Pass> {
-        let Observed { at, sweep, remembered, wanted } = observed;
+        let Observed { at, sweep, mut remembered, wanted } = observed;
         let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
+        self.floors_to_work_out = floors_in_a_pass(input.settings.history_wait);
         for (id, goal) in wanted {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
             let pass = catch_unwind(AssertUnwindSafe(|| {
-                let snapshot = self.snapshot(&sweep, &remembered, &id, at);
+                let memory = remembered.remove(&id).unwrap_or_else(Fact::not_read_yet);
+                let snapshot = self.snapshot(&sweep, memory, &id, at);
                 self.decide_one(&sweep, snapshot, goal, input, at)
             }));
             match pass {
@@ -303,12 +308,11 @@ impl Reconciler {
     fn snapshot(
         &self,
         sweep: &Sweep,
-        remembered: &Memories,
+        memory: Fact<VariantMemory>,
         id: &VariantId,
         now: Timestamp,
     ) -> Snapshot {
-        let resource = id.resource();
-        let state = self.variants.get(id);
+        let (resource, state) = (id.resource(), self.variants.get(id));
         let endpoint = match sweep.endpoint(&id.endpoint) {
             Fact::Unknown(why) => Fact::Unknown(why),
             Fact::Known(None) => Fact::Known(None),
@@ -319,12 +323,12 @@ impl Reconciler {
             Fact::Known(None) => (Fact::Known(None), Fact::Known(None)),
             Fact::Known(Some(e)) => (self.cache.config(e), self.cache.model(e, &id.variant)),
         };
-        let reads = self.reads(sweep, id, &endpoint);
         Snapshot {
             id: id.clone(),
             reaction: Reaction::unseen(None),
+            floors: crate::model::floors::Floors::default(),
             taken_at: now,
-            reads,
+            reads: self.reads(sweep, id, &endpoint),
             caller: sweep.caller.clone(),
             endpoint,
             endpoint_config,
@@ -335,7 +339,7 @@ impl Reconciler {
             alarms: sweep.alarms(&resource),
             activities: state.map_or_else(Fact::not_read_yet, |s| s.activities.clone()),
             telemetry: state.map_or_else(Fact::not_read_yet, |s| s.variant.telemetry().clone()),
-            memory: remembered.get(id).cloned().unwrap_or_else(Fact::not_read_yet),
+            memory,
         }
     }
 
@@ -388,8 +392,9 @@ impl Reconciler {
         now: Timestamp,
     ) -> Pass {
         let goal = goal.unwrap_or_else(Goal::nothing);
-        let remembered = snapshot.memory.known().cloned().unwrap_or_default();
-        let problem = load_test(&snapshot, &remembered, goal.load_test.as_ref(), now).err();
+        let nothing = VariantMemory::default();
+        let remembered = snapshot.memory.known().unwrap_or(&nothing);
+        let problem = load_test(&snapshot, remembered, goal.load_test.as_ref(), now).err();
         let context = readings::context(sweep, &snapshot.id, &goal);
         let state = self.variants.entry(snapshot.id.clone()).or_default();
         let mut estimate = state.variant.estimate(&goal, problem, context, &mut self.scratch, now);
@@ -398,6 +403,8 @@ impl Reconciler {
         let being_read = self.history.is_reading(&snapshot.id);
         estimate.history_complete_ratio = ratio.or(being_read.then_some(0.0));
         snapshot.reaction = state.variant.reaction(&snapshot, &goal.objective);
+        let may_work = &mut self.floors_to_work_out;
+        snapshot.floors = state.variant.floors((&goal, &snapshot), &estimate, may_work, now);
         let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
         Pass { goal, snapshot, decision, outcome: None, remembered: None }
     }
@@ -459,6 +466,12 @@ impl Pass {
             last_successful_pass,
         }
     }
+}
+
+/// Of how many variants floors are worked out in one pass: a daemon comes round to the others in
+/// those that follow, and no pass of its takes long; a person waits for an answer that is whole.
+const fn floors_in_a_pass(wait: HistoryWait) -> u32 {
+    if matches!(wait, HistoryWait::For(_)) { 1 } else { 20 }
 }
 
 /// The account that may be written to in one account and region: where several are configured,

@@ -129,7 +129,7 @@ impl Pair {
 
     /// A bug of ours in one account must not stop the others. What it knew is lost.
     fn broken(&mut self, error: &str) -> Why {
-        tracing::error!(scope = %self.scope(), error, "a look has failed; it begins again");
+        tracing::error!(scope = %self.scope(), error, "a read has failed; it starts over");
         self.begin_anew();
         self.why(WhyKind::Garbage, &format!("the look has failed: {error}"))
     }

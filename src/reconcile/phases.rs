@@ -20,7 +20,6 @@ impl Phase {
     pub const ALL: [Self; 4] = [Self::Observe, Self::Decide, Self::Act, Self::Remember];
 
     /// The word for it.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Observe => "observe",
@@ -37,7 +36,6 @@ pub struct PhaseTimes([Duration; 4]);
 
 impl PhaseTimes {
     /// How long this one took.
-    #[must_use]
     pub const fn of(&self, phase: Phase) -> Duration {
         self.0[phase as usize]
     }

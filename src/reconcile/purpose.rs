@@ -22,19 +22,16 @@ pub enum Purpose<'a> {
 
 impl Purpose<'_> {
     /// Whether anything may be written.
-    #[must_use]
     pub const fn writes(&self) -> bool {
         matches!(self, Self::Reconcile(_) | Self::Apply(_))
     }
 
     /// Whether what was seen is remembered.
-    #[must_use]
     pub const fn remembers(&self) -> bool {
         !matches!(self, Self::Plan)
     }
 
     /// What a person has confirmed of a variant.
-    #[must_use]
     pub fn confirmed(&self, id: &VariantId) -> Confirmed {
         match self {
             Self::Plan => Confirmed::Nothing,
@@ -47,7 +44,6 @@ impl Purpose<'_> {
     }
 
     /// Whether a person has confirmed a change of a variant.
-    #[must_use]
     pub fn has_confirmed(&self, id: &VariantId) -> bool {
         match self {
             Self::Plan | Self::Ask => false,

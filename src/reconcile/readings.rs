@@ -20,6 +20,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
+use crate::model::shared::Shared;
 use crate::model::time::{Timestamp, floor_to};
 use crate::observe::telemetry::{LONG_PERIODS, Window};
 use crate::observe::{Periods, Sweep};
@@ -323,7 +324,7 @@ impl Reconciler {
             .await;
         for (id, activities, read) in read {
             if let Some(state) = self.variants.get_mut(&id) {
-                state.activities = activities.into();
+                state.activities = activities.map(Shared::from).into();
                 state.activities_read = Some(read);
                 state.activities_at = Some(now);
                 state.activities_due = false;

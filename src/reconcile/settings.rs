@@ -60,7 +60,6 @@ pub enum HistoryWait {
 
 impl HistoryWait {
     /// The longest time from now on; absent without an end.
-    #[must_use]
     pub fn most(self, now: Instant) -> Option<Duration> {
         match self {
             Self::All => None,

@@ -5,6 +5,7 @@ use crate::model::fact::Fact;
 use crate::model::keeper::Keeper;
 use crate::model::reads::Read;
 use crate::model::scaling::Activity;
+use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 use crate::variant::Variant;
 
@@ -14,7 +15,7 @@ pub(super) struct VariantState {
     /// What its telemetry and its deploys have taught.
     pub variant: Variant,
     /// The newest scaling activities.
-    pub activities: Fact<Vec<Activity>>,
+    pub activities: Fact<Shared<Vec<Activity>>>,
     /// When they were read.
     pub activities_at: Option<Timestamp>,
     /// The read behind them.

@@ -54,6 +54,7 @@ fn nothing_known(id: VariantId, why: &Why, taken_at: Timestamp) -> Snapshot {
         reads: Reads::default(),
         id,
         reaction: Reaction::unseen(None),
+        floors: crate::model::floors::Floors::default(),
         taken_at,
         caller: Fact::Unknown(why()),
         endpoint: Fact::Unknown(why()),

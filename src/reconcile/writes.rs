@@ -18,6 +18,7 @@ use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::reason::{Field, Reason};
 use crate::model::scaling::alarm_prefix;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::observe::bounded::soon;
@@ -191,7 +192,7 @@ impl Reconciler {
                 .unwrap_or_else(|| remember(before, done(pass, None, input), now));
             let state = self.variants.get_mut(&pass.snapshot.id);
             if let Some(journal) = state.and_then(|state| state.variant.journal(now)) {
-                after.journal = Some(journal);
+                after.journal = Some(journal.into());
             }
             // A sign of another setpoint is for it to see as well.
             let urgent = pass.remembered.is_some() || self.signs.contains(&pass.snapshot.id);
@@ -253,7 +254,7 @@ async fn refresh((aws, clock): (&Aws, &dyn Clock), pass: &mut Pass, now: Timesta
         snapshot.endpoint_config = Fact::Unknown(why);
     }
     snapshot.endpoint = endpoint;
-    snapshot.activities = activities.into();
+    snapshot.activities = activities.map(Shared::from).into();
     let answered = clock.now();
     snapshot.reads.endpoint = Some(Read::new("DescribeEndpoint", answered));
     snapshot.reads.activities = Some(Read::new("DescribeScalingActivities", answered));

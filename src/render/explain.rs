@@ -2,6 +2,7 @@
 //! alone. The API, the variant's page and `setpoint explain` show the same.
 
 mod aws;
+mod floors;
 mod next;
 mod reaction;
 
@@ -15,12 +16,11 @@ use crate::model::decision::{FieldReport, FieldState, Report};
 use crate::model::ids::VariantId;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
-use crate::model::units::{self, human};
+use crate::model::units::{self, for_reading, human};
 
 /// An explanation, as the API has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
-    /// Which variant.
     pub id: VariantId,
     /// Both axes in words, the worse one first.
     pub axes: String,
@@ -34,7 +34,6 @@ pub struct Explanation {
     pub steps: Vec<Step>,
 }
 
-/// One step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Its word, for programs.
@@ -47,7 +46,6 @@ pub struct Step {
 
 impl Explanation {
     /// The explanation of a status.
-    #[must_use]
     pub fn of(status: &VariantStatus) -> Self {
         let report = &status.decision.report;
         let mut axes = [standing_words(report), report.safety.state.words()];
@@ -63,6 +61,7 @@ impl Explanation {
             ("in_force", "In force", in_force(status)),
             ("aws", "What AWS does with it", aws::sentences(status)),
             ("reaction", "Reaction time", reaction::sentences(&status.snapshot)),
+            ("floors", "Scheduled floors", floors::sentences(&status.snapshot.floors)),
             ("next", "What would change the answer", next::sentences(status)),
             ("inputs", "Inputs", inputs(status)),
         ];
@@ -83,7 +82,6 @@ impl Explanation {
     }
 
     /// Plain text for a terminal.
-    #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
         let _ = writeln!(out, "{}  {}", self.id, printable(&self.axes));
@@ -101,9 +99,13 @@ impl Explanation {
 }
 
 /// [`Explanation::text`] of a status.
-#[must_use]
 pub fn explain(status: &VariantStatus) -> String {
     Explanation::of(status).text()
+}
+
+/// What is measured, as everywhere; of what is set [`number`] shows it all.
+fn read(value: Option<f64>) -> String {
+    number(value.map(for_reading))
 }
 
 fn number(value: Option<f64>) -> String {
@@ -175,7 +177,7 @@ fn evidence(status: &VariantStatus) -> Vec<String> {
         minutes.used, minutes.broken
     ));
     if let Some(regime) = estimate.regime {
-        let origin = if regime.declared { "a deploy" } else { "found in the data" };
+        let origin = regime.origin();
         let ratio = regime.speed_ratio.map_or_else(String::new, |ratio| {
             format!(", requests take {} times as long as before", number(Some(ratio)))
         });
@@ -189,13 +191,13 @@ fn evidence(status: &VariantStatus) -> Vec<String> {
     }
     let telemetry = status.snapshot.telemetry.known();
     if let Some(minute) = telemetry.and_then(|telemetry| telemetry.newest()) {
-        let latency = minute.latency_us.map_or_else(String::new, |us| {
-            format!(" at a latency of {} ms", number(Some(us / 1e3)))
-        });
+        let latency = minute
+            .latency_us
+            .map_or_else(String::new, |us| format!(" at a latency of {} ms", read(Some(us / 1e3))));
         told.push(format!(
             "the newest minute with a load is {} old: {} invocations per instance{latency}",
             span(now - minute.at),
-            number(minute.load()),
+            read(minute.load()),
         ));
     }
     told
@@ -207,11 +209,11 @@ fn capacity(report: &Report) -> Vec<String> {
     if bounds != crate::model::estimate::Capacity::default() {
         told.push(format!(
             "estimate {}, interval {} to {}, proven lower bound {}; safe target {}",
-            number(bounds.estimate),
-            number(bounds.low),
-            number(bounds.high),
-            number(bounds.lower_bound),
-            number(report.safe_target),
+            read(bounds.estimate),
+            read(bounds.low),
+            read(bounds.high),
+            read(bounds.lower_bound),
+            read(report.safe_target),
         ));
     }
     told.push(report.safety.words());

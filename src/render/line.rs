@@ -8,7 +8,6 @@ use crate::model::status::VariantStatus;
 
 /// `12:04  ~ fraud-scorer/AllTraffic  drift: ...`, with colour. `width` is that of the widest
 /// variant, for lines that stand in columns.
-#[must_use]
 pub fn line(status: &VariantStatus, width: usize) -> String {
     let report = &status.decision.report;
     let style = style_of(report);
@@ -22,13 +21,11 @@ pub fn line(status: &VariantStatus, width: usize) -> String {
 }
 
 /// The colour of a variant's sign: red where it is known to be unsafe.
-#[must_use]
 pub fn style_of(report: &Report) -> Style {
     if report.is_unsafe() { style(Standing::Unknown) } else { style(Standing::of(report)) }
 }
 
 /// The colour of a sign.
-#[must_use]
 pub const fn style(standing: Standing) -> Style {
     match standing {
         Standing::Unknown => AnsiColor::Red.on_default().bold(),

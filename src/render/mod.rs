@@ -2,6 +2,7 @@
 
 pub mod config_notes;
 pub mod explain;
+pub mod fit;
 pub mod line;
 pub mod page;
 pub mod plan;
@@ -50,7 +51,6 @@ impl Standing {
 
     /// Where a variant stands after this decision. A write goes before what is unknown: it is
     /// what happens.
-    #[must_use]
     pub fn of(report: &Report) -> Self {
         let any = |wanted: FieldState| report.fields.iter().any(|field| field.state == wanted);
         match report.action {
@@ -68,7 +68,6 @@ impl Standing {
     }
 
     /// The sign that `plan` and the demo put before a variant.
-    #[must_use]
     pub const fn sign(self) -> char {
         match self {
             Self::Unknown | Self::NotCompared => '?',
@@ -81,7 +80,6 @@ impl Standing {
     }
 
     /// The word used in JSON and as a filter.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
@@ -95,7 +93,6 @@ impl Standing {
     }
 
     /// The words people read.
-    #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
             Self::Unknown => "could not be compared",
@@ -111,7 +108,6 @@ impl Standing {
 
 /// The sign before a variant. One that is as configured and known to be unsafe gets the sign of
 /// what a person should look at.
-#[must_use]
 pub fn sign(report: &Report) -> char {
     match Standing::of(report) {
         Standing::InSync | Standing::NotCompared if report.is_unsafe() => Standing::Held.sign(),
@@ -120,7 +116,6 @@ pub fn sign(report: &Report) -> char {
 }
 
 /// The first axis in words beside the second one: what is unsafe is not called in sync.
-#[must_use]
 pub fn standing_words(report: &Report) -> &'static str {
     match Standing::of(report) {
         Standing::InSync if report.is_unsafe() => "as configured",
@@ -129,14 +124,12 @@ pub fn standing_words(report: &Report) -> &'static str {
 }
 
 /// Whether anything differs, held or not.
-#[must_use]
 pub fn differs(report: &Report) -> bool {
     report.fields.iter().any(|field| field.state.differs())
         || !matches!(report.action, ActionKind::None | ActionKind::Hold)
 }
 
 /// How bad it is, lower being worse: what is unsafe, then what is not known, then what else was found.
-#[must_use]
 pub const fn severity(is_unsafe: bool, compared: bool, found: bool) -> u8 {
     match (is_unsafe, compared, found) {
         (true, ..) => 0,
@@ -147,7 +140,6 @@ pub const fn severity(is_unsafe: bool, compared: bool, found: bool) -> u8 {
 }
 
 /// A decision in one sentence, for a log line or an Event.
-#[must_use]
 pub fn sentence(status: &VariantStatus) -> String {
     let report = &status.decision.report;
     format!(
@@ -161,7 +153,6 @@ pub fn sentence(status: &VariantStatus) -> String {
 
 /// Text from outside with control characters made visible, so that no message of a server can
 /// move a terminal's cursor or forge a line.
-#[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(char::is_control) {
         return Cow::Borrowed(text);

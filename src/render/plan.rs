@@ -53,7 +53,6 @@ pub struct PlanSummary {
 
 impl PlanSummary {
     /// Counts the variants of a fleet.
-    #[must_use]
     pub fn of(fleet: &FleetStatus) -> Self {
         let mut sum = Self {
             unreadable_scopes: unread(fleet).count(),
@@ -87,7 +86,6 @@ impl PlanSummary {
 
 /// The diff of all variants in the order of their ids, and the summary line. It carries colour
 /// codes; print it through `anstream`, which drops them where they do not belong.
-#[must_use]
 pub fn text(fleet: &FleetStatus) -> String {
     let mut out = super::config_notes::block(fleet);
     let width = fleet.variants.keys().map(|id| name(fleet, id).len()).max().unwrap_or(0);
@@ -164,6 +162,21 @@ pub fn json(fleet: &FleetStatus) -> serde_json::Value {
 /// that an empty plan says so, and whether it is empty because nothing could be read.
 #[must_use]
 pub fn summary_line(sum: &PlanSummary) -> String {
+    let all = if sum.known_unsafe > sum.in_sync_unsafe {
+        format!("; {} unsafe in all", sum.known_unsafe)
+    } else {
+        String::new()
+    };
+    format!("Plan: {}{all}{}.", standings(sum, true), unread_words(sum))
+}
+
+/// The same without the second axis, for where its counts stand beside it.
+#[must_use]
+pub fn standings_line(sum: &PlanSummary) -> String {
+    format!("Plan: {}{}.", standings(sum, false), unread_words(sum))
+}
+
+fn standings(sum: &PlanSummary, both_axes: bool) -> String {
     let counted = [
         (sum.to_create, Standing::Create),
         (sum.to_change, Standing::Change),
@@ -175,28 +188,31 @@ pub fn summary_line(sum: &PlanSummary) -> String {
     ];
     let mut parts = Vec::new();
     for (count, standing) in counted.into_iter().filter(|(count, _)| *count > 0) {
-        parts.push(format!("{count} {}", standing.words()));
-        if standing == Standing::InSync {
+        let words = match standing {
+            // What is unsafe among them is not called in sync.
+            Standing::InSync if !both_axes => "as configured",
+            standing => standing.words(),
+        };
+        parts.push(format!("{count} {words}"));
+        if standing == Standing::InSync && both_axes {
             parts.extend(of_those_in_sync(sum));
         }
     }
-    let read = match (parts.is_empty(), sum.unreadable_scopes) {
+    match (parts.is_empty(), sum.unreadable_scopes) {
         (true, 0) => "no variants".to_owned(),
         (true, _) => "no variants are known".to_owned(),
         (false, _) => parts.join(", "),
-    };
-    let all = if sum.known_unsafe > sum.in_sync_unsafe {
-        format!("; {} unsafe in all", sum.known_unsafe)
-    } else {
-        String::new()
-    };
+    }
+}
+
+fn unread_words(sum: &PlanSummary) -> String {
     let unread = match sum.unreadable_scopes {
         0 => String::new(),
         1 => "; 1 account and region could not be read".to_owned(),
         many => format!("; {many} accounts and regions could not be read"),
     };
     let memory = if sum.memory_unread { "; the memory could not be read" } else { "" };
-    format!("Plan: {read}{all}{unread}{memory}.")
+    unread + memory
 }
 
 /// The second axis of those that are as configured: "in sync" is not all there is to say.
@@ -211,7 +227,6 @@ fn of_those_in_sync(sum: &PlanSummary) -> Option<String> {
 
 /// What a variant is called: `endpoint/variant`, with account and region before it where there are
 /// several.
-#[must_use]
 pub fn name(fleet: &FleetStatus, id: &VariantId) -> String {
     if fleet.scopes.len() > 1 { id.to_string() } else { id.short() }
 }
@@ -230,7 +245,6 @@ pub(super) fn limited(report: &Report, field: &FieldReport) -> Option<String> {
 }
 
 /// `4 now, 6 at present load; 9 -> 13 at the last day's peak`; none when nothing is known.
-#[must_use]
 pub fn forecast_words(forecast: InstanceForecast) -> Option<String> {
     let mut present = Vec::new();
     if let Some(now) = forecast.now {
@@ -250,7 +264,6 @@ pub fn forecast_words(forecast: InstanceForecast) -> Option<String> {
 }
 
 /// What a change of the instance counts costs, in dollars an hour.
-#[must_use]
 pub fn cost_words(forecast: InstanceForecast, price: f64) -> Option<String> {
     let difference = |before: Option<u32>, after: Option<u32>| {
         let more = f64::from(after?) - f64::from(before?);

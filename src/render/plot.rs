@@ -48,7 +48,6 @@ pub struct Plot {
 
 impl Plot {
     /// An empty plot.
-    #[must_use]
     pub const fn new(frame: Frame, x: Scale, y: Scale) -> Self {
         Self { x, y, frame, body: String::new() }
     }
@@ -180,7 +179,6 @@ impl Plot {
     }
 
     /// The finished plot, described by `says`. `x_ticks` replaces the round numbers of the x axis.
-    #[must_use]
     pub fn finish(
         self,
         says: &str,

@@ -31,7 +31,6 @@ pub struct Proof {
 
 impl<'a> Checked<'a> {
     /// What a pass that began at `began_at` proves.
-    #[must_use]
     pub fn of(status: &'a VariantStatus, began_at: Timestamp) -> Self {
         Self { view: VariantView::of(status), proof: Proof::of(status, began_at) }
     }
@@ -43,7 +42,6 @@ const NOT_COMPARED: [&str; 2] = ["activities", "telemetry"];
 
 impl Proof {
     /// See [`Checked::of`].
-    #[must_use]
     pub fn of(status: &VariantStatus, began_at: Timestamp) -> Self {
         let mut not_verified = Vec::new();
         let mut oldest: Option<Timestamp> = None;

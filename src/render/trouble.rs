@@ -15,9 +15,7 @@ use crate::model::time::Timestamp;
 /// An account and region, as the API shows it.
 #[derive(Debug, Serialize)]
 pub struct ScopeView<'a> {
-    /// The account.
     pub account_id: &'a AccountId,
-    /// The region.
     pub region: &'a Region,
     /// Whether the last pass listed all endpoints and scalable targets.
     pub readable: bool,
@@ -28,7 +26,6 @@ pub struct ScopeView<'a> {
 }
 
 /// Every account and region, in the order of their ids.
-#[must_use]
 pub fn scopes(fleet: &FleetStatus) -> Vec<ScopeView<'_>> {
     let mut views = Vec::with_capacity(fleet.scopes.len());
     for (scope, why) in &fleet.scopes {
@@ -44,7 +41,6 @@ pub fn scopes(fleet: &FleetStatus) -> Vec<ScopeView<'_>> {
 }
 
 /// Everything that keeps this process from seeing or keeping all it should, a sentence or two each.
-#[must_use]
 pub fn troubles(fleet: &FleetStatus) -> Vec<String> {
     let unreadable = fleet.unreadable();
     let mut all: Vec<String> = unreadable
@@ -63,7 +59,6 @@ pub fn troubles(fleet: &FleetStatus) -> Vec<String> {
 }
 
 /// That the memory cannot be read, and why.
-#[must_use]
 pub fn unread_memory(fleet: &FleetStatus) -> Option<String> {
     let why = fleet.memory.as_ref()?.unread.as_ref()?;
     let why = without_full_stop(&why.message);
@@ -71,7 +66,6 @@ pub fn unread_memory(fleet: &FleetStatus) -> Option<String> {
 }
 
 /// Why an account and region cannot be read, and what that means.
-#[must_use]
 pub fn unreadable_sentence(scope: &Scope, why: &Why, listed: Option<&Timestamp>) -> String {
     let Scope { account_id, region } = scope;
     // Where there are several, each reason names its own.
@@ -93,7 +87,6 @@ fn without_full_stop(message: &str) -> String {
 }
 
 /// The page of a process that follows another one; `path` is the page that was asked for.
-#[must_use]
 pub fn follower_page(site: &Site, leader: &Leader, path: &str) -> String {
     let bar = html! { (page::brand(site)) p.summary { "follower" } };
     let main = html! {

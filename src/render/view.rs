@@ -5,13 +5,15 @@ use serde::Serialize;
 
 use super::Standing;
 use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
-use crate::model::estimate::{Capacity, Finding, MinutesUsed, Regime, Verdict};
+use crate::model::estimate::{Capacity, Estimate, Finding, MinutesUsed, Regime, Verdict};
 use crate::model::fact::Why;
-use crate::model::goal::{LoadTestProblem, Mode, Objective};
+use crate::model::floors::Floors;
+use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
+use crate::model::rules::Rules;
 use crate::model::safety::SafetyReport;
 use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
@@ -38,6 +40,8 @@ pub struct VariantView<'a> {
     pub headline: String,
     /// In `observe`: what `repair` and `auto` would do.
     pub would: &'a [Would],
+    /// The pause that holds it, of a person or of the configuration; null when none does.
+    pub paused: Option<&'a Pause>,
     /// What was decided.
     pub decision: DecisionView<'a>,
     /// What became of it; null when there was nothing to do or nothing was tried.
@@ -54,6 +58,8 @@ pub struct VariantView<'a> {
     pub instances: Instances,
     /// How it reacts to load, by its scale-outs.
     pub reaction: &'a Reaction,
+    /// The scheduled floors that would pay, or why there are none.
+    pub floors: &'a Floors,
     /// What counts as serving well.
     pub objective: Objective,
     /// The newest minute with a load; null when none is known.
@@ -80,9 +86,14 @@ pub struct VariantDetail<'a> {
     pub memory: Option<&'a VariantMemory>,
     /// What was read; each fact is `{"known": …}` or `{"unknown": {kind, message}}`.
     pub snapshot: &'a Snapshot,
+    /// What is known of capacity, as the decision had it.
+    pub estimate: &'a Estimate,
+    /// What else it was decided by. `setpoint replay --variant` decides on this whole again.
+    pub rules: &'a Rules,
+    /// Which setpoint decided.
+    pub setpoint_version: &'static str,
 }
 
-/// A decision.
 #[derive(Debug, Serialize)]
 pub struct DecisionView<'a> {
     /// Appears in the log, too.
@@ -140,7 +151,6 @@ pub struct CapacityView<'a> {
     pub highest_good_load: Option<f64>,
     /// Since when an incident of another cause is open.
     pub incident_since: Option<Timestamp>,
-    /// One sentence.
     pub sentence: &'a str,
 }
 
@@ -183,7 +193,6 @@ pub struct Observed {
 pub struct UnknownFact<'a> {
     /// Which.
     pub fact: &'static str,
-    /// Why.
     #[serde(flatten)]
     pub why: &'a Why,
 }
@@ -206,7 +215,6 @@ pub struct ReadView<'a> {
 
 impl<'a> VariantView<'a> {
     /// The view of a status.
-    #[must_use]
     pub fn of(status: &'a VariantStatus) -> Self {
         let decision = &status.decision;
         let report = &decision.report;
@@ -219,6 +227,7 @@ impl<'a> VariantView<'a> {
             safety: &report.safety,
             headline: report.headline(),
             would: &report.would,
+            paused: paused(status),
             decision: DecisionView {
                 id: &decision.id,
                 at: decision.at,
@@ -253,6 +262,7 @@ impl<'a> VariantView<'a> {
             },
             instances: instances(status),
             reaction: &status.snapshot.reaction,
+            floors: &status.snapshot.floors,
             objective: status.goal.objective,
             observed: observed(&status.snapshot),
             unknown: unknown_facts(&status.snapshot),
@@ -260,6 +270,14 @@ impl<'a> VariantView<'a> {
             last_pass: status.last_pass,
             last_successful_pass: status.last_successful_pass,
         }
+    }
+}
+
+impl VariantView<'_> {
+    /// Whether a fact could not be read.
+    #[must_use]
+    pub fn is_unread(&self, fact: &str) -> bool {
+        self.unknown.iter().any(|unknown| unknown.fact == fact)
     }
 }
 
@@ -272,8 +290,20 @@ impl<'a> VariantDetail<'a> {
             goal: &status.goal,
             memory: status.snapshot.memory.known(),
             snapshot: &status.snapshot,
+            estimate: &status.decision.report.estimate,
+            rules: &status.decision.rules,
+            setpoint_version: env!("CARGO_PKG_VERSION"),
         }
     }
+}
+
+/// The pause in force: the configuration's or one of several variants, or a person's of this one. Of
+/// two the one that ends last counts.
+#[must_use]
+pub fn paused(status: &VariantStatus) -> Option<&Pause> {
+    let own = status.snapshot.memory.known().and_then(|memory| memory.pause.as_ref());
+    let pauses = status.goal.paused.iter().chain(own);
+    pauses.filter(|pause| pause.until > status.decision.at).max_by_key(|pause| pause.until)
 }
 
 fn instances(status: &VariantStatus) -> Instances {
@@ -305,7 +335,6 @@ fn observed(snapshot: &Snapshot) -> Option<Observed> {
 }
 
 /// The facts of a snapshot that are unknown, in the order they are read.
-#[must_use]
 pub fn unknown_facts(snapshot: &Snapshot) -> Vec<UnknownFact<'_>> {
     let facts = snapshot.facts();
     facts.into_iter().filter_map(|f| Some(UnknownFact { fact: f.fact, why: f.why? })).collect()

@@ -2,7 +2,6 @@
 
 use crate::model::units::LatencyStatistic;
 
-/// A column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Column {
     /// Start of the period, RFC 3339.
@@ -53,7 +52,6 @@ impl Column {
     ];
 
     /// Its name in the header.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Timestamp => "timestamp",
@@ -76,7 +74,6 @@ impl Column {
     }
 
     /// The column of a header.
-    #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|c| c.name() == name)
     }

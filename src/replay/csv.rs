@@ -16,7 +16,6 @@ const ROWS_MAX: usize = 2_000_000;
 /// Numbers beyond this are no counts or microseconds.
 const NUMBER_MAX: f64 = 1e15;
 
-/// One row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// The telemetry.
@@ -46,37 +45,26 @@ pub enum CsvError {
     /// It cannot be read as CSV at all.
     #[error("{file}: {message}")]
     Unreadable {
-        /// The file.
         file: String,
         /// What went wrong, with the line where that is known.
         message: String,
     },
-    /// A column is missing.
     #[error("{file}: line 1: no column {column} (columns found: {found})")]
     MissingColumn {
-        /// The file.
         file: String,
-        /// The column.
         column: &'static str,
         /// The header.
         found: String,
     },
     /// A column occurs twice.
     #[error("{file}: line 1: column {column} occurs twice")]
-    RepeatedColumn {
-        /// The file.
-        file: String,
-        /// The column.
-        column: &'static str,
-    },
+    RepeatedColumn { file: String, column: &'static str },
     /// A cell cannot be understood.
     #[error("{file}: line {line}, column {column}: found {found:?} (allowed: {allowed})")]
     Cell {
-        /// The file.
         file: String,
         /// The line, from 1.
         line: u64,
-        /// The column.
         column: &'static str,
         /// The cell.
         found: String,
@@ -89,9 +77,7 @@ pub enum CsvError {
          order of time)"
     )]
     Unordered {
-        /// The file.
         file: String,
-        /// The line.
         line: u64,
         /// Its timestamp.
         found: String,
@@ -104,19 +90,14 @@ pub enum CsvError {
          period)"
     )]
     Duplicate {
-        /// The file.
         file: String,
-        /// The line.
         line: u64,
         /// The timestamp.
         found: String,
     },
     /// There is no row.
     #[error("{file}: no rows")]
-    Empty {
-        /// The file.
-        file: String,
-    },
+    Empty { file: String },
 }
 
 /// Where the columns of interest are in a row.

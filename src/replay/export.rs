@@ -30,8 +30,8 @@ pub struct Telemetry {
     /// The endpoint config in force, since when, and the target value in force now.
     pub endpoint_config: Option<(String, Timestamp)>,
     /// The target values in force, each since when, oldest first; of the time before the first one
-    /// nothing is known.
-    pub targets: Vec<(Timestamp, f64)>,
+    /// nothing is known, nor from one that is none.
+    pub targets: Vec<(Timestamp, Option<f64>)>,
     /// The instances, each since when, oldest first.
     pub counts: Vec<Counts>,
     /// Min and max of the scalable target, taken for those of the whole window: AWS does not tell the
@@ -52,7 +52,6 @@ pub struct Counts {
 
 /// The instance counts that scaling activities tell of. Before the first one has ended nothing is
 /// known.
-#[must_use]
 pub fn counts(activities: &[Activity]) -> Vec<Counts> {
     let mut set: Vec<(&Activity, u32)> =
         activities.iter().filter_map(|activity| Some((activity, activity.sets_count()?))).collect();
@@ -80,25 +79,21 @@ impl Telemetry {
     }
 
     /// Whether there is no datapoint at all.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// The number of rows.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// The newest period.
-    #[must_use]
     pub fn newest(&self) -> Option<Timestamp> {
         self.rows.keys().next_back().map(|(at, _)| *at)
     }
 
     /// Whether some minutes are too thin for a percentile of their own.
-    #[must_use]
     pub fn has_thin_minutes(&self) -> bool {
         let minutes = self.rows.iter().filter(|((_, period), _)| *period == 60);
         minutes
@@ -107,7 +102,6 @@ impl Telemetry {
     }
 
     /// The telemetry as CSV.
-    #[must_use]
     pub fn to_csv(&self) -> String {
         let with_periods = self.rows.keys().any(|(_, period)| *period != 60);
         let mut columns = vec![Column::Timestamp];
@@ -150,7 +144,7 @@ impl Telemetry {
             },
             Column::ConfiguredTarget => {
                 let in_force = self.targets.iter().rev().find(|(since, _)| *since <= at);
-                in_force.map_or_else(String::new, |(_, value)| human(*value))
+                in_force.and_then(|(_, value)| *value).map_or_else(String::new, human)
             }
             Column::Instances => {
                 self.counts_at(at, cells).map_or_else(String::new, |c| c.0.to_string())
@@ -194,7 +188,7 @@ mod tests {
         }
         telemetry.add(Column::Invocations, 300, &[(at(0), 450.0)]);
         telemetry.endpoint_config = Some(("v2".to_owned(), at(2)));
-        telemetry.targets = vec![(at(1), 600.0)];
+        telemetry.targets = vec![(at(1), Some(600.0))];
         telemetry.bounds = Some((1, 8));
         assert!(telemetry.has_thin_minutes());
         let csv = telemetry.to_csv();

@@ -16,6 +16,7 @@ use crate::model::scaling::{
     Alarm, AlarmSide, AlarmState, CONVENTIONAL_POLICY_NAME, MetricSpec, PolicyKind, ScalableTarget,
     ScalingPolicy, SuspendedState, TargetTracking,
 };
+use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
@@ -134,12 +135,13 @@ pub(super) fn snapshot(
         target: Fact::Known(Some(target)),
         policies: Fact::Known(in_force.map(|value| policy(&id, value)).into_iter().collect()),
         scheduled_actions: Fact::Known(Vec::new()),
-        activities: Fact::Known(Vec::new()),
+        activities: Fact::Known(Shared::default()),
         alarms: Fact::Known([AlarmSide::High, AlarmSide::Low].map(|side| alarm(&id, side)).into()),
         telemetry: Fact::not_read_yet(),
         memory: Fact::Known(memory),
         reads: Reads::default(),
         reaction: Reaction::unseen(None),
+        floors: crate::model::floors::Floors::default(),
         id,
     }
 }

@@ -8,6 +8,8 @@ pub mod csv;
 pub mod export;
 mod facts;
 pub mod output;
+pub mod past;
+pub mod record;
 pub mod report;
 pub mod run;
 pub mod whatif;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::model::estimate::{Capacity, Verdict};
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{for_reading, human};
 
 use super::run::Evaluation;
 
@@ -73,7 +73,6 @@ impl From<&Capacity> for Numbers {
 }
 
 /// An evaluation as one JSON object.
-#[must_use]
 pub fn json(evaluation: &Evaluation) -> Value {
     let estimate = &evaluation.estimate;
     let line = Line {
@@ -123,7 +122,6 @@ pub const CSV_HEADER: [&str; 18] = [
 ];
 
 /// An evaluation as CSV fields, in the order of [`CSV_HEADER`].
-#[must_use]
 pub fn csv_fields(evaluation: &Evaluation) -> Vec<String> {
     let number = |v: Option<f64>| rounded(v).map_or_else(String::new, |v| v.to_string());
     let estimate = &evaluation.estimate;
@@ -152,8 +150,6 @@ pub fn csv_fields(evaluation: &Evaluation) -> Vec<String> {
     ]
 }
 
-/// The header of the table.
-#[must_use]
 pub fn table_header() -> String {
     format!(
         "{:<17} {:<10} {:>9} {:>19} {:>9} {:>9} {:>9}  {:<28} ALARMS",
@@ -164,7 +160,8 @@ pub fn table_header() -> String {
 /// An evaluation as a row of the table.
 #[must_use]
 pub fn table_row(evaluation: &Evaluation) -> String {
-    let whole = |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| format!("{v:.0}"));
+    let whole =
+        |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| human(for_reading(v).floor()));
     let estimate = &evaluation.estimate;
     let c = &estimate.capacity;
     let interval = match (c.low, c.high) {

@@ -16,7 +16,6 @@ const STYLE: &str =
     concat!(include_str!("../render/page/base.css"), include_str!("report/report.css"));
 
 /// Renders the report. `name` is the recording's.
-#[must_use]
 pub fn render(
     name: &str,
     rows: &[Row],

@@ -48,7 +48,6 @@ pub struct ReplaySettings {
     pub objective: Objective,
     /// The load-tested rate; without it the start is flat.
     pub max_rps: Option<RequestsPerSecond>,
-    /// The safety factor.
     pub safety_factor: SafetyFactor,
     /// The target value in force before the rows state one; by default the formula's.
     pub configured_target: Option<f64>,
@@ -63,7 +62,6 @@ pub struct ReplaySettings {
 
 impl ReplaySettings {
     /// Load-tested rate x safety factor x 60.
-    #[must_use]
     pub fn formula(&self) -> Option<f64> {
         let rate = self.max_rps?.formula_target(self.safety_factor).ok()?;
         Some(rate.get())

@@ -80,7 +80,6 @@ pub struct Named {
     pub name: String,
     /// The safety factor, where one leads to it.
     pub factor: Option<f64>,
-    /// The choice.
     pub choice: Choice,
 }
 
@@ -125,7 +124,6 @@ pub enum Unanswerable {
     /// No minute has a number of invocations.
     #[error("no row has a number of invocations, so there is no traffic to replay")]
     NoTraffic,
-    /// Capacity is not known.
     #[error(
         "the capacity of one instance is not known ({0}); give --slo with enough minutes near \
          capacity, the rate of a load test with --max-rps, or a number with --capacity"
@@ -363,7 +361,6 @@ fn recorded_bad(rows: &[Row], asked: &Asked, capacity: f64) -> (Option<f64>, f64
 
 impl Named {
     /// The target value and the bounds, as people read them.
-    #[must_use]
     pub fn setting(&self) -> (Option<f64>, String) {
         let bounds = match (self.choice.scaling, self.choice.max) {
             (Scaling::Fixed(n), _) => n.to_string(),

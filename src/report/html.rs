@@ -24,7 +24,6 @@ fn escaped(text: &str) -> String {
 }
 
 /// The page.
-#[must_use]
 pub fn html(report: &Report) -> String {
     let at = report.at.map(|at| at.format("%F %R UTC").to_string()).unwrap_or_default();
     let header = format!("<h1>Waste and risk</h1><p>the last week, as of {at}</p>");

@@ -14,7 +14,6 @@ use crate::model::time::Timestamp;
 /// Instances of each type, in dollars an hour.
 pub type Prices = BTreeMap<String, f64>;
 
-/// What is asked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
     /// What an instance hour costs.
@@ -34,7 +33,6 @@ pub struct Report {
     pub variants: Vec<Row>,
     /// Dollars of waste of those whose price is known; null when none is.
     pub waste_dollars: Option<f64>,
-    /// Hours of waste of all.
     pub waste_hours: f64,
     /// Dollars of all instance hours whose price is known; null when none is.
     pub dollars: Option<f64>,
@@ -57,12 +55,10 @@ pub struct Row {
     pub watched_hours: f64,
     /// Instances times hours; null when no count is known.
     pub instance_hours: Option<f64>,
-    /// In dollars.
     pub dollars: Option<f64>,
     /// Instance hours above what the safe target needs; all of them of an idle variant. Null without
     /// a safe target.
     pub waste_hours: Option<f64>,
-    /// In dollars.
     pub waste_dollars: Option<f64>,
     /// Why the waste is not known; absent when it is.
     pub no_waste_because: Option<String>,
@@ -95,7 +91,6 @@ const HOURS_A_MONTH: f64 = 730.0;
 /// What each variant wastes in a month that is like the last week, in dollars. A variant is absent
 /// where that is not known: without a price, without a safe target, or watched for less than a day.
 /// Nothing at all without prices.
-#[must_use]
 pub fn at_stake(fleet: &FleetStatus, ask: Ask<'_>) -> Option<BTreeMap<VariantId, f64>> {
     if ask.prices.is_empty() {
         return None;
@@ -107,8 +102,6 @@ pub fn at_stake(fleet: &FleetStatus, ask: Ask<'_>) -> Option<BTreeMap<VariantId,
     Some(known.collect())
 }
 
-/// The report of a fleet.
-#[must_use]
 pub fn report(fleet: &FleetStatus, ask: Ask<'_>, is_asked: impl Fn(&VariantId) -> bool) -> Report {
     let mut report = Report {
         at: fleet.at,

@@ -34,7 +34,7 @@ pub(super) fn summary(report: &Report) -> Vec<String> {
     let hours = one(report.waste_hours);
     let mut told = vec![match report.waste_dollars.zip(report.dollars) {
         Some((waste, all)) => format!(
-            "Waste in the last week: {hours} instance hours, of which those with a price are ${} of ${}.",
+            "Waste in the last week: {hours} instance hours; those with a price are ${} of ${}.",
             cents(waste),
             cents(all)
         ),
@@ -42,16 +42,17 @@ pub(super) fn summary(report: &Report) -> Vec<String> {
     }];
     if !report.without_price.is_empty() {
         told.push(format!(
-            "No price is known of {}: hours only (prices, docs/report.md).",
+            "No price is configured for {}, so only its hours are counted (docs/report.md).",
             report.without_price.join(", ")
         ));
     }
     told
 }
 
-/// Two tables: the most waste first, and the most risk first.
+/// Two tables: the most waste first, and the most risk first; within `width` columns where there is a
+/// terminal.
 #[must_use]
-pub fn text(report: &Report) -> String {
+pub fn text(report: &Report, width: Option<usize>) -> String {
     let mut out = String::new();
     for sentence in summary(report) {
         let _ = writeln!(out, "{sentence}");
@@ -70,7 +71,7 @@ pub fn text(report: &Report) -> String {
     let waste: Vec<Vec<String>> = waste.collect();
     let _ = writeln!(out, "\nMost waste first, in the last week:");
     let headings = ["VARIANT", "TYPE", "HOURS", "$", "WASTE HOURS", "WASTE $", "REMARKS"];
-    out.push_str(&crate::render::table::table(&headings, &waste));
+    out.push_str(&crate::render::table::table(&headings, &waste, width));
     let risk: Vec<Vec<String>> = by_risk(report)
         .into_iter()
         .map(|row| {
@@ -87,7 +88,7 @@ pub fn text(report: &Report) -> String {
     let _ = writeln!(out, "\nMost risk first, in the last week:");
     let headings =
         ["VARIANT", "MINUTES OVER", "FREE NOW", "MINUS ONE", "FREE AT PEAK", "MINUS ONE"];
-    out.push_str(&crate::render::table::table(&headings, &risk));
+    out.push_str(&crate::render::table::table(&headings, &risk, width));
     out
 }
 

@@ -19,7 +19,6 @@ use crate::model::units::{human, same_value, same_values};
 
 /// The events of a pass over a variant, oldest first, and what it looks like now. With nothing to
 /// compare it with there are only the events of what setpoint itself did.
-#[must_use]
 pub fn changes(before: Option<&Face>, status: &VariantStatus) -> (Vec<Event>, Face) {
     let first = before.is_none();
     let mut look = Look {
@@ -38,6 +37,7 @@ pub fn changes(before: Option<&Face>, status: &VariantStatus) -> (Vec<Event>, Fa
     if first {
         // All of it is as it was found, and nothing has been seen to change.
         look.events.clear();
+        look.first_seen();
     }
     look.decision();
     look.writes();
@@ -55,6 +55,33 @@ impl Look<'_> {
     /// An event of this pass, of something that had not been so at the look before.
     fn seen(&self, kind: EventKind, who: Who, sentence: impl Into<String>) -> Event {
         Event { not_before: Some(self.before.at), ..Event::new(self.now.at, kind, who, sentence) }
+    }
+
+    /// How it was when it was first looked at: what later changes start from.
+    fn first_seen(&mut self) {
+        let (status, report) = (self.status, &self.status.decision.report);
+        let text = |field: Field| self.now.values.get(&field).map(|value| value.text.as_str());
+        let mut told = vec![match text(Field::TargetValue) {
+            Some(value) => format!("target value {value}"),
+            None if status.snapshot.policies.known().is_some() => "no target value".to_owned(),
+            None => "target value unknown".to_owned(),
+        }];
+        told.push(match (text(Field::MinCapacity), text(Field::MaxCapacity)) {
+            (Some(min), Some(max)) => format!("{min} to {max} instances"),
+            _ if status.snapshot.target.known().is_some() => "no scalable target".to_owned(),
+            _ => "min and max unknown".to_owned(),
+        });
+        told.extend(self.now.config_name.as_ref().map(|name| format!("endpoint config {name}")));
+        told.push(match mode(&status.goal).as_str() {
+            "unlisted" => "not in the configuration".to_owned(),
+            mode => format!("mode {mode}"),
+        });
+        let sentence = format!("first seen: {}; {}", told.join(", "), report.safety.words());
+        let event = Event {
+            after: text(Field::TargetValue).map(str::to_owned),
+            ..Event::new(self.now.at, EventKind::FirstSeen, Who::Setpoint, sentence)
+        };
+        self.events.push(event);
     }
 
     /// Whether the endpoint runs something else, or is another one.
@@ -78,7 +105,7 @@ impl Look<'_> {
         let name = &endpoint.config_name;
         let sentence = if was_gone || made_again {
             let made = endpoint.created_at.format("%FT%TZ");
-            format!("the endpoint was made again at {made}, with endpoint config {name}")
+            format!("the endpoint was recreated at {made}, with endpoint config {name}")
         } else {
             format!("endpoint config {name} came into force")
         };
@@ -168,7 +195,8 @@ impl Look<'_> {
     fn regime(&mut self) {
         let Some(regime) = self.status.decision.report.estimate.regime else { return };
         let before = self.now.regime.replace(regime.started_at);
-        if before.is_none_or(|before| before == regime.started_at) {
+        // One that began before the one known so far is no news: more of the past has been read.
+        if regime.first || before.is_none_or(|before| regime.started_at <= before) {
             return;
         }
         let who = if regime.declared { Who::Deploy } else { Who::Measurement };

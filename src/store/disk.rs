@@ -52,7 +52,7 @@ pub(super) enum Trouble {
     #[error("another process has it open (allowed: one process; give each its own store.path)")]
     InUse,
     /// It is no history, or is damaged: it is to be set aside.
-    #[error("it is no history of setpoint, or is damaged: {0}")]
+    #[error("it is not a history of setpoint, or is damaged: {0}")]
     Broken(String),
     /// The disk or the system refuses.
     #[error("{0}")]
@@ -113,7 +113,7 @@ impl Disk {
             .map_err(|error| Trouble::Disk(error.to_string()))?;
         let about = file.metadata().map_err(|error| Trouble::Disk(error.to_string()))?;
         if !about.is_file() {
-            return Err(Trouble::Disk("it is no regular file".to_owned()));
+            return Err(Trouble::Disk("it is not a regular file".to_owned()));
         }
         guarded(|| {
             let mut builder = Database::builder();

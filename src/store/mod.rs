@@ -82,7 +82,6 @@ struct Open {
 impl Store {
     /// A history in this place. The file is opened by the first pass that is handed in: one that
     /// makes no passes leaves it alone.
-    #[must_use]
     pub fn new(settings: StoreSettings) -> Self {
         let status = StoreStatus { path: settings.path.clone(), ..StoreStatus::default() };
         let place = Place {
@@ -95,7 +94,6 @@ impl Store {
     }
 
     /// A history that lives as long as the process.
-    #[must_use]
     pub fn in_memory() -> Self {
         let keep = TimeDelta::days(90);
         Self::new(StoreSettings { path: None, keep, bytes_max: MEMORY_MAX })
@@ -186,7 +184,6 @@ impl Store {
     }
 
     /// Whether it outlives the process.
-    #[must_use]
     pub fn survives_restart(&self) -> bool {
         self.place.settings.path.is_some()
     }
@@ -205,7 +202,6 @@ impl Store {
     }
 
     /// Whether it can be read and saved, and how large it is.
-    #[must_use]
     pub fn status(&self) -> StoreStatus {
         self.place.status().clone()
     }
@@ -323,7 +319,7 @@ impl Place {
         };
         std::fs::rename(path, &to).map_err(|error| Trouble::Disk(error.to_string()))?;
         let (from, to) = (path.display(), to.display());
-        let sentence = format!("{from} was set aside as {to}, and the history begins again: {why}");
+        let sentence = format!("{from} was set aside as {to}, and the history starts over: {why}");
         tracing::warn!("{sentence}");
         self.status().set_aside = Some(sentence);
         Ok(())

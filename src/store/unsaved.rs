@@ -124,17 +124,17 @@ impl Book {
         let Some(telemetry) = telemetry else { return until };
         let mut until = until;
         for hour in telemetry.hours.iter() {
-            if until.is_some_and(|until| hour.at < until) {
+            if until.is_some_and(|until| hour.at() < until) {
                 continue;
             }
             if self.unsaved.hours.len() >= HOURS_A_PASS {
                 // The next pass goes on with them.
                 return until;
             }
-            until = Some(hour.until);
-            self.change(id, hour.at, |own| hour.fill(own));
+            until = Some(hour.until());
+            self.change(id, hour.at(), |own| hour.fill(own));
         }
-        for minute in &telemetry.recent {
+        for minute in telemetry.recent.iter() {
             if until.is_some_and(|until| minute.at < until) {
                 continue;
             }

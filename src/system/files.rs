@@ -94,7 +94,6 @@ pub struct FileWork {
 
 impl FileWork {
     /// Waits for a piece of work, and for its turn, no longer than `limit`.
-    #[must_use]
     pub fn new(limit: Duration) -> Self {
         Self { busy: Arc::default(), limit }
     }

@@ -186,7 +186,7 @@ const CASES: &[(&str, Severity, &str, Change)] = &[
 fn where_nothing_is_wrong_nothing_is_said() {
     assert_eq!(findings(&right()), Vec::new());
     let audit = Audit::of(&fleet(vec![right()]));
-    let text = anstream::adapter::strip_str(&audit::text(&audit, false)).to_string();
+    let text = anstream::adapter::strip_str(&audit::text(&audit, false, None)).to_string();
     assert_eq!(text, "Audit: 1 variant on 1 endpoint: nothing found.\n");
 }
 
@@ -235,7 +235,7 @@ fn what_could_not_be_read_is_not_judged_and_said() {
     let audit = Audit::of(&fleet);
     assert!(audit.findings.is_empty(), "{:?}", audit.findings);
     assert_eq!(audit.unread.len(), 1);
-    let text = anstream::adapter::strip_str(&audit::text(&audit, false)).to_string();
+    let text = anstream::adapter::strip_str(&audit::text(&audit, false, None)).to_string();
     assert!(text.contains("not judged") && text.contains("AccessDenied"), "{text}");
     assert!(text.ends_with("nothing found; 1 not judged.\n"), "{text}");
     let json = audit::json(&audit, &fleet);
@@ -270,7 +270,7 @@ fn the_worst_comes_first_and_equals_are_together() {
             ("a", "single_instance")
         ]
     );
-    let text = anstream::adapter::strip_str(&audit::text(&audit, false)).to_string();
+    let text = anstream::adapter::strip_str(&audit::text(&audit, false, None)).to_string();
     assert!(text.starts_with("high  no_scaling (2)\n  b/AllTraffic  nothing scales it"), "{text}");
     assert_eq!(text.matches("  -> load-test one instance").count(), 1, "{text}");
     assert_eq!(audit::json(&audit, &fleet)["findings"].as_array().unwrap().len(), 4);
@@ -284,7 +284,7 @@ fn every_world_can_be_audited() {
         let fleet = crate::importing::seen(sim).await;
         let audit = Audit::of(&fleet);
         found.extend(audit.findings.iter().map(|(_, finding)| finding.code));
-        let text = anstream::adapter::strip_str(&audit::text(&audit, false)).to_string();
+        let text = anstream::adapter::strip_str(&audit::text(&audit, false, None)).to_string();
         assert!(text.lines().all(|line| !line.contains(char::is_control)), "{place}: {text}");
     });
     for code in ["no_scaling", "alarms", "competing_policies", "scaling_suspended"] {

@@ -78,6 +78,30 @@ fn a_plan_in_a_black_hole_says_what_it_does_not_know() {
 }
 
 #[test]
+fn a_refused_connection_is_found_out_at_once() {
+    let folder = tempfile();
+    let config = folder.join("setpoint.yaml");
+    // Nobody listens at port 1, and the memory has no place.
+    let text = "aws: {region: us-east-1, account_id: '123456789012', endpoint_url: 'http://127.0.0.1:1'}\n\
+                memory: {file: /nonexistent/memory.json}\n\
+                targets: [{endpoint: scorer, variant: AllTraffic, load_test: {max_rps: 20}}]\n";
+    std::fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    let began = Instant::now();
+    let (code, out, err) = within(LIMIT, &["plan", "--config", config, "--log-level", "error"]);
+    // Two attempts of each of the few calls that wait for one another, half a second apart at most.
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert_eq!(code, Some(3), "{out}{err}");
+    assert!(out.contains("connection refused by http://127.0.0.1:1 (2 attempts)"), "{out}");
+    assert!(!out.contains("dispatch failure"), "{out}");
+    assert!(out.contains("memory.file: found /nonexistent/memory.json"), "{out}");
+    let (code, _, err) =
+        within(LIMIT, &["plan", "--config", config, "--log-level", "error", "--strict"]);
+    assert_eq!(code, Some(1), "{err}");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn a_command_to_a_daemon_ends_in_a_black_hole() {
     let (_hole, url) = black_hole();
     let folder = tempfile();

@@ -232,6 +232,7 @@ fn estimate() -> Estimate {
         regime: Some(Regime {
             started_at: noon() - TimeDelta::days(9),
             declared: true,
+            first: false,
             speed_ratio: Some(1.12),
         }),
         minutes: MinutesUsed {
@@ -283,6 +284,7 @@ fn goal(mode: Mode) -> Goal {
         safe_change_grace: TimeDelta::hours(4),
         removed_target_grace: TimeDelta::minutes(30),
         removed_policy_grace: TimeDelta::minutes(5),
+        floors: setpoint::model::floors::FloorsGoal::OFF,
         paused: None,
     }
 }
@@ -313,6 +315,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
     Snapshot {
         id: id.clone(),
         reaction: Reaction::unseen(None),
+        floors: setpoint::model::floors::Floors::default(),
         taken_at: noon(),
         reads: reads(),
         caller: Fact::Known(id.account_id.clone()),
@@ -334,7 +337,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
         })),
         policies: Fact::Known(vec![invocations]),
         scheduled_actions: Fact::Known(Vec::new()),
-        activities: Fact::Known(Vec::new()),
+        activities: Fact::Known(Vec::new().into()),
         alarms: Fact::Known(alarms),
         telemetry: Fact::Known(telemetry()),
         memory: Fact::Known(memory(id)),
@@ -449,7 +452,7 @@ fn telemetry() -> Telemetry {
     Telemetry {
         read_at: noon(),
         newest_datapoint: Some(noon() - TimeDelta::minutes(3)),
-        recent: vec![newest, Minute::empty(at + TimeDelta::minutes(1))],
+        recent: vec![newest, Minute::empty(at + TimeDelta::minutes(1))].into(),
         hours: std::sync::Arc::default(),
         peak_invocations: Some(5_400.0),
         max_load_since_last_read: Some(711.0),

@@ -4,6 +4,7 @@ mod browser;
 mod compression;
 mod history;
 mod limits;
+mod list;
 mod local;
 mod openapi;
 mod pages;
@@ -71,7 +72,8 @@ fn variants_are_listed_in_order() {
     let (status, body) = fixture.get_json("/api/v1/variants");
     assert_eq!(status, 200);
     let keys: Vec<_> = body.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["config", "variants", "scopes", "memory", "history"]);
+    let expected = ["config", "variants", "total", "next_cursor", "scopes", "memory", "history"];
+    assert_eq!(keys, expected);
     let names: Vec<_> = body["variants"]
         .as_array()
         .unwrap()
@@ -92,8 +94,8 @@ fn variants_are_listed_in_order() {
     sorted.sort_unstable();
     assert_eq!(names, sorted);
     fixture.status.publish(fixtures::fleet(Vec::new()));
-    let nothing = json!({"config": {"warnings": []}, "variants": [], "scopes": [], "memory": null,
-        "history": null});
+    let nothing = json!({"config": {"warnings": []}, "variants": [], "total": 0,
+        "next_cursor": null, "scopes": [], "memory": null, "history": null});
     assert_eq!(fixture.get_json("/api/v1/variants"), (200, nothing));
 }
 
@@ -262,7 +264,7 @@ fn what_is_not_known_is_refused_with_a_sentence() {
             ),
             (
                 400,
-                "query: x: unknown field `x`, there are no fields",
+                "query: x: unknown field `x`, expected one of `q`, `standing`, `safety`, `finding`, `mode`, `account_id`, `region`, `sort`, `limit`, `cursor`",
             ),
             (
                 400,
@@ -386,7 +388,11 @@ fn commands_reach_the_daemon_as_they_were_meant() {
     );
     assert_eq!(
         fixture.post("/-/resume", ""),
-        (200, json!({"ok": true, "variants": 3, "paused_by_configuration": []}))
+        (
+            200,
+            json!({"ok": true, "variants": 3, "were_paused": 2, "pauses_ended": 1, "writers_forgotten": 0,
+                "paused_by_configuration": []})
+        )
     );
     assert_eq!(fixture.post("/-/confirm", r#"{"plan_id": "p-17"}"#).0, 200);
     assert_eq!(

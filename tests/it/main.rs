@@ -25,6 +25,7 @@ mod drift;
 mod estimate;
 mod estimate_filters;
 mod fixtures;
+mod floors;
 mod history;
 mod http;
 mod importing;

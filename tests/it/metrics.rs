@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test without its registry has failed")]
 
+mod shown;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -15,7 +17,7 @@ use prometheus::Registry;
 use setpoint::metrics::definition::Definition;
 use setpoint::metrics::process_families::PHASES;
 use setpoint::metrics::{
-    DEFAULT_PER_VARIANT_LIMIT, Metrics, PassKind, PassResult, StatusSource, reference, text,
+    DEFAULT_PER_VARIANT_LIMIT, Metrics, PassKind, PassResult, Shown, StatusSource, reference, text,
 };
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
@@ -52,19 +54,21 @@ impl StatusSource for Published {
 
 fn metrics_over(fleet: FleetStatus, limit: usize) -> (Metrics, Arc<Published>) {
     let source = Published::new(fleet);
-    (Metrics::register(Registry::new(), source.clone(), limit).unwrap(), source)
+    (Metrics::register(Registry::new(), source.clone(), Shown::up_to(limit)).unwrap(), source)
 }
 
-/// The sample lines of a scrape that contain `part`.
+/// The sample lines of a scrape that contain `part`, sorted.
 fn lines(metrics: &Metrics, part: &str) -> String {
-    let scrape = text(&metrics.registry).unwrap();
+    let scrape = text(&metrics).unwrap();
     let lines = scrape.lines().filter(|line| !line.starts_with('#') && line.contains(part));
     // The labels of the variant are the same in all of them.
     let short = |line: &str| {
         line.replace("account_id=\"123456789012\",region=\"us-east-1\",", "")
             .replace(",variant=\"AllTraffic\"", "")
     };
-    lines.map(short).map(|line| line + "\n").collect()
+    let mut lines: Vec<String> = lines.map(short).map(|line| line + "\n").collect();
+    lines.sort();
+    lines.concat()
 }
 
 #[test]
@@ -112,7 +116,7 @@ fn a_number_that_does_not_exist_is_an_absent_series() {
         setpoint_comparable{endpoint="payments"} 0
     "#]]
     .assert_eq(&lines(&metrics, "setpoint_comparable"));
-    assert!(!text(&metrics.registry).unwrap().contains("NaN"));
+    assert!(!text(&metrics).unwrap().contains("NaN"));
 }
 
 #[test]
@@ -141,7 +145,7 @@ fn a_load_test_is_valid_or_not_or_nobody_knows() {
 #[test]
 fn an_account_and_region_is_there_without_a_variant() {
     let (metrics, source) = metrics_over(FleetStatus::default(), 2000);
-    let scrape = || text(&metrics.registry).unwrap();
+    let scrape = || text(&metrics).unwrap();
     let beside = || {
         let scrape = scrape();
         let ours = |line: &&str| {
@@ -190,26 +194,6 @@ fn series_go_away_with_their_variant() {
     assert!(!lines(&metrics, "endpoint=\"search-ranker\"").is_empty());
     source.publish(FleetStatus::default());
     assert_eq!(lines(&metrics, "endpoint="), "");
-}
-
-#[test]
-fn above_the_limit_only_what_is_true_of_a_closed_set_is_exported() {
-    let fleet = || fixtures::fleet(vec![fixtures::drifted("a"), fixtures::in_sync("b")]);
-    let (full, _) = metrics_over(fleet(), 2);
-    let (sparse, _) = metrics_over(fleet(), 1);
-    assert_eq!(lines(&full, "setpoint_mode{").lines().count(), 6);
-    expect![[r#"
-        setpoint_mode{endpoint="a",mode="repair"} 1
-        setpoint_mode{endpoint="b",mode="repair"} 1
-    "#]]
-    .assert_eq(&lines(&sparse, "setpoint_mode{"));
-    expect![[r#"
-        setpoint_drift{endpoint="a",field="max_capacity"} 1
-        setpoint_drift{endpoint="a",field="target_value"} 1
-    "#]]
-    .assert_eq(&lines(&sparse, "setpoint_drift{"));
-    // What is no closed set stays, zero or not.
-    assert_eq!(lines(&sparse, "setpoint_other_writer").lines().count(), 2);
 }
 
 #[test]
@@ -389,7 +373,7 @@ fn a_thousand_variants_fit_into_300_kilobytes_on_the_wire() {
     let kinds = [fixtures::in_sync, fixtures::drifted, fixtures::held, fixtures::not_comparable];
     let statuses = (0..1000).map(|n| kinds[n % kinds.len()](&format!("endpoint-{n}")));
     let (metrics, _) = metrics_over(fixtures::fleet(statuses.collect()), DEFAULT_PER_VARIANT_LIMIT);
-    let scrape = text(&metrics.registry).unwrap();
+    let scrape = text(&metrics).unwrap();
     // As /metrics compresses it.
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(scrape.as_bytes()).unwrap();
@@ -410,6 +394,7 @@ fn everything() -> Metrics {
         let seen = Parts { alarm, ..Parts::default() };
         Arc::make_mut(status).snapshot.reaction =
             Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
+        Arc::make_mut(status).snapshot.floors = crate::floors::none();
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {
@@ -436,26 +421,41 @@ fn everything() -> Metrics {
     metrics
 }
 
+/// The names of the labels of a series.
+fn label_names(series: &str) -> BTreeSet<&str> {
+    let labels = series.split_once('{').map_or("", |(_, rest)| rest.trim_end_matches('}'));
+    labels.split(',').filter_map(|label| Some(label.split_once('=')?.0)).collect()
+}
+
 #[test]
-fn the_registry_holds_what_the_reference_lists_and_nothing_else() {
+fn a_scrape_holds_what_the_reference_lists_and_nothing_else() {
     let defined: BTreeMap<&str, &Definition> = reference::all().map(|d| (d.name, d)).collect();
     assert_eq!(defined.len(), reference::all().count(), "two definitions share a name");
-    let gathered = everything().registry.gather();
-    let names: BTreeSet<&str> =
-        gathered.iter().map(prometheus::proto::MetricFamily::name).collect();
-    assert_eq!(names, defined.keys().copied().collect::<BTreeSet<_>>());
-    for family in &gathered {
-        let definition = defined[family.name()];
-        assert_eq!(family.help(), definition.help);
-        let kind = format!("{:?}", family.get_field_type()).to_lowercase();
-        assert_eq!(kind, definition.kind.as_str(), "{}", family.name());
-        let expected: BTreeSet<&str> = definition.label_names().into_iter().collect();
-        for metric in family.get_metric() {
-            let labels: BTreeSet<&str> =
-                metric.get_label().iter().map(prometheus::proto::LabelPair::name).collect();
-            assert_eq!(labels, expected, "{}", family.name());
+    let scrape = text(&everything()).unwrap();
+    let mut seen = BTreeSet::new();
+    let mut family: Option<&Definition> = None;
+    let mut series = 0;
+    for line in scrape.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            let (name, help) = rest.split_once(' ').unwrap();
+            assert!(series > 0 || family.is_none(), "{family:?} has no series");
+            (family, series) = (Some(defined[name]), 0);
+            assert_eq!(help, defined[name].help);
+            assert!(seen.insert(name), "{name} stands in two places");
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let family = family.unwrap();
+            assert_eq!(rest, format!("{} {}", family.name, family.kind.as_str()));
+        } else {
+            let family = family.unwrap();
+            let (name, _) = line.rsplit_once(' ').unwrap();
+            assert!(name.starts_with(family.name), "{name} is not of {}", family.name);
+            let mut labels = label_names(name);
+            labels.remove("le");
+            assert_eq!(labels, family.label_names().into_iter().collect(), "{line}");
+            series += 1;
         }
     }
+    assert_eq!(seen, defined.keys().copied().collect::<BTreeSet<_>>());
 }
 
 #[test]
@@ -466,7 +466,7 @@ fn no_series_appears_twice() {
     let Fact::Known(alarms) = &mut status.snapshot.alarms else { panic!("alarms are known") };
     alarms.push(alarms[0].clone());
     let (metrics, _) = metrics_over(fixtures::fleet(vec![status]), 2000);
-    let scrape = text(&metrics.registry).unwrap();
+    let scrape = text(&metrics).unwrap();
     let series: Vec<&str> = scrape
         .lines()
         .filter(|line| !line.starts_with('#'))
@@ -490,7 +490,7 @@ fn promtool_finds_nothing_to_say() {
         }
         Err(_) => return,
     };
-    let scrape = text(&everything().registry).unwrap();
+    let scrape = text(&everything()).unwrap();
     child.stdin.take().unwrap().write_all(scrape.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);

@@ -471,3 +471,26 @@ fn the_reaction_time_says_what_is_measured_and_what_is_assumed() {
     let html = variant_page(&Site::default(), &status, None);
     assert!(!html.contains("id=\"reaction\"") && !html.contains("CloudWatch this month"));
 }
+
+/// The bar counts the first axis and the tiles the second: no number of one contradicts the other.
+#[test]
+fn the_bar_leaves_the_second_axis_to_the_tiles() {
+    let fleet = fixtures::mixed_fleet();
+    let html = fleet_page(&Site::default(), &fleet, &everything());
+    let bar = html.split("class=\"summary counted\"").nth(1).unwrap().split("</p>").next().unwrap();
+    assert!(bar.contains("as configured"), "{bar}");
+    for word in ["unsafe", "not known", "in sync"] {
+        assert!(!bar.contains(word), "{word}: {bar}");
+    }
+}
+
+/// What the sentence says, the cell says.
+#[test]
+fn a_number_is_the_same_in_the_cell_and_in_the_sentence() {
+    let mut status = fixtures::in_sync("a");
+    status.decision.report.safe_target = Some(583.72);
+    let status = VariantStatus { decision: status.decision.clone(), ..status };
+    let html = variant_page(&Site::default(), &status, None);
+    assert!(html.contains("<span title=\"583.72\">583</span>"), "{html}");
+    assert!(!html.contains(">584<"), "{html}");
+}

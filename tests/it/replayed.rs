@@ -162,9 +162,10 @@ async fn export(
     let queries: Vec<MetricQuery> = METRIC_COLUMNS.iter().map(query).collect();
     let answers = aws.metrics.metric_data(&queries, from, until).await;
     let mut telemetry = Telemetry::default();
-    (telemetry.targets, telemetry.bounds) = (targets, Some((1, 20)));
+    telemetry.targets = targets.into_iter().map(|(at, value)| (at, Some(value))).collect();
+    telemetry.bounds = Some((1, 20));
     for (column, answer) in METRIC_COLUMNS.iter().zip(answers) {
-        telemetry.add(*column, 60, &answer.unwrap());
+        telemetry.add(*column, 60, &answer.unwrap().iter().collect::<Vec<_>>());
     }
     telemetry.counts = counts(activities);
     telemetry.to_csv()

@@ -118,3 +118,67 @@ fn the_documentation_is_in_plain_english() {
     }
     assert!(found.is_empty(), "{found:#?}");
 }
+
+/// The strings of a program's text with the lines that they begin in: everything but comments, test
+/// modules, and words of one piece.
+fn strings(text: &str) -> Vec<(usize, String)> {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut found = Vec::new();
+    let (mut rest, mut line) = (text, 1);
+    while let Some(c) = rest.chars().next() {
+        let skipped = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("'\"'") || rest.starts_with("b'\"'") {
+            rest.find("\"'").map_or(1, |at| at + 2)
+        } else if let Some(raw) = rest.strip_prefix("r#\"") {
+            3 + raw.find("\"#").map_or(raw.len(), |at| at + 2)
+        } else if c == '"' {
+            let mut escaped = false;
+            let end = rest[1..].find(|c: char| {
+                let ends = c == '"' && !escaped;
+                escaped = c == '\\' && !escaped;
+                ends
+            });
+            let end = end.map_or(rest.len(), |end| end + 2);
+            found.push((line, rest[1..end - 1].replace("\\\n", " ")));
+            end
+        } else {
+            c.len_utf8()
+        };
+        line += rest[..skipped].matches('\n').count();
+        rest = &rest[skipped..];
+    }
+    found.retain(|(_, string)| string.contains(' '));
+    found
+}
+
+#[test]
+fn strings_are_found_and_comments_and_tests_are_not() {
+    let text = "// \"anew and\"\nlet a = ('\"', \"one \\\"two\");\nlet b = \"x\\\n  y\"; // z\n\
+                #[cfg(test)]\n\"never a\"";
+    let wanted = [(2, "one \\\"two".to_owned()), (3, "x   y".to_owned())];
+    assert_eq!(strings(text), wanted);
+}
+
+#[test]
+fn what_the_program_says_is_in_plain_english() {
+    let mut folders: Vec<PathBuf> = ["src", "crates"].map(PathBuf::from).into();
+    let (mut found, mut read) = (Vec::new(), 0);
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let is_test = path.file_stem().is_some_and(|stem| stem == "tests");
+            if path.is_dir() && !is_test {
+                folders.push(path);
+            } else if !is_test && path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                read += 1;
+                for (line, string) in strings(&text) {
+                    found.extend(faults(&string).into_iter().map(|(_, phrase, instead)| {
+                        format!("{}:{line}: \"{phrase}\": write {instead}", path.display())
+                    }));
+                }
+            }
+        }
+    }
+    assert!(read > 300 && found.is_empty(), "{read}: {found:#?}");
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod scheduled;
 mod scripts;
 
 use std::sync::{Arc, Mutex};
@@ -282,7 +283,7 @@ async fn metrics_come_late_in_microseconds_and_the_newest_minute_in_part() {
         query(Metric::ModelLatency(LatencyStatistic::P99), 900),
     ];
     let answers = ports(&sim).metrics.metric_data(&queries, from, now).await;
-    let series = |i: usize| answers[i].clone().unwrap();
+    let series = |i: usize| answers[i].as_ref().unwrap().iter().collect::<Vec<_>>();
     let invocations = series(0);
     assert_eq!(invocations.last().unwrap().0, now - TimeDelta::minutes(2));
     assert!(invocations.last().unwrap().1 < 750.0 && invocations[27].1 > 850.0);
@@ -478,7 +479,7 @@ async fn partial_data_is_incomplete_and_missing_minutes_are_missing() {
     let queries = [query(Metric::Invocations, 60)];
     let points =
         ports(&sim).metrics.metric_data(&queries, from, sim.now()).await.remove(0).unwrap();
-    assert_eq!(points[0].0, from + TimeDelta::minutes(3));
+    assert_eq!(points.iter().next().unwrap().0, from + TimeDelta::minutes(3));
     sim.inject(Fault::new(FaultKind::PartialData, &[], "AWS documents PartialData"));
     let answer = ports(&sim).metrics.metric_data(&queries, from, sim.now()).await.remove(0);
     assert_eq!(answer.unwrap_err().kind, setpoint::model::fact::WhyKind::Incomplete);

@@ -34,7 +34,6 @@ pub struct Growing {
 
 impl Growing {
     /// A rate that never grows; throttled, it is halved all the same.
-    #[must_use]
     pub const fn fixed(rate: f64) -> Self {
         Self { from: rate, to: rate }
     }

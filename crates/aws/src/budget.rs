@@ -34,7 +34,6 @@ impl Budget {
     /// A bucket of `calls_per_second` that lets `burst` calls (at least one) go at once and makes
     /// nobody wait longer than `max_wait`. A rate that is not a number above 0 counts as one call
     /// in a thousand seconds.
-    #[must_use]
     pub fn new(calls_per_second: f64, burst: u32, max_wait: Duration) -> Self {
         let rate = if calls_per_second.is_finite() { calls_per_second.max(0.001) } else { 0.001 };
         let interval = Duration::from_secs_f64(1.0 / rate);

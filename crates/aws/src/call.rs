@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::adaptive::Adaptive;
 use super::budget::{Budget, Exhausted};
-use super::error::Failure;
+use super::error::{Failure, REFUSED};
 use super::settings::{Retries, Settings};
 use setpoint_core::model::checks;
 use setpoint_core::model::ids::Scope;
@@ -19,7 +19,6 @@ use setpoint_core::ports::{
     CallObserver, CallRecord, ErrorKind, Leadership, PortError, PortResult, Service,
 };
 
-/// Which call it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
     pub(super) service: Service,
@@ -112,6 +111,8 @@ pub(super) struct Caller {
     budgets: Budgets,
     retries: Retries,
     read_total: Duration,
+    /// Where AWS is instead of at its own addresses.
+    endpoint_url: Option<String>,
     /// Who may write, asked once more when a write has had its turn.
     leadership: Option<Arc<dyn Leadership>>,
 }
@@ -134,6 +135,7 @@ impl Caller {
             },
             retries: settings.retries,
             read_total: settings.timeouts.read_total,
+            endpoint_url: settings.endpoint_url.as_deref().map(checks::text),
             leadership: None,
         }
     }
@@ -169,7 +171,7 @@ impl Caller {
             let pause = backoff(&self.retries, retries, random_share());
             let spent = started.elapsed() + pause;
             if !failure.kind.is_retryable()
-                || retries + 1 >= self.retries.read_attempts
+                || retries + 1 >= self.attempts(&failure)
                 || spent >= self.read_total
             {
                 break Err(failure);
@@ -182,7 +184,25 @@ impl Caller {
             retries += 1;
         };
         self.record(call, started, retries, &result);
-        result.map_err(|failure| failure.into_port_error(call.service, call.operation))
+        result.map_err(|mut failure| {
+            if failure.refused {
+                failure.message = self.refused(retries + 1);
+            }
+            failure.into_port_error(call.service, call.operation)
+        })
+    }
+
+    /// How often a read is tried that fails like this.
+    fn attempts(&self, failure: &Failure) -> u32 {
+        let Retries { read_attempts, refused_attempts, .. } = self.retries;
+        if failure.refused { refused_attempts.min(read_attempts) } else { read_attempts }
+    }
+
+    /// `connection refused by http://127.0.0.1:4566 (2 attempts)`.
+    fn refused(&self, attempts: u32) -> String {
+        let at = self.endpoint_url.as_ref().map_or_else(String::new, |url| format!(" by {url}"));
+        let times = if attempts == 1 { "attempt" } else { "attempts" };
+        format!("{REFUSED}{at} ({attempts} {times})")
     }
 
     /// A write: one attempt. It has a bucket of its own, so that it does not queue behind reads.
@@ -276,6 +296,7 @@ mod tests {
     fn the_backoff_doubles_up_to_its_bound() {
         let retries = Retries {
             read_attempts: 9,
+            refused_attempts: 9,
             base_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_millis(500),
         };

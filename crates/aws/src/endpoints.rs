@@ -372,7 +372,7 @@ fn epoch_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp
     let whole = seconds.floor();
     let nanos = ((seconds - whole) * 1e9) as u32;
     DateTime::from_timestamp(whole as i64, nanos.min(999_999_999))
-        .ok_or_else(|| serde::de::Error::custom(format!("{seconds} is no instant")))
+        .ok_or_else(|| serde::de::Error::custom(format!("{seconds} is not an instant")))
 }
 
 /// Some answers have `null` where others leave the member out.

@@ -29,13 +29,15 @@ pub(super) struct Failure {
     pub(super) status: u16,
     /// What it is counted under without a code.
     pub(super) no_code: NoCode,
+    /// Whether nothing listened where it was sent.
+    pub(super) refused: bool,
 }
 
 impl Failure {
     /// An answer with a good status that makes no sense.
     pub(super) fn garbage(message: impl Into<String>) -> Self {
         let (kind, no_code) = (ErrorKind::Garbage, NoCode::BadAnswer);
-        Self { kind, code: None, message: message.into(), status: 200, no_code }
+        Self { kind, code: None, message: message.into(), status: 200, no_code, refused: false }
     }
 
     /// What it is counted under; never empty.
@@ -76,6 +78,7 @@ impl Failure {
                     } else {
                         NoCode::Uncoded
                     },
+                    refused: false,
                 }
             }
             // A body that cannot be parsed: behind an error status the status still tells.
@@ -89,6 +92,7 @@ impl Failure {
                 message: format!("the answer cannot be understood: {}", chain(error)),
                 status,
                 no_code: NoCode::BadAnswer,
+                refused: false,
             },
             SdkError::DispatchFailure(_) if sources(error).any(<dyn StdError>::is::<TooLarge>) => {
                 Self { status: 200, ..Self::garbage(TooLarge.to_string()) }
@@ -114,8 +118,22 @@ impl Failure {
         status: u16,
     ) -> Self {
         let (kind, no_code) = credentials_kind(error).unwrap_or((kind, no_code));
-        Self { kind, code: None, message: told(error), status, no_code }
+        let refused = no_code == NoCode::DispatchFailure && is_refused(error);
+        let message = if refused { REFUSED.to_owned() } else { told(error) };
+        Self { kind, code: None, message, status, no_code, refused }
     }
+}
+
+/// What is said of a connection that nothing took; the SDK's layers around that say nothing more.
+pub(super) const REFUSED: &str = "connection refused";
+
+fn is_refused(error: &(dyn StdError + 'static)) -> bool {
+    let io = |source: &(dyn StdError + 'static)| {
+        source
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+    };
+    sources(error).any(io)
 }
 
 /// Sorts an error by its code, HTTP status (0 when unknown) and message.

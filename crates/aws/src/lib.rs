@@ -9,6 +9,7 @@ mod border;
 mod budget;
 mod call;
 mod convert;
+mod datapoints;
 mod endpoints;
 mod error;
 mod identity;
@@ -79,7 +80,6 @@ pub async fn connect_fenced(
 /// Log directives without the SDK's warnings about credentials that it does not find and roles that it
 /// may not assume: they are dumps of its own types, several for each pass, and the error of the call
 /// says what it comes to. Whoever names the SDK's modules gets what they ask for.
-#[must_use]
 pub fn quieter(directives: &str) -> String {
     if directives.contains("aws_config") {
         return directives.to_owned();

@@ -6,16 +6,15 @@ use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataOutput;
 use aws_sdk_cloudwatch::types::{
-    AlarmType, Dimension, Metric as CwMetric, MetricDataQuery, MetricDataResult, MetricStat,
-    ScanBy, StatusCode,
+    AlarmType, Dimension, Metric as CwMetric, MetricDataQuery, MetricStat, ScanBy,
 };
 use aws_smithy_types::DateTime;
 
 use super::call::{Call, Caller, Pages};
 use super::convert;
+use super::datapoints::Tap;
 use super::error::Failure;
-use setpoint_core::model::checks;
-use setpoint_core::model::fact::{Why, WhyKind};
+use setpoint_core::model::fact::Why;
 use setpoint_core::model::listing::Listing;
 use setpoint_core::model::scaling::{ALARM_PREFIX, Alarm};
 use setpoint_core::model::time::Timestamp;
@@ -60,7 +59,7 @@ impl SdkMetrics {
         };
         let wire: Vec<MetricDataQuery> =
             queries.iter().enumerate().map(|(index, query)| to_wire(index, query)).collect();
-        let mut merged = Merged::of(queries.len());
+        let tap = Tap::new(queries, from, to);
         let bound = SPARE_PAGES + 2 * datapoints.div_ceil(MAX_DATAPOINTS);
         let mut pages = Pages::of(call, usize::try_from(bound).unwrap_or(usize::MAX));
         let mut token: Option<String> = None;
@@ -74,23 +73,21 @@ impl SdkMetrics {
                     .end_time(DateTime::from_secs(to.timestamp()))
                     .scan_by(ScanBy::TimestampAscending)
                     .set_next_token(token.clone())
+                    .customize()
+                    .interceptor(tap.clone())
                     .send()
                     .await
                     .map_err(|error| Failure::of(Service::CloudWatch, &error))
             };
             let page: GetMetricDataOutput = self.caller.read(call, attempt).await?;
-            let results =
-                page.metric_data_results.ok_or_else(|| call.garbage("no MetricDataResults"))?;
-            for result in results {
-                merged.add(result).map_err(|message| call.garbage(message))?;
-            }
+            tap.page().map_err(|what| call.garbage(what))?;
             // Pages that go round, or on and on, are billed each: what has come by then is told
             // as what it is.
             let Ok(next) = pages.turn(0, page.next_token) else { break };
             complete = next.is_none();
             token = next;
         }
-        Ok((0..queries.len()).map(|index| merged.answer(index, complete)).collect())
+        Ok(tap.answers(complete))
     }
 }
 
@@ -186,109 +183,4 @@ fn to_wire(index: usize, query: &MetricQuery) -> MetricDataQuery {
 /// AWS wants a lower-case letter first.
 fn id(index: usize) -> String {
     format!("q{index}")
-}
-
-fn index(id: &str) -> Option<usize> {
-    id.strip_prefix('q')?.parse().ok()
-}
-
-/// The results of all pages so far, by the number of their query.
-#[derive(Debug)]
-struct Merged(Vec<Option<Answer>>);
-
-#[derive(Debug, Default)]
-struct Answer {
-    /// In the order in which they came, which is the order of time unless `shuffled`.
-    points: Vec<(Timestamp, f64)>,
-    shuffled: bool,
-    status: Option<StatusCode>,
-    messages: Vec<String>,
-    /// What is wrong with a datapoint, if anything: the other queries are none the worse for it.
-    nonsense: Option<String>,
-}
-
-impl Answer {
-    fn add(&mut self, at: Timestamp, value: f64) {
-        if let Err(why) = checks::datapoint(value) {
-            self.nonsense.get_or_insert(why);
-        }
-        self.shuffled |= self.points.last().is_some_and(|(last, _)| *last >= at);
-        self.points.push((at, value));
-    }
-
-    /// In time order; of two at one time the one that came last.
-    fn into_points(mut self) -> Vec<(Timestamp, f64)> {
-        if self.shuffled {
-            self.points.reverse();
-            self.points.sort_by_key(|(at, _)| *at);
-            self.points.dedup_by_key(|(at, _)| *at);
-        }
-        self.points
-    }
-}
-
-impl Merged {
-    fn of(queries: usize) -> Self {
-        Self((0..queries).map(|_| None).collect())
-    }
-
-    fn add(&mut self, result: MetricDataResult) -> Result<(), &'static str> {
-        let id = result.id.ok_or("a result without an id")?;
-        let timestamps = result.timestamps.unwrap_or_default();
-        let values = result.values.unwrap_or_default();
-        if timestamps.len() != values.len() {
-            return Err("a result with more timestamps than values, or fewer");
-        }
-        // A result to something that was not asked is nobody's.
-        let Some(answer) = index(&id).and_then(|index| self.0.get_mut(index)) else {
-            return Ok(());
-        };
-        let answer = answer.get_or_insert_default();
-        answer.points.reserve_exact(timestamps.len());
-        for (at, value) in timestamps.iter().zip(values) {
-            answer.add(convert::timestamp(at).ok_or("a timestamp beyond all calendars")?, value);
-        }
-        answer.status = result.status_code.or(answer.status.take());
-        answer
-            .messages
-            .extend(result.messages.into_iter().flatten().filter_map(|m| m.value).take(4));
-        Ok(())
-    }
-
-    /// The answer to a query. A status of an earlier page (`PartialData`) is overtaken by a later
-    /// one; a series that AWS never called complete is not one.
-    fn answer(&mut self, index: usize, listing_ended: bool) -> MetricAnswer {
-        let Some(answer) = self.0.get_mut(index).and_then(Option::take) else {
-            return Err(Why::new(WhyKind::Incomplete, "CloudWatch did not answer the query"));
-        };
-        let said = |what: &str| {
-            let said = checks::text(&answer.messages.join("; "));
-            if said.is_empty() { what.to_owned() } else { format!("{what}: {said}") }
-        };
-        if let Some(nonsense) = &answer.nonsense {
-            let message = format!("CloudWatch answered nonsense: {nonsense}");
-            return Err(Why::new(WhyKind::Garbage, message));
-        }
-        let (kind, sentence) = match &answer.status {
-            Some(StatusCode::Complete) => return Ok(answer.into_points()),
-            Some(StatusCode::PartialData) if listing_ended => {
-                (WhyKind::Incomplete, "CloudWatch answered with partial data")
-            }
-            Some(StatusCode::PartialData) => {
-                (WhyKind::Incomplete, "CloudWatch did not come to an end")
-            }
-            Some(StatusCode::Forbidden) => (WhyKind::Denied, "CloudWatch denied the metric"),
-            Some(StatusCode::InternalError) => {
-                (WhyKind::Transient, "CloudWatch failed on the metric")
-            }
-            other => {
-                let word = other.as_ref().map_or("no status", StatusCode::as_str);
-                return Err(Why::new(
-                    WhyKind::Garbage,
-                    said(&format!("CloudWatch answered {word}")),
-                ));
-            }
-        };
-        Err(Why::new(kind, said(sentence)))
-    }
 }

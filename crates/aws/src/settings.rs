@@ -9,7 +9,6 @@ use setpoint_core::model::ids::{AccountId, Region};
 /// How to reach one account and region.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The region.
     pub region: Region,
     /// The account that is expected. Absent: `GetCallerIdentity` is asked once at connect.
     pub account_id: Option<AccountId>,
@@ -33,7 +32,6 @@ pub struct Settings {
 
 impl Settings {
     /// AWS itself, with the default credential chain and the default limits.
-    #[must_use]
     pub fn new(region: Region) -> Self {
         Self {
             region,
@@ -57,12 +55,7 @@ pub enum CredentialSource {
     /// instance metadata.
     Chain,
     /// Fixed keys, for the embedded AWS and emulators, which check none.
-    Fixed {
-        /// The access key id.
-        access_key_id: String,
-        /// The secret access key.
-        secret_access_key: String,
-    },
+    Fixed { access_key_id: String, secret_access_key: String },
 }
 
 impl fmt::Debug for CredentialSource {
@@ -80,7 +73,6 @@ impl fmt::Debug for CredentialSource {
 pub struct Timeouts {
     /// Until a connection stands.
     pub connect: Duration,
-    /// One attempt of a read.
     pub read_attempt: Duration,
     /// After this long, waits included, no further attempt of a read starts.
     pub read_total: Duration,
@@ -105,6 +97,9 @@ impl Default for Timeouts {
 pub struct Retries {
     /// Attempts of a read, the first included; at least 1.
     pub read_attempts: u32,
+    /// Attempts of a read whose connection is refused, the first included: nothing listens there, and
+    /// a command that a person waits for need not find that out four times.
+    pub refused_attempts: u32,
     /// The longest wait before the second attempt; it doubles with each further one. The wait is
     /// drawn evenly between nothing and this.
     pub base_backoff: Duration,
@@ -116,6 +111,7 @@ impl Default for Retries {
     fn default() -> Self {
         Self {
             read_attempts: 4,
+            refused_attempts: 4,
             base_backoff: Duration::from_millis(500),
             max_backoff: Duration::from_secs(8),
         }

@@ -98,8 +98,12 @@ fn settings() -> Settings {
         access_key_id: "test".to_owned(),
         secret_access_key: "test".to_owned(),
     };
-    settings.retries =
-        Retries { read_attempts: 3, base_backoff: Duration::ZERO, max_backoff: Duration::ZERO };
+    settings.retries = Retries {
+        read_attempts: 3,
+        refused_attempts: 2,
+        base_backoff: Duration::ZERO,
+        max_backoff: Duration::ZERO,
+    };
     settings.rates.scaling_calls_per_second = 1e6;
     settings.rates.writes_per_second = 1e6;
     settings

@@ -18,6 +18,7 @@ use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::listing::Listing;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
+use crate::model::points::Points;
 use crate::model::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
@@ -29,11 +30,8 @@ pub use no_code::NoCode;
 /// An AWS service, by the name metrics use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Service {
-    /// Application Auto Scaling.
     ApplicationAutoScaling,
-    /// CloudWatch.
     CloudWatch,
-    /// SageMaker.
     SageMaker,
     /// Security Token Service.
     Sts,
@@ -41,7 +39,6 @@ pub enum Service {
 
 impl Service {
     /// The label value.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ApplicationAutoScaling => "application-autoscaling",
@@ -75,13 +72,11 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Whether the service certainly did not carry the call out. Of the others one cannot know.
-    #[must_use]
     pub const fn certainly_refused(self) -> bool {
         !matches!(self, Self::Transient | Self::Garbage)
     }
 
     /// Whether the same call may succeed soon.
-    #[must_use]
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::Throttled | Self::Conflict | Self::Transient)
     }
@@ -93,7 +88,6 @@ impl ErrorKind {
 pub struct PortError {
     /// The class.
     pub kind: ErrorKind,
-    /// Which service.
     pub service: Service,
     /// AWS's operation name.
     pub operation: &'static str,
@@ -163,9 +157,7 @@ pub trait ScalingReads: Send + Sync {
 /// Application Auto Scaling, writing. One attempt each: the next pass is the retry.
 #[async_trait]
 pub trait ScalingWrites: Send + Sync {
-    /// `PutScalingPolicy`.
     async fn put_scaling_policy(&self, put: &PutScalingPolicy) -> PortResult<()>;
-    /// `RegisterScalableTarget`.
     async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()>;
     /// `TagResource`: sets these tags, all or none, and leaves others as they are.
     async fn tag_target(&self, tag: &TagTarget) -> PortResult<()>;
@@ -233,7 +225,6 @@ pub enum Metric {
 
 impl Metric {
     /// The CloudWatch metric name.
-    #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Invocations => "Invocations",
@@ -244,7 +235,6 @@ impl Metric {
     }
 
     /// The CloudWatch statistic.
-    #[must_use]
     pub const fn statistic(self) -> &'static str {
         match self {
             Self::ModelLatency(statistic) => statistic.cloudwatch(),
@@ -265,7 +255,7 @@ pub struct MetricQuery {
 }
 
 /// The answer to one query: datapoints in time order, or why there are none.
-pub type MetricAnswer = Result<Vec<(Timestamp, f64)>, Why>;
+pub type MetricAnswer = Result<Points, Why>;
 
 /// CloudWatch, reading.
 #[async_trait]
@@ -346,7 +336,6 @@ pub type Memories = BTreeMap<VariantId, Fact<VariantMemory>>;
 /// writing hold for the memory too.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
-    /// Which variant.
     pub id: VariantId,
     /// Its scalable target as last read.
     pub target: Fact<Option<ScalableTarget>>,
@@ -359,7 +348,6 @@ pub struct Subject {
 pub struct Keep {
     /// Which variant.
     pub subject: Subject,
-    /// The memory.
     pub memory: VariantMemory,
     /// Whether it goes with a write, or was asked for: kept at once or an error.
     pub urgent: bool,
@@ -430,7 +418,6 @@ pub trait Memory: Send + Sync {
 }
 
 /// The same answer or failure for each of some variants: where all are kept in one place.
-#[must_use]
 pub fn memories_of(
     of: &[Subject],
     all: Result<BTreeMap<VariantId, VariantMemory>, MemoryError>,
@@ -460,7 +447,6 @@ pub trait Events: Send + Sync {
 pub struct CallRecord {
     /// The account and region called.
     pub scope: Scope,
-    /// Which service.
     pub service: Service,
     /// AWS's operation name.
     pub operation: &'static str,

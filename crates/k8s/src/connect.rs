@@ -21,7 +21,6 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Cluster {
     pub(super) client: kube::Client,
-    /// The namespace.
     pub namespace: String,
     /// Who this process is.
     pub identity: Identity,
@@ -38,7 +37,6 @@ pub struct Identity(String);
 
 impl Identity {
     /// A new identity on this pod, or on this host.
-    #[must_use]
     pub fn new(pod_name: Option<&str>) -> Self {
         let host = || rustix::system::uname().nodename().to_string_lossy().into_owned();
         let name = pod_name.map_or_else(host, str::to_owned);
@@ -48,7 +46,6 @@ impl Identity {
     }
 
     /// The identity, as the Lease shows it.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -77,7 +74,6 @@ pub async fn connect(settings: &Settings) -> Result<Cluster, ConnectError> {
 
 impl Cluster {
     /// The cluster behind a client.
-    #[must_use]
     pub fn new(client: kube::Client, settings: &Settings) -> Self {
         let given = settings.namespace.clone();
         let namespace = given.unwrap_or_else(|| client.default_namespace().to_owned());

@@ -97,19 +97,16 @@ impl Elector {
     }
 
     /// The terms of this process, as they come and go. The channel closes when the election ends.
-    #[must_use]
     pub fn terms(&self) -> watch::Receiver<Term> {
         self.terms.clone()
     }
 
     /// Who holds the Lease, as last seen; perhaps this process, perhaps nobody.
-    #[must_use]
     pub fn holder(&self) -> watch::Receiver<Leader> {
         self.holder.clone()
     }
 
     /// Whether this process may write in whatever term it is in: the last look, for those who send.
-    #[must_use]
     pub fn leadership(&self) -> Arc<dyn Leadership> {
         Arc::new(CurrentTerm(self.terms()))
     }

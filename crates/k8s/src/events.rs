@@ -31,7 +31,6 @@ const INSTANCE_MAX: usize = 128;
 pub enum Regarding {
     /// The pod this process runs in; the UID makes `kubectl describe pod` show them.
     Pod {
-        /// Its name.
         name: String,
         /// Its UID, if known.
         uid: Option<String>,
@@ -60,7 +59,6 @@ pub struct KubernetesEvents {
 
 impl KubernetesEvents {
     /// Starts the task that sends. It ends when this is dropped and the queue is empty.
-    #[must_use]
     pub fn start(cluster: &Cluster, settings: &EventSettings) -> Self {
         let (queue, receiver) = mpsc::channel(QUEUE_MAX);
         let dropped = Arc::new(AtomicU64::new(0));

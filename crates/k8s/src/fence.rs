@@ -20,7 +20,6 @@ impl BootTime {
     }
 
     /// How long it is until `later`; nothing when that is past.
-    #[must_use]
     pub fn until(self, later: Self) -> Duration {
         later.0.saturating_sub(self.0)
     }
@@ -33,7 +32,6 @@ pub struct BootClock;
 
 impl BootClock {
     /// The present instant.
-    #[must_use]
     pub fn now(self) -> BootTime {
         let time = clock_gettime(ClockId::Boottime);
         let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
@@ -52,7 +50,6 @@ pub struct Fence {
 
 impl Fence {
     /// A term in which writes may start before `until`.
-    #[must_use]
     pub fn new(until: BootTime) -> Self {
         Self { until: AtomicU64::new(nanos(until)) }
     }
@@ -70,7 +67,6 @@ impl Fence {
     }
 
     /// Whether a write may start at this instant.
-    #[must_use]
     pub fn open(&self, now: BootTime) -> bool {
         nanos(now) < self.until.load(Ordering::SeqCst)
     }

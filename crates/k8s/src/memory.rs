@@ -46,7 +46,6 @@ pub struct ConfigMapMemory {
 
 impl ConfigMapMemory {
     /// Remembers in the `ConfigMap` of this name.
-    #[must_use]
     pub fn new(cluster: &Cluster, name: &str) -> Self {
         Self {
             api: Api::namespaced(cluster.client.clone(), &cluster.namespace),

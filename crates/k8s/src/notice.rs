@@ -140,7 +140,6 @@ pub(super) enum Verdict {
     New,
     /// The Event of this name has been seen so many times now.
     Again {
-        /// The Event.
         event: String,
         /// How often, this time included.
         count: i32,
@@ -216,6 +215,7 @@ mod tests {
     use setpoint_core::model::estimate::Estimate;
     use setpoint_core::model::goal::Mode;
     use setpoint_core::model::reason::Reason;
+    use setpoint_core::model::rules::{Confirmed, Rules};
     use setpoint_core::model::safety::{Safety, SafetyReport};
 
     fn notice(endpoint: &str, note: &str) -> Notice {
@@ -262,7 +262,16 @@ mod tests {
         };
         let variant = notice("doc-embedder", "").variant;
         let id = "a-test".to_owned();
-        Decision { id, at: at(0), variant, plan: Plan::default(), report, wake_at: None }
+        let rules = Rules {
+            account_id: None,
+            enabled: true,
+            freeze: None,
+            telemetry_max_age: TimeDelta::hours(1),
+            writes_per_hour: 1,
+            writes_per_day: 1,
+            confirmed: Confirmed::Nothing,
+        };
+        Decision { id, at: at(0), variant, rules, plan: Plan::default(), report, wake_at: None }
     }
 
     #[test]

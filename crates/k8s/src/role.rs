@@ -16,7 +16,6 @@ use tokio::task::JoinHandle;
 use super::connect::Cluster;
 use super::elector::Term;
 
-/// The label.
 pub const ROLE_LABEL: &str = "setpoint.dev/role";
 
 /// The longest that one request may take.

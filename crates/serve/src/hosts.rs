@@ -19,7 +19,6 @@ pub struct Hosts {
 impl Hosts {
     /// The names of a server that listens on this address: on a loopback address `localhost`,
     /// loopback addresses and `also`; elsewhere all, for names are the network's to give.
-    #[must_use]
     pub fn of(listening: IpAddr, also: &[String]) -> Self {
         Self { also: listening.is_loopback().then(|| also.to_vec()) }
     }

@@ -62,7 +62,6 @@ pub struct Connection {
 
 impl Connection {
     /// The other end.
-    #[must_use]
     pub const fn peer(&self) -> SocketAddr {
         self.peer
     }

@@ -70,7 +70,6 @@ impl Drop for Working<'_> {
     }
 }
 
-/// All places.
 #[derive(Debug)]
 pub(crate) struct Places {
     limits: Limits,

@@ -93,19 +93,16 @@ macro_rules! operations {
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// AWS's name.
-            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
             /// The service it belongs to.
-            #[must_use]
             pub const fn service(self) -> Service {
                 match self { $(Self::$name => Service::$service,)* }
             }
 
             /// Whether it changes anything.
-            #[must_use]
             pub const fn is_write(self) -> bool {
                 match self { $(Self::$name => operations!(@$effect),)* }
             }
@@ -129,54 +126,40 @@ macro_rules! operations {
 }
 
 operations! {
-    /// `RegisterScalableTarget`.
     ApplicationAutoScaling write RegisterScalableTarget register_scalable_target(aas::RegisterScalableTargetInput) -> aas::RegisterScalableTargetOutput;
     /// `DescribeScalableTargets`, 1 to 50 a page, 50 by default.
     ApplicationAutoScaling read DescribeScalableTargets describe_scalable_targets(aas::DescribeScalableTargetsInput) -> aas::DescribeScalableTargetsOutput;
     /// `DeregisterScalableTarget`: drops policies, alarms and scheduled actions too.
     ApplicationAutoScaling write DeregisterScalableTarget deregister_scalable_target(aas::DeregisterScalableTargetInput) -> aas::Empty;
-    /// `PutScalingPolicy`.
     ApplicationAutoScaling write PutScalingPolicy put_scaling_policy(aas::PutScalingPolicyInput) -> aas::PutScalingPolicyOutput;
     /// `DescribeScalingPolicies`, 1 to 10 a page, 10 by default.
     ApplicationAutoScaling read DescribeScalingPolicies describe_scaling_policies(aas::DescribeScalingPoliciesInput) -> aas::DescribeScalingPoliciesOutput;
-    /// `DeleteScalingPolicy`.
     ApplicationAutoScaling write DeleteScalingPolicy delete_scaling_policy(aas::DeleteScalingPolicyInput) -> aas::Empty;
-    /// `PutScheduledAction`.
     ApplicationAutoScaling write PutScheduledAction put_scheduled_action(aas::PutScheduledActionInput) -> aas::Empty;
     /// `DescribeScheduledActions`, 1 to 50 a page, 50 by default.
     ApplicationAutoScaling read DescribeScheduledActions describe_scheduled_actions(aas::DescribeScheduledActionsInput) -> aas::DescribeScheduledActionsOutput;
-    /// `DeleteScheduledAction`.
     ApplicationAutoScaling write DeleteScheduledAction delete_scheduled_action(aas::DeleteScheduledActionInput) -> aas::Empty;
     /// `DescribeScalingActivities`, newest first, 1 to 50 a page, 50 by default.
     ApplicationAutoScaling read DescribeScalingActivities describe_scaling_activities(aas::DescribeScalingActivitiesInput) -> aas::DescribeScalingActivitiesOutput;
     /// `TagResource`, by the ARN of a scalable target.
     ApplicationAutoScaling write TagResource tag_resource(aas::TagResourceInput) -> aas::Empty;
-    /// `UntagResource`.
     ApplicationAutoScaling write UntagResource untag_resource(aas::UntagResourceInput) -> aas::Empty;
-    /// `ListTagsForResource`.
     ApplicationAutoScaling read ListTagsForResource list_tags_for_resource(aas::ListTagsForResourceInput) -> aas::ListTagsForResourceOutput;
 
     /// `ListEndpoints`, 1 to 100 a page, 10 by default.
     SageMaker read ListEndpoints list_endpoints(sm::ListEndpointsInput) -> sm::ListEndpointsOutput;
-    /// `DescribeEndpoint`.
     SageMaker read DescribeEndpoint describe_endpoint(sm::DescribeEndpointInput) -> sm::DescribeEndpointOutput;
-    /// `DescribeEndpointConfig`.
     SageMaker read DescribeEndpointConfig describe_endpoint_config(sm::DescribeEndpointConfigInput) -> sm::DescribeEndpointConfigOutput;
-    /// `DescribeModel`.
     SageMaker read DescribeModel describe_model(sm::DescribeModelInput) -> sm::DescribeModelOutput;
-    /// `CreateModel`.
     SageMaker write CreateModel create_model(sm::CreateModelInput) -> sm::CreateModelOutput;
     /// `DeleteModel`: endpoints that run it go on.
     SageMaker write DeleteModel delete_model(sm::DeleteModelInput) -> sm::Empty;
-    /// `CreateEndpointConfig`.
     SageMaker write CreateEndpointConfig create_endpoint_config(sm::CreateEndpointConfigInput) -> sm::CreateEndpointConfigOutput;
     /// `DeleteEndpointConfig`: endpoints that run with it go on.
     SageMaker write DeleteEndpointConfig delete_endpoint_config(sm::DeleteEndpointConfigInput) -> sm::Empty;
-    /// `CreateEndpoint`.
     SageMaker write CreateEndpoint create_endpoint(sm::CreateEndpointInput) -> sm::EndpointArnOutput;
     /// `UpdateEndpoint`: a blue/green deploy.
     SageMaker write UpdateEndpoint update_endpoint(sm::UpdateEndpointInput) -> sm::EndpointArnOutput;
-    /// `UpdateEndpointWeightsAndCapacities`.
     SageMaker write UpdateEndpointWeightsAndCapacities update_endpoint_weights_and_capacities(sm::UpdateEndpointWeightsAndCapacitiesInput) -> sm::EndpointArnOutput;
     /// `DeleteEndpoint`: deregisters its variants too.
     SageMaker write DeleteEndpoint delete_endpoint(sm::DeleteEndpointInput) -> sm::Empty;
@@ -187,16 +170,13 @@ operations! {
     CloudWatch read DescribeAlarms describe_alarms(cw::DescribeAlarmsInput) -> cw::DescribeAlarmsOutput;
     /// `DeleteAlarms`, as a person breaks a policy by hand.
     CloudWatch write DeleteAlarms delete_alarms(cw::AlarmNamesInput) -> cw::Empty;
-    /// `DisableAlarmActions`.
     CloudWatch write DisableAlarmActions disable_alarm_actions(cw::AlarmNamesInput) -> cw::Empty;
-    /// `EnableAlarmActions`.
     CloudWatch write EnableAlarmActions enable_alarm_actions(cw::AlarmNamesInput) -> cw::Empty;
     /// `PutMetricAlarm` of an alarm that exists, as a person edits it by hand.
     CloudWatch write PutMetricAlarm put_metric_alarm(cw::PutMetricAlarmInput) -> cw::Empty;
     /// `SetAlarmState`: holds until the next evaluation.
     CloudWatch write SetAlarmState set_alarm_state(cw::SetAlarmStateInput) -> cw::Empty;
 
-    /// `GetCallerIdentity`.
     Sts read GetCallerIdentity get_caller_identity(cw::GetCallerIdentityInput) -> cw::GetCallerIdentityOutput;
     /// `AssumeRole`: it gives out keys and changes nothing.
     Sts read AssumeRole assume_role(sts::AssumeRoleInput) -> sts::AssumeRoleOutput;
@@ -204,7 +184,6 @@ operations! {
 
 impl Operation {
     /// The operation of that service with that AWS name.
-    #[must_use]
     pub fn parse(service: Service, name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|o| o.service() == service && o.as_str() == name)
     }
@@ -212,14 +191,12 @@ impl Operation {
 
 impl Sim {
     /// Puts a handle on a world.
-    #[must_use]
     pub fn new(world: World) -> Self {
         let (now, _) = watch::channel(world.now());
         Self { world: Arc::new(Mutex::new(world)), now }
     }
 
     /// The virtual time.
-    #[must_use]
     pub fn now(&self) -> Timestamp {
         self.lock().now()
     }
@@ -250,7 +227,6 @@ impl Sim {
     }
 
     /// Tells of every move of the clock, so that a sleeper can wait for an instant.
-    #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Timestamp> {
         self.now.subscribe()
     }
@@ -261,7 +237,6 @@ impl Sim {
     }
 
     /// The truth, the variants, the call counts, the writes, the faults: `GET /_sim/state`.
-    #[must_use]
     pub fn state(&self) -> serde_json::Value {
         self.lock().state()
     }

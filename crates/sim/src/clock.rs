@@ -18,13 +18,11 @@ pub struct SimClock {
 
 impl SimClock {
     /// A clock that moves the world itself: a sleeper takes the world along.
-    #[must_use]
     pub const fn self_driven(sim: Sim) -> Self {
         Self { sim, self_driven: true }
     }
 
     /// A clock whose sleepers wait until somebody else has moved the world far enough.
-    #[must_use]
     pub const fn driven_by_others(sim: Sim) -> Self {
         Self { sim, self_driven: false }
     }

@@ -112,7 +112,6 @@ pub struct FaultError {
 
 impl Fault {
     /// A fault of this kind that hits these operations, with the default bounds.
-    #[must_use]
     pub fn new(kind: FaultKind, operations: &[Operation], because: impl Into<String>) -> Self {
         Self {
             kind,
@@ -160,7 +159,6 @@ impl Fault {
 /// A fault at work, and what it has done.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ActiveFault {
-    /// The fault.
     pub(crate) fault: Fault,
     /// When it was injected.
     pub(crate) since: Timestamp,

@@ -17,6 +17,7 @@ use setpoint_core::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, 
 use setpoint_core::model::fact::{Why, WhyKind};
 use setpoint_core::model::ids::{AccountId, EndpointName, ResourceId, Scope};
 use setpoint_core::model::listing::Listing;
+use setpoint_core::model::points::Points;
 use setpoint_core::model::scaling::{
     Activity, Alarm, DIMENSION, ScalableTarget, ScalingPolicy, ScheduledAction,
 };
@@ -38,13 +39,11 @@ const QUERIES_PER_CALL: usize = 500;
 const MAX_PAGES: usize = 10_000;
 
 /// All ports of a world.
-#[must_use]
 pub fn aws(sim: &Sim, scope: Scope) -> Aws {
     aws_observed(sim, scope, Arc::new(NoObserver))
 }
 
 /// All ports of a world, with somebody who is told of every call.
-#[must_use]
 pub fn aws_observed(sim: &Sim, scope: Scope, observer: Arc<dyn CallObserver>) -> Aws {
     let ports = Arc::new(SimPorts { sim: sim.clone(), scope: scope.clone(), observer });
     Aws {
@@ -335,8 +334,8 @@ impl SimPorts {
         to: Timestamp,
     ) -> PortResult<Vec<MetricAnswer>> {
         let mut input = convert::metric_data(queries, from, to);
-        let mut answers: Vec<(Vec<(Timestamp, f64)>, bool)> =
-            vec![(Vec::new(), false); queries.len()];
+        let none = |query: &MetricQuery| (Points::none(from, to, query.period_seconds), false);
+        let mut answers: Vec<(Points, bool)> = queries.iter().map(none).collect();
         for _ in 0..MAX_PAGES {
             let output = self.call(Operation::GetMetricData, queries.len() as u64, |sim| {
                 sim.get_metric_data(&input)
@@ -344,7 +343,9 @@ impl SimPorts {
             for result in output.metric_data_results {
                 let index = result.id.strip_prefix('q').and_then(|i| i.parse::<usize>().ok());
                 let Some(answer) = index.and_then(|i| answers.get_mut(i)) else { continue };
-                answer.0.extend(result.timestamps.into_iter().zip(result.values));
+                for (at, value) in result.timestamps.iter().zip(result.values) {
+                    answer.0.set(at.timestamp(), value);
+                }
                 answer.1 = result.status_code == "Complete";
             }
             input.next_token = output.next_token;
@@ -352,7 +353,7 @@ impl SimPorts {
                 break;
             }
         }
-        let finish = |(points, complete): (Vec<_>, bool)| {
+        let finish = |(points, complete): (Points, bool)| {
             if complete {
                 Ok(points)
             } else {

@@ -12,7 +12,6 @@ pub struct Random(Pcg64Mcg);
 
 impl Random {
     /// A stream of its own for each name under a seed, so that adding a variant changes no other.
-    #[must_use]
     pub fn named(seed: u64, name: &str) -> Self {
         Self(Pcg64Mcg::seed_from_u64(seed ^ fnv1a(name.bytes())))
     }
@@ -53,7 +52,6 @@ impl Random {
 }
 
 /// The standard normal quantile (Acklam's rational approximation, relative error below 1.2e-9).
-#[must_use]
 pub fn normal_quantile(p: f64) -> f64 {
     const A: [f64; 6] = [
         -39.696_830_286_653_76,

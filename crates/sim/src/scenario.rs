@@ -48,9 +48,7 @@ pub struct Settings {
     pub start: Option<Start>,
     /// The hour (0 to 24) that it is in traffic's day when the scenario begins; UTC's if absent.
     pub hour_at_start: Option<f64>,
-    /// The account.
     pub account_id: AccountId,
-    /// The region.
     pub region: Region,
     /// How long an instance takes to start.
     pub startup_seconds: u32,
@@ -120,7 +118,6 @@ pub struct Throttle {
     pub cloudwatch: Option<RateLimit>,
     /// SageMaker.
     pub sagemaker: Option<RateLimit>,
-    /// STS.
     pub sts: Option<RateLimit>,
 }
 
@@ -134,24 +131,18 @@ pub struct RateLimit {
     pub burst: f64,
 }
 
-/// An endpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
-    /// Its name.
     pub name: String,
-    /// Its variants.
     pub variants: Vec<VariantSpec>,
 }
 
-/// A variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VariantSpec {
-    /// Its name.
     #[serde(default = "all_traffic")]
     pub name: String,
-    /// Its instance type.
     #[serde(default = "default_instance_type")]
     pub instance_type: String,
     /// Instances at the start.
@@ -210,7 +201,6 @@ pub struct TargetSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PolicySpec {
-    /// Its name.
     #[serde(default = "policy_name")]
     pub name: String,
     /// Invocations per minute per instance.
@@ -422,7 +412,6 @@ impl Scenario {
 
     /// A fleet of `n` variants without telemetry, each on an endpoint of its own with a scalable
     /// target and a policy: for call arithmetic.
-    #[must_use]
     pub fn fleet(n: usize) -> Self {
         let endpoint = |i: usize| EndpointSpec {
             name: format!("endpoint-{i:05}"),

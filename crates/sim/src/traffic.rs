@@ -13,10 +13,7 @@ use setpoint_core::model::time::Timestamp;
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Part {
     /// The same all day.
-    Steady {
-        /// The rate.
-        rate: f64,
-    },
+    Steady { rate: f64 },
     /// A day's wave between `low` and `high`, highest at `peak_hour` (UTC, 0 to 24).
     Diurnal {
         /// The rate in the valley.
@@ -86,7 +83,6 @@ pub struct Traffic {
 
 impl Traffic {
     /// Puts parts together.
-    #[must_use]
     pub fn new(parts: Vec<Part>) -> Self {
         let burst_minutes_left = vec![0; parts.len()];
         Self { parts, burst_minutes_left }

@@ -82,7 +82,6 @@ enum What {
 
 impl World {
     /// An empty world whose first minute is the one of `created`.
-    #[must_use]
     pub fn new(settings: Settings, created: Timestamp) -> Self {
         let start = floor_to_minute(created);
         Self {
@@ -106,7 +105,6 @@ impl World {
     }
 
     /// The virtual time.
-    #[must_use]
     pub const fn now(&self) -> Timestamp {
         self.now
     }

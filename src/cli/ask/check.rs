@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::exit::{self, Exit};
-use crate::cli::out::{out, outln};
+use crate::cli::out::{self, Data};
 use crate::cli::plan::Output;
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
@@ -99,9 +99,6 @@ struct Proof {
 }
 
 /// Runs `check`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let json = args.daemon.post("reconcile", &args.variant, None)?;
     let answer: Answer = serde_json::from_value(json.clone()).map_err(|error| {
@@ -110,8 +107,9 @@ pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
         ))
     })?;
     match args.output {
-        Output::Json => outln!("{json:#}"),
-        Output::Text => out!("{}", text(&answer, args.reads)),
+        Output::Json => out::data(&json, Data::Json)?,
+        Output::Yaml => out::data(&json, Data::Yaml)?,
+        Output::Text => out::text(&text(&answer, args.reads))?,
     }
     Ok(exit_of(&answer).into())
 }

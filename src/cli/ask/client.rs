@@ -118,7 +118,7 @@ impl Client {
                 self.timeout.as_secs()
             ),
             ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => format!(
-                "nobody listens at {url}: connection refused (is setpoint running there? it \
+                "nothing listens at {url}: connection refused (is setpoint running there? it \
                  listens on http.listen of its configuration; --url names another address)"
             ),
             ureq::Error::HostNotFound => {

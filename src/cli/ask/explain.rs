@@ -7,7 +7,7 @@ use super::near::did_you_mean;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::out::{out, outln};
+use crate::cli::out::{self, Data};
 use crate::cli::plan::Output;
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
@@ -68,17 +68,15 @@ fn only(selector: &Selector, daemon: &DaemonArgs) -> Result<Selector, CliError> 
 }
 
 /// Runs `explain`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn explain(args: &ExplainArgs) -> Result<ExitCode, CliError> {
     let variant = only(&args.variant, &args.daemon)?;
     let path = path_of_one(&variant, "/explain")
         .ok_or_else(|| CliError::usage("one variant: ENDPOINT/VARIANT"))?;
     let answer = args.daemon.get(path).map_err(|error| near(error, &variant, &args.daemon))?;
     match args.output {
-        Output::Json => outln!("{answer:#}"),
-        Output::Text => out!("{}", understood::<Explanation>(&answer)?.text()),
+        Output::Json => out::data(&answer, Data::Json)?,
+        Output::Yaml => out::data(&answer, Data::Yaml)?,
+        Output::Text => out::text(&understood::<Explanation>(&answer)?.text())?,
     }
     Ok(Exit::Done.into())
 }

@@ -11,13 +11,12 @@ use super::near::did_you_mean;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::out::{noteln, out, outln};
-use crate::decide::step::whole;
+use crate::cli::out::{self, Data, noteln, out};
 use crate::model::ids::{AccountId, Region, Scope, VariantId};
 use crate::model::safety::Safety;
 use crate::model::selector::Selector;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{for_reading, human};
 use crate::ports::Clock as _;
 use crate::render::table::table;
 use crate::render::{Standing, printable, severity};
@@ -109,7 +108,21 @@ struct Listed {
     findings: Vec<String>,
     capacity: Capacity,
     instances: Instances,
+    #[serde(default)]
+    paused: Option<Paused>,
+    #[serde(default)]
+    unknown: Vec<Unknown>,
     last_pass: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+struct Paused {
+    until: Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+struct Unknown {
+    fact: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -143,9 +156,6 @@ struct Instances {
 }
 
 /// Runs `get`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn get(args: &GetArgs) -> Result<ExitCode, CliError> {
     let whole = matches!(args.output, Output::Json | Output::Yaml);
     if let Some(path) = path_of_one(&args.variant, "").filter(|_| whole) {
@@ -168,7 +178,8 @@ pub(in crate::cli) fn get(args: &GetArgs) -> Result<ExitCode, CliError> {
     } else {
         // Stable, so that equals stay in the order of their names.
         found.sort_by_key(|listed| listed.badness());
-        out!("{}", text(&found, args.output == Output::Wide, WallClock.now()));
+        let wide = args.output == Output::Wide;
+        out!("{}", text(&found, wide, WallClock.now(), out::width()));
     }
     for sentence in &unreadable {
         noteln!("warning: {sentence}");
@@ -226,14 +237,7 @@ pub(in crate::cli) fn understood<T: serde::de::DeserializeOwned>(
 }
 
 fn print(answer: &Value, output: Output) -> Result<(), CliError> {
-    if output == Output::Yaml {
-        let text = serde_saphyr::to_string(answer);
-        let text = text.map_err(|error| CliError::failed(format!("no YAML: {error}")))?;
-        out!("{}\n", text.trim_end());
-    } else {
-        outln!("{answer:#}");
-    }
-    Ok(())
+    out::data(answer, if output == Output::Yaml { Data::Yaml } else { Data::Json })
 }
 
 /// Leaves the variants that were asked for in the list.
@@ -291,20 +295,26 @@ impl Listed {
         (severity, word.filter(|_| severity == 0).unwrap_or_default(), standing)
     }
 
+    /// A value; `unknown` where the fact behind it could not be read, and a dash where there is none.
+    fn or_unknown(&self, fact: &str, value: Option<String>) -> String {
+        let unread = self.unknown.iter().any(|unknown| unknown.fact == fact);
+        value.unwrap_or_else(|| if unread { "unknown" } else { "-" }.to_owned())
+    }
+
     fn capacity(&self) -> String {
         let Capacity { low, high, lower_bound, .. } = self.capacity;
         match (low, high, lower_bound) {
             (Some(low), Some(high), _) => format!("{}-{}", short(low), short(high)),
             (None, Some(high), _) => format!("<={}", short(high)),
             (_, None, Some(bound)) | (Some(bound), None, None) => {
-                format!(">={}", short(down(bound)))
+                format!(">={}", short(bound))
             }
             (None, None, None) => "-".to_owned(),
         }
     }
 }
 
-fn text(found: &[&Listed], wide: bool, now: Timestamp) -> String {
+fn text(found: &[&Listed], wide: bool, now: Timestamp, width: Option<usize>) -> String {
     let names: BTreeSet<String> = found.iter().map(|listed| listed.id.short()).collect();
     // Two accounts or regions may have the same names.
     let several = names.len() < found.len();
@@ -316,21 +326,22 @@ fn text(found: &[&Listed], wide: bool, now: Timestamp) -> String {
             name,
             listed.standing.clone(),
             state,
-            number(listed.targets.configured),
-            number(listed.targets.safe.map(down)),
+            listed.or_unknown("policies", listed.targets.configured.map(short)),
+            number(listed.targets.safe),
             listed.capacity(),
             age(listed.last_pass, now),
+            paused(listed, now),
         ];
         if wide {
-            let count = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
             let bound = |n: Option<i32>| n.map_or_else(|| "?".to_owned(), |n| n.to_string());
             let Instances { current, min, max } = listed.instances;
+            let current = listed.or_unknown("endpoint", current.map(|n| n.to_string()));
             row.extend([
                 listed.mode.clone(),
                 number(listed.targets.formula),
                 number(listed.targets.wanted),
                 listed.capacity.verdict.clone(),
-                format!("{} ({}-{})", count(current), bound(min), bound(max)),
+                format!("{current} ({}-{})", bound(min), bound(max)),
                 listed.headline.clone(),
             ]);
         }
@@ -341,21 +352,30 @@ fn text(found: &[&Listed], wide: bool, now: Timestamp) -> String {
     if wide {
         headings.extend(WIDE);
     }
-    table(&headings, &rows)
+    table(&headings, &rows, width)
 }
 
-const HEADINGS: [&str; 7] =
-    ["VARIANT", "CONFIGURED", "SAFETY", "TARGET", "SAFE", "CAPACITY", "LAST PASS"];
+const HEADINGS: [&str; 8] =
+    ["VARIANT", "CONFIGURED", "SAFETY", "TARGET", "SAFE", "CAPACITY", "LAST PASS", PAUSED];
+/// Left out where nothing is paused.
+const PAUSED: &str = "PAUSED";
 const WIDE: [&str; 6] = ["MODE", "FORMULA", "WANTED", "VERDICT", "INSTANCES", "WHY"];
+
+/// For how much longer it is paused; empty when it is not.
+fn paused(listed: &Listed, now: Timestamp) -> String {
+    listed
+        .paused
+        .as_ref()
+        .map_or_else(String::new, |pause| format!("{} left", age(now, pause.until)))
+}
 
 /// Target values are in invocations per minute: a digit behind the point only below 100.
 fn short(value: f64) -> String {
-    if value.abs() < 100.0 { human((value * 10.0).round() / 10.0) } else { human(value.round()) }
-}
-
-/// What is safe or proven is never shown as more than it is: the sentences round down too.
-fn down(value: f64) -> f64 {
-    whole(value, f64::floor)
+    if value.abs() < 100.0 {
+        human((value * 10.0).round() / 10.0)
+    } else {
+        human(for_reading(value))
+    }
 }
 
 fn number(value: Option<f64>) -> String {

@@ -11,11 +11,11 @@ use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::config_args::ConfigArgs;
 use crate::cli::exit::Exit;
-use crate::cli::out::{noteln, out, outln};
+use crate::cli::out::{self, Data, noteln, out};
 use crate::model::history::{Event, History, Hour};
 use crate::model::selector::Selector;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{for_reading, human};
 use crate::ports::Clock as _;
 use crate::render::table::table;
 use crate::store::{parse_since, read_file};
@@ -28,12 +28,7 @@ const SPAN_TOLD: TimeDelta = TimeDelta::minutes(5);
 /// the configuration. Asks the running daemon; where none answers on this machine, reads the file of
 /// `store.path`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  setpoint history fraud-scorer/AllTraffic --since 36h
-  setpoint history fraud-scorer/AllTraffic --hours -o csv > hours.csv
-  setpoint history fraud-scorer/AllTraffic --file /var/lib/setpoint/history.redb
-
-Exit codes: 0 shown, 1 failed, 64 usage.")]
+#[command(after_help = "Exit codes: 0 shown, 1 failed, 64 usage.")]
 pub(in crate::cli) struct HistoryArgs {
     /// ENDPOINT/VARIANT or ACCOUNT/REGION/ENDPOINT/VARIANT
     #[arg(value_name = "VARIANT", value_parser = one)]
@@ -45,7 +40,7 @@ pub(in crate::cli) struct HistoryArgs {
     /// Show hours (load, latency, bad minutes, instances, targets, capacity) instead of events
     #[arg(long)]
     hours: bool,
-    /// How to print it; json has events and hours
+    /// How to print it; json and yaml have events and hours
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
     /// Read this file instead of asking a daemon; none may have it open
@@ -62,6 +57,8 @@ enum Output {
     Table,
     /// JSON for programs.
     Json,
+    /// The same as YAML.
+    Yaml,
     /// Comma-separated values, with a head.
     Csv,
 }
@@ -80,16 +77,11 @@ fn checked_since(text: &str) -> Result<String, String> {
 }
 
 /// Runs `history`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn history(args: &HistoryArgs) -> Result<ExitCode, CliError> {
     let history = find(args)?;
     match args.output {
-        Output::Json => {
-            let json = serde_json::to_string_pretty(&history);
-            outln!("{}", json.map_err(|error| CliError::failed(error.to_string()))?);
-        }
+        Output::Json => out::data(&history, Data::Json)?,
+        Output::Yaml => out::data(&history, Data::Yaml)?,
         Output::Csv if args.hours => {
             out!("{}", csv_of(&HOUR_HEADS, history.hours.iter().map(hour))?);
         }
@@ -101,24 +93,36 @@ pub(in crate::cli) fn history(args: &HistoryArgs) -> Result<ExitCode, CliError> 
 
 fn find(args: &HistoryArgs) -> Result<History, CliError> {
     if let Some(file) = &args.file {
-        return from_file(args, file);
+        return from_file(&args.variant, &args.since, file);
     }
-    let path = path_of_one(&args.variant, "/history")
+    kept_history(&args.daemon, &args.variant, &args.since)
+}
+
+/// What is kept of a variant, by the daemon, or in its file where none runs.
+///
+/// # Errors
+/// When neither has it.
+pub(in crate::cli) fn kept_history(
+    daemon: &DaemonArgs,
+    variant: &Selector,
+    since: &str,
+) -> Result<History, CliError> {
+    let path = path_of_one(variant, "/history")
         .ok_or_else(|| CliError::usage("one variant: ENDPOINT/VARIANT"))?;
     let between = if path.contains('?') { '&' } else { '?' };
     // A plus sign of an offset would be read as a blank.
-    let since = args.since.replace('+', "%2B");
-    let no_answer = match args.daemon.get(format!("{path}{between}since={since}")) {
+    let encoded = since.replace('+', "%2B");
+    let no_answer = match daemon.get(format!("{path}{between}since={encoded}")) {
         Ok(answer) => return understood(&answer),
         Err(error) => error,
     };
     // Only where nobody runs here the file may be read instead.
-    let here = args.daemon.url.is_none() && no_answer.to_string().starts_with("nobody listens");
-    let Some(file) = here.then(|| configured(&args.daemon)).flatten() else {
+    let here = daemon.url.is_none() && no_answer.to_string().starts_with("nothing listens");
+    let Some(file) = here.then(|| configured(daemon)).flatten() else {
         return Err(no_answer);
     };
     noteln!("no daemon runs here: reading {}", file.display());
-    from_file(args, &file)
+    from_file(variant, since, &file)
 }
 
 /// The file of the configuration, if it is there.
@@ -128,17 +132,17 @@ fn configured(daemon: &DaemonArgs) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-fn from_file(args: &HistoryArgs, file: &Path) -> Result<History, CliError> {
+fn from_file(variant: &Selector, since: &str, file: &Path) -> Result<History, CliError> {
     let now = WallClock.now();
-    let since = parse_since(&args.since, now).map_err(CliError::usage)?;
+    let since = parse_since(since, now).map_err(CliError::usage)?;
     let failed = |why: String| CliError::failed(format!("{}: {why}", file.display()));
     if !file.is_file() {
         return Err(failed("there is no such file".to_owned()));
     }
-    let found = read_file(file, |id| args.variant.matches(id), since, now);
+    let found = read_file(file, |id| variant.matches(id), since, now);
     let mut found = found.map_err(|error| failed(error.to_string()))?;
     match (found.pop(), found.as_slice()) {
-        (None, _) => Err(failed(format!("nothing is kept of {}", args.variant))),
+        (None, _) => Err(failed(format!("nothing is kept of {variant}"))),
         (Some(history), []) => Ok(history),
         (Some(last), others) => {
             let ids: Vec<String> =
@@ -147,6 +151,8 @@ fn from_file(args: &HistoryArgs, file: &Path) -> Result<History, CliError> {
         }
     }
 }
+
+const EVENT_TABLE: [&str; 4] = ["WHEN", "WHO", "WHAT", "SENTENCE"];
 
 const EVENT_HEADS: [&str; 9] =
     ["at", "not_before", "kind", "who", "field", "before", "after", "code", "sentence"];
@@ -238,10 +244,10 @@ fn print(history: &History, hours: bool) -> Result<(), CliError> {
             "CAPACITY",
         ];
         let rows: Vec<Vec<String>> = history.hours.iter().map(hour_row).collect();
-        out!("{}", table(&heads, &rows));
+        out!("{}", table(&heads, &rows, out::width()));
     } else {
         let rows: Vec<Vec<String>> = history.events.iter().map(event_row).collect();
-        out!("{}", table(&["WHEN", "WHO", "WHAT", "SENTENCE"], &rows));
+        out!("{}", table(&EVENT_TABLE, &rows, out::width()));
     }
     let empty = if hours { history.hours.is_empty() } else { history.events.is_empty() };
     if empty {
@@ -278,9 +284,11 @@ fn event_row(event: &Event) -> Vec<String> {
 }
 
 fn hour_row(hour: &Hour) -> Vec<String> {
-    let rounded = |number: Option<f64>| number.map_or_else(|| "-".to_owned(), |n| human(n.round()));
+    let rounded = |number: Option<f64>| {
+        number.map_or_else(|| "-".to_owned(), |n| human(for_reading(n).floor()))
+    };
     let span = |low: Option<f64>, high: Option<f64>| match (low, high) {
-        (Some(low), Some(high)) if low.round() == high.round() => rounded(Some(low)),
+        (Some(low), Some(high)) if rounded(Some(low)) == rounded(Some(high)) => rounded(Some(low)),
         (None, None) => "-".to_owned(),
         (low, high) => format!("{} to {}", rounded(low), rounded(high)),
     };

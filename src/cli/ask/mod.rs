@@ -32,7 +32,7 @@ pub(super) use self::selector as parse_selector;
 pub(super) use check::{CheckArgs, check};
 pub(super) use explain::{ExplainArgs, explain};
 pub(super) use get::{GetArgs, ListedScope, get, understood, unreadable};
-pub(super) use history::{HistoryArgs, history};
+pub(super) use history::{HistoryArgs, history, kept_history};
 pub(super) use pause::{PauseArgs, ResumeArgs, pause, resume};
 pub(super) use plan::PlanAnswer;
 
@@ -221,9 +221,6 @@ pub(super) struct ReloadArgs {
 }
 
 /// Runs `reload`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn reload(args: &ReloadArgs) -> Result<ExitCode, CliError> {
     args.daemon.post("reload", &Selector::default(), None)?;
     outln!("reloaded: a pass with the new configuration begins now");
@@ -242,9 +239,6 @@ pub(super) struct ConfirmArgs {
 }
 
 /// Runs `confirm`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn confirm(args: &ConfirmArgs) -> Result<ExitCode, CliError> {
     let body = json!({ "plan_id": args.plan_id });
     let answer = args.daemon.post("confirm", &Selector::default(), Some(body))?;

@@ -30,9 +30,6 @@ pub(in crate::cli) struct PauseArgs {
 }
 
 /// Runs `pause`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn pause(args: &PauseArgs) -> Result<ExitCode, CliError> {
     let until = args.until.at(WallClock.now()).ok_or_else(|| {
         CliError::usage("--until is too far away (allowed: after now, at most 90 days)")
@@ -70,12 +67,9 @@ pub(in crate::cli) struct ResumeArgs {
 }
 
 /// Runs `resume`.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in crate::cli) fn resume(args: &ResumeArgs) -> Result<ExitCode, CliError> {
     let answer = args.daemon.post("resume", &args.variant, None)?;
-    outln!("resumed {}: {}", args.variant, variants(&answer));
+    outln!("{}", resumed(&args.variant, &answer));
     let still = answer["paused_by_configuration"].as_array().map(Vec::as_slice).unwrap_or_default();
     let still: Vec<_> = still.iter().filter_map(Value::as_str).map(printable).collect();
     if !still.is_empty() {
@@ -87,10 +81,64 @@ pub(in crate::cli) fn resume(args: &ResumeArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What has ended, or that there was nothing to end.
+fn resumed(selector: &Selector, answer: &Value) -> String {
+    let count = |key: &str| answer[key].as_u64();
+    let (paused, ended) = (count("were_paused"), count("pauses_ended"));
+    let forgotten = count("writers_forgotten").unwrap_or(0);
+    let all = variants(answer);
+    let (Some(paused), Some(ended)) = (paused, ended) else {
+        // An older daemon does not say.
+        return format!("resumed {selector}: {all}");
+    };
+    let mut told = Vec::new();
+    if paused > 0 && Some(paused) == count("variants") {
+        told.push(all);
+    } else if paused > 0 {
+        told.push(format!("{paused} of {all} had been paused"));
+    } else if ended > 0 {
+        told.push("the pause has ended, and it held none of the known variants".to_owned());
+    }
+    if forgotten > 0 {
+        let them = if forgotten == 1 { "variant" } else { "variants" };
+        told.push(format!("writes are allowed again to {forgotten} {them} left to another writer"));
+    }
+    if told.is_empty() {
+        return format!(
+            "nothing to resume: no pause holds {selector}, and none of it is left to another writer"
+        );
+    }
+    format!("resumed {selector}: {}", told.join("; "))
+}
+
 fn variants(answer: &Value) -> String {
     match answer["variants"].as_u64() {
         Some(1) => "1 variant".to_owned(),
         Some(number) => format!("{number} variants"),
         None => "an unknown number of variants".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_paused_is_resumed() {
+        let told = |paused: u64, ended: u64, forgotten: u64| {
+            let answer = json!({"variants": 2, "were_paused": paused, "pauses_ended": ended,
+                "writers_forgotten": forgotten});
+            resumed(&Selector::default(), &answer)
+        };
+        assert_eq!(told(2, 1, 0), "resumed all: 2 variants");
+        assert_eq!(told(1, 0, 0), "resumed all: 1 of 2 variants had been paused");
+        assert!(told(0, 0, 0).starts_with("nothing to resume: no pause holds all"));
+        assert!(told(0, 1, 0).starts_with("resumed all: the pause has ended"));
+        let writer = "resumed all: writes are allowed again to 1 variant left to another writer";
+        assert_eq!(told(0, 0, 1), writer);
+        assert_eq!(
+            resumed(&Selector::default(), &json!({"variants": 1})),
+            "resumed all: 1 variant"
+        );
     }
 }

@@ -23,7 +23,7 @@ impl Until {
         if let Ok(at) = chrono::DateTime::parse_from_rfc3339(text) {
             return Ok(Self::At(at.to_utc()));
         }
-        let refused = || format!("{text:?} is no time ({ALLOWED})");
+        let refused = || format!("{text:?} is not a time ({ALLOWED})");
         let unit = text.chars().last().ok_or_else(refused)?;
         let number = &text[..text.len() - unit.len_utf8()];
         let seconds = match unit {
@@ -35,7 +35,7 @@ impl Until {
         // u32, so that nothing overflows: the daemon says what is too long.
         let number: u32 = number.parse().map_err(|_| refused())?;
         if number == 0 {
-            return Err(format!("{text:?} is no time to come ({ALLOWED})"));
+            return Err(format!("{text:?} is not a time in the future ({ALLOWED})"));
         }
         Ok(Self::In(TimeDelta::seconds(i64::from(number) * seconds)))
     }

@@ -89,7 +89,7 @@ pub(super) fn consented(
 fn confirmed() -> Result<bool, CliError> {
     if !std::io::stdin().is_terminal() {
         return Err(CliError::usage(
-            "stdin is no terminal to ask on, CloudWatch was not read (use --yes)",
+            "cannot ask for confirmation: stdin is not a terminal, CloudWatch was not read (use --yes)",
         ));
     }
     noteln!("Read it? Only \"yes\" does.");
@@ -190,7 +190,7 @@ fn of_answers(answers: Vec<MetricAnswer>) -> Result<Guess, String> {
     let mut series = Vec::with_capacity(answers.len());
     for answer in answers {
         let points = answer.map_err(|why| format!("no objective guessed: {}", why.message))?;
-        series.push(points.into_iter().collect::<BTreeMap<Timestamp, f64>>());
+        series.push(points.iter().collect::<BTreeMap<Timestamp, f64>>());
     }
     let [load, requests, latency] = series.as_slice() else {
         return Err("no objective guessed: CloudWatch gave no answer".to_owned());

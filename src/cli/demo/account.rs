@@ -186,7 +186,7 @@ fn describe(change: &Change) -> String {
             )
         }
         Change::Recreate { endpoint } => {
-            format!("a pipeline deletes {endpoint} and makes it again: its policy is gone")
+            format!("a pipeline deletes and recreates {endpoint}: its policy is gone")
         }
         other => serde_json::to_string(other).unwrap_or_else(|_| "something changes".to_owned()),
     }

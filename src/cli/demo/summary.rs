@@ -8,7 +8,7 @@ use prometheus::Registry;
 
 use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, VariantStatus};
-use crate::model::units::human;
+use crate::model::units::{for_reading, human};
 use crate::render::{line, sign};
 
 const TITLE: Style = Style::new().bold();
@@ -56,7 +56,7 @@ pub(super) fn summary(
 pub(super) fn capacity(status: &VariantStatus) -> String {
     let report = &status.decision.report;
     let estimate = &report.estimate;
-    let whole = |v: f64| format!("{v:.0}");
+    let whole = |v: f64| human(for_reading(v).floor());
     let mut text = match (estimate.capacity.estimate, estimate.capacity.low, estimate.capacity.high)
     {
         (Some(middle), Some(low), Some(high)) => {

@@ -83,7 +83,7 @@ pub(super) async fn metrics(config: &Config, seen: &Survey, now: Timestamp) -> A
         let queries: Vec<MetricQuery> = listed.iter().map(query).collect();
         let answers = aws.metrics.metric_data(&queries, to - LOOK_BACK, to).await;
         for ((id, status), answer) in listed.into_iter().zip(answers) {
-            let newest = answer.map(|points| points.last().map(|(at, _)| *at));
+            let newest = answer.map(|points| points.iter().next_back().map(|(at, _)| at));
             let config = status.snapshot.endpoint_config.known().and_then(Option::as_ref);
             let period_seconds = config.and_then(|config| config.metric_period_seconds);
             asked.metrics.push(Metrics { id: id.clone(), newest, period_seconds });

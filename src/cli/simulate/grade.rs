@@ -36,13 +36,10 @@ pub(in super::super) struct Args {
 fn parse_class(text: &str) -> Result<Class, String> {
     let names = Class::ALL.map(Class::as_str).join(", ");
     let class = Class::ALL.into_iter().find(|c| c.as_str() == text);
-    class.ok_or_else(|| format!("{text:?} is no class (allowed: {names})"))
+    class.ok_or_else(|| format!("{text:?} is not a class (allowed: {names})"))
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(in super::super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let classes = if args.class.is_empty() { Class::ALL.to_vec() } else { args.class.clone() };
     let last = args.first_seed.saturating_add(args.seeds);

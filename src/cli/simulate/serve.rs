@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::CliError;
-use crate::cli::out::outln;
+use crate::cli::out::{noteln, outln};
 use crate::ports::Clock as _;
 use crate::sim::scenario::Start;
 use crate::sim::server::{Pace, Server};
@@ -55,9 +55,6 @@ fn parse_speed(text: &str) -> Result<f64, String> {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !args.listen.ip().is_loopback() && !args.allow_non_loopback {
         return Err(CliError::usage(format!(
@@ -90,6 +87,13 @@ async fn serve(args: &Args, sim: Sim) -> Result<(), CliError> {
     });
     // Whoever started the process waits for it.
     outln!("{line}");
+    if !args.step && args.speed > 1.0 {
+        noteln!(
+            "note: virtual time runs {} times as fast as the clock of this machine: for a daemon or \
+             command by that clock, what is read here comes from the future (docs/simulate.md)",
+            args.speed
+        );
+    }
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

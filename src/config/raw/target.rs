@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::model::floors::FloorsMode;
 use crate::model::goal::Mode;
 use crate::model::units::LatencyStatistic;
 
@@ -42,6 +43,10 @@ pub(in crate::config) struct RawWish {
     /// How long a policy that vanished alone is left missing, in seconds.
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
+    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), or shown where they would pay (propose).
+    pub floors: Option<FloorsMode>,
+    /// The time zone of the week by which floors are scheduled: an IANA name, such as Europe/Berlin.
+    pub floors_time_zone: Option<String>,
 }
 
 /// A number above 0 and at most 1, or the word auto.
@@ -188,6 +193,12 @@ pub(in crate::config) struct RawTarget {
     #[serde(default)]
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
+    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), or shown where they would pay (propose).
+    #[serde(default)]
+    pub floors: Option<FloorsMode>,
+    /// The time zone of the week by which floors are scheduled: an IANA name, such as Europe/Berlin.
+    #[serde(default)]
+    pub floors_time_zone: Option<String>,
 }
 
 /// A load test of one instance.
@@ -264,6 +275,9 @@ impl RawTarget {
                 .or(d.removed_target_grace_seconds),
             removed_policy_grace_seconds: (self.removed_policy_grace_seconds)
                 .or(d.removed_policy_grace_seconds),
+            floors: self.floors.or(d.floors),
+            floors_time_zone: (self.floors_time_zone.clone())
+                .or_else(|| d.floors_time_zone.clone()),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! A token file that cannot be there.
+//! Files that cannot be there: the token, and the memory.
 
 use std::path::Path;
 
-use super::super::Config;
+use super::super::{Config, memory_place};
 use super::of_key;
 use crate::model::warning::ConfigWarning;
 
@@ -12,6 +12,17 @@ pub(super) fn warnings(config: &Config) -> Option<ConfigWarning> {
     let why = unusable(path)?;
     let sentence = format!("{} {why}: every command below /-/ is refused", path.display());
     Some(of_key(config, "token_file_unusable", "http.token_file", sentence))
+}
+
+impl Config {
+    /// What is wrong with the place of `memory.file`, on this machine and for this user: it costs a
+    /// file made for a moment, and is for commands that run where the daemon will.
+    #[must_use]
+    pub fn memory_place(&self) -> Option<ConfigWarning> {
+        let sentence = memory_place(self.memory.file.as_deref()?)?;
+        let sentence = sentence.strip_prefix("memory.file: ").unwrap_or(&sentence).to_owned();
+        Some(of_key(self, "memory_place_unusable", "memory.file", sentence))
+    }
 }
 
 /// Why no token can ever be read from a path.
@@ -30,7 +41,7 @@ fn unusable(path: &Path) -> Option<String> {
     let parent = parent.unwrap_or_else(|| Path::new("."));
     match std::fs::metadata(parent) {
         Ok(found) if found.is_dir() => Some("does not exist".to_owned()),
-        Ok(_) => Some(format!("cannot exist ({} is no directory)", parent.display())),
+        Ok(_) => Some(format!("cannot exist ({} is not a directory)", parent.display())),
         Err(_) => Some(format!("cannot exist (there is no directory {})", parent.display())),
     }
 }

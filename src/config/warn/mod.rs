@@ -1,5 +1,6 @@
 //! What can be read and can hardly be meant. Nothing of it stops anything by itself: `--strict` does.
 
+mod clock;
 mod files;
 mod globs;
 mod regions;
@@ -35,6 +36,7 @@ pub(super) fn warnings(
     found.extend(shards::warnings(config));
     found.extend(globs::warnings(config));
     if let Some(fleet) = fleet {
+        found.extend(clock::warnings(fleet));
         found.extend(world::warnings(config, fleet));
     }
     let mut seen = BTreeSet::new();

@@ -316,7 +316,7 @@ fn full() -> VariantMemory {
             failed: false,
         }),
         safety_factor: Some(FactorInUse { value: 0.55, since: next() }),
-        journal: Some(serde_json::json!({"regimes": ["never kept here"]})),
+        journal: Some(serde_json::json!({"regimes": ["never kept here"]}).into()),
         written: Field::ALL.iter().map(|f| (*f, 612.3)).collect(),
         lasting: Lasting {
             drift: [Field::TargetValue, Field::MaxCapacity].map(|field| (field, next())).into(),

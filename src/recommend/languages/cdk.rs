@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Item, commented, quoted};
+use super::{Item, commented, floors, quoted};
 use crate::model::ids::Scope;
 use crate::model::scaling::DIMENSION;
 
@@ -21,12 +21,15 @@ pub(super) fn write(scopes: &BTreeMap<Scope, Vec<Item<'_>>>) -> String {
     if scopes.is_empty() {
         return String::new();
     }
-    let mut out = "import { Duration, Stack } from 'aws-cdk-lib';
-import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
+    let floors = scopes.values().flatten().any(|item| floors(item).next().is_some());
+    let zone = if floors { ", TimeZone" } else { "" };
+    let mut out = format!("import {{ Duration, Stack{zone} }} from 'aws-cdk-lib';\n");
+    out.push_str(
+        "import * as appscaling from 'aws-cdk-lib/aws-applicationautoscaling';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-"
-    .to_owned();
+",
+    );
     for (scope, items) in scopes {
         // A stack lies in one account and region.
         let name = if scopes.len() > 1 {
@@ -50,20 +53,21 @@ import { Construct } from 'constructs';
 fn block(item: &Item<'_>) -> String {
     let (it, whole) = (item.it, item.whole);
     let id: String = item.words.iter().map(|word| capital(word)).collect();
+    let (named, variable) = (floors(item).next().is_some(), variable(&id));
     let mut out = String::from("\n");
     for line in commented(item, "//").lines() {
         let _ = writeln!(out, "    {line}");
     }
     let _ = write!(
         out,
-        r"    new appscaling.ScalableTarget(this, '{id}', {{
+        r"    {made}new appscaling.ScalableTarget(this, '{id}', {{
       serviceNamespace: appscaling.ServiceNamespace.SAGEMAKER,
       resourceId: {resource},
       scalableDimension: '{DIMENSION}',
       minCapacity: {min},
       maxCapacity: {max},
       role,
-    }}).scaleToTrackMetric('Invocations', {{
+    }}){then}.scaleToTrackMetric('Invocations', {{
       policyName: {policy},
       predefinedMetric: appscaling.PredefinedMetric.SAGEMAKER_VARIANT_INVOCATIONS_PER_INSTANCE,
       targetValue: {target},
@@ -72,6 +76,8 @@ fn block(item: &Item<'_>) -> String {
       disableScaleIn: {off},
     }});
 ",
+        made = if named { format!("const {variable} = ") } else { String::new() },
+        then = if named { format!(";\n    {variable}") } else { String::new() },
         resource = quoted(&it.resource_id),
         min = whole.min,
         max = whole.max,
@@ -81,7 +87,30 @@ fn block(item: &Item<'_>) -> String {
         scale_in = it.scale_in_cooldown_seconds,
         off = it.disable_scale_in,
     );
+    for (zone, action) in floors(item) {
+        let _ = write!(
+            out,
+            r"    {variable}.scaleOnSchedule({own}, {{
+      schedule: appscaling.Schedule.expression({schedule}),
+      timeZone: TimeZone.of({zone}),
+      minCapacity: {min},
+    }});
+",
+            own = quoted(&action.name),
+            schedule = quoted(&action.schedule),
+            zone = quoted(zone),
+            min = action.min,
+        );
+    }
     out
+}
+
+/// `FraudAllTraffic` becomes `fraudAllTraffic`; a name may not begin with a digit.
+fn variable(id: &str) -> String {
+    let mut letters = id.chars();
+    let first = letters.next().map(|c| c.to_ascii_lowercase());
+    let name: String = first.into_iter().chain(letters).collect();
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
 }
 
 /// `fraud` becomes `Fraud`.

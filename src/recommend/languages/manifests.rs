@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::cdk::capital;
-use super::{Item, commented};
+use super::{Item, commented, floors};
 use crate::model::ids::Scope;
 use crate::model::scaling::{DIMENSION, INVOCATIONS_PER_INSTANCE};
 
@@ -17,7 +17,7 @@ pub(super) fn cloudformation(scopes: &BTreeMap<Scope, Vec<Item<'_>>>) -> String 
         for item in items {
             comments.push_str(&commented(item, "#"));
             let id: String = item.words.iter().map(|word| capital(word)).collect();
-            let target = json!({
+            let mut target = json!({
                 "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
                 "Properties": {
                     "ServiceNamespace": "sagemaker",
@@ -27,6 +27,19 @@ pub(super) fn cloudformation(scopes: &BTreeMap<Scope, Vec<Item<'_>>>) -> String 
                     "MaxCapacity": item.whole.max,
                 },
             });
+            let scheduled: Vec<Value> = floors(item)
+                .map(|(zone, action)| {
+                    json!({
+                        "ScheduledActionName": action.name,
+                        "Schedule": action.schedule,
+                        "Timezone": zone,
+                        "ScalableTargetAction": {"MinCapacity": action.min},
+                    })
+                })
+                .collect();
+            if !scheduled.is_empty() {
+                target["Properties"]["ScheduledActions"] = scheduled.into();
+            }
             let policy = json!({
                 "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
                 "Properties": {
@@ -51,6 +64,19 @@ pub(super) fn cloudformation(scopes: &BTreeMap<Scope, Vec<Item<'_>>>) -> String 
 
 /// `applicationautoscaling.services.k8s.aws/v1alpha1`.
 pub(super) fn ack(scopes: &BTreeMap<Scope, Vec<Item<'_>>>) -> String {
+    let text = ack_documents(scopes);
+    let scheduled = scopes.values().flatten().any(|item| floors(item).next().is_some());
+    if scheduled {
+        // ACK has no kind for them.
+        let mut all =
+            "# ACK has no scheduled actions: the floors can be kept with the aws CLI.\n".to_owned();
+        all.push_str(&text);
+        return all;
+    }
+    text
+}
+
+fn ack_documents(scopes: &BTreeMap<Scope, Vec<Item<'_>>>) -> String {
     documents(scopes, |scope, item| {
         let api = "applicationautoscaling.services.k8s.aws/v1alpha1";
         let name = item.words.join("-").to_ascii_lowercase();
@@ -83,7 +109,7 @@ pub(super) fn ack(scopes: &BTreeMap<Scope, Vec<Item<'_>>>) -> String {
                 "targetTrackingScalingPolicyConfiguration": tracking(item, lower),
             },
         });
-        [target, policy]
+        vec![target, policy]
     })
 }
 
@@ -121,20 +147,42 @@ pub(super) fn crossplane(scopes: &BTreeMap<Scope, Vec<Item<'_>>>) -> String {
                 "targetTrackingScalingPolicyConfiguration": tracking(item, lower),
             }},
         });
-        [target, policy]
+        let mut all = vec![target, policy];
+        for (zone, action) in floors(item) {
+            all.push(json!({
+                "apiVersion": "appautoscaling.aws.upbound.io/v1beta2",
+                "kind": "ScheduledAction",
+                "metadata": {
+                    "name": format!("{name}-{}", action.name),
+                    "annotations": {"crossplane.io/external-name": action.name},
+                },
+                "spec": {"forProvider": {
+                    "region": scope.region,
+                    "name": action.name,
+                    "serviceNamespaceRef": {"name": name},
+                    "resourceIdRef": {"name": name},
+                    "scalableDimensionRef": {"name": name},
+                    "schedule": action.schedule,
+                    "timezone": zone,
+                    "scalableTargetAction": {"minCapacity": action.min.to_string()},
+                }},
+            }));
+        }
+        all
     })
 }
 
 fn documents(
     scopes: &BTreeMap<Scope, Vec<Item<'_>>>,
-    of: impl Fn(&Scope, &Item<'_>) -> [Value; 2],
+    of: impl Fn(&Scope, &Item<'_>) -> Vec<Value>,
 ) -> String {
     let mut all = Vec::new();
     for (scope, items) in scopes {
         for item in items {
-            let [target, policy] = of(scope, item);
-            all.push(format!("{}{}", commented(item, "#"), yaml(&target)));
-            all.push(yaml(&policy));
+            let mut comment = commented(item, "#");
+            for document in of(scope, item) {
+                all.push(format!("{}{}", std::mem::take(&mut comment), yaml(&document)));
+            }
         }
     }
     all.join("---\n")

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::cdk::capital;
 use super::manifests::tracking;
-use super::{Item, commented};
+use super::{Item, commented, floors};
 use crate::model::ids::Scope;
 use crate::model::scaling::DIMENSION;
 
@@ -36,6 +36,18 @@ fn block(scope: &Scope, item: &Item<'_>) -> String {
         word(&item.it.policy_name),
         word(&tracking(item, capital).to_string())
     );
+    for (zone, action) in floors(item) {
+        let _ = writeln!(
+            out,
+            "aws application-autoscaling put-scheduled-action {common} \\\n  \
+             --scheduled-action-name {} --schedule {} --timezone {} \\\n  \
+             --scalable-target-action MinCapacity={}",
+            word(&action.name),
+            word(&action.schedule),
+            word(zone),
+            action.min
+        );
+    }
     out
 }
 

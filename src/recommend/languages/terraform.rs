@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Item, commented, quoted};
+use super::{Item, commented, floors, quoted};
 use crate::model::ids::Scope;
 use crate::model::scaling::{DIMENSION, INVOCATIONS_PER_INSTANCE};
 
@@ -64,6 +64,30 @@ resource "aws_appautoscaling_policy" "{name}" {{
         scale_in = it.scale_in_cooldown_seconds,
         off = it.disable_scale_in,
     );
+    for (zone, action) in floors(item) {
+        let _ = write!(
+            out,
+            r#"
+resource "aws_appautoscaling_scheduled_action" "{name}_{suffix}" {{
+  name               = {own}
+  service_namespace  = aws_appautoscaling_target.{name}.service_namespace
+  resource_id        = aws_appautoscaling_target.{name}.resource_id
+  scalable_dimension = aws_appautoscaling_target.{name}.scalable_dimension
+  schedule           = {schedule}
+  timezone           = {zone}
+
+  scalable_target_action {{
+    min_capacity = {min}
+  }}
+}}
+"#,
+            suffix = action.name.replace('-', "_"),
+            own = literal(&action.name),
+            schedule = literal(&action.schedule),
+            zone = literal(zone),
+            min = action.min,
+        );
+    }
     out
 }
 

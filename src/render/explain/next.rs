@@ -1,6 +1,6 @@
 //! What would change the answer: what a person can do, what is waited for, what evidence is missing.
 
-use super::{number, span};
+use super::{read, span};
 use crate::model::estimate::Verdict;
 use crate::model::status::VariantStatus;
 
@@ -34,7 +34,7 @@ fn evidence(status: &VariantStatus) -> Option<String> {
         Verdict::AtLeast => Some(format!(
             "minutes above {} per instance would raise the proven bound when they are good, and show the \
              limit when they are not",
-            number(bounds.lower_bound.or(estimate.highest_good_load))
+            read(bounds.lower_bound.or(estimate.highest_good_load))
         )),
         Verdict::AtMost => Some(
             "minutes that meet the objective, at any load, would show what is served well"

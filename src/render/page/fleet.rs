@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use maud::{Markup, html};
 
@@ -10,9 +11,10 @@ use super::query::{FleetQuery, RawQuery, SortKey, UNSAFE, finding_words};
 use super::table::{newest_datapoint, table, written_at};
 use super::{Site, brand, frame, freshness, parts};
 use crate::model::goal::Mode;
+use crate::model::ids::VariantId;
 use crate::model::safety::Safety;
 use crate::model::status::{FleetStatus, VariantStatus};
-use crate::render::plan::{PlanSummary, summary_line};
+use crate::render::plan::{PlanSummary, standings_line};
 use crate::render::view::VariantView;
 use crate::render::{Standing, printable, severity};
 
@@ -24,9 +26,9 @@ pub const PAGE_ROWS: usize = 100;
 /// The page.
 #[must_use]
 pub fn fleet_page(site: &Site, fleet: &FleetStatus, query: &FleetQuery) -> String {
-    let mut rows: Vec<&VariantStatus> =
-        fleet.variants.values().map(AsRef::as_ref).filter(|status| query.keeps(status)).collect();
-    sort(site, &mut rows, query.sort);
+    let kept = |status: &&Arc<VariantStatus>| query.keeps(status);
+    let mut rows: Vec<&Arc<VariantStatus>> = fleet.variants.values().filter(kept).collect();
+    sort(&|id| site.at_stake(id), &mut rows, query.sort);
     let pages = rows.len().div_ceil(PAGE_ROWS).max(1);
     // A page that is no longer there is the last one.
     let query = FleetQuery { page: query.page.clamp(1, pages), ..query.clone() };
@@ -35,7 +37,7 @@ pub fn fleet_page(site: &Site, fleet: &FleetStatus, query: &FleetQuery) -> Strin
     let now = fleet.at.unwrap_or_default();
     let bar = html! {
         (brand(site))
-        p.summary.counted { (printable(&summary_line(&PlanSummary::of(fleet)))) }
+        p.summary.counted { (printable(&standings_line(&PlanSummary::of(fleet)))) }
         (freshness(site, fleet.at))
     };
     let main = html! {
@@ -82,10 +84,14 @@ fn nothing(fleet: &FleetStatus, query: &FleetQuery) -> &'static str {
 }
 
 /// Stable, so that equals stay in the order of their names. What is not known comes last in any order.
-fn sort(site: &Site, rows: &mut [&VariantStatus], sort: Sort) {
+pub fn sort<R: AsRef<VariantStatus> + Clone>(
+    dollars: &dyn Fn(&VariantId) -> Option<f64>,
+    rows: &mut [R],
+    sort: Sort,
+) {
     let turn = |order: Ordering| if sort.descending { order.reverse() } else { order };
-    let by_number = |rows: &mut [&VariantStatus], of: &dyn Fn(&VariantStatus) -> Option<f64>| {
-        let mut keyed: Vec<_> = rows.iter().map(|row| (of(row), *row)).collect();
+    let by_number = |rows: &mut [R], of: &dyn Fn(&VariantStatus) -> Option<f64>| {
+        let mut keyed: Vec<_> = rows.iter().map(|row| (of(row.as_ref()), row.clone())).collect();
         keyed.sort_by(|(a, _), (b, _)| match (a, b) {
             (Some(a), Some(b)) => turn(a.total_cmp(b)),
             (a, b) => b.is_some().cmp(&a.is_some()),
@@ -95,10 +101,12 @@ fn sort(site: &Site, rows: &mut [&VariantStatus], sort: Sort) {
         }
     };
     match sort.key {
-        SortKey::Worst => rows.sort_by(|a, b| turn(badness(a).cmp(&badness(b)))),
+        SortKey::Worst => {
+            rows.sort_by(|a, b| turn(badness(a.as_ref()).cmp(&badness(b.as_ref()))));
+        }
         SortKey::Name => rows.sort_by(|a, b| {
             let name = |s: &VariantStatus| s.snapshot.id.short();
-            turn(name(a).cmp(&name(b)))
+            turn(name(a.as_ref()).cmp(&name(b.as_ref())))
         }),
         SortKey::Divergence => by_number(rows, &|s| s.decision.report.divergence),
         SortKey::Configured => by_number(rows, &|s| s.decision.report.configured_target),
@@ -107,7 +115,7 @@ fn sort(site: &Site, rows: &mut [&VariantStatus], sort: Sort) {
             let minute = VariantView::of(s).observed?;
             minute.invocations_per_instance_per_minute
         }),
-        SortKey::Money => by_number(rows, &|s| site.at_stake(&s.snapshot.id)),
+        SortKey::Money => by_number(rows, &|s| dollars(&s.snapshot.id)),
         SortKey::Instances => {
             by_number(rows, &|s| VariantView::of(s).instances.current.map(f64::from));
         }
@@ -205,7 +213,6 @@ fn pager(site: &Site, query: &FleetQuery, (first, shown, all): (usize, usize, us
 }
 
 /// The query of a page without filters.
-#[must_use]
 pub fn everything() -> FleetQuery {
     FleetQuery::parse(RawQuery::default()).unwrap_or_default()
 }

@@ -59,7 +59,6 @@ pub struct Age {
 
 impl Site {
     /// The address of a path of this server.
-    #[must_use]
     pub fn path(&self, path: &str) -> String {
         format!("{}{path}", self.base_path)
     }
@@ -75,7 +74,6 @@ impl Site {
     }
 
     /// The address of a variant's page.
-    #[must_use]
     pub fn variant(&self, id: &VariantId) -> String {
         self.path(&variant_path(id))
     }

@@ -6,11 +6,11 @@ use maud::{Markup, html};
 use crate::model::decision::Report;
 use crate::model::estimate::Verdict;
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{for_reading, human};
 use crate::render::{Standing, standing_words};
 
 /// One word for each kind of number, and what it means.
-pub const WORDS: [(&str, &str); 15] = [
+pub const WORDS: [(&str, &str); 16] = [
     ("configured", "the target value in force in AWS, in invocations per minute per instance"),
     ("formula", "load-tested requests per second x safety factor x 60"),
     ("safe", "what the target value should be by the measured capacity, before limits"),
@@ -29,6 +29,10 @@ pub const WORDS: [(&str, &str); 15] = [
         "what instances above those that the safe target needs cost in a month like the last week, by the configured prices",
     ),
     ("reaction time", "from the load crossing the target to more instances in service"),
+    (
+        "scheduled floors",
+        "min capacities ahead of the ramps that every week has, kept by scheduled actions",
+    ),
     (
         "regime",
         "a stretch of time in which capacity can be taken as constant; a deploy begins a new one",
@@ -54,6 +58,7 @@ pub(super) fn term(word: &str) -> Markup {
 /// A number as people read it: three digits, more only where it is larger.
 #[must_use]
 pub fn rounded(value: f64) -> String {
+    let value = for_reading(value);
     let decimals = match value.abs() {
         size if size >= 100.0 || size == 0.0 => 0,
         size if size >= 10.0 => 1,
@@ -100,6 +105,11 @@ pub(super) fn dollars(value: Option<f64>) -> Markup {
     html! { span title=(exact) { "$" (rounded(value)) } }
 }
 
+/// What could not be read.
+pub(super) fn unknown() -> Markup {
+    html! { span.none title="could not be read" { "unknown" } }
+}
+
 /// What is not known, or does not exist.
 pub(super) fn dash() -> Markup {
     html! { span.none title="none, or not known" { "\u{2013}" } }
@@ -116,7 +126,6 @@ pub(super) fn day_and_time(at: Timestamp) -> Markup {
 }
 
 /// `40 s`, `5 min`, `3 h`, `2 d`.
-#[must_use]
 pub fn span(span: TimeDelta) -> String {
     let seconds = span.num_seconds().max(0);
     match seconds {
@@ -172,8 +181,6 @@ pub(super) fn spaced(word: &str) -> String {
     word.replace('_', " ")
 }
 
-/// The verdict in words.
-#[must_use]
 pub const fn verdict_words(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Measured => "measured",
@@ -200,7 +207,9 @@ mod tests {
             (0.5, "0.5"),
             (0.0, "0"),
             (0.0123, "0.0123"),
-            (9999.6, "10,000"),
+            (9999.6, "9999"),
+            (583.72, "583"),
+            (20.0 * 0.7 * 60.0, "840"),
             (-12_345.0, "-12,345"),
             (1_234_567.2, "1,234,567"),
         ] {

@@ -54,7 +54,6 @@ impl SortKey {
     ];
 
     /// The word in the URL.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Worst => "worst",
@@ -128,15 +127,24 @@ pub struct FleetQuery {
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawQuery {
-    q: String,
-    standing: String,
-    safety: String,
-    finding: String,
-    mode: String,
-    account: String,
-    region: String,
-    sort: String,
-    page: String,
+    /// A part of a name.
+    pub q: String,
+    /// A standing.
+    pub standing: String,
+    /// A state of safety.
+    pub safety: String,
+    /// A finding or note.
+    pub finding: String,
+    /// A mode.
+    pub mode: String,
+    /// An account.
+    pub account: String,
+    /// A region.
+    pub region: String,
+    /// The order.
+    pub sort: String,
+    /// Which page, from 1.
+    pub page: String,
 }
 
 impl FleetQuery {
@@ -177,7 +185,6 @@ impl FleetQuery {
     }
 
     /// Whether a variant is among those asked for.
-    #[must_use]
     pub fn keeps(&self, status: &VariantStatus) -> bool {
         let (id, report) = (&status.snapshot.id, &status.decision.report);
         let wanted = self.text.trim();
@@ -194,7 +201,6 @@ impl FleetQuery {
     }
 
     /// Whether anything is left out.
-    #[must_use]
     pub fn filters(&self) -> bool {
         let all = Self { sort: self.sort, page: self.page, ..Self::default() };
         *self != all

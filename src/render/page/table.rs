@@ -1,5 +1,7 @@
 //! The rows of the fleet's page.
 
+use std::sync::Arc;
+
 use maud::{Markup, html};
 
 use super::bar::divergence;
@@ -41,7 +43,7 @@ const COLUMNS: [Column; 11] = [
 /// The table of these rows.
 pub(super) fn table(
     site: &Site,
-    rows: &[&VariantStatus],
+    rows: &[&Arc<VariantStatus>],
     query: &FleetQuery,
     now: Timestamp,
 ) -> Markup {
@@ -87,7 +89,11 @@ fn row(site: &Site, status: &VariantStatus, now: Timestamp) -> Markup {
                 }
                 span.where { (view.id.account_id) " " (view.id.region) }
             }
-            td.state-cell data-label="state" { (parts::badges(report)) span.mode { (view.mode.as_str()) } }
+            td.state-cell data-label="state" { (parts::badges(report))
+                @if let Some(pause) = view.paused {
+                    " " span.badge.held title={ "until " (pause.until.format("%FT%TZ")) ": " (printable(&pause.reason)) } { "paused" }
+                }
+                span.mode { (view.mode.as_str()) } }
             td data-label="divergence" { (divergence(view.divergence)) }
             td.num data-label="configured" { (configured(&view)) }
             td.num data-label="safe" {
@@ -114,7 +120,8 @@ fn configured(view: &VariantView<'_>) -> Markup {
     let targets = view.targets;
     let next = targets.wanted.filter(|wanted| targets.configured != Some(*wanted));
     html! {
-        (parts::number(targets.configured))
+        @if targets.configured.is_none() && view.is_unread("policies") { (parts::unknown()) }
+        @else { (parts::number(targets.configured)) }
         @if let Some(next) = next {
             span.under title="what the next write would set" { "\u{2192} " (parts::number(Some(next))) }
         }
@@ -126,6 +133,7 @@ fn instances(view: &VariantView<'_>) -> Markup {
     html! {
         @match instances.current {
             Some(current) => { (current) }
+            None if view.is_unread("endpoint") => { (parts::unknown()) }
             None => { (parts::dash()) }
         }
         @if let (Some(min), Some(max)) = (instances.min, instances.max) {

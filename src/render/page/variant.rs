@@ -4,6 +4,7 @@
 mod answers;
 mod changes;
 mod facts;
+mod floors;
 mod past;
 mod plots;
 mod reaction;
@@ -18,7 +19,6 @@ use crate::render::printable;
 use crate::render::view::VariantView;
 
 /// The page. Without a history nothing of the past is on it.
-#[must_use]
 pub fn variant_page(site: &Site, status: &VariantStatus, history: Option<&History>) -> String {
     let view = VariantView::of(status);
     let report = &status.decision.report;
@@ -48,6 +48,7 @@ pub fn variant_page(site: &Site, status: &VariantStatus, history: Option<&Histor
             @if let Some(history) = history { (past::log(history, status.decision.at)) }
             (facts::facts(site, status, &view))
             (reaction::card(status))
+            (floors::card(status))
             (explanation(&Explanation::of(status)))
             (facts::behind(status, &view))
         }

@@ -10,14 +10,12 @@ pub struct Scale {
 
 impl Scale {
     /// From `low` to `high`, or a bit more where that is nothing.
-    #[must_use]
     pub fn linear(low: f64, high: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         Self { low, high, logarithmic: false }
     }
 
     /// Whole decades are not forced: the data fills the plot.
-    #[must_use]
     pub fn logarithmic(low: f64, high: f64) -> Self {
         let low = low.max(1e-6);
         let high = if high > low * 1.05 { high } else { low * 10.0 };
@@ -77,7 +75,6 @@ impl Scale {
 }
 
 /// A number with thousands separators.
-#[must_use]
 pub fn thousands(v: f64) -> String {
     if v.abs() < 10.0 && v.fract().abs() > 1e-9 {
         return format!("{}", (v * 1000.0).round() / 1000.0);

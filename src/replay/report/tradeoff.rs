@@ -15,7 +15,6 @@ const DOTS: &str = ".dots.configured { stroke: var(--configured); stroke-width: 
                     .dots.capacity { stroke: var(--capacity); stroke-width: 10; }";
 
 /// Renders the page.
-#[must_use]
 pub fn render(name: &str, report: &Report, price: Option<f64>) -> String {
     html! {
         (DOCTYPE)

@@ -1,7 +1,5 @@
 //! The answer as a table and as JSON.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -26,7 +24,6 @@ const COLUMNS: [&str; 10] = [
 ];
 
 /// A sentence for each thing that the figures rest on.
-#[must_use]
 pub fn preface(report: &Report) -> Vec<String> {
     let (all, gaps) = report.minutes;
     let mut lines = vec![format!(
@@ -47,8 +44,8 @@ pub fn preface(report: &Report) -> Vec<String> {
         Source::InstanceType => "assumed, not measured".to_owned(),
     };
     lines.push(format!(
-        "Added instances serve {:.0} minutes after the load crosses the target, of which {:.0} are \
-         start-up ({from}).",
+        "Added instances serve {:.0} minutes after the load crosses the target; {:.0} of these \
+         are start-up ({from}).",
         report.reaction.p50(),
         start_up.minutes.p50
     ));
@@ -77,23 +74,12 @@ pub fn cells(report: &Report, price: Option<f64>) -> Vec<Vec<String>> {
     rows
 }
 
-/// The table, one choice a line.
+/// The table, one choice a line, within `width` columns where there is a terminal.
 #[must_use]
-pub fn table(report: &Report, price: Option<f64>) -> String {
+pub fn table(report: &Report, price: Option<f64>, width: Option<usize>) -> String {
     let rows = cells(report, price);
-    let widths: Vec<usize> = (0..rows[0].len())
-        .map(|c| rows.iter().map(|r| r[c].chars().count()).max().unwrap_or(0))
-        .collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(line, "{cell:<width$}  ");
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    let head: Vec<&str> = rows[0].iter().map(String::as_str).collect();
+    crate::render::table::table(&head, &rows[1..], width)
 }
 
 fn row(report: &Report, i: usize, price: Option<f64>) -> Vec<String> {
@@ -145,7 +131,6 @@ fn against(report: &Report, i: usize) -> Option<&'static str> {
 }
 
 /// What follows below the table.
-#[must_use]
 pub fn conclusion(report: &Report) -> Vec<String> {
     let budget = crate::model::units::human(report.budget);
     let mut lines = vec![match report.answer.cheapest {

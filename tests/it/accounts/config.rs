@@ -98,22 +98,22 @@ fn each_mistake_is_said_with_its_key() {
         (
             entry("regions: [us-east-1], external_id: x1"),
             "config.yaml:1: accounts[0].external_id: found a value without a role, allowed: an \
-             external_id only beside accounts[0].role_arn",
+             external_id only together with accounts[0].role_arn",
         ),
         (
             entry("regions: [us-east-1]") + "\naws: {region: us-east-1}",
-            "config.yaml:2: aws.region: found a value beside accounts, allowed: only one of \
+            "config.yaml:2: aws.region: found a value next to accounts, allowed: only one of \
              aws.region and accounts (remove aws.region)",
         ),
         (
             entry("regions: [us-east-1]") + "\naws: {account_id: \"111111111111\"}",
-            "config.yaml:2: aws.account_id: found a value beside accounts, allowed: only one of \
+            "config.yaml:2: aws.account_id: found a value next to accounts, allowed: only one of \
              aws.account_id and accounts (remove aws.account_id)",
         ),
         (
             entry("regions: [us-east-1]")
                 + "\naws: {role_arn: \"arn:aws:iam::111111111111:role/setpoint\"}",
-            "config.yaml:2: aws.role_arn: found a value beside accounts, allowed: only one of \
+            "config.yaml:2: aws.role_arn: found a value next to accounts, allowed: only one of \
              aws.role_arn and accounts (remove aws.role_arn)",
         ),
     ] {
@@ -147,5 +147,5 @@ fn a_flag_beside_accounts_is_said_to_be_one() {
     let (code, _, err) =
         run(&["plan", "--config", path.to_str().unwrap(), "--region", "us-east-1"]);
     assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("flag --region: aws.region: found a value beside accounts"), "{err}");
+    assert!(err.contains("flag --region: aws.region: found a value next to accounts"), "{err}");
 }

@@ -10,7 +10,7 @@ use setpoint::config::Config;
 use setpoint::daemon::{Daemon, FleetCell, Handle, LeadershipSource, Parts};
 use setpoint::http::{Control, Health};
 use setpoint::memory::{FileMemory, ProcessMemory};
-use setpoint::metrics::Metrics;
+use setpoint::metrics::{Metrics, Shown};
 use setpoint::model::selector::Selector;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Clock, Memory};
@@ -59,7 +59,7 @@ fn start_with(
     let again = config.clone();
     let fleet = Arc::new(FleetCell::default());
     let registry = prometheus::Registry::new();
-    let metrics = Metrics::register(registry, Arc::clone(&fleet) as _, 100).unwrap();
+    let metrics = Metrics::register(registry, Arc::clone(&fleet) as _, Shown::up_to(100)).unwrap();
     let health = Arc::new(Health::new(Instant::now(), Duration::from_secs(5)));
     let (fleet_clock, fleet_memory) = (Arc::clone(clock), Arc::clone(memory));
     let aws = stage.aws.clone();
@@ -110,7 +110,7 @@ async fn set_back(running: &Running, set: &Set) {
     // Ahead again: due at once.
     set.0.store(0, Ordering::SeqCst);
     running.until("a pass by the right time", |at| at.is_some_and(|at| at > before)).await;
-    let text = setpoint::metrics::text(&running.metrics.registry).unwrap();
+    let text = setpoint::metrics::text(&running.metrics).unwrap();
     let age = text.lines().find_map(|line| line.strip_prefix("setpoint_last_pass_age_seconds "));
     let age: f64 = age.expect("an age").parse().unwrap();
     assert!((0.0..20.0).contains(&age), "by the monotonic clock: {age}");
@@ -139,7 +139,7 @@ async fn goes_on(running: &Running) {
 
 impl Running {
     fn month_cost(&self) -> f64 {
-        let text = setpoint::metrics::text(&self.metrics.registry).unwrap();
+        let text = setpoint::metrics::text(&self.metrics).unwrap();
         let name = "setpoint_cloudwatch_month_cost_dollars{shard=\"0\"} ";
         text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
     }

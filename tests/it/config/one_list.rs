@@ -108,7 +108,7 @@ fn a_byte_order_mark_is_read_and_another_encoding_is_named() {
     assert_eq!(Config::from_yaml("\u{feff}").unwrap().targets.len(), 0);
     for (name, bytes, said) in [
         ("wide.yaml", &b"\xff\xfea\0:\0"[..], "found text in UTF-16, allowed: text in UTF-8"),
-        ("latin.yaml", b"log:\n  level: \xe9\n", "latin.yaml:2: found bytes that are no UTF-8"),
+        ("latin.yaml", b"log:\n  level: \xe9\n", "latin.yaml:2: found bytes that are not UTF-8"),
     ] {
         let path = files.write(name, "");
         std::fs::write(&path, bytes).unwrap();

@@ -150,3 +150,20 @@ fn a_rate_typed_per_minute_is_told_and_the_right_target_value_is_not_blamed() {
     right.decision.report.estimate.capacity.estimate = Some(1300.0);
     assert_eq!(told(yaml, &read(vec![right])), [""; 0]);
 }
+
+#[test]
+fn aws_that_comes_from_the_future_is_a_clock_that_is_behind() {
+    let codes = |minutes: i64| {
+        let mut status = in_sync("a");
+        if let Fact::Known(Some(endpoint)) = &mut status.snapshot.endpoint {
+            endpoint.modified_at = noon() + chrono::TimeDelta::minutes(minutes);
+        }
+        let fleet = read(vec![status]);
+        let config = Config::from_yaml("targets: [{endpoint: a, variant: AllTraffic}]").unwrap();
+        let found = config.warnings(noon(), Some(&fleet));
+        found.into_iter().filter(|warning| warning.code == "clock_is_behind").collect::<Vec<_>>()
+    };
+    assert_eq!(codes(4), []);
+    let [warning] = &codes(180)[..] else { panic!("one") };
+    assert!(warning.to_string().starts_with("AWS is at least 180 minutes ahead"), "{warning}");
+}

@@ -6,7 +6,7 @@ use super::process::{Daemon, Directory, Served, endpoint, everything, run};
 
 struct Stage {
     served: Served,
-    _directory: Directory,
+    directory: Directory,
     config: std::path::PathBuf,
     daemon: Daemon,
 }
@@ -18,7 +18,7 @@ impl Stage {
         let directory = Directory::new();
         let config = directory.configure(&served.url, &everything("observe"));
         let daemon = Daemon::ready(&config, &[]);
-        Self { served, _directory: directory, config, daemon }
+        Self { served, directory, config, daemon }
     }
 
     /// Asks without any token.
@@ -83,7 +83,7 @@ fn what_is_not_there_and_what_cannot_be_seen_are_told_apart() {
     }
     let (code, _, err) = run(&["get", "--url", "http://127.0.0.1:1"]);
     assert_eq!(code, Some(1));
-    assert!(err.contains("nobody listens at http://127.0.0.1:1"), "{err}");
+    assert!(err.contains("nothing listens at http://127.0.0.1:1"), "{err}");
     stage.served.fault(serde_json::json!({"kind": "deny", "operations": ["ListEndpoints"],
         "max_hits": 1000, "for_seconds": 604_800, "because": "a role may lose a permission"}));
     super::process::wait("the account to be unreadable", || {
@@ -94,6 +94,19 @@ fn what_is_not_there_and_what_cannot_be_seen_are_told_apart() {
     assert_eq!(code, Some(3), "{out}");
     assert!(out.contains("drifted/AllTraffic"), "what was known is shown: {out}");
     assert!(err.contains("warning: 123456789012/us-east-1 cannot be read"), "{err}");
+    // A value that could not be read is not one that does not exist.
+    stage
+        .served
+        .fault(serde_json::json!({"kind": "deny", "operations": ["DescribeScalingPolicies"],
+        "max_hits": 1000, "for_seconds": 604_800, "because": "a role may lose a permission"}));
+    let unread = || {
+        let (_, out, _) = stage.ask(&["get", "drifted"]);
+        let row: Vec<String> = out.lines().nth(1)?.split_whitespace().map(str::to_owned).collect();
+        (row[3] == "unknown").then_some(())
+    };
+    super::process::wait("the target value to be unknown", unread);
+    let page = stage.daemon.get("/").1;
+    assert!(page.contains("could not be read\">unknown</span>"), "{page}");
 }
 
 #[test]
@@ -169,6 +182,38 @@ fn the_log_has_a_line_for_each_pass_and_nothing_of_the_scheduler() {
     // The first pass reads telemetry, which is what costs.
     assert!(line["cloudwatch_dollars"].as_f64().unwrap() > 0.0, "{line}");
     assert!(!stage.daemon.log().contains("tokio_cron_scheduler"), "{}", stage.daemon.log());
+}
+
+#[test]
+fn a_decision_of_the_daemon_is_made_again_from_its_json_on_another_process() {
+    let stage = Stage::new();
+    let record = stage.directory.token().with_file_name("drifted.json");
+    let replay = |json: &Value| {
+        std::fs::write(&record, json.to_string()).unwrap();
+        run(&["replay", "--variant", record.to_str().unwrap()])
+    };
+    for name in ["drifted/AllTraffic", "as-it-should-be/AllTraffic"] {
+        let (_, json, _) = stage.ask(&["get", name, "-o", "json"]);
+        let mut json: Value = serde_json::from_str(&json).unwrap();
+        let (code, out, err) = replay(&json);
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+        assert!(out.contains("This is the decision that setpoint "), "{out}");
+        let explained = stage.ask(&["explain", name]).1;
+        let guards = |text: &str| {
+            let rest = text.split_once("Guards and notes").map(|(_, rest)| rest.to_owned());
+            rest.and_then(|rest| rest.split("\n\n").next().map(str::to_owned))
+        };
+        assert_eq!(guards(&out), guards(&explained), "the same reasons");
+        // A record that is not as it was gives another decision, and says so.
+        json["goal"]["load_test"]["max_rps"] = 35.0.into();
+        let (code, out, _) = replay(&json);
+        assert_eq!(code, Some(2), "{out}");
+        assert!(out.contains("This is not the decision") && out.contains("fields: "), "{out}");
+    }
+    let (_, list, _) = stage.ask(&["get", "-o", "json"]);
+    let (code, _, err) = replay(&serde_json::from_str(&list).unwrap());
+    assert_eq!(code, Some(1));
+    assert!(err.contains("one is needed: setpoint get ENDPOINT/VARIANT -o json"), "{err}");
 }
 
 /// What the daemon's last pass decided is what a pass of one's own finds, without a way to AWS.

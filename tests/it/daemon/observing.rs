@@ -110,7 +110,7 @@ fn the_api_the_metrics_and_the_plan_agree() {
 
 #[test]
 fn an_unreachable_aws_at_the_start_is_unknown_and_no_reason_to_end() {
-    // A port that nobody listens on any more.
+    // A port that nothing listens on any more.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let directory = Directory::new();
     let named = "targets: [{endpoint: scorer, variant: AllTraffic, mode: repair, load_test: {max_rps: 20}}]\n";

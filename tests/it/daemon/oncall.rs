@@ -186,6 +186,9 @@ fn a_pause_and_its_end_are_told() {
             paused all until INSTANT: 2 variants, and those that first appear later
         "]],
     );
+    stage.daemon.until("other", "the pause", |view| view["paused"].is_object());
+    let (code, text) = stage.ask(&["get"]);
+    assert!(code == Some(0) && text.contains("  PAUSED\n") && text.contains(" left\n"), "{text}");
     stage
         .served
         .change(json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}));
@@ -206,8 +209,10 @@ fn a_pause_and_its_end_are_told() {
         .change(json!({"edit_policy": {"variant": "other/AllTraffic", "target_value": 700.0}}));
     stage.daemon.until("other", "the pause", |view| view["decision"]["reason"] == "paused");
     let (code, text) = stage.ask(&["resume", "all"]);
-    assert_eq!((code, text.as_str()), (Some(0), "resumed all: 2 variants\n"));
+    assert_eq!((code, text.as_str()), (Some(0), "resumed all: 1 of 2 variants had been paused\n"));
     wait("the repair", || (stage.served.target_value("other") == Some(600.0)).then_some(()));
+    let (code, text) = stage.ask(&["resume", "scorer/AllTraffic"]);
+    assert!(code == Some(0) && text.starts_with("nothing to resume: no pause holds"), "{text}");
 }
 
 #[test]
@@ -317,7 +322,7 @@ fn reload_and_confirm_are_asked_of_the_daemon() {
     expect![[r#"
         error: the configuration was not loaded; the one before stays in force
         FOLDER/setpoint.yaml:5: defaults.mode: found "bold", allowed: one of observe, repair, auto
-        FOLDER/setpoint.yaml:6: surprise: found an unknown key, allowed: aws, accounts, reconcile, telemetry, discovery, memory, store, kubernetes, http, log, metrics, prices, freeze_windows, defaults, targets
+        FOLDER/setpoint.yaml:6: surprise: found an unknown key, allowed: aws, accounts, sharding, reconcile, telemetry, discovery, memory, store, kubernetes, http, log, metrics, prices, freeze_windows, defaults, targets
     "#]]
     .assert_eq(&text);
 }
@@ -355,7 +360,7 @@ fn every_refusal_says_what_to_do() {
         1: error: INSTANT is past: it is INSTANT here (allowed: after now, at most 90 days)
         1: error: INSTANT is too far away: it is INSTANT here (allowed: after now, at most 90 days)
         1: error: body: reason has 1 characters (allowed: 1 to 500)
-        64: error: invalid value 'tomorrow' for '--until <TIME>': "tomorrow" is no time (allowed: RFC 3339 such as INSTANT, or a span from now: 90m, 2h, 3d)
+        64: error: invalid value 'tomorrow' for '--until <TIME>': "tomorrow" is not a time (allowed: RFC 3339 such as INSTANT, or a span from now: 90m, 2h, 3d)
         64: error: invalid value 'a/b/c' for '<VARIANT|all>': allowed: all, ENDPOINT, ENDPOINT/VARIANT, ACCOUNT/REGION/ENDPOINT/VARIANT
         1: error: the token is not the one in http.token_file (that of FOLDER/wrong was sent to http://DAEMON; --token-file names another file)
         1: error: the token cannot be read from FOLDER/wrong: it is empty (http.token_file of the configuration, or --token-file)
@@ -384,7 +389,7 @@ fn the_daemon_is_found_by_its_configuration_even_when_that_is_broken() {
     assert_eq!(
         err,
         format!(
-            "error: nobody listens at http://{address}: connection refused (is setpoint running \
+            "error: nothing listens at http://{address}: connection refused (is setpoint running \
              there? it listens on http.listen of its configuration; --url names another address)\n"
         )
     );

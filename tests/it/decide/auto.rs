@@ -131,7 +131,7 @@ fn minutes(world: &mut World, load: f64, every: i64) {
         ..Minute::empty(now() - TimeDelta::minutes(40 - i))
     });
     let recent: Vec<Minute> = recent.collect();
-    world.telemetry().recent = recent;
+    world.telemetry().recent = recent.into();
     world.snapshot.taken_at = now();
 }
 

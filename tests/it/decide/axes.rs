@@ -152,7 +152,7 @@ fn a_proven_lower_bound_is_enough_to_be_safe() {
 fn the_first_hour_of_a_regime_is_not_judged_but_by_what_is_certain() {
     let since = |minutes| {
         let started_at = now() - TimeDelta::minutes(minutes);
-        Some(Regime { started_at, declared: true, speed_ratio: Some(1.4) })
+        Some(Regime { started_at, declared: true, first: false, speed_ratio: Some(1.4) })
     };
     for value in [900.0, 600.0, 300.0] {
         let mut world = as_configured(value);

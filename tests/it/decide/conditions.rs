@@ -170,15 +170,15 @@ fn activity(status: ActivityStatus, message: &str, codes: &[&str]) -> Activity {
 fn scaling_that_failed_is_told_until_a_later_one_succeeds() {
     let mut world = World::healthy();
     let quota = activity(ActivityStatus::Failed, "Error Code: ResourceLimitExceeded", &[]);
-    world.snapshot.activities = Fact::Known(vec![quota.clone()]);
+    world.snapshot.activities = Fact::Known(vec![quota.clone()].into());
     let sentence = told(&world, Reason::ScalingFailed).unwrap();
     assert!(sentence.starts_with("the account's quota of instances is used up"), "{sentence}");
     let other = activity(ActivityStatus::Failed, "something else", &[]);
-    world.snapshot.activities = Fact::Known(vec![other]);
+    world.snapshot.activities = Fact::Known(vec![other].into());
     let sentence = told(&world, Reason::ScalingFailed).unwrap();
     assert!(sentence.contains("something else"), "{sentence}");
     let later = activity(ActivityStatus::Successful, "done", &[]);
-    world.snapshot.activities = Fact::Known(vec![later, quota]);
+    world.snapshot.activities = Fact::Known(vec![later, quota].into());
     assert_eq!(told(&world, Reason::ScalingFailed), None);
 }
 
@@ -188,7 +188,7 @@ fn aws_reasons_for_not_scaling_become_sentences() {
         let mut world = World::healthy();
         let unfulfilled = activity(ActivityStatus::Unfulfilled, "", codes);
         let sentence = unfulfilled.sentence();
-        world.snapshot.activities = Fact::Known(vec![unfulfilled]);
+        world.snapshot.activities = Fact::Known(vec![unfulfilled].into());
         (told(&world, Reason::NotScaled), sentence)
     };
     let (note, _) = says(&["AlreadyAtMaxCapacity"]);

@@ -232,16 +232,19 @@ fn rule_11_the_auto_scalers_own_update_holds_min_and_max_but_not_a_lowering() {
         |world| world.endpoint().status = EndpointStatus::Updating,
         |world| world.endpoint().variants[0].desired_instances = Some(6),
         |world| {
-            world.snapshot.activities = Fact::Known(vec![Activity {
-                id: "1".to_owned(),
-                status: ActivityStatus::InProgress,
-                started_at: now(),
-                ended_at: None,
-                description: "Setting desired instance count to 6.".to_owned(),
-                cause: String::new(),
-                message: None,
-                not_scaled_reasons: Vec::new(),
-            }]);
+            world.snapshot.activities = Fact::Known(
+                vec![Activity {
+                    id: "1".to_owned(),
+                    status: ActivityStatus::InProgress,
+                    started_at: now(),
+                    ended_at: None,
+                    description: "Setting desired instance count to 6.".to_owned(),
+                    cause: String::new(),
+                    message: None,
+                    not_scaled_reasons: Vec::new(),
+                }]
+                .into(),
+            );
         },
     ];
     for make_pending in pending {

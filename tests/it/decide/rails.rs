@@ -8,7 +8,7 @@ use setpoint::decide::consent::Confirmed;
 use setpoint::decide::rails::{Before, Rail, rails};
 use setpoint::model::decision::{Action, FieldState};
 use setpoint::model::endpoint::EndpointStatus;
-use setpoint::model::estimate::Verdict;
+use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::{Mode, Pause};
 use setpoint::model::reason::{Field, Reason};
@@ -261,4 +261,17 @@ proptest! {
             world.wait(11);
         }
     }
+}
+
+#[test]
+fn an_estimate_that_contradicts_itself_moves_nothing() {
+    let with = |bend: fn(&mut Estimate)| in_world(|w| bend(&mut w.estimate));
+    assert_eq!(with(|e| e.capacity.low = Some(f64::NAN)), Some(Rail::Estimate));
+    assert_eq!(with(|e| e.capacity.lower_bound = Some(-1.0)), Some(Rail::Estimate));
+    assert_eq!(with(|e| e.minutes.broken = e.minutes.used + 1), Some(Rail::Estimate));
+    let crossed = |e: &mut Estimate| {
+        e.capacity.low = Some(900.0);
+        e.capacity.high = Some(800.0);
+    };
+    assert_eq!(with(crossed), Some(Rail::Estimate));
 }

@@ -23,7 +23,7 @@ fn auto(minutes: i64, declared: bool) -> World {
     world.estimate = Estimate {
         verdict: Verdict::Inferred,
         capacity,
-        regime: Some(Regime { started_at, declared, speed_ratio: None }),
+        regime: Some(Regime { started_at, declared, first: false, speed_ratio: None }),
         ..Estimate::unobserved("")
     };
     world

@@ -52,7 +52,7 @@ fn minutes(letters: &str, load: f64) -> Vec<Minute> {
 fn seen(watch: Verification, recent: Vec<Minute>, instances: u32, at: Timestamp) -> Verification {
     let mut world = World::healthy();
     world.load(0.0, instances);
-    world.telemetry().recent = recent;
+    world.telemetry().recent = recent.into();
     world.snapshot.taken_at = at;
     advance(watch, &world.snapshot, &objective())
 }

@@ -249,6 +249,7 @@ pub(super) fn goal() -> Goal {
         safe_change_grace: TimeDelta::hours(4),
         removed_target_grace: TimeDelta::minutes(30),
         removed_policy_grace: TimeDelta::minutes(5),
+        floors: setpoint::model::floors::FloorsGoal::OFF,
         paused: None,
     }
 }
@@ -267,6 +268,7 @@ fn snapshot(id: VariantId) -> Snapshot {
     let alarms = vec![alarm("High", 600.0), alarm("Low", 540.0)];
     Snapshot {
         reaction: Reaction::unseen(None),
+        floors: setpoint::model::floors::Floors::default(),
         taken_at: now,
         reads: Reads::default(),
         caller: Fact::Known(id.account_id.clone()),
@@ -302,7 +304,7 @@ fn snapshot(id: VariantId) -> Snapshot {
             created_at: None,
         }]),
         scheduled_actions: Fact::Known(Vec::new()),
-        activities: Fact::Known(Vec::new()),
+        activities: Fact::Known(Vec::new().into()),
         alarms: Fact::Known(alarms),
         telemetry: Fact::Known(telemetry(now)),
         memory: Fact::Known(VariantMemory {
@@ -370,7 +372,8 @@ fn telemetry(now: Timestamp) -> Telemetry {
             invocations: Some(2000.0),
             invocations_per_instance: Some(500.0),
             ..Minute::empty(newest)
-        }],
+        }]
+        .into(),
         hours: std::sync::Arc::default(),
         peak_invocations: Some(5000.0),
         max_load_since_last_read: Some(500.0),

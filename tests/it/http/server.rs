@@ -15,7 +15,7 @@ use setpoint::http::{
     App, Control, ControlError, Health, Leading, PauseRequest, Paused, Reconciled, Resumed,
     Selector, Server, Site,
 };
-use setpoint::metrics::Metrics;
+use setpoint::metrics::{Metrics, Shown};
 use setpoint::model::consent::CarriedOut;
 use setpoint::model::leader::Leader;
 use setpoint::model::status::FleetStatus;
@@ -86,7 +86,13 @@ impl Control for Recorder {
 
     async fn resume(&self, selector: &Selector) -> Result<Resumed, ControlError> {
         self.note(format!("resume{}", words(selector)))?;
-        Ok(Resumed { variants: 3, paused_by_configuration: Vec::new() })
+        Ok(Resumed {
+            variants: 3,
+            were_paused: 2,
+            pauses_ended: 1,
+            writers_forgotten: 0,
+            paused_by_configuration: Vec::new(),
+        })
     }
 
     async fn confirm(&self, plan_id: &str) -> Result<CarriedOut, ControlError> {
@@ -141,7 +147,8 @@ impl Fixture {
         let history = Store::in_memory();
         let recorded = Arc::new(fleet.clone());
         let published = Published::new(fleet);
-        let metrics = Metrics::register(Registry::new(), published.clone(), 2000).unwrap();
+        let metrics =
+            Metrics::register(Registry::new(), published.clone(), Shown::up_to(2000)).unwrap();
         let control = Arc::new(Recorder::default());
         let health = Arc::new(Health::new(Instant::now(), Duration::from_hours(1)));
         let following = Arc::new(Following::default());
@@ -149,7 +156,7 @@ impl Fixture {
             status: published.clone(),
             history: history.clone(),
             leading: following.clone(),
-            registry: metrics.registry,
+            exposition: metrics.exposition,
             control: control.clone(),
             health: health.clone(),
             token_file: token_file.clone(),

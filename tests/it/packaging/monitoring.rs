@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use prometheus::Registry;
 use serde_json::Value;
-use setpoint::metrics::{Metrics, PassKind, PassResult, text};
+use setpoint::metrics::{Metrics, PassKind, PassResult, Shown, text};
 use setpoint::model::decision::{Outcome, StepOutcome};
 use setpoint::model::status::FleetStatus;
 use setpoint::model::warning::ConfigStatus;
@@ -107,14 +107,14 @@ pub(super) struct Exporter {
 impl Exporter {
     pub(super) fn start(fleet: FleetStatus) -> Self {
         let fleet = Published::new(fleet);
-        let metrics = Metrics::register(Registry::new(), fleet, 2000).unwrap();
+        let metrics = Metrics::register(Registry::new(), fleet, Shown::up_to(2000)).unwrap();
         metrics.process.set_budget(Some(100.0));
         metrics.process.config_loaded(Some(fixtures::noon()));
         metrics.process.set_config(6, &ConfigStatus::default());
         metrics.process.set_leader(true);
         let server = Answering::start(move |_| {
             move_counters(&metrics);
-            text(&metrics.registry).unwrap()
+            text(&metrics).unwrap()
         });
         Self { server }
     }

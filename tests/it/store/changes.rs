@@ -30,7 +30,14 @@ fn with_max(mut status: VariantStatus, max: i32) -> VariantStatus {
 
 fn first() -> Face {
     let (events, face) = changes(None, &at(0, fixtures::in_sync("a")));
-    assert_eq!(events, [], "as it was found");
+    let [event] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(
+        (event.kind, event.who, event.not_before),
+        (EventKind::FirstSeen, Who::Setpoint, None)
+    );
+    let told = "first seen: target value 600, 1 to 20 instances, endpoint config ";
+    assert!(event.sentence.starts_with(told), "{}", event.sentence);
+    assert!(event.sentence.contains("mode repair; safe"), "{}", event.sentence);
     face
 }
 
@@ -159,4 +166,22 @@ fn findings_and_holds_begin_and_end() {
     assert_eq!(codes(&events, EventKind::FindingEnded), ["over"]);
     assert_eq!(codes(&events, EventKind::HoldEnded), ["observe"]);
     assert_eq!(codes(&events, EventKind::DriftEnded), ["max_capacity", "target_value"]);
+}
+
+/// More of the past is read, pass by pass: that the regime reaches further back is no deploy.
+#[test]
+fn the_start_of_the_data_is_not_a_deploy() {
+    let with_regime = |minutes: i64, first: bool, at_minute: i64| {
+        let mut status = at(at_minute, fixtures::in_sync("a"));
+        let regime = status.decision.report.estimate.regime.as_mut().unwrap();
+        (regime.started_at, regime.first) = (minute(minutes), first);
+        status
+    };
+    let (_, face) = changes(None, &with_regime(-60, true, 0));
+    for (began, first) in [(-600, true), (-6000, true), (-6000, false)] {
+        let (events, _) = changes(Some(&face), &with_regime(began, first, 1));
+        assert_eq!(only(&events, EventKind::Regime), Vec::<&Event>::new(), "{began}");
+    }
+    let (events, _) = changes(Some(&face), &with_regime(-10, false, 1));
+    assert_eq!(only(&events, EventKind::Regime)[0].who, Who::Deploy);
 }

@@ -133,7 +133,9 @@ async fn a_disk_that_refuses_is_said_and_what_was_seen_meanwhile_is_saved_later(
     fine(&store.record(pass(2, vec![fixtures::held("a")])).await);
     let history = history(&store).await;
     assert!(kinds(&history.events).contains(&EventKind::HoldBegun));
-    assert_eq!(history.events[0].at, minute(1), "when it was seen");
+    let at = |kind| history.events.iter().find(|event| event.kind == kind).map(|event| event.at);
+    assert_eq!(at(EventKind::FirstSeen), Some(minute(0)));
+    assert_eq!(at(EventKind::HoldBegun), Some(minute(1)), "when it was seen");
 }
 
 #[tokio::test]

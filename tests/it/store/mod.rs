@@ -48,7 +48,7 @@ fn with_minute(mut status: VariantStatus, minutes: i64, load: f64) -> VariantSta
     status.snapshot.telemetry = Fact::Known(Telemetry {
         read_at: minute(minutes + 3),
         newest_datapoint: Some(minute(minutes + 1)),
-        recent,
+        recent: recent.into(),
         hours: std::sync::Arc::default(),
         usage: std::sync::Arc::default(),
         peak_invocations: None,

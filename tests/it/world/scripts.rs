@@ -151,7 +151,7 @@ fn dump(seed: u64, minutes: i64) -> (Timestamp, String) {
         let from = sim.now() - TimeDelta::minutes(minutes);
         let query = [query(Metric::ModelLatency(LatencyStatistic::P99), 60)];
         let answer = runtime.block_on(aws.metrics.metric_data(&query, from, sim.now())).remove(0);
-        answer.unwrap().into_iter().map(|(_, v)| v).collect()
+        answer.unwrap().iter().map(|(_, v)| v).collect()
     };
     (sim.now(), format!("{} {queries:?}", sim.state()))
 }

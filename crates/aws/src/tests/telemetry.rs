@@ -8,7 +8,7 @@ use super::{Replay, resource};
 use setpoint_core::model::fact::WhyKind;
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::model::units::LatencyStatistic;
-use setpoint_core::ports::{ErrorKind, Metric, MetricQuery};
+use setpoint_core::ports::{ErrorKind, Metric, MetricAnswer, MetricQuery};
 
 fn at(minute: i64) -> Timestamp {
     ChronoDateTime::from_timestamp(1_700_000_040 + minute * 60, 0).unwrap()
@@ -21,6 +21,10 @@ fn queries(n: usize) -> Vec<MetricQuery> {
         period_seconds: 60,
     };
     vec![query; n]
+}
+
+fn points(answer: &MetricAnswer) -> Vec<(Timestamp, f64)> {
+    answer.as_ref().unwrap().iter().collect()
 }
 
 /// A result: id, points as (minute, value), status.
@@ -72,8 +76,8 @@ async fn pages_are_merged_by_id_in_time_order() {
     ])
     .await;
     let answers = replay.aws.metrics.metric_data(&queries(2), at(0), at(3)).await;
-    assert_eq!(answers[0], Ok(vec![(at(0), 1.0), (at(1), 2.0), (at(2), 3.0)]));
-    assert_eq!(answers[1], Ok(vec![(at(0), 10.0)]));
+    assert_eq!(points(&answers[0]), [(at(0), 1.0), (at(1), 2.0), (at(2), 3.0)]);
+    assert_eq!(points(&answers[1]), [(at(0), 10.0)]);
     let calls = replay.calls();
     assert_eq!(calls.iter().map(|c| c.metrics_requested).collect::<Vec<_>>(), [2, 2]);
 }
@@ -89,7 +93,7 @@ async fn a_result_says_itself_what_is_wrong_with_it() {
     ];
     let replay = Replay::of(vec![page(&results, None)]).await;
     let answers = replay.aws.metrics.metric_data(&queries(6), at(0), at(3)).await;
-    assert_eq!(answers[0], Ok(vec![(at(0), 1.0)]));
+    assert_eq!(points(&answers[0]), [(at(0), 1.0)]);
     let whys: Vec<_> = answers[1..].iter().map(|a| a.as_ref().unwrap_err().kind).collect();
     assert_eq!(
         whys,
@@ -107,7 +111,7 @@ async fn a_result_says_itself_what_is_wrong_with_it() {
 async fn no_datapoint_is_an_empty_answer() {
     let replay = Replay::of(vec![page(&[("q0".into(), &[], "Complete")], None)]).await;
     let answers = replay.aws.metrics.metric_data(&queries(1), at(0), at(3)).await;
-    assert_eq!(answers, [Ok(vec![])]);
+    assert_eq!(points(&answers[0]), []);
 }
 
 #[tokio::test]
@@ -160,6 +164,73 @@ async fn a_datapoint_that_cannot_be_spoils_its_own_query_and_no_other() {
         let why = answers[0].as_ref().unwrap_err();
         assert_eq!(why.kind, WhyKind::Garbage, "{wrong}");
         assert!(why.message.contains("(allowed: a finite number, 0 or more)"), "{}", why.message);
-        assert_eq!(answers[1], Ok(vec![(at(0), 7.0)]), "{wrong}");
+        assert_eq!(points(&answers[1]), [(at(0), 7.0)], "{wrong}");
     }
+}
+
+/// A text as CBOR.
+fn text(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).unwrap();
+    let head = if length < 24 { vec![0x60 | length] } else { vec![0x78, length] };
+    [head, text.as_bytes().to_vec()].concat()
+}
+
+/// Lists with and without a length, instants as whole numbers and as floats, floats of any width, null
+/// for what is absent, members in any order and new ones.
+fn another_form() -> Vec<u8> {
+    let first = u32::try_from(at(0).timestamp()).unwrap();
+    let later = at(1).timestamp() as f64;
+    [
+        vec![0xBF],
+        text("Surprise"),
+        vec![0x82, 0x01, 0x9F, 0x60, 0xFF],
+        text("MetricDataResults"),
+        vec![0x9F, 0xA6],
+        text("Values"),
+        [&[0x9F, 0xFA][..], &1.5_f32.to_be_bytes(), &[0xFB], &2.0_f64.to_be_bytes(), &[0xFF]]
+            .concat(),
+        text("Timestamps"),
+        [&[0x82, 0xC1, 0x1A][..], &first.to_be_bytes(), &[0xC1, 0xFB], &later.to_be_bytes()]
+            .concat(),
+        text("Label"),
+        vec![0xF6],
+        text("Mood"),
+        vec![0xA1, 0x61, b'a', 0xF5],
+        text("StatusCode"),
+        text("Complete"),
+        text("Id"),
+        text("q0"),
+        vec![0xFF],
+        text("NextToken"),
+        vec![0xF6, 0xFF],
+    ]
+    .concat()
+}
+
+#[tokio::test]
+async fn all_forms_of_cbor_are_read() {
+    let replay = Replay::of(vec![(200, another_form())]).await;
+    let answers = replay.aws.metrics.metric_data(&queries(1), at(0), at(3)).await;
+    assert_eq!(points(&answers[0]), [(at(0), 1.5), (at(1), 2.0)]);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_none() {
+    let whole = another_form();
+    for length in 0..whole.len() {
+        let replay = Replay::of(vec![(200, whole[..length].to_vec()); 8]).await;
+        let answers = replay.aws.metrics.metric_data(&queries(1), at(0), at(3)).await;
+        assert!(answers[0].is_err(), "{length} of {} bytes: {answers:?}", whole.len());
+    }
+    let uneven = {
+        let mut body = Encoder::new(Vec::new());
+        body.begin_map().str("MetricDataResults").array(1).begin_map().str("Id").str("q0");
+        body.str("StatusCode").str("Complete").str("Timestamps").array(0);
+        body.str("Values").array(1).double(1.0);
+        body.end().end();
+        (200, body.into_writer())
+    };
+    let replay = Replay::of(vec![uneven]).await;
+    let answers = replay.aws.metrics.metric_data(&queries(1), at(0), at(3)).await;
+    assert_eq!(answers[0].as_ref().unwrap_err().kind, WhyKind::Garbage);
 }

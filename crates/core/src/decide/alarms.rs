@@ -15,11 +15,10 @@ use super::compare::{Comparison, Difference, differs, equal, unknown};
 const BLIND_AFTER_WRITE: TimeDelta = TimeDelta::minutes(30);
 /// After a write AWS may still be making its alarms, and listings may show those from before.
 const SETTLING_AFTER_WRITE: TimeDelta = TimeDelta::minutes(5);
-/// Putting the policy again to mend its alarms happens at most so often.
+/// Putting the policy again to fix its alarms happens at most so often.
 pub const REPAIRED_EVERY: TimeDelta = TimeDelta::hours(24);
 
 /// Compares the alarms with the policy they belong to; nothing to say without a policy.
-#[must_use]
 pub fn compare(case: &Case<'_>) -> Option<Comparison> {
     case.policy()?;
     if let Fact::Unknown(why) = &case.snapshot.alarms {
@@ -59,7 +58,7 @@ fn written_within(case: &Case<'_>, span: TimeDelta) -> bool {
     case.memory.writes.last().is_some_and(|at| case.now - *at < span)
 }
 
-/// Why the policy is not put again now to mend its alarms.
+/// Why the policy is not put again now to fix its alarms.
 pub(super) fn hold(case: &Case<'_>, manages_policy: bool) -> Option<Hold> {
     if !manages_policy {
         let sentence = "the configuration manages nothing of the policy that they belong to";

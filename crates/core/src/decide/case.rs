@@ -46,7 +46,6 @@ pub enum Stillness {
 
 impl<'a> Case<'a> {
     /// Derives the facts.
-    #[must_use]
     pub fn new(
         snapshot: &'a Snapshot,
         goal: &'a Goal,
@@ -66,19 +65,16 @@ impl<'a> Case<'a> {
     }
 
     /// The endpoint, if it is known to exist.
-    #[must_use]
     pub fn endpoint(&self) -> Option<&'a Endpoint> {
         self.snapshot.endpoint.known().and_then(Option::as_ref)
     }
 
     /// The variant as `DescribeEndpoint` shows it.
-    #[must_use]
     pub fn variant(&self) -> Option<&'a VariantSummary> {
         self.endpoint().and_then(|e| e.variant(&self.snapshot.id.variant))
     }
 
     /// Whether the endpoint, or the variant of it, is known not to exist.
-    #[must_use]
     pub fn is_gone(&self) -> bool {
         match &self.snapshot.endpoint {
             Fact::Known(None) => true,
@@ -90,26 +86,22 @@ impl<'a> Case<'a> {
     }
 
     /// Whether it is a shadow variant (rule 7).
-    #[must_use]
     pub fn is_shadow(&self) -> bool {
         self.endpoint().is_some_and(|e| e.shadow_variants.contains(&self.snapshot.id.variant))
     }
 
     /// The scalable target, if it is known to exist.
-    #[must_use]
     pub fn target(&self) -> Option<&'a ScalableTarget> {
         self.snapshot.target.known().and_then(Option::as_ref)
     }
 
     /// The policy that tracks invocations per instance, found by its metric, not by its name.
-    #[must_use]
     pub fn policy(&self) -> Option<&'a ScalingPolicy> {
         self.snapshot.policy()
     }
 
     /// The policy that tracked invocations per instance when it was last seen, by its name, and
     /// tracks another metric now. None while any policy tracks invocations per instance.
-    #[must_use]
     pub fn replaced_policy(&self) -> Option<&'a ScalingPolicy> {
         let name = self.memory.policy_name.as_deref().filter(|_| self.policy().is_none())?;
         let policies = self.snapshot.policies.known()?;
@@ -117,19 +109,16 @@ impl<'a> Case<'a> {
     }
 
     /// The configuration of [`Self::policy`].
-    #[must_use]
     pub fn tracking(&self) -> Option<&'a TargetTracking> {
         self.policy().and_then(ScalingPolicy::invocations_tracking)
     }
 
     /// The configured target: the value in force.
-    #[must_use]
     pub fn configured_target(&self) -> Option<f64> {
         self.tracking().map(|t| t.target_value)
     }
 
     /// All other policies of the variant (rule 14).
-    #[must_use]
     pub fn competing(&self) -> Vec<&'a ScalingPolicy> {
         let own = self.policy().or_else(|| self.replaced_policy()).map(|p| p.name.as_str());
         let policies = self.snapshot.policies.known().map_or(&[][..], Vec::as_slice);
@@ -137,19 +126,16 @@ impl<'a> Case<'a> {
     }
 
     /// Instances in service.
-    #[must_use]
     pub fn current_instances(&self) -> Option<u32> {
         self.variant().and_then(|v| v.current_instances)
     }
 
     /// Instances wanted by AWS.
-    #[must_use]
     pub fn desired_instances(&self) -> Option<u32> {
         self.variant().and_then(|v| v.desired_instances)
     }
 
     /// All invocations of the newest minute.
-    #[must_use]
     pub fn present_invocations(&self) -> Option<f64> {
         self.telemetry.as_ref().ok()?.newest()?.invocations
     }
@@ -173,13 +159,11 @@ impl<'a> Case<'a> {
     }
 
     /// Whether the desired value follows the capacity estimate.
-    #[must_use]
     pub fn follows_estimate(&self) -> bool {
         self.goal.mode == Mode::Auto
     }
 
     /// When the first hour of the regime ends, while it lasts (rule 11a).
-    #[must_use]
     pub fn new_regime_until(&self) -> Option<Timestamp> {
         let (regime, known) = (self.estimate.regime.as_ref(), self.memory.known_regime.as_ref());
         new_regime::ends_at(regime, known, self.now)

@@ -17,7 +17,6 @@ use super::{consent, guards, scheduled};
 pub struct Hold {
     /// The code.
     pub reason: Reason,
-    /// The sentence.
     pub sentence: String,
     /// When the answer may change by itself.
     pub until: Option<Timestamp>,
@@ -38,7 +37,6 @@ impl Hold {
 /// A compared field with its verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    /// The comparison.
     pub comparison: Comparison,
     /// What becomes of it.
     pub state: FieldState,
@@ -53,7 +51,6 @@ pub struct Judged {
 }
 
 /// Runs every comparison through the chain.
-#[must_use]
 pub fn judge(case: &Case<'_>, desired: &Desired, compared: Vec<Comparison>) -> Vec<Judged> {
     let mut judged: Vec<Judged> =
         compared.into_iter().map(|comparison| judge_one(case, desired, comparison)).collect();

@@ -15,7 +15,6 @@ use super::{alarms, notes};
 /// One compared field.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
-    /// Which field.
     pub field: Field,
     /// What AWS has, readable; absent when it does not exist or is unknown.
     pub actual: Option<String>,
@@ -69,7 +68,6 @@ impl Difference {
 
 /// Compares everything that is managed, and what is watched without being managed (suspended
 /// scaling, alarms).
-#[must_use]
 pub fn compare(case: &Case<'_>, desired: &Desired) -> Vec<Comparison> {
     if case.is_gone() || case.is_shadow() {
         return Vec::new();

@@ -30,6 +30,9 @@ pub(super) fn say(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reaso
     if case.snapshot.reaction.ready_too_early {
         say(Reason::ReadyTooEarly, ready_too_early(case));
     }
+    if let Some(floors) = case.snapshot.floors.proposed() {
+        say(Reason::FloorsProposed, floors.sentence());
+    }
     at_bounds(case, say);
     activities(case, say);
 }
@@ -39,7 +42,7 @@ fn before_and_now(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
         let at = at.format("%FT%TZ");
         say(
             Reason::EndpointRecreated,
-            format!("the endpoint was deleted and made again at {at} under the same name"),
+            format!("the endpoint was deleted and recreated at {at} under the same name"),
         );
     }
     if let Some((before, now)) = watch::other_instance_type(case) {

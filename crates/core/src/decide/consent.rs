@@ -13,20 +13,9 @@ use super::desired::{Desired, Source};
 use super::plan;
 use super::step::DEAD_BAND;
 
-/// What a person has confirmed of one variant.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum Confirmed {
-    /// Nothing: the rules alone decide.
-    #[default]
-    Nothing,
-    /// Everything, to show a person what a yes would lead to. Nothing is ever written on it.
-    Asking,
-    /// The changes that were shown; nothing else of the variant is written.
-    Only(Shown),
-}
+pub use crate::model::rules::Confirmed;
 
 /// Whether a person has been shown this very change and has confirmed it.
-#[must_use]
 pub fn is_confirmed(case: &Case<'_>, comparison: &Comparison) -> bool {
     match &case.rules.confirmed {
         Confirmed::Nothing => false,
@@ -44,7 +33,6 @@ pub fn is_confirmed(case: &Case<'_>, comparison: &Comparison) -> bool {
 
 /// The value to go to where a target value has been confirmed: the one that was shown, as long as
 /// it still lies on the way to what is wanted.
-#[must_use]
 pub fn shown_step(case: &Case<'_>, desired: &Desired, comparison: &Comparison) -> Option<f64> {
     let Confirmed::Only(shown) = &case.rules.confirmed else { return None };
     if !is_confirmed(case, comparison) {
@@ -88,7 +76,7 @@ fn as_shown(comparison: &Comparison) -> ShownField {
 fn sentence(shown: &Shown, now: &Shown, field: Field) -> String {
     let (then, found) = (shown.change(field), now.change(field));
     match (then, found) {
-        (None, _) => "nobody was asked about it".to_owned(),
+        (None, _) => "no one was asked about it".to_owned(),
         // The same values: what differs is what would become of the instances, or the policy.
         (Some(then), Some(found)) if then == found => match (shown.moves, now.moves) {
             (before, after) if before != after => {

@@ -39,7 +39,6 @@ pub struct Desired {
 /// What a wanted target value follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
-    /// The formula.
     Formula,
     /// The capacity estimate.
     Estimate,
@@ -51,7 +50,6 @@ pub enum Source {
 
 impl Desired {
     /// Whether anything of the policy is managed, so that a missing one matters.
-    #[must_use]
     pub const fn manages_policy(&self) -> bool {
         self.wants_policy
             || self.target_value.is_some()
@@ -61,7 +59,6 @@ impl Desired {
     }
 
     /// The reason code of a change that follows from this desire.
-    #[must_use]
     pub const fn change_reason(&self) -> Reason {
         match self.source {
             Source::Estimate => Reason::SafeTarget,
@@ -70,14 +67,12 @@ impl Desired {
     }
 
     /// The metric of a policy that has to be made.
-    #[must_use]
     pub fn new_policy_metric() -> MetricSpec {
         MetricSpec::invocations()
     }
 }
 
 /// Says what is desired.
-#[must_use]
 pub fn desired(case: &Case<'_>) -> Desired {
     let goal = case.goal;
     let (rate, load_test_problem) = match load_tested_rate(case) {

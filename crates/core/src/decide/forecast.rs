@@ -6,7 +6,6 @@ use super::case::Case;
 
 /// Instances that AWS's target tracking would run at `invocations` a minute in all: the fewest
 /// whose share stays at or below the target value, within min and max.
-#[must_use]
 pub fn needed(case: &Case<'_>, invocations: f64, target_value: f64) -> Option<u32> {
     let needed = unbounded(invocations, target_value)?;
     let target = case.target();
@@ -16,7 +15,6 @@ pub fn needed(case: &Case<'_>, invocations: f64, target_value: f64) -> Option<u3
 }
 
 /// [`needed`] without regard to min and max.
-#[must_use]
 pub fn unbounded(invocations: f64, target_value: f64) -> Option<u32> {
     // The tolerance keeps 1,200 at 600 from needing three because of a last bit.
     (invocations.is_finite() && target_value > 0.0)
@@ -24,7 +22,6 @@ pub fn unbounded(invocations: f64, target_value: f64) -> Option<u32> {
 }
 
 /// The forecast for a change to `wanted`.
-#[must_use]
 pub fn forecast(case: &Case<'_>, wanted: f64) -> InstanceForecast {
     let present = case.present_invocations();
     let peak = case.telemetry.as_ref().ok().and_then(|t| t.peak_invocations);

@@ -23,7 +23,6 @@ pub struct Replaced {
 
 impl Replaced {
     /// Whether that happened within the last day.
-    #[must_use]
     pub fn is_recent(self, now: Timestamp) -> bool {
         now - self.since < RECENT
     }
@@ -31,7 +30,6 @@ impl Replaced {
 
 /// The value that a foreign edit has replaced. None while what is in force is what `setpoint` held
 /// or wrote itself.
-#[must_use]
 pub fn replaced(case: &Case<'_>) -> Option<Replaced> {
     let memory = &case.memory;
     let held = memory.last_held?.value;

@@ -42,7 +42,6 @@ pub fn load_test(
 }
 
 /// Whether the variant was of the kind that `setpoint` is for when that could be told.
-#[must_use]
 pub fn was_standard(case: &Case<'_>) -> bool {
     remembered(case.snapshot, &case.memory).is_some_and(|known| known.kind == VariantKind::Standard)
 }

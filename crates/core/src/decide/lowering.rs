@@ -59,7 +59,6 @@ fn last_lowering(case: &Case<'_>, in_force: f64) -> Option<TargetWrite> {
 
 /// The lowering that the next lower value would be a further step of. None once an attempt at a step
 /// has failed: attempts are counted one by one (rule 10).
-#[must_use]
 pub fn under_way(case: &Case<'_>) -> Option<Lowering> {
     let memory = &case.memory;
     let last = last_lowering(case, case.configured_target()?)?;
@@ -107,14 +106,12 @@ fn by_instances(case: &Case<'_>, from: f64, goes_on: bool) -> Option<Limit> {
 }
 
 /// The most instances that one write of a lower value may call for where `run` run.
-#[must_use]
 pub fn most_instances(run: u32) -> u32 {
     let more = ((f64::from(run) * LOWERING_MAX).floor() as u32).max(1);
     run.saturating_add(more)
 }
 
 /// The lowest value that calls for at most `most` instances at `load` invocations a minute in all.
-#[must_use]
 pub fn lowest_for(load: f64, most: u32) -> f64 {
     // Strictly above, by a margin that AWS's rounding cannot eat.
     whole(load / f64::from(most) * (1.0 + MARGIN), f64::ceil)

@@ -9,7 +9,6 @@ use crate::model::status::MassChange;
 
 /// Finds a mass change among the decisions of one pass. What a person has confirmed does not count;
 /// it may take several passes.
-#[must_use]
 pub fn mass_change(
     decisions: &[&Decision],
     limit: MassChangeLimit,

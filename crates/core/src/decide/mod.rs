@@ -43,46 +43,17 @@ mod would;
 use crate::model::decision::Decision;
 use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
-use crate::model::ids::{AccountId, VariantId};
+use crate::model::ids::VariantId;
 use crate::model::reason::Reason;
 use crate::model::snapshot::Snapshot;
 use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
 
 use case::Case;
-use chrono::TimeDelta;
 
-/// What holds for every variant: the process-wide part of the configuration, and what a person
-/// has just confirmed.
-#[derive(Debug, Clone)]
-pub struct Rules {
-    /// The account that may be written to (rule 2).
-    pub account_id: Option<AccountId>,
-    /// `reconcile.enabled` (rule 10).
-    pub enabled: bool,
-    /// The freeze window that is open now (rule 10).
-    pub freeze: Option<Freeze>,
-    /// Telemetry older than this is stale: raises wait (rule 8).
-    pub telemetry_max_age: TimeDelta,
-    /// Most writes of one variant in an hour (rule 10).
-    pub writes_per_hour: usize,
-    /// Most writes of one variant in a day (rule 10).
-    pub writes_per_day: usize,
-    /// What a person has been shown of this variant's changes, and has confirmed.
-    pub confirmed: consent::Confirmed,
-}
-
-/// An open freeze window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Freeze {
-    /// When it closes.
-    pub until: Timestamp,
-    /// Whether lowering a target value is allowed inside it.
-    pub allow_lowering: bool,
-}
+pub use crate::model::rules::{Freeze, Rules};
 
 /// Decides what to do about one variant.
-#[must_use]
 pub fn decide(
     snapshot: &Snapshot,
     goal: &Goal,
@@ -127,6 +98,7 @@ fn decide_in_its_mode(
         id: decision_id(&snapshot.id, now),
         at: now,
         variant: snapshot.id.clone(),
+        rules: rules.clone(),
         plan,
         report,
         wake_at,

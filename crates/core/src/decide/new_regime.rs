@@ -17,7 +17,6 @@ pub const AFTER_DEPLOY: TimeDelta = TimeDelta::minutes(10);
 /// When the first hour of a regime ends, while it lasts. A deploy begins it; a change that nobody
 /// declared begins it when it is discovered, which is hours after it happened. A regime that is not
 /// remembered was discovered just now.
-#[must_use]
 pub fn ends_at(
     regime: Option<&Regime>,
     known: Option<&KnownRegime>,
@@ -35,7 +34,6 @@ pub fn ends_at(
 }
 
 /// What to remember of the regime that an estimate speaks of.
-#[must_use]
 pub fn note(
     before: Option<KnownRegime>,
     regime: Option<&Regime>,

@@ -13,7 +13,6 @@ use super::desired::Desired;
 use super::{conditions, forecast, remember, scheduled};
 
 /// All notes, in a stable order.
-#[must_use]
 pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
     let mut notes = Vec::new();
     let mut say = |reason, sentence: String| notes.push(Note { reason, sentence });

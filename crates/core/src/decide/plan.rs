@@ -9,7 +9,6 @@ use super::checks::Judged;
 use super::desired::Desired;
 
 /// Turns everything that is to be written into as few writes as possible.
-#[must_use]
 pub fn plan(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> Plan {
     let writes = |field: Field| {
         judged.iter().find(|j| j.comparison.field == field && j.state == FieldState::Write)
@@ -22,7 +21,6 @@ pub fn plan(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> Plan {
 
 /// The min and max that a registration for the sake of `field` leaves in force. AWS pulls the
 /// instance count into them. `None` when they are not known.
-#[must_use]
 pub fn bounds_to_send(case: &Case<'_>, desired: &Desired, field: Field) -> Option<(i32, i32)> {
     let Some(target) = case.target() else {
         return Some((desired.min?, new_max(case, desired)?));
@@ -131,7 +129,6 @@ fn new_name(case: &Case<'_>) -> String {
 
 /// The value that a policy gets with its metric: what is in force counts something else, so it is the
 /// desired one, though never above what has been held before.
-#[must_use]
 pub fn restored_value(case: &Case<'_>, desired: &Desired) -> Option<f64> {
     let wanted = desired.target_value?;
     Some(case.memory.highest_held.map_or(wanted, |held| wanted.min(held)))
@@ -158,7 +155,6 @@ fn restore_metric(case: &Case<'_>, desired: &Desired) -> Option<Action> {
 }
 
 /// An action in a few words.
-#[must_use]
 pub fn summary(action: &Action) -> String {
     match action {
         Action::RegisterTarget { min_capacity, max_capacity, unsuspend, .. } => {

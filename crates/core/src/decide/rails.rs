@@ -55,6 +55,8 @@ pub enum Rail {
     Value,
     /// Rule 8: outside the owner's floor and ceiling.
     OwnerLimit,
+    /// What is known of capacity contradicts itself.
+    Estimate,
     /// Rule 27: above what one instance serves.
     AboveCapacity,
     /// Rule 8: too far in one write.
@@ -68,7 +70,6 @@ pub enum Rail {
 /// A write that must not be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breach {
-    /// Which rail.
     pub rail: Rail,
     /// What is wrong, as a sentence.
     pub sentence: &'static str,
@@ -93,6 +94,7 @@ pub fn rails(before: &Before<'_>, action: &Action) -> Checked {
         Action::PutPolicy { policy_name, configuration, expected, fields } => {
             let put = Put { name: policy_name, to: configuration, from: expected.as_ref(), fields };
             put.value(before)?;
+            put.estimate(before)?;
             put.above_capacity(before)?;
             put.carried_over(before)?;
             let load = Load::of(before, endpoint, target);
@@ -246,6 +248,18 @@ impl Put<'_> {
         keep(over || nearer, Rail::OwnerLimit, "the target value is below the floor")
     }
 
+    /// A new value is only as good as the estimate that the rules have judged it by.
+    fn estimate(&self, before: &Before<'_>) -> Checked {
+        if self
+            .from
+            .is_some_and(|from| from.target_value.to_bits() == self.to.target_value.to_bits())
+        {
+            return Ok(());
+        }
+        let unsound = before.estimate.unsound();
+        unsound.map_or(Ok(()), |sentence| Err(Breach { rail: Rail::Estimate, sentence }))
+    }
+
     fn above_capacity(&self, before: &Before<'_>) -> Checked {
         let to = self.to.target_value;
         let raises = self.value_before().is_none_or(|from| to > from + TOLERANCE);
@@ -391,7 +405,6 @@ impl Load {
 
 impl Rail {
     /// The word used in logs and sentences.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Mode => "mode",
@@ -402,6 +415,7 @@ impl Rail {
             Self::Suspended => "suspended",
             Self::Value => "value",
             Self::OwnerLimit => "owner_limit",
+            Self::Estimate => "estimate",
             Self::AboveCapacity => "above_capacity",
             Self::Step => "step",
             Self::CarriedOver => "carried_over",

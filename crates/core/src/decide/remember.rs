@@ -46,7 +46,6 @@ pub struct Done<'a> {
 }
 
 /// The memory after a pass.
-#[must_use]
 pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> VariantMemory {
     let Done { snapshot, goal, decision, outcome, confirmed } = done;
     let mut memory = before.clone();
@@ -106,7 +105,6 @@ fn note_seen(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
 /// Whether the value that a field has is somebody's overwrite of one that setpoint had written,
 /// seen for the first time (rule 22). The same foreign value counts once for each time it came
 /// back, not once for each pass that sees it.
-#[must_use]
 pub fn is_foreign_overwrite(memory: &VariantMemory, field: Field, value: f64) -> bool {
     let is = |known: f64| same_value(value, known);
     if field != Field::TargetValue {
@@ -164,7 +162,6 @@ fn note_other_setpoint(memory: &mut VariantMemory, now: Timestamp) {
 }
 
 /// The sentence about another setpoint that is certain to be there (rule 26).
-#[must_use]
 pub fn other_setpoint(memory: &VariantMemory) -> Option<String> {
     let other = memory.other_setpoint.as_ref()?.certain()?;
     let who = other.id.as_ref().map_or_else(String::new, |id| format!(" (process {id})"));

@@ -11,7 +11,6 @@ use super::desired::Desired;
 use super::{forecast, notes, safety, watch};
 
 /// Writes the report.
-#[must_use]
 pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan) -> Report {
     let configured = case.configured_target();
     let (reason, sentence) = headline(case, desired, judged);

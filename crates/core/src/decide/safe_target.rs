@@ -9,7 +9,6 @@ use crate::model::reason::Reason;
 /// lower bound is proven and the load test is valid. Otherwise there is none.
 ///
 /// `formula` is load-tested rate x the same factor x 60 while the load test is valid.
-#[must_use]
 pub fn safe_target_at(estimate: &Estimate, factor: f64, formula: Option<f64>) -> Option<f64> {
     let capacity = &estimate.capacity;
     match estimate.verdict {

@@ -9,11 +9,10 @@ use crate::model::estimate::{Estimate, Finding, Verdict};
 use crate::model::goal::Goal;
 use crate::model::safety::{Safety, SafetyReport, Unproven};
 use crate::model::time::Timestamp;
-use crate::model::units::human;
+use crate::model::units::{for_reading, human};
 
 use super::case::Case;
 use super::desired::Desired;
-use super::step::whole;
 
 /// In the first hour of a regime the ratio of speeds is not known yet, and with it not what one
 /// instance serves now (rule 11).
@@ -35,7 +34,6 @@ pub struct Judge<'a> {
 }
 
 /// Judges the value in force.
-#[must_use]
 pub fn safety(case: &Case<'_>, desired: &Desired) -> SafetyReport {
     let judge =
         Judge { estimate: case.estimate, goal: case.goal, safe: desired.safe, now: case.now };
@@ -68,7 +66,6 @@ pub fn safety(case: &Case<'_>, desired: &Desired) -> SafetyReport {
 
 impl Judge<'_> {
     /// Judges a target value, such as the one in force.
-    #[must_use]
     pub fn of(&self, target: Option<f64>) -> SafetyReport {
         let (estimate, capacity) = (self.estimate, &self.estimate.capacity);
         if self.goal.objective.latency.is_none() {
@@ -226,7 +223,7 @@ impl Judge<'_> {
 
 /// Nobody needs decimals of a value that is measured within 10 %.
 fn rounded(value: f64) -> String {
-    human(whole(value, f64::floor))
+    human(for_reading(value))
 }
 
 const fn report(state: Safety, sentence: String) -> SafetyReport {

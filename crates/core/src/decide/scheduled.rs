@@ -14,7 +14,6 @@ const HOLDS_FOR: TimeDelta = TimeDelta::days(1);
 
 /// The action that most likely set `field` to `actual`, and when. None once no action holds that
 /// bound any more.
-#[must_use]
 pub fn attribute(
     actions: &[ScheduledAction],
     field: Field,
@@ -43,7 +42,6 @@ pub fn attribute(
 }
 
 /// The actions that hold a bound: those that set it, and can run again or ran within the last day.
-#[must_use]
 pub fn holding(actions: &[ScheduledAction], field: Field, now: Timestamp) -> Vec<&ScheduledAction> {
     let holds = |action: &&ScheduledAction| {
         sets(action, field).is_some() && !action.is_over(now, HOLDS_FOR)
@@ -61,7 +59,6 @@ const fn sets(action: &ScheduledAction, field: Field) -> Option<i32> {
 }
 
 /// The action that runs next, when, and what it sets: "next evening at ..., min 1, max 4".
-#[must_use]
 pub fn next<'a>(actions: impl IntoIterator<Item = &'a ScheduledAction>, now: Timestamp) -> String {
     let runs = actions.into_iter().filter_map(|action| Some((action.next_run(now)?, action)));
     let Some((at, action)) = runs.min_by_key(|(at, action)| (*at, action.name.clone())) else {

@@ -92,7 +92,6 @@ fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
 
 /// A step on the way ends on a whole number where that is no great change: nobody wants 514.5 in a
 /// policy.
-#[must_use]
 pub fn whole(value: f64, round: fn(f64) -> f64) -> f64 {
     if value >= 100.0 { round(value) } else { value }
 }

@@ -24,7 +24,6 @@ const WATCH_MAX: TimeDelta = TimeDelta::days(7);
 pub const RAISES_HELD: TimeDelta = TimeDelta::hours(24);
 
 /// The value to put back, when the watched raise has failed.
-#[must_use]
 pub fn revert_to(case: &Case<'_>) -> Option<f64> {
     let watch = case.memory.verification.clone()?;
     let watch = advance(watch, case.snapshot, &case.goal.objective);
@@ -35,7 +34,6 @@ pub fn revert_to(case: &Case<'_>) -> Option<f64> {
 }
 
 /// Begins to watch a raise.
-#[must_use]
 pub fn begin(write: TargetWrite, snapshot: &Snapshot) -> Option<Verification> {
     let before = write.before.filter(|before| write.after > *before)?;
     let telemetry = snapshot.telemetry.known()?;
@@ -56,7 +54,6 @@ pub fn begin(write: TargetWrite, snapshot: &Snapshot) -> Option<Verification> {
 }
 
 /// Takes the minutes that are new into account.
-#[must_use]
 pub fn advance(
     mut watch: Verification,
     snapshot: &Snapshot,
@@ -96,7 +93,6 @@ fn count(watch: &mut Verification, minute: &Minute, objective: &Objective) {
 }
 
 /// Whether there is nothing left to watch for.
-#[must_use]
 pub fn is_over(watch: &Verification, now: crate::model::time::Timestamp) -> bool {
     !watch.failed && (watch.loaded_minutes >= LOADED_MINUTES || now - watch.raised_at > WATCH_MAX)
 }

@@ -54,7 +54,6 @@ fn reset(memory: &VariantMemory, now: &Settled) -> Option<InstanceReset> {
 }
 
 /// The deploy that has set the number of instances back and is still worth telling of.
-#[must_use]
 pub fn instance_reset(case: &Case<'_>) -> Option<InstanceReset> {
     let current = settled(case.snapshot, case.now);
     let new = current.as_ref().and_then(|now| reset(&case.memory, now));
@@ -69,21 +68,18 @@ fn is_over(reset: &InstanceReset, instances: Option<u32>, now: Timestamp) -> boo
 }
 
 /// Whether the policy goes by another name than when it was last seen.
-#[must_use]
 pub fn is_renamed(case: &Case<'_>) -> bool {
     let names = case.policy().zip(case.memory.policy_name.as_ref());
     names.is_some_and(|(now, before)| now.name != *before)
 }
 
 /// Since when the endpoint that runs now exists, if another one ran under its name before.
-#[must_use]
 pub fn recreated_at(case: &Case<'_>) -> Option<Timestamp> {
     let (now, before) = (case.endpoint()?, case.memory.settled.as_ref()?);
     (now.created_at > before.created_at).then_some(now.created_at)
 }
 
 /// The instance types before and now, if they differ.
-#[must_use]
 pub fn other_instance_type(case: &Case<'_>) -> Option<(String, String)> {
     let before = case.memory.settled.as_ref()?.instance_type.clone()?;
     let config = case.snapshot.endpoint_config.known()?.as_ref()?;
@@ -92,7 +88,6 @@ pub fn other_instance_type(case: &Case<'_>) -> Option<(String, String)> {
 }
 
 /// Why the scalable target or the policy is missing, as far as can be told.
-#[must_use]
 pub fn missing_because(case: &Case<'_>, field: Field) -> Option<String> {
     let before = case.memory.settled.as_ref()?;
     if let Some(at) = recreated_at(case) {

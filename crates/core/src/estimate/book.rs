@@ -176,6 +176,15 @@ impl Book {
         }
     }
 
+    /// Whether nothing is known of what ran before the present regime: it is the first, or began with
+    /// the telemetry, which an endpoint sends in the minute in which it is made.
+    pub(super) fn is_first(&self) -> bool {
+        let with_the_data = |before: &Record| {
+            before.before.is_none() && self.current.start - before.start <= DEPLOY_MINUTES + 1
+        };
+        self.current.before.is_none() || self.previous.as_ref().is_some_and(with_the_data)
+    }
+
     /// A new regime.
     pub(super) fn begin(&mut self, start: MinuteIndex, change: Change, carried: Option<Carried>) {
         let (fingerprint, slower) = match change {

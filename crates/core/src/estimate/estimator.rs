@@ -30,6 +30,7 @@ use super::sentence::{Story, sentence};
 use super::settings::{Context, EstimatorSettings};
 use super::speed::{self, SETTLED_AFTER};
 use super::tally::Tally;
+use super::throughput::Overload;
 use super::wander::{Stretch, WANDER_MAX, wander};
 
 /// Longest delay with which the walk hands on a minute.
@@ -60,6 +61,7 @@ pub struct Estimator {
     demand: Demand,
     incident: IncidentWatch,
     bad_run: BadRun,
+    overload: Overload,
     findings: Findings,
     tally: Tally,
     book: Book,
@@ -81,7 +83,6 @@ pub struct Estimator {
 
 impl Estimator {
     /// An estimator without history.
-    #[must_use]
     pub fn new(settings: &EstimatorSettings) -> Self {
         Self {
             walk: Walk::default(),
@@ -92,6 +93,7 @@ impl Estimator {
             demand: Demand::default(),
             incident: IncidentWatch::default(),
             bad_run: BadRun::default(),
+            overload: Overload::default(),
             findings: Findings::default(),
             tally: Tally::default(),
             book: Book::new(settings.fingerprint),
@@ -108,7 +110,6 @@ impl Estimator {
     }
 
     /// An estimator that knows the regimes of before. Feed it the last 14 days next.
-    #[must_use]
     pub fn restore(settings: &EstimatorSettings, journal: &Journal) -> Self {
         let mut estimator = Self::new(settings);
         estimator.book = journal.book.clone();
@@ -123,13 +124,11 @@ impl Estimator {
     }
 
     /// What must be remembered.
-    #[must_use]
     pub fn journal(&self) -> Journal {
         Journal::new(self.newest, self.book.clone())
     }
 
     /// The settings it was made with.
-    #[must_use]
     pub const fn settings(&self) -> &EstimatorSettings {
         &self.settings
     }
@@ -157,14 +156,12 @@ impl Estimator {
 
     /// Whether the journal that it was restored from speaks of another service than this one.
     /// Without a journal nothing is known of what ran before.
-    #[must_use]
     pub fn remembers_other_than(&self, fingerprint: Fingerprint) -> bool {
         let known = self.book.current.fingerprint;
         self.known_until > MinuteIndex::MIN && known.is_some_and(|f| !f.is_same(fingerprint))
     }
 
     /// Up to where the journal that it was restored from speaks.
-    #[must_use]
     pub fn remembers_until(&self) -> Option<Timestamp> {
         (self.known_until > MinuteIndex::MIN).then(|| instant_of(self.known_until))
     }
@@ -261,6 +258,7 @@ impl Estimator {
         let regime = Some(Regime {
             started_at: instant_of(record.start),
             declared: record.declared,
+            first: self.book.is_first(),
             speed_ratio: lg_ratio.map(f64::exp),
         });
         let story = Story {
@@ -297,7 +295,6 @@ impl Estimator {
     }
 
     /// Bytes of state, without the shared scratch and the picture.
-    #[must_use]
     pub fn state_bytes(&self) -> usize {
         size_of::<Self>()
             + self.walk.bytes()

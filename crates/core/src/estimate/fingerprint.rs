@@ -26,27 +26,23 @@ pub enum Fingerprint {
 
 impl Fingerprint {
     /// The fingerprint of a text that names all parts.
-    #[must_use]
     pub fn of(text: &str) -> Self {
         Self::Service { own: fnv1a(text.bytes()), containers: None }
     }
 
     /// The fingerprint of a service, by the text that names all parts of its own, and the hash of
     /// its containers.
-    #[must_use]
     pub fn service(own: &str, containers: Option<u64>) -> Self {
         Self::Service { own: fnv1a(own.bytes()), containers }
     }
 
     /// The fingerprint that versions before 0.2 made of the same service.
-    #[must_use]
     pub fn old(model: Option<&str>, instance_type: Option<&str>, images: &[String]) -> Self {
         Self::Old(fnv1a(format!("{model:?} {instance_type:?} {images:?}").bytes()))
     }
 
     /// Whether both are the same service as far as both know. A model that could not be read is no
     /// difference.
-    #[must_use]
     pub fn is_same(self, other: Self) -> bool {
         match (self, other) {
             (Self::Old(one), Self::Old(two)) => one == two,

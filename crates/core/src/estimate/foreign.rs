@@ -33,7 +33,6 @@ struct Bad {
 /// What becomes of a bad minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It counts.
     Counts,
     /// The run is long enough to be judged; until then it counts.
     Judge,

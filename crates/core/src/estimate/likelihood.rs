@@ -49,7 +49,6 @@ impl Default for Scratch {
 
 impl Scratch {
     /// Computes the tables.
-    #[must_use]
     pub fn new() -> Self {
         let mut cells = Vec::with_capacity(WIDTHS.len() * UNRELATED.len());
         for width in WIDTHS {

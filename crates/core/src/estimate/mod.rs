@@ -36,6 +36,7 @@ mod sentence;
 mod settings;
 mod speed;
 mod tally;
+mod throughput;
 mod verdict;
 mod wander;
 

@@ -2,6 +2,7 @@
 
 use crate::model::estimate::{Capacity, MinutesUsed, Verdict};
 use crate::model::goal::Objective;
+use crate::model::units::{for_reading, human};
 
 /// An interval of this half-width, in lg, is narrow.
 const NARROW: f64 = 0.10;
@@ -28,7 +29,6 @@ pub(super) struct Story<'a> {
     pub(super) older_regime_undeclared: bool,
 }
 
-/// One sentence.
 pub(super) fn sentence(story: &Story<'_>) -> String {
     let counted = counted(story);
     let c = story.capacity;
@@ -46,7 +46,8 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
         ),
         Verdict::AtMost => {
             let most = c.high.map_or_else(String::new, |high| {
-                format!("one instance serves at most {high:.0} invocations per minute; ")
+                let high = human(for_reading(high).floor());
+                format!("one instance serves at most {high} invocations per minute; ")
             });
             format!("{most}no load was seen to be fine since what runs last changed: {counted}")
         }
@@ -59,7 +60,7 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
         text.push_str(&missing);
     }
     if story.verdict == Verdict::Inferred && story.wanders {
-        text.push_str("; latency at equal load wanders, a request is no unit of work here");
+        text.push_str("; latency at equal load wanders, a request is not a unit of work here");
     } else if story.verdict == Verdict::Inferred {
         text.push_str(match story.lg_ratio {
             Some(_) => "; carried over the last change by the ratio of medians at equal load",
@@ -67,7 +68,7 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
         });
     }
     if story.older_regime_undeclared && story.lg_ratio.is_some() {
-        text.push_str("; the change was found from the data, nobody declared it");
+        text.push_str("; the change was found from the data, no one declared it");
     }
     text
 }
@@ -114,7 +115,7 @@ fn counted(story: &Story<'_>) -> String {
 }
 
 fn whole(v: Option<f64>) -> String {
-    v.map_or_else(|| "an unknown number of".to_owned(), |v| format!("{v:.0}"))
+    v.map_or_else(|| "an unknown number of".to_owned(), |v| human(for_reading(v).floor()))
 }
 
 #[cfg(test)]

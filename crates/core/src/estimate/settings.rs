@@ -36,6 +36,8 @@ pub struct Refinements {
     pub good_minutes_below: bool,
     /// Capacity follows the ratio of medians by a power that is learned (`power`).
     pub learned_power: bool,
+    /// Overloads tell of throughput, and throughput of the knee (`throughput`).
+    pub throughput: bool,
 }
 
 impl Refinements {
@@ -46,6 +48,7 @@ impl Refinements {
         incidents_left_out: true,
         good_minutes_below: true,
         learned_power: true,
+        throughput: true,
     };
     /// The basic steps alone.
     pub const NONE: Self = Self {
@@ -54,14 +57,16 @@ impl Refinements {
         incidents_left_out: false,
         good_minutes_below: false,
         learned_power: false,
+        throughput: false,
     };
     /// Their names.
-    pub const NAMES: [&'static str; 5] = [
+    pub const NAMES: [&'static str; 6] = [
         "quarter-hours",
         "wander-over-changes",
         "incidents-left-out",
         "good-minutes-below",
         "learned-power",
+        "throughput",
     ];
 
     /// All of these but the one of that name; other names change nothing.
@@ -73,6 +78,7 @@ impl Refinements {
             "incidents-left-out" => self.incidents_left_out = false,
             "good-minutes-below" => self.good_minutes_below = false,
             "learned-power" => self.learned_power = false,
+            "throughput" => self.throughput = false,
             _ => {}
         }
         self
@@ -81,7 +87,6 @@ impl Refinements {
 
 impl EstimatorSettings {
     /// Settings for an objective, without a load test.
-    #[must_use]
     pub const fn new(objective: Objective) -> Self {
         Self {
             objective,
@@ -94,7 +99,6 @@ impl EstimatorSettings {
     }
 
     /// The load-tested rate in invocations per minute, while the test is valid.
-    #[must_use]
     pub fn valid_load_test(&self) -> Option<f64> {
         match self.load_test_problem {
             None => self.load_test.map(RequestsPerSecond::per_minute),
@@ -114,7 +118,6 @@ pub struct Context {
 
 impl Context {
     /// The capacity that the configuration claims.
-    #[must_use]
     pub fn implied_capacity(&self) -> Option<f64> {
         let target = self.configured_target?;
         (self.safety_factor > 0.0 && target > 0.0).then(|| target / self.safety_factor)

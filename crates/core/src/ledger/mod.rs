@@ -134,7 +134,6 @@ impl Ledger {
     }
 
     /// What all of it comes to, for instances of this type.
-    #[must_use]
     pub fn summary(&self, instance_type: Option<&str>) -> Reaction {
         summary::of(&self.scale_outs, &self.failures, instance_type)
     }

@@ -29,7 +29,6 @@ pub enum AlarmProblem {
 impl AlarmProblem {
     /// The first thing wrong with the alarms that belong to `policy`. `AlarmLow`'s threshold is
     /// not looked at: its 90 % is not documented.
-    #[must_use]
     pub fn of(policy: &ScalingPolicy, alarms: &[Alarm]) -> Option<Self> {
         let own = |side: AlarmSide| alarms.iter().find(|a| belongs(policy, a, side));
         let tracking = policy.invocations_tracking()?;

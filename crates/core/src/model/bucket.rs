@@ -20,7 +20,6 @@ pub struct Bucket {
 
 impl Bucket {
     /// A full one.
-    #[must_use]
     pub const fn new(rate: Rate, now: Timestamp) -> Self {
         Self { tokens: rate.burst, at: now }
     }

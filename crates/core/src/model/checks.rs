@@ -112,7 +112,6 @@ fn not_allowed(name: &str, found: f64, allowed: &str) -> String {
 
 /// A text of AWS in at most [`TEXT_MAX`] bytes, and in one line: it goes into logs, Events and
 /// pages.
-#[must_use]
 pub fn text(text: &str) -> String {
     let mut kept = String::with_capacity(text.len().min(TEXT_MAX));
     let mut fits = 0;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::decision::{Action, Decision, FieldReport, FieldState, Plan, StepResult};
 use super::ids::VariantId;
@@ -14,9 +14,8 @@ use super::status::{FleetStatus, VariantStatus};
 use super::units::{human, same_value, same_values};
 
 /// One field of a plan as it was shown.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShownField {
-    /// Which field.
     pub field: Field,
     /// What AWS had, readable; absent when it did not exist.
     pub actual: Option<String>,
@@ -45,7 +44,6 @@ impl ShownField {
 
     /// Whether it is the same difference. Of a target value what is wanted may move with the
     /// measurements; what is written is compared by itself.
-    #[must_use]
     pub fn is_still(&self, other: &Self) -> bool {
         let number = same_values(self.number, other.number);
         let moves = self.field == Field::TargetValue;
@@ -57,7 +55,7 @@ impl ShownField {
 }
 
 /// The changes of one variant as they were shown.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
     /// The fields to be written.
     pub fields: Vec<ShownField>,
@@ -73,7 +71,6 @@ pub struct Shown {
 
 impl Shown {
     /// What this plan shows of these fields.
-    #[must_use]
     pub fn new(fields: Vec<ShownField>, plan: &Plan) -> Self {
         let mut shown = Self { fields, ..Self::default() };
         for action in &plan.actions {
@@ -96,20 +93,17 @@ impl Shown {
     }
 
     /// What this decision shows.
-    #[must_use]
     pub fn of(decision: &Decision) -> Self {
         let fields = decision.report.fields.iter().filter(|f| f.state == FieldState::Write);
         Self::new(fields.map(ShownField::of).collect(), &decision.plan)
     }
 
     /// A field as it was shown.
-    #[must_use]
     pub fn field(&self, field: Field) -> Option<&ShownField> {
         self.fields.iter().find(|shown| shown.field == field)
     }
 
     /// Whether writing a field now, by another look at the same variant, is what was shown here.
-    #[must_use]
     pub fn allows(&self, field: Field, now: &Self) -> bool {
         let (Some(then), Some(found)) = (self.field(field), now.field(field)) else { return false };
         let same = match field {
@@ -125,7 +119,6 @@ impl Shown {
     }
 
     /// `700 -> 600`; of a first step what is wanted in the end as well.
-    #[must_use]
     pub fn change(&self, field: Field) -> Option<String> {
         let shown = self.field(field)?;
         let none = || "(none)".to_owned();
@@ -176,7 +169,6 @@ struct Lowering {
 
 impl Consent {
     /// To everything that these decisions show.
-    #[must_use]
     pub fn to<'d>(decisions: impl IntoIterator<Item = &'d Decision>) -> Self {
         let changing = decisions.into_iter().filter(|decision| !decision.plan.is_empty());
         let shown = changing.map(|d| (d.variant.clone(), Shown::of(d))).collect();
@@ -184,7 +176,6 @@ impl Consent {
     }
 
     /// To everything that the plans of this pass show, as all that a person was asked about.
-    #[must_use]
     pub fn to_plan(fleet: &FleetStatus) -> Self {
         let decisions = || fleet.variants.values().map(|status| &status.decision);
         let differs = |decision: &Decision| {
@@ -196,26 +187,22 @@ impl Consent {
     }
 
     /// Whether it is to nothing.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.shown.is_empty()
     }
 
     /// How many variants it is to change.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.shown.len()
     }
 
     /// What was shown of a variant.
-    #[must_use]
     pub fn get(&self, id: &VariantId) -> Option<&Shown> {
         self.shown.get(id)
     }
 
     /// Whether a decision plans nothing but what was confirmed: a change as it was shown, or the
     /// next step of a lowering whose end was shown (rule 9 does not count it).
-    #[must_use]
     pub fn covers(&self, decision: &Decision) -> bool {
         if self.shown.contains_key(&decision.variant) {
             return true;
@@ -264,7 +251,6 @@ impl Consent {
     }
 
     /// What became of it in a pass.
-    #[must_use]
     pub fn carried_out(&self, fleet: &FleetStatus) -> CarriedOut {
         let mut result = CarriedOut::default();
         for (id, shown) in &self.shown {
@@ -313,10 +299,8 @@ pub struct CarriedOut {
 /// One field of a consent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Confirmed {
-    /// Which variant.
     #[serde(serialize_with = "as_text")]
     pub variant: VariantId,
-    /// Which field.
     pub field: Field,
     /// The change as it was shown; empty when it was not.
     pub change: String,
@@ -402,7 +386,7 @@ fn not_shown(consent: &Consent, fleet: &FleetStatus) -> Vec<Confirmed> {
         for now in fields.map(ShownField::of) {
             let shown = consent.get(id).is_some_and(|shown| shown.field(now.field).is_some());
             if !shown && !known.iter().any(|then| then.is_still(&now)) {
-                let found = format!("{}: nobody was asked about it", now.change());
+                let found = format!("{}: no one was asked about it", now.change());
                 let (variant, change) = (id.clone(), String::new());
                 new.push(Confirmed { variant, field: now.field, change, found });
             }

@@ -1,12 +1,13 @@
 //! A decision is data: what to write, what not to write, and why, field by field.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::estimate::Estimate;
 use super::fact::WhyKind;
 use super::goal::{LoadTestProblem, Mode};
 use super::ids::VariantId;
 use super::reason::{ActionKind, Field, Reason};
+use super::rules::Rules;
 use super::safety::SafetyReport;
 use super::scaling::{ScalableTarget, TargetTracking};
 use super::time::Timestamp;
@@ -21,6 +22,8 @@ pub struct Decision {
     pub at: Timestamp,
     /// About which variant.
     pub variant: VariantId,
+    /// What it was decided by, beside what was read and wanted.
+    pub rules: Rules,
     /// What to write, in order.
     pub plan: Plan,
     /// Why.
@@ -54,7 +57,6 @@ pub struct Plan {
 
 impl Plan {
     /// Whether nothing is written.
-    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.actions.is_empty()
     }
@@ -94,7 +96,6 @@ pub enum Action {
 
 impl Action {
     /// AWS's operation name.
-    #[must_use]
     pub const fn operation(&self) -> &'static str {
         match self {
             Self::RegisterTarget { .. } => "RegisterScalableTarget",
@@ -157,20 +158,17 @@ impl Report {
     }
 
     /// Whether everything managed could be read.
-    #[must_use]
     pub fn is_readable(&self) -> bool {
         self.comparable && self.fields.iter().all(|field| field.state != FieldState::Unknown)
     }
 
     /// Whether everything managed was compared with something.
-    #[must_use]
     pub fn is_compared(&self) -> bool {
         self.is_readable() && !self.lacks_comparison()
     }
 
     /// Whether a comparison that the configuration asks for is missing, although everything could
     /// be read: the load test that it names does not count (rule 5).
-    #[must_use]
     pub fn lacks_comparison(&self) -> bool {
         self.managed && self.fields.iter().any(FieldReport::lacks_comparison)
     }
@@ -179,7 +177,6 @@ impl Report {
 /// What another mode would do about a variant, decided on the same reads by the same code.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Would {
-    /// The mode.
     pub mode: Mode,
     /// What it would do, in one word.
     pub action: ActionKind,
@@ -198,7 +195,6 @@ pub struct Would {
 /// The comparison of one field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FieldReport {
-    /// Which field.
     pub field: Field,
     /// What AWS has, readable; absent when it does not exist or is unknown.
     pub actual: Option<String>,
@@ -221,7 +217,6 @@ pub struct FieldReport {
 
 impl FieldReport {
     /// Whether it should have been compared with a load test that does not count.
-    #[must_use]
     pub const fn lacks_comparison(&self) -> bool {
         matches!(self.state, FieldState::Held | FieldState::NotCompared)
             && self.reason.is_load_test()
@@ -246,18 +241,16 @@ pub enum FieldState {
 
 impl FieldState {
     /// Whether the field differs, held or not.
-    #[must_use]
     pub const fn differs(self) -> bool {
         matches!(self, Self::Write | Self::Held)
     }
 }
 
 /// Something worth knowing, with its code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// The code.
     pub reason: Reason,
-    /// The sentence.
     pub sentence: String,
 }
 
@@ -293,20 +286,17 @@ pub struct StepOutcome {
     /// How AWS refused, when it certainly did not carry the write out. An error without it may
     /// have taken effect all the same.
     pub refused: Option<WhyKind>,
-    /// The sentence.
     pub sentence: String,
 }
 
 impl StepOutcome {
     /// A write that AWS shows.
-    #[must_use]
     pub fn success(operation: &'static str, sentence: impl Into<String>) -> Self {
         let (result, sentence) = (StepResult::Success, sentence.into());
         Self { operation, result, reason: None, refused: None, sentence }
     }
 
     /// Something else, and why.
-    #[must_use]
     pub fn other(
         operation: &'static str,
         result: StepResult,

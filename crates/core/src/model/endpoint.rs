@@ -6,11 +6,9 @@ use super::ids::{EndpointName, VariantName};
 use super::time::Timestamp;
 
 /// One row of `ListEndpoints`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndpointSummary {
-    /// The endpoint.
     pub name: EndpointName,
-    /// Its status.
     pub status: EndpointStatus,
     /// When it was made; a new time under an old name is a recreated endpoint.
     pub created_at: Timestamp,
@@ -18,8 +16,7 @@ pub struct EndpointSummary {
     pub modified_at: Timestamp,
 }
 
-/// The status of an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointStatus {
     /// Failed after it had been in service.
@@ -46,7 +43,6 @@ pub enum EndpointStatus {
 
 impl EndpointStatus {
     /// Reads AWS's word; one that this version does not know is kept.
-    #[must_use]
     pub fn parse(word: &str) -> Self {
         match word {
             "OutOfService" => Self::OutOfService,
@@ -63,7 +59,6 @@ impl EndpointStatus {
     }
 
     /// AWS's word.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::OutOfService => "OutOfService",
@@ -81,11 +76,9 @@ impl EndpointStatus {
 }
 
 /// `DescribeEndpoint`, as far as `setpoint` needs it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// The endpoint.
     pub name: EndpointName,
-    /// Its status.
     pub status: EndpointStatus,
     /// The endpoint config in force.
     pub config_name: String,
@@ -111,7 +104,7 @@ pub struct Endpoint {
 
 /// How much traffic an endpoint takes from inference routers in other regions: a share of what its
 /// instances are said to serve. All its variants share it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrossRegionCap {
     /// `MaxInvocationsPerSecondPerInstance`: what one instance is said to serve.
     pub invocations_per_second_per_instance: u32,
@@ -121,22 +114,19 @@ pub struct CrossRegionCap {
 
 impl Endpoint {
     /// Whether it is being made and shows no variants yet.
-    #[must_use]
     pub fn is_in_the_making(&self) -> bool {
         self.status == EndpointStatus::Creating && self.variants.is_empty()
     }
 
     /// The production variant of that name.
-    #[must_use]
     pub fn variant(&self, name: &VariantName) -> Option<&VariantSummary> {
         self.variants.iter().find(|v| v.name == *name)
     }
 }
 
 /// A production variant as `DescribeEndpoint` shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VariantSummary {
-    /// The variant.
     pub name: VariantName,
     /// Instances in service. Absent for serverless variants.
     pub current_instances: Option<u32>,
@@ -156,9 +146,8 @@ pub struct VariantSummary {
 
 /// `DescribeEndpointConfig`, as far as `setpoint` needs it. AWS never changes one, but one can be
 /// deleted and made again under its name.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EndpointConfig {
-    /// The name.
     pub name: String,
     /// When it was made: a lower bound of when a deploy with it can have begun.
     pub created_at: Timestamp,
@@ -172,16 +161,14 @@ pub struct EndpointConfig {
 
 impl EndpointConfig {
     /// The production variant of that name.
-    #[must_use]
     pub fn variant(&self, name: &VariantName) -> Option<&ConfigVariant> {
         self.variants.iter().find(|v| v.name == *name)
     }
 }
 
 /// A production variant of an endpoint config.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigVariant {
-    /// The variant.
     pub name: VariantName,
     /// The model; absent for inference components.
     pub model_name: Option<String>,
@@ -203,7 +190,7 @@ pub struct ConfigVariant {
 }
 
 /// How an endpoint spreads requests over the instances of a variant.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Routing {
     /// To an instance with few requests under way.
@@ -220,7 +207,6 @@ pub enum Routing {
 
 impl Routing {
     /// Reads AWS's word; one that this version does not know is kept.
-    #[must_use]
     pub fn parse(word: &str) -> Self {
         match word {
             "LEAST_OUTSTANDING_REQUESTS" => Self::LeastOutstandingRequests,
@@ -232,7 +218,6 @@ impl Routing {
     }
 
     /// AWS's word.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::LeastOutstandingRequests => "LEAST_OUTSTANDING_REQUESTS",
@@ -245,16 +230,14 @@ impl Routing {
 
     /// Whether instances get unequal shares of the load by design, so that the load of an average
     /// instance says less of the busiest one.
-    #[must_use]
     pub const fn is_uneven(&self) -> bool {
         matches!(self, Self::PrefixAware | Self::KvAware)
     }
 }
 
 /// `DescribeModel`, as far as `setpoint` needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
-    /// The name.
     pub name: String,
     /// The number of containers.
     pub containers: usize,
@@ -291,7 +274,6 @@ pub enum VariantKind {
 
 impl VariantKind {
     /// Why the kind cannot be managed; none for `Standard`.
-    #[must_use]
     pub const fn unsupported_because(self) -> Option<&'static str> {
         match self {
             Self::Standard => None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::scatter::Picture;
 use super::time::Timestamp;
@@ -39,7 +39,6 @@ impl Verdict {
     ];
 
     /// The word used in labels and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Measured => "measured",
@@ -52,14 +51,13 @@ impl Verdict {
     }
 
     /// Whether the capacity is known from both sides.
-    #[must_use]
     pub const fn is_two_sided(self) -> bool {
         matches!(self, Self::Measured | Self::Inferred)
     }
 }
 
 /// The capacity of one instance in invocations per minute. A bound that does not exist is absent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Capacity {
     /// The median of the posterior.
     pub estimate: Option<f64>,
@@ -74,18 +72,32 @@ pub struct Capacity {
 }
 
 /// The stretch of time an estimate speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Regime {
     /// When it began.
     pub started_at: Timestamp,
     /// Whether a deploy declared it, or it was found from the data.
     pub declared: bool,
+    /// Whether it is the first that is known, so that it began where the data begin or before.
+    pub first: bool,
     /// How much slower (above 1) the median latency is at equal load than in the regime before.
     pub speed_ratio: Option<f64>,
 }
 
+impl Regime {
+    /// What it began with, in words.
+    #[must_use]
+    pub const fn origin(&self) -> &'static str {
+        match (self.first, self.declared) {
+            (true, _) => "where the data begin",
+            (false, true) => "a deploy",
+            (false, false) => "found in the data",
+        }
+    }
+}
+
 /// Why a minute was left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DropReason {
     /// An input has no datapoint.
@@ -110,7 +122,6 @@ pub enum DropReason {
 
 impl DropReason {
     /// The word used in JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -127,9 +138,8 @@ impl DropReason {
 }
 
 /// How many minutes an estimate rests on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinutesUsed {
-    /// Used.
     pub used: u32,
     /// Of those used, how many broke the objective.
     pub broken: u32,
@@ -172,7 +182,6 @@ impl Finding {
     ];
 
     /// The word used in labels and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AboveCapacity => "above_capacity",
@@ -187,9 +196,8 @@ impl Finding {
 }
 
 /// The answer of one estimation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The verdict.
     pub verdict: Verdict,
     /// The capacity, as far as it exists.
     pub capacity: Capacity,
@@ -219,8 +227,30 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Whether there is more history to read than it is made from.
+    /// What contradicts itself in it, if anything does: a bug of the estimator.
     #[must_use]
+    pub fn unsound(&self) -> Option<&'static str> {
+        let Capacity { estimate, low, q25, high, lower_bound } = self.capacity;
+        let numbers = [low, q25, estimate, high, lower_bound, self.highest_good_load];
+        if numbers.into_iter().flatten().any(|number| !number.is_finite() || number <= 0.0) {
+            return Some("a capacity is not a number above 0");
+        }
+        let interval: Vec<f64> = [low, q25, estimate, high].into_iter().flatten().collect();
+        if !interval.is_sorted() {
+            return Some("the interval of the capacity is not in order");
+        }
+        // The bound and the median come from two densities, which agree to the width of a bin.
+        let same_bin = 1.01;
+        if estimate.zip(lower_bound).is_some_and(|(median, bound)| bound > median * same_bin) {
+            return Some("the proven lower bound is above the estimate");
+        }
+        if self.minutes.broken > self.minutes.used {
+            return Some("more minutes broke the objective than were used");
+        }
+        None
+    }
+
+    /// Whether there is more history to read than it is made from.
     pub fn is_partial(&self) -> bool {
         self.history_complete_ratio.is_some_and(|ratio| ratio < 1.0)
     }
@@ -236,7 +266,6 @@ impl Estimate {
     }
 
     /// The answer when there is nothing to answer from.
-    #[must_use]
     pub fn unobserved(sentence: impl Into<String>) -> Self {
         Self {
             verdict: Verdict::Unobserved,

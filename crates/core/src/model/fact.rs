@@ -1,9 +1,9 @@
 //! What was read, or why it could not be. Unknown is not absent, and absent is not zero.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why something could not be read. A closed set, so that it can label a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhyKind {
     /// AWS throttled the call and the retries were used up.
@@ -32,7 +32,6 @@ pub enum WhyKind {
 
 impl WhyKind {
     /// The word used in JSON, logs and labels.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Throttled => "throttled",
@@ -51,7 +50,7 @@ impl WhyKind {
 }
 
 /// Why something is unknown, for machines and for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Why {
     /// The class of the failure.
     pub kind: WhyKind,
@@ -61,14 +60,13 @@ pub struct Why {
 
 impl Why {
     /// A reason with its sentence.
-    #[must_use]
     pub fn new(kind: WhyKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
 }
 
 /// A fact about the world: known, or unknown with the reason.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact<T> {
     /// It was read.
@@ -79,13 +77,11 @@ pub enum Fact<T> {
 
 impl<T> Fact<T> {
     /// A fact that nobody has tried to read yet.
-    #[must_use]
     pub fn not_read_yet() -> Self {
         Self::Unknown(Why::new(WhyKind::NotReadYet, "not read yet"))
     }
 
     /// The value, if known.
-    #[must_use]
     pub const fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
@@ -94,7 +90,6 @@ impl<T> Fact<T> {
     }
 
     /// The reason, if unknown.
-    #[must_use]
     pub const fn why(&self) -> Option<&Why> {
         match self {
             Self::Known(_) => None,
@@ -111,7 +106,6 @@ impl<T> Fact<T> {
     }
 
     /// A borrowed view.
-    #[must_use]
     pub fn as_ref(&self) -> Fact<&T> {
         match self {
             Self::Known(value) => Fact::Known(value),

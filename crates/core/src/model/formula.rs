@@ -58,7 +58,6 @@ impl Mistake {
     ];
 
     /// The word used in JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MinuteForgotten => "minute_forgotten",
@@ -73,7 +72,6 @@ impl Mistake {
     }
 
     /// What went wrong, for a person.
-    #[must_use]
     pub const fn explanation(self) -> &'static str {
         match self {
             Self::MinuteForgotten => {
@@ -99,7 +97,6 @@ impl Mistake {
     }
 
     /// The number that it leads to; nothing for [`Self::Unknown`].
-    #[must_use]
     pub fn value(self, max_rps: f64, factor: f64) -> Option<f64> {
         match self {
             Self::MinuteForgotten => Some(max_rps * factor),

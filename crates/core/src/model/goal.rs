@@ -5,8 +5,9 @@ use chrono::{NaiveDate, TimeDelta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::floors::FloorsGoal;
 use super::series::Minute;
-use super::time::Timestamp;
+use super::time::{Timestamp, seconds};
 use super::units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};
 
 /// What `setpoint` may do about a variant.
@@ -28,7 +29,6 @@ impl Mode {
     pub const ALL: [Self; 3] = [Self::Observe, Self::Repair, Self::Auto];
 
     /// The word used in configuration, labels and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Observe => "observe",
@@ -39,7 +39,7 @@ impl Mode {
 }
 
 /// The wish for one variant. Only what is stated here is managed (rule 3).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Goal {
     /// Where it comes from: the file and list position of the target, or `discovery`.
     pub origin: String,
@@ -70,15 +70,17 @@ pub struct Goal {
     /// Whether a registration may move instances (rule 17).
     pub allow_clamp: bool,
     /// How long a person's change in the safe direction is left alone (rule 16).
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub safe_change_grace: TimeDelta,
     /// How long a scalable target that vanished while its endpoint lives is left missing
     /// (rule 17a).
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub removed_target_grace: TimeDelta,
     /// How long a policy that vanished alone is left missing (rule 17a).
-    #[serde(serialize_with = "seconds")]
+    #[serde(with = "seconds")]
     pub removed_policy_grace: TimeDelta,
+    /// What is done about scheduled floors.
+    pub floors: FloorsGoal,
     /// Writes are held until then (`pause`).
     pub paused: Option<Pause>,
 }
@@ -86,7 +88,6 @@ pub struct Goal {
 impl Goal {
     /// A goal that wants nothing: the variant is watched and never written. `origin` says why, such
     /// as that two targets of the configuration claim it.
-    #[must_use]
     pub fn nothing(origin: String) -> Self {
         Self {
             origin,
@@ -106,13 +107,10 @@ impl Goal {
             safe_change_grace: TimeDelta::zero(),
             removed_target_grace: TimeDelta::zero(),
             removed_policy_grace: TimeDelta::zero(),
+            floors: FloorsGoal::OFF,
             paused: None,
         }
     }
-}
-
-fn seconds<S: serde::Serializer>(d: &TimeDelta, s: S) -> Result<S::Ok, S::Error> {
-    s.serialize_i64(d.num_seconds())
 }
 
 /// A pass that would change more variants than [`Self::limit`] is held (rule 9).
@@ -154,7 +152,7 @@ pub struct Pause {
 }
 
 /// Min and max instances as far as they are managed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapacityGoal {
     /// Fewest instances.
     pub min: Option<i32>,
@@ -163,7 +161,7 @@ pub struct CapacityGoal {
 }
 
 /// Cooldowns as far as they are managed, in seconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CooldownGoal {
     /// After a scale-out.
     pub scale_out_seconds: Option<i32>,
@@ -172,7 +170,7 @@ pub struct CooldownGoal {
 }
 
 /// The owner's limits of any target value written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct TargetValueLimits {
     /// Never below.
     pub floor: Option<InvocationsPerMinute>,
@@ -181,7 +179,7 @@ pub struct TargetValueLimits {
 }
 
 /// A load test of one instance.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoadTest {
     /// The most requests per second that one instance served well.
     pub max_rps: RequestsPerSecond,
@@ -196,7 +194,7 @@ pub struct LoadTest {
 }
 
 /// Why a load test does not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LoadTestProblem {
     /// None is configured.
@@ -213,7 +211,6 @@ pub enum LoadTestProblem {
 
 impl LoadTestProblem {
     /// The word used in reasons and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Absent => "absent",
@@ -262,7 +259,7 @@ impl LoadTest {
 
 /// What counts as serving well: a minute breaks the objective when its latency statistic is above
 /// the threshold or its share of 5XX answers above the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Objective {
     /// The latency part; without it the variant's capacity is `unobserved` (`no_objective`).
     pub latency: Option<LatencyObjective>,
@@ -272,14 +269,12 @@ pub struct Objective {
 
 impl Objective {
     /// Whether a minute breaks it; `None` when the minute has nothing to judge by.
-    #[must_use]
     pub fn broken_by(&self, minute: &Minute) -> Option<bool> {
         self.is_broken(minute.latency_us, minute.errors_5xx, minute.invocations)
     }
 
     /// The same for a latency in microseconds, 5XX answers, and requests. A part that is absent, or
     /// a share of no requests, judges nothing.
-    #[must_use]
     pub fn is_broken(
         &self,
         latency_us: Option<f64>,
@@ -308,7 +303,6 @@ pub struct LatencyObjective {
 
 impl LatencyObjective {
     /// The threshold in CloudWatch's unit of `ModelLatency`.
-    #[must_use]
     pub fn threshold_us(self) -> f64 {
         self.threshold_ms * 1000.0
     }

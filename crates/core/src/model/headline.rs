@@ -8,13 +8,11 @@ use super::safety::Safety;
 impl Report {
     /// Whether it is known that the value in force is unsafe, of a variant that is listed: nobody
     /// is called for others.
-    #[must_use]
     pub const fn is_unsafe(&self) -> bool {
         self.managed && self.safety.state.is_unsafe()
     }
 
     /// Both axes in one sentence. "In sync" never leads where it is known to be unsafe.
-    #[must_use]
     pub fn headline(&self) -> String {
         let safety = &self.safety;
         match self.lead() {
@@ -26,7 +24,6 @@ impl Report {
     }
 
     /// What goes before the sentence of the second axis, where that is the worse one.
-    #[must_use]
     pub fn lead(&self) -> Option<&'static str> {
         match (self.safety.state.is_unsafe(), self.reason) {
             (true, Reason::InSync) => Some("as configured, unsafe"),
@@ -36,7 +33,6 @@ impl Report {
     }
 
     /// Nothing is wanted of what nobody lists, so that nothing is missing where nothing is known.
-    #[must_use]
     pub const fn safety_is_told(&self) -> bool {
         self.managed || !matches!(self.safety.state, Safety::NotKnown(_))
     }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::estimate::Finding;
@@ -27,7 +28,6 @@ words! {
         Regime = "regime",
         /// A finding began.
         FindingBegun = "finding_begun",
-        /// A finding ended.
         FindingEnded = "finding_ended",
         /// A field began to differ from what is desired.
         DriftBegun = "drift_begun",
@@ -39,12 +39,13 @@ words! {
         HoldEnded = "hold_ended",
         /// A person paused the variant.
         PauseBegun = "pause_begun",
-        /// The pause ended.
         PauseEnded = "pause_ended",
         /// Whether the target value in force is safe changed.
         Safety = "safety",
         /// The configuration wants something else of the variant.
         Configuration = "configuration",
+        /// The first look at the variant: how it was then.
+        FirstSeen = "first_seen",
     }
 }
 
@@ -70,7 +71,6 @@ words! {
 
 impl Who {
     /// The words people read.
-    #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
             Self::Setpoint => "setpoint",
@@ -117,7 +117,6 @@ pub struct Event {
 
 impl Event {
     /// An event about nothing in particular yet.
-    #[must_use]
     pub fn new(at: Timestamp, kind: EventKind, who: Who, sentence: impl Into<String>) -> Self {
         Self {
             at,
@@ -181,7 +180,6 @@ pub struct Hour {
 
 impl Hour {
     /// An hour of which nothing is known.
-    #[must_use]
     pub const fn empty(at: Timestamp) -> Self {
         Self {
             at,
@@ -237,21 +235,26 @@ impl Hour {
     }
 }
 
-/// The telemetry of one hour, as far as a read has told it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// The telemetry of one hour, as far as a read has told it. Two weeks of thousands of variants wait to
+/// be kept at once after a start, so that each is 28 bytes.
+#[derive(Debug, Clone, Copy)]
 pub struct HourLoad {
-    /// The start of the hour.
-    pub at: Timestamp,
-    /// The end of its last minute.
-    pub until: Timestamp,
-    minutes: u16,
-    judged_minutes: u16,
-    bad_minutes: u16,
-    invocations: Option<f32>,
-    load_mean: Option<f32>,
-    load_max: Option<f32>,
-    latency_mean_ms: Option<f32>,
-    latency_max_ms: Option<f32>,
+    /// Hours since the epoch.
+    hour: u32,
+    /// Minutes after its start at which its last minute ends.
+    ends: u8,
+    minutes: u8,
+    judged_minutes: u8,
+    bad_minutes: u8,
+    /// Invocations, mean and highest load, mean and highest latency; NaN where one is not known.
+    numbers: [f32; 5],
+}
+
+impl PartialEq for HourLoad {
+    fn eq(&self, other: &Self) -> bool {
+        let of = |it: &Self| (it.hour, it.ends, it.minutes, it.judged_minutes, it.bad_minutes);
+        of(self) == of(other) && self.numbers.map(f32::to_bits) == other.numbers.map(f32::to_bits)
+    }
 }
 
 impl HourLoad {
@@ -259,14 +262,17 @@ impl HourLoad {
     #[must_use]
     pub fn of(minutes: &[Minute], objective: &Objective) -> Vec<Self> {
         let mut hours: Vec<(Hour, Timestamp)> = Vec::new();
+        // The end of the hour in progress: a look at it is cheaper than a calendar for each minute.
+        let mut end = Timestamp::MIN_UTC;
         for minute in minutes.iter().filter(|minute| !minute.is_empty()) {
-            let at = floor_to(minute.at, 3600);
             match hours.last_mut() {
-                Some((hour, until)) if hour.at == at => {
+                Some((hour, until)) if minute.at < end => {
                     hour.take(minute, objective);
                     *until = minute.end();
                 }
                 _ => {
+                    let at = floor_to(minute.at, 3600);
+                    end = at + TimeDelta::hours(1);
                     let mut hour = Hour::empty(at);
                     hour.take(minute, objective);
                     hours.push((hour, minute.end()));
@@ -277,32 +283,50 @@ impl HourLoad {
     }
 
     fn from_hour(hour: &Hour, until: Timestamp) -> Self {
-        let short = |number: Option<f64>| number.map(|number| number as f32);
+        let short = |number: Option<f64>| number.map_or(f32::NAN, |number| number as f32);
+        let count = |minutes: u16| u8::try_from(minutes).unwrap_or(u8::MAX);
+        let ends = (until - hour.at).num_minutes();
         Self {
-            at: hour.at,
-            until,
-            minutes: hour.minutes,
-            judged_minutes: hour.judged_minutes,
-            bad_minutes: hour.bad_minutes,
-            invocations: short(hour.invocations),
-            load_mean: short(hour.load_mean),
-            load_max: short(hour.load_max),
-            latency_mean_ms: short(hour.latency_mean_ms),
-            latency_max_ms: short(hour.latency_max_ms),
+            hour: u32::try_from(hour.at.timestamp().div_euclid(3600)).unwrap_or(0),
+            ends: u8::try_from(ends).unwrap_or(u8::MAX),
+            minutes: count(hour.minutes),
+            judged_minutes: count(hour.judged_minutes),
+            bad_minutes: count(hour.bad_minutes),
+            numbers: [
+                short(hour.invocations),
+                short(hour.load_mean),
+                short(hour.load_max),
+                short(hour.latency_mean_ms),
+                short(hour.latency_max_ms),
+            ],
         }
+    }
+
+    /// The start of the hour.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_timestamp(i64::from(self.hour) * 3600, 0).unwrap_or_default()
+    }
+
+    /// The end of its last minute.
+    #[must_use]
+    pub fn until(&self) -> Timestamp {
+        self.at() + TimeDelta::minutes(i64::from(self.ends))
     }
 
     /// Puts it in place of the telemetry of an hour.
     pub fn fill(&self, hour: &mut Hour) {
-        let long = |number: Option<f32>| number.map(f64::from);
-        hour.minutes = self.minutes;
-        hour.judged_minutes = self.judged_minutes;
-        hour.bad_minutes = self.bad_minutes;
-        hour.invocations = long(self.invocations);
-        hour.load_mean = long(self.load_mean);
-        hour.load_max = long(self.load_max);
-        hour.latency_mean_ms = long(self.latency_mean_ms);
-        hour.latency_max_ms = long(self.latency_max_ms);
+        let long = |number: f32| (!number.is_nan()).then(|| f64::from(number));
+        let [invocations, load_mean, load_max, latency_mean_ms, latency_max_ms] =
+            self.numbers.map(long);
+        hour.minutes = u16::from(self.minutes);
+        hour.judged_minutes = u16::from(self.judged_minutes);
+        hour.bad_minutes = u16::from(self.bad_minutes);
+        hour.invocations = invocations;
+        hour.load_mean = load_mean;
+        hour.load_max = load_max;
+        hour.latency_mean_ms = latency_mean_ms;
+        hour.latency_max_ms = latency_max_ms;
     }
 }
 
@@ -317,7 +341,6 @@ fn highest(before: Option<f64>, value: f64) -> f64 {
 /// What is kept of one variant's past.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    /// Which variant.
     pub variant: VariantId,
     /// From when on was asked for.
     pub since: Timestamp,
@@ -374,7 +397,6 @@ pub struct Face {
     pub safety: Option<String>,
     /// The mode, and whether the variant is listed.
     pub mode: Option<String>,
-    /// The formula target.
     pub formula_target: Option<f64>,
     /// Minutes up to here are in the hours.
     pub minutes_until: Option<Timestamp>,
@@ -404,7 +426,6 @@ impl Default for Face {
 
 impl Face {
     /// Whether a finding stood.
-    #[must_use]
     pub fn has(&self, finding: Finding) -> bool {
         self.findings.contains(finding.as_str())
     }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A string that is not a name of the kind asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,9 +38,11 @@ fn is_region(region: &str) -> bool {
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $allowed:literal, $check:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        ///
+        /// A copy shares the text: every pass over thousands of variants makes many.
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks and wraps a name.
@@ -49,14 +52,13 @@ macro_rules! name_type {
             pub fn new(name: impl Into<String>) -> Result<Self, InvalidName> {
                 let found = name.into();
                 if $check(&found) {
-                    Ok(Self(found))
+                    Ok(Self(found.into()))
                 } else {
                     Err(InvalidName { what: $what, found, allowed: $allowed })
                 }
             }
 
             /// The name as AWS writes it.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -84,7 +86,13 @@ macro_rules! name_type {
 
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.0.as_ref().to_owned()
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
     };
@@ -112,9 +120,7 @@ name_type!(
 /// An account and a region: the scope of every AWS call, quota and cost counter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Scope {
-    /// The account.
     pub account_id: AccountId,
-    /// The region.
     pub region: Region,
 }
 
@@ -131,7 +137,6 @@ pub struct VariantId {
     pub account_id: AccountId,
     /// The region the endpoint lives in.
     pub region: Region,
-    /// The endpoint.
     pub endpoint: EndpointName,
     /// The variant of the endpoint.
     pub variant: VariantName,
@@ -139,7 +144,6 @@ pub struct VariantId {
 
 impl VariantId {
     /// Puts a variant of a scope together.
-    #[must_use]
     pub fn new(scope: &Scope, resource: &ResourceId) -> Self {
         Self {
             account_id: scope.account_id.clone(),
@@ -150,19 +154,16 @@ impl VariantId {
     }
 
     /// The account and region.
-    #[must_use]
     pub fn scope(&self) -> Scope {
         Scope { account_id: self.account_id.clone(), region: self.region.clone() }
     }
 
     /// The name Application Auto Scaling knows the variant by.
-    #[must_use]
     pub fn resource(&self) -> ResourceId {
         ResourceId { endpoint: self.endpoint.clone(), variant: self.variant.clone() }
     }
 
     /// `endpoint/variant`, the form that people type and read where the scope is clear.
-    #[must_use]
     pub fn short(&self) -> String {
         format!("{}/{}", self.endpoint, self.variant)
     }
@@ -177,10 +178,17 @@ impl fmt::Display for VariantId {
 /// Application Auto Scaling's name of a variant: `endpoint/E/variant/V`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ResourceId {
-    /// The endpoint.
     pub endpoint: EndpointName,
     /// The variant of the endpoint.
     pub variant: VariantName,
+}
+
+impl ResourceId {
+    /// What stands for a variant in a record that names it elsewhere.
+    pub(super) fn unnamed() -> Self {
+        let name = || "-".into();
+        Self { endpoint: EndpointName(name()), variant: VariantName(name()) }
+    }
 }
 
 impl fmt::Display for ResourceId {

@@ -46,7 +46,6 @@ pub struct Sign {
 
 impl OtherSetpoint {
     /// Takes a sign into account.
-    #[must_use]
     pub fn seen(before: Option<&Self>, id: Option<&str>, at: Timestamp) -> Self {
         let mut signs = before.map_or_else(Vec::new, |before| before.signs.clone());
         let known = signs.iter().position(|sign| sign.id.as_deref() == id);
@@ -58,21 +57,18 @@ impl OtherSetpoint {
     }
 
     /// The process that is still at it, and not the predecessor of another on its way out.
-    #[must_use]
     pub fn certain(&self) -> Option<&Sign> {
         self.signs.iter().find(|sign| sign.last - sign.first >= CERTAIN_AFTER)
     }
 
     /// Until when single signs hold writes: only where the memory has shown the process, for the
     /// value of an overwrite may be chance.
-    #[must_use]
     pub fn waits_until(&self) -> Option<Timestamp> {
         let met = self.signs.iter().filter(|sign| sign.id.is_some());
         met.map(|sign| sign.last + WAIT_AFTER_ONE).max()
     }
 
     /// Whether nothing has come of it.
-    #[must_use]
     pub fn is_forgotten(&self, now: Timestamp) -> bool {
         let old = |sign: &Sign| now - sign.last >= FORGOTTEN_AFTER;
         self.certain().is_none() && self.signs.iter().all(old)

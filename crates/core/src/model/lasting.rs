@@ -25,7 +25,6 @@ words! {
 
 impl Direction {
     /// Whether this direction is suspended.
-    #[must_use]
     pub const fn is_in(self, suspended: SuspendedState) -> bool {
         match self {
             Self::ScaleIn => suspended.scale_in,
@@ -62,7 +61,6 @@ pub struct Lasting {
 
 impl Lasting {
     /// Whether nothing of note lasts.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -18,7 +18,6 @@ pub struct Leader {
 impl Leader {
     /// The holder of a Lease, and where it says that it answers. Whatever else than an address and
     /// a port stands there is no link.
-    #[must_use]
     pub fn of(identity: Option<&str>, address: Option<&str>) -> Self {
         let Some(identity) = identity else { return Self::default() };
         // An identity is the pod's name, `_`, and a random word.

@@ -26,19 +26,16 @@ pub struct Unreadable {
 
 impl Unreadable {
     /// A row about something that has a name.
-    #[must_use]
     pub fn of(about: impl fmt::Display, why: impl Into<String>) -> Self {
         Self { about: Some(about.to_string()), why: why.into() }
     }
 
     /// A row about nobody knows what.
-    #[must_use]
     pub fn nameless(why: impl Into<String>) -> Self {
         Self { about: None, why: why.into() }
     }
 
     /// Why what the row is about is not known.
-    #[must_use]
     pub fn to_why(&self, operation: &str) -> Why {
         Why::new(WhyKind::Garbage, format!("{operation} answered nonsense: {}", self.why))
     }
@@ -99,13 +96,11 @@ impl<T> Listing<T> {
     }
 
     /// The rows that cannot be read.
-    #[must_use]
     pub fn unreadable(&self) -> &[Unreadable] {
         &self.unreadable
     }
 
     /// The rows that can be read, and the others.
-    #[must_use]
     pub fn into_parts(self) -> (Vec<T>, Vec<Unreadable>) {
         (self.rows, self.unreadable)
     }
@@ -119,7 +114,6 @@ impl<T> Listing<T> {
     }
 
     /// All rows as a fact.
-    #[must_use]
     pub fn into_fact(self, operation: &str) -> Fact<Vec<T>> {
         match self.whole() {
             Ok(rows) => Fact::Known(rows),

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::endpoint::VariantKind;
 use super::goal::Pause;
 use super::keeper::{Keeper, OtherSetpoint};
 use super::lasting::Lasting;
 use super::reason::Field;
+use super::shared::Shared;
 use super::time::Timestamp;
 
 /// What is remembered of one variant.
@@ -80,7 +82,7 @@ pub struct VariantMemory {
     pub at_min_since: Option<Timestamp>,
     /// A pause asked for by a person.
     pub pause: Option<Pause>,
-    /// When the policy was last put again only to mend its alarms (rule 20).
+    /// When the policy was last put again only to fix its alarms (rule 20).
     pub alarms_repaired_at: Option<Timestamp>,
     /// Until when raises are held after a reversal (rule 21).
     pub raises_held_until: Option<Timestamp>,
@@ -92,7 +94,7 @@ pub struct VariantMemory {
     #[serde(skip_serializing_if = "Lasting::is_empty")]
     pub lasting: Lasting,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
-    pub journal: Option<serde_json::Value>,
+    pub journal: Option<Shared<Value>>,
     /// Why this outlives the process nowhere, where it should; told, never kept.
     #[serde(skip)]
     pub volatile: Option<String>,
@@ -143,7 +145,6 @@ pub struct KnownRegime {
 /// A value as AWS has it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Seen {
-    /// The value.
     pub value: f64,
     /// When it was first seen.
     pub since: Timestamp,

@@ -16,7 +16,6 @@ fn similarity(wanted: &str, name: &str) -> f64 {
 
 /// The names nearest to the one that was given, the nearest first, each once. A name that contains
 /// it is near as well.
-#[must_use]
 pub fn near<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let part = |name: &str| !wanted.is_empty() && name.contains(wanted);
     let mut near: Vec<(f64, &str)> = names
@@ -30,7 +29,6 @@ pub fn near<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&
 }
 
 /// The one that was most probably meant.
-#[must_use]
 pub fn nearest<'a>(wanted: &str, names: &[&'a str]) -> Option<&'a str> {
     let of = |name: &&'a str| (similarity(wanted, name), *name);
     let best = names.iter().map(of).max_by(|(a, _), (b, _)| a.total_cmp(b));
@@ -39,7 +37,6 @@ pub fn nearest<'a>(wanted: &str, names: &[&'a str]) -> Option<&'a str> {
 
 /// The variants near to one that was asked for, as names in the form in which it was given:
 /// `endpoint`, `endpoint/variant`, or with account and region.
-#[must_use]
 pub fn near_variants<'a>(
     wanted: &Selector,
     known: impl Iterator<Item = &'a VariantId>,

@@ -5,7 +5,7 @@
 //! start-up of an instance. Each part has a median and a 95 % point, in minutes. Until there are
 //! [`OBSERVATIONS_MIN`] observations a part is the prior of its instance type.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Fewest observations of a part from which it counts as measured.
 pub const OBSERVATIONS_MIN: u32 = 5;
@@ -22,7 +22,7 @@ const START_UP_CPU: Spread = Spread { p50: 4.0, p95: 7.0 };
 const START_UP_ACCELERATED: Spread = Spread { p50: 8.0, p95: 15.0 };
 
 /// The median and the 95 % point of a duration, in minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// The median, in minutes.
     pub p50: f64,
@@ -33,7 +33,6 @@ pub struct Spread {
 impl Spread {
     /// A spread of these two points, kept in order and within 0 to 60 minutes. What is not a
     /// number counts as 0.
-    #[must_use]
     pub fn new(p50: f64, p95: f64) -> Self {
         let believed = |v: f64| if v.is_nan() { 0.0 } else { v.clamp(0.0, MINUTES_MAX) };
         let p50 = believed(p50);
@@ -41,14 +40,12 @@ impl Spread {
     }
 
     /// A duration that does not vary.
-    #[must_use]
     pub fn exactly(minutes: f64) -> Self {
         Self::new(minutes, minutes)
     }
 
     /// The duration at a standard normal deviate, in minutes: the logarithm is normal, the median
     /// is at 0 and the 95 % point at 1.645.
-    #[must_use]
     pub fn at(self, z: f64) -> f64 {
         if self.p50 <= 0.0 {
             return if z > 0.0 { self.p95 * (z / 1.645).min(1.0) } else { 0.0 };
@@ -59,7 +56,7 @@ impl Spread {
 }
 
 /// Where a part's figures come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "source")]
 pub enum Source {
     /// So many observations of this variant.
@@ -74,7 +71,7 @@ pub enum Source {
 }
 
 /// One part of the delay, and where it comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// How long it takes.
     #[serde(flatten)]
@@ -86,7 +83,6 @@ pub struct Part {
 
 impl Part {
     /// A part that was measured, where there are enough observations to say so.
-    #[must_use]
     pub const fn measured(minutes: Spread, observations: u32) -> Option<Self> {
         if observations < OBSERVATIONS_MIN {
             return None;
@@ -95,7 +91,6 @@ impl Part {
     }
 
     /// A part that a person stated, in minutes.
-    #[must_use]
     pub fn stated(minutes: f64) -> Self {
         Self { minutes: Spread::exactly(minutes), source: Source::Stated }
     }
@@ -106,7 +101,7 @@ impl Part {
 }
 
 /// The delay of a scale-out, part by part.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ReactionTime {
     /// From the load crossing the target to the alarm.
     pub alarm: Part,
@@ -118,7 +113,6 @@ pub struct ReactionTime {
 
 impl ReactionTime {
     /// What is assumed before anything was measured. The instance type may be unknown.
-    #[must_use]
     pub fn prior(instance_type: Option<&str>) -> Self {
         let accelerated = instance_type.is_some_and(is_accelerated);
         let start_up = if accelerated { START_UP_ACCELERATED } else { START_UP_CPU };
@@ -136,20 +130,17 @@ impl ReactionTime {
     }
 
     /// The three parts, in order of time.
-    #[must_use]
     pub const fn parts(&self) -> [(&'static str, Part); 3] {
         [("alarm", self.alarm), ("activity", self.activity), ("start_up", self.start_up)]
     }
 
     /// The sum of the medians, in minutes.
-    #[must_use]
     pub fn p50(&self) -> f64 {
         self.parts().iter().map(|(_, part)| part.minutes.p50).sum()
     }
 
     /// The sum of the 95 % points, in minutes: the parts are rarely all slow at once, so that it
     /// errs on the slow side.
-    #[must_use]
     pub fn p95(&self) -> f64 {
         self.parts().iter().map(|(_, part)| part.minutes.p95).sum()
     }

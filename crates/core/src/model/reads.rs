@@ -1,6 +1,6 @@
 //! Where the facts of a snapshot come from: which operation was asked, and when it answered.
 
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::fact::Why;
 use super::time::Timestamp;
@@ -16,32 +16,55 @@ pub struct Read {
 
 impl Read {
     /// An operation that answered at this instant.
-    #[must_use]
     pub const fn new(operation: &'static str, at: Timestamp) -> Self {
         Self { operation, at }
     }
 }
 
+impl<'de> Deserialize<'de> for Read {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Recorded {
+            operation: String,
+            at: Timestamp,
+        }
+        let Recorded { operation, at } = Recorded::deserialize(from)?;
+        // Operations are words of this program; what another one called it is not known here.
+        let known = OPERATIONS.into_iter().find(|known| *known == operation);
+        Ok(Self { operation: known.unwrap_or("recorded"), at })
+    }
+}
+
+/// What is read, as [`Read::operation`] has it.
+const OPERATIONS: [&str; 12] = [
+    "GetCallerIdentity",
+    "ListEndpoints",
+    "DescribeEndpoint",
+    "DescribeEndpointConfig",
+    "DescribeModel",
+    "DescribeScalableTargets",
+    "DescribeScalingPolicies",
+    "DescribeScheduledActions",
+    "DescribeScalingActivities",
+    "DescribeAlarms",
+    "GetMetricData",
+    "load",
+];
+
 /// The read behind each fact of a snapshot; absent while nobody has asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reads {
     /// Of the caller identity.
     pub caller: Option<Read>,
-    /// Of the endpoint.
     pub endpoint: Option<Read>,
-    /// Of the endpoint config.
     pub endpoint_config: Option<Read>,
-    /// Of the model.
     pub model: Option<Read>,
-    /// Of the scalable target.
     pub scalable_target: Option<Read>,
     /// Of the scaling policies.
     pub policies: Option<Read>,
-    /// Of the scheduled actions.
     pub scheduled_actions: Option<Read>,
     /// Of the scaling activities.
     pub activities: Option<Read>,
-    /// Of the alarms.
     pub alarms: Option<Read>,
     /// Of the telemetry: the last read that succeeded, or the failed one when none ever did.
     pub telemetry: Option<Read>,

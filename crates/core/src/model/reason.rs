@@ -24,7 +24,6 @@ macro_rules! words {
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The word used in labels, JSON, logs and Events.
-            #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)+ }
             }
@@ -50,7 +49,6 @@ macro_rules! reasons {
 
         impl Reason {
             /// What readers of decisions make of it.
-            #[must_use]
             pub const fn class(self) -> Class {
                 match self { $(Self::$name => $class,)+ }
             }
@@ -212,6 +210,8 @@ reasons! {
         .audit("uneven_routing", Low, "judge the busiest instance, not the average one");
     /// Instances answer with errors as they join: they are called ready before they are.
     ReadyTooEarly = "ready_too_early": NOTE;
+    /// Scheduled min capacities ahead of the week's ramps would pay.
+    FloorsProposed = "floors_proposed": NOTE.plan();
     /// The cap on cross-region traffic counts on another capacity than was measured.
     CrossRegionCap = "cross_region_cap": NOTE;
 
@@ -254,7 +254,6 @@ words! {
         MaxCapacity = "max_capacity",
         /// The policy as such.
         Policy = "policy",
-        /// The name of the policy.
         PolicyName = "policy_name",
         /// The scalable target as such.
         ScalableTarget = "scalable_target",
@@ -268,7 +267,6 @@ words! {
 impl Reason {
     /// Whether the configured load test does not count, so that there is nothing to compare with
     /// (rule 5).
-    #[must_use]
     pub const fn is_load_test(self) -> bool {
         matches!(self, Self::LoadTestExpired | Self::LoadTestMismatch)
     }
@@ -276,7 +274,6 @@ impl Reason {
 
 impl ActionKind {
     /// Whether the target value is set, in a policy that is there or in a new one.
-    #[must_use]
     pub const fn sets_target(self) -> bool {
         matches!(self, Self::SetTarget | Self::CreatePolicy)
     }

@@ -64,19 +64,16 @@ impl Record {
     }
 
     /// A record as it was found.
-    #[must_use]
     pub const fn found(version: u32, checksum: Option<String>, memory: Box<RawValue>) -> Self {
         Self { version, checksum, memory }
     }
 
     /// The checksum, which is there when this program made it.
-    #[must_use]
     pub fn checksum(&self) -> Option<&str> {
         self.checksum.as_deref()
     }
 
     /// The memory as JSON, without a line break.
-    #[must_use]
     pub fn text(&self) -> &str {
         self.memory.get()
     }
@@ -101,7 +98,6 @@ impl Record {
     }
 
     /// What is left of the memory of a variant when it cannot be read.
-    #[must_use]
     pub fn rest(&self) -> VariantMemory {
         let memory: Value = serde_json::from_str(self.text()).unwrap_or_default();
         rest_of(&memory)
@@ -111,7 +107,6 @@ impl Record {
 /// What is left of a memory that cannot be read: what a person said to hold writes back, and what
 /// only a person may end (rules 10 and 22). A pause that cannot be read holds until a person ends
 /// it ([`stands_in`]). Nothing is left that allows a write.
-#[must_use]
 pub fn rest_of(memory: &Value) -> VariantMemory {
     let member = |name: &str| memory.get(name).cloned();
     let pause = match member("pause").map(serde_json::from_value::<Option<Pause>>) {
@@ -128,7 +123,6 @@ pub fn rest_of(memory: &Value) -> VariantMemory {
 
 /// In place of pauses that cannot be read: everything is held until a person ends it
 /// ([`stands_in`]).
-#[must_use]
 pub fn unknown_pauses() -> Pauses {
     let mut pauses = Pauses::default();
     // There is room in an empty list.
@@ -147,7 +141,6 @@ fn unknown_pause(of: &str) -> Pause {
 
 /// Whether a pause stands in for one that could not be read. A person ends it: by a command, or by
 /// removing what was set aside, which is how those without a daemon say that they have looked.
-#[must_use]
 pub fn stands_in(pause: &Pause) -> bool {
     pause.until == LONG_AFTER && pause.reason.starts_with(UNREADABLE)
 }

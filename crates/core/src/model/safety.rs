@@ -59,7 +59,6 @@ impl Safety {
         ["above_capacity", "objective_broken", "over", "slower", "not_known", "under", "safe"];
 
     /// The word used in labels and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AboveCapacity => Self::WORDS[0],
@@ -73,13 +72,11 @@ impl Safety {
     }
 
     /// Whether it is known to be unsafe.
-    #[must_use]
     pub const fn is_unsafe(self) -> bool {
         matches!(self, Self::AboveCapacity | Self::ObjectiveBroken | Self::Over)
     }
 
     /// Why it is not known.
-    #[must_use]
     pub const fn unproven(self) -> Option<Unproven> {
         match self {
             Self::NotKnown(why) => Some(why),
@@ -88,7 +85,6 @@ impl Safety {
     }
 
     /// The words people read before the sentence.
-    #[must_use]
     pub const fn words(self) -> &'static str {
         match self {
             Self::AboveCapacity | Self::ObjectiveBroken | Self::Over => "unsafe",
@@ -103,7 +99,6 @@ impl Safety {
 /// [`Safety`] with the sentence that explains it. In JSON: `state`, `unsafe`, `why`, `sentence`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SafetyReport {
-    /// The state.
     pub state: Safety,
     /// Why, as a sentence ("660 where 202 is safe; 72 % of minutes broke p99 250 ms").
     pub sentence: String,
@@ -111,7 +106,6 @@ pub struct SafetyReport {
 
 impl SafetyReport {
     /// "safe: 600 where 612 is safe".
-    #[must_use]
     pub fn words(&self) -> String {
         format!("{}: {}", self.state.words(), self.sentence)
     }

@@ -1,12 +1,12 @@
 //! Scale-outs as they were seen, and what they come to.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::reaction::{ReactionTime, Spread};
 use super::time::Timestamp;
 
 /// One scale-out, as far as it was seen. What was not seen is absent.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScaleOut {
     /// AWS's id of the activity.
     pub id: String,
@@ -44,7 +44,7 @@ pub struct ScaleOut {
 }
 
 /// A scale-out that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// AWS's id of the activity.
     pub id: String,
@@ -55,7 +55,7 @@ pub struct Failure {
 }
 
 /// Why AWS did not bring instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The account's quota is used up.
@@ -67,7 +67,7 @@ pub enum FailureKind {
 }
 
 /// How long the parts took that were seen, in minutes; absent where none was.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Parts {
     /// From the load crossing the target to the alarm; where no pass saw the alarm, to the activity.
     pub alarm: Option<Spread>,
@@ -85,7 +85,6 @@ pub struct Parts {
 
 impl Parts {
     /// Each part with its word.
-    #[must_use]
     pub const fn each(&self) -> [(&'static str, Option<Spread>); 6] {
         [
             ("alarm", self.alarm),
@@ -99,7 +98,7 @@ impl Parts {
 }
 
 /// How a variant reacts to load, by its scale-outs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reaction {
     /// The instance type that it speaks of.
     pub instance_type: Option<String>,
@@ -121,7 +120,6 @@ pub struct Reaction {
     pub failures_quota: u32,
     /// Failures because AWS had no instances.
     pub failures_capacity: u32,
-    /// Other failures.
     pub failures_other: u32,
     /// The newest scale-out.
     pub last: Option<ScaleOut>,
@@ -129,7 +127,6 @@ pub struct Reaction {
 
 impl Reaction {
     /// What is known before anything was seen.
-    #[must_use]
     pub fn unseen(instance_type: Option<&str>) -> Self {
         Self {
             instance_type: instance_type.map(str::to_owned),

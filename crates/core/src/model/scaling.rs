@@ -18,10 +18,10 @@ pub const CONVENTIONAL_POLICY_NAME: &str = "SageMakerEndpointInvocationScalingPo
 pub const DEFAULT_COOLDOWN_SECONDS: i32 = 300;
 
 /// Application Auto Scaling's record of a variant.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalableTarget {
     /// Which variant.
-    #[serde(skip)]
+    #[serde(skip, default = "ResourceId::unnamed")]
     pub resource: ResourceId,
     /// Fewest instances.
     pub min_capacity: i32,
@@ -48,7 +48,6 @@ pub struct SuspendedState {
 
 impl SuspendedState {
     /// The suspended directions in words: "scale-in, scale-out".
-    #[must_use]
     pub fn words(self) -> String {
         let directions = [
             (self.scale_in, "scale-in"),
@@ -61,26 +60,23 @@ impl SuspendedState {
     }
 
     /// The suspended directions as a number, to recognise them again.
-    #[must_use]
     pub fn bits(self) -> u8 {
         u8::from(self.scale_in) | u8::from(self.scale_out) << 1 | u8::from(self.scheduled) << 2
     }
     /// Whether any direction is suspended.
-    #[must_use]
     pub const fn any(self) -> bool {
         self.scale_in || self.scale_out || self.scheduled
     }
 }
 
 /// A scaling policy on a scalable target, of any type.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalingPolicy {
     /// Which variant.
-    #[serde(skip)]
+    #[serde(skip, default = "ResourceId::unnamed")]
     pub resource: ResourceId,
     /// The name, which AWS cannot change.
     pub name: String,
-    /// The ARN.
     pub arn: Option<String>,
     /// What it does.
     pub kind: PolicyKind,
@@ -93,13 +89,11 @@ pub struct ScalingPolicy {
 impl ScalingPolicy {
     /// The one of several that tracks invocations per instance, found by its metric and not by its
     /// name: AWS allows one at most.
-    #[must_use]
     pub fn of_invocations(policies: &[Self]) -> Option<&Self> {
         policies.iter().find(|policy| policy.invocations_tracking().is_some())
     }
 
     /// The target-tracking configuration, whatever metric it tracks.
-    #[must_use]
     pub const fn tracking(&self) -> Option<&TargetTracking> {
         match &self.kind {
             PolicyKind::TargetTracking(tracking) => Some(tracking),
@@ -108,7 +102,6 @@ impl ScalingPolicy {
     }
 
     /// What it does, in a few words: "step scaling", "target tracking of METRIC".
-    #[must_use]
     pub fn describe(&self) -> String {
         match &self.kind {
             PolicyKind::TargetTracking(tracking) => {
@@ -121,7 +114,6 @@ impl ScalingPolicy {
 
     /// The target-tracking configuration, when the policy tracks invocations per instance by the
     /// predefined metric: the policies that `setpoint` manages.
-    #[must_use]
     pub fn invocations_tracking(&self) -> Option<&TargetTracking> {
         match &self.kind {
             PolicyKind::TargetTracking(tracking) if tracking.metric.is_invocations() => {
@@ -133,10 +125,9 @@ impl ScalingPolicy {
 }
 
 /// The type of a scaling policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
-    /// Target tracking.
     TargetTracking(TargetTracking),
     /// Step scaling.
     Step,
@@ -161,26 +152,22 @@ pub struct TargetTracking {
 
 impl TargetTracking {
     /// The cooldown in force after a scale-out, in seconds.
-    #[must_use]
     pub fn scale_out_cooldown_seconds(&self) -> i32 {
         self.scale_out_cooldown.unwrap_or(DEFAULT_COOLDOWN_SECONDS)
     }
 
     /// The cooldown in force after a scale-in, in seconds.
-    #[must_use]
     pub fn scale_in_cooldown_seconds(&self) -> i32 {
         self.scale_in_cooldown.unwrap_or(DEFAULT_COOLDOWN_SECONDS)
     }
 
     /// Whether scale-in is disabled.
-    #[must_use]
     pub fn scale_in_disabled(&self) -> bool {
         self.disable_scale_in.unwrap_or(false)
     }
 
     /// Whether AWS would behave the same under both: absent equals the default, and numbers are
     /// equal within [`super::units::TARGET_VALUE_TOLERANCE`].
-    #[must_use]
     pub fn equivalent(&self, other: &Self) -> bool {
         same_value(self.target_value, other.target_value)
             && self.metric == other.metric
@@ -209,19 +196,16 @@ pub enum MetricSpec {
 
 impl MetricSpec {
     /// The specification that a managed policy has.
-    #[must_use]
     pub fn invocations() -> Self {
         Self::Predefined { metric_type: INVOCATIONS_PER_INSTANCE.to_owned(), resource_label: None }
     }
 
     /// Whether it is the predefined invocations-per-instance metric.
-    #[must_use]
     pub fn is_invocations(&self) -> bool {
         matches!(self, Self::Predefined { metric_type, .. } if metric_type == INVOCATIONS_PER_INSTANCE)
     }
 
     /// The metric in a few words.
-    #[must_use]
     pub fn summary(&self) -> String {
         match self {
             Self::Predefined { metric_type, .. } => metric_type.clone(),
@@ -232,12 +216,11 @@ impl MetricSpec {
 }
 
 /// A scheduled action: it rewrites min and max at its time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScheduledAction {
     /// Which variant.
-    #[serde(skip)]
+    #[serde(skip, default = "ResourceId::unnamed")]
     pub resource: ResourceId,
-    /// The name.
     pub name: String,
     /// `at(...)`, `rate(...)` or `cron(...)`, as AWS gives it.
     pub schedule: String,
@@ -256,7 +239,7 @@ pub struct ScheduledAction {
 }
 
 /// One scaling activity of a variant.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
     /// AWS's id.
     pub id: String,
@@ -278,7 +261,6 @@ pub struct Activity {
 
 impl Activity {
     /// The number of instances that it set, if it did.
-    #[must_use]
     pub fn sets_count(&self) -> Option<u32> {
         if self.status == ActivityStatus::Failed || !self.not_scaled_reasons.is_empty() {
             return None;
@@ -288,7 +270,6 @@ impl Activity {
     }
 
     /// When it was and what came of it, AWS's reasons for not scaling as sentences.
-    #[must_use]
     pub fn sentence(&self) -> String {
         let at = self.started_at.format("%FT%TZ");
         if !self.not_scaled_reasons.is_empty() {
@@ -302,7 +283,7 @@ impl Activity {
 }
 
 /// The state of a scaling activity.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActivityStatus {
     /// Not begun.
@@ -315,7 +296,6 @@ pub enum ActivityStatus {
     Overridden,
     /// Given up by AWS.
     Unfulfilled,
-    /// Failed.
     Failed,
     /// A word of a newer API.
     Other(String),
@@ -323,7 +303,6 @@ pub enum ActivityStatus {
 
 impl ActivityStatus {
     /// Whether instances may still change because of it.
-    #[must_use]
     pub const fn in_progress(&self) -> bool {
         matches!(self, Self::Pending | Self::InProgress)
     }
@@ -331,7 +310,6 @@ impl ActivityStatus {
 
 impl NotScaledReason {
     /// AWS's code as a sentence (Application Auto Scaling user guide, "Scaling activities").
-    #[must_use]
     pub fn sentence(&self) -> String {
         let count = |n: Option<i32>, word: &str| n.map(|n| format!(" ({word} {n})"));
         let current = count(self.current_capacity, "now").unwrap_or_default();
@@ -359,7 +337,7 @@ impl NotScaledReason {
 }
 
 /// Why AWS decided not to scale.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotScaledReason {
     /// AWS's code, such as `AlreadyAtMaxCapacity`.
     pub code: String,
@@ -375,17 +353,15 @@ pub struct NotScaledReason {
 pub const ALARM_PREFIX: &str = "TargetTracking-endpoint/";
 
 /// What the names of a variant's target-tracking alarms begin with.
-#[must_use]
 pub fn alarm_prefix(resource: &ResourceId) -> String {
     format!("TargetTracking-{resource}-Alarm")
 }
 
 /// A CloudWatch alarm that AWS keeps for a policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// `TargetTracking-endpoint/E/variant/V-AlarmHigh-UUID`.
     pub name: String,
-    /// Its state.
     pub state: AlarmState,
     /// Whether its actions run.
     pub actions_enabled: bool,
@@ -397,20 +373,18 @@ pub struct Alarm {
 
 impl Alarm {
     /// Which of the two alarms of a target-tracking policy it is.
-    #[must_use]
     pub fn side(&self) -> Option<AlarmSide> {
         alarms::target_tracking_alarm(&self.name).map(|(_, side)| side)
     }
 
     /// The variant whose policy it belongs to, by its name.
-    #[must_use]
     pub fn resource(&self) -> Option<ResourceId> {
         alarms::target_tracking_alarm(&self.name).map(|(resource, _)| resource)
     }
 }
 
 /// The two alarms of a target-tracking policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmSide {
     /// Above the target for 3 of 3 minutes: scale out.
@@ -421,7 +395,6 @@ pub enum AlarmSide {
 
 impl AlarmSide {
     /// The word used in labels.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::High => "high",
@@ -430,7 +403,6 @@ impl AlarmSide {
     }
 
     /// The word in AWS's names.
-    #[must_use]
     pub const fn aws_name(self) -> &'static str {
         match self {
             Self::High => "AlarmHigh",
@@ -440,7 +412,7 @@ impl AlarmSide {
 }
 
 /// The state of a CloudWatch alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmState {
     /// Within bounds.
@@ -458,7 +430,6 @@ impl AlarmState {
     pub const ALL: [Self; 4] = [Self::Ok, Self::Alarm, Self::InsufficientData, Self::Unknown];
 
     /// The word used in labels.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",

@@ -20,7 +20,6 @@ pub struct Picture(Arc<Scatter>);
 
 impl Picture {
     /// What is drawn.
-    #[must_use]
     pub fn scatter(&self) -> &Scatter {
         &self.0
     }
@@ -116,7 +115,6 @@ impl Scatter {
     }
 
     /// The cells, those of the regime before first.
-    #[must_use]
     pub fn cells(&self) -> Vec<Cell> {
         let mut cells = Vec::new();
         for present in [false, true] {
@@ -135,7 +133,6 @@ impl Scatter {
     }
 
     /// Bytes held.
-    #[must_use]
     pub fn bytes(&self) -> usize {
         let cells: usize = self.stretches.iter().map(|stretch| stretch.cells.capacity()).sum();
         self.stretches.capacity() * size_of::<Stretch>() + cells * size_of::<(Place, u16)>()

@@ -66,7 +66,6 @@ impl AwsSchedule {
     }
 
     /// The first time strictly after `at`; a rate counts from `base`.
-    #[must_use]
     pub fn next_after(&self, at: Timestamp, base: Timestamp) -> Option<Timestamp> {
         match &self.kind {
             Kind::At(time) => (*time > at).then_some(*time),
@@ -83,7 +82,6 @@ impl AwsSchedule {
     }
 
     /// The last time at or before `at`; a rate counts from `base`.
-    #[must_use]
     pub fn last_until(&self, at: Timestamp, base: Timestamp) -> Option<Timestamp> {
         match &self.kind {
             Kind::At(time) => (*time <= at).then_some(*time),
@@ -117,7 +115,6 @@ fn rate(text: &str) -> Option<TimeDelta> {
 impl ScheduledAction {
     /// When it runs next, strictly after `at`. `None` when it does not, or when its schedule
     /// cannot be read.
-    #[must_use]
     pub fn next_run(&self, at: Timestamp) -> Option<Timestamp> {
         let schedule = AwsSchedule::parse(&self.schedule, self.timezone.as_deref()).ok()?;
         let from = self.starts_at.map_or(at, |start| at.max(start - TimeDelta::seconds(1)));
@@ -127,7 +124,6 @@ impl ScheduledAction {
 
     /// Whether it runs no more and last ran more than `quiet` before `at`. One whose schedule cannot
     /// be read, or a rate that counts from nobody knows when, may run at any time.
-    #[must_use]
     pub fn is_over(&self, at: Timestamp, quiet: TimeDelta) -> bool {
         if self.ends_at.is_some_and(|end| at - end > quiet) {
             return true;
@@ -139,7 +135,6 @@ impl ScheduledAction {
 
     /// When it ran last, at or before `at`. `None` when it did not, or when its schedule cannot be
     /// read.
-    #[must_use]
     pub fn last_run(&self, at: Timestamp) -> Option<Timestamp> {
         let schedule = AwsSchedule::parse(&self.schedule, self.timezone.as_deref()).ok()?;
         let until = self.ends_at.map_or(at, |end| at.min(end));

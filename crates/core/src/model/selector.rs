@@ -26,7 +26,6 @@ pub struct Selector {
 
 impl Selector {
     /// Whether the selection holds the variant.
-    #[must_use]
     pub fn matches(&self, id: &VariantId) -> bool {
         self.account_id.as_ref().is_none_or(|wanted| *wanted == id.account_id)
             && self.region.as_ref().is_none_or(|wanted| *wanted == id.region)
@@ -35,26 +34,22 @@ impl Selector {
     }
 
     /// Whether the selection may hold variants of the account and region.
-    #[must_use]
     pub fn reaches(&self, scope: &Scope) -> bool {
         self.account_id.as_ref().is_none_or(|wanted| *wanted == scope.account_id)
             && self.region.as_ref().is_none_or(|wanted| *wanted == scope.region)
     }
 
     /// Whether all variants are meant.
-    #[must_use]
     pub fn is_all(&self) -> bool {
         *self == Self::default()
     }
 
     /// Whether whatever the other selection holds, now or later, is in this one.
-    #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self.compare(other, |own, other| own.is_none() || own == other)
     }
 
     /// Whether a variant may be in both selections.
-    #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.compare(other, |own, other| own.is_none() || other.is_none() || own == other)
     }

@@ -1,13 +1,13 @@
 //! Per-minute telemetry of one variant.
 
 use chrono::TimeDelta;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::time::Timestamp;
 
 /// One minute (or longer period) of a variant, as CloudWatch has it. `None` is no datapoint, which
 /// is not zero.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Minute {
     /// The start of the period.
     pub at: Timestamp,
@@ -30,7 +30,6 @@ pub struct Minute {
 
 impl Minute {
     /// A minute without any datapoint.
-    #[must_use]
     pub const fn empty(at: Timestamp) -> Self {
         Self {
             at,
@@ -45,19 +44,16 @@ impl Minute {
     }
 
     /// The end of the period.
-    #[must_use]
     pub fn end(&self) -> Timestamp {
         self.at + TimeDelta::seconds(i64::from(self.period_seconds))
     }
 
     /// Invocations per minute per instance.
-    #[must_use]
     pub fn load(&self) -> Option<f64> {
         self.invocations_per_instance.map(|sum| sum * 60.0 / f64::from(self.period_seconds))
     }
 
     /// The number of active instances: stated, or derived from the two sums.
-    #[must_use]
     pub fn instance_count(&self) -> Option<f64> {
         if self.instances.is_some() {
             return self.instances;
@@ -69,7 +65,6 @@ impl Minute {
     }
 
     /// Whether no metric has a datapoint.
-    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.invocations.is_none()
             && self.invocations_per_instance.is_none()

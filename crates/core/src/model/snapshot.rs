@@ -2,43 +2,42 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::endpoint::{Endpoint, EndpointConfig, Model};
 use super::fact::{Fact, Why};
+use super::floors::Floors;
 use super::history::HourLoad;
 use super::ids::{AccountId, VariantId};
 use super::memory::VariantMemory;
 use super::reads::{FactRead, Reads};
 use super::scale_out::Reaction;
 use super::scaling::{Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
-use super::series::Minute;
+use super::series::{Minute, Series};
+use super::shared::Shared;
 use super::time::Timestamp;
 use super::usage::Usage;
 
 /// The world as one pass saw it. `Known(None)` is absent; `Unknown` is not.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Which variant.
     pub id: VariantId,
     /// When it was put together.
     pub taken_at: Timestamp,
     /// Who the caller is, by `GetCallerIdentity`.
     pub caller: Fact<AccountId>,
-    /// The endpoint.
     pub endpoint: Fact<Option<Endpoint>>,
     /// The endpoint config in force.
     pub endpoint_config: Fact<Option<EndpointConfig>>,
     /// The model of the variant, for its number of containers.
     pub model: Fact<Option<Model>>,
-    /// The scalable target.
     pub target: Fact<Option<ScalableTarget>>,
     /// All scaling policies of the variant.
     pub policies: Fact<Vec<ScalingPolicy>>,
     /// All scheduled actions of the variant.
     pub scheduled_actions: Fact<Vec<ScheduledAction>>,
     /// The newest scaling activities, newest first (rule 24: not read on every pass).
-    pub activities: Fact<Vec<Activity>>,
+    pub activities: Fact<Shared<Vec<Activity>>>,
     /// The alarms of the variant's policies.
     pub alarms: Fact<Vec<Alarm>>,
     /// What CloudWatch told of late.
@@ -46,21 +45,27 @@ pub struct Snapshot {
     /// What is remembered; unknown when the memory could not be read.
     pub memory: Fact<VariantMemory>,
     /// How the variant reacts to load, by the scale-outs seen so far.
-    #[serde(skip)]
+    #[serde(skip, default = "unseen")]
     pub reaction: Reaction,
+    /// The scheduled floors that would pay.
+    #[serde(skip)]
+    pub floors: Floors,
     /// From which reads all of it is.
     pub reads: Reads,
 }
 
+/// The reaction of a snapshot that was written down without one.
+fn unseen() -> Reaction {
+    Reaction::unseen(None)
+}
+
 impl Snapshot {
     /// The policy that tracks invocations per instance, if it is known that there is one.
-    #[must_use]
     pub fn policy(&self) -> Option<&ScalingPolicy> {
         ScalingPolicy::of_invocations(self.policies.known()?)
     }
 
     /// Each fact by its name, in the order they are read.
-    #[must_use]
     pub fn facts(&self) -> [FactRead<'_>; 11] {
         fn why<T>(fact: &Fact<T>) -> Option<&Why> {
             fact.why()
@@ -84,14 +89,14 @@ impl Snapshot {
 }
 
 /// The recent telemetry of a variant, as far as deciding needs it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Telemetry {
     /// When CloudWatch was asked.
     pub read_at: Timestamp,
     /// The end of the newest minute with any datapoint.
     pub newest_datapoint: Option<Timestamp>,
     /// The last minutes, oldest first, at most three hours.
-    pub recent: Vec<Minute>,
+    pub recent: Shared<Series>,
     /// The hours that the last read told of: after a start they go back as far as was read.
     #[serde(skip)]
     pub hours: Arc<[HourLoad]>,
@@ -106,7 +111,6 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// The newest minute with a load.
-    #[must_use]
     pub fn newest(&self) -> Option<&Minute> {
         self.recent.iter().rev().find(|m| m.invocations_per_instance.is_some())
     }

@@ -77,7 +77,6 @@ impl FleetStatus {
 
 impl FleetStatus {
     /// What an instance of this variant costs, in dollars an hour; absent without a price.
-    #[must_use]
     pub fn price(&self, status: &VariantStatus) -> Option<f64> {
         let config = status.snapshot.endpoint_config.known()?.as_ref()?;
         let own = config.variant(&status.snapshot.id.variant)?;

@@ -32,7 +32,6 @@ const NOT_CAPACITY_OF_CONTAINER: [&str; 3] =
 
 /// The hash of a variant's own part of `DescribeEndpointConfig`, and of what the config adds to
 /// every request. Instance count, weight and the config's name are no part of it.
-#[must_use]
 pub fn of_variant(config: &Value, variant: &Value) -> u64 {
     let mut parts = Map::new();
     parts.insert("Variant".to_owned(), without(variant, &NOT_CAPACITY_OF_VARIANT));
@@ -49,7 +48,6 @@ pub fn of_variant(config: &Value, variant: &Value) -> u64 {
 }
 
 /// The hash of the containers of `DescribeModel`, in order, and of how requests pass through them.
-#[must_use]
 pub fn of_model(model: &Value) -> u64 {
     let many = model.get("Containers").and_then(Value::as_array).into_iter().flatten();
     let containers = model.get("PrimaryContainer").filter(|one| !one.is_null()).into_iter();

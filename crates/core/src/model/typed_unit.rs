@@ -40,7 +40,6 @@ pub struct Numbers {
 }
 
 /// Which number looks as if it were typed in the wrong unit, if one does.
-#[must_use]
 pub fn wrong_unit(numbers: Numbers) -> Option<WrongUnit> {
     let Numbers { configured, max_rps, formula, capacity, load } = numbers;
     if let (Some(rate), Some(capacity)) = (max_rps, capacity)

@@ -8,13 +8,11 @@ use serde::{Deserialize, Serialize};
 pub const TARGET_VALUE_TOLERANCE: f64 = 1e-6;
 
 /// Whether two values of a field are the same number.
-#[must_use]
 pub fn same_value(a: f64, b: f64) -> bool {
     (a - b).abs() <= TARGET_VALUE_TOLERANCE
 }
 
 /// The same, where either may be absent.
-#[must_use]
 pub fn same_values(a: Option<f64>, b: Option<f64>) -> bool {
     match (a, b) {
         (Some(a), Some(b)) => same_value(a, b),
@@ -24,7 +22,6 @@ pub fn same_values(a: Option<f64>, b: Option<f64>) -> bool {
 
 /// The formula: load-tested rate x safety factor x 60
 /// (SageMaker developer guide, "Load testing your auto scaling configuration").
-#[must_use]
 pub fn formula(max_rps: f64, safety_factor: f64) -> f64 {
     max_rps * safety_factor * 60.0
 }
@@ -69,7 +66,6 @@ macro_rules! unit_type {
             }
 
             /// The bare number, in this type's unit.
-            #[must_use]
             pub const fn get(self) -> f64 {
                 self.0
             }
@@ -108,7 +104,6 @@ unit_type!(SafetyFactor, "a safety factor", "a number above 0 and at most 1", |v
 
 impl RequestsPerSecond {
     /// The rate per minute.
-    #[must_use]
     pub fn per_minute(self) -> f64 {
         self.0 * 60.0
     }
@@ -132,18 +127,24 @@ impl SafetyFactor {
 
 impl InvocationsPerMinute {
     /// Whether AWS would show the same number.
-    #[must_use]
     pub fn same_as(self, other: Self) -> bool {
         same_value(self.0, other.0)
     }
 }
 
 /// A number as people write it: no trailing zeros, at most four decimals.
-#[must_use]
 pub fn human(v: f64) -> String {
     let rounded = (v * 10_000.0).round() / 10_000.0;
     // Rounding must not turn a small number into nothing.
     if rounded == 0.0 && v != 0.0 { format!("{v:e}") } else { format!("{rounded}") }
+}
+
+/// A number for reading: whole from 100 on, and rounded down, so that what is safe or proven is never
+/// shown as more than it is. Pages, tables and sentences share it, and so never differ by one.
+#[must_use]
+pub fn for_reading(v: f64) -> f64 {
+    // A product such as 20 x 0.7 x 60 falls short of a whole number by its last bits.
+    if v.abs() >= 100.0 { (v + TARGET_VALUE_TOLERANCE).floor() } else { v }
 }
 
 /// A statistic of `ModelLatency` that CloudWatch computes.
@@ -168,7 +169,6 @@ impl LatencyStatistic {
     pub const ALL: [Self; 5] = [Self::Avg, Self::P50, Self::P90, Self::P95, Self::P99];
 
     /// The name in configuration, metrics and CSV columns.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Avg => "avg",
@@ -180,7 +180,6 @@ impl LatencyStatistic {
     }
 
     /// The name in a CloudWatch query.
-    #[must_use]
     pub const fn cloudwatch(self) -> &'static str {
         match self {
             Self::Avg => "Average",
@@ -189,7 +188,6 @@ impl LatencyStatistic {
     }
 
     /// The fewest requests in a period from which the statistic means anything.
-    #[must_use]
     pub const fn min_requests(self) -> f64 {
         match self {
             Self::Avg | Self::P50 => 10.0,

@@ -14,7 +14,6 @@ pub const KEPT: TimeDelta = TimeDelta::days(7);
 const BIN_RATIO: f64 = 1.12;
 const BINS: usize = 96;
 
-/// One hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Hour {
     at: Timestamp,
@@ -64,8 +63,10 @@ pub struct Peak {
 impl Usage {
     /// Takes in the minutes that were read up to `until`, in time order.
     pub fn take(&mut self, minutes: &[Minute], until: Timestamp) {
+        if let Some(first) = minutes.first() {
+            self.since = Some(self.since.map_or(first.at, |since| since.min(first.at)));
+        }
         for minute in minutes {
-            self.since = Some(self.since.map_or(minute.at, |since| since.min(minute.at)));
             self.take_minute(minute);
         }
         self.until = self.until.max(Some(until));
@@ -87,16 +88,18 @@ impl Usage {
         };
         let length = f64::from(minute.period_seconds) / 60.0;
         let load = minute.load().unwrap_or_default();
-        let at = floor_to(minute.at, 3600);
-        if self.hours.back().is_none_or(|hour| hour.at != at) {
+        let within = |start: Timestamp, length| (start..start + length).contains(&minute.at);
+        if !self.hours.back().is_some_and(|hour| within(hour.at, TimeDelta::hours(1))) {
             let empty = Hour {
-                at,
+                at: floor_to(minute.at, 3600),
                 minutes: 0.0,
                 instance_minutes: 0.0,
                 peak: 0.0,
                 load: 0.0,
                 instances: 0.0,
             };
+            // Thousands of variants are kept: doubling would waste half of it.
+            self.hours.reserve_exact(usize::from(self.hours.len() == self.hours.capacity()) * 8);
             self.hours.push_back(empty);
         }
         if let Some(hour) = self.hours.back_mut() {
@@ -108,8 +111,9 @@ impl Usage {
                 hour.instances = count as f32;
             }
         }
-        let day = floor_to(minute.at, 86_400);
-        if self.loads.back().is_none_or(|loads| loads.day != day) {
+        if !self.loads.back().is_some_and(|loads| within(loads.day, TimeDelta::days(1))) {
+            let day = floor_to(minute.at, 86_400);
+            self.loads.reserve_exact(usize::from(self.loads.len() == self.loads.capacity()));
             self.loads.push_back(Loads { day, bins: [0; BINS] });
         }
         if let Some(loads) = self.loads.back_mut() {
@@ -119,33 +123,28 @@ impl Usage {
     }
 
     /// The span of time that was looked at, at most a week.
-    #[must_use]
     pub fn watched(&self) -> TimeDelta {
         let (Some(since), Some(until)) = (self.since, self.until) else { return TimeDelta::zero() };
         (until - since).min(KEPT)
     }
 
     /// When somebody last invoked it; absent when nobody has since it is being watched.
-    #[must_use]
     pub const fn last_invocation(&self) -> Option<Timestamp> {
         self.last_invocation
     }
 
     /// Since when it is being watched, telemetry of the time before included.
-    #[must_use]
     pub const fn since(&self) -> Option<Timestamp> {
         self.since
     }
 
     /// Instances times hours, of the hours of which the count is known.
-    #[must_use]
     pub fn instance_hours(&self) -> f64 {
         self.hours.iter().map(|hour| f64::from(hour.instance_minutes) / 60.0).sum()
     }
 
     /// The same, and what of it was not needed: what ran above the instances that a target value calls
     /// for in the busiest minute of each hour, at least one.
-    #[must_use]
     pub fn above(&self, target: f64) -> (f64, f64) {
         let mut above = 0.0;
         for hour in self.hours.iter().filter(|hour| hour.minutes > 0.0) {
@@ -157,7 +156,6 @@ impl Usage {
     }
 
     /// Minutes with a load above this one; a minute counts by part within its bin of 12 %.
-    #[must_use]
     pub fn minutes_above(&self, load: f64) -> f64 {
         let at = bin(load);
         let low = BIN_RATIO.powf(at as f64);
@@ -170,7 +168,6 @@ impl Usage {
     }
 
     /// The highest load.
-    #[must_use]
     pub fn peak(&self) -> Option<Peak> {
         let highest = self.hours.iter().max_by(|a, b| a.load.total_cmp(&b.load))?;
         (highest.load > 0.0).then(|| Peak {

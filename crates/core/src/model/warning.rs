@@ -26,7 +26,6 @@ pub struct ConfigWarning {
 impl ConfigWarning {
     /// Whether the configuration says that another account is meant than the one called as. It
     /// leads everywhere: nothing else that is shown is about the right account.
-    #[must_use]
     pub fn is_wrong_account(&self) -> bool {
         self.code == Self::WRONG_ACCOUNT
     }

@@ -33,7 +33,6 @@ impl NoCode {
     ];
 
     /// The label value.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DispatchFailure => "dispatch_failure",

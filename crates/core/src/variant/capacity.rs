@@ -241,7 +241,8 @@ impl CapacityWatch {
         };
         if let Some(deployed_at) = self.deployed_since() {
             let started_at = deployed_at + AFTER_DEPLOY;
-            answer.regime = Some(Regime { started_at, declared: true, speed_ratio: None });
+            answer.regime =
+                Some(Regime { started_at, declared: true, first: false, speed_ratio: None });
         }
         if let Some(routing) = self.routing.as_ref().filter(|routing| routing.is_uneven()) {
             answer.infer_only(&format!(
@@ -279,7 +280,8 @@ fn begin(
     memory: Option<&VariantMemory>,
     now: Timestamp,
 ) -> (Estimator, Result<(), JournalError>) {
-    let journal = memory.and_then(|m| m.journal.as_ref()).map(Journal::from_value).transpose();
+    let journal =
+        memory.and_then(|m| m.journal.as_ref()).map(|kept| Journal::from_value(kept)).transpose();
     let mut estimator = match &journal {
         Ok(Some(journal)) => Estimator::restore(settings, journal),
         Ok(None) | Err(_) => Estimator::new(settings),

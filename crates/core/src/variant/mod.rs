@@ -2,7 +2,9 @@
 //! that decides drives it, over AWS or over a recording. Pure: whoever drives it reads and writes.
 
 mod capacity;
+mod floors;
 mod recent;
+mod weeks;
 
 use chrono::TimeDelta;
 
@@ -11,6 +13,7 @@ use crate::ledger::{Ledger, Seen};
 use crate::model::endpoint::{Endpoint, EndpointConfig, Model};
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::floors::{Floors, FloorsMode};
 use crate::model::goal::{Goal, LoadTestProblem, Objective};
 use crate::model::ids::VariantName;
 use crate::model::memory::VariantMemory;
@@ -21,6 +24,7 @@ use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 use capacity::CapacityWatch;
+use floors::FloorsWatch;
 use recent::Recent;
 
 /// Metrics that are published this seldom make minutes sparse, so that longer periods are judged
@@ -34,12 +38,15 @@ pub struct Variant {
     telemetry_read: Option<Read>,
     capacity: CapacityWatch,
     ledger: Ledger,
+    floors: FloorsWatch,
     /// The objective that its telemetry was judged by.
     judged_by: Option<Objective>,
     /// From where on it knows its telemetry, while there is more of it to be read.
     partial_since: Option<Timestamp>,
     /// Whether its history is to be read again, in longer periods too.
     wants_longer: bool,
+    /// Whether it is to be read again for its requests by minute, which were not kept before.
+    wants_weeks: bool,
 }
 
 /// Periods of telemetry that were read since the last time.
@@ -63,19 +70,16 @@ impl Variant {
     }
 
     /// The read behind the telemetry.
-    #[must_use]
     pub const fn telemetry_read(&self) -> Option<Read> {
         self.telemetry_read
     }
 
     /// Up to where telemetry has been read; absent when the whole history is wanted.
-    #[must_use]
     pub const fn read_until(&self) -> Option<Timestamp> {
         self.recent.read_until
     }
 
     /// Whether minutes have too few requests, so that longer periods are wanted as well.
-    #[must_use]
     pub fn is_thin(&self, now: Timestamp) -> bool {
         self.recent.thin_until.is_some_and(|until| now < until)
     }
@@ -102,6 +106,15 @@ impl Variant {
         if self.judged_by.is_some_and(|objective| objective != goal.objective) {
             self.read_again();
         }
+        let wanted =
+            goal.managed && goal.floors.mode != FloorsMode::Off && goal.objective.latency.is_some();
+        if !wanted {
+            self.floors = FloorsWatch::default();
+            self.wants_weeks = false;
+        } else if self.floors.weeks.is_none() {
+            self.floors.begin();
+            self.wants_weeks = self.recent.read_until.is_some();
+        }
     }
 
     /// Takes in new periods.
@@ -121,6 +134,9 @@ impl Variant {
         self.judged_by = Some(settings.objective);
         self.recent.take_in(&minutes, &settings.objective, until, now);
         self.telemetry_read = Some(read);
+        if let Some(weeks) = &mut self.floors.weeks {
+            weeks.take_in(&minutes);
+        }
         let mut periods = minutes;
         if !longer.is_empty() {
             periods.extend(longer);
@@ -139,12 +155,14 @@ impl Variant {
     /// its traffic calls for.
     #[must_use]
     pub const fn wants_history(&self) -> bool {
-        self.recent.read_until.is_none() || self.partial_since.is_some() || self.wants_longer
+        self.recent.read_until.is_none()
+            || self.partial_since.is_some()
+            || self.wants_longer
+            || self.wants_weeks
     }
 
     /// How much of the history it knows, as far as it goes back by the configuration: 0 to 1. Absent
     /// when no telemetry has been read.
-    #[must_use]
     pub fn history_complete_ratio(&self, history: TimeDelta) -> Option<f64> {
         let until = self.recent.read_until?;
         let Some(since) = self.partial_since else { return Some(1.0) };
@@ -159,7 +177,8 @@ impl Variant {
         let mut recent = self.recent.clone();
         recent.forget();
         let capacity = self.capacity.blank();
-        Self { recent, capacity, ..Self::default() }
+        let floors = self.floors.blank();
+        Self { recent, capacity, floors, ..Self::default() }
     }
 
     /// History is about to be told to it, all of it or only from `since` on; `thin` is the newest
@@ -180,6 +199,8 @@ impl Variant {
         self.judged_by = history.judged_by;
         self.partial_since = history.partial_since;
         self.wants_longer = history.wants_longer;
+        self.floors.weeks = history.floors.weeks;
+        self.wants_weeks = false;
     }
 
     /// Takes note that telemetry could not be read.
@@ -221,7 +242,7 @@ impl Variant {
         let instance_type = own.and_then(|own| own.instance_type.as_deref());
         let tracking = snapshot.policy().and_then(|policy| policy.invocations_tracking());
         self.ledger.note(&Seen {
-            activities: snapshot.activities.known().map_or(&[], Vec::as_slice),
+            activities: snapshot.activities.known().map_or(&[], |all| all.as_slice()),
             alarms: snapshot.alarms.known().map_or(&[], Vec::as_slice),
             minutes: snapshot.telemetry.known().map_or(&[], |telemetry| &telemetry.recent),
             target: tracking.map(|tracking| tracking.target_value),
@@ -229,6 +250,18 @@ impl Variant {
             instance_type,
         });
         self.ledger.summary(instance_type)
+    }
+
+    /// The scheduled floors that would pay, worked out once a day. `may_work` is how many may be: it
+    /// takes a fraction of a second each.
+    pub fn floors(
+        &mut self,
+        (goal, snapshot): (&Goal, &Snapshot),
+        estimate: &Estimate,
+        may_work: &mut u32,
+        now: Timestamp,
+    ) -> Floors {
+        self.floors.floors((goal, snapshot), estimate, may_work, now)
     }
 
     /// The regime journal, when it is due to be kept. What a part of the history says does not

@@ -10,6 +10,7 @@ use crate::model::fact::{Fact, Why};
 use crate::model::goal::Objective;
 use crate::model::history::HourLoad;
 use crate::model::series::Minute;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Telemetry;
 use crate::model::time::{Timestamp, floor_to};
 
@@ -57,7 +58,7 @@ impl Recent {
             Fact::Unknown(_) => Telemetry {
                 read_at,
                 newest_datapoint: None,
-                recent: Vec::new(),
+                recent: Shared::default(),
                 hours: Arc::default(),
                 peak_invocations: None,
                 max_load_since_last_read: None,
@@ -79,10 +80,8 @@ impl Recent {
         // Room for no more than is kept: a day of minutes of thousands of variants would stay behind.
         let newest = &minutes[minutes.len().saturating_sub(RECENT_MINUTES)..];
         let kept = RECENT_MINUTES - newest.len();
-        let excess = telemetry.recent.len().saturating_sub(kept);
-        telemetry.recent.drain(..excess);
-        telemetry.recent.reserve_exact(newest.len());
-        telemetry.recent.extend_from_slice(newest);
+        let before = &telemetry.recent[telemetry.recent.len().saturating_sub(kept)..];
+        telemetry.recent = [before, newest].concat().into();
         Arc::make_mut(&mut telemetry.usage).take(minutes, read_until);
         for minute in minutes {
             self.note_peak(minute, read_until);
@@ -95,10 +94,11 @@ impl Recent {
     fn note_peak(&mut self, minute: &Minute, read_until: Timestamp) {
         let oldest = read_until - TimeDelta::hours(PEAK_HOURS);
         let Some(invocations) = minute.invocations.filter(|_| minute.at >= oldest) else { return };
-        let hour = floor_to(minute.at, 3600);
         match self.hourly_peaks.back_mut() {
-            Some((last, peak)) if *last == hour => *peak = peak.max(invocations),
-            _ => self.hourly_peaks.push_back((hour, invocations)),
+            Some((hour, peak)) if (*hour..*hour + TimeDelta::hours(1)).contains(&minute.at) => {
+                *peak = peak.max(invocations);
+            }
+            _ => self.hourly_peaks.push_back((floor_to(minute.at, 3600), invocations)),
         }
         while self.hourly_peaks.front().is_some_and(|(hour, _)| *hour < oldest) {
             self.hourly_peaks.pop_front();

@@ -34,7 +34,6 @@ pub struct Question<'a> {
 pub struct Range {
     /// The 5 % point.
     pub low: f64,
-    /// The mean.
     pub mean: f64,
     /// The 95 % point.
     pub high: f64,
@@ -156,7 +155,6 @@ impl Figures {
     }
 
     /// How this choice compares with another that was asked with the same draws.
-    #[must_use]
     pub fn compared_with(&self, other: &Self) -> Comparison {
         let of = |holds: &dyn Fn(f64, f64) -> bool| {
             let pairs = self.outcomes.iter().zip(&other.outcomes);

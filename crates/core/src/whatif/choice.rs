@@ -8,7 +8,6 @@ use super::traffic::WEEK;
 
 /// Minutes in a slot of scheduled floors.
 pub const SLOT: usize = 60;
-/// Slots in a week.
 pub const SLOTS: usize = WEEK / SLOT;
 /// Most instances that a simulation runs: the account's quotas are far below.
 pub const INSTANCES_MAX: u32 = 10_000;
@@ -51,7 +50,6 @@ pub struct Tracking {
 
 impl Tracking {
     /// A policy with AWS's default cooldowns.
-    #[must_use]
     pub fn at(target_value: f64) -> Self {
         let cooldown = DEFAULT_COOLDOWN_SECONDS.unsigned_abs();
         Self {
@@ -71,7 +69,6 @@ impl Choice {
     }
 
     /// A fixed number of instances.
-    #[must_use]
     pub fn fixed(instances: u32) -> Self {
         let instances = instances.clamp(1, INSTANCES_MAX);
         let scaling = Scaling::Fixed(instances);
@@ -95,27 +92,23 @@ pub struct Floors {
 
 impl Floors {
     /// Floors for each hour of the week: as many as 168, the rest is without.
-    #[must_use]
     pub fn new(mut hours: Vec<u32>, lead_minutes: usize) -> Self {
         hours.resize(SLOTS, 0);
         Self { hours, lead_minutes: lead_minutes.min(SLOT) }
     }
 
     /// The floor in a minute of the week: that of the hour, or of the next one if it begins soon.
-    #[must_use]
     pub fn at(&self, minute_of_week: usize) -> u32 {
         let hour = |minute: usize| self.hours[minute % WEEK / SLOT];
         hour(minute_of_week).max(hour(minute_of_week + self.lead_minutes))
     }
 
     /// The floor of each hour of the week.
-    #[must_use]
     pub fn hours(&self) -> &[u32] {
         &self.hours
     }
 
     /// How many minutes early a floor is in force.
-    #[must_use]
     pub const fn lead_minutes(&self) -> usize {
         self.lead_minutes
     }

@@ -95,7 +95,6 @@ impl Draw {
     }
 
     /// The start-up time, in minutes, of instances that are ordered in a minute.
-    #[must_use]
     pub fn start_up(&self, minute: usize) -> f64 {
         let own = normal(mix(self.seed ^ mix(minute as u64)));
         self.start_up.at(self.shared + self.own_weight * own)

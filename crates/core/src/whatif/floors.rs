@@ -18,6 +18,10 @@ const BAD_SHARE_MAX: f64 = 0.6;
 const HOURS_SHARE_MAX: f64 = 1.0;
 /// Fewer bad minutes a week than this are nothing to prevent.
 const BAD_MIN: f64 = 1.0;
+/// Most scheduled actions of a variant: AWS allows 200, and nobody reads so many.
+pub const ACTIONS_MAX: usize = 24;
+/// Steps of min, as shares of it, from the finest to the coarsest: the first with few enough actions.
+const COARSER: [f64; 6] = [0.0, 0.1, 0.2, 0.3, 0.5, 0.8];
 /// How full the instances of a floor are meant to be, as a share of what the factor applies to.
 const FILLS: [f64; 4] = [0.5, 0.6, 0.7, 0.8];
 
@@ -68,6 +72,19 @@ pub enum Refusal {
     DoesNotPay,
 }
 
+impl Refusal {
+    /// The word used in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TooShort => "too_short",
+            Self::DoesNotRepeat { .. } => "does_not_repeat",
+            Self::NothingToPrevent { .. } => "nothing_to_prevent",
+            Self::DoesNotPay => "does_not_pay",
+        }
+    }
+}
+
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -94,7 +111,6 @@ impl std::fmt::Display for Refusal {
 
 /// Minutes by which a floor must come early: the start-up time at its slow end, and one minute in
 /// which the scheduled action runs.
-#[must_use]
 pub fn lead_minutes(reaction: &ReactionTime) -> usize {
     (reaction.start_up.minutes.p95.ceil().max(1.0) as usize + 1).min(SLOT)
 }
@@ -155,8 +171,22 @@ fn sums(figures: &Figures) -> (f64, f64) {
     (figures.bad_minutes.mean, figures.instance_hours.mean)
 }
 
-/// Floors that serve the level of each hour with instances as full as that.
+/// Floors that serve the level of each hour with instances as full as that, in as coarse steps as a
+/// schedule that people read calls for.
 fn floors(weeks: &[Vec<f64>], level: Level, per_instance: f64, lead: usize) -> Floors {
+    let hours = hours(weeks, level, per_instance);
+    let coarse = |share: f64| {
+        let step = |hour: &u32| {
+            let step = (f64::from(*hour) * share).floor().max(1.0) as u32;
+            hour.div_ceil(step) * step
+        };
+        Floors::new(hours.iter().map(step).collect(), lead)
+    };
+    let few = |floors: &Floors| actions(floors, 0, u32::MAX).len() <= ACTIONS_MAX;
+    COARSER.into_iter().map(coarse).find(few).unwrap_or_else(|| coarse(1.0))
+}
+
+fn hours(weeks: &[Vec<f64>], level: Level, per_instance: f64) -> Vec<u32> {
     let hours = (0..SLOTS).map(|slot| {
         let wanted = match level {
             Level::Mean => {
@@ -169,7 +199,7 @@ fn floors(weeks: &[Vec<f64>], level: Level, per_instance: f64, lead: usize) -> F
         (wanted / per_instance - 1e-9).ceil().clamp(0.0, f64::from(super::choice::INSTANCES_MAX))
             as u32
     });
-    Floors::new(hours.collect(), lead)
+    hours.collect()
 }
 
 fn day_kind(weeks: &[Vec<f64>], slot: usize) -> f64 {
@@ -198,13 +228,19 @@ impl Action {
     pub fn schedule(&self) -> String {
         format!("cron({} {} ? * {} *)", self.at.1, self.at.0, self.days.join(","))
     }
+
+    /// The name that it gets: `floor-10-at-0752-mon-tue`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let days = self.days.join("-").to_ascii_lowercase();
+        format!("floor-{}-at-{:02}{:02}-{days}", self.min, self.at.0, self.at.1)
+    }
 }
 
 const DAYS: [&str; 7] = ["MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN"];
 
 /// The scheduled actions that keep the floors: one wherever they change, those of the same time and
 /// min on several days together. `min` is the configured one, below which none goes.
-#[must_use]
 pub fn actions(floors: &Floors, min: u32, max: u32) -> Vec<Action> {
     let at = |minute: usize| floors.at(minute).max(min).min(max);
     let mut found: Vec<Action> = Vec::new();

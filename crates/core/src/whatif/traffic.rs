@@ -21,7 +21,6 @@ pub struct Traffic {
 
 impl Traffic {
     /// Traffic that starts at a minute since the epoch. What is negative or not finite is a gap.
-    #[must_use]
     pub fn new(start: i64, requests: Vec<f32>) -> Self {
         let mut requests = requests;
         requests.truncate(MINUTES_MAX);
@@ -35,7 +34,6 @@ impl Traffic {
 
     /// The traffic of recorded telemetry in order of time. Longer periods than a minute are spread
     /// evenly over those of their minutes that have no datapoint of their own.
-    #[must_use]
     pub fn of<'a>(minutes: impl IntoIterator<Item = &'a Minute>) -> Self {
         let minute_of = |at: Timestamp| floor_to_minute(at).timestamp().div_euclid(60);
         let mut traffic = Self::default();
@@ -68,31 +66,26 @@ impl Traffic {
     }
 
     /// The requests of each minute.
-    #[must_use]
     pub fn requests(&self) -> &[f32] {
         &self.requests
     }
 
     /// Whether there is none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.requests.iter().all(|r| r.is_nan())
     }
 
     /// How many minutes, with those without a datapoint.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.requests.len()
     }
 
     /// How many minutes have no datapoint.
-    #[must_use]
     pub fn gaps(&self) -> usize {
         self.requests.iter().filter(|r| r.is_nan()).count()
     }
 
     /// The minute of the week, from Monday 00:00 UTC, of an entry.
-    #[must_use]
     pub fn minute_of_week(&self, index: usize) -> usize {
         let minute = self.start.saturating_add(offset(index)).saturating_sub(MONDAY);
         minute.rem_euclid(offset(WEEK)) as usize
@@ -117,13 +110,11 @@ impl Traffic {
     }
 
     /// The busiest minute, in requests.
-    #[must_use]
     pub fn peak(&self) -> f64 {
         self.requests.iter().filter(|r| !r.is_nan()).fold(0.0, |a, b| f64::max(a, f64::from(*b)))
     }
 
     /// How many weeks it is long, in minutes with a datapoint.
-    #[must_use]
     pub fn weeks(&self) -> f64 {
         (self.len() - self.gaps()) as f64 / WEEK as f64
     }

@@ -13,7 +13,6 @@ const LEVEL_MINUTES: usize = 10;
 /// How much of the newest week the week before explains: of the variance of its hourly means, the
 /// share that is gone when the same hour of the week before is known. 1 is all of it; 0 and below
 /// is none. Absent with less than two weeks.
-#[must_use]
 pub fn explained(traffic: &Traffic) -> Option<f64> {
     let n = traffic.len();
     let older = means(traffic, n.checked_sub(2 * WEEK)?, n - WEEK);
@@ -46,7 +45,6 @@ fn means(traffic: &Traffic, from: usize, to: usize) -> Vec<Option<f64>> {
 
 /// The level of each hour of the week, in each week that has it: the highest mean of ten minutes.
 /// Weeks are counted back from the end.
-#[must_use]
 pub fn levels(traffic: &Traffic) -> Vec<Vec<f64>> {
     let mut found = vec![Vec::new(); SLOTS];
     let n = traffic.len();

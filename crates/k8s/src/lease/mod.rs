@@ -121,7 +121,6 @@ pub struct Election {
 
 impl Election {
     /// A candidate that knows nothing yet. `identity` must be this process's alone.
-    #[must_use]
     pub fn new(identity: impl Into<String>, timing: Timing) -> Self {
         Self {
             identity: identity.into(),
@@ -136,20 +135,17 @@ impl Election {
     }
 
     /// Who holds the Lease, as far as this process has seen.
-    #[must_use]
     pub fn holder(&self) -> Option<&str> {
         let (record, _) = self.seen.as_ref()?;
         record.as_ref()?.holder.as_deref()
     }
 
     /// The number of this process's terms so far: a term that ended is not the one that follows.
-    #[must_use]
     pub const fn terms(&self) -> u64 {
         self.terms
     }
 
     /// Until when this process may begin to write; absent when it does not lead.
-    #[must_use]
     pub fn may_write_until(&self) -> Option<BootTime> {
         match self.role {
             Role::Follower => None,

@@ -148,7 +148,6 @@ impl Data {
     }
 }
 
-/// The key of a variant.
 pub(super) fn key(id: &VariantId) -> String {
     let VariantId { account_id, region, endpoint, variant } = id;
     format!("{PREFIX}{account_id}.{region}.{endpoint}.{variant}")

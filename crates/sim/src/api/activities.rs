@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::epoch;
 use setpoint_core::model::time::Timestamp;
 
-/// The input of `DescribeScalingActivities`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeScalingActivitiesInput {
@@ -51,7 +50,6 @@ pub struct NotScaledReason {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ScalingActivity {
-    /// Its id.
     pub activity_id: String,
     /// `sagemaker`.
     pub service_namespace: String,
@@ -82,7 +80,6 @@ pub struct ScalingActivity {
     pub not_scaled_reasons: Option<Vec<NotScaledReason>>,
 }
 
-/// The output of `DescribeScalingActivities`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeScalingActivitiesOutput {
@@ -93,7 +90,6 @@ pub struct DescribeScalingActivitiesOutput {
     pub next_token: Option<String>,
 }
 
-/// The input of `TagResource`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct TagResourceInput {
@@ -104,7 +100,6 @@ pub struct TagResourceInput {
     pub tags: BTreeMap<String, String>,
 }
 
-/// The input of `UntagResource`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct UntagResourceInput {
@@ -115,7 +110,6 @@ pub struct UntagResourceInput {
     pub tag_keys: Vec<String>,
 }
 
-/// The input of `ListTagsForResource`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListTagsForResourceInput {
@@ -124,10 +118,8 @@ pub struct ListTagsForResourceInput {
     pub resource_arn: String,
 }
 
-/// The output of `ListTagsForResource`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListTagsForResourceOutput {
-    /// All tags.
     pub tags: BTreeMap<String, String>,
 }

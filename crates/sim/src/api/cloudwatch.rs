@@ -16,19 +16,15 @@ pub struct Empty {}
 pub struct Dimension {
     /// `EndpointName` or `VariantName`.
     pub name: String,
-    /// Its value.
     pub value: String,
 }
 
-/// A metric.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Metric {
     /// `AWS/SageMaker`.
     pub namespace: String,
-    /// Its name.
     pub metric_name: String,
-    /// Its dimensions.
     pub dimensions: Vec<Dimension>,
 }
 
@@ -36,7 +32,6 @@ pub struct Metric {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct MetricStat {
-    /// Which metric.
     pub metric: Metric,
     /// Seconds.
     pub period: i32,
@@ -59,7 +54,6 @@ pub struct MetricDataQuery {
     /// Refused with a `ValidationError`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expression: Option<String>,
-    /// A label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Whether it is answered; true by default.
@@ -70,7 +64,6 @@ pub struct MetricDataQuery {
     pub account_id: Option<String>,
 }
 
-/// The input of `GetMetricData`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct GetMetricDataInput {
@@ -93,11 +86,9 @@ pub struct GetMetricDataInput {
     pub max_datapoints: Option<i32>,
 }
 
-/// A message.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct MessageData {
-    /// Its code.
     pub code: String,
     /// Its text.
     pub value: String,
@@ -123,7 +114,6 @@ pub struct MetricDataResult {
     pub messages: Option<Vec<MessageData>>,
 }
 
-/// The output of `GetMetricData`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct GetMetricDataOutput {
@@ -136,7 +126,6 @@ pub struct GetMetricDataOutput {
     pub messages: Vec<MessageData>,
 }
 
-/// The input of `DescribeAlarms`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeAlarmsInput {
@@ -163,13 +152,10 @@ pub struct DescribeAlarmsInput {
     pub next_token: Option<String>,
 }
 
-/// A metric alarm.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct MetricAlarm {
-    /// Its name.
     pub alarm_name: String,
-    /// Its ARN.
     pub alarm_arn: String,
     /// AWS's warning not to edit it.
     pub alarm_description: String,
@@ -184,13 +170,10 @@ pub struct MetricAlarm {
     /// Since when.
     #[serde(with = "epoch")]
     pub state_updated_timestamp: Timestamp,
-    /// Which metric.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metric_name: Option<String>,
-    /// Of which namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// Which statistic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistic: Option<String>,
     /// Of which variant.
@@ -214,7 +197,6 @@ pub struct MetricAlarm {
     pub alarm_configuration_updated_timestamp: Timestamp,
 }
 
-/// The output of `DescribeAlarms`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeAlarmsOutput {
@@ -245,11 +227,9 @@ pub struct PutMetricAlarmInput {
     pub threshold: Option<f64>,
 }
 
-/// The input of `SetAlarmState`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct SetAlarmStateInput {
-    /// Which alarm.
     pub alarm_name: String,
     /// The new state.
     pub state_value: String,
@@ -260,18 +240,15 @@ pub struct SetAlarmStateInput {
     pub state_reason_data: Option<String>,
 }
 
-/// The input of `GetCallerIdentity`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct GetCallerIdentityInput {}
 
-/// The output of `GetCallerIdentity`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct GetCallerIdentityOutput {
     /// The caller's id.
     pub user_id: String,
-    /// The account.
     pub account: String,
     /// The caller's ARN.
     pub arn: String,

@@ -18,7 +18,6 @@ pub use models::{
 #[serde(rename_all = "PascalCase", default)]
 pub struct Empty {}
 
-/// The input of `ListEndpoints`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListEndpointsInput {
@@ -58,9 +57,7 @@ pub struct ListEndpointsInput {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct EndpointSummary {
-    /// The endpoint.
     pub endpoint_name: String,
-    /// Its ARN.
     pub endpoint_arn: String,
     /// When it was made.
     #[serde(with = "epoch")]
@@ -68,11 +65,9 @@ pub struct EndpointSummary {
     /// When it last changed.
     #[serde(with = "epoch")]
     pub last_modified_time: Timestamp,
-    /// Its status.
     pub endpoint_status: String,
 }
 
-/// The output of `ListEndpoints`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListEndpointsOutput {
@@ -83,11 +78,9 @@ pub struct ListEndpointsOutput {
     pub next_token: Option<String>,
 }
 
-/// The input of `DescribeEndpoint`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeEndpointInput {
-    /// The endpoint.
     pub endpoint_name: String,
 }
 
@@ -122,11 +115,9 @@ pub struct VariantStatus {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ProductionVariantSummary {
-    /// The variant.
     pub variant_name: String,
     /// The images in use.
     pub deployed_images: Vec<DeployedImage>,
-    /// Its weight.
     pub current_weight: f64,
     /// The weight wanted.
     pub desired_weight: f64,
@@ -139,7 +130,6 @@ pub struct ProductionVariantSummary {
     /// Stages of a deploy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant_status: Option<Vec<VariantStatus>>,
-    /// Serverless.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current_serverless_config: Option<Value>,
     /// Instances managed by SageMaker.
@@ -154,11 +144,8 @@ pub struct ProductionVariantSummary {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PendingProductionVariantSummary {
-    /// The variant.
     pub variant_name: String,
-    /// Its images.
     pub deployed_images: Vec<DeployedImage>,
-    /// Its weight.
     pub current_weight: f64,
     /// The weight wanted.
     pub desired_weight: f64,
@@ -168,7 +155,6 @@ pub struct PendingProductionVariantSummary {
     /// Instances wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_instance_count: Option<i32>,
-    /// The instance type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
     /// Stages of the deploy.
@@ -189,19 +175,14 @@ pub struct PendingDeploymentSummary {
     pub start_time: Option<Timestamp>,
 }
 
-/// The output of `DescribeEndpoint`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeEndpointOutput {
-    /// The endpoint.
     pub endpoint_name: String,
-    /// Its ARN.
     pub endpoint_arn: String,
     /// The config in force.
     pub endpoint_config_name: String,
-    /// Its variants.
     pub production_variants: Vec<ProductionVariantSummary>,
-    /// Its status.
     pub endpoint_status: String,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -221,7 +202,6 @@ pub struct DescribeEndpointOutput {
     /// The cap on traffic from other regions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cross_region_traffic_config: Option<Value>,
-    /// Shadow variants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_production_variants: Option<Vec<ProductionVariantSummary>>,
     /// How often metrics are published.
@@ -233,21 +213,16 @@ pub struct DescribeEndpointOutput {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ProductionVariant {
-    /// The variant.
     pub variant_name: String,
-    /// The model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_name: Option<String>,
     /// Instances at the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_instance_count: Option<i32>,
-    /// The instance type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
-    /// Its weight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_variant_weight: Option<f64>,
-    /// Serverless.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub serverless_config: Option<Value>,
     /// Instances managed by SageMaker.
@@ -290,23 +265,17 @@ pub struct ProductionVariant {
     pub enable_ssm_access: Option<bool>,
 }
 
-/// The input of `DescribeEndpointConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeEndpointConfigInput {
-    /// The config.
     pub endpoint_config_name: String,
 }
 
-/// The output of `DescribeEndpointConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeEndpointConfigOutput {
-    /// The config.
     pub endpoint_config_name: String,
-    /// Its ARN.
     pub endpoint_config_arn: String,
-    /// Its variants.
     pub production_variants: Vec<ProductionVariant>,
     /// When it was made.
     #[serde(with = "epoch")]
@@ -317,7 +286,6 @@ pub struct DescribeEndpointConfigOutput {
     /// The cap on traffic from other regions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cross_region_traffic_config: Option<Value>,
-    /// Shadow variants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_production_variants: Option<Vec<ProductionVariant>>,
     /// How often metrics are published.
@@ -340,13 +308,10 @@ pub struct DescribeEndpointConfigOutput {
     pub vpc_config: Option<Value>,
 }
 
-/// The input of `CreateEndpointConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateEndpointConfigInput {
-    /// The config.
     pub endpoint_config_name: String,
-    /// Its variants.
     pub production_variants: Vec<ProductionVariant>,
     /// Asynchronous endpoints.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -354,7 +319,6 @@ pub struct CreateEndpointConfigInput {
     /// The cap on traffic from other regions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cross_region_traffic_config: Option<Value>,
-    /// Shadow variants.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shadow_production_variants: Option<Vec<ProductionVariant>>,
     /// How often metrics are published.
@@ -377,21 +341,16 @@ pub struct CreateEndpointConfigInput {
     pub vpc_config: Option<Value>,
 }
 
-/// The output of `CreateEndpointConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateEndpointConfigOutput {
-    /// Its ARN.
     pub endpoint_config_arn: String,
 }
 
-/// The input of `CreateEndpoint`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateEndpointInput {
-    /// The endpoint.
     pub endpoint_name: String,
-    /// Its config.
     pub endpoint_config_name: String,
 }
 
@@ -399,15 +358,12 @@ pub struct CreateEndpointInput {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct EndpointArnOutput {
-    /// Its ARN.
     pub endpoint_arn: String,
 }
 
-/// The input of `UpdateEndpoint`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct UpdateEndpointInput {
-    /// The endpoint.
     pub endpoint_name: String,
     /// The new config.
     pub endpoint_config_name: String,
@@ -423,9 +379,7 @@ pub struct UpdateEndpointInput {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DesiredWeightAndCapacity {
-    /// The variant.
     pub variant_name: String,
-    /// Its weight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_weight: Option<f64>,
     /// Its instances.
@@ -433,28 +387,22 @@ pub struct DesiredWeightAndCapacity {
     pub desired_instance_count: Option<i32>,
 }
 
-/// The input of `UpdateEndpointWeightsAndCapacities`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct UpdateEndpointWeightsAndCapacitiesInput {
-    /// The endpoint.
     pub endpoint_name: String,
     /// What is wanted.
     pub desired_weights_and_capacities: Vec<DesiredWeightAndCapacity>,
 }
 
-/// The input of `DeleteEndpointConfig`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteEndpointConfigInput {
-    /// The config.
     pub endpoint_config_name: String,
 }
 
-/// The input of `DeleteEndpoint`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteEndpointInput {
-    /// The endpoint.
     pub endpoint_name: String,
 }

@@ -29,7 +29,6 @@ pub struct SuspendedState {
     pub scheduled_scaling_suspended: Option<bool>,
 }
 
-/// The input of `RegisterScalableTarget`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct RegisterScalableTargetInput {
@@ -48,7 +47,6 @@ pub struct RegisterScalableTargetInput {
     /// Ignored: the service-linked role is used.
     #[serde(rename = "RoleARN", skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
-    /// What to suspend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suspended_state: Option<SuspendedState>,
     /// Tags; allowed at the first registration only.
@@ -56,7 +54,6 @@ pub struct RegisterScalableTargetInput {
     pub tags: Option<BTreeMap<String, String>>,
 }
 
-/// The output of `RegisterScalableTarget`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct RegisterScalableTargetOutput {
@@ -65,7 +62,6 @@ pub struct RegisterScalableTargetOutput {
     pub scalable_target_arn: Option<String>,
 }
 
-/// The input of `DescribeScalableTargets`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeScalableTargetsInput {
@@ -85,7 +81,6 @@ pub struct DescribeScalableTargetsInput {
     pub next_token: Option<String>,
 }
 
-/// A scalable target.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ScalableTarget {
@@ -112,7 +107,6 @@ pub struct ScalableTarget {
     pub scalable_target_arn: Option<String>,
 }
 
-/// The output of `DescribeScalableTargets`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeScalableTargetsOutput {
@@ -123,7 +117,6 @@ pub struct DescribeScalableTargetsOutput {
     pub next_token: Option<String>,
 }
 
-/// The input of `DeregisterScalableTarget`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeregisterScalableTargetInput {
@@ -152,7 +145,6 @@ pub struct PredefinedMetricSpecification {
 pub struct TargetTrackingConfiguration {
     /// Invocations per minute per instance.
     pub target_value: f64,
-    /// A predefined metric.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predefined_metric_specification: Option<PredefinedMetricSpecification>,
     /// Any other metric, verbatim.
@@ -169,7 +161,6 @@ pub struct TargetTrackingConfiguration {
     pub disable_scale_in: Option<bool>,
 }
 
-/// The input of `PutScalingPolicy`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PutScalingPolicyInput {
@@ -187,7 +178,6 @@ pub struct PutScalingPolicyInput {
     /// Step scaling, verbatim.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_scaling_policy_configuration: Option<Value>,
-    /// Target tracking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_tracking_scaling_policy_configuration: Option<TargetTrackingConfiguration>,
 }
@@ -196,25 +186,20 @@ pub struct PutScalingPolicyInput {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct AlarmRef {
-    /// Its name.
     pub alarm_name: String,
-    /// The ARN of the alarm.
     #[serde(rename = "AlarmARN")]
     pub alarm_arn: String,
 }
 
-/// The output of `PutScalingPolicy`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PutScalingPolicyOutput {
-    /// The ARN of the policy.
     #[serde(rename = "PolicyARN")]
     pub policy_arn: String,
     /// The two alarms of target tracking.
     pub alarms: Vec<AlarmRef>,
 }
 
-/// The input of `DescribeScalingPolicies`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeScalingPoliciesInput {
@@ -237,14 +222,11 @@ pub struct DescribeScalingPoliciesInput {
     pub next_token: Option<String>,
 }
 
-/// A scaling policy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ScalingPolicy {
-    /// The ARN of the policy.
     #[serde(rename = "PolicyARN")]
     pub policy_arn: String,
-    /// Its name.
     pub policy_name: String,
     /// `sagemaker`.
     pub service_namespace: String,
@@ -252,22 +234,18 @@ pub struct ScalingPolicy {
     pub resource_id: String,
     /// `sagemaker:variant:DesiredInstanceCount`.
     pub scalable_dimension: String,
-    /// Its type.
     pub policy_type: String,
     /// Step scaling, verbatim.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_scaling_policy_configuration: Option<Value>,
-    /// Target tracking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_tracking_scaling_policy_configuration: Option<TargetTrackingConfiguration>,
-    /// Its alarms.
     pub alarms: Vec<AlarmRef>,
     /// When it was first put.
     #[serde(with = "epoch")]
     pub creation_time: Timestamp,
 }
 
-/// The output of `DescribeScalingPolicies`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeScalingPoliciesOutput {
@@ -278,11 +256,9 @@ pub struct DescribeScalingPoliciesOutput {
     pub next_token: Option<String>,
 }
 
-/// The input of `DeleteScalingPolicy`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteScalingPolicyInput {
-    /// Which policy.
     pub policy_name: String,
     /// `sagemaker`.
     pub service_namespace: String,
@@ -304,7 +280,6 @@ pub struct ScalableTargetAction {
     pub max_capacity: Option<i32>,
 }
 
-/// The input of `PutScheduledAction`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct PutScheduledActionInput {
@@ -333,7 +308,6 @@ pub struct PutScheduledActionInput {
     pub scalable_target_action: Option<ScalableTargetAction>,
 }
 
-/// The input of `DescribeScheduledActions`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeScheduledActionsInput {
@@ -356,13 +330,10 @@ pub struct DescribeScheduledActionsInput {
     pub next_token: Option<String>,
 }
 
-/// A scheduled action.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ScheduledAction {
-    /// Its name.
     pub scheduled_action_name: String,
-    /// The ARN of the action.
     #[serde(rename = "ScheduledActionARN")]
     pub scheduled_action_arn: String,
     /// `sagemaker`.
@@ -389,7 +360,6 @@ pub struct ScheduledAction {
     pub creation_time: Timestamp,
 }
 
-/// The output of `DescribeScheduledActions`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeScheduledActionsOutput {
@@ -400,13 +370,11 @@ pub struct DescribeScheduledActionsOutput {
     pub next_token: Option<String>,
 }
 
-/// The input of `DeleteScheduledAction`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteScheduledActionInput {
     /// `sagemaker`.
     pub service_namespace: String,
-    /// Which action.
     pub scheduled_action_name: String,
     /// `endpoint/E/variant/V`.
     pub resource_id: String,

@@ -5,11 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::epoch;
 use setpoint_core::model::time::Timestamp;
 
-/// The input of `AssumeRole`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct AssumeRoleInput {
-    /// The role.
     pub role_arn: String,
     /// What `CloudTrail` shows the session as.
     pub role_session_name: String,
@@ -21,7 +19,6 @@ pub struct AssumeRoleInput {
     pub duration_seconds: Option<u32>,
 }
 
-/// The output of `AssumeRole`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AssumeRoleOutput {
@@ -35,7 +32,6 @@ pub struct AssumeRoleOutput {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SessionCredentials {
-    /// The access key id.
     pub access_key_id: String,
     /// The secret access key. It opens nothing: signatures are not verified.
     pub secret_access_key: String,

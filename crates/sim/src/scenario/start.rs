@@ -67,7 +67,7 @@ impl Scenario {
             None => Ok(default_start()),
             Some(Start::Now) => Err(ScenarioError {
                 origin: "world.start".to_owned(),
-                message: "is now, and nobody has said when that is".to_owned(),
+                message: "is now, and no one has said when that is".to_owned(),
             }),
         }
     }

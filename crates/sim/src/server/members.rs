@@ -10,7 +10,6 @@ pub(super) enum Kind {
     Integer,
     /// A number with a fraction.
     Number,
-    /// A boolean.
     Boolean,
     /// A timestamp.
     Time,

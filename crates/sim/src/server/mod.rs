@@ -95,13 +95,11 @@ impl Server {
     }
 
     /// Where it listens.
-    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The URL that AWS clients take as `AWS_ENDPOINT_URL`.
-    #[must_use]
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -30,7 +30,6 @@ pub(super) struct Call {
     pub(super) service: Service,
     /// AWS's operation name.
     pub(super) operation: String,
-    /// Its input.
     pub(super) input: Value,
 }
 

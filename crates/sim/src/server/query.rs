@@ -54,7 +54,6 @@ pub(super) fn encode(
     xml.into_bytes()
 }
 
-/// An error.
 pub(super) fn encode_error(namespace: &str, request_id: &str, error: &WireError) -> Vec<u8> {
     let mut xml = format!("<ErrorResponse xmlns=\"{namespace}\">");
     let details =

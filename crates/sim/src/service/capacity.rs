@@ -35,7 +35,6 @@ fn default_errors() -> f64 {
 
 impl Objective {
     /// Whether a minute breaks it.
-    #[must_use]
     pub fn broken_by(&self, latency_us: f64, errors: f64, requests: f64) -> bool {
         latency_us > self.threshold_ms * 1e3
             || (requests > 0.0 && errors / requests > self.error_rate_max)
@@ -51,7 +50,6 @@ const MINUTES: u32 = 600;
 
 /// The true capacity of one instance at a relative speed of 1. Zero when the objective is broken
 /// at every load (a threshold below the base latency). Deterministic; takes about 20 ms.
-#[must_use]
 pub fn true_capacity(service: &Service, objective: &Objective) -> f64 {
     let mut random = Random::named(0x7275_7468, "capacity");
     // From 1.3 times the saturation down to where the objective holds, in steps of 10 %.
@@ -124,7 +122,6 @@ fn crossing(grid: &[f64], shares: &[f64]) -> f64 {
 
 impl super::Served {
     /// The latency at a statistic, in microseconds.
-    #[must_use]
     pub fn latency(&self, statistic: LatencyStatistic) -> f64 {
         match statistic {
             LatencyStatistic::Avg => self.avg_us,

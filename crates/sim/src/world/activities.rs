@@ -89,11 +89,31 @@ impl World {
     }
 
     fn fail_to_scale(&mut self, resource: &str, wanted: u32, cause: &str, message: String) {
+        let description = format!("Setting desired instance count to {wanted}.");
+        self.fail(resource, description, cause, message);
+    }
+
+    /// A scheduled action whose min would lie above max sets neither.
+    pub(super) fn fail_to_set_bounds(
+        &mut self,
+        resource: &str,
+        (min, max): (i32, i32),
+        cause: &str,
+    ) {
+        let message = format!(
+            "Failed to set min capacity to {min} and max capacity to {max}. Reason: Maximum capacity \
+             cannot be less than minimum capacity."
+        );
+        let description = format!("Setting min capacity to {min} and max capacity to {max}.");
+        self.fail(resource, description, cause, message);
+    }
+
+    fn fail(&mut self, resource: &str, description: String, cause: &str, message: String) {
         let (id, now) = (self.random.uuid(), self.now);
         let Some(target) = self.targets.get_mut(resource) else { return };
         target.activities.push(Activity {
             id,
-            description: format!("Setting desired instance count to {wanted}."),
+            description,
             cause: cause.to_owned(),
             started_at: now,
             ended_at: Some(now),

@@ -28,7 +28,6 @@ pub(crate) struct ConfigRecord {
     pub(crate) gone: bool,
 }
 
-/// An endpoint.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     pub(super) name: String,

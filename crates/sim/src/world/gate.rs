@@ -161,7 +161,6 @@ fn silence() -> ApiError {
     }
 }
 
-/// What a fault answers.
 fn answer(kind: FaultKind, operation: Operation) -> ApiError {
     let scaling = operation.service() == Service::ApplicationAutoScaling;
     let name = operation.as_str();

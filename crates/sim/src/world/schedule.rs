@@ -65,6 +65,13 @@ impl World {
         ) else {
             return Err(ApiError::validation("Schedule and ScalableTargetAction are required"));
         };
+        if let (Some(min), Some(max)) = (sets.min_capacity, sets.max_capacity)
+            && min > max
+        {
+            return Err(ApiError::validation(format!(
+                "Maximum capacity ({max}) cannot be less than minimum capacity ({min})"
+            )));
+        }
         let described = aas::ScheduledAction {
             scheduled_action_name: name.clone(),
             scheduled_action_arn: old.as_ref().map_or(arn, |o| o.scheduled_action_arn.clone()),
@@ -109,9 +116,16 @@ impl World {
         let at_time = action.described.schedule.starts_with("at(");
         if !suspended {
             let sets = &action.described.scalable_target_action;
-            target.min = sets.min_capacity.unwrap_or(target.min);
-            target.max = sets.max_capacity.unwrap_or(target.max).max(target.min);
-            self.clamp(resource, &format!("scheduled action name {name} was triggered"));
+            let min = sets.min_capacity.unwrap_or(target.min);
+            let max = sets.max_capacity.unwrap_or(target.max);
+            let cause = format!("scheduled action name {name} was triggered");
+            if min <= max {
+                (target.min, target.max) = (min, max);
+                self.clamp(resource, &cause);
+            } else {
+                // One that sets only one bound may cross the other: AWS sets neither.
+                self.fail_to_set_bounds(resource, (min, max), &cause);
+            }
         }
         if at_time && let Some(target) = self.targets.get_mut(resource) {
             // AWS forgets an `at` action once it has run.

@@ -132,13 +132,11 @@ impl World {
     }
 
     /// How often an operation was called, refused calls included.
-    #[must_use]
     pub fn calls(&self, operation: crate::api::Operation) -> u64 {
         self.gate.calls.get(&operation).map_or(0, |calls| calls.count)
     }
 
     /// How many writes were tried.
-    #[must_use]
     pub fn writes(&self) -> usize {
         self.gate.writes.len()
     }

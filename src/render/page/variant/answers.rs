@@ -15,7 +15,6 @@ use crate::render::view::VariantView;
 /// So many sentences about what is waited for are on the first screen.
 const WAITS_MAX: usize = 3;
 
-/// The answers.
 pub(super) fn answers(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
     html! {
         section.answers aria-label="In force, safe, why, since when, and next" {
@@ -32,7 +31,10 @@ fn in_force(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
     html! {
         div.answer {
             h2 { "In force" }
-            p.big { (parts::number(view.targets.configured)) }
+            p.big {
+                @if view.targets.configured.is_none() && view.is_unread("policies") { (parts::unknown()) }
+                @else { (parts::number(view.targets.configured)) }
+            }
             @if view.divergence.is_some() { p { (bar::divergence(view.divergence)) } }
             p.dim {
                 @match (view.targets.configured, since(status)) {
@@ -103,7 +105,8 @@ fn why(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
             p { (printable(view.capacity.sentence)) }
             @if let Some(regime) = view.capacity.regime {
                 p.dim {
-                    @if regime.declared { "Deployed " } @else { "Changed without a deploy " }
+                    @if regime.first { "No change is known since the data begin, " }
+                    @else if regime.declared { "Deployed " } @else { "Changed without a deploy " }
                     (parts::ago(regime.started_at, now))
                     @if let Some(ratio) = regime.speed_ratio {
                         "; requests take " (parts::number(Some(ratio))) " times as long as before"

@@ -98,8 +98,11 @@ fn load_test(site: &Site, status: &VariantStatus, view: &VariantView<'_>) -> Mar
     let auto = if goal.safety_factor_auto { " (follows the growth of demand)" } else { "" };
     rows.push(row("safety factor", html! { (human(goal.safety_factor.get())) (auto) }));
     rows.push(row("mode", html! { (view.mode.as_str()) }));
-    if let Some(pause) = paused(status) {
-        rows.push(row("paused", pause));
+    if let Some(pause) = view.paused {
+        let words = html! {
+            (parts::badge("held", "paused")) " until " (parts::day_and_time(pause.until)) ": " (printable(&pause.reason))
+        };
+        rows.push(row("paused", words));
     }
     rows.push(row("configured by", html! { code { (printable(&goal.origin)) } }));
     if let Some(cost) = site.month_cost {
@@ -110,16 +113,6 @@ fn load_test(site: &Site, status: &VariantStatus, view: &VariantView<'_>) -> Mar
         ));
     }
     list("Load test, configuration, cost", &rows)
-}
-
-/// The pause in force: the configuration's, or a person's.
-fn paused(status: &VariantStatus) -> Option<Markup> {
-    let asked = status.snapshot.memory.known().and_then(|memory| memory.pause.as_ref());
-    let now = status.decision.at;
-    let pause = status.goal.paused.as_ref().or(asked).filter(|pause| pause.until > now)?;
-    Some(html! {
-        (parts::badge("held", "paused")) " until " (parts::day_and_time(pause.until)) ": " (printable(&pause.reason))
-    })
 }
 
 fn capacity(view: &VariantView<'_>) -> Markup {
@@ -152,7 +145,7 @@ fn capacity(view: &VariantView<'_>) -> Markup {
         rows.push(row("history read", html! { (share) }));
     }
     if let Some(regime) = capacity.regime {
-        let origin = if regime.declared { "a deploy" } else { "found in the data" };
+        let origin = regime.origin();
         rows.push(row(
             "regime",
             html! { "since " (parts::day_and_time(regime.started_at)) " (" (origin) ")" },
@@ -184,7 +177,7 @@ fn instances(status: &VariantStatus, view: &VariantView<'_>) -> Markup {
     {
         rows.push(row("suspended", parts::badge("held", &target.suspended.words())));
     }
-    let scheduled = snapshot.scheduled_actions.known().map_or(&[][..], |all| all);
+    let scheduled = snapshot.scheduled_actions.known().map_or(&[][..], |all| all.as_slice());
     rows.extend(scheduled.iter().map(|action| row("scheduled", scheduled_action(action))));
     let activities = snapshot.activities.known().map_or(&[][..], |all| all);
     rows.extend(

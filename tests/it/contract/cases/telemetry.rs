@@ -34,14 +34,14 @@ pub(super) async fn metric_data_beyond_500_queries(face: Arc<dyn Face>) {
     assert_eq!(answers.len(), 501);
     let all = answers[0].as_ref().unwrap();
     assert!(answers[..500].iter().all(|answer| answer.as_ref() == Ok(all)));
-    let minutes: Vec<_> = all.iter().map(|(at, _)| *at).collect();
+    let minutes: Vec<_> = all.iter().map(|(at, _)| at).collect();
     let expected: Vec<_> = (0..60).map(|n| from + TimeDelta::minutes(n)).collect();
     assert_eq!(minutes, expected);
     let each = answers[500].as_ref().unwrap();
-    assert_eq!(each.len(), 60);
+    assert_eq!(each.iter().count(), 60);
     // Two instances: each request sends 1/2.
-    for ((_, all), (_, each)) in all.iter().zip(each) {
-        assert!(*all > 600.0 && (all / each - 2.0).abs() < 1e-6, "{all} and {each}");
+    for ((_, all), (_, each)) in all.iter().zip(each.iter()) {
+        assert!(all > 600.0 && (all / each - 2.0).abs() < 1e-6, "{all} and {each}");
     }
 }
 
@@ -53,7 +53,8 @@ pub(super) async fn latency_percentiles(face: Arc<dyn Face>) {
     let (from, to) = settled_hour(&face).await;
     let queries = LatencyStatistic::ALL.map(|s| query("e", Metric::ModelLatency(s)));
     let answers = face.aws().metrics.metric_data(&queries, from, to).await;
-    let first: Vec<f64> = answers.iter().map(|a| a.as_ref().unwrap()[0].1).collect();
+    let first: Vec<f64> =
+        answers.iter().map(|a| a.as_ref().unwrap().iter().next().unwrap().1).collect();
     assert!(first.iter().all(|us| (20_000.0..2_000_000.0).contains(us)), "{first:?}");
     let percentiles = &first[1..];
     assert!(percentiles.is_sorted(), "{percentiles:?}");
@@ -79,7 +80,7 @@ pub(super) async fn a_variant_without_data(face: Arc<dyn Face>) {
         query("nowhere", Metric::ModelLatency(LatencyStatistic::P99)),
     ];
     let answers = face.aws().metrics.metric_data(&queries, from, to).await;
-    assert_eq!(answers, [Ok(vec![]), Ok(vec![])]);
+    assert!(answers.iter().all(|answer| answer.as_ref().unwrap().is_empty()), "{answers:?}");
 }
 
 pub(super) async fn alarms_by_prefix(face: Arc<dyn Face>) {

@@ -7,7 +7,6 @@ use super::Estimator;
 
 impl Estimator {
     /// Bytes of the picture, which is no state: nothing is estimated from it.
-    #[must_use]
     pub fn picture_bytes(&self) -> usize {
         self.picture.scatter().bytes()
     }

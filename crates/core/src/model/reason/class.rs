@@ -32,7 +32,6 @@ impl Severity {
     pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
 
     /// The word used in tables and JSON.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::High => "high",
@@ -68,7 +67,6 @@ pub(super) const QUIET: Class = usual(&[ActionKind::None]);
 pub(super) const HOLD: Class = usual(&[ActionKind::Hold]);
 /// Worth knowing, and never itself the reason of a decision.
 pub(super) const NOTE: Class = usual(&[]);
-/// All that writes.
 pub(super) const WRITES: &[ActionKind] = &[
     ActionKind::SetTarget,
     ActionKind::Repair,
@@ -112,13 +110,11 @@ impl Class {
     }
 
     /// Whether the plan and the page show a note with it.
-    #[must_use]
     pub fn is_in_plan(&self) -> bool {
         self.told >= Told::Plan
     }
 
     /// Whether the log and Events report a note with it when it begins.
-    #[must_use]
     pub fn is_news(&self) -> bool {
         self.told >= Told::News
     }

@@ -8,11 +8,9 @@ use serde_json::Value;
 use super::super::epoch;
 use setpoint_core::model::time::Timestamp;
 
-/// The input of `DescribeModel`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeModelInput {
-    /// The model.
     pub model_name: String,
 }
 
@@ -20,7 +18,6 @@ pub struct DescribeModelInput {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ContainerDefinition {
-    /// Its image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// `SingleModel` or `MultiModel`.
@@ -58,13 +55,10 @@ pub struct ContainerDefinition {
     pub container_metrics_config: Option<Value>,
 }
 
-/// The output of `DescribeModel`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeModelOutput {
-    /// The model.
     pub model_name: String,
-    /// Its ARN.
     pub model_arn: String,
     /// Its only container.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +69,6 @@ pub struct DescribeModelOutput {
     /// When it was made.
     #[serde(with = "epoch")]
     pub creation_time: Timestamp,
-    /// Its role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_role_arn: Option<String>,
     /// How requests pass through several containers.
@@ -89,11 +82,9 @@ pub struct DescribeModelOutput {
     pub vpc_config: Option<Value>,
 }
 
-/// The input of `CreateModel`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateModelInput {
-    /// The model.
     pub model_name: String,
     /// Its only container.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +92,6 @@ pub struct CreateModelInput {
     /// Several containers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub containers: Option<Vec<ContainerDefinition>>,
-    /// Its role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_role_arn: Option<String>,
     /// How requests pass through several containers.
@@ -115,18 +105,14 @@ pub struct CreateModelInput {
     pub vpc_config: Option<Value>,
 }
 
-/// The output of `CreateModel`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateModelOutput {
-    /// Its ARN.
     pub model_arn: String,
 }
 
-/// The input of `DeleteModel`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DeleteModelInput {
-    /// The model.
     pub model_name: String,
 }

@@ -1,0 +1,240 @@
+//! Whether scheduled floors would pay for a variant, worked out once a day from the requests of its
+//! last weeks by replay.
+
+use chrono::TimeDelta;
+
+use super::weeks::Weeks;
+use crate::decide::safe_target::safe_target_at;
+use crate::model::estimate::Estimate;
+use crate::model::floors::{
+    FloorAction, Floors, FloorsGoal, FloorsMode, ProposedFloors, WeekFigures,
+};
+use crate::model::goal::Goal;
+use crate::model::scaling::{DEFAULT_COOLDOWN_SECONDS, TargetTracking};
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+use crate::model::units::{RequestsPerSecond, TARGET_VALUE_TOLERANCE};
+use crate::whatif::draws::{CapacityBelief, SIGMA_LOAD_TEST};
+use crate::whatif::floors::{Proposal, Refusal, actions, propose};
+use crate::whatif::{Choice, Question, Tracking};
+
+/// How long an answer holds.
+const EVERY: TimeDelta = TimeDelta::days(1);
+/// The factor that AWS recommends to start from: without floors it is what they are judged against.
+const CUSTOMARY: f64 = 0.5;
+/// Factors that floors may go with where they do not pay with the value in force.
+const FACTORS: [f64; 3] = [0.6, 0.7, 0.8];
+/// The highest factor that floors go with.
+const FACTOR_MAX: f64 = 0.85;
+/// The seed of the draws: the same traffic has the same answer.
+const SEED: u64 = 1;
+
+/// What is remembered between two days.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FloorsWatch {
+    /// The requests; absent while nobody wants floors.
+    pub(super) weeks: Option<Weeks>,
+    answer: Option<(Asked, Floors)>,
+}
+
+/// What an answer depends on beside the traffic and what is known of capacity, which move slowly.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Asked {
+    at: Timestamp,
+    goal: FloorsGoal,
+    bounds: (u32, u32),
+    in_force: Option<f64>,
+}
+
+impl Asked {
+    /// Whether the answer to this still holds when that is asked.
+    fn answers(&self, other: &Self) -> bool {
+        other.at - self.at < EVERY && Self { at: other.at, ..*self } == *other
+    }
+}
+
+/// What is known of capacity: the belief, and what a factor applies to.
+struct Known {
+    capacity: CapacityBelief,
+    base: f64,
+}
+
+impl FloorsWatch {
+    /// Begins to keep requests.
+    pub(super) fn begin(&mut self) {
+        self.weeks = Some(Weeks::default());
+    }
+
+    /// The same before any request.
+    pub(super) fn blank(&self) -> Self {
+        Self { weeks: self.weeks.as_ref().map(|_| Weeks::default()), answer: None }
+    }
+
+    /// What there is to say of floors. `may_work` counts how many answers may still be worked out;
+    /// where none may, the last one stands.
+    pub(super) fn floors(
+        &mut self,
+        (goal, snapshot): (&Goal, &Snapshot),
+        estimate: &Estimate,
+        may_work: &mut u32,
+        now: Timestamp,
+    ) -> Floors {
+        if goal.floors.mode == FloorsMode::Off {
+            self.answer = None;
+            return Floors::Off;
+        }
+        let found = self.ask(goal, snapshot, estimate, now);
+        let (asked, question) = match found {
+            Ok(found) => found,
+            Err(why) => return Floors::NotKnown { why },
+        };
+        if let Some((before, answer)) = &self.answer
+            && (before.answers(&asked) || *may_work == 0)
+        {
+            return answer.clone();
+        }
+        if *may_work == 0 {
+            let why = "whether floors would pay has not been worked out yet".to_owned();
+            return Floors::NotKnown { why };
+        }
+        *may_work -= 1;
+        let answer = self.work_out(&asked, &question, snapshot);
+        self.answer = Some((asked, answer.clone()));
+        answer
+    }
+
+    /// What would be asked now, or why nothing can be.
+    fn ask(
+        &self,
+        goal: &Goal,
+        snapshot: &Snapshot,
+        estimate: &Estimate,
+        now: Timestamp,
+    ) -> Result<(Asked, Known), String> {
+        let because = |why: &str| format!("whether floors would pay is not known: {why}");
+        if self.weeks.is_none() {
+            return Err(because("its traffic has not been read"));
+        }
+        if estimate.history_complete_ratio.is_some_and(|ratio| ratio < 1.0) {
+            return Err(because("not all of the history has been read"));
+        }
+        let target = snapshot.target.known().and_then(Option::as_ref);
+        let min = goal.capacity.min.or_else(|| target.map(|target| target.min_capacity));
+        let max = goal.capacity.max.or_else(|| target.map(|target| target.max_capacity));
+        let (Some(min), Some(max)) = (min, max) else {
+            return Err(because("there is no scalable target, and no min and max are configured"));
+        };
+        let bounds = (u32::try_from(min).unwrap_or(0), u32::try_from(max).unwrap_or(0));
+        let known = known(goal, estimate).ok_or_else(|| because("capacity is not known"))?;
+        let in_force = tracking(snapshot).map(|tracking| tracking.target_value);
+        Ok((Asked { at: now, goal: goal.floors, bounds, in_force }, known))
+    }
+
+    fn work_out(&self, asked: &Asked, known: &Known, snapshot: &Snapshot) -> Floors {
+        let Some(weeks) = &self.weeks else { return Floors::Off };
+        let traffic = weeks.traffic(asked.goal.time_zone);
+        let question = Question {
+            traffic: &traffic,
+            capacity: known.capacity,
+            reaction: snapshot.reaction.time,
+            budget: f64::INFINITY,
+            seed: SEED,
+        };
+        let (min, max) = asked.bounds;
+        let of = |target_value: f64| {
+            let tracking = Tracking { target_value, ..cooldowns(tracking(snapshot)) };
+            Choice::tracking(tracking, min, max)
+        };
+        let reference = of(known.base * CUSTOMARY);
+        // What is in force comes first: floors alone are less of a change.
+        let with = |values: &[f64]| {
+            let candidates: Vec<Choice> = values.iter().map(|value| of(*value)).collect();
+            let found = propose(&question, &reference, &candidates, known.base);
+            found.map(|proposal| (values[proposal.candidate], proposal))
+        };
+        // Above that, a value is too near capacity for floors to make up for it.
+        let highest = known.base * FACTOR_MAX;
+        let first = asked.in_force.filter(|value| *value <= highest).map(|value| with(&[value]));
+        let found = match first {
+            Some(Err(Refusal::DoesNotPay)) | None => with(&FACTORS.map(|f| f * known.base)),
+            Some(found) => found,
+        };
+        match found {
+            Ok((target_value, proposal)) => {
+                Floors::Proposed(Box::new(proposed(asked, known, target_value, &proposal)))
+            }
+            Err(refusal) => Floors::None {
+                at: asked.at,
+                reason: refusal.as_str(),
+                why: format!("no scheduled floors are proposed: {refusal}"),
+            },
+        }
+    }
+}
+
+fn proposed(
+    asked: &Asked,
+    known: &Known,
+    target_value: f64,
+    proposal: &Proposal,
+) -> ProposedFloors {
+    let (min, max) = asked.bounds;
+    let all = actions(&proposal.floors, min, max);
+    let figures = |(bad_minutes, instance_hours)| WeekFigures { bad_minutes, instance_hours };
+    ProposedFloors {
+        at: asked.at,
+        time_zone: asked.goal.time_zone,
+        highest: all.iter().map(|action| as_capacity(action.min)).max().unwrap_or_default(),
+        actions: all
+            .iter()
+            .map(|action| FloorAction {
+                name: action.name(),
+                schedule: action.schedule(),
+                min: as_capacity(action.min),
+            })
+            .collect(),
+        target_value,
+        target_in_force: asked
+            .in_force
+            .is_some_and(|value| (value - target_value).abs() <= TARGET_VALUE_TOLERANCE),
+        factor: target_value / known.base,
+        lead_minutes: proposal.floors.lead_minutes(),
+        explained: proposal.explained,
+        without: figures(proposal.without),
+        with: figures(proposal.with),
+    }
+}
+
+fn as_capacity(instances: u32) -> i32 {
+    i32::try_from(instances).unwrap_or(i32::MAX)
+}
+
+/// What is believed of capacity: what was measured, else a load test.
+fn known(goal: &Goal, estimate: &Estimate) -> Option<Known> {
+    if estimate.verdict.is_two_sided() {
+        let capacity = CapacityBelief::of(&estimate.capacity)?;
+        return Some(Known { capacity, base: estimate.capacity.q25.unwrap_or(capacity.median) });
+    }
+    let tested = goal.load_test.as_ref().map(|test| test.max_rps);
+    let tested = tested.map(RequestsPerSecond::per_minute)?;
+    let base = safe_target_at(estimate, 1.0, Some(tested)).unwrap_or(tested);
+    Some(Known { capacity: CapacityBelief::new(base, SIGMA_LOAD_TEST)?, base })
+}
+
+fn tracking(snapshot: &Snapshot) -> Option<&TargetTracking> {
+    let policies = snapshot.policies.known()?;
+    policies.iter().find_map(|policy| policy.invocations_tracking())
+}
+
+/// The cooldowns in force, else AWS's defaults; of the target value nothing is taken.
+fn cooldowns(tracking: Option<&TargetTracking>) -> Tracking {
+    let seconds = |of: fn(&TargetTracking) -> i32| {
+        tracking.map_or(DEFAULT_COOLDOWN_SECONDS, of).unsigned_abs()
+    };
+    Tracking {
+        scale_out_cooldown: seconds(TargetTracking::scale_out_cooldown_seconds),
+        scale_in_cooldown: seconds(TargetTracking::scale_in_cooldown_seconds),
+        disable_scale_in: tracking.is_some_and(TargetTracking::scale_in_disabled),
+        ..Tracking::at(1.0)
+    }
+}

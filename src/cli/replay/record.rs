@@ -1,0 +1,70 @@
+//! `setpoint replay --variant`: a decision of a running daemon made once more, without AWS.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::Output;
+use crate::cli::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::out::{out, outln};
+use crate::render::explain::explain;
+use crate::render::view::VariantView;
+use crate::replay::record::{Again, Record};
+
+/// Decides once more on the variant in this file; `-` is standard input.
+///
+/// # Errors
+/// When the file cannot be read, or is not a variant of the API.
+pub(super) fn run(path: &Path, output: Output) -> Result<ExitCode, CliError> {
+    let name = path.display().to_string();
+    let text = if name == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = text.map_err(|error| CliError::failed(format!("cannot read {name}: {error}")))?;
+    let again = Record::parse(&text).and_then(Record::decide);
+    let again = again.map_err(|error| CliError::failed(format!("{name}: {error}")))?;
+    match output {
+        Output::Table => {
+            out!("{}", explain(&again.status));
+            outln!("\n{}", comparison(&again));
+        }
+        Output::Json => {
+            let decision = VariantView::of(&again.status).decision;
+            outln!(
+                "{:#}",
+                json!({
+                    "same": again.differs.is_empty(),
+                    "recorded_by": again.version,
+                    "differs": again.differs,
+                    "decision": decision,
+                })
+            );
+        }
+        Output::Csv => return Err(CliError::usage("--variant has no CSV: use -o table or json")),
+    }
+    Ok(if again.differs.is_empty() { Exit::Done } else { Exit::Differs }.into())
+}
+
+/// Whether it is the same decision, in a sentence and a line for each key that differs.
+fn comparison(again: &Again) -> String {
+    if again.differs.is_empty() {
+        return format!("This is the decision that setpoint {} recorded.", again.version);
+    }
+    let mut text = format!(
+        "This is not the decision that setpoint {} recorded; this is setpoint {}.",
+        again.version,
+        env!("CARGO_PKG_VERSION")
+    );
+    for difference in &again.differs {
+        let line = format!(
+            "\n  {}: recorded {}, now {}",
+            difference.key, difference.recorded, difference.now
+        );
+        text.push_str(&line);
+    }
+    text
+}

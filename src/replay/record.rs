@@ -1,0 +1,122 @@
+//! A decision made once more from its record: what `setpoint get VARIANT -o json` shows of a variant is
+//! all that the decision depends on, so that a decision from production can be looked at on a laptop.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::decide::decide;
+use crate::decide::lasting::lasting;
+use crate::model::decision::Note;
+use crate::model::estimate::Estimate;
+use crate::model::goal::Goal;
+use crate::model::reason::Reason;
+use crate::model::rules::Rules;
+use crate::model::scale_out::Reaction;
+use crate::model::snapshot::Snapshot;
+use crate::model::status::VariantStatus;
+use crate::model::time::Timestamp;
+use crate::render::view::VariantView;
+
+/// A variant as the daemon's API shows it. Keys that only a reader needs are left alone.
+#[derive(Debug, Deserialize)]
+pub struct Record {
+    goal: Goal,
+    snapshot: Snapshot,
+    reaction: Reaction,
+    estimate: Estimate,
+    rules: Rules,
+    decision: Value,
+    last_pass: Timestamp,
+    last_successful_pass: Option<Timestamp>,
+    setpoint_version: String,
+}
+
+/// What was decided, as far as it is needed to decide again.
+#[derive(Debug, Deserialize)]
+struct Decided {
+    at: Timestamp,
+    reason: Reason,
+    /// Each has a reason and a sentence.
+    fields: Vec<Note>,
+}
+
+/// The decision made once more.
+#[derive(Debug)]
+pub struct Again {
+    /// The variant with the new decision.
+    pub status: VariantStatus,
+    /// The keys of the decision that are not as recorded; none where it is the same decision.
+    pub differs: Vec<Difference>,
+    /// The version that recorded it.
+    pub version: String,
+}
+
+/// One key of a decision, as recorded and as decided now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    pub key: String,
+    pub recorded: Value,
+    pub now: Value,
+}
+
+impl Record {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// A sentence, when it is not one.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let record: Value =
+            serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
+        if record.get("variants").is_some() {
+            return Err("a list of variants; one is needed: setpoint get ENDPOINT/VARIANT -o json"
+                .to_owned());
+        }
+        for key in ["goal", "snapshot", "estimate", "rules"] {
+            if record.get(key).is_none() {
+                return Err(format!(
+                    "no key {key}: this is not what setpoint get ENDPOINT/VARIANT -o json writes, or \
+                     it is from an older setpoint"
+                ));
+            }
+        }
+        Self::deserialize(record).map_err(|error| error.to_string())
+    }
+
+    /// Decides once more.
+    ///
+    /// # Errors
+    /// A sentence, when the recorded decision has another shape.
+    pub fn decide(self) -> Result<Again, String> {
+        let recorded = Decided::deserialize(&self.decision).map_err(|error| error.to_string())?;
+        let mut snapshot = self.snapshot;
+        snapshot.reaction = self.reaction;
+        let mut decision = decide(&snapshot, &self.goal, &self.estimate, &self.rules, recorded.at);
+        // Rule 9 looks at the whole fleet after each variant is decided on.
+        let held = recorded.fields.iter().find(|field| field.reason == Reason::MassChange);
+        if let Some(held) = held.filter(|_| recorded.reason == Reason::MassChange) {
+            decision.hold_all(Reason::MassChange, &held.sentence);
+        }
+        let lasting = lasting(&snapshot, &decision.report, decision.at);
+        let status = VariantStatus {
+            goal: self.goal,
+            snapshot,
+            decision,
+            outcome: None,
+            lasting,
+            last_pass: self.last_pass,
+            last_successful_pass: self.last_successful_pass,
+        };
+        let now = serde_json::to_value(VariantView::of(&status).decision);
+        let differs = differences(&self.decision, &now.map_err(|error| error.to_string())?);
+        Ok(Again { status, differs, version: self.setpoint_version })
+    }
+}
+
+fn differences(recorded: &Value, now: &Value) -> Vec<Difference> {
+    let Some(keys) = now.as_object() else { return Vec::new() };
+    let different = |(key, now): (&String, &Value)| {
+        let recorded = recorded.get(key).cloned().unwrap_or_default();
+        (recorded != *now).then(|| Difference { key: key.clone(), recorded, now: now.clone() })
+    };
+    keys.iter().filter_map(different).collect()
+}

@@ -1,0 +1,275 @@
+//! Scheduled floors as a variant works them out day by day, and everywhere that they are shown.
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use expect_test::expect_file;
+use serde_json::Value;
+use setpoint::estimate::{Context, EstimatorSettings, Scratch};
+use setpoint::model::estimate::{Estimate, Verdict};
+use setpoint::model::fact::Fact;
+use setpoint::model::floors::{Floors, FloorsGoal, FloorsMode};
+use setpoint::model::goal::{CapacityGoal, Goal};
+use setpoint::model::reads::Read;
+use setpoint::model::reason::Reason;
+use setpoint::model::scaling::PolicyKind;
+use setpoint::model::series::Minute;
+use setpoint::model::snapshot::Snapshot;
+use setpoint::model::status::VariantStatus;
+use setpoint::model::time::Timestamp;
+use setpoint::recommend::{Language, Recommendation, check, read, text, write};
+use setpoint::render::explain::explain;
+use setpoint::render::view::VariantView;
+use setpoint::variant::{NewPeriods, Variant};
+
+use crate::fixtures::{decided_with, in_sync, noon};
+
+const ALL: [Language; 6] = [
+    Language::Terraform,
+    Language::Cdk,
+    Language::CloudFormation,
+    Language::Ack,
+    Language::Crossplane,
+    Language::AwsCli,
+];
+
+/// A variant that repeats: a steep ramp at 08:00 UTC of every working day.
+fn office(at: Timestamp) -> f64 {
+    let (day, hour) = (at.format("%u").to_string(), at.format("%H").to_string());
+    let busy = !["6", "7"].contains(&&*day) && ("08".."14").contains(&&*hour);
+    if busy { 8000.0 } else { 1500.0 }
+}
+
+/// The same load, at an hour that nobody knows.
+fn spiky(at: Timestamp) -> f64 {
+    let day = at.timestamp().div_euclid(86_400);
+    let hour = at.timestamp().rem_euclid(86_400) / 3600;
+    if (hour - day * 7).rem_euclid(24) < 6 { 8000.0 } else { 1500.0 }
+}
+
+struct Watched {
+    goal: Goal,
+    snapshot: Snapshot,
+    estimate: Estimate,
+    variant: Variant,
+}
+
+/// A variant with so many days behind it, at noon.
+fn watched(days: i64, zone: Tz, rate: impl Fn(Timestamp) -> f64) -> Watched {
+    let VariantStatus { mut goal, snapshot, decision, .. } = in_sync("a");
+    goal.floors = FloorsGoal { mode: FloorsMode::Propose, time_zone: zone };
+    let mut variant = Variant::default();
+    variant.note_goal(&goal);
+    let from = noon() - TimeDelta::days(days);
+    let minutes = (0..days * 1440).map(|i| {
+        let at = from + TimeDelta::minutes(i);
+        Minute { invocations: Some(rate(at)), ..Minute::empty(at) }
+    });
+    let new = NewPeriods {
+        minutes: minutes.collect(),
+        longer: Vec::new(),
+        until: noon(),
+        read: Read::new("GetMetricData", noon()),
+    };
+    let context = Context { configured_target: None, safety_factor: 0.5 };
+    let settings = EstimatorSettings::new(goal.objective);
+    let by = (&settings, &context);
+    variant.take_in(new, by, None, &mut Scratch::new(), noon()).unwrap();
+    Watched { goal, snapshot, estimate: decision.report.estimate, variant }
+}
+
+impl Watched {
+    fn ask(&mut self, may_work: &mut u32, now: Timestamp) -> Floors {
+        let of = (&self.goal, &self.snapshot);
+        self.variant.floors(of, &self.estimate, may_work, now)
+    }
+
+    fn floors(&mut self) -> Floors {
+        self.ask(&mut 1, noon())
+    }
+}
+
+/// What is said of floors that would not pay.
+pub(crate) fn none() -> Floors {
+    let why = "no scheduled floors are proposed".to_owned();
+    Floors::None { at: noon(), reason: "does_not_pay", why }
+}
+
+fn proposed() -> Floors {
+    watched(15, Tz::UTC, office).floors()
+}
+
+fn shown() -> VariantStatus {
+    let mut status = in_sync("a");
+    status.snapshot.floors = proposed();
+    let estimate = status.decision.report.estimate.clone();
+    decided_with(status, &estimate)
+}
+
+#[test]
+fn where_the_week_repeats_floors_come_ahead_of_the_ramp() {
+    let floors = proposed();
+    let proposed = floors.proposed().unwrap();
+    assert!(proposed.with.bad_minutes <= 0.6 * proposed.without.bad_minutes, "{proposed:?}");
+    assert!(proposed.with.instance_hours <= proposed.without.instance_hours, "{proposed:?}");
+    assert!(proposed.explained > 0.9 && !proposed.actions.is_empty(), "{proposed:?}");
+    assert!(proposed.actions.len() <= 24, "{proposed:?}");
+    let up = proposed.actions.iter().max_by_key(|action| action.min).unwrap();
+    let lead = proposed.lead_minutes;
+    let schedule = format!("cron({} 7 ? * MON,TUE,WED,THU,FRI *)", 60 - lead);
+    assert_eq!(up.schedule, schedule, "{proposed:?}");
+    assert_eq!(up.min, proposed.highest);
+    assert!(proposed.actions.iter().all(|action| action.name.starts_with("floor-")));
+    // An action that does something else has another name.
+    let names: std::collections::BTreeSet<&str> =
+        proposed.actions.iter().map(|action| action.name.as_str()).collect();
+    assert_eq!(names.len(), proposed.actions.len());
+}
+
+#[test]
+fn no_floor_lies_below_the_configured_min_or_above_the_configured_max() {
+    let mut all = watched(15, Tz::UTC, office);
+    for (min, max) in [(1, 20), (2, 9), (4, 9)] {
+        all.goal.capacity = CapacityGoal { min: Some(min), max: Some(max) };
+        let floors = all.floors();
+        let actions = floors.proposed().map_or(&[][..], |proposed| &proposed.actions);
+        assert!(actions.iter().all(|action| (min..=max).contains(&action.min)), "{actions:?}");
+        assert!(!actions.is_empty() || max == 9, "{min} to {max}: {floors:?}");
+    }
+}
+
+#[test]
+fn where_it_does_not_repeat_there_are_none_with_a_reason() {
+    let Floors::None { reason, why, .. } = watched(15, Tz::UTC, spiky).floors() else {
+        panic!("a load at an hour that nobody knows has floors")
+    };
+    assert_eq!(reason, "does_not_repeat");
+    assert!(why.contains("the week does not repeat"), "{why}");
+    let floors = watched(15, Tz::UTC, |_| 1500.0).floors();
+    assert!(matches!(floors, Floors::None { reason: "nothing_to_prevent", .. }), "{floors:?}");
+    let floors = watched(9, Tz::UTC, office).floors();
+    assert!(matches!(floors, Floors::None { reason: "too_short", .. }), "{floors:?}");
+}
+
+#[test]
+fn in_a_time_zone_the_schedule_is_by_the_clock_on_the_wall() {
+    let zone = chrono_tz::Asia::Tokyo;
+    let floors = watched(15, zone, office).floors();
+    let proposed = floors.proposed().unwrap();
+    assert_eq!(proposed.time_zone, zone);
+    let up = proposed.actions.iter().max_by_key(|action| action.min).unwrap();
+    // 08:00 UTC is 17:00 in Tokyo.
+    assert!(up.schedule.contains(" 16 ? * MON,TUE,WED,THU,FRI *"), "{proposed:?}");
+}
+
+#[test]
+fn they_are_worked_out_once_a_day_and_when_something_else_is_asked() {
+    let mut all = watched(15, Tz::UTC, office);
+    let mut may_work = 2;
+    let first = all.ask(&mut may_work, noon());
+    assert_eq!(may_work, 1);
+    assert_eq!(all.ask(&mut may_work, noon() + TimeDelta::hours(23)), first);
+    assert_eq!(may_work, 1);
+    let second = all.ask(&mut may_work, noon() + TimeDelta::hours(24));
+    assert_eq!((may_work, second.proposed().unwrap().at), (0, noon() + TimeDelta::hours(24)));
+    // Where none may be worked out, the last answer stands; where there is none, that is said.
+    all.goal.capacity.max = Some(7);
+    assert_eq!(all.ask(&mut 0, noon() + TimeDelta::hours(25)), second);
+    let other = all.ask(&mut 1, noon() + TimeDelta::hours(25));
+    assert_ne!(other, second);
+    let unasked = watched(15, Tz::UTC, office).ask(&mut 0, noon());
+    assert!(matches!(&unasked, Floors::NotKnown { why } if why.contains("worked out yet")));
+}
+
+#[test]
+fn without_what_they_rest_on_nothing_is_known_of_them() {
+    let unknown = |all: &mut Watched| match all.floors() {
+        Floors::NotKnown { why } => why,
+        other => panic!("{other:?}"),
+    };
+    let mut all = watched(15, Tz::UTC, office);
+    all.estimate.history_complete_ratio = Some(0.5);
+    assert!(unknown(&mut all).contains("not all of the history"));
+    let mut all = watched(15, Tz::UTC, office);
+    all.estimate.verdict = Verdict::Unobserved;
+    all.goal.load_test = None;
+    assert!(unknown(&mut all).contains("capacity is not known"));
+    let mut all = watched(15, Tz::UTC, office);
+    all.goal.floors.mode = FloorsMode::Off;
+    assert_eq!(all.floors(), Floors::Off);
+    // Requests are kept only while somebody wants floors.
+    all.variant.note_goal(&all.goal);
+    all.goal.floors.mode = FloorsMode::Propose;
+    assert!(unknown(&mut all).contains("traffic has not been read"));
+    all.variant.note_goal(&all.goal);
+    assert!(all.variant.wants_history());
+}
+
+#[test]
+fn a_value_in_force_near_capacity_is_no_ground_for_floors() {
+    let mut all = watched(15, Tz::UTC, office);
+    let Fact::Known(policies) = &mut all.snapshot.policies else { panic!("policies are known") };
+    for policy in policies {
+        if let PolicyKind::TargetTracking(tracking) = &mut policy.kind {
+            tracking.target_value = 1240.0;
+        }
+    }
+    let floors = all.floors();
+    let proposed = floors.proposed().unwrap();
+    assert!(!proposed.target_in_force && proposed.factor <= 0.81, "{proposed:?}");
+    assert!(proposed.sentence().contains("would pay with a target value of"), "{proposed:?}");
+}
+
+#[test]
+fn they_are_advice_and_change_nothing_that_is_decided() {
+    let (with, without) = (shown(), in_sync("a"));
+    assert_eq!(with.decision.plan, without.decision.plan);
+    assert_eq!(with.decision.report.fields, without.decision.report.fields);
+    assert_eq!(with.decision.report.reason, without.decision.report.reason);
+    let note = with.decision.report.notes.iter().find(|n| n.reason == Reason::FloorsProposed);
+    assert!(note.unwrap().sentence.contains("scheduled actions raising min"), "{note:?}");
+}
+
+#[test]
+fn every_output_shows_them() {
+    let status = shown();
+    let schedule = &status.snapshot.floors.proposed().unwrap().actions[0].schedule;
+    let explained = explain(&status);
+    assert!(explained.contains("Scheduled floors") && explained.contains(schedule), "{explained}");
+    let json = serde_json::to_value(VariantView::of(&status)).unwrap();
+    assert_eq!(json["floors"]["state"], "proposed", "{json}");
+    assert_eq!(json["floors"]["actions"][0]["schedule"], **schedule);
+    assert_eq!(json["floors"]["time_zone"], "UTC");
+    let none = serde_json::to_value(VariantView::of(&in_sync("a"))).unwrap();
+    assert_eq!(none["floors"]["state"], "off");
+}
+
+#[test]
+fn recommendations_keep_them_in_every_language() {
+    let mut it = Recommendation::of(&shown());
+    // A value that is not theirs has a note and no floors.
+    assert!(it.notes.iter().any(|note| note.contains("scheduled actions raising min")), "{it:?}");
+    let mut status = shown();
+    let Floors::Proposed(floors) = &mut status.snapshot.floors else { panic!("proposed") };
+    floors.target_value = it.target_value.unwrap();
+    floors.actions.truncate(2);
+    it = Recommendation::of(&status);
+    it.notes.clear();
+    let all = [it];
+    let texts: String = ALL
+        .iter()
+        .map(|language| format!("{language:?}\n\n{}\n", write(&all, *language)))
+        .collect();
+    expect_file!["golden/recommend_floors.txt"].assert_eq(&texts);
+    assert!(text(&all).contains("floor         cron("), "{}", text(&all));
+    for language in [Language::CloudFormation, Language::Crossplane] {
+        let kept = read(&write(&all, language)).unwrap();
+        let checked = check(&kept, &all, |_| true, false);
+        assert!(checked.compared() && !checked.differs(), "{language:?}: {checked:?}");
+    }
+    let json: Value = serde_json::to_value(&all[0]).unwrap();
+    assert_eq!(serde_json::from_value::<Recommendation>(json).unwrap(), all[0]);
+    let mut json: Value = serde_json::to_value(&all[0]).unwrap();
+    // An older daemon says nothing of floors.
+    json.as_object_mut().unwrap().remove("floors");
+    assert_eq!(serde_json::from_value::<Recommendation>(json).unwrap().floors, None);
+}
