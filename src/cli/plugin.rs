@@ -62,15 +62,15 @@ pub(super) fn arguments(all: Vec<OsString>) -> Result<Plugin, CliError> {
     let (kubectl, named) = named_pod(kubectl);
     let program = std::iter::once(OsString::from("setpoint"));
     let word = rest.first().and_then(|word| word.to_str()).unwrap_or_default();
-    let names =
+    let has_flag =
         |flag: &str| rest.iter().any(|a| a.to_string_lossy().split('=').next() == Some(flag));
-    let helps = names("--help") || names("-h") || names("--url");
+    let helps = has_flag("--help") || has_flag("-h") || has_flag("--url");
     let (reads, commands) = (READS.contains(&word), COMMANDS.contains(&word));
     if helps || !(reads || commands) {
         return Ok(Plugin::Run(program.chain(rest).collect(), Forward(None)));
     }
     let pod = leader(&kubectl, named.as_deref())?;
-    if commands && !names("--token-file") {
+    if commands && !has_flag("--token-file") {
         return in_the_pod(&kubectl, &pod, &rest);
     }
     let (url, forward) = forward(&kubectl, &pod)?;

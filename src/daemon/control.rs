@@ -238,20 +238,20 @@ impl Daemon {
         if pauses != before {
             self.parts.memory.save_pauses(&pauses).await.map_err(|error| not_remembered(&error))?;
         }
-        let (paused, forgotten) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (held, forgotten) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let count = |what: &AtomicUsize, yes| what.fetch_add(usize::from(yes), Ordering::Relaxed);
         let (variants, _) = if known.is_empty() {
             (0, None)
         } else {
             self.change_memory(selector, |id, memory| {
                 let own = memory.pause.take().is_some_and(|pause| now < pause.until);
-                count(&paused, own || before.of(id, now).is_some());
+                count(&held, own || before.of(id, now).is_some());
                 let overwritten = !std::mem::take(&mut memory.foreign_overwrites).is_empty();
                 count(&forgotten, memory.other_setpoint.take().is_some() || overwritten);
             })
             .await?
         };
-        let (were_paused, writers_forgotten) = (paused.into_inner(), forgotten.into_inner());
+        let (were_paused, writers_forgotten) = (held.into_inner(), forgotten.into_inner());
         let pauses_ended = before.in_force(now).saturating_sub(pauses.in_force(now));
         tracing::info!(of = %selector, were_paused, pauses_ended, writers_forgotten, "resumed");
         let config = self.shared.config();

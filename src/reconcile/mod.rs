@@ -315,8 +315,7 @@ impl Reconciler {
         id: &VariantId,
         now: Timestamp,
     ) -> Snapshot {
-        let resource = id.resource();
-        let state = self.variants.get(id);
+        let (resource, state) = (id.resource(), self.variants.get(id));
         let endpoint = match sweep.endpoint(&id.endpoint) {
             Fact::Unknown(why) => Fact::Unknown(why),
             Fact::Known(None) => Fact::Known(None),
@@ -327,14 +326,13 @@ impl Reconciler {
             Fact::Known(None) => (Fact::Known(None), Fact::Known(None)),
             Fact::Known(Some(e)) => (self.cache.config(e), self.cache.model(e, &id.variant)),
         };
-        let reads = self.reads(sweep, id, &endpoint);
         Snapshot {
             id: id.clone(),
             reaction: Reaction::unseen(None),
             factor: FactorAdvice::default(),
             floors: crate::model::floors::Floors::default(),
             taken_at: now,
-            reads,
+            reads: self.reads(sweep, id, &endpoint),
             caller: sweep.caller.clone(),
             endpoint,
             endpoint_config,

@@ -244,7 +244,7 @@ impl Page<'_> {
     }
 
     fn skip(&mut self) -> Read<()> {
-        self.input.skip().map(|_| ())
+        self.input.skip()
     }
 
     fn text(&mut self) -> Read<String> {

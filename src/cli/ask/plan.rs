@@ -44,7 +44,7 @@ impl PlanAnswer {
 
     /// The diff. Whatever answers, it may not steer the terminal.
     pub(in crate::cli) fn text(&self) -> String {
-        self.text.lines().map(|line| format!("{}\n", printable(line))).collect()
+        self.text.lines().flat_map(|line| [printable(line), "\n".into()]).collect()
     }
 
     /// Whether the daemon warns of its configuration.

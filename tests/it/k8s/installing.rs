@@ -113,7 +113,7 @@ fn compare(sent: &Value, live: &Value, at: &str, lost: &mut Vec<String>) {
     }
 }
 
-/// What runs the pods: a Deployment, or the StatefulSet of shards.
+/// What runs the pods: a Deployment, or the `StatefulSet` of shards.
 fn deployment(manifest: &[Value]) -> &Value {
     let runs = |kind: &Value| kind == "Deployment" || kind == "StatefulSet";
     manifest.iter().find(|object| runs(&object["kind"])).unwrap()

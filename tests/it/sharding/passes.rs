@@ -55,7 +55,8 @@ impl Ground {
                 sims.insert(scope, sim);
             }
             let regions = REGIONS.join(", ");
-            entries += &format!("  - {{account_id: \"{account_id}\", regions: [{regions}]}}\n");
+            let entry = format!("  - {{account_id: \"{account_id}\", regions: [{regions}]}}\n");
+            entries.push_str(&entry);
         }
         Self { sims, yaml: format!("accounts:\n{entries}{rest}") }
     }

@@ -86,8 +86,11 @@ fn densities(q: &Question<'_>, weighted: &Weighted, scratch: &mut Scratch) -> Op
             carry(&carried.evidence, q.lg_ratio, q.power, span),
         ),
     };
+    // Where latency wanders, the throughput is that of the mean hour, and the heavy ones matter.
+    let asked = q.refinements.throughput && !q.wanders;
+    let knee = asked.then(|| q.evidence.knee(q.record.id, q.now)).flatten();
     for i in 0..span.size {
-        posterior[i] += own[i];
+        posterior[i] += own[i] + knee.map_or(0.0, |knee| knee.lg_opinion(span.lg(i)));
         evidence[i] += own[i];
     }
     Some(Densities { span, own, posterior, evidence })

@@ -34,6 +34,7 @@ use super::sentence::{Story, sentence};
 use super::settings::{Context, EstimatorSettings};
 use super::speed::{self, SETTLED_AFTER};
 use super::tally::Tally;
+use super::throughput::Overload;
 use super::wander::{Stretch, WANDER_MAX, wander};
 
 /// Longest delay with which the walk hands on a minute.
@@ -62,6 +63,7 @@ pub struct Estimator {
     overloads: Overloads,
     incident: IncidentWatch,
     bad_run: BadRun,
+    overload: Overload,
     findings: Findings,
     tally: Tally,
     book: Book,
@@ -94,6 +96,7 @@ impl Estimator {
             overloads: Overloads::default(),
             incident: IncidentWatch::default(),
             bad_run: BadRun::default(),
+            overload: Overload::default(),
             findings: Findings::default(),
             tally: Tally::default(),
             book: Book::new(settings.fingerprint),

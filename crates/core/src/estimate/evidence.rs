@@ -5,6 +5,7 @@
 //! kept apart until it is clear that no undeclared change began in them.
 
 use super::grid::{DAY, MinuteIndex, WINDOW};
+use super::throughput::{Knee, RECENT, Shown};
 
 /// The half-life of evidence in days.
 const HALF_LIFE_DAYS: f64 = 4.0;
@@ -60,33 +61,40 @@ fn add(to: &mut (i16, u16, u16), good: u16, bad: u16) {
 /// The counts of one regime in one stretch of time: an hour, later a day.
 #[derive(Debug, Clone, PartialEq)]
 struct Slot {
-    /// The first minute of the stretch.
-    start: MinuteIndex,
+    /// The first minute of the stretch, which fits half a word for four thousand years.
+    first: i32,
     regime: u8,
-    observations: u32,
+    observations: u16,
     /// Sum of the observations' distances from `start`, for their mean age.
-    offset_sum: u64,
+    offset_sum: u32,
     counts: Counts,
+    shown: Shown,
 }
 
 impl Slot {
     const fn new(start: MinuteIndex, regime: u8) -> Self {
         let counts = Counts { bins: Vec::new() };
-        Self { start, regime, observations: 0, offset_sum: 0, counts }
+        let first = start as i32;
+        Self { first, regime, observations: 0, offset_sum: 0, counts, shown: Shown::NOTHING }
+    }
+
+    fn start(&self) -> MinuteIndex {
+        MinuteIndex::from(self.first)
     }
 
     /// Adds the counts of another one, which began `later` minutes later.
     fn absorb(&mut self, other: &Self, later: MinuteIndex) {
-        self.observations += other.observations;
-        self.offset_sum += other.offset_sum + u64::from(other.observations) * later as u64;
+        self.observations = self.observations.saturating_add(other.observations);
+        self.shown.absorb(&other.shown);
+        self.offset_sum += other.offset_sum + u32::from(other.observations) * later as u32;
         for (bin, good, bad) in other.counts.iter() {
             self.counts.add(bin, good, bad);
         }
     }
 
     fn weight(&self, now: MinuteIndex) -> f64 {
-        let mean = self.offset_sum as f64 / f64::from(self.observations.max(1));
-        let age_days = ((now - self.start) as f64 - mean).max(0.0) / DAY as f64;
+        let mean = f64::from(self.offset_sum) / f64::from(self.observations.max(1));
+        let age_days = ((now - self.start()) as f64 - mean).max(0.0) / DAY as f64;
         (-age_days / HALF_LIFE_DAYS).exp2()
     }
 }
@@ -104,26 +112,41 @@ pub(super) struct Evidence {
 impl Evidence {
     /// Counts one observation at a load's bin.
     pub(super) fn add(&mut self, at: MinuteIndex, regime: u8, bin: i16, bad: bool) {
+        let slot = self.hour(at, regime);
+        slot.observations += 1;
+        slot.offset_sum += (at - slot.start()) as u32;
+        slot.counts.add(bin, u16::from(!bad), u16::from(bad));
+    }
+
+    /// What the hour of a minute shows of throughput.
+    pub(super) fn shown(&mut self, at: MinuteIndex, regime: u8) -> &mut Shown {
+        &mut self.hour(at, regime).shown
+    }
+
+    /// Where a regime's knee should be, by its throughput.
+    pub(super) fn knee(&self, regime: u8, now: MinuteIndex) -> Option<Knee> {
+        let slots = self.slots().filter(|s| s.regime == regime);
+        Knee::of(slots.map(|s| (s.shown, s.weight(now).powi(RECENT))))
+    }
+
+    fn hour(&mut self, at: MinuteIndex, regime: u8) -> &mut Slot {
         let start = at - at.rem_euclid(60);
-        let known = self.hours.iter().rposition(|h| h.start == start && h.regime == regime);
+        let known = self.hours.iter().rposition(|h| h.start() == start && h.regime == regime);
         let index = known.unwrap_or_else(|| {
             self.hours.reserve_exact(usize::from(self.hours.len() == self.hours.capacity()));
             self.hours.push(Slot::new(start, regime));
             self.hours.len() - 1
         });
-        let slot = &mut self.hours[index];
-        slot.observations += 1;
-        slot.offset_sum += (at - start) as u64;
-        slot.counts.add(bin, u16::from(!bad), u16::from(bad));
+        &mut self.hours[index]
     }
 
     /// Takes a bad observation of the last hours out again.
     pub(super) fn take_bad(&mut self, at: MinuteIndex, regime: u8, bin: i16) {
         let start = at - at.rem_euclid(60);
-        let slot = self.hours.iter_mut().rfind(|h| h.start == start && h.regime == regime);
+        let slot = self.hours.iter_mut().rfind(|h| h.start() == start && h.regime == regime);
         if let Some(slot) = slot {
             slot.observations = slot.observations.saturating_sub(1);
-            slot.offset_sum = slot.offset_sum.saturating_sub((at - start) as u64);
+            slot.offset_sum = slot.offset_sum.saturating_sub((at - start) as u32);
             slot.counts.take_bad(bin);
         }
     }
@@ -135,7 +158,7 @@ impl Evidence {
         since: MinuteIndex,
         bins: std::ops::RangeInclusive<i16>,
     ) -> (u32, u32) {
-        let slots = self.slots().filter(|s| s.regime == regime && s.start >= since);
+        let slots = self.slots().filter(|s| s.regime == regime && s.start() >= since);
         let within = slots.flat_map(|s| s.counts.iter()).filter(|e| bins.contains(&e.0));
         within.fold((0, 0), |(minutes, bad), e| {
             (minutes + u32::from(e.1) + u32::from(e.2), bad + u32::from(e.2))
@@ -146,16 +169,16 @@ impl Evidence {
     /// window. `hour_start` is the hour in progress.
     pub(super) fn settle(&mut self, hour_start: MinuteIndex) {
         let oldest_apart = hour_start - HOURS_APART * 60;
-        while self.hours.first().is_some_and(|h| h.start < oldest_apart) {
+        while self.hours.first().is_some_and(|h| h.start() < oldest_apart) {
             let hour = self.hours.remove(0);
             self.merge(&hour);
         }
-        self.days.retain(|d| d.start >= hour_start - WINDOW);
+        self.days.retain(|d| d.start() >= hour_start - WINDOW);
     }
 
     fn merge(&mut self, hour: &Slot) {
-        let start = hour.start - hour.start.rem_euclid(DAY);
-        let known = self.days.iter().rposition(|d| d.start == start && d.regime == hour.regime);
+        let start = hour.start() - hour.start().rem_euclid(DAY);
+        let known = self.days.iter().rposition(|d| d.start() == start && d.regime == hour.regime);
         let index = known.unwrap_or_else(|| {
             // Days that are over do not grow; thousands of variants are kept.
             self.days.iter_mut().for_each(|d| d.counts.bins.shrink_to_fit());
@@ -163,7 +186,7 @@ impl Evidence {
             self.days.push(Slot::new(start, hour.regime));
             self.days.len() - 1
         });
-        self.days[index].absorb(hour, hour.start - start);
+        self.days[index].absorb(hour, hour.start() - start);
     }
 
     /// Gives all that was counted for a regime to another one.
@@ -172,19 +195,19 @@ impl Evidence {
             let (moved, mut kept): (Vec<Slot>, Vec<Slot>) =
                 std::mem::take(slots).into_iter().partition(|s| s.regime == old);
             for slot in moved {
-                match kept.iter_mut().find(|k| k.start == slot.start && k.regime == new) {
+                match kept.iter_mut().find(|k| k.start() == slot.start() && k.regime == new) {
                     Some(same) => same.absorb(&slot, 0),
                     None => kept.push(Slot { regime: new, ..slot }),
                 }
             }
-            kept.sort_by_key(|s| s.start);
+            kept.sort_by_key(|s| s.start());
             *slots = kept;
         }
     }
 
     /// An undeclared change was found to have begun at `from`.
     pub(super) fn reassign(&mut self, from: MinuteIndex, regime: u8) {
-        for hour in self.hours.iter_mut().filter(|h| h.start >= from) {
+        for hour in self.hours.iter_mut().filter(|h| h.start() >= from) {
             hour.regime = regime;
         }
     }
@@ -198,7 +221,7 @@ impl Evidence {
         previous_from: MinuteIndex,
     ) {
         self.days.retain(|d| {
-            d.regime == current || (Some(d.regime) == previous && d.start >= previous_from)
+            d.regime == current || (Some(d.regime) == previous && d.start() >= previous_from)
         });
         self.hours.retain(|h| h.regime == current || Some(h.regime) == previous);
     }
@@ -211,7 +234,7 @@ impl Evidence {
     pub(super) fn weigh(&self, regime: u8, now: MinuteIndex, into: &mut Weighted) {
         into.clear();
         let oldest = now - WINDOW;
-        for slot in self.slots().filter(|s| s.regime == regime && s.start >= oldest - DAY) {
+        for slot in self.slots().filter(|s| s.regime == regime && s.start() >= oldest - DAY) {
             let weight = slot.weight(now);
             into.extend(
                 slot.counts.iter().map(|(bin, good, bad)| {
@@ -232,12 +255,12 @@ impl Evidence {
 
     /// Observations of a regime, undecayed.
     pub(super) fn observations(&self, regime: u8) -> u32 {
-        self.slots().filter(|s| s.regime == regime).map(|s| s.observations).sum()
+        self.slots().filter(|s| s.regime == regime).map(|s| u32::from(s.observations)).sum()
     }
 
     /// Observations of all regimes that are kept.
     pub(super) fn observations_in_all(&self) -> u32 {
-        self.slots().map(|s| s.observations).sum()
+        self.slots().map(|s| u32::from(s.observations)).sum()
     }
 
     /// Bad observations of a regime, undecayed.

@@ -5,6 +5,7 @@ use crate::model::goal::Objective;
 use crate::model::series::Minute;
 
 use super::grid::{MinuteIndex, minute_of};
+use super::throughput::LG_SCALE;
 
 /// Minutes for which instances that were just added are cold.
 const COLD_MINUTES: MinuteIndex = 3;
@@ -30,6 +31,8 @@ pub(super) struct Reading {
     pub(super) instances: f32,
     /// lg of the median latency in microseconds.
     pub(super) lg_p50: Option<f32>,
+    /// lg of the latency statistic over its threshold, in thousandths.
+    pub(super) lg_over: i16,
     /// Whether the objective was broken; unknown when an input has no datapoint.
     pub(super) bad: Option<bool>,
 }
@@ -53,8 +56,16 @@ pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
         load: load as f32,
         instances: instances as f32,
         lg_p50: p50.map(|v| v.ln() as f32),
+        lg_over: lg_over(latency_us, objective),
         bad,
     })
+}
+
+/// lg of the latency statistic over its threshold; zero where it is not known.
+fn lg_over(latency_us: Option<f64>, objective: &Objective) -> i16 {
+    let threshold = objective.latency.map(|latency| latency.threshold_us());
+    let over = latency_us.zip(threshold).map(|(latency, threshold)| (latency / threshold).ln());
+    over.filter(|lg| lg.is_finite()).map_or(0, |lg| (lg * LG_SCALE) as i16)
 }
 
 /// Notices instances that were just added.

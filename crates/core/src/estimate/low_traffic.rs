@@ -7,6 +7,7 @@ use crate::model::estimate::DropReason;
 
 use super::filter::{Reading, count_tolerance, unusable};
 use super::grid::{DAY, MinuteIndex, signed};
+use super::throughput::LG_SCALE;
 
 /// Fewest requests in a pooled period. The 10 % crossing depends on how many are pooled, and 100
 /// to 300 keep one meaning of capacity.
@@ -28,6 +29,7 @@ pub(super) struct Observation {
     pub(super) load: f64,
     pub(super) bad: bool,
     pub(super) lg_p50: Option<f64>,
+    pub(super) lg_over: f64,
 }
 
 /// What became of one or more minutes.
@@ -259,7 +261,8 @@ impl Window {
 
 fn observation(reading: &Reading, load: f64, bad: bool) -> Observation {
     let lg_p50 = reading.lg_p50.map(f64::from);
-    Observation { at: reading.at, span: reading.span, load, bad, lg_p50 }
+    let lg_over = f64::from(reading.lg_over) / LG_SCALE;
+    Observation { at: reading.at, span: reading.span, load, bad, lg_p50, lg_over }
 }
 
 fn dropped(at: MinuteIndex, reason: Option<DropReason>, reading: Option<Reading>) -> Step {
@@ -274,7 +277,16 @@ mod tests {
 
     fn reading(at: MinuteIndex, span: MinuteIndex, requests: f32) -> Reading {
         let load = requests / span as f32;
-        Reading { at, span, requests, load, instances: 1.0, lg_p50: None, bad: Some(false) }
+        Reading {
+            at,
+            span,
+            requests,
+            load,
+            instances: 1.0,
+            lg_p50: None,
+            lg_over: -1000,
+            bad: Some(false),
+        }
     }
 
     fn walk(minutes: &[f32], longs: &[MinuteIndex]) -> Vec<Step> {

@@ -38,6 +38,7 @@ mod sentence;
 mod settings;
 mod speed;
 mod tally;
+mod throughput;
 mod verdict;
 mod wander;
 

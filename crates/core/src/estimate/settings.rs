@@ -34,6 +34,8 @@ pub struct Refinements {
     pub good_minutes_below: bool,
     /// Capacity follows the ratio of medians by a power that is learned (`power`).
     pub learned_power: bool,
+    /// Overloads tell of throughput, and throughput of the knee (`throughput`).
+    pub throughput: bool,
 }
 
 impl Refinements {
@@ -44,6 +46,7 @@ impl Refinements {
         incidents_left_out: true,
         good_minutes_below: true,
         learned_power: true,
+        throughput: true,
     };
     /// The basic steps alone.
     pub const NONE: Self = Self {
@@ -52,14 +55,16 @@ impl Refinements {
         incidents_left_out: false,
         good_minutes_below: false,
         learned_power: false,
+        throughput: false,
     };
     /// Their names.
-    pub const NAMES: [&'static str; 5] = [
+    pub const NAMES: [&'static str; 6] = [
         "quarter-hours",
         "wander-over-changes",
         "incidents-left-out",
         "good-minutes-below",
         "learned-power",
+        "throughput",
     ];
 
     /// All of these but the one of that name; other names change nothing.
@@ -71,6 +76,7 @@ impl Refinements {
             "incidents-left-out" => self.incidents_left_out = false,
             "good-minutes-below" => self.good_minutes_below = false,
             "learned-power" => self.learned_power = false,
+            "throughput" => self.throughput = false,
             _ => {}
         }
         self

@@ -115,7 +115,9 @@ mod tests {
         let expected = [(at(0), 0.0), (at(300), 300.0), (at(600), 600.0)];
         assert_eq!(points.iter().collect::<Vec<_>>(), expected);
         let mut room = Points::none(at(-3000), at(3000), 300);
-        expected.iter().for_each(|(at, value)| room.set(at.timestamp(), *value));
+        for (at, value) in &expected {
+            room.set(at.timestamp(), *value);
+        }
         assert_eq!(points, room);
     }
 }

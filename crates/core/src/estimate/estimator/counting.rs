@@ -3,7 +3,7 @@
 use crate::model::estimate::DropReason;
 
 use super::super::foreign::{FINE_BINS, FINE_FOR, Fate};
-use super::super::grid::{MinuteIndex, bin_of};
+use super::super::grid::{MinuteIndex, bin_of, level_of};
 use super::super::low_traffic::Observation;
 use super::Estimator;
 
@@ -55,6 +55,19 @@ impl Estimator {
         self.tally.used(o.at);
         if self.book.counts(o.at, regime) {
             self.evidence.add(o.at, regime, bin_of(o.load), o.bad);
+            if self.settings.refinements.throughput {
+                self.show(o, regime);
+            }
+        }
+    }
+
+    /// Takes note of what a minute shows of throughput.
+    fn show(&mut self, o: &Observation, regime: u8) {
+        if let Some(lg) = self.overload.note(o) {
+            self.evidence.shown(o.at, regime).add_throughput(lg);
+        }
+        if !o.bad {
+            self.evidence.shown(o.at, regime).add_calm(level_of(o.load), o.lg_over);
         }
     }
 
