@@ -51,7 +51,7 @@ pub fn prices_of_file(path: &Path) -> Result<BTreeMap<String, f64>, String> {
         format!("{place}: {}", error.message)
     })?;
     let Kind::Table(entries) = node.kind else {
-        return Err(format!("{name}: something that is not a map"));
+        return Err(format!("{name} is not a map: each line is `INSTANCE_TYPE: DOLLARS_AN_HOUR`"));
     };
     let mut prices = BTreeMap::new();
     for (instance_type, line, node) in entries {
@@ -90,7 +90,7 @@ mod tests {
         for (text, told) in [
             ("ml.c5.xlarge: 0", "prices.yaml:1: no number above 0"),
             ("a: 1\nml.c5.xlarge: cheap", "prices.yaml:2: no number"),
-            ("- 1", "no map"),
+            ("- 1", "is not a map"),
             ("a: [", "prices.yaml"),
         ] {
             std::fs::write(&path, text).unwrap();

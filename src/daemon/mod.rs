@@ -325,12 +325,17 @@ impl Daemon {
         self.config_news.tell(&config, now, &self.parts.metrics, &mut fleet);
         fleet.history = Some(self.record(&fleet).await);
         let fleet = Arc::new(fleet);
-        self.parts.fleet.set(Arc::clone(&fleet));
+        self.show(Arc::clone(&fleet));
+        fleet
+    }
+
+    /// What a pass found is what pages, API and scrapes have from now on.
+    fn show(&self, fleet: Arc<FleetStatus>) {
+        self.parts.fleet.set(fleet);
         let exposition = Arc::clone(&self.parts.metrics.exposition);
         // It goes on beside the daemon, and a scrape that comes meanwhile waits for it.
         drop(tokio::task::spawn_blocking(move || exposition.prepare()));
         self.parts.health.set_readiness(Readiness::Ready);
-        fleet
     }
 
     /// Keeps what a pass came to for those who ask later.

@@ -146,13 +146,11 @@ impl Wanted {
     /// What follows the variant that the last page ended with.
     fn rest(&self, mut rows: Vec<Arc<VariantStatus>>) -> Result<Vec<Arc<VariantStatus>>, Problem> {
         let Some(after) = &self.after else { return Ok(rows) };
-        match rows.iter().position(|status| status.snapshot.id == *after) {
-            Some(at) => Ok(rows.split_off(at + 1)),
-            None => {
-                let sentence = format!("{after} is no longer in this list; begin without cursor");
-                Err(Problem::new(StatusCode::GONE, sentence))
-            }
-        }
+        let Some(at) = rows.iter().position(|status| status.snapshot.id == *after) else {
+            let sentence = format!("{after} is no longer in this list; begin without cursor");
+            return Err(Problem::new(StatusCode::GONE, sentence));
+        };
+        Ok(rows.split_off(at + 1))
     }
 }
 

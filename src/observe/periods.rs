@@ -112,8 +112,9 @@ mod tests {
     use crate::model::ids::ResourceId;
     use crate::model::points::Points;
 
+    /// The first is where a quarter of an hour begins: a window begins where its periods do.
     fn at(minute: i64) -> Timestamp {
-        Timestamp::from_timestamp(1_700_000_040 + minute * 60, 0).expect("an instant")
+        Timestamp::from_timestamp(1_700_000_100 + minute * 60, 0).expect("an instant")
     }
 
     fn resource() -> ResourceId {
@@ -200,7 +201,9 @@ mod tests {
             let window = Window { from: at(0), to: at(45) };
             let told = answers.iter().map(|points| {
                 let mut answer = Points::none(window.from, window.to, period_seconds);
-                points.iter().for_each(|(at, value)| answer.set(at.timestamp(), *value));
+                for (at, value) in points {
+                    answer.set(at.timestamp(), *value);
+                }
                 Ok(answer)
             });
             let periods = Periods::of(&objective, &queries, told, window).expect("periods");

@@ -321,17 +321,15 @@ fn for_each_setting(asked: &Asked, mut tell: impl FnMut([u32; 4])) {
 /// The bounds and cooldowns of the present setting, else the first that are to be tried.
 fn like(asked: &Asked, base: f64) -> Choice {
     let first = |values: &[u32], otherwise| values.first().copied().unwrap_or(otherwise);
-    match asked.present {
-        Some(present) => Choice::tracking(present.tracking, present.min, present.max),
-        None => {
-            let tracking = Tracking {
-                scale_out_cooldown: first(&asked.scale_out_cooldowns, 300),
-                scale_in_cooldown: first(&asked.scale_in_cooldowns, 300),
-                ..Tracking::at(base * CUSTOMARY)
-            };
-            Choice::tracking(tracking, first(&asked.mins, 1), first(&asked.maxs, INSTANCES_MAX))
-        }
+    if let Some(present) = asked.present {
+        return Choice::tracking(present.tracking, present.min, present.max);
     }
+    let tracking = Tracking {
+        scale_out_cooldown: first(&asked.scale_out_cooldowns, 300),
+        scale_in_cooldown: first(&asked.scale_in_cooldowns, 300),
+        ..Tracking::at(base * CUSTOMARY)
+    };
+    Choice::tracking(tracking, first(&asked.mins, 1), first(&asked.maxs, INSTANCES_MAX))
 }
 
 /// Where a factor belongs among the choices: before the first higher one, after the present setting.

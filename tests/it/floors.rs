@@ -255,11 +255,8 @@ fn recommendations_keep_them_in_every_language() {
     it = Recommendation::of(&status);
     it.notes.clear();
     let all = [it];
-    let texts: String = ALL
-        .iter()
-        .map(|language| format!("{language:?}\n\n{}\n", write(&all, *language)))
-        .collect();
-    expect_file!["golden/recommend_floors.txt"].assert_eq(&texts);
+    let texts = ALL.map(|language| format!("{language:?}\n\n{}\n", write(&all, language)));
+    expect_file!["golden/recommend_floors.txt"].assert_eq(&texts.concat());
     assert!(text(&all).contains("floor         cron("), "{}", text(&all));
     for language in [Language::CloudFormation, Language::Crossplane] {
         let kept = read(&write(&all, language)).unwrap();

@@ -59,7 +59,7 @@ fn metrics_over(fleet: FleetStatus, limit: usize) -> (Metrics, Arc<Published>) {
 
 /// The sample lines of a scrape that contain `part`, sorted.
 fn lines(metrics: &Metrics, part: &str) -> String {
-    let scrape = text(&metrics).unwrap();
+    let scrape = text(metrics).unwrap();
     let lines = scrape.lines().filter(|line| !line.starts_with('#') && line.contains(part));
     // The labels of the variant are the same in all of them.
     let short = |line: &str| {

@@ -27,6 +27,7 @@ const START: usize = 1_764_547_200 / 60;
 /// Weeks that are fitted, and weeks that are judged.
 const WEEKS: usize = 2;
 const WEEK: usize = 7 * 1440;
+const SPAN: TimeDelta = TimeDelta::weeks(2);
 
 /// How traffic comes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -85,7 +86,6 @@ fn demand(kind: Kind, random: &mut Random, weeks: usize) -> Vec<f64> {
 struct World {
     sim: Sim,
     scope: Scope,
-    capacity: f64,
     objective: SimObjective,
     start_up: f64,
 }
@@ -118,7 +118,9 @@ endpoints:
     );
     let mut scenario = Scenario::parse(&text, "truth").unwrap();
     let mut minutes = demand(case.kind, &mut random, 2 * WEEKS);
-    minutes.iter_mut().for_each(|rate| *rate *= capacity);
+    for rate in &mut minutes {
+        *rate *= capacity;
+    }
     // A recording starts at the epoch, and begins again at its end.
     minutes.rotate_right(START % (2 * WEEKS * WEEK));
     let minutes: Arc<[f64]> = minutes.into();
@@ -126,14 +128,14 @@ endpoints:
     load.traffic = vec![traffic::Part::Replay { path: "weeks".into(), scale: 1.0, minutes }];
     let settings = &scenario.world;
     let scope = Scope { account_id: settings.account_id.clone(), region: settings.region.clone() };
-    World { sim: scenario.build().unwrap(), scope, capacity, objective, start_up }
+    World { sim: scenario.build().unwrap(), scope, objective, start_up }
 }
 
 impl World {
     /// Lets the weeks pass; what was published in them.
     async fn record(&self) -> Vec<Row> {
         let begin = self.sim.now();
-        let end = begin + TimeDelta::weeks(WEEKS as i64);
+        let end = begin + SPAN;
         self.sim.run_until(end);
         let resource: ResourceId = RESOURCE.parse().unwrap();
         let queries = [
@@ -182,7 +184,7 @@ impl World {
         };
         self.sim.with_world(|world| world.change(&change)).unwrap();
         let before = self.cost();
-        self.sim.run_until(self.sim.now() + TimeDelta::weeks(WEEKS as i64));
+        self.sim.run_until(self.sim.now() + SPAN);
         let after = self.cost();
         ((after.0 - before.0) / WEEKS as f64, (after.1 - before.1) / WEEKS as f64)
     }

@@ -187,10 +187,7 @@ fn a_broken_memory_is_told_everywhere_until_it_works_again() {
     assert_eq!(unsaved(), before + 1, "{}", daemon.log());
     let (code, _, err) = check();
     assert_eq!(code, Some(0), "the configuration may be for another machine: {err}");
-    assert!(
-        err.contains("warning: memory.file: found ") && err.contains("cannot be used"),
-        "{err}"
-    );
+    assert!(err.contains(":2: memory.file: found ") && err.contains("cannot be used"), "{err}");
     std::fs::create_dir(&place).unwrap();
     wait("it to be writable", || is("setpoint_memory_writable", 1.0));
     assert!(daemon.log().contains("the memory can be saved again"), "{}", daemon.log());

@@ -131,7 +131,8 @@ fn a_variant_is_explained_as_text_json_and_on_its_page() {
     let words: Vec<&str> =
         json["steps"].as_array().unwrap().iter().filter_map(|step| step["step"].as_str()).collect();
     let all = [
-        "formula", "evidence", "capacity", "wanted", "guards", "in_force", "aws", "next", "inputs",
+        "formula", "evidence", "capacity", "wanted", "guards", "in_force", "aws", "floors", "next",
+        "inputs",
     ];
     assert_eq!((code, words.as_slice()), (Some(0), &all[..]));
     let page = stage.daemon.get("/variants/drifted/AllTraffic").1;

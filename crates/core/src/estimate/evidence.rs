@@ -200,7 +200,7 @@ impl Evidence {
                     None => kept.push(Slot { regime: new, ..slot }),
                 }
             }
-            kept.sort_by_key(|s| s.start());
+            kept.sort_by_key(Slot::start);
             *slots = kept;
         }
     }

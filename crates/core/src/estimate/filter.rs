@@ -1,7 +1,7 @@
 //! Step 1, the minute filter: which minutes speak of capacity, and whether they were bad.
 
 use crate::model::estimate::DropReason;
-use crate::model::goal::Objective;
+use crate::model::goal::{LatencyObjective, Objective};
 use crate::model::series::Minute;
 
 use super::grid::{MinuteIndex, minute_of};
@@ -63,7 +63,7 @@ pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
 
 /// lg of the latency statistic over its threshold; zero where it is not known.
 fn lg_over(latency_us: Option<f64>, objective: &Objective) -> i16 {
-    let threshold = objective.latency.map(|latency| latency.threshold_us());
+    let threshold = objective.latency.map(LatencyObjective::threshold_us);
     let over = latency_us.zip(threshold).map(|(latency, threshold)| (latency / threshold).ln());
     over.filter(|lg| lg.is_finite()).map_or(0, |lg| (lg * LG_SCALE) as i16)
 }

@@ -49,6 +49,7 @@ fn named<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Tz, D::Error> {
     String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
 fn name<S: serde::Serializer>(zone: &Tz, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(zone.name())
 }

@@ -61,7 +61,7 @@ impl CapacityBelief {
     pub fn with_fit(self, fit: Fit) -> Self {
         let joining = Joining::of(&fit.joining).map(Arc::new);
         let saturation = Saturation::of(&fit.overloads, self.median);
-        Self { joining, saturation, fit, ..self }
+        Self { fit, joining, saturation, ..self }
     }
 
     /// Minutes a week that break the objective whatever is chosen; absent where none were seen.
