@@ -174,9 +174,19 @@ fn mean(sums: impl Iterator<Item = (i32, u16, f64)>) -> f64 {
 mod tests {
     use super::*;
 
-    fn minute(at: MinuteIndex, load: f64, wait_ms: f64, bad: bool) -> Observation {
+    /// Telemetry begins long after the epoch.
+    const START: MinuteIndex = 24_000 * 60;
+
+    fn minute(after: MinuteIndex, load: f64, wait_ms: f64, bad: bool) -> Observation {
         let lg_p50 = Some((wait_ms * 1000.0).ln());
-        Observation { at, span: 1, load, bad, lg_p50, lg_over: if bad { 1.0 } else { -0.7 } }
+        Observation {
+            at: START + after,
+            span: 1,
+            load,
+            bad,
+            lg_p50,
+            lg_over: if bad { 1.0 } else { -0.7 },
+        }
     }
 
     #[test]

@@ -161,7 +161,8 @@ mod tests {
     #[test]
     fn a_day_is_enough_to_tell_and_less_is_not() {
         assert!(after(25, 0.3, 0.0).unwrap() > WANDER_MAX);
-        assert!(after(25, 0.1, 0.0).unwrap() < WANDER_MAX);
+        // A swing of 0.1 is at the limit on its first day.
+        assert!(after(25, 0.07, 0.0).unwrap() < WANDER_MAX);
         assert_eq!(after(23, 0.3, 0.0), None);
     }
 

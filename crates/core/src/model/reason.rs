@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn a_reason_of_decisions_has_an_action_and_a_note_has_none() {
         let notes = Reason::ALL.iter().filter(|reason| reason.class().usual.is_empty());
-        assert_eq!(notes.count(), 15);
+        assert_eq!(notes.count(), 16);
         // Two actions with one reason are two series, and one twice would be counted twice.
         for reason in Reason::ALL {
             let usual = reason.class().usual;
