@@ -171,10 +171,12 @@ fn estimates(status: &FleetStatus) -> BTreeMap<VariantId, Estimate> {
     status.variants.keys().map(own).collect()
 }
 
-/// The estimates without their pictures: the dots between an undeclared change and its discovery are
-/// counted with the regime before it, and a process that remembers the change counts them with its own.
+/// What is known of capacity, without the dots of the plot and the overloads behind replays: those between
+/// an undeclared change and its discovery are counted with the regime before it, and a process that
+/// remembers the change counts them with its own.
 fn known(status: &FleetStatus) -> BTreeMap<VariantId, Estimate> {
-    let known = |estimate| Estimate { picture: Picture::default(), ..estimate };
+    let known =
+        |estimate| Estimate { picture: Picture::default(), fit: Arc::default(), ..estimate };
     estimates(status).into_iter().map(|(id, estimate)| (id, known(estimate))).collect()
 }
 
