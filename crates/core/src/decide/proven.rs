@@ -3,7 +3,7 @@
 //! a person.
 
 use crate::model::reason::{Field, Reason};
-use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
+use crate::model::units::{TARGET_VALUE_TOLERANCE, for_reading, human};
 
 use super::case::Case;
 use super::checks::Hold;
@@ -35,7 +35,7 @@ pub(super) fn above_capacity(case: &Case<'_>, desired: &Desired, field: Field) -
     let sentence = format!(
         "one instance serves at most {} invocations a minute in production ({}), so {} would overload it; \
          confirm with `setpoint apply` if that is meant",
-        human(high.round()),
+        human(for_reading(high)),
         estimate.verdict.as_str(),
         human(want),
     );
@@ -60,7 +60,7 @@ pub(super) fn below_proven(case: &Case<'_>, desired: &Desired, field: Field) -> 
     let sentence = format!(
         "production has proven {} invocations a minute an instance to be safe, and {} is less than half of it; \
          confirm with `setpoint apply` if that is meant",
-        human(safe.round()),
+        human(for_reading(safe)),
         human(want),
     );
     Some(Hold::new(Reason::BelowProven, sentence))

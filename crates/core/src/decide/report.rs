@@ -2,7 +2,7 @@
 
 use crate::model::decision::{Action, FieldReport, FieldState, Plan, Report};
 use crate::model::reason::{ActionKind, Field, Reason};
-use crate::model::units::{human, same_value};
+use crate::model::units::{for_reading, human, same_value};
 
 use super::case::Case;
 use super::checks::Judged;
@@ -138,7 +138,7 @@ fn change(judged: &Judged, desired: &Desired) -> String {
         _ if judged.sentence.is_empty() && judged.reason == Reason::SafeTarget => {
             format!(
                 "{what}, following the capacity estimate (safe target {})",
-                desired.safe.map_or_else(|| "unknown".to_owned(), human)
+                desired.safe.map_or_else(|| "unknown".to_owned(), |safe| human(for_reading(safe)))
             )
         }
         _ if judged.sentence.is_empty() => what,
