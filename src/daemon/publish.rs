@@ -98,7 +98,7 @@ impl Publisher {
 
     /// Tells once of what happened to a variant, beside what is decided about it.
     fn tell_news(&mut self, id: &VariantId, status: &VariantStatus) {
-        // What nobody lists is shown, and never called out.
+        // An unlisted variant is shown, and causes no warning.
         let report = &status.decision.report;
         let notes =
             report.notes.iter().filter(|note| report.managed && note.reason.class().is_news());

@@ -67,7 +67,7 @@ fn has_something_to_say(status: &VariantStatus) -> bool {
     let found = !report.estimate.findings.is_empty()
         || report.estimate.incident_since.is_some()
         || report.is_unsafe();
-    // What nobody lists is shown, and never called out: only what was found about it is told.
+    // Of an unlisted variant only a finding is worth a series.
     if !report.managed {
         return found;
     }

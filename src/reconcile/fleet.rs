@@ -2,7 +2,7 @@
 //!
 //! All are observed side by side, then all is decided, then rule 9 looks at every decision of the
 //! pass at once, then each is acted on beside the others, within one account and region one write
-//! after the other. One that cannot be read holds up nobody beyond a time limit
+//! after the other. One that cannot be read delays no other beyond a time limit
 //! (`docs/decisions/fleet-passes.md`).
 
 use std::collections::BTreeSet;

@@ -36,7 +36,7 @@ pub struct Report {
     pub waste_hours: f64,
     /// Dollars of all instance hours whose price is known; null when none is.
     pub dollars: Option<f64>,
-    /// Instance types without a price: their variants are told in hours only.
+    /// Instance types without a price: the report shows their variants in hours only.
     pub without_price: Vec<String>,
 }
 

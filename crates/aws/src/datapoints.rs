@@ -21,7 +21,7 @@ use setpoint_core::model::points::Points;
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::{MetricAnswer, MetricQuery};
 
-/// Messages of one result that are told.
+/// How many messages of one result are reported.
 const MESSAGES_MAX: usize = 4;
 /// The CBOR of a 64-bit float, of the end of a list without a length, and of tag 1, an instant
 /// (RFC 8949).

@@ -35,7 +35,7 @@ pub struct Rivals {
 impl Rivals {
     /// The Leases among `found`, as looked at at `now`, whose holders may write to something of
     /// `scopes` (everything, when absent). One that stands still for as long as its holder asks others to
-    /// respect it, and no less than `patience`, holds up nobody any more.
+    /// respect it, and no less than `patience`, no longer blocks anyone.
     pub fn in_the_way<'a>(
         &mut self,
         scopes: Option<&BTreeSet<String>>,
