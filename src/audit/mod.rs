@@ -217,7 +217,7 @@ impl<'a> Look<'a> {
     }
 
     fn tracking(&self) -> Option<&'a TargetTracking> {
-        self.policy().and_then(ScalingPolicy::invocations_tracking)
+        self.snapshot.tracking()
     }
 
     fn instances(&self) -> Option<u32> {

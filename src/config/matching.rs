@@ -2,8 +2,7 @@
 
 use super::settings::{Target, Wish};
 use super::{Config, Inner};
-use crate::model::floors::FloorsGoal;
-use crate::model::goal::{CapacityGoal, CooldownGoal, Goal, Mode, TargetValueLimits};
+use crate::model::goal::{Goal, Mode};
 use crate::model::ids::VariantId;
 
 /// Two targets that say equally much match the same variant.
@@ -79,17 +78,16 @@ impl Config {
 
     /// The goal of a variant that no target matches: judged by the defaults, managed in nothing.
     fn discovered(&self) -> Goal {
-        let goal = goal("discovery".to_owned(), &self.defaults, Mode::Observe);
+        let wish = &self.defaults;
         Goal {
-            capacity: CapacityGoal::default(),
-            cooldown: CooldownGoal::default(),
-            disable_scale_in: None,
-            target_value: TargetValueLimits::default(),
-            adopt: false,
-            unsuspend: false,
-            allow_clamp: false,
-            floors: FloorsGoal::OFF,
-            ..goal
+            safety_factor: wish.safety_factor,
+            safety_factor_auto: wish.safety_factor_auto,
+            objective: wish.objective,
+            bad_minutes_per_week: wish.bad_minutes_per_week,
+            safe_change_grace: wish.safe_change_grace,
+            removed_target_grace: wish.removed_target_grace,
+            removed_policy_grace: wish.removed_policy_grace,
+            ..Goal::nothing("discovery".to_owned())
         }
     }
 }

@@ -3,9 +3,7 @@
 
 use chrono::TimeDelta;
 
-use crate::model::endpoint::{
-    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, Model, VariantSummary,
-};
+use crate::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, Model, VariantSummary};
 use crate::model::fact::Fact;
 use crate::model::factor::FactorAdvice;
 use crate::model::goal::{Goal, LoadTest, Mode};
@@ -153,29 +151,10 @@ pub(super) fn snapshot(
 }
 
 fn endpoint(id: &VariantId, config: &str, stated: &Stated) -> Endpoint {
-    Endpoint {
-        name: id.endpoint.clone(),
-        status: EndpointStatus::InService,
-        config_name: config.to_owned(),
-        created_at: Timestamp::UNIX_EPOCH,
-        modified_at: Timestamp::UNIX_EPOCH,
-        variants: vec![VariantSummary {
-            name: id.variant.clone(),
-            current_instances: stated.instances,
-            desired_instances: stated.desired.or(stated.instances),
-            images: Vec::new(),
-            serverless: false,
-            instance_pools: false,
-            managed_instance_scaling: false,
-            statuses: Vec::new(),
-        }],
-        shadow_variants: Vec::new(),
-        pending_config_name: None,
-        deploy_in_progress: false,
-        asynchronous: false,
-        failure_reason: None,
-        cross_region: None,
-    }
+    let desired = stated.desired.or(stated.instances);
+    let variant = VariantSummary::plain(id.variant.clone(), stated.instances, desired);
+    let created_at = Timestamp::UNIX_EPOCH;
+    Endpoint::in_service(id.endpoint.clone(), config.to_owned(), created_at, variant)
 }
 
 /// A config of another name is another service: a recording does not say what is in it.

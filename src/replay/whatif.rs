@@ -14,7 +14,7 @@ use crate::model::goal::Objective;
 use crate::model::reaction::ReactionTime;
 use crate::model::units::{RequestsPerSecond, SafetyFactor};
 use crate::variant::Known;
-use crate::whatif::choice::INSTANCES_MAX;
+use crate::whatif::choice::{CUSTOMARY, INSTANCES_MAX};
 use crate::whatif::draws::CapacityBelief;
 use crate::whatif::factor::highest;
 use crate::whatif::floors::{self, Proposal, Refusal};
@@ -25,9 +25,6 @@ use super::run::{ReplaySettings, replay};
 
 /// Most choices that are compared at once.
 pub const CHOICES_MAX: usize = 400;
-/// The factor that AWS recommends to start from, against which floors are judged where no present
-/// setting is known.
-const CUSTOMARY: f64 = 0.5;
 
 /// What the present setting is called.
 const PRESENT: &str = "present";
@@ -242,7 +239,8 @@ fn capacity(rows: &[Row], asked: &Asked) -> Result<(CapacityBelief, f64, String)
         }
         _ => "load test; production has not shown it yet".to_owned(),
     };
-    Ok((known.capacity, known.base, words))
+    let base = known.base;
+    Ok((known.belief(), base, words))
 }
 
 /// The cross product of what is to be tried, the present setting first.

@@ -13,9 +13,7 @@ use chrono::{DateTime, TimeDelta};
 use setpoint::decide::consent::Confirmed;
 use setpoint::decide::lasting::lasting;
 use setpoint::decide::{Rules, decide};
-use setpoint::model::endpoint::{
-    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, Model, VariantSummary,
-};
+use setpoint::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, Model, VariantSummary};
 use setpoint::model::estimate::{
     Capacity, DropReason, Estimate, Finding, MinutesUsed, Regime, Verdict,
 };
@@ -25,7 +23,7 @@ use setpoint::model::goal::{
     CapacityGoal, CooldownGoal, Goal, LatencyObjective, LoadTest, Mode, Objective,
     TargetValueLimits,
 };
-use setpoint::model::ids::{AccountId, EndpointName, Region, ResourceId, Scope, VariantId};
+use setpoint::model::ids::{AccountId, Region, ResourceId, Scope, VariantId};
 use setpoint::model::memory::{Seen, Settled, VariantMemory};
 use setpoint::model::reads::{Read, Reads};
 use setpoint::model::scale_out::Reaction;
@@ -388,29 +386,13 @@ fn reads() -> Reads {
 }
 
 fn endpoint(id: &VariantId) -> Endpoint {
-    let name: EndpointName = id.endpoint.clone();
+    let plain = VariantSummary::plain(id.variant.clone(), Some(4), Some(5));
+    let variant = VariantSummary { images: vec!["sha256:0f1e".to_owned()], ..plain };
+    let config_name = format!("{}-config-7", id.endpoint);
+    let created_at = noon() - TimeDelta::days(40);
     Endpoint {
-        name,
-        status: EndpointStatus::InService,
-        config_name: format!("{}-config-7", id.endpoint),
-        created_at: noon() - TimeDelta::days(40),
         modified_at: noon() - TimeDelta::days(9),
-        variants: vec![VariantSummary {
-            name: id.variant.clone(),
-            current_instances: Some(4),
-            desired_instances: Some(5),
-            images: vec!["sha256:0f1e".to_owned()],
-            serverless: false,
-            instance_pools: false,
-            managed_instance_scaling: false,
-            statuses: Vec::new(),
-        }],
-        shadow_variants: Vec::new(),
-        pending_config_name: None,
-        deploy_in_progress: false,
-        asynchronous: false,
-        failure_reason: None,
-        cross_region: None,
+        ..Endpoint::in_service(id.endpoint.clone(), config_name, created_at, variant)
     }
 }
 

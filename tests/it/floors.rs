@@ -22,15 +22,7 @@ use setpoint::render::view::VariantView;
 use setpoint::variant::{NewPeriods, Variant};
 
 use crate::fixtures::{decided_with, in_sync, noon};
-
-const ALL: [Language; 6] = [
-    Language::Terraform,
-    Language::Cdk,
-    Language::CloudFormation,
-    Language::Ack,
-    Language::Crossplane,
-    Language::AwsCli,
-];
+use crate::recommend::languages::ALL;
 
 /// A variant that repeats: a steep ramp at 08:00 UTC of every working day.
 fn office(at: Timestamp) -> f64 {

@@ -3,4 +3,4 @@
 
 mod binary;
 mod files;
-mod languages;
+pub(crate) mod languages;

@@ -5,9 +5,7 @@ use setpoint::decide::consent::Confirmed;
 use setpoint::decide::remember::{Done, remember};
 use setpoint::decide::{Rules, decide};
 use setpoint::model::decision::{Action, Decision, FieldState, Outcome, StepOutcome, StepResult};
-use setpoint::model::endpoint::{
-    ConfigVariant, Endpoint, EndpointConfig, EndpointStatus, Model, VariantSummary,
-};
+use setpoint::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, Model, VariantSummary};
 use setpoint::model::estimate::Estimate;
 use setpoint::model::fact::{Fact, Why, WhyKind};
 use setpoint::model::factor::FactorAdvice;
@@ -322,29 +320,9 @@ fn snapshot(id: VariantId) -> Snapshot {
 }
 
 fn endpoint(id: &VariantId, created_at: Timestamp) -> Endpoint {
-    Endpoint {
-        name: id.endpoint.clone(),
-        status: EndpointStatus::InService,
-        config_name: "fraud-config-1".to_owned(),
-        created_at,
-        modified_at: created_at,
-        variants: vec![VariantSummary {
-            name: id.variant.clone(),
-            current_instances: Some(4),
-            desired_instances: Some(4),
-            images: Vec::new(),
-            serverless: false,
-            instance_pools: false,
-            managed_instance_scaling: false,
-            statuses: Vec::new(),
-        }],
-        shadow_variants: Vec::new(),
-        pending_config_name: None,
-        deploy_in_progress: false,
-        asynchronous: false,
-        failure_reason: None,
-        cross_region: None,
-    }
+    let variant = VariantSummary::plain(id.variant.clone(), Some(4), Some(4));
+    let config_name = "fraud-config-1".to_owned();
+    Endpoint::in_service(id.endpoint.clone(), config_name, created_at, variant)
 }
 
 fn endpoint_config(id: &VariantId, created_at: Timestamp) -> EndpointConfig {

@@ -9,7 +9,7 @@ use crate::fixtures::{
     decided_with, in_sync, load_test_expired, lost_policy, mixed_fleet, unlisted,
 };
 
-const ALL: [Language; 6] = [
+pub(crate) const ALL: [Language; 6] = [
     Language::Terraform,
     Language::Cdk,
     Language::CloudFormation,

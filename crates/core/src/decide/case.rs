@@ -110,7 +110,7 @@ impl<'a> Case<'a> {
 
     /// The configuration of [`Self::policy`].
     pub fn tracking(&self) -> Option<&'a TargetTracking> {
-        self.policy().and_then(ScalingPolicy::invocations_tracking)
+        self.snapshot.tracking()
     }
 
     /// The configured target: the value in force.

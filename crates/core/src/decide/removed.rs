@@ -84,8 +84,8 @@ pub(super) fn note(memory: &mut VariantMemory, snapshot: &Snapshot, now: Timesta
         }
         _ => {}
     }
-    if let Some(policies) = snapshot.policies.known() {
-        if policies.iter().any(|policy| policy.invocations_tracking().is_some()) {
+    if snapshot.policies.known().is_some() {
+        if snapshot.policy().is_some() {
             missing.remove(&Field::Policy);
         } else {
             missing.entry(Field::Policy).or_insert(now);

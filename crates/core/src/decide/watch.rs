@@ -129,9 +129,7 @@ pub(super) fn note(memory: &mut VariantMemory, snapshot: &Snapshot, now: Timesta
             keep_settled(memory, current);
         }
     }
-    if let Some(policies) = snapshot.policies.known()
-        && let Some(policy) = policies.iter().find(|p| p.invocations_tracking().is_some())
-    {
+    if let Some(policy) = snapshot.policy() {
         if memory.policy_name.as_ref().is_some_and(|before| *before != policy.name) {
             // First contact once more: this one setpoint has never written.
             memory.adopted = false;

@@ -113,6 +113,29 @@ pub struct CrossRegionCap {
 }
 
 impl Endpoint {
+    /// One in service since it was made, with one variant and nothing else to say of it.
+    pub fn in_service(
+        name: EndpointName,
+        config_name: String,
+        created_at: Timestamp,
+        variant: VariantSummary,
+    ) -> Self {
+        Self {
+            name,
+            status: EndpointStatus::InService,
+            config_name,
+            created_at,
+            modified_at: created_at,
+            variants: vec![variant],
+            shadow_variants: Vec::new(),
+            pending_config_name: None,
+            deploy_in_progress: false,
+            asynchronous: false,
+            failure_reason: None,
+            cross_region: None,
+        }
+    }
+
     /// Whether it is being made and shows no variants yet.
     pub fn is_in_the_making(&self) -> bool {
         self.status == EndpointStatus::Creating && self.variants.is_empty()
@@ -142,6 +165,22 @@ pub struct VariantSummary {
     pub managed_instance_scaling: bool,
     /// What each stage of a deploy says of it, in AWS's words.
     pub statuses: Vec<String>,
+}
+
+impl VariantSummary {
+    /// A plain one, with so many instances in service and wanted.
+    pub const fn plain(name: VariantName, current: Option<u32>, desired: Option<u32>) -> Self {
+        Self {
+            name,
+            current_instances: current,
+            desired_instances: desired,
+            images: Vec::new(),
+            serverless: false,
+            instance_pools: false,
+            managed_instance_scaling: false,
+            statuses: Vec::new(),
+        }
+    }
 }
 
 /// `DescribeEndpointConfig`, as far as `setpoint` needs it. AWS never changes one, but one can be

@@ -13,7 +13,9 @@ use super::ids::{AccountId, VariantId};
 use super::memory::VariantMemory;
 use super::reads::{FactRead, Reads};
 use super::scale_out::Reaction;
-use super::scaling::{Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
+use super::scaling::{
+    Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, TargetTracking,
+};
 use super::series::{Minute, Series};
 use super::shared::Shared;
 use super::time::Timestamp;
@@ -67,6 +69,11 @@ impl Snapshot {
     /// The policy that tracks invocations per instance, if it is known that there is one.
     pub fn policy(&self) -> Option<&ScalingPolicy> {
         ScalingPolicy::of_invocations(self.policies.known()?)
+    }
+
+    /// What that policy is configured to do.
+    pub fn tracking(&self) -> Option<&TargetTracking> {
+        self.policy().and_then(ScalingPolicy::invocations_tracking)
     }
 
     /// Each fact by its name, in the order they are read.

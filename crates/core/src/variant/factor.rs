@@ -8,7 +8,7 @@ use crate::model::factor::FactorAdvice;
 use crate::model::goal::Goal;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::whatif::choice::INSTANCES_MAX;
+use crate::whatif::choice::{CUSTOMARY, INSTANCES_MAX};
 use crate::whatif::factor::highest;
 use crate::whatif::traffic::WEEK;
 use crate::whatif::{Choice, Question, Tracking, Traffic, week};
@@ -22,8 +22,6 @@ const WEEKS: usize = 2;
 const WEEKS_MIN: f64 = 0.95;
 /// The seed of the draws: the same traffic has the same answer.
 const SEED: u64 = 1;
-/// The factor that bounds and cooldowns are taken with where no policy is in force.
-const CUSTOMARY: f64 = 0.5;
 
 /// What is remembered between two days.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +42,7 @@ impl FactorWatch {
     ) -> FactorAdvice {
         let not_known = |why: &str| FactorAdvice::NotKnown { why: why.to_owned() };
         // A first deployment, or one whose capacity is not known any more, keeps what is configured.
-        let known = Known::of(estimate, None).filter(|_| estimate.verdict.is_two_sided());
+        let known = Known::of(estimate, None);
         let Some(known) = known else {
             return not_known("capacity has not been measured from both sides");
         };
@@ -65,14 +63,14 @@ impl FactorWatch {
             return not_known("the traffic of its weeks is not kept");
         };
         *may_work -= 1;
-        let answer = work_out(&known, &traffic, (goal, snapshot), now);
+        let answer = work_out(known, &traffic, (goal, snapshot), now);
         self.answer = Some((now, budget, answer.clone()));
         answer
     }
 }
 
 fn work_out(
-    known: &Known,
+    known: Known,
     traffic: &Traffic,
     (goal, snapshot): (&Goal, &Snapshot),
     now: Timestamp,
@@ -83,14 +81,15 @@ fn work_out(
         let why = format!("{weeks:.1} weeks of traffic are known, and a whole one is needed");
         return FactorAdvice::NotKnown { why };
     }
+    let base = known.base;
     let question = Question {
         traffic: &traffic,
-        capacity: known.capacity.clone(),
+        capacity: known.belief(),
         reaction: snapshot.reaction.time,
         budget: goal.bad_minutes_per_week,
         seed: SEED,
     };
-    match highest(&question, known.base, &like(goal, snapshot, known.base)) {
+    match highest(&question, base, &like(goal, snapshot, base)) {
         Some(allowed) => {
             FactorAdvice::Known { at: now, allowed, explained: week::explained(&traffic), weeks }
         }
@@ -100,9 +99,7 @@ fn work_out(
 
 /// The policy and the bounds in force, or what is configured.
 fn like(goal: &Goal, snapshot: &Snapshot, base: f64) -> Choice {
-    let policies = snapshot.policies.known();
-    let tracking = policies.and_then(|all| all.iter().find_map(|p| p.invocations_tracking()));
-    let tracking = tracking.map_or(Tracking::at(base * CUSTOMARY), Tracking::from);
+    let tracking = snapshot.tracking().map_or(Tracking::at(base * CUSTOMARY), Tracking::from);
     let target = snapshot.target.known().and_then(Option::as_ref);
     let bound = |configured: Option<i32>, in_force: Option<i32>, otherwise: u32| {
         let bound = configured.or(in_force).and_then(|n| u32::try_from(n).ok());

@@ -13,14 +13,13 @@ use crate::model::goal::Goal;
 use crate::model::scaling::{DEFAULT_COOLDOWN_SECONDS, TargetTracking};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::model::units::TARGET_VALUE_TOLERANCE;
+use crate::model::units::same_value;
+use crate::whatif::choice::CUSTOMARY;
 use crate::whatif::floors::{Proposal, Refusal, actions, propose};
 use crate::whatif::{Choice, Question, Tracking};
 
 /// How long an answer holds.
 const EVERY: TimeDelta = TimeDelta::days(1);
-/// The factor that AWS recommends to start from: without floors it is what they are judged against.
-const CUSTOMARY: f64 = 0.5;
 /// Factors that floors may go with where they do not pay with the value in force.
 const FACTORS: [f64; 3] = [0.6, 0.7, 0.8];
 /// The highest factor that floors go with.
@@ -119,7 +118,7 @@ impl FloorsWatch {
         };
         let bounds = (u32::try_from(min).unwrap_or(0), u32::try_from(max).unwrap_or(0));
         let known = known(goal, estimate).ok_or_else(|| because("capacity is not known"))?;
-        let in_force = tracking(snapshot).map(|tracking| tracking.target_value);
+        let in_force = snapshot.tracking().map(|tracking| tracking.target_value);
         Ok((Asked { at: now, goal: goal.floors, bounds, in_force }, known))
     }
 
@@ -128,16 +127,17 @@ impl FloorsWatch {
         let traffic = weeks.traffic(asked.goal.time_zone);
         let question = Question {
             traffic: &traffic,
-            capacity: known.capacity.clone(),
+            capacity: known.clone().belief(),
             reaction: snapshot.reaction.time,
             budget: f64::INFINITY,
             seed: SEED,
         };
         let (min, max) = asked.bounds;
         let of = |target_value: f64| {
-            let tracking = Tracking { target_value, ..cooldowns(tracking(snapshot)) };
+            let tracking = Tracking { target_value, ..cooldowns(snapshot.tracking()) };
             Choice::tracking(tracking, min, max)
         };
+        // Without floors, the customary factor is what they are judged against.
         let reference = of(known.base * CUSTOMARY);
         // What is in force comes first: floors alone are less of a change.
         let with = |values: &[f64]| {
@@ -187,9 +187,7 @@ fn proposed(
             })
             .collect(),
         target_value,
-        target_in_force: asked
-            .in_force
-            .is_some_and(|value| (value - target_value).abs() <= TARGET_VALUE_TOLERANCE),
+        target_in_force: asked.in_force.is_some_and(|value| same_value(value, target_value)),
         factor: target_value / known.base,
         lead_minutes: proposal.floors.lead_minutes(),
         explained: proposal.explained,
@@ -206,11 +204,6 @@ fn as_capacity(instances: u32) -> i32 {
 fn known(goal: &Goal, estimate: &Estimate) -> Option<Known> {
     let tested = goal.load_test.as_ref().map(|test| test.max_rps.per_minute());
     Known::of(estimate, tested)
-}
-
-fn tracking(snapshot: &Snapshot) -> Option<&TargetTracking> {
-    let policies = snapshot.policies.known()?;
-    policies.iter().find_map(|policy| policy.invocations_tracking())
 }
 
 /// The cooldowns in force, else AWS's defaults; of the target value nothing is taken.

@@ -1,14 +1,19 @@
 //! What replays of other choices go by: what is believed of capacity, and what a factor applies to.
 
+use std::sync::Arc;
+
 use crate::decide::safe_target::safe_target_at;
 use crate::model::estimate::Estimate;
+use crate::model::fit::Fit;
 use crate::whatif::draws::{CapacityBelief, SIGMA_LOAD_TEST};
 
 /// What is known of the capacity of one instance.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Known {
-    /// What is believed of it.
-    pub capacity: CapacityBelief,
+    /// What is believed of it, without the fit.
+    capacity: CapacityBelief,
+    /// The fit that it comes from; absent where a load test says it.
+    fit: Option<Arc<Fit>>,
     /// What a safety factor applies to, in invocations per minute per instance.
     pub base: f64,
     /// Whether production has shown it; otherwise a load test says so.
@@ -23,13 +28,22 @@ impl Known {
             && let Some(capacity) = CapacityBelief::of(&estimate.capacity)
         {
             let base = estimate.capacity.q25.unwrap_or(capacity.median);
-            let capacity = capacity.with_fit((*estimate.fit).clone());
-            return Some(Self { capacity, base, is_measured: true });
+            let fit = Some(Arc::clone(&estimate.fit));
+            return Some(Self { capacity, fit, base, is_measured: true });
         }
         // A load test may be wrong, and what is proven limits how far down.
         let tested = tested?;
         let base = safe_target_at(estimate, 1.0, Some(tested)).unwrap_or(tested);
         let capacity = CapacityBelief::new(base, SIGMA_LOAD_TEST)?;
-        Some(Self { capacity, base, is_measured: false })
+        Some(Self { capacity, fit: None, base, is_measured: false })
+    }
+
+    /// What replays draw from. It takes a look at all of the fit, so only what replays asks for it.
+    #[must_use]
+    pub fn belief(self) -> CapacityBelief {
+        match self.fit {
+            Some(fit) => self.capacity.with_fit(fit),
+            None => self.capacity,
+        }
     }
 }

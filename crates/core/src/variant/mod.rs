@@ -255,7 +255,7 @@ impl Variant {
         let config = snapshot.endpoint_config.known().and_then(Option::as_ref);
         let own = config.and_then(|config| config.variant(&snapshot.id.variant));
         let instance_type = own.and_then(|own| own.instance_type.as_deref());
-        let tracking = snapshot.policy().and_then(|policy| policy.invocations_tracking());
+        let tracking = snapshot.tracking();
         self.ledger.note(&Seen {
             activities: snapshot.activities.known().map_or(&[], |all| all.as_slice()),
             alarms: snapshot.alarms.known().map_or(&[], Vec::as_slice),

@@ -11,6 +11,9 @@ pub const SLOT: usize = 60;
 pub const SLOTS: usize = WEEK / SLOT;
 /// Most instances that a simulation runs: the account's quotas are far below.
 pub const INSTANCES_MAX: u32 = 10_000;
+/// The safety factor that AWS recommends to start from: what other choices are compared with where
+/// none is in force.
+pub const CUSTOMARY: f64 = 0.5;
 
 /// How the instances are set, and within which bounds.
 #[derive(Debug, Clone, PartialEq)]

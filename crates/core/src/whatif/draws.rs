@@ -36,7 +36,7 @@ pub struct CapacityBelief {
     /// The standard deviation of its logarithm.
     pub sigma: f64,
     /// The knees that the evidence allows, and what was seen; empty where capacity is only stated.
-    fit: Fit,
+    fit: Arc<Fit>,
     joining: Option<Arc<Joining>>,
     saturation: Saturation,
 }
@@ -46,11 +46,10 @@ impl CapacityBelief {
     #[must_use]
     pub fn new(median: f64, sigma: f64) -> Option<Self> {
         let sigma = if sigma.is_finite() { sigma.clamp(0.0, 1.0) } else { SIGMA_LOAD_TEST };
-        let fit = Fit::default();
         (median.is_finite() && median > 0.0).then_some(Self {
             median,
             sigma,
-            fit,
+            fit: Arc::default(),
             joining: None,
             saturation: Saturation::of(&[], median),
         })
@@ -58,7 +57,7 @@ impl CapacityBelief {
 
     /// The same with the fit that it comes from.
     #[must_use]
-    pub fn with_fit(self, fit: Fit) -> Self {
+    pub fn with_fit(self, fit: Arc<Fit>) -> Self {
         let joining = Joining::of(&fit.joining).map(Arc::new);
         let saturation = Saturation::of(&fit.overloads, self.median);
         Self { fit, joining, saturation, ..self }
