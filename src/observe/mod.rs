@@ -7,6 +7,7 @@
 
 pub mod bounded;
 pub mod cache;
+mod kept;
 pub mod periods;
 pub mod progress;
 pub mod sweep;

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -15,7 +16,7 @@ use super::history::Slots;
 use super::named::{self, Named, Seen};
 use super::pair::{Pair, Parts};
 use super::phases::{Phase, PhaseTimes};
-use super::{CostMeter, Observed, PassInput, Purpose, health, status, unread};
+use super::{CostMeter, Keeping, Observed, PassInput, Purpose, health, status, unread};
 use crate::decide::mass_change;
 use crate::model::consent::Consent;
 use crate::model::decision::Decision;
@@ -24,7 +25,7 @@ use crate::model::ids::{AccountId, Scope, VariantId};
 use crate::model::status::{FleetStatus, MassChange, MemoryStatus};
 use crate::model::time::Timestamp;
 use crate::observe::progress::Progress;
-use crate::ports::{Aws, Clock, Leadership, Memory};
+use crate::ports::{Aws, Clock, Evidence, Leadership, Memory};
 use crate::variant::Turn;
 
 /// Makes passes over accounts and regions, and keeps what they need between them.
@@ -34,6 +35,8 @@ pub struct Fleet {
     cost: CostMeter,
     identity: Arc<str>,
     progress: Arc<Progress>,
+    /// What is kept over a restart; absent where nothing is.
+    keeping: Option<Arc<Keeping>>,
     /// What was published last, of those that cannot be read now.
     last: FleetStatus,
     took: PhaseTimes,
@@ -149,8 +152,31 @@ impl Fleet {
             cost,
             identity,
             progress: slots.progress,
+            keeping: None,
             last: FleetStatus::default(),
             took: PhaseTimes::default(),
+        }
+    }
+
+    /// The same, which takes up what an earlier process has kept there, and keeps what it knows.
+    #[must_use]
+    pub fn keeping(mut self, place: Arc<dyn Evidence>) -> Self {
+        let keeping = Arc::new(Keeping::new(place));
+        for pair in &mut self.pairs {
+            pair.keep(&keeping);
+        }
+        self.keeping = Some(keeping);
+        self
+    }
+
+    /// Keeps what the next process need not read again, for at most so long. For a process that ends.
+    pub async fn end(&mut self, most: Duration) {
+        let until = Instant::now() + most;
+        for pair in &mut self.pairs {
+            if let Some(reconciler) = pair.reconciler() {
+                let left = until.saturating_duration_since(Instant::now());
+                reconciler.keep_evidence(true, left).await;
+            }
         }
     }
 
@@ -313,6 +339,7 @@ impl Fleet {
         for (pair, round) in self.pairs.iter_mut().zip(rounds) {
             if let Some(reconciler) = pair.reconciler().filter(|_| round.read) {
                 reconciler.keep_memory(&round.turns, input, waits, round.at).await;
+                reconciler.keep_evidence(false, Duration::MAX).await;
             }
         }
     }
@@ -352,6 +379,7 @@ impl Fleet {
             fleet.variants.extend(by_id);
         }
         fleet.memory = Some(health::together(self.last.memory.as_ref(), memory));
+        fleet.evidence = self.keeping.as_ref().map(|keeping| keeping.status());
         self.last = fleet.clone();
         fleet
     }

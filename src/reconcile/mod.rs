@@ -7,7 +7,9 @@
 
 mod broken;
 mod cost;
+mod evidence;
 mod fetch;
+mod filling;
 mod fleet;
 mod health;
 mod history;
@@ -17,6 +19,7 @@ mod pair;
 mod phases;
 mod purpose;
 mod readings;
+mod resume;
 mod settings;
 mod unread;
 mod work;
@@ -50,6 +53,7 @@ use crate::variant::{Means, Turn, Variant, Work};
 
 pub use crate::observe::progress::Progress;
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};
+use evidence::{Described, Keeping};
 use fetch::Fetch;
 pub use fleet::Fleet;
 use health::MemoryHealth;
@@ -165,6 +169,9 @@ struct Reconciler {
     identity: Arc<str>,
     /// What may still be worked out in this pass.
     work: Work,
+    /// What is kept over a restart; absent where nothing is.
+    keeping: Option<Arc<Keeping>>,
+    described: Described,
     /// The variants of which a sign of another process is not remembered yet.
     signs: BTreeSet<VariantId>,
 }
@@ -184,6 +191,7 @@ impl Reconciler {
         let cost = cost.of(&aws.scope);
         let fetch = Fetch { metrics: Arc::clone(&aws.metrics), cost: cost.clone() };
         let cache = EndpointCache::counted(Arc::clone(&slots.progress));
+        let keeping = slots.keeping.clone();
         let history = History::new(fetch, Arc::clone(&clock), slots);
         Self {
             aws,
@@ -201,6 +209,8 @@ impl Reconciler {
             scratch: Scratch::new(),
             identity,
             work: Work::default(),
+            keeping,
+            described: Described::default(),
             signs: BTreeSet::new(),
         }
     }
@@ -209,6 +219,7 @@ impl Reconciler {
     async fn observe(&mut self, look: Look<'_>) -> Observed {
         let now = self.clock.now();
         let sweep = Sweep::read(&self.aws, &*self.clock, now).await;
+        self.take_up_described().await;
         self.describe(&sweep, look, now).await;
         self.memory_health.begin_pass();
         let pauses = self.load_pauses().await;

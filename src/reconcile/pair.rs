@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::history::Slots;
 use super::memory::remembered_in;
-use super::{CostMeter, Look, Observed, PassInput, Reconciler};
+use super::{CostMeter, Keeping, Look, Observed, PassInput, Reconciler};
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::{ResourceId, Scope, VariantId};
 use crate::ports::{Aws, Clock, Leadership, Memory};
@@ -68,6 +68,12 @@ impl Pair {
     /// The variants that are remembered here, whatever the reconciler does now.
     pub(super) async fn remembered(&self) -> Result<Vec<VariantId>, Why> {
         remembered_in(&*self.parts.memory, &self.aws.scope).await
+    }
+
+    /// Keeps what it knows over a restart. To be said before the first pass.
+    pub(super) fn keep(&mut self, keeping: &Arc<Keeping>) {
+        self.parts.slots.keeping = Some(Arc::clone(keeping));
+        self.begin_anew();
     }
 
     fn begin_anew(&mut self) {

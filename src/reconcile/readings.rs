@@ -142,11 +142,16 @@ impl Reconciler {
         now: Timestamp,
     ) -> bool {
         let mut seeds = Vec::new();
+        self.history.begin_asking();
         for (id, goal) in wanted {
             let (Ok(goal), Some(variant)) = (goal, self.variants.get(id)) else { continue };
             let paid = goal.managed || settings.discovery_telemetry != DiscoveryTelemetry::Off;
             let room = self.history.has_room_for(id, seeds.len());
             if !paid || !variant.wants_history() || !room {
+                continue;
+            }
+            let may_resume = variant.read_until().is_none() && self.history.may_resume(id);
+            if may_resume && !variant.is_identified() && self.history.waits_for_identity(id, now) {
                 continue;
             }
             let memory = remembered.get(id).and_then(Fact::known);
@@ -164,6 +169,7 @@ impl Reconciler {
                 variant: variant.blank(),
                 thin: variant.is_thin(now),
                 last_day_first: variant.read_until().is_none(),
+                may_resume,
             });
         }
         let begins = !seeds.is_empty();
@@ -172,7 +178,7 @@ impl Reconciler {
                 seed.last_day_first = false;
             }
         }
-        self.history.begin(seeds, settings.into());
+        self.history.begin(seeds, settings.into(), now);
         begins
     }
 

@@ -24,6 +24,7 @@ mod decide;
 mod drift;
 mod estimate;
 mod estimate_filters;
+mod evidence;
 mod fixtures;
 mod floors;
 mod history;

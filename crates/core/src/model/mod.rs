@@ -10,6 +10,7 @@ pub mod consent;
 pub mod decision;
 pub mod endpoint;
 pub mod estimate;
+pub mod evidence;
 pub mod fact;
 pub mod factor;
 pub mod fit;

@@ -8,6 +8,7 @@ mod floors;
 mod keepers;
 mod known;
 mod recent;
+mod resume;
 mod turn;
 mod weeks;
 
@@ -38,6 +39,7 @@ use floors::FloorsWatch;
 pub use keepers::KeeperWatch;
 pub use known::Known;
 use recent::Recent;
+pub use resume::{FORM, Present};
 pub use turn::Turn;
 
 /// Metrics that are published this seldom make minutes sparse, so that longer periods are judged
@@ -63,12 +65,16 @@ pub struct Variant {
     pub last_successful_pass: Option<Timestamp>,
     /// The objective that its telemetry was judged by.
     judged_by: Option<Objective>,
-    /// From where on it knows its telemetry, while there is more of it to be read.
+    /// From where on it knows its telemetry, without a gap.
+    known_since: Option<Timestamp>,
+    /// The same, while there is more of it to be read.
     partial_since: Option<Timestamp>,
     /// Whether its history is to be read again, in longer periods too.
     wants_longer: bool,
     /// Whether it is to be read again for its requests by minute, which were not kept before.
     wants_weeks: bool,
+    /// Whether it goes on where an earlier process has ended.
+    is_resumed: bool,
 }
 
 /// Periods of telemetry that were read since the last time.
@@ -236,10 +242,11 @@ impl Variant {
         Self { recent, capacity, floors, ..Self::default() }
     }
 
-    /// History is about to be told to it, all of it or only from `since` on; `thin` is the newest
+    /// History is about to be told to it from `since` on, all of it or a part; `thin` is the newest
     /// minute with too few requests in it.
-    pub fn begin_history(&mut self, since: Option<Timestamp>, thin: Option<Timestamp>) {
-        self.partial_since = since;
+    pub fn begin_history(&mut self, since: Timestamp, is_part: bool, thin: Option<Timestamp>) {
+        self.known_since = Some(since);
+        self.partial_since = is_part.then_some(since);
         if let Some(newest) = thin {
             self.recent.note_thin_at(newest);
         }
@@ -252,6 +259,12 @@ impl Variant {
         self.telemetry_read = history.telemetry_read;
         self.capacity.adopt(history.capacity);
         self.judged_by = history.judged_by;
+        self.known_since = history.known_since;
+        if history.is_resumed {
+            // What this process has seen of scale-outs, the next pass sees again.
+            self.ledger = history.ledger;
+            self.is_resumed = true;
+        }
         self.partial_since = history.partial_since;
         self.wants_longer = history.wants_longer;
         self.floors.weeks = history.floors.weeks;
