@@ -10,7 +10,6 @@ mod disk;
 mod evidence;
 mod pack;
 mod records;
-mod since;
 mod unsaved;
 mod values;
 
@@ -31,7 +30,6 @@ use crate::model::time::Timestamp;
 use crate::system::files::FileWork;
 
 pub use changes::changes;
-pub use since::parse_since;
 
 use disk::{Bounds, Disk, Trouble};
 use unsaved::Book;

@@ -4,16 +4,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::evidence::Keeping;
-use super::filling::{Reader, Told, span, tell};
+use super::filling::{Told, Worker, span, tell};
 use super::history::{Filled, PAGE, QUERIES, Seed, Stage};
+use super::periods::Periods;
+use super::telemetry::{LONG_PERIODS, Window};
 use crate::estimate::Scratch;
 use crate::model::evidence::NotResumed;
 use crate::model::fact::Why;
 use crate::model::ids::VariantId;
 use crate::model::reads::Read;
 use crate::model::time::{Timestamp, floor_to, floor_to_minute};
-use crate::observe::Periods;
-use crate::observe::telemetry::{LONG_PERIODS, Window};
 use crate::variant::{Present, Variant};
 
 /// A variant whose record fits.
@@ -40,7 +40,7 @@ impl Resumed {
     }
 }
 
-impl Reader<'_> {
+impl Worker<'_> {
     /// Takes up what was kept of these variants, and reads what is new. Second are those of which
     /// nothing is kept that fits.
     pub(super) async fn resume(

@@ -7,14 +7,15 @@ use chrono::TimeDelta;
 
 use super::fetch::What;
 use super::history::{FIRST, Filled, Limits, Seed, Shared, Stage};
+use super::periods::Periods;
+use super::telemetry::{LONG_PERIODS, Window, newest_thin};
+use super::unknown::broken;
 use crate::estimate::Scratch;
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::VariantId;
 use crate::model::reads::Read;
 use crate::model::series::Minute;
 use crate::model::time::{Timestamp, floor_to};
-use crate::observe::Periods;
-use crate::observe::telemetry::{LONG_PERIODS, Window, newest_thin};
 use crate::variant::{NewPeriods, Variant};
 
 /// How much is handed to an estimator at once.
@@ -28,13 +29,13 @@ pub(super) fn span(stage: Stage, seed: &Seed, limits: Limits) -> TimeDelta {
 }
 
 /// Reads the history of a few variants.
-pub(super) struct Reader<'a> {
+pub(super) struct Worker<'a> {
     pub(super) shared: &'a Shared,
     pub(super) limits: Limits,
     pub(super) stage: Stage,
 }
 
-impl Reader<'_> {
+impl Worker<'_> {
     pub(super) async fn read(&self, seeds: &[Seed], scratch: &mut Scratch) -> Vec<Filled> {
         let now = self.shared.clock.now();
         let span = seeds.iter().map(|seed| span(self.stage, seed, self.limits)).max();
@@ -69,7 +70,7 @@ impl Reader<'_> {
         let read = Read::new("GetMetricData", self.shared.clock.now());
         let mut filled = Vec::with_capacity(seeds.len());
         for (at, seed) in seeds.iter().enumerate() {
-            let minutes = std::mem::replace(&mut minutes[at], Err(super::broken::why()));
+            let minutes = std::mem::replace(&mut minutes[at], Err(broken()));
             let longer = longer.remove(&seed.id).unwrap_or_default();
             let variant = minutes.map_err(|why| (why, read)).and_then(|minutes| {
                 // Periods of all lengths must end together to be told in order.
@@ -78,7 +79,7 @@ impl Reader<'_> {
                 let told = Told { from, to, minutes: &minutes, longer: &longer, read, now };
                 // A bug of ours in one variant's minutes leaves the others as they are.
                 catch_unwind(AssertUnwindSafe(|| self.build(seed, thin_since[at], &told, scratch)))
-                    .map_err(|_| (super::broken::why(), read))
+                    .map_err(|_| (broken(), read))
             });
             filled.push(Filled { id: seed.id.clone(), variant, stage: self.stage });
         }

@@ -16,18 +16,19 @@ use futures::FutureExt;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use super::Settings;
+use super::bounded::READ_WAIT;
 use super::evidence::Keeping;
 use super::fetch::Fetch;
-use super::filling::{Reader, span};
+use super::filling::{Worker, span};
+use super::progress::Progress;
+use super::settings::Settings;
+use super::unknown::broken;
 use crate::estimate::{Context, EstimatorSettings, Scratch};
 use crate::model::fact::Why;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::time::Timestamp;
-use crate::observe::bounded::READ_WAIT;
-use crate::observe::progress::Progress;
 use crate::ports::Clock;
 use crate::variant::Variant;
 
@@ -52,13 +53,14 @@ const IDENTITY_WAIT: TimeDelta = TimeDelta::minutes(10);
 
 /// What all accounts and regions of a process share.
 #[derive(Clone)]
-pub(super) struct Slots {
+pub struct Slots {
     requests: Arc<Semaphore>,
     /// The estimator's tables, one for each request under way.
     scratches: Arc<Mutex<Vec<Scratch>>>,
-    pub(super) progress: Arc<Progress>,
+    /// How far the long reads have got.
+    pub progress: Arc<Progress>,
     /// What earlier processes have kept; absent where nothing is.
-    pub(super) keeping: Option<Arc<Keeping>>,
+    pub keeping: Option<Arc<Keeping>>,
 }
 
 impl Default for Slots {
@@ -348,21 +350,21 @@ async fn work(shared: Arc<Shared>) {
             let mut spare = shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner);
             spare.pop().unwrap_or_default()
         };
-        let reader = Reader { shared: &shared, limits, stage };
+        let worker = Worker { shared: &shared, limits, stage };
         if let Some(keeping) = shared.slots.keeping.as_ref().filter(|_| stage == Stage::Resume) {
             let of = seeds.len();
-            let (filled, left) = reader.resume(keeping, seeds, &mut scratch).await;
+            let (filled, left) = worker.resume(keeping, seeds, &mut scratch).await;
             shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
             put_away_resumed(&shared, of, filled, left, limits);
             shared.news.notify_waiters();
             continue;
         }
-        let read = AssertUnwindSafe(reader.read(&seeds, &mut scratch)).catch_unwind().await;
+        let read = AssertUnwindSafe(worker.read(&seeds, &mut scratch)).catch_unwind().await;
         let filled = if let Ok(filled) = read {
             shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
             filled
         } else {
-            seeds.iter().map(|seed| reader.none(seed, super::broken::why())).collect()
+            seeds.iter().map(|seed| worker.none(seed, broken())).collect()
         };
         put_away(&shared, stage, filled, seeds);
         shared.news.notify_waiters();

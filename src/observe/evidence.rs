@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::time::Instant;
 
-use super::Reconciler;
+use super::reader::Reader;
 use crate::model::evidence::{EvidenceStatus, NotResumed};
 use crate::model::fact::Why;
 use crate::model::ids::{Scope, VariantId};
@@ -31,18 +31,18 @@ const ATTEMPTS: u32 = 6;
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// Where it is kept, and how that goes; shared by all accounts and regions of the process.
-pub(super) struct Keeping {
+pub struct Keeping {
     place: Arc<dyn Evidence>,
     status: Mutex<EvidenceStatus>,
 }
 
 impl Keeping {
-    pub(super) fn new(place: Arc<dyn Evidence>) -> Self {
+    pub fn new(place: Arc<dyn Evidence>) -> Self {
         Self { place, status: Mutex::default() }
     }
 
     /// How it goes.
-    pub(super) fn status(&self) -> EvidenceStatus {
+    pub fn status(&self) -> EvidenceStatus {
         self.with(|status| status.clone())
     }
 
@@ -102,7 +102,7 @@ pub(super) struct Described {
     kept: u64,
 }
 
-impl Reconciler {
+impl Reader {
     /// Once: takes up what an earlier process was told of endpoint configs and models.
     pub(super) async fn take_up_described(&mut self) {
         let Some(keeping) = &self.keeping else { return };
@@ -119,7 +119,7 @@ impl Reconciler {
     }
 
     /// Keeps what is due. `at_the_end` is for a process that is about to end.
-    pub(super) async fn keep_evidence(&mut self, at_the_end: bool, most: Duration) {
+    pub async fn keep_evidence(&mut self, at_the_end: bool, most: Duration) {
         let Some(keeping) = self.keeping.clone() else { return };
         let until = Instant::now() + if at_the_end { most } else { A_PASS };
         let now = self.clock.now();
