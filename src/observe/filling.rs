@@ -59,20 +59,23 @@ impl Worker<'_> {
         };
         let thin: Vec<&Seed> =
             (0..seeds.len()).filter(|at| is_thin(*at)).map(|at| &seeds[at]).collect();
-        let mut longer: BTreeMap<VariantId, Vec<Periods>> = BTreeMap::new();
+        let mut longer: BTreeMap<VariantId, Vec<Result<Periods, Why>>> = BTreeMap::new();
         for period in LONG_PERIODS.into_iter().filter(|_| !thin.is_empty()) {
             let Some(whole) = window.whole(i64::from(period)) else { continue };
             let read = self.periods(&thin, whole, period, now).await;
             for (seed, periods) in thin.iter().zip(read) {
-                longer.entry(seed.id.clone()).or_default().extend(periods);
+                longer.entry(seed.id.clone()).or_default().push(periods);
             }
         }
         let read = Read::new("GetMetricData", self.shared.clock.now());
         let mut filled = Vec::with_capacity(seeds.len());
         for (at, seed) in seeds.iter().enumerate() {
             let minutes = std::mem::replace(&mut minutes[at], Err(broken()));
+            // Half of what a variant is judged by is not all of its history.
             let longer = longer.remove(&seed.id).unwrap_or_default();
-            let variant = minutes.map_err(|why| (why, read)).and_then(|minutes| {
+            let longer = longer.into_iter().collect::<Result<Vec<Periods>, Why>>();
+            let both = minutes.and_then(|minutes| Ok((minutes, longer?)));
+            let variant = both.map_err(|why| (why, read)).and_then(|(minutes, longer)| {
                 // Periods of all lengths must end together to be told in order.
                 let grain = if is_thin(at) { i64::from(LONG_PERIODS[1]) } else { 60 };
                 let (from, to) = (window.from, floor_to(window.to, grain));

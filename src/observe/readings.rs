@@ -231,14 +231,17 @@ impl Reader {
         for (at, (reading, minutes)) in group.readings.iter().zip(minutes).enumerate() {
             let estimator = self.estimator_settings(reading, now);
             let Some(variant) = self.variants.get_mut(reading.id) else { continue };
-            let minutes = match minutes {
-                Ok(minutes) => minutes,
+            // Half of what it is judged by is read again with the other half.
+            let longer: Result<Vec<&Periods>, Why> =
+                longer.iter().map(|periods| periods[at].as_ref().map_err(Why::clone)).collect();
+            let (minutes, longer) = match minutes.and_then(|minutes| Ok((minutes, longer?))) {
+                Ok(both) => both,
                 Err(why) => {
                     variant.could_not_read(why, read);
                     continue;
                 }
             };
-            let longer = longer.iter().filter_map(|periods| periods[at].as_ref().ok());
+            let longer = longer.into_iter();
             let new = NewPeriods {
                 minutes: minutes.between(reading.from, to).collect(),
                 longer: longer.flat_map(|periods| periods.between(reading.from, to)).collect(),

@@ -128,21 +128,22 @@ impl Worker<'_> {
         let window = Window { from, to };
         let seeds: Vec<&Seed> = batch.iter().map(|one| &one.seed).collect();
         let minutes = self.periods(&seeds, window, 60, now).await;
-        let mut longer: Vec<Vec<Periods>> = vec![Vec::new(); batch.len()];
+        let mut longer: Vec<Vec<Result<Periods, Why>>> = vec![Vec::new(); batch.len()];
         let thin = batch.iter().any(|one| one.thin);
         for period in LONG_PERIODS.into_iter().filter(|_| thin) {
             let Some(whole) = window.whole(i64::from(period)) else { continue };
             let read = self.periods(&seeds, whole, period, now).await;
             for (longer, periods) in longer.iter_mut().zip(read) {
-                longer.extend(periods);
+                longer.push(periods);
             }
         }
         let read = Read::new("GetMetricData", self.shared.clock.now());
         let mut gone_on = Vec::with_capacity(batch.len());
         for ((one, minutes), longer) in batch.into_iter().zip(minutes).zip(longer) {
             let Resumed { seed, variant, window, .. } = one;
-            let minutes = match minutes {
-                Ok(minutes) => minutes,
+            let longer = longer.into_iter().collect::<Result<Vec<Periods>, Why>>();
+            let (minutes, longer) = match minutes.and_then(|minutes| Ok((minutes, longer?))) {
+                Ok(both) => both,
                 Err(why) => {
                     gone_on.push((seed, Some(Err((why, read)))));
                     continue;

@@ -205,9 +205,9 @@ impl Variant {
         }
         let taken = self.capacity.take_in(&periods, settings, context, memory, scratch, now);
         let least = settings.objective.latency.map(|latency| latency.statistic.min_requests());
-        if let Some(least) = least.filter(|_| !thin) {
+        if let Some(least) = least {
             // What is known by then holds until the history has been read again.
-            self.wants_longer |= self.recent.note_thin(&periods, least);
+            self.wants_longer |= self.recent.note_thin(&periods, least) && !thin;
         }
         taken
     }

@@ -105,11 +105,16 @@ impl Variant {
             is_resumed: _,
         } = self;
         let telemetry = telemetry.known()?;
+        let judged_by = (*judged_by)?;
+        if judged_by.latency.is_some() && capacity.estimator().is_none() {
+            // A bug of ours has cost it its estimate.
+            return None;
+        }
         let kept = Kept {
             form: FORM,
             variant: Cow::Borrowed(id),
             since: (*known_since)?,
-            judged_by: (*judged_by)?,
+            judged_by,
             recent: KeptRecent {
                 telemetry: Cow::Borrowed(telemetry),
                 usage: Cow::Borrowed(&*telemetry.usage),
