@@ -21,6 +21,7 @@ use setpoint::metrics::{
 };
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
+use setpoint::model::evidence::{EvidenceStatus, NotResumed};
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::reaction::Spread;
@@ -408,6 +409,13 @@ fn everything() -> Metrics {
         last_saved: fleet.at,
         size_bytes: Some(1),
         ..StoreStatus::default()
+    });
+    fleet.evidence = Some(EvidenceStatus {
+        resumed: 4,
+        dropped: [(NotResumed::Deploy.as_str(), 1)].into(),
+        kept: 5,
+        last_kept: fleet.at,
+        trouble: None,
     });
     let (metrics, _) = metrics_over(fleet, DEFAULT_PER_VARIANT_LIMIT);
     metrics.process.set_budget(Some(25.0));

@@ -4,6 +4,7 @@
 //! Reading is separate from writing, so that a process that must not write can be built from
 //! parts that cannot.
 
+mod evidence;
 mod no_code;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use crate::model::scaling::{
 use crate::model::spending::Spending;
 use crate::model::time::Timestamp;
 
+pub use evidence::Evidence;
 pub use no_code::NoCode;
 
 /// An AWS service, by the name metrics use.
@@ -310,36 +312,6 @@ pub trait Clock: Send + Sync {
 pub trait Leadership: Send + Sync {
     /// Whether a write attempt may start right now. Asked immediately before every write.
     fn may_write(&self) -> bool;
-}
-
-/// What is kept over a restart beside what must be remembered, so that only what is new is read again.
-/// Losing it costs reads and nothing else. A record is replaced whole or not at all.
-#[async_trait]
-pub trait Evidence: Send + Sync {
-    /// The records of these variants, in their order; nothing where none is kept.
-    ///
-    /// # Errors
-    /// When it cannot be read now.
-    async fn records(&self, of: Vec<VariantId>) -> Result<Vec<Option<Vec<u8>>>, Why>;
-    /// Keeps these records in the place of those before.
-    ///
-    /// # Errors
-    /// When they cannot be written now.
-    async fn keep_records(
-        &self,
-        records: Vec<(VariantId, Vec<u8>)>,
-        now: Timestamp,
-    ) -> Result<(), Why>;
-    /// What AWS has answered that does not change, of a whole account and region.
-    ///
-    /// # Errors
-    /// When it cannot be read now.
-    async fn described(&self, scope: &Scope) -> Result<Option<Vec<u8>>, Why>;
-    /// Keeps it.
-    ///
-    /// # Errors
-    /// When it cannot be written now.
-    async fn keep_described(&self, scope: &Scope, bytes: Vec<u8>) -> Result<(), Why>;
 }
 
 /// A failure to read or keep what is remembered.
