@@ -66,7 +66,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "setpoint report --daemon -o html > report.html",
     ]),
     ("export", &[
-        "setpoint export --endpoint fraud-scorer --since 14d --out telemetry.csv",
+        "setpoint export fraud-scorer/AllTraffic --since 14d --out telemetry.csv",
     ]),
     ("replay", &[
         "setpoint replay telemetry.csv --max-rps 20 --slo p99=250ms",

@@ -1,9 +1,11 @@
 //! `setpoint import`: from what is in AWS to a configuration under which nothing differs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::CliError;
+use super::audit::telemetry::{self, Reading};
 use super::config_args::{ConfigArgs, counted};
 use super::deadline::{Bounded, Timeout};
 use super::exit::Exit;
@@ -20,8 +22,8 @@ use crate::render::printable;
 use crate::system::WallClock;
 
 /// Write a configuration that restates what is in AWS, so that a plan with it shows no difference.
-/// Only free calls are made, and nothing is written to AWS. What looks wrong is a comment, and so is
-/// what cannot be managed as it is.
+/// Only free calls are made, unless `--telemetry` asks for more, and nothing is written to AWS. What
+/// looks wrong is a comment, and so is what cannot be managed as it is.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 written, 3 an account and region could not be read, so that variants may be missing, 1 \
@@ -36,6 +38,13 @@ pub(super) struct Args {
     /// The safety factor to explain target values by, above 0, at most 1
     #[arg(long, value_name = "FACTOR", default_value = "0.5", value_parser = factor)]
     safety_factor: SafetyFactor,
+    /// Also guess the latency objective of each variant from its own quiet minutes, which reads
+    /// CloudWatch and costs money; the price is stated first
+    #[arg(long)]
+    telemetry: bool,
+    /// Do not ask before `--telemetry` reads what it has priced
+    #[arg(short, long, requires = "telemetry")]
+    yes: bool,
     /// Where to write; standard output by default
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -57,10 +66,17 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let file = args.out.as_deref().map(|path| NewFile::at(path, args.force)).transpose()?;
     let (config, _logs) = args.config.load_with_logs()?;
     let bounded = Bounded::new(args.timeout)?;
-    let seen = bounded.run(survey(&config, &config, args.timeout, bounded.observer()))??;
-    let mut fleet = seen.fleet;
-    only(&mut fleet, &args.endpoint)?;
+    let mut seen = bounded.run(survey(&config, &config, args.timeout, bounded.observer()))??;
+    only(&mut seen.fleet, &args.endpoint)?;
+    let mut guesses = BTreeMap::new();
+    if args.telemetry
+        && let Some(priced) = telemetry::consented(&config, &seen, Reading::Guess, args.yes)?
+    {
+        guesses = bounded.run(telemetry::guessed(&config, &seen, &priced))?;
+    }
+    let fleet = seen.fleet;
     let options = Options {
+        guesses,
         safety_factor: args.safety_factor,
         aws: aws_section(&config),
         targets_only: !args.config.sources().files.is_empty(),
@@ -71,7 +87,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Some(file) => file.write(&imported.yaml)?,
         None => out!("{}", imported.yaml),
     }
-    tell(args, &fleet, &imported);
+    tell(args, &config, &fleet, &imported);
     Ok(Exit::of_reads(&fleet).into())
 }
 
@@ -108,7 +124,7 @@ fn aws_section(config: &Config) -> Vec<(&'static str, String)> {
     keys.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect()
 }
 
-fn tell(args: &Args, fleet: &FleetStatus, imported: &Imported) {
+fn tell(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Imported) {
     for (scope, why) in fleet.unreadable() {
         let why = printable(&why.message);
         noteln!(
@@ -129,6 +145,14 @@ fn tell(args: &Args, fleet: &FleetStatus, imported: &Imported) {
         noteln!(
             "there are no endpoints in {} (is it the right region? --region)",
             scopes.join(", ")
+        );
+    }
+    if args.telemetry {
+        noteln!("the objectives in it are guesses: put what your callers need in their place");
+    } else if listed > 0 && config.defaults.objective.latency.is_none() {
+        noteln!(
+            "no latency objective is stated, and without one nothing says whether these values are safe: state \
+             defaults.objective, or let --telemetry guess one for each variant (it states its price first)"
         );
     }
     let Some(path) = &args.out else { return };

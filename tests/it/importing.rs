@@ -1,5 +1,6 @@
 //! Tests of `import`: with what it writes nothing differs, whatever there is in AWS.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -53,6 +54,7 @@ fn options() -> Options {
         safety_factor: SafetyFactor::new(0.5).unwrap(),
         aws: Vec::new(),
         targets_only: false,
+        guesses: BTreeMap::new(),
         at: crate::fixtures::noon(),
     }
 }
@@ -222,6 +224,30 @@ fn setpoint(arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
+fn from_an_import_with_guesses_to_a_first_true_number_by_typing() {
+    let served = crate::wire::binary::Served::start(&["--step"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("setpoint.yaml").to_str().unwrap().to_owned();
+    let aws = ["--region", "us-east-1", "--endpoint-url", &served.url, "--log-level", "error"];
+    let import = [&["import", "--telemetry", "--out", &file][..], &aws].concat();
+    // Nobody is asked where nobody can answer, and nothing is read or written then.
+    let (code, _, err) = setpoint(&import);
+    assert_eq!(code, Some(64), "{err}");
+    assert!(err.contains("for $0.0002: 5 variants, 3 metrics each"), "{err}");
+    assert!(!Path::new(&file).exists());
+    let (code, _, err) = setpoint(&[&import[..], &["--yes"]].concat());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("the objectives in it are guesses"), "{err}");
+    let yaml = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(yaml.matches("  # a guess, twice its quiet ").count(), 5, "{yaml}");
+    let plan = ["plan", "--config", &file, "--log-level", "error"];
+    let (code, out, err) = setpoint(&plan);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(!out.contains("no latency objective"), "{out}");
+    assert!(out.contains("safe: ") || out.contains("unsafe: "), "{out}");
+}
+
+#[test]
 fn from_a_first_look_to_an_empty_plan_by_typing() {
     let served = crate::wire::binary::Served::start(&["--step"]);
     let folder = tempfile::tempdir().unwrap();
@@ -239,6 +265,7 @@ fn from_a_first_look_to_an_empty_plan_by_typing() {
     assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
     assert!(err.contains("5 variants imported"), "{err}");
     assert!(err.contains(&format!("next: setpoint plan --config {file}")), "{err}");
+    assert!(err.contains("let --telemetry guess one for each variant"), "{err}");
     let (code, _, err) = setpoint(&import);
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("exists (--force replaces it)"), "{err}");
