@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 
+use self::telemetry::Reading;
 use super::CliError;
 use super::config_args::ConfigArgs;
 use super::deadline::{Bounded, Timeout};
 use super::exit::Exit;
 use super::survey::{Survey, survey};
-use self::telemetry::Reading;
 use crate::audit::{self, Audit, Severity};
 use crate::cli::out::{self, Data, noteln, outln};
 use crate::config::Config;
@@ -84,7 +84,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     })??;
     let mut audit = Audit::of(&seen.fleet);
     if args.telemetry
-        && let Some(priced) = telemetry::consented(&config, &seen, Reading::GuessAndJudge, args.yes)?
+        && let Some(priced) =
+            telemetry::consented(&config, &seen, Reading::GuessAndJudge, args.yes)?
     {
         let judging = telemetry::judged(&config, &nobody, &seen, args.timeout, &bounded, priced);
         audit = audit.with_guessed(bounded.run(judging)?);

@@ -102,7 +102,11 @@ impl Args {
         let mut config = self.config.clone();
         let of = self.of.clone().unwrap_or_default();
         for (named, flag, what) in [
-            (of.account_id.as_ref().map(AccountId::as_str), self.account.as_ref().map(AccountId::as_str), "--account"),
+            (
+                of.account_id.as_ref().map(AccountId::as_str),
+                self.account.as_ref().map(AccountId::as_str),
+                "--account",
+            ),
             (of.region.as_ref().map(Region::as_str), config.region.as_deref(), "--region"),
         ] {
             if let (Some(named), Some(flag)) = (named, flag)
@@ -118,7 +122,8 @@ impl Args {
         Ok(Wanted {
             config,
             account: of.account_id.or_else(|| self.account.clone()),
-            endpoint: endpoint.ok_or_else(|| CliError::usage("name a variant: ENDPOINT/VARIANT"))?,
+            endpoint: endpoint
+                .ok_or_else(|| CliError::usage("name a variant: ENDPOINT/VARIANT"))?,
             variant: of.variant.unwrap_or_else(|| self.variant.clone()),
             since: self.since,
             until: self.until,

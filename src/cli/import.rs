@@ -10,14 +10,15 @@ use super::config_args::{ConfigArgs, counted};
 use super::deadline::{Bounded, Timeout};
 use super::exit::Exit;
 use super::new_file::NewFile;
-use super::survey::survey;
+use super::survey::{Survey, survey};
 use crate::cli::out::{noteln, out};
 use crate::config::Config;
 use crate::import::{Imported, Options, import};
-use crate::model::ids::EndpointName;
+use crate::model::ids::{EndpointName, VariantId};
 use crate::model::status::FleetStatus;
+use crate::model::tags::Tag;
 use crate::model::units::SafetyFactor;
-use crate::ports::Clock as _;
+use crate::ports::{Clock as _, ErrorKind};
 use crate::render::printable;
 use crate::system::WallClock;
 
@@ -35,6 +36,10 @@ pub(super) struct Args {
     /// Only this endpoint; may be given several times
     #[arg(long, value_name = "NAME")]
     endpoint: Vec<EndpointName>,
+    /// Only endpoints with this tag, such as team=ranking or setpoint:owner=ranking; given several
+    /// times, with each of them. Reads tags by `tag:GetResources` (iam/tags.json)
+    #[arg(long, value_name = "KEY=VALUE")]
+    tag: Vec<Tag>,
     /// The safety factor to explain target values by, above 0, at most 1
     #[arg(long, value_name = "FACTOR", default_value = "0.5", value_parser = factor)]
     safety_factor: SafetyFactor,
@@ -68,6 +73,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let bounded = Bounded::new(args.timeout)?;
     let mut seen = bounded.run(survey(&config, &config, args.timeout, bounded.observer()))??;
     only(&mut seen.fleet, &args.endpoint)?;
+    if !args.tag.is_empty() {
+        bounded.run(only_tagged(&mut seen, &args.tag))??;
+    }
     let mut guesses = BTreeMap::new();
     if args.telemetry
         && let Some(priced) = telemetry::consented(&config, &seen, Reading::Guess, args.yes)?
@@ -77,6 +85,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let fleet = seen.fleet;
     let options = Options {
         guesses,
+        tags: args.tag.clone(),
         safety_factor: args.safety_factor,
         aws: aws_section(&config),
         targets_only: !args.config.sources().files.is_empty(),
@@ -110,6 +119,49 @@ fn only(fleet: &mut FleetStatus, endpoints: &[EndpointName]) -> Result<(), CliEr
         return Err(CliError::failed(sentence));
     }
     fleet.variants.retain(|id, _| endpoints.contains(&id.endpoint));
+    Ok(())
+}
+
+/// Leaves the endpoints that have all of these tags. Tags that cannot be read choose nothing, and are
+/// no reason to import everything.
+async fn only_tagged(seen: &mut Survey, wanted: &[Tag]) -> Result<(), CliError> {
+    let mut found = BTreeMap::new();
+    for aws in &seen.aws {
+        let tags = aws.endpoints.endpoint_tags().await.map_err(|error| {
+            let how = if error.kind == ErrorKind::Denied {
+                " (allow tag:GetResources: iam/tags.json has the statement; or name endpoints by --endpoint)"
+            } else {
+                ""
+            };
+            CliError::failed(format!(
+                "the tags of endpoints in {} could not be read, and nothing was imported: {error}{how}",
+                aws.scope
+            ))
+        })?;
+        found.insert(aws.scope.clone(), tags);
+    }
+    let has = |id: &VariantId| {
+        found
+            .get(&id.scope())
+            .is_some_and(|tags| wanted.iter().all(|tag| tags.has(&id.endpoint, tag)))
+    };
+    seen.fleet.variants.retain(|id, _| has(id));
+    if seen.fleet.variants.is_empty() {
+        let each = wanted.iter().map(|tag| {
+            let mut values: Vec<&str> =
+                found.values().flat_map(|tags| tags.values(&tag.key)).collect();
+            values.sort_unstable();
+            values.dedup();
+            let known = if values.is_empty() {
+                "no endpoint has the key".to_owned()
+            } else {
+                format!("values found: {}", printable(&values.join(", ")))
+            };
+            format!("{tag} ({known})")
+        });
+        let each: Vec<String> = each.collect();
+        return Err(CliError::failed(format!("no endpoint has the tag {}", each.join(" and "))));
+    }
     Ok(())
 }
 

@@ -176,11 +176,14 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Output::Table => {
             let lines = |lines: Vec<String>| lines.join("\n") + "\n";
             out::text(&lines(output::preface(&report)))?;
-            let shown = if args.all { output::every(&report) } else { output::worth_reading(&report) };
+            let shown =
+                if args.all { output::every(&report) } else { output::worth_reading(&report) };
             outln!("\n{}", output::table(&report, &shown, price, out::width()));
             let left_out = report.choices.len() - shown.len();
             if left_out > 0 {
-                outln!("{left_out} more choices cost more or break more minutes than one of these; --all shows them.");
+                outln!(
+                    "{left_out} more choices cost more or break more minutes than one of these; --all shows them."
+                );
             }
             out::text(&lines(output::conclusion(&report)))?;
         }

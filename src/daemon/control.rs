@@ -215,8 +215,9 @@ impl Daemon {
             self.show_pauses(selector, &pauses, now);
             (known.len(), None)
         } else {
-            let changed =
-                self.change_memory(selector, |_, memory| memory.pause = Some(pause.clone())).await?;
+            let changed = self
+                .change_memory(selector, |_, memory| memory.pause = Some(pause.clone()))
+                .await?;
             self.show_pause(selector, &pause);
             changed
         };

@@ -18,6 +18,7 @@ use crate::model::endpoint::VariantKind;
 use crate::model::fact::Why;
 use crate::model::ids::{Scope, VariantId};
 use crate::model::status::{FleetStatus, VariantStatus};
+use crate::model::tags::Tag;
 use crate::model::time::Timestamp;
 use crate::model::units::SafetyFactor;
 
@@ -35,6 +36,8 @@ pub struct Options {
     /// The latency objective that was guessed for a variant, or why none was; empty where nobody asked
     /// for guesses.
     pub guesses: BTreeMap<VariantId, Result<Guess, String>>,
+    /// By which tags the variants were chosen; empty when by none.
+    pub tags: Vec<Tag>,
     /// When.
     pub at: Timestamp,
 }

@@ -265,7 +265,8 @@ fn choices(asked: &Asked, base: f64, peak: f64) -> Result<Vec<Named>, Unanswerab
             {
                 // Only what differs between the choices is named.
                 if values.len() > 1 {
-                    let told = if word.ends_with("cooldown") { time(value) } else { value.to_string() };
+                    let told =
+                        if word.ends_with("cooldown") { time(value) } else { value.to_string() };
                     let _ = write!(name, ", {word} {told}");
                 }
             }

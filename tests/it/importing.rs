@@ -55,6 +55,7 @@ fn options() -> Options {
         aws: Vec::new(),
         targets_only: false,
         guesses: BTreeMap::new(),
+        tags: Vec::new(),
         at: crate::fixtures::noon(),
     }
 }
@@ -245,6 +246,54 @@ fn from_an_import_with_guesses_to_a_first_true_number_by_typing() {
     assert_eq!(code, Some(0), "{out}{err}");
     assert!(!out.contains("no latency objective"), "{out}");
     assert!(out.contains("safe: ") || out.contains("unsafe: "), "{out}");
+}
+
+#[test]
+fn endpoints_are_chosen_by_their_tags() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = folder.path().join("world.yaml");
+    let variant = "variants: [{target: {min: 1, max: 4, policy: {target_value: 600}}}]";
+    let endpoint =
+        |name: &str, tags: &str| format!("  - {{name: {name}, tags: {{{tags}}}, {variant}}}\n");
+    let text = format!(
+        "world: {{seed: 7}}\nendpoints:\n{}{}{}",
+        endpoint("Ads-Ranker", "team: ranking, stage: prod"),
+        endpoint("ads-trial", "team: ranking, stage: test"),
+        endpoint("search", "team: search"),
+    );
+    std::fs::write(&world, text).unwrap();
+    let served =
+        crate::wire::binary::Served::start(&["--step", "--scenario", world.to_str().unwrap()]);
+    let aws = ["--region", "us-east-1", "--endpoint-url", &served.url, "--log-level", "error"];
+    let import = |tags: &[&str]| setpoint(&[&["import"][..], tags, &aws].concat());
+
+    let (code, out, err) = import(&["--tag", "team=ranking"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("2 variants imported"), "{err}");
+    assert!(out.contains("# Only endpoints that had the tag team=ranking then"), "{out}");
+    assert!(out.contains("endpoint: Ads-Ranker") && !out.contains("endpoint: search"), "{out}");
+    let (code, out, err) = import(&["--tag", "team=ranking", "--tag", "stage=prod"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("endpoint: Ads-Ranker") && !out.contains("ads-trial"), "{out}");
+
+    let (code, out, err) = import(&["--tag", "team=Ranking"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(
+        err.contains("no endpoint has the tag team=Ranking (values found: ranking, search)"),
+        "{err}"
+    );
+    let (code, _, err) = import(&["--tag", "team"]);
+    assert_eq!(code, Some(64), "{err}");
+
+    // Tags that may not be read choose nothing, and are no reason to import everything.
+    let fault = json!({
+        "kind": "deny", "operations": ["GetResources"], "because": "the role has iam/observe.json alone",
+    });
+    let answer = ureq::post(format!("{}/_sim/fault", served.url)).send(fault.to_string());
+    assert_eq!(answer.unwrap().status(), 200);
+    let (code, out, err) = import(&["--tag", "team=ranking"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("nothing was imported") && err.contains("iam/tags.json"), "{err}");
 }
 
 #[test]

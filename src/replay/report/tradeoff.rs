@@ -85,10 +85,10 @@ fn curve(report: &Report, mut plot: Plot) -> Markup {
 
 fn table(rows: &[Vec<String>]) -> Markup {
     html! {
-        div.scroll {
+        div.scroll role="region" tabindex="0" aria-label="choices" {
             table {
                 @for (i, row) in rows.iter().enumerate() {
-                    tr { @for cell in row { @if i == 0 { th { (cell) } } @else { td { (cell) } } } }
+                    tr { @for cell in row { @if i == 0 { th scope="col" { (cell) } } @else { td { (cell) } } } }
                 }
             }
         }

@@ -136,12 +136,7 @@ pub fn cells(report: &Report, shown: &[usize], price: Option<f64>) -> Vec<Vec<St
 
 /// The table, one choice a line, within `width` columns where there is a terminal.
 #[must_use]
-pub fn table(
-    report: &Report,
-    shown: &[usize],
-    price: Option<f64>,
-    width: Option<usize>,
-) -> String {
+pub fn table(report: &Report, shown: &[usize], price: Option<f64>, width: Option<usize>) -> String {
     let rows = cells(report, shown, price);
     let head: Vec<&str> = rows[0].iter().map(String::as_str).collect();
     crate::render::table::table(&head, &rows[1..], width)

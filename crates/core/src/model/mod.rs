@@ -45,6 +45,7 @@ pub mod snapshot;
 pub mod spending;
 pub mod stable_hash;
 pub mod status;
+pub mod tags;
 pub mod time;
 pub mod traits;
 pub mod typed_unit;
