@@ -80,8 +80,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ]),
     ("import", &[
         "setpoint import --region us-east-1 --out setpoint.yaml",
-        "setpoint import --telemetry --out setpoint.yaml             # with guessed objectives; states the price and asks",
-        "setpoint import --tag team=ranking --out setpoint.yaml      # only endpoints with this tag",
+        "setpoint import --telemetry --out setpoint.yaml     # with guessed objectives; states the price and asks",
+        "setpoint import --tag team=ranking --out setpoint.yaml     # only endpoints with this tag",
         "setpoint import --endpoint fraud-scorer",
         "setpoint import --config accounts.yaml --out targets.yaml   # what accounts.yaml does not list yet",
     ]),
