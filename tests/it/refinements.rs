@@ -60,7 +60,8 @@ async fn a_wandering_service_is_never_measured_after_a_week() {
     };
     assert_eq!(measured(|run| &run.full), 0);
     // Taken for one that changes, it would be split five to eight times a week.
-    let splits = |told: fn(&Graded) -> &Reported| with.iter().map(|run| told(run).splits).sum::<u32>();
+    let splits =
+        |told: fn(&Graded) -> &Reported| with.iter().map(|run| told(run).splits).sum::<u32>();
     let (few, many) = (splits(|run| &run.full), splits(|run| &run.beside));
     assert!(few <= many && few <= 2, "{few} {many}");
     // Reported after a day, where it took two and the changes found on the second one hid it.
@@ -106,7 +107,8 @@ async fn incidents_every_day_do_not_lower_the_capacity() {
 #[tokio::test]
 async fn an_overload_tells_where_the_knee_is_that_bursts_leap_over() {
     let runs_of = runs(Class::Bursting, 7..11, "throughput").await;
-    let sum = |told: fn(&Graded) -> &Reported| runs_of.iter().map(|run| off(told(run))).sum::<f64>();
+    let sum =
+        |told: fn(&Graded) -> &Reported| runs_of.iter().map(|run| off(told(run))).sum::<f64>();
     let (with, without) = (sum(|run| &run.full), sum(|run| &run.beside));
     assert!(with < 0.4 * without && with / 4.0 < 0.03, "{with} {without}");
     for run in &runs_of {
