@@ -1,15 +1,20 @@
 //! A VARIANT as one state machine: what is read goes in, what is known of it comes out. Everything
 //! that decides drives it, over AWS or over a recording. Pure: whoever drives it reads and writes.
 
+mod activities;
 mod capacity;
 mod factor;
 mod floors;
+mod keepers;
 mod known;
 mod recent;
+mod turn;
 mod weeks;
 
 use chrono::TimeDelta;
 
+use crate::decide::Rules;
+use crate::decide::known::load_test;
 use crate::estimate::{Context, EstimatorSettings, JournalError, Scratch};
 use crate::ledger::{Ledger, Seen};
 use crate::model::endpoint::{Endpoint, EndpointConfig, Model};
@@ -26,11 +31,14 @@ use crate::model::series::Minute;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
+pub use activities::Activities;
 use capacity::CapacityWatch;
 use factor::FactorWatch;
 use floors::FloorsWatch;
+pub use keepers::KeeperWatch;
 pub use known::Known;
 use recent::Recent;
+pub use turn::Turn;
 
 /// Metrics that are published this seldom make minutes sparse, so that longer periods are judged
 /// from the start.
@@ -45,6 +53,14 @@ pub struct Variant {
     ledger: Ledger,
     floors: FloorsWatch,
     factor: FactorWatch,
+    /// What AWS has scaled lately.
+    pub activities: Activities,
+    /// Who keeps what is remembered of it.
+    pub keepers: KeeperWatch,
+    /// The max in force at the last pass, for whether it is at it.
+    pub max_capacity: Option<i32>,
+    /// When the last pass ended in which everything managed could be compared and no write failed.
+    pub last_successful_pass: Option<Timestamp>,
     /// The objective that its telemetry was judged by.
     judged_by: Option<Objective>,
     /// From where on it knows its telemetry, while there is more of it to be read.
@@ -66,6 +82,30 @@ pub struct NewPeriods {
     pub until: Timestamp,
     /// The read behind them.
     pub read: Read,
+}
+
+/// What a decision needs beside the variant itself.
+#[derive(Debug)]
+pub struct Means<'a> {
+    /// What holds for every variant.
+    pub rules: &'a Rules,
+    /// How far back the history goes by the configuration.
+    pub history: TimeDelta,
+    /// Whether its history is being read, beside the passes.
+    pub is_being_read: bool,
+    /// The estimator's tables.
+    pub scratch: &'a mut Scratch,
+    /// What may still be worked out in this pass.
+    pub work: &'a mut Work,
+}
+
+/// How many replays of variants' weeks one pass may still work out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Work {
+    /// Variants whose floors may still be worked out: a fraction of a second each.
+    pub floors: u32,
+    /// Variants whose safety factor may; it takes a tenth of what floors do.
+    pub factors: u32,
 }
 
 impl Variant {
@@ -234,7 +274,37 @@ impl Variant {
 
     /// Forgets what was read, so that the history is read again.
     fn read_again(&mut self) {
-        *self = self.blank();
+        let blank = self.blank();
+        let Self { activities, keepers, max_capacity, last_successful_pass, .. } =
+            std::mem::take(self);
+        *self = Self { activities, keepers, max_capacity, last_successful_pass, ..blank };
+    }
+
+    /// Decides about what was read: capacity, reaction time, safety factor and floors first.
+    pub fn decide(
+        &mut self,
+        mut snapshot: Snapshot,
+        goal: Goal,
+        means: Means<'_>,
+        now: Timestamp,
+    ) -> Turn {
+        let Means { rules, history, is_being_read, scratch, work } = means;
+        let nothing = VariantMemory::default();
+        let remembered = snapshot.memory.known().unwrap_or(&nothing);
+        let problem = load_test(&snapshot, remembered, goal.load_test.as_ref(), now).err();
+        let context = Context {
+            configured_target: snapshot.tracking().map(|tracking| tracking.target_value),
+            safety_factor: goal.safety_factor.get(),
+        };
+        let mut estimate = self.estimate(&goal, problem, context, scratch, now);
+        // What is being read counts as not known, which is less than what nobody can read.
+        let ratio = self.history_complete_ratio(history);
+        estimate.history_complete_ratio = ratio.or(is_being_read.then_some(0.0));
+        snapshot.reaction = self.reaction(&snapshot, &goal.objective);
+        let Work { floors, factors } = work;
+        snapshot.factor = self.factor((&goal, &snapshot), &estimate, factors, now);
+        snapshot.floors = self.floors((&goal, &snapshot), &estimate, floors, now);
+        Turn::decide(snapshot, goal, &estimate, rules, now)
     }
 
     /// What is known of capacity now.
@@ -251,7 +321,7 @@ impl Variant {
     }
 
     /// How it reacts to load, with the scale-outs that this snapshot shows taken note of.
-    pub fn reaction(&mut self, snapshot: &Snapshot, objective: &Objective) -> Reaction {
+    fn reaction(&mut self, snapshot: &Snapshot, objective: &Objective) -> Reaction {
         let config = snapshot.endpoint_config.known().and_then(Option::as_ref);
         let own = config.and_then(|config| config.variant(&snapshot.id.variant));
         let instance_type = own.and_then(|own| own.instance_type.as_deref());

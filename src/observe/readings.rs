@@ -1,4 +1,4 @@
-//! The reads that are not made on every pass: paid telemetry, and scaling activities (rule 24).
+//! The paid telemetry of every variant: what is new, for several variants in one call.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,8 +11,11 @@ use futures::{FutureExt, StreamExt, stream};
 
 use super::fetch::{Fetch, What};
 use super::history::Seed;
-use super::state::VariantState;
-use super::{DiscoveryTelemetry, Look, Reconciler, Settings};
+use super::periods::Periods;
+use super::reader::{Reader, Wanted};
+use super::settings::{DiscoveryTelemetry, Settings};
+use super::sweep::Sweep;
+use super::telemetry::{LONG_PERIODS, Window};
 use crate::estimate::{Context, EstimatorSettings};
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, LoadTestProblem};
@@ -20,22 +23,12 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
-use crate::model::shared::Shared;
 use crate::model::time::{Timestamp, floor_to};
-use crate::observe::telemetry::{LONG_PERIODS, Window};
-use crate::observe::{Periods, Sweep};
 use crate::ports::{Clock, Memories};
-use crate::variant::NewPeriods;
+use crate::variant::{NewPeriods, Variant};
 
 /// Variants whose answers are held in memory at once: 5 queries each fill one call.
 const VARIANTS_PER_BATCH: usize = 100;
-/// Activities are read at least this often of every variant.
-const ACTIVITIES_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
-
-/// Variants whose activities are read because a person asks, in one pass: each is a call, and the
-/// budget of a region is 2 a second.
-const ACTIVITIES_REFRESHED_MAX: usize = 50;
-
 /// Spans up to this are read together although one is longer than the other.
 const TOGETHER: TimeDelta = TimeDelta::hours(3);
 /// Requests of what is new that are under way at once: each holds its answer in memory.
@@ -65,20 +58,20 @@ struct Fetched {
     read: Read,
 }
 
-impl Reconciler {
+impl Reader {
     /// Reads the minutes that are new of every variant whose telemetry is wanted, and begins to read
     /// the history of those of which none is known.
     pub(super) async fn read_telemetry(
         &mut self,
         sweep: &Sweep,
         remembered: &Memories,
-        wanted: &[(VariantId, Result<Goal, String>)],
+        wanted: &[Wanted],
         settings: &Settings,
         now: Timestamp,
     ) {
         for (id, goal) in wanted {
-            if let (Ok(goal), Some(state)) = (goal, self.variants.get_mut(id)) {
-                state.variant.note_goal(goal);
+            if let (Ok(goal), Some(variant)) = (goal, self.variants.get_mut(id)) {
+                variant.note_goal(goal);
             }
         }
         self.history.try_again();
@@ -109,7 +102,7 @@ impl Reconciler {
         &mut self,
         sweep: &Sweep,
         remembered: &Memories,
-        wanted: &[(VariantId, Result<Goal, String>)],
+        wanted: &[Wanted],
         settings: &Settings,
         now: Timestamp,
     ) {
@@ -124,14 +117,14 @@ impl Reconciler {
     fn adopt_history(&mut self, all: bool) {
         let variants = &self.variants;
         let ready = self.history.take(|id, read| {
-            let known = variants.get(id).and_then(|state| state.variant.read_until());
+            let known = variants.get(id).and_then(Variant::read_until);
             all || known <= read.read_until()
         });
         for filled in ready {
-            let Some(state) = self.variants.get_mut(&filled.id) else { continue };
+            let Some(variant) = self.variants.get_mut(&filled.id) else { continue };
             match filled.variant {
-                Ok(variant) => state.variant.adopt(variant),
-                Err((why, read)) => state.variant.could_not_read(why, read),
+                Ok(history) => variant.adopt(history),
+                Err((why, read)) => variant.could_not_read(why, read),
             }
         }
     }
@@ -141,16 +134,16 @@ impl Reconciler {
         &mut self,
         sweep: &Sweep,
         remembered: &Memories,
-        wanted: &[(VariantId, Result<Goal, String>)],
+        wanted: &[Wanted],
         settings: &Settings,
         now: Timestamp,
     ) -> bool {
         let mut seeds = Vec::new();
         for (id, goal) in wanted {
-            let (Ok(goal), Some(state)) = (goal, self.variants.get(id)) else { continue };
+            let (Ok(goal), Some(variant)) = (goal, self.variants.get(id)) else { continue };
             let paid = goal.managed || settings.discovery_telemetry != DiscoveryTelemetry::Off;
             let room = self.history.has_room_for(id, seeds.len());
-            if !paid || !state.variant.wants_history() || !room {
+            if !paid || !variant.wants_history() || !room {
                 continue;
             }
             let memory = remembered.get(id).and_then(Fact::known);
@@ -165,9 +158,9 @@ impl Reconciler {
                     journal: memory.journal.clone(),
                     ..VariantMemory::default()
                 }),
-                variant: state.variant.blank(),
-                thin: state.variant.is_thin(now),
-                last_day_first: state.variant.read_until().is_none(),
+                variant: variant.blank(),
+                thin: variant.is_thin(now),
+                last_day_first: variant.read_until().is_none(),
             });
         }
         let begins = !seeds.is_empty();
@@ -185,19 +178,19 @@ impl Reconciler {
         &self,
         sweep: &Sweep,
         remembered: &'a Memories,
-        wanted: &'a [(VariantId, Result<Goal, String>)],
+        wanted: &'a [Wanted],
         settings: &Settings,
         now: Timestamp,
     ) -> Vec<Group<'a>> {
         let mut groups: BTreeMap<(Option<Timestamp>, Timestamp, bool), Vec<Reading<'a>>> =
             BTreeMap::new();
         for (id, goal) in wanted {
-            let (Ok(goal), Some(state)) = (goal, self.variants.get(id)) else { continue };
-            let Some(read_until) = state.variant.read_until() else { continue };
-            if !is_wanted(goal, state, settings, now) {
+            let (Ok(goal), Some(variant)) = (goal, self.variants.get(id)) else { continue };
+            let Some(read_until) = variant.read_until() else { continue };
+            if !is_wanted(goal, variant, settings, now) {
                 continue;
             }
-            let thin = state.variant.is_thin(now);
+            let thin = variant.is_thin(now);
             let window = Window::next(now, Some(read_until), settings.history, settings.delay);
             let Some(mut window) = window else { continue };
             if thin {
@@ -231,11 +224,11 @@ impl Reconciler {
         let to = group.window.to;
         for (at, (reading, minutes)) in group.readings.iter().zip(minutes).enumerate() {
             let estimator = self.estimator_settings(reading, now);
-            let Some(state) = self.variants.get_mut(reading.id) else { continue };
+            let Some(variant) = self.variants.get_mut(reading.id) else { continue };
             let minutes = match minutes {
                 Ok(minutes) => minutes,
                 Err(why) => {
-                    state.variant.could_not_read(why, read);
+                    variant.could_not_read(why, read);
                     continue;
                 }
             };
@@ -249,7 +242,7 @@ impl Reconciler {
             // A bug of ours in one variant's minutes leaves the others as they are.
             let taken = catch_unwind(AssertUnwindSafe(|| {
                 let by = (&estimator, &reading.context);
-                state.variant.take_in(new, by, reading.memory, &mut self.scratch, now)
+                variant.take_in(new, by, reading.memory, &mut self.scratch, now)
             }));
             match taken {
                 Ok(Ok(())) => {}
@@ -289,61 +282,6 @@ impl Reconciler {
         )
         .err()
     }
-
-    /// Rule 24: one page of activities, of variants that changed or are at max, else hourly; and
-    /// of those to be read again, as many as [`ACTIVITIES_REFRESHED_MAX`].
-    pub(super) async fn read_activities(
-        &mut self,
-        wanted: &[(VariantId, Result<Goal, String>)],
-        look: Look<'_>,
-        now: Timestamp,
-    ) {
-        let (mut due, mut refresh) = (Vec::new(), 0);
-        for (id, goal) in wanted {
-            let managed = goal.as_ref().is_ok_and(|goal| goal.managed);
-            let at_max = self.is_at_max(id);
-            let Some(state) = self.variants.get_mut(id).filter(|_| managed) else { continue };
-            // A first read is spread over the hour, so that a start is no storm of calls.
-            let read_at = *state.activities_at.get_or_insert(now - spread(id));
-            let old = now - read_at >= ACTIVITIES_AGAIN_AFTER;
-            let asked = refresh < ACTIVITIES_REFRESHED_MAX && look.wants_refresh(id);
-            refresh += usize::from(asked);
-            if asked || old || at_max || state.activities_due {
-                due.push(id.clone());
-            }
-        }
-        let (scaling, clock) = (&self.aws.scaling, &*self.clock);
-        let concurrency = look.settings.concurrency;
-        let read: Vec<_> = stream::iter(due)
-            .map(|id| async {
-                let activities = scaling.scaling_activities(&id.resource()).await;
-                (id, activities, Read::new("DescribeScalingActivities", clock.now()))
-            })
-            .buffer_unordered(concurrency.max(1))
-            .collect()
-            .await;
-        for (id, activities, read) in read {
-            if let Some(state) = self.variants.get_mut(&id) {
-                state.activities = activities.map(Shared::from).into();
-                state.activities_read = Some(read);
-                state.activities_at = Some(now);
-                state.activities_due = false;
-            }
-        }
-    }
-
-    /// Whether a variant runs as many instances as it may, by what the last pass saw.
-    fn is_at_max(&self, id: &VariantId) -> bool {
-        let state = self.variants.get(id);
-        let max = state.and_then(|s| s.max_capacity);
-        let endpoint = self.cache.endpoint(&id.endpoint);
-        let current = endpoint
-            .known()
-            .and_then(Option::as_ref)
-            .and_then(|e| e.variant(&id.variant))
-            .and_then(|v| v.current_instances);
-        current.zip(max).is_some_and(|(current, max)| i64::from(current) >= i64::from(max))
-    }
 }
 
 impl<'a> Group<'a> {
@@ -379,7 +317,7 @@ pub(super) fn context(sweep: &Sweep, id: &VariantId, goal: &Goal) -> Context {
     }
 }
 
-fn is_wanted(goal: &Goal, state: &VariantState, settings: &Settings, now: Timestamp) -> bool {
+fn is_wanted(goal: &Goal, variant: &Variant, settings: &Settings, now: Timestamp) -> bool {
     if goal.managed {
         return true;
     }
@@ -387,13 +325,7 @@ fn is_wanted(goal: &Goal, state: &VariantState, settings: &Settings, now: Timest
         DiscoveryTelemetry::Off => false,
         DiscoveryTelemetry::Full => true,
         DiscoveryTelemetry::Hourly => {
-            state.variant.telemetry().known().is_none_or(|t| now - t.read_at >= TimeDelta::hours(1))
+            variant.telemetry().known().is_none_or(|t| now - t.read_at >= TimeDelta::hours(1))
         }
     }
-}
-
-/// A delay within the hour, the same for the same variant.
-fn spread(id: &VariantId) -> TimeDelta {
-    let hash = id.to_string().bytes().fold(7_u32, |h, b| h.wrapping_mul(31) ^ u32::from(b));
-    TimeDelta::seconds(i64::from(hash % 3600))
 }
