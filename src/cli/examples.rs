@@ -66,7 +66,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "setpoint report --daemon -o html > report.html",
     ]),
     ("export", &[
-        "setpoint export --endpoint fraud-scorer --since 14d --out telemetry.csv",
+        "setpoint export fraud-scorer/AllTraffic --since 14d --out telemetry.csv",
     ]),
     ("replay", &[
         "setpoint replay telemetry.csv --max-rps 20 --slo p99=250ms",
@@ -80,6 +80,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ]),
     ("import", &[
         "setpoint import --region us-east-1 --out setpoint.yaml",
+        "setpoint import --telemetry --out setpoint.yaml     # with guessed objectives; states the price and asks",
+        "setpoint import --tag team=ranking --out setpoint.yaml     # only endpoints with this tag",
         "setpoint import --endpoint fraud-scorer",
         "setpoint import --config accounts.yaml --out targets.yaml   # what accounts.yaml does not list yet",
     ]),

@@ -237,8 +237,8 @@ impl Caller {
                 self.budgets.metrics.acquire(1.0).await?;
                 self.budgets.datapoints.acquire(call.datapoints as f64).await
             }
-            // Once a pass at most, and AWS allows 600 a second.
-            (Service::Sts, _) => Ok(()),
+            // Once a pass at most, and AWS allows 600 a second; a command's few pages of tags.
+            (Service::Sts | Service::Tagging, _) => Ok(()),
         }
     }
 

@@ -24,6 +24,7 @@ use crate::model::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
 use crate::model::spending::Spending;
+use crate::model::tags::EndpointTags;
 use crate::model::time::Timestamp;
 
 pub use evidence::Evidence;
@@ -37,6 +38,8 @@ pub enum Service {
     SageMaker,
     /// Security Token Service.
     Sts,
+    /// The Resource Groups Tagging API.
+    Tagging,
 }
 
 impl Service {
@@ -47,6 +50,7 @@ impl Service {
             Self::CloudWatch => "cloudwatch",
             Self::SageMaker => "sagemaker",
             Self::Sts => "sts",
+            Self::Tagging => "tagging",
         }
     }
 }
@@ -210,6 +214,8 @@ pub trait Endpoints: Send + Sync {
     async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>>;
     /// `DescribeModel`; `None` when it does not exist.
     async fn model(&self, name: &str) -> PortResult<Option<Model>>;
+    /// `GetResources` of the Resource Groups Tagging API: the tags of all endpoints, all pages of 100.
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags>;
 }
 
 /// A metric of a variant that `setpoint` reads.

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 
 use super::api::{
     ApiError, ApiResult, Delivery, Operation, Sim, cloudwatch as cw, sagemaker as sm,
-    scaling as aas,
+    scaling as aas, tagging as rgt,
 };
 use setpoint_core::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use setpoint_core::model::fact::{Why, WhyKind};
@@ -21,6 +21,7 @@ use setpoint_core::model::points::Points;
 use setpoint_core::model::scaling::{
     Activity, Alarm, DIMENSION, ScalableTarget, ScalingPolicy, ScheduledAction,
 };
+use setpoint_core::model::tags::EndpointTags;
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::{
     Aws, CallObserver, CallRecord, Endpoints, ErrorKind, Identity, MetricAnswer, MetricQuery,
@@ -34,6 +35,7 @@ const POLICIES_PAGE: i32 = 10;
 const ACTIVITIES_PAGE: i32 = 50;
 const ENDPOINTS_PAGE: i32 = 100;
 const ALARMS_PAGE: i32 = 100;
+const RESOURCES_PAGE: i32 = 100;
 const QUERIES_PER_CALL: usize = 500;
 /// A listing with more pages than this does not end.
 const MAX_PAGES: usize = 10_000;
@@ -322,6 +324,25 @@ impl Endpoints for SimPorts {
         let input = sm::DescribeModelInput { model_name: name.to_owned() };
         let result = self.call(Operation::DescribeModel, 0, |sim| sim.describe_model(&input));
         Ok(absent(result)?.map(convert::model))
+    }
+
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
+        let all = self.pages(Operation::GetResources, |sim, pagination_token| {
+            let output = sim.get_resources(&rgt::GetResourcesInput {
+                pagination_token,
+                resources_per_page: Some(RESOURCES_PAGE),
+                ..Default::default()
+            })?;
+            let next = Some(output.pagination_token).filter(|token| !token.is_empty());
+            Ok((output.resource_tag_mapping_list, next))
+        })?;
+        let mut tags = EndpointTags::default();
+        for row in all {
+            let name = row.resource_arn.rsplit('/').next().unwrap_or_default();
+            let pairs = row.tags.into_iter().map(|tag| (tag.key, tag.value));
+            tags.insert(name, pairs.collect());
+        }
+        Ok(tags)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod activities;
 mod alarms;
+mod endpoint_tags;
 mod endpoints;
 mod gate;
 mod load;

@@ -47,6 +47,7 @@ pub mod span;
 pub mod spending;
 pub mod stable_hash;
 pub mod status;
+pub mod tags;
 pub mod time;
 pub mod traits;
 pub mod typed_unit;

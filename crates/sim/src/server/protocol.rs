@@ -15,7 +15,7 @@ use setpoint_core::ports::Service;
 pub(super) enum Protocol {
     /// AWS JSON 1.0: CloudWatch.
     Json10,
-    /// AWS JSON 1.1: Application Auto Scaling and SageMaker.
+    /// AWS JSON 1.1: Application Auto Scaling, SageMaker and the Resource Groups Tagging API.
     Json11,
     /// Smithy RPC v2 CBOR: CloudWatch.
     Cbor,
@@ -73,6 +73,9 @@ pub(super) fn detect(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<
                 Ok(of(Protocol::Json11, Service::ApplicationAutoScaling, operation))
             }
             "SageMaker" => Ok(of(Protocol::Json11, Service::SageMaker, operation)),
+            "ResourceGroupsTaggingAPI_20170126" => {
+                Ok(of(Protocol::Json11, Service::Tagging, operation))
+            }
             CLOUDWATCH => Ok(of(Protocol::Json10, Service::CloudWatch, operation)),
             _ => Err(unknown(&format!("X-Amz-Target {target}"))),
         };
@@ -98,7 +101,7 @@ fn unknown(what: &str) -> WireError {
         "UnknownOperationException",
         format!(
             "the embedded AWS does not know {what}; it speaks AWS JSON 1.1 (Application Auto \
-             Scaling, SageMaker), RPC v2 CBOR, JSON 1.0 and Query (CloudWatch) and Query (STS)"
+             Scaling, SageMaker, Resource Groups Tagging), RPC v2 CBOR, JSON 1.0 and Query (CloudWatch) and Query (STS)"
         ),
     )
 }

@@ -32,7 +32,11 @@ impl World {
         })?;
         setpoint_core::model::ids::EndpointName::new(spec.name.clone())
             .map_err(|e| crate::api::ApiError::validation(e.to_string()))?;
+        super::tags::check(&std::collections::BTreeMap::new(), &spec.tags)?;
         self.begin_endpoint(&spec.name, &config, 0);
+        if let Some(endpoint) = self.endpoints.get_mut(&spec.name) {
+            endpoint.tags.clone_from(&spec.tags);
+        }
         for variant in &spec.variants {
             let resource = format!("endpoint/{}/variant/{}", spec.name, variant.name);
             if let Some(load) = &variant.load {
