@@ -17,9 +17,9 @@ mod pair;
 mod phases;
 mod purpose;
 mod readings;
+mod replays;
 mod settings;
 mod unread;
-mod work;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,7 +46,7 @@ use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::observe::{EndpointCache, Sweep};
 use crate::ports::{Aws, Clock, Leadership, Memories, Memory};
-use crate::variant::{Means, Turn, Variant, Work};
+use crate::variant::{Means, Turn, Variant, Weeks};
 
 pub use crate::observe::progress::Progress;
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};
@@ -125,6 +125,8 @@ struct Observed {
     remembered: Memories,
     /// All variants there are, or should be, with what is wanted of them.
     wanted: Vec<(VariantId, Result<Goal, String>)>,
+    /// The requests of the last weeks of those whose weeks are replayed in this pass.
+    weeks: BTreeMap<VariantId, Weeks>,
 }
 
 impl Observed {
@@ -163,8 +165,6 @@ struct Reconciler {
     scratch: Scratch,
     /// Names this process and term in what it keeps (rule 26).
     identity: Arc<str>,
-    /// What may still be worked out in this pass.
-    work: Work,
     /// The variants of which a sign of another process is not remembered yet.
     signs: BTreeSet<VariantId>,
 }
@@ -200,9 +200,12 @@ impl Reconciler {
             listed: false,
             scratch: Scratch::new(),
             identity,
-            work: Work::default(),
             signs: BTreeSet::new(),
         }
+    }
+
+    fn fetch(&self) -> Fetch {
+        Fetch { metrics: Arc::clone(&self.aws.metrics), cost: self.cost.clone() }
     }
 
     /// Reads everything that this pass needs. Never fails: what could not be read is unknown.
@@ -223,20 +226,20 @@ impl Reconciler {
             self.go_on_with_history(&sweep, &remembered, &wanted, look.settings, now);
         }
         self.read_activities(&wanted, look, now).await;
-        Observed { at: now, sweep, remembered, wanted }
+        let weeks = self.read_weeks(&wanted, look.settings, now).await;
+        Observed { at: now, sweep, remembered, wanted, weeks }
     }
 
     /// Decides on every variant that was seen.
     fn decide(&mut self, observed: Observed, input: &PassInput<'_>) -> Vec<Turn> {
-        let Observed { at, sweep, mut remembered, wanted } = observed;
+        let Observed { at, sweep, mut remembered, wanted, weeks } = observed;
         let mut turns: Vec<Turn> = Vec::with_capacity(wanted.len());
-        self.work = work::of(input.settings.history_wait);
         for (id, goal) in wanted {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
             let turn = catch_unwind(AssertUnwindSafe(|| {
                 let memory = remembered.remove(&id).unwrap_or_else(Fact::not_read_yet);
                 let snapshot = self.snapshot(&sweep, memory, &id, at);
-                self.decide_one(snapshot, goal, input, at)
+                self.decide_one(snapshot, goal, weeks.get(&id), input, at)
             }));
             match turn {
                 Ok(turn) => turns.push(turn),
@@ -390,6 +393,7 @@ impl Reconciler {
         &mut self,
         snapshot: Snapshot,
         goal: Result<Goal, String>,
+        weeks: Option<&Weeks>,
         input: &PassInput<'_>,
         now: Timestamp,
     ) -> Turn {
@@ -400,7 +404,7 @@ impl Reconciler {
             history: input.settings.history,
             is_being_read: self.history.is_reading(&id),
             scratch: &mut self.scratch,
-            work: &mut self.work,
+            weeks,
         };
         self.variants.entry(id).or_default().decide(snapshot, goal, means, now)
     }

@@ -34,8 +34,8 @@ const ACTIVITIES_REFRESHED_MAX: usize = 50;
 
 /// Spans up to this are read together although one is longer than the other.
 const TOGETHER: TimeDelta = TimeDelta::hours(3);
-/// Requests of what is new that are under way at once: each holds its answer in memory.
-const REQUESTS: usize = 4;
+/// Requests of a pass that are under way at once: each holds its answer in memory.
+pub(super) const REQUESTS: usize = 4;
 
 /// A variant whose telemetry is about to be read.
 struct Reading<'a> {
@@ -85,7 +85,7 @@ impl Reconciler {
             self.adopt_history(true);
         }
         let groups = self.groups(sweep, remembered, wanted, settings, now);
-        let fetch = Fetch { metrics: Arc::clone(&self.aws.metrics), cost: self.cost.clone() };
+        let fetch = self.fetch();
         let fetches: Vec<BoxFuture<'_, (Group<'_>, Fetched)>> = groups
             .into_iter()
             .map(|group| {

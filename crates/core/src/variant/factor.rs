@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::known::Known;
+use super::weeks::Weeks;
 use crate::model::estimate::Estimate;
 use crate::model::factor::FactorAdvice;
 use crate::model::goal::Goal;
@@ -27,19 +28,20 @@ const SEED: u64 = 1;
 #[derive(Debug, Clone, Default)]
 pub(super) struct FactorWatch {
     answer: Option<(Timestamp, f64, FactorAdvice)>,
+    /// Whether the last look found nothing to work out.
+    pub(super) is_idle: bool,
 }
 
 impl FactorWatch {
-    /// The factor by replay. `may_work` counts how many answers may still be worked out; where none
-    /// may, the last one stands. `traffic` is only called where one is.
+    /// The factor by replay. Where an answer is due and the weeks are not there, the last one stands.
     pub(super) fn advice(
         &mut self,
         (goal, snapshot): (&Goal, &Snapshot),
         estimate: &Estimate,
-        traffic: impl FnOnce() -> Option<Traffic>,
-        may_work: &mut u32,
+        weeks: Option<&Weeks>,
         now: Timestamp,
     ) -> FactorAdvice {
+        self.is_idle = true;
         let not_known = |why: &str| FactorAdvice::NotKnown { why: why.to_owned() };
         // A first deployment, or one whose capacity is not known any more, keeps what is configured.
         let known = Known::of(estimate, None);
@@ -51,18 +53,20 @@ impl FactorWatch {
         }
         let budget = goal.bad_minutes_per_week;
         let stands = |(at, asked, _): &&(Timestamp, f64, FactorAdvice)| {
-            *may_work == 0 || (now - *at < EVERY && (asked - budget).abs() < f64::EPSILON)
+            now - *at < EVERY && (asked - budget).abs() < f64::EPSILON
         };
         if let Some((.., answer)) = self.answer.as_ref().filter(stands) {
             return answer.clone();
         }
-        if *may_work == 0 {
-            return FactorAdvice::default();
-        }
-        let Some(traffic) = traffic() else {
-            return not_known("the traffic of its weeks is not kept");
+        let Some(weeks) = weeks else {
+            self.is_idle = false;
+            return match &self.answer {
+                Some((.., answer)) => answer.clone(),
+                None if goal.wants_replays() => FactorAdvice::default(),
+                None => not_known("its weeks are not replayed"),
+            };
         };
-        *may_work -= 1;
+        let traffic = weeks.traffic(goal.floors.time_zone);
         let answer = work_out(known, &traffic, (goal, snapshot), now);
         self.answer = Some((now, budget, answer.clone()));
         answer
