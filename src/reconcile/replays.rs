@@ -1,9 +1,8 @@
 //! The requests of the last weeks, read of the few variants whose weeks one pass may replay. Nothing
-//! keeps them: three of a day's answers cost less than to remember 20,160 minutes of every variant.
+//! keeps them: one metric a day costs less than the memory for 20,160 minutes of every variant.
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
@@ -20,8 +19,6 @@ use crate::variant::{Replay, WEEKS_SPAN, Weeks};
 
 /// Variants in one request: four times two weeks of minutes are one page of an answer.
 const TOGETHER: usize = 4;
-/// What was asked for in vain is not asked for again so soon: each time is paid for.
-const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
 
 /// How many replays one pass may work out.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +68,7 @@ impl Reconciler {
         let budget_dollars = settings.budget_dollars;
         let what = What { window, period_seconds: 60, budget_dollars, now };
         for id in &next {
-            self.variants.entry(id.clone()).or_default().weeks_asked = Some(now);
+            self.variants.entry(id.clone()).or_default().ask_for_weeks(now);
         }
         let fetch = self.fetch();
         let read = |ids: &[VariantId]| {
@@ -86,7 +83,9 @@ impl Reconciler {
             for (id, answer) in ids.into_iter().zip(answers) {
                 match answer {
                     Ok(column) => drop(weeks.insert(id, Weeks::new(window.from, column))),
-                    Err(why) => tracing::debug!(variant = %id, why = %why.message, "its weeks are not read"),
+                    Err(why) => {
+                        tracing::debug!(variant = %id, why = %why.message, "its weeks are not read")
+                    }
                 }
             }
         }
@@ -99,14 +98,12 @@ impl Reconciler {
         settings: &Settings,
         now: Timestamp,
     ) -> Vec<VariantId> {
-        let again = |asked| now - asked >= AGAIN_AFTER;
         let mut due: Vec<(Option<Timestamp>, &VariantId, Replay)> = wanted
             .iter()
-            .filter(|(_, goal)| goal.as_ref().is_ok_and(Goal::wants_replays))
-            .filter_map(|(id, _)| {
+            .filter_map(|(id, goal)| {
+                let goal = goal.as_ref().ok().filter(|goal| goal.wants_replays())?;
                 let variant = self.variants.get(id)?;
-                let asked = variant.weeks_asked;
-                Some((asked, id, variant.replay_due().filter(|_| asked.is_none_or(again))?))
+                Some((variant.weeks_asked(), id, variant.replay_due(goal, now)?))
             })
             .collect();
         due.sort_unstable_by_key(|(asked, ..)| *asked);

@@ -273,7 +273,7 @@ impl<'a> Run<'a> {
     /// Decides, and takes note of whether that was carried out.
     fn decide(&mut self, rows: &[Row], now: Timestamp) -> Evaluation {
         self.facts.telemetry = self.variant.telemetry().clone();
-        let weeks = self.variant.replay_due().and_then(|_| self.weeks(rows));
+        let weeks = self.variant.replay_due(&self.goal, now).and_then(|_| self.weeks(rows));
         let means = Means {
             rules: &rules(),
             history: HISTORY,

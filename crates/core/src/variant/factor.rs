@@ -29,10 +29,16 @@ const SEED: u64 = 1;
 pub(super) struct FactorWatch {
     answer: Option<(Timestamp, f64, FactorAdvice)>,
     /// Whether the last look found nothing to work out.
-    pub(super) is_idle: bool,
+    is_idle: bool,
 }
 
 impl FactorWatch {
+    /// Whether an answer is due, as far as can be told without what it depends on.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let is_old = |(at, ..): &(Timestamp, f64, FactorAdvice)| now - *at >= EVERY;
+        !self.is_idle || self.answer.as_ref().is_some_and(is_old)
+    }
+
     /// The factor by replay. Where an answer is due and the weeks are not there, the last one stands.
     pub(super) fn advice(
         &mut self,
@@ -44,11 +50,12 @@ impl FactorWatch {
         self.is_idle = true;
         let not_known = |why: &str| FactorAdvice::NotKnown { why: why.to_owned() };
         // A first deployment, or one whose capacity is not known any more, keeps what is configured.
-        let known = Known::of(estimate, None);
-        let Some(known) = known else {
+        let Some(known) = Known::of(estimate, None) else {
+            self.answer = None;
             return not_known("capacity has not been measured from both sides");
         };
         if estimate.is_partial() {
+            self.answer = None;
             return not_known("not all of the history has been read");
         }
         let budget = goal.bad_minutes_per_week;

@@ -32,7 +32,7 @@ const SEED: u64 = 1;
 pub(super) struct FloorsWatch {
     answer: Option<(Asked, Floors)>,
     /// Whether the last look found nothing to work out.
-    pub(super) is_idle: bool,
+    is_idle: bool,
 }
 
 /// What an answer depends on beside the traffic and what is known of capacity, which move slowly.
@@ -52,6 +52,12 @@ impl Asked {
 }
 
 impl FloorsWatch {
+    /// Whether an answer is due, as far as can be told without what it depends on.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let is_old = |(asked, _): &(Asked, Floors)| now - asked.at >= EVERY;
+        !self.is_idle || self.answer.as_ref().is_some_and(is_old)
+    }
+
     /// What there is to say of floors. Where an answer is due and the weeks are not there, the last one
     /// stands.
     pub(super) fn floors(
@@ -61,15 +67,18 @@ impl FloorsWatch {
         weeks: Option<&Weeks>,
         now: Timestamp,
     ) -> Floors {
-        self.is_idle = true;
         if goal.floors.mode == FloorsMode::Off {
-            self.answer = None;
+            *self = Self::default();
             return Floors::Off;
         }
+        self.is_idle = true;
         let found = ask(goal, snapshot, estimate, now);
         let (asked, question) = match found {
             Ok(found) => found,
-            Err(why) => return Floors::NotKnown { why },
+            Err(why) => {
+                self.answer = None;
+                return Floors::NotKnown { why };
+            }
         };
         if let Some((before, answer)) = &self.answer
             && before.answers(&asked)

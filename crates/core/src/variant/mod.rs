@@ -21,7 +21,7 @@ use crate::model::endpoint::{Endpoint, EndpointConfig, Model};
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::factor::FactorAdvice;
-use crate::model::floors::Floors;
+use crate::model::floors::{Floors, FloorsMode};
 use crate::model::goal::{Goal, LoadTestProblem, Objective};
 use crate::model::ids::VariantName;
 use crate::model::memory::VariantMemory;
@@ -44,6 +44,9 @@ pub use weeks::{SPAN as WEEKS_SPAN, Weeks};
 /// Metrics that are published this seldom make minutes sparse, so that longer periods are judged
 /// from the start.
 const SPARSE_PERIOD_SECONDS: u32 = 120;
+
+/// Weeks that were asked for in vain are not asked for again so soon: each time is paid for.
+const WEEKS_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
 
 /// What is kept of one variant between passes. All of it can be read again after a restart.
 #[derive(Debug, Clone, Default)]
@@ -68,8 +71,9 @@ pub struct Variant {
     partial_since: Option<Timestamp>,
     /// Whether its history is to be read again, in longer periods too.
     wants_longer: bool,
-    /// When the requests of its weeks were last asked for.
-    pub weeks_asked: Option<Timestamp>,
+    /// When the requests of its weeks were last asked for, and whether they have come.
+    weeks_asked: Option<Timestamp>,
+    weeks_came: bool,
 }
 
 /// A replay of a variant's last weeks, by what it is for.
@@ -196,14 +200,26 @@ impl Variant {
 
     /// What a replay of its last weeks is due for, by what the last decision found: it needs
     /// [`Means::weeks`]. Before the first decision it may turn out that nothing can be worked out.
-    pub fn replay_due(&self) -> Option<Replay> {
-        if self.wants_history() {
+    pub fn replay_due(&self, goal: &Goal, now: Timestamp) -> Option<Replay> {
+        let in_vain = self.weeks_asked.filter(|_| !self.weeks_came);
+        if self.wants_history() || in_vain.is_some_and(|asked| now - asked < WEEKS_AGAIN_AFTER) {
             None
-        } else if self.floors.is_idle {
-            (!self.factor.is_idle).then_some(Replay::Factor)
-        } else {
+        } else if goal.floors.mode != FloorsMode::Off && self.floors.is_due(now) {
             Some(Replay::Floors)
+        } else {
+            self.factor.is_due(now).then_some(Replay::Factor)
         }
+    }
+
+    /// When the requests of its last weeks were last asked for.
+    pub const fn weeks_asked(&self) -> Option<Timestamp> {
+        self.weeks_asked
+    }
+
+    /// Takes note that the requests of its last weeks are asked for.
+    pub const fn ask_for_weeks(&mut self, now: Timestamp) {
+        self.weeks_asked = Some(now);
+        self.weeks_came = false;
     }
 
     /// How much of the history it knows, as far as it goes back by the configuration: 0 to 1. Absent
@@ -290,6 +306,7 @@ impl Variant {
         snapshot.reaction = self.reaction(&snapshot, &goal.objective);
         snapshot.factor = self.factor((&goal, &snapshot), &estimate, weeks, now);
         snapshot.floors = self.floors((&goal, &snapshot), &estimate, weeks, now);
+        self.weeks_came |= weeks.is_some();
         Turn::decide(snapshot, goal, &estimate, rules, now)
     }
 
