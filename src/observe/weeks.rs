@@ -2,19 +2,19 @@
 //! keeps them: one metric a day costs less than the memory for 20,160 minutes of every variant.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
-use super::fetch::What;
+use super::bounded::soon;
+use super::fetch::{Fetch, What};
+use super::reader::{Reader, Wanted};
 use super::readings::REQUESTS;
-use super::settings::HistoryWait;
-use super::{Reconciler, Settings};
-use crate::model::goal::Goal;
+use super::settings::{HistoryWait, Settings};
+use super::telemetry::Window;
 use crate::model::ids::{ResourceId, VariantId};
 use crate::model::time::Timestamp;
-use crate::observe::bounded::soon;
-use crate::observe::telemetry::Window;
 use crate::variant::{Replay, WEEKS_SPAN, Weeks};
 
 /// Variants in one request: four times two weeks of minutes are one page of an answer.
@@ -51,11 +51,11 @@ impl Work {
     }
 }
 
-impl Reconciler {
+impl Reader {
     /// Reads the weeks of the variants that are next: those that have waited longest.
     pub(super) async fn read_weeks(
         &mut self,
-        wanted: &[(VariantId, Result<Goal, String>)],
+        wanted: &[Wanted],
         settings: &Settings,
         now: Timestamp,
     ) -> BTreeMap<VariantId, Weeks> {
@@ -70,7 +70,7 @@ impl Reconciler {
         for id in &next {
             self.variants.entry(id.clone()).or_default().ask_for_weeks(now);
         }
-        let fetch = self.fetch();
+        let fetch = Fetch { metrics: Arc::clone(&self.aws.metrics), cost: self.cost.clone() };
         let read = |ids: &[VariantId]| {
             let of: Vec<ResourceId> = ids.iter().map(VariantId::resource).collect();
             let (fetch, ids) = (fetch.clone(), ids.to_vec());
@@ -94,7 +94,7 @@ impl Reconciler {
 
     fn next_replays(
         &self,
-        wanted: &[(VariantId, Result<Goal, String>)],
+        wanted: &[Wanted],
         settings: &Settings,
         now: Timestamp,
     ) -> Vec<VariantId> {
