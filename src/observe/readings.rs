@@ -82,7 +82,7 @@ impl Reader {
             self.adopt_history(true);
         }
         let groups = self.groups(sweep, remembered, wanted, settings, now);
-        let fetch = self.fetch();
+        let fetch = Fetch { metrics: Arc::clone(&self.aws.metrics), cost: self.cost.clone() };
         let fetches: Vec<BoxFuture<'_, (Group<'_>, Fetched)>> = groups
             .into_iter()
             .map(|group| {

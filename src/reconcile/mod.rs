@@ -76,6 +76,10 @@ impl PassInput<'_> {
     }
 }
 
+/// The turns of a pass. Each is on its own: a fleet's in one piece would still be whole while what is
+/// published is made from it, tens of MiB twice.
+type Turns = Vec<Box<Turn>>;
+
 /// Makes the passes' part of one account and region, and keeps what it needs between them.
 struct Reconciler {
     reader: Reader,
@@ -92,9 +96,9 @@ impl Reconciler {
     }
 
     /// Decides on every variant that was seen.
-    fn decide(&mut self, mut observed: Observed, input: &PassInput<'_>) -> Vec<Turn> {
+    fn decide(&mut self, mut observed: Observed, input: &PassInput<'_>) -> Turns {
         let wanted = observed.take_wanted();
-        let mut turns: Vec<Turn> = Vec::with_capacity(wanted.len());
+        let mut turns: Turns = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
             let snapshot = self.reader.facts(&mut observed, &id);
             let weeks = observed.take_weeks(&id);
@@ -104,11 +108,12 @@ impl Reconciler {
                 self.decide_one(snapshot, goal, weeks.as_ref(), input, observed.at)
             }));
             match turn {
-                Ok(turn) => turns.push(turn),
+                Ok(turn) => turns.push(Box::new(turn)),
                 Err(_) => {
                     self.reader.distrust(&id);
                     let estimate = Estimate::unobserved(BROKEN);
-                    turns.extend(unread::turn(id, &broken(), &estimate, input, observed.at));
+                    let turn = unread::turn(id, &broken(), &estimate, input, observed.at);
+                    turns.extend(turn.map(Box::new));
                 }
             }
         }
@@ -136,9 +141,9 @@ impl Reconciler {
     }
 
     /// What is published of this account and region.
-    fn publish(&mut self, turns: Vec<Turn>) -> Vec<VariantStatus> {
+    fn publish(&mut self, turns: Turns) -> Vec<Arc<VariantStatus>> {
         let ended = self.clock.now();
-        let publish = |turn: Turn| {
+        let publish = |turn: Box<Turn>| {
             let variant = self.reader.variants.entry(turn.snapshot.id.clone()).or_default();
             let wrote_fine = turn.outcome().is_none_or(|outcome| {
                 outcome.steps.iter().all(|step| step.result == StepResult::Success)
@@ -146,7 +151,7 @@ impl Reconciler {
             if turn.decision.report.comparable && wrote_fine {
                 variant.last_successful_pass = Some(ended);
             }
-            status(turn, ended, variant.last_successful_pass)
+            status(*turn, ended, variant.last_successful_pass)
         };
         turns.into_iter().map(publish).collect()
     }
@@ -157,8 +162,17 @@ fn status(
     turn: Turn,
     last_pass: Timestamp,
     last_successful_pass: Option<Timestamp>,
-) -> VariantStatus {
+) -> Arc<VariantStatus> {
     let (goal, snapshot, decision, outcome) = turn.into_parts();
     let lasting = lasting(&snapshot, &decision.report, decision.at);
-    VariantStatus { goal, snapshot, decision, outcome, lasting, last_pass, last_successful_pass }
+    let status = VariantStatus {
+        goal,
+        snapshot,
+        decision,
+        outcome,
+        lasting,
+        last_pass,
+        last_successful_pass,
+    };
+    Arc::new(status)
 }
