@@ -4,22 +4,19 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use expect_test::expect_file;
 use serde_json::Value;
-use setpoint::estimate::{Context, EstimatorSettings, Scratch};
 use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::fact::Fact;
 use setpoint::model::floors::{Floors, FloorsGoal, FloorsMode};
 use setpoint::model::goal::{CapacityGoal, Goal};
-use setpoint::model::reads::Read;
 use setpoint::model::reason::Reason;
 use setpoint::model::scaling::PolicyKind;
-use setpoint::model::series::Minute;
 use setpoint::model::snapshot::Snapshot;
 use setpoint::model::status::VariantStatus;
 use setpoint::model::time::Timestamp;
 use setpoint::recommend::{Language, Recommendation, check, read, text, write};
 use setpoint::render::explain::explain;
 use setpoint::render::view::VariantView;
-use setpoint::variant::{NewPeriods, Variant};
+use setpoint::variant::{Variant, Weeks};
 
 use crate::fixtures::{decided_with, in_sync, noon};
 use crate::recommend::languages::ALL;
@@ -43,40 +40,33 @@ struct Watched {
     snapshot: Snapshot,
     estimate: Estimate,
     variant: Variant,
+    weeks: Weeks,
 }
 
 /// A variant with so many days behind it, at noon.
 fn watched(days: i64, zone: Tz, rate: impl Fn(Timestamp) -> f64) -> Watched {
     let VariantStatus { mut goal, snapshot, decision, .. } = in_sync("a");
     goal.floors = FloorsGoal { mode: FloorsMode::Propose, time_zone: zone };
-    let mut variant = Variant::default();
-    variant.note_goal(&goal);
     let from = noon() - TimeDelta::days(days);
-    let minutes = (0..days * 1440).map(|i| {
-        let at = from + TimeDelta::minutes(i);
-        Minute { invocations: Some(rate(at)), ..Minute::empty(at) }
-    });
-    let new = NewPeriods {
-        minutes: minutes.collect(),
-        longer: Vec::new(),
-        until: noon(),
-        read: Read::new("GetMetricData", noon()),
-    };
-    let context = Context { configured_target: None, safety_factor: 0.5 };
-    let settings = EstimatorSettings::new(goal.objective);
-    let by = (&settings, &context);
-    variant.take_in(new, by, None, &mut Scratch::new(), noon()).unwrap();
-    Watched { goal, snapshot, estimate: decision.report.estimate, variant }
+    let requests = (0..days * 1440).map(|i| rate(from + TimeDelta::minutes(i)));
+    let weeks = Weeks::new(from, requests.collect());
+    let (estimate, variant) = (decision.report.estimate, Variant::default());
+    Watched { goal, snapshot, estimate, variant, weeks }
 }
 
 impl Watched {
-    fn ask(&mut self, may_work: &mut u32, now: Timestamp) -> Floors {
+    fn without_weeks(&mut self, now: Timestamp) -> Floors {
         let of = (&self.goal, &self.snapshot);
-        self.variant.floors(of, &self.estimate, may_work, now)
+        self.variant.floors(of, &self.estimate, None, now)
+    }
+
+    fn ask(&mut self, now: Timestamp) -> Floors {
+        let of = (&self.goal, &self.snapshot);
+        self.variant.floors(of, &self.estimate, Some(&self.weeks), now)
     }
 
     fn floors(&mut self) -> Floors {
-        self.ask(&mut 1, noon())
+        self.ask(noon())
     }
 }
 
@@ -155,21 +145,18 @@ fn in_a_time_zone_the_schedule_is_by_the_clock_on_the_wall() {
 
 #[test]
 fn they_are_worked_out_once_a_day_and_when_something_else_is_asked() {
-    let mut all = watched(15, Tz::UTC, office);
-    let mut may_work = 2;
-    let first = all.ask(&mut may_work, noon());
-    assert_eq!(may_work, 1);
-    assert_eq!(all.ask(&mut may_work, noon() + TimeDelta::hours(23)), first);
-    assert_eq!(may_work, 1);
-    let second = all.ask(&mut may_work, noon() + TimeDelta::hours(24));
-    assert_eq!((may_work, second.proposed().unwrap().at), (0, noon() + TimeDelta::hours(24)));
-    // Where none may be worked out, the last answer stands; where there is none, that is said.
-    all.goal.capacity.max = Some(7);
-    assert_eq!(all.ask(&mut 0, noon() + TimeDelta::hours(25)), second);
-    let other = all.ask(&mut 1, noon() + TimeDelta::hours(25));
-    assert_ne!(other, second);
-    let unasked = watched(15, Tz::UTC, office).ask(&mut 0, noon());
+    let mut all = watched(14, Tz::UTC, office);
+    let unasked = all.without_weeks(noon());
     assert!(matches!(&unasked, Floors::NotKnown { why } if why.contains("worked out yet")));
+    let first = all.ask(noon());
+    assert!(first.proposed().is_some(), "{first:?}");
+    assert_eq!(all.ask(noon() + TimeDelta::hours(23)), first);
+    let second = all.ask(noon() + TimeDelta::hours(24));
+    assert_eq!(second.proposed().unwrap().at, noon() + TimeDelta::hours(24));
+    // Where the weeks are not there, the last answer stands.
+    all.goal.capacity.max = Some(7);
+    assert_eq!(all.without_weeks(noon() + TimeDelta::hours(25)), second);
+    assert_ne!(all.ask(noon() + TimeDelta::hours(25)), second);
 }
 
 #[test]
@@ -188,12 +175,12 @@ fn without_what_they_rest_on_nothing_is_known_of_them() {
     let mut all = watched(15, Tz::UTC, office);
     all.goal.floors.mode = FloorsMode::Off;
     assert_eq!(all.floors(), Floors::Off);
-    // Requests are kept only while somebody wants floors.
-    all.variant.note_goal(&all.goal);
-    all.goal.floors.mode = FloorsMode::Propose;
-    assert!(unknown(&mut all).contains("traffic has not been read"));
-    all.variant.note_goal(&all.goal);
-    assert!(all.variant.wants_history());
+    let mut all = watched(15, Tz::UTC, office);
+    all.goal.managed = false;
+    assert!(unknown(&mut all).contains("does not list"));
+    let mut all = watched(15, Tz::UTC, office);
+    all.goal.objective.latency = None;
+    assert!(unknown(&mut all).contains("no latency objective"));
 }
 
 #[test]
