@@ -216,50 +216,6 @@ fn a_pause_and_its_end_are_told() {
 }
 
 #[test]
-fn a_foreign_hand_gets_a_name_when_somebody_asks() {
-    let stage = Stage::of(&[("scorer", 600.0)], &everything("observe"));
-    let edit = json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}});
-    stage.served.change(edit);
-    assert_eq!(stage.ask(&["check", "scorer/AllTraffic"]).0, Some(2));
-    let folder = stage.directory.token();
-    let config = folder.with_file_name("setpoint.yaml");
-    let ask = |more: &[&str]| {
-        let asked =
-            ["history", "scorer/AllTraffic", "--cloudtrail", "--config", config.to_str().unwrap()];
-        let (code, out, err) = run(&[&asked[..], more, &["--url", stage.daemon.url()]].concat());
-        assert_eq!(code, Some(0), "{out}{err}");
-        (out, err)
-    };
-    let (out, _) = ask(&[]);
-    assert!(out.contains("target_value 600 -> 700; CloudTrail does not know yet by whom"), "{out}");
-    stage.served.sim.advance(16 * 60);
-    let (out, _) = ask(&[]);
-    let by = "by arn:aws:iam::123456789012:user/person from 192.0.2.1 (PutScalingPolicy at ";
-    assert!(out.contains(by), "{out}");
-    let (out, _) = ask(&["-o", "json"]);
-    let json: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(json["callers"][0]["field"], "target_value", "{json}");
-    assert_eq!(json["callers"][0]["calls"].as_array().unwrap().len(), 1, "{json}");
-    let (out, _) = ask(&["-o", "csv"]);
-    assert!(out.lines().next().unwrap().ends_with(",callers"), "{out}");
-    assert!(out.contains(",arn:aws:iam::123456789012:user/person"), "{out}");
-    // Without the permission the history is shown, and the note says what is missing.
-    stage.served.fault(json!({
-        "kind": "deny", "operations": ["LookupEvents"], "because": "the role has iam/observe.json alone",
-    }));
-    let (out, err) = ask(&[]);
-    assert!(out.contains("target_value 600 -> 700\n"), "{out}");
-    assert!(
-        err.contains("CloudTrail was not read") && err.contains("iam/cloudtrail.json"),
-        "{err}"
-    );
-    // The daemon itself never asks.
-    let asked = stage.served.calls(Operation::LookupEvents);
-    assert_eq!(stage.ask(&["check", "scorer/AllTraffic"]).0, Some(2));
-    assert_eq!(stage.served.calls(Operation::LookupEvents), asked);
-}
-
-#[test]
 fn a_pause_survives_kill_9_and_ends_by_itself() {
     let mut stage = Stage::of(&[("scorer", 600.0), ("other", 600.0)], &everything("repair"));
     let until = from_now(15);

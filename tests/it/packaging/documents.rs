@@ -145,7 +145,7 @@ fn every_operation_sent_is_allowed() {
         if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(path).unwrap();
             let words = text.split('"').map(str::to_owned);
-            let verbs = ["Describe", "List", "Get", "Put", "Register", "Tag", "Delete", "Lookup"];
+            let verbs = ["Describe", "List", "Get", "Put", "Register", "Tag", "Delete", "LookupE"];
             let operation = |word: &String| {
                 verbs.iter().any(|verb| word.len() > verb.len() + 3 && word.starts_with(verb))
                     && word.chars().all(char::is_alphanumeric)
