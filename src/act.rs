@@ -262,7 +262,10 @@ async fn put_floors(
     match shown {
         Ok(()) => {
             let s = if puts.len() == 1 { "" } else { "s" };
-            StepOutcome::success(OPERATION, format!("{} scheduled action{s} {READ_BACK}", puts.len()))
+            StepOutcome::success(
+                OPERATION,
+                format!("{} scheduled action{s} {READ_BACK}", puts.len()),
+            )
         }
         Err(step) => step,
     }

@@ -26,8 +26,7 @@ use setpoint_core::ports::{
 
 const PUT_POLICY: Call = Call::new(Service::ApplicationAutoScaling, "PutScalingPolicy");
 const REGISTER_TARGET: Call = Call::new(Service::ApplicationAutoScaling, "RegisterScalableTarget");
-const PUT_SCHEDULED_ACTION: Call =
-    Call::new(Service::ApplicationAutoScaling, "PutScheduledAction");
+const PUT_SCHEDULED_ACTION: Call = Call::new(Service::ApplicationAutoScaling, "PutScheduledAction");
 const TAG_TARGET: Call = Call::new(Service::ApplicationAutoScaling, "TagResource");
 
 pub(super) struct SdkScalingWrites {

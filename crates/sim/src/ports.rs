@@ -24,8 +24,8 @@ use setpoint_core::model::scaling::{
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::{
     Aws, CallObserver, CallRecord, Endpoints, ErrorKind, Identity, MetricAnswer, MetricQuery,
-    Metrics, NoCode, NoObserver, PortError, PortResult, PutScalingPolicy, PutScheduledAction, RegisterScalableTarget,
-    ScalingReads, ScalingWrites, TagTarget,
+    Metrics, NoCode, NoObserver, PortError, PortResult, PutScalingPolicy, PutScheduledAction,
+    RegisterScalableTarget, ScalingReads, ScalingWrites, TagTarget,
 };
 
 /// AWS's page sizes, as the SDK adapter asks for them.

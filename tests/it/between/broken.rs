@@ -15,8 +15,8 @@ use setpoint::model::ids::{Scope, VariantId};
 use setpoint::model::pauses::Pauses;
 use setpoint::model::reason::Reason;
 use setpoint::ports::{
-    Keep, Leadership, Memories, Memory, MemoryError, PortResult, PutScalingPolicy, PutScheduledAction,
-    RegisterScalableTarget, ScalingWrites, Subject, TagTarget,
+    Keep, Leadership, Memories, Memory, MemoryError, PortResult, PutScalingPolicy,
+    PutScheduledAction, RegisterScalableTarget, ScalingWrites, Subject, TagTarget,
 };
 use setpoint::reconcile::{Goals, Named};
 

@@ -18,7 +18,8 @@ use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, Schedule
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{
-    PortResult, PutScalingPolicy, PutScheduledAction, RegisterScalableTarget, ScalingReads, ScalingWrites, TagTarget,
+    PortResult, PutScalingPolicy, PutScheduledAction, RegisterScalableTarget, ScalingReads,
+    ScalingWrites, TagTarget,
 };
 use setpoint::reconcile::{CostMeter, Fleet as Passes, PassInput, Purpose};
 use setpoint::sim::api::Operation;

@@ -48,6 +48,7 @@ fn kept<'a>(case: &Case<'a>, actions: &'a [ScheduledAction]) -> KeptFloors<'a> {
 
 fn wanted(case: &Case<'_>, kept: &KeptFloors<'_>) -> Wanted {
     let (there, floors) = (!kept.floors.is_empty(), &case.snapshot.floors);
+    let left = there || kept.lingers_until.is_some();
     let bounds = case.goal.capacity.min.zip(case.goal.capacity.max);
     let proposed = floors.proposed().filter(|proposed| proposed.target_in_force);
     let Some((min, max)) = bounds else {
@@ -55,11 +56,12 @@ fn wanted(case: &Case<'_>, kept: &KeptFloors<'_>) -> Wanted {
     };
     let Some(proposed) = proposed else {
         return match floors.against() {
-            Some((_, why)) if there && case.memory.floors.refused >= REFUSED_MAX => {
+            Some((_, why)) if left && case.memory.floors.refused >= REFUSED_MAX => {
                 Wanted::Nothing { min, why }
             }
             None if there && !is_own_work(&case.memory, kept) => {
-                let why = floors.sentence().unwrap_or_else(|| "floors are not looked for".to_owned());
+                let why =
+                    floors.sentence().unwrap_or_else(|| "floors are not looked for".to_owned());
                 Wanted::NotKnown(why)
             }
             _ => Wanted::AsItIs,
@@ -109,10 +111,8 @@ pub(super) fn compare(case: &Case<'_>) -> Option<Comparison> {
         Comparison { number: kept.number(), ..comparison }
     };
     match wanted(case, &kept) {
-        Wanted::AsItIs => (!kept.floors.is_empty()).then(|| Comparison {
-            number: kept.number(),
-            ..equal(Field::Floors, kept.words())
-        }),
+        Wanted::AsItIs => (!kept.floors.is_empty())
+            .then(|| Comparison { number: kept.number(), ..equal(Field::Floors, kept.words()) }),
         Wanted::NotKnown(why) => Some(Comparison {
             actual: Some(kept.words()),
             relation: Relation::Unknown(Why::new(WhyKind::NotReadYet, why)),
@@ -156,7 +156,8 @@ pub(super) fn hold(case: &Case<'_>) -> Option<Hold> {
     let highest = puts.iter().map(|put| put.min).max()?;
     let max = case.target()?.max_capacity;
     if highest > max {
-        let sentence = format!("floors of up to {highest} do not go with the max of {max} in force");
+        let sentence =
+            format!("floors of up to {highest} do not go with the max of {max} in force");
         return Some(Hold::new(Reason::BoundsConflict, sentence));
     }
     let stale = case.fresh_telemetry().err()?;
@@ -191,7 +192,8 @@ pub(super) fn action(case: &Case<'_>) -> Option<Action> {
         _ => return None,
     };
     let resource = case.snapshot.id.resource();
-    let after = puts.iter().fold(actions.clone(), |all, put| put.applied(&all, &resource, case.now));
+    let after =
+        puts.iter().fold(actions.clone(), |all, put| put.applied(&all, &resource, case.now));
     let number = KeptFloors::of(&after, case.now).number();
     Some(Action::PutFloors { puts, expected: actions.clone(), number, renews })
 }

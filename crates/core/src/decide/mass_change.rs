@@ -15,9 +15,7 @@ pub fn mass_change(
     consent: &Consent,
 ) -> Option<MassChange> {
     // Floors that only end later change nothing: a fleet's would fall due together after a freeze.
-    let counts = |d: &&&Decision| {
-        !d.plan.is_empty() && !d.plan.only_renews() && !consent.covers(d)
-    };
+    let counts = |d: &&&Decision| !d.plan.is_empty() && !d.plan.only_renews() && !consent.covers(d);
     let changing: Vec<&&Decision> = decisions.iter().filter(counts).collect();
     let limit = limit.limit(decisions.len());
     (changing.len() > limit).then(|| MassChange {

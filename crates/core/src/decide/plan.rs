@@ -173,7 +173,8 @@ pub fn summary(action: &Action) -> String {
             )
         }
         Action::PutFloors { puts, .. } => {
-            let puts = puts.iter().map(|put| format!("{} {} min={}", put.name, put.schedule, put.min));
+            let puts =
+                puts.iter().map(|put| format!("{} {} min={}", put.name, put.schedule, put.min));
             format!("PutScheduledAction {}", puts.collect::<Vec<_>>().join(", "))
         }
     }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::estimate::Estimate;
 use super::fact::WhyKind;
-use super::kept_floors::FloorPut;
 use super::goal::{LoadTestProblem, Mode};
 use super::ids::VariantId;
+use super::kept_floors::FloorPut;
 use super::reason::{ActionKind, Field, Reason};
 use super::rules::Rules;
 use super::safety::SafetyReport;

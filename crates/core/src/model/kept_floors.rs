@@ -68,7 +68,12 @@ impl FloorPut {
 
     /// The scheduled action that AWS has after this was put over `before`.
     #[must_use]
-    pub fn applied(&self, before: &[ScheduledAction], resource: &super::ids::ResourceId, now: Timestamp) -> Vec<ScheduledAction> {
+    pub fn applied(
+        &self,
+        before: &[ScheduledAction],
+        resource: &super::ids::ResourceId,
+        now: Timestamp,
+    ) -> Vec<ScheduledAction> {
         let mut all = before.to_vec();
         let made = all.iter().find(|a| a.name == self.name).and_then(|a| a.created_at);
         all.retain(|action| action.name != self.name);
@@ -108,6 +113,9 @@ pub struct KeptFloors<'a> {
     pub end: Option<&'a ScheduledAction>,
     /// All of setpoint's that can still run, but for the one that gives min back.
     pub running: Vec<&'a ScheduledAction>,
+    /// When min is given back, where no floor goes on and it is not soon: what is left of a set that
+    /// was written or taken away in part.
+    pub lingers_until: Option<Timestamp>,
 }
 
 impl<'a> KeptFloors<'a> {
@@ -119,8 +127,10 @@ impl<'a> KeptFloors<'a> {
             own.clone().filter(|a| a.name != END && a.next_run(now).is_some()).collect();
         running.sort_by_key(|a| (a.min_capacity, a.name.clone()));
         let goes_on = |a: &&ScheduledAction| a.ends_at.is_none_or(|end| end - now > ENDING);
-        let floors = running.iter().copied().filter(goes_on).collect();
-        Self { floors, end: own.into_iter().find(|action| action.name == END), running }
+        let floors: Vec<_> = running.iter().copied().filter(goes_on).collect();
+        let end = own.into_iter().find(|action| action.name == END);
+        let back = end.and_then(|end| end.next_run(now)).filter(|at| *at - now > ENDING);
+        Self { lingers_until: back.filter(|_| floors.is_empty()), floors, end, running }
     }
 
     /// Whether any of setpoint's actions may still move min.
@@ -154,6 +164,9 @@ impl<'a> KeptFloors<'a> {
     /// The set in words: "3 scheduled actions, min 2 to 7, until 2026-12-01"; "none".
     #[must_use]
     pub fn words(&self) -> String {
+        if let Some(at) = self.lingers_until {
+            return format!("none, min is given back on {}", at.format("%F"));
+        }
         let mins: Vec<i32> = self.floors.iter().filter_map(|floor| floor.min_capacity).collect();
         words(&mins, self.until())
     }
@@ -161,7 +174,8 @@ impl<'a> KeptFloors<'a> {
     /// Whether all of it lies between the bounds, and what gives min back sets it to `min`.
     #[must_use]
     pub fn is_within(&self, min: i32, max: i32) -> bool {
-        let within = |a: &&ScheduledAction| a.min_capacity.is_some_and(|n| (min..=max).contains(&n));
+        let within =
+            |a: &&ScheduledAction| a.min_capacity.is_some_and(|n| (min..=max).contains(&n));
         self.floors.iter().all(within) && self.end.is_some_and(|end| end.min_capacity == Some(min))
     }
 
@@ -238,7 +252,8 @@ pub fn words(mins: &[i32], until: Option<Timestamp>) -> String {
         return "none".to_owned();
     };
     let s = if mins.len() == 1 { "" } else { "s" };
-    let until = until.map_or_else(|| "without an end".to_owned(), |t| format!("until {}", t.format("%F")));
+    let until =
+        until.map_or_else(|| "without an end".to_owned(), |t| format!("until {}", t.format("%F")));
     format!("{} scheduled action{s}, min {low} to {high}, {until}", mins.len())
 }
 
@@ -309,7 +324,11 @@ mod tests {
         vec![floor("cron(52 7 ? * MON-FRI *)", high), floor("cron(0 20 ? * MON-FRI *)", 2)]
     }
 
-    fn in_aws(puts: &[FloorPut], before: &[ScheduledAction], now: Timestamp) -> Vec<ScheduledAction> {
+    fn in_aws(
+        puts: &[FloorPut],
+        before: &[ScheduledAction],
+        now: Timestamp,
+    ) -> Vec<ScheduledAction> {
         let resource = "endpoint/e/variant/v".parse().unwrap();
         puts.iter().fold(before.to_vec(), |all, put| put.applied(&all, &resource, now))
     }
@@ -352,6 +371,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_of_a_set_that_was_taken_away_in_part_lingers() {
+        let now = at("2026-11-23T12:00:00Z");
+        let all = in_aws(&set_of(&week(7), "UTC", 2, now), &[], now);
+        let puts = KeptFloors::of(&all, now).to_nothing(2, now);
+        let part = in_aws(&puts[..2], &all, now);
+        let kept = KeptFloors::of(&part, now);
+        assert_eq!(kept.words(), "none, min is given back on 2026-12-01");
+        let rest = kept.to_nothing(2, now + TimeDelta::minutes(1));
+        assert_eq!(rest.len(), 1, "{rest:?}");
+        assert_eq!(KeptFloors::of(&in_aws(&rest, &part, now), now).lingers_until, None);
+    }
+
+    #[test]
     fn a_set_that_is_there_is_not_written_again_and_one_that_is_there_in_part_is_completed() {
         let now = at("2026-11-23T12:00:00Z");
         let set = set_of(&week(7), "UTC", 2, now);
@@ -364,7 +396,9 @@ mod tests {
         let part = in_aws(&set[..2], &[], now);
         assert_eq!(KeptFloors::of(&part, later).to(&again, later), set[2..]);
         assert_ne!(KeptFloors::of(&part, now).number(), KeptFloors::of(&all, now).number());
-        assert!(KeptFloors::of(&all, now).is_of(&again) && !KeptFloors::of(&part, now).is_of(&again));
+        assert!(
+            KeptFloors::of(&all, now).is_of(&again) && !KeptFloors::of(&part, now).is_of(&again)
+        );
     }
 
     #[test]
@@ -380,7 +414,10 @@ mod tests {
         let mut another = all.clone();
         another.push(ScheduledAction { name: "morning".to_owned(), ..all[1].clone() });
         assert_eq!(number(&another, now), number(&all, now), "another's action is not setpoint's");
-        assert_eq!(KeptFloors::of(&all, now).words(), "2 scheduled actions, min 2 to 7, until 2026-12-01");
+        assert_eq!(
+            KeptFloors::of(&all, now).words(),
+            "2 scheduled actions, min 2 to 7, until 2026-12-01"
+        );
     }
 
     #[test]
