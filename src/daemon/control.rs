@@ -343,8 +343,8 @@ impl Daemon {
                 let goal = config.goal(id);
                 let known = goal.as_ref().unwrap_or(&status.goal);
                 let mut subject = subject(&status.snapshot, known, &settings);
-                if goal.is_err() {
-                    subject.untouchable = Some("two targets of the configuration claim it");
+                if let Err(claimed_twice) = &goal {
+                    subject.untouchable = Some(claimed_twice.to_string());
                 }
                 subject
             })

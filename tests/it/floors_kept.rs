@@ -3,27 +3,24 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
-use setpoint::model::ids::Scope;
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::scaling::ScheduledAction;
 use setpoint::model::status::FleetStatus;
 use setpoint::ports::{
-    Aws, Memory, PortResult, PutScalingPolicy, PutScheduledAction, RegisterScalableTarget,
+    Memory, PortResult, PutScalingPolicy, PutScheduledAction, RegisterScalableTarget,
     ScalingWrites, TagTarget,
 };
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
-use setpoint::sim::scenario::Settings;
-use setpoint::sim::{Scenario, Sim, SimClock};
-use setpoint::system::Alone;
+use setpoint::reconcile::Fleet;
+use setpoint::sim::{Scenario, Sim};
 use tokio::sync::Notify;
+
+use crate::harness::{self, Pass, aws, fleet};
 
 const RESOURCE: &str = "endpoint/office/variant/AllTraffic";
 
@@ -64,27 +61,8 @@ fn world() -> (Sim, Config) {
     (sim, Config::from_yaml(&config).unwrap())
 }
 
-fn aws(sim: &Sim) -> Aws {
-    let Settings { account_id, region, .. } = Settings::default();
-    setpoint::sim::aws(sim, Scope { account_id, region })
-}
-
-fn fleet(sim: &Sim, aws: Aws, memory: &Arc<dyn Memory>) -> Fleet {
-    let clock = Arc::new(SimClock::self_driven(sim.clone()));
-    Fleet::new(vec![aws], clock, Arc::new(Alone), Arc::clone(memory), CostMeter::default())
-}
-
 async fn pass(fleet: &mut Fleet, config: &Config) -> FleetStatus {
-    let input = PassInput {
-        goals: config,
-        settings: &pass_settings(config),
-        telemetry: true,
-        refresh: None,
-        purpose: Purpose::Reconcile(&Consent::default()),
-        freeze: None,
-        stop: &AtomicBool::new(false),
-    };
-    fleet.pass(input).await
+    Pass { telemetry: true, ..harness::pass(config) }.of(fleet).await
 }
 
 async fn own_actions(sim: &Sim) -> Vec<ScheduledAction> {

@@ -3,43 +3,32 @@
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use serde_json::json;
 use setpoint::cli::exit::Exit;
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
 use setpoint::import::{Imported, Options, import};
 use setpoint::memory::ProcessMemory;
 use setpoint::model::decision::FieldReport;
 use setpoint::model::fact::Fact;
-use setpoint::model::ids::Scope;
 use setpoint::model::ids::VariantId;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::units::SafetyFactor;
 use setpoint::ports::{Aws, Clock, PutScalingPolicy};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
+use setpoint::reconcile::{CostMeter, Fleet, Purpose};
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::{Alone, WallClock};
 
 use crate::contract::moto::{MotoFace, Server};
+use crate::harness;
 
 /// What a first pass with this configuration shows.
 async fn look(aws: &Aws, clock: Arc<dyn Clock>, config: &Config, telemetry: bool) -> FleetStatus {
     let memory = Arc::new(ProcessMemory::default());
     let cost = CostMeter::default();
     let mut passes = Fleet::new(vec![aws.clone()], clock, Arc::new(Alone), memory, cost);
-    passes
-        .pass(PassInput {
-            goals: config,
-            settings: &pass_settings(config),
-            telemetry,
-            refresh: None,
-            purpose: Purpose::Plan,
-            freeze: None,
-            stop: &AtomicBool::new(false),
-        })
-        .await
+    let pass = harness::Pass { telemetry, purpose: Purpose::Plan, ..harness::pass(config) };
+    pass.of(&mut passes).await
 }
 
 /// A world as `audit` sees it.
@@ -85,8 +74,7 @@ async fn imported(place: &str, aws: &Aws, clock: Arc<dyn Clock>, telemetry: bool
 
 fn ports(sim: &Sim) -> (Aws, Arc<dyn Clock>) {
     // Every world of the tests is in the default account and region.
-    let settings = setpoint::sim::scenario::Settings::default();
-    let scope = Scope { account_id: settings.account_id, region: settings.region };
+    let scope = crate::harness::scope();
     (setpoint::sim::aws(sim, scope), Arc::new(SimClock::self_driven(sim.clone())))
 }
 

@@ -352,7 +352,7 @@ pub struct Subject {
     /// Its scalable target as last read.
     pub target: Fact<Option<ScalableTarget>>,
     /// Why nothing of it may be written in AWS, if so (rules 1, 2, 7 and 10).
-    pub untouchable: Option<&'static str>,
+    pub untouchable: Option<String>,
 }
 
 /// What is to be remembered of a variant.

@@ -14,11 +14,12 @@ use crate::cli::exit::Exit;
 use crate::cli::out::{self, Data, noteln, out};
 use crate::model::history::{Event, History, Hour};
 use crate::model::selector::Selector;
+use crate::model::span::parse_since;
 use crate::model::time::Timestamp;
 use crate::model::units::{for_reading, human};
 use crate::ports::Clock as _;
 use crate::render::table::table;
-use crate::store::{parse_since, read_file};
+use crate::store::read_file;
 use crate::system::WallClock;
 
 /// The span in which something happened is told when it is longer than this.

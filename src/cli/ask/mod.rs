@@ -9,7 +9,6 @@ mod history;
 mod near;
 mod pause;
 mod plan;
-mod until;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;

@@ -43,6 +43,7 @@ pub mod series;
 pub mod shard;
 pub mod shared;
 pub mod snapshot;
+pub mod span;
 pub mod spending;
 pub mod stable_hash;
 pub mod status;
