@@ -9,6 +9,7 @@ use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::fact::Fact;
 use setpoint::model::floors::{Floors, FloorsGoal, FloorsMode};
 use setpoint::model::goal::{CapacityGoal, Goal};
+use setpoint::model::kept_floors::FloorPut;
 use setpoint::model::reads::Read;
 use setpoint::model::reason::Reason;
 use setpoint::model::scaling::PolicyKind;
@@ -82,10 +83,20 @@ impl Watched {
     }
 }
 
-/// What is said of floors that would not pay.
-pub(crate) fn none() -> Floors {
+/// All that a week's traffic says: the factor, floors that would not pay, and one that is kept.
+pub(crate) fn of_the_week(snapshot: &mut Snapshot) {
+    snapshot.factor = crate::fixtures::by_replay::by_replay(noon(), 0.6);
     let why = "no scheduled floors are proposed".to_owned();
-    Floors::None { at: noon(), reason: "does_not_pay", why }
+    snapshot.floors = Floors::None { at: noon(), reason: "does_not_pay", why };
+    let floor = FloorPut {
+        name: "setpoint-floor-01".to_owned(),
+        schedule: "cron(0 8 * * ? *)".to_owned(),
+        time_zone: "UTC".to_owned(),
+        min: 4,
+        ends_at: Some(noon() + TimeDelta::days(7)),
+    };
+    let kept = floor.applied(&[], &snapshot.id.resource(), noon());
+    snapshot.scheduled_actions = Fact::Known(kept);
 }
 
 fn proposed() -> Floors {
@@ -227,6 +238,14 @@ fn they_are_advice_and_change_nothing_that_is_decided() {
 fn every_output_shows_them() {
     let status = shown();
     let schedule = &status.snapshot.floors.proposed().unwrap().actions[0].schedule;
+    let mut kept = in_sync("kept");
+    of_the_week(&mut kept.snapshot);
+    let told = explain(&kept);
+    let words = "setpoint keeps floors in AWS: 1 scheduled action, min 4 to 4, until 2026-11-30";
+    assert!(told.contains(words) && told.contains("nothing gives min back"), "{told}");
+    let json = serde_json::to_value(VariantView::of(&kept)).unwrap();
+    assert_eq!(json["floors_kept"]["actions"][0]["min_capacity"], 4);
+    assert_eq!(json["floors_kept"]["until"], "2026-11-30T12:00:00Z");
     let explained = explain(&status);
     assert!(explained.contains("Scheduled floors") && explained.contains(schedule), "{explained}");
     let json = serde_json::to_value(VariantView::of(&status)).unwrap();
