@@ -68,14 +68,14 @@ impl Keeping {
             match self.place.records(of.clone()).await {
                 Ok(records) if records.len() == of.len() => return records,
                 Ok(_) => return none,
-                Err(why) if attempt == ATTEMPTS => self.note_trouble(why),
+                Err(why) if attempt == ATTEMPTS => self.note_trouble(&why),
                 Err(_) => tokio::time::sleep(AGAIN).await,
             }
         }
         none
     }
 
-    fn note_trouble(&self, why: Why) {
+    fn note_trouble(&self, why: &Why) {
         let is_news = self.with(|status| {
             let before = status.trouble.replace(why.message.clone());
             before.as_ref() != Some(&why.message)
@@ -114,7 +114,7 @@ impl Reader {
             Ok(Some(bytes)) => self.cache.take_up(&bytes),
             // They are kept by the first pass, before any record.
             Ok(None) => self.history.has_no_past(),
-            Err(why) => keeping.note_trouble(why),
+            Err(why) => keeping.note_trouble(&why),
         }
     }
 
@@ -132,7 +132,7 @@ impl Reader {
             let records: Vec<_> = ids.iter().filter_map(record).collect();
             let count = records.len();
             if let Err(why) = keeping.place.keep_records(records, now).await {
-                keeping.note_trouble(why);
+                keeping.note_trouble(&why);
                 return;
             }
             for id in ids {
@@ -161,7 +161,7 @@ impl Reader {
                 self.described.kept = reads;
                 self.described.kept_at = Some(now);
             }
-            Err(why) => keeping.note_trouble(why),
+            Err(why) => keeping.note_trouble(&why),
         }
     }
 }

@@ -406,7 +406,9 @@ fn put_away_resumed(
         queued.anew.insert(seed.id.clone());
         queued.queue.insert(turn(stage, &seed), seed);
     }
-    filled.iter().for_each(|_| progress.history.done());
+    for _ in &filled {
+        progress.history.done();
+    }
     queued.ready.extend(filled);
 }
 

@@ -22,7 +22,7 @@ use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::selector::Selector;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::ports::{Aws, Clock, Memories, Memory, Subject};
+use crate::ports::{Aws, Clock, Leadership, Memories, Memory, Subject};
 use crate::variant::{Variant, Weeks};
 
 /// What the reads of one account and region in a pass depend on.
@@ -107,10 +107,12 @@ impl Observed {
     }
 }
 
-/// What a reader is made from; all accounts and regions of a process share it.
+/// What a reader and a reconciler are made from; all accounts and regions of a process share it.
 #[derive(Clone)]
 pub struct Parts {
     pub clock: Arc<dyn Clock>,
+    /// Whether anything may be written, or kept.
+    pub leadership: Arc<dyn Leadership>,
     pub memory: Arc<dyn Memory>,
     pub cost: CostMeter,
     /// Names this process and term in what it keeps (rule 26).
@@ -142,7 +144,7 @@ pub struct Reader {
 impl Reader {
     /// A reader that knows nothing yet.
     pub fn new(aws: Aws, parts: &Parts) -> Self {
-        let Parts { clock, memory, cost, identity, slots } = parts.clone();
+        let Parts { clock, memory, cost, identity, slots, .. } = parts.clone();
         let cost = cost.of(&aws.scope);
         let fetch = Fetch { metrics: Arc::clone(&aws.metrics), cost: cost.clone() };
         Self {

@@ -75,19 +75,16 @@ impl Worker<'_> {
             while let Some(next) = rest.next_if(|next| next.goes_with(&batch)) {
                 batch.push(next);
             }
-            for (seed, told) in self.go_on(batch, scratch, now).await {
-                match told {
-                    Some(variant) => {
-                        if variant.is_ok() {
-                            keeping.note_resumed();
-                        }
-                        filled.push(Filled { id: seed.id, variant, stage: Stage::Resume });
-                    }
-                    None => {
-                        keeping.note_dropped(&seed.id, NotResumed::Damaged);
-                        left.push(seed);
-                    }
+            for (seed, variant) in self.go_on(batch, scratch, now).await {
+                let Some(variant) = variant else {
+                    keeping.note_dropped(&seed.id, NotResumed::Damaged);
+                    left.push(seed);
+                    continue;
+                };
+                if variant.is_ok() {
+                    keeping.note_resumed();
                 }
+                filled.push(Filled { id: seed.id, variant, stage: Stage::Resume });
             }
         }
         (filled, left)
@@ -113,7 +110,6 @@ impl Worker<'_> {
     }
 
     /// Reads what these have not been told, and tells it. Where that fails in us, there is nothing.
-    #[expect(clippy::type_complexity, reason = "a pair for each of the batch, used once")]
     async fn go_on(
         &self,
         batch: Vec<Resumed>,

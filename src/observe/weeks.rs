@@ -84,7 +84,7 @@ impl Reader {
                 match answer {
                     Ok(column) => drop(weeks.insert(id, Weeks::new(window.from, column))),
                     Err(why) => {
-                        tracing::debug!(variant = %id, why = %why.message, "its weeks are not read")
+                        tracing::debug!(variant = %id, why = %why.message, "its weeks are not read");
                     }
                 }
             }

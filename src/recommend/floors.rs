@@ -69,9 +69,9 @@ fn judge(kept: &[ScheduledMin], wanted: &[ScheduledMin], at: Timestamp) -> (Stat
             continue;
         }
         if over < 0.0 {
-            low += 1
+            low += 1;
         } else {
-            high += 1
+            high += 1;
         }
         first.get_or_insert((at, kept, wanted));
     }

@@ -142,12 +142,13 @@ impl Fleet {
         let slots = Slots::default();
         let parts = Parts {
             clock: Arc::clone(&clock),
+            leadership,
             memory,
             cost: cost.clone(),
             identity: Arc::clone(&identity),
             slots: slots.clone(),
         };
-        let region = |aws| Region::new(aws, parts.clone(), Arc::clone(&leadership));
+        let region = |aws| Region::new(aws, parts.clone());
         Self {
             regions: accounts.into_iter().map(region).collect(),
             clock,

@@ -90,8 +90,9 @@ struct Reconciler {
 
 impl Reconciler {
     /// A reconciler that knows nothing yet.
-    fn new(aws: Aws, parts: &Parts, leadership: Arc<dyn Leadership>) -> Self {
+    fn new(aws: Aws, parts: &Parts) -> Self {
         let reader = Reader::new(aws.clone(), parts);
+        let leadership = Arc::clone(&parts.leadership);
         Self { reader, aws, clock: Arc::clone(&parts.clock), leadership }
     }
 
@@ -107,15 +108,14 @@ impl Reconciler {
             let turn = catch_unwind(AssertUnwindSafe(|| {
                 self.decide_one(snapshot, goal, weeks.as_ref(), input, observed.at)
             }));
-            match turn {
-                Ok(turn) => turns.push(Box::new(turn)),
-                Err(_) => {
-                    self.reader.distrust(&id);
-                    let estimate = Estimate::unobserved(BROKEN);
-                    let turn = unread::turn(id, &broken(), &estimate, input, observed.at);
-                    turns.extend(turn.map(Box::new));
-                }
+            if let Ok(turn) = turn {
+                turns.push(Box::new(turn));
+                continue;
             }
+            self.reader.distrust(&id);
+            let estimate = Estimate::unobserved(BROKEN);
+            let turn = unread::turn(id, &broken(), &estimate, input, observed.at);
+            turns.extend(turn.map(Box::new));
         }
         turns
     }

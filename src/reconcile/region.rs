@@ -11,13 +11,12 @@ use crate::model::ids::{ResourceId, Scope, VariantId};
 use crate::observe::evidence::Keeping;
 use crate::observe::remembered::remembered_in;
 use crate::observe::{Observed, Parts, Request};
-use crate::ports::{Aws, Leadership};
+use crate::ports::Aws;
 
 /// One account and region.
 pub(super) struct Region {
     aws: Aws,
     parts: Parts,
-    leadership: Arc<dyn Leadership>,
     /// Absent while it reads.
     reconciler: Option<Box<Reconciler>>,
     reading: Option<Reading>,
@@ -39,8 +38,8 @@ impl Drop for Reading {
 }
 
 impl Region {
-    pub(super) fn new(aws: Aws, parts: Parts, leadership: Arc<dyn Leadership>) -> Self {
-        let mut region = Self { aws, parts, leadership, reconciler: None, reading: None };
+    pub(super) fn new(aws: Aws, parts: Parts) -> Self {
+        let mut region = Self { aws, parts, reconciler: None, reading: None };
         region.start_over();
         region
     }
@@ -67,8 +66,7 @@ impl Region {
 
     /// Begins with a reconciler that knows nothing.
     fn start_over(&mut self) {
-        let leadership = Arc::clone(&self.leadership);
-        let reconciler = Reconciler::new(self.aws.clone(), &self.parts, leadership);
+        let reconciler = Reconciler::new(self.aws.clone(), &self.parts);
         self.reconciler = Some(Box::new(reconciler));
         self.reading = None;
     }

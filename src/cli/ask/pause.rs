@@ -119,6 +119,15 @@ fn variants(answer: &Value) -> String {
     }
 }
 
+fn parse_until(text: &str) -> Result<When, String> {
+    When::parse(text).ok_or_else(|| {
+        format!(
+            "{text:?} is not a time in the future (allowed: an instant such as 2026-12-01T08:00:00Z, or \
+             {SPANS} from now)"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,13 +150,4 @@ mod tests {
             "resumed all: 1 variant"
         );
     }
-}
-
-fn parse_until(text: &str) -> Result<When, String> {
-    When::parse(text).ok_or_else(|| {
-        format!(
-            "{text:?} is not a time in the future (allowed: an instant such as 2026-12-01T08:00:00Z, or \
-             {SPANS} from now)"
-        )
-    })
 }

@@ -137,6 +137,9 @@ fn a_variant_that_goes_on_from_its_record_ends_where_an_undisturbed_one_does() {
     }
 }
 
+/// What a change of a record leads to.
+type Case<'a> = (NotResumed, &'a dyn Fn(&mut Value));
+
 #[test]
 fn what_does_not_fit_is_dropped() {
     let until = DAYS * 1440;
@@ -149,7 +152,7 @@ fn what_does_not_fit_is_dropped() {
         change(&mut value);
         resume(&serde_json::to_vec(&value).unwrap(), 1, now).err()
     };
-    let cases: [(NotResumed, &dyn Fn(&mut Value)); 6] = [
+    let cases: [Case<'_>; 6] = [
         (NotResumed::OtherForm, &|v| v["form"] = 0.into()),
         (NotResumed::Damaged, &|v| v["capacity"]["estimator"]["new_field"] = 1.into()),
         (NotResumed::Damaged, &|v| {
@@ -264,7 +267,9 @@ fn shape(path: &str, value: &Value, names: &mut std::collections::BTreeSet<Strin
             }
         }
         Value::Array(items) => {
-            items.iter().for_each(|item| shape(&format!("{path}[]"), item, names))
+            for item in items {
+                shape(&format!("{path}[]"), item, names);
+            }
         }
         Value::Null => {}
         _ => {
