@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::cache::EndpointCache;
 use super::cost::CostMeter;
+use super::evidence::{Described, Keeping};
 use super::fetch::Fetch;
 use super::goals::Goals;
 use super::history::{History, Slots};
@@ -131,6 +132,9 @@ pub struct Reader {
     pub(super) history: History,
     /// Whether all variants there are have been listed once: from then on the process knows them.
     listed: bool,
+    /// What is kept over a restart; absent where nothing is.
+    pub(super) keeping: Option<Arc<Keeping>>,
+    pub(super) described: Described,
     /// The estimator's tables, shared by all variants.
     pub scratch: Scratch,
 }
@@ -146,6 +150,8 @@ impl Reader {
             variants: BTreeMap::new(),
             remembered: Remembered::new(memory, Arc::clone(&clock), identity),
             cost,
+            keeping: slots.keeping.clone(),
+            described: Described::default(),
             history: History::new(fetch, Arc::clone(&clock), slots),
             listed: false,
             scratch: Scratch::new(),
@@ -163,6 +169,7 @@ impl Reader {
     pub async fn observe(&mut self, request: Request<'_>) -> Observed {
         let now = self.clock.now();
         let sweep = Sweep::read(&self.aws, &*self.clock, now).await;
+        self.take_up_described().await;
         self.describe(&sweep, request, now).await;
         let pauses = self.remembered.begin_pass().await;
         let unseen = self.unseen(&sweep).await;

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::Instant;
@@ -22,11 +23,12 @@ use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Scope, VariantId};
 use crate::model::status::{FleetStatus, MassChange, MemoryStatus};
 use crate::model::time::Timestamp;
+use crate::observe::evidence::Keeping;
 use crate::observe::goals::only_in;
 use crate::observe::health;
 use crate::observe::history::Slots;
 use crate::observe::{Named, Observed, Parts, Progress};
-use crate::ports::{Aws, Clock, Leadership, Memory};
+use crate::ports::{Aws, Clock, Evidence, Leadership, Memory};
 use crate::variant::Turn;
 
 /// Makes passes over accounts and regions, and keeps what they need between them.
@@ -36,6 +38,8 @@ pub struct Fleet {
     cost: CostMeter,
     identity: Arc<str>,
     progress: Arc<Progress>,
+    /// What is kept over a restart; absent where nothing is.
+    keeping: Option<Arc<Keeping>>,
     /// What was published last, of those that cannot be read now.
     last: FleetStatus,
     took: PhaseTimes,
@@ -150,8 +154,31 @@ impl Fleet {
             cost,
             identity,
             progress: slots.progress,
+            keeping: None,
             last: FleetStatus::default(),
             took: PhaseTimes::default(),
+        }
+    }
+
+    /// The same, which takes up what an earlier process has kept there, and keeps what it knows.
+    #[must_use]
+    pub fn keeping(mut self, place: Arc<dyn Evidence>) -> Self {
+        let keeping = Arc::new(Keeping::new(place));
+        for region in &mut self.regions {
+            region.keep(&keeping);
+        }
+        self.keeping = Some(keeping);
+        self
+    }
+
+    /// Keeps what the next process need not read again, for at most so long. For a process that ends.
+    pub async fn end(&mut self, most: Duration) {
+        let until = Instant::now() + most;
+        for region in &mut self.regions {
+            if let Some(reconciler) = region.reconciler() {
+                let left = until.saturating_duration_since(Instant::now());
+                reconciler.reader.keep_evidence(true, left).await;
+            }
         }
     }
 
@@ -314,6 +341,7 @@ impl Fleet {
         for (region, round) in self.regions.iter_mut().zip(rounds) {
             if let Some(reconciler) = region.reconciler().filter(|_| round.read) {
                 reconciler.keep_memory(&round.turns, input, waits, round.at).await;
+                reconciler.reader.keep_evidence(false, Duration::MAX).await;
             }
         }
     }
@@ -353,6 +381,7 @@ impl Fleet {
             fleet.variants.extend(by_id);
         }
         fleet.memory = Some(health::together(self.last.memory.as_ref(), memory));
+        fleet.evidence = self.keeping.as_ref().map(|keeping| keeping.status());
         self.last = fleet.clone();
         fleet
     }

@@ -208,7 +208,6 @@ impl<'a> Run<'a> {
         if self.variant.wants_history() && self.variant.read_until().is_some() {
             // What turns out to have little traffic is read again, in longer periods too.
             let mut again = self.variant.blank();
-            again.begin_history(None, None);
             note_endpoint(&mut again, &self.facts, now);
             self.variant = again;
             self.take_in(rows, now);

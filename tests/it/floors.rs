@@ -8,12 +8,15 @@ use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::fact::Fact;
 use setpoint::model::floors::{Floors, FloorsGoal, FloorsMode};
 use setpoint::model::goal::{CapacityGoal, Goal};
+use setpoint::model::kept_floors::FloorPut;
 use setpoint::model::reason::Reason;
 use setpoint::model::scaling::PolicyKind;
 use setpoint::model::snapshot::Snapshot;
 use setpoint::model::status::VariantStatus;
 use setpoint::model::time::Timestamp;
-use setpoint::recommend::{Language, Recommendation, check, read, text, write};
+use setpoint::recommend::{
+    Kept, Language, Recommendation, State, check, check_text, read, text, write,
+};
 use setpoint::render::explain::explain;
 use setpoint::render::view::VariantView;
 use setpoint::variant::{Variant, Weeks};
@@ -70,10 +73,20 @@ impl Watched {
     }
 }
 
-/// What is said of floors that would not pay.
-pub(crate) fn none() -> Floors {
+/// All that a week's traffic says: the factor, floors that would not pay, and one that is kept.
+pub(crate) fn of_the_week(snapshot: &mut Snapshot) {
+    snapshot.factor = crate::fixtures::by_replay::by_replay(noon(), 0.6);
     let why = "no scheduled floors are proposed".to_owned();
-    Floors::None { at: noon(), reason: "does_not_pay", why }
+    snapshot.floors = Floors::None { at: noon(), reason: "does_not_pay", why };
+    let floor = FloorPut {
+        name: "setpoint-floor-01".to_owned(),
+        schedule: "cron(0 8 * * ? *)".to_owned(),
+        time_zone: "UTC".to_owned(),
+        min: 4,
+        ends_at: Some(noon() + TimeDelta::days(7)),
+    };
+    let kept = floor.applied(&[], &snapshot.id.resource(), noon());
+    snapshot.scheduled_actions = Fact::Known(kept);
 }
 
 fn proposed() -> Floors {
@@ -212,12 +225,21 @@ fn they_are_advice_and_change_nothing_that_is_decided() {
 fn every_output_shows_them() {
     let status = shown();
     let schedule = &status.snapshot.floors.proposed().unwrap().actions[0].schedule;
+    let mut kept = in_sync("kept");
+    of_the_week(&mut kept.snapshot);
+    let told = explain(&kept);
+    let words = "setpoint keeps floors in AWS: 1 scheduled action, min 4 to 4, until 2026-11-30";
+    assert!(told.contains(words) && told.contains("nothing gives min back"), "{told}");
+    let json = serde_json::to_value(VariantView::of(&kept)).unwrap();
+    assert_eq!(json["floors_kept"]["actions"][0]["min_capacity"], 4);
+    assert_eq!(json["floors_kept"]["until"], "2026-11-30T12:00:00Z");
     let explained = explain(&status);
     assert!(explained.contains("Scheduled floors") && explained.contains(schedule), "{explained}");
     let json = serde_json::to_value(VariantView::of(&status)).unwrap();
     assert_eq!(json["floors"]["state"], "proposed", "{json}");
     assert_eq!(json["floors"]["actions"][0]["schedule"], **schedule);
     assert_eq!(json["floors"]["time_zone"], "UTC");
+    assert_eq!(json["floors_kept"], Value::Null);
     let none = serde_json::to_value(VariantView::of(&in_sync("a"))).unwrap();
     assert_eq!(none["floors"]["state"], "off");
 }
@@ -242,10 +264,93 @@ fn recommendations_keep_them_in_every_language() {
         let checked = check(&kept, &all, |_| true, false);
         assert!(checked.compared() && !checked.differs(), "{language:?}: {checked:?}");
     }
+    let json = serde_json::to_string(&all).unwrap();
+    assert_eq!(floors_row(&read(&json).unwrap(), &all), (State::Agrees, String::new()));
     let json: Value = serde_json::to_value(&all[0]).unwrap();
     assert_eq!(serde_json::from_value::<Recommendation>(json).unwrap(), all[0]);
     let mut json: Value = serde_json::to_value(&all[0]).unwrap();
     // An older daemon says nothing of floors.
     json.as_object_mut().unwrap().remove("floors");
     assert_eq!(serde_json::from_value::<Recommendation>(json).unwrap().floors, None);
+}
+
+/// What `--check` says of the floors in a file.
+fn floors_row(kept: &[Kept], all: &[Recommendation]) -> (State, String) {
+    let checked = check(kept, all, |_| true, false);
+    let rows = checked.places.iter().flat_map(|place| &place.fields);
+    let rows: Vec<_> = rows.filter(|row| row.field == "floors").collect();
+    assert_eq!(rows.len(), 1, "{}", check_text(&checked));
+    (rows[0].state, rows[0].sentence.clone())
+}
+
+fn recommended() -> Vec<Recommendation> {
+    let mut status = shown();
+    let target_value = Recommendation::of(&status).target_value.unwrap();
+    let Floors::Proposed(floors) = &mut status.snapshot.floors else { panic!("proposed") };
+    floors.target_value = target_value;
+    floors.actions.truncate(2);
+    vec![Recommendation::of(&status)]
+}
+
+#[test]
+fn a_check_compares_schedules_by_what_min_is_when() {
+    let all = recommended();
+    let template = write(&all, Language::CloudFormation);
+    let state = |from: &str, to: &str| {
+        assert!(template.contains(from), "{template}");
+        floors_row(&read(&template.replace(from, to)).unwrap(), &all)
+    };
+    assert_eq!(state("MON,TUE,WED,THU,FRI", "MON-FRI"), (State::Agrees, String::new()));
+    // One instance more or less is what a week changes.
+    assert_eq!(state("MinCapacity: 11", "MinCapacity: 12").0, State::Agrees);
+    let (differs, why) = state("MinCapacity: 11", "MinCapacity: 5");
+    assert_eq!(differs, State::Differs);
+    assert!(
+        why.contains("too low in 32.5 of the week's hours") && why.contains("5 where 11"),
+        "{why}"
+    );
+    // With the hour is too late: instances take minutes to start.
+    let (late, why) = state("cron(52 7 ", "cron(0 8 ");
+    assert_eq!(late, State::Differs, "{why}");
+    assert_eq!(state("Timezone: UTC", "Timezone: Asia/Tokyo").0, State::Differs);
+    assert_eq!(state("cron(52 7 ? * MON,TUE,WED,THU,FRI *)", "rate(1 day)").0, State::NotCompared);
+    assert_eq!(state("MinCapacity: 11", "MinCapacity: !ImportValue min").0, State::NotCompared);
+    let mut other = all.clone();
+    other[0].floors = None;
+    let kept = read(&template).unwrap();
+    assert_eq!(floors_row(&kept, &other).0, State::NotCompared);
+    other[0].floors_refused = Some("the week does not repeat".to_owned());
+    assert_eq!(floors_row(&kept, &other), (State::Differs, "the week does not repeat".to_owned()));
+}
+
+#[test]
+fn a_check_takes_the_scheduled_actions_of_a_terraform_plan_together() {
+    let all = recommended();
+    let action = |name: &str, schedule: &str, min: i32| {
+        serde_json::json!({
+            "address": format!("aws_appautoscaling_scheduled_action.{name}"),
+            "mode": "managed",
+            "type": "aws_appautoscaling_scheduled_action",
+            "values": {
+                "name": name,
+                "service_namespace": "sagemaker",
+                "resource_id": "endpoint/a/variant/AllTraffic",
+                "scalable_dimension": "sagemaker:variant:DesiredInstanceCount",
+                "schedule": schedule,
+                "timezone": "UTC",
+                "scalable_target_action": [{"min_capacity": min.to_string(), "max_capacity": null}],
+            },
+        })
+    };
+    let plan = |actions: Vec<Value>| {
+        let root = serde_json::json!({"resources": actions});
+        let plan =
+            serde_json::json!({"format_version": "1.2", "planned_values": {"root_module": root}});
+        read(&plan.to_string()).unwrap()
+    };
+    let up = action("up", "cron(50 7 ? * MON-FRI *)", 11);
+    let down = action("down", "cron(0 14 ? * MON-FRI *)", 3);
+    assert_eq!(floors_row(&plan(vec![up.clone(), down]), &all), (State::Agrees, String::new()));
+    let (state, why) = floors_row(&plan(vec![up]), &all);
+    assert!(state == State::Differs && why.contains("too high"), "{why}");
 }

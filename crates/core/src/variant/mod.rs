@@ -8,6 +8,7 @@ mod floors;
 mod keepers;
 mod known;
 mod recent;
+mod resume;
 mod turn;
 mod weeks;
 
@@ -38,6 +39,7 @@ use floors::FloorsWatch;
 pub use keepers::KeeperWatch;
 pub use known::Known;
 use recent::Recent;
+pub use resume::{FORM, Present};
 pub use turn::Turn;
 pub use weeks::{SPAN as WEEKS_SPAN, Weeks};
 
@@ -67,10 +69,14 @@ pub struct Variant {
     pub last_successful_pass: Option<Timestamp>,
     /// The objective that its telemetry was judged by.
     judged_by: Option<Objective>,
-    /// From where on it knows its telemetry, while there is more of it to be read.
+    /// From where on it knows its telemetry, without a gap.
+    known_since: Option<Timestamp>,
+    /// The same, while there is more of it to be read.
     partial_since: Option<Timestamp>,
     /// Whether its history is to be read again, in longer periods too.
     wants_longer: bool,
+    /// Whether it goes on where an earlier process has ended.
+    is_resumed: bool,
     /// When the requests of its weeks were last asked for, and whether they have come.
     weeks_asked: Option<Timestamp>,
     weeks_came: bool,
@@ -184,9 +190,9 @@ impl Variant {
         }
         let taken = self.capacity.take_in(&periods, settings, context, memory, scratch, now);
         let least = settings.objective.latency.map(|latency| latency.statistic.min_requests());
-        if let Some(least) = least.filter(|_| !thin) {
+        if let Some(least) = least {
             // What is known by then holds until the history has been read again.
-            self.wants_longer |= self.recent.note_thin(&periods, least);
+            self.wants_longer |= self.recent.note_thin(&periods, least) && !thin;
         }
         taken
     }
@@ -241,10 +247,11 @@ impl Variant {
         Self { recent, capacity, ..Self::default() }
     }
 
-    /// History is about to be told to it, all of it or only from `since` on; `thin` is the newest
+    /// History is about to be told to it from `since` on, all of it or a part; `thin` is the newest
     /// minute with too few requests in it.
-    pub fn begin_history(&mut self, since: Option<Timestamp>, thin: Option<Timestamp>) {
-        self.partial_since = since;
+    pub fn begin_history(&mut self, since: Timestamp, is_part: bool, thin: Option<Timestamp>) {
+        self.known_since = Some(since);
+        self.partial_since = is_part.then_some(since);
         if let Some(newest) = thin {
             self.recent.note_thin_at(newest);
         }
@@ -257,6 +264,12 @@ impl Variant {
         self.telemetry_read = history.telemetry_read;
         self.capacity.adopt(history.capacity);
         self.judged_by = history.judged_by;
+        self.known_since = history.known_since;
+        if history.is_resumed {
+            // What this process has seen of scale-outs, the next pass sees again.
+            self.ledger = history.ledger;
+            self.is_resumed = true;
+        }
         self.partial_since = history.partial_since;
         self.wants_longer = history.wants_longer;
     }
