@@ -100,6 +100,7 @@ fn goal(origin: String, wish: &Wish, ceiling: Mode) -> Goal {
         load_test: None,
         safety_factor: wish.safety_factor,
         safety_factor_auto: wish.safety_factor_auto,
+        family: wish.family.clone(),
         objective: wish.objective,
         bad_minutes_per_week: wish.bad_minutes_per_week,
         capacity: wish.capacity,

@@ -174,6 +174,7 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
         mode: own.mode.unwrap_or(Mode::Observe),
         safety_factor,
         safety_factor_auto,
+        family: own.family.clone(),
         objective: objective(r, place, own),
         bad_minutes_per_week: own.objective.bad_minutes_per_week.unwrap_or(BAD_MINUTES),
         capacity: CapacityGoal { min: own.capacity.min, max: own.capacity.max },

@@ -266,6 +266,8 @@ pub struct Wish {
     pub safety_factor: SafetyFactor,
     /// Whether the factor is the one that a replay of the last weeks allows.
     pub safety_factor_auto: bool,
+    /// The family whose load tests share their error, where one is named.
+    pub family: Option<String>,
     /// What counts as serving well.
     pub objective: Objective,
     /// The minutes a week that may break it.

@@ -5,7 +5,7 @@
 //! after the other. One that cannot be read delays no other beyond a time limit
 //! (`docs/decisions/fleet-passes.md`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -15,8 +15,9 @@ use super::history::Slots;
 use super::named::{self, Named, Seen};
 use super::pair::{Pair, Parts};
 use super::phases::{Phase, PhaseTimes};
-use super::{CostMeter, Observed, Pass, PassInput, Purpose, health, unread};
+use super::{CostMeter, Estimated, Observed, Pass, PassInput, Purpose, health, unread};
 use crate::decide::mass_change;
+use crate::estimate::Families;
 use crate::model::consent::Consent;
 use crate::model::decision::Decision;
 use crate::model::fact::Why;
@@ -33,6 +34,8 @@ pub struct Fleet {
     cost: CostMeter,
     identity: Arc<str>,
     progress: Arc<Progress>,
+    /// What the load tests of each family were worth, as each account and region last showed it.
+    families: BTreeMap<Scope, Families>,
     /// What was published last, of those that cannot be read now.
     last: FleetStatus,
     took: PhaseTimes,
@@ -148,6 +151,7 @@ impl Fleet {
             cost,
             identity,
             progress: slots.progress,
+            families: BTreeMap::new(),
             last: FleetStatus::default(),
             took: PhaseTimes::default(),
         }
@@ -281,10 +285,22 @@ impl Fleet {
     }
 
     fn decide(&mut self, rounds: &mut [Round], input: &PassInput<'_>) {
-        for (pair, round) in self.pairs.iter_mut().zip(rounds) {
+        let mut all: Vec<Option<Vec<Estimated>>> = Vec::with_capacity(rounds.len());
+        for (pair, round) in self.pairs.iter_mut().zip(rounds.iter_mut()) {
+            let scope = pair.scope().clone();
             let seen = round.observed.take().zip(pair.reconciler());
-            round.passes = if let Some((observed, reconciler)) = seen {
-                reconciler.decide(observed, input)
+            all.push(seen.map(|(observed, reconciler)| {
+                let (estimated, families) = reconciler.estimate(observed, input);
+                self.families.insert(scope, families);
+                estimated
+            }));
+        }
+        let mut families = Families::default();
+        self.families.values().for_each(|of_one| families.add(of_one));
+        for ((pair, round), estimated) in self.pairs.iter_mut().zip(rounds).zip(all) {
+            let seen = estimated.zip(pair.reconciler());
+            round.passes = if let Some((estimated, reconciler)) = seen {
+                reconciler.decide(estimated, &families, (input, round.at))
             } else {
                 let ids = std::mem::take(&mut round.unread);
                 round.why.as_ref().map_or_else(Vec::new, |why| {

@@ -6,6 +6,7 @@
 //! what one of them does in each.
 
 mod broken;
+mod capacities;
 mod cost;
 mod fetch;
 mod fleet;
@@ -28,10 +29,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::decide::known::load_test;
 use crate::decide::lasting::lasting;
 use crate::decide::{Freeze, Rules, decide};
-use crate::estimate::Scratch;
+use crate::estimate::{Families, Scratch};
 use crate::model::decision::{Decision, StepResult};
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why};
@@ -50,6 +50,7 @@ use crate::observe::{EndpointCache, Sweep};
 use crate::ports::{Aws, Clock, Leadership, Memories, Memory};
 
 pub use crate::observe::progress::Progress;
+use capacities::{Estimated, Weighed};
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};
 use fetch::Fetch;
 pub use fleet::Fleet;
@@ -230,20 +231,23 @@ impl Reconciler {
     }
 
     /// Decides on every variant that was seen.
-    fn decide(&mut self, observed: Observed, input: &PassInput<'_>) -> Vec<Pass> {
-        let Observed { at, sweep, mut remembered, wanted } = observed;
-        let mut passes: Vec<Pass> = Vec::with_capacity(wanted.len());
+    fn decide(
+        &mut self,
+        estimated: Vec<Estimated>,
+        families: &Families,
+        (input, at): (&PassInput<'_>, Timestamp),
+    ) -> Vec<Pass> {
+        let mut passes: Vec<Pass> = Vec::with_capacity(estimated.len());
         self.work = Work::of(input.settings.history_wait);
-        for (id, goal) in wanted {
+        for (id, weighed) in estimated {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
-            let pass = catch_unwind(AssertUnwindSafe(|| {
-                let memory = remembered.remove(&id).unwrap_or_else(Fact::not_read_yet);
-                let snapshot = self.snapshot(&sweep, memory, &id, at);
-                self.decide_one(&sweep, snapshot, goal, input, at)
-            }));
-            match pass {
-                Ok(pass) => passes.push(pass),
-                Err(_) => passes.extend(self.broken(id, input, at)),
+            let decide = |weighed| {
+                let decide = AssertUnwindSafe(|| self.decide_one(weighed, families, input, at));
+                catch_unwind(decide).ok()
+            };
+            match weighed.and_then(decide) {
+                Some(pass) => passes.push(pass),
+                None => passes.extend(self.broken(id, input, at)),
             }
         }
         passes
@@ -389,23 +393,16 @@ impl Reconciler {
 
     fn decide_one(
         &mut self,
-        sweep: &Sweep,
-        mut snapshot: Snapshot,
-        goal: Result<Goal, String>,
+        weighed: Weighed,
+        families: &Families,
         input: &PassInput<'_>,
         now: Timestamp,
     ) -> Pass {
-        let goal = goal.unwrap_or_else(Goal::nothing);
-        let nothing = VariantMemory::default();
-        let remembered = snapshot.memory.known().unwrap_or(&nothing);
-        let problem = load_test(&snapshot, remembered, goal.load_test.as_ref(), now).err();
-        let context = readings::context(sweep, &snapshot.id, &goal);
+        let Weighed { goal, mut snapshot, mut estimate, family } = weighed;
         let state = self.variants.entry(snapshot.id.clone()).or_default();
-        let mut estimate = state.variant.estimate(&goal, problem, context, &mut self.scratch, now);
-        // What is being read counts as not known, which is less than what nobody can read.
-        let ratio = state.variant.history_complete_ratio(input.settings.history);
-        let being_read = self.history.is_reading(&snapshot.id);
-        estimate.history_complete_ratio = ratio.or(being_read.then_some(0.0));
+        if let Some(siblings) = family.as_deref().and_then(|family| families.of(family)) {
+            state.variant.hear_siblings(&mut estimate, siblings, &mut self.scratch, now);
+        }
         snapshot.reaction = state.variant.reaction(&snapshot, &goal.objective);
         let Work { floors, factors } = &mut self.work;
         snapshot.factor = state.variant.factor((&goal, &snapshot), &estimate, factors, now);

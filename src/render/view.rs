@@ -18,6 +18,7 @@ use crate::model::rules::Rules;
 use crate::model::safety::SafetyReport;
 use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
+use crate::model::siblings::Siblings;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
@@ -154,6 +155,9 @@ pub struct CapacityView<'a> {
     pub highest_good_load: Option<f64>,
     /// Since when an incident of another cause is open.
     pub incident_since: Option<Timestamp>,
+    /// What measured siblings say of its load test; absent where they say nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub siblings: Option<&'a Siblings>,
     pub sentence: &'a str,
 }
 
@@ -261,6 +265,7 @@ impl<'a> VariantView<'a> {
                 history_complete_ratio: report.estimate.history_complete_ratio,
                 highest_good_load: report.estimate.highest_good_load,
                 incident_since: report.estimate.incident_since,
+                siblings: report.estimate.siblings.as_ref(),
                 sentence: &report.estimate.sentence,
             },
             instances: instances(status),

@@ -240,6 +240,7 @@ fn estimate() -> Estimate {
             broken: 87,
             dropped: BTreeMap::from([(DropReason::Missing, 40), (DropReason::FewRequests, 310)]),
         },
+        siblings: None,
         highest_good_load: Some(1350.0),
         findings: Vec::new(),
         wander: Some(0.04),
@@ -267,6 +268,7 @@ fn goal(mode: Mode) -> Goal {
         }),
         safety_factor: SafetyFactor::new(0.5).unwrap(),
         safety_factor_auto: false,
+        family: None,
         bad_minutes_per_week: 10.0,
         objective: Objective {
             latency: Some(LatencyObjective {

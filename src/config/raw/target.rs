@@ -19,6 +19,10 @@ pub(in crate::config) struct RawWish {
     /// The factor to start from when `safety_factor` is auto.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub safety_factor_initial: Option<f64>,
+    /// The family of variants whose load tests share their error. By default those of the same image and
+    /// instance type.
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$"))]
+    pub family: Option<String>,
     /// What counts as serving well.
     pub objective: RawObjective,
     /// Fewest and most instances; what is not stated is not managed.
@@ -163,6 +167,11 @@ pub(in crate::config) struct RawTarget {
     #[serde(default)]
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub safety_factor_initial: Option<f64>,
+    /// The family of variants whose load tests share their error. By default those of the same image and
+    /// instance type.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$"))]
+    pub family: Option<String>,
     /// What counts as serving well.
     #[serde(default)]
     pub objective: RawObjective,
@@ -251,6 +260,7 @@ impl RawTarget {
             mode: self.mode.or(d.mode),
             safety_factor: self.safety_factor.or(d.safety_factor),
             safety_factor_initial: self.safety_factor_initial.or(d.safety_factor_initial),
+            family: self.family.clone().or_else(|| d.family.clone()),
             objective: RawObjective {
                 latency: RawLatency {
                     statistic: self.objective.latency.statistic.or(d.objective.latency.statistic),

@@ -1,5 +1,6 @@
 //! The estimator of one variant: minutes go in as they arrive, an estimate comes out when asked.
 
+mod by_siblings;
 mod changes;
 mod counting;
 mod drawing;
@@ -16,6 +17,7 @@ use crate::model::units::RequestsPerSecond;
 
 use super::assess::{Assessment, Question, assess, hand_on, is_near};
 use super::book::{Book, Change, DEPLOY_MINUTES, Known};
+use super::chain::LoadTestError;
 use super::divergence::{Findings, Sight, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, read};
@@ -289,6 +291,7 @@ impl Estimator {
             wander,
             incident_since: self.incident.open_since().map(instant_of),
             history_complete_ratio: None,
+            siblings: None,
             sentence,
             minutes,
             picture: self.picture.clone(),
@@ -388,6 +391,7 @@ impl Estimator {
             record: &self.book.current,
             lg_ratio,
             load_test: self.settings.valid_load_test(),
+            load_test_error: LoadTestError::ASSUMED,
             wanders: self.wanders(now),
             stretch: self.stretch(),
             power: self.power(),

@@ -53,6 +53,9 @@ pub struct Goal {
     pub safety_factor: SafetyFactor,
     /// Whether the factor is the one that a replay of the last weeks allows.
     pub safety_factor_auto: bool,
+    /// The family whose load tests share their error, where the configuration names one.
+    #[serde(default)]
+    pub family: Option<String>,
     /// What counts as serving well.
     pub objective: Objective,
     /// The minutes a week that may break it: by this a replay chooses the safety factor.
@@ -98,6 +101,7 @@ impl Goal {
             load_test: None,
             safety_factor: SafetyFactor::ONE,
             safety_factor_auto: false,
+            family: None,
             objective: Objective { latency: None, error_rate_max: 1.0 },
             bad_minutes_per_week: 0.0,
             capacity: CapacityGoal::default(),

@@ -41,6 +41,7 @@ pub mod selector;
 pub mod series;
 pub mod shard;
 pub mod shared;
+pub mod siblings;
 pub mod snapshot;
 pub mod spending;
 pub mod stable_hash;

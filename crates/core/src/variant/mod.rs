@@ -23,6 +23,7 @@ use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
+use crate::model::siblings::Siblings;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
@@ -248,6 +249,25 @@ impl Variant {
     ) -> Estimate {
         let telemetry = (&self.recent.telemetry, self.recent.read_until);
         self.capacity.estimate(goal, load_test_problem, telemetry, context, scratch, now)
+    }
+
+    /// What its load test was worth: capacity and load-tested rate, both in invocations per minute.
+    /// Absent where its capacity was not measured on all of its history, or under another load test.
+    pub fn proves_load_test(&self, goal: &Goal, estimate: &Estimate) -> Option<(f64, f64)> {
+        let test = goal.load_test.as_ref().filter(|_| goal.managed && !estimate.is_partial())?;
+        let proves = self.capacity.tells_of_load_test(estimate, test);
+        Some((estimate.capacity.estimate.filter(|_| proves)?, test.max_rps.per_minute()))
+    }
+
+    /// Takes in what siblings say of the load test, where the limit of this variant was not seen.
+    pub fn hear_siblings(
+        &mut self,
+        estimate: &mut Estimate,
+        siblings: Siblings,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) {
+        self.capacity.hear_siblings(estimate, siblings, scratch, now);
     }
 
     /// How it reacts to load, with the scale-outs that this snapshot shows taken note of.
