@@ -1,12 +1,13 @@
 //! A variant on which setpoint itself has failed: it is unknown for a pass, and the others are as
 //! they are.
 
-use super::{Pass, PassInput, Reconciler, unread};
+use super::{PassInput, Reconciler, unread};
 use crate::estimate::Scratch;
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::VariantId;
 use crate::model::time::Timestamp;
+use crate::variant::Turn;
 
 /// What is said of a variant on which setpoint has failed.
 const BROKEN: &str = "setpoint failed on this variant, a bug; the log has the place";
@@ -22,15 +23,15 @@ impl Reconciler {
         id: VariantId,
         input: &PassInput<'_>,
         now: Timestamp,
-    ) -> Option<Pass> {
+    ) -> Option<Turn> {
         self.distrust(&id);
-        unread::pass(id, &why(), &Estimate::unobserved(BROKEN), input, now)
+        unread::turn(id, &why(), &Estimate::unobserved(BROKEN), input, now)
     }
 
     pub(super) fn distrust(&mut self, id: &VariantId) {
         self.scratch = Scratch::new();
-        if let Some(state) = self.variants.get_mut(id) {
-            state.variant.distrust(why());
+        if let Some(variant) = self.variants.get_mut(id) {
+            variant.distrust(why());
         }
     }
 }

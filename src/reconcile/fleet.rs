@@ -15,7 +15,7 @@ use super::history::Slots;
 use super::named::{self, Named, Seen};
 use super::pair::{Pair, Parts};
 use super::phases::{Phase, PhaseTimes};
-use super::{CostMeter, Estimated, Observed, Pass, PassInput, Purpose, health, unread};
+use super::{CostMeter, Estimated, Observed, PassInput, Purpose, health, status, unread};
 use crate::decide::mass_change;
 use crate::estimate::Families;
 use crate::model::consent::Consent;
@@ -26,6 +26,7 @@ use crate::model::status::{FleetStatus, MassChange, MemoryStatus};
 use crate::model::time::Timestamp;
 use crate::observe::progress::Progress;
 use crate::ports::{Aws, Clock, Leadership, Memory};
+use crate::variant::Turn;
 
 /// Makes passes over accounts and regions, and keeps what they need between them.
 pub struct Fleet {
@@ -77,7 +78,7 @@ struct Round {
     unread: Vec<VariantId>,
     /// Why it is not known which of them are remembered.
     forgotten: Option<Why>,
-    passes: Vec<Pass>,
+    turns: Vec<Turn>,
 }
 
 impl Round {
@@ -91,7 +92,7 @@ impl Round {
             observed: Some(observed),
             unread: Vec::new(),
             forgotten: None,
-            passes: Vec::new(),
+            turns: Vec::new(),
         }
     }
 
@@ -105,7 +106,7 @@ impl Round {
             observed: None,
             unread,
             forgotten,
-            passes: Vec::new(),
+            turns: Vec::new(),
         }
     }
 }
@@ -299,12 +300,12 @@ impl Fleet {
         self.families.values().for_each(|of_one| families.add(of_one));
         for ((pair, round), estimated) in self.pairs.iter_mut().zip(rounds).zip(all) {
             let seen = estimated.zip(pair.reconciler());
-            round.passes = if let Some((estimated, reconciler)) = seen {
+            round.turns = if let Some((estimated, reconciler)) = seen {
                 reconciler.decide(estimated, &families, (input, round.at))
             } else {
                 let ids = std::mem::take(&mut round.unread);
                 round.why.as_ref().map_or_else(Vec::new, |why| {
-                    unread::passes(ids, why, &self.last, input, round.at)
+                    unread::turns(ids, why, &self.last, input, round.at)
                 })
             };
         }
@@ -316,18 +317,18 @@ impl Fleet {
     async fn act(&mut self, rounds: &mut [Round], input: &PassInput<'_>) {
         let acts = self.pairs.iter_mut().zip(rounds).filter_map(|(pair, round)| {
             let reconciler = pair.reconciler().filter(|_| round.read)?;
-            Some(reconciler.act(&mut round.passes, input))
+            Some(reconciler.act(&mut round.turns, input))
         });
         join_all(acts).await;
     }
 
     async fn remember(&mut self, rounds: &[Round], input: &PassInput<'_>) {
-        let mut passes = rounds.iter().flat_map(|round| &round.passes);
+        let mut turns = rounds.iter().flat_map(|round| &round.turns);
         let waits =
-            input.purpose == Purpose::Ask && passes.any(|pass| !pass.decision.plan.is_empty());
+            input.purpose == Purpose::Ask && turns.any(|turn| !turn.decision.plan.is_empty());
         for (pair, round) in self.pairs.iter_mut().zip(rounds) {
             if let Some(reconciler) = pair.reconciler().filter(|_| round.read) {
-                reconciler.keep_memory(&round.passes, input, waits, round.at).await;
+                reconciler.keep_memory(&round.turns, input, waits, round.at).await;
             }
         }
     }
@@ -355,13 +356,13 @@ impl Fleet {
             let last = &self.last.variants;
             let reconciler = pair.reconciler().filter(|_| round.read);
             let statuses: Vec<_> = if let Some(reconciler) = reconciler {
-                reconciler.publish(round.passes)
+                reconciler.publish(round.turns)
             } else {
-                let status = |pass: Pass| {
-                    let before = last.get(&pass.snapshot.id);
-                    pass.status(ended, before.and_then(|status| status.last_successful_pass))
+                let publish = |turn: Turn| {
+                    let before = last.get(&turn.snapshot.id);
+                    status(turn, ended, before.and_then(|before| before.last_successful_pass))
                 };
-                round.passes.into_iter().map(status).collect()
+                round.turns.into_iter().map(publish).collect()
             };
             let by_id = statuses.into_iter().map(|s| (s.snapshot.id.clone(), Arc::new(s)));
             fleet.variants.extend(by_id);
@@ -388,12 +389,12 @@ fn hold_mass_change(rounds: &mut [Round], input: &PassInput<'_>) -> Option<MassC
         // A person is being asked, or has been: of all that was not shown nothing is written.
         Purpose::Ask | Purpose::Apply(_) => return None,
     };
-    let passes = rounds.iter().flat_map(|round| &round.passes);
+    let turns = rounds.iter().flat_map(|round| &round.turns);
     let managed: Vec<&Decision> =
-        passes.filter(|pass| pass.goal.managed).map(|pass| &pass.decision).collect();
+        turns.filter(|turn| turn.goal.managed).map(|turn| &turn.decision).collect();
     let found = mass_change::mass_change(&managed, input.settings.mass_change, consent)?;
-    for pass in rounds.iter_mut().flat_map(|round| &mut round.passes) {
-        mass_change::hold(&mut pass.decision, &found);
+    for turn in rounds.iter_mut().flat_map(|round| &mut round.turns) {
+        mass_change::hold(&mut turn.decision, &found);
     }
     Some(found)
 }

@@ -7,7 +7,7 @@ use crate::model::decision::StepResult;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, Mode};
 use crate::model::ids::{AccountId, ResourceId, Scope, VariantId};
-use crate::model::keeper::{Keeper, OtherSetpoint};
+use crate::model::keeper::Keeper;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::snapshot::Snapshot;
@@ -15,7 +15,8 @@ use crate::model::time::Timestamp;
 use crate::observe::Sweep;
 use crate::ports::{Keep, Memories, Memory, MemoryError, Subject};
 
-use super::{Pass, PassInput, Purpose, Reconciler, Settings};
+use super::{PassInput, Purpose, Reconciler, Settings};
+use crate::variant::Turn;
 
 impl Reconciler {
     /// The pauses of more than one variant, or why they are not known.
@@ -103,24 +104,12 @@ impl Reconciler {
         memories
     }
 
-    /// Looks whether another process keeps the same memory while this one does: what it finds at
-    /// first is its predecessor's, what comes later is somebody else's (rule 26).
+    /// Looks whether another process keeps the same memory while this one does (rule 26).
     fn note_keeper(&mut self, id: &VariantId, memory: &mut VariantMemory) {
-        let state = self.variants.entry(id.clone()).or_default();
-        let before = std::mem::replace(&mut state.keeper, memory.keeper.clone());
-        let first_look = !std::mem::replace(&mut state.keeper_known, true);
-        let Some(found) = memory.keeper.as_ref().filter(|_| !first_look) else { return };
-        // What is older than what was known before is an answer that is late.
-        let newer = before.as_ref().is_none_or(|before| found.at > before.at);
-        if !newer || *found.id == *self.identity {
-            if !newer {
-                state.keeper = before;
-            }
-            return;
+        let variant = self.variants.entry(id.clone()).or_default();
+        if variant.keepers.note_read(memory, &self.identity) {
+            self.signs.insert(id.clone());
         }
-        let other = memory.other_setpoint.as_ref();
-        memory.other_setpoint = Some(OtherSetpoint::seen(other, Some(&found.id), found.at));
-        self.signs.insert(id.clone());
     }
 
     /// Signs what is about to be kept. A command is no process that goes on writing.
@@ -133,10 +122,9 @@ impl Reconciler {
     pub(super) fn note_kept(&mut self, kept: &[Keep], failed: &BTreeMap<VariantId, MemoryError>) {
         for Keep { subject, memory, .. } in kept {
             if !failed.contains_key(&subject.id)
-                && let Some(state) = self.variants.get_mut(&subject.id)
+                && let Some(variant) = self.variants.get_mut(&subject.id)
             {
-                state.keeper.clone_from(&memory.keeper);
-                state.keeper_known = true;
+                variant.keepers.note_kept(memory);
                 self.signs.remove(&subject.id);
             }
         }
@@ -145,11 +133,11 @@ impl Reconciler {
     /// The same, read again, of variants that are about to be written.
     pub(super) async fn reload_memory(
         &mut self,
-        planned: &[&mut Pass],
+        planned: &[&mut Turn],
         settings: &Settings,
     ) -> Memories {
         let subjects: Vec<Subject> =
-            planned.iter().map(|pass| subject(&pass.snapshot, &pass.goal, settings)).collect();
+            planned.iter().map(|turn| subject(&turn.snapshot, &turn.goal, settings)).collect();
         let pauses = self.load_pauses().await;
         self.load(&subjects, true, pauses).await
     }
@@ -204,10 +192,10 @@ fn untouchable(
 
 /// After a pass: what was not written because of a freeze window or a stop is no time for the tags
 /// of it either; nor is the time while a person is being asked.
-pub(super) fn subject_after(pass: &Pass, input: &PassInput<'_>, waits: bool) -> Subject {
-    let mut subject = subject(&pass.snapshot, &pass.goal, input.settings);
-    let steps = pass.outcome.iter().flat_map(|outcome| &outcome.steps);
-    let wrote = steps.into_iter().any(|step| step.result != StepResult::Skipped);
+pub(super) fn subject_after(turn: &Turn, input: &PassInput<'_>, waits: bool) -> Subject {
+    let mut subject = subject(&turn.snapshot, &turn.goal, input.settings);
+    let steps = turn.outcome().into_iter().flat_map(|outcome| &outcome.steps);
+    let wrote = steps.clone().any(|step| step.result != StepResult::Skipped);
     if !wrote && subject.untouchable.is_none() {
         let freeze: Option<&Freeze> = input.freeze;
         subject.untouchable = if input.stop.load(std::sync::atomic::Ordering::Relaxed) {

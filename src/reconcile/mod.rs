@@ -19,7 +19,6 @@ mod phases;
 mod purpose;
 mod readings;
 mod settings;
-mod state;
 mod unread;
 mod work;
 mod writes;
@@ -30,9 +29,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::decide::lasting::lasting;
-use crate::decide::{Freeze, Rules, decide};
+use crate::decide::{Freeze, Rules};
 use crate::estimate::{Families, Scratch};
-use crate::model::decision::{Decision, StepResult};
+use crate::model::decision::StepResult;
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why};
 use crate::model::factor::FactorAdvice;
@@ -48,9 +47,10 @@ use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::observe::{EndpointCache, Sweep};
 use crate::ports::{Aws, Clock, Leadership, Memories, Memory};
+use crate::variant::{Means, Turn, Variant, Weighed, Work};
 
 pub use crate::observe::progress::Progress;
-use capacities::{Estimated, Weighed};
+use capacities::Estimated;
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};
 use fetch::Fetch;
 pub use fleet::Fleet;
@@ -62,8 +62,6 @@ pub use named::Named;
 pub use phases::{Phase, PhaseTimes};
 pub use purpose::Purpose;
 pub use settings::{DiscoveryTelemetry, HistoryWait, Settings};
-use state::VariantState;
-use work::Work;
 
 /// What the configuration wants of whom.
 pub trait Goals: Send + Sync {
@@ -151,7 +149,7 @@ struct Reconciler {
     leadership: Arc<dyn Leadership>,
     memory: Arc<dyn Memory>,
     cache: EndpointCache,
-    variants: BTreeMap<VariantId, VariantState>,
+    variants: BTreeMap<VariantId, Variant>,
     cost: CostMeter,
     /// What is read beside the passes.
     history: History,
@@ -236,9 +234,9 @@ impl Reconciler {
         estimated: Vec<Estimated>,
         families: &Families,
         (input, at): (&PassInput<'_>, Timestamp),
-    ) -> Vec<Pass> {
-        let mut passes: Vec<Pass> = Vec::with_capacity(estimated.len());
-        self.work = Work::of(input.settings.history_wait);
+    ) -> Vec<Turn> {
+        let mut turns: Vec<Turn> = Vec::with_capacity(estimated.len());
+        self.work = work::of(input.settings.history_wait);
         for (id, weighed) in estimated {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
             let decide = |weighed| {
@@ -246,11 +244,11 @@ impl Reconciler {
                 catch_unwind(decide).ok()
             };
             match weighed.and_then(decide) {
-                Some(pass) => passes.push(pass),
-                None => passes.extend(self.broken(id, input, at)),
+                Some(turn) => turns.push(turn),
+                None => turns.extend(self.broken(id, input, at)),
             }
         }
-        passes
+        turns
     }
 
     /// Everything that `ListEndpoints` lists is described when due.
@@ -263,11 +261,13 @@ impl Reconciler {
             known.filter(|id| look.wants_refresh(id)).map(|id| id.endpoint.clone()).collect();
         let by = (&self.aws, &self.clock);
         let changed = self.cache.refresh(by, endpoints, &refresh, now, concurrency).await;
-        for (id, state) in &mut self.variants {
+        for (id, variant) in &mut self.variants {
             // Rule 24: activities are read of variants that changed.
-            state.activities_due |= changed.contains(&id.endpoint);
+            if changed.contains(&id.endpoint) {
+                variant.activities.note_change();
+            }
             let target = sweep.targets.known().and_then(|all| all.get(&id.resource()));
-            state.max_capacity = target.map(|target| target.max_capacity);
+            variant.max_capacity = target.map(|target| target.max_capacity);
         }
     }
 
@@ -319,7 +319,7 @@ impl Reconciler {
         id: &VariantId,
         now: Timestamp,
     ) -> Snapshot {
-        let (resource, state) = (id.resource(), self.variants.get(id));
+        let (resource, variant) = (id.resource(), self.variants.get(id));
         let endpoint = match sweep.endpoint(&id.endpoint) {
             Fact::Unknown(why) => Fact::Unknown(why),
             Fact::Known(None) => Fact::Known(None),
@@ -345,15 +345,15 @@ impl Reconciler {
             policies: sweep.policies(&resource),
             scheduled_actions: sweep.scheduled_actions(&resource),
             alarms: sweep.alarms(&resource),
-            activities: state.map_or_else(Fact::not_read_yet, |s| s.activities.clone()),
-            telemetry: state.map_or_else(Fact::not_read_yet, |s| s.variant.telemetry().clone()),
+            activities: variant.map_or_else(Fact::not_read_yet, |v| v.activities.known.clone()),
+            telemetry: variant.map_or_else(Fact::not_read_yet, |v| v.telemetry().clone()),
             memory,
         }
     }
 
     /// The reads behind a snapshot.
     fn reads(&self, sweep: &Sweep, id: &VariantId, endpoint: &Fact<Option<Endpoint>>) -> Reads {
-        let state = self.variants.get(id);
+        let variant = self.variants.get(id);
         let from = &sweep.reads;
         let listed = sweep.endpoints.known().is_some_and(|all| all.contains_key(&id.endpoint));
         let described = if listed { self.cache.endpoint_read(&id.endpoint) } else { None };
@@ -371,23 +371,23 @@ impl Reconciler {
             scalable_target: Some(from.targets),
             policies: Some(from.policies),
             scheduled_actions: Some(from.scheduled_actions),
-            activities: state.and_then(|state| state.activities_read),
+            activities: variant.and_then(|variant| variant.activities.read),
             alarms: Some(from.alarms),
-            telemetry: state.and_then(|state| state.variant.telemetry_read()),
+            telemetry: variant.and_then(Variant::telemetry_read),
             memory: self.memory_read,
         }
     }
 
     /// Tells the capacity estimates of deploys.
     pub(super) fn note_endpoints(&mut self, now: Timestamp) {
-        for (id, state) in &mut self.variants {
+        for (id, variant) in &mut self.variants {
             let endpoint = self.cache.endpoint(&id.endpoint);
             let Some(endpoint) = endpoint.known().and_then(Option::as_ref) else { continue };
             let config = self.cache.config(endpoint);
             let config = config.known().and_then(Option::as_ref);
             let model = self.cache.model(endpoint, &id.variant);
             let model = model.known().and_then(Option::as_ref);
-            state.variant.note_endpoint(endpoint, (config, model), &id.variant, now);
+            variant.note_endpoint(endpoint, (config, model), &id.variant, now);
         }
     }
 
@@ -397,34 +397,31 @@ impl Reconciler {
         families: &Families,
         input: &PassInput<'_>,
         now: Timestamp,
-    ) -> Pass {
-        let Weighed { goal, mut snapshot, mut estimate, family } = weighed;
-        let state = self.variants.entry(snapshot.id.clone()).or_default();
-        if let Some(siblings) = family.as_deref().and_then(|family| families.of(family)) {
-            state.variant.hear_siblings(&mut estimate, siblings, &mut self.scratch, now);
-        }
-        snapshot.reaction = state.variant.reaction(&snapshot, &goal.objective);
-        let Work { floors, factors } = &mut self.work;
-        snapshot.factor = state.variant.factor((&goal, &snapshot), &estimate, factors, now);
-        snapshot.floors = state.variant.floors((&goal, &snapshot), &estimate, floors, now);
-        let decision = decide(&snapshot, &goal, &estimate, &rules(input, &snapshot.id), now);
-        Pass { goal, snapshot, decision, outcome: None, remembered: None }
+    ) -> Turn {
+        let id = weighed.snapshot.id.clone();
+        let means = Means {
+            rules: &rules(input, &id),
+            families,
+            scratch: &mut self.scratch,
+            work: &mut self.work,
+        };
+        self.variants.entry(id).or_default().decide(weighed, means, now)
     }
 
     /// What is published of this account and region.
-    fn publish(&mut self, passes: Vec<Pass>) -> Vec<VariantStatus> {
+    fn publish(&mut self, turns: Vec<Turn>) -> Vec<VariantStatus> {
         let ended = self.clock.now();
-        let publish = |pass: Pass| {
-            let state = self.variants.entry(pass.snapshot.id.clone()).or_default();
-            let wrote_fine = pass.outcome.as_ref().is_none_or(|outcome| {
+        let publish = |turn: Turn| {
+            let variant = self.variants.entry(turn.snapshot.id.clone()).or_default();
+            let wrote_fine = turn.outcome().is_none_or(|outcome| {
                 outcome.steps.iter().all(|step| step.result == StepResult::Success)
             });
-            if pass.decision.report.comparable && wrote_fine {
-                state.last_successful_pass = Some(ended);
+            if turn.decision.report.comparable && wrote_fine {
+                variant.last_successful_pass = Some(ended);
             }
-            pass.status(ended, state.last_successful_pass)
+            status(turn, ended, variant.last_successful_pass)
         };
-        passes.into_iter().map(publish).collect()
+        turns.into_iter().map(publish).collect()
     }
 }
 
@@ -440,34 +437,15 @@ fn wanted(
     shown.then_some((id, goal))
 }
 
-/// One variant on its way through a pass.
-struct Pass {
-    goal: Goal,
-    snapshot: Snapshot,
-    decision: Decision,
-    outcome: Option<crate::model::decision::Outcome>,
-    /// What is remembered after a write; absent when nothing was written.
-    remembered: Option<VariantMemory>,
-}
-
-impl Pass {
-    fn status(
-        self,
-        last_pass: Timestamp,
-        last_successful_pass: Option<Timestamp>,
-    ) -> VariantStatus {
-        let Self { goal, snapshot, decision, outcome, .. } = self;
-        let lasting = lasting(&snapshot, &decision.report, decision.at);
-        VariantStatus {
-            goal,
-            snapshot,
-            decision,
-            outcome,
-            lasting,
-            last_pass,
-            last_successful_pass,
-        }
-    }
+/// What is published of a variant after a pass.
+fn status(
+    turn: Turn,
+    last_pass: Timestamp,
+    last_successful_pass: Option<Timestamp>,
+) -> VariantStatus {
+    let (goal, snapshot, decision, outcome) = turn.into_parts();
+    let lasting = lasting(&snapshot, &decision.report, decision.at);
+    VariantStatus { goal, snapshot, decision, outcome, lasting, last_pass, last_successful_pass }
 }
 
 /// The account that may be written to in one account and region: where several are configured,

@@ -11,7 +11,6 @@ use futures::{FutureExt, StreamExt, stream};
 
 use super::fetch::{Fetch, What};
 use super::history::Seed;
-use super::state::VariantState;
 use super::{DiscoveryTelemetry, Look, Reconciler, Settings};
 use crate::estimate::{Context, EstimatorSettings};
 use crate::model::fact::{Fact, Why};
@@ -25,13 +24,10 @@ use crate::model::time::{Timestamp, floor_to};
 use crate::observe::telemetry::{LONG_PERIODS, Window};
 use crate::observe::{Periods, Sweep};
 use crate::ports::{Clock, Memories};
-use crate::variant::NewPeriods;
+use crate::variant::{NewPeriods, Variant};
 
 /// Variants whose answers are held in memory at once: 5 queries each fill one call.
 const VARIANTS_PER_BATCH: usize = 100;
-/// Activities are read at least this often of every variant.
-const ACTIVITIES_AGAIN_AFTER: TimeDelta = TimeDelta::hours(1);
-
 /// Variants whose activities are read because a person asks, in one pass: each is a call, and the
 /// budget of a region is 2 a second.
 const ACTIVITIES_REFRESHED_MAX: usize = 50;
@@ -77,8 +73,8 @@ impl Reconciler {
         now: Timestamp,
     ) {
         for (id, goal) in wanted {
-            if let (Ok(goal), Some(state)) = (goal, self.variants.get_mut(id)) {
-                state.variant.note_goal(goal);
+            if let (Ok(goal), Some(variant)) = (goal, self.variants.get_mut(id)) {
+                variant.note_goal(goal);
             }
         }
         self.history.try_again();
@@ -124,14 +120,14 @@ impl Reconciler {
     fn adopt_history(&mut self, all: bool) {
         let variants = &self.variants;
         let ready = self.history.take(|id, read| {
-            let known = variants.get(id).and_then(|state| state.variant.read_until());
+            let known = variants.get(id).and_then(Variant::read_until);
             all || known <= read.read_until()
         });
         for filled in ready {
-            let Some(state) = self.variants.get_mut(&filled.id) else { continue };
+            let Some(variant) = self.variants.get_mut(&filled.id) else { continue };
             match filled.variant {
-                Ok(variant) => state.variant.adopt(variant),
-                Err((why, read)) => state.variant.could_not_read(why, read),
+                Ok(history) => variant.adopt(history),
+                Err((why, read)) => variant.could_not_read(why, read),
             }
         }
     }
@@ -147,10 +143,10 @@ impl Reconciler {
     ) -> bool {
         let mut seeds = Vec::new();
         for (id, goal) in wanted {
-            let (Ok(goal), Some(state)) = (goal, self.variants.get(id)) else { continue };
+            let (Ok(goal), Some(variant)) = (goal, self.variants.get(id)) else { continue };
             let paid = goal.managed || settings.discovery_telemetry != DiscoveryTelemetry::Off;
             let room = self.history.has_room_for(id, seeds.len());
-            if !paid || !state.variant.wants_history() || !room {
+            if !paid || !variant.wants_history() || !room {
                 continue;
             }
             let memory = remembered.get(id).and_then(Fact::known);
@@ -165,9 +161,9 @@ impl Reconciler {
                     journal: memory.journal.clone(),
                     ..VariantMemory::default()
                 }),
-                variant: state.variant.blank(),
-                thin: state.variant.is_thin(now),
-                last_day_first: state.variant.read_until().is_none(),
+                variant: variant.blank(),
+                thin: variant.is_thin(now),
+                last_day_first: variant.read_until().is_none(),
             });
         }
         let begins = !seeds.is_empty();
@@ -192,12 +188,12 @@ impl Reconciler {
         let mut groups: BTreeMap<(Option<Timestamp>, Timestamp, bool), Vec<Reading<'a>>> =
             BTreeMap::new();
         for (id, goal) in wanted {
-            let (Ok(goal), Some(state)) = (goal, self.variants.get(id)) else { continue };
-            let Some(read_until) = state.variant.read_until() else { continue };
-            if !is_wanted(goal, state, settings, now) {
+            let (Ok(goal), Some(variant)) = (goal, self.variants.get(id)) else { continue };
+            let Some(read_until) = variant.read_until() else { continue };
+            if !is_wanted(goal, variant, settings, now) {
                 continue;
             }
-            let thin = state.variant.is_thin(now);
+            let thin = variant.is_thin(now);
             let window = Window::next(now, Some(read_until), settings.history, settings.delay);
             let Some(mut window) = window else { continue };
             if thin {
@@ -231,11 +227,11 @@ impl Reconciler {
         let to = group.window.to;
         for (at, (reading, minutes)) in group.readings.iter().zip(minutes).enumerate() {
             let estimator = self.estimator_settings(reading, now);
-            let Some(state) = self.variants.get_mut(reading.id) else { continue };
+            let Some(variant) = self.variants.get_mut(reading.id) else { continue };
             let minutes = match minutes {
                 Ok(minutes) => minutes,
                 Err(why) => {
-                    state.variant.could_not_read(why, read);
+                    variant.could_not_read(why, read);
                     continue;
                 }
             };
@@ -249,7 +245,7 @@ impl Reconciler {
             // A bug of ours in one variant's minutes leaves the others as they are.
             let taken = catch_unwind(AssertUnwindSafe(|| {
                 let by = (&estimator, &reading.context);
-                state.variant.take_in(new, by, reading.memory, &mut self.scratch, now)
+                variant.take_in(new, by, reading.memory, &mut self.scratch, now)
             }));
             match taken {
                 Ok(Ok(())) => {}
@@ -302,13 +298,11 @@ impl Reconciler {
         for (id, goal) in wanted {
             let managed = goal.as_ref().is_ok_and(|goal| goal.managed);
             let at_max = self.is_at_max(id);
-            let Some(state) = self.variants.get_mut(id).filter(|_| managed) else { continue };
-            // A first read is spread over the hour, so that a start is no storm of calls.
-            let read_at = *state.activities_at.get_or_insert(now - spread(id));
-            let old = now - read_at >= ACTIVITIES_AGAIN_AFTER;
+            let Some(variant) = self.variants.get_mut(id).filter(|_| managed) else { continue };
+            let is_due = variant.activities.is_due(id, now);
             let asked = refresh < ACTIVITIES_REFRESHED_MAX && look.wants_refresh(id);
             refresh += usize::from(asked);
-            if asked || old || at_max || state.activities_due {
+            if asked || is_due || at_max {
                 due.push(id.clone());
             }
         }
@@ -323,19 +317,15 @@ impl Reconciler {
             .collect()
             .await;
         for (id, activities, read) in read {
-            if let Some(state) = self.variants.get_mut(&id) {
-                state.activities = activities.map(Shared::from).into();
-                state.activities_read = Some(read);
-                state.activities_at = Some(now);
-                state.activities_due = false;
+            if let Some(variant) = self.variants.get_mut(&id) {
+                variant.activities.note(activities.map(Shared::from).into(), Some(read), now);
             }
         }
     }
 
     /// Whether a variant runs as many instances as it may, by what the last pass saw.
     fn is_at_max(&self, id: &VariantId) -> bool {
-        let state = self.variants.get(id);
-        let max = state.and_then(|s| s.max_capacity);
+        let max = self.variants.get(id).and_then(|variant| variant.max_capacity);
         let endpoint = self.cache.endpoint(&id.endpoint);
         let current = endpoint
             .known()
@@ -379,7 +369,7 @@ pub(super) fn context(sweep: &Sweep, id: &VariantId, goal: &Goal) -> Context {
     }
 }
 
-fn is_wanted(goal: &Goal, state: &VariantState, settings: &Settings, now: Timestamp) -> bool {
+fn is_wanted(goal: &Goal, variant: &Variant, settings: &Settings, now: Timestamp) -> bool {
     if goal.managed {
         return true;
     }
@@ -387,13 +377,7 @@ fn is_wanted(goal: &Goal, state: &VariantState, settings: &Settings, now: Timest
         DiscoveryTelemetry::Off => false,
         DiscoveryTelemetry::Full => true,
         DiscoveryTelemetry::Hourly => {
-            state.variant.telemetry().known().is_none_or(|t| now - t.read_at >= TimeDelta::hours(1))
+            variant.telemetry().known().is_none_or(|t| now - t.read_at >= TimeDelta::hours(1))
         }
     }
-}
-
-/// A delay within the hour, the same for the same variant.
-fn spread(id: &VariantId) -> TimeDelta {
-    let hash = id.to_string().bytes().fold(7_u32, |h, b| h.wrapping_mul(31) ^ u32::from(b));
-    TimeDelta::seconds(i64::from(hash % 3600))
 }

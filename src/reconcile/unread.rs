@@ -1,8 +1,7 @@
 //! The variants of an account and region that could not be read in time: all is unknown, and they
 //! are told of nevertheless.
 
-use super::{Pass, PassInput, rules, wanted};
-use crate::decide::decide;
+use super::{PassInput, rules, wanted};
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why};
 use crate::model::factor::FactorAdvice;
@@ -13,39 +12,40 @@ use crate::model::scale_out::Reaction;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
+use crate::variant::Turn;
 
 /// Decides on variants of which nothing is known. Nothing is ever written on it.
-pub(super) fn passes(
+pub(super) fn turns(
     ids: Vec<VariantId>,
     why: &Why,
     last: &FleetStatus,
     input: &PassInput<'_>,
     now: Timestamp,
-) -> Vec<Pass> {
-    let pass = |id: VariantId| {
+) -> Vec<Turn> {
+    let turn_of = |id: VariantId| {
         // What was estimated before is still the best estimate.
         let estimate = last.variants.get(&id).map_or_else(
             || Estimate::unobserved(why.message.clone()),
             |status| status.decision.report.estimate.clone(),
         );
-        pass(id, why, &estimate, input, now)
+        turn(id, why, &estimate, input, now)
     };
-    ids.into_iter().filter_map(pass).collect()
+    ids.into_iter().filter_map(turn_of).collect()
 }
 
 /// Decides on one variant of which nothing is known.
-pub(super) fn pass(
+pub(super) fn turn(
     id: VariantId,
     why: &Why,
     estimate: &Estimate,
     input: &PassInput<'_>,
     now: Timestamp,
-) -> Option<Pass> {
+) -> Option<Turn> {
     let (id, goal) = wanted(id, input.goals, input.settings)?;
     let goal = goal.unwrap_or_else(Goal::nothing);
     let snapshot = nothing_known(id, why, now);
-    let decision = decide(&snapshot, &goal, estimate, &rules(input, &snapshot.id), now);
-    Some(Pass { goal, snapshot, decision, outcome: None, remembered: None })
+    let rules = rules(input, &snapshot.id);
+    Some(Turn::decide(snapshot, goal, estimate, &rules, now))
 }
 
 fn nothing_known(id: VariantId, why: &Why, taken_at: Timestamp) -> Snapshot {

@@ -6,23 +6,20 @@ use std::sync::atomic::Ordering;
 
 use futures::{FutureExt, StreamExt, stream};
 
-use super::{Pass, PassInput, Purpose, Reconciler, memory, rules};
+use super::{PassInput, Purpose, Reconciler, memory, rules};
 use crate::act::{Hands, act};
-use crate::decide::decide;
 use crate::decide::rails::Before;
-use crate::decide::remember::{Done, remember};
 use crate::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why, WhyKind};
-use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::reason::{Field, Reason};
 use crate::model::scaling::alarm_prefix;
 use crate::model::shared::Shared;
-use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::observe::bounded::soon;
 use crate::ports::{Aws, Clock, Keep, MemoryError};
+use crate::variant::Turn;
 
 /// So many variants are looked at, and their intents remembered, before their writes begin. Where
 /// keeping one is a write itself, a large plan would otherwise be old before its first write.
@@ -38,9 +35,9 @@ const THROTTLED: &str = "AWS throttles the writes of this region; the next pass 
 impl Reconciler {
     /// Carries out every plan of a pass, a few variants at a time: what is written has been looked at
     /// moments before, and a fleet of writes does not spend its budget on looking.
-    pub(super) async fn act(&mut self, passes: &mut [Pass], input: &PassInput<'_>) {
-        let mut waiting: Vec<&mut Pass> =
-            passes.iter_mut().filter(|pass| !pass.decision.plan.is_empty()).collect();
+    pub(super) async fn act(&mut self, passes: &mut [Turn], input: &PassInput<'_>) {
+        let mut waiting: Vec<&mut Turn> =
+            passes.iter_mut().filter(|turn| !turn.decision.plan.is_empty()).collect();
         let mut bucket_empty = false;
         while !waiting.is_empty() {
             let rest = waiting.split_off(waiting.len().min(AT_ONCE));
@@ -61,112 +58,99 @@ impl Reconciler {
     /// the beginning of the pass may be minutes old.
     async fn look_again<'p>(
         &mut self,
-        planned: Vec<&'p mut Pass>,
+        planned: Vec<&'p mut Turn>,
         input: &PassInput<'_>,
-    ) -> Vec<&'p mut Pass> {
+    ) -> Vec<&'p mut Turn> {
         let mut remembered = self.reload_memory(&planned, input.settings).await;
         let now = self.clock.now();
         let (aws, clock) = (&self.aws, &*self.clock);
-        let looked: Vec<&mut Pass> = stream::iter(planned)
-            .map(|pass| async {
-                refresh((aws, clock), pass, now).await;
-                pass
+        let looked: Vec<&mut Turn> = stream::iter(planned)
+            .map(|turn| async {
+                refresh((aws, clock), turn, now).await;
+                turn
             })
             // In order: the writes are made one after the other, and which comes first is no accident.
             .buffered(input.settings.concurrency.max(1))
             .collect()
             .await;
         let mut still_planned = Vec::new();
-        for pass in looked {
-            let id = pass.snapshot.id.clone();
-            if let Some(read) = pass.snapshot.reads.endpoint {
-                self.cache.update(&id.endpoint, pass.snapshot.endpoint.clone(), read);
+        for turn in looked {
+            let id = turn.snapshot.id.clone();
+            if let Some(read) = turn.snapshot.reads.endpoint {
+                self.cache.update(&id.endpoint, turn.snapshot.endpoint.clone(), read);
             }
-            self.pauses.hold(&id, &mut pass.goal, now);
-            pass.snapshot.reads.memory = self.memory_read;
-            pass.snapshot.memory = remembered.remove(&id).unwrap_or_else(Fact::not_read_yet);
-            let state = self.variants.entry(id).or_default();
-            state.activities = pass.snapshot.activities.clone();
-            state.activities_at = Some(now);
-            state.activities_read = pass.snapshot.reads.activities;
-            let estimate = &pass.decision.report.estimate.clone();
-            pass.decision =
-                decide(&pass.snapshot, &pass.goal, estimate, &rules(input, &pass.snapshot.id), now);
-            if !pass.decision.plan.is_empty() {
-                still_planned.push(pass);
+            self.pauses.hold(&id, &mut turn.goal, now);
+            turn.snapshot.reads.memory = self.memory_read;
+            turn.snapshot.memory = remembered.remove(&id).unwrap_or_else(Fact::not_read_yet);
+            let activities = turn.snapshot.activities.clone();
+            let read = turn.snapshot.reads.activities;
+            self.variants.entry(id.clone()).or_default().activities.note(activities, read, now);
+            turn.decide_again(&rules(input, &id), now);
+            if !turn.decision.plan.is_empty() {
+                still_planned.push(turn);
             }
         }
         still_planned
     }
 
-    /// Keeps what is about to be written, as if it had succeeded. A crash in between then finds a
-    /// raise that may not have happened, instead of missing one that did.
+    /// Keeps what is about to be written. What cannot be kept is not written.
     async fn remember_intents<'p>(
         &mut self,
-        planned: Vec<&'p mut Pass>,
+        planned: Vec<&'p mut Turn>,
         input: &PassInput<'_>,
-    ) -> Vec<&'p mut Pass> {
+    ) -> Vec<&'p mut Turn> {
         if input.stop.load(Ordering::Relaxed) {
             return planned;
         }
         let now = self.clock.now();
         let mut intents = Vec::new();
-        for pass in &planned {
-            let steps = pass.decision.plan.actions.iter().map(assumed).collect();
-            let outcome = Outcome { steps };
-            let done = done(pass, Some(&outcome), input);
-            let before = known_memory(&pass.snapshot);
-            let mut memory = remember(&before, done, now);
-            // What the crash would leave behind must be told from somebody's overwrite.
-            memory.intent = memory.last_attempt.filter(|attempt| attempt.at == now);
+        for turn in &planned {
+            let mut memory = turn.began(now);
             memory.keeper = self.sign(input, now);
-            let subject = memory::subject(&pass.snapshot, &pass.goal, input.settings);
+            let subject = memory::subject(&turn.snapshot, &turn.goal, input.settings);
             intents.push(Keep { subject, memory, urgent: true });
         }
         let failed = self.memory.save(&intents, &*self.leadership).await;
         self.memory_health.saved(failed.values());
         self.note_kept(&intents, &failed);
         let mut remembered = Vec::with_capacity(planned.len());
-        for pass in planned {
-            match failed.get(&pass.snapshot.id) {
-                None => remembered.push(pass),
-                Some(error) => hold_unremembered(pass, error),
+        for turn in planned {
+            match failed.get(&turn.snapshot.id) {
+                None => remembered.push(turn),
+                Some(error) => hold_unremembered(turn, error),
             }
         }
         remembered
     }
 
     /// Whether AWS's bucket was found empty.
-    async fn carry_out(&mut self, planned: Vec<&mut Pass>, input: &PassInput<'_>) -> bool {
+    async fn carry_out(&mut self, planned: Vec<&mut Turn>, input: &PassInput<'_>) -> bool {
         let hands = Hands { aws: &self.aws, clock: &*self.clock, leadership: &*self.leadership };
         // One after the other: AWS takes a write a second, and a queue of writes would wait beyond
         // the look at leadership that each of them begins with.
         let mut bucket_empty = false;
-        for pass in planned {
-            let actions = &pass.decision.plan.actions;
+        for turn in planned {
+            let actions = &turn.decision.plan.actions;
             let outcome = if input.stop.load(Ordering::Relaxed) {
                 skipped(actions, Reason::NotLeader, STOPPED)
             } else if bucket_empty {
                 skipped(actions, Reason::CallBudget, THROTTLED)
             } else {
                 // A bug of ours in one write ends neither the process nor the other writes.
-                let rules = rules(input, &pass.snapshot.id);
+                let rules = rules(input, &turn.snapshot.id);
                 let before = Before {
-                    snapshot: &pass.snapshot,
-                    goal: &pass.goal,
-                    estimate: &pass.decision.report.estimate,
+                    snapshot: &turn.snapshot,
+                    goal: &turn.goal,
+                    estimate: &turn.decision.report.estimate,
                     rules: &rules,
                     now: self.clock.now(),
                 };
-                let acted = act(&hands, &pass.decision, &before);
+                let acted = act(&hands, &turn.decision, &before);
                 let acted = AssertUnwindSafe(acted).catch_unwind().await;
                 acted.unwrap_or_else(|_| broken(actions))
             };
             bucket_empty |= throttled(&outcome);
-            let before = known_memory(&pass.snapshot);
-            let done = done(pass, Some(&outcome), input);
-            pass.remembered = Some(remember(&before, done, self.clock.now()));
-            pass.outcome = Some(outcome);
+            turn.ended(outcome, self.clock.now());
         }
         bucket_empty
     }
@@ -175,7 +159,7 @@ impl Reconciler {
     /// the plan `waits` for a person's answer, nothing goes to AWS for it.
     pub(super) async fn keep_memory(
         &mut self,
-        passes: &[Pass],
+        passes: &[Turn],
         input: &PassInput<'_>,
         waits: bool,
         now: Timestamp,
@@ -184,28 +168,25 @@ impl Reconciler {
             return;
         }
         let mut changed = Vec::new();
-        for pass in passes.iter().filter(|pass| pass.goal.managed) {
-            let Fact::Known(before) = &pass.snapshot.memory else { continue };
-            let mut after = pass
-                .remembered
-                .clone()
-                .unwrap_or_else(|| remember(before, done(pass, None, input), now));
-            let state = self.variants.get_mut(&pass.snapshot.id);
-            if let Some(journal) = state.and_then(|state| state.variant.journal(now)) {
+        for turn in passes.iter().filter(|turn| turn.goal.managed) {
+            let Fact::Known(before) = &turn.snapshot.memory else { continue };
+            let mut after = turn.persisted(now);
+            let variant = self.variants.get_mut(&turn.snapshot.id);
+            if let Some(journal) = variant.and_then(|variant| variant.journal(now)) {
                 after.journal = Some(journal.into());
             }
             // A sign of another setpoint is for it to see as well.
-            let urgent = pass.remembered.is_some() || self.signs.contains(&pass.snapshot.id);
-            if after != *before || urgent || self.memory.is_behind(&pass.snapshot.id) {
+            let urgent = turn.has_ended() || self.signs.contains(&turn.snapshot.id);
+            if after != *before || urgent || self.memory.is_behind(&turn.snapshot.id) {
                 after.keeper = self.sign(input, now);
-                let subject = memory::subject_after(pass, input, waits);
+                let subject = memory::subject_after(turn, input, waits);
                 changed.push(Keep { subject, memory: after, urgent });
             }
         }
         if changed.is_empty() {
             return;
         }
-        // What goes with a write first: the others can wait for the next pass.
+        // What goes with a write first: the others can wait for the next turn.
         changed.sort_by_key(|keep| !keep.urgent);
         let failed = self.memory.save(&changed, &*self.leadership).await;
         self.memory_health.saved(failed.values());
@@ -224,11 +205,11 @@ impl Reconciler {
 }
 
 /// The look right before a write. Alarms are read again only when they are what it is about.
-async fn refresh((aws, clock): (&Aws, &dyn Clock), pass: &mut Pass, now: Timestamp) {
-    let mends_alarms = pass.decision.plan.actions.iter().any(
+async fn refresh((aws, clock): (&Aws, &dyn Clock), turn: &mut Turn, now: Timestamp) {
+    let mends_alarms = turn.decision.plan.actions.iter().any(
         |action| matches!(action, Action::PutPolicy { fields, .. } if fields.contains(&Field::Alarms)),
     );
-    let snapshot = &mut pass.snapshot;
+    let snapshot = &mut turn.snapshot;
     let resource = snapshot.id.resource();
     if mends_alarms {
         snapshot.alarms = match aws.metrics.alarms(&alarm_prefix(&resource)).await {
@@ -261,27 +242,9 @@ async fn refresh((aws, clock): (&Aws, &dyn Clock), pass: &mut Pass, now: Timesta
     snapshot.taken_at = now;
 }
 
-fn done<'p>(pass: &'p Pass, outcome: Option<&'p Outcome>, input: &PassInput<'_>) -> Done<'p> {
-    Done {
-        snapshot: &pass.snapshot,
-        goal: &pass.goal,
-        decision: &pass.decision,
-        outcome,
-        confirmed: input.purpose.has_confirmed(&pass.snapshot.id),
-    }
-}
-
-fn known_memory(snapshot: &Snapshot) -> VariantMemory {
-    snapshot.memory.known().cloned().unwrap_or_default()
-}
-
-fn assumed(action: &Action) -> StepOutcome {
-    StepOutcome::success(action.operation(), "about to be written")
-}
-
-fn not_begun(planned: Vec<&mut Pass>, reason: Reason, sentence: &str) {
-    for pass in planned {
-        pass.outcome = Some(skipped(&pass.decision.plan.actions, reason, sentence));
+fn not_begun(planned: Vec<&mut Turn>, reason: Reason, sentence: &str) {
+    for turn in planned {
+        turn.not_begun(skipped(&turn.decision.plan.actions, reason, sentence));
     }
 }
 
@@ -309,7 +272,7 @@ fn throttled(outcome: &Outcome) -> bool {
 }
 
 /// Without a memory of it nothing is written: the next start would be bolder than it may.
-fn hold_unremembered(pass: &mut Pass, error: &MemoryError) {
+fn hold_unremembered(turn: &mut Turn, error: &MemoryError) {
     let sentence = format!("what is about to be written could not be remembered: {error}");
-    pass.decision.hold_all(Reason::Unknown, &sentence);
+    turn.decision.hold_all(Reason::Unknown, &sentence);
 }

@@ -2,11 +2,10 @@
 
 use chrono::TimeDelta;
 
+use crate::decide::Rules;
 use crate::decide::consent::Confirmed;
 use crate::decide::known::load_test;
-use crate::decide::remember::{Done, remember};
-use crate::decide::{Rules, decide};
-use crate::estimate::{Context, EstimatorSettings, Refinements, Scratch};
+use crate::estimate::{Context, EstimatorSettings, Families, Refinements, Scratch};
 use crate::model::decision::{Action, Outcome, StepOutcome};
 use crate::model::estimate::{Estimate, Finding};
 use crate::model::factor::FactorAdvice;
@@ -18,7 +17,7 @@ use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Timestamp, floor_to, floor_to_minute};
 use crate::model::units::{RequestsPerSecond, SafetyFactor, same_value};
-use crate::variant::{NewPeriods, Variant};
+use crate::variant::{Means, NewPeriods, Variant, Work};
 
 use super::csv::Row;
 use super::facts::{self, Stated};
@@ -273,10 +272,18 @@ impl<'a> Run<'a> {
 
     /// Decides, and takes note of whether that was carried out.
     fn decide(&mut self, rows: &[Row], now: Timestamp) -> Evaluation {
-        let estimate = self.estimate(now);
         self.facts.telemetry = self.variant.telemetry().clone();
-        self.facts.factor = self.variant.factor((&self.goal, &self.facts), &estimate, &mut 1, now);
-        let decision = decide(&self.facts, &self.goal, &estimate, &rules(), now);
+        let seen = (self.facts.clone(), self.goal.clone());
+        let weighed = self.variant.weigh(seen, (HISTORY, false), &mut self.scratch, now);
+        // A recording is of one variant.
+        let means = Means {
+            rules: &rules(),
+            families: &Families::default(),
+            scratch: &mut self.scratch,
+            work: &mut Work { floors: 0, factors: 1 },
+        };
+        let mut turn = self.variant.decide(weighed, means, now);
+        let decision = &turn.decision;
         let report = &decision.report;
         let written = report.wanted_target.filter(|_| !decision.plan.is_empty());
         let carried_out = written.filter(|value| is_carried_out(rows, *value, now));
@@ -295,11 +302,12 @@ impl<'a> Run<'a> {
                 reason: report.reason,
             },
             raised: std::mem::take(&mut self.raised),
-            factor: self.facts.factor.clone(),
+            factor: turn.snapshot.factor.clone(),
         };
-        let (snapshot, goal, outcome) = (&self.facts, &self.goal, outcome.as_ref());
-        let done = Done { snapshot, goal, decision: &decision, outcome, confirmed: false };
-        self.memory = remember(&self.memory, done, now);
+        if let Some(outcome) = outcome {
+            turn.ended(outcome, now);
+        }
+        self.memory = turn.persisted(now);
         self.as_if = carried_out.map(|value| (now, value)).or(self.as_if);
         evaluation
     }

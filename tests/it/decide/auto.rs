@@ -1,7 +1,7 @@
 //! `auto`: the safe target is the desired value, within what its verdict allows.
 
 use chrono::TimeDelta;
-use setpoint::decide::remember::{Done, remember};
+use setpoint::decide::remember::remember;
 use setpoint::model::decision::{FieldState, Outcome, StepOutcome};
 use setpoint::model::estimate::{Capacity, Estimate, Verdict};
 use setpoint::model::goal::{LatencyObjective, Mode};
@@ -110,14 +110,9 @@ fn after(world: &mut World, decision: &setpoint::model::Decision, wrote: bool) {
     let step = StepOutcome::success("PutScalingPolicy", "");
     let outcome = Outcome { steps: vec![step] };
     let before = world.memory().clone();
-    let done = Done {
-        snapshot: &world.snapshot,
-        goal: &world.goal,
-        decision,
-        outcome: wrote.then_some(&outcome),
-        confirmed: false,
-    };
-    let memory = remember(&before, done, world.now);
+    let outcome = wrote.then_some(&outcome);
+    let (snapshot, goal) = (&world.snapshot, &world.goal);
+    let memory = remember(&before, (snapshot, goal), (decision, outcome), world.now);
     *world.memory() = memory;
 }
 

@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 use setpoint::decide::case::Case;
+use setpoint::decide::consent::Confirmed;
 use setpoint::decide::mass_change::mass_change;
-use setpoint::decide::remember::{Done, remember};
+use setpoint::decide::remember::remember;
 use setpoint::model::consent::Consent;
 use setpoint::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Verdict;
@@ -207,18 +208,15 @@ fn rule_13_an_action_that_is_over_holds_its_bound_for_a_day() {
 // === what is remembered ===
 
 fn after(world: &World, result: StepResult, confirmed: bool) -> VariantMemory {
-    let decision = world.decide();
+    let mut decision = world.decide();
+    if confirmed {
+        decision.rules.confirmed = Confirmed::Asking;
+    }
     let step = StepOutcome { result, ..StepOutcome::success("PutScalingPolicy", "") };
     let outcome = Outcome { steps: vec![step] };
     let before = world.snapshot.memory.known().unwrap();
-    let done = Done {
-        snapshot: &world.snapshot,
-        goal: &world.goal,
-        decision: &decision,
-        outcome: Some(&outcome),
-        confirmed,
-    };
-    remember(before, done, world.now)
+    let (snapshot, goal) = (&world.snapshot, &world.goal);
+    remember(before, (snapshot, goal), (&decision, Some(&outcome)), world.now)
 }
 
 #[test]

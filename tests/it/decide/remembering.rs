@@ -1,7 +1,7 @@
 //! What is remembered of a pass, and what forgetting costs.
 
 use chrono::TimeDelta;
-use setpoint::decide::remember::{Done, remember};
+use setpoint::decide::remember::remember;
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::memory::{TargetWrite, VariantMemory};
 use setpoint::model::reason::{Field, Reason};
@@ -15,9 +15,7 @@ pub(super) fn remembered(
     decision: &setpoint::model::Decision,
     outcome: Option<&Outcome>,
 ) -> VariantMemory {
-    let (snapshot, goal) = (&world.snapshot, &world.goal);
-    let done = Done { snapshot, goal, decision, outcome, confirmed: false };
-    remember(before, done, world.now)
+    remember(before, (&world.snapshot, &world.goal), (decision, outcome), world.now)
 }
 
 fn outcome(result: StepResult) -> Outcome {

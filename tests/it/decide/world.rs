@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use setpoint::decide::consent::Confirmed;
-use setpoint::decide::remember::{Done, remember};
+use setpoint::decide::remember::remember;
 use setpoint::decide::{Rules, decide};
 use setpoint::model::decision::{Action, Decision, FieldState, Outcome, StepOutcome, StepResult};
 use setpoint::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, Model, VariantSummary};
@@ -175,14 +175,8 @@ impl World {
         let steps = steps.map(|(action, result)| step(action, *result)).collect::<Vec<_>>();
         let outcome = (!steps.is_empty()).then_some(Outcome { steps });
         let before = self.memory().clone();
-        let done = Done {
-            snapshot: &self.snapshot,
-            goal: &self.goal,
-            decision: &decision,
-            outcome: outcome.as_ref(),
-            confirmed: self.rules.confirmed != Confirmed::Nothing,
-        };
-        let after = remember(&before, done, self.now);
+        let (snapshot, goal) = (&self.snapshot, &self.goal);
+        let after = remember(&before, (snapshot, goal), (&decision, outcome.as_ref()), self.now);
         *self.memory() = after;
         if let Some(value) = written(&decision).filter(|_| self.policies().len() == 1) {
             self.in_force(value);

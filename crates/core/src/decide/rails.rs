@@ -16,7 +16,6 @@ use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 
 use super::Rules;
-use super::consent::Confirmed;
 
 /// Numbers that are computed in two ways differ by less.
 const TOLERANCE: f64 = 1e-6;
@@ -266,7 +265,7 @@ impl Put<'_> {
         let measured = matches!(before.estimate.verdict, Verdict::Measured | Verdict::Inferred);
         let high = before.estimate.capacity.high.filter(|_| measured);
         let within = high.is_none_or(|high| to <= high + TOLERANCE);
-        let confirmed = before.rules.confirmed != Confirmed::Nothing;
+        let confirmed = before.rules.confirmed.any();
         keep(
             !raises || within || confirmed,
             Rail::AboveCapacity,

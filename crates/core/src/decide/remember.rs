@@ -31,24 +31,13 @@ const METRIC_AS_WANTED: f64 = 0.0;
 /// At most so many of one field: two of the same value are enough to stop.
 const OVERWRITES_MAX: usize = 8;
 
-/// What a pass knows, decided and did.
-#[derive(Debug, Clone, Copy)]
-pub struct Done<'a> {
-    /// What was read.
-    pub snapshot: &'a Snapshot,
-    /// What was wanted.
-    pub goal: &'a Goal,
-    /// What was decided.
-    pub decision: &'a Decision,
-    /// What became of it; absent when nothing was tried.
-    pub outcome: Option<&'a Outcome>,
-    /// Whether a person had confirmed it.
-    pub confirmed: bool,
-}
-
-/// The memory after a pass.
-pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> VariantMemory {
-    let Done { snapshot, goal, decision, outcome, confirmed } = done;
+/// The memory after a pass, in which `outcome` came of what was decided; absent when nothing was tried.
+pub fn remember(
+    before: &VariantMemory,
+    (snapshot, goal): (&Snapshot, &Goal),
+    (decision, outcome): (&Decision, Option<&Outcome>),
+    now: Timestamp,
+) -> VariantMemory {
     let mut memory = before.clone();
     memory.since.get_or_insert(now);
     memory.intent = None;
@@ -68,7 +57,7 @@ pub fn remember(before: &VariantMemory, done: Done<'_>, now: Timestamp) -> Varia
         .map(|watch| verify::advance(watch, snapshot, &goal.objective))
         .filter(|watch| !verify::is_over(watch, now));
     if let Some(outcome) = outcome {
-        note_writes(&mut memory, snapshot, decision, outcome, confirmed, now);
+        note_writes(&mut memory, snapshot, decision, outcome, now);
     }
     memory
 }
@@ -212,9 +201,9 @@ fn note_writes(
     snapshot: &Snapshot,
     decision: &Decision,
     outcome: &Outcome,
-    confirmed: bool,
     now: Timestamp,
 ) {
+    let confirmed = decision.rules.confirmed.any();
     for (action, step) in decision.plan.actions.iter().zip(&outcome.steps) {
         if step.result == StepResult::Skipped {
             if step.reason == Some(Reason::OtherSetpoint) {

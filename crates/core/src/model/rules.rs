@@ -50,3 +50,14 @@ pub enum Confirmed {
     /// The changes that were shown; nothing else of the variant is written.
     Only(Shown),
 }
+
+impl Confirmed {
+    /// Whether a person has confirmed any change, or is about to be asked.
+    pub fn any(&self) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Asking => true,
+            Self::Only(shown) => *shown != Shown::default(),
+        }
+    }
+}

@@ -1,16 +1,21 @@
 //! A VARIANT as one state machine: what is read goes in, what is known of it comes out. Everything
 //! that decides drives it, over AWS or over a recording. Pure: whoever drives it reads and writes.
 
+mod activities;
 mod capacity;
 mod factor;
 mod floors;
+mod keepers;
 mod known;
 mod recent;
+mod turn;
 mod weeks;
+mod weighed;
 
 use chrono::TimeDelta;
 
-use crate::estimate::{Context, EstimatorSettings, JournalError, Scratch};
+use crate::decide::Rules;
+use crate::estimate::{Context, EstimatorSettings, Families, JournalError, Scratch};
 use crate::ledger::{Ledger, Seen};
 use crate::model::endpoint::{Endpoint, EndpointConfig, Model};
 use crate::model::estimate::Estimate;
@@ -23,15 +28,18 @@ use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
-use crate::model::siblings::Siblings;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
+pub use activities::Activities;
 use capacity::CapacityWatch;
 use factor::FactorWatch;
 use floors::FloorsWatch;
+pub use keepers::KeeperWatch;
 pub use known::Known;
 use recent::Recent;
+pub use turn::Turn;
+pub use weighed::Weighed;
 
 /// Metrics that are published this seldom make minutes sparse, so that longer periods are judged
 /// from the start.
@@ -46,6 +54,14 @@ pub struct Variant {
     ledger: Ledger,
     floors: FloorsWatch,
     factor: FactorWatch,
+    /// What AWS has scaled lately.
+    pub activities: Activities,
+    /// Who keeps what is remembered of it.
+    pub keepers: KeeperWatch,
+    /// The max in force at the last pass, for whether it is at it.
+    pub max_capacity: Option<i32>,
+    /// When the last pass ended in which everything managed could be compared and no write failed.
+    pub last_successful_pass: Option<Timestamp>,
     /// The objective that its telemetry was judged by.
     judged_by: Option<Objective>,
     /// From where on it knows its telemetry, while there is more of it to be read.
@@ -67,6 +83,28 @@ pub struct NewPeriods {
     pub until: Timestamp,
     /// The read behind them.
     pub read: Read,
+}
+
+/// What a decision needs beside the variant itself.
+#[derive(Debug)]
+pub struct Means<'a> {
+    /// What holds for every variant.
+    pub rules: &'a Rules,
+    /// What the load tests of each family were worth.
+    pub families: &'a Families,
+    /// The estimator's tables.
+    pub scratch: &'a mut Scratch,
+    /// What may still be worked out in this pass.
+    pub work: &'a mut Work,
+}
+
+/// How many replays of variants' weeks one pass may still work out.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Work {
+    /// Variants whose floors may still be worked out: a fraction of a second each.
+    pub floors: u32,
+    /// Variants whose safety factor may; it takes a tenth of what floors do.
+    pub factors: u32,
 }
 
 impl Variant {
@@ -235,7 +273,22 @@ impl Variant {
 
     /// Forgets what was read, so that the history is read again.
     fn read_again(&mut self) {
-        *self = self.blank();
+        let blank = self.blank();
+        let Self { activities, keepers, max_capacity, last_successful_pass, .. } =
+            std::mem::take(self);
+        *self = Self { activities, keepers, max_capacity, last_successful_pass, ..blank };
+    }
+
+    /// Decides by what is known of capacity: siblings, reaction time, safety factor and floors first.
+    pub fn decide(&mut self, weighed: Weighed, means: Means<'_>, now: Timestamp) -> Turn {
+        let Means { rules, families, scratch, work } = means;
+        let Weighed { goal, mut snapshot, estimate, family, .. } = weighed;
+        let estimate = self.with_siblings((estimate, family.as_deref()), families, scratch, now);
+        snapshot.reaction = self.reaction(&snapshot, &goal.objective);
+        let Work { floors, factors } = work;
+        snapshot.factor = self.factor((&goal, &snapshot), &estimate, factors, now);
+        snapshot.floors = self.floors((&goal, &snapshot), &estimate, floors, now);
+        Turn::decide(snapshot, goal, &estimate, rules, now)
     }
 
     /// What is known of capacity now.
@@ -251,27 +304,8 @@ impl Variant {
         self.capacity.estimate(goal, load_test_problem, telemetry, context, scratch, now)
     }
 
-    /// What its load test was worth: capacity and load-tested rate, both in invocations per minute.
-    /// Absent where its capacity was not measured on all of its history, or under another load test.
-    pub fn proves_load_test(&self, goal: &Goal, estimate: &Estimate) -> Option<(f64, f64)> {
-        let test = goal.load_test.as_ref().filter(|_| goal.managed && !estimate.is_partial())?;
-        let proves = self.capacity.tells_of_load_test(estimate, test);
-        Some((estimate.capacity.estimate.filter(|_| proves)?, test.max_rps.per_minute()))
-    }
-
-    /// Takes in what siblings say of the load test, where the limit of this variant was not seen.
-    pub fn hear_siblings(
-        &mut self,
-        estimate: &mut Estimate,
-        siblings: Siblings,
-        scratch: &mut Scratch,
-        now: Timestamp,
-    ) {
-        self.capacity.hear_siblings(estimate, siblings, scratch, now);
-    }
-
     /// How it reacts to load, with the scale-outs that this snapshot shows taken note of.
-    pub fn reaction(&mut self, snapshot: &Snapshot, objective: &Objective) -> Reaction {
+    fn reaction(&mut self, snapshot: &Snapshot, objective: &Objective) -> Reaction {
         let config = snapshot.endpoint_config.known().and_then(Option::as_ref);
         let own = config.and_then(|config| config.variant(&snapshot.id.variant));
         let instance_type = own.and_then(|own| own.instance_type.as_deref());
