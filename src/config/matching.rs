@@ -113,6 +113,7 @@ fn goal(origin: String, wish: &Wish, ceiling: Mode) -> Goal {
         safe_change_grace: wish.safe_change_grace,
         removed_target_grace: wish.removed_target_grace,
         removed_policy_grace: wish.removed_policy_grace,
+        probe: wish.probe,
         floors: wish.floors,
         paused: None,
     }

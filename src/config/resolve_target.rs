@@ -15,6 +15,7 @@ use crate::model::goal::{
     CapacityGoal, CooldownGoal, LatencyObjective, LoadTest, Mode, Objective, Pause,
     TargetValueLimits,
 };
+use crate::model::probe::ProbeGoal;
 use crate::model::time::Timestamp;
 use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor};
 
@@ -193,6 +194,11 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
         safe_change_grace,
         removed_target_grace,
         removed_policy_grace,
+        probe: own
+            .probe
+            .bad_minutes_per_week
+            .filter(|minutes| *minutes > 0.0)
+            .map(|minutes| ProbeGoal { bad_minutes_per_week: minutes }),
         floors: floors(r, place, own),
     }
 }

@@ -14,6 +14,7 @@ use crate::model::goal::{
     TargetValueLimits,
 };
 use crate::model::ids::{AccountId, Region, Scope};
+use crate::model::probe::ProbeGoal;
 use crate::model::shard::Shard;
 use crate::model::units::SafetyFactor;
 
@@ -292,6 +293,8 @@ pub struct Wish {
     pub removed_target_grace: TimeDelta,
     /// Rule 17a, the policy alone.
     pub removed_policy_grace: TimeDelta,
+    /// What probes may cost; absent where there are none.
+    pub probe: Option<ProbeGoal>,
     /// What is done about scheduled floors.
     pub floors: FloorsGoal,
 }

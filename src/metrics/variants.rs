@@ -29,7 +29,7 @@ use crate::model::units::LatencyStatistic;
 type Write = fn(&mut Writer<'_>, &VariantStatus);
 
 /// All families, by what writes them.
-const GROUPS: [(Write, &[&Definition]); 10] = [
+const GROUPS: [(Write, &[&Definition]); 11] = [
     (
         write_targets,
         &[
@@ -73,6 +73,7 @@ const GROUPS: [(Write, &[&Definition]); 10] = [
         ],
     ),
     (write_floors, &[&families::FLOORS_PROPOSED]),
+    (write_probes, &[&families::PROBE_SINCE, &families::PROBE_BAD]),
     (
         write_factor,
         &[
@@ -280,6 +281,18 @@ fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
         Floors::Proposed(floors) => Some(floors.actions.len()),
     };
     out.number(&families::FLOORS_PROPOSED, &[], proposed.map(|actions| actions as f64));
+}
+
+fn write_probes(out: &mut Writer<'_>, status: &VariantStatus) {
+    let Some(memory) = status.snapshot.memory.known() else { return };
+    let probes = &memory.probes;
+    out.number(
+        &families::PROBE_SINCE,
+        &[],
+        probes.under_way.map(|probe| timestamp(probe.began_at)),
+    );
+    let bad = status.goal.probe.map(|_| probes.spent(status.decision.at) as f64);
+    out.number(&families::PROBE_BAD, &[], bad);
 }
 
 fn write_alarms(out: &mut Writer<'_>, status: &VariantStatus) {

@@ -15,6 +15,7 @@ use super::history::Slots;
 use super::named::{self, Named, Seen};
 use super::pair::{Pair, Parts};
 use super::phases::{Phase, PhaseTimes};
+use super::probes::{self, Probing};
 use super::{CostMeter, Estimated, Observed, PassInput, Purpose, health, status, unread};
 use crate::decide::mass_change;
 use crate::estimate::Families;
@@ -37,6 +38,8 @@ pub struct Fleet {
     progress: Arc<Progress>,
     /// What the load tests of each family were worth, as each account and region last showed it.
     families: BTreeMap<Scope, Families>,
+    /// What no second probe may share with one under way, as each account and region last showed it.
+    probing: BTreeMap<Scope, probes::Keys>,
     /// What was published last, of those that cannot be read now.
     last: FleetStatus,
     took: PhaseTimes,
@@ -153,6 +156,7 @@ impl Fleet {
             identity,
             progress: slots.progress,
             families: BTreeMap::new(),
+            probing: BTreeMap::new(),
             last: FleetStatus::default(),
             took: PhaseTimes::default(),
         }
@@ -292,16 +296,19 @@ impl Fleet {
             let seen = round.observed.take().zip(pair.reconciler());
             all.push(seen.map(|(observed, reconciler)| {
                 let (estimated, families) = reconciler.estimate(observed, input);
-                self.families.insert(scope, families);
+                self.families.insert(scope.clone(), families);
+                let known = estimated.iter().filter_map(|(_, weighed)| weighed.as_ref());
+                self.probing.insert(scope, known.flat_map(probes::busy).collect());
                 estimated
             }));
         }
         let mut families = Families::default();
         self.families.values().for_each(|of_one| families.add(of_one));
+        let mut probing = Probing::with(self.probing.values().flatten());
         for ((pair, round), estimated) in self.pairs.iter_mut().zip(rounds).zip(all) {
             let seen = estimated.zip(pair.reconciler());
             round.turns = if let Some((estimated, reconciler)) = seen {
-                reconciler.decide(estimated, &families, (input, round.at))
+                reconciler.decide(estimated, (&families, &mut probing), (input, round.at))
             } else {
                 let ids = std::mem::take(&mut round.unread);
                 round.why.as_ref().map_or_else(Vec::new, |why| {

@@ -16,6 +16,7 @@ mod memory;
 mod named;
 mod pair;
 mod phases;
+mod probes;
 mod purpose;
 mod readings;
 mod settings;
@@ -29,13 +30,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::decide::lasting::lasting;
+use crate::decide::probe;
 use crate::decide::{Freeze, Rules};
 use crate::estimate::{Families, Scratch};
 use crate::model::decision::StepResult;
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why};
 use crate::model::factor::FactorAdvice;
-use crate::model::goal::Goal;
+use crate::model::goal::{Goal, Mode};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
@@ -60,6 +62,7 @@ use history::{History, Slots};
 pub use memory::subject;
 pub use named::Named;
 pub use phases::{Phase, PhaseTimes};
+use probes::Probing;
 pub use purpose::Purpose;
 pub use settings::{DiscoveryTelemetry, HistoryWait, Settings};
 
@@ -161,6 +164,8 @@ struct Reconciler {
     memory_health: MemoryHealth,
     /// Whether all variants there are have been listed once: from then on the process knows them.
     listed: bool,
+    /// Since when it decides.
+    since: Timestamp,
     /// The estimator's tables, shared by all variants.
     scratch: Scratch,
     /// Names this process and term in what it keeps (rule 26).
@@ -183,6 +188,7 @@ impl Reconciler {
         slots: Slots,
     ) -> Self {
         memory.begin_term();
+        let since = clock.now();
         let cost = cost.of(&aws.scope);
         let fetch = Fetch { metrics: Arc::clone(&aws.metrics), cost: cost.clone() };
         let cache = EndpointCache::counted(Arc::clone(&slots.progress));
@@ -200,6 +206,7 @@ impl Reconciler {
             memory_read: None,
             memory_health: MemoryHealth::default(),
             listed: false,
+            since,
             scratch: Scratch::new(),
             identity,
             work: Work::default(),
@@ -232,7 +239,7 @@ impl Reconciler {
     fn decide(
         &mut self,
         estimated: Vec<Estimated>,
-        families: &Families,
+        (families, probing): (&Families, &mut Probing),
         (input, at): (&PassInput<'_>, Timestamp),
     ) -> Vec<Turn> {
         let mut turns: Vec<Turn> = Vec::with_capacity(estimated.len());
@@ -240,7 +247,8 @@ impl Reconciler {
         for (id, weighed) in estimated {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
             let decide = |weighed| {
-                let decide = AssertUnwindSafe(|| self.decide_one(weighed, families, input, at));
+                let about = (families, &mut *probing);
+                let decide = AssertUnwindSafe(|| self.decide_one(weighed, about, input, at));
                 catch_unwind(decide).ok()
             };
             match weighed.and_then(decide) {
@@ -394,18 +402,28 @@ impl Reconciler {
     fn decide_one(
         &mut self,
         weighed: Weighed,
-        families: &Families,
+        (families, probing): (&Families, &mut Probing),
         input: &PassInput<'_>,
         now: Timestamp,
     ) -> Turn {
         let id = weighed.snapshot.id.clone();
-        let means = Means {
-            rules: &rules(input, &id),
-            families,
-            scratch: &mut self.scratch,
-            work: &mut self.work,
-        };
-        self.variants.entry(id).or_default().decide(weighed, means, now)
+        let keys = probes::keys(&weighed);
+        let mut rules = self.rules(input, &id);
+        let wanted = weighed.goal.mode == Mode::Auto && weighed.goal.probe.is_some();
+        rules.may_probe = wanted && input.purpose.is_unattended() && probing.may(&keys);
+        let means =
+            Means { rules: &rules, families, scratch: &mut self.scratch, work: &mut self.work };
+        let turn = self.variants.entry(id).or_default().decide(weighed, means, now);
+        if probe::begins(&turn.decision) {
+            probing.begin(keys);
+        }
+        turn
+    }
+
+    /// What holds for a variant, by this process.
+    fn rules(&self, input: &PassInput<'_>, id: &VariantId) -> Rules {
+        let since = input.purpose.is_unattended().then_some(self.since);
+        Rules { since, ..rules(input, id) }
     }
 
     /// What is published of this account and region.
@@ -460,6 +478,8 @@ fn allowed_account(settings: &Settings, scope: &Scope) -> Option<AccountId> {
 fn rules(input: &PassInput<'_>, id: &VariantId) -> Rules {
     let settings = input.settings;
     Rules {
+        since: None,
+        may_probe: false,
         account_id: allowed_account(settings, &id.scope()),
         enabled: settings.enabled,
         freeze: input.freeze.cloned(),

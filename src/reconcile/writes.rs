@@ -8,6 +8,7 @@ use futures::{FutureExt, StreamExt, stream};
 
 use super::{PassInput, Purpose, Reconciler, memory, rules};
 use crate::act::{Hands, act};
+use crate::decide::Rules;
 use crate::decide::rails::Before;
 use crate::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use crate::model::endpoint::Endpoint;
@@ -85,7 +86,8 @@ impl Reconciler {
             let activities = turn.snapshot.activities.clone();
             let read = turn.snapshot.reads.activities;
             self.variants.entry(id.clone()).or_default().activities.note(activities, read, now);
-            turn.decide_again(&rules(input, &id), now);
+            let may_probe = turn.decision.rules.may_probe;
+            turn.decide_again(&Rules { may_probe, ..self.rules(input, &id) }, now);
             if !turn.decision.plan.is_empty() {
                 still_planned.push(turn);
             }

@@ -12,6 +12,7 @@ use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
+use crate::model::probe::Probes;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::rules::Rules;
@@ -64,6 +65,9 @@ pub struct VariantView<'a> {
     pub factor: &'a FactorAdvice,
     /// The scheduled floors that would pay, or why there are none.
     pub floors: &'a Floors,
+    /// The probes of the last week; absent where there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probes: Option<&'a Probes>,
     /// What counts as serving well.
     pub objective: Objective,
     /// The newest minute with a load; null when none is known.
@@ -272,6 +276,9 @@ impl<'a> VariantView<'a> {
             reaction: &status.snapshot.reaction,
             factor: &status.snapshot.factor,
             floors: &status.snapshot.floors,
+            probes: (status.snapshot.memory.known())
+                .map(|memory| &memory.probes)
+                .filter(|probes| !probes.is_empty()),
             objective: status.goal.objective,
             observed: observed(&status.snapshot),
             unknown: unknown_facts(&status.snapshot),

@@ -347,6 +347,8 @@ fn note_endpoint(variant: &mut Variant, facts: &Snapshot, now: Timestamp) {
 
 fn rules() -> Rules {
     Rules {
+        since: None,
+        may_probe: false,
         account_id: Some(facts::id().account_id),
         enabled: true,
         freeze: None,

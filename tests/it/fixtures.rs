@@ -90,6 +90,8 @@ pub(crate) fn mixed_fleet() -> FleetStatus {
 /// What decides makes of a world: nothing in a fixture is said that the program does not say.
 fn decided(goal: Goal, snapshot: Snapshot, estimate: &Estimate) -> VariantStatus {
     let rules = Rules {
+        since: None,
+        may_probe: false,
         account_id: Some(scope().account_id),
         enabled: true,
         freeze: None,
@@ -269,6 +271,7 @@ fn goal(mode: Mode) -> Goal {
         safety_factor: SafetyFactor::new(0.5).unwrap(),
         safety_factor_auto: false,
         family: None,
+        probe: None,
         bad_minutes_per_week: 10.0,
         objective: Objective {
             latency: Some(LatencyObjective {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use setpoint::decide::safe_target::{safe_target_at, wanted_at};
-use setpoint::estimate::{Context, Estimator, EstimatorSettings, Families, Scratch};
+use setpoint::estimate::{Context, Estimator, EstimatorSettings, Families, Fingerprint, Scratch};
 use setpoint::grade::{Class, cases};
 use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::goal::{LatencyObjective, Objective};
@@ -200,9 +200,12 @@ fn only_what_was_measured_since_its_load_test_tells_of_it() {
     assert!(estimator.tells_of_load_test(&measured, None));
     let inferred = Estimate { verdict: Verdict::Inferred, ..at_least };
     assert!(!estimator.tells_of_load_test(&inferred, None));
+    // A deploy after the load test: what is measured now is not what was tested.
+    let deployed = now + chrono::TimeDelta::minutes(1);
+    estimator.declare(deployed, Fingerprint::of("v2"), &mut scratch);
     let mut later = measured;
-    later.regime.as_mut().unwrap().first = false;
-    let started = later.regime.unwrap().started_at;
+    later.regime.as_mut().unwrap().started_at = deployed;
+    let started = deployed;
     let day = chrono::TimeDelta::days(1);
     assert!(
         !estimator.tells_of_load_test(&later, None),

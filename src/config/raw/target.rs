@@ -48,6 +48,9 @@ pub(in crate::config) struct RawWish {
     /// How long a policy that vanished alone is left missing, in seconds.
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
+    /// Probes, in mode auto: raises of the target value for an hour, for the load to show what an
+    /// instance serves. None where nothing is stated.
+    pub probe: RawProbe,
     /// Scheduled min capacities ahead of the week's ramps: not looked for (off), or shown where they would pay (propose).
     pub floors: Option<FloorsMode>,
     /// The time zone of the week by which floors are scheduled: an IANA name, such as Europe/Berlin.
@@ -70,6 +73,16 @@ pub(in crate::config) enum RawSafetyFactor {
 pub(in crate::config) enum Auto {
     /// The highest that a replay of the last weeks allows.
     Auto,
+}
+
+/// What probes may cost.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct RawProbe {
+    /// Minutes that may break the objective in probes, in any 7 days; from so many on none begins. 0 is
+    /// the same as nothing.
+    #[schemars(range(min = 0, max = 60))]
+    pub bad_minutes_per_week: Option<f64>,
 }
 
 /// What counts as serving well.
@@ -208,6 +221,10 @@ pub(in crate::config) struct RawTarget {
     #[serde(default)]
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
+    /// Probes, in mode auto: raises of the target value for an hour, for the load to show what an
+    /// instance serves. None where nothing is stated.
+    #[serde(default)]
+    pub probe: RawProbe,
     /// Scheduled min capacities ahead of the week's ramps: not looked for (off), or shown where they would pay (propose).
     #[serde(default)]
     pub floors: Option<FloorsMode>,
@@ -293,6 +310,10 @@ impl RawTarget {
                 .or(d.removed_target_grace_seconds),
             removed_policy_grace_seconds: (self.removed_policy_grace_seconds)
                 .or(d.removed_policy_grace_seconds),
+            probe: RawProbe {
+                bad_minutes_per_week: (self.probe.bad_minutes_per_week)
+                    .or(d.probe.bad_minutes_per_week),
+            },
             floors: self.floors.or(d.floors),
             floors_time_zone: (self.floors_time_zone.clone())
                 .or_else(|| d.floors_time_zone.clone()),

@@ -11,6 +11,7 @@ mod guards;
 mod known;
 mod lasting;
 mod lowering;
+mod probes;
 mod properties;
 mod proven;
 mod rails;

@@ -37,8 +37,8 @@ pub(super) struct Question<'a> {
     pub(super) record: &'a Record,
     pub(super) lg_ratio: Option<f64>,
     pub(super) load_test: Option<f64>,
-    /// How far the load test may be off.
-    pub(super) load_test_error: LoadTestError,
+    /// How far the load test may be off, where that is known: then the first regime starts from it alone.
+    pub(super) load_test_error: Option<LoadTestError>,
     /// Whether latency at equal load wanders, and over which hours that is judged.
     pub(super) wanders: bool,
     pub(super) stretch: Stretch,
@@ -81,10 +81,11 @@ fn densities(q: &Question<'_>, weighted: &Weighted, scratch: &mut Scratch) -> Op
     let span = Span::around(highest, q.load_test);
     let mut own = vec![0.0; span.size];
     scratch.lg_likelihood(weighted, span.lowest, &mut own);
-    let (mut posterior, mut evidence) = match &q.record.carried {
+    let carried = q.record.carried.as_ref().filter(|_| q.load_test_error.is_none());
+    let (mut posterior, mut evidence) = match carried {
         None => {
-            let prior = load_test_prior(span, q.load_test, q.load_test_error);
-            (prior, vec![0.0; span.size])
+            let error = q.load_test_error.unwrap_or(LoadTestError::ASSUMED);
+            (load_test_prior(span, q.load_test, error), vec![0.0; span.size])
         }
         Some(carried) => (
             carry(&carried.posterior, q.lg_ratio, q.power, span),

@@ -73,6 +73,11 @@ impl Packed {
         -(value(below) * (1.0 - share) + value(above) * share)
     }
 
+    /// Whether it says nothing: all capacities are alike.
+    pub(super) fn is_flat(&self) -> bool {
+        self.steps_below.iter().all(|steps| *steps == 0)
+    }
+
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.steps_below.capacity()

@@ -17,7 +17,6 @@ use crate::model::units::RequestsPerSecond;
 
 use super::assess::{Assessment, Question, assess, hand_on, is_near};
 use super::book::{Book, Change, DEPLOY_MINUTES, Known};
-use super::chain::LoadTestError;
 use super::divergence::{Findings, Sight, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, read};
@@ -391,7 +390,7 @@ impl Estimator {
             record: &self.book.current,
             lg_ratio,
             load_test: self.settings.valid_load_test(),
-            load_test_error: LoadTestError::ASSUMED,
+            load_test_error: None,
             wanders: self.wanders(now),
             stretch: self.stretch(),
             power: self.power(),

@@ -184,6 +184,11 @@ impl Finding {
         Self::LoadTestExpired,
     ];
 
+    /// Whether it says that instances may get more than they can serve.
+    pub const fn is_unsafe(self) -> bool {
+        matches!(self, Self::AboveCapacity | Self::Over | Self::Slower | Self::ObjectiveBroken)
+    }
+
     /// The word used in labels and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::floors::FloorsGoal;
+use super::probe::ProbeGoal;
 use super::series::Minute;
 use super::time::{Timestamp, seconds};
 use super::units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};
@@ -84,6 +85,9 @@ pub struct Goal {
     /// How long a policy that vanished alone is left missing (rule 17a).
     #[serde(with = "seconds")]
     pub removed_policy_grace: TimeDelta,
+    /// What probes may cost; absent where there are none.
+    #[serde(default)]
+    pub probe: Option<ProbeGoal>,
     /// What is done about scheduled floors.
     pub floors: FloorsGoal,
     /// Writes are held until then (`pause`).
@@ -114,6 +118,7 @@ impl Goal {
             safe_change_grace: TimeDelta::zero(),
             removed_target_grace: TimeDelta::zero(),
             removed_policy_grace: TimeDelta::zero(),
+            probe: None,
             floors: FloorsGoal::OFF,
             paused: None,
         }

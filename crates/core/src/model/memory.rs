@@ -11,6 +11,7 @@ use super::endpoint::VariantKind;
 use super::goal::Pause;
 use super::keeper::{Keeper, OtherSetpoint};
 use super::lasting::Lasting;
+use super::probe::Probes;
 use super::reason::Field;
 use super::shared::Shared;
 use super::time::Timestamp;
@@ -88,6 +89,9 @@ pub struct VariantMemory {
     pub raises_held_until: Option<Timestamp>,
     /// A raise whose effect is being watched (rule 21).
     pub verification: Option<Verification>,
+    /// The probes of the last week, and the one under way (rule 29).
+    #[serde(skip_serializing_if = "Probes::is_empty")]
+    pub probes: Probes,
     /// The safety factor in use where the configuration says `auto`; it moves at most once a week.
     pub safety_factor: Option<FactorInUse>,
     /// Since when drift, findings, suspension and the like have lasted.

@@ -27,6 +27,7 @@ pub mod memory;
 pub mod near;
 pub mod pauses;
 pub mod points;
+pub mod probe;
 pub mod reaction;
 pub mod reads;
 pub mod reason;

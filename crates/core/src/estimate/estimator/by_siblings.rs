@@ -16,14 +16,22 @@ impl Estimator {
     pub fn asks_siblings(&self, estimate: &Estimate) -> bool {
         estimate.verdict == Verdict::AtLeast
             && self.settings.valid_load_test().is_some()
-            && self.book.current.carried.is_none()
+            && self.starts_from_load_test()
+    }
+
+    /// Whether nothing was seen of what ran before, if anything did: an endpoint that was made within the
+    /// history begins with its first deploy.
+    fn starts_from_load_test(&self) -> bool {
+        let carried = self.book.current.carried.as_ref();
+        carried.is_none_or(|carried| carried.evidence.is_flat())
     }
 
     /// Whether the estimate says how far off the load test is: it was measured, and the load test is of
     /// what was measured. A load test without a date is taken for one of what ran when the data begin.
     pub fn tells_of_load_test(&self, estimate: &Estimate, load_tested: Option<Timestamp>) -> bool {
         let of_this = estimate.regime.is_some_and(|regime| {
-            regime.first || load_tested.is_some_and(|date| date >= regime.started_at)
+            self.starts_from_load_test()
+                || load_tested.is_some_and(|date| date >= regime.started_at)
         });
         estimate.verdict == Verdict::Measured && of_this
     }
@@ -38,7 +46,8 @@ impl Estimator {
         now: Timestamp,
     ) -> Capacity {
         let now = minute_of(now).max(self.newest);
-        let load_test_error = LoadTestError { mean: siblings.lg_mean, spread: siblings.lg_spread };
+        let load_test_error =
+            Some(LoadTestError { mean: siblings.lg_mean, spread: siblings.lg_spread });
         let question = Question { load_test_error, ..self.question(now, self.lg_ratio(now)) };
         let told = assess(&question, scratch).capacity;
         // What evidence proves goes before what siblings suggest.
