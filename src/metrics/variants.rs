@@ -73,7 +73,7 @@ const GROUPS: [(Write, &[&Definition]); 11] = [
         ],
     ),
     (write_floors, &[&families::FLOORS_PROPOSED]),
-    (write_probes, &[&families::PROBE_SINCE, &families::PROBE_BAD]),
+    (write_probes, &[&families::PROBE_SINCE, &families::PROBE_SPENT]),
     (
         write_factor,
         &[
@@ -291,8 +291,9 @@ fn write_probes(out: &mut Writer<'_>, status: &VariantStatus) {
         &[],
         probes.under_way.map(|probe| timestamp(probe.began_at)),
     );
-    let bad = status.goal.probe.map(|_| probes.spent(status.decision.at) as f64);
-    out.number(&families::PROBE_BAD, &[], bad);
+    let spent = probes.spent(status.decision.at) as f64;
+    let spent = status.goal.probe.map(|goal| spent / goal.bad_minutes_per_week);
+    out.number(&families::PROBE_SPENT, &[], spent);
 }
 
 fn write_alarms(out: &mut Writer<'_>, status: &VariantStatus) {

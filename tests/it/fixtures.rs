@@ -450,3 +450,13 @@ fn telemetry() -> Telemetry {
         usage: std::sync::Arc::default(),
     }
 }
+
+/// A probe is under way.
+pub fn probe(status: &mut VariantStatus) {
+    use setpoint::model::probe::{Probe, ProbeGoal};
+    if let Fact::Known(memory) = &mut status.snapshot.memory {
+        let probe = Probe { began_at: noon(), before: 600.0, to: 660.0, invocations: 2000.0 };
+        memory.probes.under_way = Some(probe);
+    }
+    status.goal.probe = Some(ProbeGoal { bad_minutes_per_week: 5.0 });
+}

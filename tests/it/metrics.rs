@@ -23,7 +23,6 @@ use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Finding;
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::LoadTestProblem;
-use setpoint::model::probe::{Probe, ProbeGoal};
 use setpoint::model::reaction::Spread;
 use setpoint::model::scale_out::{Parts, Reaction};
 use setpoint::model::status::{FleetStatus, StoreStatus};
@@ -397,12 +396,7 @@ fn everything() -> Metrics {
         snapshot.reaction = Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
         snapshot.factor = fixtures::by_replay::by_replay(fixtures::noon(), 0.6);
         snapshot.floors = crate::floors::none();
-        if let Fact::Known(memory) = &mut snapshot.memory {
-            let (began_at, before) = (fixtures::noon(), 600.0);
-            let probe = Probe { began_at, before, to: 660.0, invocations: 2000.0 };
-            memory.probes.under_way = Some(probe);
-        }
-        Arc::make_mut(status).goal.probe = Some(ProbeGoal { bad_minutes_per_week: 5.0 });
+        fixtures::probe(Arc::make_mut(status));
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {
