@@ -215,10 +215,10 @@ def fleet():
                **small)
     board.stat("Drifted", "Variants with a managed field that differs from the configuration.", "short",
                f"sum(max by ({VARIANT}) ({by_variant('setpoint_drift', also='field')}))", WARN_ABOVE_ZERO, **small)
-    board.stat("Not comparable", "Variants of which something managed could not be read. They are not in sync: "
-               "nobody knows.", "short", f"sum(1 - {by_variant('setpoint_comparable')})", WARN_ABOVE_ZERO, **small)
-    board.stat("Not readable", "Accounts and regions whose endpoints and scalable targets cannot be listed: there may be "
-               "variants of which nothing here speaks.", "short",
+    board.stat("Not comparable", "Variants for which something managed could not be read. Whether they are in sync "
+               "is unknown.", "short", f"sum(1 - {by_variant('setpoint_comparable')})", WARN_ABOVE_ZERO, **small)
+    board.stat("Not readable", "Accounts and regions whose endpoints and scalable targets cannot be listed: they may have "
+               "variants that no panel shows.", "short",
                f"sum(1 - max by (account_id, region) (setpoint_scope_readable{{{SCOPE}}}))", BAD_ABOVE_ZERO, **small)
     board.stat("Memory broken", "Processes that cannot read or save what they must remember: nothing is repaired.", "short",
                'sum(1 - min by (job, instance) ({__name__=~"setpoint_memory_(readable|writable)",' + PROCESS + '}))',

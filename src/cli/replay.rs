@@ -15,6 +15,7 @@ use super::CliError;
 use super::deadline::Progress;
 use crate::cli::out::noteln;
 use crate::model::goal::{LatencyObjective, Objective};
+use crate::model::span::{SPANS, parse_span};
 use crate::model::time::Timestamp;
 use crate::model::units::{
     InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor,
@@ -237,24 +238,11 @@ pub(super) fn parse_slo(text: &str) -> Result<LatencyObjective, String> {
     }
 }
 
-/// Reads a time in whole minutes, hours or days.
+/// Reads a span of whole minutes.
 pub(super) fn parse_every(text: &str) -> Result<TimeDelta, String> {
-    let wrong = || {
-        format!(
-            "{text:?} is not a time (allowed: whole minutes, hours or days, such as 30m, 6h or 1d)"
-        )
-    };
-    let split =
-        text.len().checked_sub(1).filter(|i| text.is_char_boundary(*i)).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(split);
-    let minutes = match unit {
-        "m" => 1,
-        "h" => 60,
-        "d" => 1440,
-        _ => return Err(wrong()),
-    };
-    let number = number.parse::<i64>().ok().filter(|n| (1..=100_000).contains(n));
-    Ok(TimeDelta::minutes(minutes * number.ok_or_else(wrong)?))
+    parse_span(text)
+        .filter(|span| span.num_seconds() % 60 == 0)
+        .ok_or_else(|| format!("{text:?} is not a time (allowed: {SPANS}, in whole minutes)"))
 }
 
 #[cfg(test)]
@@ -276,7 +264,7 @@ mod tests {
     fn times_are_whole_minutes() {
         assert_eq!(parse_every("6h"), Ok(TimeDelta::hours(6)));
         assert_eq!(parse_every("1d"), Ok(TimeDelta::days(1)));
-        for wrong in ["", "h", "0h", "-1h", "6", "1.5h", "6é", "99999999999d"] {
+        for wrong in ["", "h", "0h", "-1h", "6", "6é", "99999999999d", "90s"] {
             assert!(parse_every(wrong).is_err(), "{wrong}");
         }
     }

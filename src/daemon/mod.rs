@@ -8,6 +8,7 @@
 mod control;
 mod leadership;
 mod near;
+mod pausing;
 mod publish;
 mod reload;
 mod repeated;

@@ -13,7 +13,7 @@ use super::api::{ScopeQuery, find};
 use super::problem::Problem;
 use super::query::{Names, Strict};
 use super::{App, leading};
-use crate::store::parse_since;
+use crate::model::span::parse_since;
 
 /// How far back is told when nobody says.
 const DEFAULT_SPAN: TimeDelta = TimeDelta::days(7);

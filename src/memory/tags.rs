@@ -439,8 +439,8 @@ impl Memory for TagMemory {
     }
 
     fn why_volatile(&self, subject: &Subject) -> Option<String> {
-        if let Some(why) = subject.untouchable {
-            return Some(why.to_owned());
+        if let Some(why) = &subject.untouchable {
+            return Some(why.clone());
         }
         match &subject.target {
             Fact::Known(None) => Some("there is no scalable target to tag".to_owned()),

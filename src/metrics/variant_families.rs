@@ -32,8 +32,8 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Since when the target value in force has been known to be unsafe, remembered over restarts; absent while it is not, or when the memory could not be read.";
     SPEED_RATIO = Gauge "setpoint_speed_ratio" ["ratio"] {}
         "Median latency at equal load over that of the regime before (above 1 is slower).";
-    REGIME_START = Gauge "setpoint_regime_start_timestamp_seconds" ["seconds since the epoch"] {cause: Closed(&["deploy", "undeclared"])}
-        "When what is known of capacity began to hold: with a deploy, or with a change that no deploy explains. A single series; absent before the first usable minute.";
+    REGIME_START = Gauge "setpoint_regime_start_timestamp_seconds" ["seconds since the epoch"] {cause: Closed(&["deploy", "undeclared", "first"])}
+        "When what is known of capacity began to hold: with a deploy, with a change that no deploy explains, or where the data begin (first). A single series; absent before the first usable minute.";
     OBSERVED_LOAD = Gauge "setpoint_observed_invocations_per_instance_per_minute" ["invocations per minute per instance"] {statistic: Closed(&["last", "max"])}
         "Load of one instance: of the newest minute, and the highest since the telemetry read before.";
     OBSERVED_LATENCY = Gauge "setpoint_observed_latency_seconds" ["seconds"] {statistic: LatencyStatistics}

@@ -209,7 +209,11 @@ fn write_estimate(out: &mut Writer<'_>, status: &VariantStatus) {
         }
     }
     if let Some(regime) = estimate.regime {
-        let cause = if regime.declared { "deploy" } else { "undeclared" };
+        let cause = match (regime.first, regime.declared) {
+            (true, _) => "first",
+            (false, true) => "deploy",
+            (false, false) => "undeclared",
+        };
         out.number(&families::REGIME_START, &[cause], Some(timestamp(regime.started_at)));
         out.number(&families::SPEED_RATIO, &[], regime.speed_ratio);
     }

@@ -1,17 +1,38 @@
-//! READ: ports -> snapshots. Reads everything a pass will need, then stops.
+//! READ: ports -> snapshots. Reads everything a pass will need of one account and region ([`reader`]),
+//! then stops. A history goes on beside the passes ([`history`]).
 //!
 //! A region is swept as a whole, for that is what AWS's page sizes make cheap: 500 variants are
 //! 10 calls of `DescribeScalableTargets`, 50 of `DescribeScalingPolicies`, 5 of `ListEndpoints`.
 //! What only changes with an endpoint is read again when the endpoint has changed ([`cache`]).
 //! What could not be read is `Unknown` with the reason, for the variants that needed it.
 
+mod activities;
+mod again;
 pub mod bounded;
 pub mod cache;
+pub mod cost;
+mod fetch;
+pub mod goals;
+pub mod health;
+pub mod history;
 pub mod periods;
 pub mod progress;
+pub mod reader;
+mod readings;
+pub mod remembered;
+pub mod settings;
+mod snapshot;
 pub mod sweep;
 pub mod telemetry;
+pub mod unknown;
 
 pub use cache::EndpointCache;
+pub use cost::{CostMeter, DOLLARS_PER_METRIC};
+pub use goals::{Goals, Named};
+pub use history::HISTORY_WAIT;
 pub use periods::Periods;
+pub use progress::Progress;
+pub use reader::{Observed, Parts, Reader, Request, wanted};
+pub use remembered::subject;
+pub use settings::{DiscoveryTelemetry, HistoryWait, Settings};
 pub use sweep::Sweep;

@@ -3,11 +3,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{Observed, PassInput, Reconciler};
+use super::{PassInput, Reconciler};
 use crate::estimate::Families;
-use crate::model::fact::Fact;
 use crate::model::goal::Goal;
 use crate::model::ids::VariantId;
+use crate::observe::Observed;
 use crate::variant::Weighed;
 
 /// A variant with what is known of it; nothing of one on which setpoint has failed.
@@ -18,21 +18,21 @@ impl Reconciler {
     /// load tests of each family were worth.
     pub(super) fn estimate(
         &mut self,
-        observed: Observed,
+        mut observed: Observed,
         input: &PassInput<'_>,
     ) -> (Vec<Estimated>, Families) {
-        let Observed { at, sweep, mut remembered, wanted } = observed;
+        let wanted = observed.take_wanted();
         let mut families = Families::default();
         let mut estimated = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
+            let snapshot = self.reader.facts(&mut observed, &id);
+            let goal = goal.unwrap_or_else(Goal::nothing);
+            let history = (input.settings.history, self.reader.is_reading(&id));
             // A bug of ours in one variant leaves it unknown, and the others as they are.
             let weighed = catch_unwind(AssertUnwindSafe(|| {
-                let memory = remembered.remove(&id).unwrap_or_else(Fact::not_read_yet);
-                let snapshot = self.snapshot(&sweep, memory, &id, at);
-                let goal = goal.unwrap_or_else(Goal::nothing);
-                let history = (input.settings.history, self.history.is_reading(&id));
-                let variant = self.variants.entry(id.clone()).or_default();
-                variant.weigh((snapshot, goal), history, &mut self.scratch, at)
+                let variant = self.reader.variants.entry(id.clone()).or_default();
+                let scratch = &mut self.reader.scratch;
+                variant.weigh((snapshot, goal), history, scratch, observed.at)
             }));
             if let Ok(weighed) = &weighed {
                 weighed.tell(&mut families);

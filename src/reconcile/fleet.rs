@@ -11,12 +11,11 @@ use std::sync::Arc;
 use futures::future::join_all;
 use tokio::time::Instant;
 
-use super::history::Slots;
-use super::named::{self, Named, Seen};
-use super::pair::{Pair, Parts};
+use super::named::{Place, place};
 use super::phases::{Phase, PhaseTimes};
 use super::probes::{self, Probing};
-use super::{CostMeter, Estimated, Observed, PassInput, Purpose, health, status, unread};
+use super::region::Region;
+use super::{CostMeter, Estimated, PassInput, Purpose, status, unread};
 use crate::decide::mass_change;
 use crate::estimate::Families;
 use crate::model::consent::Consent;
@@ -25,13 +24,16 @@ use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Scope, VariantId};
 use crate::model::status::{FleetStatus, MassChange, MemoryStatus};
 use crate::model::time::Timestamp;
-use crate::observe::progress::Progress;
+use crate::observe::goals::only_in;
+use crate::observe::health;
+use crate::observe::history::Slots;
+use crate::observe::{Named, Observed, Parts, Progress};
 use crate::ports::{Aws, Clock, Leadership, Memory};
 use crate::variant::Turn;
 
 /// Makes passes over accounts and regions, and keeps what they need between them.
 pub struct Fleet {
-    pairs: Vec<Pair>,
+    regions: Vec<Region>,
     clock: Arc<dyn Clock>,
     cost: CostMeter,
     identity: Arc<str>,
@@ -65,11 +67,11 @@ impl Laps {
 
 /// One account and region on its way through a pass.
 struct Round {
-    /// Whether it was looked at in time. Nothing is written otherwise.
+    /// Whether it was read in time. Nothing is written otherwise.
     read: bool,
     /// What it looked like; taken by the decisions.
     observed: Option<Observed>,
-    /// When the look began.
+    /// When the reads began.
     at: Timestamp,
     /// Why it is not known, or not all of it.
     why: Option<Why>,
@@ -77,7 +79,7 @@ struct Round {
     caller: Option<AccountId>,
     /// When all variants there are had been listed, if they were.
     listed: Option<Timestamp>,
-    /// The variants to tell of without a look.
+    /// The variants to show without having read them.
     unread: Vec<VariantId>,
     /// Why it is not known which of them are remembered.
     forgotten: Option<Why>,
@@ -91,7 +93,7 @@ impl Round {
             at: observed.at,
             why: observed.why_incomplete().cloned(),
             listed: observed.listed_at(),
-            caller: observed.sweep.caller.known().cloned(),
+            caller: observed.caller().cloned(),
             observed: Some(observed),
             unread: Vec::new(),
             forgotten: None,
@@ -142,15 +144,14 @@ impl Fleet {
         let slots = Slots::default();
         let parts = Parts {
             clock: Arc::clone(&clock),
-            leadership,
             memory,
             cost: cost.clone(),
             identity: Arc::clone(&identity),
             slots: slots.clone(),
         };
-        let pairs = accounts.into_iter().map(|aws| Pair::new(aws, parts.clone())).collect();
+        let region = |aws| Region::new(aws, parts.clone(), Arc::clone(&leadership));
         Self {
-            pairs,
+            regions: accounts.into_iter().map(region).collect(),
             clock,
             cost,
             identity,
@@ -201,15 +202,15 @@ impl Fleet {
         self.publish(rounds, mass_change, began)
     }
 
-    /// Looks at all of them side by side, and finds a place for every name.
+    /// Reads all of them side by side, and finds a place for every name.
     async fn observe(&mut self, input: &PassInput<'_>) -> Vec<Round> {
-        let scopes: Vec<Scope> = self.pairs.iter().map(|pair| pair.scope().clone()).collect();
+        let scopes: Vec<Scope> = self.regions.iter().map(|region| region.scope().clone()).collect();
         let named = input.goals.named(&scopes);
-        let looks = self.look(&named, input).await;
+        let read = self.read(&named, input).await;
         let now = self.clock.now();
-        let mut rounds: Vec<Round> = Vec::with_capacity(looks.len());
-        for (at, look) in looks.into_iter().enumerate() {
-            rounds.push(match look {
+        let mut rounds: Vec<Round> = Vec::with_capacity(read.len());
+        for (at, read) in read.into_iter().enumerate() {
+            rounds.push(match read {
                 Ok(observed) => Round::of(observed),
                 Err(why) => {
                     let (unread, forgotten) = self.known_or_named(at, &named).await;
@@ -221,48 +222,46 @@ impl Fleet {
         rounds
     }
 
-    async fn look(&mut self, named: &[Named], input: &PassInput<'_>) -> Vec<Result<Observed, Why>> {
-        if let [alone] = self.pairs.as_mut_slice() {
-            let named = named::only_in(named, alone.scope());
-            return vec![alone.look(input, &named).await];
-        }
-        let limit = input.settings.observe_timeout;
-        let mut began = Vec::with_capacity(self.pairs.len());
-        for pair in &mut self.pairs {
-            let named = named::only_in(named, pair.scope());
-            began.push(pair.begin(input, named).await);
+    async fn read(&mut self, named: &[Named], input: &PassInput<'_>) -> Vec<Result<Observed, Why>> {
+        let mut began = Vec::with_capacity(self.regions.len());
+        for region in &mut self.regions {
+            let named = only_in(named, region.scope());
+            began.push(region.begin(input, named).await);
         }
         // The calls are under way in tasks of their own, so that waiting for one after the other
-        // is waiting for all.
-        let deadline = Instant::now() + limit;
-        let mut looks = Vec::with_capacity(self.pairs.len());
-        for (pair, began) in self.pairs.iter_mut().zip(began) {
+        // is waiting for all. One that is alone delays no other: the limit of the pass holds.
+        let several = self.regions.len() > 1;
+        let deadline = several.then(|| Instant::now() + input.settings.observe_timeout);
+        let mut reads = Vec::with_capacity(self.regions.len());
+        for (region, began) in self.regions.iter_mut().zip(began) {
             // One that an earlier pass has waited for in vain delays no second one.
-            let deadline = if began { deadline } else { Instant::now() };
-            let mut look = pair.end(deadline).await;
-            if let Ok(observed) = &mut look {
-                observed.sweep.name_in_errors(pair.scope());
+            let deadline = if began { deadline } else { Some(Instant::now()) };
+            let mut read = region.end(deadline).await;
+            if let Ok(observed) = &mut read
+                && several
+            {
+                observed.name_in_errors(region.scope());
             }
-            looks.push(look);
+            reads.push(read);
         }
-        looks
+        reads
     }
 
-    /// The variants of an account and region that the last pass told of, and those named there; after
+    /// The variants of an account and region that the last pass showed, and those named there; after
     /// a restart those that are remembered too, or why that is not known.
     async fn known_or_named(&self, at: usize, named: &[Named]) -> (Vec<VariantId>, Option<Why>) {
-        let Some(pair) = self.pairs.get(at) else { return (Vec::new(), None) };
-        let scope = pair.scope();
+        let Some(region) = self.regions.get(at) else { return (Vec::new(), None) };
+        let scope = region.scope();
         let (remembered, forgotten) = match self.last.listed.get(scope) {
             // From then on the process knows what there is, and what has gone.
             Some(_) => (Vec::new(), None),
-            None => match pair.remembered().await {
+            None => match region.remembered().await {
                 Ok(remembered) => (remembered, None),
                 Err(why) => (Vec::new(), Some(why)),
             },
         };
         let known = self.last.variants.keys().filter(|id| id.scope() == *scope).cloned();
-        let named = named::only_in(named, scope);
+        let named = only_in(named, scope);
         let named = named.iter().map(|resource| VariantId::new(scope, resource));
         let all: BTreeSet<VariantId> = known.chain(remembered).chain(named).collect();
         (all.into_iter().collect(), forgotten)
@@ -275,26 +274,28 @@ impl Fleet {
         rounds: &mut [Round],
         input: &PassInput<'_>,
     ) {
-        let pairs = self.pairs.iter_mut().zip(scopes);
-        let mut seen: Vec<Seen<'_>> = rounds
+        let regions = self.regions.iter_mut().zip(scopes);
+        let mut places: Vec<Place<'_>> = rounds
             .iter_mut()
-            .zip(pairs)
-            .map(|(round, (pair, scope))| Seen {
+            .zip(regions)
+            .map(|(round, (region, scope))| Place {
                 scope,
-                observed: round.observed.as_mut(),
-                cache: pair.reconciler().map(|reconciler| &reconciler.cache),
+                observed: round
+                    .observed
+                    .as_mut()
+                    .zip(region.reconciler().map(|reconciler| &reconciler.reader)),
                 unread: &mut round.unread,
             })
             .collect();
-        named::place(named, &mut seen, input);
+        place(named, &mut places, input);
     }
 
     fn decide(&mut self, rounds: &mut [Round], input: &PassInput<'_>) {
         let mut all: Vec<Option<Vec<Estimated>>> = Vec::with_capacity(rounds.len());
-        for (pair, round) in self.pairs.iter_mut().zip(rounds.iter_mut()) {
-            let scope = pair.scope().clone();
-            let seen = round.observed.take().zip(pair.reconciler());
-            all.push(seen.map(|(observed, reconciler)| {
+        for (region, round) in self.regions.iter_mut().zip(rounds.iter_mut()) {
+            let scope = region.scope().clone();
+            let read = round.observed.take().zip(region.reconciler());
+            all.push(read.map(|(observed, reconciler)| {
                 let (estimated, families) = reconciler.estimate(observed, input);
                 self.families.insert(scope.clone(), families);
                 let known = estimated.iter().filter_map(|(_, weighed)| weighed.as_ref());
@@ -305,9 +306,9 @@ impl Fleet {
         let mut families = Families::default();
         self.families.values().for_each(|of_one| families.add(of_one));
         let mut probing = Probing::with(self.probing.values().flatten());
-        for ((pair, round), estimated) in self.pairs.iter_mut().zip(rounds).zip(all) {
-            let seen = estimated.zip(pair.reconciler());
-            round.turns = if let Some((estimated, reconciler)) = seen {
+        for ((region, round), estimated) in self.regions.iter_mut().zip(rounds).zip(all) {
+            let read = estimated.zip(region.reconciler());
+            round.turns = if let Some((estimated, reconciler)) = read {
                 reconciler.decide(estimated, (&families, &mut probing), (input, round.at))
             } else {
                 let ids = std::mem::take(&mut round.unread);
@@ -322,8 +323,8 @@ impl Fleet {
     /// worse than a late one. The calls have limits of their own, and once `input.stop` is set, as
     /// it is at the limit of the pass, no further write begins.
     async fn act(&mut self, rounds: &mut [Round], input: &PassInput<'_>) {
-        let acts = self.pairs.iter_mut().zip(rounds).filter_map(|(pair, round)| {
-            let reconciler = pair.reconciler().filter(|_| round.read)?;
+        let acts = self.regions.iter_mut().zip(rounds).filter_map(|(region, round)| {
+            let reconciler = region.reconciler().filter(|_| round.read)?;
             Some(reconciler.act(&mut round.turns, input))
         });
         join_all(acts).await;
@@ -333,8 +334,8 @@ impl Fleet {
         let mut turns = rounds.iter().flat_map(|round| &round.turns);
         let waits =
             input.purpose == Purpose::Ask && turns.any(|turn| !turn.decision.plan.is_empty());
-        for (pair, round) in self.pairs.iter_mut().zip(rounds) {
-            if let Some(reconciler) = pair.reconciler().filter(|_| round.read) {
+        for (region, round) in self.regions.iter_mut().zip(rounds) {
+            if let Some(reconciler) = region.reconciler().filter(|_| round.read) {
                 reconciler.keep_memory(&round.turns, input, waits, round.at).await;
             }
         }
@@ -349,19 +350,19 @@ impl Fleet {
         let mut fleet = FleetStatus { at: Some(began), mass_change, ..FleetStatus::default() };
         let ended = self.clock.now();
         let mut memory = Vec::with_capacity(rounds.len());
-        for (pair, round) in self.pairs.iter_mut().zip(rounds) {
-            let scope = pair.scope().clone();
+        for (region, round) in self.regions.iter_mut().zip(rounds) {
+            let scope = region.scope().clone();
             let listed = round.listed.or_else(|| self.last.listed.get(&scope).copied());
             fleet.listed.extend(listed.map(|at| (scope.clone(), at)));
             fleet.callers.extend(round.caller.map(|caller| (scope.clone(), caller)));
             fleet.scopes.insert(scope, round.why);
-            let health = pair.reconciler().filter(|_| round.read);
+            let health = region.reconciler().filter(|_| round.read);
             memory.push(health.map_or_else(
                 || MemoryStatus { unread: round.forgotten.clone(), ..MemoryStatus::default() },
-                |reconciler| reconciler.memory_health.end_pass(ended),
+                |reconciler| reconciler.reader.remembered.end_pass(ended),
             ));
             let last = &self.last.variants;
-            let reconciler = pair.reconciler().filter(|_| round.read);
+            let reconciler = region.reconciler().filter(|_| round.read);
             let statuses: Vec<_> = if let Some(reconciler) = reconciler {
                 reconciler.publish(round.turns)
             } else {

@@ -1,6 +1,6 @@
 //! How many replays of variants' weeks one pass may work out.
 
-use super::settings::HistoryWait;
+use super::HistoryWait;
 use crate::variant::Work;
 
 /// Those of one pass: a daemon comes round to the other variants in the passes that follow, so that

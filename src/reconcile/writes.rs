@@ -1,25 +1,24 @@
 //! From a plan to a write: look once more, remember what is about to be done, act, remember what
 //! was done.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::Ordering;
 
-use futures::{FutureExt, StreamExt, stream};
+use futures::FutureExt;
 
-use super::{PassInput, Purpose, Reconciler, memory, rules};
+use super::{PassInput, Purpose, Reconciler, subject};
 use crate::act::{Hands, act};
 use crate::decide::Rules;
 use crate::decide::rails::Before;
 use crate::model::decision::{Action, Outcome, StepOutcome, StepResult};
-use crate::model::endpoint::Endpoint;
-use crate::model::fact::{Fact, Why, WhyKind};
-use crate::model::reads::Read;
-use crate::model::reason::{Field, Reason};
-use crate::model::scaling::alarm_prefix;
-use crate::model::shared::Shared;
+use crate::model::fact::{Fact, WhyKind};
+use crate::model::ids::VariantId;
+use crate::model::keeper::Keeper;
+use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
-use crate::observe::bounded::soon;
-use crate::ports::{Aws, Clock, Keep, MemoryError};
+use crate::observe::Reader;
+use crate::ports::{Keep, MemoryError, Subject};
 use crate::variant::Turn;
 
 /// So many variants are looked at, and their intents remembered, before their writes begin. Where
@@ -36,9 +35,9 @@ const THROTTLED: &str = "AWS throttles the writes of this region; the next pass 
 impl Reconciler {
     /// Carries out every plan of a pass, a few variants at a time: what is written has been looked at
     /// moments before, and a fleet of writes does not spend its budget on looking.
-    pub(super) async fn act(&mut self, passes: &mut [Turn], input: &PassInput<'_>) {
+    pub(super) async fn act(&mut self, turns: &mut [Turn], input: &PassInput<'_>) {
         let mut waiting: Vec<&mut Turn> =
-            passes.iter_mut().filter(|turn| !turn.decision.plan.is_empty()).collect();
+            turns.iter_mut().filter(|turn| !turn.decision.plan.is_empty()).collect();
         let mut bucket_empty = false;
         while !waiting.is_empty() {
             let rest = waiting.split_off(waiting.len().min(AT_ONCE));
@@ -55,44 +54,20 @@ impl Reconciler {
         }
     }
 
-    /// Reads the endpoint, its activities and the memory again and decides again: what was true at
-    /// the beginning of the pass may be minutes old.
+    /// Reads again what is about to be written, and decides again.
     async fn look_again<'p>(
         &mut self,
-        planned: Vec<&'p mut Turn>,
+        mut planned: Vec<&'p mut Turn>,
         input: &PassInput<'_>,
     ) -> Vec<&'p mut Turn> {
-        let mut remembered = self.reload_memory(&planned, input.settings).await;
-        let now = self.clock.now();
-        let (aws, clock) = (&self.aws, &*self.clock);
-        let looked: Vec<&mut Turn> = stream::iter(planned)
-            .map(|turn| async {
-                refresh((aws, clock), turn, now).await;
-                turn
-            })
-            // In order: the writes are made one after the other, and which comes first is no accident.
-            .buffered(input.settings.concurrency.max(1))
-            .collect()
-            .await;
-        let mut still_planned = Vec::new();
-        for turn in looked {
-            let id = turn.snapshot.id.clone();
-            if let Some(read) = turn.snapshot.reads.endpoint {
-                self.cache.update(&id.endpoint, turn.snapshot.endpoint.clone(), read);
-            }
-            self.pauses.hold(&id, &mut turn.goal, now);
-            turn.snapshot.reads.memory = self.memory_read;
-            turn.snapshot.memory = remembered.remove(&id).unwrap_or_else(Fact::not_read_yet);
-            let activities = turn.snapshot.activities.clone();
-            let read = turn.snapshot.reads.activities;
-            self.variants.entry(id.clone()).or_default().activities.note(activities, read, now);
+        let now = self.reader.read_again(&mut planned, input.settings).await;
+        for turn in &mut planned {
             let may_probe = turn.decision.rules.may_probe;
-            turn.decide_again(&Rules { may_probe, ..self.rules(input, &id) }, now);
-            if !turn.decision.plan.is_empty() {
-                still_planned.push(turn);
-            }
+            let rules = Rules { may_probe, ..self.rules(input, &turn.snapshot.id) };
+            turn.decide_again(&rules, now);
         }
-        still_planned
+        planned.retain(|turn| !turn.decision.plan.is_empty());
+        planned
     }
 
     /// Keeps what is about to be written. What cannot be kept is not written.
@@ -108,13 +83,11 @@ impl Reconciler {
         let mut intents = Vec::new();
         for turn in &planned {
             let mut memory = turn.began(now);
-            memory.keeper = self.sign(input, now);
-            let subject = memory::subject(&turn.snapshot, &turn.goal, input.settings);
+            memory.keeper = self.signature(input, now);
+            let subject = subject(&turn.snapshot, &turn.goal, input.settings);
             intents.push(Keep { subject, memory, urgent: true });
         }
-        let failed = self.memory.save(&intents, &*self.leadership).await;
-        self.memory_health.saved(failed.values());
-        self.note_kept(&intents, &failed);
+        let failed = self.keep(&intents).await;
         let mut remembered = Vec::with_capacity(planned.len());
         for turn in planned {
             match failed.get(&turn.snapshot.id) {
@@ -139,7 +112,7 @@ impl Reconciler {
                 skipped(actions, Reason::CallBudget, THROTTLED)
             } else {
                 // A bug of ours in one write ends neither the process nor the other writes.
-                let rules = rules(input, &turn.snapshot.id);
+                let rules = input.rules(&turn.snapshot.id);
                 let before = Before {
                     snapshot: &turn.snapshot,
                     goal: &turn.goal,
@@ -157,11 +130,22 @@ impl Reconciler {
         bucket_empty
     }
 
+    async fn keep(&mut self, keep: &[Keep]) -> BTreeMap<VariantId, MemoryError> {
+        let Reader { remembered, variants, .. } = &mut self.reader;
+        remembered.save(keep, &*self.leadership, variants).await
+    }
+
+    /// Signs what is about to be kept. A command is no process that goes on writing.
+    fn signature(&self, input: &PassInput<'_>, now: Timestamp) -> Option<Keeper> {
+        let goes_on = matches!(input.purpose, Purpose::Reconcile(_));
+        goes_on.then(|| self.reader.remembered.sign(now))
+    }
+
     /// Keeps what this pass has taught. A memory that could not be read is not overwritten. While
     /// the plan `waits` for a person's answer, nothing goes to AWS for it.
     pub(super) async fn keep_memory(
         &mut self,
-        passes: &[Turn],
+        turns: &[Turn],
         input: &PassInput<'_>,
         waits: bool,
         now: Timestamp,
@@ -170,18 +154,18 @@ impl Reconciler {
             return;
         }
         let mut changed = Vec::new();
-        for turn in passes.iter().filter(|turn| turn.goal.managed) {
+        for turn in turns.iter().filter(|turn| turn.goal.managed) {
             let Fact::Known(before) = &turn.snapshot.memory else { continue };
             let mut after = turn.persisted(now);
-            let variant = self.variants.get_mut(&turn.snapshot.id);
+            let variant = self.reader.variants.get_mut(&turn.snapshot.id);
             if let Some(journal) = variant.and_then(|variant| variant.journal(now)) {
                 after.journal = Some(journal.into());
             }
-            // A sign of another setpoint is for it to see as well.
-            let urgent = turn.has_ended() || self.signs.contains(&turn.snapshot.id);
-            if after != *before || urgent || self.memory.is_behind(&turn.snapshot.id) {
-                after.keeper = self.sign(input, now);
-                let subject = memory::subject_after(turn, input, waits);
+            let remembered = &self.reader.remembered;
+            let urgent = turn.has_ended() || remembered.is_sign(&turn.snapshot.id);
+            if after != *before || urgent || remembered.is_owed(&turn.snapshot.id) {
+                after.keeper = self.signature(input, now);
+                let subject = subject_after(turn, input, waits);
                 changed.push(Keep { subject, memory: after, urgent });
             }
         }
@@ -190,9 +174,7 @@ impl Reconciler {
         }
         // What goes with a write first: the others can wait for the next turn.
         changed.sort_by_key(|keep| !keep.urgent);
-        let failed = self.memory.save(&changed, &*self.leadership).await;
-        self.memory_health.saved(failed.values());
-        self.note_kept(&changed, &failed);
+        let failed = self.keep(&changed).await;
         if let Some(error) = failed.values().next() {
             // The daemon says it again and again while it lasts; a person who has confirmed one pass
             // sees no other.
@@ -204,44 +186,6 @@ impl Reconciler {
             }
         }
     }
-}
-
-/// The look right before a write. Alarms are read again only when they are what it is about.
-async fn refresh((aws, clock): (&Aws, &dyn Clock), turn: &mut Turn, now: Timestamp) {
-    let mends_alarms = turn.decision.plan.actions.iter().any(
-        |action| matches!(action, Action::PutPolicy { fields, .. } if fields.contains(&Field::Alarms)),
-    );
-    let snapshot = &mut turn.snapshot;
-    let resource = snapshot.id.resource();
-    if mends_alarms {
-        snapshot.alarms = match aws.metrics.alarms(&alarm_prefix(&resource)).await {
-            Ok(alarms) => alarms.into_fact("DescribeAlarms"),
-            Err(error) => Fact::Unknown(error.into()),
-        };
-        snapshot.reads.alarms = Some(Read::new("DescribeAlarms", clock.now()));
-    }
-    let (endpoint, activities) = tokio::join!(
-        // One that hangs holds up no write of another variant.
-        soon("DescribeEndpoint", aws.endpoints.endpoint(&snapshot.id.endpoint)),
-        aws.scaling.scaling_activities(&resource),
-    );
-    let endpoint: Fact<Option<Endpoint>> = match endpoint {
-        Ok(endpoint) => endpoint.into(),
-        Err(late) => Fact::Unknown(late),
-    };
-    let config_in_force = |e: &Fact<Option<Endpoint>>| {
-        e.known().and_then(Option::as_ref).map(|e| e.config_name.clone())
-    };
-    if config_in_force(&endpoint) != config_in_force(&snapshot.endpoint) {
-        let why = Why::new(WhyKind::NotReadYet, "another endpoint config came into force");
-        snapshot.endpoint_config = Fact::Unknown(why);
-    }
-    snapshot.endpoint = endpoint;
-    snapshot.activities = activities.map(Shared::from).into();
-    let answered = clock.now();
-    snapshot.reads.endpoint = Some(Read::new("DescribeEndpoint", answered));
-    snapshot.reads.activities = Some(Read::new("DescribeScalingActivities", answered));
-    snapshot.taken_at = now;
 }
 
 fn not_begun(planned: Vec<&mut Turn>, reason: Reason, sentence: &str) {
@@ -277,4 +221,23 @@ fn throttled(outcome: &Outcome) -> bool {
 fn hold_unremembered(turn: &mut Turn, error: &MemoryError) {
     let sentence = format!("what is about to be written could not be remembered: {error}");
     turn.decision.hold_all(Reason::Unknown, &sentence);
+}
+
+/// After a pass: what was not written because of a freeze window or a stop is no time for the tags
+/// of it either; nor is the time while a person is being asked.
+fn subject_after(turn: &Turn, input: &PassInput<'_>, waits: bool) -> Subject {
+    let mut subject = subject(&turn.snapshot, &turn.goal, input.settings);
+    let mut steps = turn.outcome().into_iter().flat_map(|outcome| &outcome.steps);
+    let wrote = steps.any(|step| step.result != StepResult::Skipped);
+    if !wrote && subject.untouchable.is_none() {
+        let why = if input.stop.load(Ordering::Relaxed) {
+            Some("no further write begins")
+        } else if waits {
+            Some("the plan waits for a person's answer")
+        } else {
+            input.freeze.map(|_| "a freeze window is open")
+        };
+        subject.untouchable = why.map(str::to_owned);
+    }
+    subject
 }

@@ -56,7 +56,7 @@ impl Standing {
         match report.action {
             ActionKind::CreatePolicy | ActionKind::RegisterTarget => Self::Create,
             ActionKind::SetTarget | ActionKind::Repair => Self::Change,
-            ActionKind::None | ActionKind::Hold if !report.is_readable() => Self::Unknown,
+            ActionKind::None | ActionKind::Hold if !report.comparable => Self::Unknown,
             ActionKind::None if report.reason == Reason::Shadow => Self::Unmanaged,
             ActionKind::None | ActionKind::Hold if report.lacks_comparison() => Self::NotCompared,
             ActionKind::None | ActionKind::Hold if any(FieldState::Held) => Self::Held,

@@ -72,7 +72,7 @@ impl PlanSummary {
                 Standing::Unmanaged => &mut sum.unmanaged,
             } += 1;
             sum.differs += usize::from(differs(report));
-            sum.unknown += usize::from(!report.is_readable());
+            sum.unknown += usize::from(!report.comparable);
             let in_sync = standing == Standing::InSync;
             let not_known = report.managed && report.safety.state.unproven().is_some();
             sum.known_unsafe += usize::from(report.is_unsafe());

@@ -55,7 +55,7 @@ impl Proof {
                 _ => not_verified.push(from_before(fact)),
             }
         }
-        if !status.decision.report.is_readable() {
+        if !status.decision.report.comparable {
             not_verified.extend(could_not_compare(status));
         }
         let lacking = status.decision.report.fields.iter().filter(|f| f.lacks_comparison());

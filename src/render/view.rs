@@ -234,7 +234,7 @@ impl<'a> VariantView<'a> {
             mode: report.mode,
             managed: report.managed,
             standing: Standing::of(report).as_str(),
-            comparable: report.is_readable(),
+            comparable: report.comparable,
             safety: &report.safety,
             headline: report.headline(),
             would: &report.would,

@@ -8,7 +8,6 @@
 mod changes;
 mod disk;
 mod pack;
-mod since;
 mod unsaved;
 mod values;
 
@@ -29,7 +28,6 @@ use crate::model::time::Timestamp;
 use crate::system::files::FileWork;
 
 pub use changes::changes;
-pub use since::parse_since;
 
 use disk::{Bounds, Disk, Trouble};
 use unsaved::Book;

@@ -4,21 +4,19 @@
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use chrono::TimeDelta;
 use serde_json::json;
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
-use setpoint::reconcile::{CostMeter, PassInput, Purpose};
+use setpoint::reconcile::CostMeter;
 use setpoint::sim::api::Operation;
 use setpoint::sim::server::{Pace, Server};
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
 
 use crate::contract::moto::connect;
+use crate::harness;
 
 /// All 500, with a latency objective: 5 queries each.
 const CONFIG: &str = "
@@ -42,17 +40,8 @@ impl Fleet {
     /// One pass, and the calls that it made.
     async fn pass(&mut self, telemetry: bool) -> impl Fn(Operation) -> u64 + use<> {
         let before = counts(&self.sim);
-        let settings = pass_settings(&self.config);
-        let input = PassInput {
-            goals: &self.config,
-            settings: &settings,
-            telemetry,
-            refresh: None,
-            purpose: Purpose::Reconcile(&Consent::default()),
-            freeze: None,
-            stop: &AtomicBool::new(false),
-        };
-        let fleet = self.passes.pass(input).await;
+        let pass = harness::Pass { telemetry, ..harness::pass(&self.config) };
+        let fleet = pass.of(&mut self.passes).await;
         assert_eq!(fleet.variants.len(), 500);
         for (id, status) in &fleet.variants {
             let report = &status.decision.report;

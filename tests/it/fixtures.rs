@@ -452,7 +452,7 @@ fn telemetry() -> Telemetry {
 }
 
 /// A probe is under way.
-pub fn probe(status: &mut VariantStatus) {
+pub(crate) fn probe(status: &mut VariantStatus) {
     use setpoint::model::probe::{Probe, ProbeGoal};
     if let Fact::Known(memory) = &mut status.snapshot.memory {
         let probe = Probe { began_at: noon(), before: 600.0, to: 660.0, invocations: 2000.0 };

@@ -2,7 +2,6 @@
 //! process that ends in the middle has lost nothing but reads.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,22 +11,19 @@ use serde_json::{Value, json};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
 use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::fact::{Why, WhyKind};
-use setpoint::model::ids::{Scope, VariantId};
+use setpoint::model::ids::VariantId;
 use setpoint::model::listing::Listing;
 use setpoint::model::scaling::Alarm;
 use setpoint::model::scatter::Picture;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Aws, Memory, MetricAnswer, MetricQuery, Metrics, PortResult};
-use setpoint::reconcile::{
-    CostMeter, Fleet, HistoryWait, PassInput, Purpose, Settings as PassSettings,
-};
-use setpoint::sim::scenario::Settings;
-use setpoint::sim::{Scenario, Sim, SimClock};
-use setpoint::system::Alone;
+use setpoint::reconcile::{Fleet, HistoryWait, Settings as PassSettings};
+use setpoint::sim::{Scenario, Sim};
+
+use crate::harness;
 use tokio::sync::Semaphore;
 
 const CONFIG: &str = "
@@ -115,8 +111,7 @@ struct Passes {
 
 impl Passes {
     fn over(sim: &Sim, memory: Arc<dyn Memory>, permits: usize, wait: Option<Duration>) -> Self {
-        let Settings { account_id, region, .. } = Settings::default();
-        let aws = setpoint::sim::aws(sim, Scope { account_id, region });
+        let aws = harness::aws(sim);
         let gate = Arc::new(Gated {
             behind: Arc::clone(&aws.metrics),
             permits: Semaphore::new(permits),
@@ -124,9 +119,7 @@ impl Passes {
             failing: Mutex::default(),
         });
         let aws = Aws { metrics: Arc::clone(&gate) as Arc<dyn Metrics>, ..aws };
-        let clock = Arc::new(SimClock::self_driven(sim.clone()));
-        let cost = CostMeter::default();
-        let fleet = Fleet::new(vec![aws], clock, Arc::new(Alone), Arc::clone(&memory), cost);
+        let fleet = harness::fleet(sim, aws, &memory);
         let config = Config::from_yaml(CONFIG).unwrap();
         Self { sim: sim.clone(), fleet, gate, memory, config, wait }
     }
@@ -137,16 +130,9 @@ impl Passes {
             last_day_first_above: if self.wait.is_some() { 0 } else { usize::MAX },
             ..pass_settings(&self.config)
         };
-        let input = PassInput {
-            goals: &self.config,
-            settings: &settings,
-            telemetry,
-            refresh: None,
-            purpose: Purpose::Reconcile(&Consent::default()),
-            freeze: None,
-            stop: &AtomicBool::new(false),
-        };
-        self.fleet.pass(input).await
+        harness::Pass { telemetry, settings, ..harness::pass(&self.config) }
+            .of(&mut self.fleet)
+            .await
     }
 
     /// Passes of Describe calls until `enough`.

@@ -26,6 +26,7 @@ mod estimate;
 mod estimate_filters;
 mod fixtures;
 mod floors;
+mod harness;
 mod history;
 mod http;
 mod importing;

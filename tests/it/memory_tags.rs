@@ -6,20 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
 use setpoint::memory::{TagMemory, codec};
-use setpoint::model::consent::Consent;
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::Pause;
 use setpoint::model::ids::{Region, ResourceId, Scope, VariantId};
 use setpoint::model::memory::VariantMemory;
 use setpoint::model::status::FleetStatus;
 use setpoint::ports::{Aws, Keep, Leadership, Memory, Subject};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
+use setpoint::reconcile::Fleet;
 use setpoint::sim::api::{Operation, scaling as aas};
 use setpoint::sim::scenario::{Change, Settings};
 use setpoint::sim::{Fault, FaultKind, Scenario, Sim, SimClock};
 use setpoint::system::Alone;
+
+use crate::harness;
 
 /// A process that does not lead.
 struct Follower;
@@ -67,7 +67,7 @@ fn repair() -> Config {
 }
 
 fn aws(sim: &Sim) -> Aws {
-    setpoint::sim::aws(sim, scope())
+    crate::harness::aws(sim)
 }
 
 fn memory(sim: &Sim) -> Arc<dyn Memory> {
@@ -75,8 +75,7 @@ fn memory(sim: &Sim) -> Arc<dyn Memory> {
 }
 
 fn passes_of(sim: &Sim, leadership: Arc<dyn Leadership>) -> Fleet {
-    let clock = Arc::new(SimClock::self_driven(sim.clone()));
-    Fleet::new(vec![aws(sim)], clock, leadership, memory(sim), CostMeter::default())
+    harness::led_by(leadership, sim, aws(sim), &memory(sim))
 }
 
 async fn pass(passes: &mut Fleet, config: &Config) -> FleetStatus {
@@ -84,17 +83,7 @@ async fn pass(passes: &mut Fleet, config: &Config) -> FleetStatus {
 }
 
 async fn pass_until(passes: &mut Fleet, config: &Config, stopping: bool) -> FleetStatus {
-    let settings = pass_settings(config);
-    let input = PassInput {
-        goals: config,
-        settings: &settings,
-        telemetry: false,
-        refresh: None,
-        purpose: Purpose::Reconcile(&Consent::default()),
-        freeze: None,
-        stop: &AtomicBool::new(stopping),
-    };
-    passes.pass(input).await
+    harness::Pass { stop: &AtomicBool::new(stopping), ..harness::pass(config) }.of(passes).await
 }
 
 fn calls(sim: &Sim, operation: Operation) -> u64 {
@@ -162,15 +151,9 @@ async fn damaged_tags_are_awaited_then_set_aside_and_hold_one_variant_until_a_pe
     let resource_arn = arn(&sim, "a").await;
     let input = aas::TagResourceInput { resource_arn: resource_arn.clone(), tags: damaged.clone() };
     sim.tag_resource(&input).unwrap();
-    let clock = Arc::new(SimClock::self_driven(sim.clone()));
+    let _clock = Arc::new(SimClock::self_driven(sim.clone()));
     let tags = memory(&sim);
-    let mut passes = Fleet::new(
-        vec![aws(&sim)],
-        clock,
-        Arc::new(Alone),
-        Arc::clone(&tags),
-        CostMeter::default(),
-    );
+    let mut passes = harness::fleet(&sim, aws(&sim), &tags);
     // They may be late, or half of what another process is writing.
     for _ in 0..3 {
         let fleet = pass(&mut passes, &repair()).await;

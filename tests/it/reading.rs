@@ -1,7 +1,6 @@
 //! What passes make of what AWS says: regimes of deploys, absences that end, rows of nonsense.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -10,19 +9,19 @@ use serde_json::{Value, json};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
 use setpoint::model::estimate::{Regime, Verdict};
 use setpoint::model::fact::Fact;
-use setpoint::model::ids::{ResourceId, Scope};
+use setpoint::model::ids::ResourceId;
 use setpoint::model::listing::{Listing, Unreadable};
 use setpoint::model::reason::Reason;
 use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
 use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::ports::{Aws, Keep, Memory, PortResult, ScalingReads};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose, subject};
-use setpoint::sim::scenario::Settings;
-use setpoint::sim::{Scenario, Sim, SimClock};
+use setpoint::reconcile::{Fleet, subject};
+use setpoint::sim::{Scenario, Sim};
 use setpoint::system::Alone;
+
+use crate::harness::{self, aws, of};
 
 const CONFIG: &str = "
 aws: {region: us-east-1, account_id: '123456789012'}
@@ -67,9 +66,7 @@ impl Passes {
     }
 
     fn with(sim: &Sim, aws: Aws, memory: Arc<dyn Memory>) -> Self {
-        let clock = Arc::new(SimClock::self_driven(sim.clone()));
-        let cost = CostMeter::default();
-        let fleet = Fleet::new(vec![aws], clock, Arc::new(Alone), Arc::clone(&memory), cost);
+        let fleet = harness::fleet(sim, aws, &memory);
         let config = Config::from_yaml(CONFIG).unwrap();
         Self { sim: sim.clone(), fleet, memory, config }
     }
@@ -80,17 +77,7 @@ impl Passes {
     }
 
     async fn pass(&mut self) -> FleetStatus {
-        let settings = pass_settings(&self.config);
-        let input = PassInput {
-            goals: &self.config,
-            settings: &settings,
-            telemetry: true,
-            refresh: None,
-            purpose: Purpose::Reconcile(&Consent::default()),
-            freeze: None,
-            stop: &AtomicBool::new(false),
-        };
-        self.fleet.pass(input).await
+        harness::Pass { telemetry: true, ..harness::pass(&self.config) }.of(&mut self.fleet).await
     }
 
     /// Passes every so many minutes; the last one.
@@ -101,16 +88,6 @@ impl Passes {
         }
         self.pass().await
     }
-}
-
-fn aws(sim: &Sim) -> Aws {
-    let Settings { account_id, region, .. } = Settings::default();
-    setpoint::sim::aws(sim, Scope { account_id, region })
-}
-
-fn of<'a>(fleet: &'a FleetStatus, endpoint: &str) -> &'a VariantStatus {
-    let found = fleet.variants.iter().find(|(id, _)| id.endpoint.as_str() == endpoint);
-    found.unwrap_or_else(|| panic!("{endpoint} is not told of")).1
 }
 
 fn regime(fleet: &FleetStatus) -> Regime {

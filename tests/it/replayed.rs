@@ -3,24 +3,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use chrono::TimeDelta;
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
-use setpoint::model::ids::{ResourceId, Scope};
+use setpoint::model::ids::ResourceId;
 use setpoint::model::reason::{ActionKind, Reason};
 use setpoint::model::scaling::{Activity, ScalingPolicy};
 use setpoint::model::time::Timestamp;
 use setpoint::model::units::LatencyStatistic;
 use setpoint::ports::{Aws, Leadership, Metric, MetricQuery};
-use setpoint::reconcile::{CostMeter, Fleet, Goals, PassInput, Purpose};
+use setpoint::reconcile::{CostMeter, Fleet, Goals};
 use setpoint::replay::columns::Column;
 use setpoint::replay::export::{METRIC_COLUMNS, Telemetry, counts};
 use setpoint::replay::{ReplaySettings, csv, replay};
 use setpoint::sim::{Scenario, SimClock};
+
+use crate::harness;
 
 /// A target far above what one instance serves, and bursts that show where that is.
 const WORLD: &str = "
@@ -75,8 +74,7 @@ async fn target_value(aws: &Aws, resource: &ResourceId) -> f64 {
 /// Lets the daemon run in a closed loop, and exports what happened.
 async fn record() -> Recorded {
     let sim = Scenario::parse(WORLD, "the world").unwrap().build().unwrap();
-    let world = setpoint::sim::scenario::Settings::default();
-    let scope = Scope { account_id: world.account_id, region: world.region };
+    let scope = crate::harness::scope();
     let aws = setpoint::sim::aws(&sim, scope.clone());
     let resource: ResourceId = "endpoint/scorer/variant/AllTraffic".parse().unwrap();
     let memory = Arc::new(ProcessMemory::default());
@@ -86,8 +84,6 @@ async fn record() -> Recorded {
         Fleet::new(aws, clock, Arc::new(Leads), memory, CostMeter::default())
     };
     let config = Config::from_yaml(CONFIG).unwrap();
-    let consent = Consent::default();
-    let settings = pass_settings(&config);
     let (start, mut running) = (sim.now(), fleet());
     let (mut decided, mut targets) = (Vec::new(), Vec::new());
     // AWS lists the newest 50: whoever wants all of them exports often.
@@ -109,16 +105,9 @@ async fn record() -> Recorded {
             activities.extend(newest.into_iter().map(|activity| (activity.id.clone(), activity)));
         }
         targets.push((now, target_value(&aws, &resource).await));
-        let input = PassInput {
-            goals: &config,
-            settings: &settings,
-            telemetry: now.timestamp() % 900 == 0,
-            refresh: None,
-            purpose: Purpose::Reconcile(&consent),
-            freeze: None,
-            stop: &AtomicBool::new(false),
-        };
-        let status = running.pass(input).await;
+        let telemetry = now.timestamp() % 900 == 0;
+        let pass = harness::Pass { telemetry, ..harness::pass(&config) };
+        let status = pass.of(&mut running).await;
         let report = &status.variants.values().next().unwrap().decision.report;
         let written = report.wanted_target.filter(|_| report.action == ActionKind::SetTarget);
         decided.push((now, report.action, written.or(report.configured_target), report.reason));

@@ -7,23 +7,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::{ProcessMemory, TagMemory};
-use setpoint::model::consent::Consent;
 use setpoint::model::fact::Fact;
-use setpoint::model::ids::Scope;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
-use setpoint::ports::{Aws, Keep, Memory};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose, subject};
-use setpoint::sim::scenario::Settings;
+use setpoint::ports::{Keep, Memory};
+use setpoint::reconcile::{Fleet, subject};
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
+
+use crate::harness;
 
 /// Seeds without an environment variable that says otherwise.
 const SEEDS: u64 = 5;
@@ -146,36 +144,21 @@ struct Run {
     writes_seen: usize,
 }
 
-fn aws(sim: &Sim) -> Aws {
-    let Settings { account_id, region, .. } = Settings::default();
-    setpoint::sim::aws(sim, Scope { account_id, region })
-}
-
 /// What another process finds of it.
 fn in_tags(sim: &Sim) -> Arc<dyn Memory> {
     let clock = Arc::new(SimClock::self_driven(sim.clone()));
-    Arc::new(TagMemory::new([aws(sim)], clock))
+    Arc::new(TagMemory::new([harness::aws(sim)], clock))
 }
 
 fn fleet(sim: &Sim, memory: &Arc<dyn Memory>) -> Fleet {
-    let clock = Arc::new(SimClock::self_driven(sim.clone()));
-    Fleet::new(vec![aws(sim)], clock, Arc::new(Alone), Arc::clone(memory), CostMeter::default())
+    harness::fleet(sim, harness::aws(sim), memory)
 }
 
 impl Run {
     async fn pass(&mut self, telemetry: bool) {
         let before = self.variants();
-        let settings = pass_settings(&self.config);
-        let input = PassInput {
-            goals: &self.config,
-            settings: &settings,
-            telemetry,
-            refresh: None,
-            purpose: Purpose::Reconcile(&Consent::default()),
-            freeze: None,
-            stop: &AtomicBool::new(false),
-        };
-        self.last = self.fleet.pass(input).await;
+        let pass = harness::Pass { telemetry, ..harness::pass(&self.config) };
+        self.last = pass.of(&mut self.fleet).await;
         self.check(&before);
     }
 

@@ -23,7 +23,9 @@ use crate::model::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
 use crate::model::spending::Spending;
+use crate::model::tags::EndpointTags;
 use crate::model::time::Timestamp;
+use crate::model::trail::TrailEvent;
 
 pub use no_code::NoCode;
 
@@ -35,6 +37,9 @@ pub enum Service {
     SageMaker,
     /// Security Token Service.
     Sts,
+    /// The Resource Groups Tagging API.
+    Tagging,
+    CloudTrail,
 }
 
 impl Service {
@@ -45,6 +50,8 @@ impl Service {
             Self::CloudWatch => "cloudwatch",
             Self::SageMaker => "sagemaker",
             Self::Sts => "sts",
+            Self::Tagging => "tagging",
+            Self::CloudTrail => "cloudtrail",
         }
     }
 }
@@ -208,6 +215,8 @@ pub trait Endpoints: Send + Sync {
     async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>>;
     /// `DescribeModel`; `None` when it does not exist.
     async fn model(&self, name: &str) -> PortResult<Option<Model>>;
+    /// `GetResources` of the Resource Groups Tagging API: the tags of all endpoints, all pages of 100.
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags>;
 }
 
 /// A metric of a variant that `setpoint` reads.
@@ -273,11 +282,18 @@ pub trait Metrics: Send + Sync {
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>>;
 }
 
-/// Security Token Service.
+/// Security Token Service, which says who calls, and CloudTrail, which says who called.
 #[async_trait]
 pub trait Identity: Send + Sync {
     /// `GetCallerIdentity`: the account of the credentials in use.
     async fn caller_account(&self) -> PortResult<AccountId>;
+    /// CloudTrail's `LookupEvents`: who called this operation in a span, newest first. CloudTrail
+    /// knows a call up to 15 minutes after it was made.
+    async fn callers(
+        &self,
+        operation: &str,
+        span: (Timestamp, Timestamp),
+    ) -> PortResult<Vec<TrailEvent>>;
 }
 
 /// All of AWS for one account and region.
@@ -340,7 +356,7 @@ pub struct Subject {
     /// Its scalable target as last read.
     pub target: Fact<Option<ScalableTarget>>,
     /// Why nothing of it may be written in AWS, if so (rules 1, 2, 7 and 10).
-    pub untouchable: Option<&'static str>,
+    pub untouchable: Option<String>,
 }
 
 /// What is to be remembered of a variant.

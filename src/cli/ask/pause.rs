@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::until::Until;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::out::{noteln, outln};
 use crate::model::selector::Selector;
+use crate::model::span::{SPANS, When};
 use crate::ports::Clock as _;
 use crate::render::printable;
 use crate::system::WallClock;
@@ -20,8 +20,8 @@ pub(in crate::cli) struct PauseArgs {
     #[arg(value_name = "VARIANT|all", value_parser = selector)]
     variant: Selector,
     /// Until when: RFC 3339, or a span from now such as 90m, 2h or 3d; at most 90 days
-    #[arg(long, value_name = "TIME", value_parser = Until::parse)]
-    until: Until,
+    #[arg(long, value_name = "TIME", value_parser = parse_until)]
+    until: When,
     /// Why, for those who find it paused
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -31,7 +31,7 @@ pub(in crate::cli) struct PauseArgs {
 
 /// Runs `pause`.
 pub(in crate::cli) fn pause(args: &PauseArgs) -> Result<ExitCode, CliError> {
-    let until = args.until.at(WallClock.now()).ok_or_else(|| {
+    let until = args.until.from(WallClock.now()).ok_or_else(|| {
         CliError::usage("--until is too far away (allowed: after now, at most 90 days)")
     })?;
     let body = json!({ "until": until, "reason": args.reason });
@@ -141,4 +141,13 @@ mod tests {
             "resumed all: 1 variant"
         );
     }
+}
+
+fn parse_until(text: &str) -> Result<When, String> {
+    When::parse(text).ok_or_else(|| {
+        format!(
+            "{text:?} is not a time in the future (allowed: an instant such as 2026-12-01T08:00:00Z, or \
+             {SPANS} from now)"
+        )
+    })
 }

@@ -2,22 +2,20 @@
 //! accounts, and the one budget.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
 use setpoint::model::ids::Scope;
 use setpoint::model::reason::Reason;
 use setpoint::model::status::FleetStatus;
-use setpoint::reconcile::{CostMeter, DOLLARS_PER_METRIC, Fleet, PassInput, Purpose};
+use setpoint::reconcile::{CostMeter, DOLLARS_PER_METRIC, Fleet};
 use setpoint::sim::api::Operation;
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
 
 use super::{A, B};
 use crate::daemon::process::endpoint;
+use crate::harness;
 
 /// Worlds, each with its account and region, and a fleet over them.
 struct Stage {
@@ -52,17 +50,7 @@ impl Stage {
     }
 
     fn pass(&mut self, telemetry: bool) -> FleetStatus {
-        let settings = pass_settings(&self.config);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(self.fleet.pass(PassInput {
-            goals: &self.config,
-            settings: &settings,
-            telemetry,
-            purpose: Purpose::Reconcile(&Consent::default()),
-            freeze: None,
-            refresh: None,
-            stop: &AtomicBool::new(false),
-        }))
+        harness::Pass { telemetry, ..harness::pass(&self.config) }.block_on(&mut self.fleet)
     }
 
     fn deny(&self, world: usize, operation: &str) {

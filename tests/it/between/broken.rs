@@ -161,7 +161,7 @@ impl Memory for BreakingMemory {
 }
 
 #[tokio::test]
-async fn a_look_that_panics_leaves_its_account_and_region_unknown_for_one_pass() {
+async fn a_read_that_panics_leaves_its_account_and_region_unknown_for_one_pass() {
     let inner = ProcessMemory::default();
     let (on_load, on_save) = (AtomicBool::new(true), AtomicBool::new(false));
     let memory = Arc::new(BreakingMemory { inner, on_load, on_save });
@@ -169,7 +169,7 @@ async fn a_look_that_panics_leaves_its_account_and_region_unknown_for_one_pass()
     drift(&stage, &["a"], 700.0);
     let fleet = stage.pass(true).await;
     let why = fleet.scopes.values().next().unwrap().as_ref().unwrap();
-    assert!(why.message.contains("the look has failed"), "{why:?}");
+    assert!(why.message.contains("setpoint has failed to read it"), "{why:?}");
     stage.pass(true).await;
     assert_eq!(stage.target_value("a"), Some(600.0));
 }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use setpoint::act::{Hands, act};
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
 use setpoint::decide::Rules;
 use setpoint::decide::consent::Confirmed;
 use setpoint::decide::rails::Before;
@@ -15,13 +14,16 @@ use setpoint::memory::ProcessMemory;
 use setpoint::model::consent::Consent;
 use setpoint::model::decision::{Decision, Outcome, StepResult};
 use setpoint::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
-use setpoint::model::ids::{EndpointName, Scope};
+use setpoint::model::ids::EndpointName;
 use setpoint::model::listing::Listing;
 use setpoint::model::reason::Reason;
 use setpoint::model::status::{FleetStatus, VariantStatus};
+use setpoint::model::tags::EndpointTags;
 use setpoint::ports::{Aws, Endpoints, Leadership, Memory, PortResult};
-use setpoint::reconcile::{CostMeter, Fleet, Goals, PassInput, Purpose};
+use setpoint::reconcile::{CostMeter, Fleet, Goals, Purpose};
 use setpoint::sim::{Scenario, Sim, SimClock};
+
+use crate::harness;
 
 /// All variants at 600 within 1 to 8 instances, adopted. What vanishes comes back at once: the time
 /// that it is left alone has tests of its own.
@@ -87,6 +89,10 @@ impl Endpoints for Bent {
     async fn model(&self, name: &str) -> PortResult<Option<Model>> {
         self.truth.model(name).await
     }
+
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
+        self.truth.endpoint_tags().await
+    }
 }
 
 pub(super) struct Stage {
@@ -115,8 +121,7 @@ impl Stage {
         let text = format!("endpoints:\n{endpoints}");
         let sim = Scenario::parse(&text, "the world").unwrap().build().unwrap();
         sim.advance(3600);
-        let settings = setpoint::sim::scenario::Settings::default();
-        let scope = Scope { account_id: settings.account_id, region: settings.region };
+        let scope = crate::harness::scope();
         let bends = Arc::default();
         let mut aws = setpoint::sim::aws(&sim, scope);
         aws.endpoints = Arc::new(Bent { truth: aws.endpoints, bends: Arc::clone(&bends) });
@@ -145,19 +150,10 @@ impl Stage {
     }
 
     pub(super) async fn pass_for(&mut self, goals: &dyn Goals, writes: bool) -> FleetStatus {
-        let settings = pass_settings(&Config::from_yaml(CONFIG).unwrap());
+        let config = Config::from_yaml(CONFIG).unwrap();
         let consent = Consent::default();
         let purpose = if writes { Purpose::Reconcile(&consent) } else { Purpose::Plan };
-        let input = PassInput {
-            goals,
-            settings: &settings,
-            telemetry: false,
-            refresh: None,
-            purpose,
-            freeze: None,
-            stop: &AtomicBool::new(false),
-        };
-        self.fleet.pass(input).await
+        harness::Pass { goals, purpose, ..harness::pass(&config) }.of(&mut self.fleet).await
     }
 
     /// What would be written now of the only variant of an endpoint.

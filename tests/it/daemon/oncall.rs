@@ -360,7 +360,7 @@ fn every_refusal_says_what_to_do() {
         1: error: INSTANT is past: it is INSTANT here (allowed: after now, at most 90 days)
         1: error: INSTANT is too far away: it is INSTANT here (allowed: after now, at most 90 days)
         1: error: body: reason has 1 characters (allowed: 1 to 500)
-        64: error: invalid value 'tomorrow' for '--until <TIME>': "tomorrow" is not a time (allowed: RFC 3339 such as INSTANT, or a span from now: 90m, 2h, 3d)
+        64: error: invalid value 'tomorrow' for '--until <TIME>': "tomorrow" is not a time in the future (allowed: an instant such as INSTANT, or a span such as 90m, 36h, 7d or 1h30m from now)
         64: error: invalid value 'a/b/c' for '<VARIANT|all>': allowed: all, ENDPOINT, ENDPOINT/VARIANT, ACCOUNT/REGION/ENDPOINT/VARIANT
         1: error: the token is not the one in http.token_file (that of FOLDER/wrong was sent to http://DAEMON; --token-file names another file)
         1: error: the token cannot be read from FOLDER/wrong: it is empty (http.token_file of the configuration, or --token-file)

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
 use setpoint::model::consent::Consent;
-use setpoint::model::ids::{ResourceId, Scope};
+use setpoint::model::ids::ResourceId;
 use setpoint::model::listing::Listing;
 use setpoint::model::reason::Reason;
 use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
@@ -20,11 +19,13 @@ use setpoint::model::time::Timestamp;
 use setpoint::ports::{
     PortResult, PutScalingPolicy, RegisterScalableTarget, ScalingReads, ScalingWrites, TagTarget,
 };
-use setpoint::reconcile::{CostMeter, Fleet as Passes, PassInput, Purpose};
+use setpoint::reconcile::{CostMeter, Fleet as Passes, Purpose};
 use setpoint::sim::api::Operation;
 use setpoint::sim::scenario::{RateLimit, Throttle};
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
+
+use crate::harness;
 
 const VARIANTS: usize = 500;
 /// The client-side budget (rule 24): calls of Application Auto Scaling, two a second.
@@ -123,8 +124,7 @@ struct Fleet {
 
 impl Fleet {
     fn new(sim: &Sim) -> Self {
-        let settings = setpoint::sim::scenario::Settings::default();
-        let scope = Scope { account_id: settings.account_id, region: settings.region };
+        let scope = crate::harness::scope();
         let clock = Arc::new(SimClock::self_driven(sim.clone()));
         let memory = Arc::new(ProcessMemory::default());
         let mut aws = setpoint::sim::aws(sim, scope);
@@ -143,19 +143,11 @@ impl Fleet {
     }
 
     async fn pass(&mut self, consent: &Consent) -> FleetStatus {
-        let settings = pass_settings(&self.config);
         *self.paced.deadline.lock().unwrap() = self.sim.now() + PASS_TIMEOUT;
         self.paced.stop.store(false, Ordering::Relaxed);
-        let input = PassInput {
-            goals: &self.config,
-            settings: &settings,
-            telemetry: false,
-            purpose: Purpose::Reconcile(consent),
-            freeze: None,
-            refresh: None,
-            stop: &self.paced.stop,
-        };
-        let fleet = self.passes.pass(input).await;
+        let purpose = Purpose::Reconcile(consent);
+        let pass = harness::Pass { purpose, stop: &self.paced.stop, ..harness::pass(&self.config) };
+        let fleet = pass.of(&mut self.passes).await;
         self.sim.run_until(self.sim.now() + TimeDelta::minutes(1));
         fleet
     }

@@ -3,26 +3,24 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
 use setpoint::model::decision::FieldState;
 use setpoint::model::goal::Mode;
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::ports::{Clock, Service};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
+use setpoint::reconcile::{CostMeter, Fleet};
 use setpoint::sim::server::{Pace, Server};
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::{Alone, WallClock};
 
 use crate::contract::moto::{self, call_json, connect};
 use crate::contract::recorder::WireRecorder;
+use crate::harness;
 
 /// The endpoint that somebody meddles with.
 pub(super) const VICTIM: &str = "victim";
@@ -167,19 +165,8 @@ impl Stage {
     pub(super) async fn pass(&mut self, mode: Mode, telemetry: bool) {
         let telemetry = telemetry && matches!(self.behind, Behind::Embedded { .. });
         let config = Config::from_yaml(&CONFIG.replace("MODE", mode.as_str())).unwrap();
-        let settings = pass_settings(&config);
-        self.fleet = self
-            .passes
-            .pass(PassInput {
-                goals: &config,
-                settings: &settings,
-                telemetry,
-                purpose: Purpose::Reconcile(&Consent::default()),
-                freeze: None,
-                refresh: None,
-                stop: &AtomicBool::new(false),
-            })
-            .await;
+        let pass = harness::Pass { telemetry, ..harness::pass(&config) };
+        self.fleet = pass.of(&mut self.passes).await;
     }
 
     pub(super) fn status(&self, endpoint: &str) -> &VariantStatus {

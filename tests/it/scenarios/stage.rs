@@ -14,13 +14,15 @@ use setpoint::memory::ProcessMemory;
 use setpoint::model::consent::{Confirmed, Consent};
 use setpoint::model::endpoint::EndpointStatus;
 use setpoint::model::goal::Pause;
-use setpoint::model::ids::{EndpointName, Scope};
+use setpoint::model::ids::EndpointName;
 use setpoint::model::status::FleetStatus;
 use setpoint::ports::{Keep, Leadership, Memory};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
+use setpoint::reconcile::{CostMeter, Fleet, Purpose};
 use setpoint::render::plan;
 use setpoint::sim::scenario::Change;
 use setpoint::sim::{Fault, Scenario, Sim, SimClock};
+
+use crate::harness;
 
 use super::home;
 use super::script::{Command, Line};
@@ -238,7 +240,7 @@ impl Stage {
     /// One pass; the text of what it decided and did.
     async fn pass(&mut self, telemetry: bool, what: Do) -> String {
         let config = self.config.clone().expect("a scenario configures before its first pass");
-        let settings = pass_settings(&config);
+        let _settings = pass_settings(&config);
         let freeze = open_freeze(&config, self.sim.now());
         self.skip_foreign_writes();
         let (asked, confirmed) = (self.asked.clone(), self.consent.clone());
@@ -248,18 +250,9 @@ impl Stage {
             Do::Reconcile => Purpose::Reconcile(&confirmed),
             Do::Apply => Purpose::Apply(&asked),
         };
-        let fleet = self
-            .fleet
-            .pass(PassInput {
-                goals: &config,
-                settings: &settings,
-                telemetry,
-                refresh: None,
-                purpose,
-                freeze: freeze.as_ref(),
-                stop: &AtomicBool::new(false),
-            })
-            .await;
+        let freeze = freeze.as_ref();
+        let pass = harness::Pass { telemetry, purpose, freeze, ..harness::pass(&config) };
+        let fleet = pass.of(&mut self.fleet).await;
         let mut text = anstream::adapter::strip_str(&plan::text(&fleet)).to_string();
         for write in self.new_writes() {
             let _ = writeln!(text, "  sent {write}");
@@ -438,8 +431,7 @@ fn new_fleet(
     bends: &Arc<Mutex<Bends>>,
     identity: &str,
 ) -> Fleet {
-    let settings = setpoint::sim::scenario::Settings::default();
-    let scope = Scope { account_id: settings.account_id, region: settings.region };
+    let scope = crate::harness::scope();
     let mut aws = setpoint::sim::aws(sim, scope);
     let warp = Warp { truth: aws.endpoints, bends: Arc::clone(bends), sim: sim.clone() };
     aws.endpoints = Arc::new(warp);

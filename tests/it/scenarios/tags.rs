@@ -14,7 +14,7 @@ use setpoint::sim::{Sim, SimClock};
 
 /// A process that knows nothing but what the tags say.
 pub(super) fn memory(sim: &Sim) -> Arc<dyn Memory> {
-    let aws = setpoint::sim::aws(sim, scope());
+    let aws = crate::harness::aws(sim);
     Arc::new(TagMemory::new([aws], Arc::new(SimClock::self_driven(sim.clone()))))
 }
 

@@ -2,22 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use setpoint::config::Config;
-use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
 use setpoint::model::ids::Scope;
 use setpoint::model::reason::Reason;
 use setpoint::model::status::FleetStatus;
 use setpoint::ports::Aws;
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose};
+use setpoint::reconcile::{CostMeter, Fleet};
 use setpoint::sim::api::Operation;
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
 
 use crate::daemon::process::endpoint;
+use crate::harness;
 
 const ACCOUNTS: [&str; 3] = ["111111111111", "222222222222", "333333333333"];
 const REGIONS: [&str; 2] = ["us-east-1", "eu-west-1"];
@@ -85,17 +83,7 @@ impl Ground {
 
 impl Process {
     fn pass(&mut self) -> FleetStatus {
-        let settings = pass_settings(&self.config);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(self.fleet.pass(PassInput {
-            goals: &self.config,
-            settings: &settings,
-            telemetry: false,
-            purpose: Purpose::Reconcile(&Consent::default()),
-            freeze: None,
-            refresh: None,
-            stop: &AtomicBool::new(false),
-        }))
+        harness::pass(&self.config).block_on(&mut self.fleet)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::model::endpoint::VariantKind;
 use crate::model::fact::Fact;
-use crate::model::goal::Mode;
 use crate::model::reason::{Field, Reason};
 use crate::model::record::stands_in;
 use crate::model::time::Timestamp;
@@ -14,7 +13,7 @@ use super::compare::{Comparison, Difference};
 use super::desired::{Desired, Source};
 use super::notes::described;
 use super::remember::{self, is_foreign_overwrite};
-use super::{history, known, proven, removed, scheduled, step, verify, watch};
+use super::{history, known, proven, removed, scheduled, step, touch, verify, watch};
 
 /// What a guard is asked about.
 struct Question<'a, 'b> {
@@ -92,12 +91,11 @@ fn policy_renamed(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn unlisted(q: &Question<'_, '_>) -> Option<Hold> {
-    (!q.case.goal.managed)
-        .then(|| Hold::new(Reason::Unlisted, "the configuration does not list this variant"))
+    touch::unlisted(q.case.goal)
 }
 
 fn observe(q: &Question<'_, '_>) -> Option<Hold> {
-    (q.case.goal.mode == Mode::Observe).then(|| Hold::new(Reason::Observe, "the mode is observe"))
+    touch::observe(q.case.goal)
 }
 
 fn unsupported_kind(q: &Question<'_, '_>) -> Option<Hold> {
@@ -117,34 +115,18 @@ fn unsupported_kind(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn wrong_account(q: &Question<'_, '_>) -> Option<Hold> {
-    let Some(allowed) = &q.case.rules.account_id else {
-        return Some(Hold::new(
-            Reason::WrongAccount,
-            "no account_id is configured, and without one nothing is written",
-        ));
-    };
-    match &q.case.snapshot.caller {
-        Fact::Unknown(why) => Some(Hold::new(
-            Reason::WrongAccount,
-            format!("the account of the credentials is not known: {}", why.message),
-        )),
-        Fact::Known(caller) if caller != allowed || *caller != q.case.snapshot.id.account_id => {
-            Some(Hold::new(
-                Reason::WrongAccount,
-                format!(
-                    "the credentials are of account {caller}, the configuration allows {allowed}"
-                ),
-            ))
-        }
-        Fact::Known(_) => None,
-    }
+    let snapshot = q.case.snapshot;
+    touch::wrong_account(
+        &snapshot.caller,
+        q.case.rules.account_id.as_ref(),
+        &snapshot.id.account_id,
+    )
 }
 
 // === rule 10, 22, 4: what people have asked for ===
 
 fn reconcile_disabled(q: &Question<'_, '_>) -> Option<Hold> {
-    (!q.case.rules.enabled)
-        .then(|| Hold::new(Reason::ReconcileDisabled, "reconcile.enabled is false"))
+    touch::disabled(q.case.rules.enabled)
 }
 
 /// Without the memory nobody knows whether the variant is paused, who wrote it last, and what it

@@ -37,6 +37,7 @@ pub mod safe_target;
 pub mod safety;
 pub mod scheduled;
 pub mod step;
+pub mod touch;
 pub mod verify;
 pub mod watch;
 mod would;

@@ -73,6 +73,7 @@ struct Densities {
     own: Vec<f64>,
     posterior: Vec<f64>,
     evidence: Vec<f64>,
+    throughput: Option<f64>,
 }
 
 fn densities(q: &Question<'_>, weighted: &Weighted, scratch: &mut Scratch) -> Option<Densities> {
@@ -99,7 +100,8 @@ fn densities(q: &Question<'_>, weighted: &Weighted, scratch: &mut Scratch) -> Op
         posterior[i] += own[i] + knee.map_or(0.0, |knee| knee.lg_opinion(span.lg(i)));
         evidence[i] += own[i];
     }
-    Some(Densities { span, own, posterior, evidence })
+    let throughput = knee.map(|knee| knee.throughput());
+    Some(Densities { span, own, posterior, evidence, throughput })
 }
 
 /// What a change of regime now would hand on.
@@ -158,7 +160,7 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     let bounds = (bound, upper_bound(d.span, excludes, systematic));
     let mut capacity = capacity(found, numbers, bounds, has_opinion);
     let fit = if found.is_two_sided() {
-        Fit { knees, levels: levels(weighted), ..Fit::default() }
+        Fit { knees, levels: levels(weighted), throughput: d.throughput, ..Fit::default() }
     } else {
         Fit::default()
     };

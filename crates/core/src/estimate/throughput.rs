@@ -151,6 +151,11 @@ impl Knee {
         Some(Self { lg_from: from.ln(), lg_to })
     }
 
+    /// The throughput, in invocations per minute per instance.
+    pub(super) fn throughput(&self) -> f64 {
+        self.lg_to.exp()
+    }
+
     /// lg of how plausible a capacity is.
     pub(super) fn lg_opinion(&self, lg_capacity: f64) -> f64 {
         let off = if lg_capacity < self.lg_from {

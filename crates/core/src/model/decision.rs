@@ -157,14 +157,9 @@ impl Report {
             .chain(self.notes.iter().map(|note| note.reason))
     }
 
-    /// Whether everything managed could be read.
-    pub fn is_readable(&self) -> bool {
-        self.comparable && self.fields.iter().all(|field| field.state != FieldState::Unknown)
-    }
-
     /// Whether everything managed was compared with something.
     pub fn is_compared(&self) -> bool {
-        self.is_readable() && !self.lacks_comparison()
+        self.comparable && !self.lacks_comparison()
     }
 
     /// Whether a comparison that the configuration asks for is missing, although everything could

@@ -36,6 +36,9 @@ pub struct Fit {
     pub joining: Vec<Level>,
     /// The overloads with the highest loads, minute by minute.
     pub overloads: Vec<Overload>,
+    /// Where throughput ends, in invocations per minute per instance, as the growth of latency in overloads
+    /// showed it.
+    pub throughput: Option<f64>,
 }
 
 /// An overload and the minutes after it: invocations per minute per instance, and whether the objective

@@ -5,7 +5,7 @@ mod class;
 
 use ActionKind::{Hold, None as Nothing, Repair, SetTarget};
 use Severity::{High, Low, Medium};
-pub use class::{Class, Severity, Told};
+pub use class::{Class, Reported, Severity};
 use class::{HOLD, NOTE, QUIET, WRITES, usual};
 
 macro_rules! words {

@@ -51,7 +51,7 @@ impl CapacityBelief {
             sigma,
             fit: Arc::default(),
             joining: None,
-            saturation: Saturation::of(&[], median),
+            saturation: Saturation::of(&[], median, None),
         })
     }
 
@@ -59,7 +59,7 @@ impl CapacityBelief {
     #[must_use]
     pub fn with_fit(self, fit: Arc<Fit>) -> Self {
         let joining = Joining::of(&fit.joining).map(Arc::new);
-        let saturation = Saturation::of(&fit.overloads, self.median);
+        let saturation = Saturation::of(&fit.overloads, self.median, fit.throughput);
         Self { fit, joining, saturation, ..self }
     }
 
@@ -129,17 +129,19 @@ impl Draw {
         let capacity_z = if i == 0 { 0.0 } else { quantile(slice(i, GOLDEN).clamp(0.01, 0.99)) };
         let knee = belief.knee(if i == 0 { 0.5 } else { slice(i, SILVER) });
         let capacity = knee.capacity * (knee.sigma * capacity_z).exp();
-        let share = |source: Source| match source {
+        let share = if i == 0 { 0.5 } else { slice(i, BRONZE) };
+        let (capacity, saturation) = belief.saturation.with(capacity, share);
+        let common = |source: Source| match source {
             Source::Measured { .. } | Source::Stated => SHARED_MEASURED,
             Source::InstanceType => SHARED_PRIOR,
         };
-        let shared = share(reaction.start_up.source);
+        let shared = common(reaction.start_up.source);
         let alarm = reaction.alarm.minutes.at(z(1)) + reaction.activity.minutes.at(z(2));
         Self {
             capacity,
             curve: Curve::new(capacity, knee.width, &belief.fit),
             joining: belief.joining.clone(),
-            saturation: belief.saturation.at(if i == 0 { 0.5 } else { slice(i, BRONZE) }),
+            saturation,
             // The alarm's three minutes are simulated; what is left is delay.
             seen_after: (alarm - 3.0).round().clamp(0.0, 60.0) as u32,
             start_up: reaction.start_up.minutes,

@@ -20,7 +20,7 @@ const LOW_MINUTES: u32 = 15;
 const SCALE_IN_MINUTES: f64 = 1.0;
 /// How long a new instance is cold, in minutes, and the share of its work that it then lacks.
 const COLD_MINUTES: usize = 3;
-const COLD_LOSS: f64 = 0.5;
+pub(super) const COLD_LOSS: f64 = 0.5;
 /// Loads are remembered for as long as an alarm may come late.
 const RING: usize = 64;
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::CostMeter;
+use super::cost::CostMeter;
+use super::periods::Periods;
+use super::telemetry::{Window, queries};
 use crate::model::fact::Why;
 use crate::model::goal::Objective;
 use crate::model::ids::ResourceId;
 use crate::model::time::Timestamp;
-use crate::observe::Periods;
-use crate::observe::telemetry::{Window, queries};
 use crate::ports::{MetricAnswer, Metrics};
 
 /// Reads metrics, and counts what they cost.

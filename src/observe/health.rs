@@ -66,7 +66,7 @@ impl MemoryHealth {
 }
 
 /// What all accounts and regions together have found; `before` of those that say nothing now.
-pub(super) fn together(
+pub fn together(
     before: Option<&MemoryStatus>,
     all: impl IntoIterator<Item = MemoryStatus>,
 ) -> MemoryStatus {

@@ -46,6 +46,17 @@ pub struct Settings {
     pub discovery_telemetry: DiscoveryTelemetry,
 }
 
+impl Settings {
+    /// The account that may be written to in one account and region: where several are configured,
+    /// each has its own and no other (rule 2). One that a reload has taken out of the list has none.
+    pub fn allowed_account(&self, scope: &Scope) -> Option<AccountId> {
+        if self.scopes.is_empty() {
+            return self.account_id.clone();
+        }
+        self.scopes.contains(scope).then(|| scope.account_id.clone())
+    }
+}
+
 /// How long a pass waits for history that it has begun to read. What comes later is unknown until a
 /// later pass finds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

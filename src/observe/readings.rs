@@ -1,4 +1,4 @@
-//! The reads that are not made on every pass: paid telemetry, and scaling activities (rule 24).
+//! The paid telemetry of every variant: what is new, for several variants in one call.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,11 @@ use futures::{FutureExt, StreamExt, stream};
 
 use super::fetch::{Fetch, What};
 use super::history::Seed;
-use super::{DiscoveryTelemetry, Look, Reconciler, Settings};
+use super::periods::Periods;
+use super::reader::{Reader, Wanted};
+use super::settings::{DiscoveryTelemetry, Settings};
+use super::sweep::Sweep;
+use super::telemetry::{LONG_PERIODS, Window};
 use crate::estimate::{Context, EstimatorSettings};
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, LoadTestProblem};
@@ -19,19 +23,12 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
-use crate::model::shared::Shared;
 use crate::model::time::{Timestamp, floor_to};
-use crate::observe::telemetry::{LONG_PERIODS, Window};
-use crate::observe::{Periods, Sweep};
 use crate::ports::{Clock, Memories};
 use crate::variant::{NewPeriods, Variant};
 
 /// Variants whose answers are held in memory at once: 5 queries each fill one call.
 const VARIANTS_PER_BATCH: usize = 100;
-/// Variants whose activities are read because a person asks, in one pass: each is a call, and the
-/// budget of a region is 2 a second.
-const ACTIVITIES_REFRESHED_MAX: usize = 50;
-
 /// Spans up to this are read together although one is longer than the other.
 const TOGETHER: TimeDelta = TimeDelta::hours(3);
 /// Requests of what is new that are under way at once: each holds its answer in memory.
@@ -61,14 +58,14 @@ struct Fetched {
     read: Read,
 }
 
-impl Reconciler {
+impl Reader {
     /// Reads the minutes that are new of every variant whose telemetry is wanted, and begins to read
     /// the history of those of which none is known.
     pub(super) async fn read_telemetry(
         &mut self,
         sweep: &Sweep,
         remembered: &Memories,
-        wanted: &[(VariantId, Result<Goal, String>)],
+        wanted: &[Wanted],
         settings: &Settings,
         now: Timestamp,
     ) {
@@ -105,7 +102,7 @@ impl Reconciler {
         &mut self,
         sweep: &Sweep,
         remembered: &Memories,
-        wanted: &[(VariantId, Result<Goal, String>)],
+        wanted: &[Wanted],
         settings: &Settings,
         now: Timestamp,
     ) {
@@ -137,7 +134,7 @@ impl Reconciler {
         &mut self,
         sweep: &Sweep,
         remembered: &Memories,
-        wanted: &[(VariantId, Result<Goal, String>)],
+        wanted: &[Wanted],
         settings: &Settings,
         now: Timestamp,
     ) -> bool {
@@ -181,7 +178,7 @@ impl Reconciler {
         &self,
         sweep: &Sweep,
         remembered: &'a Memories,
-        wanted: &'a [(VariantId, Result<Goal, String>)],
+        wanted: &'a [Wanted],
         settings: &Settings,
         now: Timestamp,
     ) -> Vec<Group<'a>> {
@@ -284,55 +281,6 @@ impl Reconciler {
             config.map(|c| c.name.as_str()),
         )
         .err()
-    }
-
-    /// Rule 24: one page of activities, of variants that changed or are at max, else hourly; and
-    /// of those to be read again, as many as [`ACTIVITIES_REFRESHED_MAX`].
-    pub(super) async fn read_activities(
-        &mut self,
-        wanted: &[(VariantId, Result<Goal, String>)],
-        look: Look<'_>,
-        now: Timestamp,
-    ) {
-        let (mut due, mut refresh) = (Vec::new(), 0);
-        for (id, goal) in wanted {
-            let managed = goal.as_ref().is_ok_and(|goal| goal.managed);
-            let at_max = self.is_at_max(id);
-            let Some(variant) = self.variants.get_mut(id).filter(|_| managed) else { continue };
-            let is_due = variant.activities.is_due(id, now);
-            let asked = refresh < ACTIVITIES_REFRESHED_MAX && look.wants_refresh(id);
-            refresh += usize::from(asked);
-            if asked || is_due || at_max {
-                due.push(id.clone());
-            }
-        }
-        let (scaling, clock) = (&self.aws.scaling, &*self.clock);
-        let concurrency = look.settings.concurrency;
-        let read: Vec<_> = stream::iter(due)
-            .map(|id| async {
-                let activities = scaling.scaling_activities(&id.resource()).await;
-                (id, activities, Read::new("DescribeScalingActivities", clock.now()))
-            })
-            .buffer_unordered(concurrency.max(1))
-            .collect()
-            .await;
-        for (id, activities, read) in read {
-            if let Some(variant) = self.variants.get_mut(&id) {
-                variant.activities.note(activities.map(Shared::from).into(), Some(read), now);
-            }
-        }
-    }
-
-    /// Whether a variant runs as many instances as it may, by what the last pass saw.
-    fn is_at_max(&self, id: &VariantId) -> bool {
-        let max = self.variants.get(id).and_then(|variant| variant.max_capacity);
-        let endpoint = self.cache.endpoint(&id.endpoint);
-        let current = endpoint
-            .known()
-            .and_then(Option::as_ref)
-            .and_then(|e| e.variant(&id.variant))
-            .and_then(|v| v.current_instances);
-        current.zip(max).is_some_and(|(current, max)| i64::from(current) >= i64::from(max))
     }
 }
 

@@ -16,8 +16,13 @@ use futures::FutureExt;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use super::Settings;
+use super::bounded::READ_WAIT;
 use super::fetch::{Fetch, What};
+use super::periods::Periods;
+use super::progress::Progress;
+use super::settings::Settings;
+use super::telemetry::{LONG_PERIODS, Window, newest_thin};
+use super::unknown::broken;
 use crate::estimate::{Context, EstimatorSettings, Scratch};
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::VariantId;
@@ -25,10 +30,6 @@ use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::series::Minute;
 use crate::model::time::{Timestamp, floor_to};
-use crate::observe::Periods;
-use crate::observe::bounded::READ_WAIT;
-use crate::observe::progress::Progress;
-use crate::observe::telemetry::{LONG_PERIODS, Window, newest_thin};
 use crate::ports::Clock;
 use crate::variant::{NewPeriods, Variant};
 
@@ -51,11 +52,12 @@ const PIECE_SECONDS: i64 = 86_400;
 
 /// What all accounts and regions of a process share.
 #[derive(Debug, Clone)]
-pub(super) struct Slots {
+pub struct Slots {
     requests: Arc<Semaphore>,
     /// The estimator's tables, one for each request under way.
     scratches: Arc<Mutex<Vec<Scratch>>>,
-    pub(super) progress: Arc<Progress>,
+    /// How far the long reads have got.
+    pub progress: Arc<Progress>,
 }
 
 impl Default for Slots {
@@ -297,13 +299,13 @@ async fn work(shared: Arc<Shared>) {
             let mut spare = shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner);
             spare.pop().unwrap_or_default()
         };
-        let reader = Reader { shared: &shared, limits, stage };
-        let read = AssertUnwindSafe(reader.read(&seeds, &mut scratch)).catch_unwind().await;
+        let worker = Worker { shared: &shared, limits, stage };
+        let read = AssertUnwindSafe(worker.read(&seeds, &mut scratch)).catch_unwind().await;
         let filled = if let Ok(filled) = read {
             shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
             filled
         } else {
-            seeds.iter().map(|seed| reader.none(seed, super::broken::why())).collect()
+            seeds.iter().map(|seed| worker.none(seed, broken())).collect()
         };
         put_away(&shared, stage, filled, seeds);
         shared.news.notify_waiters();
@@ -353,13 +355,13 @@ fn span(stage: Stage, seed: &Seed, limits: Limits) -> TimeDelta {
 }
 
 /// Reads the history of a few variants.
-struct Reader<'a> {
+struct Worker<'a> {
     shared: &'a Shared,
     limits: Limits,
     stage: Stage,
 }
 
-impl Reader<'_> {
+impl Worker<'_> {
     async fn read(&self, seeds: &[Seed], scratch: &mut Scratch) -> Vec<Filled> {
         let now = self.shared.clock.now();
         let span = seeds.iter().map(|seed| span(self.stage, seed, self.limits)).max();
@@ -394,7 +396,7 @@ impl Reader<'_> {
         let read = Read::new("GetMetricData", self.shared.clock.now());
         let mut filled = Vec::with_capacity(seeds.len());
         for (at, seed) in seeds.iter().enumerate() {
-            let minutes = std::mem::replace(&mut minutes[at], Err(super::broken::why()));
+            let minutes = std::mem::replace(&mut minutes[at], Err(broken()));
             let longer = longer.remove(&seed.id).unwrap_or_default();
             let variant = minutes.map_err(|why| (why, read)).and_then(|minutes| {
                 let history = Told {
@@ -408,7 +410,7 @@ impl Reader<'_> {
                 };
                 // A bug of ours in one variant's minutes leaves the others as they are.
                 catch_unwind(AssertUnwindSafe(|| self.build(seed, history, scratch)))
-                    .map_err(|_| (super::broken::why(), read))
+                    .map_err(|_| (broken(), read))
             });
             filled.push(Filled { id: seed.id.clone(), variant, stage: self.stage });
         }

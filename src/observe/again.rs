@@ -1,0 +1,90 @@
+//! The reads right before a write: what was true at the beginning of the pass may be minutes old.
+
+use futures::{StreamExt, stream};
+
+use super::bounded::soon;
+use super::reader::Reader;
+use super::remembered::subject;
+use super::settings::Settings;
+use crate::model::decision::Action;
+use crate::model::endpoint::Endpoint;
+use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::reads::Read;
+use crate::model::reason::Field;
+use crate::model::scaling::alarm_prefix;
+use crate::model::shared::Shared;
+use crate::model::time::Timestamp;
+use crate::ports::{Aws, Clock, Subject};
+use crate::variant::Turn;
+
+impl Reader {
+    /// Reads the endpoint, its activities and the memory again of variants that are about to be
+    /// written; when the reads began.
+    pub async fn read_again(
+        &mut self,
+        planned: &mut [&mut Turn],
+        settings: &Settings,
+    ) -> Timestamp {
+        let subjects: Vec<Subject> =
+            planned.iter().map(|turn| subject(&turn.snapshot, &turn.goal, settings)).collect();
+        let mut memories = self.remembered.load_again(&subjects, &mut self.variants).await;
+        let now = self.clock.now();
+        let (aws, clock) = (&self.aws, &*self.clock);
+        stream::iter(planned.iter_mut())
+            .map(|turn| refresh((aws, clock), turn, now))
+            .buffer_unordered(settings.concurrency.max(1))
+            .collect::<Vec<()>>()
+            .await;
+        for turn in planned {
+            let id = turn.snapshot.id.clone();
+            if let Some(read) = turn.snapshot.reads.endpoint {
+                self.cache.update(&id.endpoint, turn.snapshot.endpoint.clone(), read);
+            }
+            self.remembered.pauses.hold(&id, &mut turn.goal, now);
+            turn.snapshot.reads.memory = self.remembered.read();
+            turn.snapshot.memory = memories.remove(&id).unwrap_or_else(Fact::not_read_yet);
+            let activities = turn.snapshot.activities.clone();
+            let read = turn.snapshot.reads.activities;
+            self.variants.entry(id).or_default().activities.note(activities, read, now);
+        }
+        now
+    }
+}
+
+/// The look right before a write. Alarms are read again only when they are what it is about.
+async fn refresh((aws, clock): (&Aws, &dyn Clock), turn: &mut Turn, now: Timestamp) {
+    let mends_alarms = turn.decision.plan.actions.iter().any(
+        |action| matches!(action, Action::PutPolicy { fields, .. } if fields.contains(&Field::Alarms)),
+    );
+    let snapshot = &mut turn.snapshot;
+    let resource = snapshot.id.resource();
+    if mends_alarms {
+        snapshot.alarms = match aws.metrics.alarms(&alarm_prefix(&resource)).await {
+            Ok(alarms) => alarms.into_fact("DescribeAlarms"),
+            Err(error) => Fact::Unknown(error.into()),
+        };
+        snapshot.reads.alarms = Some(Read::new("DescribeAlarms", clock.now()));
+    }
+    let (endpoint, activities) = tokio::join!(
+        // One that hangs holds up no write of another variant.
+        soon("DescribeEndpoint", aws.endpoints.endpoint(&snapshot.id.endpoint)),
+        aws.scaling.scaling_activities(&resource),
+    );
+    let endpoint: Fact<Option<Endpoint>> = match endpoint {
+        Ok(endpoint) => endpoint.into(),
+        Err(late) => Fact::Unknown(late),
+    };
+    let config_in_force = |e: &Fact<Option<Endpoint>>| {
+        e.known().and_then(Option::as_ref).map(|e| e.config_name.clone())
+    };
+    if config_in_force(&endpoint) != config_in_force(&snapshot.endpoint) {
+        let why = Why::new(WhyKind::NotReadYet, "another endpoint config came into force");
+        snapshot.endpoint_config = Fact::Unknown(why);
+    }
+    snapshot.endpoint = endpoint;
+    snapshot.activities = activities.map(Shared::from).into();
+    let answered = clock.now();
+    snapshot.reads.endpoint = Some(Read::new("DescribeEndpoint", answered));
+    snapshot.reads.activities = Some(Read::new("DescribeScalingActivities", answered));
+    snapshot.taken_at = now;
+}

@@ -1,0 +1,327 @@
+//! One account and region, read for a pass: what is listed, described, measured and remembered there
+//! becomes the [`Facts`] of each variant.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::cache::EndpointCache;
+use super::cost::CostMeter;
+use super::fetch::Fetch;
+use super::goals::Goals;
+use super::history::{History, Slots};
+use super::remembered::{Remembered, subject_of};
+use super::settings::Settings;
+use super::sweep::Sweep;
+use super::unknown::{broken, nothing_known};
+use crate::estimate::Scratch;
+use crate::model::fact::{Fact, Why};
+use crate::model::goal::Goal;
+use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
+use crate::model::selector::Selector;
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+use crate::ports::{Aws, Clock, Memories, Memory, Subject};
+use crate::variant::Variant;
+
+/// What the reads of one account and region in a pass depend on.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    pub goals: &'a dyn Goals,
+    pub settings: &'a Settings,
+    /// Whether the paid telemetry is read too.
+    pub telemetry: bool,
+    /// The variants that are named for this account and region and no other.
+    pub named: &'a [ResourceId],
+    /// The variants of which nothing that was read before is used.
+    pub refresh: Option<&'a Selector>,
+}
+
+impl Request<'_> {
+    /// Whether nothing that was read of a variant before is used. Where all are meant, those that
+    /// nobody lists are not: there is nothing to prove of them, and there may be thousands.
+    pub(super) fn wants_refresh(&self, id: &VariantId) -> bool {
+        let listed = || self.goals.goal(id).is_ok_and(|goal| goal.managed);
+        self.refresh
+            .is_some_and(|refresh| refresh.matches(id) && (refresh.endpoint.is_some() || listed()))
+    }
+}
+
+/// A variant, and what is wanted of it.
+pub type Wanted = (VariantId, Result<Goal, String>);
+
+/// What one account and region looked like.
+pub struct Observed {
+    /// When the reads began.
+    pub at: Timestamp,
+    sweep: Sweep,
+    remembered: Memories,
+    /// All variants there are, or should be.
+    wanted: Vec<Wanted>,
+}
+
+impl Observed {
+    /// Why there may be variants that it does not show.
+    pub fn why_incomplete(&self) -> Option<&Why> {
+        self.sweep.endpoints.why().or_else(|| self.sweep.targets.why())
+    }
+
+    /// When all variants there are had been listed; absent when they were not.
+    pub fn listed_at(&self) -> Option<Timestamp> {
+        let reads = &self.sweep.reads;
+        self.why_incomplete().is_none().then(|| reads.endpoints.at.min(reads.targets.at))
+    }
+
+    /// The account that the caller really is, if that is known.
+    pub fn caller(&self) -> Option<&AccountId> {
+        self.sweep.caller.known()
+    }
+
+    /// Whether it shows a variant.
+    pub fn has(&self, id: &VariantId) -> bool {
+        self.wanted.iter().any(|(known, _)| known == id)
+    }
+
+    /// Shows one more variant, there or not.
+    pub fn add(&mut self, wanted: Wanted) {
+        self.wanted.push(wanted);
+    }
+
+    /// The variants it shows, which it hands over.
+    pub fn take_wanted(&mut self) -> Vec<Wanted> {
+        std::mem::take(&mut self.wanted)
+    }
+
+    /// Lets every reason why something is not known begin with the account and region: it is shown
+    /// beside others'.
+    pub fn name_in_errors(&mut self, scope: &Scope) {
+        self.sweep.name_in_errors(scope);
+    }
+}
+
+/// What a reader is made from; all accounts and regions of a process share it.
+#[derive(Clone)]
+pub struct Parts {
+    pub clock: Arc<dyn Clock>,
+    pub memory: Arc<dyn Memory>,
+    pub cost: CostMeter,
+    /// Names this process and term in what it keeps (rule 26).
+    pub identity: Arc<str>,
+    pub slots: Slots,
+}
+
+/// Reads one account and region, and keeps what it needs between passes.
+pub struct Reader {
+    pub(super) aws: Aws,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) cache: EndpointCache,
+    /// What is known of each variant.
+    pub variants: BTreeMap<VariantId, Variant>,
+    /// What is remembered of them.
+    pub remembered: Remembered,
+    pub(super) cost: CostMeter,
+    /// What is read beside the passes.
+    pub(super) history: History,
+    /// Whether all variants there are have been listed once: from then on the process knows them.
+    listed: bool,
+    /// The estimator's tables, shared by all variants.
+    pub scratch: Scratch,
+}
+
+impl Reader {
+    /// A reader that knows nothing yet.
+    pub fn new(aws: Aws, parts: &Parts) -> Self {
+        let Parts { clock, memory, cost, identity, slots } = parts.clone();
+        let cost = cost.of(&aws.scope);
+        let fetch = Fetch { metrics: Arc::clone(&aws.metrics), cost: cost.clone() };
+        Self {
+            cache: EndpointCache::counted(Arc::clone(&slots.progress)),
+            variants: BTreeMap::new(),
+            remembered: Remembered::new(memory, Arc::clone(&clock), identity),
+            cost,
+            history: History::new(fetch, Arc::clone(&clock), slots),
+            listed: false,
+            scratch: Scratch::new(),
+            aws,
+            clock,
+        }
+    }
+
+    /// The account and region.
+    pub const fn scope(&self) -> &Scope {
+        &self.aws.scope
+    }
+
+    /// Reads everything that this pass needs. Never fails: what could not be read is unknown.
+    pub async fn observe(&mut self, request: Request<'_>) -> Observed {
+        let now = self.clock.now();
+        let sweep = Sweep::read(&self.aws, &*self.clock, now).await;
+        self.describe(&sweep, request, now).await;
+        let pauses = self.remembered.begin_pass().await;
+        let unseen = self.unseen(&sweep).await;
+        let wanted = self.goals(&sweep, unseen, request, now);
+        let remembered = self.load_memory(&sweep, &wanted, request.settings, pauses).await;
+        self.forget_gone(&wanted);
+        self.note_endpoints(now);
+        if request.telemetry {
+            self.read_telemetry(&sweep, &remembered, &wanted, request.settings, now).await;
+        } else {
+            self.go_on_with_history(&sweep, &remembered, &wanted, request.settings, now);
+        }
+        self.read_activities(&wanted, request, now).await;
+        Observed { at: now, sweep, remembered, wanted }
+    }
+
+    /// Everything that `ListEndpoints` lists is described when due.
+    async fn describe(&mut self, sweep: &Sweep, request: Request<'_>, now: Timestamp) {
+        let Some(endpoints) = sweep.endpoints.known() else { return };
+        let concurrency = request.settings.concurrency;
+        // An endpoint that no variant is known of yet is described anyway.
+        let known = self.variants.keys();
+        let refresh: BTreeSet<EndpointName> =
+            known.filter(|id| request.wants_refresh(id)).map(|id| id.endpoint.clone()).collect();
+        let by = (&self.aws, &self.clock);
+        let changed = self.cache.refresh(by, endpoints, &refresh, now, concurrency).await;
+        for (id, variant) in &mut self.variants {
+            // Rule 24: activities are read of variants that changed.
+            if changed.contains(&id.endpoint) {
+                variant.activities.note_change();
+            }
+            let target = sweep.targets.known().and_then(|all| all.get(&id.resource()));
+            variant.max_capacity = target.map(|target| target.max_capacity);
+        }
+    }
+
+    /// The variants that were known before and that this sweep may not have seen: half a view must
+    /// not make variants vanish. After a restart nothing but the memory knows of them.
+    async fn unseen(&mut self, sweep: &Sweep) -> BTreeSet<ResourceId> {
+        if sweep.endpoints.known().is_some() && sweep.targets.known().is_some() {
+            self.listed = true;
+            return BTreeSet::new();
+        }
+        let mut unseen: BTreeSet<ResourceId> =
+            self.variants.keys().map(VariantId::resource).collect();
+        if !self.listed {
+            let here = self.remembered.variants_of(&self.aws.scope).await;
+            unseen.extend(here.iter().map(VariantId::resource));
+        }
+        unseen
+    }
+
+    /// All variants there are, or should be, with what is wanted of them.
+    fn goals(
+        &self,
+        sweep: &Sweep,
+        unseen: BTreeSet<ResourceId>,
+        request: Request<'_>,
+        now: Timestamp,
+    ) -> Vec<Wanted> {
+        let mut resources = sweep.registered();
+        for endpoint in self.cache.known() {
+            let names = endpoint.variants.iter().map(|v| &v.name).chain(&endpoint.shadow_variants);
+            resources.extend(names.map(|variant| ResourceId {
+                endpoint: endpoint.name.clone(),
+                variant: variant.clone(),
+            }));
+        }
+        resources.extend(request.named.iter().cloned());
+        resources.extend(unseen);
+        resources
+            .into_iter()
+            .map(|resource| VariantId::new(&self.aws.scope, &resource))
+            .filter_map(|id| {
+                let (id, mut goal) = wanted(id, request.goals, request.settings)?;
+                if let Ok(goal) = &mut goal {
+                    self.remembered.pauses.hold(&id, goal, now);
+                }
+                Some((id, goal))
+            })
+            .collect()
+    }
+
+    fn forget_gone(&mut self, wanted: &[Wanted]) {
+        let ids: BTreeSet<&VariantId> = wanted.iter().map(|(id, _)| id).collect();
+        self.variants.retain(|id, _| ids.contains(id));
+        self.history.retain(|id| ids.contains(id));
+        for (id, _) in wanted {
+            self.variants.entry(id.clone()).or_default();
+        }
+    }
+
+    /// Takes note of deploys.
+    fn note_endpoints(&mut self, now: Timestamp) {
+        for (id, variant) in &mut self.variants {
+            let endpoint = self.cache.endpoint(&id.endpoint);
+            let Some(endpoint) = endpoint.known().and_then(Option::as_ref) else { continue };
+            let config = self.cache.config(endpoint);
+            let config = config.known().and_then(Option::as_ref);
+            let model = self.cache.model(endpoint, &id.variant);
+            let model = model.known().and_then(Option::as_ref);
+            variant.note_endpoint(endpoint, (config, model), &id.variant, now);
+        }
+    }
+
+    /// What is known of one variant. A bug of ours in one leaves it unknown, and the others as they
+    /// are.
+    pub fn facts(&mut self, observed: &mut Observed, id: &VariantId) -> Snapshot {
+        let Observed { at, sweep, remembered, .. } = observed;
+        let memory = remembered.remove(id).unwrap_or_else(Fact::not_read_yet);
+        let snapshot = catch_unwind(AssertUnwindSafe(|| self.snapshot(sweep, memory, id, *at)));
+        snapshot.unwrap_or_else(|_| {
+            self.distrust(id);
+            nothing_known(id.clone(), &broken(), *at)
+        })
+    }
+
+    /// setpoint failed on a variant, a bug: what was estimated of it may be half a truth.
+    pub fn distrust(&mut self, id: &VariantId) {
+        self.scratch = Scratch::new();
+        if let Some(variant) = self.variants.get_mut(id) {
+            variant.distrust(broken());
+        }
+    }
+
+    /// Whether a variant that it does not show may be there all the same: a listing or a description
+    /// is missing.
+    pub fn may_hide(&self, observed: &Observed, id: &VariantId) -> bool {
+        let listed = observed.sweep.endpoints.known().and_then(|all| all.get(&id.endpoint));
+        let described = || self.cache.endpoint(&id.endpoint).known().is_some();
+        observed.why_incomplete().is_some() || (listed.is_some() && !described())
+    }
+
+    /// Whether a variant's history is being read, or about to be.
+    pub fn is_reading(&self, id: &VariantId) -> bool {
+        self.history.is_reading(id)
+    }
+
+    /// What is remembered of these variants, or why it is not known.
+    async fn load_memory(
+        &mut self,
+        sweep: &Sweep,
+        wanted: &[Wanted],
+        settings: &Settings,
+        pauses: Result<(), Why>,
+    ) -> Memories {
+        let subject = |(id, goal): &Wanted| {
+            let endpoint = self.cache.endpoint(&id.endpoint);
+            let endpoint = endpoint.known().and_then(Option::as_ref);
+            subject_of(
+                id,
+                (endpoint, sweep.target(&id.resource())),
+                goal.as_ref(),
+                &sweep.caller,
+                settings,
+            )
+        };
+        let subjects: Vec<Subject> = wanted.iter().map(subject).collect();
+        self.remembered.load(&subjects, false, pauses, &mut self.variants).await
+    }
+}
+
+/// A variant with what is wanted of it; nothing when it is not to be shown.
+pub fn wanted(id: VariantId, goals: &dyn Goals, settings: &Settings) -> Option<Wanted> {
+    let goal = goals.goal(&id);
+    // A variant that two targets claim is listed, twice.
+    let shown = settings.discovery || goal.as_ref().map_or(true, |goal| goal.managed);
+    shown.then_some((id, goal))
+}

@@ -1,0 +1,84 @@
+//! What was read of one variant, put together, with the reads behind it.
+
+use super::reader::Reader;
+use super::sweep::Sweep;
+use crate::model::endpoint::Endpoint;
+use crate::model::fact::Fact;
+use crate::model::factor::FactorAdvice;
+use crate::model::floors::Floors;
+use crate::model::ids::VariantId;
+use crate::model::memory::VariantMemory;
+use crate::model::reads::Reads;
+use crate::model::scale_out::Reaction;
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+use crate::variant::Variant;
+
+impl Reader {
+    /// Puts together what was read of one variant.
+    pub(super) fn snapshot(
+        &self,
+        sweep: &Sweep,
+        memory: Fact<VariantMemory>,
+        id: &VariantId,
+        now: Timestamp,
+    ) -> Snapshot {
+        let (resource, variant) = (id.resource(), self.variants.get(id));
+        let endpoint = match sweep.endpoint(&id.endpoint) {
+            Fact::Unknown(why) => Fact::Unknown(why),
+            Fact::Known(None) => Fact::Known(None),
+            Fact::Known(Some(_)) => self.cache.endpoint(&id.endpoint),
+        };
+        let (endpoint_config, model) = match endpoint.as_ref() {
+            Fact::Unknown(why) => (Fact::Unknown(why.clone()), Fact::Unknown(why)),
+            Fact::Known(None) => (Fact::Known(None), Fact::Known(None)),
+            Fact::Known(Some(e)) => (self.cache.config(e), self.cache.model(e, &id.variant)),
+        };
+        Snapshot {
+            id: id.clone(),
+            reaction: Reaction::unseen(None),
+            factor: FactorAdvice::default(),
+            floors: Floors::default(),
+            taken_at: now,
+            reads: self.reads(sweep, id, &endpoint),
+            caller: sweep.caller.clone(),
+            endpoint,
+            endpoint_config,
+            model,
+            target: sweep.target(&resource),
+            policies: sweep.policies(&resource),
+            scheduled_actions: sweep.scheduled_actions(&resource),
+            alarms: sweep.alarms(&resource),
+            activities: variant.map_or_else(Fact::not_read_yet, |v| v.activities.known.clone()),
+            telemetry: variant.map_or_else(Fact::not_read_yet, |v| v.telemetry().clone()),
+            memory,
+        }
+    }
+
+    /// The reads behind a snapshot.
+    fn reads(&self, sweep: &Sweep, id: &VariantId, endpoint: &Fact<Option<Endpoint>>) -> Reads {
+        let variant = self.variants.get(id);
+        let from = &sweep.reads;
+        let listed = sweep.endpoints.known().is_some_and(|all| all.contains_key(&id.endpoint));
+        let described = if listed { self.cache.endpoint_read(&id.endpoint) } else { None };
+        // What is not listed is not described: the listing says that there is none.
+        let described = described.unwrap_or(from.endpoints);
+        let (endpoint_config, model) = match endpoint.known() {
+            Some(Some(endpoint)) => self.cache.config_reads(endpoint, &id.variant),
+            _ => (Some(described), Some(described)),
+        };
+        Reads {
+            caller: Some(from.caller),
+            endpoint: Some(described),
+            endpoint_config,
+            model,
+            scalable_target: Some(from.targets),
+            policies: Some(from.policies),
+            scheduled_actions: Some(from.scheduled_actions),
+            activities: variant.and_then(|variant| variant.activities.read),
+            alarms: Some(from.alarms),
+            telemetry: variant.and_then(Variant::telemetry_read),
+            memory: self.remembered.read(),
+        }
+    }
+}

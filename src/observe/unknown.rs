@@ -1,0 +1,43 @@
+//! A variant of which nothing is known: it could not be read, or setpoint has failed on it.
+
+use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::factor::FactorAdvice;
+use crate::model::floors::Floors;
+use crate::model::ids::VariantId;
+use crate::model::reads::Reads;
+use crate::model::scale_out::Reaction;
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+
+/// What is said of a variant on which setpoint has failed.
+pub const BROKEN: &str = "setpoint failed on this variant, a bug; the log has the place";
+
+/// Why nothing is known of a variant on which setpoint has failed.
+pub fn broken() -> Why {
+    Why::new(WhyKind::Garbage, BROKEN)
+}
+
+/// All that is known of a variant is why it is not known.
+pub fn nothing_known(id: VariantId, why: &Why, taken_at: Timestamp) -> Snapshot {
+    let why = || why.clone();
+    Snapshot {
+        // Nothing was read.
+        reads: Reads::default(),
+        id,
+        reaction: Reaction::unseen(None),
+        factor: FactorAdvice::default(),
+        floors: Floors::default(),
+        taken_at,
+        caller: Fact::Unknown(why()),
+        endpoint: Fact::Unknown(why()),
+        endpoint_config: Fact::Unknown(why()),
+        model: Fact::Unknown(why()),
+        target: Fact::Unknown(why()),
+        policies: Fact::Unknown(why()),
+        scheduled_actions: Fact::Unknown(why()),
+        activities: Fact::Unknown(why()),
+        alarms: Fact::Unknown(why()),
+        telemetry: Fact::Unknown(why()),
+        memory: Fact::Unknown(why()),
+    }
+}
