@@ -8,10 +8,10 @@ use crate::estimate::Families;
 use crate::model::goal::Goal;
 use crate::model::ids::VariantId;
 use crate::observe::Observed;
-use crate::variant::Weighed;
+use crate::variant::{Weeks, Weighed};
 
 /// A variant with what is known of it; nothing of one on which setpoint has failed.
-pub(super) type Estimated = (VariantId, Option<Weighed>);
+pub(super) type Estimated = (VariantId, Option<(Weighed, Option<Weeks>)>);
 
 impl Reconciler {
     /// Estimates the capacity of every variant that was seen, each by its own telemetry, and what the
@@ -26,6 +26,7 @@ impl Reconciler {
         let mut estimated = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
             let snapshot = self.reader.facts(&mut observed, &id);
+            let weeks = observed.take_weeks(&id);
             let goal = goal.unwrap_or_else(Goal::nothing);
             let history = (input.settings.history, self.reader.is_reading(&id));
             // A bug of ours in one variant leaves it unknown, and the others as they are.
@@ -37,7 +38,7 @@ impl Reconciler {
             if let Ok(weighed) = &weighed {
                 weighed.tell(&mut families);
             }
-            estimated.push((id, weighed.ok()));
+            estimated.push((id, weighed.ok().map(|weighed| (weighed, weeks))));
         }
         (estimated, families)
     }

@@ -13,7 +13,6 @@ mod probes;
 mod purpose;
 mod region;
 mod unread;
-mod work;
 mod writes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,7 +32,7 @@ use crate::model::time::Timestamp;
 use crate::observe::unknown::{BROKEN, broken};
 use crate::observe::{Parts, Reader};
 use crate::ports::{Aws, Clock, Leadership};
-use crate::variant::{Means, Turn, Weighed, Work};
+use crate::variant::{Means, Turn, Weeks, Weighed};
 
 pub use crate::observe::{
     CostMeter, DOLLARS_PER_METRIC, DiscoveryTelemetry, Goals, HISTORY_WAIT, HistoryWait, Named,
@@ -83,6 +82,10 @@ impl PassInput<'_> {
     }
 }
 
+/// The turns of a pass. Each is on its own: a fleet's in one piece would still be whole while what is
+/// published is made from it, tens of MiB twice.
+type Turns = Vec<Box<Turn>>;
+
 /// Makes the passes' part of one account and region, and keeps what it needs between them.
 struct Reconciler {
     reader: Reader,
@@ -91,8 +94,6 @@ struct Reconciler {
     leadership: Arc<dyn Leadership>,
     /// Since when it decides.
     since: Timestamp,
-    /// What may still be worked out in this pass.
-    work: Work,
 }
 
 impl Reconciler {
@@ -101,7 +102,7 @@ impl Reconciler {
         let reader = Reader::new(aws.clone(), parts);
         let clock = Arc::clone(&parts.clock);
         let since = clock.now();
-        Self { reader, aws, clock, leadership, since, work: Work::default() }
+        Self { reader, aws, clock, leadership, since }
     }
 
     /// Decides on every variant that was seen.
@@ -110,22 +111,24 @@ impl Reconciler {
         estimated: Vec<Estimated>,
         (families, probing): (&Families, &mut Probing),
         (input, at): (&PassInput<'_>, Timestamp),
-    ) -> Vec<Turn> {
-        let mut turns: Vec<Turn> = Vec::with_capacity(estimated.len());
-        self.work = work::of(input.settings.history_wait);
+    ) -> Turns {
+        let mut turns: Turns = Vec::with_capacity(estimated.len());
         for (id, weighed) in estimated {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
-            let decide = |weighed| {
+            let decide = |(weighed, weeks): (Weighed, Option<Weeks>)| {
                 let about = (families, &mut *probing);
-                let decide = AssertUnwindSafe(|| self.decide_one(weighed, about, input, at));
+                let decide = AssertUnwindSafe(|| {
+                    self.decide_one((weighed, weeks.as_ref()), about, input, at)
+                });
                 catch_unwind(decide).ok()
             };
             if let Some(turn) = weighed.and_then(decide) {
-                turns.push(turn);
+                turns.push(Box::new(turn));
             } else {
                 self.reader.distrust(&id);
                 let estimate = Estimate::unobserved(BROKEN);
-                turns.extend(unread::turn(id, &broken(), &estimate, input, at));
+                let turn = unread::turn(id, &broken(), &estimate, input, at);
+                turns.extend(turn.map(Box::new));
             }
         }
         turns
@@ -133,7 +136,7 @@ impl Reconciler {
 
     fn decide_one(
         &mut self,
-        weighed: Weighed,
+        (weighed, weeks): (Weighed, Option<&Weeks>),
         (families, probing): (&Families, &mut Probing),
         input: &PassInput<'_>,
         now: Timestamp,
@@ -143,12 +146,7 @@ impl Reconciler {
         let wanted = weighed.goal.mode == Mode::Auto && weighed.goal.probe.is_some();
         let mut rules = self.rules(input, &id);
         rules.may_probe = wanted && input.purpose.is_unattended() && probing.may(&keys);
-        let means = Means {
-            rules: &rules,
-            families,
-            scratch: &mut self.reader.scratch,
-            work: &mut self.work,
-        };
+        let means = Means { rules: &rules, families, scratch: &mut self.reader.scratch, weeks };
         let turn = self.reader.variants.entry(id).or_default().decide(weighed, means, now);
         if probe::begins(&turn.decision) {
             probing.begin(keys);
@@ -163,9 +161,9 @@ impl Reconciler {
     }
 
     /// What is published of this account and region.
-    fn publish(&mut self, turns: Vec<Turn>) -> Vec<VariantStatus> {
+    fn publish(&mut self, turns: Turns) -> Vec<Arc<VariantStatus>> {
         let ended = self.clock.now();
-        let publish = |turn: Turn| {
+        let publish = |turn: Box<Turn>| {
             let variant = self.reader.variants.entry(turn.snapshot.id.clone()).or_default();
             let wrote_fine = turn.outcome().is_none_or(|outcome| {
                 outcome.steps.iter().all(|step| step.result == StepResult::Success)
@@ -173,7 +171,7 @@ impl Reconciler {
             if turn.decision.report.comparable && wrote_fine {
                 variant.last_successful_pass = Some(ended);
             }
-            status(turn, ended, variant.last_successful_pass)
+            status(*turn, ended, variant.last_successful_pass)
         };
         turns.into_iter().map(publish).collect()
     }
@@ -184,8 +182,17 @@ fn status(
     turn: Turn,
     last_pass: Timestamp,
     last_successful_pass: Option<Timestamp>,
-) -> VariantStatus {
+) -> Arc<VariantStatus> {
     let (goal, snapshot, decision, outcome) = turn.into_parts();
     let lasting = lasting(&snapshot, &decision.report, decision.at);
-    VariantStatus { goal, snapshot, decision, outcome, lasting, last_pass, last_successful_pass }
+    let status = VariantStatus {
+        goal,
+        snapshot,
+        decision,
+        outcome,
+        lasting,
+        last_pass,
+        last_successful_pass,
+    };
+    Arc::new(status)
 }

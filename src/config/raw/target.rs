@@ -51,7 +51,7 @@ pub(in crate::config) struct RawWish {
     /// Probes, in mode auto: raises of the target value for an hour, for the load to show what an
     /// instance serves. None where nothing is stated.
     pub probe: RawProbe,
-    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), or shown where they would pay (propose).
+    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), shown where they would pay (propose), or kept in AWS as scheduled actions where they pay with the target value in force (keep).
     pub floors: Option<FloorsMode>,
     /// The time zone of the week by which floors are scheduled: an IANA name, such as Europe/Berlin.
     pub floors_time_zone: Option<String>,
@@ -225,7 +225,7 @@ pub(in crate::config) struct RawTarget {
     /// instance serves. None where nothing is stated.
     #[serde(default)]
     pub probe: RawProbe,
-    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), or shown where they would pay (propose).
+    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), shown where they would pay (propose), or kept in AWS as scheduled actions where they pay with the target value in force (keep).
     #[serde(default)]
     pub floors: Option<FloorsMode>,
     /// The time zone of the week by which floors are scheduled: an IANA name, such as Europe/Berlin.

@@ -16,9 +16,12 @@ pub fn mass_change(
     limit: MassChangeLimit,
     consent: &Consent,
 ) -> Option<MassChange> {
-    // What ends a probe puts back what was in force before it: no configuration has made it.
-    let counts =
-        |d: &&&Decision| !d.plan.is_empty() && !consent.covers(d) && !probe::only_puts_back(d);
+    // What ends a probe puts back what was in force before it: no configuration has made it. Floors that
+    // only end later change nothing: a fleet's would fall due together after a freeze.
+    let counts = |d: &&&Decision| {
+        let changes = !d.plan.only_renews() && !probe::only_puts_back(d);
+        !d.plan.is_empty() && changes && !consent.covers(d)
+    };
     let changing: Vec<&&Decision> = decisions.iter().filter(counts).collect();
     let limit = limit.limit(decisions.len());
     (changing.len() > limit).then(|| MassChange {

@@ -15,7 +15,7 @@ use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
 
 use super::case::Case;
 use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, whole};
-use super::{known, lasting, new_regime, probe, removed, verify, watch};
+use super::{floors, known, lasting, new_regime, probe, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -55,6 +55,7 @@ pub fn remember(
     note_factor(&mut memory, (goal, snapshot), now);
     let case = Case::new(snapshot, goal, &decision.report.estimate, &decision.rules, now);
     probe::note(&case, &mut memory);
+    floors::note(&mut memory, snapshot, goal.capacity.min, now);
     memory.verification = memory
         .verification
         .map(|watch| verify::advance(watch, snapshot, &goal.objective))
@@ -226,6 +227,7 @@ fn note_writes(
         memory.writes.push(now);
         memory.adopted |= confirmed || step.result == StepResult::Success;
         note_written(memory, action, step.result, now);
+        floors::note_write(memory, action);
         if step.result == StepResult::Success {
             removed::note_made(memory, action);
         }
@@ -323,6 +325,9 @@ fn written(action: &Action) -> Vec<(Field, f64)> {
                 _ => None,
             };
             fields.iter().filter_map(|field| Some((*field, value(field)?))).collect()
+        }
+        Action::PutFloors { number, .. } => {
+            number.map(|number| (Field::Floors, number)).into_iter().collect()
         }
     }
 }

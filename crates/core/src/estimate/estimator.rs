@@ -4,8 +4,11 @@ mod by_siblings;
 mod changes;
 mod counting;
 mod drawing;
+mod resuming;
 
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::estimate::{DropReason, Estimate, Finding, Regime, Verdict};
 use crate::model::fit::Fit;
@@ -52,7 +55,8 @@ pub struct Pushed {
 }
 
 /// The estimator of one variant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Estimator {
     settings: EstimatorSettings,
     walk: Walk,
