@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accelerators_are_told_by_their_family() {
+    fn accelerators_are_known_by_their_family() {
         for name in ["ml.g5.xlarge", "ml.p4d.24xlarge", "ml.inf2.xlarge", "ml.trn1.2xlarge"] {
             assert!(is_accelerated(name), "{name}");
         }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_told_in_the_unit_people_use() {
+    fn spans_are_shown_in_the_unit_people_use() {
         assert_eq!(every(6.0), "6 s");
         assert_eq!(every(0.96), "1 s");
         assert_eq!(every(600.0), "10 min");

@@ -102,9 +102,9 @@ fn summary(audit: &Audit) -> String {
     };
     let (variants, endpoints) =
         (plural(audit.variants, "variant"), plural(audit.endpoints, "endpoint"));
-    let mut told = format!("Audit: {variants} on {endpoints}");
+    let mut text = format!("Audit: {variants} on {endpoints}");
     if audit.findings.is_empty() {
-        told.push_str(": nothing found");
+        text.push_str(": nothing found");
     } else {
         let counts: Vec<String> = Severity::ALL
             .into_iter()
@@ -113,11 +113,11 @@ fn summary(audit: &Audit) -> String {
             .map(|(severity, count)| format!("{count} {}", severity.as_str()))
             .collect();
         let _ =
-            write!(told, ": {} ({})", plural(audit.findings.len(), "finding"), counts.join(", "));
+            write!(text, ": {} ({})", plural(audit.findings.len(), "finding"), counts.join(", "));
     }
     if !audit.unread.is_empty() {
-        let _ = write!(told, "; {} not judged", audit.unread.len());
+        let _ = write!(text, "; {} not judged", audit.unread.len());
     }
-    told.push('.');
-    told
+    text.push('.');
+    text
 }

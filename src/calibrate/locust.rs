@@ -7,7 +7,7 @@ use super::model::{Latency, LoopKind, Run, Spacing, Step, Tool};
 use super::problem::Problem;
 
 /// The percentiles in the history are of the last ten seconds, so that the first ten of a step
-/// still tell of the one before.
+/// still belong to the one before.
 const SETTLE_SECONDS: f64 = 10.0;
 
 /// A row of the history.

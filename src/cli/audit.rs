@@ -1,6 +1,6 @@
 //! `setpoint audit`: what is wrong in an account that nobody has configured.
 
-mod telemetry;
+pub(super) mod telemetry;
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 
+use self::telemetry::Reading;
 use super::CliError;
 use super::config_args::ConfigArgs;
 use super::deadline::{Bounded, Timeout};
@@ -83,7 +84,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     })??;
     let mut audit = Audit::of(&seen.fleet);
     if args.telemetry
-        && let Some(priced) = telemetry::consented(&config, &seen, args.yes)?
+        && let Some(priced) =
+            telemetry::consented(&config, &seen, Reading::GuessAndJudge, args.yes)?
     {
         let judging = telemetry::judged(&config, &nobody, &seen, args.timeout, &bounded, priced);
         audit = audit.with_guessed(bounded.run(judging)?);
@@ -165,6 +167,9 @@ fn next(args: &Args, audit: &Audit) -> String {
         );
     }
     let mut command = "setpoint import --out setpoint.yaml".to_owned();
+    if args.telemetry {
+        command.push_str(" --telemetry");
+    }
     for path in args.config.config.iter().filter(|path| !path.as_os_str().is_empty()) {
         let _ = write!(command, " --config {}", path.display());
     }

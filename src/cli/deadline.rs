@@ -22,7 +22,7 @@ const PHASES: u32 = 4;
 /// Attempts at an address that refuses connections: a restart of what listens there may be under way,
 /// and a person waits.
 const REFUSED_ATTEMPTS: u32 = 2;
-/// Nothing is told of what is done at once.
+/// Nothing is shown for what is done at once.
 const TOLD_AFTER: Duration = Duration::from_secs(2);
 
 /// The flag of commands that ask AWS.
@@ -35,6 +35,11 @@ pub(super) struct Timeout {
 }
 
 impl Timeout {
+    /// Of so many seconds.
+    pub(super) const fn of(seconds: u64) -> Self {
+        Self { timeout: seconds }
+    }
+
     /// The limit.
     pub(super) const fn limit(self) -> Duration {
         Duration::from_secs(self.timeout)
@@ -102,7 +107,7 @@ impl Bounded {
         Ok(Self { runtime, limit: timeout.limit(), calls: Arc::default(), reads: Arc::default() })
     }
 
-    /// Whoever calls AWS tells this, so that it can be told what is waited for.
+    /// Whoever calls AWS says so here, so that what is waited for can be shown.
     pub(super) fn observer(&self) -> Arc<dyn CallObserver> {
         Arc::<Calls>::clone(&self.calls)
     }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::ask::{DaemonArgs, kept_history};
+use super::ask::{DaemonArgs, kept_history, parse_selector as selector};
 use super::config_args::{ConfigArgs, init_logs};
 use super::deadline::{Bounded, Timeout};
 use super::replay::parse_every;
@@ -43,28 +43,93 @@ const CHUNK: TimeDelta = TimeDelta::days(1);
 /// fewer than 100 requests. AWS bills each metric requested.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// ENDPOINT/VARIANT, ENDPOINT for its variant AllTraffic, or ACCOUNT/REGION/ENDPOINT/VARIANT
+    #[arg(value_name = "VARIANT", value_parser = one, required_unless_present = "endpoint")]
+    of: Option<Selector>,
     #[command(flatten)]
-    pub(super) config: ConfigArgs,
+    config: ConfigArgs,
     /// The account, where `accounts` has several; --region names the region then
     #[arg(long, value_name = "ID")]
-    pub(super) account: Option<AccountId>,
-    /// The endpoint
-    #[arg(long, value_name = "NAME")]
-    pub(super) endpoint: EndpointName,
-    /// The variant
-    #[arg(long, value_name = "NAME", default_value = "AllTraffic")]
-    pub(super) variant: VariantName,
+    account: Option<AccountId>,
+    /// The endpoint, instead of VARIANT
+    #[arg(long, value_name = "NAME", conflicts_with = "of")]
+    endpoint: Option<EndpointName>,
+    /// The variant of --endpoint
+    #[arg(long, value_name = "NAME", conflicts_with = "of", default_value = USUAL_VARIANT)]
+    variant: VariantName,
     /// How far to look back, at most 15d
     #[arg(long, value_name = "TIME", default_value = "14d", value_parser = parse_every)]
-    pub(super) since: TimeDelta,
+    since: TimeDelta,
     /// The end of the window (RFC 3339); by default the newest complete minute
     #[arg(long, value_name = "INSTANT")]
-    pub(super) until: Option<Timestamp>,
+    until: Option<Timestamp>,
     /// Where to write; standard output by default
     #[arg(long, value_name = "FILE")]
-    pub(super) out: Option<PathBuf>,
+    out: Option<PathBuf>,
     #[command(flatten)]
+    timeout: Timeout,
+}
+
+/// What most variants are called, because SageMaker's console calls them so.
+pub(super) const USUAL_VARIANT: &str = "AllTraffic";
+
+/// The one variant to be read, and of which time.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) config: ConfigArgs,
+    pub(super) account: Option<AccountId>,
+    pub(super) endpoint: EndpointName,
+    pub(super) variant: VariantName,
+    pub(super) since: TimeDelta,
+    pub(super) until: Option<Timestamp>,
     pub(super) timeout: Timeout,
+}
+
+/// One variant; of an endpoint alone the one with the usual name.
+fn one(text: &str) -> Result<Selector, String> {
+    let found = selector(text)?;
+    let Some(endpoint) = found.endpoint else {
+        return Err(
+            "allowed: ENDPOINT/VARIANT, ENDPOINT, ACCOUNT/REGION/ENDPOINT/VARIANT".to_owned()
+        );
+    };
+    let variant = found.variant.or_else(|| VariantName::new(USUAL_VARIANT).ok());
+    Ok(Selector { endpoint: Some(endpoint), variant, ..found })
+}
+
+impl Args {
+    fn wanted(&self) -> Result<Wanted, CliError> {
+        let mut config = self.config.clone();
+        let of = self.of.clone().unwrap_or_default();
+        for (named, flag, what) in [
+            (
+                of.account_id.as_ref().map(AccountId::as_str),
+                self.account.as_ref().map(AccountId::as_str),
+                "--account",
+            ),
+            (of.region.as_ref().map(Region::as_str), config.region.as_deref(), "--region"),
+        ] {
+            if let (Some(named), Some(flag)) = (named, flag)
+                && named != flag
+            {
+                return Err(CliError::usage(format!(
+                    "the variant is of {named}, and {what} says {flag} (leave {what} out)"
+                )));
+            }
+        }
+        config.region = config.region.or_else(|| of.region.map(|region| region.to_string()));
+        let endpoint = of.endpoint.or_else(|| self.endpoint.clone());
+        Ok(Wanted {
+            config,
+            account: of.account_id.or_else(|| self.account.clone()),
+            endpoint: endpoint
+                .ok_or_else(|| CliError::usage("name a variant: ENDPOINT/VARIANT"))?,
+            variant: of.variant.unwrap_or_else(|| self.variant.clone()),
+            since: self.since,
+            until: self.until,
+            timeout: self.timeout,
+        })
+    }
 }
 
 /// Runs the command.
@@ -72,16 +137,17 @@ pub(super) struct Args {
 /// # Errors
 /// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
-    let mut telemetry = fetch(args)?.telemetry;
-    fill_past_targets(args, &mut telemetry);
-    write(args, &telemetry)?;
+    let wanted = args.wanted()?;
+    let mut telemetry = fetch(&wanted)?.telemetry;
+    fill_past_targets(&wanted, &mut telemetry);
+    write(args.out.as_deref(), &telemetry)?;
     noteln!("{} rows", telemetry.len());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Fills the target values of the past from setpoint's own history, where there is one, and says what
 /// is blank otherwise.
-fn fill_past_targets(args: &Args, telemetry: &mut Telemetry) {
+fn fill_past_targets(args: &Wanted, telemetry: &mut Telemetry) {
     let history = (!args.config.config.is_empty()).then(|| {
         let daemon =
             DaemonArgs::new(args.config.config.clone(), None, args.timeout.limit().as_secs());
@@ -136,7 +202,7 @@ pub(super) struct Recorded {
 ///
 /// # Errors
 /// See [`CliError`].
-pub(super) fn fetch(args: &Args) -> Result<Recorded, CliError> {
+pub(super) fn fetch(args: &Wanted) -> Result<Recorded, CliError> {
     if args.since > WINDOW_MAX {
         return Err(CliError::usage(
             "--since is longer than 15d, for which CloudWatch keeps minutes",
@@ -160,7 +226,7 @@ pub(super) fn fetch(args: &Args) -> Result<Recorded, CliError> {
 
 /// The configuration, and which of its accounts and regions is meant if it has several: there
 /// `--region` selects, while in any other it sets `aws.region`.
-fn configuration(args: &Args) -> Result<(Config, Option<Scope>), CliError> {
+fn configuration(args: &Wanted) -> Result<(Config, Option<Scope>), CliError> {
     let without_region = ConfigArgs { region: None, ..args.config.clone() };
     match without_region.load() {
         Ok(config) if !config.accounts.is_empty() => {
@@ -202,7 +268,7 @@ fn select(
 /// Connects to what is meant.
 async fn connect(
     config: &Config,
-    args: &Args,
+    args: &Wanted,
     scope: Option<&Scope>,
     observer: Arc<dyn CallObserver>,
 ) -> Result<Aws, CliError> {
@@ -226,7 +292,7 @@ async fn connect(
 /// Reads all that the columns need.
 async fn read(
     aws: &Aws,
-    args: &Args,
+    args: &Wanted,
     now: Timestamp,
     progress: &Progress,
 ) -> Result<Recorded, CliError> {
@@ -307,9 +373,9 @@ const fn metric(column: Column) -> Option<Metric> {
     }
 }
 
-fn write(args: &Args, telemetry: &Telemetry) -> Result<(), CliError> {
+fn write(out: Option<&Path>, telemetry: &Telemetry) -> Result<(), CliError> {
     let csv = telemetry.to_csv();
-    match &args.out {
+    match out {
         Some(path) => std::fs::write(path, csv)
             .map_err(|e| CliError::failed(format!("cannot write {}: {e}", path.display()))),
         None => match std::io::stdout().lock().write_all(csv.as_bytes()) {

@@ -1,27 +1,30 @@
 //! `setpoint import`: from what is in AWS to a configuration under which nothing differs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::CliError;
+use super::audit::telemetry::{self, Reading};
 use super::config_args::{ConfigArgs, counted};
 use super::deadline::{Bounded, Timeout};
 use super::exit::Exit;
 use super::new_file::NewFile;
-use super::survey::survey;
+use super::survey::{Survey, survey};
 use crate::cli::out::{noteln, out};
 use crate::config::Config;
 use crate::import::{Imported, Options, import};
-use crate::model::ids::EndpointName;
+use crate::model::ids::{EndpointName, VariantId};
 use crate::model::status::FleetStatus;
+use crate::model::tags::Tag;
 use crate::model::units::SafetyFactor;
-use crate::ports::Clock as _;
+use crate::ports::{Clock as _, ErrorKind};
 use crate::render::printable;
 use crate::system::WallClock;
 
 /// Write a configuration that restates what is in AWS, so that a plan with it shows no difference.
-/// Only free calls are made, and nothing is written to AWS. What looks wrong is a comment, and so is
-/// what cannot be managed as it is.
+/// Only free calls are made, unless `--telemetry` asks for more, and nothing is written to AWS. What
+/// looks wrong is a comment, and so is what cannot be managed as it is.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 written, 3 an account and region could not be read, so that variants may be missing, 1 \
@@ -33,9 +36,20 @@ pub(super) struct Args {
     /// Only this endpoint; may be given several times
     #[arg(long, value_name = "NAME")]
     endpoint: Vec<EndpointName>,
+    /// Only endpoints with this tag, such as team=ranking or setpoint:owner=ranking; given several
+    /// times, with each of them. Reads tags by `tag:GetResources` (iam/tags.json)
+    #[arg(long, value_name = "KEY=VALUE")]
+    tag: Vec<Tag>,
     /// The safety factor to explain target values by, above 0, at most 1
     #[arg(long, value_name = "FACTOR", default_value = "0.5", value_parser = factor)]
     safety_factor: SafetyFactor,
+    /// Also guess the latency objective of each variant from its own quiet minutes, which reads
+    /// CloudWatch and costs money; the price is stated first
+    #[arg(long)]
+    telemetry: bool,
+    /// Do not ask before `--telemetry` reads what it has priced
+    #[arg(short, long, requires = "telemetry")]
+    yes: bool,
     /// Where to write; standard output by default
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -57,10 +71,21 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let file = args.out.as_deref().map(|path| NewFile::at(path, args.force)).transpose()?;
     let (config, _logs) = args.config.load_with_logs()?;
     let bounded = Bounded::new(args.timeout)?;
-    let seen = bounded.run(survey(&config, &config, args.timeout, bounded.observer()))??;
-    let mut fleet = seen.fleet;
-    only(&mut fleet, &args.endpoint)?;
+    let mut seen = bounded.run(survey(&config, &config, args.timeout, bounded.observer()))??;
+    only(&mut seen.fleet, &args.endpoint)?;
+    if !args.tag.is_empty() {
+        bounded.run(only_tagged(&mut seen, &args.tag))??;
+    }
+    let mut guesses = BTreeMap::new();
+    if args.telemetry
+        && let Some(priced) = telemetry::consented(&config, &seen, Reading::Guess, args.yes)?
+    {
+        guesses = bounded.run(telemetry::guessed(&config, &seen, &priced))?;
+    }
+    let fleet = seen.fleet;
     let options = Options {
+        guesses,
+        tags: args.tag.clone(),
         safety_factor: args.safety_factor,
         aws: aws_section(&config),
         targets_only: !args.config.sources().files.is_empty(),
@@ -71,7 +96,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Some(file) => file.write(&imported.yaml)?,
         None => out!("{}", imported.yaml),
     }
-    tell(args, &fleet, &imported);
+    tell(args, &config, &fleet, &imported);
     Ok(Exit::of_reads(&fleet).into())
 }
 
@@ -97,6 +122,49 @@ fn only(fleet: &mut FleetStatus, endpoints: &[EndpointName]) -> Result<(), CliEr
     Ok(())
 }
 
+/// Leaves the endpoints that have all of these tags. Tags that cannot be read choose nothing, and are
+/// no reason to import everything.
+async fn only_tagged(seen: &mut Survey, wanted: &[Tag]) -> Result<(), CliError> {
+    let mut found = BTreeMap::new();
+    for aws in &seen.aws {
+        let tags = aws.endpoints.endpoint_tags().await.map_err(|error| {
+            let how = if error.kind == ErrorKind::Denied {
+                " (allow tag:GetResources: iam/tags.json has the statement; or name endpoints by --endpoint)"
+            } else {
+                ""
+            };
+            CliError::failed(format!(
+                "the tags of endpoints in {} could not be read, and nothing was imported: {error}{how}",
+                aws.scope
+            ))
+        })?;
+        found.insert(aws.scope.clone(), tags);
+    }
+    let has = |id: &VariantId| {
+        found
+            .get(&id.scope())
+            .is_some_and(|tags| wanted.iter().all(|tag| tags.has(&id.endpoint, tag)))
+    };
+    seen.fleet.variants.retain(|id, _| has(id));
+    if seen.fleet.variants.is_empty() {
+        let each = wanted.iter().map(|tag| {
+            let mut values: Vec<&str> =
+                found.values().flat_map(|tags| tags.values(&tag.key)).collect();
+            values.sort_unstable();
+            values.dedup();
+            let known = if values.is_empty() {
+                "no endpoint has the key".to_owned()
+            } else {
+                format!("values found: {}", printable(&values.join(", ")))
+            };
+            format!("{tag} ({known})")
+        });
+        let each: Vec<String> = each.collect();
+        return Err(CliError::failed(format!("no endpoint has the tag {}", each.join(" and "))));
+    }
+    Ok(())
+}
+
 /// What the file must say so that it reaches the same AWS without flags.
 fn aws_section(config: &Config) -> Vec<(&'static str, String)> {
     let aws = &config.aws;
@@ -108,7 +176,7 @@ fn aws_section(config: &Config) -> Vec<(&'static str, String)> {
     keys.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect()
 }
 
-fn tell(args: &Args, fleet: &FleetStatus, imported: &Imported) {
+fn tell(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Imported) {
     for (scope, why) in fleet.unreadable() {
         let why = printable(&why.message);
         noteln!(
@@ -129,6 +197,14 @@ fn tell(args: &Args, fleet: &FleetStatus, imported: &Imported) {
         noteln!(
             "there are no endpoints in {} (is it the right region? --region)",
             scopes.join(", ")
+        );
+    }
+    if args.telemetry {
+        noteln!("the objectives in it are guesses: put what your callers need in their place");
+    } else if listed > 0 && config.defaults.objective.latency.is_none() {
+        noteln!(
+            "no latency objective is stated, and without one nothing says whether these values are safe: state \
+             defaults.objective, or let --telemetry guess one for each variant (it states its price first)"
         );
     }
     let Some(path) = &args.out else { return };

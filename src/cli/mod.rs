@@ -48,11 +48,12 @@ pub use reference::reference;
 /// The widest that help gets, in columns.
 const WIDTH_MAX: usize = 100;
 
-/// The version, with the commit and the date where the build was told them.
+/// The version, with the commit and the date where the build knew them.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
     // The default of the Dockerfile.
-    let told = |value: Option<&'static str>| value.filter(|value| *value != "unknown");
-    let build = [told(option_env!("SETPOINT_REVISION")), told(option_env!("SETPOINT_BUILD_DATE"))];
+    let known = |value: Option<&'static str>| value.filter(|value| *value != "unknown");
+    let build =
+        [known(option_env!("SETPOINT_REVISION")), known(option_env!("SETPOINT_BUILD_DATE"))];
     let build: Vec<&str> = build.into_iter().flatten().collect();
     let version = env!("CARGO_PKG_VERSION");
     if build.is_empty() { version.to_owned() } else { format!("{version} ({})", build.join(", ")) }
@@ -132,18 +133,18 @@ pub fn main() -> ExitCode {
     let (arguments, _forward) = match plugin::arguments(std::env::args_os().collect()) {
         Ok(Plugin::Run(arguments, forward)) => (arguments, forward),
         Ok(Plugin::Done(code)) => return code,
-        Err(error) => return tell(&error),
+        Err(error) => return report(&error),
     };
     let parsed = program_for_people()
         .try_get_matches_from(arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
-        Ok(cli) => run_command(cli.command).unwrap_or_else(|error| tell(&error)),
+        Ok(cli) => run_command(cli.command).unwrap_or_else(|error| report(&error)),
         Err(error) => {
             // Help and version are no errors; clap prints them to stdout.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
             match error.print() {
-                Err(failed) if exit == Exit::Done => tell(&out::failed(&failed)),
+                Err(failed) if exit == Exit::Done => report(&out::failed(&failed)),
                 _ => exit.into(),
             }
         }
@@ -182,7 +183,7 @@ fn run_command(command: Command) -> Result<ExitCode, CliError> {
     }
 }
 
-fn tell(error: &CliError) -> ExitCode {
+fn report(error: &CliError) -> ExitCode {
     if !error.message.is_empty() {
         noteln!("error: {error}");
     }

@@ -75,7 +75,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Ok::<_, CliError>(pass(&mut passes, &config, how, Purpose::Plan, &stop).await)
     })??;
     if !reads_metrics(&config, args.metrics) {
-        tell_price(&fleet);
+        report_price(&fleet);
     }
     print(&fleet, args.output)?;
     strict(args, !fleet.config.warnings.is_empty())?;
@@ -118,7 +118,7 @@ fn reads_metrics(config: &Config, asked: bool) -> bool {
 }
 
 /// What was left out, and what it would cost.
-fn tell_price(fleet: &FleetStatus) {
+fn report_price(fleet: &FleetStatus) {
     let variants = fleet.variants.len();
     if variants > 0 {
         let dollars = variants as f64 * METRICS_A_VARIANT * DOLLARS_PER_METRIC;

@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_of_kubectl_are_told_from_those_of_the_command() {
+    fn flags_of_kubectl_are_distinguished_from_those_of_the_command() {
         let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
         let (kubectl, rest) = split(&words("-n monitoring --context=a get all -o json"));
         assert_eq!((kubectl, rest), (words("-n monitoring --context=a"), words("get all -o json")));

@@ -112,6 +112,9 @@ pub(super) struct Args {
     /// How far to look back in CloudWatch, at most 15d.
     #[arg(long, value_name = "TIME", default_value = "14d", value_parser = parse_every)]
     since: TimeDelta,
+    /// All choices in the table, not only those worth reading.
+    #[arg(long)]
+    all: bool,
     /// The form of the output.
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     output: Output,
@@ -173,7 +176,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Output::Table => {
             let lines = |lines: Vec<String>| lines.join("\n") + "\n";
             out::text(&lines(output::preface(&report)))?;
-            outln!("\n{}", output::table(&report, price, out::width()));
+            let shown =
+                if args.all { output::every(&report) } else { output::worth_reading(&report) };
+            outln!("\n{}", output::table(&report, &shown, price, out::width()));
+            let left_out = report.choices.len() - shown.len();
+            if left_out > 0 {
+                outln!(
+                    "{left_out} more choices are left out: one of these beats them, or is nearer to the cheapest; \
+                     --all shows them."
+                );
+            }
             out::text(&lines(output::conclusion(&report)))?;
         }
     }
@@ -301,14 +313,13 @@ fn read_file(args: &Args, path: &Path) -> Result<Source, CliError> {
 fn read_variant(args: &Args) -> Result<Source, CliError> {
     let name = args.source.as_str();
     let (endpoint, variant) = parse_variant(name)?;
-    let wanted = export::Args {
+    let wanted = export::Wanted {
         config: args.config.clone(),
         account: args.account.clone(),
         endpoint,
         variant,
         since: args.since,
         until: None,
-        out: None,
         timeout: args.timeout,
     };
     let recorded = export::fetch(&wanted)?;
@@ -350,7 +361,7 @@ fn parse_variant(name: &str) -> Result<(EndpointName, VariantName), CliError> {
             "{name:?} is neither a file nor a variant: {why} (allowed: a file, or ENDPOINT/VARIANT)"
         ))
     };
-    let (endpoint, variant) = name.split_once('/').unwrap_or((name, "AllTraffic"));
+    let (endpoint, variant) = name.split_once('/').unwrap_or((name, export::USUAL_VARIANT));
     let endpoint = EndpointName::new(endpoint).map_err(|e| wrong(e.to_string()))?;
     Ok((endpoint, VariantName::new(variant).map_err(|e| wrong(e.to_string()))?))
 }

@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::schema::{Step, describe, key_path, keys, node_at, schema, words};
 use crate::model::near::nearest;
 
-/// The most problems of a layer that are told: of ten thousand, all have one cause.
+/// The most problems of a layer that are reported: of ten thousand, all have one cause.
 const MOST: usize = 100;
 
 /// What the schema does not allow.

@@ -9,7 +9,7 @@ use super::settings::Target;
 use crate::model::ids::VariantId;
 use crate::model::status::FleetStatus;
 
-/// How many names are told.
+/// How many names are reported.
 const EXAMPLES: usize = 5;
 
 /// What a configuration lists that the next one does not.

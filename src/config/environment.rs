@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_underscore_is_told_and_what_kubernetes_sets_is_not() {
+    fn one_underscore_is_reported_and_what_kubernetes_sets_is_not() {
         let given = |name: &str| warning(name).map(|warning| warning.sentence);
         assert!(
             given("SETPOINT_AWS_REGION")

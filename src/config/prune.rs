@@ -76,7 +76,7 @@ pub(super) fn prune(
                 [.., Step::Key(key)] if is_required(&at, key) => {
                     at.pop();
                 }
-                // Places in the list of targets are told: those behind it keep theirs.
+                // Places in the list of targets are reported: those behind it keep theirs.
                 [Step::Key(list), Step::Index(_)] if list == "targets" => {
                     put(table, &at, Some(ValueKind::Nil));
                     break;

@@ -87,7 +87,7 @@ mod tests {
         let prices = prices_of_file(&path).unwrap();
         assert_eq!(prices.get("ml.c5.xlarge"), Some(&0.204));
         assert_eq!(prices.get("ml.p5.48xlarge"), Some(&113.0));
-        for (text, told) in [
+        for (text, reported) in [
             ("ml.c5.xlarge: 0", "prices.yaml:1: no number above 0"),
             ("a: 1\nml.c5.xlarge: cheap", "prices.yaml:2: no number"),
             ("- 1", "is not a map"),
@@ -95,7 +95,7 @@ mod tests {
         ] {
             std::fs::write(&path, text).unwrap();
             let error = prices_of_file(&path).unwrap_err();
-            assert!(error.contains(told), "{text}: {error}");
+            assert!(error.contains(reported), "{text}: {error}");
         }
         assert!(prices_of_file(&dir.path().join("none")).unwrap_err().contains("cannot be read"));
     }

@@ -212,9 +212,14 @@ impl Daemon {
                 .add(selector.clone(), pause, now)
                 .map_err(|error| ControlError::Conflict(error.to_string()))?;
             self.parts.memory.save_pauses(&pauses).await.map_err(|error| not_remembered(&error))?;
+            self.show_pauses(selector, &pauses, now);
             (known.len(), None)
         } else {
-            self.change_memory(selector, |_, memory| memory.pause = Some(pause.clone())).await?
+            let changed = self
+                .change_memory(selector, |_, memory| memory.pause = Some(pause.clone()))
+                .await?;
+            self.show_pause(selector, &pause);
+            changed
         };
         tracing::info!(of = %selector, until = stamp(until), reason = request.reason, "paused");
         let memory = &self.parts.memory;
@@ -251,6 +256,7 @@ impl Daemon {
             })
             .await?
         };
+        self.show_resumed(selector, &pauses, now);
         let (were_paused, writers_forgotten) = (held.into_inner(), forgotten.into_inner());
         let pauses_ended = before.in_force(now).saturating_sub(pauses.in_force(now));
         tracing::info!(of = %selector, were_paused, pauses_ended, writers_forgotten, "resumed");

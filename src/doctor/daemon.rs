@@ -47,11 +47,11 @@ pub fn daemon(url: &str, found: &DaemonFound, own: (&str, &str)) -> Check {
             "name the daemon's address with --url",
         ),
         DaemonFound::Setpoint { version, revision } => {
-            let told = |version: &str, revision: &str| match revision {
+            let build = |version: &str, revision: &str| match revision {
                 "unknown" => version.to_owned(),
                 revision => format!("{version} ({revision})"),
             };
-            let (its, ours) = (told(version, revision), told(own.0, own.1));
+            let (its, ours) = (build(version, revision), build(own.0, own.1));
             if its == ours {
                 Check::ok("daemon", format!("{its} at {url}, as this command"))
             } else {
@@ -107,7 +107,7 @@ mod tests {
     use crate::doctor::Health;
 
     #[test]
-    fn another_version_is_told() {
+    fn another_version_is_reported() {
         let text = "# HELP x\nsetpoint_build_info{revision=\"abc\",version=\"0.1.0\"} 1\n";
         let found = DaemonFound::of_metrics(text);
         assert_eq!(daemon("u", &found, ("0.1.0", "abc")).health, Health::Ok);

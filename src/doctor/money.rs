@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn telemetry_that_is_always_stale_is_told() {
+    fn telemetry_that_is_always_stale_is_reported() {
         let now: Timestamp = "2026-11-28T10:00:00Z".parse().unwrap();
         let hourly = Config::from_yaml("reconcile: {telemetry_schedule: '0 0 * * * *'}").unwrap();
         let stale = |checks: Vec<Check>| checks.iter().any(|c| c.health == Health::Warn);

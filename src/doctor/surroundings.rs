@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxys_password_is_not_told() {
+    fn a_proxys_password_is_not_reported() {
         let variable = |value: &str| proxy(&[("HTTPS_PROXY".to_owned(), value.to_owned())]).found;
         assert_eq!(variable("http://me:secret@proxy:3128"), "HTTPS_PROXY=http://***@proxy:3128");
         assert_eq!(variable("http://proxy:3128"), "HTTPS_PROXY=http://proxy:3128");

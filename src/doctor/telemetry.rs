@@ -9,7 +9,7 @@ use crate::model::time::Timestamp;
 
 /// A datapoint older than this is a minute that did not come.
 const FRESH: TimeDelta = TimeDelta::minutes(15);
-/// So many names are told.
+/// So many names are listed.
 const NAMES: usize = 5;
 /// A longer period leaves minutes empty.
 const SPARSE_FROM_SECONDS: u32 = 120;
@@ -79,9 +79,9 @@ pub fn metrics(all: &[Metrics], dollars: f64, now: Timestamp) -> Vec<Check> {
 }
 
 fn names(of: &[&Metrics]) -> String {
-    let mut told: Vec<String> = of.iter().take(NAMES).map(|one| one.id.short()).collect();
+    let mut names: Vec<String> = of.iter().take(NAMES).map(|one| one.id.short()).collect();
     if of.len() > NAMES {
-        told.push(format!("and {} more", of.len() - NAMES));
+        names.push(format!("and {} more", of.len() - NAMES));
     }
-    told.join(", ")
+    names.join(", ")
 }

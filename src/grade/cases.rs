@@ -163,7 +163,11 @@ fn case(class: Class, seed: u64) -> Option<Case> {
         target: Some(TargetSpec { min: 1, max: 60, without_arn: false, policy: Some(policy) }),
         load: Some(load),
     };
-    let endpoint = EndpointSpec { name: ENDPOINT.to_owned(), variants: vec![variant] };
+    let endpoint = EndpointSpec {
+        name: ENDPOINT.to_owned(),
+        tags: std::collections::BTreeMap::new(),
+        variants: vec![variant],
+    };
     let settings = Settings { seed, ..Settings::default() };
     let scenario = Scenario {
         world: settings,

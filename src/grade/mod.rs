@@ -11,5 +11,5 @@ mod telemetry;
 
 pub use cases::{Case, Class, cases};
 pub use closed::{ClosedLoop, Policy, closed_loop};
-pub use open::{Checkpoint, Graded, Told, grade};
+pub use open::{Checkpoint, Graded, Reported, grade};
 pub use summary::{Errors, Fared, Summary, summarise};

@@ -42,7 +42,7 @@ impl Checkpoint {
 
 /// What the estimator said in a run, with some of its refinements.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct Reported {
     pub checkpoints: Vec<Checkpoint>,
     /// Findings `over` and `under` that were raised while the claim was right within 10 %.
     pub false_divergences: u32,
@@ -63,9 +63,9 @@ pub struct Graded {
     /// What the load test found, which is what the static formula believes.
     pub load_test: f64,
     /// With the refinements that were asked for.
-    pub full: Told,
+    pub full: Reported,
     /// With those it is compared with.
-    pub beside: Told,
+    pub beside: Reported,
 }
 
 /// The settings under which a case is replayed.
@@ -103,7 +103,7 @@ pub async fn grade(
         recorder.advance(start + minutes(15 * quarter), target).await?;
     }
     let truth = recorder.capacities();
-    let told = |refinements| -> Result<Told, String> {
+    let reported = |refinements| -> Result<Reported, String> {
         let mut evaluations: Vec<Evaluation> = Vec::new();
         replay(&recorder.rows, &settings(case, refinements)?, |e| evaluations.push(e));
         Ok(compare(case, &evaluations, &truth, start))
@@ -112,8 +112,8 @@ pub async fn grade(
         class: case.class,
         seed: case.seed,
         load_test: case.load_test,
-        full: told(refinements)?,
-        beside: told(beside)?,
+        full: reported(refinements)?,
+        beside: reported(beside)?,
     })
 }
 
@@ -126,7 +126,12 @@ pub(super) fn capacity_at(truth: &Capacities, at: Timestamp) -> f64 {
     held.or(truth.first()).map_or(f64::NAN, |(_, capacity)| *capacity)
 }
 
-fn compare(case: &Case, evaluations: &[Evaluation], truth: &Capacities, start: Timestamp) -> Told {
+fn compare(
+    case: &Case,
+    evaluations: &[Evaluation],
+    truth: &Capacities,
+    start: Timestamp,
+) -> Reported {
     let mut checkpoints = Vec::new();
     for hour in CHECKPOINTS {
         let at = start + minutes(60 * hour);
@@ -145,14 +150,14 @@ fn compare(case: &Case, evaluations: &[Evaluation], truth: &Capacities, start: T
         let after = begun(&pair[1]);
         after != begun(&pair[0]) && after.is_some_and(|(_, declared)| !declared)
     });
-    let tells = |e: &&Evaluation| e.raised.iter().any(|f| matches!(f, Slower | Faster));
+    let reports = |e: &&Evaluation| e.raised.iter().any(|f| matches!(f, Slower | Faster));
     let found_after = case.changed_at().and_then(|minute| {
         let since = start + minutes(minute);
-        let found = evaluations.iter().filter(tells).find(|e| e.at >= since)?;
+        let found = evaluations.iter().filter(reports).find(|e| e.at >= since)?;
         Some((found.at - since).num_minutes() as f64 / 60.0)
     });
     let safe = |e: &&Evaluation| e.safe_target.is_some_and(|safe| safe > capacity_at(truth, e.at));
-    Told {
+    Reported {
         checkpoints,
         false_divergences: evaluations.iter().filter(is_false).count() as u32,
         splits: changes.count() as u32,

@@ -3,7 +3,7 @@
 use crate::model::estimate::Verdict;
 
 use super::cases::Class;
-use super::open::{Checkpoint, Graded, Told, sorted_quantile};
+use super::open::{Checkpoint, Graded, Reported, sorted_quantile};
 
 /// Median and 90 % point of the absolute relative error.
 pub type Errors = (f64, f64);
@@ -77,15 +77,15 @@ pub fn summarise(graded: &[Graded], class: Class, hour: i64) -> Option<Summary> 
 fn points<'g>(
     runs: &[&'g Graded],
     hour: i64,
-    told: fn(&Graded) -> &Told,
+    reported: fn(&Graded) -> &Reported,
 ) -> Vec<(&'g Graded, &'g Checkpoint)> {
     let at = |g: &&'g Graded| {
-        told(g).checkpoints.iter().find(|c| c.hour == hour).map(|checkpoint| (*g, checkpoint))
+        reported(g).checkpoints.iter().find(|c| c.hour == hour).map(|checkpoint| (*g, checkpoint))
     };
     runs.iter().filter_map(at).collect()
 }
 
-fn fared(points: &[(&Graded, &Checkpoint)], told: fn(&Graded) -> &Told) -> Fared {
+fn fared(points: &[(&Graded, &Checkpoint)], reported: fn(&Graded) -> &Reported) -> Fared {
     let known: Vec<&Checkpoint> = points
         .iter()
         .map(|(_, c)| *c)
@@ -102,8 +102,8 @@ fn fared(points: &[(&Graded, &Checkpoint)], told: fn(&Graded) -> &Told) -> Fared
         Some((capacity.high? - capacity.low?) / capacity.estimate?)
     };
     let measured = |c: &&&Checkpoint| c.evaluation.estimate.verdict == Verdict::Measured;
-    let mean = |value: &dyn Fn(&Told) -> f64| {
-        points.iter().map(|(g, _)| value(told(g))).sum::<f64>() / points.len().max(1) as f64
+    let mean = |value: &dyn Fn(&Reported) -> f64| {
+        points.iter().map(|(g, _)| value(reported(g))).sum::<f64>() / points.len().max(1) as f64
     };
     Fared {
         known: known.len(),
@@ -115,7 +115,7 @@ fn fared(points: &[(&Graded, &Checkpoint)], told: fn(&Graded) -> &Told) -> Fared
         too_high: points.iter().filter(|(_, c)| is_too_high(c)).count(),
         false_divergences: mean(&|t| f64::from(t.false_divergences)),
         splits: mean(&|t| f64::from(t.splits)),
-        found_after: median(points.iter().filter_map(|(g, _)| told(g).found_after)),
+        found_after: median(points.iter().filter_map(|(g, _)| reported(g).found_after)),
         above: mean(&|t| t.above),
     }
 }

@@ -20,7 +20,7 @@ const READ_TIME: Duration = Duration::from_secs(5);
 /// guesses a second.
 const WRONG_TOKEN_DELAY: Duration = Duration::from_secs(1);
 /// Between two lines of the log about wrong tokens.
-const TOLD_EVERY: Duration = Duration::from_secs(10);
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// The token that commands need.
 pub(super) struct Token {
@@ -29,11 +29,11 @@ pub(super) struct Token {
     wrong: Mutex<Wrong>,
 }
 
-/// Wrong tokens that the log has not told of.
+/// Wrong tokens that the log has not shown.
 #[derive(Default)]
 struct Wrong {
-    untold: u64,
-    told_at: Option<Instant>,
+    unlogged: u64,
+    logged_at: Option<Instant>,
 }
 
 impl Token {
@@ -84,11 +84,11 @@ impl Token {
     /// Tells the log, which whoever guesses must not be able to fill.
     fn note_wrong(&self, from: Option<IpAddr>) {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
-        wrong.untold += 1;
-        if wrong.told_at.is_none_or(|at| at.elapsed() >= TOLD_EVERY) {
+        wrong.unlogged += 1;
+        if wrong.logged_at.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
             let from = from.map_or_else(|| "?".to_owned(), |from| from.to_string());
-            tracing::warn!(from, attempts = wrong.untold, "a command came with a wrong token");
-            *wrong = Wrong { untold: 0, told_at: Some(Instant::now()) };
+            tracing::warn!(from, attempts = wrong.unlogged, "a command came with a wrong token");
+            *wrong = Wrong { unlogged: 0, logged_at: Some(Instant::now()) };
         }
     }
 }

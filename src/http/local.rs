@@ -98,7 +98,7 @@ mod tests {
         for from in ["10.0.0.7", "127.0.0.6", "192.168.1.1", "fe80::1", "2001:db8::1"] {
             assert!(!asked(from, "POST", "/-/reconcile", &[host]), "{from}");
         }
-        for told in [
+        for header in [
             ("authorization", "Bearer wrong"),
             ("origin", "https://evil.example"),
             ("origin", "null"),
@@ -111,7 +111,7 @@ mod tests {
             ("via", "1.1 proxy"),
             ("host", "127.0.0.1:9090"),
         ] {
-            assert!(!asked("127.0.0.1", "POST", "/-/reconcile", &[host, told]), "{told:?}");
+            assert!(!asked("127.0.0.1", "POST", "/-/reconcile", &[host, header]), "{header:?}");
         }
         for name in ["setpoint.example.com", "setpoint:9090", "localhost.evil.example", "10.0.0.7"]
         {

@@ -52,11 +52,11 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
         Ok(Err(why)) => return failed(&why),
         Err(error) => return failed(&error.to_string()),
     };
-    let told = [(CONTENT_TYPE, prometheus::TEXT_FORMAT), (VARY, "accept-encoding")];
+    let headers = [(CONTENT_TYPE, prometheus::TEXT_FORMAT), (VARY, "accept-encoding")];
     if compressed {
-        (told, [(CONTENT_ENCODING, "gzip")], body).into_response()
+        (headers, [(CONTENT_ENCODING, "gzip")], body).into_response()
     } else {
-        (told, body).into_response()
+        (headers, body).into_response()
     }
 }
 

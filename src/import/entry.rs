@@ -1,10 +1,11 @@
 //! One variant as an entry of `targets`.
 
 use super::scalar;
+use crate::audit::Guess;
 use crate::model::ids::VariantId;
 use crate::model::scaling::{ScalingPolicy, TargetTracking};
 use crate::model::snapshot::Snapshot;
-use crate::model::units::{SafetyFactor, TARGET_VALUE_TOLERANCE, formula, human};
+use crate::model::units::{SafetyFactor, TARGET_VALUE_TOLERANCE, for_reading, formula, human};
 
 /// What the file says of one variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,8 @@ pub(super) struct Entry {
     /// Seconds after a scale-out and after a scale-in.
     cooldown: Option<(i32, i32)>,
     disable_scale_in: bool,
+    /// The latency objective, guessed.
+    pub(super) guess: Option<Guess>,
     /// What is left out of it, and why.
     pub(super) notes: Vec<String>,
 }
@@ -57,6 +60,7 @@ impl Entry {
             cooldown: tracking
                 .map(|t| (t.scale_out_cooldown_seconds(), t.scale_in_cooldown_seconds())),
             disable_scale_in: tracking.is_some_and(TargetTracking::scale_in_disabled),
+            guess: None,
             notes: Vec::new(),
         }
     }
@@ -90,6 +94,14 @@ impl Entry {
                 lines
                     .push("  load_test: {max_rps: 20}  # what one instance serves well".to_owned());
             }
+        }
+        if let Some(guess) = &self.guess {
+            let ms = scalar::number(guess.threshold_ms, |ms| ms == guess.threshold_ms);
+            lines.push(format!(
+                "  objective: {{latency: {{statistic: {}, threshold_ms: {ms}}}}}  # a guess, twice its quiet {} ms: put your own here",
+                guess.statistic.as_str(),
+                human(for_reading(guess.quiet_ms))
+            ));
         }
         if let Some((min, max)) = self.capacity {
             lines.push(format!("  capacity: {{min: {min}, max: {max}}}"));

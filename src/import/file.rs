@@ -59,6 +59,14 @@ fn head(out: &mut String, scopes: &[&Scope], options: &Options) {
     let of: Vec<String> = scopes.iter().map(ToString::to_string).collect();
     let at = options.at.format("%FT%TZ");
     let _ = writeln!(out, "# Made by setpoint import on {at} from {}.", of.join(", "));
+    if !options.tags.is_empty() {
+        let tags: Vec<String> = options.tags.iter().map(ToString::to_string).collect();
+        let tags = scalar::comment(&tags.join(" and "));
+        let _ = writeln!(
+            out,
+            "# Only endpoints that had the tag {tags} then: tags are not read again."
+        );
+    }
     out.push_str(HEAD);
     if options.targets_only {
         out.push_str(BESIDE);

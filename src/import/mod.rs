@@ -10,14 +10,15 @@ mod file;
 mod scalar;
 mod tried;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::audit;
+use crate::audit::{self, Guess};
 use crate::decide::kind::kind;
 use crate::model::endpoint::VariantKind;
 use crate::model::fact::Why;
 use crate::model::ids::{Scope, VariantId};
 use crate::model::status::{FleetStatus, VariantStatus};
+use crate::model::tags::Tag;
 use crate::model::time::Timestamp;
 use crate::model::units::SafetyFactor;
 
@@ -32,6 +33,11 @@ pub struct Options {
     pub aws: Vec<(&'static str, String)>,
     /// Whether the file stands beside others that say where AWS is, so that it has targets only.
     pub targets_only: bool,
+    /// The latency objective that was guessed for a variant, or why none was; empty where nobody asked
+    /// for guesses.
+    pub guesses: BTreeMap<VariantId, Result<Guess, String>>,
+    /// By which tags the variants were chosen; empty when by none.
+    pub tags: Vec<Tag>,
     /// When.
     pub at: Timestamp,
 }
@@ -58,7 +64,7 @@ pub fn import(fleet: &FleetStatus, options: &Options) -> Imported {
         .collect();
     let mut rows: Vec<Row<'_>> = unlisted
         .into_iter()
-        .map(|status| Row { status, several, made: of(status, several, options.safety_factor) })
+        .map(|status| Row { status, several, made: of(status, several, options) })
         .collect();
     tried::leave_out_what_differs(&mut rows, options);
     let yaml = file::text(fleet, &rows, options);
@@ -123,7 +129,7 @@ fn is_shadow(status: &VariantStatus) -> bool {
 }
 
 /// What AWS has of a variant, as an entry.
-fn of(status: &VariantStatus, several: bool, factor: SafetyFactor) -> Made {
+fn of(status: &VariantStatus, several: bool, options: &Options) -> Made {
     let snapshot = &status.snapshot;
     let out = |because: String| Made::LeftOut { because, entry: None };
     let unread = |what: &str, why: &Why| out(format!("{what} could not be read: {}", why.message));
@@ -149,7 +155,12 @@ fn of(status: &VariantStatus, several: bool, factor: SafetyFactor) -> Made {
         Ok(None) => {}
         Err(why) => return out(format!("its kind is not known: {}", why.message)),
     }
-    let entry = Entry::of(snapshot, several, factor);
+    let mut entry = Entry::of(snapshot, several, options.safety_factor);
+    match options.guesses.get(&snapshot.id) {
+        Some(Ok(guess)) => entry.guess = Some(*guess),
+        Some(Err(why)) => entry.notes.push(why.clone()),
+        None => {}
+    }
     if snapshot.target.known().is_some_and(Option::is_none) {
         let because = "nothing scales it: there is no scalable target".to_owned();
         return Made::LeftOut { because, entry: Some(entry) };

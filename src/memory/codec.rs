@@ -52,7 +52,7 @@ pub struct Found {
 /// (rule 10 then counts fewer; only limits of far more writes a day than the default come here).
 ///
 /// # Errors
-/// When there is no room even so, or it cannot be told again as it is.
+/// When there is no room even so, or it would not read back as it is.
 pub fn encode(
     id: &VariantId,
     generation: u64,

@@ -46,7 +46,7 @@ struct Place {
     beside: PathBuf,
     set_aside: Mutex<SetAside>,
     tidied: AtomicBool,
-    newer_told: AtomicBool,
+    newer_reported: AtomicBool,
 }
 
 impl FileMemory {
@@ -59,7 +59,7 @@ impl FileMemory {
             beside,
             set_aside: Mutex::default(),
             tidied: AtomicBool::new(false),
-            newer_told: AtomicBool::new(false),
+            newer_reported: AtomicBool::new(false),
         });
         Self { place, work: FileWork::new(TIME_LIMIT) }
     }
@@ -123,7 +123,7 @@ impl Place {
     /// Says once that the file is of a later version: what this one does not know is not carried on.
     fn note_newer(&self, document: &Document) {
         let Some((version, _)) = &document.newer else { return };
-        if self.newer_told.swap(true, Ordering::Relaxed) {
+        if self.newer_reported.swap(true, Ordering::Relaxed) {
             return;
         }
         let kept = self.kept_newer(*version);

@@ -32,8 +32,8 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Since when the target value in force has been known to be unsafe, remembered over restarts; absent while it is not, or when the memory could not be read.";
     SPEED_RATIO = Gauge "setpoint_speed_ratio" ["ratio"] {}
         "Median latency at equal load over that of the regime before (above 1 is slower).";
-    REGIME_START = Gauge "setpoint_regime_start_timestamp_seconds" ["seconds since the epoch"] {cause: Closed(&["deploy", "undeclared"])}
-        "When what is known of capacity began to hold: with a deploy, or with a change that no deploy explains. A single series; absent before the first usable minute.";
+    REGIME_START = Gauge "setpoint_regime_start_timestamp_seconds" ["seconds since the epoch"] {cause: Closed(&["deploy", "undeclared", "first"])}
+        "When what is known of capacity began to hold: with a deploy, with a change that no deploy explains, or where the data begin (first). A single series; absent before the first usable minute.";
     OBSERVED_LOAD = Gauge "setpoint_observed_invocations_per_instance_per_minute" ["invocations per minute per instance"] {statistic: Closed(&["last", "max"])}
         "Load of one instance: of the newest minute, and the highest since the telemetry read before.";
     OBSERVED_LATENCY = Gauge "setpoint_observed_latency_seconds" ["seconds"] {statistic: LatencyStatistics}
@@ -74,6 +74,14 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Of the scale-outs whose minutes of joining were all seen, those in which new instances answered with 5XX at first; absent where none was seen.";
     FLOORS_PROPOSED = Gauge "setpoint_floors_proposed" ["scheduled actions"] {}
         "Scheduled actions of the floors (min capacities ahead of the week's ramps) that would pay by replay of the last weeks; 0 where none would, absent while that is not known or floors are off.";
+    PROBE_SINCE = Gauge "setpoint_probe_since_timestamp_seconds" ["seconds since the epoch"] {}
+        "Since when a probe has had a raised target value in force, or has left it there; absent while none is under way, or when the memory could not be read.";
+    PROBE_SPENT = Gauge "setpoint_probe_budget_spent_ratio" ["ratio"] {}
+        "Minutes of the last 7 days that broke the objective in probes or in the quarter of an hour after one, over probe.bad_minutes_per_week: from 1 on none begins. Absent where the configuration asks for no probes.";
+    FLOORS_KEPT = Gauge "setpoint_floors_kept" ["scheduled actions"] {}
+        "Scheduled actions of the floors that setpoint keeps in AWS (floors: keep); absent while the scheduled actions could not be read.";
+    FLOORS_END = Gauge "setpoint_floors_end_timestamp_seconds" ["seconds"] {}
+        "When the floors that setpoint keeps end unless it renews them, which it does when three to four days are left; absent where there are none.";
     SAFETY_FACTOR = Gauge "setpoint_safety_factor" ["ratio"] {}
         "Safety factor in use: the configured one, or with auto the one that moves at most once a week.";
     SAFETY_FACTOR_BY_REPLAY = Gauge "setpoint_safety_factor_by_replay" ["ratio"] {}

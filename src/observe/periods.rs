@@ -199,14 +199,14 @@ mod tests {
                 })
                 .collect();
             let window = Window { from: at(0), to: at(45) };
-            let told = answers.iter().map(|points| {
+            let reported = answers.iter().map(|points| {
                 let mut answer = Points::none(window.from, window.to, period_seconds);
                 for (at, value) in points {
                     answer.set(at.timestamp(), *value);
                 }
                 Ok(answer)
             });
-            let periods = Periods::of(&objective, &queries, told, window).expect("periods");
+            let periods = Periods::of(&objective, &queries, reported, window).expect("periods");
             let minutes: Vec<Minute> = periods.iter().collect();
             prop_assert_eq!(&minutes, &by_map(&objective, &queries, &answers, window, period_seconds));
             let (first, rest) = (periods.between(at(0), at(15)), periods.between(at(15), at(45)));

@@ -93,7 +93,7 @@ impl Sweep {
         }
     }
 
-    /// Lets every reason why something is not known begin with the account and region: it is told
+    /// Lets every reason why something is not known begin with the account and region: it is shown
     /// beside others'.
     pub fn name_in_errors(&mut self, scope: &Scope) {
         let Self {

@@ -96,8 +96,11 @@ pub enum CsvError {
         found: String,
     },
     /// There is no row.
-    #[error("{file}: no rows")]
+    #[error("{file}: no rows below the header")]
     Empty { file: String },
+    /// There is nothing at all.
+    #[error("{file} is empty")]
+    Blank { file: String },
 }
 
 /// Where the columns of interest are in a row.
@@ -120,6 +123,9 @@ pub fn read(
     let unreadable =
         |e: &csv::Error| CsvError::Unreadable { file: file.to_owned(), message: e.to_string() };
     let header = reader.headers().map_err(|e| unreadable(&e))?.clone();
+    if header.iter().all(str::is_empty) {
+        return Err(CsvError::Blank { file: file.to_owned() });
+    }
     let (layout, warnings) = Layout::read(file, &header, statistic)?;
     let mut recording = Recording { rows: Vec::new(), warnings };
     let mut newest: [Option<Timestamp>; PERIODS.len()] = [None; PERIODS.len()];

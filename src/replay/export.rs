@@ -50,7 +50,7 @@ pub struct Counts {
     pub desired: u32,
 }
 
-/// The instance counts that scaling activities tell of. Before the first one has ended nothing is
+/// The instance counts that scaling activities show. Before the first one has ended nothing is
 /// known.
 pub fn counts(activities: &[Activity]) -> Vec<Counts> {
     let mut set: Vec<(&Activity, u32)> =
@@ -159,19 +159,19 @@ impl Telemetry {
     }
 
     /// Instances in service and wanted at an instant: as the activities say, unless the requests of
-    /// the period tell of other ones, whom somebody else has set.
+    /// the period show other ones, whom somebody else has set.
     fn counts_at(&self, at: Timestamp, cells: &BTreeMap<Column, f64>) -> Option<(u32, u32)> {
-        let told = self.counts.iter().rev().find(|counts| counts.since <= at);
-        let told = told.map(|counts| (counts.current, counts.desired));
+        let reported = self.counts.iter().rev().find(|counts| counts.since <= at);
+        let reported = reported.map(|counts| (counts.current, counts.desired));
         let each = cells.get(&Column::InvocationsPerInstance).filter(|each| **each > 0.0);
         let served = each.zip(cells.get(&Column::Invocations)).filter(|(_, all)| **all > 0.0);
         let Some(served) = served.map(|(each, all)| (all / each).round() as u32) else {
-            return told;
+            return reported;
         };
         let agree = |(current, desired): &(u32, u32)| {
             (*current.min(desired)..=*current.max(desired)).contains(&served)
         };
-        told.filter(agree).or(Some((served, served)))
+        reported.filter(agree).or(Some((served, served)))
     }
 }
 

@@ -265,7 +265,9 @@ fn choices(asked: &Asked, base: f64, peak: f64) -> Result<Vec<Named>, Unanswerab
             {
                 // Only what differs between the choices is named.
                 if values.len() > 1 {
-                    let _ = write!(name, ", {word} {value}");
+                    let told =
+                        if word.ends_with("cooldown") { time(value) } else { value.to_string() };
+                    let _ = write!(name, ", {word} {told}");
                 }
             }
             let choice = Choice::tracking(tracking, setting[0], setting[1]);
@@ -294,6 +296,15 @@ fn choices(asked: &Asked, base: f64, peak: f64) -> Result<Vec<Named>, Unanswerab
 
 /// What a setting is made of.
 const SETTINGS: [&str; 4] = ["min", "max", "scale-out cooldown", "scale-in cooldown"];
+
+/// Seconds as people type them.
+fn time(seconds: u32) -> String {
+    match (seconds % 3600, seconds % 60) {
+        (0, _) if seconds > 0 => format!("{}h", seconds / 3600),
+        (_, 0) if seconds > 0 => format!("{}m", seconds / 60),
+        _ => format!("{seconds}s"),
+    }
+}
 
 impl Asked {
     /// The values to try, in the order of [`SETTINGS`].

@@ -14,7 +14,9 @@ body{margin:0 auto;max-width:1200px;padding:24px 20px;background:var(--paper);co
 header p{color:var(--soft)}
 table{border-collapse:collapse;width:100%;margin:0 0 28px}
 th{text-align:left;color:var(--soft);font-size:12px}
-th,td{padding:6px 10px;border-bottom:1px solid var(--line);vertical-align:top;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+th,td{padding:6px 10px;border-bottom:1px solid var(--line);vertical-align:top;font-variant-numeric:tabular-nums;overflow-wrap:break-word}
+td:first-child{min-width:14em}
+.scroll{overflow-x:auto}
 svg{color:var(--bar)}
 ";
 
@@ -33,7 +35,8 @@ pub fn html(report: &Report) -> String {
     }
     let most = report.variants.iter().filter_map(|row| row.waste_hours).fold(0.0, f64::max);
     let _ = writeln!(main, "<h2>Most waste first</h2>");
-    let headings = ["variant", "type", "hours", "$", "waste hours", "waste $", "", "remarks"];
+    let headings =
+        ["variant", "type", "hours", "$", "waste hours", "waste $", "share of the most", "remarks"];
     let waste = report.variants.iter().map(|row| {
         let share = row.waste_hours.map_or(0.0, |hours| hours / most.max(1e-9) * 100.0);
         let bar = format!(
@@ -51,15 +54,15 @@ pub fn html(report: &Report) -> String {
             cell(&remarks(row)),
         ]
     });
-    table(&mut main, &headings, waste);
+    table(&mut main, "most waste first", &headings, waste);
     let _ = writeln!(main, "<h2>Most risk first</h2>");
     let headings = [
         "variant",
         "minutes over capacity",
         "free now",
-        "minus one instance",
+        "now, minus one instance",
         "free at the peak",
-        "minus one instance",
+        "at the peak, minus one instance",
     ];
     let risk = by_risk(report).into_iter().map(|row| {
         vec![
@@ -71,7 +74,7 @@ pub fn html(report: &Report) -> String {
             cell(&shown(row.buffer_at_peak_minus_one, percent)),
         ]
     });
-    table(&mut main, &headings, risk);
+    table(&mut main, "most risk first", &headings, risk);
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -88,8 +91,17 @@ fn cell(text: &str) -> String {
     escaped(text)
 }
 
-fn table(out: &mut String, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) {
-    out.push_str("<table>\n<thead><tr>");
+fn table(
+    out: &mut String,
+    label: &str,
+    headings: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) {
+    // Wider than a phone: it scrolls by itself, with the keyboard too.
+    let _ = write!(
+        out,
+        "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"{label}\">\n<table>\n<thead><tr>"
+    );
     for head in headings {
         let _ = write!(out, "<th scope=\"col\">{head}</th>");
     }
@@ -101,5 +113,5 @@ fn table(out: &mut String, headings: &[&str], rows: impl Iterator<Item = Vec<Str
         }
         out.push_str("</tr>\n");
     }
-    let _ = writeln!(out, "</tbody></table>");
+    let _ = writeln!(out, "</tbody></table>\n</div>");
 }

@@ -32,7 +32,7 @@ pub(super) fn remarks(row: &Row) -> String {
 /// What the report says of itself before its tables.
 pub(super) fn summary(report: &Report) -> Vec<String> {
     let hours = one(report.waste_hours);
-    let mut told = vec![match report.waste_dollars.zip(report.dollars) {
+    let mut lines = vec![match report.waste_dollars.zip(report.dollars) {
         Some((waste, all)) => format!(
             "Waste in the last week: {hours} instance hours; those with a price are ${} of ${}.",
             cents(waste),
@@ -41,12 +41,12 @@ pub(super) fn summary(report: &Report) -> Vec<String> {
         None => format!("Waste in the last week: {hours} instance hours."),
     }];
     if !report.without_price.is_empty() {
-        told.push(format!(
+        lines.push(format!(
             "No price is configured for {}, so only its hours are counted (docs/report.md).",
             report.without_price.join(", ")
         ));
     }
-    told
+    lines
 }
 
 /// Two tables: the most waste first, and the most risk first; within `width` columns where there is a

@@ -3,6 +3,8 @@
 
     check.py [--screenshots DIRECTORY] NAME[*]=URL...
 
+A file: URL is a report: nothing but the file itself may be read, and nothing in it is live.
+
 Each page is opened as a person would: wide and light, dark on a phone of 360 pixels, and with JavaScript
 off; with a * behind its name also wide and dark, on a laptop, and light on a phone. What is wrong is printed, a line each; exit code 1 when there is any. Needs the Debian
 package chromium, or another browser named by CHROMIUM, and the packages of tests/requirements.txt.
@@ -49,6 +51,9 @@ class Look:
         self.page.on("console", lambda m: m.type in ("error", "warning") and self.say(f"console: {m.text}"))
         self.page.on("pageerror", lambda error: self.say(f"script: {error}"))
         self.page.on("request", self.note_request)
+        # A report is a file, and needs nothing but itself.
+        self.is_file = url.startswith("file:")
+        self.url = url
         self.page.on("requestfailed", lambda r: self.say(f"request failed: {r.url}"))
         self.page.goto(url, wait_until="load")
         if screenshots:
@@ -62,7 +67,8 @@ class Look:
         self.wrong.append(f"{self.where}: {what}")
 
     def note_request(self, request):
-        if not request.url.startswith(self.origin + "/"):
+        allowed = request.url == self.url if self.is_file else request.url.startswith(self.origin + "/")
+        if not allowed:
             self.say(f"asks another origin: {request.url}")
 
     def look(self, view):
@@ -80,7 +86,7 @@ class Look:
         for violation in found["violations"]:
             nodes = "; ".join(node["html"][:120] for node in violation["nodes"][:3])
             self.say(f"axe {violation['impact']}: {violation['id']}: {violation['help']}: {nodes}")
-        if view == "light":
+        if view == "light" and not self.is_file:
             self.keyboard()
             self.live()
 

@@ -1,5 +1,6 @@
 //! Tests of `import`: with what it writes nothing differs, whatever there is in AWS.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -42,6 +43,8 @@ fn options() -> Options {
         safety_factor: SafetyFactor::new(0.5).unwrap(),
         aws: Vec::new(),
         targets_only: false,
+        guesses: BTreeMap::new(),
+        tags: Vec::new(),
         at: crate::fixtures::noon(),
     }
 }
@@ -210,6 +213,78 @@ fn setpoint(arguments: &[&str]) -> (Option<i32>, String, String) {
 }
 
 #[test]
+fn from_an_import_with_guesses_to_a_first_true_number_by_typing() {
+    let served = crate::wire::binary::Served::start(&["--step"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("setpoint.yaml").to_str().unwrap().to_owned();
+    let aws = ["--region", "us-east-1", "--endpoint-url", &served.url, "--log-level", "error"];
+    let import = [&["import", "--telemetry", "--out", &file][..], &aws].concat();
+    // Nobody is asked where nobody can answer, and nothing is read or written then.
+    let (code, _, err) = setpoint(&import);
+    assert_eq!(code, Some(64), "{err}");
+    assert!(err.contains("for $0.0002: 5 variants, 3 metrics each"), "{err}");
+    assert!(!Path::new(&file).exists());
+    let (code, _, err) = setpoint(&[&import[..], &["--yes"]].concat());
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("the objectives in it are guesses"), "{err}");
+    let yaml = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(yaml.matches("  # a guess, twice its quiet ").count(), 5, "{yaml}");
+    let plan = ["plan", "--config", &file, "--log-level", "error"];
+    let (code, out, err) = setpoint(&plan);
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert!(!out.contains("no latency objective"), "{out}");
+    assert!(out.contains("safe: ") || out.contains("unsafe: "), "{out}");
+}
+
+#[test]
+fn endpoints_are_chosen_by_their_tags() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = folder.path().join("world.yaml");
+    let variant = "variants: [{target: {min: 1, max: 4, policy: {target_value: 600}}}]";
+    let endpoint =
+        |name: &str, tags: &str| format!("  - {{name: {name}, tags: {{{tags}}}, {variant}}}\n");
+    let text = format!(
+        "world: {{seed: 7}}\nendpoints:\n{}{}{}",
+        endpoint("Ads-Ranker", "team: ranking, stage: prod"),
+        endpoint("ads-trial", "team: ranking, stage: test"),
+        endpoint("search", "team: search"),
+    );
+    std::fs::write(&world, text).unwrap();
+    let served =
+        crate::wire::binary::Served::start(&["--step", "--scenario", world.to_str().unwrap()]);
+    let aws = ["--region", "us-east-1", "--endpoint-url", &served.url, "--log-level", "error"];
+    let import = |tags: &[&str]| setpoint(&[&["import"][..], tags, &aws].concat());
+
+    let (code, out, err) = import(&["--tag", "team=ranking"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("2 variants imported"), "{err}");
+    assert!(out.contains("# Only endpoints that had the tag team=ranking then"), "{out}");
+    assert!(out.contains("endpoint: Ads-Ranker") && !out.contains("endpoint: search"), "{out}");
+    let (code, out, err) = import(&["--tag", "team=ranking", "--tag", "stage=prod"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("endpoint: Ads-Ranker") && !out.contains("ads-trial"), "{out}");
+
+    let (code, out, err) = import(&["--tag", "team=Ranking"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(
+        err.contains("no endpoint has the tag team=Ranking (values found: ranking, search)"),
+        "{err}"
+    );
+    let (code, _, err) = import(&["--tag", "team"]);
+    assert_eq!(code, Some(64), "{err}");
+
+    // Tags that may not be read choose nothing, and are no reason to import everything.
+    let fault = json!({
+        "kind": "deny", "operations": ["GetResources"], "because": "the role has iam/observe.json alone",
+    });
+    let answer = ureq::post(format!("{}/_sim/fault", served.url)).send(fault.to_string());
+    assert_eq!(answer.unwrap().status(), 200);
+    let (code, out, err) = import(&["--tag", "team=ranking"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("nothing was imported") && err.contains("iam/tags.json"), "{err}");
+}
+
+#[test]
 fn from_a_first_look_to_an_empty_plan_by_typing() {
     let served = crate::wire::binary::Served::start(&["--step"]);
     let folder = tempfile::tempdir().unwrap();
@@ -227,6 +302,7 @@ fn from_a_first_look_to_an_empty_plan_by_typing() {
     assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
     assert!(err.contains("5 variants imported"), "{err}");
     assert!(err.contains(&format!("next: setpoint plan --config {file}")), "{err}");
+    assert!(err.contains("let --telemetry guess one for each variant"), "{err}");
     let (code, _, err) = setpoint(&import);
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("exists (--force replaces it)"), "{err}");

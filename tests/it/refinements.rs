@@ -4,7 +4,7 @@
 use setpoint::estimate::{
     Context, Estimator, EstimatorSettings, Fingerprint, Refinements, Scratch,
 };
-use setpoint::grade::{Class, Graded, Told, cases, grade};
+use setpoint::grade::{Class, Graded, Reported, cases, grade};
 use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::goal::{LatencyObjective, Objective};
 use setpoint::model::series::Minute;
@@ -24,11 +24,11 @@ async fn runs(class: Class, seeds: std::ops::Range<u64>, without: &str) -> Vec<G
     graded
 }
 
-fn last(told: &Told) -> &Estimate {
+fn last(told: &Reported) -> &Estimate {
     &told.checkpoints.last().unwrap().evaluation.estimate
 }
 
-fn off(told: &Told) -> f64 {
+fn off(told: &Reported) -> f64 {
     let checkpoint = told.checkpoints.last().unwrap();
     checkpoint.off(last(told).capacity.estimate.unwrap()).abs()
 }
@@ -36,7 +36,7 @@ fn off(told: &Told) -> f64 {
 #[tokio::test]
 async fn quarter_hours_find_an_undeclared_change_in_little_more_than_one_hour() {
     let runs_of = runs(Class::Undeclared, 0..5, "quarter-hours").await;
-    let hours = |told: fn(&Graded) -> &Told| {
+    let hours = |told: fn(&Graded) -> &Reported| {
         let mut hours: Vec<f64> = runs_of.iter().map(|r| told(r).found_after.unwrap()).collect();
         hours.sort_by(f64::total_cmp);
         hours
@@ -55,15 +55,16 @@ async fn quarter_hours_find_an_undeclared_change_in_little_more_than_one_hour() 
 #[tokio::test]
 async fn a_wandering_service_is_never_measured_after_a_week() {
     let with = runs(Class::Wandering, 0..2, "wander-over-changes").await;
-    let measured = |told: fn(&Graded) -> &Told| {
+    let measured = |told: fn(&Graded) -> &Reported| {
         with.iter().filter(|run| last(told(run)).verdict == Verdict::Measured).count()
     };
     assert_eq!(measured(|run| &run.full), 0);
     // Taken for one that changes, it would be split five to eight times a week.
-    let splits = |told: fn(&Graded) -> &Told| with.iter().map(|run| told(run).splits).sum::<u32>();
+    let splits =
+        |told: fn(&Graded) -> &Reported| with.iter().map(|run| told(run).splits).sum::<u32>();
     let (few, many) = (splits(|run| &run.full), splits(|run| &run.beside));
     assert!(few <= many && few <= 2, "{few} {many}");
-    // Told after a day, where it took two and the changes found on the second one hid it.
+    // Reported after a day, where it took two and the changes found on the second one hid it.
     let on_day_3 = |run: &Graded| {
         run.full
             .checkpoints
@@ -106,7 +107,8 @@ async fn incidents_every_day_do_not_lower_the_capacity() {
 #[tokio::test]
 async fn an_overload_tells_where_the_knee_is_that_bursts_leap_over() {
     let runs_of = runs(Class::Bursting, 7..11, "throughput").await;
-    let sum = |told: fn(&Graded) -> &Told| runs_of.iter().map(|run| off(told(run))).sum::<f64>();
+    let sum =
+        |told: fn(&Graded) -> &Reported| runs_of.iter().map(|run| off(told(run))).sum::<f64>();
     let (with, without) = (sum(|run| &run.full), sum(|run| &run.beside));
     assert!(with < 0.4 * without && with / 4.0 < 0.03, "{with} {without}");
     for run in &runs_of {

@@ -32,7 +32,7 @@ fn lines(output: &Output) -> Vec<Value> {
 }
 
 /// Minutes of a service with a knee near 1,000 a minute, slower from `slow_from` on.
-fn recording(minutes: i64, slow_from: i64) -> String {
+pub(crate) fn recording(minutes: i64, slow_from: i64) -> String {
     let mut text = format!("{HEADER}\n");
     for i in 0..minutes {
         let at = chrono::DateTime::from_timestamp(1_764_547_200 + i * 60, 0).unwrap();

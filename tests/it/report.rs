@@ -92,6 +92,11 @@ fn without_a_price_there_are_hours_only() {
     assert!(!told.contains("$0"), "{told}");
 }
 
+/// The page of a small fleet with prices.
+pub(crate) fn page() -> String {
+    html(&made(&Prices::from([("ml.c5.xlarge".to_owned(), 0.5)])))
+}
+
 #[test]
 fn csv_and_page_have_every_variant() {
     let found = made(&Prices::new());

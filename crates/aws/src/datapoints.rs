@@ -64,7 +64,7 @@ impl Tap {
     /// The answer to each query. A listing that did not end left the rest of its pages unread.
     pub(super) fn answers(&self, listing_ended: bool) -> Vec<MetricAnswer> {
         let answers = std::mem::take(&mut self.merged().answers);
-        answers.into_iter().map(|answer| answer.told(listing_ended)).collect()
+        answers.into_iter().map(|answer| answer.reported(listing_ended)).collect()
     }
 }
 
@@ -187,7 +187,7 @@ impl Merged {
 
 impl Answer {
     /// The answer to a query: a series that AWS never called complete is not one.
-    fn told(self, listing_ended: bool) -> MetricAnswer {
+    fn reported(self, listing_ended: bool) -> MetricAnswer {
         if !self.answered {
             return Err(Why::new(WhyKind::Incomplete, "CloudWatch did not answer the query"));
         }

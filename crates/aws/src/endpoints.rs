@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::call::{Call, Caller, Pages};
-use super::sagemaker::SageMaker;
+use super::sagemaker::JsonClient;
 use setpoint_core::model::checks;
 use setpoint_core::model::endpoint::{
     ConfigVariant, CrossRegionCap, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary,
@@ -16,6 +16,7 @@ use setpoint_core::model::endpoint::{
 };
 use setpoint_core::model::ids::{EndpointName, VariantName};
 use setpoint_core::model::listing::{Listing, Unreadable};
+use setpoint_core::model::tags::EndpointTags;
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::model::traits;
 use setpoint_core::ports::{Endpoints, ErrorKind, PortResult, Service};
@@ -29,13 +30,14 @@ const DESCRIBE_CONFIG: Call = Call::new(Service::SageMaker, "DescribeEndpointCon
 const DESCRIBE_MODEL: Call = Call::new(Service::SageMaker, "DescribeModel");
 
 pub(super) struct SdkEndpoints {
-    client: SageMaker,
+    client: JsonClient,
+    tagging: JsonClient,
     caller: Arc<Caller>,
 }
 
 impl SdkEndpoints {
-    pub(super) fn new(client: SageMaker, caller: Arc<Caller>) -> Self {
-        Self { client, caller }
+    pub(super) fn new(client: JsonClient, tagging: JsonClient, caller: Arc<Caller>) -> Self {
+        Self { client, tagging, caller }
     }
 
     /// Describes one thing; none when it does not exist.
@@ -100,6 +102,10 @@ impl Endpoints for SdkEndpoints {
     async fn model(&self, name: &str) -> PortResult<Option<Model>> {
         let input = json!({"ModelName": name});
         self.describe(DESCRIBE_MODEL, input, |answer: ModelAnswer| answer.0).await
+    }
+
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
+        super::tags::of_endpoints(&self.tagging, &self.caller).await
     }
 }
 

@@ -19,7 +19,7 @@ use setpoint_core::ports::{ErrorKind, NoCode, PortError, Service};
 /// So many bytes are shown of a body that is not AWS's.
 const BODY_SHOWN: usize = 120;
 
-/// A failed attempt: what the classifier made of it, and what the observer is told.
+/// A failed attempt: what the classifier made of it, and what the observer hears of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) kind: ErrorKind,
@@ -119,7 +119,7 @@ impl Failure {
     ) -> Self {
         let (kind, no_code) = credentials_kind(error).unwrap_or((kind, no_code));
         let refused = no_code == NoCode::DispatchFailure && is_refused(error);
-        let message = if refused { REFUSED.to_owned() } else { told(error) };
+        let message = if refused { REFUSED.to_owned() } else { reported(error) };
         Self { kind, code: None, message, status, no_code, refused }
     }
 }
@@ -286,7 +286,7 @@ fn not_of_aws(response: &HttpResponse) -> String {
 
 /// A failure without an answer, in a sentence. Where it was the credentials that failed, the layers of
 /// the SDK around that say nothing.
-fn told(error: &(dyn StdError + 'static)) -> String {
+fn reported(error: &(dyn StdError + 'static)) -> String {
     let credentials = sources(error).find(|source| source.is::<CredentialsError>());
     let Some(credentials) = credentials else { return chain(error) };
     let why = chain(credentials);
@@ -382,9 +382,9 @@ mod tests {
         assert_eq!(kind(timed_out), failed);
         let refused = CredentialsError::invalid_configuration("no such profile");
         assert_eq!(kind(refused), Some((Denied, NoCode::CredentialsFailure)));
-        let line = told(&wrapped(CredentialsError::not_loaded("no profile")));
+        let line = reported(&wrapped(CredentialsError::not_loaded("no profile")));
         assert!(line.starts_with("no AWS credentials were found (set AWS_PROFILE"), "{line}");
-        let line = told(&wrapped(CredentialsError::provider_error("STS is down")));
+        let line = reported(&wrapped(CredentialsError::provider_error("STS is down")));
         assert!(line.starts_with("the AWS credentials could not be loaded: "), "{line}");
         assert!(line.contains("STS is down") && !line.contains("dispatch failure"), "{line}");
     }

@@ -20,8 +20,10 @@ mod scaling_reads;
 mod scaling_writes;
 mod session;
 mod settings;
+mod tags;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod whoami;
 
 use std::sync::Arc;
@@ -39,7 +41,7 @@ use self::call::Caller;
 use self::endpoints::SdkEndpoints;
 use self::identity::SdkIdentity;
 use self::metrics::SdkMetrics;
-use self::sagemaker::SageMaker;
+use self::sagemaker::JsonClient;
 use self::scaling_reads::SdkScalingReads;
 use self::scaling_writes::SdkScalingWrites;
 use setpoint_core::model::ids::Scope;
@@ -133,14 +135,16 @@ async fn assemble(
             .retry_config(RetryConfig::disabled())
             .build(),
     );
-    let sagemaker = SageMaker::new(&sdk, settings);
+    let sagemaker = JsonClient::sagemaker(&sdk, settings);
+    let tagging = JsonClient::tagging(&sdk, settings);
+    let trail = JsonClient::cloudtrail(&sdk, settings);
 
     Ok(Aws {
         scope,
         scaling: Arc::new(SdkScalingReads::new(reads, Arc::clone(&caller))),
         writes: Arc::new(SdkScalingWrites::new(writes, Arc::clone(&caller))),
-        endpoints: Arc::new(SdkEndpoints::new(sagemaker, Arc::clone(&caller))),
+        endpoints: Arc::new(SdkEndpoints::new(sagemaker, tagging, Arc::clone(&caller))),
         metrics: Arc::new(SdkMetrics::new(cloudwatch, Arc::clone(&caller))),
-        identity: Arc::new(SdkIdentity::new(sts, caller)),
+        identity: Arc::new(SdkIdentity::new(sts, trail, caller)),
     })
 }

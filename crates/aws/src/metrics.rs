@@ -81,7 +81,7 @@ impl SdkMetrics {
             };
             let page: GetMetricDataOutput = self.caller.read(call, attempt).await?;
             tap.page().map_err(|what| call.garbage(what))?;
-            // Pages that go round, or on and on, are billed each: what has come by then is told
+            // Pages that go round, or on and on, are billed each: what has come by then is reported
             // as what it is.
             let Ok(next) = pages.turn(0, page.next_token) else { break };
             complete = next.is_none();

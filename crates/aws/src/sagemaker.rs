@@ -1,6 +1,7 @@
-//! A thin client for the four reads of SageMaker that `setpoint` needs, on the SDK's own crates:
-//! its HTTP client, credentials, signing and time-outs; awsJson1.1 by serde. The official crate is
-//! 876,000 lines for these four (`docs/decisions/sagemaker-client.md`).
+//! A thin client for the four reads of SageMaker that `setpoint` needs, and for one each of the
+//! Resource Groups Tagging API and of CloudTrail, on the SDK's own crates: its HTTP client, credentials, signing and time-outs;
+//! awsJson1.1 by serde. The official crate of SageMaker is 876,000 lines for these four
+//! (`docs/decisions/sagemaker-client.md`).
 
 use aws_config::SdkConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
@@ -32,20 +33,71 @@ use setpoint_core::ports::Service;
 
 type RawOperation = Operation<Value, Vec<u8>, ServiceError>;
 
-/// The client.
+/// A service that speaks awsJson1.1, and what is sent to it. Nothing that writes.
 #[derive(Debug)]
-pub(super) struct SageMaker {
-    operations: [(&'static str, RawOperation); OPERATIONS.len()],
+struct Spoken {
+    service: Service,
+    /// Its name in errors and in the user agent.
+    name: &'static str,
+    /// What comes before the operation in `X-Amz-Target`.
+    target: &'static str,
+    /// Its name in signatures.
+    signing: &'static str,
+    operations: &'static [&'static str],
 }
 
-/// What it can send. Nothing that writes.
-const OPERATIONS: [&str; 4] =
-    ["ListEndpoints", "DescribeEndpoint", "DescribeEndpointConfig", "DescribeModel"];
+const SAGEMAKER: Spoken = Spoken {
+    service: Service::SageMaker,
+    name: "SageMaker",
+    target: "SageMaker",
+    signing: "sagemaker",
+    operations: &["ListEndpoints", "DescribeEndpoint", "DescribeEndpointConfig", "DescribeModel"],
+};
 
-impl SageMaker {
-    pub(super) fn new(sdk: &SdkConfig, settings: &Settings) -> Self {
-        let url = sagemaker_url::resolve(sdk, settings.region.as_str());
-        Self { operations: OPERATIONS.map(|name| (name, build(name, &url, sdk, settings))) }
+const TAGGING: Spoken = Spoken {
+    service: Service::Tagging,
+    name: "ResourceGroupsTaggingAPI",
+    target: "ResourceGroupsTaggingAPI_20170126",
+    signing: "tagging",
+    operations: &["GetResources"],
+};
+
+const CLOUDTRAIL: Spoken = Spoken {
+    service: Service::CloudTrail,
+    name: "CloudTrail",
+    target: "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
+    signing: "cloudtrail",
+    operations: &["LookupEvents"],
+};
+
+/// The client of one service.
+#[derive(Debug)]
+pub(super) struct JsonClient {
+    spoken: &'static Spoken,
+    operations: Vec<(&'static str, RawOperation)>,
+}
+
+impl JsonClient {
+    pub(super) fn sagemaker(sdk: &SdkConfig, settings: &Settings) -> Self {
+        let url = sagemaker_url::of_sagemaker(sdk, settings.region.as_str());
+        Self::new(&SAGEMAKER, &url, sdk, settings)
+    }
+
+    pub(super) fn tagging(sdk: &SdkConfig, settings: &Settings) -> Self {
+        let url = sagemaker_url::of_tagging(sdk, settings.region.as_str());
+        Self::new(&TAGGING, &url, sdk, settings)
+    }
+
+    pub(super) fn cloudtrail(sdk: &SdkConfig, settings: &Settings) -> Self {
+        let url = sagemaker_url::of_cloudtrail(sdk, settings.region.as_str());
+        Self::new(&CLOUDTRAIL, &url, sdk, settings)
+    }
+
+    fn new(spoken: &'static Spoken, url: &str, sdk: &SdkConfig, settings: &Settings) -> Self {
+        let operations = spoken.operations.iter();
+        let operations =
+            operations.map(|name| (*name, build(spoken, name, url, sdk, settings))).collect();
+        Self { spoken, operations }
     }
 
     /// Sends one request, one attempt, and reads the answer.
@@ -60,18 +112,24 @@ impl SageMaker {
         let body = operation
             .invoke(input)
             .await
-            .map_err(|error| Failure::of(Service::SageMaker, &error))?;
+            .map_err(|error| Failure::of(self.spoken.service, &error))?;
         serde_json::from_slice(&body)
             .map_err(|error| Failure::garbage(format!("the answer cannot be understood: {error}")))
     }
 }
 
-fn build(name: &'static str, url: &str, sdk: &SdkConfig, settings: &Settings) -> RawOperation {
+fn build(
+    spoken: &'static Spoken,
+    name: &'static str,
+    url: &str,
+    sdk: &SdkConfig,
+    settings: &Settings,
+) -> RawOperation {
     let plugin = StaticRuntimePlugin::new()
-        .with_config(signing_config(settings))
-        .with_runtime_components(signing_components(sdk));
+        .with_config(signing_config(spoken, settings))
+        .with_runtime_components(signing_components(spoken, sdk));
     let mut operation = Operation::builder()
-        .service_name("SageMaker")
+        .service_name(spoken.name)
         .operation_name(name)
         .behavior_version(aws_config::BehaviorVersion::latest())
         .endpoint_url(url)
@@ -85,27 +143,27 @@ fn build(name: &'static str, url: &str, sdk: &SdkConfig, settings: &Settings) ->
         operation = operation.http_client(http);
     }
     operation
-        .serializer(move |input: Value| serialize(name, &input))
+        .serializer(move |input: Value| serialize(spoken, name, &input))
         .deserializer(deserialize)
         .build()
 }
 
-fn signing_config(settings: &Settings) -> FrozenLayer {
-    let mut layer = Layer::new("SageMaker");
+fn signing_config(spoken: &Spoken, settings: &Settings) -> FrozenLayer {
+    let mut layer = Layer::new(spoken.name);
     layer.store_put(AuthSchemeOptionResolverParams::new(()));
-    layer.store_put(SigningName::from_static("sagemaker"));
+    layer.store_put(SigningName::from_static(spoken.signing));
     let region = Region::new(settings.region.as_str().to_owned());
     layer.store_put(SigningRegion::from(region));
     layer.store_put(SigV4OperationSigningConfig {
         signing_options: SigningOptions::default(),
         ..SigV4OperationSigningConfig::default()
     });
-    layer.store_put(ApiMetadata::new("sagemaker", env!("CARGO_PKG_VERSION")));
+    layer.store_put(ApiMetadata::new(spoken.signing, env!("CARGO_PKG_VERSION")));
     layer.freeze()
 }
 
-fn signing_components(sdk: &SdkConfig) -> RuntimeComponentsBuilder {
-    let mut components = RuntimeComponentsBuilder::new("SageMaker");
+fn signing_components(spoken: &Spoken, sdk: &SdkConfig) -> RuntimeComponentsBuilder {
+    let mut components = RuntimeComponentsBuilder::new(spoken.name);
     components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
         StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]),
     )));
@@ -123,13 +181,13 @@ fn signing_components(sdk: &SdkConfig) -> RuntimeComponentsBuilder {
     components
 }
 
-fn serialize(name: &str, input: &Value) -> Result<HttpRequest, BoxError> {
+fn serialize(spoken: &Spoken, name: &str, input: &Value) -> Result<HttpRequest, BoxError> {
     let mut request = HttpRequest::new(SdkBody::from(serde_json::to_vec(input)?));
     request.set_method("POST")?;
     request.set_uri("/")?;
     let headers = request.headers_mut();
     headers.insert("content-type", "application/x-amz-json-1.1");
-    headers.insert("x-amz-target", format!("SageMaker.{name}"));
+    headers.insert("x-amz-target", format!("{}.{name}", spoken.target));
     Ok(request)
 }
 

@@ -1,16 +1,51 @@
 //! Where SageMaker's API is: the rules of its endpoint rule set (`api.sagemaker.*`), by partition,
-//! FIPS and dual stack.
+//! FIPS and dual stack; and where the Resource Groups Tagging API (`tagging.*`) and CloudTrail
+//! (`cloudtrail.*`) are.
 
 use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
-/// The URL that calls go to: one that was set for SageMaker alone (`AWS_ENDPOINT_URL_SAGEMAKER` or
+/// Where SageMaker's calls go.
+pub(super) fn of_sagemaker(sdk: &SdkConfig, region: &str) -> String {
+    resolve(sdk, "SageMaker", |fips, dual_stack| of_aws(region, fips, dual_stack))
+}
+
+/// Where calls of the Resource Groups Tagging API go.
+pub(super) fn of_tagging(sdk: &SdkConfig, region: &str) -> String {
+    usual(sdk, region, "Resource Groups Tagging API", ["tagging", "tagging-fips"])
+}
+
+/// Where CloudTrail's calls go.
+pub(super) fn of_cloudtrail(sdk: &SdkConfig, region: &str) -> String {
+    usual(sdk, region, "CloudTrail", ["cloudtrail", "cloudtrail-fips"])
+}
+
+/// The URL of a service whose hosts follow the usual rules, by its two hosts.
+fn usual(
+    sdk: &SdkConfig,
+    region: &str,
+    service_id: &'static str,
+    [plain, with_fips]: [&str; 2],
+) -> String {
+    resolve(sdk, service_id, |fips, dual_stack| {
+        let partition = Partition::of(region);
+        let host = if fips { with_fips } else { plain };
+        let suffix = if dual_stack { partition.dual_stack_suffix } else { partition.suffix };
+        format!("https://{host}.{region}.{suffix}")
+    })
+}
+
+/// The URL that calls go to: one that was set for the service alone (`AWS_ENDPOINT_URL_SAGEMAKER` or
 /// the profile's), one set for all services, or AWS's own.
-pub(super) fn resolve(sdk: &SdkConfig, region: &str) -> String {
+fn resolve(
+    sdk: &SdkConfig,
+    service_id: &'static str,
+    of_aws: impl Fn(bool, bool) -> String,
+) -> String {
     let set_in_code = sdk.get_origin("endpoint_url").is_client_config();
     let of_the_service = || {
         let key = ServiceConfigKey::builder()
-            .service_id("SageMaker")
+            .service_id(service_id)
             .env("AWS_ENDPOINT_URL")
             .profile("endpoint_url")
             .build()
@@ -19,7 +54,7 @@ pub(super) fn resolve(sdk: &SdkConfig, region: &str) -> String {
     };
     let set = if set_in_code { None } else { of_the_service() };
     set.or_else(|| sdk.endpoint_url().map(str::to_owned)).unwrap_or_else(|| {
-        of_aws(region, sdk.use_fips().unwrap_or(false), sdk.use_dual_stack().unwrap_or(false))
+        of_aws(sdk.use_fips().unwrap_or(false), sdk.use_dual_stack().unwrap_or(false))
     })
 }
 
@@ -95,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_configured_url_goes_before_the_environment_and_the_service_before_all() {
-        let resolve = |sdk: &SdkConfig| resolve(sdk, "us-east-1");
+        let resolve = |sdk: &SdkConfig| of_sagemaker(sdk, "us-east-1");
         let in_code = sdk(Some("http://127.0.0.1:1"), Origin::shared_config());
         assert_eq!(resolve(&in_code), "http://127.0.0.1:1");
         let in_environment =
@@ -105,6 +140,18 @@ mod tests {
         assert_eq!(resolve(&plain), "https://api-fips.sagemaker.us-east-1.amazonaws.com");
         let all = SdkConfig::builder().endpoint_url("https://all.example").build();
         assert_eq!(resolve(&all), "https://all.example");
+    }
+
+    #[test]
+    fn tags_are_read_where_the_tagging_api_is() {
+        let plain = SdkConfig::builder().build();
+        let of = |region: &str| of_tagging(&plain, region);
+        assert_eq!(of("us-east-1"), "https://tagging.us-east-1.amazonaws.com");
+        assert_eq!(of("cn-north-1"), "https://tagging.cn-north-1.amazonaws.com.cn");
+        let both = SdkConfig::builder().use_fips(true).use_dual_stack(true).build();
+        assert_eq!(of_tagging(&both, "us-east-1"), "https://tagging-fips.us-east-1.api.aws");
+        let trail = of_cloudtrail(&plain, "us-gov-west-1");
+        assert_eq!(trail, "https://cloudtrail.us-gov-west-1.amazonaws.com");
     }
 
     #[test]

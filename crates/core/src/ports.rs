@@ -4,6 +4,7 @@
 //! Reading is separate from writing, so that a process that must not write can be built from
 //! parts that cannot.
 
+mod evidence;
 mod no_code;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
+use crate::model::kept_floors::FloorPut;
 use crate::model::listing::Listing;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
@@ -23,8 +25,11 @@ use crate::model::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
 use crate::model::spending::Spending;
+use crate::model::tags::EndpointTags;
 use crate::model::time::Timestamp;
+use crate::model::trail::TrailEvent;
 
+pub use evidence::Evidence;
 pub use no_code::NoCode;
 
 /// An AWS service, by the name metrics use.
@@ -35,6 +40,9 @@ pub enum Service {
     SageMaker,
     /// Security Token Service.
     Sts,
+    /// The Resource Groups Tagging API.
+    Tagging,
+    CloudTrail,
 }
 
 impl Service {
@@ -45,6 +53,8 @@ impl Service {
             Self::CloudWatch => "cloudwatch",
             Self::SageMaker => "sagemaker",
             Self::Sts => "sts",
+            Self::Tagging => "tagging",
+            Self::CloudTrail => "cloudtrail",
         }
     }
 }
@@ -159,6 +169,8 @@ pub trait ScalingReads: Send + Sync {
 pub trait ScalingWrites: Send + Sync {
     async fn put_scaling_policy(&self, put: &PutScalingPolicy) -> PortResult<()>;
     async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()>;
+    /// `PutScheduledAction` of one floor.
+    async fn put_scheduled_action(&self, put: &PutScheduledAction) -> PortResult<()>;
     /// `TagResource`: sets these tags, all or none, and leaves others as they are.
     async fn tag_target(&self, tag: &TagTarget) -> PortResult<()>;
 }
@@ -182,6 +194,15 @@ pub struct PutScalingPolicy {
     pub policy_name: String,
     /// The whole configuration.
     pub configuration: TargetTracking,
+}
+
+/// The input of `PutScheduledAction`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutScheduledAction {
+    /// Which variant.
+    pub resource: ResourceId,
+    /// The whole action: AWS drops the dates that are not stated.
+    pub floor: FloorPut,
 }
 
 /// The input of `RegisterScalableTarget`.
@@ -208,6 +229,8 @@ pub trait Endpoints: Send + Sync {
     async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>>;
     /// `DescribeModel`; `None` when it does not exist.
     async fn model(&self, name: &str) -> PortResult<Option<Model>>;
+    /// `GetResources` of the Resource Groups Tagging API: the tags of all endpoints, all pages of 100.
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags>;
 }
 
 /// A metric of a variant that `setpoint` reads.
@@ -273,11 +296,18 @@ pub trait Metrics: Send + Sync {
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>>;
 }
 
-/// Security Token Service.
+/// Security Token Service, which says who calls, and CloudTrail, which says who called.
 #[async_trait]
 pub trait Identity: Send + Sync {
     /// `GetCallerIdentity`: the account of the credentials in use.
     async fn caller_account(&self) -> PortResult<AccountId>;
+    /// CloudTrail's `LookupEvents`: who called this operation in a span, newest first. CloudTrail
+    /// knows a call up to 15 minutes after it was made.
+    async fn callers(
+        &self,
+        operation: &str,
+        span: (Timestamp, Timestamp),
+    ) -> PortResult<Vec<TrailEvent>>;
 }
 
 /// All of AWS for one account and region.

@@ -160,7 +160,7 @@ struct Executor {
     holders: watch::Sender<Leader>,
     /// Where this process serves its pages, once that is known.
     announced: watch::Receiver<Option<SocketAddr>>,
-    /// Whether the last request failed: the log tells of changes.
+    /// Whether the last request failed: the log reports changes.
     failing: bool,
     peers: Peers,
 }
@@ -205,9 +205,9 @@ impl Executor {
     /// Brings the fence to where the election stands.
     fn publish(&mut self) {
         let holder = Leader::of(self.election.holder(), self.address_of_holder());
-        self.holders.send_if_modified(|told| {
-            let changed = *told != holder;
-            *told = holder;
+        self.holders.send_if_modified(|reported| {
+            let changed = *reported != holder;
+            *reported = holder;
             changed
         });
         let term = self.election.terms();

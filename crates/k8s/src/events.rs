@@ -122,7 +122,7 @@ impl Sender {
                 Verdict::Again { event, count } => self.count(&notice, event, *count).await,
             };
             self.note(sent.err().as_deref());
-            self.tell_dropped();
+            self.report_dropped();
         }
     }
 
@@ -182,7 +182,7 @@ impl Sender {
         self.failing = failure.is_some();
     }
 
-    fn tell_dropped(&self) {
+    fn report_dropped(&self) {
         let events = self.dropped.swap(0, Ordering::Relaxed);
         if events > 0 {
             tracing::warn!(events, "Events were not sent; the log and the metrics have it all");

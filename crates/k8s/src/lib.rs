@@ -1,5 +1,5 @@
 //! Ports over Kubernetes: who leads (a Lease), what is remembered (a `ConfigMap`), and where
-//! decisions are told (Events). The only place that names `kube`.
+//! decisions are reported (Events). The only place that names `kube`.
 //!
 //! `lease` decides without a clock or a network of its own; `elector` carries it out; `fence` is
 //! what is looked at right before a write.

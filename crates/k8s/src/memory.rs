@@ -96,7 +96,7 @@ impl ConfigMapMemory {
     }
 
     fn note_set_aside(&self, data: &Data) {
-        let found = data.told(&format!("configmap {}/{}", self.namespace, self.name));
+        let found = data.reported(&format!("configmap {}/{}", self.namespace, self.name));
         let mut known = self.set_aside.lock().unwrap_or_else(PoisonError::into_inner);
         if found.records > known.records {
             tracing::warn!(configmap = self.name, records = found.records, "{}", found.sentence);

@@ -39,7 +39,7 @@ pub(super) fn keep(cluster: &Cluster, pod: String, terms: watch::Receiver<Term>)
 struct Label {
     api: Api<Pod>,
     pod: String,
-    /// What the log was last told of a failure.
+    /// The failure that the log last showed.
     said: Option<String>,
 }
 

@@ -42,7 +42,7 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long accepting waits when the system has no more to give, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a server is told beside its routes.
+/// What a server needs beside its routes.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How many may connect, and for how long.

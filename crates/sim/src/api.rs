@@ -3,11 +3,13 @@
 //! (de)serialize as AWS JSON (`PascalCase`, times as epoch seconds, absent members left out).
 
 mod activities;
+pub mod cloudtrail;
 pub mod cloudwatch;
 pub(crate) mod epoch;
 pub mod sagemaker;
 pub mod scaling;
 pub mod sts;
+pub mod tagging;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -18,9 +20,11 @@ use super::world::World;
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::Service;
 
+use cloudtrail as ct;
 use cloudwatch as cw;
 use sagemaker as sm;
 use scaling as aas;
+use tagging as rgt;
 
 /// The embedded AWS: one account and region on a virtual clock. Cheap to clone; all clones share
 /// one world.
@@ -84,7 +88,7 @@ pub type ApiResult<T> = Result<T, ApiError>;
 /// Makes [`Operation`] and the methods of [`Sim`] from one table.
 macro_rules! operations {
     ($($(#[$doc:meta])* $service:ident $effect:ident $name:ident $method:ident($input:ty) -> $output:ty;)*) => {
-        /// An operation of one of the four services.
+        /// An operation of one of the six services.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Operation { $($(#[$doc])* $name,)* }
 
@@ -163,6 +167,12 @@ operations! {
     SageMaker write UpdateEndpointWeightsAndCapacities update_endpoint_weights_and_capacities(sm::UpdateEndpointWeightsAndCapacitiesInput) -> sm::EndpointArnOutput;
     /// `DeleteEndpoint`: deregisters its variants too.
     SageMaker write DeleteEndpoint delete_endpoint(sm::DeleteEndpointInput) -> sm::Empty;
+    /// `AddTags`, of endpoints.
+    SageMaker write AddTags add_tags(rgt::AddTagsInput) -> rgt::AddTagsOutput;
+    SageMaker write DeleteTags delete_tags(rgt::DeleteTagsInput) -> sm::Empty;
+
+    /// `GetResources`, 1 to 100 a page, 50 by default: endpoints only.
+    Tagging read GetResources get_resources(rgt::GetResourcesInput) -> rgt::GetResourcesOutput;
 
     /// `GetMetricData`: at most 500 queries, paged by `MaxDatapoints` (100,800 by default).
     CloudWatch read GetMetricData get_metric_data(cw::GetMetricDataInput) -> cw::GetMetricDataOutput;
@@ -176,6 +186,9 @@ operations! {
     CloudWatch write PutMetricAlarm put_metric_alarm(cw::PutMetricAlarmInput) -> cw::Empty;
     /// `SetAlarmState`: holds until the next evaluation.
     CloudWatch write SetAlarmState set_alarm_state(cw::SetAlarmStateInput) -> cw::Empty;
+
+    /// `LookupEvents`, 1 to 50 a page, 50 by default: what changed a scalable target, 15 minutes later.
+    CloudTrail read LookupEvents lookup_events(ct::LookupEventsInput) -> ct::LookupEventsOutput;
 
     Sts read GetCallerIdentity get_caller_identity(cw::GetCallerIdentityInput) -> cw::GetCallerIdentityOutput;
     /// `AssumeRole`: it gives out keys and changes nothing.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::api::{
-    ApiError, ApiResult, Delivery, Operation, Sim, cloudwatch as cw, sagemaker as sm,
-    scaling as aas,
+    ApiError, ApiResult, Delivery, Operation, Sim, cloudtrail as ct, cloudwatch as cw,
+    sagemaker as sm, scaling as aas, tagging as rgt,
 };
 use setpoint_core::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use setpoint_core::model::fact::{Why, WhyKind};
@@ -21,11 +21,13 @@ use setpoint_core::model::points::Points;
 use setpoint_core::model::scaling::{
     Activity, Alarm, DIMENSION, ScalableTarget, ScalingPolicy, ScheduledAction,
 };
+use setpoint_core::model::tags::EndpointTags;
 use setpoint_core::model::time::Timestamp;
+use setpoint_core::model::trail::{TRAIL_MAX, TrailEvent};
 use setpoint_core::ports::{
     Aws, CallObserver, CallRecord, Endpoints, ErrorKind, Identity, MetricAnswer, MetricQuery,
-    Metrics, NoCode, NoObserver, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
-    ScalingReads, ScalingWrites, TagTarget,
+    Metrics, NoCode, NoObserver, PortError, PortResult, PutScalingPolicy, PutScheduledAction,
+    RegisterScalableTarget, ScalingReads, ScalingWrites, TagTarget,
 };
 
 /// AWS's page sizes, as the SDK adapter asks for them.
@@ -34,6 +36,7 @@ const POLICIES_PAGE: i32 = 10;
 const ACTIVITIES_PAGE: i32 = 50;
 const ENDPOINTS_PAGE: i32 = 100;
 const ALARMS_PAGE: i32 = 100;
+const RESOURCES_PAGE: i32 = 100;
 const QUERIES_PER_CALL: usize = 500;
 /// A listing with more pages than this does not end.
 const MAX_PAGES: usize = 10_000;
@@ -274,6 +277,12 @@ impl ScalingWrites for SimPorts {
         Ok(())
     }
 
+    async fn put_scheduled_action(&self, put: &PutScheduledAction) -> PortResult<()> {
+        let input = convert::put_scheduled_action(put);
+        self.call(Operation::PutScheduledAction, 0, |sim| sim.put_scheduled_action(&input))?;
+        Ok(())
+    }
+
     async fn tag_target(&self, tag: &TagTarget) -> PortResult<()> {
         let TagTarget { target_arn, tags } = tag.clone();
         let input = aas::TagResourceInput { resource_arn: target_arn, tags };
@@ -322,6 +331,25 @@ impl Endpoints for SimPorts {
         let input = sm::DescribeModelInput { model_name: name.to_owned() };
         let result = self.call(Operation::DescribeModel, 0, |sim| sim.describe_model(&input));
         Ok(absent(result)?.map(convert::model))
+    }
+
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
+        let all = self.pages(Operation::GetResources, |sim, pagination_token| {
+            let output = sim.get_resources(&rgt::GetResourcesInput {
+                pagination_token,
+                resources_per_page: Some(RESOURCES_PAGE),
+                ..Default::default()
+            })?;
+            let next = Some(output.pagination_token).filter(|token| !token.is_empty());
+            Ok((output.resource_tag_mapping_list, next))
+        })?;
+        let mut tags = EndpointTags::default();
+        for row in all {
+            let name = row.resource_arn.rsplit('/').next().unwrap_or_default();
+            let pairs = row.tags.into_iter().map(|tag| (tag.key, tag.value));
+            tags.insert(name, pairs.collect());
+        }
+        Ok(tags)
     }
 }
 
@@ -406,5 +434,27 @@ impl Identity for SimPorts {
             code: None,
             message: error.to_string(),
         })
+    }
+
+    async fn callers(
+        &self,
+        operation: &str,
+        (from, to): (Timestamp, Timestamp),
+    ) -> PortResult<Vec<TrailEvent>> {
+        let all = self.pages(Operation::LookupEvents, |sim, next_token| {
+            let output = sim.lookup_events(&ct::LookupEventsInput {
+                lookup_attributes: vec![ct::LookupAttribute {
+                    attribute_key: "EventName".to_owned(),
+                    attribute_value: operation.to_owned(),
+                }],
+                start_time: Some(from),
+                end_time: Some(to),
+                next_token,
+                ..Default::default()
+            })?;
+            Ok((output.events, output.next_token))
+        })?;
+        let events = all.into_iter().take(TRAIL_MAX);
+        Ok(events.filter_map(|event| convert::trail_event(&event)).collect())
     }
 }

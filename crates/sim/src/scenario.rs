@@ -135,6 +135,9 @@ pub struct RateLimit {
 #[serde(deny_unknown_fields)]
 pub struct EndpointSpec {
     pub name: String,
+    /// Its tags; none by default.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub tags: std::collections::BTreeMap<String, String>,
     pub variants: Vec<VariantSpec>,
 }
 
@@ -414,6 +417,7 @@ impl Scenario {
     /// target and a policy: for call arithmetic.
     pub fn fleet(n: usize) -> Self {
         let endpoint = |i: usize| EndpointSpec {
+            tags: std::collections::BTreeMap::new(),
             name: format!("endpoint-{i:05}"),
             variants: vec![VariantSpec {
                 name: all_traffic(),

@@ -399,12 +399,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_age_is_told_as_kubectl_does() {
+    fn an_age_is_shown_as_kubectl_does() {
         let now: Timestamp = "2026-11-27T15:00:00Z".parse().unwrap();
-        for (seconds, told) in
+        for (seconds, reported) in
             [(-5, "0s"), (12, "12s"), (119, "119s"), (420, "7m"), (7200, "2h"), (172_800, "2d")]
         {
-            assert_eq!(age(now - chrono::TimeDelta::seconds(seconds), now), told);
+            assert_eq!(age(now - chrono::TimeDelta::seconds(seconds), now), reported);
         }
     }
 

@@ -39,18 +39,40 @@ const PASS_METRICS: usize = 5;
 const PERIODS: usize = 3;
 
 /// What somebody has agreed to pay for.
-pub(super) struct Priced {
+pub(in crate::cli) struct Priced {
     /// The variants to be read.
     ids: Vec<VariantId>,
+}
+
+/// What is to be read of each variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Reading {
+    /// What a guess of the objective needs.
+    Guess,
+    /// That, and what a pass needs that judges by it.
+    GuessAndJudge,
+}
+
+impl Reading {
+    /// Metrics of a variant: as a rule, and where traffic is thin.
+    const fn metrics(self) -> (usize, usize) {
+        match self {
+            Self::Guess => (GUESS_METRICS.len(), GUESS_METRICS.len()),
+            Self::GuessAndJudge => {
+                (GUESS_METRICS.len() + PASS_METRICS, GUESS_METRICS.len() + PASS_METRICS * PERIODS)
+            }
+        }
+    }
 }
 
 /// States the price, and asks. None when there is nothing to read.
 ///
 /// # Errors
 /// When the budget does not allow it, when nobody can be asked, and when the answer is not yes.
-pub(super) fn consented(
+pub(in crate::cli) fn consented(
     config: &Config,
     seen: &Survey,
+    reading: Reading,
     yes: bool,
 ) -> Result<Option<Priced>, CliError> {
     let of = seen.fleet.variants.iter();
@@ -61,16 +83,23 @@ pub(super) fn consented(
         return Ok(None);
     }
     let metrics = |each: usize| dollars((ids.len() * each) as f64 * DOLLARS_PER_METRIC);
-    let (usual, most) =
-        (GUESS_METRICS.len() + PASS_METRICS, GUESS_METRICS.len() + PASS_METRICS * PERIODS);
+    let (usual, most) = reading.metrics();
     let at_most = (ids.len() * most) as f64 * DOLLARS_PER_METRIC;
-    noteln!(
-        "--telemetry reads CloudWatch's GetMetricData for about ${}, at most ${}: {} variants, {usual} metrics \
-         each and {most} where traffic is thin, $0.01 for 1,000. Objectives are guessed.",
-        metrics(usual),
-        metrics(most),
-        ids.len()
-    );
+    let variants = ids.len();
+    if usual == most {
+        noteln!(
+            "--telemetry reads CloudWatch's GetMetricData for ${}: {variants} variants, {usual} metrics each, $0.01 for \
+             1,000. Objectives are guessed.",
+            metrics(usual)
+        );
+    } else {
+        noteln!(
+            "--telemetry reads CloudWatch's GetMetricData for about ${}, at most ${}: {variants} variants, {usual} metrics \
+             each and {most} where traffic is thin, $0.01 for 1,000. Objectives are guessed.",
+            metrics(usual),
+            metrics(most)
+        );
+    }
     let budget = config.telemetry.budget_dollars_per_month;
     if at_most > budget {
         return Err(CliError::failed(format!(
@@ -118,15 +147,7 @@ pub(super) async fn judged(
     priced: Priced,
 ) -> Vec<Judged> {
     let base = pass_settings(config);
-    let to = floor_to_minute(WallClock.now() - base.delay);
-    let mut guesses = BTreeMap::new();
-    for aws in &seen.aws {
-        let own = |id: &&VariantId| id.scope() == aws.scope;
-        let own: Vec<&VariantId> = priced.ids.iter().filter(own).collect();
-        for some in own.chunks(GUESS_AT_ONCE) {
-            guesses.extend(guess(aws, some, to).await);
-        }
-    }
+    let guesses = guessed(config, seen, &priced).await;
     let asked = (guesses.len() * GUESS_METRICS.len()) as f64 * DOLLARS_PER_METRIC;
     let settings = Settings {
         discovery: true,
@@ -158,6 +179,24 @@ pub(super) async fn judged(
         Some(Judged::of(fleet.variants.get(id)?, guess.clone()))
     };
     goals.guesses.iter().filter_map(of).collect()
+}
+
+/// The objective of each priced variant, guessed from its own quiet minutes.
+pub(in crate::cli) async fn guessed(
+    config: &Config,
+    seen: &Survey,
+    priced: &Priced,
+) -> BTreeMap<VariantId, Result<Guess, String>> {
+    let to = floor_to_minute(WallClock.now() - pass_settings(config).delay);
+    let mut guesses = BTreeMap::new();
+    for aws in &seen.aws {
+        let own = |id: &&VariantId| id.scope() == aws.scope;
+        let own: Vec<&VariantId> = priced.ids.iter().filter(own).collect();
+        for some in own.chunks(GUESS_AT_ONCE) {
+            guesses.extend(guess(aws, some, to).await);
+        }
+    }
+    guesses
 }
 
 /// The guess for each of these variants.

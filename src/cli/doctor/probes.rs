@@ -1,5 +1,6 @@
 //! What `doctor` asks: the environment, files, AWS, the daemon and Prometheus.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -150,9 +151,22 @@ fn get(url: &str) -> Result<String, String> {
         .timeout_global(Some(HTTP_TIMEOUT))
         .build()
         .into();
-    let mut answer = agent.get(url).call().map_err(|error| error.to_string())?;
+    let mut answer = agent.get(url).call().map_err(|error| unanswered(&error))?;
     let body = answer.body_mut().with_config().limit(ANSWER_MAX).read_to_string();
-    body.map_err(|error| error.to_string())
+    body.map_err(|error| unanswered(&error))
+}
+
+/// Why a server gave no answer, without the names that the HTTP client has for it.
+fn unanswered(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => {
+            "nothing listens there (connection refused)".to_owned()
+        }
+        ureq::Error::Io(io) => io.to_string(),
+        ureq::Error::HostNotFound => "the host has no address".to_owned(),
+        ureq::Error::Timeout(_) => format!("no answer within {} s", HTTP_TIMEOUT.as_secs()),
+        other => other.to_string(),
+    }
 }
 
 /// What answers where the daemon should.
@@ -166,7 +180,7 @@ pub(super) fn daemon(url: &str) -> DaemonFound {
 /// How many setpoints Prometheus knows.
 pub(super) fn prometheus(url: &str) -> ScrapeFound {
     let url = format!("{}/api/v1/query?query=setpoint_build_info", url.trim_end_matches('/'));
-    let answer = get(&url).and_then(|text| {
+    let answer = get(&url).map_err(|why| format!("{url}: {why}")).and_then(|text| {
         let answer: serde_json::Value =
             serde_json::from_str(&text).map_err(|_| format!("{url} answers no JSON"))?;
         let result = answer["data"]["result"].as_array().map(Vec::len);

@@ -8,7 +8,7 @@ use crate::model::near::nearest;
 use crate::model::warning::ConfigWarning;
 
 /// The regions of all partitions, as of November 2026 (`endpoints.json` of botocore 1.43). A region
-/// that is missing here is only told of when it is near one that is not: AWS opens new ones.
+/// that is missing here is only reported when it is near one that is not: AWS opens new ones.
 const REGIONS: [&str; 41] = [
     "af-south-1",
     "ap-east-1",
@@ -115,11 +115,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_region_near_a_known_one_is_told_and_a_new_one_is_not() {
-        let told = |name: &str| misspelt(&name.parse().unwrap());
-        assert!(told("us-esat-1").unwrap().contains("did you mean us-east-1?"));
-        assert!(told("us-east-11").is_some() && told("eu-west1").is_some());
-        assert_eq!(told("us-east-1"), None);
-        assert_eq!(told("antarctica-south-1"), None);
+    fn a_region_near_a_known_one_is_reported_and_a_new_one_is_not() {
+        let reported = |name: &str| misspelt(&name.parse().unwrap());
+        assert!(reported("us-esat-1").unwrap().contains("did you mean us-east-1?"));
+        assert!(reported("us-east-11").is_some() && reported("eu-west1").is_some());
+        assert_eq!(reported("us-east-1"), None);
+        assert_eq!(reported("antarctica-south-1"), None);
     }
 }

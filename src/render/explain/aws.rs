@@ -7,13 +7,13 @@ use crate::model::scaling::{Activity, Alarm};
 use crate::model::status::VariantStatus;
 use crate::model::units::human;
 
-/// How many of AWS's scaling activities are told.
+/// How many of AWS's scaling activities are reported.
 const ACTIVITIES: usize = 3;
 
 pub(super) fn sentences(status: &VariantStatus) -> Vec<String> {
     let (snapshot, report) = (&status.snapshot, &status.decision.report);
-    let mut told = Vec::new();
-    told.extend(
+    let mut lines = Vec::new();
+    lines.extend(
         report.instances.and_then(forecast_words).map(|words| format!("instances: {words}")),
     );
     let endpoint = snapshot.endpoint.known().and_then(Option::as_ref);
@@ -23,31 +23,31 @@ pub(super) fn sentences(status: &VariantStatus) -> Vec<String> {
         && current != wanted
     {
         let way = if wanted > current { "scaling out" } else { "scaling in" };
-        told.push(format!("{way}: {current} in service, {wanted} wanted by AWS"));
+        lines.push(format!("{way}: {current} in service, {wanted} wanted by AWS"));
     }
     if let Some(target) = snapshot.target.known().and_then(Option::as_ref) {
-        told.push(format!("min {}, max {}", target.min_capacity, target.max_capacity));
+        lines.push(format!("min {}, max {}", target.min_capacity, target.max_capacity));
         if target.suspended.any() {
-            told.push(format!("suspended: {}", target.suspended.words()));
+            lines.push(format!("suspended: {}", target.suspended.words()));
         }
     }
     let alarms = snapshot.alarms.known().map_or(&[][..], Vec::as_slice);
-    told.extend(alarms.iter().filter_map(alarm));
+    lines.extend(alarms.iter().filter_map(alarm));
     match &snapshot.activities {
         Fact::Known(activities) if activities.is_empty() => {
-            told.push("AWS has not scaled it in the last six weeks".to_owned());
+            lines.push("AWS has not scaled it in the last six weeks".to_owned());
         }
         Fact::Known(activities) => {
-            told.extend(activities.iter().take(ACTIVITIES).map(Activity::sentence));
+            lines.extend(activities.iter().take(ACTIVITIES).map(Activity::sentence));
         }
         Fact::Unknown(why) if why.kind == WhyKind::NotReadYet => {
-            told.push("what AWS did of late is read within the hour".to_owned());
+            lines.push("what AWS did of late is read within the hour".to_owned());
         }
         Fact::Unknown(why) => {
-            told.push(format!("what AWS did of late is not known: {}", why.message));
+            lines.push(format!("what AWS did of late is not known: {}", why.message));
         }
     }
-    told
+    lines
 }
 
 /// `AlarmHigh (above 600) is alarm since 2026-11-23T11:58:00Z`.

@@ -7,22 +7,22 @@ use crate::model::status::VariantStatus;
 /// One sentence each.
 pub(super) fn sentences(status: &VariantStatus) -> Vec<String> {
     let report = &status.decision.report;
-    let mut told: Vec<String> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
     for reason in report.reasons() {
         if let Some(sentence) = reason.class().ends
-            && !told.iter().any(|earlier| earlier == sentence)
+            && !lines.iter().any(|earlier| earlier == sentence)
         {
-            told.push(sentence.to_owned());
+            lines.push(sentence.to_owned());
         }
     }
-    told.extend(evidence(status));
+    lines.extend(evidence(status));
     if let Some(at) = status.decision.wake_at {
         let (at, left) = (at.format("%FT%TZ"), span(at - status.decision.at));
-        told.push(format!("with nothing new from AWS, the answer can change at {at}, in {left}"));
+        lines.push(format!("with nothing new from AWS, the answer can change at {at}, in {left}"));
     } else {
-        told.push("the next pass looks again".to_owned());
+        lines.push("the next pass looks again".to_owned());
     }
-    told
+    lines
 }
 
 /// Which minutes would say more of capacity than those that are known.

@@ -9,32 +9,32 @@ pub(super) fn sentences(snapshot: &Snapshot) -> Vec<String> {
     if snapshot.activities.known().is_none() && reaction.scale_outs == 0 {
         return Vec::new();
     }
-    let mut told = Vec::new();
+    let mut lines = Vec::new();
     let parts = [
         ("from the load crossing the target to the alarm", reaction.time.alarm),
         ("from the alarm to the activity", reaction.time.activity),
         ("from the activity to instances in service", reaction.time.start_up),
     ];
-    told.extend(parts.map(|(what, part)| format!("{what}: {}", words(part))));
-    told.push(format!(
+    lines.extend(parts.map(|(what, part)| format!("{what}: {}", words(part))));
+    lines.push(format!(
         "together {} minutes in the middle, {} at the 95 % point",
         tenth(reaction.time.p50()),
         tenth(reaction.time.p95())
     ));
     if let Some(recovery) = reaction.seen.recovery {
         let what = "from instances in service to latency back in the objective";
-        told.push(format!("{what}: {}", spread(recovery)));
+        lines.push(format!("{what}: {}", spread(recovery)));
     }
     if let Some(cold) = reaction.seen.cold.filter(|cold| cold.p95 > 0.0) {
-        told.push(format!(
+        lines.push(format!(
             "bad minutes at a calm load while new instances warm up: {} in the middle, {} at the 95 % point",
             tenth(cold.p50),
             tenth(cold.p95)
         ));
     }
-    told.extend(joining(reaction));
-    told.extend(failures(reaction));
-    told
+    lines.extend(joining(reaction));
+    lines.extend(failures(reaction));
+    lines
 }
 
 fn joining(reaction: &Reaction) -> Option<String> {
@@ -52,12 +52,12 @@ fn failures(reaction: &Reaction) -> Option<String> {
         (reaction.failures_capacity, "because AWS had no instances"),
         (reaction.failures_other, "for another reason"),
     ];
-    let told: Vec<String> = counts
+    let lines: Vec<String> = counts
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, why)| format!("{count} {why}"))
         .collect();
-    (!told.is_empty()).then(|| format!("failed scale-outs: {}", told.join(", ")))
+    (!lines.is_empty()).then(|| format!("failed scale-outs: {}", lines.join(", ")))
 }
 
 fn words(part: Part) -> String {

@@ -248,7 +248,7 @@ pub(super) fn finding_words() -> impl Iterator<Item = &'static str> {
 }
 
 /// What was found about a variant, each word once: what the estimator found, and the notes that a plan
-/// tells of.
+/// reports.
 pub(super) fn findings(status: &VariantStatus) -> impl Iterator<Item = &'static str> + '_ {
     let report = &status.decision.report;
     let notes = report.notes.iter().map(|note| note.reason);

@@ -20,20 +20,20 @@ pub(super) fn write(out: &mut String, name: &str, report: &Report, width: usize)
     }
     let shown: Vec<&FieldReport> =
         report.fields.iter().filter(|field| field.state != FieldState::InSync).collect();
-    let told = Told::of(report, &shown);
-    let _ = writeln!(out, "{}", printable(&told.header(report)));
+    let reported = Reported::of(report, &shown);
+    let _ = writeln!(out, "{}", printable(&reported.header(report)));
     let columns = Columns::of(report, &shown);
     let mut before = "";
     for field in &shown {
-        let rest = told.rest(&field.sentence);
+        let rest = reported.rest(&field.sentence);
         field_line(out, report, field, if rest == before { "" } else { rest }, &columns);
         before = rest;
     }
-    if told.safety_has_a_row(report) {
+    if reported.safety_has_a_row(report) {
         let words = report.safety.words();
         row(out, columns.name, "safety", words.strip_prefix("safety ").unwrap_or(&words));
     }
-    for (modes, would) in worth_telling(&report.would) {
+    for (modes, would) in worth_reporting(&report.would) {
         row(out, 0, &format!("{modes} would"), &would.sentence);
     }
     // Of what a field says is missing, its row has said why.
@@ -48,14 +48,14 @@ pub(super) fn write(out: &mut String, name: &str, report: &Report, width: usize)
 }
 
 /// What the first line says of the fields, so that their rows need not.
-struct Told<'a> {
+struct Reported<'a> {
     /// The field that matters most; none when all are in sync, or it is about none of them.
     lead: Option<&'a FieldReport>,
     /// The reason that the first line gives.
     why: &'a str,
 }
 
-impl<'a> Told<'a> {
+impl<'a> Reported<'a> {
     fn of(report: &Report, shown: &[&'a FieldReport]) -> Self {
         // Of several with one reason, the shortest sentence says nothing but the reason.
         let of_reason = shown.iter().filter(|field| field.reason == report.reason);
@@ -88,7 +88,7 @@ impl<'a> Told<'a> {
 
     /// Whether the second axis is neither in the first line nor nothing to speak of.
     fn safety_has_a_row(&self, report: &Report) -> bool {
-        self.lead.is_some() && report.lead().is_none() && report.safety_is_told()
+        self.lead.is_some() && report.lead().is_none() && report.safety_is_reported()
     }
 
     /// What is left to say of a field.
@@ -101,17 +101,17 @@ impl<'a> Told<'a> {
     }
 }
 
-/// What the other modes would do, where it is anything; what two would do alike is told once.
-fn worth_telling(all: &[Would]) -> Vec<(Cow<'static, str>, &Would)> {
-    let mut told: Vec<(Cow<'static, str>, &Would)> = Vec::new();
+/// What the other modes would do, where it is anything; what two would do alike is reported once.
+fn worth_reporting(all: &[Would]) -> Vec<(Cow<'static, str>, &Would)> {
+    let mut reported: Vec<(Cow<'static, str>, &Would)> = Vec::new();
     for would in all.iter().filter(|would| would.action != ActionKind::None) {
         let mode = would.mode.as_str();
-        match told.iter_mut().find(|(_, before)| before.sentence == would.sentence) {
+        match reported.iter_mut().find(|(_, before)| before.sentence == would.sentence) {
             Some((modes, _)) => *modes = format!("{modes} and {mode}").into(),
-            None => told.push((mode.into(), would)),
+            None => reported.push((mode.into(), would)),
         }
     }
-    told
+    reported
 }
 
 /// Only a change of the target value, or a new policy, moves instances.

@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::STYLE;
 use crate::render::plot::{Plot, Scale, both, legend};
 use crate::replay::whatif::Report;
-use crate::replay::whatif::output::{cells, conclusion, preface};
+use crate::replay::whatif::output::{cells, conclusion, every, preface};
 
 /// Bad minutes are drawn on a scale of powers, from a tenth of a minute a week.
 const LEAST: f64 = 0.1;
@@ -45,7 +45,7 @@ pub fn render(name: &str, report: &Report, price: Option<f64>) -> String {
                     }
                     section {
                         h2 { "Choices" }
-                        (table(&cells(report, price)))
+                        (table(&cells(report, &every(report), price)))
                         @for line in conclusion(report) { p { (line) } }
                     }
                 }
@@ -85,10 +85,10 @@ fn curve(report: &Report, mut plot: Plot) -> Markup {
 
 fn table(rows: &[Vec<String>]) -> Markup {
     html! {
-        div.scroll {
+        div.scroll role="region" tabindex="0" aria-label="choices" {
             table {
                 @for (i, row) in rows.iter().enumerate() {
-                    tr { @for cell in row { @if i == 0 { th { (cell) } } @else { td { (cell) } } } }
+                    tr { @for cell in row { @if i == 0 { th scope="col" { (cell) } } @else { td { (cell) } } } }
                 }
             }
         }

@@ -74,21 +74,74 @@ fn reaction(report: &Report) -> String {
     )
 }
 
+/// So many choices are read at a glance; fewer than these are all shown.
+const SHOWN_MAX: usize = 15;
+
+/// Every choice, in order.
+#[must_use]
+pub fn every(report: &Report) -> Vec<usize> {
+    (0..report.choices.len()).collect()
+}
+
+/// The choices worth reading, in order: all where they are few, else those that no other beats both in
+/// instance-hours and in bad minutes, the nearest to the cheapest good one first; and always the present
+/// setting, the cheapest good one, the factor by replay and the proposed floors.
+#[must_use]
+pub fn worth_reading(report: &Report) -> Vec<usize> {
+    if report.choices.len() <= SHOWN_MAX {
+        return every(report);
+    }
+    let figures = &report.answer.figures;
+    // As the table shows them: what looks the same is the same.
+    let key = |i: usize| {
+        let of = &figures[i];
+        (of.instance_hours.mean.round(), (of.bad_minutes.mean * 10.0).round())
+    };
+    let beaten = |i: usize| {
+        let (hours, bad) = key(i);
+        // Of choices that come to the same, the first stands for all.
+        (0..figures.len()).any(|other| {
+            let (h, b) = key(other);
+            h <= hours && b <= bad && (h < hours || b < bad || other < i)
+        })
+    };
+    let by_replay = |i: usize| {
+        report.allowed.is_some_and(|allowed| {
+            report.choices[i].factor.is_some_and(|factor| (factor - allowed.factor).abs() < 1e-9)
+        })
+    };
+    let floors = report.floors.is_ok().then(|| report.choices.len() - 1);
+    let named = |i: usize| {
+        report.present == Some(i) || report.answer.cheapest == Some(i) || floors == Some(i)
+    };
+    let first_by_replay = (0..figures.len()).find(|i| by_replay(*i));
+    let always = |i: usize| named(i) || first_by_replay == Some(i);
+    let around = report.answer.cheapest.or(report.present).map_or(0.0, |i| key(i).0);
+    let mut others: Vec<usize> =
+        (0..figures.len()).filter(|i| !always(*i) && !beaten(*i)).collect();
+    others.sort_by(|a, b| (key(*a).0 - around).abs().total_cmp(&(key(*b).0 - around).abs()));
+    let mut shown: Vec<usize> = (0..figures.len()).filter(|i| always(*i)).collect();
+    others.truncate(SHOWN_MAX.saturating_sub(shown.len()));
+    shown.extend(others);
+    shown.sort_unstable();
+    shown
+}
+
 /// The cells of the table, the header first, then one choice a row.
 #[must_use]
-pub fn cells(report: &Report, price: Option<f64>) -> Vec<Vec<String>> {
+pub fn cells(report: &Report, shown: &[usize], price: Option<f64>) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = vec![COLUMNS.iter().map(|c| (*c).to_owned()).collect()];
     if price.is_some() {
         rows[0].insert(4, "COST/WEEK".to_owned());
     }
-    rows.extend((0..report.choices.len()).map(|i| row(report, i, price)));
+    rows.extend(shown.iter().map(|i| row(report, *i, price)));
     rows
 }
 
 /// The table, one choice a line, within `width` columns where there is a terminal.
 #[must_use]
-pub fn table(report: &Report, price: Option<f64>, width: Option<usize>) -> String {
-    let rows = cells(report, price);
+pub fn table(report: &Report, shown: &[usize], price: Option<f64>, width: Option<usize>) -> String {
+    let rows = cells(report, shown, price);
     let head: Vec<&str> = rows[0].iter().map(String::as_str).collect();
     crate::render::table::table(&head, &rows[1..], width)
 }

@@ -18,6 +18,7 @@ use setpoint::model::ids::EndpointName;
 use setpoint::model::listing::Listing;
 use setpoint::model::reason::Reason;
 use setpoint::model::status::{FleetStatus, VariantStatus};
+use setpoint::model::tags::EndpointTags;
 use setpoint::ports::{Aws, Endpoints, Leadership, Memory, PortResult};
 use setpoint::reconcile::{CostMeter, Fleet, Goals, Purpose};
 use setpoint::sim::{Scenario, Sim, SimClock};
@@ -87,6 +88,10 @@ impl Endpoints for Bent {
 
     async fn model(&self, name: &str) -> PortResult<Option<Model>> {
         self.truth.model(name).await
+    }
+
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
+        self.truth.endpoint_tags().await
     }
 }
 
@@ -167,6 +172,8 @@ impl Stage {
         let hands = Hands { aws: &self.aws, clock: &clock, leadership: &*self.leads };
         let status = self.decided.as_ref().expect("a decision");
         let rules = Rules {
+            since: None,
+            may_probe: false,
             account_id: Some(status.snapshot.id.account_id.clone()),
             enabled: true,
             freeze: None,

@@ -71,6 +71,24 @@ fn filled() -> Fixture {
     fixture
 }
 
+/// The reports that people keep as files: of a replay, of other choices, and of what a fleet wastes.
+fn reports(folder: &Path) -> Vec<String> {
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let recording = path("recording.csv");
+    std::fs::write(&recording, crate::replay::recording(2 * 1440, 1440 + 123)).unwrap();
+    for (command, flag, name) in [("replay", "--report", "replay"), ("whatif", "--html", "whatif")]
+    {
+        let page = path(&format!("{name}.html"));
+        let arguments = [command, &recording, "--slo", "p99=250ms", flag, &page];
+        let output = Command::new(env!("CARGO_BIN_EXE_setpoint")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    std::fs::write(path("waste.html"), crate::report::page()).unwrap();
+    ["replay", "whatif", "waste"]
+        .map(|name| format!("report-{name}*=file://{}", path(&format!("{name}.html"))))
+        .to_vec()
+}
+
 #[test]
 fn a_browser_finds_nothing_wrong() {
     let Some(python) = tools() else { return };
@@ -97,6 +115,8 @@ fn a_browser_finds_nothing_wrong() {
     let filled = filled();
     pages.push(page("priced", &filled, "/?sort=-money"));
     pages.push(page("past*", &filled, "/variants/fraud-scorer/AllTraffic"));
+    let folder = tempfile::tempdir().unwrap();
+    pages.extend(reports(folder.path()));
     let mut command = Command::new(python);
     command.arg(root("tests/browser/check.py"));
     if let Some(directory) = std::env::var_os("SETPOINT_SCREENSHOTS") {
@@ -106,7 +126,7 @@ fn a_browser_finds_nothing_wrong() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let complains = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{complains}");
-    let views = pages.len() * 2 + 3 * 3;
+    let views = pages.len() * 2 + 6 * 3;
     let expected = format!("{{\"pages\": {}, \"views\": {views}, \"wrong\": 0}}\n", pages.len());
     assert_eq!(said, expected);
 }

@@ -120,10 +120,15 @@ fn the_observing_policy_only_reads() {
 fn every_action_is_explained() {
     let text = std::fs::read_to_string(root("iam/README.md")).unwrap();
     let all = &actions("iam/observe.json") | &actions("iam/write.json");
-    for action in &all | &actions("iam/memory-tags.json") {
+    let all = &all | &actions("iam/floors.json");
+    let of_tags = &actions("iam/memory-tags.json") | &actions("iam/tags.json");
+    let of_people = &of_tags | &actions("iam/cloudtrail.json");
+    for action in &all | &of_people {
         assert!(text.contains(&format!("| `{action}` |")), "{action} is not in the table");
     }
     let never = &actions("iam/write.json") | &actions("iam/memory-tags.json");
+    let never = &never | &actions("iam/floors.json");
+    assert!(never.iter().all(|a| a != "application-autoscaling:DeleteScheduledAction"));
     assert!(never.iter().all(|a| a != "application-autoscaling:UntagResource"));
     assert!(never.iter().all(|a| a != "application-autoscaling:DeleteScalingPolicy"));
     assert!(never.iter().all(|a| a != "application-autoscaling:DeregisterScalableTarget"));
@@ -133,7 +138,10 @@ fn every_action_is_explained() {
 #[test]
 fn every_operation_sent_is_allowed() {
     let allowed = &actions("iam/observe.json") | &actions("iam/write.json");
-    let allowed = &allowed | &actions("iam/memory-tags.json");
+    let of_tags = &actions("iam/memory-tags.json") | &actions("iam/tags.json");
+    let of_people = &of_tags | &actions("iam/cloudtrail.json");
+    let allowed = &allowed | &of_people;
+    let allowed = &allowed | &actions("iam/floors.json");
     let allowed: BTreeSet<&str> = allowed.iter().map(|a| a.split_once(':').unwrap().1).collect();
     let mut sent = BTreeSet::new();
     for entry in std::fs::read_dir(root("crates/aws/src")).unwrap() {
@@ -141,7 +149,7 @@ fn every_operation_sent_is_allowed() {
         if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(path).unwrap();
             let words = text.split('"').map(str::to_owned);
-            let verbs = ["Describe", "List", "Get", "Put", "Register", "Tag", "Delete"];
+            let verbs = ["Describe", "List", "Get", "Put", "Register", "Tag", "Delete", "LookupE"];
             let operation = |word: &String| {
                 verbs.iter().any(|verb| word.len() > verb.len() + 3 && word.starts_with(verb))
                     && word.chars().all(char::is_alphanumeric)

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use setpoint::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, EndpointSummary, Model};
 use setpoint::model::ids::EndpointName;
 use setpoint::model::listing::Listing;
+use setpoint::model::tags::EndpointTags;
 use setpoint::ports::{Endpoints, PortResult};
 use setpoint::sim::Sim;
 use setpoint::sim::scenario::Change;
@@ -64,5 +65,9 @@ impl Endpoints for Warp {
 
     async fn model(&self, name: &str) -> PortResult<Option<Model>> {
         self.truth.model(name).await
+    }
+
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
+        self.truth.endpoint_tags().await
     }
 }

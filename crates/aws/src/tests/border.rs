@@ -146,7 +146,7 @@ async fn an_answer_without_an_end_is_not_read_to_it() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_proxy_is_told_as_one() {
+async fn a_page_of_a_proxy_is_reported_as_one() {
     let html = "<html><body>Please log in</body></html>";
     for status in [200, 302, 404, 502] {
         let replay = Replay::of(vec![(status, html); 6]).await;

@@ -42,7 +42,7 @@ pub fn compare(case: &Case<'_>) -> Option<Comparison> {
     })
 }
 
-/// What is wrong with the alarms, as far as it can be told.
+/// What is wrong with the alarms, as far as that is known.
 fn problem(case: &Case<'_>) -> Option<AlarmProblem> {
     let (policy, alarms) = (case.policy()?, case.snapshot.alarms.known()?);
     AlarmProblem::of(policy, alarms).filter(|problem| {

@@ -41,7 +41,7 @@ pub fn load_test(
     test.check(now, instance_type, known.map(|known| known.name.as_str()))
 }
 
-/// Whether the variant was of the kind that `setpoint` is for when that could be told.
+/// Whether the variant was of the kind that `setpoint` is for when that could be read.
 pub fn was_standard(case: &Case<'_>) -> bool {
     remembered(case.snapshot, &case.memory).is_some_and(|known| known.kind == VariantKind::Standard)
 }

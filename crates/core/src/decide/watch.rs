@@ -15,7 +15,7 @@ use super::case::Case;
 const COMPARABLE_FOR: TimeDelta = TimeDelta::hours(2);
 /// That nothing has changed is remembered so often.
 const SETTLED_KEPT_EVERY: TimeDelta = TimeDelta::minutes(30);
-/// A deploy that set the count back is told of for so long, unless the instances come back before.
+/// A deploy that set the count back is shown for so long, unless the instances come back before.
 const RESET_TOLD_FOR: TimeDelta = TimeDelta::hours(24);
 
 /// The variant as it is now, if it is settled.
@@ -61,7 +61,7 @@ pub fn instance_reset(case: &Case<'_>) -> Option<InstanceReset> {
     new.or_else(|| case.memory.reset.clone().filter(|reset| !is_over(reset, instances, case.now)))
 }
 
-/// The instances are back, or it was told for long enough.
+/// The instances are back, or it was shown for long enough.
 fn is_over(reset: &InstanceReset, instances: Option<u32>, now: Timestamp) -> bool {
     let back = instances.is_some_and(|instances| instances >= reset.before);
     back || now - reset.at >= RESET_TOLD_FOR
@@ -87,7 +87,7 @@ pub fn other_instance_type(case: &Case<'_>) -> Option<(String, String)> {
     (now != before).then_some((before, now))
 }
 
-/// Why the scalable target or the policy is missing, as far as can be told.
+/// Why the scalable target or the policy is missing, as far as is known.
 pub fn missing_because(case: &Case<'_>, field: Field) -> Option<String> {
     let before = case.memory.settled.as_ref()?;
     if let Some(at) = recreated_at(case) {

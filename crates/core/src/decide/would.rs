@@ -46,7 +46,7 @@ pub(super) fn would(
             needs.push(need(Reason::Adoption, sentence));
             decision = decided(&goal, &rules);
         }
-        told(mode, decision, needs)
+        reported(mode, decision, needs)
     };
     vec![in_mode(Mode::Repair), in_mode(Mode::Auto)]
 }
@@ -59,7 +59,7 @@ fn need(reason: Reason, sentence: &str) -> Note {
     Note { reason, sentence: sentence.to_owned() }
 }
 
-fn told(mode: Mode, decision: Decision, needs: Vec<Note>) -> Would {
+fn reported(mode: Mode, decision: Decision, needs: Vec<Note>) -> Would {
     let report = decision.report;
     let writes =
         |field| report.fields.iter().any(|f| f.field == field && f.state == FieldState::Write);

@@ -14,7 +14,7 @@ const MISSING_MAX: f64 = 1000.0;
 /// With so many bad minutes nearly all capacities are measured.
 const BAD_TO_MEASURE: u32 = 5;
 
-/// What the sentence tells of.
+/// What the sentence reports.
 pub(super) struct Story<'a> {
     pub(super) verdict: Verdict,
     pub(super) capacity: &'a Capacity,
@@ -124,7 +124,7 @@ mod tests {
     use crate::model::goal::LatencyObjective;
     use crate::model::units::LatencyStatistic;
 
-    fn told(verdict: Verdict, (low, high): (f64, f64), near: f64, bad: u32) -> String {
+    fn reported(verdict: Verdict, (low, high): (f64, f64), near: f64, bad: u32) -> String {
         let capacity = Capacity {
             estimate: Some(1000.0),
             low: Some(low),
@@ -149,11 +149,11 @@ mod tests {
 
     #[test]
     fn a_wide_interval_says_how_many_minutes_are_missing() {
-        let wide = told(Verdict::Measured, (700.0, 1400.0), 3.0, 4);
+        let wide = reported(Verdict::Measured, (700.0, 1400.0), 3.0, 4);
         assert!(wide.contains("; about 40 more minutes within 20 % of that"), "{wide}");
-        let narrow = told(Verdict::Measured, (940.0, 1060.0), 300.0, 90);
+        let narrow = reported(Verdict::Measured, (940.0, 1060.0), 300.0, 90);
         assert!(!narrow.contains("more minutes"), "{narrow}");
-        let bound = told(Verdict::AtLeast, (700.0, 900.0), 0.0, 3);
+        let bound = reported(Verdict::AtLeast, (700.0, 900.0), 0.0, 3);
         assert!(
             bound.ends_with("; about 2 more minutes above its limit would measure it"),
             "{bound}"

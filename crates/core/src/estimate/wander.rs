@@ -70,7 +70,7 @@ fn residuals<'t>(
 }
 
 /// W = (q90 - q10) / 2.563 of the hours' residuals, each against its own regime: one real change
-/// is no wander. `None` before it can be told.
+/// is no wander. `None` before that can be known.
 pub(super) fn wander(hours: &Hours, stretch: Stretch, now: MinuteIndex) -> Option<f64> {
     let first = stretch.hours(hours).next()?.0;
     if now - first * 60 < AGE_MIN {

@@ -74,7 +74,7 @@ fn calm(index: i64) -> Minute {
 }
 
 #[test]
-fn every_part_of_a_scale_out_is_told() {
+fn every_part_of_a_scale_out_is_reported() {
     let minutes = rise(calm);
     let activities = [activity("a", 15.2, Some(19.0), 3, "High")];
     let mut ledger = Ledger::default();

@@ -18,7 +18,7 @@ impl Report {
         match self.lead() {
             Some(lead) if self.reason == Reason::InSync => format!("{lead}: {}", safety.sentence),
             Some(lead) => format!("{lead}: {}; {}", safety.sentence, self.sentence),
-            None if self.safety_is_told() => format!("{}; {}", self.sentence, safety.words()),
+            None if self.safety_is_reported() => format!("{}; {}", self.sentence, safety.words()),
             None => self.sentence.clone(),
         }
     }
@@ -33,7 +33,7 @@ impl Report {
     }
 
     /// Nothing is wanted of what nobody lists, so that nothing is missing where nothing is known.
-    pub const fn safety_is_told(&self) -> bool {
+    pub const fn safety_is_reported(&self) -> bool {
         self.managed || !matches!(self.safety.state, Safety::NotKnown(_))
     }
 }

@@ -1,5 +1,5 @@
 //! What has happened to a variant, and how it was hour by hour: what pages, `setpoint history` and
-//! the API tell of the past.
+//! the API show the past.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,7 +50,7 @@ words! {
 }
 
 words! {
-    /// Whose doing an event is, as far as it can be told.
+    /// Whose doing an event is, as far as that is known.
     Who {
         /// `setpoint`, this process or another one, `apply` included.
         Setpoint = "setpoint",

@@ -1,6 +1,6 @@
 //! A memory as a record: JSON with a checksum, made only of what reads back as it was.
 //!
-//! A record that does not read back never gets to a disk, and one that was damaged there is told
+//! A record that does not read back never gets to a disk, and one that was damaged there is reported
 //! apart from the others, which go on. What is left of a damaged one is what holds writes back.
 
 use serde::de::DeserializeOwned;

@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_from_those_of_others() {
+    fn names_are_distinguished_from_those_of_others() {
         let shard = |index| Shard::new(index, 3).unwrap();
         assert_eq!(shard(0).name("setpoint"), "setpoint");
         assert_eq!(shard(2).name("setpoint"), "setpoint-shard-2");

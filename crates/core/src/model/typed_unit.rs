@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(wrong_unit(second), Some(WrongUnit::Target));
         let rate = Numbers { max_rps: Some(1200.0), formula: Some(36_000.0), ..right };
         assert_eq!(wrong_unit(rate), Some(WrongUnit::Rate), "600 keeps a load of 550");
-        // An idle endpoint does not tell; too low a target value costs money, and is told.
+        // An idle endpoint does not tell; too low a target value costs money, and is reported.
         assert_eq!(wrong_unit(Numbers { load: Some(1.0), ..rate }), Some(WrongUnit::Target));
         assert_eq!(wrong_unit(Numbers { load: None, ..rate }), Some(WrongUnit::Target));
     }

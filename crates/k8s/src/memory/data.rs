@@ -129,7 +129,7 @@ impl Data {
     }
 
     /// What could not be read, of the `ConfigMap` at this place.
-    pub(super) fn told(&self, place: &str) -> SetAside {
+    pub(super) fn reported(&self, place: &str) -> SetAside {
         let aside: Vec<&String> = self.keys.keys().filter(|key| key.starts_with(ASIDE)).collect();
         let records = aside.len() + self.damaged.len();
         let first = match (self.damaged.first(), aside.first()) {
@@ -221,14 +221,14 @@ mod tests {
         ] {
             let mut data = data(&[(&a, good), (&b, text), ("variant.x", "{}")]);
             assert!(data.variants[&id("a")].adopted && !data.variants[&id("b")].adopted);
-            let told = data.told("configmap x/y");
-            assert!(told.records == 2 && told.sentence.contains(words), "{told:?}");
+            let reported = data.reported("configmap x/y");
+            assert!(reported.records == 2 && reported.sentence.contains(words), "{reported:?}");
             data.set_damaged_aside();
             assert_eq!(data.keys[&format!("set-aside.{b}")], text);
             assert_eq!(data.keys["set-aside.variant.x"], "{}");
-            // What is there instead is whole, and as many are told of.
+            // What is there instead is whole, and as many are reported.
             let again = Data::parse(data.keys);
-            assert_eq!((again.told("").records, again.damaged.len()), (2, 0));
+            assert_eq!((again.reported("").records, again.damaged.len()), (2, 0));
             assert_eq!(again.variants[&id("b")], data.variants[&id("b")]);
         }
     }

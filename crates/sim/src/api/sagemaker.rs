@@ -352,6 +352,8 @@ pub struct CreateEndpointConfigOutput {
 pub struct CreateEndpointInput {
     pub endpoint_name: String,
     pub endpoint_config_name: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<super::tagging::Tag>,
 }
 
 /// The output of what makes or changes an endpoint.

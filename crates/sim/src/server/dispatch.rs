@@ -78,6 +78,10 @@ pub(super) fn run(sim: &Sim, operation: Operation, mut input: Value) -> Result<V
         UpdateEndpoint update_endpoint
         UpdateEndpointWeightsAndCapacities update_endpoint_weights_and_capacities
         DeleteEndpoint delete_endpoint
+        AddTags add_tags
+        DeleteTags delete_tags
+        GetResources get_resources
+        LookupEvents lookup_events
         GetMetricData get_metric_data
         DescribeAlarms describe_alarms
         DeleteAlarms delete_alarms

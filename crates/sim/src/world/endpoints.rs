@@ -39,6 +39,7 @@ pub struct Endpoint {
     pub(super) deploy: Option<Deploy>,
     /// When creation or deletion ends.
     pub(super) settles_at: Option<Timestamp>,
+    pub(super) tags: std::collections::BTreeMap<String, String>,
 }
 
 /// A variant of an endpoint.
@@ -213,6 +214,7 @@ impl World {
             variants: variants.map(|spec| Variant::new(spec, ready)).collect(),
             deploy: None,
             settles_at: Some(ready),
+            tags: std::collections::BTreeMap::new(),
         };
         self.endpoints.insert(name.to_owned(), endpoint);
         if seconds == 0 {

@@ -61,7 +61,7 @@ fn check_cross_region(input: &sm::CreateEndpointConfigInput) -> ApiResult<()> {
 }
 
 impl World {
-    fn sagemaker_arn(&self, kind: &str, name: &str) -> String {
+    pub(super) fn sagemaker_arn(&self, kind: &str, name: &str) -> String {
         self.arn("sagemaker", &format!("{kind}/{}", name.to_lowercase()))
     }
 
@@ -342,7 +342,13 @@ impl World {
             )));
         }
         self.require_config(&input.endpoint_config_name)?;
+        let tags: std::collections::BTreeMap<String, String> =
+            input.tags.iter().map(|tag| (tag.key.clone(), tag.value.clone())).collect();
+        super::tags::check(&std::collections::BTreeMap::new(), &tags)?;
         self.begin_endpoint(name, &input.endpoint_config_name, self.settings.create_seconds);
+        if let Some(endpoint) = self.endpoints.get_mut(name) {
+            endpoint.tags = tags;
+        }
         Ok(sm::EndpointArnOutput { endpoint_arn: self.sagemaker_arn("endpoint", name) })
     }
 

@@ -32,7 +32,11 @@ impl World {
         })?;
         setpoint_core::model::ids::EndpointName::new(spec.name.clone())
             .map_err(|e| crate::api::ApiError::validation(e.to_string()))?;
+        super::tags::check(&std::collections::BTreeMap::new(), &spec.tags)?;
         self.begin_endpoint(&spec.name, &config, 0);
+        if let Some(endpoint) = self.endpoints.get_mut(&spec.name) {
+            endpoint.tags.clone_from(&spec.tags);
+        }
         for variant in &spec.variants {
             let resource = format!("endpoint/{}/variant/{}", spec.name, variant.name);
             if let Some(load) = &variant.load {
@@ -113,6 +117,12 @@ impl World {
     /// # Errors
     /// When AWS would refuse it.
     pub fn change(&mut self, change: &Change) -> ApiResult<()> {
+        self.make(change)?;
+        self.note_change(change);
+        Ok(())
+    }
+
+    fn make(&mut self, change: &Change) -> ApiResult<()> {
         match change {
             Change::EditPolicy { variant, target_value, scale_in_cooldown, disable_scale_in } => {
                 let resource = resource_of(variant);
@@ -260,7 +270,7 @@ impl World {
 }
 
 /// `E/V` as a resource id.
-fn resource_of(variant: &str) -> String {
+pub(super) fn resource_of(variant: &str) -> String {
     match variant.split_once('/') {
         Some((endpoint, variant)) => format!("endpoint/{endpoint}/variant/{variant}"),
         None => format!("endpoint/{variant}/variant/AllTraffic"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use setpoint::model::ids::ResourceId;
+use setpoint::model::ids::{EndpointName, ResourceId};
 use setpoint::model::scaling::DIMENSION;
 use setpoint::ports::{ErrorKind, PortError, Service, TagTarget};
 
@@ -67,6 +67,30 @@ pub(super) async fn tags_beyond_the_limits_are_refused_whole(face: Arc<dyn Face>
     aws.writes.tag_target(&tag(&arn, &[("key-7", "new")])).await.unwrap();
     let all = listed(&face, &arn).await.unwrap();
     assert_eq!((all.len(), all["key-7"].as_str()), (50, "new"));
+}
+
+pub(super) async fn tags_of_endpoints_are_listed(face: Arc<dyn Face>) {
+    // More than a page of them, and one without any.
+    for n in 0..101 {
+        face.endpoint(&format!("Tagged-{n:03}"));
+    }
+    face.endpoint("bare");
+    let arn = |name: &str| format!("arn:aws:sagemaker:us-east-1:123456789012:endpoint/{name}");
+    for n in 0..101 {
+        let tags = json!([{"Key": "team", "Value": "a b"}, {"Key": "n", "Value": n.to_string()}]);
+        let input = json!({"ResourceArn": arn(&format!("tagged-{n:03}")), "Tags": tags});
+        face.arrange(Service::SageMaker, "AddTags", input);
+    }
+    let input = json!({"ResourceArn": arn("tagged-007"), "TagKeys": ["team"]});
+    face.arrange(Service::SageMaker, "DeleteTags", input);
+    let tags = face.aws().endpoints.endpoint_tags().await.unwrap();
+    let has = |endpoint: &str, tag: &str| {
+        tags.has(&EndpointName::new(endpoint).unwrap(), &tag.parse().unwrap())
+    };
+    assert!(has("Tagged-000", "team=a b") && has("Tagged-100", "n=100"));
+    assert!(has("Tagged-007", "n=7") && !has("Tagged-007", "team=a b"));
+    assert!(!has("bare", "team=a b"));
+    assert_eq!(tags.values("n").len(), 101);
 }
 
 pub(super) async fn tags_of_an_unknown_target(face: Arc<dyn Face>) {

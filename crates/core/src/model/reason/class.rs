@@ -6,7 +6,7 @@ use super::ActionKind;
 
 /// How far a note with a reason goes by itself; each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Told {
+pub enum Reported {
     /// `explain` and the metric `setpoint_condition` have it.
     Explain,
     /// The plan and the page's filters too: a person wants to know it of a variant in sync as well.
@@ -45,7 +45,7 @@ impl Severity {
 #[derive(Debug, Clone, Copy)]
 pub struct Class {
     /// How far a note with it goes.
-    pub told: Told,
+    pub reported: Reported,
     /// Whether a hold for it is part of how setpoint works, or what a person asked for. Any other
     /// hold is a warning.
     pub expected: bool,
@@ -75,8 +75,8 @@ pub(super) const WRITES: &[ActionKind] = &[
 ];
 
 pub(super) const fn usual(usual: &'static [ActionKind]) -> Class {
-    let told = Told::Explain;
-    Class { told, expected: false, usual, ends: None, audit: None, has_variant: true }
+    let reported = Reported::Explain;
+    Class { reported, expected: false, usual, ends: None, audit: None, has_variant: true }
 }
 
 impl Class {
@@ -85,11 +85,11 @@ impl Class {
     }
 
     pub(super) const fn plan(self) -> Self {
-        Self { told: Told::Plan, ..self }
+        Self { reported: Reported::Plan, ..self }
     }
 
     pub(super) const fn news(self) -> Self {
-        Self { told: Told::News, ..self }
+        Self { reported: Reported::News, ..self }
     }
 
     pub(super) const fn ends(self, sentence: &'static str) -> Self {
@@ -111,11 +111,11 @@ impl Class {
 
     /// Whether the plan and the page show a note with it.
     pub fn is_in_plan(&self) -> bool {
-        self.told >= Told::Plan
+        self.reported >= Reported::Plan
     }
 
     /// Whether the log and Events report a note with it when it begins.
     pub fn is_news(&self) -> bool {
-        self.told >= Told::News
+        self.reported >= Reported::News
     }
 }

@@ -1,0 +1,72 @@
+//! Inputs and outputs of the Resource Groups Tagging API and of SageMaker's tags, with AWS's member names.
+
+use serde::{Deserialize, Serialize};
+
+/// A tag.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Tag {
+    pub key: String,
+    pub value: String,
+}
+
+/// Only resources that have one of these values, or any where none is named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct TagFilter {
+    pub key: String,
+    pub values: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GetResourcesInput {
+    /// Where the next page begins; empty for the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pagination_token: Option<String>,
+    /// All of them must hold.
+    pub tag_filters: Vec<TagFilter>,
+    /// The page size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resources_per_page: Option<i32>,
+    /// Such as `sagemaker:endpoint`; all when empty.
+    pub resource_type_filters: Vec<String>,
+}
+
+/// A resource with its tags.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ResourceTagMapping {
+    #[serde(rename = "ResourceARN")]
+    pub resource_arn: String,
+    pub tags: Vec<Tag>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct GetResourcesOutput {
+    /// Empty on the last page.
+    pub pagination_token: String,
+    pub resource_tag_mapping_list: Vec<ResourceTagMapping>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct AddTagsInput {
+    pub resource_arn: String,
+    pub tags: Vec<Tag>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct AddTagsOutput {
+    /// All tags that it has now.
+    pub tags: Vec<Tag>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DeleteTagsInput {
+    pub resource_arn: String,
+    pub tag_keys: Vec<String>,
+}
