@@ -156,11 +156,18 @@ impl Assembled {
         let (passes_clock, passes_memory) = (Arc::clone(&clock), Arc::clone(&memory));
         // The budget is the process's: a new term of leadership does not restart it.
         let cost = CostMeter::default();
+        let history = compose::history(&config);
+        let evidence = history.clone();
         let make_fleet = Box::new(move |leadership| {
             let (clock, memory) = (Arc::clone(&passes_clock), Arc::clone(&passes_memory));
-            Fleet::new(aws.clone(), clock, leadership, memory, cost.clone())
+            let fleet = Fleet::new(aws.clone(), clock, leadership, memory, cost.clone());
+            // In memory it would outlive nothing.
+            if evidence.survives_restart() {
+                fleet.keeping(Arc::new(evidence.clone()))
+            } else {
+                fleet
+            }
         });
-        let history = compose::history(&config);
         let (token_file, grace) = (config.http.token_file.clone(), config.reconcile.shutdown_grace);
         let allowed_hosts = config.http.allowed_hosts.clone();
         let site = Site {

@@ -54,6 +54,9 @@ pub type MakeFleet = Box<dyn Fn(Arc<dyn Leadership>) -> Fleet + Send + Sync>;
 /// How long the loop sleeps at most before it looks at the clock port again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
+/// How long a process that ends keeps what the next one need not read again.
+const KEEP_AT_THE_END: Duration = Duration::from_secs(5);
+
 /// Requests from people that may wait for the task at once.
 const REQUESTS_MAX: usize = 16;
 
@@ -212,6 +215,11 @@ impl Daemon {
             }
         }
         self.parts.health.set_readiness(Readiness::ShuttingDown);
+        if let Some(passes) = &mut self.passes {
+            // What is not kept in time is read again by the next process.
+            let grace = self.shared.config().reconcile.shutdown_grace;
+            passes.end(KEEP_AT_THE_END.min(grace / 4)).await;
+        }
         self.parts.history.close().await;
         tracing::info!("stopped: no pass is under way");
     }

@@ -50,6 +50,8 @@ pub(super) struct Publisher {
     news: BTreeMap<VariantId, Vec<Note>>,
     /// What is said again while it lasts.
     repeated: Repeated,
+    /// How many variants have been taken up, and how many records dropped.
+    taken_up: (u64, u64),
 }
 
 /// A write that broke a hard promise was decided on, and not sent: whoever mends that bug needs the
@@ -69,7 +71,13 @@ fn tell_breach(status: &VariantStatus) {
 
 impl Publisher {
     pub(super) fn new(events: Option<Arc<dyn Events>>) -> Self {
-        Self { events, said: BTreeMap::new(), news: BTreeMap::new(), repeated: Repeated::default() }
+        Self {
+            events,
+            said: BTreeMap::new(),
+            news: BTreeMap::new(),
+            repeated: Repeated::default(),
+            taken_up: (0, 0),
+        }
     }
 
     /// Tells of a pass that took `took`.
@@ -85,6 +93,7 @@ impl Publisher {
             self.tell(id, status);
         }
         self.repeated.tell(fleet);
+        self.tell_evidence(fleet);
         tell_pass(fleet, took, metrics.calls.dollars());
         if let Some(mass) = &fleet.mass_change {
             tracing::warn!(
@@ -92,6 +101,23 @@ impl Publisher {
                 variants = mass.variants.len(),
                 limit = mass.limit,
                 "mass change held until confirmed"
+            );
+        }
+    }
+
+    /// After a start: how many variants went on where an earlier process had ended.
+    fn tell_evidence(&mut self, fleet: &FleetStatus) {
+        let Some(evidence) = &fleet.evidence else { return };
+        let taken_up = (evidence.resumed, evidence.dropped.values().sum());
+        if self.taken_up != taken_up {
+            self.taken_up = taken_up;
+            let reasons: Vec<String> =
+                evidence.dropped.iter().map(|(why, count)| format!("{why}={count}")).collect();
+            tracing::info!(
+                resumed = taken_up.0,
+                dropped = taken_up.1,
+                reasons = reasons.join(" "),
+                "evidence of an earlier process was taken up"
             );
         }
     }

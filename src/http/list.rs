@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::problem::Problem;
 use super::query::Strict;
 use super::{App, leading};
+use crate::model::evidence::EvidenceStatus;
 use crate::model::ids::VariantId;
 use crate::model::shard::ShardStatus;
 use crate::model::stable_hash::fnv1a;
@@ -163,6 +164,8 @@ struct Rest<'a> {
     scopes: Vec<ScopeView<'a>>,
     memory: Option<&'a MemoryStatus>,
     history: Option<&'a StoreStatus>,
+    /// What is kept over a restart; absent without `store.path`.
+    evidence: Option<&'a EvidenceStatus>,
     /// Which shard answers; absent when there is one process for everything.
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<&'a ShardStatus>,
@@ -197,6 +200,7 @@ pub(super) async fn variants(
         scopes: scopes(&fleet),
         memory: fleet.memory.as_ref(),
         history: fleet.history.as_ref(),
+        evidence: fleet.evidence.as_ref(),
         shard: fleet.shard.as_ref(),
     };
     let mut end = serde_json::to_vec(&rest).map_err(failed)?;

@@ -60,6 +60,8 @@ pub enum Values {
     Verdicts,
     /// [`crate::model::estimate::Finding`].
     Findings,
+    /// [`crate::model::evidence::NotResumed`].
+    NotResumed,
     /// [`crate::model::safety::Safety`].
     Safeties,
     /// [`crate::model::safety::Unproven`].

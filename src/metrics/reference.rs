@@ -4,9 +4,12 @@ use std::fmt::Write as _;
 
 use super::definition::{Definition, Label, SCOPE_LABELS, VARIANT_LABELS, Values};
 use super::process_families::PROCESS_FAMILIES;
-use super::status_families::{FLEET_FAMILIES, MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES};
+use super::status_families::{
+    EVIDENCE_FAMILIES, FLEET_FAMILIES, MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES,
+};
 use super::variant_families::VARIANT_FAMILIES;
 use crate::model::estimate::{Finding, Verdict};
+use crate::model::evidence::NotResumed;
 use crate::model::goal::Mode;
 use crate::model::reason::{ActionKind, Field, Reason};
 use crate::model::safety::{Safety, Unproven};
@@ -52,6 +55,7 @@ pub fn markdown() -> String {
     table(&mut page, MEMORY_FAMILIES);
     page.push_str("\n## For the history\n\nHours and events of every variant ([history.md](history.md)). They appear with the first pass where there is a `store.path`.\n\n");
     table(&mut page, STORE_FAMILIES);
+    table(&mut page, EVIDENCE_FAMILIES);
     page.push_str("\n## For the process\n\n");
     table(&mut page, PROCESS_FAMILIES);
     page.push_str("\n## Label values\n\n");
@@ -62,7 +66,7 @@ pub fn markdown() -> String {
 /// All families, those of variants first.
 pub fn all() -> impl Iterator<Item = &'static Definition> {
     let beside = SCOPE_FAMILIES.iter().chain(FLEET_FAMILIES);
-    let beside = beside.chain(MEMORY_FAMILIES).chain(STORE_FAMILIES);
+    let beside = beside.chain(MEMORY_FAMILIES).chain(STORE_FAMILIES).chain(EVIDENCE_FAMILIES);
     VARIANT_FAMILIES.iter().chain(beside).chain(PROCESS_FAMILIES).copied()
 }
 
@@ -107,6 +111,7 @@ fn values(values: Values) -> String {
         Values::Fields => join(Field::ALL, |f| f.as_str()),
         Values::Verdicts => join(&Verdict::ALL, |v| v.as_str()),
         Values::Findings => join(&Finding::ALL, |f| f.as_str()),
+        Values::NotResumed => join(&NotResumed::ALL, |n| n.as_str()),
         Values::Safeties => Safety::WORDS.join(", "),
         Values::Unproven => join(Unproven::ALL, |u| u.as_str()),
         Values::Modes => join(&Mode::ALL, |m| m.as_str()),

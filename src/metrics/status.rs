@@ -5,12 +5,15 @@
 use std::sync::Arc;
 
 use prometheus::core::{Collector, Desc};
-use prometheus::proto::{Gauge, LabelPair, Metric, MetricFamily};
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily};
 
 use super::StatusSource;
 use super::definition::{Definition, SCOPE_LABELS};
-use super::status_families::{self as families, MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES};
+use super::status_families::{
+    self as families, EVIDENCE_FAMILIES, MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES,
+};
 use super::variants::{bit, timestamp};
+use crate::model::evidence::EvidenceStatus;
 use crate::model::ids::Scope;
 use crate::model::status::{FleetStatus, MemoryStatus, StoreStatus};
 
@@ -26,7 +29,11 @@ impl StatusCollector {
     /// # Errors
     /// When a definition has a name that Prometheus does not take.
     pub fn new(source: Arc<dyn StatusSource>) -> prometheus::Result<Self> {
-        let all = SCOPE_FAMILIES.iter().chain(MEMORY_FAMILIES).chain(STORE_FAMILIES);
+        let all = SCOPE_FAMILIES
+            .iter()
+            .chain(MEMORY_FAMILIES)
+            .chain(STORE_FAMILIES)
+            .chain(EVIDENCE_FAMILIES);
         let descs = all.map(|family| family.desc()).collect::<Result<_, _>>()?;
         Ok(Self { source, descs })
     }
@@ -42,6 +49,7 @@ impl Collector for StatusCollector {
         let mut families = scopes(&fleet);
         families.extend(fleet.memory.as_ref().map(memory).unwrap_or_default());
         families.extend(fleet.history.as_ref().map(store).unwrap_or_default());
+        families.extend(fleet.evidence.as_ref().map(evidence).unwrap_or_default());
         families
     }
 }
@@ -74,6 +82,21 @@ fn store(status: &StoreStatus) -> Vec<MetricFamily> {
     numbers.into_iter().filter_map(one).collect()
 }
 
+fn evidence(status: &EvidenceStatus) -> Vec<MetricFamily> {
+    let count = |count: u64| vec![counter(Vec::new(), count)];
+    let dropped = status.dropped.iter().map(|(why, n)| counter(vec![pair("reason", why)], *n));
+    let counts = [
+        family(&families::EVIDENCE_RESUMED, count(status.resumed)),
+        family(&families::EVIDENCE_DROPPED, dropped.collect()),
+        family(&families::EVIDENCE_KEPT, count(status.kept)),
+    ];
+    let numbers = [
+        (&families::EVIDENCE_LAST_KEPT, status.last_kept.map(timestamp)),
+        (&families::EVIDENCE_WORKS, Some(bit(status.trouble.is_none()))),
+    ];
+    counts.into_iter().flatten().chain(numbers.into_iter().filter_map(one)).collect()
+}
+
 fn one((definition, number): (&Definition, Option<f64>)) -> Option<MetricFamily> {
     family(definition, number.map(|number| gauge(Vec::new(), number)).into_iter().collect())
 }
@@ -103,6 +126,14 @@ fn pair(name: &str, value: &str) -> LabelPair {
     label.set_name(name.to_owned());
     label.set_value(value.to_owned());
     label
+}
+
+fn counter(labels: Vec<LabelPair>, count: u64) -> Metric {
+    let mut counter = Counter::default();
+    counter.set_value(count as f64);
+    let mut metric = Metric::from_label(labels);
+    metric.set_counter(counter);
+    metric
 }
 
 fn gauge(labels: Vec<LabelPair>, value: f64) -> Metric {

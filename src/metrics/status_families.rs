@@ -2,7 +2,9 @@
 //! variants.
 
 use super::definition::Scope::{AccountAndRegion, Process};
-use super::definition::Values::{Actions, Fields, Findings, Modes, Reasons, Safeties, Verdicts};
+use super::definition::Values::{
+    Actions, Fields, Findings, Modes, NotResumed, Reasons, Safeties, Verdicts,
+};
 use super::definition::definitions;
 
 definitions! { SCOPE_FAMILIES, AccountAndRegion;
@@ -46,6 +48,19 @@ definitions! { STORE_FAMILIES, Process;
         "Size of the file of the history; store.max_size_mb bounds it.";
     STORE_SET_ASIDE = Gauge "setpoint_store_files_set_aside" ["files"] {}
         "Files next to the history that could not be read and were set aside; remove them when somebody has looked.";
+}
+
+definitions! { EVIDENCE_FAMILIES, Process;
+    EVIDENCE_RESUMED = Counter "setpoint_evidence_resumed_total" ["variants"] {}
+        "Variants that went on with the evidence that an earlier process had kept, so that only newer minutes were read. This family and the setpoint_evidence_* families after it are absent without store.path, and before the first pass.";
+    EVIDENCE_DROPPED = Counter "setpoint_evidence_dropped_total" ["variants"] {reason: NotResumed}
+        "Variants whose kept evidence did not fit, so that the whole history was read. Absent for a reason that has not occurred.";
+    EVIDENCE_KEPT = Counter "setpoint_evidence_kept_total" ["records"] {}
+        "Records of evidence that were written to store.path: one for a variant every 6 hours, after a change of what it runs, and when the process ends.";
+    EVIDENCE_LAST_KEPT = Gauge "setpoint_evidence_last_kept_timestamp_seconds" ["seconds since the epoch"] {}
+        "When evidence was last written; absent before.";
+    EVIDENCE_WORKS = Gauge "setpoint_evidence_writable" ["0 or 1"] {}
+        "1 when evidence can be read from store.path and written there; 0 when the last attempt failed: a restart then reads the whole history.";
 }
 
 definitions! { MEMORY_FAMILIES, Process;

@@ -17,6 +17,7 @@ use crate::model::factor::{FactorAdvice, factor_in_use};
 use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
+use crate::model::kept_floors::KeptFloors;
 use crate::model::reaction::Spread;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
@@ -29,7 +30,7 @@ use crate::model::units::LatencyStatistic;
 type Write = fn(&mut Writer<'_>, &VariantStatus);
 
 /// All families, by what writes them.
-const GROUPS: [(Write, &[&Definition]); 10] = [
+const GROUPS: [(Write, &[&Definition]); 11] = [
     (
         write_targets,
         &[
@@ -72,7 +73,8 @@ const GROUPS: [(Write, &[&Definition]); 10] = [
             &families::JOINS_WITH_ERRORS,
         ],
     ),
-    (write_floors, &[&families::FLOORS_PROPOSED]),
+    (write_floors, &[&families::FLOORS_PROPOSED, &families::FLOORS_KEPT, &families::FLOORS_END]),
+    (write_probes, &[&families::PROBE_SINCE, &families::PROBE_SPENT]),
     (
         write_factor,
         &[
@@ -284,6 +286,23 @@ fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
         Floors::Proposed(floors) => Some(floors.actions.len()),
     };
     out.number(&families::FLOORS_PROPOSED, &[], proposed.map(|actions| actions as f64));
+    let kept = status.snapshot.kept_floors();
+    let until = kept.as_ref().and_then(KeptFloors::until);
+    out.number(&families::FLOORS_KEPT, &[], kept.map(|kept| kept.floors.len() as f64));
+    out.number(&families::FLOORS_END, &[], until.map(|until| until.timestamp() as f64));
+}
+
+fn write_probes(out: &mut Writer<'_>, status: &VariantStatus) {
+    let Some(memory) = status.snapshot.memory.known() else { return };
+    let probes = &memory.probes;
+    out.number(
+        &families::PROBE_SINCE,
+        &[],
+        probes.under_way.map(|probe| timestamp(probe.began_at)),
+    );
+    let spent = probes.spent(status.decision.at) as f64;
+    let spent = status.goal.probe.map(|goal| spent / goal.bad_minutes_per_week);
+    out.number(&families::PROBE_SPENT, &[], spent);
 }
 
 fn write_alarms(out: &mut Writer<'_>, status: &VariantStatus) {

@@ -31,8 +31,10 @@ pub struct EndpointCache {
     endpoints: BTreeMap<EndpointName, Described>,
     /// By the config's name and the endpoint's creation and modification times: a config can be
     /// deleted and made again under its name, and only a deploy puts that into force.
-    configs: BTreeMap<ConfigKey, Kept<EndpointConfig>>,
-    models: BTreeMap<(String, ConfigKey), Kept<Model>>,
+    pub(super) configs: BTreeMap<ConfigKey, Kept<EndpointConfig>>,
+    pub(super) models: BTreeMap<(String, ConfigKey), Kept<Model>>,
+    /// Configs and models that were read.
+    pub(super) read_in_all: u64,
 }
 
 /// The reads under way: one that hangs delays no other.
@@ -51,14 +53,15 @@ impl Default for EndpointCache {
             models: Bounded::new("DescribeModel"),
         };
         let (endpoints, configs, models) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { reading, progress: Arc::default(), endpoints, configs, models }
+        let progress = Arc::default();
+        Self { reading, progress, endpoints, configs, models, read_in_all: 0 }
     }
 }
 
-type ConfigKey = (String, Timestamp, Timestamp);
+pub(super) type ConfigKey = (String, Timestamp, Timestamp);
 
 /// What a read said, and when.
-type Kept<T> = (Fact<Option<T>>, Read);
+pub(super) type Kept<T> = (Fact<Option<T>>, Read);
 
 #[derive(Debug)]
 struct Described {
@@ -173,8 +176,11 @@ impl EndpointCache {
         let kept = |answer| fact(answer, "DescribeEndpointConfig", &**clock);
         let read: BTreeMap<String, Kept<EndpointConfig>> =
             read.await.into_iter().map(|(name, answer)| (name, kept(answer))).collect();
-        let read =
-            missing.into_iter().filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())));
+        let read: Vec<_> = missing
+            .into_iter()
+            .filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())))
+            .collect();
+        self.read_in_all += read.len() as u64;
         self.configs.extend(read);
         self.refresh_models((aws, clock), now, concurrency).await;
     }
@@ -203,8 +209,11 @@ impl EndpointCache {
         let kept = |answer| fact(answer, "DescribeModel", &**clock);
         let read: BTreeMap<String, Kept<Model>> =
             read.await.into_iter().map(|(name, answer)| (name, kept(answer))).collect();
-        let read =
-            missing.into_iter().filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())));
+        let read: Vec<_> = missing
+            .into_iter()
+            .filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())))
+            .collect();
+        self.read_in_all += read.len() as u64;
         self.models.extend(read);
     }
 

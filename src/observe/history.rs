@@ -7,7 +7,7 @@
 //! between has lost nothing but reads.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,21 +17,20 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use super::bounded::READ_WAIT;
-use super::fetch::{Fetch, What};
-use super::periods::Periods;
+use super::evidence::Keeping;
+use super::fetch::Fetch;
+use super::filling::{Worker, span};
 use super::progress::Progress;
 use super::settings::Settings;
-use super::telemetry::{LONG_PERIODS, Window, newest_thin};
 use super::unknown::broken;
 use crate::estimate::{Context, EstimatorSettings, Scratch};
-use crate::model::fact::{Why, WhyKind};
+use crate::model::fact::Why;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
-use crate::model::series::Minute;
-use crate::model::time::{Timestamp, floor_to};
+use crate::model::time::Timestamp;
 use crate::ports::Clock;
-use crate::variant::{NewPeriods, Variant};
+use crate::variant::Variant;
 
 /// Requests under way at once, of all accounts and regions of the process: each holds an answer of
 /// up to 100,800 datapoints, some 3 MiB while it is taken apart.
@@ -42,22 +41,26 @@ pub const HISTORY_WAIT: Duration = READ_WAIT;
 /// Variants that wait for their history at once; a pass adds more as they are done.
 const QUEUE_MAX: usize = 4096;
 /// What is read first.
-const FIRST: TimeDelta = TimeDelta::days(1);
+pub(super) const FIRST: TimeDelta = TimeDelta::days(1);
 /// Datapoints in one answer (CloudWatch API reference).
-const PAGE: i64 = 100_800;
+pub(super) const PAGE: i64 = 100_800;
 /// Queries of one variant and period.
-const QUERIES: i64 = 5;
-/// How much is handed to an estimator at once.
-const PIECE_SECONDS: i64 = 86_400;
+pub(super) const QUERIES: i64 = 5;
+/// Variants whose records are taken up at once: their queries fill one call.
+const RESUMED_AT_ONCE: usize = 100;
+/// How long a variant waits for what it runs to be known. Without it nothing that was kept counts.
+const IDENTITY_WAIT: TimeDelta = TimeDelta::minutes(10);
 
 /// What all accounts and regions of a process share.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Slots {
     requests: Arc<Semaphore>,
     /// The estimator's tables, one for each request under way.
     scratches: Arc<Mutex<Vec<Scratch>>>,
     /// How far the long reads have got.
     pub progress: Arc<Progress>,
+    /// What earlier processes have kept; absent where nothing is.
+    pub keeping: Option<Arc<Keeping>>,
 }
 
 impl Default for Slots {
@@ -66,6 +69,7 @@ impl Default for Slots {
             requests: Arc::new(Semaphore::new(REQUESTS)),
             scratches: Arc::default(),
             progress: Arc::default(),
+            keeping: None,
         }
     }
 }
@@ -86,14 +90,24 @@ pub(super) struct Seed {
     pub(super) thin: bool,
     /// Whether the last day is wanted before the rest.
     pub(super) last_day_first: bool,
+    /// Whether what an earlier process has kept of it may be taken up.
+    pub(super) may_resume: bool,
+}
+
+impl Seed {
+    /// How it is read from AWS first.
+    fn first(&self, limits: Limits) -> Stage {
+        let first = self.last_day_first && limits.history > FIRST;
+        if first { Stage::LastDay } else { Stage::Whole }
+    }
 }
 
 /// The part of the settings that reading history depends on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
-    history: TimeDelta,
-    delay: TimeDelta,
-    budget_dollars: Option<f64>,
+    pub(super) history: TimeDelta,
+    pub(super) delay: TimeDelta,
+    pub(super) budget_dollars: Option<f64>,
 }
 
 impl From<&Settings> for Limits {
@@ -105,7 +119,9 @@ impl From<&Settings> for Limits {
 
 /// How much is read at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
+pub(super) enum Stage {
+    /// What is new since an earlier process.
+    Resume,
     LastDay,
     Whole,
 }
@@ -114,7 +130,7 @@ enum Stage {
 pub(super) struct Filled {
     pub(super) id: VariantId,
     pub(super) variant: Result<Variant, (Why, Read)>,
-    stage: Stage,
+    pub(super) stage: Stage,
 }
 
 /// The history of one account and region.
@@ -125,12 +141,17 @@ pub(super) struct History {
     in_hand: BTreeSet<VariantId>,
     /// Those that could not be read since the last telemetry pass.
     failed: BTreeSet<VariantId>,
-    begun: bool,
+    /// Those that wait until it is known what runs, with which what was kept is compared.
+    unidentified: BTreeSet<VariantId>,
+    /// When anything was first asked for.
+    begun: Option<Timestamp>,
+    /// Whether an earlier process may have kept anything.
+    has_past: bool,
 }
 
-struct Shared {
-    fetch: Fetch,
-    clock: Arc<dyn Clock>,
+pub(super) struct Shared {
+    pub(super) fetch: Fetch,
+    pub(super) clock: Arc<dyn Clock>,
     slots: Slots,
     state: Mutex<State>,
     /// Rung when something was read.
@@ -151,6 +172,8 @@ struct State {
     ready: Vec<Filled>,
     /// Variants being read.
     reading: usize,
+    /// Those of which nothing is kept that fits.
+    anew: BTreeSet<VariantId>,
 }
 
 impl Shared {
@@ -164,7 +187,8 @@ impl History {
         let (state, news) = (Mutex::default(), Notify::new());
         let shared = Arc::new(Shared { fetch, clock, slots, state, news });
         let (workers, in_hand, failed) = (JoinSet::new(), BTreeSet::new(), BTreeSet::new());
-        Self { shared, workers, in_hand, failed, begun: false }
+        let unidentified = BTreeSet::new();
+        Self { shared, workers, in_hand, failed, unidentified, begun: None, has_past: true }
     }
 
     /// Whether a variant's history is not asked for yet, and may be, `beside` so many others.
@@ -175,12 +199,39 @@ impl History {
 
     /// Whether a variant's history is being read, or about to be.
     pub(super) fn is_reading(&self, id: &VariantId) -> bool {
-        self.in_hand.contains(id)
+        self.in_hand.contains(id) || self.unidentified.contains(id)
     }
 
     /// Whether anything was ever asked for.
     pub(super) const fn is_begun(&self) -> bool {
-        self.begun
+        self.begun.is_some()
+    }
+
+    /// Whether what an earlier process has kept of a variant may still be taken up.
+    pub(super) fn may_resume(&self, id: &VariantId) -> bool {
+        self.has_past
+            && self.shared.slots.keeping.is_some()
+            && !self.shared.state().anew.contains(id)
+    }
+
+    /// Whether a variant waits: what was kept is compared with what runs, and that is not known yet.
+    pub(super) fn waits_for_identity(&mut self, seed: &VariantId, now: Timestamp) -> bool {
+        let begun = *self.begun.get_or_insert(now);
+        let waits = now - begun < IDENTITY_WAIT;
+        if waits {
+            self.unidentified.insert(seed.clone());
+        }
+        waits
+    }
+
+    /// No earlier process has kept anything.
+    pub(super) const fn has_no_past(&mut self) {
+        self.has_past = false;
+    }
+
+    /// A pass asks for history from here on.
+    pub(super) fn begin_asking(&mut self) {
+        self.unidentified.clear();
     }
 
     /// What could not be read may be asked for again.
@@ -189,16 +240,15 @@ impl History {
     }
 
     /// Begins to read the history of these.
-    pub(super) fn begin(&mut self, seeds: Vec<Seed>, limits: Limits) {
+    pub(super) fn begin(&mut self, seeds: Vec<Seed>, limits: Limits, now: Timestamp) {
         if seeds.is_empty() {
             return;
         }
-        self.begun = true;
+        self.begun.get_or_insert(now);
         let progress = &self.shared.slots.progress;
         progress.history.expect(seeds.len());
         let stage_of = |seed: &Seed| {
-            let first = seed.last_day_first && limits.history > FIRST;
-            if first { Stage::LastDay } else { Stage::Whole }
+            if seed.may_resume { Stage::Resume } else { seed.first(limits) }
         };
         let first = seeds.iter().filter(|seed| stage_of(seed) == Stage::LastDay).count();
         progress.last_day.expect(first);
@@ -249,7 +299,7 @@ impl History {
         state.ready = kept;
         drop(state);
         for filled in &taken {
-            if filled.stage == Stage::Whole || filled.variant.is_err() {
+            if filled.stage != Stage::LastDay || filled.variant.is_err() {
                 self.in_hand.remove(&filled.id);
             }
             if filled.variant.is_err() {
@@ -276,6 +326,7 @@ impl History {
         state.ready.retain(|filled| wanted(&filled.id));
         drop(state);
         self.in_hand.retain(|id| wanted(id));
+        self.unidentified.retain(|id| wanted(id));
         self.failed.retain(|id| wanted(id));
     }
 }
@@ -300,6 +351,14 @@ async fn work(shared: Arc<Shared>) {
             spare.pop().unwrap_or_default()
         };
         let worker = Worker { shared: &shared, limits, stage };
+        if let Some(keeping) = shared.slots.keeping.as_ref().filter(|_| stage == Stage::Resume) {
+            let of = seeds.len();
+            let (filled, left) = worker.resume(keeping, seeds, &mut scratch).await;
+            shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+            put_away_resumed(&shared, of, filled, left, limits);
+            shared.news.notify_waiters();
+            continue;
+        }
         let read = AssertUnwindSafe(worker.read(&seeds, &mut scratch)).catch_unwind().await;
         let filled = if let Ok(filled) = read {
             shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
@@ -330,13 +389,37 @@ fn put_away(shared: &Shared, stage: Stage, filled: Vec<Filled>, seeds: Vec<Seed>
     }
 }
 
+/// What has been taken up waits for the next pass; the others are read from AWS.
+fn put_away_resumed(
+    shared: &Shared,
+    of: usize,
+    filled: Vec<Filled>,
+    left: Vec<Seed>,
+    limits: Limits,
+) {
+    let progress = &shared.slots.progress;
+    let mut queued = shared.state();
+    queued.reading = queued.reading.saturating_sub(of);
+    for seed in left {
+        let stage = seed.first(limits);
+        progress.last_day.expect(usize::from(stage == Stage::LastDay));
+        queued.anew.insert(seed.id.clone());
+        queued.queue.insert(turn(stage, &seed), seed);
+    }
+    filled.iter().for_each(|_| progress.history.done());
+    queued.ready.extend(filled);
+}
+
 /// The next variants to read: as many as one page of an answer holds.
 fn next(shared: &Shared) -> Option<(Stage, Vec<Seed>, Limits)> {
     let mut queued = shared.state();
     let limits = queued.limits?;
     let ((stage, ..), first) = queued.queue.pop_first()?;
     let minutes = span(stage, &first, limits).num_minutes().max(1);
-    let most = usize::try_from(PAGE / (minutes * QUERIES)).unwrap_or(1).max(1);
+    let most = match stage {
+        Stage::Resume => RESUMED_AT_ONCE,
+        _ => usize::try_from(PAGE / (minutes * QUERIES)).unwrap_or(1).max(1),
+    };
     let mut seeds = vec![first];
     while seeds.len() < most
         && let Some(next) = queued.queue.first_entry().filter(|next| next.key().0 == stage)
@@ -345,135 +428,4 @@ fn next(shared: &Shared) -> Option<(Stage, Vec<Seed>, Limits)> {
     }
     queued.reading += seeds.len();
     Some((stage, seeds, limits))
-}
-
-/// How far back a stage reads. Without a latency objective there is no estimate, and the last day
-/// is all that is looked at.
-fn span(stage: Stage, seed: &Seed, limits: Limits) -> TimeDelta {
-    let first = stage == Stage::LastDay || seed.settings.objective.latency.is_none();
-    if first { limits.history.min(FIRST) } else { limits.history }
-}
-
-/// Reads the history of a few variants.
-struct Worker<'a> {
-    shared: &'a Shared,
-    limits: Limits,
-    stage: Stage,
-}
-
-impl Worker<'_> {
-    async fn read(&self, seeds: &[Seed], scratch: &mut Scratch) -> Vec<Filled> {
-        let now = self.shared.clock.now();
-        let span = seeds.iter().map(|seed| span(self.stage, seed, self.limits)).max();
-        let window = Window::next(now, None, span.unwrap_or(FIRST), self.limits.delay);
-        let Some(window) = window else {
-            let why = || Why::new(WhyKind::NotReadYet, "not read yet");
-            return seeds.iter().map(|seed| self.none(seed, why())).collect();
-        };
-        let all: Vec<&Seed> = seeds.iter().collect();
-        let mut minutes = self.periods(&all, window, 60, now).await;
-        let thin_since: Vec<Option<Timestamp>> = seeds
-            .iter()
-            .zip(&minutes)
-            .map(|(seed, minutes)| {
-                let least = seed.settings.objective.latency?.statistic.min_requests();
-                newest_thin(minutes.as_ref().ok()?.iter(), least)
-            })
-            .collect();
-        let is_thin = |at: usize| {
-            seeds[at].thin || thin_since[at].is_some_and(|at| now < at + TimeDelta::days(1))
-        };
-        let thin: Vec<&Seed> =
-            (0..seeds.len()).filter(|at| is_thin(*at)).map(|at| &seeds[at]).collect();
-        let mut longer: BTreeMap<VariantId, Vec<Periods>> = BTreeMap::new();
-        for period in LONG_PERIODS.into_iter().filter(|_| !thin.is_empty()) {
-            let Some(whole) = window.whole(i64::from(period)) else { continue };
-            let read = self.periods(&thin, whole, period, now).await;
-            for (seed, periods) in thin.iter().zip(read) {
-                longer.entry(seed.id.clone()).or_default().extend(periods);
-            }
-        }
-        let read = Read::new("GetMetricData", self.shared.clock.now());
-        let mut filled = Vec::with_capacity(seeds.len());
-        for (at, seed) in seeds.iter().enumerate() {
-            let minutes = std::mem::replace(&mut minutes[at], Err(broken()));
-            let longer = longer.remove(&seed.id).unwrap_or_default();
-            let variant = minutes.map_err(|why| (why, read)).and_then(|minutes| {
-                let history = Told {
-                    window,
-                    minutes,
-                    longer,
-                    thin_since: thin_since[at],
-                    thin: is_thin(at),
-                    read,
-                    now,
-                };
-                // A bug of ours in one variant's minutes leaves the others as they are.
-                catch_unwind(AssertUnwindSafe(|| self.build(seed, history, scratch)))
-                    .map_err(|_| (broken(), read))
-            });
-            filled.push(Filled { id: seed.id.clone(), variant, stage: self.stage });
-        }
-        filled
-    }
-
-    /// Nothing could be read of a variant.
-    fn none(&self, seed: &Seed, why: Why) -> Filled {
-        let read = Read::new("GetMetricData", self.shared.clock.now());
-        Filled { id: seed.id.clone(), variant: Err((why, read)), stage: self.stage }
-    }
-
-    async fn periods(
-        &self,
-        seeds: &[&Seed],
-        window: Window,
-        period_seconds: u32,
-        now: Timestamp,
-    ) -> Vec<Result<Periods, Why>> {
-        let own = |seed: &&Seed| (seed.id.resource(), seed.settings.objective);
-        let of: Vec<_> = seeds.iter().map(own).collect();
-        let budget_dollars = self.limits.budget_dollars;
-        let what = What { window, period_seconds, budget_dollars, now };
-        self.shared.fetch.periods(&of, what).await
-    }
-
-    /// A variant that knows this history and nothing else.
-    fn build(&self, seed: &Seed, told: Told, scratch: &mut Scratch) -> Variant {
-        let Told { window, minutes, longer, thin_since, thin, read, now } = told;
-        let mut variant = seed.variant.clone();
-        let since = if self.stage == Stage::LastDay { Some(window.from) } else { None };
-        variant.begin_history(since, thin_since);
-        // Periods of all lengths must end together to be told in order.
-        let to = if thin { floor_to(window.to, i64::from(LONG_PERIODS[1])) } else { window.to };
-        let mut from = window.from;
-        while from < to {
-            let next = floor_to(from + TimeDelta::seconds(PIECE_SECONDS), PIECE_SECONDS).min(to);
-            let piece = NewPeriods {
-                minutes: minutes.between(from, next).collect(),
-                longer: longer
-                    .iter()
-                    .flat_map(|periods| periods.between(from, next))
-                    .collect::<Vec<Minute>>(),
-                until: next,
-                read,
-            };
-            let by = (&seed.settings, &seed.context);
-            if let Err(error) = variant.take_in(piece, by, seed.memory.as_ref(), scratch, now) {
-                tracing::warn!(variant = %seed.id, %error, "beginning without the regime journal");
-            }
-            from = next;
-        }
-        variant
-    }
-}
-
-/// What was read of one variant.
-struct Told {
-    window: Window,
-    minutes: Periods,
-    longer: Vec<Periods>,
-    thin_since: Option<Timestamp>,
-    thin: bool,
-    read: Read,
-    now: Timestamp,
 }

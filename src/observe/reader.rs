@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::cache::EndpointCache;
 use super::cost::CostMeter;
+use super::evidence::{Described, Keeping};
 use super::fetch::Fetch;
 use super::goals::Goals;
 use super::history::{History, Slots};
@@ -22,7 +23,7 @@ use crate::model::selector::Selector;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, Memories, Memory, Subject};
-use crate::variant::Variant;
+use crate::variant::{Variant, Weeks};
 
 /// What the reads of one account and region in a pass depend on.
 #[derive(Clone, Copy)]
@@ -58,6 +59,8 @@ pub struct Observed {
     remembered: Memories,
     /// All variants there are, or should be.
     wanted: Vec<Wanted>,
+    /// The requests of the last weeks of those whose weeks are replayed in this pass.
+    weeks: BTreeMap<VariantId, Weeks>,
 }
 
 impl Observed {
@@ -92,6 +95,11 @@ impl Observed {
         std::mem::take(&mut self.wanted)
     }
 
+    /// The requests of the last weeks of a variant, where a replay of them is due.
+    pub fn take_weeks(&mut self, id: &VariantId) -> Option<Weeks> {
+        self.weeks.remove(id)
+    }
+
     /// Lets every reason why something is not known begin with the account and region: it is shown
     /// beside others'.
     pub fn name_in_errors(&mut self, scope: &Scope) {
@@ -124,6 +132,9 @@ pub struct Reader {
     pub(super) history: History,
     /// Whether all variants there are have been listed once: from then on the process knows them.
     listed: bool,
+    /// What is kept over a restart; absent where nothing is.
+    pub(super) keeping: Option<Arc<Keeping>>,
+    pub(super) described: Described,
     /// The estimator's tables, shared by all variants.
     pub scratch: Scratch,
 }
@@ -139,6 +150,8 @@ impl Reader {
             variants: BTreeMap::new(),
             remembered: Remembered::new(memory, Arc::clone(&clock), identity),
             cost,
+            keeping: slots.keeping.clone(),
+            described: Described::default(),
             history: History::new(fetch, Arc::clone(&clock), slots),
             listed: false,
             scratch: Scratch::new(),
@@ -156,6 +169,7 @@ impl Reader {
     pub async fn observe(&mut self, request: Request<'_>) -> Observed {
         let now = self.clock.now();
         let sweep = Sweep::read(&self.aws, &*self.clock, now).await;
+        self.take_up_described().await;
         self.describe(&sweep, request, now).await;
         let pauses = self.remembered.begin_pass().await;
         let unseen = self.unseen(&sweep).await;
@@ -169,7 +183,8 @@ impl Reader {
             self.go_on_with_history(&sweep, &remembered, &wanted, request.settings, now);
         }
         self.read_activities(&wanted, request, now).await;
-        Observed { at: now, sweep, remembered, wanted }
+        let weeks = self.read_weeks(&wanted, request.settings, now).await;
+        Observed { at: now, sweep, remembered, wanted, weeks }
     }
 
     /// Everything that `ListEndpoints` lists is described when due.

@@ -31,8 +31,8 @@ use crate::variant::{NewPeriods, Variant};
 const VARIANTS_PER_BATCH: usize = 100;
 /// Spans up to this are read together although one is longer than the other.
 const TOGETHER: TimeDelta = TimeDelta::hours(3);
-/// Requests of what is new that are under way at once: each holds its answer in memory.
-const REQUESTS: usize = 4;
+/// Requests of a pass that are under way at once: each holds its answer in memory.
+pub(super) const REQUESTS: usize = 4;
 
 /// A variant whose telemetry is about to be read.
 struct Reading<'a> {
@@ -139,11 +139,16 @@ impl Reader {
         now: Timestamp,
     ) -> bool {
         let mut seeds = Vec::new();
+        self.history.begin_asking();
         for (id, goal) in wanted {
             let (Ok(goal), Some(variant)) = (goal, self.variants.get(id)) else { continue };
             let paid = goal.managed || settings.discovery_telemetry != DiscoveryTelemetry::Off;
             let room = self.history.has_room_for(id, seeds.len());
             if !paid || !variant.wants_history() || !room {
+                continue;
+            }
+            let may_resume = variant.read_until().is_none() && self.history.may_resume(id);
+            if may_resume && !variant.is_identified() && self.history.waits_for_identity(id, now) {
                 continue;
             }
             let memory = remembered.get(id).and_then(Fact::known);
@@ -161,6 +166,7 @@ impl Reader {
                 variant: variant.blank(),
                 thin: variant.is_thin(now),
                 last_day_first: variant.read_until().is_none(),
+                may_resume,
             });
         }
         let begins = !seeds.is_empty();
@@ -169,7 +175,7 @@ impl Reader {
                 seed.last_day_first = false;
             }
         }
-        self.history.begin(seeds, settings.into());
+        self.history.begin(seeds, settings.into(), now);
         begins
     }
 
@@ -225,14 +231,17 @@ impl Reader {
         for (at, (reading, minutes)) in group.readings.iter().zip(minutes).enumerate() {
             let estimator = self.estimator_settings(reading, now);
             let Some(variant) = self.variants.get_mut(reading.id) else { continue };
-            let minutes = match minutes {
-                Ok(minutes) => minutes,
+            // Half of what it is judged by is read again with the other half.
+            let longer: Result<Vec<&Periods>, Why> =
+                longer.iter().map(|periods| periods[at].as_ref().map_err(Why::clone)).collect();
+            let (minutes, longer) = match minutes.and_then(|minutes| Ok((minutes, longer?))) {
+                Ok(both) => both,
                 Err(why) => {
                     variant.could_not_read(why, read);
                     continue;
                 }
             };
-            let longer = longer.iter().filter_map(|periods| periods[at].as_ref().ok());
+            let longer = longer.into_iter();
             let new = NewPeriods {
                 minutes: minutes.between(reading.from, to).collect(),
                 longer: longer.flat_map(|periods| periods.between(reading.from, to)).collect(),

@@ -5,28 +5,32 @@
 //! after the other. One that cannot be read delays no other beyond a time limit
 //! (`docs/decisions/fleet-passes.md`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::join_all;
 use tokio::time::Instant;
 
 use super::named::{Place, place};
 use super::phases::{Phase, PhaseTimes};
+use super::probes::{self, Probing};
 use super::region::Region;
-use super::{CostMeter, PassInput, Purpose, status, unread};
+use super::{CostMeter, Estimated, PassInput, Purpose, Turns, status, unread};
 use crate::decide::mass_change;
+use crate::estimate::Families;
 use crate::model::consent::Consent;
 use crate::model::decision::Decision;
 use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Scope, VariantId};
 use crate::model::status::{FleetStatus, MassChange, MemoryStatus};
 use crate::model::time::Timestamp;
+use crate::observe::evidence::Keeping;
 use crate::observe::goals::only_in;
 use crate::observe::health;
 use crate::observe::history::Slots;
 use crate::observe::{Named, Observed, Parts, Progress};
-use crate::ports::{Aws, Clock, Leadership, Memory};
+use crate::ports::{Aws, Clock, Evidence, Leadership, Memory};
 use crate::variant::Turn;
 
 /// Makes passes over accounts and regions, and keeps what they need between them.
@@ -36,6 +40,12 @@ pub struct Fleet {
     cost: CostMeter,
     identity: Arc<str>,
     progress: Arc<Progress>,
+    /// What the load tests of each family were worth, as each account and region last showed it.
+    families: BTreeMap<Scope, Families>,
+    /// What no second probe may share with one under way, as each account and region last showed it.
+    probing: BTreeMap<Scope, probes::Keys>,
+    /// What is kept over a restart; absent where nothing is.
+    keeping: Option<Arc<Keeping>>,
     /// What was published last, of those that cannot be read now.
     last: FleetStatus,
     took: PhaseTimes,
@@ -77,7 +87,7 @@ struct Round {
     unread: Vec<VariantId>,
     /// Why it is not known which of them are remembered.
     forgotten: Option<Why>,
-    turns: Vec<Turn>,
+    turns: Turns,
 }
 
 impl Round {
@@ -150,8 +160,33 @@ impl Fleet {
             cost,
             identity,
             progress: slots.progress,
+            families: BTreeMap::new(),
+            probing: BTreeMap::new(),
+            keeping: None,
             last: FleetStatus::default(),
             took: PhaseTimes::default(),
+        }
+    }
+
+    /// The same, which takes up what an earlier process has kept there, and keeps what it knows.
+    #[must_use]
+    pub fn keeping(mut self, place: Arc<dyn Evidence>) -> Self {
+        let keeping = Arc::new(Keeping::new(place));
+        for region in &mut self.regions {
+            region.keep(&keeping);
+        }
+        self.keeping = Some(keeping);
+        self
+    }
+
+    /// Keeps what the next process need not read again, for at most so long. For a process that ends.
+    pub async fn end(&mut self, most: Duration) {
+        let until = Instant::now() + most;
+        for region in &mut self.regions {
+            if let Some(reconciler) = region.reconciler() {
+                let left = until.saturating_duration_since(Instant::now());
+                reconciler.reader.keep_evidence(true, left).await;
+            }
         }
     }
 
@@ -283,10 +318,25 @@ impl Fleet {
     }
 
     fn decide(&mut self, rounds: &mut [Round], input: &PassInput<'_>) {
-        for (region, round) in self.regions.iter_mut().zip(rounds) {
+        let mut all: Vec<Option<Vec<Estimated>>> = Vec::with_capacity(rounds.len());
+        for (region, round) in self.regions.iter_mut().zip(rounds.iter_mut()) {
+            let scope = region.scope().clone();
             let read = round.observed.take().zip(region.reconciler());
-            round.turns = if let Some((observed, reconciler)) = read {
-                reconciler.decide(observed, input)
+            all.push(read.map(|(observed, reconciler)| {
+                let (estimated, families) = reconciler.estimate(observed, input);
+                self.families.insert(scope.clone(), families);
+                let known = estimated.iter().filter_map(|(_, all)| Some(&all.as_ref()?.0));
+                self.probing.insert(scope, known.flat_map(probes::busy).collect());
+                estimated
+            }));
+        }
+        let mut families = Families::default();
+        self.families.values().for_each(|of_one| families.add(of_one));
+        let mut probing = Probing::with(self.probing.values().flatten());
+        for ((region, round), estimated) in self.regions.iter_mut().zip(rounds).zip(all) {
+            let read = estimated.zip(region.reconciler());
+            round.turns = if let Some((estimated, reconciler)) = read {
+                reconciler.decide(estimated, (&families, &mut probing), (input, round.at))
             } else {
                 let ids = std::mem::take(&mut round.unread);
                 round.why.as_ref().map_or_else(Vec::new, |why| {
@@ -314,6 +364,7 @@ impl Fleet {
         for (region, round) in self.regions.iter_mut().zip(rounds) {
             if let Some(reconciler) = region.reconciler().filter(|_| round.read) {
                 reconciler.keep_memory(&round.turns, input, waits, round.at).await;
+                reconciler.reader.keep_evidence(false, Duration::MAX).await;
             }
         }
     }
@@ -343,16 +394,17 @@ impl Fleet {
             let statuses: Vec<_> = if let Some(reconciler) = reconciler {
                 reconciler.publish(round.turns)
             } else {
-                let publish = |turn: Turn| {
+                let publish = |turn: Box<Turn>| {
                     let before = last.get(&turn.snapshot.id);
-                    status(turn, ended, before.and_then(|before| before.last_successful_pass))
+                    status(*turn, ended, before.and_then(|before| before.last_successful_pass))
                 };
                 round.turns.into_iter().map(publish).collect()
             };
-            let by_id = statuses.into_iter().map(|s| (s.snapshot.id.clone(), Arc::new(s)));
+            let by_id = statuses.into_iter().map(|s| (s.snapshot.id.clone(), s));
             fleet.variants.extend(by_id);
         }
         fleet.memory = Some(health::together(self.last.memory.as_ref(), memory));
+        fleet.evidence = self.keeping.as_ref().map(|keeping| keeping.status());
         self.last = fleet.clone();
         fleet
     }

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{PassInput, Reconciler};
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::{ResourceId, Scope, VariantId};
+use crate::observe::evidence::Keeping;
 use crate::observe::remembered::remembered_in;
 use crate::observe::{Observed, Parts, Request};
 use crate::ports::{Aws, Leadership};
@@ -56,6 +57,12 @@ impl Region {
     /// The variants that are remembered here, whatever the reconciler does now.
     pub(super) async fn remembered(&self) -> Result<Vec<VariantId>, Why> {
         remembered_in(&*self.parts.memory, &self.aws.scope).await
+    }
+
+    /// Keeps what it knows over a restart. To be said before the first pass.
+    pub(super) fn keep(&mut self, keeping: &Arc<Keeping>) {
+        self.parts.slots.keeping = Some(Arc::clone(keeping));
+        self.start_over();
     }
 
     /// Begins with a reconciler that knows nothing.

@@ -12,12 +12,15 @@ use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
+use crate::model::probe::Probes;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::rules::Rules;
 use crate::model::safety::SafetyReport;
 use crate::model::scale_out::Reaction;
+use crate::model::scaling::ScheduledAction;
 use crate::model::series::Minute;
+use crate::model::siblings::Siblings;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
@@ -63,6 +66,11 @@ pub struct VariantView<'a> {
     pub factor: &'a FactorAdvice,
     /// The scheduled floors that would pay, or why there are none.
     pub floors: &'a Floors,
+    /// The probes of the last week; absent where there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probes: Option<&'a Probes>,
+    /// The floors that setpoint keeps in AWS; null when there are none, or that could not be read.
+    pub floors_kept: Option<FloorsKept<'a>>,
     /// What counts as serving well.
     pub objective: Objective,
     /// The newest minute with a load; null when none is known.
@@ -154,6 +162,9 @@ pub struct CapacityView<'a> {
     pub highest_good_load: Option<f64>,
     /// Since when an incident of another cause is open.
     pub incident_since: Option<Timestamp>,
+    /// What measured siblings say of its load test; absent where they say nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub siblings: Option<&'a Siblings>,
     pub sentence: &'a str,
 }
 
@@ -261,12 +272,17 @@ impl<'a> VariantView<'a> {
                 history_complete_ratio: report.estimate.history_complete_ratio,
                 highest_good_load: report.estimate.highest_good_load,
                 incident_since: report.estimate.incident_since,
+                siblings: report.estimate.siblings.as_ref(),
                 sentence: &report.estimate.sentence,
             },
             instances: instances(status),
             reaction: &status.snapshot.reaction,
             factor: &status.snapshot.factor,
             floors: &status.snapshot.floors,
+            probes: (status.snapshot.memory.known())
+                .map(|memory| &memory.probes)
+                .filter(|probes| !probes.is_empty()),
+            floors_kept: FloorsKept::of(&status.snapshot),
             objective: status.goal.objective,
             observed: observed(&status.snapshot),
             unknown: unknown_facts(&status.snapshot),
@@ -274,6 +290,25 @@ impl<'a> VariantView<'a> {
             last_pass: status.last_pass,
             last_successful_pass: status.last_successful_pass,
         }
+    }
+}
+
+/// The floors that setpoint keeps in AWS as scheduled actions.
+#[derive(Debug, Serialize)]
+pub struct FloorsKept<'a> {
+    /// When they end unless they are renewed; null when somebody has taken that from one of them.
+    pub until: Option<Timestamp>,
+    /// The floors, the lowest first.
+    pub actions: Vec<&'a ScheduledAction>,
+    /// What sets min to the configured one when they have ended; null when it is missing.
+    pub end: Option<&'a ScheduledAction>,
+}
+
+impl<'a> FloorsKept<'a> {
+    fn of(snapshot: &'a Snapshot) -> Option<Self> {
+        let kept = snapshot.kept_floors()?;
+        let until = kept.until();
+        (!kept.floors.is_empty()).then_some(Self { until, actions: kept.floors, end: kept.end })
     }
 }
 

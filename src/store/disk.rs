@@ -32,16 +32,13 @@ const EVENTS_MAX: usize = 10_000;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// Each variant's number.
-const VARIANTS: TableDefinition<'_, &str, u32> = TableDefinition::new("variants");
+pub(super) const VARIANTS: TableDefinition<'_, &str, u32> = TableDefinition::new("variants");
 /// By hour first: a pass writes one hour of all variants, and the oldest go together.
 const HOURS: TableDefinition<'_, (u32, u32), &[u8]> = TableDefinition::new("hours");
 /// By microsecond and a number within it.
 const EVENTS: TableDefinition<'_, (u64, u32), (u32, &[u8])> = TableDefinition::new("events");
 const EVENTS_OF: TableDefinition<'_, (u32, u64, u32), ()> = TableDefinition::new("events_of");
 const FACES: TableDefinition<'_, u32, &[u8]> = TableDefinition::new("faces");
-/// Whatever else somebody keeps of a variant, with the version of its form.
-const EVIDENCE: TableDefinition<'_, u32, (u32, &[u8])> = TableDefinition::new("evidence");
-
 /// Whatever else is kept of the whole.
 const TEXTS: TableDefinition<'_, &str, &str> = TableDefinition::new("texts");
 
@@ -60,7 +57,7 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    fn of(error: impl Into<redb::Error>) -> Self {
+    pub(super) fn of(error: impl Into<redb::Error>) -> Self {
         match error.into() {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
             redb::Error::Io(error) if is_damage(error.kind()) => Self::Broken(error.to_string()),
@@ -77,10 +74,10 @@ const fn is_damage(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
 }
 
-type Result<T> = std::result::Result<T, Trouble>;
+pub(super) type Result<T> = std::result::Result<T, Trouble>;
 
 /// A panic of the database is one of a damaged file.
-fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Trouble::Broken("the database failed on it".to_owned())))
 }
@@ -157,18 +154,18 @@ impl Disk {
             write.open_table(EVENTS).map_err(Trouble::of)?;
             write.open_table(EVENTS_OF).map_err(Trouble::of)?;
             write.open_table(FACES).map_err(Trouble::of)?;
-            write.open_table(EVIDENCE).map_err(Trouble::of)?;
+            super::records::make(&write)?;
             write.open_table(TEXTS).map_err(Trouble::of)?;
         }
         write.commit().map_err(Trouble::of)?;
         Ok(disk)
     }
 
-    fn write(&self) -> Result<WriteTransaction> {
+    pub(super) fn write(&self) -> Result<WriteTransaction> {
         self.database.begin_write().map_err(Trouble::of)
     }
 
-    fn read(&self) -> Result<ReadTransaction> {
+    pub(super) fn read(&self) -> Result<ReadTransaction> {
         self.database.begin_read().map_err(Trouble::of)
     }
 
@@ -204,7 +201,7 @@ impl Disk {
     pub(super) fn save(&self, unsaved: &Unsaved, bounds: Bounds) -> Result<()> {
         guarded(|| {
             let write = self.write()?;
-            let numbers = numbers(&write, unsaved)?;
+            let numbers = numbers(&write, unsaved.ids().into_iter())?;
             let number = |id: &VariantId| numbers.get(id).copied().unwrap_or_default();
             {
                 let mut hours = write.open_table(HOURS).map_err(Trouble::of)?;
@@ -216,11 +213,6 @@ impl Disk {
                 for (id, face) in &unsaved.faces {
                     let json = serde_json::to_vec(face).unwrap_or_default();
                     faces.insert(number(id), json.as_slice()).map_err(Trouble::of)?;
-                }
-                let mut evidence = write.open_table(EVIDENCE).map_err(Trouble::of)?;
-                for (id, (version, bytes)) in &unsaved.evidence {
-                    let value = (*version, bytes.as_slice());
-                    evidence.insert(number(id), value).map_err(Trouble::of)?;
                 }
             }
             add_events(&write, unsaved, number)?;
@@ -286,29 +278,18 @@ impl Disk {
             write.commit().map_err(Trouble::of)
         })
     }
-
-    /// What else is kept of a variant.
-    pub(super) fn evidence(&self, id: &VariantId) -> Result<Option<(u32, Vec<u8>)>> {
-        guarded(|| {
-            let read = self.read()?;
-            let variants = read.open_table(VARIANTS).map_err(Trouble::of)?;
-            let Some(number) = variants.get(id.to_string().as_str()).map_err(Trouble::of)? else {
-                return Ok(None);
-            };
-            let evidence = read.open_table(EVIDENCE).map_err(Trouble::of)?;
-            let found = evidence.get(number.value()).map_err(Trouble::of)?;
-            Ok(found.map(|found| (found.value().0, found.value().1.to_vec())))
-        })
-    }
 }
 
 /// The numbers of the variants that are about to be saved; new ones get the next.
-fn numbers(write: &WriteTransaction, unsaved: &Unsaved) -> Result<BTreeMap<VariantId, u32>> {
+pub(super) fn numbers<'a>(
+    write: &WriteTransaction,
+    of: impl Iterator<Item = &'a VariantId>,
+) -> Result<BTreeMap<VariantId, u32>> {
     let mut meta = write.open_table(META).map_err(Trouble::of)?;
     let mut variants = write.open_table(VARIANTS).map_err(Trouble::of)?;
     let mut next = meta.get("next_variant").map_err(Trouble::of)?.map_or(0, |next| next.value());
     let mut numbers = BTreeMap::new();
-    for id in unsaved.ids() {
+    for id in of {
         let name = id.to_string();
         let known = variants.get(name.as_str()).map_err(Trouble::of)?.map(|n| n.value());
         let number = if let Some(number) = known {
@@ -355,6 +336,7 @@ fn forget(write: &WriteTransaction, bounds: Bounds) -> Result<()> {
     let mut events = write.open_table(EVENTS).map_err(Trouble::of)?;
     let mut of = write.open_table(EVENTS_OF).map_err(Trouble::of)?;
     let mut cut = bounds.oldest;
+    let bytes_max = bounds.bytes_max.saturating_sub(super::records::bytes(write)?);
     loop {
         hours.retain_in(..(index(cut), 0), |_, _| false).map_err(Trouble::of)?;
         let mut gone = Vec::new();
@@ -370,7 +352,7 @@ fn forget(write: &WriteTransaction, bounds: Bounds) -> Result<()> {
         let (hour_rows, event_rows) =
             (hours.len().map_err(Trouble::of)?, events.len().map_err(Trouble::of)?);
         let bytes = hour_rows * HOUR_BYTES + event_rows * EVENT_BYTES;
-        if bytes <= bounds.bytes_max || hour_rows + event_rows == 0 {
+        if bytes <= bytes_max || hour_rows + event_rows == 0 {
             return Ok(());
         }
         let oldest_hour = hours.first().map_err(Trouble::of)?.map(|(key, _)| start(key.value().0));

@@ -7,7 +7,9 @@
 
 mod changes;
 mod disk;
+mod evidence;
 mod pack;
+mod records;
 mod unsaved;
 mod values;
 
@@ -130,35 +132,6 @@ impl Store {
     /// When the file cannot be read now.
     pub async fn variants(&self) -> Result<Vec<VariantId>, StoreError> {
         self.with(|place| place.asked(Disk::variants)).await
-    }
-
-    /// What else is kept of a variant: the version of its form, and the bytes. For whoever makes
-    /// passes, before the first one too: the file is opened for it.
-    ///
-    /// # Errors
-    /// When the file cannot be opened or read now.
-    pub async fn evidence(&self, id: &VariantId) -> Result<Option<(u32, Vec<u8>)>, StoreError> {
-        let id = id.clone();
-        self.with(move |place| place.opened(|disk| disk.evidence(&id))).await
-    }
-
-    /// Keeps bytes of a variant, with the version of their form, from the next pass that is handed in
-    /// on. They replace what was there, and stay until they are replaced.
-    ///
-    /// # Errors
-    /// When the disk does not answer.
-    pub async fn keep_evidence(
-        &self,
-        id: &VariantId,
-        version: u32,
-        bytes: Vec<u8>,
-    ) -> Result<(), StoreError> {
-        let id = id.clone();
-        self.with(move |place| {
-            place.open().book.unsaved.evidence.insert(id, (version, bytes));
-            Ok(())
-        })
-        .await
     }
 
     /// What CloudWatch has been asked for, as last kept here.

@@ -26,23 +26,19 @@ pub(super) struct Unsaved {
     pub(super) hours: BTreeMap<(VariantId, u32), Hour>,
     pub(super) events: Vec<(VariantId, Event)>,
     pub(super) faces: BTreeMap<VariantId, Face>,
-    pub(super) evidence: BTreeMap<VariantId, (u32, Vec<u8>)>,
 }
 
 impl Unsaved {
     /// Whether there is nothing to save.
     pub(super) fn is_empty(&self) -> bool {
-        self.hours.is_empty()
-            && self.events.is_empty()
-            && self.faces.is_empty()
-            && self.evidence.is_empty()
+        self.hours.is_empty() && self.events.is_empty() && self.faces.is_empty()
     }
 
     /// The variants that it is of.
     pub(super) fn ids(&self) -> BTreeSet<&VariantId> {
         let hours = self.hours.keys().map(|(id, _)| id);
         let events = self.events.iter().map(|(id, _)| id);
-        hours.chain(events).chain(self.faces.keys()).chain(self.evidence.keys()).collect()
+        hours.chain(events).chain(self.faces.keys()).collect()
     }
 
     /// Forgets the oldest of what there is no room for; how many events are lost for good.

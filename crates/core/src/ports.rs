@@ -4,6 +4,7 @@
 //! Reading is separate from writing, so that a process that must not write can be built from
 //! parts that cannot.
 
+mod evidence;
 mod no_code;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
+use crate::model::kept_floors::FloorPut;
 use crate::model::listing::Listing;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
@@ -27,6 +29,7 @@ use crate::model::tags::EndpointTags;
 use crate::model::time::Timestamp;
 use crate::model::trail::TrailEvent;
 
+pub use evidence::Evidence;
 pub use no_code::NoCode;
 
 /// An AWS service, by the name metrics use.
@@ -166,6 +169,8 @@ pub trait ScalingReads: Send + Sync {
 pub trait ScalingWrites: Send + Sync {
     async fn put_scaling_policy(&self, put: &PutScalingPolicy) -> PortResult<()>;
     async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()>;
+    /// `PutScheduledAction` of one floor.
+    async fn put_scheduled_action(&self, put: &PutScheduledAction) -> PortResult<()>;
     /// `TagResource`: sets these tags, all or none, and leaves others as they are.
     async fn tag_target(&self, tag: &TagTarget) -> PortResult<()>;
 }
@@ -189,6 +194,15 @@ pub struct PutScalingPolicy {
     pub policy_name: String,
     /// The whole configuration.
     pub configuration: TargetTracking,
+}
+
+/// The input of `PutScheduledAction`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutScheduledAction {
+    /// Which variant.
+    pub resource: ResourceId,
+    /// The whole action: AWS drops the dates that are not stated.
+    pub floor: FloorPut,
 }
 
 /// The input of `RegisterScalableTarget`.

@@ -8,6 +8,7 @@ use setpoint::model::Fact;
 use setpoint::model::history::{EventKind, History, HourLoad};
 use setpoint::model::series::Minute;
 use setpoint::model::status::StoreStatus;
+use setpoint::ports::Evidence as _;
 use setpoint::store::{Store, StoreSettings};
 
 use super::{id, kinds, minute, pass, with_minute};
@@ -139,18 +140,64 @@ async fn a_disk_that_refuses_is_said_and_what_was_seen_meanwhile_is_saved_later(
 }
 
 #[tokio::test]
-async fn evidence_is_kept_by_variant_with_its_version() {
+async fn records_of_variants_are_kept_beside_the_history() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.redb");
-    let one = store(&path);
-    one.record(pass(0, vec![fixtures::in_sync("a")])).await;
-    assert_eq!(one.evidence(&id()).await, Ok(None));
-    one.keep_evidence(&id(), 3, vec![1, 2, 3]).await.unwrap();
+    let (one, kept) = (store(&path), vec![7; 100_000]);
+    assert_eq!(one.records(vec![id()]).await, Ok(vec![None]), "before its first pass");
+    one.keep_records(vec![(id(), vec![1, 2, 3])], minute(0)).await.unwrap();
+    one.keep_records(vec![(id(), kept.clone())], minute(1)).await.unwrap();
     one.record(pass(1, vec![fixtures::in_sync("a")])).await;
+    let scope = id().scope();
+    assert_eq!(one.described(&scope).await, Ok(None));
+    one.keep_described(&scope, b"configs".to_vec()).await.unwrap();
     one.close().await;
     let two = store(&path);
-    // Before its first pass.
-    assert_eq!(two.evidence(&id()).await, Ok(Some((3, vec![1, 2, 3]))));
+    let other = fixtures::in_sync("b").snapshot.id.clone();
+    let found = two.records(vec![other, id()]).await;
+    assert_eq!(found, Ok(vec![None, Some(kept)]), "in the order of the question");
+    assert_eq!(two.described(&scope).await, Ok(Some(b"configs".to_vec())));
+    fine(&two.record(pass(2, vec![fixtures::in_sync("a")])).await);
+}
+
+/// Ten thousand variants write a record every six hours.
+#[tokio::test]
+async fn the_oldest_records_go_where_there_is_no_room_and_so_does_what_is_too_old() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.redb");
+    let bytes_max = 2 << 20;
+    let keep = TimeDelta::days(90);
+    let store = Store::new(StoreSettings { path: Some(path.clone()), keep, bytes_max });
+    // Some 8 KiB each that do not pack.
+    let mut state = 1_u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 33) as u8
+    };
+    let ids: Vec<_> =
+        (0..400).map(|i| fixtures::in_sync(&format!("e{i}")).snapshot.id.clone()).collect();
+    for round in 0..3 {
+        for (n, ids) in ids.chunks(32).enumerate() {
+            let at = minute(round * 360 + i64::try_from(n).unwrap());
+            let record = |id: &setpoint::model::ids::VariantId| {
+                (id.clone(), (0..8_000).map(|_| noise()).collect::<Vec<u8>>())
+            };
+            store.keep_records(ids.iter().map(record).collect(), at).await.unwrap();
+        }
+    }
+    let found = store.records(ids.clone()).await.unwrap();
+    let kept: Vec<bool> = found.iter().map(Option::is_some).collect();
+    let count = kept.iter().filter(|kept| **kept).count();
+    // Half of the file, at two bytes for each.
+    assert!((48..=66).contains(&count), "{count}");
+    assert!(kept[400 - count..].iter().all(|kept| *kept), "the newest are left");
+    let bytes = std::fs::metadata(&path).unwrap().len();
+    assert!(bytes <= bytes_max * 3 / 2, "{bytes}");
+    // After 16 days none of them is of use.
+    let late = minute(17 * 1440);
+    store.keep_records(vec![(ids[0].clone(), vec![1])], late).await.unwrap();
+    let found = store.records(ids).await.unwrap();
+    assert_eq!(found.iter().flatten().count(), 1);
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Step 10, findings: the comparison of capacity with what the configuration claims, and the
 //! speed event after a change of regime. Checked every 30 minutes of the data's time.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::estimate::{Capacity, Finding, Verdict};
 
 use super::grid::MinuteIndex;
@@ -54,7 +56,8 @@ pub(super) struct Sight<'a> {
 }
 
 /// The findings, each with the number of checks in a row that saw it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Findings {
     streaks: [u8; Finding::ALL.len()],
 }

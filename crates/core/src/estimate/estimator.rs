@@ -1,10 +1,14 @@
 //! The estimator of one variant: minutes go in as they arrive, an estimate comes out when asked.
 
+mod by_siblings;
 mod changes;
 mod counting;
 mod drawing;
+mod resuming;
 
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::model::estimate::{DropReason, Estimate, Finding, Regime, Verdict};
 use crate::model::fit::Fit;
@@ -51,7 +55,8 @@ pub struct Pushed {
 }
 
 /// The estimator of one variant.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Estimator {
     settings: EstimatorSettings,
     walk: Walk,
@@ -289,6 +294,7 @@ impl Estimator {
             wander,
             incident_since: self.incident.open_since().map(instant_of),
             history_complete_ratio: None,
+            siblings: None,
             sentence,
             minutes,
             picture: self.picture.clone(),
@@ -388,6 +394,7 @@ impl Estimator {
             record: &self.book.current,
             lg_ratio,
             load_test: self.settings.valid_load_test(),
+            load_test_error: None,
             wanders: self.wanders(now),
             stretch: self.stretch(),
             power: self.power(),

@@ -4,6 +4,8 @@
 //! order in which a restarted process reads them again makes no difference. The last hours are
 //! kept apart until it is clear that no undeclared change began in them.
 
+use serde::{Deserialize, Serialize};
+
 use super::grid::{DAY, MinuteIndex, WINDOW};
 use super::throughput::{Knee, RECENT, Shown};
 
@@ -15,7 +17,8 @@ const BINS_MAX: usize = 56;
 const HOURS_APART: i64 = 3;
 
 /// Counts of good and bad minutes by load bin, in the order of bins.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Counts {
     bins: Vec<(i16, u16, u16)>,
 }
@@ -59,7 +62,8 @@ fn add(to: &mut (i16, u16, u16), good: u16, bad: u16) {
 }
 
 /// The counts of one regime in one stretch of time: an hour, later a day.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Slot {
     /// The first minute of the stretch, which fits half a word for four thousand years.
     first: i32,
@@ -103,7 +107,8 @@ impl Slot {
 pub(super) type Weighted = Vec<(i16, f64, f64)>;
 
 /// All evidence of a variant that lies in the window.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Evidence {
     hours: Vec<Slot>,
     days: Vec<Slot>,

@@ -1,5 +1,7 @@
 //! Step 1, the minute filter: which minutes speak of capacity, and whether they were bad.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::estimate::DropReason;
 use crate::model::goal::{LatencyObjective, Objective};
 use crate::model::series::Minute;
@@ -17,7 +19,8 @@ const CARRY_OVER_SHARE: f64 = 0.9;
 const COUNT_MEMORY_MINUTES: MinuteIndex = 15;
 
 /// The numbers of one period that are there.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Reading {
     /// The first minute of the period.
     pub(super) at: MinuteIndex,
@@ -69,7 +72,8 @@ fn lg_over(latency_us: Option<f64>, objective: &Objective) -> i16 {
 }
 
 /// Notices instances that were just added.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ColdWatch {
     last: Option<(MinuteIndex, f32)>,
     until: MinuteIndex,
@@ -98,7 +102,8 @@ pub(super) fn count_tolerance(reading: &Reading) -> f32 {
 }
 
 /// Remembers an overload, whose backlog makes later minutes bad at loads that are fine.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct CarryOver {
     /// The end of the last bad period, and the highest load of its run.
     last_bad: Option<(MinuteIndex, f64)>,

@@ -2,6 +2,8 @@
 //! fine for days, while the median latency jumped with them. A database that stalls for half an
 //! hour every night would otherwise pass for a capacity a third below the truth.
 
+use serde::{Deserialize, Serialize};
+
 use super::grid::{DAY, MinuteIndex, bin_of, level_of, weighted_median};
 use super::regime::{QUARTER_SHIFT_MAX, Table};
 
@@ -23,7 +25,8 @@ pub(super) const FINE_BINS: i16 = 9;
 const LG_SCALE: f64 = 1400.0;
 
 /// A bad minute of the run: small, for there may be an hour of them.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Bad {
     offset: u8,
     bin: i16,
@@ -43,7 +46,8 @@ pub(super) enum Fate {
 }
 
 /// Bad minutes in a row.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct BadRun {
     start: MinuteIndex,
     end: MinuteIndex,

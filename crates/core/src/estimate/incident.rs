@@ -1,6 +1,8 @@
 //! An open incident of another cause (rule 19 of `docs/safety.md`): bad minutes at loads that are
 //! known to be fine.
 
+use serde::{Deserialize, Serialize};
+
 use super::grid::MinuteIndex;
 
 /// Loads below this share of the proven lower bound are fine.
@@ -15,7 +17,8 @@ const CLEAN_MINUTES: MinuteIndex = 30;
 const RECENT_MINUTES: MinuteIndex = 30;
 
 /// Follows bad minutes, one bit each.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct IncidentWatch {
     /// Bad minutes at fine loads, the newest in bit 0.
     fine_bad: u64,

@@ -1,6 +1,8 @@
 //! Minutes in which instances had just been added: no evidence of capacity, but of what a scale-out
 //! costs by itself.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::fit::Level;
 
 use super::grid::{level_of, load_of_level};
@@ -13,7 +15,8 @@ const LEVELS_MAX: usize = 24;
 const MINUTES_MIN: f64 = 12.0;
 
 /// Good and bad minutes by load level, newer ones counting for more.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Joining {
     levels: Vec<(u8, f32, f32)>,
 }

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::estimate::DropReason;
 
 use super::filter::{Reading, count_tolerance, unusable};
@@ -41,7 +43,8 @@ pub(super) enum Step {
     Dropped { at: MinuteIndex, minutes: u32, reason: DropReason, judged: Option<(f64, bool)> },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Cell {
     reading: Option<Reading>,
     cold: bool,
@@ -49,7 +52,8 @@ struct Cell {
 }
 
 /// The walk: minutes go in, periods come out in time order, at most 30 minutes later.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Walk {
     first: MinuteIndex,
     cells: VecDeque<Cell>,

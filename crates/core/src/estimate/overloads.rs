@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::fit::Overload;
 
 use super::grid::{MinuteIndex, WINDOW, bin_of, lg_of};
@@ -15,13 +17,15 @@ const MINUTES_MAX: usize = 30;
 const GOOD_AFTER: usize = 4;
 
 /// The overloads with the highest loads.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Overloads {
     kept: VecDeque<Run>,
 }
 
 /// A run of minutes from the first bad one on.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Run {
     next: MinuteIndex,
     /// The load's bin, and whether the minute was bad; absent where new instances may be the cause.

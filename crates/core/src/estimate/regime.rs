@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::grid::{MinuteIndex, WINDOW, level_of, signed, weighted_median};
 
 /// Load levels kept for an hour: the ones most minutes were at.
@@ -32,7 +34,8 @@ const RUN_HOURS: i64 = 2;
 const LG_SCALE: f64 = 1400.0;
 
 /// One hour of one regime: the median latency at the levels where most minutes were.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Hour {
     pub(super) regime: u8,
     levels: [u8; LEVELS_KEPT],
@@ -63,7 +66,8 @@ impl Hour {
 }
 
 /// One observation of the hour in progress.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Point {
     level: u8,
     /// The minutes it stands for (at most 15), its quarter of the hour, and whether it broke the
@@ -103,7 +107,8 @@ pub(super) struct Run {
 }
 
 /// Suspicious pieces of time in a row, by number, all shifted to the same side.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Streak {
     last: i64,
     length: u8,
@@ -128,7 +133,8 @@ impl Streak {
 }
 
 /// The hours of the window, and the one in progress.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Hours {
     /// The number of the ring's first hour since the epoch.
     first: i64,
@@ -145,7 +151,8 @@ pub(super) struct Hours {
 }
 
 /// The usual latencies of a regime before an hour.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Usual {
     regime: u8,
     until: i64,
@@ -153,7 +160,8 @@ struct Usual {
 }
 
 /// The usual median latency of a regime by load level.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Table {
     /// Level, lg of the median times [`LG_SCALE`], and whether its minutes met the objective.
     medians: Vec<(u8, i16, bool)>,

@@ -1,12 +1,15 @@
 //! What an estimator is told: once at its start, and with every check.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::goal::{LoadTestProblem, Objective};
 use crate::model::units::RequestsPerSecond;
 
 use super::fingerprint::Fingerprint;
 
 /// What an estimator knows of its variant beside the telemetry.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EstimatorSettings {
     /// What counts as serving well. Without a latency objective everything is `unobserved`.
     pub objective: Objective,
@@ -22,7 +25,8 @@ pub struct EstimatorSettings {
 }
 
 /// Steps beyond the basic ones, each of which can be left out to see what it is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Refinements {
     /// Four suspicious quarter-hours in a row are an undeclared change, as three hours are.
     pub quarter_hours: bool,

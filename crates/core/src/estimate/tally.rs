@@ -1,5 +1,7 @@
 //! How many minutes were used and how many were left out, for which reason, by day.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::estimate::{DropReason, MinutesUsed};
 
 use super::grid::{DAY, MinuteIndex, WINDOW};
@@ -15,7 +17,8 @@ const REASONS: [DropReason; 8] = [
     DropReason::Incident,
 ];
 
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Day {
     start: MinuteIndex,
     used: u16,
@@ -23,7 +26,8 @@ struct Day {
 }
 
 /// Counts of the days in the window.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Tally {
     days: Vec<Day>,
 }

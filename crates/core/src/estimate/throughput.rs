@@ -10,6 +10,8 @@
 //! That is how queues behave, and no proof: it is an opinion beside the load test's, and no part of
 //! a bound or a verdict.
 
+use serde::{Deserialize, Serialize};
+
 use super::grid::{MinuteIndex, load_of_level};
 use super::low_traffic::Observation;
 
@@ -43,7 +45,8 @@ const SPREAD_BELOW: f64 = 0.05;
 const SPREAD_ABOVE: f64 = 0.05;
 
 /// Follows overloads from minute to minute.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Overload {
     /// The last bad minute, its load, and how long its median request took, in minutes.
     last: (MinuteIndex, f32, f32),
@@ -70,7 +73,8 @@ impl Overload {
 }
 
 /// What a stretch of time showed.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Shown {
     /// Sum of lg throughputs in steps, and how many.
     lg_throughput: i32,

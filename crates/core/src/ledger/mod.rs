@@ -11,6 +11,7 @@ mod summary;
 use std::collections::VecDeque;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 
 use crate::model::goal::Objective;
 use crate::model::scale_out::{Failure, FailureKind, Reaction, ScaleOut};
@@ -45,7 +46,8 @@ pub struct Seen<'a> {
 }
 
 /// What is known of the scale-outs of one variant.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// Oldest first.
     scale_outs: VecDeque<ScaleOut>,

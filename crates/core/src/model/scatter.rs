@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Most cells of a stretch; with more of them neighbours are counted together.
 const CELLS_MAX: usize = 256;
 /// A stretch of the picture, in minutes: a week.
@@ -30,6 +32,18 @@ impl Picture {
     }
 }
 
+impl Serialize for Picture {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Picture {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Scatter::deserialize(deserializer).map(|scatter| Self(Arc::new(scatter)))
+    }
+}
+
 impl PartialEq for Picture {
     fn eq(&self, _other: &Self) -> bool {
         true
@@ -37,7 +51,8 @@ impl PartialEq for Picture {
 }
 
 /// Minutes counted in cells, by regime.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Scatter {
     stretches: Vec<Stretch>,
     /// The regime that is shown as the present one.
@@ -45,7 +60,8 @@ pub struct Scatter {
 }
 
 /// The minutes of one week and regime.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Stretch {
     regime: u8,
     week: i64,
@@ -56,7 +72,8 @@ struct Stretch {
 }
 
 /// Where a cell is: steps of load and latency, and whether its minutes broke the objective.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Place {
     load: i16,
     latency: i16,

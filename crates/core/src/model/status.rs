@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::consent::Consent;
 use super::decision::{Decision, Outcome};
+use super::evidence::EvidenceStatus;
 use super::fact::Why;
 use super::goal::Goal;
 use super::ids::{AccountId, Scope, VariantId};
@@ -50,6 +51,8 @@ pub struct FleetStatus {
     pub memory: Option<MemoryStatus>,
     /// Whether the history can be read and saved; absent before the first pass.
     pub history: Option<StoreStatus>,
+    /// How it goes with what is kept over a restart; absent where nothing is kept.
+    pub evidence: Option<EvidenceStatus>,
     /// The variants. One that is gone is gone from here too.
     pub variants: BTreeMap<VariantId, Arc<VariantStatus>>,
     /// A plan for many variants that waits for a person's confirmation (rule 9).

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 
 use super::series::Minute;
 use super::time::{Timestamp, floor_to};
@@ -14,7 +15,8 @@ pub const KEPT: TimeDelta = TimeDelta::days(7);
 const BIN_RATIO: f64 = 1.12;
 const BINS: usize = 96;
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Hour {
     at: Timestamp,
     /// Minutes of which the instance count is known.
@@ -30,14 +32,34 @@ struct Hour {
 }
 
 /// The loads of one day's minutes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Loads {
     day: Timestamp,
+    #[serde(with = "counts")]
     bins: [u16; BINS],
 }
 
+/// Serde's own arrays end at 32.
+mod counts {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::BINS;
+
+    pub(super) fn serialize<S: Serializer>(bins: &[u16; BINS], to: S) -> Result<S::Ok, S::Error> {
+        bins.as_slice().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u16; BINS], D::Error> {
+        let bins = Vec::<u16>::deserialize(from)?;
+        bins.try_into().map_err(|_| D::Error::custom("another number of bins"))
+    }
+}
+
 /// What a variant used.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Usage {
     hours: VecDeque<Hour>,
     loads: VecDeque<Loads>,

@@ -1,21 +1,24 @@
 //! The capacity estimate of one variant between passes: feeds the estimator with minutes as they
 //! arrive and with deploys as they are seen, in the order in which they happened.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 
 use crate::decide::new_regime::AFTER_DEPLOY;
 use crate::estimate::{
     Context, Estimator, EstimatorSettings, Fingerprint, Journal, JournalError, Scratch,
 };
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, Model, Routing};
-use crate::model::estimate::{Estimate, Regime};
+use crate::model::estimate::{Capacity, Estimate, Regime};
 use crate::model::fact::{Fact, Why};
-use crate::model::goal::{Goal, LoadTestProblem};
+use crate::model::goal::{Goal, LoadTest, LoadTestProblem};
 use crate::model::ids::VariantName;
 use crate::model::memory::VariantMemory;
 use crate::model::series::Minute;
+use crate::model::siblings::Siblings;
 use crate::model::snapshot::Telemetry;
 use crate::model::time::Timestamp;
 
@@ -44,20 +47,36 @@ pub(super) struct CapacityWatch {
     updating_since: Option<Timestamp>,
     /// The last answer, as long as nothing that it depends on changes.
     answer: Option<(Question, Estimate)>,
+    /// What siblings made of that answer.
+    by_siblings: Option<(Siblings, Capacity)>,
     /// When the journal was last kept; absent when it is due.
     journal_kept: Option<Timestamp>,
+    /// When all of it was last kept; absent when that is due.
+    pub(super) evidence_kept: Option<Timestamp>,
+}
+
+/// What of it is kept over a restart.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeptCapacity<'a> {
+    estimator: Option<Cow<'a, Estimator>>,
+    changes: Cow<'a, VecDeque<Change>>,
+    running: Option<Running>,
+    updating_since: Option<Timestamp>,
 }
 
 /// What a variant runs.
-#[derive(Debug, Clone, Copy)]
-struct Running {
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Running {
     fingerprint: Fingerprint,
     /// What a journal of an older version calls it.
     old: Fingerprint,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Change {
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) enum Change {
     /// Something else came into service, as far as it can change capacity.
     Deploy { at: Timestamp, running: Running },
     /// Minutes of an update.
@@ -123,6 +142,7 @@ impl CapacityWatch {
     }
 
     fn note(&mut self, change: Change) {
+        self.evidence_kept = None;
         self.changes.push_back(change);
         self.noted.push_back(change);
         self.noted_in_all += 1;
@@ -154,6 +174,69 @@ impl CapacityWatch {
         self.changes.extend(self.noted.range(self.noted.len() - since..));
         self.answer = None;
         self.journal_kept = None;
+        self.evidence_kept = history.evidence_kept;
+    }
+
+    /// What of it is kept over a restart.
+    pub(super) fn kept(&self) -> KeptCapacity<'_> {
+        // Every field has its answer here: a new one is a decision, and another form.
+        let Self {
+            estimator,
+            changes,
+            noted: _,
+            noted_in_all: _,
+            running,
+            routing: _,
+            updating_since,
+            answer: _,
+            by_siblings: _,
+            journal_kept: _,
+            evidence_kept: _,
+        } = self;
+        KeptCapacity {
+            estimator: estimator.as_ref().map(Cow::Borrowed),
+            changes: Cow::Borrowed(changes),
+            running: *running,
+            updating_since: *updating_since,
+        }
+    }
+
+    /// The same service with what was kept of it up to `until`; nothing when it runs something else by
+    /// now, or that is not known.
+    pub(super) fn resumed(
+        &self,
+        kept: KeptCapacity<'_>,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let KeptCapacity { estimator, changes, running, updating_since } = kept;
+        let before = running?.fingerprint;
+        if !before.is_same(self.running?.fingerprint) {
+            return None;
+        }
+        let mut changes = changes.into_owned();
+        if let Some(since) = updating_since {
+            // It ended while nobody looked.
+            changes.push_back(Change::Update { from: since - UPDATE_SEEN_LATE, to: now });
+        }
+        // What runs has run before: to this process it looked new.
+        let is_news = |change: &&Change| match change {
+            Change::Deploy { running, .. } => !running.fingerprint.is_same(before),
+            Change::Update { .. } => true,
+        };
+        changes.extend(self.noted.iter().filter(is_news));
+        let estimator = estimator.map(Cow::into_owned);
+        Some(Self { estimator, changes, evidence_kept: Some(until), ..self.blank() })
+    }
+
+    /// Whether it is known what the endpoint runs.
+    pub(super) const fn is_identified(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// The estimator, once there is one.
+    pub(super) const fn estimator(&self) -> Option<&Estimator> {
+        self.estimator.as_ref()
     }
 
     /// Takes in newly read periods, in the order of their ends.
@@ -185,6 +268,7 @@ impl CapacityWatch {
                         estimator.recognise(old, fingerprint);
                         estimator.declare(at, fingerprint, scratch);
                         self.journal_kept = None;
+                        self.evidence_kept = None;
                     }
                     Some(Change::Update { from, to }) => estimator.exclude(from, to),
                     None => {}
@@ -193,6 +277,7 @@ impl CapacityWatch {
             let pushed = estimator.push(period, context, scratch);
             if pushed.change_found {
                 self.journal_kept = None;
+                self.evidence_kept = None;
             }
         }
         self.answer = None;
@@ -237,6 +322,7 @@ impl CapacityWatch {
             estimator.set_load_test(goal.load_test.as_ref().map(|t| t.max_rps), load_test_problem);
             let answer = estimator.evaluate(scratch, now, &context);
             self.answer = Some((question, answer.clone()));
+            self.by_siblings = None;
             answer
         };
         if let Some(deployed_at) = self.deployed_since() {
@@ -251,6 +337,40 @@ impl CapacityWatch {
             ));
         }
         answer
+    }
+
+    /// Takes in what siblings say of the load test, where the limit of this variant was not seen.
+    pub(super) fn hear_siblings(
+        &mut self,
+        estimate: &mut Estimate,
+        siblings: Siblings,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) {
+        let Some(estimator) = &self.estimator else { return };
+        if self.deployed_since().is_some() || !estimator.asks_siblings(estimate) {
+            return;
+        }
+        let heard = self.by_siblings.as_ref().filter(|(heard, _)| *heard == siblings);
+        let capacity = if let Some((_, capacity)) = heard {
+            *capacity
+        } else {
+            let capacity = estimator.by_siblings(&estimate.capacity, &siblings, scratch, now);
+            self.by_siblings = Some((siblings.clone(), capacity));
+            capacity
+        };
+        estimate.sentence.push_str("; ");
+        estimate.sentence.push_str(&siblings.sentence());
+        let estimate_alone = estimate.capacity.estimate;
+        estimate.siblings = Some(Siblings { estimate_alone, ..siblings });
+        estimate.capacity = capacity;
+    }
+
+    /// Whether the estimate tells how far off the load test is.
+    pub(super) fn tells_of_load_test(&self, estimate: &Estimate, test: &LoadTest) -> bool {
+        let date = test.date.and_then(|day| day.and_hms_opt(0, 0, 0)).map(|at| at.and_utc());
+        let tells = |estimator: &Estimator| estimator.tells_of_load_test(estimate, date);
+        self.deployed_since().is_none() && self.estimator.as_ref().is_some_and(tells)
     }
 
     /// The newest deploy of which the estimator has not heard, for its telemetry is not there yet:

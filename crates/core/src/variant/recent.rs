@@ -30,7 +30,7 @@ pub(super) struct Recent {
     pub(super) read_until: Option<Timestamp>,
     /// Until when minutes with too few requests call for longer periods (estimation, low traffic).
     pub(super) thin_until: Option<Timestamp>,
-    hourly_peaks: VecDeque<(Timestamp, f64)>,
+    pub(super) hourly_peaks: VecDeque<(Timestamp, f64)>,
 }
 
 impl Default for Recent {

@@ -1,0 +1,164 @@
+//! History that goes on where an earlier process has ended: the record of a variant, and the periods
+//! since.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::evidence::Keeping;
+use super::filling::{Told, Worker, span, tell};
+use super::history::{Filled, PAGE, QUERIES, Seed, Stage};
+use super::periods::Periods;
+use super::telemetry::{LONG_PERIODS, Window};
+use crate::estimate::Scratch;
+use crate::model::evidence::NotResumed;
+use crate::model::fact::Why;
+use crate::model::ids::VariantId;
+use crate::model::reads::Read;
+use crate::model::time::{Timestamp, floor_to, floor_to_minute};
+use crate::variant::{Present, Variant};
+
+/// A variant whose record fits.
+struct Resumed {
+    seed: Seed,
+    variant: Variant,
+    /// What it has not been told; absent where that is nothing.
+    window: Option<Window>,
+    thin: bool,
+}
+
+impl Resumed {
+    /// What can be read with it in one request.
+    fn goes_with(&self, others: &[Self]) -> bool {
+        let Some(first) = others.first() else { return true };
+        let (Some(own), Some(window)) = (self.window, first.window) else {
+            return self.window.is_none() && first.window.is_none();
+        };
+        let from = others.iter().filter_map(|other| Some(other.window?.from)).min();
+        let from = from.unwrap_or(own.from).min(own.from);
+        let queries = i64::try_from(others.len() + 1).unwrap_or(i64::MAX).saturating_mul(QUERIES);
+        let all = Window { from, to: own.to }.minutes().saturating_mul(queries);
+        self.thin == first.thin && own.to == window.to && all <= PAGE
+    }
+}
+
+impl Worker<'_> {
+    /// Takes up what was kept of these variants, and reads what is new. Second are those of which
+    /// nothing is kept that fits.
+    pub(super) async fn resume(
+        &self,
+        keeping: &Keeping,
+        seeds: Vec<Seed>,
+        scratch: &mut Scratch,
+    ) -> (Vec<Filled>, Vec<Seed>) {
+        let ids: Vec<VariantId> = seeds.iter().map(|seed| seed.id.clone()).collect();
+        let records = keeping.records(ids).await;
+        let now = self.shared.clock.now();
+        let (mut filled, mut left, mut resumed) = (Vec::new(), Vec::new(), Vec::new());
+        for (seed, record) in seeds.into_iter().zip(records) {
+            // A bug of ours in one record leaves the others as they are.
+            let took = record.map(|record| {
+                catch_unwind(AssertUnwindSafe(|| self.take_up(&seed, &record, now)))
+                    .unwrap_or(Err(NotResumed::Damaged))
+            });
+            match took {
+                None => left.push(seed),
+                Some(Ok(variant)) => resumed.push(self.window(seed, variant, now)),
+                Some(Err(why)) => {
+                    keeping.note_dropped(&seed.id, why);
+                    left.push(seed);
+                }
+            }
+        }
+        resumed.sort_by_key(|one| (one.thin, one.window.map(|window| (window.to, window.from))));
+        let mut rest = resumed.into_iter().peekable();
+        while let Some(first) = rest.next() {
+            let mut batch = vec![first];
+            while let Some(next) = rest.next_if(|next| next.goes_with(&batch)) {
+                batch.push(next);
+            }
+            for (seed, told) in self.go_on(batch, scratch, now).await {
+                match told {
+                    Some(variant) => {
+                        if variant.is_ok() {
+                            keeping.note_resumed();
+                        }
+                        filled.push(Filled { id: seed.id, variant, stage: Stage::Resume });
+                    }
+                    None => {
+                        keeping.note_dropped(&seed.id, NotResumed::Damaged);
+                        left.push(seed);
+                    }
+                }
+            }
+        }
+        (filled, left)
+    }
+
+    fn take_up(&self, seed: &Seed, record: &[u8], now: Timestamp) -> Result<Variant, NotResumed> {
+        let from = floor_to_minute(now - span(Stage::Whole, seed, self.limits));
+        let memory = seed.memory.as_ref();
+        let present = Present { id: &seed.id, settings: &seed.settings, memory, from, now };
+        seed.variant.resume(record, &present)
+    }
+
+    fn window(&self, seed: Seed, variant: Variant, now: Timestamp) -> Resumed {
+        let thin = variant.is_thin(now);
+        let (history, delay) = (self.limits.history, self.limits.delay);
+        let mut window = Window::next(now, variant.read_until(), history, delay);
+        if thin && let Some(window) = &mut window {
+            // Periods of all lengths must end together to be told in order.
+            window.to = floor_to(window.to, i64::from(LONG_PERIODS[1]));
+        }
+        let window = window.filter(|window| window.from < window.to);
+        Resumed { seed, variant, window, thin }
+    }
+
+    /// Reads what these have not been told, and tells it. Where that fails in us, there is nothing.
+    #[expect(clippy::type_complexity, reason = "a pair for each of the batch, used once")]
+    async fn go_on(
+        &self,
+        batch: Vec<Resumed>,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) -> Vec<(Seed, Option<Result<Variant, (Why, Read)>>)> {
+        let windows = || batch.iter().filter_map(|one| one.window);
+        let from = windows().map(|window| window.from).min();
+        let Some((from, to)) = from.zip(windows().map(|window| window.to).max()) else {
+            return batch.into_iter().map(|one| (one.seed, Some(Ok(one.variant)))).collect();
+        };
+        let window = Window { from, to };
+        let seeds: Vec<&Seed> = batch.iter().map(|one| &one.seed).collect();
+        let minutes = self.periods(&seeds, window, 60, now).await;
+        let mut longer: Vec<Vec<Result<Periods, Why>>> = vec![Vec::new(); batch.len()];
+        let thin = batch.iter().any(|one| one.thin);
+        for period in LONG_PERIODS.into_iter().filter(|_| thin) {
+            let Some(whole) = window.whole(i64::from(period)) else { continue };
+            let read = self.periods(&seeds, whole, period, now).await;
+            for (longer, periods) in longer.iter_mut().zip(read) {
+                longer.push(periods);
+            }
+        }
+        let read = Read::new("GetMetricData", self.shared.clock.now());
+        let mut gone_on = Vec::with_capacity(batch.len());
+        for ((one, minutes), longer) in batch.into_iter().zip(minutes).zip(longer) {
+            let Resumed { seed, variant, window, .. } = one;
+            let longer = longer.into_iter().collect::<Result<Vec<Periods>, Why>>();
+            let (minutes, longer) = match minutes.and_then(|minutes| Ok((minutes, longer?))) {
+                Ok(both) => both,
+                Err(why) => {
+                    gone_on.push((seed, Some(Err((why, read)))));
+                    continue;
+                }
+            };
+            let told = catch_unwind(AssertUnwindSafe(|| {
+                let mut variant = variant;
+                if let Some(Window { from, to }) = window {
+                    let told = Told { from, to, minutes: &minutes, longer: &longer, read, now };
+                    tell(&mut variant, &seed, &told, scratch);
+                }
+                variant
+            }));
+            gone_on.push((seed, told.ok().map(Ok)));
+        }
+        gone_on
+    }
+}
