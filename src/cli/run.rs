@@ -229,7 +229,7 @@ impl Assembled {
             let _ = has_stopped.await;
         };
         let http = tokio::spawn(self.server.serve(self.app, until));
-        let ended = wait_for(self.daemon.run(), &self.handle, self.grace).await;
+        let ended = Box::pin(wait_for(self.daemon.run(), &self.handle, self.grace)).await;
         ticks.stop().await;
         // While a pass that would not end may still write, the Lease is left to expire.
         let left = self.kubernetes.leave(ended.is_ok()).await;

@@ -398,6 +398,7 @@ fn everything() -> Metrics {
         let snapshot = &mut Arc::make_mut(status).snapshot;
         snapshot.reaction = Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
         crate::floors::of_the_week(snapshot);
+        fixtures::probe(Arc::make_mut(status));
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {

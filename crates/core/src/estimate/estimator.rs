@@ -1,5 +1,6 @@
 //! The estimator of one variant: minutes go in as they arrive, an estimate comes out when asked.
 
+mod by_siblings;
 mod changes;
 mod counting;
 mod drawing;
@@ -293,6 +294,7 @@ impl Estimator {
             wander,
             incident_since: self.incident.open_since().map(instant_of),
             history_complete_ratio: None,
+            siblings: None,
             sentence,
             minutes,
             picture: self.picture.clone(),
@@ -392,6 +394,7 @@ impl Estimator {
             record: &self.book.current,
             lg_ratio,
             load_test: self.settings.valid_load_test(),
+            load_test_error: None,
             wanders: self.wanders(now),
             stretch: self.stretch(),
             power: self.power(),
