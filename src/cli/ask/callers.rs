@@ -2,6 +2,7 @@
 //! CloudTrail, nothing depends on what it says, and nothing of it is kept.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -121,13 +122,12 @@ async fn of_changes(
         let mut calls = Vec::new();
         for operation in operations(field) {
             let key = (*operation, span.0, span.1);
-            if !known.contains_key(&key) {
-                known.insert(key, trail.callers(operation, span).await?);
-            }
-            let of_it = known
-                .get(&key)
-                .into_iter()
-                .flatten()
+            let called = match known.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(trail.callers(operation, span).await?),
+            };
+            let of_it = called
+                .iter()
                 .filter(|call| !call.refused && call.resource.as_ref() == Some(&resource));
             calls.extend(of_it.cloned());
         }
