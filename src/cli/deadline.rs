@@ -35,6 +35,11 @@ pub(super) struct Timeout {
 }
 
 impl Timeout {
+    /// Of so many seconds.
+    pub(super) const fn of(seconds: u64) -> Self {
+        Self { timeout: seconds }
+    }
+
     /// The limit.
     pub(super) const fn limit(self) -> Duration {
         Duration::from_secs(self.timeout)

@@ -182,7 +182,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
             let left_out = report.choices.len() - shown.len();
             if left_out > 0 {
                 outln!(
-                    "{left_out} more choices cost more or break more minutes than one of these; --all shows them."
+                    "{left_out} more choices are left out: one of these beats them, or is nearer to the cheapest; \
+                     --all shows them."
                 );
             }
             out::text(&lines(output::conclusion(&report)))?;

@@ -5,7 +5,7 @@ use crate::audit::Guess;
 use crate::model::ids::VariantId;
 use crate::model::scaling::{ScalingPolicy, TargetTracking};
 use crate::model::snapshot::Snapshot;
-use crate::model::units::{SafetyFactor, TARGET_VALUE_TOLERANCE, formula, human};
+use crate::model::units::{SafetyFactor, TARGET_VALUE_TOLERANCE, for_reading, formula, human};
 
 /// What the file says of one variant.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,7 +100,7 @@ impl Entry {
             lines.push(format!(
                 "  objective: {{latency: {{statistic: {}, threshold_ms: {ms}}}}}  # a guess, twice its quiet {} ms: put your own here",
                 guess.statistic.as_str(),
-                human(guess.quiet_ms)
+                human(for_reading(guess.quiet_ms))
             ));
         }
         if let Some((min, max)) = self.capacity {

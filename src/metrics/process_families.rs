@@ -12,7 +12,7 @@ const REGION: Values = Described("the AWS region");
 const SHARD: Values = Described("the number of the process's shard, from 0");
 const OPERATION: Values = Described("AWS's operation name");
 const SERVICE: Values =
-    Closed(&["application-autoscaling", "cloudwatch", "sagemaker", "sts", "tagging"]);
+    Closed(&["application-autoscaling", "cloudtrail", "cloudwatch", "sagemaker", "sts", "tagging"]);
 
 /// A macro, for a constant cannot be joined with another.
 macro_rules! failed {

@@ -14,7 +14,7 @@ body{margin:0 auto;max-width:1200px;padding:24px 20px;background:var(--paper);co
 header p{color:var(--soft)}
 table{border-collapse:collapse;width:100%;margin:0 0 28px}
 th{text-align:left;color:var(--soft);font-size:12px}
-th,td{padding:6px 10px;border-bottom:1px solid var(--line);vertical-align:top;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+th,td{padding:6px 10px;border-bottom:1px solid var(--line);vertical-align:top;font-variant-numeric:tabular-nums;overflow-wrap:break-word}
 td:first-child{min-width:14em}
 .scroll{overflow-x:auto}
 svg{color:var(--bar)}

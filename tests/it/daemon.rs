@@ -2,6 +2,7 @@
 
 mod blind;
 mod broken_memory;
+mod callers;
 mod commands;
 mod control;
 mod crashes;

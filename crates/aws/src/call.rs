@@ -99,7 +99,11 @@ struct Budgets {
     alarms: Budget,
     metrics: Adaptive,
     datapoints: Adaptive,
+    trail: Budget,
 }
+
+/// `LookupEvents` a second, of one account and region: AWS's quota, all of which a command may use.
+const TRAIL_CALLS_PER_SECOND: f64 = 2.0;
 
 /// Seconds of a rate that may be used at once after a pause.
 const BURST_SECONDS: f64 = 1.0;
@@ -132,6 +136,7 @@ impl Caller {
                 alarms: reads(rates.alarm_calls_per_second, 3),
                 metrics: growing(rates.metric_calls_per_second),
                 datapoints: growing(rates.datapoints_per_second),
+                trail: reads(TRAIL_CALLS_PER_SECOND, 1),
             },
             retries: settings.retries,
             read_total: settings.timeouts.read_total,
@@ -237,6 +242,7 @@ impl Caller {
                 self.budgets.metrics.acquire(1.0).await?;
                 self.budgets.datapoints.acquire(call.datapoints as f64).await
             }
+            (Service::CloudTrail, _) => self.budgets.trail.acquire().await,
             // Once a pass at most, and AWS allows 600 a second; a command's few pages of tags.
             (Service::Sts | Service::Tagging, _) => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! Who the credentials belong to, by STS.
+//! Who the credentials belong to, by STS; and who called, by CloudTrail.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,20 +7,24 @@ use aws_sdk_sts::Client;
 
 use super::call::{Call, Caller};
 use super::error::Failure;
+use super::sagemaker::JsonClient;
 use super::settings::Settings;
 use setpoint_core::model::ids::{AccountId, Scope};
+use setpoint_core::model::time::Timestamp;
+use setpoint_core::model::trail::TrailEvent;
 use setpoint_core::ports::{CallObserver, CallRecord, Identity, PortResult, Service};
 
 const GET_CALLER_IDENTITY: Call = Call::new(Service::Sts, "GetCallerIdentity");
 
 pub(super) struct SdkIdentity {
     client: Client,
+    trail: JsonClient,
     caller: Arc<Caller>,
 }
 
 impl SdkIdentity {
-    pub(super) fn new(client: Client, caller: Arc<Caller>) -> Self {
-        Self { client, caller }
+    pub(super) fn new(client: Client, trail: JsonClient, caller: Arc<Caller>) -> Self {
+        Self { client, trail, caller }
     }
 }
 
@@ -28,6 +32,14 @@ impl SdkIdentity {
 impl Identity for SdkIdentity {
     async fn caller_account(&self) -> PortResult<AccountId> {
         self.caller.read(GET_CALLER_IDENTITY, || attempt(&self.client)).await
+    }
+
+    async fn callers(
+        &self,
+        operation: &str,
+        span: (Timestamp, Timestamp),
+    ) -> PortResult<Vec<TrailEvent>> {
+        super::trail::callers(&self.trail, &self.caller, operation, span).await
     }
 }
 

@@ -23,6 +23,7 @@ mod settings;
 mod tags;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod whoami;
 
 use std::sync::Arc;
@@ -136,6 +137,7 @@ async fn assemble(
     );
     let sagemaker = JsonClient::sagemaker(&sdk, settings);
     let tagging = JsonClient::tagging(&sdk, settings);
+    let trail = JsonClient::cloudtrail(&sdk, settings);
 
     Ok(Aws {
         scope,
@@ -143,6 +145,6 @@ async fn assemble(
         writes: Arc::new(SdkScalingWrites::new(writes, Arc::clone(&caller))),
         endpoints: Arc::new(SdkEndpoints::new(sagemaker, tagging, Arc::clone(&caller))),
         metrics: Arc::new(SdkMetrics::new(cloudwatch, Arc::clone(&caller))),
-        identity: Arc::new(SdkIdentity::new(sts, caller)),
+        identity: Arc::new(SdkIdentity::new(sts, trail, caller)),
     })
 }

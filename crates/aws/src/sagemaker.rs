@@ -1,5 +1,5 @@
-//! A thin client for the four reads of SageMaker that `setpoint` needs, and the one of the Resource
-//! Groups Tagging API, on the SDK's own crates: its HTTP client, credentials, signing and time-outs;
+//! A thin client for the four reads of SageMaker that `setpoint` needs, and for one each of the
+//! Resource Groups Tagging API and of CloudTrail, on the SDK's own crates: its HTTP client, credentials, signing and time-outs;
 //! awsJson1.1 by serde. The official crate of SageMaker is 876,000 lines for these four
 //! (`docs/decisions/sagemaker-client.md`).
 
@@ -62,6 +62,14 @@ const TAGGING: Spoken = Spoken {
     operations: &["GetResources"],
 };
 
+const CLOUDTRAIL: Spoken = Spoken {
+    service: Service::CloudTrail,
+    name: "CloudTrail",
+    target: "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101",
+    signing: "cloudtrail",
+    operations: &["LookupEvents"],
+};
+
 /// The client of one service.
 #[derive(Debug)]
 pub(super) struct JsonClient {
@@ -78,6 +86,11 @@ impl JsonClient {
     pub(super) fn tagging(sdk: &SdkConfig, settings: &Settings) -> Self {
         let url = sagemaker_url::of_tagging(sdk, settings.region.as_str());
         Self::new(&TAGGING, &url, sdk, settings)
+    }
+
+    pub(super) fn cloudtrail(sdk: &SdkConfig, settings: &Settings) -> Self {
+        let url = sagemaker_url::of_cloudtrail(sdk, settings.region.as_str());
+        Self::new(&CLOUDTRAIL, &url, sdk, settings)
     }
 
     fn new(spoken: &'static Spoken, url: &str, sdk: &SdkConfig, settings: &Settings) -> Self {

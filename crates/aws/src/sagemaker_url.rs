@@ -1,5 +1,6 @@
 //! Where SageMaker's API is: the rules of its endpoint rule set (`api.sagemaker.*`), by partition,
-//! FIPS and dual stack; and where the Resource Groups Tagging API is (`tagging.*`).
+//! FIPS and dual stack; and where the Resource Groups Tagging API (`tagging.*`) and CloudTrail
+//! (`cloudtrail.*`) are.
 
 use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
@@ -11,9 +12,24 @@ pub(super) fn of_sagemaker(sdk: &SdkConfig, region: &str) -> String {
 
 /// Where calls of the Resource Groups Tagging API go.
 pub(super) fn of_tagging(sdk: &SdkConfig, region: &str) -> String {
-    resolve(sdk, "Resource Groups Tagging API", |fips, dual_stack| {
+    usual(sdk, region, "Resource Groups Tagging API", ["tagging", "tagging-fips"])
+}
+
+/// Where CloudTrail's calls go.
+pub(super) fn of_cloudtrail(sdk: &SdkConfig, region: &str) -> String {
+    usual(sdk, region, "CloudTrail", ["cloudtrail", "cloudtrail-fips"])
+}
+
+/// The URL of a service whose hosts follow the usual rules, by its two hosts.
+fn usual(
+    sdk: &SdkConfig,
+    region: &str,
+    service_id: &'static str,
+    [plain, with_fips]: [&str; 2],
+) -> String {
+    resolve(sdk, service_id, |fips, dual_stack| {
         let partition = Partition::of(region);
-        let host = if fips { "tagging-fips" } else { "tagging" };
+        let host = if fips { with_fips } else { plain };
         let suffix = if dual_stack { partition.dual_stack_suffix } else { partition.suffix };
         format!("https://{host}.{region}.{suffix}")
     })
@@ -134,6 +150,8 @@ mod tests {
         assert_eq!(of("cn-north-1"), "https://tagging.cn-north-1.amazonaws.com.cn");
         let both = SdkConfig::builder().use_fips(true).use_dual_stack(true).build();
         assert_eq!(of_tagging(&both, "us-east-1"), "https://tagging-fips.us-east-1.api.aws");
+        let trail = of_cloudtrail(&plain, "us-gov-west-1");
+        assert_eq!(trail, "https://cloudtrail.us-gov-west-1.amazonaws.com");
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::model::scaling::{
 use crate::model::spending::Spending;
 use crate::model::tags::EndpointTags;
 use crate::model::time::Timestamp;
+use crate::model::trail::TrailEvent;
 
 pub use evidence::Evidence;
 pub use no_code::NoCode;
@@ -40,6 +41,7 @@ pub enum Service {
     Sts,
     /// The Resource Groups Tagging API.
     Tagging,
+    CloudTrail,
 }
 
 impl Service {
@@ -51,6 +53,7 @@ impl Service {
             Self::SageMaker => "sagemaker",
             Self::Sts => "sts",
             Self::Tagging => "tagging",
+            Self::CloudTrail => "cloudtrail",
         }
     }
 }
@@ -281,11 +284,18 @@ pub trait Metrics: Send + Sync {
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>>;
 }
 
-/// Security Token Service.
+/// Security Token Service, which says who calls, and CloudTrail, which says who called.
 #[async_trait]
 pub trait Identity: Send + Sync {
     /// `GetCallerIdentity`: the account of the credentials in use.
     async fn caller_account(&self) -> PortResult<AccountId>;
+    /// CloudTrail's `LookupEvents`: who called this operation in a span, newest first. CloudTrail
+    /// knows a call up to 15 minutes after it was made.
+    async fn callers(
+        &self,
+        operation: &str,
+        span: (Timestamp, Timestamp),
+    ) -> PortResult<Vec<TrailEvent>>;
 }
 
 /// All of AWS for one account and region.

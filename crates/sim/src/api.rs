@@ -3,6 +3,7 @@
 //! (de)serialize as AWS JSON (`PascalCase`, times as epoch seconds, absent members left out).
 
 mod activities;
+pub mod cloudtrail;
 pub mod cloudwatch;
 pub(crate) mod epoch;
 pub mod sagemaker;
@@ -19,6 +20,7 @@ use super::world::World;
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::Service;
 
+use cloudtrail as ct;
 use cloudwatch as cw;
 use sagemaker as sm;
 use scaling as aas;
@@ -86,7 +88,7 @@ pub type ApiResult<T> = Result<T, ApiError>;
 /// Makes [`Operation`] and the methods of [`Sim`] from one table.
 macro_rules! operations {
     ($($(#[$doc:meta])* $service:ident $effect:ident $name:ident $method:ident($input:ty) -> $output:ty;)*) => {
-        /// An operation of one of the five services.
+        /// An operation of one of the six services.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Operation { $($(#[$doc])* $name,)* }
 
@@ -184,6 +186,9 @@ operations! {
     CloudWatch write PutMetricAlarm put_metric_alarm(cw::PutMetricAlarmInput) -> cw::Empty;
     /// `SetAlarmState`: holds until the next evaluation.
     CloudWatch write SetAlarmState set_alarm_state(cw::SetAlarmStateInput) -> cw::Empty;
+
+    /// `LookupEvents`, 1 to 50 a page, 50 by default: what changed a scalable target, 15 minutes later.
+    CloudTrail read LookupEvents lookup_events(ct::LookupEventsInput) -> ct::LookupEventsOutput;
 
     Sts read GetCallerIdentity get_caller_identity(cw::GetCallerIdentityInput) -> cw::GetCallerIdentityOutput;
     /// `AssumeRole`: it gives out keys and changes nothing.

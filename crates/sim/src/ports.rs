@@ -10,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::api::{
-    ApiError, ApiResult, Delivery, Operation, Sim, cloudwatch as cw, sagemaker as sm,
-    scaling as aas, tagging as rgt,
+    ApiError, ApiResult, Delivery, Operation, Sim, cloudtrail as ct, cloudwatch as cw,
+    sagemaker as sm, scaling as aas, tagging as rgt,
 };
 use setpoint_core::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use setpoint_core::model::fact::{Why, WhyKind};
@@ -23,6 +23,7 @@ use setpoint_core::model::scaling::{
 };
 use setpoint_core::model::tags::EndpointTags;
 use setpoint_core::model::time::Timestamp;
+use setpoint_core::model::trail::{TRAIL_MAX, TrailEvent};
 use setpoint_core::ports::{
     Aws, CallObserver, CallRecord, Endpoints, ErrorKind, Identity, MetricAnswer, MetricQuery,
     Metrics, NoCode, NoObserver, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
@@ -427,5 +428,27 @@ impl Identity for SimPorts {
             code: None,
             message: error.to_string(),
         })
+    }
+
+    async fn callers(
+        &self,
+        operation: &str,
+        (from, to): (Timestamp, Timestamp),
+    ) -> PortResult<Vec<TrailEvent>> {
+        let all = self.pages(Operation::LookupEvents, |sim, next_token| {
+            let output = sim.lookup_events(&ct::LookupEventsInput {
+                lookup_attributes: vec![ct::LookupAttribute {
+                    attribute_key: "EventName".to_owned(),
+                    attribute_value: operation.to_owned(),
+                }],
+                start_time: Some(from),
+                end_time: Some(to),
+                next_token,
+                ..Default::default()
+            })?;
+            Ok((output.events, output.next_token))
+        })?;
+        let events = all.into_iter().take(TRAIL_MAX);
+        Ok(events.filter_map(|event| convert::trail_event(&event)).collect())
     }
 }

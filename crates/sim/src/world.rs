@@ -19,6 +19,7 @@ mod tags;
 mod targets;
 mod telemetry;
 mod tracking;
+mod trail;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -62,6 +63,7 @@ pub struct World {
     gate: Gate,
     faults: Vec<ActiveFault>,
     sessions: VecDeque<Session>,
+    trail: trail::Trail,
 }
 
 /// Something to look at, at an instant. Looking twice does no harm.
@@ -102,6 +104,7 @@ impl World {
             events: Vec::new(),
             faults: Vec::new(),
             sessions: VecDeque::new(),
+            trail: trail::Trail::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The commands for people on call. `pause`, `resume`, `check`, `reload` and `confirm` ask a running
 //! daemon by its HTTP endpoints below `/-/`; `get`, `explain` and `history` read its API.
 
+mod callers;
 mod check;
 mod client;
 mod explain;

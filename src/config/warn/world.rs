@@ -12,7 +12,7 @@ use crate::model::near;
 use crate::model::series::Minute;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::typed_unit::{Numbers, WrongUnit, wrong_unit};
-use crate::model::units::{formula, human};
+use crate::model::units::{for_reading, formula, human};
 use crate::model::warning::ConfigWarning;
 
 /// For so many targets without a variant names are offered: with more it is not the spelling.
@@ -207,7 +207,7 @@ fn always_broken(
         latency.statistic.as_str(),
         human(latency.threshold_ms),
         latencies.len(),
-        human(fastest / 1000.0)
+        human(for_reading(fastest / 1000.0))
     );
     let key = "objective.latency.threshold_ms";
     Some(named(of_target(config, target, "objective_always_broken", key, sentence), status))

@@ -47,7 +47,7 @@ cases! {
         tags_of_an_unknown_target, tags_of_endpoints_are_listed, tags_go_with_their_target, tags_of_a_registration_are_kept;
     telemetry:
         metric_data_beyond_500_queries, latency_percentiles, partial_data_is_not_an_answer, a_variant_without_data,
-        alarms_by_prefix, the_callers_account;
+        alarms_by_prefix, the_callers_account, who_called_is_told_a_quarter_of_an_hour_later;
     failures:
         throttled_once_is_tried_again, throttled_for_good_says_so, a_missing_permission_is_denied,
         garbage_is_no_answer;

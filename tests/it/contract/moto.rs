@@ -33,6 +33,7 @@ pub(crate) const CANNOT: &[(&str, &str)] = &[
     ("tags_are_set_and_replaced", NO_TAGS),
     ("tags_beyond_the_limits_are_refused_whole", NO_TAGS),
     ("tags_of_an_unknown_target", NO_TAGS),
+    ("who_called_is_told_a_quarter_of_an_hour_later", "it has no LookupEvents"),
     ("tags_of_endpoints_are_listed", "its ARNs keep the case of names, which AWS's do not"),
     ("tags_go_with_their_target", NO_TAGS),
     ("tags_of_a_registration_are_kept", NO_TAGS),

@@ -49,6 +49,7 @@ pub mod stable_hash;
 pub mod status;
 pub mod tags;
 pub mod time;
+pub mod trail;
 pub mod traits;
 pub mod typed_unit;
 pub mod units;

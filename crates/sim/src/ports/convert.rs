@@ -1,6 +1,8 @@
 //! AWS's records and the model's, both ways.
 
-use crate::api::{cloudwatch as cw, sagemaker as sm, scaling as aas};
+use chrono::DateTime;
+
+use crate::api::{cloudtrail as ct, cloudwatch as cw, sagemaker as sm, scaling as aas};
 use setpoint_core::model::checks;
 use setpoint_core::model::endpoint::{
     ConfigVariant, CrossRegionCap, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary,
@@ -13,6 +15,7 @@ use setpoint_core::model::scaling::{
     PolicyKind, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
 use setpoint_core::model::time::Timestamp;
+use setpoint_core::model::trail::TrailEvent;
 use setpoint_core::model::traits;
 use setpoint_core::ports::{
     ErrorKind, MetricQuery, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
@@ -330,4 +333,17 @@ pub(super) fn alarm(a: cw::MetricAlarm) -> Result<Alarm, Unreadable> {
     };
     let about = read.resource().map(|resource| resource.to_string());
     checks::alarm(&read).map(|()| read).map_err(|why| Unreadable { about, why })
+}
+
+pub(super) fn trail_event(event: &ct::Event) -> Option<TrailEvent> {
+    let whole: serde_json::Value = serde_json::from_str(&event.cloud_trail_event).ok()?;
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    Some(TrailEvent {
+        at: DateTime::from_timestamp(event.event_time.timestamp(), 0)?,
+        operation: event.event_name.clone(),
+        resource: text(&whole["requestParameters"]["resourceId"]),
+        actor: text(&whole["userIdentity"]["arn"])?,
+        source: text(&whole["sourceIPAddress"]),
+        refused: whole["errorCode"].is_string(),
+    })
 }

@@ -81,6 +81,7 @@ pub(super) fn run(sim: &Sim, operation: Operation, mut input: Value) -> Result<V
         AddTags add_tags
         DeleteTags delete_tags
         GetResources get_resources
+        LookupEvents lookup_events
         GetMetricData get_metric_data
         DescribeAlarms describe_alarms
         DeleteAlarms delete_alarms

@@ -15,7 +15,7 @@ use setpoint_core::ports::Service;
 pub(super) enum Protocol {
     /// AWS JSON 1.0: CloudWatch.
     Json10,
-    /// AWS JSON 1.1: Application Auto Scaling, SageMaker and the Resource Groups Tagging API.
+    /// AWS JSON 1.1: Application Auto Scaling, SageMaker, the Resource Groups Tagging API and CloudTrail.
     Json11,
     /// Smithy RPC v2 CBOR: CloudWatch.
     Cbor,
@@ -33,6 +33,8 @@ pub(super) struct Call {
     pub(super) input: Value,
 }
 
+/// The prefix of `X-Amz-Target` of CloudTrail.
+const CLOUDTRAIL: &str = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101.";
 /// The prefix of `X-Amz-Target`, or the service in the path of RPC v2, of CloudWatch.
 const CLOUDWATCH: &str = "GraniteServiceVersion20100801";
 
@@ -76,6 +78,12 @@ pub(super) fn detect(method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<
             "ResourceGroupsTaggingAPI_20170126" => {
                 Ok(of(Protocol::Json11, Service::Tagging, operation))
             }
+            // The name has dots of its own.
+            "com" => Ok(of(
+                Protocol::Json11,
+                Service::CloudTrail,
+                target.strip_prefix(CLOUDTRAIL).unwrap_or(target),
+            )),
             CLOUDWATCH => Ok(of(Protocol::Json10, Service::CloudWatch, operation)),
             _ => Err(unknown(&format!("X-Amz-Target {target}"))),
         };
@@ -101,7 +109,7 @@ fn unknown(what: &str) -> WireError {
         "UnknownOperationException",
         format!(
             "the embedded AWS does not know {what}; it speaks AWS JSON 1.1 (Application Auto \
-             Scaling, SageMaker, Resource Groups Tagging), RPC v2 CBOR, JSON 1.0 and Query (CloudWatch) and Query (STS)"
+             Scaling, SageMaker, Resource Groups Tagging, CloudTrail), RPC v2 CBOR, JSON 1.0 and Query (CloudWatch) and Query (STS)"
         ),
     )
 }

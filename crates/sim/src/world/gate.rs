@@ -123,13 +123,14 @@ impl World {
         {
             calls.errors += 1;
         }
-        if operation.is_write() && self.gate.writes.len() < LOG_LIMIT {
-            self.gate.writes.push(WriteRecord {
-                at: self.now,
-                operation: operation.as_str(),
-                input: serde_json::to_value(input).unwrap_or(Value::Null),
-                error: result.as_ref().err().map(|e| e.code.clone()),
-            });
+        if operation.is_write() {
+            let input = serde_json::to_value(input).unwrap_or(Value::Null);
+            let error = result.as_ref().err().map(|e| e.code.clone());
+            self.note_call(operation, &input, error.clone());
+            if self.gate.writes.len() < LOG_LIMIT {
+                let operation = operation.as_str();
+                self.gate.writes.push(WriteRecord { at: self.now, operation, input, error });
+            }
         }
         result
     }

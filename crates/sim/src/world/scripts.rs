@@ -117,6 +117,12 @@ impl World {
     /// # Errors
     /// When AWS would refuse it.
     pub fn change(&mut self, change: &Change) -> ApiResult<()> {
+        self.make(change)?;
+        self.note_change(change);
+        Ok(())
+    }
+
+    fn make(&mut self, change: &Change) -> ApiResult<()> {
         match change {
             Change::EditPolicy { variant, target_value, scale_in_cooldown, disable_scale_in } => {
                 let resource = resource_of(variant);
@@ -264,7 +270,7 @@ impl World {
 }
 
 /// `E/V` as a resource id.
-fn resource_of(variant: &str) -> String {
+pub(super) fn resource_of(variant: &str) -> String {
     match variant.split_once('/') {
         Some((endpoint, variant)) => format!("endpoint/{endpoint}/variant/{variant}"),
         None => format!("endpoint/{variant}/variant/AllTraffic"),

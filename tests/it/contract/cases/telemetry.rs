@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use setpoint::model::fact::WhyKind;
 use setpoint::model::time::{Timestamp, floor_to_minute};
 use setpoint::model::units::LatencyStatistic;
@@ -107,4 +107,31 @@ pub(super) async fn the_callers_account(face: Arc<dyn Face>) {
     let aws = face.aws();
     assert_eq!(aws.identity.caller_account().await.unwrap().as_str(), ACCOUNT);
     assert_eq!(aws.scope.account_id.as_str(), ACCOUNT);
+}
+
+pub(super) async fn who_called_is_told_a_quarter_of_an_hour_later(face: Arc<dyn Face>) {
+    let resource = face.target("e").await;
+    let put = crate::contract::face::put(&resource, "p", 600.0);
+    face.aws().writes.put_scaling_policy(&put).await.unwrap();
+    face.pass_time(14);
+    let span = (Utc::now() - TimeDelta::days(3650), Utc::now() + TimeDelta::days(3650));
+    let aws = face.aws();
+    let called = async |operation: &str| aws.identity.callers(operation, span).await.unwrap();
+    assert_eq!(called("PutScalingPolicy").await, []);
+    face.pass_time(2);
+    let events = called("PutScalingPolicy").await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].resource, Some(resource.to_string()));
+    assert_eq!(events[0].actor, "arn:aws:iam::123456789012:user/keys");
+    assert_eq!((events[0].operation.as_str(), events[0].refused), ("PutScalingPolicy", false));
+    assert_eq!(called("DeleteScalingPolicy").await, []);
+    // More than a page of them, newest first.
+    for n in 0..60 {
+        let put = crate::contract::face::put(&resource, "p", 600.0 + f64::from(n));
+        face.aws().writes.put_scaling_policy(&put).await.unwrap();
+    }
+    face.pass_time(16);
+    let events = called("PutScalingPolicy").await;
+    assert_eq!(events.len(), 61);
+    assert!(events.is_sorted_by(|a, b| a.at >= b.at));
 }

@@ -1,0 +1,57 @@
+//! Inputs and outputs of CloudTrail's `LookupEvents`, with AWS's member names.
+
+use serde::{Deserialize, Serialize};
+
+use super::epoch;
+use setpoint_core::model::time::Timestamp;
+
+/// What an event must have; AWS takes one.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct LookupAttribute {
+    /// `EventName`; others are not served.
+    pub attribute_key: String,
+    pub attribute_value: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct LookupEventsInput {
+    /// At most one.
+    pub lookup_attributes: Vec<LookupAttribute>,
+    /// Not before.
+    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Timestamp>,
+    /// Not after.
+    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    pub end_time: Option<Timestamp>,
+    /// The page size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_results: Option<i32>,
+    /// Where the next page begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+/// An event.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Event {
+    pub event_name: String,
+    #[serde(with = "epoch")]
+    pub event_time: Timestamp,
+    /// The last part of the caller's ARN.
+    pub username: String,
+    /// The whole event as JSON, in a string.
+    pub cloud_trail_event: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct LookupEventsOutput {
+    /// One page, newest first.
+    pub events: Vec<Event>,
+    /// Where the next page begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
