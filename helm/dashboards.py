@@ -422,7 +422,7 @@ def variant():
                     query(by_variant("setpoint_joins_with_errors"), "errors while joining"),
                     query(by_variant("setpoint_scale_outs"), "seen")], w=12)
     board.graph("Scheduled floors", "Scheduled actions ahead of the week's ramps that would pay; 0 where none would, absent while that is not known.", "short",
-                [query(by_variant("setpoint_floors_proposed"), "proposed")], w=12)
+                [query(by_variant("setpoint_floors_proposed"), "proposed"), query(by_variant("setpoint_floors_kept"), "kept")], w=12)
 
     board.section("Decisions, drift and alarms")
     board.graph("Decision", "What was decided over time, and why.", "short",

@@ -11,13 +11,14 @@ use crate::model::alarms::AlarmProblem;
 use crate::model::decision::{Action, Decision, Outcome, StepOutcome, StepResult};
 use crate::model::fact::{Fact, Why};
 use crate::model::ids::{ResourceId, VariantId};
+use crate::model::kept_floors::FloorPut;
 use crate::model::reason::Reason;
 use crate::model::scaling::{
-    ScalableTarget, ScalingPolicy, SuspendedState, TargetTracking, alarm_prefix,
+    ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking, alarm_prefix,
 };
 use crate::model::snapshot::Snapshot;
 use crate::ports::{
-    Aws, Clock, ErrorKind, Leadership, PortError, PortResult, PutScalingPolicy,
+    Aws, Clock, ErrorKind, Leadership, PortError, PortResult, PutScalingPolicy, PutScheduledAction,
     RegisterScalableTarget, Service, whole,
 };
 
@@ -87,6 +88,9 @@ async fn step(hands: &Hands<'_>, before: &Before<'_>, action: &Action) -> StepOu
                 configuration: configuration.clone(),
             };
             put_policy(hands, before, &put, expected.as_ref(), action).await
+        }
+        Action::PutFloors { puts, expected, .. } => {
+            put_floors(hands, before, (puts, expected), action).await
         }
     }
 }
@@ -202,6 +206,71 @@ async fn put_policy(
     }
 }
 
+/// Puts a set of floors, one action after the other. Where one fails, the next pass completes the set.
+async fn put_floors(
+    hands: &Hands<'_>,
+    before: &Before<'_>,
+    (puts, expected): (&[FloorPut], &[ScheduledAction]),
+    action: &Action,
+) -> StepOutcome {
+    const OPERATION: &str = "PutScheduledAction";
+    let resource = before.snapshot.id.resource();
+    let actions = match find_actions(hands.aws, &resource).await {
+        Ok(actions) => actions,
+        Err(error) => return unseen(OPERATION, &error),
+    };
+    let is_shown = |actions: &[ScheduledAction]| {
+        puts.iter().all(|put| actions.iter().any(|action| put.is_shown_by(action)))
+    };
+    let same = actions.len() == expected.len() && expected.iter().all(|e| actions.contains(e));
+    if !same && is_shown(&actions) {
+        return skipped(OPERATION, Reason::OtherSetpoint, JUST_MADE);
+    }
+    if !same {
+        let sentence = "the scheduled actions have changed since they were decided on";
+        return skipped(OPERATION, Reason::WorldChanged, sentence);
+    }
+    let read = Snapshot { scheduled_actions: Fact::Known(actions), ..before.snapshot.clone() };
+    if let Some(step) = breached(before, &read, action) {
+        return step;
+    }
+    for (made, floor) in puts.iter().enumerate() {
+        let part = format!("after {made} of {} scheduled actions", puts.len());
+        let step = if hands.leadership.may_write() {
+            let put = PutScheduledAction { resource: resource.clone(), floor: floor.clone() };
+            let put = hands.aws.writes.put_scheduled_action(&put).await;
+            put.err().map(|error| failed(OPERATION, error))
+        } else {
+            Some(skipped(OPERATION, Reason::NotLeader, "leadership was lost"))
+        };
+        match step {
+            None => {}
+            Some(step) if made == 0 => return step,
+            // Some of it has been carried out, whatever AWS says of this one.
+            Some(step) => {
+                let (result, reason) = (StepResult::Error, Reason::WriteFailed);
+                let sentence = format!("{part}: {}", step.sentence);
+                return StepOutcome::other(OPERATION, result, reason, sentence);
+            }
+        }
+    }
+    let shown = read_back(hands, OPERATION, || async {
+        let actions = find_actions(hands.aws, &resource).await?;
+        Ok(is_shown(&actions).then_some(()))
+    })
+    .await;
+    match shown {
+        Ok(()) => {
+            let s = if puts.len() == 1 { "" } else { "s" };
+            StepOutcome::success(
+                OPERATION,
+                format!("{} scheduled action{s} {READ_BACK}", puts.len()),
+            )
+        }
+        Err(step) => step,
+    }
+}
+
 /// The last look before a write is sent: whether it keeps the hard promises, going by what was `read`
 /// just now. A breach is a bug of ours, and the write is not sent.
 fn breached(before: &Before<'_>, read: &Snapshot, action: &Action) -> Option<StepOutcome> {
@@ -296,6 +365,10 @@ async fn find_target(aws: &Aws, resource: &ResourceId) -> PortResult<Option<Scal
 
 async fn find_policies(aws: &Aws, resource: &ResourceId) -> PortResult<Vec<ScalingPolicy>> {
     whole("DescribeScalingPolicies", aws.scaling.scaling_policies(Some(resource)).await?)
+}
+
+async fn find_actions(aws: &Aws, resource: &ResourceId) -> PortResult<Vec<ScheduledAction>> {
+    whole("DescribeScheduledActions", aws.scaling.scheduled_actions(Some(resource)).await?)
 }
 
 /// The target-tracking configuration of the policy of this name.

@@ -16,6 +16,7 @@ use crate::aws::{self, Settings};
 use crate::cli::out::{self, Data};
 use crate::config::Config;
 use crate::doctor::{self, Check, Diagnosis, Health, Outcome, Outcomes, ScrapeFound};
+use crate::model::floors::FloorsMode;
 use crate::model::goal::Mode;
 use crate::ports::{CallObserver, CallRecord, Clock as _};
 use crate::system::WallClock;
@@ -120,13 +121,19 @@ fn surroundings(config: &Config) -> Vec<Check> {
         doctor::proxy(&probes::environment()),
         doctor::trust(&probes::authorities()),
         doctor::memory(&probes::memory(config), writes(config)),
-        doctor::writes(writes(config), config.memory.tags),
+        doctor::writes(writes(config), config.memory.tags, keeps_floors(config)),
     ];
     checks.extend(doctor::schedules(config, now));
     checks
 }
 
 /// Whether any target may be written to.
+/// Whether floors of any target are kept in AWS.
+fn keeps_floors(config: &Config) -> bool {
+    writes(config)
+        && config.targets.iter().any(|target| target.wish.floors.mode == FloorsMode::Keep)
+}
+
 fn writes(config: &Config) -> bool {
     let bolder = |mode: Mode| mode.min(config.mode_ceiling()) != Mode::Observe;
     config.targets.iter().any(|target| bolder(target.wish.mode))

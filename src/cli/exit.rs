@@ -121,7 +121,7 @@ fn is_unsafe_after(status: &VariantStatus) -> bool {
     let report = &decision.report;
     let written = decision.plan.actions.iter().find_map(|action| match action {
         Action::PutPolicy { configuration, .. } => Some(configuration.target_value),
-        Action::RegisterTarget { .. } => None,
+        Action::RegisterTarget { .. } | Action::PutFloors { .. } => None,
     });
     let Some(target) = written else { return report.is_unsafe() };
     let judge = Judge {

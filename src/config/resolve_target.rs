@@ -198,7 +198,7 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
 
 fn floors(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> FloorsGoal {
     let mode = own.floors.unwrap_or_else(|| {
-        r.problem_at(place, "floors", "nothing".to_owned(), "off or propose");
+        r.problem_at(place, "floors", "nothing".to_owned(), "off, propose or keep");
         FloorsMode::Off
     });
     let time_zone = own.floors_time_zone.as_deref().unwrap_or("UTC");

@@ -21,6 +21,7 @@ pub type Outcomes = BTreeMap<(Scope, &'static str), Outcome>;
 /// The policies of `iam/`, which say what is needed.
 const OBSERVE: &str = include_str!("../../iam/observe.json");
 const WRITE: &str = include_str!("../../iam/write.json");
+const FLOORS: &str = include_str!("../../iam/floors.json");
 const TAGS: &str = include_str!("../../iam/memory-tags.json");
 
 /// The actions of a policy, such as `cloudwatch:GetMetricData`.
@@ -150,7 +151,7 @@ pub fn permissions(scope: &Scope, outcomes: &Outcomes, tags: bool) -> Vec<Check>
 }
 
 /// What writing needs, which is not tried: it would be a write.
-pub fn writes(any: bool, tags: bool) -> Check {
+pub fn writes(any: bool, tags: bool, floors: bool) -> Check {
     if !any {
         return Check::ok("write_permissions", "none needed: every target is in observe");
     }
@@ -158,10 +159,15 @@ pub fn writes(any: bool, tags: bool) -> Check {
     if tags {
         needed.extend(actions(TAGS).into_iter().filter(|action| action.ends_with(":TagResource")));
     }
+    let mut policies = "iam/write.json".to_owned();
+    if floors {
+        needed.extend(actions(FLOORS));
+        policies.push_str(", iam/floors.json");
+    }
     Check::note(
         "write_permissions",
         format!(
-            "not tried, as that would write; needed (iam/write.json): {}. AWS tries some of them for \
+            "not tried, as that would write; needed ({policies}): {}. AWS tries some of them for \
              the caller, and says ValidationException if one is missing",
             needed.join(", ")
         ),
@@ -186,8 +192,10 @@ mod tests {
     fn the_policies_name_what_is_needed() {
         assert!(actions(OBSERVE).contains(&"cloudwatch:GetMetricData".to_owned()));
         assert!(actions(WRITE).contains(&"application-autoscaling:PutScalingPolicy".to_owned()));
-        assert!(writes(true, true).found.contains("TagResource"));
-        assert!(!writes(true, false).found.contains("TagResource"));
+        assert!(writes(true, true, false).found.contains("TagResource"));
+        assert!(!writes(true, false, false).found.contains("TagResource"));
+        assert!(writes(true, false, true).found.contains("PutScheduledAction"));
+        assert!(!writes(true, true, false).found.contains("PutScheduledAction"));
     }
 
     #[test]

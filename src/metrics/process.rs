@@ -24,7 +24,8 @@ const NO_LABELS: [&str; 0] = [];
 const DECISION: &str = "decision";
 const WRITE: &str = "write";
 const LEASE: &str = "setpoint";
-const WRITE_OPERATIONS: [&str; 2] = ["PutScalingPolicy", "RegisterScalableTarget"];
+const WRITE_OPERATIONS: [&str; 3] =
+    ["PutScalingPolicy", "RegisterScalableTarget", "PutScheduledAction"];
 const WRITE_RESULTS: [&str; 3] = ["success", "error", "skipped"];
 /// A pass waits for AWS, so that the interesting part is seconds; `reconcile.pass_timeout_seconds`
 /// may be some minutes.

@@ -32,7 +32,7 @@ const FAILED_ERROR_CODE: Values = Described(failed!(""));
 definitions! { PROCESS_FAMILIES, Process;
     DECISIONS = Counter "setpoint_decisions_total" ["decisions"] {action: Actions, reason: Reasons}
         "Decisions taken, one for each variant and pass.";
-    WRITES = Counter "setpoint_writes_total" ["writes"] {operation: Closed(&["PutScalingPolicy", "RegisterScalableTarget"]), result: Closed(&["success", "error", "skipped"])}
+    WRITES = Counter "setpoint_writes_total" ["writes"] {operation: Closed(&["PutScalingPolicy", "RegisterScalableTarget", "PutScheduledAction"]), result: Closed(&["success", "error", "skipped"])}
         "Writes to AWS; one that AWS took and does not show afterwards is a success here and the reason read_back_differs.";
     CLOUDWATCH_METRICS = Counter "setpoint_cloudwatch_metrics_requested_total" ["metrics"] {account_id: ACCOUNT, region: REGION}
         "Metrics requested from GetMetricData, one for each statistic: what AWS bills.";

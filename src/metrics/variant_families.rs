@@ -74,6 +74,10 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Of the scale-outs whose minutes of joining were all seen, those in which new instances answered with 5XX at first; absent where none was seen.";
     FLOORS_PROPOSED = Gauge "setpoint_floors_proposed" ["scheduled actions"] {}
         "Scheduled actions of the floors (min capacities ahead of the week's ramps) that would pay by replay of the last weeks; 0 where none would, absent while that is not known or floors are off.";
+    FLOORS_KEPT = Gauge "setpoint_floors_kept" ["scheduled actions"] {}
+        "Scheduled actions of the floors that setpoint keeps in AWS (floors: keep); absent while the scheduled actions could not be read.";
+    FLOORS_END = Gauge "setpoint_floors_end_timestamp_seconds" ["seconds"] {}
+        "When the floors that setpoint keeps end unless it renews them, which it does when three to four days are left; absent where there are none.";
     SAFETY_FACTOR = Gauge "setpoint_safety_factor" ["ratio"] {}
         "Safety factor in use: the configured one, or with auto the one that moves at most once a week.";
     SAFETY_FACTOR_BY_REPLAY = Gauge "setpoint_safety_factor_by_replay" ["ratio"] {}

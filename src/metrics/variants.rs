@@ -17,6 +17,7 @@ use crate::model::factor::{FactorAdvice, factor_in_use};
 use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
+use crate::model::kept_floors::KeptFloors;
 use crate::model::reaction::Spread;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
@@ -72,7 +73,7 @@ const GROUPS: [(Write, &[&Definition]); 10] = [
             &families::JOINS_WITH_ERRORS,
         ],
     ),
-    (write_floors, &[&families::FLOORS_PROPOSED]),
+    (write_floors, &[&families::FLOORS_PROPOSED, &families::FLOORS_KEPT, &families::FLOORS_END]),
     (
         write_factor,
         &[
@@ -284,6 +285,10 @@ fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
         Floors::Proposed(floors) => Some(floors.actions.len()),
     };
     out.number(&families::FLOORS_PROPOSED, &[], proposed.map(|actions| actions as f64));
+    let kept = status.snapshot.kept_floors();
+    let until = kept.as_ref().and_then(KeptFloors::until);
+    out.number(&families::FLOORS_KEPT, &[], kept.map(|kept| kept.floors.len() as f64));
+    out.number(&families::FLOORS_END, &[], until.map(|until| until.timestamp() as f64));
 }
 
 fn write_alarms(out: &mut Writer<'_>, status: &VariantStatus) {

@@ -9,7 +9,7 @@ use crate::model::fact::Why;
 use crate::model::goal::Objective;
 use crate::model::ids::ResourceId;
 use crate::model::time::Timestamp;
-use crate::ports::{MetricAnswer, Metrics};
+use crate::ports::{Metric, MetricAnswer, MetricQuery, Metrics};
 
 /// Reads metrics, and counts what they cost.
 #[derive(Clone)]
@@ -34,23 +34,44 @@ impl Fetch {
         of: &[(ResourceId, Objective)],
         what: What,
     ) -> Vec<Result<Periods, Why>> {
-        let What { window, period_seconds, budget_dollars, now } = what;
         let per_variant: Vec<_> = of
             .iter()
-            .map(|(resource, objective)| queries(resource, objective, period_seconds))
+            .map(|(resource, objective)| queries(resource, objective, what.period_seconds))
             .collect();
         let all: Vec<_> = per_variant.iter().flatten().cloned().collect();
-        let answers = match self.cost.request(all.len() as u64, budget_dollars, now) {
-            Ok(()) => self.metrics.metric_data(&all, window.from, window.to).await,
-            Err(why) => vec![Err(why); all.len()],
-        };
-        let mut answers = answers.into_iter();
+        let mut answers = self.answers(&all, what).await.into_iter();
         of.iter()
             .zip(&per_variant)
             .map(|((_, objective), queries)| {
                 let own: Vec<MetricAnswer> = answers.by_ref().take(queries.len()).collect();
-                Periods::of(objective, queries, own, window)
+                Periods::of(objective, queries, own, what.window)
             })
             .collect()
+    }
+
+    /// The requests of each period of each of these variants, NaN where there is no datapoint.
+    pub(super) async fn requests(
+        &self,
+        of: &[ResourceId],
+        what: What,
+    ) -> Vec<Result<Vec<f64>, Why>> {
+        let What { window, period_seconds, .. } = what;
+        let query = |resource: &ResourceId| MetricQuery {
+            resource: resource.clone(),
+            metric: Metric::Invocations,
+            period_seconds,
+        };
+        let queries: Vec<MetricQuery> = of.iter().map(query).collect();
+        let len = usize::try_from(window.minutes() * 60 / i64::from(period_seconds)).unwrap_or(0);
+        let column = |answer: MetricAnswer| Ok(answer?.into_column(window.from, len));
+        self.answers(&queries, what).await.into_iter().map(column).collect()
+    }
+
+    async fn answers(&self, queries: &[MetricQuery], what: What) -> Vec<MetricAnswer> {
+        let What { window, budget_dollars, now, .. } = what;
+        match self.cost.request(queries.len() as u64, budget_dollars, now) {
+            Ok(()) => self.metrics.metric_data(queries, window.from, window.to).await,
+            Err(why) => vec![Err(why); queries.len()],
+        }
     }
 }

@@ -29,6 +29,7 @@ mod snapshot;
 pub mod sweep;
 pub mod telemetry;
 pub mod unknown;
+mod weeks;
 
 pub use cache::EndpointCache;
 pub use cost::{CostMeter, DOLLARS_PER_METRIC};

@@ -23,7 +23,7 @@ use crate::model::selector::Selector;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, Memories, Memory, Subject};
-use crate::variant::Variant;
+use crate::variant::{Variant, Weeks};
 
 /// What the reads of one account and region in a pass depend on.
 #[derive(Clone, Copy)]
@@ -59,6 +59,8 @@ pub struct Observed {
     remembered: Memories,
     /// All variants there are, or should be.
     wanted: Vec<Wanted>,
+    /// The requests of the last weeks of those whose weeks are replayed in this pass.
+    weeks: BTreeMap<VariantId, Weeks>,
 }
 
 impl Observed {
@@ -91,6 +93,11 @@ impl Observed {
     /// The variants it shows, which it hands over.
     pub fn take_wanted(&mut self) -> Vec<Wanted> {
         std::mem::take(&mut self.wanted)
+    }
+
+    /// The requests of the last weeks of a variant, where a replay of them is due.
+    pub fn take_weeks(&mut self, id: &VariantId) -> Option<Weeks> {
+        self.weeks.remove(id)
     }
 
     /// Lets every reason why something is not known begin with the account and region: it is shown
@@ -176,7 +183,8 @@ impl Reader {
             self.go_on_with_history(&sweep, &remembered, &wanted, request.settings, now);
         }
         self.read_activities(&wanted, request, now).await;
-        Observed { at: now, sweep, remembered, wanted }
+        let weeks = self.read_weeks(&wanted, request.settings, now).await;
+        Observed { at: now, sweep, remembered, wanted, weeks }
     }
 
     /// Everything that `ListEndpoints` lists is described when due.

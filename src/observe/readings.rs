@@ -31,8 +31,8 @@ use crate::variant::{NewPeriods, Variant};
 const VARIANTS_PER_BATCH: usize = 100;
 /// Spans up to this are read together although one is longer than the other.
 const TOGETHER: TimeDelta = TimeDelta::hours(3);
-/// Requests of what is new that are under way at once: each holds its answer in memory.
-const REQUESTS: usize = 4;
+/// Requests of a pass that are under way at once: each holds its answer in memory.
+pub(super) const REQUESTS: usize = 4;
 
 /// A variant whose telemetry is about to be read.
 struct Reading<'a> {

@@ -51,6 +51,9 @@ pub struct Recommendation {
     /// value goes with them.
     #[serde(default)]
     pub floors: Option<RecommendedFloors>,
+    /// Why no floors should be kept with this target value, where that is known; null otherwise.
+    #[serde(default)]
+    pub floors_refused: Option<String>,
     /// What to mind when it is put in force.
     pub notes: Vec<String>,
 }
@@ -118,6 +121,7 @@ impl Recommendation {
             in_force: report.configured_target,
             capacity_high: estimate.capacity.high.filter(|_| estimate.verdict.is_two_sided()),
             floors: None,
+            floors_refused: None,
             notes: Vec::new(),
         };
         it.notes = notes(&it);
@@ -128,13 +132,19 @@ impl Recommendation {
     /// Floors were judged with a target value: with a lower one they are safer and cost more, with a
     /// higher one they may not be enough.
     fn note_floors(&mut self, floors: &Floors) {
-        let Some(proposed) = floors.proposed() else { return };
+        let Some(proposed) = floors.proposed() else {
+            self.floors_refused = floors.against().map(|(_, why)| why);
+            return;
+        };
         let near = |to: f64| (to / proposed.target_value - 1.0).abs() <= DEAD_BAND;
         if self.target_value.is_some_and(near) {
             self.floors = Some(RecommendedFloors {
                 time_zone: proposed.time_zone.name().to_owned(),
                 actions: proposed.actions.clone(),
             });
+        } else {
+            let value = human(proposed.target_value);
+            self.floors_refused = Some(format!("floors would pay with a target value of {value}"));
         }
         self.notes.push(proposed.sentence());
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::advice::Recommendation;
+use super::floors;
 use super::kept::{
     DISABLE_SCALE_IN, Kept, MAX_CAPACITY, METRIC, MIN_CAPACITY, SCALE_IN_COOLDOWN,
     SCALE_OUT_COOLDOWN, Shown, TARGET_VALUE, Worth,
@@ -142,7 +143,11 @@ pub fn check(
 }
 
 fn compare(kept: &Kept, it: &Recommendation) -> Compared {
-    let fields = kept.fields.iter().map(|(field, shown)| row(field, shown, it)).collect();
+    let mut fields: Vec<Row> =
+        kept.fields.iter().map(|(field, shown)| row(field, shown, it)).collect();
+    if !kept.floors.is_empty() {
+        fields.push(floors::row(&kept.floors, it));
+    }
     Compared { place: kept.place.clone(), id: Some(it.id.clone()), problem: None, fields }
 }
 

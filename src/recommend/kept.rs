@@ -3,9 +3,11 @@
 mod cloudformation;
 mod document;
 mod manifests;
+mod schedule;
 mod terraform;
 mod values;
 
+pub use schedule::ScheduledMin;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -25,6 +27,8 @@ pub(super) const MIN_CAPACITY: &str = "min_capacity";
 pub(super) const MAX_CAPACITY: &str = "max_capacity";
 /// The predefined metric.
 pub(super) const METRIC: &str = "metric";
+/// Scheduled actions that set min.
+pub(super) const FLOORS: &str = "floors";
 
 /// What files can be read, for messages.
 pub(super) const READ: &str = "the JSON of `terraform show -json`, a CloudFormation template in YAML or JSON, \
@@ -42,6 +46,8 @@ pub struct Kept {
     pub region: Option<String>,
     /// What it says.
     pub fields: Vec<(&'static str, Shown<Worth>)>,
+    /// The scheduled actions that set min. A file that holds none keeps no schedule.
+    pub floors: Vec<Shown<ScheduledMin>>,
 }
 
 /// A value, or why the file alone does not give it.
@@ -96,7 +102,7 @@ pub fn read(text: &str) -> Result<Vec<Kept>, Unread> {
             "found no scalable target and no scaling policy of a SageMaker variant (read: {READ})"
         )));
     }
-    Ok(kept)
+    Ok(schedule::together(kept))
 }
 
 /// The scaling of something else than a variant is none of ours.

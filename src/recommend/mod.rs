@@ -3,10 +3,11 @@
 
 mod advice;
 mod check;
+mod floors;
 mod kept;
 mod languages;
 
 pub use advice::{Basis, Recommendation};
 pub use check::{Checked, Compared, Row, State, check, text as check_text};
-pub use kept::{Kept, Shown, Unread, read};
+pub use kept::{Kept, ScheduledMin, Shown, Unread, read};
 pub use languages::{Language, text, write};

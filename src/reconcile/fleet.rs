@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use super::named::{Place, place};
 use super::phases::{Phase, PhaseTimes};
 use super::region::Region;
-use super::{CostMeter, PassInput, Purpose, status, unread};
+use super::{CostMeter, PassInput, Purpose, Turns, status, unread};
 use crate::decide::mass_change;
 use crate::model::consent::Consent;
 use crate::model::decision::Decision;
@@ -81,7 +81,7 @@ struct Round {
     unread: Vec<VariantId>,
     /// Why it is not known which of them are remembered.
     forgotten: Option<Why>,
-    turns: Vec<Turn>,
+    turns: Turns,
 }
 
 impl Round {
@@ -371,13 +371,13 @@ impl Fleet {
             let statuses: Vec<_> = if let Some(reconciler) = reconciler {
                 reconciler.publish(round.turns)
             } else {
-                let publish = |turn: Turn| {
+                let publish = |turn: Box<Turn>| {
                     let before = last.get(&turn.snapshot.id);
-                    status(turn, ended, before.and_then(|before| before.last_successful_pass))
+                    status(*turn, ended, before.and_then(|before| before.last_successful_pass))
                 };
                 round.turns.into_iter().map(publish).collect()
             };
-            let by_id = statuses.into_iter().map(|s| (s.snapshot.id.clone(), Arc::new(s)));
+            let by_id = statuses.into_iter().map(|s| (s.snapshot.id.clone(), s));
             fleet.variants.extend(by_id);
         }
         fleet.memory = Some(health::together(self.last.memory.as_ref(), memory));

@@ -11,7 +11,6 @@ mod phases;
 mod purpose;
 mod region;
 mod unread;
-mod work;
 mod writes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,7 +30,7 @@ use crate::model::time::Timestamp;
 use crate::observe::unknown::{BROKEN, broken};
 use crate::observe::{Observed, Parts, Reader};
 use crate::ports::{Aws, Clock, Leadership};
-use crate::variant::{Means, Turn, Work};
+use crate::variant::{Means, Turn, Weeks};
 
 pub use crate::observe::{
     CostMeter, DOLLARS_PER_METRIC, DiscoveryTelemetry, Goals, HISTORY_WAIT, HistoryWait, Named,
@@ -77,41 +76,44 @@ impl PassInput<'_> {
     }
 }
 
+/// The turns of a pass. Each is on its own: a fleet's in one piece would still be whole while what is
+/// published is made from it, tens of MiB twice.
+type Turns = Vec<Box<Turn>>;
+
 /// Makes the passes' part of one account and region, and keeps what it needs between them.
 struct Reconciler {
     reader: Reader,
     aws: Aws,
     clock: Arc<dyn Clock>,
     leadership: Arc<dyn Leadership>,
-    /// What may still be worked out in this pass.
-    work: Work,
 }
 
 impl Reconciler {
     /// A reconciler that knows nothing yet.
     fn new(aws: Aws, parts: &Parts, leadership: Arc<dyn Leadership>) -> Self {
         let reader = Reader::new(aws.clone(), parts);
-        Self { reader, aws, clock: Arc::clone(&parts.clock), leadership, work: Work::default() }
+        Self { reader, aws, clock: Arc::clone(&parts.clock), leadership }
     }
 
     /// Decides on every variant that was seen.
-    fn decide(&mut self, mut observed: Observed, input: &PassInput<'_>) -> Vec<Turn> {
+    fn decide(&mut self, mut observed: Observed, input: &PassInput<'_>) -> Turns {
         let wanted = observed.take_wanted();
-        let mut turns: Vec<Turn> = Vec::with_capacity(wanted.len());
-        self.work = work::of(input.settings.history_wait);
+        let mut turns: Turns = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
             let snapshot = self.reader.facts(&mut observed, &id);
+            let weeks = observed.take_weeks(&id);
             let goal = goal.unwrap_or_else(Goal::nothing);
             // A bug of ours in one variant leaves it unknown, and the others as they are.
             let turn = catch_unwind(AssertUnwindSafe(|| {
-                self.decide_one(snapshot, goal, input, observed.at)
+                self.decide_one(snapshot, goal, weeks.as_ref(), input, observed.at)
             }));
             match turn {
-                Ok(turn) => turns.push(turn),
+                Ok(turn) => turns.push(Box::new(turn)),
                 Err(_) => {
                     self.reader.distrust(&id);
                     let estimate = Estimate::unobserved(BROKEN);
-                    turns.extend(unread::turn(id, &broken(), &estimate, input, observed.at));
+                    let turn = unread::turn(id, &broken(), &estimate, input, observed.at);
+                    turns.extend(turn.map(Box::new));
                 }
             }
         }
@@ -122,6 +124,7 @@ impl Reconciler {
         &mut self,
         snapshot: Snapshot,
         goal: Goal,
+        weeks: Option<&Weeks>,
         input: &PassInput<'_>,
         now: Timestamp,
     ) -> Turn {
@@ -132,15 +135,15 @@ impl Reconciler {
             history: input.settings.history,
             is_being_read,
             scratch: &mut self.reader.scratch,
-            work: &mut self.work,
+            weeks,
         };
         self.reader.variants.entry(id).or_default().decide(snapshot, goal, means, now)
     }
 
     /// What is published of this account and region.
-    fn publish(&mut self, turns: Vec<Turn>) -> Vec<VariantStatus> {
+    fn publish(&mut self, turns: Turns) -> Vec<Arc<VariantStatus>> {
         let ended = self.clock.now();
-        let publish = |turn: Turn| {
+        let publish = |turn: Box<Turn>| {
             let variant = self.reader.variants.entry(turn.snapshot.id.clone()).or_default();
             let wrote_fine = turn.outcome().is_none_or(|outcome| {
                 outcome.steps.iter().all(|step| step.result == StepResult::Success)
@@ -148,7 +151,7 @@ impl Reconciler {
             if turn.decision.report.comparable && wrote_fine {
                 variant.last_successful_pass = Some(ended);
             }
-            status(turn, ended, variant.last_successful_pass)
+            status(*turn, ended, variant.last_successful_pass)
         };
         turns.into_iter().map(publish).collect()
     }
@@ -159,8 +162,17 @@ fn status(
     turn: Turn,
     last_pass: Timestamp,
     last_successful_pass: Option<Timestamp>,
-) -> VariantStatus {
+) -> Arc<VariantStatus> {
     let (goal, snapshot, decision, outcome) = turn.into_parts();
     let lasting = lasting(&snapshot, &decision.report, decision.at);
-    VariantStatus { goal, snapshot, decision, outcome, lasting, last_pass, last_successful_pass }
+    let status = VariantStatus {
+        goal,
+        snapshot,
+        decision,
+        outcome,
+        lasting,
+        last_pass,
+        last_successful_pass,
+    };
+    Arc::new(status)
 }

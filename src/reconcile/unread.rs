@@ -1,7 +1,7 @@
 //! The variants of an account and region that could not be read in time: all is unknown, and they
 //! are shown nevertheless.
 
-use super::PassInput;
+use super::{PassInput, Turns};
 use crate::model::estimate::Estimate;
 use crate::model::fact::Why;
 use crate::model::goal::Goal;
@@ -19,14 +19,14 @@ pub(super) fn turns(
     last: &FleetStatus,
     input: &PassInput<'_>,
     now: Timestamp,
-) -> Vec<Turn> {
+) -> Turns {
     let turn_of = |id: VariantId| {
         // What was estimated before is still the best estimate.
         let estimate = last.variants.get(&id).map_or_else(
             || Estimate::unobserved(why.message.clone()),
             |status| status.decision.report.estimate.clone(),
         );
-        turn(id, why, &estimate, input, now)
+        turn(id, why, &estimate, input, now).map(Box::new)
     };
     ids.into_iter().filter_map(turn_of).collect()
 }

@@ -34,9 +34,12 @@ const THROTTLED: &str = "AWS throttles the writes of this region; the next pass 
 impl Reconciler {
     /// Carries out every plan of a pass, a few variants at a time: what is written has been looked at
     /// moments before, and a fleet of writes does not spend its budget on looking.
-    pub(super) async fn act(&mut self, turns: &mut [Turn], input: &PassInput<'_>) {
-        let mut waiting: Vec<&mut Turn> =
-            turns.iter_mut().filter(|turn| !turn.decision.plan.is_empty()).collect();
+    pub(super) async fn act(&mut self, turns: &mut [Box<Turn>], input: &PassInput<'_>) {
+        let mut waiting: Vec<&mut Turn> = turns
+            .iter_mut()
+            .map(|turn| &mut **turn)
+            .filter(|turn| !turn.decision.plan.is_empty())
+            .collect();
         let mut bucket_empty = false;
         while !waiting.is_empty() {
             let rest = waiting.split_off(waiting.len().min(AT_ONCE));
@@ -142,7 +145,7 @@ impl Reconciler {
     /// the plan `waits` for a person's answer, nothing goes to AWS for it.
     pub(super) async fn keep_memory(
         &mut self,
-        turns: &[Turn],
+        turns: &[Box<Turn>],
         input: &PassInput<'_>,
         waits: bool,
         now: Timestamp,

@@ -62,7 +62,7 @@ impl Explanation {
             ("in_force", "In force", in_force(status)),
             ("aws", "What AWS does with it", aws::sentences(status)),
             ("reaction", "Reaction time", reaction::sentences(&status.snapshot)),
-            ("floors", "Scheduled floors", floors::sentences(&status.snapshot.floors)),
+            ("floors", "Scheduled floors", floors::sentences(&status.snapshot)),
             ("next", "What would change the answer", next::sentences(status)),
             ("inputs", "Inputs", inputs(status)),
         ];

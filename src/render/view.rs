@@ -17,6 +17,7 @@ use crate::model::reason::{ActionKind, Reason};
 use crate::model::rules::Rules;
 use crate::model::safety::SafetyReport;
 use crate::model::scale_out::Reaction;
+use crate::model::scaling::ScheduledAction;
 use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
@@ -63,6 +64,8 @@ pub struct VariantView<'a> {
     pub factor: &'a FactorAdvice,
     /// The scheduled floors that would pay, or why there are none.
     pub floors: &'a Floors,
+    /// The floors that setpoint keeps in AWS; null when there are none, or that could not be read.
+    pub floors_kept: Option<FloorsKept<'a>>,
     /// What counts as serving well.
     pub objective: Objective,
     /// The newest minute with a load; null when none is known.
@@ -267,6 +270,7 @@ impl<'a> VariantView<'a> {
             reaction: &status.snapshot.reaction,
             factor: &status.snapshot.factor,
             floors: &status.snapshot.floors,
+            floors_kept: FloorsKept::of(&status.snapshot),
             objective: status.goal.objective,
             observed: observed(&status.snapshot),
             unknown: unknown_facts(&status.snapshot),
@@ -274,6 +278,25 @@ impl<'a> VariantView<'a> {
             last_pass: status.last_pass,
             last_successful_pass: status.last_successful_pass,
         }
+    }
+}
+
+/// The floors that setpoint keeps in AWS as scheduled actions.
+#[derive(Debug, Serialize)]
+pub struct FloorsKept<'a> {
+    /// When they end unless they are renewed; null when somebody has taken that from one of them.
+    pub until: Option<Timestamp>,
+    /// The floors, the lowest first.
+    pub actions: Vec<&'a ScheduledAction>,
+    /// What sets min to the configured one when they have ended; null when it is missing.
+    pub end: Option<&'a ScheduledAction>,
+}
+
+impl<'a> FloorsKept<'a> {
+    fn of(snapshot: &'a Snapshot) -> Option<Self> {
+        let kept = snapshot.kept_floors()?;
+        let until = kept.until();
+        (!kept.floors.is_empty()).then_some(Self { until, actions: kept.floors, end: kept.end })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Timestamp, floor_to, floor_to_minute};
 use crate::model::units::{RequestsPerSecond, SafetyFactor, same_value};
-use crate::variant::{Means, NewPeriods, Variant, Work};
+use crate::variant::{Means, NewPeriods, Variant, WEEKS_SPAN, Weeks};
 
 use super::csv::Row;
 use super::facts::{self, Stated};
@@ -164,7 +164,7 @@ impl<'a> Run<'a> {
     pub fn new(settings: &'a ReplaySettings) -> Self {
         Self {
             settings,
-            variant: Variant::keeping_weeks(),
+            variant: Variant::default(),
             goal: facts::goal(settings),
             facts: facts::snapshot(
                 &Stated::default(),
@@ -262,7 +262,7 @@ impl<'a> Run<'a> {
             within.partition(|minute| minute.period_seconds == 60);
         let longer = longer.into_iter().filter(|period| thin && period.end() <= until);
         Some(NewPeriods {
-            minutes: without_gaps(&minutes, from, until),
+            minutes: without_gaps(&minutes, from, until).collect(),
             longer: longer.filter(|p| LONG_PERIODS.contains(&p.period_seconds)).collect(),
             until,
             read: Read::new("replay", now),
@@ -272,12 +272,13 @@ impl<'a> Run<'a> {
     /// Decides, and takes note of whether that was carried out.
     fn decide(&mut self, rows: &[Row], now: Timestamp) -> Evaluation {
         self.facts.telemetry = self.variant.telemetry().clone();
+        let weeks = self.variant.replay_due(&self.goal, now).and_then(|_| self.weeks(rows));
         let means = Means {
             rules: &rules(),
             history: HISTORY,
             is_being_read: false,
             scratch: &mut self.scratch,
-            work: &mut Work { floors: 0, factors: 1 },
+            weeks: weeks.as_ref(),
         };
         let mut turn = self.variant.decide(self.facts.clone(), self.goal.clone(), means, now);
         let decision = &turn.decision;
@@ -309,6 +310,17 @@ impl<'a> Run<'a> {
         evaluation
     }
 
+    /// The requests of the last weeks that have been read.
+    fn weeks(&self, rows: &[Row]) -> Option<Weeks> {
+        let until = self.variant.read_until()?;
+        let from = until - WEEKS_SPAN;
+        let within = rows[rows.partition_point(|row| row.minute.at < from)..].iter();
+        let within = within.map(|row| row.minute).take_while(|minute| minute.at < until);
+        let minutes: Vec<Minute> = within.filter(|minute| minute.period_seconds == 60).collect();
+        let requests = without_gaps(&minutes, from, until);
+        Some(Weeks::new(from, requests.map(|m| m.invocations.unwrap_or(f64::NAN)).collect()))
+    }
+
     /// The value in force: what the rows state, until a later decision was carried out.
     fn in_force(&self) -> Option<f64> {
         let stated = self.stated.target;
@@ -328,11 +340,15 @@ fn is_carried_out(rows: &[Row], value: f64, now: Timestamp) -> bool {
 }
 
 /// One minute for each of the time, with or without datapoints.
-fn without_gaps(minutes: &[Minute], from: Timestamp, until: Timestamp) -> Vec<Minute> {
+fn without_gaps(
+    minutes: &[Minute],
+    from: Timestamp,
+    until: Timestamp,
+) -> impl Iterator<Item = Minute> {
     let count = (until - from).num_minutes();
     let mut rows = minutes.iter().peekable();
-    let at = (0..count).map(|i| from + TimeDelta::minutes(i));
-    at.map(|at| rows.next_if(|row| row.at == at).copied().unwrap_or(Minute::empty(at))).collect()
+    let at = (0..count).map(move |i| from + TimeDelta::minutes(i));
+    at.map(move |at| rows.next_if(|row| row.at == at).copied().unwrap_or(Minute::empty(at)))
 }
 
 fn note_endpoint(variant: &mut Variant, facts: &Snapshot, now: Timestamp) {

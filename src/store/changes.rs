@@ -17,6 +17,10 @@ use crate::model::safety::Safety;
 use crate::model::status::VariantStatus;
 use crate::model::units::{human, same_value, same_values};
 
+fn was_or_were(field: Field) -> &'static str {
+    if field == Field::Floors { "were" } else { "was" }
+}
+
 /// The events of a pass over a variant, oldest first, and what it looks like now. With nothing to
 /// compare it with there are only the events of what setpoint itself did.
 pub fn changes(before: Option<&Face>, status: &VariantStatus) -> (Vec<Event>, Face) {
@@ -145,8 +149,8 @@ impl Look<'_> {
             let (was, is) = (text(&before), text(&value));
             let words = match (&was, &is) {
                 (Some(was), Some(is)) => format!("{field} {was} -> {is}"),
-                (None, Some(is)) => format!("{field} was made: {is}"),
-                _ => format!("{field} was removed"),
+                (None, Some(is)) => format!("{field} {} made: {is}", was_or_were(field)),
+                _ => format!("{field} {} removed", was_or_were(field)),
             };
             let event = Event {
                 field: Some(field),
@@ -172,7 +176,14 @@ impl Look<'_> {
             let (name, at) = (&action.name, at.format("%FT%TZ"));
             return (Who::Schedule, format!(", by the scheduled action {name} of {at}"));
         }
+        if field == Field::Floors && value.is_none() {
+            return (Who::Schedule, ", for they have ended".to_owned());
+        }
         let memory = snapshot.memory.known();
+        let floor = memory.zip(number).is_some_and(|(memory, min)| memory.floors.explains(min));
+        if field == Field::MinCapacity && floor {
+            return (Who::Schedule, ", by a floor that setpoint keeps".to_owned());
+        }
         if number.zip(memory).is_some_and(|(number, memory)| self.is_ours(field, number, memory)) {
             return (
                 Who::Setpoint,

@@ -2,14 +2,16 @@
 
 use crate::model::decision::Action;
 use crate::model::history::Shown;
+use crate::model::kept_floors::{self, FloorPut, KeptFloors};
 use crate::model::reason::Field;
-use crate::model::scaling::{ScalableTarget, TargetTracking};
+use crate::model::scaling::{ScalableTarget, ScheduledAction, TargetTracking};
 use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
 use crate::model::units::{human, same_value};
 
 /// What comes and goes as a whole.
 pub(super) const fn is_whole(field: Field) -> bool {
-    matches!(field, Field::ScalableTarget | Field::Policy)
+    matches!(field, Field::ScalableTarget | Field::Policy | Field::Floors)
 }
 
 pub(super) fn is_same(a: &Shown, b: &Shown) -> bool {
@@ -38,6 +40,9 @@ pub(super) fn values(snapshot: &Snapshot) -> Vec<(Field, Option<Shown>)> {
         let own =
             snapshot.policy().and_then(|p| Some((p.name.as_str(), p.invocations_tracking()?)));
         values.extend(of_policy(own));
+    }
+    if let Some(actions) = snapshot.scheduled_actions.known() {
+        values.push(of_floors(actions, snapshot.taken_at));
     }
     values
 }
@@ -76,6 +81,20 @@ fn of_policy(own: Option<(&str, &TargetTracking)>) -> [(Field, Option<Shown>); 6
     ]
 }
 
+/// The floors that setpoint keeps: they come and go as a whole.
+fn of_floors(actions: &[ScheduledAction], now: Timestamp) -> (Field, Option<Shown>) {
+    let kept = KeptFloors::of(actions, now);
+    let shown = |number| Shown { text: kept.words(), number: Some(number) };
+    (Field::Floors, kept.number().map(shown))
+}
+
+fn floors(puts: &[FloorPut], number: Option<f64>) -> Option<Shown> {
+    let floors = puts.iter().filter(|put| put.ends_at.is_some());
+    let (mins, ends): (Vec<i32>, Vec<_>) = floors.map(|put| (put.min, put.ends_at)).unzip();
+    let text = kept_floors::words(&mins, ends.into_iter().flatten().max());
+    number.map(|number| Shown { text, number: Some(number) })
+}
+
 /// What a write puts into AWS.
 pub(super) fn written(action: &Action) -> Vec<(Field, Shown)> {
     let all: Vec<(Field, Option<Shown>)> = match action {
@@ -99,6 +118,7 @@ pub(super) fn written(action: &Action) -> Vec<(Field, Shown)> {
             let changes = |field: &Field| expected.is_none() || fields.contains(field);
             named.into_iter().filter(|(field, _)| changes(field)).collect()
         }
+        Action::PutFloors { puts, number, .. } => vec![(Field::Floors, floors(puts, *number))],
     };
     all.into_iter().filter_map(|(field, value)| Some((field, value?))).collect()
 }

@@ -4,22 +4,22 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use expect_test::expect_file;
 use serde_json::Value;
-use setpoint::estimate::{Context, EstimatorSettings, Scratch};
 use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::fact::Fact;
 use setpoint::model::floors::{Floors, FloorsGoal, FloorsMode};
 use setpoint::model::goal::{CapacityGoal, Goal};
-use setpoint::model::reads::Read;
+use setpoint::model::kept_floors::FloorPut;
 use setpoint::model::reason::Reason;
 use setpoint::model::scaling::PolicyKind;
-use setpoint::model::series::Minute;
 use setpoint::model::snapshot::Snapshot;
 use setpoint::model::status::VariantStatus;
 use setpoint::model::time::Timestamp;
-use setpoint::recommend::{Language, Recommendation, check, read, text, write};
+use setpoint::recommend::{
+    Kept, Language, Recommendation, State, check, check_text, read, text, write,
+};
 use setpoint::render::explain::explain;
 use setpoint::render::view::VariantView;
-use setpoint::variant::{NewPeriods, Variant};
+use setpoint::variant::{Variant, Weeks};
 
 use crate::fixtures::{decided_with, in_sync, noon};
 use crate::recommend::languages::ALL;
@@ -43,47 +43,50 @@ struct Watched {
     snapshot: Snapshot,
     estimate: Estimate,
     variant: Variant,
+    weeks: Weeks,
 }
 
 /// A variant with so many days behind it, at noon.
 fn watched(days: i64, zone: Tz, rate: impl Fn(Timestamp) -> f64) -> Watched {
     let VariantStatus { mut goal, snapshot, decision, .. } = in_sync("a");
     goal.floors = FloorsGoal { mode: FloorsMode::Propose, time_zone: zone };
-    let mut variant = Variant::default();
-    variant.note_goal(&goal);
     let from = noon() - TimeDelta::days(days);
-    let minutes = (0..days * 1440).map(|i| {
-        let at = from + TimeDelta::minutes(i);
-        Minute { invocations: Some(rate(at)), ..Minute::empty(at) }
-    });
-    let new = NewPeriods {
-        minutes: minutes.collect(),
-        longer: Vec::new(),
-        until: noon(),
-        read: Read::new("GetMetricData", noon()),
-    };
-    let context = Context { configured_target: None, safety_factor: 0.5 };
-    let settings = EstimatorSettings::new(goal.objective);
-    let by = (&settings, &context);
-    variant.take_in(new, by, None, &mut Scratch::new(), noon()).unwrap();
-    Watched { goal, snapshot, estimate: decision.report.estimate, variant }
+    let requests = (0..days * 1440).map(|i| rate(from + TimeDelta::minutes(i)));
+    let weeks = Weeks::new(from, requests.collect());
+    let (estimate, variant) = (decision.report.estimate, Variant::default());
+    Watched { goal, snapshot, estimate, variant, weeks }
 }
 
 impl Watched {
-    fn ask(&mut self, may_work: &mut u32, now: Timestamp) -> Floors {
+    fn without_weeks(&mut self, now: Timestamp) -> Floors {
         let of = (&self.goal, &self.snapshot);
-        self.variant.floors(of, &self.estimate, may_work, now)
+        self.variant.floors(of, &self.estimate, None, now)
+    }
+
+    fn ask(&mut self, now: Timestamp) -> Floors {
+        let of = (&self.goal, &self.snapshot);
+        self.variant.floors(of, &self.estimate, Some(&self.weeks), now)
     }
 
     fn floors(&mut self) -> Floors {
-        self.ask(&mut 1, noon())
+        self.ask(noon())
     }
 }
 
-/// What is said of floors that would not pay.
-pub(crate) fn none() -> Floors {
+/// All that a week's traffic says: the factor, floors that would not pay, and one that is kept.
+pub(crate) fn of_the_week(snapshot: &mut Snapshot) {
+    snapshot.factor = crate::fixtures::by_replay::by_replay(noon(), 0.6);
     let why = "no scheduled floors are proposed".to_owned();
-    Floors::None { at: noon(), reason: "does_not_pay", why }
+    snapshot.floors = Floors::None { at: noon(), reason: "does_not_pay", why };
+    let floor = FloorPut {
+        name: "setpoint-floor-01".to_owned(),
+        schedule: "cron(0 8 * * ? *)".to_owned(),
+        time_zone: "UTC".to_owned(),
+        min: 4,
+        ends_at: Some(noon() + TimeDelta::days(7)),
+    };
+    let kept = floor.applied(&[], &snapshot.id.resource(), noon());
+    snapshot.scheduled_actions = Fact::Known(kept);
 }
 
 fn proposed() -> Floors {
@@ -155,21 +158,18 @@ fn in_a_time_zone_the_schedule_is_by_the_clock_on_the_wall() {
 
 #[test]
 fn they_are_worked_out_once_a_day_and_when_something_else_is_asked() {
-    let mut all = watched(15, Tz::UTC, office);
-    let mut may_work = 2;
-    let first = all.ask(&mut may_work, noon());
-    assert_eq!(may_work, 1);
-    assert_eq!(all.ask(&mut may_work, noon() + TimeDelta::hours(23)), first);
-    assert_eq!(may_work, 1);
-    let second = all.ask(&mut may_work, noon() + TimeDelta::hours(24));
-    assert_eq!((may_work, second.proposed().unwrap().at), (0, noon() + TimeDelta::hours(24)));
-    // Where none may be worked out, the last answer stands; where there is none, that is said.
-    all.goal.capacity.max = Some(7);
-    assert_eq!(all.ask(&mut 0, noon() + TimeDelta::hours(25)), second);
-    let other = all.ask(&mut 1, noon() + TimeDelta::hours(25));
-    assert_ne!(other, second);
-    let unasked = watched(15, Tz::UTC, office).ask(&mut 0, noon());
+    let mut all = watched(14, Tz::UTC, office);
+    let unasked = all.without_weeks(noon());
     assert!(matches!(&unasked, Floors::NotKnown { why } if why.contains("worked out yet")));
+    let first = all.ask(noon());
+    assert!(first.proposed().is_some(), "{first:?}");
+    assert_eq!(all.ask(noon() + TimeDelta::hours(23)), first);
+    let second = all.ask(noon() + TimeDelta::hours(24));
+    assert_eq!(second.proposed().unwrap().at, noon() + TimeDelta::hours(24));
+    // Where the weeks are not there, the last answer stands.
+    all.goal.capacity.max = Some(7);
+    assert_eq!(all.without_weeks(noon() + TimeDelta::hours(25)), second);
+    assert_ne!(all.ask(noon() + TimeDelta::hours(25)), second);
 }
 
 #[test]
@@ -188,12 +188,12 @@ fn without_what_they_rest_on_nothing_is_known_of_them() {
     let mut all = watched(15, Tz::UTC, office);
     all.goal.floors.mode = FloorsMode::Off;
     assert_eq!(all.floors(), Floors::Off);
-    // Requests are kept only while somebody wants floors.
-    all.variant.note_goal(&all.goal);
-    all.goal.floors.mode = FloorsMode::Propose;
-    assert!(unknown(&mut all).contains("traffic has not been read"));
-    all.variant.note_goal(&all.goal);
-    assert!(all.variant.wants_history());
+    let mut all = watched(15, Tz::UTC, office);
+    all.goal.managed = false;
+    assert!(unknown(&mut all).contains("does not list"));
+    let mut all = watched(15, Tz::UTC, office);
+    all.goal.objective.latency = None;
+    assert!(unknown(&mut all).contains("no latency objective"));
 }
 
 #[test]
@@ -225,12 +225,21 @@ fn they_are_advice_and_change_nothing_that_is_decided() {
 fn every_output_shows_them() {
     let status = shown();
     let schedule = &status.snapshot.floors.proposed().unwrap().actions[0].schedule;
+    let mut kept = in_sync("kept");
+    of_the_week(&mut kept.snapshot);
+    let told = explain(&kept);
+    let words = "setpoint keeps floors in AWS: 1 scheduled action, min 4 to 4, until 2026-11-30";
+    assert!(told.contains(words) && told.contains("nothing gives min back"), "{told}");
+    let json = serde_json::to_value(VariantView::of(&kept)).unwrap();
+    assert_eq!(json["floors_kept"]["actions"][0]["min_capacity"], 4);
+    assert_eq!(json["floors_kept"]["until"], "2026-11-30T12:00:00Z");
     let explained = explain(&status);
     assert!(explained.contains("Scheduled floors") && explained.contains(schedule), "{explained}");
     let json = serde_json::to_value(VariantView::of(&status)).unwrap();
     assert_eq!(json["floors"]["state"], "proposed", "{json}");
     assert_eq!(json["floors"]["actions"][0]["schedule"], **schedule);
     assert_eq!(json["floors"]["time_zone"], "UTC");
+    assert_eq!(json["floors_kept"], Value::Null);
     let none = serde_json::to_value(VariantView::of(&in_sync("a"))).unwrap();
     assert_eq!(none["floors"]["state"], "off");
 }
@@ -255,10 +264,93 @@ fn recommendations_keep_them_in_every_language() {
         let checked = check(&kept, &all, |_| true, false);
         assert!(checked.compared() && !checked.differs(), "{language:?}: {checked:?}");
     }
+    let json = serde_json::to_string(&all).unwrap();
+    assert_eq!(floors_row(&read(&json).unwrap(), &all), (State::Agrees, String::new()));
     let json: Value = serde_json::to_value(&all[0]).unwrap();
     assert_eq!(serde_json::from_value::<Recommendation>(json).unwrap(), all[0]);
     let mut json: Value = serde_json::to_value(&all[0]).unwrap();
     // An older daemon says nothing of floors.
     json.as_object_mut().unwrap().remove("floors");
     assert_eq!(serde_json::from_value::<Recommendation>(json).unwrap().floors, None);
+}
+
+/// What `--check` says of the floors in a file.
+fn floors_row(kept: &[Kept], all: &[Recommendation]) -> (State, String) {
+    let checked = check(kept, all, |_| true, false);
+    let rows = checked.places.iter().flat_map(|place| &place.fields);
+    let rows: Vec<_> = rows.filter(|row| row.field == "floors").collect();
+    assert_eq!(rows.len(), 1, "{}", check_text(&checked));
+    (rows[0].state, rows[0].sentence.clone())
+}
+
+fn recommended() -> Vec<Recommendation> {
+    let mut status = shown();
+    let target_value = Recommendation::of(&status).target_value.unwrap();
+    let Floors::Proposed(floors) = &mut status.snapshot.floors else { panic!("proposed") };
+    floors.target_value = target_value;
+    floors.actions.truncate(2);
+    vec![Recommendation::of(&status)]
+}
+
+#[test]
+fn a_check_compares_schedules_by_what_min_is_when() {
+    let all = recommended();
+    let template = write(&all, Language::CloudFormation);
+    let state = |from: &str, to: &str| {
+        assert!(template.contains(from), "{template}");
+        floors_row(&read(&template.replace(from, to)).unwrap(), &all)
+    };
+    assert_eq!(state("MON,TUE,WED,THU,FRI", "MON-FRI"), (State::Agrees, String::new()));
+    // One instance more or less is what a week changes.
+    assert_eq!(state("MinCapacity: 11", "MinCapacity: 12").0, State::Agrees);
+    let (differs, why) = state("MinCapacity: 11", "MinCapacity: 5");
+    assert_eq!(differs, State::Differs);
+    assert!(
+        why.contains("too low in 32.5 of the week's hours") && why.contains("5 where 11"),
+        "{why}"
+    );
+    // With the hour is too late: instances take minutes to start.
+    let (late, why) = state("cron(52 7 ", "cron(0 8 ");
+    assert_eq!(late, State::Differs, "{why}");
+    assert_eq!(state("Timezone: UTC", "Timezone: Asia/Tokyo").0, State::Differs);
+    assert_eq!(state("cron(52 7 ? * MON,TUE,WED,THU,FRI *)", "rate(1 day)").0, State::NotCompared);
+    assert_eq!(state("MinCapacity: 11", "MinCapacity: !ImportValue min").0, State::NotCompared);
+    let mut other = all.clone();
+    other[0].floors = None;
+    let kept = read(&template).unwrap();
+    assert_eq!(floors_row(&kept, &other).0, State::NotCompared);
+    other[0].floors_refused = Some("the week does not repeat".to_owned());
+    assert_eq!(floors_row(&kept, &other), (State::Differs, "the week does not repeat".to_owned()));
+}
+
+#[test]
+fn a_check_takes_the_scheduled_actions_of_a_terraform_plan_together() {
+    let all = recommended();
+    let action = |name: &str, schedule: &str, min: i32| {
+        serde_json::json!({
+            "address": format!("aws_appautoscaling_scheduled_action.{name}"),
+            "mode": "managed",
+            "type": "aws_appautoscaling_scheduled_action",
+            "values": {
+                "name": name,
+                "service_namespace": "sagemaker",
+                "resource_id": "endpoint/a/variant/AllTraffic",
+                "scalable_dimension": "sagemaker:variant:DesiredInstanceCount",
+                "schedule": schedule,
+                "timezone": "UTC",
+                "scalable_target_action": [{"min_capacity": min.to_string(), "max_capacity": null}],
+            },
+        })
+    };
+    let plan = |actions: Vec<Value>| {
+        let root = serde_json::json!({"resources": actions});
+        let plan =
+            serde_json::json!({"format_version": "1.2", "planned_values": {"root_module": root}});
+        read(&plan.to_string()).unwrap()
+    };
+    let up = action("up", "cron(50 7 ? * MON-FRI *)", 11);
+    let down = action("down", "cron(0 14 ? * MON-FRI *)", 3);
+    assert_eq!(floors_row(&plan(vec![up.clone(), down]), &all), (State::Agrees, String::new()));
+    let (state, why) = floors_row(&plan(vec![up]), &all);
+    assert!(state == State::Differs && why.contains("too high"), "{why}");
 }

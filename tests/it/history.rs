@@ -13,15 +13,17 @@ use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
 use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::fact::{Why, WhyKind};
+use setpoint::model::floors::Floors;
 use setpoint::model::ids::VariantId;
 use setpoint::model::listing::Listing;
 use setpoint::model::scaling::Alarm;
 use setpoint::model::scatter::Picture;
-use setpoint::model::status::FleetStatus;
+use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Aws, Memory, MetricAnswer, MetricQuery, Metrics, PortResult};
 use setpoint::reconcile::{Fleet, HistoryWait, Settings as PassSettings};
 use setpoint::sim::{Scenario, Sim};
+use setpoint::variant::WEEKS_SPAN;
 
 use crate::harness;
 use tokio::sync::Semaphore;
@@ -29,7 +31,7 @@ use tokio::sync::Semaphore;
 const CONFIG: &str = "
 aws: {region: us-east-1, account_id: '123456789012'}
 telemetry: {history_days: 14}
-defaults: {mode: observe, objective: {latency: {statistic: p99, threshold_ms: 250}}}
+defaults: {mode: observe, floors: 'off', objective: {latency: {statistic: p99, threshold_ms: 250}}}
 targets: [{endpoint: 'listed-*', variant: '*', load_test: {max_rps: 20}, capacity: {min: 1, max: 8}}]
 ";
 const NAMES: [&str; 3] = ["a-stranger", "listed-1", "listed-2"];
@@ -267,4 +269,71 @@ async fn what_could_not_be_read_is_unknown_and_asked_for_again_with_the_next_pai
     passes.sim.advance(900);
     passes.pass(true).await;
     passes.until("all", all_read).await;
+}
+
+/// A fleet of which floors are wanted.
+fn with_floors(sim: &Sim, wait: Option<Duration>) -> Passes {
+    let mut passes = Passes::over(sim, memory(), Semaphore::MAX_PERMITS, wait);
+    passes.config = Config::from_yaml(&CONFIG.replace("floors: 'off'", "floors: propose")).unwrap();
+    passes
+}
+
+/// The requests for two weeks of minutes of one metric.
+fn weeks(passes: &Passes) -> Vec<(usize, String)> {
+    let is_weeks = |asked: &Asked| asked.span == WEEKS_SPAN;
+    passes.asked().into_iter().filter(is_weeks).map(|a| (a.queries, a.first)).collect()
+}
+
+fn floors(status: &FleetStatus) -> Vec<&str> {
+    let state = |status: &Arc<VariantStatus>| match status.snapshot.floors {
+        Floors::Off => "off",
+        Floors::NotKnown { .. } => "not_known",
+        Floors::None { .. } | Floors::Proposed(_) => "known",
+    };
+    status.variants.values().map(state).collect()
+}
+
+#[tokio::test]
+async fn weeks_are_read_once_a_day_of_listed_variants_and_kept_by_nobody() {
+    let sim = world();
+    let mut person = with_floors(&sim, None);
+    let all = person.pass(true).await;
+    assert_eq!(floors(&all), ["off", "known", "known"], "in the very pass that read the history");
+    assert_eq!(weeks(&person), [(2, "listed-1".to_owned())], "together, one metric each");
+
+    // A daemon works out one a pass, those that have waited longest first.
+    let mut daemon = with_floors(&sim, Some(Duration::from_secs(5)));
+    daemon.pass(true).await;
+    daemon.until("all", |status| !floors(status).contains(&"not_known")).await;
+    let expected = [(1, "listed-1".to_owned()), (1, "listed-2".to_owned())];
+    assert_eq!(weeks(&daemon), expected);
+    for minutes in [5, 900] {
+        sim.advance(minutes * 60);
+        daemon.pass(true).await;
+    }
+    assert_eq!(weeks(&daemon), expected, "an answer holds for a day");
+    sim.advance(9 * 3600);
+    for _ in 0..6 {
+        daemon.pass(true).await;
+    }
+    assert_eq!(weeks(&daemon), [&expected[..], &expected[..]].concat());
+}
+
+#[tokio::test]
+async fn weeks_that_cannot_be_read_are_asked_for_again_later_and_hold_up_nobody() {
+    let sim = world();
+    let mut daemon = with_floors(&sim, Some(Duration::from_secs(5)));
+    daemon.pass(true).await;
+    let begun = weeks(&daemon).len();
+    *daemon.gate.failing.lock().unwrap() = u32::MAX;
+    for _ in 0..4 {
+        daemon.pass(false).await;
+    }
+    let tried: Vec<String> = weeks(&daemon).split_off(begun).into_iter().map(|w| w.1).collect();
+    assert!(tried.len() <= 2, "each once, for each time is paid for: {tried:?}");
+    assert!(tried.contains(&"listed-2".to_owned()), "{tried:?}");
+    *daemon.gate.failing.lock().unwrap() = 0;
+    sim.advance(900);
+    let status = daemon.until("all", |status| !floors(status).contains(&"not_known")).await;
+    assert_eq!(floors(&status), ["off", "known", "known"]);
 }

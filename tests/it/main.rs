@@ -27,6 +27,7 @@ mod estimate_filters;
 mod evidence;
 mod fixtures;
 mod floors;
+mod floors_kept;
 mod harness;
 mod history;
 mod http;

@@ -217,6 +217,9 @@ fn decisions_and_writes_are_counted() {
         setpoint_writes_total{operation="PutScalingPolicy",result="error"} 1
         setpoint_writes_total{operation="PutScalingPolicy",result="skipped"} 0
         setpoint_writes_total{operation="PutScalingPolicy",result="success"} 1
+        setpoint_writes_total{operation="PutScheduledAction",result="error"} 0
+        setpoint_writes_total{operation="PutScheduledAction",result="skipped"} 0
+        setpoint_writes_total{operation="PutScheduledAction",result="success"} 0
         setpoint_writes_total{operation="RegisterScalableTarget",result="error"} 0
         setpoint_writes_total{operation="RegisterScalableTarget",result="skipped"} 0
         setpoint_writes_total{operation="RegisterScalableTarget",result="success"} 1
@@ -391,12 +394,10 @@ fn the_reference_page_is_up_to_date() {
 fn everything() -> Metrics {
     let mut fleet = fixtures::mixed_fleet();
     if let Some(status) = fleet.variants.values_mut().next() {
-        let alarm = Some(Spread::exactly(5.0));
-        let seen = Parts { alarm, ..Parts::default() };
+        let seen = Parts { alarm: Some(Spread::exactly(5.0)), ..Parts::default() };
         let snapshot = &mut Arc::make_mut(status).snapshot;
         snapshot.reaction = Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
-        snapshot.factor = fixtures::by_replay::by_replay(fixtures::noon(), 0.6);
-        snapshot.floors = crate::floors::none();
+        crate::floors::of_the_week(snapshot);
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::Client;
 use aws_sdk_applicationautoscaling::error::ProvideErrorMetadata;
+use aws_sdk_applicationautoscaling::primitives::DateTime;
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
-    TargetTrackingScalingPolicyConfiguration,
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalableTargetAction,
+    ServiceNamespace, TargetTrackingScalingPolicyConfiguration,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -19,12 +20,13 @@ use super::error::Failure;
 use setpoint_core::model::checks;
 use setpoint_core::model::scaling::{MetricSpec, TargetTracking};
 use setpoint_core::ports::{
-    ErrorKind, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget, ScalingWrites,
-    Service, TagTarget,
+    ErrorKind, PortError, PortResult, PutScalingPolicy, PutScheduledAction, RegisterScalableTarget,
+    ScalingWrites, Service, TagTarget,
 };
 
 const PUT_POLICY: Call = Call::new(Service::ApplicationAutoScaling, "PutScalingPolicy");
 const REGISTER_TARGET: Call = Call::new(Service::ApplicationAutoScaling, "RegisterScalableTarget");
+const PUT_SCHEDULED_ACTION: Call = Call::new(Service::ApplicationAutoScaling, "PutScheduledAction");
 const TAG_TARGET: Call = Call::new(Service::ApplicationAutoScaling, "TagResource");
 
 pub(super) struct SdkScalingWrites {
@@ -72,6 +74,23 @@ impl ScalingWrites for SdkScalingWrites {
             .set_max_capacity(register.max_capacity)
             .set_suspended_state(register.suspended.map(convert::suspended_to_aws));
         self.caller.write(REGISTER_TARGET, async { sent(request.send().await) }).await
+    }
+
+    async fn put_scheduled_action(&self, put: &PutScheduledAction) -> PortResult<()> {
+        let floor = &put.floor;
+        let sets = ScalableTargetAction::builder().min_capacity(floor.min).build();
+        let request = self
+            .client
+            .put_scheduled_action()
+            .service_namespace(ServiceNamespace::Sagemaker)
+            .scalable_dimension(ScalableDimension::SageMakerVariantDesiredInstanceCount)
+            .resource_id(put.resource.to_string())
+            .scheduled_action_name(&floor.name)
+            .schedule(&floor.schedule)
+            .timezone(&floor.time_zone)
+            .set_end_time(floor.ends_at.map(|end| DateTime::from_secs(end.timestamp())))
+            .scalable_target_action(sets);
+        self.caller.write(PUT_SCHEDULED_ACTION, async { sent(request.send().await) }).await
     }
 
     async fn tag_target(&self, tag: &TagTarget) -> PortResult<()> {

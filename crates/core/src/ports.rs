@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
+use crate::model::kept_floors::FloorPut;
 use crate::model::listing::Listing;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
@@ -168,6 +169,8 @@ pub trait ScalingReads: Send + Sync {
 pub trait ScalingWrites: Send + Sync {
     async fn put_scaling_policy(&self, put: &PutScalingPolicy) -> PortResult<()>;
     async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()>;
+    /// `PutScheduledAction` of one floor.
+    async fn put_scheduled_action(&self, put: &PutScheduledAction) -> PortResult<()>;
     /// `TagResource`: sets these tags, all or none, and leaves others as they are.
     async fn tag_target(&self, tag: &TagTarget) -> PortResult<()>;
 }
@@ -191,6 +194,15 @@ pub struct PutScalingPolicy {
     pub policy_name: String,
     /// The whole configuration.
     pub configuration: TargetTracking,
+}
+
+/// The input of `PutScheduledAction`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutScheduledAction {
+    /// Which variant.
+    pub resource: ResourceId,
+    /// The whole action: AWS drops the dates that are not stated.
+    pub floor: FloorPut,
 }
 
 /// The input of `RegisterScalableTarget`.

@@ -26,8 +26,8 @@ use setpoint_core::model::time::Timestamp;
 use setpoint_core::model::trail::{TRAIL_MAX, TrailEvent};
 use setpoint_core::ports::{
     Aws, CallObserver, CallRecord, Endpoints, ErrorKind, Identity, MetricAnswer, MetricQuery,
-    Metrics, NoCode, NoObserver, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
-    ScalingReads, ScalingWrites, TagTarget,
+    Metrics, NoCode, NoObserver, PortError, PortResult, PutScalingPolicy, PutScheduledAction,
+    RegisterScalableTarget, ScalingReads, ScalingWrites, TagTarget,
 };
 
 /// AWS's page sizes, as the SDK adapter asks for them.
@@ -274,6 +274,12 @@ impl ScalingWrites for SimPorts {
         self.call(Operation::RegisterScalableTarget, 0, |sim| {
             sim.register_scalable_target(&input)
         })?;
+        Ok(())
+    }
+
+    async fn put_scheduled_action(&self, put: &PutScheduledAction) -> PortResult<()> {
+        let input = convert::put_scheduled_action(put);
+        self.call(Operation::PutScheduledAction, 0, |sim| sim.put_scheduled_action(&input))?;
         Ok(())
     }
 

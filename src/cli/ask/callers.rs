@@ -152,6 +152,7 @@ const fn operations(field: Field) -> &'static [&'static str] {
         Field::Policy | Field::PolicyName => &["PutScalingPolicy", "DeleteScalingPolicy"],
         Field::MinCapacity | Field::MaxCapacity | Field::Suspended => &["RegisterScalableTarget"],
         Field::ScalableTarget => &["RegisterScalableTarget", "DeregisterScalableTarget"],
+        Field::Floors => &["PutScheduledAction", "DeleteScheduledAction"],
         // CloudWatch's calls name alarms and no variant.
         Field::Alarms => &[],
     }

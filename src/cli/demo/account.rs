@@ -213,5 +213,7 @@ fn in_words(action: &Action) -> String {
                 }
             }
         }
+        Action::PutFloors { number: Some(_), .. } => "scheduled floors put".to_owned(),
+        Action::PutFloors { number: None, .. } => "scheduled floors ended".to_owned(),
     }
 }

@@ -44,7 +44,7 @@ pub(in crate::config) struct RawWish {
     /// How long a policy that vanished alone is left missing, in seconds.
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
-    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), or shown where they would pay (propose).
+    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), shown where they would pay (propose), or kept in AWS as scheduled actions where they pay with the target value in force (keep).
     pub floors: Option<FloorsMode>,
     /// The time zone of the week by which floors are scheduled: an IANA name, such as Europe/Berlin.
     pub floors_time_zone: Option<String>,
@@ -199,7 +199,7 @@ pub(in crate::config) struct RawTarget {
     #[serde(default)]
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
-    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), or shown where they would pay (propose).
+    /// Scheduled min capacities ahead of the week's ramps: not looked for (off), shown where they would pay (propose), or kept in AWS as scheduled actions where they pay with the target value in force (keep).
     #[serde(default)]
     pub floors: Option<FloorsMode>,
     /// The time zone of the week by which floors are scheduled: an IANA name, such as Europe/Berlin.

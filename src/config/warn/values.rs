@@ -6,6 +6,7 @@ use chrono::Days;
 use super::super::settings::{Target, Wish};
 use super::super::{Config, DiscoveryTelemetry};
 use super::{of_key, of_target};
+use crate::model::floors::FloorsMode;
 use crate::model::goal::Mode;
 use crate::model::time::Timestamp;
 use crate::model::units::{formula, human};
@@ -34,6 +35,7 @@ pub(super) fn warnings(config: &Config, now: Timestamp) -> Vec<ConfigWarning> {
         };
         objective(&target.wish, &mut say);
         capacity(&target.wish, &mut say);
+        floors(&target.wish, &mut say);
         cooldowns(&target.wish, &mut say);
         load_test(target, now, &mut say);
         limits(target, &mut say);
@@ -82,6 +84,15 @@ fn capacity(wish: &Wish, say: &mut Say<'_>) {
         let sentence =
             "0 is not possible for a real-time variant: SageMaker keeps at least 1 instance";
         say("min_is_zero", "capacity.min", sentence.to_owned());
+    }
+}
+
+/// Floors lie between the configured min and max, and not between whatever AWS has at the moment.
+fn floors(wish: &Wish, say: &mut Say<'_>) {
+    let bounded = wish.capacity.min.is_some() && wish.capacity.max.is_some();
+    if wish.floors.mode == FloorsMode::Keep && !bounded {
+        let sentence = "keep needs capacity.min and capacity.max: without both no floor is kept";
+        say("floors_without_bounds", "floors", sentence.to_owned());
     }
 }
 

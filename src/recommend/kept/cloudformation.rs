@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Kept, Shown, bounds, get, is_variants, text, tracking, tracking_of};
+use super::{Kept, Shown, bounds, get, is_variants, schedule, text, tracking, tracking_of};
 
 /// Functions within functions within functions.
 const MAX_DEPTH: usize = 32;
@@ -25,7 +25,10 @@ pub(super) fn read(document: &Value) -> Vec<Kept> {
     let targets = targets.filter_map(|(name, one)| {
         let properties = properties(document, one)?;
         let resource_id = resource_id(&properties)?;
-        Some(kept(name, resource_id, bounds(&properties))).filter(|_| is_variants(&properties))
+        let floors = get(&properties, "scheduledactions").map(schedule::actions);
+        let fields = bounds(&properties);
+        let kept = Kept { floors: floors.unwrap_or_default(), ..kept(name, resource_id, fields) };
+        Some(kept).filter(|_| is_variants(&properties))
     });
     let policies = policies.filter_map(|(name, one)| {
         let own = properties(document, one)?;
@@ -48,7 +51,13 @@ fn kept(
     resource_id: Shown<String>,
     fields: Vec<(&'static str, Shown<super::Worth>)>,
 ) -> Kept {
-    Kept { place: format!("Resources.{name}"), resource_id, region: None, fields }
+    Kept {
+        place: format!("Resources.{name}"),
+        resource_id,
+        region: None,
+        fields,
+        floors: Vec::new(),
+    }
 }
 
 /// None for what is not a variant's.

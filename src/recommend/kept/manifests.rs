@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Kept, Shown, bounds, get, is_variants, text, tracking, tracking_of};
+use super::{Kept, Shown, bounds, get, is_variants, schedule, text, tracking, tracking_of};
 
 const ACK: &str = "applicationautoscaling.services.k8s.aws";
 const CROSSPLANE: [&str; 2] = ["appautoscaling.aws.upbound.io", "appautoscaling.aws.m.upbound.io"];
@@ -34,9 +34,14 @@ pub(super) fn read(objects: &[&Value]) -> Vec<Kept> {
 fn kept(object: &Value, all: &[&Value]) -> Option<Kept> {
     let own = body(object)?;
     let kind = object.get("kind")?.as_str()?;
+    let mut floors = Vec::new();
     let fields = match kind {
         "ScalableTarget" | "Target" => bounds(own),
         "ScalingPolicy" | "Policy" => tracking(tracking_of(own)?),
+        "ScheduledAction" => {
+            floors.push(schedule::action(own)?);
+            Vec::new()
+        }
         _ => return None,
     };
     if !is_variants(own) {
@@ -58,7 +63,7 @@ fn kept(object: &Value, all: &[&Value]) -> Option<Kept> {
         .and_then(|m| m.get("annotations"))
         .and_then(|annotations| annotations.get("services.k8s.aws/region"));
     let region = get(own, "region").or(annotated).and_then(Value::as_str).map(str::to_owned);
-    Some(Kept { place: format!("{kind} {name}"), resource_id, region, fields })
+    Some(Kept { place: format!("{kind} {name}"), resource_id, region, fields, floors })
 }
 
 /// What the object asks of AWS.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Kept, Shown, bounds, get, is_variants, text, tracking, tracking_of};
+use super::{Kept, Shown, bounds, get, is_variants, schedule, text, tracking, tracking_of};
 
 /// Terraform's own words.
 const LATER: &str = "known after apply";
@@ -45,9 +45,16 @@ fn resource(resource: &Value, document: &Value) -> Option<Kept> {
     }
     let unknown = after_unknown(document, address);
     let open = |field: &str| unknown.and_then(|u| u.get(field)).is_some_and(contains_true);
+    let mut floors = Vec::new();
     let mut fields = match resource.get("type")?.as_str()? {
         "aws_appautoscaling_target" => bounds(values),
         "aws_appautoscaling_policy" => tracking_of(values).map(tracking)?,
+        "aws_appautoscaling_scheduled_action" => {
+            let later = ["schedule", "timezone", "scalable_target_action"].into_iter().any(open);
+            let action = schedule::action(values);
+            floors.push(if later { Shown::Open(LATER.to_owned()) } else { action? });
+            Vec::new()
+        }
         _ => return None,
     };
     for (field, shown) in &mut fields {
@@ -67,7 +74,7 @@ fn resource(resource: &Value, document: &Value) -> Option<Kept> {
     }
     // Since version 6 of the provider each resource may have a region of its own.
     let region = values.get("region").and_then(Value::as_str).map(str::to_owned);
-    Some(Kept { place: address.to_owned(), resource_id, region, fields })
+    Some(Kept { place: address.to_owned(), resource_id, region, fields, floors })
 }
 
 /// What of a resource is known only after apply.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{
     DISABLE_SCALE_IN, Kept, MAX_CAPACITY, MIN_CAPACITY, SCALE_IN_COOLDOWN, SCALE_OUT_COOLDOWN,
-    Shown, TARGET_VALUE, Worth, bounds, flag, get, is_variants, number, text, tracking,
+    Shown, TARGET_VALUE, Worth, bounds, flag, get, is_variants, number, schedule, text, tracking,
     tracking_of,
 };
 use crate::model::units::formula;
@@ -71,11 +71,13 @@ fn here(map: &Map<String, Value>, place: &str, factor: f64) -> Option<Kept> {
         fields.extend(stated(map));
     }
     fields.extend(setpoints(map, factor));
-    if fields.is_empty() {
+    let mut floors: Vec<_> = schedule::action(map).into_iter().collect();
+    floors.extend(schedule::recommended(map));
+    if fields.is_empty() && floors.is_empty() {
         return None;
     }
     let region = get(map, "region").and_then(Value::as_str).map(str::to_owned);
-    Some(Kept { place: place.to_owned(), resource_id, region, fields })
+    Some(Kept { place: place.to_owned(), resource_id, region, fields, floors })
 }
 
 /// By `endpoint` and `variant`, or `endpointName` and `variantName`.

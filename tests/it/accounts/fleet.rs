@@ -144,7 +144,7 @@ fn a_name_for_one_account_is_told_there_in_any_case() {
 
 #[test]
 fn the_cloudwatch_budget_is_one_for_all_accounts() {
-    let objective = "defaults: {objective: {latency: {statistic: p99, threshold_ms: 250}}}\n\
+    let objective = "defaults: {floors: \"off\", objective: {latency: {statistic: p99, threshold_ms: 250}}}\n\
                      targets: [{endpoint: \"*\", variant: \"*\"}]\n";
     let worlds = [(A, "us-east-1", scorer()), (B, "us-east-1", scorer())];
     let worlds: Vec<(&str, &str, &str)> =

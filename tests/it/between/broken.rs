@@ -16,7 +16,7 @@ use setpoint::model::pauses::Pauses;
 use setpoint::model::reason::Reason;
 use setpoint::ports::{
     Keep, Leadership, Memories, Memory, MemoryError, PortResult, PutScalingPolicy,
-    RegisterScalableTarget, ScalingWrites, Subject, TagTarget,
+    PutScheduledAction, RegisterScalableTarget, ScalingWrites, Subject, TagTarget,
 };
 use setpoint::reconcile::{Goals, Named};
 
@@ -91,6 +91,10 @@ impl ScalingWrites for Breaking {
 
     async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()> {
         self.0.register_scalable_target(register).await
+    }
+
+    async fn put_scheduled_action(&self, put: &PutScheduledAction) -> PortResult<()> {
+        self.0.put_scheduled_action(put).await
     }
 
     async fn tag_target(&self, tag: &TagTarget) -> PortResult<()> {

@@ -35,6 +35,7 @@ fn each_is_told_at_its_line_with_what_may_be_meant() {
         (target("load_test: {max_rps: 20000}"), "rate_too_high", format!("{at}load_test.max_rps: 20000 requests a second are more than one instance serves; the unit is requests per second of one instance (is 20000 a minute meant, which is 333.3?)")),
         (target("load_test: {max_rps: 20, date: 2027-01-01}"), "load_test_in_the_future", format!("{at}load_test.date: 2027-01-01 is in the future: today is 2026-11-28")),
         (target("load_test: {max_rps: 20, date: 0206-01-01}"), "load_test_too_old", format!("{at}load_test.date: 0206-01-01 is before SageMaker existed")),
+        (target("floors: keep, capacity: {min: 1}"), "floors_without_bounds", format!("{at}floors: keep needs capacity.min and capacity.max")),
         (target("capacity: {min: 0}"), "min_is_zero", format!("{at}capacity.min: 0 is not possible for a real-time variant")),
         (target("cooldown: {scale_in_seconds: 60000}"), "cooldown_too_long", format!("{at}cooldown.scale_in_seconds: 60000 s are 16.7 hours")),
         (target("pause: {until: 2026-11-28T11:59:59Z, reason: x}"), "pause_is_over", format!("{at}pause.until: 2026-11-28T11:59:59Z is past")),

@@ -8,6 +8,7 @@ mod conditions;
 mod documented;
 mod drifts;
 mod guards;
+mod kept_floors;
 mod known;
 mod lasting;
 mod lowering;

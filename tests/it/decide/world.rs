@@ -205,7 +205,7 @@ impl World {
 pub(super) fn written(decision: &Decision) -> Option<f64> {
     decision.plan.actions.iter().find_map(|action| match action {
         Action::PutPolicy { configuration, .. } => Some(configuration.target_value),
-        Action::RegisterTarget { .. } => None,
+        Action::RegisterTarget { .. } | Action::PutFloors { .. } => None,
     })
 }
 

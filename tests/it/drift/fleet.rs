@@ -17,7 +17,8 @@ use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, Schedule
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{
-    PortResult, PutScalingPolicy, RegisterScalableTarget, ScalingReads, ScalingWrites, TagTarget,
+    PortResult, PutScalingPolicy, PutScheduledAction, RegisterScalableTarget, ScalingReads,
+    ScalingWrites, TagTarget,
 };
 use setpoint::reconcile::{CostMeter, Fleet as Passes, Purpose};
 use setpoint::sim::api::Operation;
@@ -107,6 +108,11 @@ impl ScalingWrites for Paced {
     async fn register_scalable_target(&self, register: &RegisterScalableTarget) -> PortResult<()> {
         self.turn(1);
         self.writes.register_scalable_target(register).await
+    }
+
+    async fn put_scheduled_action(&self, put: &PutScheduledAction) -> PortResult<()> {
+        self.turn(1);
+        self.writes.put_scheduled_action(put).await
     }
 
     async fn tag_target(&self, tag: &TagTarget) -> PortResult<()> {

@@ -401,6 +401,16 @@ impl Stage {
         self.log().iter().skip(self.writes_told).map(line).collect()
     }
 
+    fn scheduled_actions(&self, resource: &str) -> Vec<Value> {
+        let input = serde_json::json!({
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": resource,
+        });
+        let input = serde_json::from_value(input).unwrap();
+        let all = self.sim.describe_scheduled_actions(&input).unwrap().scheduled_actions;
+        all.into_iter().map(|action| serde_json::to_value(action).unwrap()).collect()
+    }
+
     fn show(&mut self) {
         let state = self.sim.state();
         let _ = writeln!(self.out, "{}", self.sim.now().format("%d %H:%M:%S"));
@@ -419,6 +429,10 @@ impl Stage {
             );
             for (name, policy) in variant["policies"].as_object().into_iter().flatten() {
                 let _ = writeln!(self.out, "    policy {name}: {}", texts::brief(policy));
+            }
+            for action in self.scheduled_actions(resource) {
+                let name = action["ScheduledActionName"].as_str().unwrap_or_default();
+                let _ = writeln!(self.out, "    action {name}: {}", texts::scheduled(&action));
             }
         }
     }

@@ -22,6 +22,8 @@ pub(super) fn write_line(write: &Value) -> String {
     let tracking = &input["TargetTrackingScalingPolicyConfiguration"];
     if tracking.is_object() {
         let _ = write!(line, " {}: {}", text("PolicyName"), brief(tracking));
+    } else if let Some(name) = input["ScheduledActionName"].as_str() {
+        let _ = write!(line, " {name}: {}", scheduled(input));
     } else {
         let keys = ["MinCapacity", "MaxCapacity", "SuspendedState"];
         for key in keys.iter().filter(|key| !input[**key].is_null()) {
@@ -32,6 +34,18 @@ pub(super) fn write_line(write: &Value) -> String {
         let _ = write!(line, " ({error})");
     }
     line
+}
+
+/// What a scheduled action does, when, and until when.
+pub(super) fn scheduled(action: &Value) -> String {
+    let text = |key: &str| action[key].as_str().map(|text| format!(" {text}")).unwrap_or_default();
+    let end = action["EndTime"].as_f64().map(|end| {
+        let end = chrono::DateTime::from_timestamp(end as i64, 0).unwrap_or_default();
+        format!(" until {}", end.format("%d %H:%M"))
+    });
+    let (schedule, zone) = (text("Schedule"), text("Timezone"));
+    let sets = brief(&action["ScalableTargetAction"]);
+    format!("{sets}{schedule}{zone}{}", end.unwrap_or_default())
 }
 
 /// A JSON object as `Key=value` pairs.

@@ -3,8 +3,11 @@
 use serde_json::json;
 
 use super::{Replay, resource};
+use setpoint_core::model::kept_floors::FloorPut;
 use setpoint_core::model::scaling::{MetricSpec, SuspendedState, TargetTracking};
-use setpoint_core::ports::{ErrorKind, PutScalingPolicy, RegisterScalableTarget};
+use setpoint_core::ports::{
+    ErrorKind, PutScalingPolicy, PutScheduledAction, RegisterScalableTarget,
+};
 
 fn put(configuration: TargetTracking) -> PutScalingPolicy {
     PutScalingPolicy { resource: resource(), policy_name: "p".to_owned(), configuration }
@@ -115,6 +118,37 @@ async fn a_registration_sends_only_what_changes() {
             "ScheduledScalingSuspended": false,
         })
     );
+}
+
+#[tokio::test]
+async fn a_floor_is_sent_whole_and_sets_no_max() {
+    let replay = Replay::of(vec![(200, "{}"), (200, "{}")]).await;
+    let mut put = PutScheduledAction {
+        resource: resource(),
+        floor: FloorPut {
+            name: "setpoint-floor-01".to_owned(),
+            schedule: "cron(52 7 ? * MON *)".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            min: 7,
+            ends_at: Some("2026-12-01T00:00:00Z".parse().unwrap()),
+        },
+    };
+    replay.aws.writes.put_scheduled_action(&put).await.unwrap();
+    put.floor.ends_at = None;
+    replay.aws.writes.put_scheduled_action(&put).await.unwrap();
+    let sent = replay.sent_json();
+    let whole = json!({
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "endpoint/fraud-scorer/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        "ScheduledActionName": "setpoint-floor-01",
+        "Schedule": "cron(52 7 ? * MON *)",
+        "Timezone": "Europe/Berlin",
+        "EndTime": 1_796_083_200,
+        "ScalableTargetAction": {"MinCapacity": 7},
+    });
+    assert_eq!(sent[0], whole);
+    assert!(sent[1].get("EndTime").is_none());
 }
 
 #[tokio::test]

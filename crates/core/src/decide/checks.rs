@@ -10,7 +10,7 @@ use super::case::Case;
 use super::compare::{Comparison, Relation};
 use super::desired::{Desired, Source};
 use super::step::{self, DEAD_BAND};
-use super::{consent, guards, scheduled};
+use super::{consent, floors, guards, scheduled};
 
 /// Why a difference is not written now.
 #[derive(Debug, Clone, PartialEq)]
@@ -131,7 +131,8 @@ fn judge_one(case: &Case<'_>, desired: &Desired, comparison: Comparison) -> Judg
     if comparison.field == Field::TargetValue {
         return judge_step(case, desired, comparison);
     }
-    judged(comparison, FieldState::Write, Reason::Drift, String::new())
+    let because = (comparison.field == Field::Floors).then(|| floors::because(case)).flatten();
+    judged(comparison, FieldState::Write, Reason::Drift, because.unwrap_or_default())
 }
 
 /// The target value goes through rule 8 after all other checks.
@@ -175,7 +176,10 @@ pub(super) fn held(comparison: Comparison, hold: Hold) -> Judged {
 /// Rule 13: min and max as a scheduled action sets them are no drift.
 fn set_by_schedule(case: &Case<'_>, comparison: &Comparison) -> Option<String> {
     let actions = case.snapshot.scheduled_actions.known()?;
-    let (action, at) = attributed(case, comparison.field, comparison.number)?;
+    let Some((action, at)) = attributed(case, comparison.field, comparison.number) else {
+        let min = comparison.number.filter(|_| comparison.field == Field::MinCapacity);
+        return floors::explains_min(case, min);
+    };
     Some(format!(
         "most likely set by the scheduled action {} at {}; {}",
         action.name,

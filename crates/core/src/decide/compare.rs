@@ -10,7 +10,7 @@ use crate::model::units::{human, same_value};
 
 use super::case::Case;
 use super::desired::Desired;
-use super::{alarms, notes};
+use super::{alarms, floors, notes};
 
 /// One compared field.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +76,7 @@ pub fn compare(case: &Case<'_>, desired: &Desired) -> Vec<Comparison> {
     target_fields(case, desired, &mut out);
     policy_fields(case, desired, &mut out);
     out.extend(alarms::compare(case));
+    out.extend(floors::compare(case));
     out
 }
 

@@ -4,6 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::model::endpoint::{Routing, VariantKind};
+use crate::model::floors::FloorsMode;
 use crate::model::reason::Reason;
 use crate::model::scaling::{Activity, ActivityStatus, NotScaledReason};
 use crate::model::typed_unit::{Numbers, WrongUnit, wrong_unit};
@@ -30,7 +31,10 @@ pub(super) fn say(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reaso
     if case.snapshot.reaction.ready_too_early {
         say(Reason::ReadyTooEarly, ready_too_early(case));
     }
-    if let Some(floors) = case.snapshot.floors.proposed() {
+    // Those that are to be kept are a field of the plan.
+    let keeps = case.goal.managed && case.goal.floors.mode == FloorsMode::Keep;
+    let proposed = case.snapshot.floors.proposed();
+    if let Some(floors) = proposed.filter(|floors| !keeps || !floors.target_in_force) {
         say(Reason::FloorsProposed, floors.sentence());
     }
     at_bounds(case, say);

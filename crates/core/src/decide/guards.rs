@@ -13,7 +13,7 @@ use super::compare::{Comparison, Difference};
 use super::desired::{Desired, Source};
 use super::notes::described;
 use super::remember::{self, is_foreign_overwrite};
-use super::{history, known, proven, removed, scheduled, step, touch, verify, watch};
+use super::{floors, history, known, proven, removed, scheduled, step, touch, verify, watch};
 
 /// What a guard is asked about.
 struct Question<'a, 'b> {
@@ -53,6 +53,7 @@ const CHECKS: &[Check] = &[
     // Field by field.
     alarms_repaired,
     scheduled_capacity,
+    kept_floors,
     competing_policy,
     no_value,
     above_capacity,
@@ -259,7 +260,9 @@ fn scheduled_capacity(q: &Question<'_, '_>) -> Option<Hold> {
         }
         Fact::Known(actions) => actions,
     };
-    let holding = scheduled::holding(actions, q.field, q.case.now);
+    let mut holding = scheduled::holding(actions, q.field, q.case.now);
+    // Of setpoint's own floors nobody has to guess whether they are over.
+    holding.retain(|action| !action.is_setpoints() || action.next_run(q.case.now).is_some());
     if holding.is_empty() {
         return None;
     }
@@ -270,6 +273,11 @@ fn scheduled_capacity(q: &Question<'_, '_>) -> Option<Hold> {
         scheduled::next(holding, q.case.now)
     );
     Some(Hold::new(Reason::UnknownAction, sentence))
+}
+
+/// Rule 13a: what stands in the way of floors alone.
+fn kept_floors(q: &Question<'_, '_>) -> Option<Hold> {
+    if q.field == Field::Floors { floors::hold(q.case) } else { None }
 }
 
 fn competing_policy(q: &Question<'_, '_>) -> Option<Hold> {
@@ -344,7 +352,8 @@ fn safe_change_grace(q: &Question<'_, '_>) -> Option<Hold> {
         Field::TargetValue => memory.last_write.map(|write| write.after),
         field => memory.written.get(&field).copied(),
     };
-    if written.is_some_and(|written| same_value(written, value)) {
+    let floor = q.field == Field::MinCapacity && memory.floors.explains(value);
+    if floor || written.is_some_and(|written| same_value(written, value)) {
         return None;
     }
     let seen = q.case.memory.seen.get(&q.field);

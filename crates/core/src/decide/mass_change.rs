@@ -14,7 +14,8 @@ pub fn mass_change(
     limit: MassChangeLimit,
     consent: &Consent,
 ) -> Option<MassChange> {
-    let counts = |d: &&&Decision| !d.plan.is_empty() && !consent.covers(d);
+    // Floors that only end later change nothing: a fleet's would fall due together after a freeze.
+    let counts = |d: &&&Decision| !d.plan.is_empty() && !d.plan.only_renews() && !consent.covers(d);
     let changing: Vec<&&Decision> = decisions.iter().filter(counts).collect();
     let limit = limit.limit(decisions.len());
     (changing.len() > limit).then(|| MassChange {

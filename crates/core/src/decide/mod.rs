@@ -15,6 +15,7 @@ pub mod compare;
 mod conditions;
 pub mod consent;
 pub mod desired;
+mod floors;
 pub mod forecast;
 mod guards;
 pub mod held;

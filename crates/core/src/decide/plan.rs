@@ -16,6 +16,7 @@ pub fn plan(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> Plan {
     let mut actions = Vec::new();
     actions.extend(register(case, desired, |field| writes(field).is_some()));
     actions.extend(put(case, desired, writes));
+    actions.extend(writes(Field::Floors).and_then(|_| super::floors::action(case)));
     Plan { actions }
 }
 
@@ -170,6 +171,11 @@ pub fn summary(action: &Action) -> String {
                 configuration.scale_in_cooldown_seconds(),
                 configuration.scale_in_disabled(),
             )
+        }
+        Action::PutFloors { puts, .. } => {
+            let puts =
+                puts.iter().map(|put| format!("{} {} min={}", put.name, put.schedule, put.min));
+            format!("PutScheduledAction {}", puts.collect::<Vec<_>>().join(", "))
         }
     }
 }

@@ -4,6 +4,8 @@
 //! A rail is an upper bound. It may let through what a guard holds; it never holds what the guards
 //! rightly let through. A breach is a bug of ours: the write is not made.
 
+mod floors;
+
 use crate::model::decision::Action;
 use crate::model::endpoint::{Endpoint, EndpointStatus};
 use crate::model::estimate::{Estimate, Verdict};
@@ -64,6 +66,8 @@ pub enum Rail {
     CarriedOver,
     /// Rule 17: min and max that AWS refuses, or that nobody asked for.
     Bounds,
+    /// Rule 13a: floors that are not setpoint's to keep, or that would not end.
+    Floors,
 }
 
 /// A write that must not be made.
@@ -99,6 +103,7 @@ pub fn rails(before: &Before<'_>, action: &Action) -> Checked {
             let load = Load::of(before, endpoint, target);
             put.step(memory, &load)
         }
+        Action::PutFloors { puts, expected, .. } => floors::floors(before, puts, expected),
     }
 }
 
@@ -419,6 +424,7 @@ impl Rail {
             Self::Step => "step",
             Self::CarriedOver => "carried_over",
             Self::Bounds => "bounds",
+            Self::Floors => "floors",
         }
     }
 }

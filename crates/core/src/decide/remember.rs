@@ -14,7 +14,7 @@ use crate::model::time::Timestamp;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
 
 use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, whole};
-use super::{known, lasting, new_regime, removed, verify, watch};
+use super::{floors, known, lasting, new_regime, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -52,6 +52,7 @@ pub fn remember(
     memory.known_regime = new_regime::note(memory.known_regime, regime, now);
     note_value_in_force(&mut memory, decision, now);
     note_factor(&mut memory, (goal, snapshot), now);
+    floors::note(&mut memory, snapshot, goal.capacity.min, now);
     memory.verification = memory
         .verification
         .map(|watch| verify::advance(watch, snapshot, &goal.objective))
@@ -221,6 +222,7 @@ fn note_writes(
         memory.writes.push(now);
         memory.adopted |= confirmed || step.result == StepResult::Success;
         note_written(memory, action, step.result, now);
+        floors::note_write(memory, action);
         if step.result == StepResult::Success {
             removed::note_made(memory, action);
         }
@@ -317,6 +319,9 @@ fn written(action: &Action) -> Vec<(Field, f64)> {
                 _ => None,
             };
             fields.iter().filter_map(|field| Some((*field, value(field)?))).collect()
+        }
+        Action::PutFloors { number, .. } => {
+            number.map(|number| (Field::Floors, number)).into_iter().collect()
         }
     }
 }

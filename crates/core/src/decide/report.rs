@@ -188,7 +188,7 @@ fn pulled(case: &Case<'_>, plan: &Plan) -> Option<String> {
         Action::RegisterTarget { min_capacity, max_capacity, .. } => {
             Some((min_capacity, max_capacity))
         }
-        Action::PutPolicy { .. } => None,
+        Action::PutPolicy { .. } | Action::PutFloors { .. } => None,
     })?;
     let min = sent.0.unwrap_or(target.min_capacity);
     let max = sent.1.unwrap_or(target.max_capacity).max(min);

@@ -49,6 +49,14 @@ pub fn holding(actions: &[ScheduledAction], field: Field, now: Timestamp) -> Vec
     actions.iter().filter(holds).collect()
 }
 
+/// The actions that hold min, max or both.
+pub fn holding_either(
+    actions: &[ScheduledAction],
+    now: Timestamp,
+) -> impl Iterator<Item = &ScheduledAction> {
+    actions.iter().filter(move |action| !action.is_over(now, HOLDS_FOR))
+}
+
 /// What an action sets the field to.
 const fn sets(action: &ScheduledAction, field: Field) -> Option<i32> {
     match field {

@@ -87,6 +87,8 @@ impl Shown {
                         .any(|field| sets.contains(field))
                         .then_some(configuration.target_value);
                 }
+                // The field says how many floors there will be, between which mins and until when.
+                Action::PutFloors { .. } => {}
             }
         }
         shown
@@ -373,6 +375,7 @@ fn writes(action: &Action, field: Field) -> bool {
             }
         }
         Action::PutPolicy { fields, .. } => fields.contains(&field),
+        Action::PutFloors { .. } => field == Field::Floors,
     }
 }
 

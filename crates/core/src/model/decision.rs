@@ -6,10 +6,11 @@ use super::estimate::Estimate;
 use super::fact::WhyKind;
 use super::goal::{LoadTestProblem, Mode};
 use super::ids::VariantId;
+use super::kept_floors::FloorPut;
 use super::reason::{ActionKind, Field, Reason};
 use super::rules::Rules;
 use super::safety::SafetyReport;
-use super::scaling::{ScalableTarget, TargetTracking};
+use super::scaling::{ScalableTarget, ScheduledAction, TargetTracking};
 use super::time::Timestamp;
 
 /// Everything one pass concluded about one variant. It feeds the log line, the metric labels, the
@@ -51,7 +52,7 @@ impl Decision {
 /// The writes of a decision, in the order they are made. Empty means keep still.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Plan {
-    /// Registering comes before putting.
+    /// Registering comes before putting, and the policy before the floors that go with it.
     pub actions: Vec<Action>,
 }
 
@@ -59,6 +60,13 @@ impl Plan {
     /// Whether nothing is written.
     pub const fn is_empty(&self) -> bool {
         self.actions.is_empty()
+    }
+
+    /// Whether all it does is to let floors that are in force end later: no instance is moved by it
+    /// that would not be moved without it.
+    pub fn only_renews(&self) -> bool {
+        let renews = |action: &Action| matches!(action, Action::PutFloors { renews: true, .. });
+        !self.is_empty() && self.actions.iter().all(renews)
     }
 }
 
@@ -92,6 +100,18 @@ pub enum Action {
         /// The fields that change.
         fields: Vec<Field>,
     },
+    /// Several `PutScheduledAction`, which together change one thing: the floors that are kept.
+    PutFloors {
+        /// What to put, in this order: wherever it ends, min is given back in time.
+        puts: Vec<FloorPut>,
+        /// All scheduled actions of the variant this was decided on; nothing is written when AWS
+        /// has others by then.
+        expected: Vec<ScheduledAction>,
+        /// By what number the set is recognised when all of it is written; absent when none is left.
+        number: Option<f64>,
+        /// Whether the floors stay as they are and only end later.
+        renews: bool,
+    },
 }
 
 impl Action {
@@ -100,6 +120,7 @@ impl Action {
         match self {
             Self::RegisterTarget { .. } => "RegisterScalableTarget",
             Self::PutPolicy { .. } => "PutScalingPolicy",
+            Self::PutFloors { .. } => "PutScheduledAction",
         }
     }
 }

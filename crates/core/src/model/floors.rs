@@ -17,6 +17,8 @@ pub enum FloorsMode {
     Off,
     /// Those that would pay are shown.
     Propose,
+    /// Those that would pay with the target value in force are kept in AWS as scheduled actions.
+    Keep,
 }
 
 impl FloorsMode {
@@ -26,6 +28,7 @@ impl FloorsMode {
         match self {
             Self::Off => "off",
             Self::Propose => "propose",
+            Self::Keep => "keep",
         }
     }
 }
@@ -134,6 +137,23 @@ impl Floors {
         match self {
             Self::Proposed(floors) => Some(floors),
             _ => None,
+        }
+    }
+
+    /// Why the floors that are kept should not be, and when that was found: none would pay, or only
+    /// with another target value than the one in force.
+    #[must_use]
+    pub fn against(&self) -> Option<(Timestamp, String)> {
+        match self {
+            Self::None { at, why, .. } => Some((*at, why.clone())),
+            Self::Proposed(floors) if !floors.target_in_force => Some((
+                floors.at,
+                format!(
+                    "floors would pay only with a target value of {}, which is not in force",
+                    super::units::human(floors.target_value)
+                ),
+            )),
+            Self::Off | Self::NotKnown { .. } | Self::Proposed(_) => None,
         }
     }
 

@@ -5,7 +5,7 @@ use chrono::{NaiveDate, TimeDelta};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::floors::FloorsGoal;
+use super::floors::{FloorsGoal, FloorsMode};
 use super::series::Minute;
 use super::time::{Timestamp, seconds};
 use super::units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};
@@ -113,6 +113,12 @@ impl Goal {
             floors: FloorsGoal::OFF,
             paused: None,
         }
+    }
+
+    /// Whether the last weeks of the variant are replayed, for its safety factor and for floors.
+    pub fn wants_replays(&self) -> bool {
+        let asked_for = self.floors.mode != FloorsMode::Off || self.safety_factor_auto;
+        self.managed && asked_for && self.objective.latency.is_some()
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::endpoint::VariantKind;
 use super::goal::Pause;
 use super::keeper::{Keeper, OtherSetpoint};
+use super::kept_floors::FloorsMemory;
 use super::lasting::Lasting;
 use super::reason::Field;
 use super::shared::Shared;
@@ -90,6 +91,9 @@ pub struct VariantMemory {
     pub verification: Option<Verification>,
     /// The safety factor in use where the configuration says `auto`; it moves at most once a week.
     pub safety_factor: Option<FactorInUse>,
+    /// What is remembered of the scheduled floors that setpoint keeps in AWS.
+    #[serde(skip_serializing_if = "FloorsMemory::is_empty")]
+    pub floors: FloorsMemory,
     /// Since when drift, findings, suspension and the like have lasted.
     #[serde(skip_serializing_if = "Lasting::is_empty")]
     pub lasting: Lasting,

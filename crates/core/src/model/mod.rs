@@ -21,6 +21,7 @@ mod headline;
 pub mod history;
 pub mod ids;
 pub mod keeper;
+pub mod kept_floors;
 pub mod lasting;
 pub mod leader;
 pub mod listing;

@@ -261,6 +261,8 @@ words! {
         Alarms = "alarms",
         /// Suspended scaling.
         Suspended = "suspended",
+        /// The scheduled floors that setpoint keeps.
+        Floors = "floors",
     }
 }
 

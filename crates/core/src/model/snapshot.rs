@@ -10,6 +10,7 @@ use super::factor::FactorAdvice;
 use super::floors::Floors;
 use super::history::HourLoad;
 use super::ids::{AccountId, VariantId};
+use super::kept_floors::KeptFloors;
 use super::memory::VariantMemory;
 use super::reads::{FactRead, Reads};
 use super::scale_out::Reaction;
@@ -74,6 +75,12 @@ impl Snapshot {
     /// What that policy is configured to do.
     pub fn tracking(&self) -> Option<&TargetTracking> {
         self.policy().and_then(ScalingPolicy::invocations_tracking)
+    }
+
+    /// The floors that setpoint keeps in AWS; absent when that could not be read.
+    pub fn kept_floors(&self) -> Option<KeptFloors<'_>> {
+        let actions = self.scheduled_actions.known()?;
+        Some(KeptFloors::of(actions, self.taken_at))
     }
 
     /// Each fact by its name, in the order they are read.

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::known::Known;
+use super::weeks::Weeks;
 use crate::model::estimate::Estimate;
 use crate::model::factor::FactorAdvice;
 use crate::model::goal::Goal;
@@ -27,42 +28,52 @@ const SEED: u64 = 1;
 #[derive(Debug, Clone, Default)]
 pub(super) struct FactorWatch {
     answer: Option<(Timestamp, f64, FactorAdvice)>,
+    /// Whether the last look found nothing to work out.
+    is_idle: bool,
 }
 
 impl FactorWatch {
-    /// The factor by replay. `may_work` counts how many answers may still be worked out; where none
-    /// may, the last one stands. `traffic` is only called where one is.
+    /// Whether an answer is due, as far as can be told without what it depends on.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let is_old = |(at, ..): &(Timestamp, f64, FactorAdvice)| now - *at >= EVERY;
+        !self.is_idle || self.answer.as_ref().is_some_and(is_old)
+    }
+
+    /// The factor by replay. Where an answer is due and the weeks are not there, the last one stands.
     pub(super) fn advice(
         &mut self,
         (goal, snapshot): (&Goal, &Snapshot),
         estimate: &Estimate,
-        traffic: impl FnOnce() -> Option<Traffic>,
-        may_work: &mut u32,
+        weeks: Option<&Weeks>,
         now: Timestamp,
     ) -> FactorAdvice {
+        self.is_idle = true;
         let not_known = |why: &str| FactorAdvice::NotKnown { why: why.to_owned() };
         // A first deployment, or one whose capacity is not known any more, keeps what is configured.
-        let known = Known::of(estimate, None);
-        let Some(known) = known else {
+        let Some(known) = Known::of(estimate, None) else {
+            self.answer = None;
             return not_known("capacity has not been measured from both sides");
         };
         if estimate.is_partial() {
+            self.answer = None;
             return not_known("not all of the history has been read");
         }
         let budget = goal.bad_minutes_per_week;
         let stands = |(at, asked, _): &&(Timestamp, f64, FactorAdvice)| {
-            *may_work == 0 || (now - *at < EVERY && (asked - budget).abs() < f64::EPSILON)
+            now - *at < EVERY && (asked - budget).abs() < f64::EPSILON
         };
         if let Some((.., answer)) = self.answer.as_ref().filter(stands) {
             return answer.clone();
         }
-        if *may_work == 0 {
-            return FactorAdvice::default();
-        }
-        let Some(traffic) = traffic() else {
-            return not_known("the traffic of its weeks is not kept");
+        let Some(weeks) = weeks else {
+            self.is_idle = false;
+            return match &self.answer {
+                Some((.., answer)) => answer.clone(),
+                None if goal.wants_replays() => FactorAdvice::default(),
+                None => not_known("its weeks are not replayed"),
+            };
         };
-        *may_work -= 1;
+        let traffic = weeks.traffic(goal.floors.time_zone);
         let answer = work_out(known, &traffic, (goal, snapshot), now);
         self.answer = Some((now, budget, answer.clone()));
         answer

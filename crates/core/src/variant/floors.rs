@@ -30,9 +30,9 @@ const SEED: u64 = 1;
 /// What is remembered between two days.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FloorsWatch {
-    /// The requests; absent while nobody wants floors.
-    pub(super) weeks: Option<Weeks>,
     answer: Option<(Asked, Floors)>,
+    /// Whether the last look found nothing to work out.
+    is_idle: bool,
 }
 
 /// What an answer depends on beside the traffic and what is known of capacity, which move slowly.
@@ -52,116 +52,118 @@ impl Asked {
 }
 
 impl FloorsWatch {
-    /// Begins to keep requests.
-    pub(super) fn begin(&mut self) {
-        self.weeks = Some(Weeks::default());
+    /// Whether an answer is due, as far as can be told without what it depends on.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let is_old = |(asked, _): &(Asked, Floors)| now - asked.at >= EVERY;
+        !self.is_idle || self.answer.as_ref().is_some_and(is_old)
     }
 
-    /// The same before any request.
-    pub(super) fn blank(&self) -> Self {
-        Self { weeks: self.weeks.as_ref().map(|_| Weeks::default()), answer: None }
-    }
-
-    /// What there is to say of floors. `may_work` counts how many answers may still be worked out;
-    /// where none may, the last one stands.
+    /// What there is to say of floors. Where an answer is due and the weeks are not there, the last one
+    /// stands.
     pub(super) fn floors(
         &mut self,
         (goal, snapshot): (&Goal, &Snapshot),
         estimate: &Estimate,
-        may_work: &mut u32,
+        weeks: Option<&Weeks>,
         now: Timestamp,
     ) -> Floors {
         if goal.floors.mode == FloorsMode::Off {
-            self.answer = None;
+            *self = Self::default();
             return Floors::Off;
         }
-        let found = self.ask(goal, snapshot, estimate, now);
+        self.is_idle = true;
+        let found = ask(goal, snapshot, estimate, now);
         let (asked, question) = match found {
             Ok(found) => found,
-            Err(why) => return Floors::NotKnown { why },
+            Err(why) => {
+                self.answer = None;
+                return Floors::NotKnown { why };
+            }
         };
         if let Some((before, answer)) = &self.answer
-            && (before.answers(&asked) || *may_work == 0)
+            && before.answers(&asked)
         {
             return answer.clone();
         }
-        if *may_work == 0 {
-            let why = "whether floors would pay has not been worked out yet".to_owned();
-            return Floors::NotKnown { why };
-        }
-        *may_work -= 1;
-        let answer = self.work_out(&asked, &question, snapshot);
+        let Some(weeks) = weeks else {
+            self.is_idle = false;
+            let why = || "whether floors would pay has not been worked out yet".to_owned();
+            let last = self.answer.as_ref().map(|(_, answer)| answer.clone());
+            return last.unwrap_or_else(|| Floors::NotKnown { why: why() });
+        };
+        let answer = work_out(&asked, &question, snapshot, weeks);
         self.answer = Some((asked, answer.clone()));
         answer
     }
+}
 
-    /// What would be asked now, or why nothing can be.
-    fn ask(
-        &self,
-        goal: &Goal,
-        snapshot: &Snapshot,
-        estimate: &Estimate,
-        now: Timestamp,
-    ) -> Result<(Asked, Known), String> {
-        let because = |why: &str| format!("whether floors would pay is not known: {why}");
-        if self.weeks.is_none() {
-            return Err(because("its traffic has not been read"));
-        }
-        if estimate.history_complete_ratio.is_some_and(|ratio| ratio < 1.0) {
-            return Err(because("not all of the history has been read"));
-        }
-        let target = snapshot.target.known().and_then(Option::as_ref);
-        let min = goal.capacity.min.or_else(|| target.map(|target| target.min_capacity));
-        let max = goal.capacity.max.or_else(|| target.map(|target| target.max_capacity));
-        let (Some(min), Some(max)) = (min, max) else {
-            return Err(because("there is no scalable target, and no min and max are configured"));
-        };
-        let bounds = (u32::try_from(min).unwrap_or(0), u32::try_from(max).unwrap_or(0));
-        let known = known(goal, estimate).ok_or_else(|| because("capacity is not known"))?;
-        let in_force = snapshot.tracking().map(|tracking| tracking.target_value);
-        Ok((Asked { at: now, goal: goal.floors, bounds, in_force }, known))
+/// What would be asked now, or why nothing can be.
+fn ask(
+    goal: &Goal,
+    snapshot: &Snapshot,
+    estimate: &Estimate,
+    now: Timestamp,
+) -> Result<(Asked, Known), String> {
+    let because = |why: &str| format!("whether floors would pay is not known: {why}");
+    if !goal.managed {
+        return Err(because("the configuration does not list the variant"));
     }
+    if goal.objective.latency.is_none() {
+        return Err(because("there is no latency objective"));
+    }
+    if estimate.history_complete_ratio.is_some_and(|ratio| ratio < 1.0) {
+        return Err(because("not all of the history has been read"));
+    }
+    let target = snapshot.target.known().and_then(Option::as_ref);
+    let min = goal.capacity.min.or_else(|| target.map(|target| target.min_capacity));
+    let max = goal.capacity.max.or_else(|| target.map(|target| target.max_capacity));
+    let (Some(min), Some(max)) = (min, max) else {
+        return Err(because("there is no scalable target, and no min and max are configured"));
+    };
+    let bounds = (u32::try_from(min).unwrap_or(0), u32::try_from(max).unwrap_or(0));
+    let known = known(goal, estimate).ok_or_else(|| because("capacity is not known"))?;
+    let in_force = snapshot.tracking().map(|tracking| tracking.target_value);
+    Ok((Asked { at: now, goal: goal.floors, bounds, in_force }, known))
+}
 
-    fn work_out(&self, asked: &Asked, known: &Known, snapshot: &Snapshot) -> Floors {
-        let Some(weeks) = &self.weeks else { return Floors::Off };
-        let traffic = weeks.traffic(asked.goal.time_zone);
-        let question = Question {
-            traffic: &traffic,
-            capacity: known.clone().belief(),
-            reaction: snapshot.reaction.time,
-            budget: f64::INFINITY,
-            seed: SEED,
-        };
-        let (min, max) = asked.bounds;
-        let of = |target_value: f64| {
-            let tracking = Tracking { target_value, ..cooldowns(snapshot.tracking()) };
-            Choice::tracking(tracking, min, max)
-        };
-        // Without floors, the customary factor is what they are judged against.
-        let reference = of(known.base * CUSTOMARY);
-        // What is in force comes first: floors alone are less of a change.
-        let with = |values: &[f64]| {
-            let candidates: Vec<Choice> = values.iter().map(|value| of(*value)).collect();
-            let found = propose(&question, &reference, &candidates, known.base);
-            found.map(|proposal| (values[proposal.candidate], proposal))
-        };
-        // Above that, a value is too near capacity for floors to make up for it.
-        let highest = known.base * FACTOR_MAX;
-        let first = asked.in_force.filter(|value| *value <= highest).map(|value| with(&[value]));
-        let found = match first {
-            Some(Err(Refusal::DoesNotPay)) | None => with(&FACTORS.map(|f| f * known.base)),
-            Some(found) => found,
-        };
-        match found {
-            Ok((target_value, proposal)) => {
-                Floors::Proposed(Box::new(proposed(asked, known, target_value, &proposal)))
-            }
-            Err(refusal) => Floors::None {
-                at: asked.at,
-                reason: refusal.as_str(),
-                why: format!("no scheduled floors are proposed: {refusal}"),
-            },
+fn work_out(asked: &Asked, known: &Known, snapshot: &Snapshot, weeks: &Weeks) -> Floors {
+    let traffic = weeks.traffic(asked.goal.time_zone);
+    let question = Question {
+        traffic: &traffic,
+        capacity: known.clone().belief(),
+        reaction: snapshot.reaction.time,
+        budget: f64::INFINITY,
+        seed: SEED,
+    };
+    let (min, max) = asked.bounds;
+    let of = |target_value: f64| {
+        let tracking = Tracking { target_value, ..cooldowns(snapshot.tracking()) };
+        Choice::tracking(tracking, min, max)
+    };
+    // Without floors, the customary factor is what they are judged against.
+    let reference = of(known.base * CUSTOMARY);
+    // What is in force comes first: floors alone are less of a change.
+    let with = |values: &[f64]| {
+        let candidates: Vec<Choice> = values.iter().map(|value| of(*value)).collect();
+        let found = propose(&question, &reference, &candidates, known.base);
+        found.map(|proposal| (values[proposal.candidate], proposal))
+    };
+    // Above that, a value is too near capacity for floors to make up for it.
+    let highest = known.base * FACTOR_MAX;
+    let first = asked.in_force.filter(|value| *value <= highest).map(|value| with(&[value]));
+    let found = match first {
+        Some(Err(Refusal::DoesNotPay)) | None => with(&FACTORS.map(|f| f * known.base)),
+        Some(found) => found,
+    };
+    match found {
+        Ok((target_value, proposal)) => {
+            Floors::Proposed(Box::new(proposed(asked, known, target_value, &proposal)))
         }
+        Err(refusal) => Floors::None {
+            at: asked.at,
+            reason: refusal.as_str(),
+            why: format!("no scheduled floors are proposed: {refusal}"),
+        },
     }
 }
 

@@ -41,10 +41,14 @@ pub use known::Known;
 use recent::Recent;
 pub use resume::{FORM, Present};
 pub use turn::Turn;
+pub use weeks::{SPAN as WEEKS_SPAN, Weeks};
 
 /// Metrics that are published this seldom make minutes sparse, so that longer periods are judged
 /// from the start.
 const SPARSE_PERIOD_SECONDS: u32 = 120;
+
+/// Weeks that were asked for in vain are not asked for again so soon: each time is paid for.
+const WEEKS_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
 
 /// What is kept of one variant between passes. All of it can be read again after a restart.
 #[derive(Debug, Clone, Default)]
@@ -71,10 +75,20 @@ pub struct Variant {
     partial_since: Option<Timestamp>,
     /// Whether its history is to be read again, in longer periods too.
     wants_longer: bool,
-    /// Whether it is to be read again for its requests by minute, which were not kept before.
-    wants_weeks: bool,
     /// Whether it goes on where an earlier process has ended.
     is_resumed: bool,
+    /// When the requests of its weeks were last asked for, and whether they have come.
+    weeks_asked: Option<Timestamp>,
+    weeks_came: bool,
+}
+
+/// A replay of a variant's last weeks, by what it is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replay {
+    /// The safety factor alone: a tenth of what floors take.
+    Factor,
+    /// Scheduled floors, a fraction of a second, and the safety factor if that is due.
+    Floors,
 }
 
 /// Periods of telemetry that were read since the last time.
@@ -101,28 +115,12 @@ pub struct Means<'a> {
     pub is_being_read: bool,
     /// The estimator's tables.
     pub scratch: &'a mut Scratch,
-    /// What may still be worked out in this pass.
-    pub work: &'a mut Work,
-}
-
-/// How many replays of variants' weeks one pass may still work out.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Work {
-    /// Variants whose floors may still be worked out: a fraction of a second each.
-    pub floors: u32,
-    /// Variants whose safety factor may; it takes a tenth of what floors do.
-    pub factors: u32,
+    /// The requests of its last weeks, where they were read because a replay of them
+    /// [is due](Variant::replay_due).
+    pub weeks: Option<&'a Weeks>,
 }
 
 impl Variant {
-    /// A variant that keeps the requests of its weeks, whatever is wanted of it.
-    #[must_use]
-    pub fn keeping_weeks() -> Self {
-        let mut variant = Self::default();
-        variant.floors.begin();
-        variant
-    }
-
     /// The newest telemetry, or why there is none.
     #[must_use]
     pub const fn telemetry(&self) -> &Fact<Telemetry> {
@@ -166,16 +164,6 @@ impl Variant {
         if self.judged_by.is_some_and(|objective| objective != goal.objective) {
             self.read_again();
         }
-        let wanted = goal.managed
-            && (goal.floors.mode != FloorsMode::Off || goal.safety_factor_auto)
-            && goal.objective.latency.is_some();
-        if !wanted {
-            self.floors = FloorsWatch::default();
-            self.wants_weeks = false;
-        } else if self.floors.weeks.is_none() {
-            self.floors.begin();
-            self.wants_weeks = self.recent.read_until.is_some();
-        }
     }
 
     /// Takes in new periods.
@@ -195,9 +183,6 @@ impl Variant {
         self.judged_by = Some(settings.objective);
         self.recent.take_in(&minutes, &settings.objective, until, now);
         self.telemetry_read = Some(read);
-        if let Some(weeks) = &mut self.floors.weeks {
-            weeks.take_in(&minutes);
-        }
         let mut periods = minutes;
         if !longer.is_empty() {
             periods.extend(longer);
@@ -216,10 +201,31 @@ impl Variant {
     /// its traffic calls for.
     #[must_use]
     pub const fn wants_history(&self) -> bool {
-        self.recent.read_until.is_none()
-            || self.partial_since.is_some()
-            || self.wants_longer
-            || self.wants_weeks
+        self.recent.read_until.is_none() || self.partial_since.is_some() || self.wants_longer
+    }
+
+    /// What a replay of its last weeks is due for, by what the last decision found: it needs
+    /// [`Means::weeks`]. Before the first decision it may turn out that nothing can be worked out.
+    pub fn replay_due(&self, goal: &Goal, now: Timestamp) -> Option<Replay> {
+        let in_vain = self.weeks_asked.filter(|_| !self.weeks_came);
+        if self.wants_history() || in_vain.is_some_and(|asked| now - asked < WEEKS_AGAIN_AFTER) {
+            None
+        } else if goal.floors.mode != FloorsMode::Off && self.floors.is_due(now) {
+            Some(Replay::Floors)
+        } else {
+            self.factor.is_due(now).then_some(Replay::Factor)
+        }
+    }
+
+    /// When the requests of its last weeks were last asked for.
+    pub const fn weeks_asked(&self) -> Option<Timestamp> {
+        self.weeks_asked
+    }
+
+    /// Takes note that the requests of its last weeks are asked for.
+    pub const fn ask_for_weeks(&mut self, now: Timestamp) {
+        self.weeks_asked = Some(now);
+        self.weeks_came = false;
     }
 
     /// How much of the history it knows, as far as it goes back by the configuration: 0 to 1. Absent
@@ -238,8 +244,7 @@ impl Variant {
         let mut recent = self.recent.clone();
         recent.forget();
         let capacity = self.capacity.blank();
-        let floors = self.floors.blank();
-        Self { recent, capacity, floors, ..Self::default() }
+        Self { recent, capacity, ..Self::default() }
     }
 
     /// History is about to be told to it from `since` on, all of it or a part; `thin` is the newest
@@ -267,8 +272,6 @@ impl Variant {
         }
         self.partial_since = history.partial_since;
         self.wants_longer = history.wants_longer;
-        self.floors.weeks = history.floors.weeks;
-        self.wants_weeks = false;
     }
 
     /// Takes note that telemetry could not be read.
@@ -301,7 +304,7 @@ impl Variant {
         means: Means<'_>,
         now: Timestamp,
     ) -> Turn {
-        let Means { rules, history, is_being_read, scratch, work } = means;
+        let Means { rules, history, is_being_read, scratch, weeks } = means;
         let nothing = VariantMemory::default();
         let remembered = snapshot.memory.known().unwrap_or(&nothing);
         let problem = load_test(&snapshot, remembered, goal.load_test.as_ref(), now).err();
@@ -314,9 +317,9 @@ impl Variant {
         let ratio = self.history_complete_ratio(history);
         estimate.history_complete_ratio = ratio.or(is_being_read.then_some(0.0));
         snapshot.reaction = self.reaction(&snapshot, &goal.objective);
-        let Work { floors, factors } = work;
-        snapshot.factor = self.factor((&goal, &snapshot), &estimate, factors, now);
-        snapshot.floors = self.floors((&goal, &snapshot), &estimate, floors, now);
+        snapshot.factor = self.factor((&goal, &snapshot), &estimate, weeks, now);
+        snapshot.floors = self.floors((&goal, &snapshot), &estimate, weeks, now);
+        self.weeks_came |= weeks.is_some();
         Turn::decide(snapshot, goal, &estimate, rules, now)
     }
 
@@ -350,30 +353,26 @@ impl Variant {
         self.ledger.summary(instance_type)
     }
 
-    /// The safety factor that a replay of its last weeks allows, worked out once a day. `may_work` is how
-    /// many may be: it takes a fraction of a second each.
+    /// The safety factor that a replay of its last weeks allows, worked out once a day.
     pub fn factor(
         &mut self,
-        (goal, snapshot): (&Goal, &Snapshot),
+        of: (&Goal, &Snapshot),
         estimate: &Estimate,
-        may_work: &mut u32,
+        weeks: Option<&Weeks>,
         now: Timestamp,
     ) -> FactorAdvice {
-        let weeks = self.floors.weeks.as_ref();
-        let traffic = || weeks.map(|weeks| weeks.traffic(goal.floors.time_zone));
-        self.factor.advice((goal, snapshot), estimate, traffic, may_work, now)
+        self.factor.advice(of, estimate, weeks, now)
     }
 
-    /// The scheduled floors that would pay, worked out once a day. `may_work` is how many may be: it
-    /// takes a fraction of a second each.
+    /// The scheduled floors that would pay, worked out once a day.
     pub fn floors(
         &mut self,
-        (goal, snapshot): (&Goal, &Snapshot),
+        of: (&Goal, &Snapshot),
         estimate: &Estimate,
-        may_work: &mut u32,
+        weeks: Option<&Weeks>,
         now: Timestamp,
     ) -> Floors {
-        self.floors.floors((goal, snapshot), estimate, may_work, now)
+        self.floors.floors(of, estimate, weeks, now)
     }
 
     /// The regime journal, when it is due to be kept. What a part of the history says does not

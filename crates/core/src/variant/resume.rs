@@ -101,7 +101,8 @@ impl Variant {
             known_since,
             partial_since: _,
             wants_longer: _,
-            wants_weeks: _,
+            weeks_asked: _,
+            weeks_came: _,
             is_resumed: _,
         } = self;
         let telemetry = telemetry.known()?;

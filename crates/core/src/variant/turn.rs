@@ -7,6 +7,7 @@ use crate::model::decision::{Action, Decision, Outcome, StepOutcome};
 use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
 use crate::model::memory::VariantMemory;
+use crate::model::reason::Field;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 
@@ -53,6 +54,11 @@ impl Turn {
         let mut memory = self.remembered(Some(&Outcome { steps }), now);
         // What the crash would leave behind must be told from somebody's overwrite.
         memory.intent = memory.last_attempt.filter(|attempt| attempt.at == now);
+        let floors = |action: &Action| matches!(action, Action::PutFloors { .. });
+        if self.decision.plan.actions.iter().any(floors) {
+            // A part of a set is neither the one before nor the one to come.
+            memory.written.remove(&Field::Floors);
+        }
         memory
     }
 

@@ -18,8 +18,8 @@ use setpoint_core::model::time::Timestamp;
 use setpoint_core::model::trail::TrailEvent;
 use setpoint_core::model::traits;
 use setpoint_core::ports::{
-    ErrorKind, MetricQuery, PortError, PortResult, PutScalingPolicy, RegisterScalableTarget,
-    Service,
+    ErrorKind, MetricQuery, PortError, PortResult, PutScalingPolicy, PutScheduledAction,
+    RegisterScalableTarget, Service,
 };
 
 /// A row of a listing that passes the checks that AWS's rows pass.
@@ -189,6 +189,24 @@ pub(super) fn register(r: &RegisterScalableTarget) -> aas::RegisterScalableTarge
             scheduled_scaling_suspended: Some(s.scheduled),
         }),
         tags: None,
+    }
+}
+
+pub(super) fn put_scheduled_action(put: &PutScheduledAction) -> aas::PutScheduledActionInput {
+    let floor = put.floor.clone();
+    aas::PutScheduledActionInput {
+        service_namespace: super::namespace(),
+        schedule: Some(floor.schedule),
+        timezone: Some(floor.time_zone),
+        scheduled_action_name: floor.name,
+        resource_id: put.resource.to_string(),
+        scalable_dimension: DIMENSION.to_owned(),
+        start_time: None,
+        end_time: floor.ends_at,
+        scalable_target_action: Some(aas::ScalableTargetAction {
+            min_capacity: Some(floor.min),
+            max_capacity: None,
+        }),
     }
 }
 

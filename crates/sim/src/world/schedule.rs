@@ -27,6 +27,9 @@ const ACTIONS: Paging = Paging {
     bad_token: "InvalidNextTokenException",
 };
 
+/// AWS's quota of scheduled actions of a scalable target.
+const ACTIONS_QUOTA: usize = 200;
+
 /// The next time of a schedule after `after`; none when there is none.
 fn next_run(action: &aas::ScheduledAction, after: Timestamp) -> ApiResult<Option<Timestamp>> {
     let schedule = AwsSchedule::parse(&action.schedule, action.timezone.as_deref())
@@ -87,6 +90,10 @@ impl World {
             creation_time: old.map_or(self.now, |o| o.creation_time),
         };
         let next = next_run(&described, self.now)?;
+        let others = target.actions.keys().filter(|other| *other != name).count();
+        if others >= ACTIONS_QUOTA {
+            return Err(ApiError::new("LimitExceededException", "too many scheduled actions"));
+        }
         self.remember_for_stale_reads(resource);
         self.keep_action(resource, Action { described, next });
         Ok(aas::Empty {})

@@ -170,6 +170,7 @@ fn written(status: &VariantStatus) -> Markup {
                     "the policy with " (parts::number(Some(configuration.target_value)))
                 }
                 Action::RegisterTarget { .. } => { "min and max" }
+                Action::PutFloors { .. } => { "scheduled floors" }
             }
         }
         "."

@@ -1,4 +1,4 @@
-//! The scheduled floors that would pay.
+//! The scheduled floors that would pay, and those that setpoint keeps.
 
 use maud::{Markup, html};
 
@@ -8,6 +8,42 @@ use crate::render::printable;
 
 /// The card. Nothing where none are proposed: the block of `explain` says why.
 pub(super) fn card(status: &VariantStatus) -> Markup {
+    html! { (kept(status)) (proposed(status)) }
+}
+
+fn kept(status: &VariantStatus) -> Markup {
+    let snapshot = &status.snapshot;
+    let Some(kept) = snapshot.kept_floors().filter(|kept| !kept.floors.is_empty()) else {
+        return html! {};
+    };
+    html! {
+        section.card #floors-kept {
+            h2 { (term("scheduled floors")) " that setpoint keeps" }
+            p.dim { (printable(&kept.words())) " unless they are renewed." }
+            table.diff {
+                thead { tr {
+                    th scope="col" { "scheduled action" }
+                    th scope="col" { "schedule" }
+                    th scope="col" { "min capacity" }
+                } }
+                tbody {
+                    @for action in kept.floors.iter().chain(&kept.end) {
+                        tr {
+                            td { code { (printable(&action.name)) } }
+                            td {
+                                code { (printable(&action.schedule)) }
+                                @if let Some(zone) = &action.timezone { " " (printable(zone)) }
+                            }
+                            td.number { @if let Some(min) = action.min_capacity { (min) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn proposed(status: &VariantStatus) -> Markup {
     let Some(floors) = status.snapshot.floors.proposed() else { return html! {} };
     html! {
         section.card #floors {
