@@ -242,6 +242,8 @@ impl<'a> Look<'a> {
 /// What the rules of every pass make of a variant that nothing may be written of.
 pub fn decided(snapshot: &Snapshot, goal: &Goal, estimate: &Estimate) -> Decision {
     let rules = Rules {
+        since: None,
+        may_probe: false,
         account_id: Some(snapshot.id.account_id.clone()),
         enabled: true,
         freeze: None,

@@ -3,6 +3,7 @@
 
 mod ab;
 mod csv_table;
+mod gatling;
 mod hey;
 mod jmeter;
 mod json;
@@ -27,4 +28,4 @@ pub use judge::{
 pub use model::{Latency, LoopKind, Run, Spacing, Step, Tool};
 pub use output::{json, table, text, yaml};
 pub use problem::Problem;
-pub use recognise::{READ, read, recognise};
+pub use recognise::{READ, binary, read, recognise};

@@ -40,6 +40,8 @@ pub enum Tool {
     Oha,
     /// Gatling's stats.json.
     Gatling,
+    /// Gatling's simulation.log as text.
+    GatlingLog,
     /// Artillery's report.
     Artillery,
     /// genai-perf and `AIPerf`.
@@ -69,6 +71,7 @@ impl Tool {
             Self::Ab => "ab",
             Self::Oha => "oha JSON",
             Self::Gatling => "Gatling stats.json",
+            Self::GatlingLog => "Gatling simulation.log",
             Self::Artillery => "Artillery report JSON",
             Self::GenaiPerf => "genai-perf or AIPerf JSON",
             Self::Telemetry => "setpoint export CSV",

@@ -94,6 +94,9 @@ pub fn table(steps: &[(Step, Verdict)], best: Option<usize>, ask: &Ask) -> Strin
         let statistic = statistic.or_else(|| step.latency.strictest());
         let latency = statistic.and_then(|s| step.latency.get(s));
         let why = match verdict {
+            Verdict::Good if best == Some(i) && is_good_above(steps, i) => {
+                "the highest good step below the first bad one".to_owned()
+            }
             Verdict::Good if best == Some(i) => "the highest good step".to_owned(),
             Verdict::Good => "good".to_owned(),
             Verdict::Bad(why) => format!("bad: {why}"),
@@ -112,6 +115,11 @@ pub fn table(steps: &[(Step, Verdict)], best: Option<usize>, ask: &Ask) -> Strin
         );
     }
     out
+}
+
+/// Whether a step above is good, too: then a bad one lies between.
+fn is_good_above(steps: &[(Step, Verdict)], index: usize) -> bool {
+    steps.iter().skip(index + 1).any(|(_, verdict)| *verdict == Verdict::Good)
 }
 
 /// The block for the configuration.

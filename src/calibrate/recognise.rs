@@ -5,11 +5,12 @@ use serde_json::Value;
 use super::json::at;
 use super::model::{Run, Tool};
 use super::problem::Problem;
-use super::{ab, hey, jmeter, k6, locust, recommender, summaries, telemetry, vegeta, wrk};
+use super::{ab, gatling, hey, jmeter, k6, locust, recommender, summaries, telemetry, vegeta, wrk};
 
 /// What is read, for people.
 pub const READ: &str = "k6 summary JSON, k6 --out json or csv, Locust stats_history.csv or \
-                        stats.csv, JMeter JTL as CSV or XML, Gatling stats.json, Artillery report \
+                        stats.csv, JMeter JTL as CSV or XML, Gatling stats.json or simulation.log as \
+                        text, Artillery report \
                         JSON, vegeta report as JSON or text, vegeta encode as JSON, wrk, wrk2, hey \
                         and ab reports, oha JSON, genai-perf or AIPerf JSON, Inference Recommender \
                         job JSON, and setpoint export CSV";
@@ -28,6 +29,9 @@ pub fn recognise(text: &str) -> Option<Tool> {
             }
             _ => serde_json::from_str(text).ok().as_ref().and_then(of_json),
         };
+    }
+    if gatling::is_log(first) {
+        return Some(Tool::GatlingLog);
     }
     let columns: Vec<&str> = first.split(',').map(|c| c.trim().trim_matches('"')).collect();
     let has = |names: &[&str]| names.iter().all(|name| columns.contains(name));
@@ -127,11 +131,35 @@ pub fn read(file: &str, text: &str) -> Result<Vec<Run>, Problem> {
         Tool::Ab => vec![ab::read(file, text)?],
         Tool::Oha => vec![summaries::oha(file, &parsed()?)?],
         Tool::Gatling => vec![summaries::gatling(file, &parsed()?)?],
+        Tool::GatlingLog => vec![gatling::log(file, text)?],
         Tool::Artillery => vec![summaries::artillery(file, &parsed()?)?],
         Tool::GenaiPerf => vec![summaries::genai(file, &parsed()?)?],
         Tool::Telemetry => vec![telemetry::read(file, text)?],
         Tool::InferenceRecommender => recommender::read(file, &parsed()?)?,
     })
+}
+
+/// Why a file that is no text cannot be read: `at` is the first byte that is not. What is known of other
+/// tools' binary formats says how to get a text out of them.
+pub fn binary(file: &str, bytes: &[u8], at: usize) -> Problem {
+    let head = &bytes[..bytes.len().min(4096)];
+    let has = |word: &str| head.windows(word.len()).any(|part| part == word.as_bytes());
+    let place = format!("byte {at}");
+    if ["Attack", "Timestamp", "Latency", "BytesOut"].iter().all(|name| has(name)) {
+        let read = "the same as JSON, which `vegeta encode --to json` writes, or `vegeta report`";
+        return Problem::new(
+            file,
+            place,
+            "results of vegeta attack in its own encoding (gob)",
+            read,
+        );
+    }
+    // Its log begins with the record of the run, which is a zero and the version.
+    if head.first() == Some(&0) && has("3.1") && has("imulation") {
+        let read = "js/stats.json of its report, or the simulation.log of Gatling up to 3.10";
+        return Problem::new(file, place, "Gatling's simulation.log in its binary form", read);
+    }
+    Problem::new(file, place, "something that is not text", READ)
 }
 
 fn broken(file: &str, error: &serde_json::Error) -> Problem {

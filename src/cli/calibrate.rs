@@ -134,8 +134,7 @@ fn contents(path: &Path) -> Result<(String, String), CliError> {
     }
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
-        let read = calibrate::READ;
-        failed(&format!("byte {at}: found something that is not text (read: {read})"))
+        CliError::failed(calibrate::binary(&name, e.as_bytes(), at).to_string())
     })?;
     Ok((name, text))
 }

@@ -31,7 +31,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("history", &[
         "setpoint history fraud-scorer/AllTraffic --since 36h",
         "setpoint history fraud-scorer/AllTraffic --hours -o csv > hours.csv",
-        "setpoint history fraud-scorer/AllTraffic --cloudtrail --config setpoint.yaml     # also the names of foreign hands",
+        "setpoint history fraud-scorer/AllTraffic --cloudtrail --config setpoint.yaml     # with names",
         "setpoint history fraud-scorer/AllTraffic --file /var/lib/setpoint/history.redb",
     ]),
     ("check", &[
@@ -81,7 +81,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ]),
     ("import", &[
         "setpoint import --region us-east-1 --out setpoint.yaml",
-        "setpoint import --telemetry --out setpoint.yaml     # with guessed objectives; states the price first",
+        "setpoint import --telemetry --out setpoint.yaml     # with guessed objectives; asks first",
         "setpoint import --tag team=ranking --out setpoint.yaml     # only endpoints with this tag",
         "setpoint import --endpoint fraud-scorer",
         "setpoint import --config accounts.yaml --out targets.yaml   # what accounts.yaml does not list yet",

@@ -100,6 +100,7 @@ fn goal(origin: String, wish: &Wish, ceiling: Mode) -> Goal {
         load_test: None,
         safety_factor: wish.safety_factor,
         safety_factor_auto: wish.safety_factor_auto,
+        family: wish.family.clone(),
         objective: wish.objective,
         bad_minutes_per_week: wish.bad_minutes_per_week,
         capacity: wish.capacity,
@@ -112,6 +113,7 @@ fn goal(origin: String, wish: &Wish, ceiling: Mode) -> Goal {
         safe_change_grace: wish.safe_change_grace,
         removed_target_grace: wish.removed_target_grace,
         removed_policy_grace: wish.removed_policy_grace,
+        probe: wish.probe,
         floors: wish.floors,
         paused: None,
     }

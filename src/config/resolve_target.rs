@@ -15,6 +15,7 @@ use crate::model::goal::{
     CapacityGoal, CooldownGoal, LatencyObjective, LoadTest, Mode, Objective, Pause,
     TargetValueLimits,
 };
+use crate::model::probe::ProbeGoal;
 use crate::model::time::Timestamp;
 use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor};
 
@@ -174,6 +175,7 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
         mode: own.mode.unwrap_or(Mode::Observe),
         safety_factor,
         safety_factor_auto,
+        family: own.family.clone(),
         objective: objective(r, place, own),
         bad_minutes_per_week: own.objective.bad_minutes_per_week.unwrap_or(BAD_MINUTES),
         capacity: CapacityGoal { min: own.capacity.min, max: own.capacity.max },
@@ -192,6 +194,11 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
         safe_change_grace,
         removed_target_grace,
         removed_policy_grace,
+        probe: own
+            .probe
+            .bad_minutes_per_week
+            .filter(|minutes| *minutes > 0.0)
+            .map(|minutes| ProbeGoal { bad_minutes_per_week: minutes }),
         floors: floors(r, place, own),
     }
 }

@@ -14,6 +14,7 @@ use crate::model::goal::{
     TargetValueLimits,
 };
 use crate::model::ids::{AccountId, Region, Scope};
+use crate::model::probe::ProbeGoal;
 use crate::model::shard::Shard;
 use crate::model::units::SafetyFactor;
 
@@ -266,6 +267,8 @@ pub struct Wish {
     pub safety_factor: SafetyFactor,
     /// Whether the factor is the one that a replay of the last weeks allows.
     pub safety_factor_auto: bool,
+    /// The family whose load tests share their error, where one is named.
+    pub family: Option<String>,
     /// What counts as serving well.
     pub objective: Objective,
     /// The minutes a week that may break it.
@@ -290,6 +293,8 @@ pub struct Wish {
     pub removed_target_grace: TimeDelta,
     /// Rule 17a, the policy alone.
     pub removed_policy_grace: TimeDelta,
+    /// What probes may cost; absent where there are none.
+    pub probe: Option<ProbeGoal>,
     /// What is done about scheduled floors.
     pub floors: FloorsGoal,
 }

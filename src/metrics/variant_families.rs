@@ -74,6 +74,10 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Of the scale-outs whose minutes of joining were all seen, those in which new instances answered with 5XX at first; absent where none was seen.";
     FLOORS_PROPOSED = Gauge "setpoint_floors_proposed" ["scheduled actions"] {}
         "Scheduled actions of the floors (min capacities ahead of the week's ramps) that would pay by replay of the last weeks; 0 where none would, absent while that is not known or floors are off.";
+    PROBE_SINCE = Gauge "setpoint_probe_since_timestamp_seconds" ["seconds since the epoch"] {}
+        "Since when a probe has had a raised target value in force, or has left it there; absent while none is under way, or when the memory could not be read.";
+    PROBE_SPENT = Gauge "setpoint_probe_budget_spent_ratio" ["ratio"] {}
+        "Minutes of the last 7 days that broke the objective in probes or in the quarter of an hour after one, over probe.bad_minutes_per_week: from 1 on none begins. Absent where the configuration asks for no probes.";
     FLOORS_KEPT = Gauge "setpoint_floors_kept" ["scheduled actions"] {}
         "Scheduled actions of the floors that setpoint keeps in AWS (floors: keep); absent while the scheduled actions could not be read.";
     FLOORS_END = Gauge "setpoint_floors_end_timestamp_seconds" ["seconds"] {}

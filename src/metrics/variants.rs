@@ -30,7 +30,7 @@ use crate::model::units::LatencyStatistic;
 type Write = fn(&mut Writer<'_>, &VariantStatus);
 
 /// All families, by what writes them.
-const GROUPS: [(Write, &[&Definition]); 10] = [
+const GROUPS: [(Write, &[&Definition]); 11] = [
     (
         write_targets,
         &[
@@ -74,6 +74,7 @@ const GROUPS: [(Write, &[&Definition]); 10] = [
         ],
     ),
     (write_floors, &[&families::FLOORS_PROPOSED, &families::FLOORS_KEPT, &families::FLOORS_END]),
+    (write_probes, &[&families::PROBE_SINCE, &families::PROBE_SPENT]),
     (
         write_factor,
         &[
@@ -289,6 +290,19 @@ fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
     let until = kept.as_ref().and_then(KeptFloors::until);
     out.number(&families::FLOORS_KEPT, &[], kept.map(|kept| kept.floors.len() as f64));
     out.number(&families::FLOORS_END, &[], until.map(|until| until.timestamp() as f64));
+}
+
+fn write_probes(out: &mut Writer<'_>, status: &VariantStatus) {
+    let Some(memory) = status.snapshot.memory.known() else { return };
+    let probes = &memory.probes;
+    out.number(
+        &families::PROBE_SINCE,
+        &[],
+        probes.under_way.map(|probe| timestamp(probe.began_at)),
+    );
+    let spent = probes.spent(status.decision.at) as f64;
+    let spent = status.goal.probe.map(|goal| spent / goal.bad_minutes_per_week);
+    out.number(&families::PROBE_SPENT, &[], spent);
 }
 
 fn write_alarms(out: &mut Writer<'_>, status: &VariantStatus) {

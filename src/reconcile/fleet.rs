@@ -5,7 +5,7 @@
 //! after the other. One that cannot be read delays no other beyond a time limit
 //! (`docs/decisions/fleet-passes.md`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +14,11 @@ use tokio::time::Instant;
 
 use super::named::{Place, place};
 use super::phases::{Phase, PhaseTimes};
+use super::probes::{self, Probing};
 use super::region::Region;
-use super::{CostMeter, PassInput, Purpose, Turns, status, unread};
+use super::{CostMeter, Estimated, PassInput, Purpose, Turns, status, unread};
 use crate::decide::mass_change;
+use crate::estimate::Families;
 use crate::model::consent::Consent;
 use crate::model::decision::Decision;
 use crate::model::fact::Why;
@@ -38,6 +40,10 @@ pub struct Fleet {
     cost: CostMeter,
     identity: Arc<str>,
     progress: Arc<Progress>,
+    /// What the load tests of each family were worth, as each account and region last showed it.
+    families: BTreeMap<Scope, Families>,
+    /// What no second probe may share with one under way, as each account and region last showed it.
+    probing: BTreeMap<Scope, probes::Keys>,
     /// What is kept over a restart; absent where nothing is.
     keeping: Option<Arc<Keeping>>,
     /// What was published last, of those that cannot be read now.
@@ -154,6 +160,8 @@ impl Fleet {
             cost,
             identity,
             progress: slots.progress,
+            families: BTreeMap::new(),
+            probing: BTreeMap::new(),
             keeping: None,
             last: FleetStatus::default(),
             took: PhaseTimes::default(),
@@ -310,10 +318,25 @@ impl Fleet {
     }
 
     fn decide(&mut self, rounds: &mut [Round], input: &PassInput<'_>) {
-        for (region, round) in self.regions.iter_mut().zip(rounds) {
+        let mut all: Vec<Option<Vec<Estimated>>> = Vec::with_capacity(rounds.len());
+        for (region, round) in self.regions.iter_mut().zip(rounds.iter_mut()) {
+            let scope = region.scope().clone();
             let read = round.observed.take().zip(region.reconciler());
-            round.turns = if let Some((observed, reconciler)) = read {
-                reconciler.decide(observed, input)
+            all.push(read.map(|(observed, reconciler)| {
+                let (estimated, families) = reconciler.estimate(observed, input);
+                self.families.insert(scope.clone(), families);
+                let known = estimated.iter().filter_map(|(_, all)| Some(&all.as_ref()?.0));
+                self.probing.insert(scope, known.flat_map(probes::busy).collect());
+                estimated
+            }));
+        }
+        let mut families = Families::default();
+        self.families.values().for_each(|of_one| families.add(of_one));
+        let mut probing = Probing::with(self.probing.values().flatten());
+        for ((region, round), estimated) in self.regions.iter_mut().zip(rounds).zip(all) {
+            let read = estimated.zip(region.reconciler());
+            round.turns = if let Some((estimated, reconciler)) = read {
+                reconciler.decide(estimated, (&families, &mut probing), (input, round.at))
             } else {
                 let ids = std::mem::take(&mut round.unread);
                 round.why.as_ref().map_or_else(Vec::new, |why| {

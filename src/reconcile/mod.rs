@@ -5,9 +5,11 @@
 //! The [`Fleet`] takes all accounts and regions through the phases of a pass together; the
 //! [`Reconciler`] is what one of them does in each. The reads are in `observe`.
 
+mod capacities;
 mod fleet;
 mod named;
 mod phases;
+mod probes;
 mod purpose;
 mod region;
 mod unread;
@@ -18,26 +20,28 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::decide::lasting::lasting;
-use crate::decide::{Freeze, Rules};
+use crate::decide::{Freeze, Rules, probe};
+use crate::estimate::Families;
 use crate::model::decision::StepResult;
 use crate::model::estimate::Estimate;
-use crate::model::goal::Goal;
+use crate::model::goal::Mode;
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
-use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::observe::unknown::{BROKEN, broken};
-use crate::observe::{Observed, Parts, Reader};
+use crate::observe::{Parts, Reader};
 use crate::ports::{Aws, Clock, Leadership};
-use crate::variant::{Means, Turn, Weeks};
+use crate::variant::{Means, Turn, Weeks, Weighed};
 
 pub use crate::observe::{
     CostMeter, DOLLARS_PER_METRIC, DiscoveryTelemetry, Goals, HISTORY_WAIT, HistoryWait, Named,
     Progress, Settings, subject,
 };
+use capacities::Estimated;
 pub use fleet::Fleet;
 pub use phases::{Phase, PhaseTimes};
+use probes::Probing;
 pub use purpose::Purpose;
 
 /// What one pass is to do.
@@ -71,6 +75,8 @@ impl PassInput<'_> {
             telemetry_max_age: settings.telemetry_max_age,
             writes_per_hour: settings.writes_per_hour,
             writes_per_day: settings.writes_per_day,
+            since: None,
+            may_probe: false,
             confirmed: self.purpose.confirmed(id),
         }
     }
@@ -86,35 +92,43 @@ struct Reconciler {
     aws: Aws,
     clock: Arc<dyn Clock>,
     leadership: Arc<dyn Leadership>,
+    /// Since when it decides.
+    since: Timestamp,
 }
 
 impl Reconciler {
     /// A reconciler that knows nothing yet.
     fn new(aws: Aws, parts: &Parts, leadership: Arc<dyn Leadership>) -> Self {
         let reader = Reader::new(aws.clone(), parts);
-        Self { reader, aws, clock: Arc::clone(&parts.clock), leadership }
+        let clock = Arc::clone(&parts.clock);
+        let since = clock.now();
+        Self { reader, aws, clock, leadership, since }
     }
 
     /// Decides on every variant that was seen.
-    fn decide(&mut self, mut observed: Observed, input: &PassInput<'_>) -> Turns {
-        let wanted = observed.take_wanted();
-        let mut turns: Turns = Vec::with_capacity(wanted.len());
-        for (id, goal) in wanted {
-            let snapshot = self.reader.facts(&mut observed, &id);
-            let weeks = observed.take_weeks(&id);
-            let goal = goal.unwrap_or_else(Goal::nothing);
+    fn decide(
+        &mut self,
+        estimated: Vec<Estimated>,
+        (families, probing): (&Families, &mut Probing),
+        (input, at): (&PassInput<'_>, Timestamp),
+    ) -> Turns {
+        let mut turns: Turns = Vec::with_capacity(estimated.len());
+        for (id, weighed) in estimated {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
-            let turn = catch_unwind(AssertUnwindSafe(|| {
-                self.decide_one(snapshot, goal, weeks.as_ref(), input, observed.at)
-            }));
-            match turn {
-                Ok(turn) => turns.push(Box::new(turn)),
-                Err(_) => {
-                    self.reader.distrust(&id);
-                    let estimate = Estimate::unobserved(BROKEN);
-                    let turn = unread::turn(id, &broken(), &estimate, input, observed.at);
-                    turns.extend(turn.map(Box::new));
-                }
+            let decide = |(weighed, weeks): (Weighed, Option<Weeks>)| {
+                let about = (families, &mut *probing);
+                let decide = AssertUnwindSafe(|| {
+                    self.decide_one((weighed, weeks.as_ref()), about, input, at)
+                });
+                catch_unwind(decide).ok()
+            };
+            if let Some(turn) = weighed.and_then(decide) {
+                turns.push(Box::new(turn));
+            } else {
+                self.reader.distrust(&id);
+                let estimate = Estimate::unobserved(BROKEN);
+                let turn = unread::turn(id, &broken(), &estimate, input, at);
+                turns.extend(turn.map(Box::new));
             }
         }
         turns
@@ -122,22 +136,28 @@ impl Reconciler {
 
     fn decide_one(
         &mut self,
-        snapshot: Snapshot,
-        goal: Goal,
-        weeks: Option<&Weeks>,
+        (weighed, weeks): (Weighed, Option<&Weeks>),
+        (families, probing): (&Families, &mut Probing),
         input: &PassInput<'_>,
         now: Timestamp,
     ) -> Turn {
-        let id = snapshot.id.clone();
-        let is_being_read = self.reader.is_reading(&id);
-        let means = Means {
-            rules: &input.rules(&id),
-            history: input.settings.history,
-            is_being_read,
-            scratch: &mut self.reader.scratch,
-            weeks,
-        };
-        self.reader.variants.entry(id).or_default().decide(snapshot, goal, means, now)
+        let id = weighed.snapshot.id.clone();
+        let keys = probes::keys(&weighed);
+        let wanted = weighed.goal.mode == Mode::Auto && weighed.goal.probe.is_some();
+        let mut rules = self.rules(input, &id);
+        rules.may_probe = wanted && input.purpose.is_unattended() && probing.may(&keys);
+        let means = Means { rules: &rules, families, scratch: &mut self.reader.scratch, weeks };
+        let turn = self.reader.variants.entry(id).or_default().decide(weighed, means, now);
+        if probe::begins(&turn.decision) {
+            probing.begin(keys);
+        }
+        turn
+    }
+
+    /// What holds for a variant, by this process.
+    fn rules(&self, input: &PassInput<'_>, id: &VariantId) -> Rules {
+        let since = input.purpose.is_unattended().then_some(self.since);
+        Rules { since, ..input.rules(id) }
     }
 
     /// What is published of this account and region.

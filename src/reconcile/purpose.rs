@@ -26,6 +26,11 @@ impl Purpose<'_> {
         matches!(self, Self::Reconcile(_) | Self::Apply(_))
     }
 
+    /// Whether nobody looks on, and passes go on after this one.
+    pub const fn is_unattended(&self) -> bool {
+        matches!(self, Self::Reconcile(_))
+    }
+
     /// Whether what was seen is remembered.
     pub const fn remembers(&self) -> bool {
         !matches!(self, Self::Plan)

@@ -9,6 +9,7 @@ use futures::FutureExt;
 
 use super::{PassInput, Purpose, Reconciler, subject};
 use crate::act::{Hands, act};
+use crate::decide::Rules;
 use crate::decide::rails::Before;
 use crate::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use crate::model::fact::{Fact, WhyKind};
@@ -64,7 +65,9 @@ impl Reconciler {
     ) -> Vec<&'p mut Turn> {
         let now = self.reader.read_again(&mut planned, input.settings).await;
         for turn in &mut planned {
-            turn.decide_again(&input.rules(&turn.snapshot.id), now);
+            let may_probe = turn.decision.rules.may_probe;
+            let rules = Rules { may_probe, ..self.rules(input, &turn.snapshot.id) };
+            turn.decide_again(&rules, now);
         }
         planned.retain(|turn| !turn.decision.plan.is_empty());
         planned

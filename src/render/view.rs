@@ -12,6 +12,7 @@ use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
+use crate::model::probe::Probes;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::rules::Rules;
@@ -19,6 +20,7 @@ use crate::model::safety::SafetyReport;
 use crate::model::scale_out::Reaction;
 use crate::model::scaling::ScheduledAction;
 use crate::model::series::Minute;
+use crate::model::siblings::Siblings;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
@@ -64,6 +66,9 @@ pub struct VariantView<'a> {
     pub factor: &'a FactorAdvice,
     /// The scheduled floors that would pay, or why there are none.
     pub floors: &'a Floors,
+    /// The probes of the last week; absent where there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probes: Option<&'a Probes>,
     /// The floors that setpoint keeps in AWS; null when there are none, or that could not be read.
     pub floors_kept: Option<FloorsKept<'a>>,
     /// What counts as serving well.
@@ -157,6 +162,9 @@ pub struct CapacityView<'a> {
     pub highest_good_load: Option<f64>,
     /// Since when an incident of another cause is open.
     pub incident_since: Option<Timestamp>,
+    /// What measured siblings say of its load test; absent where they say nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub siblings: Option<&'a Siblings>,
     pub sentence: &'a str,
 }
 
@@ -264,12 +272,16 @@ impl<'a> VariantView<'a> {
                 history_complete_ratio: report.estimate.history_complete_ratio,
                 highest_good_load: report.estimate.highest_good_load,
                 incident_since: report.estimate.incident_since,
+                siblings: report.estimate.siblings.as_ref(),
                 sentence: &report.estimate.sentence,
             },
             instances: instances(status),
             reaction: &status.snapshot.reaction,
             factor: &status.snapshot.factor,
             floors: &status.snapshot.floors,
+            probes: (status.snapshot.memory.known())
+                .map(|memory| &memory.probes)
+                .filter(|probes| !probes.is_empty()),
             floors_kept: FloorsKept::of(&status.snapshot),
             objective: status.goal.objective,
             observed: observed(&status.snapshot),

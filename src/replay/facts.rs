@@ -104,6 +104,8 @@ pub(super) fn goal(settings: &ReplaySettings) -> Goal {
         }),
         safety_factor: settings.safety_factor,
         objective: settings.objective,
+        family: None,
+        probe: None,
         bad_minutes_per_week: BAD_MINUTES,
         adopt: true,
         safe_change_grace: SAFE_CHANGE_GRACE,

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::decide::Rules;
 use crate::decide::consent::Confirmed;
 use crate::decide::known::load_test;
-use crate::estimate::{Context, EstimatorSettings, Refinements, Scratch};
+use crate::estimate::{Context, EstimatorSettings, Families, Refinements, Scratch};
 use crate::model::decision::{Action, Outcome, StepOutcome};
 use crate::model::estimate::{Estimate, Finding};
 use crate::model::factor::FactorAdvice;
@@ -272,15 +272,17 @@ impl<'a> Run<'a> {
     /// Decides, and takes note of whether that was carried out.
     fn decide(&mut self, rows: &[Row], now: Timestamp) -> Evaluation {
         self.facts.telemetry = self.variant.telemetry().clone();
+        let seen = (self.facts.clone(), self.goal.clone());
+        let weighed = self.variant.weigh(seen, (HISTORY, false), &mut self.scratch, now);
         let weeks = self.variant.replay_due(&self.goal, now).and_then(|_| self.weeks(rows));
         let means = Means {
             rules: &rules(),
-            history: HISTORY,
-            is_being_read: false,
+            // A recording is of one variant.
+            families: &Families::default(),
             scratch: &mut self.scratch,
             weeks: weeks.as_ref(),
         };
-        let mut turn = self.variant.decide(self.facts.clone(), self.goal.clone(), means, now);
+        let mut turn = self.variant.decide(weighed, means, now);
         let decision = &turn.decision;
         let report = &decision.report;
         let written = report.wanted_target.filter(|_| !decision.plan.is_empty());
@@ -360,6 +362,8 @@ fn note_endpoint(variant: &mut Variant, facts: &Snapshot, now: Timestamp) {
 
 fn rules() -> Rules {
     Rules {
+        since: None,
+        may_probe: false,
         account_id: Some(facts::id().account_id),
         enabled: true,
         freeze: None,

@@ -203,7 +203,16 @@ fn requests_one_by_one_become_steps() {
             r#"{{"attack":"","seq":0,"code":200,"timestamp":"{time}","latency":{ns},"error":""}}"#
         )
     });
-    for (tool, text) in [("k6_json", format!("{metric}\n{k6}")), ("vegeta_results", vegeta)] {
+    let gatling = stair(|sent, ms| {
+        let (start, end) = ((sent * 1e3).round(), (sent * 1e3).round() + ms.round());
+        format!("REQUEST\t\tpredict\t{start}\t{end}\tOK\t ")
+    });
+    let run = "RUN\tbasic.Simulation\tbasic\t1762171200000\t \t3.9.5";
+    for (tool, text) in [
+        ("k6_json", format!("{metric}\n{k6}")),
+        ("vegeta_results", vegeta),
+        ("gatling_log", format!("{run}\nUSER\tusers\tSTART\t1762171200000\n{gatling}")),
+    ] {
         let (_dir, path) = written("results", &text);
         let found = found(&[&path, SLO[0], SLO[1]]);
         assert_eq!(found["files"][0]["tool"], tool);
@@ -216,6 +225,46 @@ fn requests_one_by_one_become_steps() {
         let (_dir, path) = written("cut", &text[..text.len() - 20]);
         let cut = calibrate(&[&path, SLO[0], SLO[1]]);
         assert!(String::from_utf8_lossy(&cut.stdout).contains("in the middle of a line"), "{tool}");
+    }
+}
+
+#[test]
+fn a_gatling_log_of_any_version_is_read_or_refused_by_its_line() {
+    // Until 3.3 the number of the user came first; KO is a bad answer.
+    let line = |i: u64, status: &str| {
+        let start = 1_762_171_200_000 + i * 50;
+        format!("REQUEST\t7\t\tpredict\t{start}\t{}\t{status}\t \n", start + 20)
+    };
+    let old: String = (0..4000).map(|i| line(i, if i % 2 == 0 { "OK" } else { "KO" })).collect();
+    let (_dir, path) = written("simulation.log", &old);
+    let error = refused(&[&path, SLO[0], SLO[1]]);
+    assert!(error.contains("50 % errors"), "{error}");
+    for (text, words) in [
+        ("RUN\ta\tb\t1\t \t3.9.5\nREQUEST\t\tx\tsoon\t2\tOK\t \n", "line 2: found"),
+        ("RUN\ta\tb\t1\t \t3.9.5\nREQUEST\t\tx\t9\t2\tOK\t \n", "line 2: found"),
+        ("RUN\ta\tb\t1\t \t3.9.5\n{\"latency\": 3}\n", "line 2: found"),
+        ("RUN\ta\tb\t1\t \t3.9.5\nUSER\tu\tSTART\t1\n", "found no line REQUEST"),
+    ] {
+        let (_dir, path) = written("simulation.log", text);
+        let error = refused(&[&path, SLO[0], SLO[1]]);
+        assert!(error.contains(words), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn what_is_no_text_is_refused_with_what_to_read_instead() {
+    let gob = b"\xff\xa1\xff\x81\x03\x01\x01\x06Result\x01\xff\x82\x00\x01\x0c\x01\x06Attack\x01\x0c\x00\x01\x03Seq\x01\x06\
+\x00\x01\x09Timestamp\x01\xff\x84\x00\x01\x07Latency\x01\x04\x00\x01\x08BytesOut\x01\x06";
+    let log = b"\x00\x00\x00\x00\x063.11.5\x00\x00\x00\x10basic.Simulation\xff\xfe";
+    for (bytes, words) in [
+        (&gob[..], "vegeta encode --to json"),
+        (&log[..], "js/stats.json"),
+        (&b"\x89PNG\r\n"[..], "byte 0: found something that is not text"),
+    ] {
+        let (_dir, path) = written("results", "");
+        std::fs::write(&path, bytes).unwrap();
+        let error = refused(&[&path]);
+        assert!(error.contains(words) && error.contains(&path), "{error}");
     }
 }
 

@@ -90,6 +90,8 @@ pub(crate) fn mixed_fleet() -> FleetStatus {
 /// What decides makes of a world: nothing in a fixture is said that the program does not say.
 fn decided(goal: Goal, snapshot: Snapshot, estimate: &Estimate) -> VariantStatus {
     let rules = Rules {
+        since: None,
+        may_probe: false,
         account_id: Some(scope().account_id),
         enabled: true,
         freeze: None,
@@ -240,6 +242,7 @@ fn estimate() -> Estimate {
             broken: 87,
             dropped: BTreeMap::from([(DropReason::Missing, 40), (DropReason::FewRequests, 310)]),
         },
+        siblings: None,
         highest_good_load: Some(1350.0),
         findings: Vec::new(),
         wander: Some(0.04),
@@ -267,6 +270,8 @@ fn goal(mode: Mode) -> Goal {
         }),
         safety_factor: SafetyFactor::new(0.5).unwrap(),
         safety_factor_auto: false,
+        family: None,
+        probe: None,
         bad_minutes_per_week: 10.0,
         objective: Objective {
             latency: Some(LatencyObjective {
@@ -444,4 +449,14 @@ fn telemetry() -> Telemetry {
         max_load_since_last_read: Some(711.0),
         usage: std::sync::Arc::default(),
     }
+}
+
+/// A probe is under way.
+pub(crate) fn probe(status: &mut VariantStatus) {
+    use setpoint::model::probe::{Probe, ProbeGoal};
+    if let Fact::Known(memory) = &mut status.snapshot.memory {
+        let probe = Probe { began_at: noon(), before: 600.0, to: 660.0, invocations: 2000.0 };
+        memory.probes.under_way = Some(probe);
+    }
+    status.goal.probe = Some(ProbeGoal { bad_minutes_per_week: 5.0 });
 }

@@ -46,6 +46,7 @@ mod replayed;
 mod report;
 mod scenarios;
 mod sharding;
+mod siblings;
 mod store;
 mod style;
 mod swarm;

@@ -143,7 +143,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_place() {
     let row = "2026-01-01T00:00:00Z,900,900,1,1,0,,";
     let next = "2026-01-01T00:01:00Z,900,900,1,1,0,,";
     for (text, expected) in [
-        (String::new(), "no column timestamp"),
+        (String::new(), "wrong.csv is empty"),
         (format!("{HEADER}\n"), "no rows"),
         ("timestamp,invocations\n".to_owned(), "no column invocations_per_instance"),
         (format!("{HEADER},errors_5xx\n{row},0"), "column errors_5xx occurs twice"),

@@ -263,6 +263,8 @@ mod tests {
         let variant = notice("doc-embedder", "").variant;
         let id = "a-test".to_owned();
         let rules = Rules {
+            since: None,
+            may_probe: false,
             account_id: None,
             enabled: true,
             freeze: None,

@@ -19,6 +19,10 @@ pub(in crate::config) struct RawWish {
     /// The factor to start from when `safety_factor` is auto.
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub safety_factor_initial: Option<f64>,
+    /// The family of variants whose load tests share their error. By default those of the same image and
+    /// instance type.
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$"))]
+    pub family: Option<String>,
     /// What counts as serving well.
     pub objective: RawObjective,
     /// Fewest and most instances; what is not stated is not managed.
@@ -44,6 +48,9 @@ pub(in crate::config) struct RawWish {
     /// How long a policy that vanished alone is left missing, in seconds.
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
+    /// Probes, in mode auto: raises of the target value for an hour, for the load to show what an
+    /// instance serves. None where nothing is stated.
+    pub probe: RawProbe,
     /// Scheduled min capacities ahead of the week's ramps: not looked for (off), shown where they would pay (propose), or kept in AWS as scheduled actions where they pay with the target value in force (keep).
     pub floors: Option<FloorsMode>,
     /// The time zone of the week by which floors are scheduled: an IANA name, such as Europe/Berlin.
@@ -66,6 +73,16 @@ pub(in crate::config) enum RawSafetyFactor {
 pub(in crate::config) enum Auto {
     /// The highest that a replay of the last weeks allows.
     Auto,
+}
+
+/// What probes may cost.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct RawProbe {
+    /// Minutes that may break the objective in probes, in any 7 days; from so many on none begins. 0 is
+    /// the same as nothing.
+    #[schemars(range(min = 0, max = 60))]
+    pub bad_minutes_per_week: Option<f64>,
 }
 
 /// What counts as serving well.
@@ -163,6 +180,11 @@ pub(in crate::config) struct RawTarget {
     #[serde(default)]
     #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub safety_factor_initial: Option<f64>,
+    /// The family of variants whose load tests share their error. By default those of the same image and
+    /// instance type.
+    #[serde(default)]
+    #[schemars(regex(pattern = "^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$"))]
+    pub family: Option<String>,
     /// What counts as serving well.
     #[serde(default)]
     pub objective: RawObjective,
@@ -199,6 +221,10 @@ pub(in crate::config) struct RawTarget {
     #[serde(default)]
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
+    /// Probes, in mode auto: raises of the target value for an hour, for the load to show what an
+    /// instance serves. None where nothing is stated.
+    #[serde(default)]
+    pub probe: RawProbe,
     /// Scheduled min capacities ahead of the week's ramps: not looked for (off), shown where they would pay (propose), or kept in AWS as scheduled actions where they pay with the target value in force (keep).
     #[serde(default)]
     pub floors: Option<FloorsMode>,
@@ -251,6 +277,7 @@ impl RawTarget {
             mode: self.mode.or(d.mode),
             safety_factor: self.safety_factor.or(d.safety_factor),
             safety_factor_initial: self.safety_factor_initial.or(d.safety_factor_initial),
+            family: self.family.clone().or_else(|| d.family.clone()),
             objective: RawObjective {
                 latency: RawLatency {
                     statistic: self.objective.latency.statistic.or(d.objective.latency.statistic),
@@ -283,6 +310,10 @@ impl RawTarget {
                 .or(d.removed_target_grace_seconds),
             removed_policy_grace_seconds: (self.removed_policy_grace_seconds)
                 .or(d.removed_policy_grace_seconds),
+            probe: RawProbe {
+                bad_minutes_per_week: (self.probe.bad_minutes_per_week)
+                    .or(d.probe.bad_minutes_per_week),
+            },
             floors: self.floors.or(d.floors),
             floors_time_zone: (self.floors_time_zone.clone())
                 .or_else(|| d.floors_time_zone.clone()),

@@ -172,6 +172,8 @@ impl Stage {
         let hands = Hands { aws: &self.aws, clock: &clock, leadership: &*self.leads };
         let status = self.decided.as_ref().expect("a decision");
         let rules = Rules {
+            since: None,
+            may_probe: false,
             account_id: Some(status.snapshot.id.account_id.clone()),
             enabled: true,
             freeze: None,

@@ -12,6 +12,7 @@ mod kept_floors;
 mod known;
 mod lasting;
 mod lowering;
+mod probes;
 mod properties;
 mod proven;
 mod rails;

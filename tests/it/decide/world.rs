@@ -55,6 +55,8 @@ impl World {
             goal: goal(),
             estimate: Estimate::unobserved("not looked at"),
             rules: Rules {
+                since: None,
+                may_probe: false,
                 account_id: Some(id.account_id.clone()),
                 enabled: true,
                 freeze: None,
@@ -232,6 +234,8 @@ pub(super) fn goal() -> Goal {
         safety_factor: SafetyFactor::new(0.5).unwrap(),
         safety_factor_auto: false,
         objective: Objective { latency: None, error_rate_max: 0.01 },
+        family: None,
+        probe: None,
         bad_minutes_per_week: 10.0,
         capacity: CapacityGoal { min: Some(1), max: Some(20) },
         cooldown: CooldownGoal { scale_out_seconds: Some(60), scale_in_seconds: Some(300) },

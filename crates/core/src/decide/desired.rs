@@ -8,7 +8,7 @@ use crate::model::scaling::MetricSpec;
 use crate::model::units::{InvocationsPerMinute, SafetyFactor};
 
 use super::case::Case;
-use super::{held, known, safe_target, step};
+use super::{held, known, probe, safe_target, step};
 
 /// The desired state of one variant. `None` is not managed, and never drift.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +45,10 @@ pub enum Source {
     Estimate,
     /// What `setpoint` held in force before, while the estimate is too young to follow.
     Held,
+    /// A probe that begins or goes on.
+    Probe,
+    /// What was in force before a probe that is over.
+    ProbeEnded,
     /// Nothing: the value in force is left alone.
     Nothing,
 }
@@ -63,6 +67,8 @@ impl Desired {
     pub const fn change_reason(&self) -> Reason {
         match self.source {
             Source::Estimate => Reason::SafeTarget,
+            Source::Probe => Reason::Probe,
+            Source::ProbeEnded => Reason::ProbeEnded,
             Source::Formula | Source::Held | Source::Nothing => Reason::Drift,
         }
     }
@@ -85,7 +91,8 @@ pub fn desired(case: &Case<'_>) -> Desired {
     // The safe target uses the factor in use, which with `auto` is not the configured one.
     let formula_in_use = rate.map(|rate| rate * factor);
     let safe = safe_target::safe_target_at(case.estimate, factor, formula_in_use);
-    let (wanted, source) = wanted(case, factor, formula_in_use, formula);
+    let usual = wanted(case, factor, formula_in_use, formula);
+    let (wanted, source) = with_probe(case, usual);
     Desired {
         formula,
         load_test_problem,
@@ -149,6 +156,15 @@ fn wanted(
             }
             _ => (None, Source::Nothing),
         },
+    }
+}
+
+/// Rule 29: what a probe wants goes before what is wanted otherwise.
+fn with_probe(case: &Case<'_>, usual: (Option<f64>, Source)) -> (Option<f64>, Source) {
+    match probe::wanted(case, usual.0) {
+        Some(probe::Wanted::Probe(value)) => (Some(value), Source::Probe),
+        Some(probe::Wanted::PutBack(value)) => (Some(value), Source::ProbeEnded),
+        None => usual,
     }
 }
 

@@ -424,6 +424,10 @@ fn incident(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn write_limit(q: &Question<'_, '_>) -> Option<Hold> {
+    // A probe begins only where there is room for the write that ends it.
+    if q.desired.source == Source::ProbeEnded && lowers_target(q) {
+        return None;
+    }
     // The steps of one lowering are one write, which has been counted.
     if lowers_target(q) && step::lowering_under_way(q.case).is_some() {
         return None;

@@ -11,7 +11,7 @@ use super::case::{Case, Stillness};
 use super::checks::Hold;
 use super::forecast::needed;
 use super::step::{MARGIN, Step, whole};
-use super::{held, verify};
+use super::{held, probe, verify};
 
 /// A lowering calls for at most this share more instances in one write, but may call for one. Where
 /// the present load is not known, it goes at most this far down in value.
@@ -36,6 +36,10 @@ pub(super) fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Ho
     }
     // What a failed raise left is the value from before it (rule 21).
     if let Some(before) = verify::revert_to(case) {
+        lowest = lowest.min(before);
+    }
+    // So is what was in force before a probe (rule 29).
+    if let Some(before) = probe::put_back(case) {
         lowest = lowest.min(before);
     }
     if want >= lowest - TARGET_VALUE_TOLERANCE {

@@ -7,6 +7,8 @@ use crate::model::reason::Reason;
 use crate::model::stable_hash::fnv1a;
 use crate::model::status::MassChange;
 
+use super::probe;
+
 /// Finds a mass change among the decisions of one pass. What a person has confirmed does not count;
 /// it may take several passes.
 pub fn mass_change(
@@ -14,8 +16,12 @@ pub fn mass_change(
     limit: MassChangeLimit,
     consent: &Consent,
 ) -> Option<MassChange> {
-    // Floors that only end later change nothing: a fleet's would fall due together after a freeze.
-    let counts = |d: &&&Decision| !d.plan.is_empty() && !d.plan.only_renews() && !consent.covers(d);
+    // What ends a probe puts back what was in force before it: no configuration has made it. Floors that
+    // only end later change nothing: a fleet's would fall due together after a freeze.
+    let counts = |d: &&&Decision| {
+        let changes = !d.plan.only_renews() && !probe::only_puts_back(d);
+        !d.plan.is_empty() && changes && !consent.covers(d)
+    };
     let changing: Vec<&&Decision> = decisions.iter().filter(counts).collect();
     let limit = limit.limit(decisions.len());
     (changing.len() > limit).then(|| MassChange {

@@ -28,6 +28,7 @@ pub mod mass_change;
 pub mod new_regime;
 pub mod notes;
 pub mod plan;
+pub mod probe;
 mod proven;
 pub mod rails;
 pub mod remember;

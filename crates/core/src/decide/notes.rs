@@ -10,7 +10,7 @@ use crate::model::units::human;
 
 use super::case::Case;
 use super::desired::Desired;
-use super::{conditions, forecast, remember, scheduled};
+use super::{conditions, forecast, probe, remember, scheduled};
 
 /// All notes, in a stable order.
 pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
@@ -26,6 +26,9 @@ pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
         );
     }
     conditions::say(case, desired, &mut say);
+    if let Some(note) = probe::note_of(case) {
+        say(note.reason, note.sentence);
+    }
     let competing = case.competing();
     if !competing.is_empty() {
         say(

@@ -13,8 +13,9 @@ use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
 
+use super::case::Case;
 use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, whole};
-use super::{floors, known, lasting, new_regime, removed, verify, watch};
+use super::{floors, known, lasting, new_regime, probe, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -52,13 +53,15 @@ pub fn remember(
     memory.known_regime = new_regime::note(memory.known_regime, regime, now);
     note_value_in_force(&mut memory, decision, now);
     note_factor(&mut memory, (goal, snapshot), now);
+    let case = Case::new(snapshot, goal, &decision.report.estimate, &decision.rules, now);
+    probe::note(&case, &mut memory);
     floors::note(&mut memory, snapshot, goal.capacity.min, now);
     memory.verification = memory
         .verification
         .map(|watch| verify::advance(watch, snapshot, &goal.objective))
         .filter(|watch| !verify::is_over(watch, now));
     if let Some(outcome) = outcome {
-        note_writes(&mut memory, snapshot, decision, outcome, now);
+        note_writes(&mut memory, (&case, decision), outcome, now);
     }
     memory
 }
@@ -167,6 +170,9 @@ pub fn other_setpoint(memory: &VariantMemory) -> Option<String> {
 /// The value seen in force, and the highest that setpoint has held.
 fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
     memory.value_in_force = decision.report.configured_target;
+    if probe::is_on(memory, memory.value_in_force) {
+        return;
+    }
     // Held means in force and wanted: a value passed through on the way down is not held.
     // (Another field may differ, or be unknown, as the alarms are while CloudWatch is down.)
     let kept = |f: &&FieldReport| f.field == Field::TargetValue && f.state == FieldState::InSync;
@@ -199,8 +205,7 @@ fn note_factor(memory: &mut VariantMemory, (goal, snapshot): (&Goal, &Snapshot),
 
 fn note_writes(
     memory: &mut VariantMemory,
-    snapshot: &Snapshot,
-    decision: &Decision,
+    (case, decision): (&Case<'_>, &Decision),
     outcome: &Outcome,
     now: Timestamp,
 ) {
@@ -236,7 +241,8 @@ fn note_writes(
         let value_before = comparable.map(|tracking| tracking.target_value);
         let write = TargetWrite { at: now, before: value_before, after };
         if value_before.is_none_or(|before| !same_value(before, after)) {
-            note_target_write(memory, snapshot, write, step.result);
+            note_target_write(memory, (case.snapshot, decision), write, step.result);
+            probe::note_write(case, memory, decision, write, step.result);
             let landed = memory.last_write == Some(write);
             if landed {
                 memory.lowering = lowering(decision, write, confirmed, memory.lowering);
@@ -328,7 +334,7 @@ fn written(action: &Action) -> Vec<(Field, f64)> {
 
 fn note_target_write(
     memory: &mut VariantMemory,
-    snapshot: &Snapshot,
+    (snapshot, decision): (&Snapshot, &Decision),
     write: TargetWrite,
     result: StepResult,
 ) {
@@ -342,7 +348,9 @@ fn note_target_write(
     if result == StepResult::Error {
         return;
     }
-    if raise {
+    // An experiment is not held.
+    let probes = probe::begins(decision);
+    if raise && !probes {
         memory.highest_held = Some(held.map_or(write.after, |held| held.max(write.after)));
     }
     let taken_back = memory.verification.take().is_some_and(|watch| watch.failed);
@@ -351,7 +359,7 @@ fn note_target_write(
     }
     memory.verification = verify::begin(write, snapshot);
     memory.last_write = Some(write);
-    if result == StepResult::Success {
+    if result == StepResult::Success && !probes {
         note_held(memory, write.after, write.at);
     }
     // While AWS still shows the value from before, seeing that again is nobody's overwrite.

@@ -87,7 +87,7 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
         return (Reason::CouldNotCompare, sentence);
     }
     if let Some(write) = of(FieldState::Write) {
-        return (write.reason, change(write, desired));
+        return (write.reason, change(case, write, desired));
     }
     if let Some(lacking) = judged.iter().find(|j| lacks_comparison(j)) {
         return (lacking.reason, format!("not compared: {}", lacking.sentence));
@@ -98,7 +98,7 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
         .filter(|j| j.state == FieldState::Held)
         .min_by_key(|j| j.comparison.field == Field::Alarms);
     if let Some(held) = held {
-        return (held.reason, change(held, desired));
+        return (held.reason, change(case, held, desired));
     }
     if let Some(why) = case.snapshot.endpoint.why() {
         return (Reason::CouldNotCompare, why.message.clone());
@@ -123,7 +123,7 @@ fn lacks_comparison(judged: &Judged) -> bool {
 }
 
 /// "wanted 480 -> 612, held: the endpoint is `RollingBack`".
-fn change(judged: &Judged, desired: &Desired) -> String {
+fn change(case: &Case<'_>, judged: &Judged, desired: &Desired) -> String {
     let comparison = &judged.comparison;
     let what = match (&comparison.actual, &comparison.desired) {
         (Some(actual), Some(wanted)) => {
@@ -140,6 +140,16 @@ fn change(judged: &Judged, desired: &Desired) -> String {
                 "{what}, following the capacity estimate (safe target {})",
                 desired.safe.map_or_else(|| "unknown".to_owned(), |safe| human(for_reading(safe)))
             )
+        }
+        _ if judged.reason == Reason::Probe => {
+            let proven = case.estimate.capacity.lower_bound;
+            let proven = proven.map_or_else(|| "nothing".to_owned(), |b| human(for_reading(b)));
+            format!(
+                "{what}, a probe: one instance is proven to serve {proven}, and its limit was not seen"
+            )
+        }
+        _ if judged.reason == Reason::ProbeEnded => {
+            format!("{what}, the value from before the probe")
         }
         _ if judged.sentence.is_empty() => what,
         _ => {

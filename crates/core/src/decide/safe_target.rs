@@ -15,7 +15,10 @@ pub fn safe_target_at(estimate: &Estimate, factor: f64, formula: Option<f64>) ->
         Verdict::Measured | Verdict::Inferred => capacity.q25.map(|q25| factor * q25),
         Verdict::AtLeast => {
             let tested = formula? / factor;
-            let believed = capacity.estimate.map_or(tested, |estimate| estimate.min(tested));
+            // Siblings may make it more careful, and never bolder.
+            let alone = estimate.siblings.as_ref().and_then(|siblings| siblings.estimate_alone);
+            let known = [capacity.estimate, alone].into_iter().flatten();
+            let believed = known.fold(tested, f64::min);
             Some(factor * capacity.lower_bound.map_or(believed, |lb| lb.max(believed)))
         }
         Verdict::AtMost | Verdict::Unobserved | Verdict::Stale => None,
@@ -52,6 +55,7 @@ pub fn wanted_at(
 mod tests {
     use super::*;
     use crate::model::estimate::Capacity;
+    use crate::model::siblings::Siblings;
 
     fn estimate(verdict: Verdict) -> Estimate {
         let capacity = Capacity {
@@ -83,6 +87,24 @@ mod tests {
         assert_eq!(wanted_at(&estimate, 0.5, Some(700.0), Some(650.0)), Ok(650.0));
         assert_eq!(wanted_at(&estimate, 0.5, Some(700.0), Some(900.0)), Ok(700.0));
         assert_eq!(wanted_at(&estimate, 0.5, Some(700.0), Some(450.0)), Ok(500.0));
+    }
+
+    #[test]
+    fn siblings_make_it_more_careful_and_never_bolder() {
+        let siblings = |alone| Siblings {
+            family: "fraud".to_owned(),
+            count: 12,
+            lg_mean: -0.2,
+            lg_spread: 0.1,
+            estimate_alone: Some(alone),
+        };
+        let told =
+            |alone| Estimate { siblings: Some(siblings(alone)), ..estimate(Verdict::AtLeast) };
+        // They found 1000 where the load test alone made it 1300.
+        assert_eq!(safe_target_at(&told(1300.0), 0.5, Some(700.0)), Some(500.0));
+        // They found 1000 where it made it 850: the bound of 800 and the lower number hold.
+        assert_eq!(safe_target_at(&told(850.0), 0.5, Some(700.0)), Some(425.0));
+        assert_eq!(safe_target_at(&told(700.0), 0.5, Some(700.0)), Some(400.0));
     }
 
     #[test]

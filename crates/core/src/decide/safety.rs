@@ -129,12 +129,15 @@ impl Judge<'_> {
                 if proven.is_some_and(|(bound, implied)| bound >= implied) {
                     return report(Safety::Safe, self.against(Some(target)));
                 }
-                let sentence = format!(
+                let mut sentence = format!(
                     "{} claims that one instance serves {}; {} is proven so far",
                     rounded(target),
                     number(context.implied_capacity()),
                     number(capacity.lower_bound)
                 );
+                if let Some(siblings) = &self.estimate.siblings {
+                    sentence = format!("{sentence}; {}", siblings.sentence());
+                }
                 (Unproven::LimitNotSeen, sentence)
             }
             Verdict::Stale => (Unproven::Stale, self.estimate.sentence.clone()),

@@ -4,7 +4,7 @@ use crate::model::estimate::{Capacity, Verdict};
 use crate::model::fit::Fit;
 
 use super::book::Record;
-use super::chain::{Carried, Packed, Span, carry, load_test_prior};
+use super::chain::{Carried, LoadTestError, Packed, Span, carry, load_test_prior};
 use super::evidence::{Evidence, Weighted};
 use super::fit::{knees, levels};
 use super::foreign::FINE_BINS;
@@ -37,6 +37,8 @@ pub(super) struct Question<'a> {
     pub(super) record: &'a Record,
     pub(super) lg_ratio: Option<f64>,
     pub(super) load_test: Option<f64>,
+    /// How far the load test may be off, where that is known: then the first regime starts from it alone.
+    pub(super) load_test_error: Option<LoadTestError>,
     /// Whether latency at equal load wanders, and over which hours that is judged.
     pub(super) wanders: bool,
     pub(super) stretch: Stretch,
@@ -80,8 +82,12 @@ fn densities(q: &Question<'_>, weighted: &Weighted, scratch: &mut Scratch) -> Op
     let span = Span::around(highest, q.load_test);
     let mut own = vec![0.0; span.size];
     scratch.lg_likelihood(weighted, span.lowest, &mut own);
-    let (mut posterior, mut evidence) = match &q.record.carried {
-        None => (load_test_prior(span, q.load_test), vec![0.0; span.size]),
+    let carried = q.record.carried.as_ref().filter(|_| q.load_test_error.is_none());
+    let (mut posterior, mut evidence) = match carried {
+        None => {
+            let error = q.load_test_error.unwrap_or(LoadTestError::ASSUMED);
+            (load_test_prior(span, q.load_test, error), vec![0.0; span.size])
+        }
         Some(carried) => (
             carry(&carried.posterior, q.lg_ratio, q.power, span),
             carry(&carried.evidence, q.lg_ratio, q.power, span),

@@ -7,7 +7,7 @@ use super::grid::{STEP, bins, lg_of};
 use super::power::Exponent;
 
 /// How far a load test may be off, in lg.
-const LOAD_TEST_SPREAD: f64 = 0.30;
+pub(super) const LOAD_TEST_SPREAD: f64 = 0.30;
 /// What a change of regime blurs at least, beside what its power may be off.
 const CARRY_SPREAD: f64 = 0.06;
 /// What a change of regime blurs when the ratio is not known.
@@ -73,6 +73,11 @@ impl Packed {
         -(value(below) * (1.0 - share) + value(above) * share)
     }
 
+    /// Whether it says nothing: all capacities are alike.
+    pub(super) fn is_flat(&self) -> bool {
+        self.steps_below.iter().all(|steps| *steps == 0)
+    }
+
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.steps_below.capacity()
@@ -95,11 +100,27 @@ impl Carried {
     }
 }
 
+/// How a capacity may lie to its load test, in lg.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct LoadTestError {
+    pub(super) mean: f64,
+    pub(super) spread: f64,
+}
+
+impl LoadTestError {
+    /// What is assumed of a load test of which nothing is known.
+    pub(super) const ASSUMED: Self = Self { mean: 0.0, spread: LOAD_TEST_SPREAD };
+}
+
 /// lg of the load test's density; flat without one.
-pub(super) fn load_test_prior(span: Span, load_test: Option<f64>) -> Vec<f64> {
+pub(super) fn load_test_prior(
+    span: Span,
+    load_test: Option<f64>,
+    error: LoadTestError,
+) -> Vec<f64> {
     let Some(load_test) = load_test else { return vec![0.0; span.size] };
-    let centre = load_test.ln();
-    let off = |i: usize| (span.lg(i) - centre) / LOAD_TEST_SPREAD;
+    let centre = load_test.ln() + error.mean;
+    let off = |i: usize| (span.lg(i) - centre) / error.spread;
     (0..span.size).map(|i| -off(i) * off(i) / 2.0).collect()
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fit::Fit;
 use super::scatter::Picture;
+use super::siblings::Siblings;
 use super::time::Timestamp;
 
 /// How far the capacity is known.
@@ -183,6 +184,11 @@ impl Finding {
         Self::LoadTestExpired,
     ];
 
+    /// Whether it says that instances may get more than they can serve.
+    pub const fn is_unsafe(self) -> bool {
+        matches!(self, Self::AboveCapacity | Self::Over | Self::Slower | Self::ObjectiveBroken)
+    }
+
     /// The word used in labels and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -219,6 +225,9 @@ pub struct Estimate {
     /// How much of the configured history it is made from, 0 to 1; absent where none is read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_complete_ratio: Option<f64>,
+    /// What measured siblings say of its load test, where its own limit was not seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub siblings: Option<Siblings>,
     /// One sentence for an SRE.
     pub sentence: String,
     /// The minutes by load and latency, for a plot.
@@ -281,6 +290,7 @@ impl Estimate {
             wander: None,
             incident_since: None,
             history_complete_ratio: None,
+            siblings: None,
             sentence: sentence.into(),
             picture: Picture::default(),
             fit: Arc::default(),

@@ -18,6 +18,8 @@ pub enum Limit {
     Highest,
     /// The budget is broken even by the lowest that is ever advised.
     Lowest,
+    /// The budget is broken by the customary factor, and the week does not repeat: no lower one is advised.
+    DoesNotRepeat,
 }
 
 /// The factor that a replay allows.
@@ -56,6 +58,16 @@ impl Allowed {
                     self.factor,
                     super::units::human(self.budget),
                     self.bad_minutes
+                );
+            }
+            Limit::DoesNotRepeat => {
+                return format!(
+                    "a safety factor of {:.2} has {:.1} bad minutes a week in a replay, of the {} that are \
+                     accepted; no lower one is advised, because the week does not repeat: the last ones do \
+                     not show what more instances would prevent in the next",
+                    self.factor,
+                    self.bad_minutes,
+                    super::units::human(self.budget)
                 );
             }
         };

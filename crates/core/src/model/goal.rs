@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::floors::{FloorsGoal, FloorsMode};
+use super::probe::ProbeGoal;
 use super::series::Minute;
 use super::time::{Timestamp, seconds};
 use super::units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};
@@ -53,6 +54,9 @@ pub struct Goal {
     pub safety_factor: SafetyFactor,
     /// Whether the factor is the one that a replay of the last weeks allows.
     pub safety_factor_auto: bool,
+    /// The family whose load tests share their error, where the configuration names one.
+    #[serde(default)]
+    pub family: Option<String>,
     /// What counts as serving well.
     pub objective: Objective,
     /// The minutes a week that may break it: by this a replay chooses the safety factor.
@@ -81,6 +85,9 @@ pub struct Goal {
     /// How long a policy that vanished alone is left missing (rule 17a).
     #[serde(with = "seconds")]
     pub removed_policy_grace: TimeDelta,
+    /// What probes may cost; absent where there are none.
+    #[serde(default)]
+    pub probe: Option<ProbeGoal>,
     /// What is done about scheduled floors.
     pub floors: FloorsGoal,
     /// Writes are held until then (`pause`).
@@ -98,6 +105,7 @@ impl Goal {
             load_test: None,
             safety_factor: SafetyFactor::ONE,
             safety_factor_auto: false,
+            family: None,
             objective: Objective { latency: None, error_rate_max: 1.0 },
             bad_minutes_per_week: 0.0,
             capacity: CapacityGoal::default(),
@@ -110,6 +118,7 @@ impl Goal {
             safe_change_grace: TimeDelta::zero(),
             removed_target_grace: TimeDelta::zero(),
             removed_policy_grace: TimeDelta::zero(),
+            probe: None,
             floors: FloorsGoal::OFF,
             paused: None,
         }

@@ -12,6 +12,7 @@ use super::goal::Pause;
 use super::keeper::{Keeper, OtherSetpoint};
 use super::kept_floors::FloorsMemory;
 use super::lasting::Lasting;
+use super::probe::Probes;
 use super::reason::Field;
 use super::shared::Shared;
 use super::time::Timestamp;
@@ -89,6 +90,9 @@ pub struct VariantMemory {
     pub raises_held_until: Option<Timestamp>,
     /// A raise whose effect is being watched (rule 21).
     pub verification: Option<Verification>,
+    /// The probes of the last week, and the one under way (rule 29).
+    #[serde(skip_serializing_if = "Probes::is_empty")]
+    pub probes: Probes,
     /// The safety factor in use where the configuration says `auto`; it moves at most once a week.
     pub safety_factor: Option<FactorInUse>,
     /// What is remembered of the scheduled floors that setpoint keeps in AWS.

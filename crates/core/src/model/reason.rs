@@ -210,6 +210,11 @@ reasons! {
         .audit("uneven_routing", Low, "judge the busiest instance, not the average one");
     /// Instances answer with errors as they join: they are called ready before they are.
     ReadyTooEarly = "ready_too_early": NOTE;
+    /// Rule 29: a probe raises the target value, for the load to show what an instance serves.
+    Probe = "probe": usual(&[SetTarget]).plan()
+        .ends("the end of the probe, after 75 minutes at the latest");
+    /// Rule 29: a probe is over, and the value from before it comes back.
+    ProbeEnded = "probe_ended": usual(&[SetTarget, Hold]);
     /// Scheduled min capacities ahead of the week's ramps would pay.
     FloorsProposed = "floors_proposed": NOTE.plan();
     /// The cap on cross-region traffic counts on another capacity than was measured.

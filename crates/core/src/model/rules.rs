@@ -25,6 +25,13 @@ pub struct Rules {
     pub writes_per_hour: usize,
     /// Most writes of one variant in a day (rule 10).
     pub writes_per_day: usize,
+    /// Since when this process decides and writes; absent for a command that looks once. What an earlier
+    /// one was in the middle of is taken back (rule 29).
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+    /// Whether a probe of this variant may begin: none of its family or endpoint is under way.
+    #[serde(default)]
+    pub may_probe: bool,
     /// What a person has been shown of this variant's changes, and has confirmed.
     pub confirmed: Confirmed,
 }

@@ -12,12 +12,13 @@ use crate::estimate::{
     Context, Estimator, EstimatorSettings, Fingerprint, Journal, JournalError, Scratch,
 };
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, Model, Routing};
-use crate::model::estimate::{Estimate, Regime};
+use crate::model::estimate::{Capacity, Estimate, Regime};
 use crate::model::fact::{Fact, Why};
-use crate::model::goal::{Goal, LoadTestProblem};
+use crate::model::goal::{Goal, LoadTest, LoadTestProblem};
 use crate::model::ids::VariantName;
 use crate::model::memory::VariantMemory;
 use crate::model::series::Minute;
+use crate::model::siblings::Siblings;
 use crate::model::snapshot::Telemetry;
 use crate::model::time::Timestamp;
 
@@ -46,6 +47,8 @@ pub(super) struct CapacityWatch {
     updating_since: Option<Timestamp>,
     /// The last answer, as long as nothing that it depends on changes.
     answer: Option<(Question, Estimate)>,
+    /// What siblings made of that answer.
+    by_siblings: Option<(Siblings, Capacity)>,
     /// When the journal was last kept; absent when it is due.
     journal_kept: Option<Timestamp>,
     /// When all of it was last kept; absent when that is due.
@@ -186,6 +189,7 @@ impl CapacityWatch {
             routing: _,
             updating_since,
             answer: _,
+            by_siblings: _,
             journal_kept: _,
             evidence_kept: _,
         } = self;
@@ -318,6 +322,7 @@ impl CapacityWatch {
             estimator.set_load_test(goal.load_test.as_ref().map(|t| t.max_rps), load_test_problem);
             let answer = estimator.evaluate(scratch, now, &context);
             self.answer = Some((question, answer.clone()));
+            self.by_siblings = None;
             answer
         };
         if let Some(deployed_at) = self.deployed_since() {
@@ -332,6 +337,40 @@ impl CapacityWatch {
             ));
         }
         answer
+    }
+
+    /// Takes in what siblings say of the load test, where the limit of this variant was not seen.
+    pub(super) fn hear_siblings(
+        &mut self,
+        estimate: &mut Estimate,
+        siblings: Siblings,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) {
+        let Some(estimator) = &self.estimator else { return };
+        if self.deployed_since().is_some() || !estimator.asks_siblings(estimate) {
+            return;
+        }
+        let heard = self.by_siblings.as_ref().filter(|(heard, _)| *heard == siblings);
+        let capacity = if let Some((_, capacity)) = heard {
+            *capacity
+        } else {
+            let capacity = estimator.by_siblings(&estimate.capacity, &siblings, scratch, now);
+            self.by_siblings = Some((siblings.clone(), capacity));
+            capacity
+        };
+        estimate.sentence.push_str("; ");
+        estimate.sentence.push_str(&siblings.sentence());
+        let estimate_alone = estimate.capacity.estimate;
+        estimate.siblings = Some(Siblings { estimate_alone, ..siblings });
+        estimate.capacity = capacity;
+    }
+
+    /// Whether the estimate tells how far off the load test is.
+    pub(super) fn tells_of_load_test(&self, estimate: &Estimate, test: &LoadTest) -> bool {
+        let date = test.date.and_then(|day| day.and_hms_opt(0, 0, 0)).map(|at| at.and_utc());
+        let tells = |estimator: &Estimator| estimator.tells_of_load_test(estimate, date);
+        self.deployed_since().is_none() && self.estimator.as_ref().is_some_and(tells)
     }
 
     /// The newest deploy of which the estimator has not heard, for its telemetry is not there yet:

@@ -11,12 +11,12 @@ mod recent;
 mod resume;
 mod turn;
 mod weeks;
+mod weighed;
 
 use chrono::TimeDelta;
 
 use crate::decide::Rules;
-use crate::decide::known::load_test;
-use crate::estimate::{Context, EstimatorSettings, JournalError, Scratch};
+use crate::estimate::{Context, EstimatorSettings, Families, JournalError, Scratch};
 use crate::ledger::{Ledger, Seen};
 use crate::model::endpoint::{Endpoint, EndpointConfig, Model};
 use crate::model::estimate::Estimate;
@@ -42,6 +42,7 @@ use recent::Recent;
 pub use resume::{FORM, Present};
 pub use turn::Turn;
 pub use weeks::{SPAN as WEEKS_SPAN, Weeks};
+pub use weighed::Weighed;
 
 /// Metrics that are published this seldom make minutes sparse, so that longer periods are judged
 /// from the start.
@@ -109,10 +110,8 @@ pub struct NewPeriods {
 pub struct Means<'a> {
     /// What holds for every variant.
     pub rules: &'a Rules,
-    /// How far back the history goes by the configuration.
-    pub history: TimeDelta,
-    /// Whether its history is being read, beside the passes.
-    pub is_being_read: bool,
+    /// What the load tests of each family were worth.
+    pub families: &'a Families,
     /// The estimator's tables.
     pub scratch: &'a mut Scratch,
     /// The requests of its last weeks, where they were read because a replay of them
@@ -296,26 +295,11 @@ impl Variant {
         *self = Self { activities, keepers, max_capacity, last_successful_pass, ..blank };
     }
 
-    /// Decides about what was read: capacity, reaction time, safety factor and floors first.
-    pub fn decide(
-        &mut self,
-        mut snapshot: Snapshot,
-        goal: Goal,
-        means: Means<'_>,
-        now: Timestamp,
-    ) -> Turn {
-        let Means { rules, history, is_being_read, scratch, weeks } = means;
-        let nothing = VariantMemory::default();
-        let remembered = snapshot.memory.known().unwrap_or(&nothing);
-        let problem = load_test(&snapshot, remembered, goal.load_test.as_ref(), now).err();
-        let context = Context {
-            configured_target: snapshot.tracking().map(|tracking| tracking.target_value),
-            safety_factor: goal.safety_factor.get(),
-        };
-        let mut estimate = self.estimate(&goal, problem, context, scratch, now);
-        // What is being read counts as not known, which is less than what nobody can read.
-        let ratio = self.history_complete_ratio(history);
-        estimate.history_complete_ratio = ratio.or(is_being_read.then_some(0.0));
+    /// Decides by what is known of capacity: siblings, reaction time, safety factor and floors first.
+    pub fn decide(&mut self, weighed: Weighed, means: Means<'_>, now: Timestamp) -> Turn {
+        let Means { rules, families, scratch, weeks } = means;
+        let Weighed { goal, mut snapshot, estimate, family, .. } = weighed;
+        let estimate = self.with_siblings((estimate, family.as_deref()), families, scratch, now);
         snapshot.reaction = self.reaction(&snapshot, &goal.objective);
         snapshot.factor = self.factor((&goal, &snapshot), &estimate, weeks, now);
         snapshot.floors = self.floors((&goal, &snapshot), &estimate, weeks, now);

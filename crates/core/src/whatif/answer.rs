@@ -101,7 +101,12 @@ pub enum Comparison {
 /// Runs every choice with the same draws.
 #[must_use]
 pub fn ask(question: &Question<'_>, choices: &[Choice]) -> Answer {
-    let draws = Draw::all(&question.capacity, &question.reaction, DRAWS, question.seed);
+    ask_in(question, choices, DRAWS)
+}
+
+/// The same with so many draws: the first of all.
+pub(super) fn ask_in(question: &Question<'_>, choices: &[Choice], draws: u32) -> Answer {
+    let draws = Draw::all(&question.capacity, &question.reaction, draws, question.seed);
     let peak = question.traffic.peak();
     let figures: Vec<Figures> = choices
         .iter()

@@ -14,6 +14,8 @@ const TO: f64 = 1.6;
 /// Below this share of the capacity no load breaks anything.
 const FROM: f64 = 0.3;
 const STEPS: usize = 520;
+/// Steps in a multiple of the capacity.
+const STEPS_IN_ONE: f64 = STEPS as f64 / (TO - FROM);
 
 /// The share of bad minutes that load causes, by load over capacity.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,7 +53,7 @@ impl Curve {
         if ratio < FROM {
             return 0.0;
         }
-        let step = (ratio - FROM) / (TO - FROM) * STEPS as f64;
+        let step = (ratio - FROM) * STEPS_IN_ONE;
         self.shares.get(step as usize).map_or(1.0, |share| f64::from(*share))
     }
 }

@@ -3,10 +3,12 @@
 use crate::model::factor::{Allowed, Limit};
 
 use super::answer::{Question, SURE};
-use super::choice::{Choice, Scaling, Tracking};
+use super::choice::{CUSTOMARY, Choice, Scaling, Tracking};
 use super::draws::{DRAWS, Draw};
 use super::fleet::{needed, run};
+use super::floors::EXPLAINED_MIN;
 use super::traffic::Traffic;
+use super::week::explained;
 
 /// The range of the factor.
 pub const FACTOR_MIN: f64 = 0.3;
@@ -17,7 +19,9 @@ const STEP: f64 = 0.01;
 
 /// The highest factor whose bad minutes stay within the budget in 90 % of the draws: at most
 /// 1 - 1/N for the N instances that usually run, so that losing one breaks nothing, and within
-/// [0.3, 0.9]. `base` is what the factor is applied to, in invocations per minute per instance; bounds,
+/// [0.3, 0.9]. Where the week does not repeat, or less than two weeks are known, the budget lowers it to the
+/// customary 0.5 and not further: the last weeks do not show what more instances would prevent in the next.
+/// `base` is what the factor is applied to, in invocations per minute per instance; bounds,
 /// cooldowns and floors are those of `like`. Absent without traffic.
 #[must_use]
 pub fn highest(question: &Question<'_>, base: f64, like: &Choice) -> Option<Allowed> {
@@ -42,14 +46,19 @@ pub fn highest(question: &Question<'_>, base: f64, like: &Choice) -> Option<Allo
     };
     let steps = |factor: f64| (factor / STEP + 1e-9) as u32;
     let spare = 1.0 - 1.0 / f64::from(usual_instances.max(1));
-    let lowest = steps(FACTOR_MIN + STEP / 2.0);
-    let top = steps(FACTOR_MAX.min(spare)).max(lowest);
+    let top = steps(FACTOR_MAX.min(spare)).max(steps(FACTOR_MIN));
+    let repeats = explained(question.traffic).is_some_and(|share| share >= EXPLAINED_MIN);
+    let (lowest, limit) = if repeats {
+        (steps(FACTOR_MIN), Limit::Lowest)
+    } else {
+        (steps(CUSTOMARY).min(top), Limit::DoesNotRepeat)
+    };
     // More factor is more bad minutes, but for chance: a bisection finds where the budget ends.
     let highest = at(top, if spare < FACTOR_MAX { Limit::OneGone } else { Limit::Highest });
     if highest.within_budget {
         return Some(highest);
     }
-    let mut best = at(lowest, Limit::Lowest);
+    let mut best = at(lowest, limit);
     let (mut good, mut bad) = (lowest, top);
     while best.within_budget && bad - good > 1 {
         let steps = u32::midpoint(good, bad);
@@ -95,7 +104,7 @@ mod tests {
     /// A week around 20,000 a minute, with bursts of a height every three hours.
     fn allowed(burst: f32, start_up: f64, usual: u32) -> Allowed {
         let rate = |i: usize| 20_000.0 * if i % 180 < 20 { burst } else { 1.0 };
-        let traffic = Traffic::new(0, (0..WEEK).map(rate).collect());
+        let traffic = Traffic::new(0, (0..2 * WEEK).map(rate).collect());
         let question = Question {
             traffic: &traffic,
             capacity: CapacityBelief::new(1000.0, 0.03).unwrap(),
@@ -123,11 +132,33 @@ mod tests {
     }
 
     #[test]
+    fn a_week_that_does_not_repeat_is_no_reason_to_go_below_the_customary_factor() {
+        // Bursts at other hours in each week, more than any factor copes with.
+        let rate = |i: usize| {
+            let begin = 1440 * (i / 1440 % 7) + (i / WEEK) * 700 + 100;
+            20_000.0 * if (begin..begin + 300).contains(&(i % WEEK)) { 4.0 } else { 1.0 }
+        };
+        let traffic = Traffic::new(0, (0..2 * WEEK).map(rate).collect());
+        let question = Question {
+            traffic: &traffic,
+            capacity: CapacityBelief::new(1000.0, 0.03).unwrap(),
+            reaction: ReactionTime::prior(None),
+            budget: 10.0,
+            seed: 3,
+        };
+        let found = highest(&question, 1000.0, &like(20_000.0, 50)).unwrap();
+        assert_eq!((found.factor, found.limit), (0.5, Limit::DoesNotRepeat), "{found:?}");
+        assert!(!found.within_budget && found.sentence().contains("does not repeat"));
+        // The instances that usually run still count.
+        assert_eq!(highest(&question, 1000.0, &like(20_000.0, 1)).unwrap().factor, 0.3);
+    }
+
+    #[test]
     fn a_slower_start_never_allows_a_higher_factor() {
         // A ramp that doubles the load within ten minutes every three hours.
         let factors = [3.0, 10.0, 25.0].map(|start_up| {
             let rate = |i: usize| 10_000.0 * (1.0 + ((i % 180) as f32 / 10.0).min(1.0));
-            let traffic = Traffic::new(0, (0..WEEK).map(rate).collect());
+            let traffic = Traffic::new(0, (0..2 * WEEK).map(rate).collect());
             let question = Question {
                 traffic: &traffic,
                 capacity: CapacityBelief::new(1000.0, 0.03).unwrap(),

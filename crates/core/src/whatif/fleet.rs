@@ -58,6 +58,27 @@ fn busiest(traffic: &Traffic) -> usize {
     requests.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0))).map_or(0, |(i, _)| i)
 }
 
+/// What the serving instances do in a minute, worked out when they change and not in each minute.
+#[derive(Debug, Clone, Copy, Default)]
+struct Power {
+    instances: f64,
+    /// Instances that are cold.
+    cold: f64,
+    /// 1 over the capacity of all, in invocations per minute.
+    per_capacity: f64,
+    /// What an instance gets through, on average.
+    throughput: f64,
+}
+
+impl Power {
+    fn of(draw: &Draw, serving: u32, cold: u32) -> Self {
+        let (instances, cold) = (f64::from(serving), f64::from(cold.min(serving)));
+        let capacity = draw.capacity * (instances - COLD_LOSS * cold);
+        let throughput = draw.saturation * capacity / instances;
+        Self { instances, cold, per_capacity: 1.0 / capacity, throughput }
+    }
+}
+
 /// An update under way.
 #[derive(Debug, Clone, Copy)]
 struct Update {
@@ -76,13 +97,17 @@ struct Fleet<'a> {
     /// Instances wanted.
     desired: u32,
     update: Option<Update>,
-    cold: u32,
+    power: Power,
+    /// The first minute whose instances are not added up yet.
+    paid_to: usize,
     cold_until: usize,
     /// What waits on an instance; those that join have none, and slow answers come from the others.
     backlog: f64,
     loads: [f64; RING],
     high_run: u32,
     low_run: u32,
+    /// Before this minute, the busiest one in sight needs all instances.
+    busy_until: usize,
     last_out: i64,
     last_any: i64,
 }
@@ -107,18 +132,22 @@ impl<'a> Fleet<'a> {
             serving: 0,
             desired: 0,
             update: None,
-            cold: 0,
+            power: Power::default(),
+            paid_to: 0,
             cold_until: 0,
             backlog: 0.0,
             loads: [f64::NAN; RING],
             high_run: 0,
             low_run: 0,
+            busy_until: 0,
             last_out: i64::MIN / 2,
             last_any: i64::MIN / 2,
         };
         let min = fleet.min_at(0);
         fleet.desired = instances.clamp(min, fleet.max());
         fleet.serving = fleet.desired;
+        fleet.power = Power::of(draw, fleet.serving, 0);
+        fleet.outcome.peak_instances = if traffic.len() > 0 { fleet.serving } else { 0 };
         fleet
     }
 
@@ -145,19 +174,36 @@ impl<'a> Fleet<'a> {
                 self.outcome.instances_at_peak = self.serving;
             }
         }
+        let minutes = self.traffic.len();
+        self.outcome.minutes = (minutes - self.traffic.gaps()) as u32;
+        self.pay(minutes);
         self.outcome
+    }
+
+    /// Adds up the minutes of the instances that serve, until now.
+    fn pay(&mut self, minute: usize) {
+        self.outcome.instance_minutes += self.power.instances * (minute - self.paid_to) as f64;
+        self.paid_to = minute;
     }
 
     /// Instances that have started serve; one that comes within a minute counts from its half.
     fn settle(&mut self, minute: usize) {
+        if minute == self.cold_until {
+            self.power = Power::of(self.draw, self.serving, 0);
+        }
         let Some(update) = self.update else { return };
         let now = minute as f64;
         if update.due <= now + 0.5 && self.serving != update.to {
-            if update.to > self.serving {
-                self.cold = update.to - self.serving;
+            self.pay(minute);
+            let joined = update.to.saturating_sub(self.serving);
+            self.serving = update.to;
+            if joined > 0 {
                 self.cold_until = minute + COLD_MINUTES;
             }
-            self.serving = update.to;
+            // Cold instances stay cold when others go.
+            let still = if joined > 0 { joined } else { self.power.cold as u32 };
+            self.power = Power::of(self.draw, self.serving, still);
+            self.outcome.peak_instances = self.outcome.peak_instances.max(self.serving);
         }
         if update.due <= now {
             self.update = None;
@@ -176,13 +222,12 @@ impl<'a> Fleet<'a> {
         minute.checked_sub(1 + self.draw.seen_after as usize)
     }
 
-    /// The busiest and the sum of the newest minutes that the alarms can see.
-    fn recent(&self, minute: usize, minutes: u32) -> (f64, f64) {
+    /// The newest minutes that the alarms can see and that have a datapoint, with their places.
+    fn recent(&self, minute: usize, minutes: u32) -> impl Iterator<Item = (usize, f64)> {
         let end = self.newest(minute).map_or(0, |newest| newest + 1);
         let from = end.saturating_sub(minutes as usize);
-        let recent = self.traffic.requests()[from..end].iter().filter(|r| !r.is_nan());
-        recent
-            .fold((0.0, 0.0), |(most, sum), r| (f64::max(most, f64::from(*r)), sum + f64::from(*r)))
+        let places = self.traffic.requests()[from..end].iter().zip(from..);
+        places.filter(|(r, _)| !r.is_nan()).map(|(r, place)| (place, f64::from(*r)))
     }
 
     fn act(&mut self, minute: usize, tracking: Tracking) {
@@ -197,7 +242,7 @@ impl<'a> Fleet<'a> {
             self.scale(minute, min);
         } else if self.high_run >= HIGH_MINUTES {
             if self.desired < max && cooled(self.last_out, tracking.scale_out_cooldown) {
-                let (_, sum) = self.recent(minute, HIGH_MINUTES);
+                let sum: f64 = self.recent(minute, HIGH_MINUTES).map(|(_, r)| r).sum();
                 let wanted = needed(sum / f64::from(HIGH_MINUTES), tracking.target_value);
                 self.scale(minute, wanted.max(self.desired + 1).min(max));
                 self.last_out = now;
@@ -205,12 +250,18 @@ impl<'a> Fleet<'a> {
         } else if self.low_run >= LOW_MINUTES
             && !tracking.disable_scale_in
             && self.desired > min
+            && minute >= self.busy_until
             && cooled(self.last_any, tracking.scale_in_cooldown)
         {
-            let (busiest, _) = self.recent(minute, LOW_MINUTES);
+            let recent = self.recent(minute, LOW_MINUTES);
+            let (place, busiest) =
+                recent.fold((0, 0.0), |most, one| if one.1 >= most.1 { one } else { most });
             let wanted = needed(busiest, tracking.target_value).clamp(min, max);
             if wanted < self.desired {
                 self.scale(minute, wanted);
+            } else {
+                // Until that one is out of sight, nothing changes.
+                self.busy_until = place + (LOW_MINUTES + 1 + self.draw.seen_after) as usize;
             }
         }
     }
@@ -223,37 +274,35 @@ impl<'a> Fleet<'a> {
             self.outcome.scale_ins += 1;
             SCALE_IN_MINUTES
         };
+        self.busy_until = 0;
         self.desired = to;
         self.update = Some(Update { to, due: minute as f64 + takes });
         self.last_any = instant(minute);
     }
 
     fn serve(&mut self, minute: usize, requests: f64) {
-        let serving = f64::from(self.serving);
-        self.outcome.instance_minutes += serving;
-        self.outcome.peak_instances = self.outcome.peak_instances.max(self.serving);
-        self.loads[minute % RING] = requests / serving;
+        let power = self.power;
+        let load = requests / power.instances;
+        self.loads[minute % RING] = load;
         if requests.is_nan() {
             self.backlog = 0.0;
             return;
         }
-        let cold =
-            if minute < self.cold_until { f64::from(self.cold.min(self.serving)) } else { 0.0 };
-        let capacity = self.draw.capacity * (serving - COLD_LOSS * cold);
-        let throughput = self.draw.saturation * capacity / serving;
-        let load = requests / serving;
-        let before = self.backlog;
-        let after = (before + load - throughput).max(0.0);
-        self.backlog = after.min(throughput);
-        self.outcome.lost_requests += (after - self.backlog) * serving;
-        let waits = before.max(self.backlog) > BACKLOG_SEEN * throughput;
-        self.outcome.minutes += 1;
-        let good = 1.0 - self.draw.curve.at(requests / capacity);
-        let good = match &self.draw.joining {
-            Some(joining) if cold > 0.0 => good * (1.0 - joining.at(load)),
-            _ => good,
+        if self.backlog > 0.0 || load > power.throughput {
+            let before = self.backlog;
+            let after = (before + load - power.throughput).max(0.0);
+            self.backlog = after.min(power.throughput);
+            self.outcome.lost_requests += (after - self.backlog) * power.instances;
+            if before.max(self.backlog) > BACKLOG_SEEN * power.throughput {
+                self.outcome.bad_minutes += 1.0;
+                return;
+            }
+        }
+        let bad = self.draw.curve.at(requests * power.per_capacity);
+        self.outcome.bad_minutes += match &self.draw.joining {
+            Some(joining) if power.cold > 0.0 => 1.0 - (1.0 - bad) * (1.0 - joining.at(load)),
+            _ => bad,
         };
-        self.outcome.bad_minutes += if waits { 1.0 } else { 1.0 - good };
     }
 }
 

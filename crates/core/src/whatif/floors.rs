@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::model::reaction::ReactionTime;
 
-use super::answer::{Figures, Question, ask};
+use super::answer::{Figures, Question, ask, ask_in};
 use super::choice::{Choice, Floors, SLOT, SLOTS, Scaling};
 use super::traffic::WEEK;
 use super::week::{explained, levels};
@@ -22,6 +22,9 @@ const BAD_MIN: f64 = 1.0;
 pub const ACTIONS_MAX: usize = 24;
 /// Steps of min, as shares of it, from the finest to the coarsest: the first with few enough actions.
 const COARSER: [f64; 6] = [0.0, 0.1, 0.2, 0.3, 0.5, 0.8];
+/// Draws with which all are tried, and how many of the best are then run with all draws.
+const DRAWS_TO_TRY: u32 = 8;
+const FINALISTS: usize = 6;
 /// How full the instances of a floor are meant to be, as a share of what the factor applies to.
 const FILLS: [f64; 4] = [0.5, 0.6, 0.7, 0.8];
 
@@ -151,20 +154,36 @@ pub fn propose(
             }
         }
     }
-    let figures = ask(&held_out, &choices).figures;
+    let tried = ask_in(&held_out, &choices, DRAWS_TO_TRY).figures;
+    let mut order: Vec<usize> = (1..choices.len()).collect();
+    order.sort_by(|a, b| rank(&tried, *a).total_cmp(&rank(&tried, *b)));
+    order.truncate(FINALISTS);
+    let finalists = std::iter::once(0).chain(order.iter().copied());
+    let finalists: Vec<Choice> = finalists.map(|i| choices[i].clone()).collect();
+    let figures = ask(&held_out, &finalists).figures;
     let without = sums(&figures[0]);
     if without.0 < BAD_MIN {
         return Err(Refusal::NothingToPrevent { bad_minutes: without.0 });
     }
-    let pays = |(bad, hours): (f64, f64)| {
-        bad <= BAD_SHARE_MAX * without.0 && hours <= HOURS_SHARE_MAX * without.1
-    };
-    let judged = tries.into_iter().zip(figures[1..].iter().map(sums)).filter(|(_, s)| pays(*s));
-    let best =
-        judged.min_by(|a, b| (a.1.0 + a.1.1 / without.1).total_cmp(&(b.1.0 + b.1.1 / without.1)));
-    let ((candidate, level, fill), with) = best.ok_or(Refusal::DoesNotPay)?;
+    let best = (1..figures.len()).filter(|i| pays(sums(&figures[*i]), without));
+    let best = best.min_by(|a, b| rank(&figures, *a).total_cmp(&rank(&figures, *b)));
+    let best = best.ok_or(Refusal::DoesNotPay)?;
+    let (candidate, level, fill) = tries[order[best - 1] - 1];
+    let with = sums(&figures[best]);
     let floors = floors(&levels(traffic), level, base * fill, lead);
     Ok(Proposal { candidate, floors, explained: known, without, with })
+}
+
+/// Whether a choice is so much better than the one without floors.
+fn pays((bad, hours): (f64, f64), without: (f64, f64)) -> bool {
+    bad <= BAD_SHARE_MAX * without.0 && hours <= HOURS_SHARE_MAX * without.1
+}
+
+/// The order in which a choice is preferred, those that pay first; the first of all is the one without floors.
+fn rank(figures: &[Figures], index: usize) -> f64 {
+    let (without, with) = (sums(&figures[0]), sums(&figures[index]));
+    let missed = (with.0 / (BAD_SHARE_MAX * without.0.max(BAD_MIN))).max(with.1 / without.1);
+    if pays(with, without) { with.0 + with.1 / without.1 } else { 1e9 * missed }
 }
 
 fn sums(figures: &Figures) -> (f64, f64) {

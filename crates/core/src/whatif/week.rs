@@ -12,10 +12,13 @@ const LEVEL_MINUTES: usize = 10;
 
 /// How much of the newest week the week before explains: of the variance of its hourly means, the
 /// share that is gone when the same hour of the week before is known. 1 is all of it; 0 and below
-/// is none. Absent with less than two weeks.
+/// is none. Absent with less than two weeks, but for an hour: the newest minutes show late.
 pub fn explained(traffic: &Traffic) -> Option<f64> {
     let n = traffic.len();
-    let older = means(traffic, n.checked_sub(2 * WEEK)?, n - WEEK);
+    if n + SLOT < 2 * WEEK {
+        return None;
+    }
+    let older = means(traffic, n.saturating_sub(2 * WEEK), n - WEEK);
     let newer = means(traffic, n - WEEK, n);
     let pairs: Vec<(f64, f64)> =
         older.into_iter().zip(newer).filter_map(|(a, b)| Some((a?, b?))).collect();
@@ -79,7 +82,8 @@ mod tests {
         assert_eq!(explained(&weeks(|_, _| 700.0)), Some(1.0));
         let other = explained(&weeks(|week, minute| day(minute + week * 720))).unwrap();
         assert!(other < 0.0, "{other}");
-        assert_eq!(explained(&Traffic::new(0, vec![1.0; 2 * WEEK - 1])), None);
+        assert_eq!(explained(&Traffic::new(0, vec![1.0; 2 * WEEK - SLOT])), Some(1.0));
+        assert_eq!(explained(&Traffic::new(0, vec![1.0; 2 * WEEK - SLOT - 1])), None);
         assert_eq!(explained(&weeks(|week, _| if week == 0 { f32::NAN } else { 1.0 })), None);
     }
 

@@ -1,0 +1,45 @@
+//! What is known of the capacity of each variant, before anything is decided: the measured ones say what
+//! load tests of their family are worth, to others of any account and region.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{PassInput, Reconciler};
+use crate::estimate::Families;
+use crate::model::goal::Goal;
+use crate::model::ids::VariantId;
+use crate::observe::Observed;
+use crate::variant::{Weeks, Weighed};
+
+/// A variant with what is known of it; nothing of one on which setpoint has failed.
+pub(super) type Estimated = (VariantId, Option<(Weighed, Option<Weeks>)>);
+
+impl Reconciler {
+    /// Estimates the capacity of every variant that was seen, each by its own telemetry, and what the
+    /// load tests of each family were worth.
+    pub(super) fn estimate(
+        &mut self,
+        mut observed: Observed,
+        input: &PassInput<'_>,
+    ) -> (Vec<Estimated>, Families) {
+        let wanted = observed.take_wanted();
+        let mut families = Families::default();
+        let mut estimated = Vec::with_capacity(wanted.len());
+        for (id, goal) in wanted {
+            let snapshot = self.reader.facts(&mut observed, &id);
+            let weeks = observed.take_weeks(&id);
+            let goal = goal.unwrap_or_else(Goal::nothing);
+            let history = (input.settings.history, self.reader.is_reading(&id));
+            // A bug of ours in one variant leaves it unknown, and the others as they are.
+            let weighed = catch_unwind(AssertUnwindSafe(|| {
+                let variant = self.reader.variants.entry(id.clone()).or_default();
+                let scratch = &mut self.reader.scratch;
+                variant.weigh((snapshot, goal), history, scratch, observed.at)
+            }));
+            if let Ok(weighed) = &weighed {
+                weighed.tell(&mut families);
+            }
+            estimated.push((id, weighed.ok().map(|weighed| (weighed, weeks))));
+        }
+        (estimated, families)
+    }
+}
