@@ -71,7 +71,7 @@ fn wanted(case: &Case<'_>, kept: &KeptFloors<'_>) -> Wanted {
     let in_zone = |floor: &&ScheduledAction| floor.timezone.as_deref().unwrap_or("UTC") == zone;
     let stays = is_own_work(&case.memory, kept)
         && kept.is_within(min, max)
-        && kept.floors.iter().all(|floor| in_zone(floor))
+        && kept.floors.iter().all(in_zone)
         && !is_due(case, kept);
     if stays {
         return Wanted::AsItIs;
@@ -224,16 +224,14 @@ pub(super) fn note(
     let kept = KeptFloors::of(actions, now);
     let floors = &mut memory.floors;
     match snapshot.floors.against() {
-        Some((at, _)) => {
-            if floors.refused_at.is_none_or(|before| at - before >= ANOTHER_DAY) {
-                floors.refused = floors.refused.saturating_add(1);
-                floors.refused_at = Some(at);
-            }
+        Some((at, _)) if floors.refused_at.is_none_or(|before| at - before >= ANOTHER_DAY) => {
+            floors.refused = floors.refused.saturating_add(1);
+            floors.refused_at = Some(at);
         }
         None if matches!(snapshot.floors, Floors::Proposed(_)) => {
             (floors.refused, floors.refused_at) = (0, None);
         }
-        None => {}
+        _ => {}
     }
     let given_back = match snapshot.target.known() {
         Some(Some(target)) => min.is_none_or(|min| target.min_capacity == min),
