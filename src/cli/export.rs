@@ -43,7 +43,7 @@ const CHUNK: TimeDelta = TimeDelta::days(1);
 /// fewer than 100 requests. AWS bills each metric requested.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// ENDPOINT/VARIANT, ENDPOINT for its variant `AllTraffic`, or ACCOUNT/REGION/ENDPOINT/VARIANT
+    /// ENDPOINT/VARIANT, ENDPOINT for its usual variant, or ACCOUNT/REGION/ENDPOINT/VARIANT
     #[arg(value_name = "VARIANT", value_parser = one, required_unless_present = "endpoint")]
     of: Option<Selector>,
     #[command(flatten)]

@@ -159,7 +159,7 @@ impl Passes {
 
     /// As SIGTERM.
     async fn stop(mut self) {
-        self.fleet.end(Duration::from_secs(60)).await;
+        self.fleet.end(Duration::from_mins(1)).await;
         self.kill().await;
     }
 
@@ -280,7 +280,7 @@ async fn killed_at_any_pass_it_ends_where_an_undisturbed_one_does() {
     let mut again = Passes::begin(&sim, &memory, Some(&file(&folder)));
     let mut resumed = 0;
     for life in 0..8 {
-        for _ in 0..1 + random(4) {
+        for _ in 0..=random(4) {
             // What is new of the quiet one comes by the quarter of an hour.
             sim.advance(900 * (1 + u32::try_from(random(12)).unwrap()));
             // Other passes than the undisturbed one makes, now and then.
@@ -291,9 +291,9 @@ async fn killed_at_any_pass_it_ends_where_an_undisturbed_one_does() {
             undisturbed.pass().await;
         }
         if random(2) == 0 {
-            again.stop().await
+            again.stop().await;
         } else {
-            again.kill().await
+            again.kill().await;
         }
         again = Passes::begin(&sim, &memory, Some(&file(&folder)));
         let (one, other) = (again.pass().await, undisturbed.pass().await);

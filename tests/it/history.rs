@@ -132,7 +132,7 @@ impl Passes {
             last_day_first_above: if self.wait.is_some() { 0 } else { usize::MAX },
             ..pass_settings(&self.config)
         };
-        harness::Pass { telemetry, settings, ..harness::pass(&self.config) }
+        harness::Pass { settings, telemetry, ..harness::pass(&self.config) }
             .of(&mut self.fleet)
             .await
     }

@@ -72,7 +72,8 @@ fn variants_are_listed_in_order() {
     let (status, body) = fixture.get_json("/api/v1/variants");
     assert_eq!(status, 200);
     let keys: Vec<_> = body.as_object().unwrap().keys().collect();
-    let expected = ["config", "variants", "total", "next_cursor", "scopes", "memory", "history"];
+    let expected =
+        ["config", "variants", "total", "next_cursor", "scopes", "memory", "history", "evidence"];
     assert_eq!(keys, expected);
     let names: Vec<_> = body["variants"]
         .as_array()
@@ -95,7 +96,7 @@ fn variants_are_listed_in_order() {
     assert_eq!(names, sorted);
     fixture.status.publish(fixtures::fleet(Vec::new()));
     let nothing = json!({"config": {"warnings": []}, "variants": [], "total": 0,
-        "next_cursor": null, "scopes": [], "memory": null, "history": null});
+        "next_cursor": null, "scopes": [], "memory": null, "history": null, "evidence": null});
     assert_eq!(fixture.get_json("/api/v1/variants"), (200, nothing));
 }
 

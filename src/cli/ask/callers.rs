@@ -122,11 +122,11 @@ async fn of_changes(
         let mut calls = Vec::new();
         for operation in operations(field) {
             let key = (*operation, span.0, span.1);
-            let of_it = match known.entry(key) {
+            let called = match known.entry(key) {
                 Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(trail.callers(operation, span).await?),
+                Entry::Vacant(unknown) => unknown.insert(trail.callers(operation, span).await?),
             };
-            let of_it = of_it
+            let of_it = called
                 .iter()
                 .filter(|call| !call.refused && call.resource.as_ref() == Some(&resource));
             calls.extend(of_it.cloned());

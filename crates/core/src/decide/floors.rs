@@ -231,7 +231,7 @@ pub(super) fn note(
         None if matches!(snapshot.floors, Floors::Proposed(_)) => {
             (floors.refused, floors.refused_at) = (0, None);
         }
-        Some(_) | None => {}
+        _ => {}
     }
     let given_back = match snapshot.target.known() {
         Some(Some(target)) => min.is_none_or(|min| target.min_capacity == min),

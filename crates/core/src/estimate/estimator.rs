@@ -4,6 +4,7 @@ mod by_siblings;
 mod changes;
 mod counting;
 mod drawing;
+mod learning;
 mod resuming;
 
 use std::sync::Arc;
@@ -32,7 +33,7 @@ use super::journal::Journal;
 use super::likelihood::Scratch;
 use super::low_traffic::{Observation, Step, Walk};
 use super::overloads::Overloads;
-use super::power::{self, Exponent, Sample};
+use super::power::Exponent;
 use super::regime::Hours;
 use super::sentence::{Story, sentence};
 use super::settings::{Context, EstimatorSettings};
@@ -452,20 +453,6 @@ impl Estimator {
 
     fn assess(&self, now: MinuteIndex, lg_ratio: Option<f64>, scratch: &mut Scratch) -> Assessment {
         assess(&self.question(now, lg_ratio), scratch)
-    }
-
-    /// What the change to the present regime says of the power, once both sides were measured.
-    fn learn(&mut self, answer: &Assessment, lg_ratio: Option<f64>) {
-        let measured = answer.capacity.estimate.filter(|_| answer.verdict == Verdict::Measured);
-        let before = self.book.previous.as_ref().and_then(|previous| previous.measured);
-        let bad = self.evidence.bad_observations(self.book.current.id);
-        let record = &mut self.book.current;
-        let Some(after) = measured else { return };
-        record.measured = Some((after * 10.0).round() / 10.0);
-        if record.before.is_some() && bad >= power::BAD_MINUTES_MIN {
-            let both = before.zip(lg_ratio);
-            record.sample = both.and_then(|(before, ratio)| Sample::of(before, after, ratio));
-        }
     }
 
     /// One check of the findings.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use setpoint::model::fact::WhyKind;
 use setpoint::model::time::{Timestamp, floor_to_minute};
 use setpoint::model::units::LatencyStatistic;
@@ -114,7 +114,8 @@ pub(super) async fn who_called_is_told_a_quarter_of_an_hour_later(face: Arc<dyn 
     let put = crate::contract::face::put(&resource, "p", 600.0);
     face.aws().writes.put_scaling_policy(&put).await.unwrap();
     face.pass_time(14);
-    let span = (Utc::now() - TimeDelta::days(3650), Utc::now() + TimeDelta::days(3650));
+    let now = setpoint::ports::Clock::now(&setpoint::system::WallClock);
+    let span = (now - TimeDelta::days(3650), now + TimeDelta::days(3650));
     let aws = face.aws();
     let called = async |operation: &str| aws.identity.callers(operation, span).await.unwrap();
     assert_eq!(called("PutScalingPolicy").await, []);
