@@ -173,6 +173,9 @@ fn in_words(pattern: &str) -> &'static str {
         "^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$" => {
             "the name of an endpoint config: 1 to 63 letters, digits and hyphens"
         }
+        "^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$" => {
+            "the name of a family: 1 to 128 letters, digits and any of . _ / -, beginning with a letter or digit"
+        }
         _ => UNEXPLAINED,
     }
 }

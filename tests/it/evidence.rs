@@ -35,7 +35,7 @@ use setpoint::system::Alone;
 const CONFIG: &str = "
 aws: {region: us-east-1, account_id: '123456789012'}
 telemetry: {history_days: 3}
-defaults: {mode: observe, objective: {latency: {statistic: p99, threshold_ms: 250}}}
+defaults: {mode: observe, floors: 'off', objective: {latency: {statistic: p99, threshold_ms: 250}}}
 targets: [{endpoint: '*', variant: '*', load_test: {max_rps: 20}, capacity: {min: 1, max: 8}}]
 ";
 const NAMES: [&str; 3] = ["busy", "calm", "quiet"];
@@ -205,7 +205,7 @@ async fn kept(sim: &Sim) -> (tempfile::TempDir, Passes, Arc<dyn Memory>) {
     let status = evidence(&first);
     assert_eq!((status.resumed, status.kept, status.trouble), (0, 3, None));
     assert_eq!(ratios(&first), [Some(1.0); 3]);
-    // 10,000 of these are written four times a day: some 400 MB.
+    // 10,000 of these are written four times a day: by their size some 400 MB.
     let ids: Vec<VariantId> = first.variants.keys().cloned().collect();
     let records = one.store.as_ref().unwrap().records(ids).await.unwrap();
     assert!(records.iter().flatten().all(|record| record.len() < 64 << 10));

@@ -5,31 +5,30 @@
 //! parts that cannot.
 
 mod evidence;
+mod memory;
 mod no_code;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
-use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::kept_floors::FloorPut;
 use crate::model::listing::Listing;
-use crate::model::memory::VariantMemory;
-use crate::model::pauses::Pauses;
 use crate::model::points::Points;
 use crate::model::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
-use crate::model::spending::Spending;
 use crate::model::tags::EndpointTags;
 use crate::model::time::Timestamp;
 use crate::model::trail::TrailEvent;
 
 pub use evidence::Evidence;
+pub use memory::{Keep, Memories, Memory, MemoryError, SetAside, Subject, memories_of};
 pub use no_code::NoCode;
 
 /// An AWS service, by the name metrics use.
@@ -340,124 +339,6 @@ pub trait Clock: Send + Sync {
 pub trait Leadership: Send + Sync {
     /// Whether a write attempt may start right now. Asked immediately before every write.
     fn may_write(&self) -> bool;
-}
-
-/// A failure to read or keep what is remembered.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("memory {location}: {message}")]
-pub struct MemoryError {
-    /// Where it is kept.
-    pub location: String,
-    /// What went wrong.
-    pub message: String,
-}
-
-impl From<MemoryError> for Why {
-    fn from(error: MemoryError) -> Self {
-        Self::new(WhyKind::Transient, error.to_string())
-    }
-}
-
-/// What is remembered of each variant, or why it is not known. A variant without a past has an
-/// empty memory.
-pub type Memories = BTreeMap<VariantId, Fact<VariantMemory>>;
-
-/// A variant that is remembered, with what a memory in AWS must know of it: there the rules of
-/// writing hold for the memory too.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Subject {
-    pub id: VariantId,
-    /// Its scalable target as last read.
-    pub target: Fact<Option<ScalableTarget>>,
-    /// Why nothing of it may be written in AWS, if so (rules 1, 2, 7 and 10).
-    pub untouchable: Option<String>,
-}
-
-/// What is to be remembered of a variant.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Keep {
-    /// Which variant.
-    pub subject: Subject,
-    pub memory: VariantMemory,
-    /// Whether it goes with a write, or was asked for: kept at once or an error.
-    pub urgent: bool,
-}
-
-/// Records of a memory that could not be read. Each is kept beside the memory as it was found, and
-/// its variant begins again.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SetAside {
-    /// How many there are.
-    pub records: usize,
-    /// Where they are, what is wrong with the first and what to do; empty when there are none.
-    pub sentence: String,
-}
-
-/// What must be remembered between passes.
-#[async_trait]
-pub trait Memory: Send + Sync {
-    /// What is remembered of these variants. `fresh` before a write: what others may have kept
-    /// since must be seen.
-    async fn load(&self, of: &[Subject], fresh: bool) -> Memories;
-    /// Remembers these variants; others are left as they are. Tells which could not be kept.
-    /// Where keeping is a write to AWS, leadership is asked for right before it.
-    async fn save(
-        &self,
-        all: &[Keep],
-        leadership: &dyn Leadership,
-    ) -> BTreeMap<VariantId, MemoryError>;
-    /// The variants of which something is remembered, as far as that can be told without AWS: while
-    /// an account and region cannot be listed, nothing else says after a restart that they exist.
-    async fn remembered(&self) -> Result<BTreeSet<VariantId>, MemoryError>;
-    /// Whether less is kept of a variant than was told, so that it must be told again.
-    fn is_behind(&self, _id: &VariantId) -> bool {
-        false
-    }
-    /// A term of leadership begins: what others may have kept since must be seen.
-    fn begin_term(&self) {}
-    /// Why what is kept of a variant ends with this process, where it should not.
-    fn why_volatile(&self, _subject: &Subject) -> Option<String> {
-        None
-    }
-    /// The records that could not be read, as of the last load. Cheap: nothing is read for it.
-    fn set_aside(&self) -> SetAside {
-        SetAside::default()
-    }
-    /// The pauses of more than one variant.
-    async fn pauses(&self) -> Result<Pauses, MemoryError>;
-    /// Remembers these pauses in place of those before.
-    async fn save_pauses(&self, pauses: &Pauses) -> Result<(), MemoryError>;
-    /// What CloudWatch has been asked for, as last kept; nothing where it is not kept.
-    async fn spending(&self) -> Result<Spending, MemoryError> {
-        Ok(Spending::default())
-    }
-    /// Remembers it in place of what was there.
-    async fn save_spending(&self, _spending: &Spending) -> Result<(), MemoryError> {
-        Ok(())
-    }
-    /// Whether what CloudWatch has been asked for outlives this process here.
-    fn keeps_spending(&self) -> bool {
-        false
-    }
-    /// Whether it outlives this process.
-    fn survives_restart(&self) -> bool;
-    /// Whether the pauses of more than one variant outlive this process.
-    fn keeps_pauses(&self) -> bool {
-        self.survives_restart()
-    }
-}
-
-/// The same answer or failure for each of some variants: where all are kept in one place.
-pub fn memories_of(
-    of: &[Subject],
-    all: Result<BTreeMap<VariantId, VariantMemory>, MemoryError>,
-) -> Memories {
-    let mut all: Fact<BTreeMap<_, _>> = all.into();
-    let mut one = |id: &VariantId| match &mut all {
-        Fact::Known(all) => Fact::Known(all.remove(id).unwrap_or_default()),
-        Fact::Unknown(why) => Fact::Unknown(why.clone()),
-    };
-    of.iter().map(|subject| (subject.id.clone(), one(&subject.id))).collect()
 }
 
 /// Where decisions are told to people beside the log: Kubernetes Events, or nowhere.
