@@ -34,8 +34,8 @@ const JUST_MADE: &str = "somebody else has just made this very write";
 /// What is said of a step that AWS shows.
 const READ_BACK: &str = "written and read back";
 
-/// What acting needs of the world.
-pub struct Hands<'a> {
+/// Writes to one account and region: what a write needs of the world.
+pub struct Writer<'a> {
     /// The account and region of the variant.
     pub aws: &'a Aws,
     /// Time, for the read-back.
@@ -46,12 +46,12 @@ pub struct Hands<'a> {
 
 /// Carries a plan out, in order. After a step that did not succeed the rest is skipped: the next
 /// pass decides again. `before` is what it was decided on.
-pub async fn act(hands: &Hands<'_>, decision: &Decision, before: &Before<'_>) -> Outcome {
+pub async fn act(writer: &Writer<'_>, decision: &Decision, before: &Before<'_>) -> Outcome {
     let mut steps = Vec::with_capacity(decision.plan.actions.len());
     let mut go_on = true;
     for action in &decision.plan.actions {
         let step = if go_on {
-            step(hands, before, action).await
+            step(writer, before, action).await
         } else {
             let sentence = "the step before it did not succeed";
             skipped(action.operation(), Reason::WriteFailed, sentence)
@@ -62,7 +62,7 @@ pub async fn act(hands: &Hands<'_>, decision: &Decision, before: &Before<'_>) ->
     Outcome { steps }
 }
 
-async fn step(hands: &Hands<'_>, before: &Before<'_>, action: &Action) -> StepOutcome {
+async fn step(writer: &Writer<'_>, before: &Before<'_>, action: &Action) -> StepOutcome {
     let resource = before.snapshot.id.resource();
     match action {
         Action::RegisterTarget {
@@ -79,7 +79,7 @@ async fn step(hands: &Hands<'_>, before: &Before<'_>, action: &Action) -> StepOu
                 suspended: unsuspend.then(SuspendedState::default),
             };
             let expected = (expected.as_ref(), *expected_instances);
-            register_target(hands, before, &register, expected, action).await
+            register_target(writer, before, &register, expected, action).await
         }
         Action::PutPolicy { policy_name, configuration, expected, .. } => {
             let put = PutScalingPolicy {
@@ -87,23 +87,23 @@ async fn step(hands: &Hands<'_>, before: &Before<'_>, action: &Action) -> StepOu
                 policy_name: policy_name.clone(),
                 configuration: configuration.clone(),
             };
-            put_policy(hands, before, &put, expected.as_ref(), action).await
+            put_policy(writer, before, &put, expected.as_ref(), action).await
         }
         Action::PutFloors { puts, expected, .. } => {
-            put_floors(hands, before, (puts, expected), action).await
+            put_floors(writer, before, (puts, expected), action).await
         }
     }
 }
 
 async fn register_target(
-    hands: &Hands<'_>,
+    writer: &Writer<'_>,
     before: &Before<'_>,
     register: &RegisterScalableTarget,
     (expected, expected_instances): (Option<&ScalableTarget>, Option<(u32, u32)>),
     action: &Action,
 ) -> StepOutcome {
     const OPERATION: &str = "RegisterScalableTarget";
-    let actual = match find_target(hands.aws, &register.resource).await {
+    let actual = match find_target(writer.aws, &register.resource).await {
         Ok(actual) => actual,
         Err(error) => return unseen(OPERATION, &error),
     };
@@ -122,7 +122,7 @@ async fn register_target(
         let sentence = "the scalable target has changed since it was decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
     }
-    match instances(hands.aws, &before.snapshot.id).await {
+    match instances(writer.aws, &before.snapshot.id).await {
         Ok(now) if now == expected_instances => {}
         Ok(_) => {
             let sentence = "the instance count has changed since the decision";
@@ -134,14 +134,14 @@ async fn register_target(
     if let Some(step) = breached(before, &read, action) {
         return step;
     }
-    if !hands.leadership.may_write() {
+    if !writer.leadership.may_write() {
         return skipped(OPERATION, Reason::NotLeader, "leadership was lost");
     }
-    if let Err(error) = hands.aws.writes.register_scalable_target(register).await {
+    if let Err(error) = writer.aws.writes.register_scalable_target(register).await {
         return failed(OPERATION, error);
     }
-    let shown = read_back(hands, OPERATION, || async {
-        let shown = find_target(hands.aws, &register.resource).await?;
+    let shown = read_back(writer, OPERATION, || async {
+        let shown = find_target(writer.aws, &register.resource).await?;
         Ok(shown.filter(|shown| shows(shown, register)))
     })
     .await;
@@ -152,14 +152,14 @@ async fn register_target(
 }
 
 async fn put_policy(
-    hands: &Hands<'_>,
+    writer: &Writer<'_>,
     before: &Before<'_>,
     put: &PutScalingPolicy,
     expected: Option<&TargetTracking>,
     action: &Action,
 ) -> StepOutcome {
     const OPERATION: &str = "PutScalingPolicy";
-    let policies = match find_policies(hands.aws, &put.resource).await {
+    let policies = match find_policies(writer.aws, &put.resource).await {
         Ok(policies) => policies,
         Err(error) => return unseen(OPERATION, &error),
     };
@@ -183,14 +183,14 @@ async fn put_policy(
     if let Some(step) = breached(before, &read, action) {
         return step;
     }
-    if !hands.leadership.may_write() {
+    if !writer.leadership.may_write() {
         return skipped(OPERATION, Reason::NotLeader, "leadership was lost");
     }
-    if let Err(error) = hands.aws.writes.put_scaling_policy(put).await {
+    if let Err(error) = writer.aws.writes.put_scaling_policy(put).await {
         return failed(OPERATION, error);
     }
-    let shown = read_back(hands, OPERATION, || async {
-        let policies = find_policies(hands.aws, &put.resource).await?;
+    let shown = read_back(writer, OPERATION, || async {
+        let policies = find_policies(writer.aws, &put.resource).await?;
         let tracking = tracking_of(&policies, &put.policy_name);
         let is_shown = tracking.is_some_and(|shown| shown.equivalent(&put.configuration));
         Ok(is_shown.then_some(policies))
@@ -200,7 +200,7 @@ async fn put_policy(
         Ok(policies) => policies,
         Err(step) => return step,
     };
-    match alarms_as_shown(hands.aws, put, &policies).await {
+    match alarms_as_shown(writer.aws, put, &policies).await {
         Some(said) => StepOutcome::success(OPERATION, format!("{READ_BACK}; {said}")),
         None => StepOutcome::success(OPERATION, READ_BACK),
     }
@@ -208,14 +208,14 @@ async fn put_policy(
 
 /// Puts a set of floors, one action after the other. Where one fails, the next pass completes the set.
 async fn put_floors(
-    hands: &Hands<'_>,
+    writer: &Writer<'_>,
     before: &Before<'_>,
     (puts, expected): (&[FloorPut], &[ScheduledAction]),
     action: &Action,
 ) -> StepOutcome {
     const OPERATION: &str = "PutScheduledAction";
     let resource = before.snapshot.id.resource();
-    let actions = match find_actions(hands.aws, &resource).await {
+    let actions = match find_actions(writer.aws, &resource).await {
         Ok(actions) => actions,
         Err(error) => return unseen(OPERATION, &error),
     };
@@ -236,9 +236,9 @@ async fn put_floors(
     }
     for (made, floor) in puts.iter().enumerate() {
         let part = format!("after {made} of {} scheduled actions", puts.len());
-        let step = if hands.leadership.may_write() {
+        let step = if writer.leadership.may_write() {
             let put = PutScheduledAction { resource: resource.clone(), floor: floor.clone() };
-            let put = hands.aws.writes.put_scheduled_action(&put).await;
+            let put = writer.aws.writes.put_scheduled_action(&put).await;
             put.err().map(|error| failed(OPERATION, error))
         } else {
             Some(skipped(OPERATION, Reason::NotLeader, "leadership was lost"))
@@ -254,8 +254,8 @@ async fn put_floors(
             }
         }
     }
-    let shown = read_back(hands, OPERATION, || async {
-        let actions = find_actions(hands.aws, &resource).await?;
+    let shown = read_back(writer, OPERATION, || async {
+        let actions = find_actions(writer.aws, &resource).await?;
         Ok(is_shown(&actions).then_some(()))
     })
     .await;
@@ -312,7 +312,7 @@ async fn alarms_as_shown(
 /// Looks a few times whether AWS shows what was written: what `look` made of it when it does, and
 /// the outcome of the step when it does not.
 async fn read_back<T, Fut>(
-    hands: &Hands<'_>,
+    writer: &Writer<'_>,
     operation: &'static str,
     look: impl Fn() -> Fut,
 ) -> Result<T, StepOutcome>
@@ -322,7 +322,7 @@ where
     let mut last_error = None;
     for attempt in 0..READ_BACK_ATTEMPTS {
         if attempt > 0 {
-            hands.clock.sleep(READ_BACK_WAIT).await;
+            writer.clock.sleep(READ_BACK_WAIT).await;
         }
         match look().await {
             Ok(Some(shown)) => return Ok(shown),

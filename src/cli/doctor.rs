@@ -131,12 +131,12 @@ fn surroundings(config: &Config) -> Vec<Check> {
 /// Whether floors of any target are kept in AWS.
 fn keeps_floors(config: &Config) -> bool {
     writes(config)
-        && config.targets.iter().any(|target| target.wish.floors.mode == FloorsMode::Keep)
+        && config.targets.iter().any(|target| target.goal.floors.mode == FloorsMode::Keep)
 }
 
 fn writes(config: &Config) -> bool {
     let bolder = |mode: Mode| mode.min(config.mode_ceiling()) != Mode::Observe;
-    config.targets.iter().any(|target| bolder(target.wish.mode))
+    config.targets.iter().any(|target| bolder(target.goal.mode))
 }
 
 async fn of_aws(config: &Config, timeout: Timeout, observer: Arc<dyn CallObserver>) -> Vec<Check> {

@@ -87,7 +87,7 @@ mod tests {
         let all = all.replace("targets: []", "targets:");
         let all = Config::from_yaml(&all).unwrap_or_else(|errors| panic!("{errors}\n{all}"));
         assert_eq!(all.targets.len(), 1);
-        assert!(all.targets[0].load_test.is_some());
+        assert!(all.targets[0].goal.load_test.is_some());
     }
 
     /// `key: value`, where prose has a space before its colon, or none.

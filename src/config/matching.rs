@@ -1,8 +1,8 @@
 //! Which target speaks for a variant, and what is wanted of it.
 
-use super::settings::{Target, Wish};
+use super::settings::Target;
 use super::{Config, Inner};
-use crate::model::goal::{Goal, Mode};
+use crate::model::goal::Goal;
 use crate::model::ids::VariantId;
 
 /// Two targets that say equally much match the same variant.
@@ -67,55 +67,23 @@ impl Config {
     /// When two equally specific targets match.
     pub fn goal(&self, id: &VariantId) -> Result<Goal, AmbiguousTarget> {
         let Some(target) = self.target(id)? else { return Ok(self.discovered()) };
-        let goal = goal(target.origin.clone(), &target.wish, self.mode_ceiling());
-        Ok(Goal {
-            managed: true,
-            load_test: target.load_test.clone(),
-            paused: target.pause.clone(),
-            ..goal
-        })
+        let mode = target.goal.mode.min(self.mode_ceiling());
+        Ok(Goal { mode, ..target.goal.clone() })
     }
 
     /// The goal of a variant that no target matches: judged by the defaults, managed in nothing.
     fn discovered(&self) -> Goal {
-        let wish = &self.defaults;
+        let defaults = &self.defaults;
         Goal {
-            safety_factor: wish.safety_factor,
-            safety_factor_auto: wish.safety_factor_auto,
-            objective: wish.objective,
-            bad_minutes_per_week: wish.bad_minutes_per_week,
-            safe_change_grace: wish.safe_change_grace,
-            removed_target_grace: wish.removed_target_grace,
-            removed_policy_grace: wish.removed_policy_grace,
+            safety_factor: defaults.safety_factor,
+            safety_factor_auto: defaults.safety_factor_auto,
+            objective: defaults.objective,
+            bad_minutes_per_week: defaults.bad_minutes_per_week,
+            safe_change_grace: defaults.safe_change_grace,
+            removed_target_grace: defaults.removed_target_grace,
+            removed_policy_grace: defaults.removed_policy_grace,
             ..Goal::nothing("discovery".to_owned())
         }
-    }
-}
-
-fn goal(origin: String, wish: &Wish, ceiling: Mode) -> Goal {
-    Goal {
-        origin,
-        managed: false,
-        mode: wish.mode.min(ceiling),
-        load_test: None,
-        safety_factor: wish.safety_factor,
-        safety_factor_auto: wish.safety_factor_auto,
-        family: wish.family.clone(),
-        objective: wish.objective,
-        bad_minutes_per_week: wish.bad_minutes_per_week,
-        capacity: wish.capacity,
-        cooldown: wish.cooldown,
-        disable_scale_in: wish.disable_scale_in,
-        target_value: wish.target_value,
-        adopt: wish.adopt,
-        unsuspend: wish.unsuspend,
-        allow_clamp: wish.allow_clamp,
-        safe_change_grace: wish.safe_change_grace,
-        removed_target_grace: wish.removed_target_grace,
-        removed_policy_grace: wish.removed_policy_grace,
-        probe: wish.probe,
-        floors: wish.floors,
-        paused: None,
     }
 }
 

@@ -34,7 +34,7 @@ mod yaml;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::goal::Mode;
+use crate::model::goal::{Goal, Mode};
 use crate::model::ids::Scope;
 use crate::model::shard::ShardStatus;
 use crate::model::status::FleetStatus;
@@ -53,7 +53,7 @@ pub use schema::{schema, schema_json};
 pub use settings::{
     AccountSettings, AwsSettings, DiscoverySettings, DiscoveryTelemetry, HttpSettings,
     KubernetesSettings, LogFormat, LogSettings, MemorySettings, MetricsSettings, MetricsVariants,
-    ReconcileSettings, ShardingSettings, StoreConfig, Target, TelemetrySettings, Wish,
+    ReconcileSettings, ShardingSettings, StoreConfig, Target, TelemetrySettings,
 };
 
 /// A validated configuration. Cheap to clone.
@@ -133,7 +133,7 @@ pub struct Inner {
     /// Times in which nothing is written.
     pub freeze_windows: Vec<FreezeWindow>,
     /// What holds for variants that no target lists, as far as it concerns observing them.
-    pub defaults: Wish,
+    pub defaults: Goal,
     /// The listed variants, in the order of the files.
     pub targets: Vec<Target>,
     /// The merged layers, for `config show`.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(super) use target::{RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawWish};
+pub(super) use target::{RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawTargetSpec};
 
 /// The configuration of `setpoint`. Every key is optional in a file: `config/default.yaml` has the
 /// default of each.
@@ -46,7 +46,7 @@ pub(super) struct Raw {
     /// Times in which nothing is written. A later file's list replaces an earlier one's.
     pub freeze_windows: Vec<RawFreezeWindow>,
     /// What holds for every target that does not say otherwise.
-    pub defaults: RawWish,
+    pub defaults: RawTargetSpec,
     /// The variants to keep. The targets of several files add up.
     pub targets: Vec<RawTarget>,
 }

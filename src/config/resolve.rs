@@ -16,7 +16,7 @@ use super::resolve_accounts::resolve_accounts;
 use super::resolve_kubernetes::resolve_kubernetes;
 use super::resolve_prices::resolve_prices;
 use super::resolve_sharding::{Divided, resolve_sharding};
-use super::resolve_target::{resolve_targets, resolve_wish};
+use super::resolve_target::{resolve_goal, resolve_targets};
 use super::schedule::{FreezeWindow, Schedule};
 use super::schema::{Step, key_path};
 use super::settings::{
@@ -137,7 +137,7 @@ pub(super) fn resolve(merged: Merged) -> (Option<Inner>, Vec<Problem>) {
     let prices = Arc::new(resolve_prices(&mut r, &raw));
     let windows = raw.freeze_windows.iter().enumerate();
     let freeze_windows = windows.filter_map(|(i, w)| freeze_window(&mut r, i, w)).collect();
-    let defaults = resolve_wish(&mut r, None, &raw.defaults);
+    let defaults = resolve_goal(&mut r, None, &raw.defaults);
     let targets = resolve_targets(&mut r, &merged, &raw);
     let problems = r.problems;
     // A section that could not be made has left its problem.

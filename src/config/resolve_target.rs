@@ -1,4 +1,4 @@
-//! One target, or the defaults -> its wish, with the rules between its keys.
+//! One target, or the defaults -> its goal, with the rules between its keys.
 
 use std::collections::BTreeMap;
 
@@ -7,19 +7,19 @@ use chrono::{NaiveDate, TimeDelta};
 use super::merge::{Merged, MergedTarget};
 use super::pattern::{NamePattern, TargetPattern};
 use super::problem::Problem;
-use super::raw::{Raw, RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawWish};
+use super::raw::{Raw, RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawTargetSpec};
 use super::resolve::{Resolver, parse_path};
-use super::settings::{Target, Wish};
+use super::settings::Target;
 use crate::model::floors::{FloorsGoal, FloorsMode};
 use crate::model::goal::{
-    CapacityGoal, CooldownGoal, LatencyObjective, LoadTest, Mode, Objective, Pause,
+    CapacityGoal, CooldownGoal, Goal, LatencyObjective, LoadTest, Mode, Objective, Pause,
     TargetValueLimits,
 };
 use crate::model::probe::ProbeGoal;
 use crate::model::time::Timestamp;
 use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor};
 
-/// Where a wish was written: a target, or `defaults`.
+/// Where a goal was written: a target, or `defaults`.
 type Place<'a> = Option<&'a MergedTarget>;
 
 impl Resolver<'_> {
@@ -78,21 +78,22 @@ fn resolve_target(
 ) -> Option<Target> {
     let place = Some(written);
     let pattern = pattern(r, written, own);
-    let wish = resolve_wish(r, place, &own.wish(&raw.defaults));
+    let goal = resolve_goal(r, place, &own.spec(&raw.defaults));
     // Rule 2 would hold every write of this target; who asks for writes wants to know now.
     let no_account = raw.aws.account_id.is_none()
         && raw.accounts.is_empty()
         && !r.may_be_spoiled("aws.account_id")
         && !r.may_be_spoiled("accounts");
-    if wish.mode > Mode::Observe && no_account && own.account_id.is_none() {
+    if goal.mode > Mode::Observe && no_account && own.account_id.is_none() {
         let allowed = "observe, or repair and auto with aws.account_id (nothing is written without \
                        a known account)";
-        r.problem_at(place, "mode", wish.mode.as_str().to_owned(), allowed);
+        r.problem_at(place, "mode", goal.mode.as_str().to_owned(), allowed);
     }
     let load_test = own.load_test.as_ref().and_then(|test| load_test(r, written, test));
-    let pause = own.pause.as_ref().and_then(|own| pause(r, written, own));
+    let paused = own.pause.as_ref().and_then(|own| pause(r, written, own));
     let origin = written.origin();
-    Some(Target { origin, in_order, pattern: pattern?, load_test, pause, wish })
+    let goal = Goal { origin: origin.clone(), managed: true, load_test, paused, ..goal };
+    Some(Target { origin, in_order, pattern: pattern?, goal })
 }
 
 fn pattern(r: &mut Resolver<'_>, written: &MergedTarget, own: &RawTarget) -> Option<TargetPattern> {
@@ -144,8 +145,8 @@ fn pause(r: &mut Resolver<'_>, written: &MergedTarget, own: &RawPause) -> Option
 /// The bad minutes a week where nobody says so: that of the default configuration.
 const BAD_MINUTES: f64 = 10.0;
 
-/// A wish in which the defaults are already filled in.
-pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> Wish {
+/// A goal in which the defaults are already filled in, of variants that nobody lists.
+pub(super) fn resolve_goal(r: &mut Resolver<'_>, place: Place<'_>, own: &RawTargetSpec) -> Goal {
     check_order(r, place, own);
     let (key, number, safety_factor_auto) = match own.safety_factor {
         None => ("safety_factor", None, false),
@@ -171,7 +172,7 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
         grace("removed_target_grace_seconds", own.removed_target_grace_seconds);
     let removed_policy_grace =
         grace("removed_policy_grace_seconds", own.removed_policy_grace_seconds);
-    Wish {
+    Goal {
         mode: own.mode.unwrap_or(Mode::Observe),
         safety_factor,
         safety_factor_auto,
@@ -200,10 +201,11 @@ pub(super) fn resolve_wish(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish
             .filter(|minutes| *minutes > 0.0)
             .map(|minutes| ProbeGoal { bad_minutes_per_week: minutes }),
         floors: floors(r, place, own),
+        ..Goal::nothing("defaults".to_owned())
     }
 }
 
-fn floors(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> FloorsGoal {
+fn floors(r: &mut Resolver<'_>, place: Place<'_>, own: &RawTargetSpec) -> FloorsGoal {
     let mode = own.floors.unwrap_or_else(|| {
         r.problem_at(place, "floors", "nothing".to_owned(), "off, propose or keep");
         FloorsMode::Off
@@ -217,7 +219,7 @@ fn floors(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> FloorsGoal {
     FloorsGoal { mode, time_zone }
 }
 
-fn objective(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> Objective {
+fn objective(r: &mut Resolver<'_>, place: Place<'_>, own: &RawTargetSpec) -> Objective {
     let own = &own.objective;
     let latency = match (own.latency.statistic, own.latency.threshold_ms) {
         (Some(statistic), Some(threshold_ms)) => Some(LatencyObjective { statistic, threshold_ms }),
@@ -241,7 +243,7 @@ fn objective(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) -> Objective
     Objective { latency, error_rate_max }
 }
 
-fn check_order(r: &mut Resolver<'_>, place: Place<'_>, own: &RawWish) {
+fn check_order(r: &mut Resolver<'_>, place: Place<'_>, own: &RawTargetSpec) {
     if let (Some(min), Some(max)) = (own.capacity.min, own.capacity.max)
         && min > max
     {

@@ -8,15 +8,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::schedule::Schedule;
-use crate::model::floors::FloorsGoal;
-use crate::model::goal::{
-    CapacityGoal, CooldownGoal, LoadTest, MassChangeLimit, Mode, Objective, Pause,
-    TargetValueLimits,
-};
+use crate::model::goal::{Goal, MassChangeLimit};
 use crate::model::ids::{AccountId, Region, Scope};
-use crate::model::probe::ProbeGoal;
 use crate::model::shard::Shard;
-use crate::model::units::SafetyFactor;
 
 pub use super::raw::{DiscoveryTelemetry, LogFormat, MetricsVariants};
 
@@ -258,47 +252,6 @@ pub struct MetricsSettings {
     pub per_variant_limit: usize,
 }
 
-/// What is wanted of the variants of a target, or of those that no target lists.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Wish {
-    /// The mode, before the ceiling.
-    pub mode: Mode,
-    /// The configured factor; with `auto` the one to start from.
-    pub safety_factor: SafetyFactor,
-    /// Whether the factor is the one that a replay of the last weeks allows.
-    pub safety_factor_auto: bool,
-    /// The family whose load tests share their error, where one is named.
-    pub family: Option<String>,
-    /// What counts as serving well.
-    pub objective: Objective,
-    /// The minutes a week that may break it.
-    pub bad_minutes_per_week: f64,
-    /// Fewest and most instances, as far as managed.
-    pub capacity: CapacityGoal,
-    /// Cooldowns, as far as managed.
-    pub cooldown: CooldownGoal,
-    /// Whether scale-in is disabled, if managed.
-    pub disable_scale_in: Option<bool>,
-    /// Limits of any target value written.
-    pub target_value: TargetValueLimits,
-    /// Rule 4.
-    pub adopt: bool,
-    /// Rule 12.
-    pub unsuspend: bool,
-    /// Rule 17.
-    pub allow_clamp: bool,
-    /// Rule 16.
-    pub safe_change_grace: TimeDelta,
-    /// Rule 17a, the scalable target.
-    pub removed_target_grace: TimeDelta,
-    /// Rule 17a, the policy alone.
-    pub removed_policy_grace: TimeDelta,
-    /// What probes may cost; absent where there are none.
-    pub probe: Option<ProbeGoal>,
-    /// What is done about scheduled floors.
-    pub floors: FloorsGoal,
-}
-
 /// One entry of `targets`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
@@ -308,10 +261,6 @@ pub struct Target {
     pub(super) in_order: usize,
     /// Which variants it speaks of.
     pub pattern: super::pattern::TargetPattern,
-    /// The load test, if there is one.
-    pub load_test: Option<LoadTest>,
-    /// Writes are held until then.
-    pub pause: Option<Pause>,
-    /// Everything else, with `defaults` filled in.
-    pub wish: Wish,
+    /// What is wanted of them, with `defaults` filled in; its mode is the one before the ceiling.
+    pub goal: Goal,
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use futures::FutureExt;
 
 use super::{PassInput, Purpose, Reconciler, subject};
-use crate::act::{Hands, act};
+use crate::act::{Writer, act};
 use crate::decide::Rules;
 use crate::decide::rails::Before;
 use crate::model::decision::{Action, Outcome, StepOutcome, StepResult};
@@ -103,7 +103,7 @@ impl Reconciler {
 
     /// Whether AWS's bucket was found empty.
     async fn carry_out(&mut self, planned: Vec<&mut Turn>, input: &PassInput<'_>) -> bool {
-        let hands = Hands { aws: &self.aws, clock: &*self.clock, leadership: &*self.leadership };
+        let writer = Writer { aws: &self.aws, clock: &*self.clock, leadership: &*self.leadership };
         // One after the other: AWS takes a write a second, and a queue of writes would wait beyond
         // the look at leadership that each of them begins with.
         let mut bucket_empty = false;
@@ -123,7 +123,7 @@ impl Reconciler {
                     rules: &rules,
                     now: self.clock.now(),
                 };
-                let acted = act(&hands, &turn.decision, &before);
+                let acted = act(&writer, &turn.decision, &before);
                 let acted = AssertUnwindSafe(acted).catch_unwind().await;
                 acted.unwrap_or_else(|_| broken(actions))
             };

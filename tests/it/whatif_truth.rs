@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod judged;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -89,9 +91,15 @@ struct World {
     scope: Scope,
     objective: SimObjective,
     start_up: f64,
+    capacity: f64,
 }
 
 fn world(case: &Case) -> World {
+    world_of(case, None)
+}
+
+/// The same with another demand than that of its kind.
+fn world_of(case: &Case, other: Option<Vec<f64>>) -> World {
     let mut random = Random::named(case.seed, case.name);
     let (base_ms, saturation) = (20.0 + 60.0 * random.uniform(), 800.0 + 1500.0 * random.uniform());
     let family = case.family;
@@ -118,7 +126,7 @@ endpoints:
         serde_json::to_string(&objective).unwrap(),
     );
     let mut scenario = Scenario::parse(&text, "truth").unwrap();
-    let mut minutes = demand(case.kind, &mut random, 2 * WEEKS);
+    let mut minutes = other.unwrap_or_else(|| demand(case.kind, &mut random, 2 * WEEKS));
     for rate in &mut minutes {
         *rate *= capacity;
     }
@@ -129,7 +137,7 @@ endpoints:
     load.traffic = vec![traffic::Part::Replay { path: "weeks".into(), scale: 1.0, minutes }];
     let settings = &scenario.world;
     let scope = Scope { account_id: settings.account_id.clone(), region: settings.region.clone() };
-    World { sim: scenario.build().unwrap(), scope, objective, start_up }
+    World { sim: scenario.build().unwrap(), scope, objective, start_up, capacity }
 }
 
 impl World {

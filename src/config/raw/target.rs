@@ -10,7 +10,7 @@ use crate::model::units::LatencyStatistic;
 /// What is wanted of a variant.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::config) struct RawWish {
+pub(in crate::config) struct RawTargetSpec {
     /// What setpoint may do: say (observe), restore (repair), or also follow the safe target (auto).
     pub mode: Option<Mode>,
     /// The share of capacity to aim at, or auto: the highest that a replay of the last
@@ -270,10 +270,10 @@ pub(in crate::config) struct RawPause {
 }
 
 impl RawTarget {
-    /// The target's wish, with `defaults` where it says nothing.
-    pub(in crate::config) fn wish(&self, defaults: &RawWish) -> RawWish {
+    /// What the target wants, with `defaults` where it says nothing.
+    pub(in crate::config) fn spec(&self, defaults: &RawTargetSpec) -> RawTargetSpec {
         let d = defaults;
-        RawWish {
+        RawTargetSpec {
             mode: self.mode.or(d.mode),
             safety_factor: self.safety_factor.or(d.safety_factor),
             safety_factor_initial: self.safety_factor_initial.or(d.safety_factor_initial),

@@ -3,11 +3,11 @@
 
 use chrono::Days;
 
-use super::super::settings::{Target, Wish};
+use super::super::settings::Target;
 use super::super::{Config, DiscoveryTelemetry};
 use super::{of_key, of_target};
 use crate::model::floors::FloorsMode;
-use crate::model::goal::Mode;
+use crate::model::goal::{Goal, Mode};
 use crate::model::time::Timestamp;
 use crate::model::units::{formula, human};
 use crate::model::warning::ConfigWarning;
@@ -33,10 +33,10 @@ pub(super) fn warnings(config: &Config, now: Timestamp) -> Vec<ConfigWarning> {
         let mut say = |code: &'static str, key: &str, sentence: String| {
             found.push(of_target(config, target, code, key, sentence));
         };
-        objective(&target.wish, &mut say);
-        capacity(&target.wish, &mut say);
-        floors(&target.wish, &mut say);
-        cooldowns(&target.wish, &mut say);
+        objective(&target.goal, &mut say);
+        capacity(&target.goal, &mut say);
+        floors(&target.goal, &mut say);
+        cooldowns(&target.goal, &mut say);
         load_test(target, now, &mut say);
         limits(target, &mut say);
         pause(target, now, &mut say);
@@ -47,9 +47,9 @@ pub(super) fn warnings(config: &Config, now: Timestamp) -> Vec<ConfigWarning> {
 
 type Say<'a> = dyn FnMut(&'static str, &str, String) + 'a;
 
-fn objective(wish: &Wish, say: &mut Say<'_>) {
+fn objective(goal: &Goal, say: &mut Say<'_>) {
     let key = "objective.latency.threshold_ms";
-    if let Some(latency) = wish.objective.latency {
+    if let Some(latency) = goal.objective.latency {
         let ms = latency.threshold_ms;
         if ms < FASTEST_MS {
             let meant = human(ms * 1000.0);
@@ -68,7 +68,7 @@ fn objective(wish: &Wish, say: &mut Say<'_>) {
             say("objective_too_long", key, sentence);
         }
     }
-    let rate = wish.objective.error_rate_max;
+    let rate = goal.objective.error_rate_max;
     if rate > ERROR_RATE_MAX {
         let sentence = format!(
             "{} lets {} % of all answers be errors; it is a share (1 % is 0.01)",
@@ -79,8 +79,8 @@ fn objective(wish: &Wish, say: &mut Say<'_>) {
     }
 }
 
-fn capacity(wish: &Wish, say: &mut Say<'_>) {
-    if wish.capacity.min == Some(0) {
+fn capacity(goal: &Goal, say: &mut Say<'_>) {
+    if goal.capacity.min == Some(0) {
         let sentence =
             "0 is not possible for a real-time variant: SageMaker keeps at least 1 instance";
         say("min_is_zero", "capacity.min", sentence.to_owned());
@@ -88,18 +88,18 @@ fn capacity(wish: &Wish, say: &mut Say<'_>) {
 }
 
 /// Floors lie between the configured min and max, and not between whatever AWS has at the moment.
-fn floors(wish: &Wish, say: &mut Say<'_>) {
-    let bounded = wish.capacity.min.is_some() && wish.capacity.max.is_some();
-    if wish.floors.mode == FloorsMode::Keep && !bounded {
+fn floors(goal: &Goal, say: &mut Say<'_>) {
+    let bounded = goal.capacity.min.is_some() && goal.capacity.max.is_some();
+    if goal.floors.mode == FloorsMode::Keep && !bounded {
         let sentence = "keep needs capacity.min and capacity.max: without both no floor is kept";
         say("floors_without_bounds", "floors", sentence.to_owned());
     }
 }
 
-fn cooldowns(wish: &Wish, say: &mut Say<'_>) {
+fn cooldowns(goal: &Goal, say: &mut Say<'_>) {
     for (key, seconds) in [
-        ("cooldown.scale_out_seconds", wish.cooldown.scale_out_seconds),
-        ("cooldown.scale_in_seconds", wish.cooldown.scale_in_seconds),
+        ("cooldown.scale_out_seconds", goal.cooldown.scale_out_seconds),
+        ("cooldown.scale_in_seconds", goal.cooldown.scale_in_seconds),
     ] {
         if let Some(seconds) = seconds.filter(|seconds| *seconds > COOLDOWN_MAX_SECONDS) {
             let hours = (f64::from(seconds) / 360.0).round() / 10.0;
@@ -110,7 +110,7 @@ fn cooldowns(wish: &Wish, say: &mut Say<'_>) {
 }
 
 fn load_test(target: &Target, now: Timestamp, say: &mut Say<'_>) {
-    let Some(test) = &target.load_test else { return };
+    let Some(test) = &target.goal.load_test else { return };
     let rps = test.max_rps.get();
     if rps > RPS_MAX {
         let sentence = format!(
@@ -139,9 +139,9 @@ fn load_test(target: &Target, now: Timestamp, say: &mut Say<'_>) {
 
 /// What the owner's limits do to the formula.
 fn limits(target: &Target, say: &mut Say<'_>) {
-    let Some(test) = &target.load_test else { return };
-    let formula = formula(test.max_rps.get(), target.wish.safety_factor.get());
-    if let Some(floor) = target.wish.target_value.floor.filter(|floor| floor.get() > formula) {
+    let Some(test) = &target.goal.load_test else { return };
+    let formula = formula(test.max_rps.get(), target.goal.safety_factor.get());
+    if let Some(floor) = target.goal.target_value.floor.filter(|floor| floor.get() > formula) {
         let sentence = format!(
             "{} is above the formula target {} of the load test: it is always the floor that is \
              written, with less headroom than the safety factor asks for",
@@ -153,7 +153,7 @@ fn limits(target: &Target, say: &mut Say<'_>) {
 }
 
 fn pause(target: &Target, now: Timestamp, say: &mut Say<'_>) {
-    if let Some(pause) = target.pause.as_ref().filter(|pause| pause.until <= now) {
+    if let Some(pause) = target.goal.paused.as_ref().filter(|pause| pause.until <= now) {
         let until = pause.until.format("%FT%TZ");
         let sentence = format!("{until} is past: the pause holds nothing (remove it)");
         say("pause_is_over", "pause.until", sentence);
@@ -162,8 +162,8 @@ fn pause(target: &Target, now: Timestamp, say: &mut Say<'_>) {
 
 /// A mode that has nothing to do.
 fn aims(config: &Config, target: &Target, say: &mut Say<'_>) {
-    let Wish { mode, capacity, cooldown, disable_scale_in, objective, .. } = &target.wish;
-    let states_something = target.load_test.is_some()
+    let Goal { mode, capacity, cooldown, disable_scale_in, objective, .. } = &target.goal;
+    let states_something = target.goal.load_test.is_some()
         || capacity.min.or(capacity.max).is_some()
         || cooldown.scale_out_seconds.or(cooldown.scale_in_seconds).is_some()
         || disable_scale_in.is_some();

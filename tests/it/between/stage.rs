@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use setpoint::act::{Hands, act};
+use setpoint::act::{Writer, act};
 use setpoint::config::Config;
 use setpoint::decide::Rules;
 use setpoint::decide::consent::Confirmed;
@@ -169,7 +169,7 @@ impl Stage {
     /// Carries a plan out as it was decided on, whatever has happened since.
     pub(super) async fn act(&self, decision: &Decision) -> Outcome {
         let clock = SimClock::self_driven(self.sim.clone());
-        let hands = Hands { aws: &self.aws, clock: &clock, leadership: &*self.leads };
+        let writer = Writer { aws: &self.aws, clock: &clock, leadership: &*self.leads };
         let status = self.decided.as_ref().expect("a decision");
         let rules = Rules {
             since: None,
@@ -189,7 +189,7 @@ impl Stage {
             rules: &rules,
             now: decision.at,
         };
-        act(&hands, decision, &before).await
+        act(&writer, decision, &before).await
     }
 
     /// Carries a plan out and expects that nothing is written for this reason.

@@ -55,7 +55,7 @@ fn one_anchor_for_many_targets_is_fine() {
     }
     let config = setpoint::config::Config::from_yaml(&text).unwrap();
     assert_eq!(config.targets.len(), 500);
-    assert!(config.targets.iter().all(|target| target.wish.capacity.max == Some(9)));
+    assert!(config.targets.iter().all(|target| target.goal.capacity.max == Some(9)));
 }
 
 /// Opening one waits for a writer, and no time limit of a command would end that.
