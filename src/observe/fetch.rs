@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::cost::CostMeter;
 use super::periods::Periods;
-use super::telemetry::{Window, queries};
+use super::telemetry::{LONG_PERIODS, Window, queries};
 use crate::model::fact::Why;
 use crate::model::goal::Objective;
 use crate::model::ids::ResourceId;
@@ -28,6 +28,27 @@ pub(super) struct What {
 }
 
 impl Fetch {
+    /// The longer periods of each of these variants in the window, or why there are none.
+    pub(super) async fn longer(
+        &self,
+        of: &[(ResourceId, Objective)],
+        what: What,
+    ) -> Vec<Result<Vec<Periods>, Why>> {
+        let mut all: Vec<Result<Vec<Periods>, Why>> = vec![Ok(Vec::new()); of.len()];
+        for period_seconds in LONG_PERIODS.into_iter().filter(|_| !of.is_empty()) {
+            let Some(window) = what.window.whole(i64::from(period_seconds)) else { continue };
+            let read = self.periods(of, What { window, period_seconds, ..what }).await;
+            for (all, periods) in all.iter_mut().zip(read) {
+                let known = std::mem::replace(all, Ok(Vec::new()));
+                *all = known.and_then(|mut known| {
+                    known.push(periods?);
+                    Ok(known)
+                });
+            }
+        }
+        all
+    }
+
     /// The periods of each of these variants, or why there are none.
     pub(super) async fn periods(
         &self,
@@ -74,4 +95,13 @@ impl Fetch {
             Err(why) => vec![Err(why); queries.len()],
         }
     }
+}
+
+/// Minutes and longer periods of one variant: half of what it is judged by is read again with the other
+/// half.
+pub(super) fn of_all_lengths(
+    minutes: Result<Periods, Why>,
+    longer: Result<Vec<Periods>, Why>,
+) -> Result<(Periods, Vec<Periods>), Why> {
+    Ok((minutes?, longer?))
 }

@@ -1,18 +1,18 @@
 //! Reads the history of a few variants, and tells it to each from the oldest minute to the newest.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono::TimeDelta;
 
-use super::fetch::What;
+use super::fetch::{What, of_all_lengths};
 use super::history::{FIRST, Filled, Limits, Seed, Shared, Stage};
 use super::periods::Periods;
 use super::telemetry::{LONG_PERIODS, Window, newest_thin};
 use super::unknown::broken;
 use crate::estimate::Scratch;
 use crate::model::fact::{Why, WhyKind};
-use crate::model::ids::VariantId;
+use crate::model::goal::Objective;
+use crate::model::ids::ResourceId;
 use crate::model::reads::Read;
 use crate::model::series::Minute;
 use crate::model::time::{Timestamp, floor_to};
@@ -45,7 +45,7 @@ impl Worker<'_> {
             return seeds.iter().map(|seed| self.none(seed, why())).collect();
         };
         let all: Vec<&Seed> = seeds.iter().collect();
-        let mut minutes = self.periods(&all, window, 60, now).await;
+        let mut minutes = self.minutes(&all, window, now).await;
         let thin_since: Vec<Option<Timestamp>> = seeds
             .iter()
             .zip(&minutes)
@@ -59,24 +59,16 @@ impl Worker<'_> {
         };
         let thin: Vec<&Seed> =
             (0..seeds.len()).filter(|at| is_thin(*at)).map(|at| &seeds[at]).collect();
-        let mut longer: BTreeMap<VariantId, Vec<Result<Periods, Why>>> = BTreeMap::new();
-        for period in LONG_PERIODS.into_iter().filter(|_| !thin.is_empty()) {
-            let Some(whole) = window.whole(i64::from(period)) else { continue };
-            let read = self.periods(&thin, whole, period, now).await;
-            for (seed, periods) in thin.iter().zip(read) {
-                longer.entry(seed.id.clone()).or_default().push(periods);
-            }
-        }
+        let mut longer = self.longer(&thin, window, now).await.into_iter();
         let read = Read::new("GetMetricData", self.shared.clock.now());
         let mut filled = Vec::with_capacity(seeds.len());
         for (at, seed) in seeds.iter().enumerate() {
             let minutes = std::mem::replace(&mut minutes[at], Err(broken()));
-            // Half of what a variant is judged by is not all of its history.
-            let longer = longer.remove(&seed.id).unwrap_or_default();
-            let longer = longer.into_iter().collect::<Result<Vec<Periods>, Why>>();
-            let both = minutes.and_then(|minutes| Ok((minutes, longer?)));
-            let variant = both.map_err(|why| (why, read)).and_then(|(minutes, longer)| {
-                // Periods of all lengths must end together to be told in order.
+            let longer = if is_thin(at) { longer.next() } else { None };
+            let longer = longer.unwrap_or_else(|| Ok(Vec::new()));
+            let all = of_all_lengths(minutes, longer);
+            let variant = all.map_err(|why| (why, read)).and_then(|(minutes, longer)| {
+                // Periods of all lengths must end together to be pushed in order.
                 let grain = if is_thin(at) { i64::from(LONG_PERIODS[1]) } else { 60 };
                 let (from, to) = (window.from, floor_to(window.to, grain));
                 let told = Told { from, to, minutes: &minutes, longer: &longer, read, now };
@@ -95,18 +87,29 @@ impl Worker<'_> {
         Filled { id: seed.id.clone(), variant: Err((why, read)), stage: self.stage }
     }
 
-    pub(super) async fn periods(
+    /// The minutes of these.
+    pub(super) async fn minutes(
         &self,
         seeds: &[&Seed],
         window: Window,
-        period_seconds: u32,
         now: Timestamp,
     ) -> Vec<Result<Periods, Why>> {
-        let own = |seed: &&Seed| (seed.id.resource(), seed.settings.objective);
-        let of: Vec<_> = seeds.iter().map(own).collect();
+        self.shared.fetch.periods(&of(seeds), self.what(window, now)).await
+    }
+
+    /// The longer periods of these.
+    pub(super) async fn longer(
+        &self,
+        seeds: &[&Seed],
+        window: Window,
+        now: Timestamp,
+    ) -> Vec<Result<Vec<Periods>, Why>> {
+        self.shared.fetch.longer(&of(seeds), self.what(window, now)).await
+    }
+
+    const fn what(&self, window: Window, now: Timestamp) -> What {
         let budget_dollars = self.limits.budget_dollars;
-        let what = What { window, period_seconds, budget_dollars, now };
-        self.shared.fetch.periods(&of, what).await
+        What { window, period_seconds: 60, budget_dollars, now }
     }
 
     /// A variant that knows this history and nothing else.
@@ -122,6 +125,10 @@ impl Worker<'_> {
         tell(&mut variant, seed, told, scratch);
         variant
     }
+}
+
+fn of(seeds: &[&Seed]) -> Vec<(ResourceId, Objective)> {
+    seeds.iter().map(|seed| (seed.id.resource(), seed.settings.objective)).collect()
 }
 
 /// What was read of one variant.

@@ -13,7 +13,7 @@ pub trait Goals: Send + Sync {
     /// A sentence, when two targets match it equally well.
     fn goal(&self, id: &VariantId) -> Result<Goal, String>;
     /// The variants that are named without a wildcard, with where they may be among these
-    /// accounts and regions: they are told of even when they are gone.
+    /// accounts and regions: they are shown even when they are gone.
     fn named(&self, scopes: &[Scope]) -> Vec<Named>;
     /// The same wishes, for reads that may go on beside the pass.
     fn shared(&self) -> Arc<dyn Goals>;

@@ -74,6 +74,20 @@ impl Default for Slots {
     }
 }
 
+impl Slots {
+    fn take_scratch(&self) -> Scratch {
+        self.spare().pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, scratch: Scratch) {
+        self.spare().push(scratch);
+    }
+
+    fn spare(&self) -> MutexGuard<'_, Vec<Scratch>> {
+        self.scratches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What the history of a variant is read and judged by.
 #[derive(Debug, Clone)]
 pub(super) struct Seed {
@@ -173,7 +187,7 @@ struct State {
     /// Variants being read.
     reading: usize,
     /// Those of which nothing is kept that fits.
-    anew: BTreeSet<VariantId>,
+    nothing_kept: BTreeSet<VariantId>,
 }
 
 impl Shared {
@@ -211,7 +225,7 @@ impl History {
     pub(super) fn may_resume(&self, id: &VariantId) -> bool {
         self.has_past
             && self.shared.slots.keeping.is_some()
-            && !self.shared.state().anew.contains(id)
+            && !self.shared.state().nothing_kept.contains(id)
     }
 
     /// Whether a variant waits: what was kept is compared with what runs, and that is not known yet.
@@ -346,22 +360,19 @@ async fn work(shared: Arc<Shared>) {
             news.await;
             continue;
         };
-        let mut scratch = {
-            let mut spare = shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner);
-            spare.pop().unwrap_or_default()
-        };
+        let mut scratch = shared.slots.take_scratch();
         let worker = Worker { shared: &shared, limits, stage };
         if let Some(keeping) = shared.slots.keeping.as_ref().filter(|_| stage == Stage::Resume) {
             let of = seeds.len();
             let (filled, left) = worker.resume(keeping, seeds, &mut scratch).await;
-            shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+            shared.slots.give_back(scratch);
             put_away_resumed(&shared, of, filled, left, limits);
             shared.news.notify_waiters();
             continue;
         }
         let read = AssertUnwindSafe(worker.read(&seeds, &mut scratch)).catch_unwind().await;
         let filled = if let Ok(filled) = read {
-            shared.slots.scratches.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+            shared.slots.give_back(scratch);
             filled
         } else {
             seeds.iter().map(|seed| worker.none(seed, broken())).collect()
@@ -403,7 +414,7 @@ fn put_away_resumed(
     for seed in left {
         let stage = seed.first(limits);
         progress.last_day.expect(usize::from(stage == Stage::LastDay));
-        queued.anew.insert(seed.id.clone());
+        queued.nothing_kept.insert(seed.id.clone());
         queued.queue.insert(turn(stage, &seed), seed);
     }
     for _ in &filled {

@@ -11,6 +11,7 @@ use super::evidence::{Described, Keeping};
 use super::fetch::Fetch;
 use super::goals::Goals;
 use super::history::{History, Slots};
+use super::readings::Basis;
 use super::remembered::{Remembered, subject_of};
 use super::settings::Settings;
 use super::sweep::Sweep;
@@ -179,10 +180,13 @@ impl Reader {
         let remembered = self.load_memory(&sweep, &wanted, request.settings, pauses).await;
         self.forget_gone(&wanted);
         self.note_endpoints(now);
+        let settings = request.settings;
+        let basis =
+            Basis { sweep: &sweep, remembered: &remembered, wanted: &wanted, settings, now };
         if request.telemetry {
-            self.read_telemetry(&sweep, &remembered, &wanted, request.settings, now).await;
+            self.read_telemetry(basis).await;
         } else {
-            self.go_on_with_history(&sweep, &remembered, &wanted, request.settings, now);
+            self.go_on_with_history(basis);
         }
         self.read_activities(&wanted, request, now).await;
         let weeks = self.read_weeks(&wanted, request.settings, now).await;
@@ -304,6 +308,11 @@ impl Reader {
         let listed = observed.sweep.endpoints.known().and_then(|all| all.get(&id.endpoint));
         let described = || self.cache.endpoint(&id.endpoint).known().is_some();
         observed.why_incomplete().is_some() || (listed.is_some() && !described())
+    }
+
+    /// What reads metrics, and counts what they cost.
+    pub(super) fn fetch(&self) -> Fetch {
+        Fetch { metrics: Arc::clone(&self.aws.metrics), cost: self.cost.clone() }
     }
 
     /// Whether a variant's history is being read, or about to be.

@@ -9,13 +9,13 @@ use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
-use super::fetch::{Fetch, What};
+use super::fetch::{Fetch, What, of_all_lengths};
 use super::history::Seed;
 use super::periods::Periods;
 use super::reader::{Reader, Wanted};
 use super::settings::{DiscoveryTelemetry, Settings};
 use super::sweep::Sweep;
-use super::telemetry::{LONG_PERIODS, Window};
+use super::telemetry::Window;
 use crate::estimate::{Context, EstimatorSettings};
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, LoadTestProblem};
@@ -23,7 +23,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
-use crate::model::time::{Timestamp, floor_to};
+use crate::model::time::Timestamp;
 use crate::ports::{Clock, Memories};
 use crate::variant::{NewPeriods, Variant};
 
@@ -33,6 +33,16 @@ const VARIANTS_PER_BATCH: usize = 100;
 const TOGETHER: TimeDelta = TimeDelta::hours(3);
 /// Requests of a pass that are under way at once: each holds its answer in memory.
 pub(super) const REQUESTS: usize = 4;
+
+/// What reads of telemetry in a pass go by.
+#[derive(Clone, Copy)]
+pub(super) struct Basis<'a> {
+    pub(super) sweep: &'a Sweep,
+    pub(super) remembered: &'a Memories,
+    pub(super) wanted: &'a [Wanted],
+    pub(super) settings: &'a Settings,
+    pub(super) now: Timestamp,
+}
 
 /// A variant whose telemetry is about to be read.
 struct Reading<'a> {
@@ -54,21 +64,15 @@ struct Group<'a> {
 /// What was read of the variants of a group.
 struct Fetched {
     minutes: Vec<Result<Periods, Why>>,
-    longer: Vec<Vec<Result<Periods, Why>>>,
+    longer: Vec<Result<Vec<Periods>, Why>>,
     read: Read,
 }
 
 impl Reader {
     /// Reads the minutes that are new of every variant whose telemetry is wanted, and begins to read
     /// the history of those of which none is known.
-    pub(super) async fn read_telemetry(
-        &mut self,
-        sweep: &Sweep,
-        remembered: &Memories,
-        wanted: &[Wanted],
-        settings: &Settings,
-        now: Timestamp,
-    ) {
+    pub(super) async fn read_telemetry(&mut self, basis: Basis<'_>) {
+        let Basis { wanted, settings, now, .. } = basis;
         for (id, goal) in wanted {
             if let (Ok(goal), Some(variant)) = (goal, self.variants.get_mut(id)) {
                 variant.note_goal(goal);
@@ -76,13 +80,13 @@ impl Reader {
         }
         self.history.try_again();
         self.adopt_history(true);
-        if self.begin_history(sweep, remembered, wanted, settings, now) {
+        if self.begin_history(basis) {
             // The monotonic clock, for a wait of this process.
             self.history.settle(settings.history_wait.most(Instant::now())).await;
             self.adopt_history(true);
         }
-        let groups = self.groups(sweep, remembered, wanted, settings, now);
-        let fetch = Fetch { metrics: Arc::clone(&self.aws.metrics), cost: self.cost.clone() };
+        let groups = self.groups(basis);
+        let fetch = self.fetch();
         let fetches: Vec<BoxFuture<'_, (Group<'_>, Fetched)>> = groups
             .into_iter()
             .map(|group| {
@@ -98,17 +102,10 @@ impl Reader {
 
     /// Goes on with history between the reads of what is new. Nothing is begun that was not wanted
     /// by a pass that reads telemetry.
-    pub(super) fn go_on_with_history(
-        &mut self,
-        sweep: &Sweep,
-        remembered: &Memories,
-        wanted: &[Wanted],
-        settings: &Settings,
-        now: Timestamp,
-    ) {
+    pub(super) fn go_on_with_history(&mut self, basis: Basis<'_>) {
         if self.history.is_begun() {
             self.adopt_history(false);
-            self.begin_history(sweep, remembered, wanted, settings, now);
+            self.begin_history(basis);
         }
     }
 
@@ -130,14 +127,8 @@ impl Reader {
     }
 
     /// Begins to read the history that is wanted; whether there was any to begin with.
-    fn begin_history(
-        &mut self,
-        sweep: &Sweep,
-        remembered: &Memories,
-        wanted: &[Wanted],
-        settings: &Settings,
-        now: Timestamp,
-    ) -> bool {
+    fn begin_history(&mut self, basis: Basis<'_>) -> bool {
+        let Basis { sweep, remembered, wanted, settings, now } = basis;
         let mut seeds = Vec::new();
         self.history.begin_asking();
         for (id, goal) in wanted {
@@ -180,14 +171,8 @@ impl Reader {
     }
 
     /// Who is to be read, with whom.
-    fn groups<'a>(
-        &self,
-        sweep: &Sweep,
-        remembered: &'a Memories,
-        wanted: &'a [Wanted],
-        settings: &Settings,
-        now: Timestamp,
-    ) -> Vec<Group<'a>> {
+    fn groups<'a>(&self, basis: Basis<'a>) -> Vec<Group<'a>> {
+        let Basis { sweep, remembered, wanted, settings, now } = basis;
         let mut groups: BTreeMap<(Option<Timestamp>, Timestamp, bool), Vec<Reading<'a>>> =
             BTreeMap::new();
         for (id, goal) in wanted {
@@ -197,21 +182,16 @@ impl Reader {
                 continue;
             }
             let thin = variant.is_thin(now);
-            let window = Window::next(now, Some(read_until), settings.history, settings.delay);
-            let Some(mut window) = window else { continue };
-            if thin {
-                // Periods of all lengths must end together to be told in order.
-                window.to = floor_to(window.to, i64::from(LONG_PERIODS[1]));
-            }
-            if window.from < window.to {
-                // A few minutes more cost nothing: the price is by the query.
-                let alone = window.to - window.from > TOGETHER;
-                let key = (alone.then_some(window.from), window.to, thin);
-                let memory = remembered.get(id).and_then(Fact::known);
-                let context = context(sweep, id, goal);
-                let reading = Reading { id, goal, context, memory, from: window.from };
-                groups.entry(key).or_default().push(reading);
-            }
+            let next = if thin { Window::next_in_long_periods } else { Window::next };
+            let window = next(now, Some(read_until), settings.history, settings.delay);
+            let Some(window) = window else { continue };
+            // A few minutes more cost nothing: the price is by the query.
+            let alone = window.to - window.from > TOGETHER;
+            let key = (alone.then_some(window.from), window.to, thin);
+            let memory = remembered.get(id).and_then(Fact::known);
+            let context = context(sweep, id, goal);
+            let reading = Reading { id, goal, context, memory, from: window.from };
+            groups.entry(key).or_default().push(reading);
         }
         let mut batches = Vec::new();
         for ((_, to, thin), mut readings) in groups {
@@ -228,20 +208,18 @@ impl Reader {
     fn take_in(&mut self, group: &Group<'_>, fetched: Fetched, now: Timestamp) {
         let Fetched { minutes, longer, read } = fetched;
         let to = group.window.to;
-        for (at, (reading, minutes)) in group.readings.iter().zip(minutes).enumerate() {
+        let answers = minutes.into_iter().zip(longer);
+        for (reading, (minutes, longer)) in group.readings.iter().zip(answers) {
             let estimator = self.estimator_settings(reading, now);
             let Some(variant) = self.variants.get_mut(reading.id) else { continue };
-            // Half of what it is judged by is read again with the other half.
-            let longer: Result<Vec<&Periods>, Why> =
-                longer.iter().map(|periods| periods[at].as_ref().map_err(Why::clone)).collect();
-            let (minutes, longer) = match minutes.and_then(|minutes| Ok((minutes, longer?))) {
+            let (minutes, longer) = match of_all_lengths(minutes, longer) {
                 Ok(both) => both,
                 Err(why) => {
                     variant.could_not_read(why, read);
                     continue;
                 }
             };
-            let longer = longer.into_iter();
+            let longer = longer.iter();
             let new = NewPeriods {
                 minutes: minutes.between(reading.from, to).collect(),
                 longer: longer.flat_map(|periods| periods.between(reading.from, to)).collect(),
@@ -303,14 +281,10 @@ impl<'a> Group<'a> {
     ) -> (Group<'a>, Fetched) {
         let own = |reading: &Reading<'_>| (reading.id.resource(), reading.goal.objective);
         let of: Vec<_> = self.readings.iter().map(own).collect();
-        let what = |window, period_seconds| What { window, period_seconds, budget_dollars, now };
-        let minutes = fetch.periods(&of, what(self.window, 60)).await;
-        let mut longer = Vec::new();
-        for period in LONG_PERIODS.into_iter().filter(|_| self.thin) {
-            if let Some(whole) = self.window.whole(i64::from(period)) {
-                longer.push(fetch.periods(&of, what(whole, period)).await);
-            }
-        }
+        let what = What { window: self.window, period_seconds: 60, budget_dollars, now };
+        let minutes = fetch.periods(&of, what).await;
+        let longer =
+            if self.thin { fetch.longer(&of, what).await } else { vec![Ok(Vec::new()); of.len()] };
         let read = Read::new("GetMetricData", clock.now());
         (self, Fetched { minutes, longer, read })
     }

@@ -4,16 +4,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::evidence::Keeping;
+use super::fetch::of_all_lengths;
 use super::filling::{Told, Worker, span, tell};
 use super::history::{Filled, PAGE, QUERIES, Seed, Stage};
-use super::periods::Periods;
-use super::telemetry::{LONG_PERIODS, Window};
+use super::telemetry::Window;
 use crate::estimate::Scratch;
 use crate::model::evidence::NotResumed;
 use crate::model::fact::Why;
 use crate::model::ids::VariantId;
 use crate::model::reads::Read;
-use crate::model::time::{Timestamp, floor_to, floor_to_minute};
+use crate::model::time::{Timestamp, floor_to_minute};
 use crate::variant::{Present, Variant};
 
 /// A variant whose record fits.
@@ -100,12 +100,8 @@ impl Worker<'_> {
     fn window(&self, seed: Seed, variant: Variant, now: Timestamp) -> Resumed {
         let thin = variant.is_thin(now);
         let (history, delay) = (self.limits.history, self.limits.delay);
-        let mut window = Window::next(now, variant.read_until(), history, delay);
-        if thin && let Some(window) = &mut window {
-            // Periods of all lengths must end together to be told in order.
-            window.to = floor_to(window.to, i64::from(LONG_PERIODS[1]));
-        }
-        let window = window.filter(|window| window.from < window.to);
+        let next = if thin { Window::next_in_long_periods } else { Window::next };
+        let window = next(now, variant.read_until(), history, delay);
         Resumed { seed, variant, window, thin }
     }
 
@@ -123,22 +119,17 @@ impl Worker<'_> {
         };
         let window = Window { from, to };
         let seeds: Vec<&Seed> = batch.iter().map(|one| &one.seed).collect();
-        let minutes = self.periods(&seeds, window, 60, now).await;
-        let mut longer: Vec<Vec<Result<Periods, Why>>> = vec![Vec::new(); batch.len()];
-        let thin = batch.iter().any(|one| one.thin);
-        for period in LONG_PERIODS.into_iter().filter(|_| thin) {
-            let Some(whole) = window.whole(i64::from(period)) else { continue };
-            let read = self.periods(&seeds, whole, period, now).await;
-            for (longer, periods) in longer.iter_mut().zip(read) {
-                longer.push(periods);
-            }
-        }
+        let minutes = self.minutes(&seeds, window, now).await;
+        let longer = if batch.iter().any(|one| one.thin) {
+            self.longer(&seeds, window, now).await
+        } else {
+            vec![Ok(Vec::new()); batch.len()]
+        };
         let read = Read::new("GetMetricData", self.shared.clock.now());
         let mut gone_on = Vec::with_capacity(batch.len());
         for ((one, minutes), longer) in batch.into_iter().zip(minutes).zip(longer) {
             let Resumed { seed, variant, window, .. } = one;
-            let longer = longer.into_iter().collect::<Result<Vec<Periods>, Why>>();
-            let (minutes, longer) = match minutes.and_then(|minutes| Ok((minutes, longer?))) {
+            let (minutes, longer) = match of_all_lengths(minutes, longer) {
                 Ok(both) => both,
                 Err(why) => {
                     gone_on.push((seed, Some(Err((why, read)))));

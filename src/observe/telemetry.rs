@@ -36,6 +36,19 @@ impl Window {
         (from < to).then_some(Self { from, to })
     }
 
+    /// The same for a variant with so little traffic that longer periods are read too: those of all
+    /// lengths must end together to be pushed in order.
+    pub fn next_in_long_periods(
+        now: Timestamp,
+        read_until: Option<Timestamp>,
+        history: TimeDelta,
+        delay: TimeDelta,
+    ) -> Option<Self> {
+        let Self { from, to } = Self::next(now, read_until, history, delay)?;
+        let to = floor_to(to, i64::from(LONG_PERIODS[1]));
+        (from < to).then_some(Self { from, to })
+    }
+
     /// The part of it that holds whole periods of so many seconds.
     pub fn whole(&self, period_seconds: i64) -> Option<Self> {
         let up = self.from + TimeDelta::seconds(period_seconds - 1);

@@ -2,13 +2,12 @@
 //! keeps them: one metric a day costs less than the memory for 20,160 minutes of every variant.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
 use super::bounded::soon;
-use super::fetch::{Fetch, What};
+use super::fetch::What;
 use super::reader::{Reader, Wanted};
 use super::readings::REQUESTS;
 use super::settings::{HistoryWait, Settings};
@@ -70,7 +69,7 @@ impl Reader {
         for id in &next {
             self.variants.entry(id.clone()).or_default().ask_for_weeks(now);
         }
-        let fetch = Fetch { metrics: Arc::clone(&self.aws.metrics), cost: self.cost.clone() };
+        let fetch = self.fetch();
         let read = |ids: &[VariantId]| {
             let of: Vec<ResourceId> = ids.iter().map(VariantId::resource).collect();
             let (fetch, ids) = (fetch.clone(), ids.to_vec());

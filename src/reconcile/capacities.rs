@@ -10,8 +10,9 @@ use crate::model::ids::VariantId;
 use crate::observe::Observed;
 use crate::variant::{Weeks, Weighed};
 
-/// A variant with what is known of it; nothing of one on which setpoint has failed.
-pub(super) type Estimated = (VariantId, Option<(Weighed, Option<Weeks>)>);
+/// A variant with what is known of it; nothing of one on which setpoint has failed. Each is on its own, so
+/// that it is freed when it has been decided on: those of a fleet in one piece take tens of MiB.
+pub(super) type Estimated = (VariantId, Option<(Box<Weighed>, Option<Weeks>)>);
 
 impl Reconciler {
     /// Estimates the capacity of every variant that was seen, each by its own telemetry, and what the
@@ -38,7 +39,7 @@ impl Reconciler {
             if let Ok(weighed) = &weighed {
                 weighed.tell(&mut families);
             }
-            estimated.push((id, weighed.ok().map(|weighed| (weighed, weeks))));
+            estimated.push((id, weighed.ok().map(|weighed| (Box::new(weighed), weeks))));
         }
         (estimated, families)
     }

@@ -326,7 +326,7 @@ impl Fleet {
             all.push(read.map(|(observed, reconciler)| {
                 let (estimated, families) = reconciler.estimate(observed, input);
                 self.families.insert(scope.clone(), families);
-                let known = estimated.iter().filter_map(|(_, all)| Some(&all.as_ref()?.0));
+                let known = estimated.iter().filter_map(|(_, all)| Some(&*all.as_ref()?.0));
                 self.probing.insert(scope, known.flat_map(probes::busy).collect());
                 estimated
             }));

@@ -116,10 +116,10 @@ impl Reconciler {
         let mut turns: Turns = Vec::with_capacity(estimated.len());
         for (id, weighed) in estimated {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
-            let decide = |(weighed, weeks): (Weighed, Option<Weeks>)| {
+            let decide = |(weighed, weeks): (Box<Weighed>, Option<Weeks>)| {
                 let about = (families, &mut *probing);
                 let decide = AssertUnwindSafe(|| {
-                    self.decide_one((weighed, weeks.as_ref()), about, input, at)
+                    self.decide_one((*weighed, weeks.as_ref()), about, input, at)
                 });
                 catch_unwind(decide).ok()
             };

@@ -226,8 +226,8 @@ fn hold_unremembered(turn: &mut Turn, error: &MemoryError) {
     turn.decision.hold_all(Reason::Unknown, &sentence);
 }
 
-/// After a pass: what was not written because of a freeze window or a stop is no time for the tags
-/// of it either; nor is the time while a person is being asked.
+/// A variant as its memory must know it after a pass. While a freeze window or a stop has kept setpoint from
+/// writing, and while a person is being asked, its tags are not written either.
 fn subject_after(turn: &Turn, input: &PassInput<'_>, waits: bool) -> Subject {
     let mut subject = subject(&turn.snapshot, &turn.goal, input.settings);
     let mut steps = turn.outcome().into_iter().flat_map(|outcome| &outcome.steps);

@@ -4,17 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::json;
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
 use setpoint::model::evidence::EvidenceStatus;
 use setpoint::model::fact::{Why, WhyKind};
 use setpoint::model::ids::{AccountId, Scope, VariantId};
@@ -23,14 +22,13 @@ use setpoint::model::scaling::Alarm;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Aws, Evidence, Memory, MetricAnswer, MetricQuery, Metrics, PortResult};
-use setpoint::reconcile::{
-    CostMeter, Fleet, HistoryWait, PassInput, Purpose, Settings as PassSettings,
-};
+use setpoint::reconcile::{Fleet, HistoryWait, Settings as PassSettings};
+use setpoint::sim::Sim;
 use setpoint::sim::api::Operation;
 use setpoint::sim::scenario::{Change, Event, Settings};
-use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::store::{Store, StoreSettings};
-use setpoint::system::Alone;
+
+use crate::harness;
 
 const CONFIG: &str = "
 aws: {region: us-east-1, account_id: '123456789012'}
@@ -42,21 +40,10 @@ const NAMES: [&str; 3] = ["busy", "calm", "quiet"];
 
 /// Loaded near their capacity, except one with too little traffic for a percentile by the minute.
 fn world() -> Sim {
-    let endpoint = |name: &str| {
-        let (low, high) = if name == "quiet" { (20.0, 60.0) } else { (600.0, 3600.0) };
-        json!({"name": name, "variants": [{
-            "instances": 2,
-            "target": {"min": 1, "max": 2, "policy": {"target_value": 900.0}},
-            "load": {
-                "service": {"family": {"worker_queue": {"workers": 4}}, "base_ms": 50.0, "saturation": 1900.0},
-                "objective": {"statistic": "p99", "threshold_ms": 250},
-                "traffic": [{"diurnal": {"low": low, "high": high, "peak_hour": 14.0}}],
-            },
-        }]})
-    };
-    let endpoints: Vec<Value> = NAMES.into_iter().map(endpoint).collect();
-    let text = json!({"history_days": 4, "endpoints": endpoints}).to_string();
-    Scenario::parse(&text, "world").unwrap().build().unwrap()
+    harness::loaded(
+        4,
+        NAMES.map(|name| (name, if name == "quiet" { (20.0, 60.0) } else { (600.0, 3600.0) })),
+    )
 }
 
 fn store(path: &Path) -> Store {
@@ -120,9 +107,7 @@ impl Passes {
         let told = Told { behind, asked: Mutex::default(), left: AtomicU32::new(u32::MAX) };
         let told = Arc::new(told);
         let aws = Aws { metrics: Arc::clone(&told) as Arc<dyn Metrics>, ..aws };
-        let clock = Arc::new(SimClock::self_driven(sim.clone()));
-        let (memory, cost) = (Arc::clone(memory), CostMeter::default());
-        let mut fleet = Fleet::new(vec![aws], clock, Arc::new(Alone), memory, cost);
+        let mut fleet = harness::fleet(sim, aws, memory);
         if let Some(store) = &store {
             fleet = fleet.keeping(Arc::new(store.clone()) as Arc<dyn Evidence>);
         }
@@ -135,16 +120,9 @@ impl Passes {
             last_day_first_above: 0,
             ..pass_settings(&self.config)
         };
-        let input = PassInput {
-            goals: &self.config,
-            settings: &settings,
-            telemetry: true,
-            refresh: None,
-            purpose: Purpose::Reconcile(&Consent::default()),
-            freeze: None,
-            stop: &AtomicBool::new(false),
-        };
-        self.fleet.pass(input).await
+        harness::Pass { settings, telemetry: true, ..harness::pass(&self.config) }
+            .of(&mut self.fleet)
+            .await
     }
 
     /// As kill -9: nothing is kept that was not.

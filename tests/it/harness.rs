@@ -4,6 +4,7 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, LazyLock};
 
+use serde_json::{Value, json};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::decide::Freeze;
@@ -13,11 +14,33 @@ use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::ports::{Aws, Leadership, Memory};
 use setpoint::reconcile::{CostMeter, Fleet, Goals, PassInput, Purpose, Settings};
 use setpoint::sim::scenario;
-use setpoint::sim::{Sim, SimClock};
+use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
 
 static NOT_STOPPING: AtomicBool = AtomicBool::new(false);
 static NOBODY: LazyLock<Consent> = LazyLock::new(Consent::default);
+
+/// A world with so many days behind it whose endpoints have a load between two rates a day, near what their
+/// two instances can serve.
+pub(crate) fn loaded<'a>(
+    days: u32,
+    endpoints: impl IntoIterator<Item = (&'a str, (f64, f64))>,
+) -> Sim {
+    let endpoint = |(name, (low, high)): (&str, (f64, f64))| {
+        json!({"name": name, "variants": [{
+            "instances": 2,
+            "target": {"min": 1, "max": 2, "policy": {"target_value": 900.0}},
+            "load": {
+                "service": {"family": {"worker_queue": {"workers": 4}}, "base_ms": 50.0, "saturation": 1900.0},
+                "objective": {"statistic": "p99", "threshold_ms": 250},
+                "traffic": [{"diurnal": {"low": low, "high": high, "peak_hour": 14.0}}],
+            },
+        }]})
+    };
+    let endpoints: Vec<Value> = endpoints.into_iter().map(endpoint).collect();
+    let text = json!({"history_days": days, "endpoints": endpoints}).to_string();
+    Scenario::parse(&text, "world").unwrap().build().unwrap()
+}
 
 /// The account and region of a world that names none.
 pub(crate) fn scope() -> Scope {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use serde_json::{Value, json};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
@@ -22,7 +21,7 @@ use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Aws, Memory, MetricAnswer, MetricQuery, Metrics, PortResult};
 use setpoint::reconcile::{Fleet, HistoryWait, Settings as PassSettings};
-use setpoint::sim::{Scenario, Sim};
+use setpoint::sim::Sim;
 use setpoint::variant::WEEKS_SPAN;
 
 use crate::harness;
@@ -40,20 +39,7 @@ const DAYS: u32 = 3;
 
 /// Loaded near their capacity, with three days behind them.
 fn world() -> Sim {
-    let endpoint = |name: &str| {
-        json!({"name": name, "variants": [{
-            "instances": 2,
-            "target": {"min": 1, "max": 2, "policy": {"target_value": 900.0}},
-            "load": {
-                "service": {"family": {"worker_queue": {"workers": 4}}, "base_ms": 50.0, "saturation": 1900.0},
-                "objective": {"statistic": "p99", "threshold_ms": 250},
-                "traffic": [{"diurnal": {"low": 600.0, "high": 3600.0, "peak_hour": 14.0}}],
-            },
-        }]})
-    };
-    let endpoints: Vec<Value> = NAMES.into_iter().map(endpoint).collect();
-    let text = json!({"history_days": DAYS, "endpoints": endpoints}).to_string();
-    Scenario::parse(&text, "world").unwrap().build().unwrap()
+    harness::loaded(DAYS, NAMES.map(|name| (name, (600.0, 3600.0))))
 }
 
 /// One request: how many queries, of which endpoint the first is, and the window.

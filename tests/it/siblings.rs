@@ -1,8 +1,6 @@
 //! What measured siblings say of a load test: what it is worth on simulated weeks, and what never rests
 //! on it.
 
-use std::collections::BTreeMap;
-
 use proptest::prelude::*;
 use setpoint::decide::safe_target::{safe_target_at, wanted_at};
 use setpoint::estimate::{Context, Estimator, EstimatorSettings, Families, Fingerprint, Scratch};
@@ -14,7 +12,8 @@ use setpoint::model::series::Minute;
 use setpoint::model::siblings::Siblings;
 use setpoint::model::time::Timestamp;
 use setpoint::model::units::{LatencyStatistic, RequestsPerSecond};
-use setpoint::ports::{Metric, MetricQuery};
+use setpoint::observe::Periods;
+use setpoint::observe::telemetry::{Window, queries};
 use setpoint::sim::random::Random;
 
 /// A variant after a simulated week, and its true capacity.
@@ -36,36 +35,14 @@ async fn lived(class: Class, seeds: std::ops::Range<u64>, days: i64) -> Vec<Live
         let world = &case.scenario.world;
         let scope = Scope { account_id: world.account_id.clone(), region: world.region.clone() };
         let aws = setpoint::sim::aws(&sim, scope);
-        let metrics = [
-            Metric::Invocations,
-            Metric::InvocationsPerInstance,
-            Metric::ModelLatency(LatencyStatistic::P99),
-            Metric::ModelLatency(LatencyStatistic::P50),
-            Metric::Invocation5xxErrors,
-        ];
-        let queries = metrics.map(|metric| MetricQuery {
-            resource: "endpoint/graded/variant/AllTraffic".parse().unwrap(),
-            metric,
-            period_seconds: 60,
-        });
+        let resource = "endpoint/graded/variant/AllTraffic".parse().unwrap();
+        let (queries, window) =
+            (queries(&resource, &case.objective, 60), Window { from: start, to: now });
         let answers = aws.metrics.metric_data(&queries, start, now).await;
-        let mut minutes: BTreeMap<Timestamp, Minute> = BTreeMap::new();
-        for (i, answer) in answers.into_iter().enumerate() {
-            for (at, value) in answer.unwrap().iter() {
-                let minute = minutes.entry(at).or_insert_with(|| Minute::empty(at));
-                let fields = [
-                    &mut minute.invocations,
-                    &mut minute.invocations_per_instance,
-                    &mut minute.latency_us,
-                    &mut minute.latency_p50_us,
-                    &mut minute.errors_5xx,
-                ];
-                *fields.into_iter().nth(i).unwrap() = Some(value);
-            }
-        }
+        let minutes = Periods::of(&case.objective, &queries, answers, window).unwrap();
         let mut estimator = Estimator::new(&EstimatorSettings::new(case.objective));
-        for minute in minutes.values() {
-            estimator.push(minute, &CONTEXT, &mut scratch);
+        for minute in minutes.between(start, now) {
+            estimator.push(&minute, &CONTEXT, &mut scratch);
         }
         all.push(Lived { estimator, truth: case.capacity, now });
     }

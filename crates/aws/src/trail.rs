@@ -65,7 +65,7 @@ pub(super) async fn callers(
     }
 }
 
-/// What is told of an event; none when it does not say who did what and when.
+/// What an event says; nothing when it does not say who did what and when.
 fn understood(event: &str) -> Option<TrailEvent> {
     let event: Value = serde_json::from_str(event).ok()?;
     let text = |value: &Value| value.as_str().map(checks::text);

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use setpoint::decide::rails::{Before, Rail, rails};
+use setpoint::decide::rails::Rail;
 use setpoint::model::decision::{Action, Decision, FieldReport, FieldState};
 use setpoint::model::fact::Fact;
 use setpoint::model::floors::{
@@ -241,7 +241,7 @@ fn one_answer_against_them_or_none_leaves_them() {
     assert!(world.decide().plan.is_empty());
     world.snapshot.floors = week(7);
     world.pass();
-    assert_eq!(world.memory().floors.refused, 0, "an answer for them begins anew");
+    assert_eq!(world.memory().floors.refused, 0, "an answer for them starts the count again");
     // Floors that go with another value than the one in force are an answer against them.
     let Floors::Proposed(proposed) = &mut world.snapshot.floors else { unreachable!() };
     proposed.target_in_force = false;
@@ -289,17 +289,6 @@ fn an_edit_is_repaired_and_after_two_of_the_same_somebody_else_writes() {
     }
 }
 
-fn breached(world: &World, action: &Action) -> Option<Rail> {
-    let before = Before {
-        snapshot: &world.snapshot,
-        goal: &world.goal,
-        estimate: &world.estimate,
-        rules: &world.rules,
-        now: world.now,
-    };
-    rails(&before, action).err().map(|breach| breach.rail)
-}
-
 #[test]
 fn each_rail_catches_what_no_guard_would_let_through() {
     let bent = |bend: &dyn Fn(&mut Vec<FloorPut>, &mut World)| {
@@ -307,7 +296,7 @@ fn each_rail_catches_what_no_guard_would_let_through() {
         let mut action = world.decide().plan.actions.remove(0);
         let Action::PutFloors { puts, .. } = &mut action else { panic!("{action:?}") };
         bend(puts, &mut world);
-        breached(&world, &action)
+        world.breached(&action)
     };
     let floors = Some(Rail::Floors);
     assert_eq!(bent(&|_, _| {}), None);

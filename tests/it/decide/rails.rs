@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use setpoint::decide::Freeze;
 use setpoint::decide::consent::Confirmed;
-use setpoint::decide::rails::{Before, Rail, rails};
+use setpoint::decide::rails::Rail;
 use setpoint::model::decision::{Action, FieldState};
 use setpoint::model::endpoint::EndpointStatus;
 use setpoint::model::estimate::{Estimate, Verdict};
@@ -35,22 +35,11 @@ fn register() -> (World, Action) {
     (world, action)
 }
 
-fn breached(world: &World, action: &Action) -> Option<Rail> {
-    let before = Before {
-        snapshot: &world.snapshot,
-        goal: &world.goal,
-        estimate: &world.estimate,
-        rules: &world.rules,
-        now: world.now,
-    };
-    rails(&before, action).err().map(|breach| breach.rail)
-}
-
 /// A write of a drifted world, after `bend` has changed the world under it.
 fn in_world(bend: impl FnOnce(&mut World)) -> Option<Rail> {
     let mut world = World::drifted();
     bend(&mut world);
-    breached(&world, &put())
+    world.breached(&put())
 }
 
 /// A write of a drifted world with another configuration than was decided.
@@ -60,14 +49,14 @@ fn bent(
     let mut action = put();
     let Action::PutPolicy { configuration, fields, .. } = &mut action else { unreachable!() };
     bend(configuration, fields);
-    breached(&World::drifted(), &action)
+    World::drifted().breached(&action)
 }
 
 #[test]
 fn what_is_decided_keeps_to_the_rails() {
     assert_eq!(in_world(|_| {}), None);
     let (world, action) = register();
-    assert_eq!(breached(&world, &action), None);
+    assert_eq!(world.breached(&action), None);
 }
 
 #[test]
@@ -100,7 +89,7 @@ fn an_unknown_kind_is_only_made_safer() {
     assert_eq!(in_world(|w| w.snapshot.model = Fact::Unknown(why())), None);
     let (mut world, action) = register();
     world.snapshot.model = Fact::Unknown(why());
-    assert_eq!(breached(&world, &action), Some(Rail::Kind));
+    assert_eq!(world.breached(&action), Some(Rail::Kind));
 }
 
 #[test]
@@ -148,7 +137,7 @@ fn the_value_and_its_limits() {
     let mut action = put();
     let Action::PutPolicy { configuration, .. } = &mut action else { unreachable!() };
     configuration.target_value = 701.0;
-    assert_eq!(breached(&raised, &action), Some(Rail::OwnerLimit));
+    assert_eq!(raised.breached(&action), Some(Rail::OwnerLimit));
 }
 
 #[test]
@@ -161,7 +150,7 @@ fn a_raise_above_capacity_and_steps_that_are_too_long() {
         let mut action = put();
         let Action::PutPolicy { configuration, .. } = &mut action else { unreachable!() };
         configuration.target_value = 706.0;
-        breached(&world, &action)
+        world.breached(&action)
     };
     assert_eq!(raise(Confirmed::Nothing), Some(Rail::AboveCapacity));
     assert_eq!(raise(Confirmed::Asking), None);
@@ -178,9 +167,9 @@ fn a_raise_removes_few_instances() {
     let mut action = put();
     let Action::PutPolicy { configuration, .. } = &mut action else { unreachable!() };
     configuration.target_value = 720.0;
-    assert_eq!(breached(&world, &action), Some(Rail::Step), "10 to 3");
+    assert_eq!(world.breached(&action), Some(Rail::Step), "10 to 3");
     world.snapshot.telemetry = Fact::Unknown(why());
-    assert_eq!(breached(&world, &action), Some(Rail::Step), "blind");
+    assert_eq!(world.breached(&action), Some(Rail::Step), "blind");
 }
 
 #[test]
@@ -205,7 +194,7 @@ fn min_and_max_are_the_configured_ones_and_do_not_cross() {
             unreachable!()
         };
         (*min_capacity, *max_capacity) = (min, max);
-        breached(&world, &action)
+        world.breached(&action)
     };
     assert_eq!(bounds(None, Some(20)), None);
     assert_eq!(bounds(None, Some(21)), Some(Rail::Bounds));
@@ -215,7 +204,7 @@ fn min_and_max_are_the_configured_ones_and_do_not_cross() {
     let mut action = action;
     let Action::RegisterTarget { max_capacity, .. } = &mut action else { unreachable!() };
     *max_capacity = Some(0);
-    assert_eq!(breached(&crossing, &action), Some(Rail::Bounds));
+    assert_eq!(crossing.breached(&action), Some(Rail::Bounds));
 }
 
 proptest! {

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use setpoint::decide::consent::Confirmed;
+use setpoint::decide::rails::{Before, Rail, rails};
 use setpoint::decide::remember::remember;
 use setpoint::decide::{Rules, decide};
 use setpoint::model::decision::{Action, Decision, FieldState, Outcome, StepOutcome, StepResult};
@@ -72,6 +73,13 @@ impl World {
 
     pub(super) fn decide(&self) -> Decision {
         decide(&self.snapshot, &self.goal, &self.estimate, &self.rules, self.now)
+    }
+
+    /// The rail that a write would breach.
+    pub(super) fn breached(&self, action: &Action) -> Option<Rail> {
+        let Self { snapshot, goal, estimate, rules, now } = self;
+        let before = Before { snapshot, goal, estimate, rules, now: *now };
+        rails(&before, action).err().map(|breach| breach.rail)
     }
 
     pub(super) fn endpoint(&mut self) -> &mut Endpoint {

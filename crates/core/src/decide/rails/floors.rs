@@ -75,18 +75,7 @@ fn given_back(before: &Before<'_>, puts: &[FloorPut], actions: &[ScheduledAction
         actions.iter().filter(|action| own(&action.name)).cloned().collect();
     let mut known = endless(&all, now);
     for put in puts {
-        all.retain(|action| action.name != put.name);
-        all.push(ScheduledAction {
-            resource: resource.clone(),
-            name: put.name.clone(),
-            schedule: put.schedule.clone(),
-            timezone: Some(put.time_zone.clone()),
-            min_capacity: Some(put.min),
-            max_capacity: None,
-            starts_at: None,
-            ends_at: put.ends_at,
-            created_at: Some(now),
-        });
+        all = put.applied(&all, &resource, now);
         let left = endless(&all, now);
         let fewer = left.iter().all(|name| known.contains(name) && *name != put.name);
         keep(fewer, Rail::Floors, "min would stay raised if the writing ended in the middle")?;

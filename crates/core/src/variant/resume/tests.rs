@@ -120,7 +120,7 @@ fn a_variant_that_goes_on_from_its_record_ends_where_an_undisturbed_one_does() {
         let mut resumed = resume(&record, 1, at(killed + 10)).unwrap();
         assert_eq!(resumed.capacity.estimator(), undisturbed.capacity.estimator());
         assert_eq!(resumed.evidence(&id()).unwrap(), record, "byte for byte");
-        // One is told an hour at a time, the other all at once.
+        // One takes in an hour at a time, the other all at once.
         let mut from = killed;
         while from < all {
             told(&mut undisturbed, from, (from + 60).min(all), &mut scratch);
