@@ -24,9 +24,6 @@ const NO_LABELS: [&str; 0] = [];
 const DECISION: &str = "decision";
 const WRITE: &str = "write";
 const LEASE: &str = "setpoint";
-const WRITE_OPERATIONS: [&str; 3] =
-    ["PutScalingPolicy", "RegisterScalableTarget", "PutScheduledAction"];
-const WRITE_RESULTS: [&str; 3] = ["success", "error", "skipped"];
 /// A pass waits for AWS, so that the interesting part is seconds; `reconcile.pass_timeout_seconds`
 /// may be some minutes.
 const PASS_BUCKETS: &[f64] =
@@ -99,8 +96,8 @@ impl ProcessMetrics {
                 self.decisions.with_label_values(&[action.as_str(), reason.as_str()]);
             }
         }
-        for operation in WRITE_OPERATIONS {
-            for result in WRITE_RESULTS {
+        for operation in families::WRITE_OPERATIONS {
+            for result in families::WRITE_RESULTS {
                 self.writes.with_label_values(&[operation, result]);
             }
         }

@@ -7,6 +7,12 @@ use super::definition::definitions;
 /// The phases of a pass, in their order; a test keeps them equal to those that passes have.
 pub const PHASES: [&str; 4] = ["observe", "decide", "act", "remember"];
 
+/// The operations that write in AWS.
+pub(super) const WRITE_OPERATIONS: [&str; 3] =
+    ["PutScalingPolicy", "RegisterScalableTarget", "PutScheduledAction"];
+/// What comes of a write.
+pub(super) const WRITE_RESULTS: [&str; 3] = ["success", "error", "skipped"];
+
 const ACCOUNT: Values = Described("the AWS account");
 const REGION: Values = Described("the AWS region");
 const SHARD: Values = Described("the number of the process's shard, from 0");
@@ -32,7 +38,7 @@ const FAILED_ERROR_CODE: Values = Described(failed!(""));
 definitions! { PROCESS_FAMILIES, Process;
     DECISIONS = Counter "setpoint_decisions_total" ["decisions"] {action: Actions, reason: Reasons}
         "Decisions taken, one for each variant and pass.";
-    WRITES = Counter "setpoint_writes_total" ["writes"] {operation: Closed(&["PutScalingPolicy", "RegisterScalableTarget", "PutScheduledAction"]), result: Closed(&["success", "error", "skipped"])}
+    WRITES = Counter "setpoint_writes_total" ["writes"] {operation: Closed(&WRITE_OPERATIONS), result: Closed(&WRITE_RESULTS)}
         "Writes to AWS; one that AWS took and does not show afterwards is a success here and the reason read_back_differs.";
     CLOUDWATCH_METRICS = Counter "setpoint_cloudwatch_metrics_requested_total" ["metrics"] {account_id: ACCOUNT, region: REGION}
         "Metrics requested from GetMetricData, one for each statistic: what AWS bills.";

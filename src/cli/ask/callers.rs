@@ -57,16 +57,16 @@ impl Callers {
 
     /// The same for people.
     pub(super) fn sentence(&self) -> String {
-        let mut told: Vec<String> = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         for call in &self.calls {
             let from =
                 call.source.as_ref().map_or_else(String::new, |from| format!(" from {from}"));
             let one =
                 format!("{}{from} ({} at {})", call.actor, call.operation, call.at.format("%T"));
-            told.push(printable(&one).into_owned());
+            names.push(printable(&one).into_owned());
         }
-        match (told.is_empty(), self.too_early) {
-            (false, _) => format!("by {}", told.join(" or ")),
+        match (names.is_empty(), self.too_early) {
+            (false, _) => format!("by {}", names.join(" or ")),
             (true, true) => {
                 "CloudTrail does not know yet by whom: it takes up to 15 minutes".to_owned()
             }
