@@ -98,7 +98,7 @@ impl Entry {
         if let Some(guess) = &self.guess {
             let ms = scalar::number(guess.threshold_ms, |ms| ms == guess.threshold_ms);
             lines.push(format!(
-                "  objective: {{latency: {{statistic: {}, threshold_ms: {ms}}}}}  # a guess, twice its quiet {} ms: put your own here",
+                "  objective: {{latency: {{statistic: {}, threshold_ms: {ms}}}}}  # a guess, twice its quiet {} ms, rounded up: put your own here",
                 guess.statistic.as_str(),
                 human(for_reading(guess.quiet_ms))
             ));

@@ -71,13 +71,17 @@ impl Allowed {
                 );
             }
         };
-        format!(
-            "the safety factor may be {:.2}: {:.1} bad minutes a week of the {} that are accepted; \
-             {why}",
-            self.factor,
-            self.bad_minutes,
-            super::units::human(self.budget)
-        )
+        let (bad, budget) = (self.bad_minutes, super::units::human(self.budget));
+        // Capacity that is hardly known is far lower in a few draws, and they make the average.
+        let fares = if bad > self.budget {
+            format!(
+                "at most the {budget} bad minutes a week that are accepted in 90 % of the draws, and {bad:.1} on \
+                 average over all of them"
+            )
+        } else {
+            format!("{bad:.1} bad minutes a week of the {budget} that are accepted")
+        };
+        format!("the safety factor may be {:.2}: {fares}; {why}", self.factor)
     }
 }
 
@@ -145,4 +149,32 @@ pub fn factor_in_use(goal: &Goal, memory: Option<&VariantMemory>) -> f64 {
     let remembered = memory.and_then(|memory| memory.safety_factor);
     let moved = remembered.filter(|_| goal.safety_factor_auto);
     moved.map_or(goal.safety_factor.get(), |factor| factor.value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_average_above_the_budget_is_not_said_to_be_part_of_it() {
+        let allowed = Allowed {
+            factor: 0.56,
+            bad_minutes: 4.0,
+            budget: 10.0,
+            within_budget: true,
+            limit: Limit::Budget,
+            usual_instances: 6,
+        };
+        assert_eq!(
+            allowed.sentence(),
+            "the safety factor may be 0.56: 4.0 bad minutes a week of the 10 that are accepted; a higher one \
+             would break the budget"
+        );
+        let uncertain = Allowed { bad_minutes: 62.2, ..allowed };
+        assert_eq!(
+            uncertain.sentence(),
+            "the safety factor may be 0.56: at most the 10 bad minutes a week that are accepted in 90 % of the \
+             draws, and 62.2 on average over all of them; a higher one would break the budget"
+        );
+    }
 }
