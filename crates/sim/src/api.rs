@@ -13,6 +13,8 @@ pub mod tagging;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::fault::Fault;
@@ -123,6 +125,18 @@ macro_rules! operations {
                 let result = world.$method(input);
                 world.finish(Operation::$name, gate, input, result)
             })*
+
+            /// Runs any operation, its input and output as AWS JSON.
+            ///
+            /// # Errors
+            /// Outside, when the input has not the operation's shape; inside, AWS's.
+            pub(crate) fn run(&self, operation: Operation, input: Value) -> Result<ApiResult<Value>, serde_json::Error> {
+                match operation {
+                    $(Operation::$name => {
+                        Ok(self.$method(&serde_json::from_value(input)?).map(|output| as_json(&output)))
+                    })*
+                }
+            }
         }
     };
     (@read) => { false };
@@ -193,6 +207,25 @@ operations! {
     Sts read GetCallerIdentity get_caller_identity(cw::GetCallerIdentityInput) -> cw::GetCallerIdentityOutput;
     /// `AssumeRole`: it gives out keys and changes nothing.
     Sts read AssumeRole assume_role(sts::AssumeRoleInput) -> sts::AssumeRoleOutput;
+}
+
+/// As AWS spells it: absent members are left out.
+pub(crate) fn as_json(of: &impl Serialize) -> Value {
+    let mut value = serde_json::to_value(of).unwrap_or_default();
+    drop_nulls(&mut value);
+    value
+}
+
+/// Drops the members that are null.
+pub(crate) fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(values) => values.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
 }
 
 impl Operation {
