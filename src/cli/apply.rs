@@ -30,7 +30,6 @@ pub(super) struct Args {
     timeout: Timeout,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !args.yes && !std::io::stdin().is_terminal() {
         return Err(CliError::usage(

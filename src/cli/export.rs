@@ -193,7 +193,6 @@ pub(super) struct Recorded {
     pub(super) instance_type: Option<String>,
     /// The newest scaling activities, newest first.
     pub(super) activities: Vec<Activity>,
-    /// What the configuration wants of it.
     pub(super) goal: Option<Goal>,
     pub(super) prices: Arc<BTreeMap<String, f64>>,
 }
@@ -265,7 +264,6 @@ fn select(
     }))
 }
 
-/// Connects to what is meant.
 async fn connect(
     config: &Config,
     args: &Wanted,

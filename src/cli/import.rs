@@ -66,7 +66,6 @@ fn factor(text: &str) -> Result<SafetyFactor, String> {
     SafetyFactor::new(number).map_err(|_| refused())
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let file = args.out.as_deref().map(|path| NewFile::at(path, args.force)).transpose()?;
     let (config, _logs) = args.config.load_with_logs()?;

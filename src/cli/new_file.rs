@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::CliError;
 
-/// A file to be written.
 pub(super) struct NewFile {
     path: PathBuf,
     force: bool,

@@ -84,7 +84,6 @@ enum Output {
     Csv,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     match (&args.variant, &args.file) {
         (Some(variant), _) => record::run(variant, args.output),

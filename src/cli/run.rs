@@ -125,7 +125,6 @@ pub(super) struct Assembled {
     pub(super) handle: Handle,
     /// Where it publishes.
     pub(super) fleet: Arc<FleetCell>,
-    /// The address it answers on.
     pub(super) address: std::net::SocketAddr,
     grace: std::time::Duration,
     kubernetes: Kubernetes,

@@ -120,11 +120,8 @@ pub struct Inner {
     pub memory: MemorySettings,
     /// The history of every variant.
     pub store: StoreConfig,
-    /// What is used of Kubernetes.
     pub kubernetes: KubernetesSettings,
-    /// The HTTP server.
     pub http: HttpSettings,
-    /// Logs.
     pub log: LogSettings,
     /// What `/metrics` exports.
     pub metrics: MetricsSettings,

@@ -5,7 +5,6 @@ use globset::{Glob, GlobMatcher};
 use super::overlap::{covers, meet, tokens};
 use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, VariantId, VariantName};
 
-/// A name or a glob.
 #[derive(Debug, Clone)]
 pub struct NamePattern {
     text: String,
@@ -75,7 +74,6 @@ impl NamePattern {
         matches!(self.matcher, Matcher::Exact)
     }
 
-    /// Whether a name matches.
     pub fn matches(&self, name: &str) -> bool {
         match &self.matcher {
             Matcher::Exact => self.text == name,
@@ -126,9 +124,7 @@ impl NamePattern {
 /// The variants a target speaks of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetPattern {
-    /// The endpoint.
     pub endpoint: NamePattern,
-    /// The variant.
     pub variant: NamePattern,
     /// Only in this account.
     pub account_id: Option<AccountId>,
@@ -147,7 +143,6 @@ pub struct Specificity {
 }
 
 impl TargetPattern {
-    /// Whether a variant matches.
     pub fn matches(&self, id: &VariantId) -> bool {
         self.account_id.as_ref().is_none_or(|own| *own == id.account_id)
             && self.region.as_ref().is_none_or(|own| *own == id.region)

@@ -21,7 +21,6 @@ pub struct Problem {
     /// The key path, such as `targets[3].objective.latency.threshold_ms`; empty when the whole
     /// file is meant.
     pub key: String,
-    /// What was found.
     pub found: String,
     /// What is allowed; empty when `found` says it all.
     pub allowed: String,

@@ -68,9 +68,7 @@ pub struct Parts {
     pub loader: Loader,
     /// Whether this process makes passes.
     pub leadership: LeadershipSource,
-    /// Makes what makes them.
     pub make_fleet: MakeFleet,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// What must be remembered; pauses are put there.
     pub memory: Arc<dyn Memory>,

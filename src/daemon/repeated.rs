@@ -27,7 +27,6 @@ struct Told {
     at: Timestamp,
 }
 
-/// The warnings that are repeated.
 #[derive(Debug, Default)]
 pub(super) struct Repeated(BTreeMap<Trouble, Told>);
 

@@ -35,7 +35,6 @@ impl Ticks {
         Ok(Self { scheduler })
     }
 
-    /// Stops ringing.
     pub async fn stop(mut self) {
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::debug!(%error, "the scheduler was already gone");

@@ -28,7 +28,6 @@ pub struct ClosedLoop {
     pub violation_minutes: u64,
     /// Instances times hours.
     pub instance_hours: f64,
-    /// Changes of the target.
     pub changes: u32,
     /// Changes against the direction of the one before.
     pub reversals: u32,

@@ -54,7 +54,6 @@ pub struct Reported {
     pub above: f64,
 }
 
-/// A graded run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Graded {
     /// What it was about.

@@ -93,7 +93,6 @@ impl ListQuery {
     }
 }
 
-/// The id that a cursor is.
 fn cursor(text: &str) -> Option<VariantId> {
     let parts: Vec<&str> = text.split('/').collect();
     let [account_id, region, endpoint, variant] = parts.as_slice() else { return None };

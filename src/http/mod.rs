@@ -94,7 +94,6 @@ pub struct App {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
 pub struct BindError {
-    /// The address asked for.
     pub address: SocketAddr,
     /// What the system says.
     pub source: std::io::Error,
@@ -119,7 +118,6 @@ impl Server {
         Ok(Self { listener, address })
     }
 
-    /// The address taken.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }

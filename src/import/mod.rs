@@ -38,7 +38,6 @@ pub struct Options {
     pub guesses: BTreeMap<VariantId, Result<Guess, String>>,
     /// By which tags the variants were chosen; empty when by none.
     pub tags: Vec<Tag>,
-    /// When.
     pub at: Timestamp,
 }
 

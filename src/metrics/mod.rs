@@ -48,7 +48,6 @@ pub trait StatusSource: Send + Sync {
 pub struct Metrics {
     /// What the process and the fleet as a whole are registered in.
     pub registry: Registry,
-    /// Counters of the process.
     pub process: ProcessMetrics,
     /// Told of every call to AWS.
     pub calls: Arc<CallMetrics>,

@@ -12,10 +12,8 @@ pub enum PassKind {
 }
 
 impl PassKind {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Describe, Self::Telemetry, Self::Asked];
 
-    /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Describe => "describe",
@@ -25,7 +23,6 @@ impl PassKind {
     }
 }
 
-/// How a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassResult {
     /// It came to its end in time and could list at least one account and region.
@@ -38,10 +35,8 @@ pub enum PassResult {
 }
 
 impl PassResult {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Success, Self::Error, Self::Skipped];
 
-    /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",

@@ -146,7 +146,6 @@ impl ProcessMetrics {
         self.pass_age.set(at);
     }
 
-    /// Counts a decision.
     pub fn decided(&self, decision: &Decision) {
         let labels = [decision.report.action.as_str(), decision.report.reason.as_str()];
         self.decisions.with_label_values(&labels).inc();

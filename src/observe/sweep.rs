@@ -15,9 +15,7 @@ use crate::ports::{Aws, Clock, PortResult};
 /// What one sweep of a region saw.
 #[derive(Debug, Clone)]
 pub struct Sweep {
-    /// When it began.
     pub at: Timestamp,
-    /// Who the caller is.
     pub caller: Fact<AccountId>,
     pub endpoints: Fact<BTreeMap<EndpointName, EndpointSummary>>,
     pub targets: Fact<BTreeMap<ResourceId, ScalableTarget>>,
@@ -45,9 +43,7 @@ pub struct UnreadableRows {
 pub struct SweepReads {
     pub caller: Read,
     pub endpoints: Read,
-    /// Of the scalable targets.
     pub targets: Read,
-    /// Of the scaling policies.
     pub policies: Read,
     pub scheduled_actions: Read,
     pub alarms: Read,
@@ -136,19 +132,16 @@ impl Sweep {
         })
     }
 
-    /// The scalable target of a variant.
     pub fn target(&self, resource: &ResourceId) -> Fact<Option<ScalableTarget>> {
         unless(self.unreadable.targets.get(resource), || {
             self.targets.as_ref().map(|all| all.get(resource).cloned())
         })
     }
 
-    /// The scaling policies of a variant.
     pub fn policies(&self, resource: &ResourceId) -> Fact<Vec<ScalingPolicy>> {
         unless(self.unreadable.policies.get(resource), || of(&self.policies, resource))
     }
 
-    /// The scheduled actions of a variant.
     pub fn scheduled_actions(&self, resource: &ResourceId) -> Fact<Vec<ScheduledAction>> {
         unless(self.unreadable.scheduled_actions.get(resource), || {
             of(&self.scheduled_actions, resource)

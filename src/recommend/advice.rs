@@ -63,7 +63,6 @@ pub struct Recommendation {
 pub struct RecommendedFloors {
     /// The time zone of the schedules, an IANA name.
     pub time_zone: String,
-    /// The scheduled actions.
     pub actions: Vec<FloorAction>,
 }
 
@@ -181,7 +180,6 @@ pub struct Whole {
     pub target_value: f64,
     /// Fewest instances.
     pub min: i32,
-    /// Most instances.
     pub max: i32,
 }
 

@@ -59,7 +59,6 @@ pub enum State {
     Differs,
     /// It differs, and is above what one instance was measured to serve.
     Unsafe,
-    /// It could not be compared.
     NotCompared,
 }
 
@@ -75,7 +74,6 @@ impl Checked {
             && self.states().all(|state| state != State::NotCompared)
     }
 
-    /// Whether anything differs.
     pub fn differs(&self) -> bool {
         self.states().any(|state| matches!(state, State::Differs | State::Unsafe))
     }

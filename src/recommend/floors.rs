@@ -86,7 +86,6 @@ fn judge(kept: &[ScheduledMin], wanted: &[ScheduledMin], at: Timestamp) -> (Stat
     (State::Differs, sentence)
 }
 
-/// What min is through a week.
 fn week(all: &[ScheduledMin], at: Timestamp) -> Result<Vec<(Timestamp, i32)>, String> {
     let mut schedules = Vec::new();
     for action in all {

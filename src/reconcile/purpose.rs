@@ -31,7 +31,6 @@ impl Purpose<'_> {
         matches!(self, Self::Reconcile(_))
     }
 
-    /// Whether what was seen is remembered.
     pub const fn remembers(&self) -> bool {
         !matches!(self, Self::Plan)
     }

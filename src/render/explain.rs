@@ -46,7 +46,6 @@ pub struct Step {
 }
 
 impl Explanation {
-    /// The explanation of a status.
     pub fn of(status: &VariantStatus) -> Self {
         let report = &status.decision.report;
         let mut axes = [standing_words(report), report.safety.state.words()];

@@ -41,7 +41,6 @@ pub struct PlanSummary {
     pub known_unsafe: usize,
     /// Listed, and not known to be safe.
     pub safety_not_known: usize,
-    /// In sync, and unsafe by measurement.
     pub in_sync_unsafe: usize,
     /// In sync, and not known to be safe.
     pub in_sync_safety_not_known: usize,

@@ -99,7 +99,6 @@ pub fn json(evaluation: &Evaluation) -> Value {
     serde_json::to_value(line).unwrap_or(Value::Null)
 }
 
-/// The header of the CSV form.
 pub const CSV_HEADER: [&str; 18] = [
     "at",
     "verdict",

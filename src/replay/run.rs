@@ -75,7 +75,6 @@ pub struct Decided {
     pub action: ActionKind,
     /// The value in force after it; absent when there is none.
     pub target_value: Option<f64>,
-    /// Why.
     pub reason: Reason,
 }
 
@@ -84,7 +83,6 @@ pub struct Decided {
 pub struct Evaluation {
     /// When, in the recording's time.
     pub at: Timestamp,
-    /// What is known of capacity.
     pub estimate: Estimate,
     /// What the target value should be, before limits.
     pub safe_target: Option<f64>,

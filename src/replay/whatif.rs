@@ -36,11 +36,9 @@ pub struct Present {
     pub tracking: Tracking,
     /// Fewest instances.
     pub min: u32,
-    /// Most instances.
     pub max: u32,
 }
 
-/// What is asked of a recording.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// What counts as serving well.
@@ -71,7 +69,6 @@ pub struct Asked {
     pub traffic_times: f64,
     /// Bad minutes a week that are accepted.
     pub budget: f64,
-    /// The seed of the draws.
     pub seed: u64,
 }
 
@@ -88,7 +85,6 @@ pub struct Named {
 /// The answer, with what it rests on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// What is known of capacity.
     pub capacity: CapacityBelief,
     /// Where that comes from, in words.
     pub capacity_from: String,

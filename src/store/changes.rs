@@ -220,7 +220,6 @@ impl Look<'_> {
         self.events.push(event);
     }
 
-    /// What the configuration asks for.
     fn configuration(&mut self) {
         let mode = mode(&self.status.goal);
         let before = self.now.mode.replace(mode.clone());
@@ -400,7 +399,6 @@ impl Look<'_> {
         self.events.push(event);
     }
 
-    /// What is decided to be written.
     fn decision(&mut self) {
         let decision = &self.status.decision;
         if decision.plan.is_empty() {

@@ -82,7 +82,6 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         .unwrap_or_else(|_| Err(Trouble::Broken("the database failed on it".to_owned())))
 }
 
-/// What bounds the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
     /// Hours and events before this go.

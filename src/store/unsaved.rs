@@ -34,7 +34,6 @@ impl Unsaved {
         self.hours.is_empty() && self.events.is_empty() && self.faces.is_empty()
     }
 
-    /// The variants that it is of.
     pub(super) fn ids(&self) -> BTreeSet<&VariantId> {
         let hours = self.hours.keys().map(|(id, _)| id);
         let events = self.events.iter().map(|(id, _)| id);

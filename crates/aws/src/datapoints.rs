@@ -230,7 +230,6 @@ impl Found {
     }
 }
 
-/// A page as it is read.
 struct Page<'a> {
     input: Decoder<'a>,
     bytes: &'a [u8],

@@ -53,7 +53,6 @@ impl Failure {
         PortError { kind, service, operation, code, message: checks::text(&message) }
     }
 
-    /// Sorts an error of the SDK.
     pub(super) fn of<E>(service: Service, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + StdError + 'static,

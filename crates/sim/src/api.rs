@@ -42,7 +42,6 @@ pub struct Sim {
 pub struct ApiError {
     /// AWS's error code, such as `ValidationException`.
     pub code: String,
-    /// AWS's message.
     pub message: String,
     /// The HTTP status that goes with it.
     pub http_status: u16,
@@ -84,7 +83,6 @@ impl ApiError {
     }
 }
 
-/// The result of an operation.
 pub type ApiResult<T> = Result<T, ApiError>;
 
 /// Makes [`Operation`] and the methods of [`Sim`] from one table.
@@ -95,7 +93,6 @@ macro_rules! operations {
         pub enum Operation { $($(#[$doc])* $name,)* }
 
         impl Operation {
-            /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// AWS's name.
@@ -103,7 +100,6 @@ macro_rules! operations {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
-            /// The service it belongs to.
             pub const fn service(self) -> Service {
                 match self { $(Self::$name => Service::$service,)* }
             }
@@ -216,7 +212,6 @@ pub(crate) fn as_json(of: &impl Serialize) -> Value {
     value
 }
 
-/// Drops the members that are null.
 pub(crate) fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(members) => {

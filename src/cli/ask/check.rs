@@ -33,7 +33,6 @@ pub(in crate::cli) struct CheckArgs {
     daemon: DaemonArgs,
 }
 
-/// What is used of the answer.
 #[derive(Debug, Deserialize)]
 struct Answer {
     variants: Vec<Checked>,

@@ -54,7 +54,6 @@ enum Output {
     Yaml,
 }
 
-/// What is used of the list.
 #[derive(Debug, Deserialize)]
 struct List {
     variants: Vec<Listed>,
@@ -63,7 +62,6 @@ struct List {
     shard: Option<ListedShard>,
 }
 
-/// Which shard has answered.
 #[derive(Debug, Deserialize)]
 struct ListedShard {
     shard: u32,

@@ -69,7 +69,6 @@ impl Account {
         Ok(())
     }
 
-    /// Tells what is new.
     pub(super) fn tell(
         &mut self,
         fleet: &Arc<FleetStatus>,
@@ -192,7 +191,6 @@ fn describe(change: &Change) -> String {
     }
 }
 
-/// A write in words.
 fn in_words(action: &Action) -> String {
     match action {
         Action::RegisterTarget { min_capacity, max_capacity, expected, .. } => {

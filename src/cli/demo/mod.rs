@@ -67,7 +67,6 @@ fn speed(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let config = config(args.listen, WallClock.now())?;
     let logs = telemetry::init(&config.log);

@@ -46,7 +46,6 @@ pub(super) fn authorities() -> Vec<(PathBuf, bool)> {
     all.map(|path| (path.clone(), path.exists())).collect()
 }
 
-/// Where the memory is.
 pub(super) fn memory(config: &Config) -> MemoryFound {
     if config.memory.tags {
         return MemoryFound::Tags;

@@ -15,15 +15,10 @@ use super::{kind, new_regime};
 /// One variant at one instant, with everything the guards need to know.
 #[derive(Debug)]
 pub struct Case<'a> {
-    /// What was read.
     pub snapshot: &'a Snapshot,
-    /// What is wanted.
     pub goal: &'a Goal,
-    /// What is known of capacity.
     pub estimate: &'a Estimate,
-    /// What holds for every variant.
     pub rules: &'a Rules,
-    /// The instant.
     pub now: Timestamp,
     /// The kind of variant, or why it is not known.
     pub kind: Result<VariantKind, Why>,
@@ -125,7 +120,6 @@ impl<'a> Case<'a> {
         policies.iter().filter(|p| Some(p.name.as_str()) != own).collect()
     }
 
-    /// Instances in service.
     pub fn current_instances(&self) -> Option<u32> {
         self.variant().and_then(|v| v.current_instances)
     }

@@ -91,7 +91,6 @@ pub fn only_puts_back(decision: &Decision) -> bool {
     written.peek().is_some() && written.all(|field| field.reason == Reason::ProbeEnded)
 }
 
-/// Whether a decision begins a probe.
 pub fn begins(decision: &Decision) -> bool {
     let mut fields = decision.report.fields.iter();
     fields.any(|field| field.state == FieldState::Write && field.reason == Reason::Probe)

@@ -10,7 +10,6 @@ use super::compare::Relation;
 use super::desired::Desired;
 use super::{forecast, notes, safety, watch};
 
-/// Writes the report.
 pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan) -> Report {
     let configured = case.configured_target();
     let (reason, sentence) = headline(case, desired, judged);

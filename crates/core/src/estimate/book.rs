@@ -348,7 +348,6 @@ impl Book {
         self.excluded.iter().any(|(begin, end)| from < *end && to > *begin)
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let carried = |r: &Record| r.carried.as_ref().map_or(0, Carried::bytes);
         carried(&self.current)

@@ -150,7 +150,6 @@ impl BadRun {
         weighted_median(&mut shifts).is_some_and(|shift| shift > QUARTER_SHIFT_MAX)
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.bad.capacity() * size_of::<Bad>()
     }

@@ -54,7 +54,6 @@ pub(super) struct AtLevel {
 }
 
 impl Hour {
-    /// Its load levels.
     pub(super) fn levels(&self) -> impl Iterator<Item = AtLevel> + '_ {
         (0..LEVELS_KEPT).filter(|&i| self.minutes[i] > 0).map(|i| AtLevel {
             level: self.levels[i],
@@ -389,7 +388,6 @@ impl Hours {
         self.suspicious_quarters = Streak::default();
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let usual = self.usual.as_ref().map_or(0, |usual| size_of::<Usual>() + usual.table.bytes());
         self.ring.len() * size_of::<Hour>() + self.open.capacity() * size_of::<Point>() + usual

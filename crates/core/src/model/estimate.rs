@@ -31,7 +31,6 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them.
     pub const ALL: [Self; 6] = [
         Self::Measured,
         Self::Inferred,
@@ -77,7 +76,6 @@ pub struct Capacity {
 /// The stretch of time an estimate speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Regime {
-    /// When it began.
     pub started_at: Timestamp,
     /// Whether a deploy declared it, or it was found from the data.
     pub declared: bool,
@@ -124,7 +122,6 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    /// The word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -166,14 +163,12 @@ pub enum Finding {
     Slower,
     /// Faster after a change of regime.
     Faster,
-    /// The objective is being broken.
     ObjectiveBroken,
     /// The load test has expired or does not speak for this variant.
     LoadTestExpired,
 }
 
 impl Finding {
-    /// All of them.
     pub const ALL: [Self; 7] = [
         Self::AboveCapacity,
         Self::Over,

@@ -89,9 +89,7 @@ impl Allowed {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum FactorAdvice {
-    /// Nothing yet.
     NotKnown {
-        /// Why, as a sentence.
         why: String,
     },
     /// A replay has said so.
@@ -104,7 +102,6 @@ pub enum FactorAdvice {
         /// Of the newest week, the share that the week before explains: how predictable it is. Absent
         /// with less than two weeks.
         explained: Option<f64>,
-        /// The weeks that were replayed.
         weeks: f64,
     },
 }

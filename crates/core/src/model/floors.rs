@@ -33,7 +33,6 @@ impl FloorsMode {
     }
 }
 
-/// What the configuration wants of floors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloorsGoal {
     /// What is done about them.
@@ -44,7 +43,6 @@ pub struct FloorsGoal {
 }
 
 impl FloorsGoal {
-    /// No floors.
     pub const OFF: Self = Self { mode: FloorsMode::Off, time_zone: Tz::UTC };
 }
 
@@ -64,7 +62,6 @@ pub struct FloorAction {
     pub name: String,
     /// The schedule as `PutScheduledAction` takes it, in the time zone of the floors.
     pub schedule: String,
-    /// The min capacity.
     pub min: i32,
 }
 
@@ -113,17 +110,13 @@ pub enum Floors {
     #[default]
     Off,
     /// It is not known yet whether any would pay.
-    NotKnown {
-        /// Why, as a sentence.
-        why: String,
-    },
+    NotKnown { why: String },
     /// None would pay.
     None {
         /// When this was worked out.
         at: Timestamp,
         /// Why, in a word.
         reason: &'static str,
-        /// Why, as a sentence.
         why: String,
     },
     /// These would.

@@ -163,9 +163,7 @@ impl MassChangeLimit {
 /// A pause asked for by a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// Until when.
     pub until: Timestamp,
-    /// Why.
     pub reason: String,
 }
 
@@ -174,7 +172,6 @@ pub struct Pause {
 pub struct CapacityGoal {
     /// Fewest instances.
     pub min: Option<i32>,
-    /// Most instances.
     pub max: Option<i32>,
 }
 
@@ -310,7 +307,6 @@ impl Objective {
     }
 }
 
-/// The latency part of an objective.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LatencyObjective {
     /// Which statistic of `ModelLatency`.

@@ -26,7 +26,6 @@ words! {
         Deploy = "deploy",
         /// A new regime began: from here on capacity is counted again.
         Regime = "regime",
-        /// A finding began.
         FindingBegun = "finding_begun",
         FindingEnded = "finding_ended",
         /// A field began to differ from what is desired.
@@ -58,7 +57,6 @@ words! {
         Foreign = "foreign",
         /// A scheduled action of the scalable target.
         Schedule = "schedule",
-        /// A deploy of the endpoint.
         Deploy = "deploy",
         /// The configuration of `setpoint`.
         Configuration = "configuration",
@@ -99,7 +97,6 @@ pub struct Event {
     /// The field, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Field>,
-    /// What was there before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
     /// What is there now.
@@ -108,7 +105,6 @@ pub struct Event {
     /// A code: the reason of a hold or decision, the finding, the result of a write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The whole as a sentence.
     pub sentence: String,
     /// The decision behind it, as the log names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,7 +132,6 @@ impl Event {
 /// One hour of a variant. What was not known in it is absent, which is not zero.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Hour {
-    /// Its start.
     pub at: Timestamp,
     /// Minutes with a load.
     pub minutes: u16,
@@ -342,7 +337,6 @@ fn highest(before: Option<f64>, value: f64) -> f64 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     pub variant: VariantId,
-    /// From when on was asked for.
     pub since: Timestamp,
     /// The first hour or event that is kept of it at all; absent when nothing is.
     pub kept_since: Option<Timestamp>,
@@ -369,7 +363,6 @@ pub struct Shown {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Face {
-    /// When.
     pub at: Timestamp,
     /// Values in AWS; of what could not be read, as it was before.
     #[serde(deserialize_with = "super::memory::known_keys")]
@@ -385,7 +378,6 @@ pub struct Face {
     pub gone: bool,
     /// When the present regime began.
     pub regime: Option<Timestamp>,
-    /// The findings that stand.
     pub findings: BTreeSet<String>,
     /// The fields that differ.
     pub drift: BTreeSet<String>,
@@ -425,7 +417,6 @@ impl Default for Face {
 }
 
 impl Face {
-    /// Whether a finding stood.
     pub fn has(&self, finding: Finding) -> bool {
         self.findings.contains(finding.as_str())
     }

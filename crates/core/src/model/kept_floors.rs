@@ -37,7 +37,6 @@ const ENDING: TimeDelta = TimeDelta::hours(1);
 /// One scheduled action to be put: `PutScheduledAction` with all that setpoint ever states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloorPut {
-    /// Its name, which is its identity.
     pub name: String,
     /// The schedule as AWS takes it.
     pub schedule: String,

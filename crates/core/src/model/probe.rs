@@ -21,14 +21,12 @@ pub struct ProbeGoal {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Probes {
-    /// The one that is under way.
     pub under_way: Option<Probe>,
     /// Minutes of the last 7 days that broke the objective in a probe, or in the quarter of an hour
     /// after one.
     pub bad_minutes: Vec<Timestamp>,
     /// Minutes up to here have been looked at.
     pub counted_until: Option<Timestamp>,
-    /// The last one that ended.
     pub last: Option<EndedProbe>,
 }
 
@@ -49,7 +47,6 @@ impl Probes {
 /// A probe that is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
-    /// When it was written.
     pub began_at: Timestamp,
     /// The value to put back.
     pub before: f64,
@@ -59,7 +56,6 @@ pub struct Probe {
     pub invocations: f64,
 }
 
-/// A probe that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EndedProbe {
     /// When the value was put back, or was seen to be another one.
@@ -69,7 +65,6 @@ pub struct EndedProbe {
     pub why: ProbeEnd,
 }
 
-/// Why a probe ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeEnd {
@@ -79,11 +74,9 @@ pub enum ProbeEnd {
     BadMinute,
     /// The capacity is known now, or no longer at all.
     Verdict,
-    /// The load rose.
     LoadRose,
     /// There is no fresh telemetry.
     Blind,
-    /// An incident is open.
     Incident,
     /// A deploy, or a change of what runs.
     Deploy,

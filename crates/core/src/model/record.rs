@@ -63,7 +63,6 @@ impl Record {
         Self::of(&id.to_string(), &VariantMemory { volatile: None, ..memory.clone() })
     }
 
-    /// A record as it was found.
     pub const fn found(version: u32, checksum: Option<String>, memory: Box<RawValue>) -> Self {
         Self { version, checksum, memory }
     }

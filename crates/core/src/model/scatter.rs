@@ -91,7 +91,6 @@ pub struct Cell {
     pub bad: bool,
     /// Whether they are of the present regime.
     pub present: bool,
-    /// How many.
     pub minutes: u32,
 }
 
@@ -149,7 +148,6 @@ impl Scatter {
         cells
     }
 
-    /// Bytes held.
     pub fn bytes(&self) -> usize {
         let cells: usize = self.stretches.iter().map(|stretch| stretch.cells.capacity()).sum();
         self.stretches.capacity() * size_of::<Stretch>() + cells * size_of::<(Place, u16)>()

@@ -43,7 +43,6 @@ impl Minute {
         }
     }
 
-    /// The end of the period.
     pub fn end(&self) -> Timestamp {
         self.at + TimeDelta::seconds(i64::from(self.period_seconds))
     }

@@ -86,7 +86,6 @@ pub struct ShardStatus {
 }
 
 impl ShardStatus {
-    /// Whose variants it has.
     #[must_use]
     pub fn whose(&self) -> String {
         let scopes: Vec<String> = self.scopes.iter().map(Scope::to_string).collect();

@@ -31,7 +31,6 @@ pub struct Snapshot {
     /// Who the caller is, by `GetCallerIdentity`.
     pub caller: Fact<AccountId>,
     pub endpoint: Fact<Option<Endpoint>>,
-    /// The endpoint config in force.
     pub endpoint_config: Fact<Option<EndpointConfig>>,
     /// The model of the variant, for its number of containers.
     pub model: Fact<Option<Model>>,

@@ -17,7 +17,6 @@ impl EndpointTags {
         self.0.insert(endpoint.to_ascii_lowercase(), tags);
     }
 
-    /// Whether an endpoint has a tag.
     #[must_use]
     pub fn has(&self, endpoint: &EndpointName, tag: &Tag) -> bool {
         let tags = self.0.get(&endpoint.as_str().to_ascii_lowercase());

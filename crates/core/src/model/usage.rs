@@ -27,7 +27,6 @@ struct Hour {
     peak: f32,
     /// The highest load of a minute, in invocations per minute per instance.
     load: f32,
-    /// The instances of that minute.
     instances: f32,
 }
 
@@ -65,7 +64,6 @@ pub struct Usage {
     loads: VecDeque<Loads>,
     /// From when on telemetry was read, with or without datapoints.
     since: Option<Timestamp>,
-    /// Up to when.
     until: Option<Timestamp>,
     /// The newest minute with an invocation, ever since.
     last_invocation: Option<Timestamp>,
@@ -74,7 +72,6 @@ pub struct Usage {
 /// The highest load of the week.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Peak {
-    /// The hour in which it was.
     pub hour: Timestamp,
     /// Invocations per minute per instance.
     pub load: f64,

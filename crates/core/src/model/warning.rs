@@ -58,7 +58,6 @@ pub struct HeldReload {
     pub limit: usize,
     /// The first of them by name.
     pub examples: Vec<String>,
-    /// Since when it waits.
     pub since: Timestamp,
 }
 

@@ -108,7 +108,6 @@ pub struct NewPeriods {
 /// What a decision needs beside the variant itself.
 #[derive(Debug)]
 pub struct Means<'a> {
-    /// What holds for every variant.
     pub rules: &'a Rules,
     /// What the load tests of each family were worth.
     pub families: &'a Families,
@@ -126,7 +125,6 @@ impl Variant {
         &self.recent.telemetry
     }
 
-    /// The read behind the telemetry.
     pub const fn telemetry_read(&self) -> Option<Read> {
         self.telemetry_read
     }

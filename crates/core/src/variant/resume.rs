@@ -35,7 +35,6 @@ pub const FORM: u32 = 1;
 /// What a record must fit.
 #[derive(Debug, Clone, Copy)]
 pub struct Present<'a> {
-    /// The variant.
     pub id: &'a VariantId,
     /// What it is judged by.
     pub settings: &'a EstimatorSettings,
@@ -43,7 +42,6 @@ pub struct Present<'a> {
     pub memory: Option<&'a VariantMemory>,
     /// From where on its history would be read without the record.
     pub from: Timestamp,
-    /// Now.
     pub now: Timestamp,
 }
 

@@ -17,9 +17,7 @@ use super::Variant;
 /// What was read of a variant and is wanted of it, and what is known of its capacity.
 #[derive(Debug, Clone)]
 pub struct Weighed {
-    /// What is wanted.
     pub goal: Goal,
-    /// What was read.
     pub snapshot: Snapshot,
     /// What is known of capacity, by its own telemetry.
     pub estimate: Estimate,

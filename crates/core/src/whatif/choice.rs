@@ -22,7 +22,6 @@ pub struct Choice {
     pub scaling: Scaling,
     /// Fewest instances.
     pub min: u32,
-    /// Most instances.
     pub max: u32,
     /// Scheduled min capacities, which raise `min` and never exceed `max`.
     pub floors: Option<Floors>,
@@ -32,7 +31,6 @@ pub struct Choice {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scaling {
-    /// Target tracking.
     Tracking(Tracking),
     /// A person: always so many (manual scaling).
     Fixed(u32),
@@ -82,7 +80,6 @@ impl Choice {
         Self { scaling: Scaling::Tracking(tracking), min, max, floors: None }
     }
 
-    /// A fixed number of instances.
     pub fn fixed(instances: u32) -> Self {
         let instances = instances.clamp(1, INSTANCES_MAX);
         let scaling = Scaling::Fixed(instances);

@@ -97,7 +97,6 @@ impl CapacityBelief {
     }
 }
 
-/// One draw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draw {
     /// The capacity of one instance, in invocations per minute.

@@ -10,7 +10,6 @@ use super::floors::EXPLAINED_MIN;
 use super::traffic::Traffic;
 use super::week::explained;
 
-/// The range of the factor.
 pub const FACTOR_MIN: f64 = 0.3;
 /// The top of it.
 pub const FACTOR_MAX: f64 = 0.9;

@@ -62,7 +62,6 @@ fn busiest(traffic: &Traffic) -> usize {
 #[derive(Debug, Clone, Copy, Default)]
 struct Power {
     instances: f64,
-    /// Instances that are cold.
     cold: f64,
     /// 1 over the capacity of all, in invocations per minute.
     per_capacity: f64,
@@ -94,7 +93,6 @@ struct Fleet<'a> {
     outcome: Outcome,
     /// Instances that serve.
     serving: u32,
-    /// Instances wanted.
     desired: u32,
     update: Option<Update>,
     power: Power,

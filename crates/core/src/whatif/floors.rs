@@ -76,7 +76,6 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The word used in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

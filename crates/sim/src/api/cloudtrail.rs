@@ -26,7 +26,6 @@ pub struct LookupEventsInput {
     pub next_token: Option<String>,
 }
 
-/// An event.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Event {

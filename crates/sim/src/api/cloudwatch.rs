@@ -10,7 +10,6 @@ use setpoint_core::model::time::Timestamp;
 #[serde(rename_all = "PascalCase", default)]
 pub struct Empty {}
 
-/// A dimension of a metric.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Dimension {
@@ -26,7 +25,6 @@ pub struct Metric {
     pub dimensions: Vec<Dimension>,
 }
 
-/// A statistic of a metric.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct MetricStat {

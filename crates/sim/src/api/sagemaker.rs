@@ -245,7 +245,6 @@ pub struct UpdateEndpointInput {
     pub exclude_retained_variant_properties: Option<Vec<Value>>,
 }
 
-/// What is wanted of a variant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DesiredWeightAndCapacity {

@@ -134,7 +134,6 @@ pub struct PutScalingPolicyInput {
     pub target_tracking_scaling_policy_configuration: Option<TargetTrackingConfiguration>,
 }
 
-/// An alarm of a policy.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct AlarmRef {

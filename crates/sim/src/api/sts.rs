@@ -36,7 +36,6 @@ pub struct SessionCredentials {
     pub expiration: Timestamp,
 }
 
-/// A session of a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AssumedRoleUser {

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Tag {
@@ -30,7 +29,6 @@ pub struct GetResourcesInput {
     pub resource_type_filters: Vec<String>,
 }
 
-/// A resource with its tags.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ResourceTagMapping {

@@ -14,7 +14,6 @@ pub struct DescribeModelInput {
     pub model_name: String,
 }
 
-/// A container of a model.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ContainerDefinition {
