@@ -95,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Some(file) => file.write(&imported.yaml)?,
         None => out!("{}", imported.yaml),
     }
-    tell(args, &config, &fleet, &imported);
+    summarise(args, &config, &fleet, &imported);
     Ok(Exit::of_reads(&fleet).into())
 }
 
@@ -175,7 +175,7 @@ fn aws_section(config: &Config) -> Vec<(&'static str, String)> {
     keys.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect()
 }
 
-fn tell(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Imported) {
+fn summarise(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Imported) {
     for (scope, why) in fleet.unreadable() {
         let why = printable(&why.message);
         noteln!(
@@ -183,14 +183,14 @@ fn tell(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Imported) 
         );
     }
     let (listed, left_out) = (imported.listed.len(), imported.left_out.len());
-    let mut told = vec![format!("{} imported", counted(listed, "variant", "variants"))];
+    let mut parts = vec![format!("{} imported", counted(listed, "variant", "variants"))];
     if left_out > 0 {
-        told.push(format!("{left_out} left out, each with the reason in a comment"));
+        parts.push(format!("{left_out} left out, each with the reason in a comment"));
     }
     if imported.already_listed > 0 {
-        told.push(format!("{} listed already", imported.already_listed));
+        parts.push(format!("{} listed already", imported.already_listed));
     }
-    noteln!("{}", told.join("; "));
+    noteln!("{}", parts.join("; "));
     if fleet.variants.is_empty() && fleet.unreadable().next().is_none() {
         let scopes: Vec<String> = fleet.scopes.keys().map(ToString::to_string).collect();
         noteln!(

@@ -26,7 +26,7 @@ macro_rules! outln {
     };
 }
 
-/// Tells people of something on stderr. It is beside the point of the command, so a stderr that
+/// A line to people on stderr. It is beside the point of the command, so a stderr that
 /// takes nothing is no error.
 macro_rules! noteln {
     ($($arg:tt)*) => {

@@ -49,7 +49,7 @@ pub struct Metrics {
     /// What the process and the fleet as a whole are registered in.
     pub registry: Registry,
     pub process: ProcessMetrics,
-    /// Told of every call to AWS.
+    /// Counts every call to AWS.
     pub calls: Arc<CallMetrics>,
     /// What `/metrics` answers: all of these, and the variants.
     pub exposition: Arc<Exposition>,

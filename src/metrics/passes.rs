@@ -30,7 +30,7 @@ pub enum PassResult {
     /// A bug of ours ended it, it overran `reconcile.pass_timeout_seconds`, or it could list no
     /// account and region at all.
     Error,
-    /// Leadership was lost while it was under way, so that what it found is not told.
+    /// Leadership was lost while it was under way, so that what it found is not published.
     Skipped,
 }
 

@@ -157,7 +157,7 @@ impl ProcessMetrics {
     /// Counts what became of a plan.
     pub fn acted(&self, outcome: &Outcome) {
         for step in &outcome.steps {
-            // AWS took a write that it does not show afterwards; that is the decision's to tell.
+            // AWS took a write that it does not show afterwards; the decision reports that.
             let result = match step.result {
                 StepResult::Success | StepResult::ReadBackDiffers => "success",
                 StepResult::Error => "error",

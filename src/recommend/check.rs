@@ -130,12 +130,12 @@ pub fn check(
     }
     if by_name {
         let wanted = all.iter().map(|it| &it.id).filter(|id| asked(id));
-        let told = |id: &VariantId| {
+        let is_said = |id: &VariantId| {
             places
                 .iter()
                 .any(|place: &Compared| place.id.as_ref() == Some(id) || place.id.is_none())
         };
-        absent = wanted.filter(|id| !told(id)).cloned().collect();
+        absent = wanted.filter(|id| !is_said(id)).cloned().collect();
     }
     Checked { places, absent }
 }

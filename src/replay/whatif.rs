@@ -261,9 +261,9 @@ fn choices(asked: &Asked, base: f64, peak: f64) -> Result<Vec<Named>, Unanswerab
             {
                 // Only what differs between the choices is named.
                 if values.len() > 1 {
-                    let told =
+                    let in_words =
                         if word.ends_with("cooldown") { time(value) } else { value.to_string() };
-                    let _ = write!(name, ", {word} {told}");
+                    let _ = write!(name, ", {word} {in_words}");
                 }
             }
             let choice = Choice::tracking(tracking, setting[0], setting[1]);
@@ -310,13 +310,13 @@ impl Asked {
 }
 
 /// All combinations of the values to try.
-fn for_each_setting(asked: &Asked, mut tell: impl FnMut([u32; 4])) {
+fn for_each_setting(asked: &Asked, mut each: impl FnMut([u32; 4])) {
     let [mins, maxs, outs, intos] = asked.settings();
     for &min in mins {
         for &max in maxs {
             for &out in outs {
                 for &into in intos {
-                    tell([min, max, out, into]);
+                    each([min, max, out, into]);
                 }
             }
         }

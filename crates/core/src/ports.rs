@@ -135,7 +135,7 @@ pub fn whole<T>(operation: &'static str, listing: Listing<T>) -> PortResult<Vec<
 }
 
 /// Application Auto Scaling, reading. Every listing returns all pages or an error: half a listing
-/// would turn "not read" into "absent". A row that makes no sense is told beside the others.
+/// would turn "not read" into "absent". A row that makes no sense is reported besides the others.
 #[async_trait]
 pub trait ScalingReads: Send + Sync {
     /// `DescribeScalableTargets` of the SageMaker variant dimension: of these variants (at most
@@ -322,7 +322,7 @@ pub trait Leadership: Send + Sync {
     fn may_write(&self) -> bool;
 }
 
-/// Where decisions are told to people beside the log: Kubernetes Events, or nowhere.
+/// Where decisions are reported to people besides the log: Kubernetes Events, or nowhere.
 pub trait Events: Send + Sync {
     /// Tells of a decision and what became of it. Must not block.
     fn publish(
@@ -356,7 +356,7 @@ pub struct CallRecord {
     pub metrics_requested: u64,
 }
 
-/// Is told of every call; counts them.
+/// Counts every call.
 pub trait CallObserver: Send + Sync {
     /// Takes note of a finished call. Must not block.
     fn called(&self, call: &CallRecord);

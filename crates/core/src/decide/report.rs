@@ -91,7 +91,7 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
     if let Some(lacking) = judged.iter().find(|j| lacks_comparison(j)) {
         return (lacking.reason, format!("not compared: {}", lacking.sentence));
     }
-    // Alarms are told of, but anything that a person can decide on comes first.
+    // Alarms are reported, but anything that a person can decide on comes first.
     let held = judged
         .iter()
         .filter(|j| j.state == FieldState::Held)

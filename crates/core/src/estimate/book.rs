@@ -115,7 +115,7 @@ const fn always() -> MinuteIndex {
 pub(super) enum Change {
     /// Someone deployed it.
     Declared(Fingerprint),
-    /// The data told.
+    /// Found in the data.
     Found {
         /// Whether the service became slower.
         slower: bool,

@@ -230,7 +230,7 @@ impl Hour {
     }
 }
 
-/// The telemetry of one hour, as far as a read has told it. Two weeks of thousands of variants wait to
+/// The telemetry of one hour, as far as a read has shown it. Two weeks of thousands of variants wait to
 /// be kept at once after a start, so that each is 28 bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct HourLoad {

@@ -103,7 +103,7 @@ pub struct VariantMemory {
     pub lasting: Lasting,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
     pub journal: Option<Shared<Value>>,
-    /// Why this outlives the process nowhere, where it should; told, never kept.
+    /// Why this outlives the process nowhere, where it should; reported, never kept.
     #[serde(skip)]
     pub volatile: Option<String>,
 }

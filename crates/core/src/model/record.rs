@@ -55,7 +55,7 @@ impl Record {
         Ok(Self { version: VERSION, checksum, memory })
     }
 
-    /// The record of the memory of a variant; what is only told, and never kept, is left out.
+    /// The record of the memory of a variant; what is only reported, and never kept, is left out.
     ///
     /// # Errors
     /// As [`Self::of`].

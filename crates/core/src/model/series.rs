@@ -24,7 +24,7 @@ pub struct Minute {
     /// `Invocation5XXErrors`, sum over the period.
     pub errors_5xx: Option<f64>,
     /// The instance count where the source states it; else `invocations` over
-    /// `invocations_per_instance` tells.
+    /// `invocations_per_instance` says.
     pub instances: Option<f64>,
 }
 

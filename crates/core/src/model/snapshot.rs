@@ -43,7 +43,7 @@ pub struct Snapshot {
     pub activities: Fact<Shared<Vec<Activity>>>,
     /// The alarms of the variant's policies.
     pub alarms: Fact<Vec<Alarm>>,
-    /// What CloudWatch told of late.
+    /// What CloudWatch has said of late.
     pub telemetry: Fact<Telemetry>,
     /// What is remembered; unknown when the memory could not be read.
     pub memory: Fact<VariantMemory>,
@@ -114,7 +114,7 @@ pub struct Telemetry {
     pub newest_datapoint: Option<Timestamp>,
     /// The last minutes, oldest first, at most three hours.
     pub recent: Shared<Series>,
-    /// The hours that the last read told of: after a start they go back as far as was read.
+    /// The hours that the last read covered: after a start they go back as far as was read.
     #[serde(skip)]
     pub hours: Arc<[HourLoad]>,
     /// The highest number of all invocations in a minute of the last 24 hours.

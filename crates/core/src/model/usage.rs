@@ -1,5 +1,5 @@
 //! What a variant used in the last week: instances, requests and the loads of its minutes, in a few
-//! kilobytes, so that waste and risk can be told of a whole fleet.
+//! kilobytes, so that waste and risk can be shown of a whole fleet.
 
 use std::collections::VecDeque;
 

@@ -244,7 +244,7 @@ impl Variant {
         Self { recent, capacity, ..Self::default() }
     }
 
-    /// History is about to be told to it from `since` on, all of it or a part; `thin` is the newest
+    /// History is about to be pushed into it from `since` on, all of it or a part; `thin` is the newest
     /// minute with too few requests in it.
     pub fn begin_history(&mut self, since: Timestamp, is_part: bool, thin: Option<Timestamp>) {
         self.known_since = Some(since);

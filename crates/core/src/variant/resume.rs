@@ -3,7 +3,7 @@
 //! The form is JSON of the state itself, strict in both directions: a field that is missing or not
 //! known is a record that cannot be used, and every field of the state is named here or beside its
 //! type, so that a new one does not compile before somebody has decided about it. A record never
-//! replaces a read: it counts once everything since has been read and told to it. Whatever does not
+//! replaces a read: it counts once everything since has been read and pushed into it. Whatever does not
 //! fit is dropped, which costs a read of the history and nothing else.
 
 use std::borrow::Cow;
@@ -129,7 +129,7 @@ impl Variant {
     }
 
     /// What a record says of this variant, as far as it goes: what has happened since is still to be
-    /// told to it, and then it can be [adopted](Self::adopt). `self` is what is known without it,
+    /// pushed into it, and then it can be [adopted](Self::adopt). `self` is what is known without it,
     /// its endpoint above all.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub struct Weighed {
 
 impl Weighed {
     /// Says what its load test was worth, if that was measured.
-    pub fn tell(&self, families: &mut Families) {
+    pub fn add_to(&self, families: &mut Families) {
         if let (Some(family), Some((measured, load_tested))) = (&self.family, self.proved) {
             families.note(family.clone(), measured, load_tested);
         }
@@ -66,8 +66,8 @@ impl Variant {
         let test = goal.load_test.as_ref().filter(|_| problem.is_none() && !estimate.is_partial());
         let proved = test.and_then(|test| {
             let measured = estimate.capacity.estimate?;
-            let tells = self.capacity.tells_of_load_test(&estimate, test);
-            tells.then_some((measured, test.max_rps.per_minute()))
+            let measures = self.capacity.measures_load_test(&estimate, test);
+            measures.then_some((measured, test.max_rps.per_minute()))
         });
         Weighed { goal, snapshot, estimate, family, proved }
     }
