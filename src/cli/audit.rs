@@ -70,9 +70,6 @@ enum Output {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let (config, _logs) = args.config.load_with_logs()?;
     let nobody = Config::from_yaml("").map_err(|errors| CliError::failed(errors.to_string()))?;

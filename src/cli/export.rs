@@ -133,9 +133,6 @@ impl Args {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let wanted = args.wanted()?;
     let mut telemetry = fetch(&wanted)?.telemetry;
@@ -198,9 +195,6 @@ pub(super) struct Recorded {
 }
 
 /// Reads what AWS has of a variant.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn fetch(args: &Wanted) -> Result<Recorded, CliError> {
     if args.since > WINDOW_MAX {
         return Err(CliError::usage(

@@ -57,9 +57,6 @@ pub(super) enum Output {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if args.source.is_daemon() {
         return ask(args);

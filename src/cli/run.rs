@@ -28,9 +28,6 @@ pub(super) struct Args {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let pod_name = std::env::var("POD_NAME").ok().filter(|name| !name.is_empty());
     let loader = Arc::new(args.config.shard_loader(pod_name));
@@ -132,9 +129,6 @@ pub(super) struct Assembled {
 
 impl Assembled {
     /// Puts everything together and takes the HTTP address.
-    ///
-    /// # Errors
-    /// When the address cannot be had.
     pub(super) async fn new(
         config: Config,
         loader: crate::daemon::Loader,

@@ -187,7 +187,6 @@ impl Config {
 
     /// The accounts and regions of `accounts` that are this process's, in the order of the list; none when
     /// `aws` alone decides.
-    #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {
         let all = self.accounts.iter().flat_map(AccountSettings::scopes);
         all.filter(|scope| self.sharding.has(scope)).collect()
@@ -195,7 +194,6 @@ impl Config {
 
     /// Which shard this process is and what its share is; absent when there is one process for everything,
     /// or when the number of the shard is not known.
-    #[must_use]
     pub fn shard(&self) -> Option<ShardStatus> {
         let own = self.sharding.own.filter(|own| !own.is_whole())?;
         Some(ShardStatus {
@@ -207,7 +205,6 @@ impl Config {
     }
 
     /// The boldest mode that any target may have.
-    #[must_use]
     pub const fn mode_ceiling(&self) -> Mode {
         self.mode_ceiling
     }

@@ -34,17 +34,11 @@ struct NameSpecificity {
 
 impl NamePattern {
     /// Reads an endpoint's name or glob.
-    ///
-    /// # Errors
-    /// What is allowed instead.
     pub fn endpoint(text: &str) -> Result<Self, String> {
         Self::new(text, |name| EndpointName::new(name).map(|_| ()).map_err(|e| e.to_string()))
     }
 
     /// Reads a variant's name or glob.
-    ///
-    /// # Errors
-    /// What is allowed instead.
     pub fn variant(text: &str) -> Result<Self, String> {
         Self::new(text, |name| VariantName::new(name).map(|_| ()).map_err(|e| e.to_string()))
     }

@@ -30,7 +30,6 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of a key of the configuration as a whole, wherever it should have been set.
-    #[must_use]
     pub fn of_key(key: &str, found: String, allowed: String) -> Self {
         Self::new("configuration", key, found, allowed)
     }

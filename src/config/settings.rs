@@ -86,20 +86,12 @@ pub struct ShardingSettings {
 
 impl ShardingSettings {
     /// Whether an account and region is this process's.
-    #[must_use]
     pub fn has(&self, scope: &Scope) -> bool {
         let Some(own) = self.own else { return true };
         own.is_whole() || self.assigned.get(scope) == Some(&own.index())
     }
 
-    /// Whether something may be another shard's.
-    #[must_use]
-    pub fn leaves_some_out(&self) -> bool {
-        self.own.is_some_and(|own| !own.is_whole())
-    }
-
     /// How many accounts and regions each shard has.
-    #[must_use]
     pub fn sizes(&self) -> Vec<usize> {
         let size = |shard| self.assigned.values().filter(|own| **own == shard).count();
         (0..self.total).map(size).collect()

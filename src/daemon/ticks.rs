@@ -23,9 +23,6 @@ pub struct Ticks {
 
 impl Ticks {
     /// Starts to ring.
-    ///
-    /// # Errors
-    /// When the scheduler refuses.
     pub async fn start(handle: &Handle) -> Result<Self, TicksError> {
         let scheduler = JobScheduler::new().await?;
         let shared: Arc<Shared> = handle.shared();

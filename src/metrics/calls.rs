@@ -47,9 +47,6 @@ pub struct CallMetrics {
 
 impl CallMetrics {
     /// Registers the families.
-    ///
-    /// # Errors
-    /// When one of them is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let metrics = Self {
             calls: families::API_CALLS.int_counter_vec()?,

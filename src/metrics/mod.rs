@@ -57,9 +57,6 @@ pub struct Metrics {
 
 impl Metrics {
     /// Registers everything in `registry`; the variants are written from what `source` publishes.
-    ///
-    /// # Errors
-    /// When one of the families is registered already.
     pub fn register(
         registry: Registry,
         source: Arc<dyn StatusSource>,

@@ -55,9 +55,6 @@ pub struct ProcessMetrics {
 
 impl ProcessMetrics {
     /// Registers the families and shows them at zero.
-    ///
-    /// # Errors
-    /// When one of them is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let build_info = registered(registry, families::BUILD_INFO.int_gauge_vec()?)?;
         let revision = option_env!("SETPOINT_REVISION").unwrap_or("unknown");

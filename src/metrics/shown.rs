@@ -35,7 +35,6 @@ pub struct Shown {
 }
 
 impl Shown {
-    #[must_use]
     pub const fn up_to(per_variant_limit: usize) -> Self {
         Self { variants: SeriesOf::Auto, per_variant_limit }
     }

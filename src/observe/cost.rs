@@ -50,7 +50,6 @@ fn month(at: Timestamp) -> String {
 
 impl CostMeter {
     /// The same meter, asked by this account and region.
-    #[must_use]
     pub fn of(&self, scope: &Scope) -> Self {
         Self { counts: Arc::clone(&self.counts), of: Arc::from(scope.to_string()) }
     }

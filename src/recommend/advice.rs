@@ -149,7 +149,6 @@ impl Recommendation {
     }
 
     /// Everything that a scalable target with its policy needs.
-    #[must_use]
     pub fn whole(&self) -> Option<Whole> {
         Some(Whole {
             target_value: self.target_value?,

@@ -46,12 +46,4 @@ impl Purpose<'_> {
             Self::Apply(consent) => Confirmed::Only(consent.get(id).cloned().unwrap_or_default()),
         }
     }
-
-    /// Whether a person has confirmed a change of a variant.
-    pub fn has_confirmed(&self, id: &VariantId) -> bool {
-        match self {
-            Self::Plan | Self::Ask => false,
-            Self::Reconcile(consent) | Self::Apply(consent) => consent.get(id).is_some(),
-        }
-    }
 }

@@ -297,7 +297,6 @@ impl<'a> FloorsKept<'a> {
 
 impl VariantView<'_> {
     /// Whether a fact could not be read.
-    #[must_use]
     pub fn is_unread(&self, fact: &str) -> bool {
         self.unknown.iter().any(|unknown| unknown.fact == fact)
     }
@@ -305,7 +304,6 @@ impl VariantView<'_> {
 
 impl<'a> VariantDetail<'a> {
     /// Everything about a status.
-    #[must_use]
     pub fn of(status: &'a VariantStatus) -> Self {
         Self {
             view: VariantView::of(status),
@@ -321,7 +319,6 @@ impl<'a> VariantDetail<'a> {
 
 /// The pause in force: the configuration's or one of several variants, or a person's of this one. Of
 /// two the one that ends last counts.
-#[must_use]
 pub fn paused(status: &VariantStatus) -> Option<&Pause> {
     let own = status.snapshot.memory.known().and_then(|memory| memory.pause.as_ref());
     let pauses = status.goal.paused.iter().chain(own);

@@ -158,7 +158,6 @@ fn next_read(at: Timestamp) -> Timestamp {
 
 impl<'a> Run<'a> {
     /// A replay that has seen nothing yet.
-    #[must_use]
     pub fn new(settings: &'a ReplaySettings) -> Self {
         Self {
             settings,

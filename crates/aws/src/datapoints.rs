@@ -54,9 +54,6 @@ impl Tap {
     }
 
     /// What became of the page that has just been received.
-    ///
-    /// # Errors
-    /// What is wrong with it.
     pub(super) fn page(&self) -> Result<(), String> {
         self.merged().page.take().unwrap_or_else(|| Err("no MetricDataResults".to_owned()))
     }

@@ -136,7 +136,6 @@ fn is_refused(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// Sorts an error by its code, HTTP status (0 when unknown) and message.
-#[must_use]
 pub fn classify(service: Service, code: Option<&str>, status: u16, message: &str) -> ErrorKind {
     let Some(code) = code.filter(|code| !code.is_empty()) else { return by_status(status) };
     if is_clock_skew(code, message) {

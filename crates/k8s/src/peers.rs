@@ -29,7 +29,6 @@ pub struct Part {
 
 impl Part {
     /// Everything, by the Lease of this name.
-    #[must_use]
     pub fn whole(lease_name: &str) -> Self {
         let name = lease_name.to_owned();
         Self { base_name: name.clone(), lease_name: name, scopes: None }

@@ -30,9 +30,6 @@ pub(super) struct Client {
 
 impl Client {
     /// A client of the daemon at `url`, with the token of this file, if there is one.
-    ///
-    /// # Errors
-    /// When the URL or the token cannot be used.
     pub(super) fn new(
         url: &str,
         token: Option<PathBuf>,
@@ -57,9 +54,6 @@ impl Client {
     }
 
     /// Gives a command and returns the answer to it.
-    ///
-    /// # Errors
-    /// A sentence, whatever went wrong.
     pub(super) fn post(
         &self,
         command: &str,
@@ -76,9 +70,6 @@ impl Client {
     }
 
     /// Reads what lies below this path. Nothing is sent that a reader does not need.
-    ///
-    /// # Errors
-    /// A sentence, whatever went wrong.
     pub(super) fn get(&self, path: &str) -> Result<Value, CliError> {
         self.answer(self.agent.get(format!("{}{path}", self.url)).call())
     }

@@ -201,9 +201,6 @@ pub(super) fn near(error: CliError, selector: &Selector, daemon: &DaemonArgs) ->
 }
 
 /// The variants that the daemon knows.
-///
-/// # Errors
-/// A sentence, whatever went wrong.
 pub(super) fn known(daemon: &DaemonArgs) -> Result<Vec<VariantId>, CliError> {
     let answer = daemon.get("/api/v1/variants".to_owned())?;
     let list: List = understood(&answer)?;

@@ -22,7 +22,6 @@ pub use super::query::Sort;
 
 pub const PAGE_ROWS: usize = 100;
 
-#[must_use]
 pub fn fleet_page(site: &Site, fleet: &FleetStatus, query: &FleetQuery) -> String {
     let kept = |status: &&Arc<VariantStatus>| query.keeps(status);
     let mut rows: Vec<&Arc<VariantStatus>> = fleet.variants.values().filter(kept).collect();

@@ -135,9 +135,6 @@ impl<'a> Case<'a> {
     }
 
     /// Whether the telemetry is fresh enough to raise on (rule 8).
-    ///
-    /// # Errors
-    /// Why not, as a sentence.
     pub fn fresh_telemetry(&self) -> Result<(), String> {
         let telemetry = self
             .telemetry
@@ -164,9 +161,6 @@ impl<'a> Case<'a> {
     }
 
     /// What rule 11 says of the endpoint.
-    ///
-    /// # Errors
-    /// Why the endpoint's state is not known.
     pub fn stillness(&self) -> Result<Stillness, Why> {
         let endpoint = match self.snapshot.endpoint.as_ref() {
             Fact::Unknown(why) => return Err(why),

@@ -106,7 +106,6 @@ pub fn desired(case: &Case<'_>) -> Desired {
 
 /// The safety factor in use: the configured one, or with `auto` the remembered one, which moves at
 /// most once a week.
-#[must_use]
 pub fn factor(case: &Case<'_>) -> f64 {
     factor_in_use(case.goal, Some(&case.memory))
 }

@@ -27,9 +27,6 @@ pub fn safe_target_at(estimate: &Estimate, factor: f64, formula: Option<f64>) ->
 }
 
 /// The value `auto` wants, given the one in force (rule 18).
-///
-/// # Errors
-/// Why the value in force is kept.
 pub fn wanted_at(
     estimate: &Estimate,
     factor: f64,

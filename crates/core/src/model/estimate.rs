@@ -87,7 +87,6 @@ pub struct Regime {
 
 impl Regime {
     /// What it began with, in words.
-    #[must_use]
     pub const fn origin(&self) -> &'static str {
         match (self.first, self.declared) {
             (true, _) => "where the data begin",
@@ -236,7 +235,6 @@ pub struct Estimate {
 
 impl Estimate {
     /// What contradicts itself in it, if anything does: a bug of the estimator.
-    #[must_use]
     pub fn unsound(&self) -> Option<&'static str> {
         let Capacity { estimate, low, q25, high, lower_bound } = self.capacity;
         let numbers = [low, q25, estimate, high, lower_bound, self.highest_good_load];

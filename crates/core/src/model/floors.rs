@@ -125,7 +125,6 @@ pub enum Floors {
 
 impl Floors {
     /// The floors that would pay.
-    #[must_use]
     pub fn proposed(&self) -> Option<&ProposedFloors> {
         match self {
             Self::Proposed(floors) => Some(floors),
@@ -135,7 +134,6 @@ impl Floors {
 
     /// Why the floors that are kept should not be, and when that was found: none would pay, or only
     /// with another target value than the one in force.
-    #[must_use]
     pub fn against(&self) -> Option<(Timestamp, String)> {
         match self {
             Self::None { at, why, .. } => Some((*at, why.clone())),
@@ -151,7 +149,6 @@ impl Floors {
     }
 
     /// Everything in one sentence; absent while none are looked for.
-    #[must_use]
     pub fn sentence(&self) -> Option<String> {
         match self {
             Self::Off => None,
@@ -163,7 +160,6 @@ impl Floors {
 
 impl ProposedFloors {
     /// What they would do, and what they go with.
-    #[must_use]
     pub fn sentence(&self) -> String {
         let with = if self.target_in_force {
             "the target value in force".to_owned()

@@ -254,7 +254,6 @@ impl PartialEq for HourLoad {
 
 impl HourLoad {
     /// The hours of these minutes, which are in time order; one without any datapoint is left out.
-    #[must_use]
     pub fn of(minutes: &[Minute], objective: &Objective) -> Vec<Self> {
         let mut hours: Vec<(Hour, Timestamp)> = Vec::new();
         // The end of the hour in progress: a look at it is cheaper than a calendar for each minute.
@@ -298,13 +297,11 @@ impl HourLoad {
     }
 
     /// The start of the hour.
-    #[must_use]
     pub fn at(&self) -> Timestamp {
         Timestamp::from_timestamp(i64::from(self.hour) * 3600, 0).unwrap_or_default()
     }
 
     /// The end of its last minute.
-    #[must_use]
     pub fn until(&self) -> Timestamp {
         self.at() + TimeDelta::minutes(i64::from(self.ends))
     }

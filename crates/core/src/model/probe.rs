@@ -32,13 +32,11 @@ pub struct Probes {
 
 impl Probes {
     /// Bad minutes of probes that count towards the budget.
-    #[must_use]
     pub fn spent(&self, now: Timestamp) -> usize {
         self.bad_minutes.iter().filter(|at| **at > now - BUDGETED).count()
     }
 
     /// Whether there is nothing to remember.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -109,7 +107,6 @@ impl ProbeEnd {
 
 impl Probe {
     /// What is in force and why, in a sentence.
-    #[must_use]
     pub fn sentence(&self, latest: Timestamp, ended: Option<ProbeEnd>) -> String {
         let (to, before) = (human(for_reading(self.to)), human(for_reading(self.before)));
         let since = self.began_at.format("%FT%TZ");

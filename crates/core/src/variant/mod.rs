@@ -120,7 +120,6 @@ pub struct Means<'a> {
 
 impl Variant {
     /// The newest telemetry, or why there is none.
-    #[must_use]
     pub const fn telemetry(&self) -> &Fact<Telemetry> {
         &self.recent.telemetry
     }
@@ -196,7 +195,6 @@ impl Variant {
 
     /// Whether its history is to be read: none of it has been, or not all, or not in the periods that
     /// its traffic calls for.
-    #[must_use]
     pub const fn wants_history(&self) -> bool {
         self.recent.read_until.is_none() || self.partial_since.is_some() || self.wants_longer
     }
@@ -236,7 +234,6 @@ impl Variant {
 
     /// The same variant before any telemetry: what is known of its endpoint, and what has happened to
     /// it. For history that is read beside the passes.
-    #[must_use]
     pub fn blank(&self) -> Self {
         let mut recent = self.recent.clone();
         recent.forget();

@@ -66,8 +66,8 @@ impl Variant {
         let test = goal.load_test.as_ref().filter(|_| problem.is_none() && !estimate.is_partial());
         let proved = test.and_then(|test| {
             let measured = estimate.capacity.estimate?;
-            let measures = self.capacity.measures_load_test(&estimate, test);
-            measures.then_some((measured, test.max_rps.per_minute()))
+            let is_sure = self.capacity.measures_load_test(&estimate, test);
+            is_sure.then_some((measured, test.max_rps.per_minute()))
         });
         Weighed { goal, snapshot, estimate, family, proved }
     }

@@ -96,7 +96,6 @@ pub enum Comparison {
 }
 
 /// Runs every choice with the same draws.
-#[must_use]
 pub fn ask(question: &Question<'_>, choices: &[Choice]) -> Answer {
     ask_in(question, choices, DRAWS)
 }

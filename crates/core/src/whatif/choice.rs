@@ -75,7 +75,6 @@ impl From<&TargetTracking> for Tracking {
 
 impl Choice {
     /// Target tracking within bounds, without floors.
-    #[must_use]
     pub fn tracking(tracking: Tracking, min: u32, max: u32) -> Self {
         Self { scaling: Scaling::Tracking(tracking), min, max, floors: None }
     }
@@ -87,7 +86,6 @@ impl Choice {
     }
 
     /// The policy; of a fixed count one with AWS's default cooldowns at this target value.
-    #[must_use]
     pub fn policy(&self, target_value: f64) -> Tracking {
         match self.scaling {
             Scaling::Tracking(tracking) => tracking,

@@ -46,7 +46,6 @@ pub struct Outcome {
 }
 
 /// Runs one choice with several draws.
-#[must_use]
 pub fn run(traffic: &Traffic, choice: &Choice, draws: &[Draw]) -> Vec<Outcome> {
     let busiest = busiest(traffic);
     draws.iter().map(|draw| Fleet::new(traffic, choice, draw).run(busiest)).collect()

@@ -6,11 +6,6 @@ use super::super::filter::Reading;
 use super::Estimator;
 
 impl Estimator {
-    /// Bytes of the picture, which is no state: nothing is estimated from it.
-    pub fn picture_bytes(&self) -> usize {
-        self.picture.scatter().bytes()
-    }
-
     /// Adds a minute to the picture, if it is known whether it was good.
     pub(super) fn draw(&mut self, minute: &Minute, reading: Option<&Reading>) {
         let Some((reading, bad)) = reading.and_then(|reading| Some((reading, reading.bad?))) else {
