@@ -61,6 +61,28 @@ pub(super) enum Data {
     Yaml,
 }
 
+/// Sentences for people, or data for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum TextOutput {
+    /// For people.
+    Text,
+    /// JSON for programs.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+/// A table for people, or data for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum TableOutput {
+    /// For people.
+    Table,
+    /// JSON for programs.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
 /// Writes data for programs to stdout.
 ///
 /// # Errors
