@@ -110,19 +110,20 @@ fn surroundings(config: &Config) -> Vec<Check> {
         doctor::proxy(&probes::environment()),
         doctor::trust(&probes::authorities()),
         doctor::memory(&probes::memory(config), writes(config)),
+        doctor::store(&probes::store(config), config.telemetry.history.num_days()),
         doctor::writes(writes(config), config.memory.tags, keeps_floors(config)),
     ];
     checks.extend(doctor::schedules(config, now));
     checks
 }
 
-/// Whether any target may be written to.
 /// Whether floors of any target are kept in AWS.
 fn keeps_floors(config: &Config) -> bool {
     writes(config)
         && config.targets.iter().any(|target| target.goal.floors.mode == FloorsMode::Keep)
 }
 
+/// Whether any target may be written to.
 fn writes(config: &Config) -> bool {
     let bolder = |mode: Mode| mode.min(config.mode_ceiling()) != Mode::Observe;
     config.targets.iter().any(|target| bolder(target.goal.mode))

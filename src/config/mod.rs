@@ -45,7 +45,7 @@ pub use drops::Dropped;
 pub use layers::{DEFAULT_YAML, Env, Flag, Sources};
 pub use lenient::http;
 pub use matching::{AmbiguousTarget, Match, matches};
-pub use place::memory_place;
+pub use place::{memory_place, store_place};
 pub use problem::{ConfigErrors, Problem};
 pub use resolve_prices::prices_of_file;
 pub use schedule::{FreezeWindow, Schedule};

@@ -34,6 +34,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 
+pub use auth::MAX_TOKEN_BYTES;
 pub use control::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
 pub use health::{Health, Readiness};
 pub use leading::Leading;

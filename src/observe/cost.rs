@@ -5,12 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::Scope;
+pub use crate::model::spending::DOLLARS_PER_METRIC;
 use crate::model::spending::Spending;
 use crate::model::time::Timestamp;
-
-/// The price of one metric requested by `GetMetricData`, in US dollars
-/// (CloudWatch pricing: $0.01 per 1,000 metrics requested).
-pub const DOLLARS_PER_METRIC: f64 = 0.01 / 1000.0;
 
 /// Counts what CloudWatch costs, and stops at the budget. Clones count together: the budget is the
 /// process's, whichever account and region asks.

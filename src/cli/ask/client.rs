@@ -8,6 +8,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::cli::CliError;
+use crate::http::MAX_TOKEN_BYTES;
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
 use crate::render::printable;
@@ -16,8 +17,6 @@ use crate::render::printable;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than the largest fleet's answer: 10,000 variants are checked with some 10 KiB each.
 const MAX_ANSWER_BYTES: u64 = 256 << 20;
-/// More than any token.
-const MAX_TOKEN_BYTES: u64 = 4096;
 
 /// Asks one daemon.
 pub(super) struct Client {

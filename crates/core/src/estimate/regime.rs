@@ -31,7 +31,7 @@ const CALM_PER_BAD: u32 = 10;
 /// Whole hours before the one in progress that a run may reach back to.
 const RUN_HOURS: i64 = 2;
 /// Steps of a stored lg latency: fine enough for 0.1 %, and an hour in microseconds fits.
-const LG_SCALE: f64 = 1400.0;
+pub(super) const LG_SCALE: f64 = 1400.0;
 
 /// One hour of one regime: the median latency at the levels where most minutes were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
