@@ -216,6 +216,10 @@ pub(super) struct RawTelemetry {
     /// Telemetry older than this many minutes is stale: no target value is raised on it.
     #[schemars(range(min = 1, max = 1440))]
     pub max_age_minutes: Option<u32>,
+    /// Every how many minutes a steady variant is read: one about which nothing has changed for two
+    /// hours, whose load is far from what it can serve. 0 reads every variant with each telemetry pass.
+    #[schemars(range(min = 0, max = 1440))]
+    pub steady_every_minutes: Option<u32>,
     /// What CloudWatch may cost in a calendar month, in US dollars; 0 reads no paid metrics.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub budget_dollars_per_month: Option<f64>,

@@ -287,6 +287,7 @@ fn telemetry(r: &mut Resolver<'_>, raw: &Raw) -> TelemetrySettings {
         history: TimeDelta::days(i64::from(r.needed("telemetry.history_days", own.history_days))),
         delay: minutes(r.needed("telemetry.delay_minutes", own.delay_minutes)),
         max_age: minutes(r.needed("telemetry.max_age_minutes", own.max_age_minutes)),
+        steady_every: minutes(r.needed("telemetry.steady_every_minutes", own.steady_every_minutes)),
         budget_dollars_per_month: r
             .needed("telemetry.budget_dollars_per_month", own.budget_dollars_per_month),
     };
@@ -295,6 +296,13 @@ fn telemetry(r: &mut Resolver<'_>, raw: &Raw) -> TelemetrySettings {
             "telemetry.max_age_minutes",
             settings.max_age.num_minutes().to_string(),
             "more than telemetry.delay_minutes, else all telemetry is stale",
+        );
+    } else if settings.steady_every + settings.delay > settings.max_age {
+        r.problem(
+            "telemetry.steady_every_minutes",
+            settings.steady_every.num_minutes().to_string(),
+            "at most telemetry.max_age_minutes less telemetry.delay_minutes, else the telemetry of \
+             steady variants is stale",
         );
     }
     settings

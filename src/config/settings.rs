@@ -132,6 +132,8 @@ pub struct TelemetrySettings {
     pub delay: TimeDelta,
     /// Older telemetry is stale: no target value is raised on it.
     pub max_age: TimeDelta,
+    /// How often steady variants are read; zero for each telemetry pass.
+    pub steady_every: TimeDelta,
     /// What CloudWatch may cost in a calendar month, in US dollars.
     pub budget_dollars_per_month: f64,
 }

@@ -297,7 +297,7 @@ impl Daemon {
         saving.end().await;
         let result = result_of(fleet.as_ref().ok(), trouble);
         self.parts.metrics.process.pass_ended(kind, result);
-        let Ok(fleet) = fleet else {
+        let Ok(mut fleet) = fleet else {
             // A bug of ours. What the passes knew may be half a truth, so that they begin again.
             tracing::error!("a pass has failed; the next one begins with nothing known");
             let term = self.parts.leadership.present();
@@ -309,7 +309,10 @@ impl Daemon {
             self.parts.metrics.process.phase_took(phase.as_str(), passes.took().of(phase));
         }
         let month_cost = passes.cost().dollars_this_month(self.parts.clock.now());
-        self.parts.metrics.process.set_month_cost(month_cost);
+        let budget = Some(config.telemetry.budget_dollars_per_month);
+        fleet.saving = passes.cost().saving(budget, self.parts.clock.now());
+        fleet.month_cost = Some(month_cost);
+        self.parts.metrics.process.set_month_cost(month_cost, fleet.saving);
         publish::log_history(&passes.progress());
         self.passes = Some(passes);
         self.beat();
@@ -326,8 +329,6 @@ impl Daemon {
         let carried_out = consent.carried_out(&fleet);
         publish::log_confirmed(&carried_out);
         self.consent.follow(&fleet, &carried_out);
-        let mut fleet = fleet;
-        fleet.month_cost = Some(month_cost);
         let now = self.parts.clock.now();
         self.config_news.log(&config, now, &self.parts.metrics, &mut fleet);
         fleet.history = Some(self.record(&fleet).await);

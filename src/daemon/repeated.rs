@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use crate::model::fact::Why;
+use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::Scope;
 use crate::model::status::{FleetStatus, MemoryStatus};
 use crate::model::time::Timestamp;
@@ -19,6 +19,7 @@ enum Trouble {
     Unreadable(Scope),
     MemoryUnread,
     MemoryUnsaved,
+    BudgetShort,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +58,12 @@ impl Repeated {
         });
         if let Some(memory) = &fleet.memory {
             self.warn_of_memory(memory, now);
+        }
+        let short = fleet.saving.sentence().map(|why| Why::new(WhyKind::NotAsked, why));
+        match self.due(Trouble::BudgetShort, short.as_ref(), now) {
+            Due::Warning(why, since) => tracing::warn!(since, "{}", why.message),
+            Due::Over(since) => tracing::info!(since, "everything is read of CloudWatch again"),
+            Due::Nothing => {}
         }
     }
 

@@ -26,6 +26,7 @@ pub fn pass_settings(config: &Config) -> Settings {
         last_day_first_above: usize::MAX,
         delay: config.telemetry.delay,
         telemetry_max_age: config.telemetry.max_age,
+        steady_every: config.telemetry.steady_every,
         budget_dollars: Some(config.telemetry.budget_dollars_per_month),
         discovery: config.discovery.enabled,
         discovery_telemetry: match config.discovery.telemetry {

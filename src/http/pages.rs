@@ -85,7 +85,7 @@ fn site_now(app: &App, fleet: &FleetStatus) -> Site {
     let seconds = app.health.since_last_beat(now).as_secs();
     let late = app.health.silent_too_long(now).is_some();
     let age = Some(Age { seconds, late });
-    Site { age, month_cost: fleet.month_cost, ..app.site.clone() }
+    Site { age, month_cost: fleet.month_cost, saving: fleet.saving, ..app.site.clone() }
 }
 
 pub(super) async fn style(Query(query): Query) -> impl IntoResponse {

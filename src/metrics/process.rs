@@ -15,6 +15,7 @@ use super::usage::Usage;
 use crate::model::decision::{Decision, Outcome, StepResult};
 use crate::model::reason::Reason;
 use crate::model::shard::Shard;
+use crate::model::spending::Saving;
 use crate::model::time::Timestamp;
 use crate::model::warning::ConfigStatus;
 
@@ -36,6 +37,7 @@ pub struct ProcessMetrics {
     writes: IntCounterVec,
     budget: GaugeVec,
     month_cost: GaugeVec,
+    saving: GaugeVec,
     reload_successful: IntGaugeVec,
     reload_timestamp: GaugeVec,
     config_targets: IntGaugeVec,
@@ -64,6 +66,7 @@ impl ProcessMetrics {
             writes: registered(registry, families::WRITES.int_counter_vec()?)?,
             budget: registered(registry, families::CLOUDWATCH_BUDGET.gauge_vec()?)?,
             month_cost: registered(registry, families::CLOUDWATCH_MONTH_COST.gauge_vec()?)?,
+            saving: registered(registry, families::CLOUDWATCH_SAVING.gauge_vec()?)?,
             reload_successful: registered(registry, families::RELOAD_SUCCESSFUL.int_gauge_vec()?)?,
             reload_timestamp: registered(
                 registry,
@@ -118,13 +121,14 @@ impl ProcessMetrics {
         for family in [&self.total_shards, &self.leader] {
             family.reset();
         }
-        for family in [&self.budget, &self.month_cost] {
+        for family in [&self.budget, &self.month_cost, &self.saving] {
             family.reset();
         }
         self.shard.store(shard.index(), Ordering::Relaxed);
         let label = self.shard();
         self.total_shards.with_label_values(&[&label]).set(i64::from(shard.total()));
         self.month_cost.with_label_values(&[&label]);
+        self.saving.with_label_values(&[&label]);
         self.leader.with_label_values(&[LEASE, &label]);
     }
 
@@ -176,8 +180,14 @@ impl ProcessMetrics {
     }
 
     /// Takes note of what CloudWatch has cost in this month, in US dollars.
-    pub fn set_month_cost(&self, dollars: f64) {
+    /// And of what is no longer read so that the budget lasts.
+    pub fn set_month_cost(&self, dollars: f64, saving: Saving) {
         self.month_cost.with_label_values(&[self.shard()]).set(dollars);
+        self.saving.with_label_values(&[self.shard()]).set(match saving {
+            Saving::Nothing => 0.0,
+            Saving::Unlisted => 1.0,
+            Saving::Steady => 2.0,
+        });
     }
 
     /// Takes note of a load of the configuration, which succeeded at this time or failed.

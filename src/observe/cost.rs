@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::Scope;
 pub use crate::model::spending::DOLLARS_PER_METRIC;
-use crate::model::spending::Spending;
+use crate::model::spending::{Saving, Spending};
 use crate::model::time::Timestamp;
 
 /// Counts what CloudWatch costs, and stops at the budget. Clones count together: the budget is the
@@ -66,6 +66,12 @@ impl CostMeter {
         let counts = self.counts();
         let this = counts.spending.month == month(now);
         if this { counts.requested() as f64 * DOLLARS_PER_METRIC } else { 0.0 }
+    }
+
+    /// What is no longer read so that the month's budget lasts.
+    pub fn saving(&self, budget: Option<f64>, now: Timestamp) -> Saving {
+        budget
+            .map_or(Saving::Nothing, |budget| Saving::of(self.dollars_this_month(now), budget, now))
     }
 
     /// What was requested in the newest month.

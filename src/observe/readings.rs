@@ -23,6 +23,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
+use crate::model::spending::Saving;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Memories};
 use crate::variant::{NewPeriods, Variant};
@@ -31,6 +32,8 @@ use crate::variant::{NewPeriods, Variant};
 const VARIANTS_PER_BATCH: usize = 100;
 /// Spans up to this are read together although one is longer than the other.
 const TOGETHER: TimeDelta = TimeDelta::hours(3);
+/// How often variants that nobody lists are read, and steady ones when the budget runs short.
+const HOURLY: TimeDelta = TimeDelta::hours(1);
 /// Requests of a pass that are under way at once: each holds its answer in memory.
 pub(super) const REQUESTS: usize = 4;
 
@@ -130,10 +133,13 @@ impl Reader {
     fn begin_history(&mut self, basis: Basis<'_>) -> bool {
         let Basis { sweep, remembered, wanted, settings, now } = basis;
         let mut seeds = Vec::new();
+        let saving = self.cost.saving(settings.budget_dollars, now);
+        let unlisted_paid =
+            settings.discovery_telemetry != DiscoveryTelemetry::Off && saving == Saving::Nothing;
         self.history.begin_asking();
         for (id, goal) in wanted {
             let (Ok(goal), Some(variant)) = (goal, self.variants.get(id)) else { continue };
-            let paid = goal.managed || settings.discovery_telemetry != DiscoveryTelemetry::Off;
+            let paid = goal.managed || unlisted_paid;
             let room = self.history.has_room_for(id, seeds.len());
             if !paid || !variant.wants_history() || !room {
                 continue;
@@ -173,12 +179,13 @@ impl Reader {
     /// Who is to be read, with whom.
     fn groups<'a>(&self, basis: Basis<'a>) -> Vec<Group<'a>> {
         let Basis { sweep, remembered, wanted, settings, now } = basis;
+        let saving = self.cost.saving(settings.budget_dollars, now);
         let mut groups: BTreeMap<(Option<Timestamp>, Timestamp, bool), Vec<Reading<'a>>> =
             BTreeMap::new();
         for (id, goal) in wanted {
             let (Ok(goal), Some(variant)) = (goal, self.variants.get(id)) else { continue };
             let Some(read_until) = variant.read_until() else { continue };
-            if !is_wanted(goal, variant, settings, now) {
+            if !is_wanted((goal, variant), settings, saving, now) {
                 continue;
             }
             let thin = variant.is_thin(now);
@@ -300,15 +307,29 @@ pub(super) fn context(sweep: &Sweep, id: &VariantId, goal: &Goal) -> Context {
     }
 }
 
-fn is_wanted(goal: &Goal, variant: &Variant, settings: &Settings, now: Timestamp) -> bool {
+/// Whether what is new of a variant is read by this pass.
+fn is_wanted(
+    (goal, variant): (&Goal, &Variant),
+    settings: &Settings,
+    saving: Saving,
+    now: Timestamp,
+) -> bool {
+    // Passes are delayed at random, so that two of them are some seconds less apart than by the schedule.
+    let is_due = |every: TimeDelta| {
+        let read = variant.telemetry().known();
+        read.is_none_or(|telemetry| now - telemetry.read_at + TimeDelta::minutes(1) >= every)
+    };
     if goal.managed {
-        return true;
+        let steady_every = match saving {
+            Saving::Steady => HOURLY.max(settings.steady_every),
+            Saving::Nothing | Saving::Unlisted => settings.steady_every,
+        };
+        return !variant.is_steady(now) || is_due(steady_every);
     }
     match settings.discovery_telemetry {
+        _ if saving != Saving::Nothing => false,
         DiscoveryTelemetry::Off => false,
         DiscoveryTelemetry::Full => true,
-        DiscoveryTelemetry::Hourly => {
-            variant.telemetry().known().is_none_or(|t| now - t.read_at >= TimeDelta::hours(1))
-        }
+        DiscoveryTelemetry::Hourly => is_due(HOURLY),
     }
 }

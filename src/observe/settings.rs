@@ -38,6 +38,8 @@ pub struct Settings {
     pub delay: TimeDelta,
     /// Rule 8: telemetry older than this holds raises.
     pub telemetry_max_age: TimeDelta,
+    /// How often steady variants are read; zero for each telemetry pass.
+    pub steady_every: TimeDelta,
     /// What CloudWatch may cost in a calendar month, in US dollars.
     pub budget_dollars: Option<f64>,
     /// Whether unlisted variants are shown at all.

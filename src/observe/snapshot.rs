@@ -78,6 +78,7 @@ impl Reader {
             activities: variant.and_then(|variant| variant.activities.read),
             alarms: Some(from.alarms),
             telemetry: variant.and_then(Variant::telemetry_read),
+            steady: variant.is_some_and(|variant| variant.is_steady(sweep.at)),
             memory: self.remembered.read(),
         }
     }

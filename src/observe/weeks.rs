@@ -13,6 +13,7 @@ use super::readings::REQUESTS;
 use super::settings::{HistoryWait, Settings};
 use super::telemetry::Window;
 use crate::model::ids::{ResourceId, VariantId};
+use crate::model::spending::Saving;
 use crate::model::time::Timestamp;
 use crate::variant::{Replay, WEEKS_SPAN, Weeks};
 
@@ -58,8 +59,11 @@ impl Reader {
         settings: &Settings,
         now: Timestamp,
     ) -> BTreeMap<VariantId, Weeks> {
-        let next = self.next_replays(wanted, settings, now);
         let mut weeks = BTreeMap::new();
+        if self.cost.saving(settings.budget_dollars, now) >= Saving::Steady {
+            return weeks;
+        }
+        let next = self.next_replays(wanted, settings, now);
         let Some(window) = Window::next(now, None, WEEKS_SPAN + settings.delay, settings.delay)
         else {
             return weeks;

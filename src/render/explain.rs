@@ -306,7 +306,13 @@ fn inputs(status: &VariantStatus) -> Vec<String> {
             |read| format!("{}, {} old", read.operation, span(now - read.at)),
         );
         let why = fact.why.map_or_else(String::new, |why| format!("; unknown: {}", why.message));
-        format!("{}: {source}{why}", fact.fact)
+        let seldom = if fact.fact == "telemetry" && status.snapshot.reads.steady {
+            "; read seldom, because nothing has changed for 2 hours and the load is far from what it can \
+             serve (telemetry.steady_every_minutes)"
+        } else {
+            ""
+        };
+        format!("{}: {source}{seldom}{why}", fact.fact)
     };
     facts.iter().map(input).collect()
 }

@@ -385,6 +385,7 @@ fn reads() -> Reads {
         scheduled_actions: read("DescribeScheduledActions"),
         activities: None,
         alarms: read("DescribeAlarms"),
+        steady: false,
         telemetry: Some(Read::new("GetMetricData", noon() - TimeDelta::minutes(5))),
         memory: read("load"),
     }

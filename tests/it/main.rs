@@ -45,6 +45,7 @@ mod replay;
 mod replayed;
 mod report;
 mod scenarios;
+mod seldom;
 mod sharding;
 mod siblings;
 mod store;

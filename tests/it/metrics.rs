@@ -26,6 +26,7 @@ use setpoint::model::fact::Fact;
 use setpoint::model::goal::LoadTestProblem;
 use setpoint::model::reaction::Spread;
 use setpoint::model::scale_out::{Parts, Reaction};
+use setpoint::model::spending::Saving;
 use setpoint::model::status::{FleetStatus, StoreStatus};
 use setpoint::model::warning::{ConfigStatus, HeldReload};
 use setpoint::ports::{CallObserver, CallRecord, ErrorKind, NoCode, Service};
@@ -316,7 +317,7 @@ fn passes_reloads_leadership_and_the_budget_show() {
     process.set_budget(None);
     assert_eq!(lines(&metrics, "budget_dollars"), "");
 
-    process.set_month_cost(0.25);
+    process.set_month_cost(0.25, Saving::Unlisted);
     let cost = lines(&metrics, "month_cost");
     assert_eq!(cost, "setpoint_cloudwatch_month_cost_dollars{shard=\"0\"} 0.25\n");
 

@@ -15,6 +15,7 @@ use std::sync::{Arc, LazyLock};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::model::ids::VariantId;
+use crate::model::spending::Saving;
 use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
 
@@ -43,6 +44,8 @@ pub struct Site {
     pub age: Option<Age>,
     /// What the process has asked of CloudWatch this month, in dollars, for all variants together.
     pub month_cost: Option<f64>,
+    /// What is no longer read so that the budget of the month lasts.
+    pub saving: Saving,
     /// What each variant wastes, in dollars a month; absent without configured prices.
     pub at_stake: Option<Arc<BTreeMap<VariantId, f64>>>,
 }

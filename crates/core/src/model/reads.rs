@@ -65,6 +65,10 @@ pub struct Reads {
     pub alarms: Option<Read>,
     /// Of the telemetry: the last read that succeeded, or the failed one when none ever did.
     pub telemetry: Option<Read>,
+    /// Whether telemetry is read seldom: nothing about the variant has changed for a while, and its load
+    /// is far from what it can serve.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub steady: bool,
     /// Of what is remembered.
     pub memory: Option<Read>,
 }

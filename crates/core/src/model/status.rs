@@ -15,6 +15,7 @@ use super::ids::{AccountId, Scope, VariantId};
 use super::lasting::Lasting;
 use super::shard::ShardStatus;
 use super::snapshot::Snapshot;
+use super::spending::Saving;
 use super::time::Timestamp;
 use super::warning::ConfigStatus;
 
@@ -65,6 +66,8 @@ pub struct FleetStatus {
     /// What the process has asked of CloudWatch in this calendar month (UTC), in dollars, for all variants
     /// together; absent before it is known.
     pub month_cost: Option<f64>,
+    /// What is no longer read of CloudWatch so that the month's budget lasts.
+    pub saving: Saving,
 }
 
 impl FleetStatus {

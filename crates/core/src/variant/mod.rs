@@ -9,6 +9,7 @@ mod keepers;
 mod known;
 mod recent;
 mod resume;
+mod steady;
 mod turn;
 mod weeks;
 mod weighed;
@@ -40,6 +41,7 @@ pub use keepers::KeeperWatch;
 pub use known::Known;
 use recent::Recent;
 pub use resume::{FORM, Present};
+use steady::Standing;
 pub use turn::Turn;
 pub use weeks::{SPAN as WEEKS_SPAN, Weeks};
 pub use weighed::Weighed;
@@ -78,6 +80,8 @@ pub struct Variant {
     wants_longer: bool,
     /// Whether it goes on where an earlier process has ended.
     is_resumed: bool,
+    /// What was last found of it, in short, and since when.
+    standing: Option<Standing>,
     /// When the requests of its weeks were last asked for, and whether they have come.
     weeks_asked: Option<Timestamp>,
     weeks_came: bool,
@@ -299,7 +303,9 @@ impl Variant {
         snapshot.factor = self.factor((&goal, &snapshot), &estimate, weeks, now);
         snapshot.floors = self.floors((&goal, &snapshot), &estimate, weeks, now);
         self.weeks_came |= weeks.is_some();
-        Turn::decide(snapshot, goal, &estimate, rules, now)
+        let turn = Turn::decide(snapshot, goal, &estimate, rules, now);
+        self.note_standing(&turn, now);
+        turn
     }
 
     /// What is known of capacity now.

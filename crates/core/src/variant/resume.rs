@@ -99,6 +99,7 @@ impl Variant {
             known_since,
             partial_since: _,
             wants_longer: _,
+            standing: _,
             weeks_asked: _,
             weeks_came: _,
             is_resumed: _,

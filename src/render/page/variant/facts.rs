@@ -116,7 +116,7 @@ fn load_test(site: &Site, status: &VariantStatus, view: &VariantView<'_>) -> Mar
         let what = "metrics that this process has asked of CloudWatch this month, for all variants together";
         rows.push((
             html! { abbr title=(what) { "CloudWatch this month" } },
-            html! { (parts::dollars(Some(cost))) ", all variants together" },
+            html! { (parts::dollars(Some(cost))) ", all variants together" @if let Some(saving) = site.saving.sentence() { "; " (saving) } },
         ));
     }
     list("Load test, configuration, cost", &rows)
