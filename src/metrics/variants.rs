@@ -30,7 +30,7 @@ use crate::model::units::LatencyStatistic;
 type Write = fn(&mut Writer<'_>, &VariantStatus);
 
 /// All families, by what writes them.
-const GROUPS: [(Write, &[&Definition]); 11] = [
+const GROUPS: [(Write, &[&Definition]); 12] = [
     (
         write_targets,
         &[
@@ -74,6 +74,10 @@ const GROUPS: [(Write, &[&Definition]); 11] = [
         ],
     ),
     (write_floors, &[&families::FLOORS_PROPOSED, &families::FLOORS_KEPT, &families::FLOORS_END]),
+    (
+        write_instances,
+        &[&families::SLOW_INSTANCES, &families::UNEVEN_ROUTING, &families::INSTANCES_READ],
+    ),
     (write_probes, &[&families::PROBE_SINCE, &families::PROBE_SPENT]),
     (
         write_factor,
@@ -290,6 +294,14 @@ fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
     let until = kept.as_ref().and_then(KeptFloors::until);
     out.number(&families::FLOORS_KEPT, &[], kept.map(|kept| kept.floors.len() as f64));
     out.number(&families::FLOORS_END, &[], until.map(|until| until.timestamp() as f64));
+}
+
+fn write_instances(out: &mut Writer<'_>, status: &VariantStatus) {
+    let Some(Ok(seen)) = &status.snapshot.instances else { return };
+    let slow = seen.not_compared.is_none().then_some(seen.slow.len() as f64);
+    out.number(&families::SLOW_INSTANCES, &[], slow);
+    out.number(&families::UNEVEN_ROUTING, &[], seen.uneven_routing);
+    out.number(&families::INSTANCES_READ, &[], Some(timestamp(seen.read_at)));
 }
 
 fn write_probes(out: &mut Writer<'_>, status: &VariantStatus) {

@@ -6,11 +6,13 @@ use serde::Serialize;
 use super::Standing;
 use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
 use crate::model::estimate::{Capacity, Estimate, Finding, MinutesUsed, Regime, Verdict};
+use crate::model::fact::Fact;
 use crate::model::fact::Why;
 use crate::model::factor::FactorAdvice;
 use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
+use crate::model::instances::Instances as PerInstance;
 use crate::model::memory::VariantMemory;
 use crate::model::probe::Probes;
 use crate::model::reads::FactRead;
@@ -69,6 +71,9 @@ pub struct VariantView<'a> {
     /// The probes of the last week; absent where there were none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probes: Option<&'a Probes>,
+    /// What its instances showed one by one, as a fact; absent where nobody looks at them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_instance: Option<Fact<&'a PerInstance>>,
     /// The floors that setpoint keeps in AWS; null when there are none, or that could not be read.
     pub floors_kept: Option<FloorsKept<'a>>,
     /// What counts as serving well.
@@ -282,6 +287,10 @@ impl<'a> VariantView<'a> {
             probes: (status.snapshot.memory.known())
                 .map(|memory| &memory.probes)
                 .filter(|probes| !probes.is_empty()),
+            per_instance: status.snapshot.instances.as_ref().map(|seen| match seen {
+                Ok(seen) => Fact::Known(seen.as_ref()),
+                Err(why) => Fact::Unknown(why.clone()),
+            }),
             floors_kept: FloorsKept::of(&status.snapshot),
             objective: status.goal.objective,
             observed: observed(&status.snapshot),

@@ -147,6 +147,7 @@ pub(super) fn snapshot(
         reads: Reads::default(),
         reaction: Reaction::unseen(None),
         factor: FactorAdvice::default(),
+        instances: None,
         floors: crate::model::floors::Floors::default(),
         id,
     }

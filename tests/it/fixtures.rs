@@ -272,6 +272,7 @@ fn goal(mode: Mode) -> Goal {
         safety_factor_auto: false,
         family: None,
         probe: None,
+        per_instance: false,
         bad_minutes_per_week: 10.0,
         objective: Objective {
             latency: Some(LatencyObjective {
@@ -322,6 +323,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
         id: id.clone(),
         reaction: Reaction::unseen(None),
         factor: FactorAdvice::default(),
+        instances: None,
         floors: setpoint::model::floors::Floors::default(),
         taken_at: noon(),
         reads: reads(),

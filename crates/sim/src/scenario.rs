@@ -138,6 +138,9 @@ pub struct EndpointSpec {
     /// Its tags; none by default.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub tags: std::collections::BTreeMap<String, String>,
+    /// How often metrics are published, and whether of each instance; AWS's default if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<MetricsSpec>,
     pub variants: Vec<VariantSpec>,
 }
 
@@ -151,12 +154,45 @@ pub struct VariantSpec {
     /// Instances at the start.
     #[serde(default = "default_instances")]
     pub instances: u32,
+    /// `RoutingStrategy`. If absent, which AWS documents no strategy for, requests go to any instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<String>,
     /// Its scalable target; not registered if absent.
     #[serde(default)]
     pub target: Option<TargetSpec>,
     /// What serves and what comes; no telemetry if absent.
     #[serde(default)]
     pub load: Option<LoadSpec>,
+}
+
+/// `MetricsConfig` of an endpoint config.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSpec {
+    /// `EnableEnhancedMetrics`: each instance has metrics of its own.
+    pub enhanced: bool,
+    /// `MetricPublishFrequencyInSeconds`.
+    #[serde(default = "sixty")]
+    pub publish_seconds: u32,
+}
+
+fn sixty() -> u32 {
+    60
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl EndpointSpec {
+    /// `MetricsConfig`, as AWS takes it; absent where nothing is stated.
+    pub(super) fn metrics_config(&self) -> Option<serde_json::Value> {
+        let MetricsSpec { enhanced, publish_seconds } = self.metrics?;
+        Some(serde_json::json!({
+            "EnableEnhancedMetrics": enhanced,
+            "MetricPublishFrequencyInSeconds": publish_seconds,
+        }))
+    }
 }
 
 fn all_traffic() -> String {
@@ -179,6 +215,10 @@ impl VariantSpec {
             initial_instance_count: Some(self.instances.cast_signed()),
             instance_type: Some(self.instance_type.clone()),
             initial_variant_weight: Some(1.0),
+            routing_config: self
+                .routing
+                .as_ref()
+                .map(|strategy| serde_json::json!({ "RoutingStrategy": strategy })),
             ..Default::default()
         }
     }
@@ -344,6 +384,20 @@ pub enum Change {
         /// For how long.
         minutes: u32,
     },
+    /// One instance becomes unlike the others, as long as it lives. Only where instances are seen one by
+    /// one, with enhanced metrics.
+    Instance {
+        /// Whose.
+        variant: String,
+        /// Which of those that run then, the oldest first, from 0.
+        number: usize,
+        /// Its speed, relative to the others'.
+        #[serde(default = "one")]
+        speed: f64,
+        /// Its share of the requests, relative to the others'.
+        #[serde(default = "one")]
+        share: f64,
+    },
     /// Something goes wrong.
     Fault(Fault),
 }
@@ -417,12 +471,14 @@ impl Scenario {
     /// target and a policy: for call arithmetic.
     pub fn fleet(n: usize) -> Self {
         let endpoint = |i: usize| EndpointSpec {
+            metrics: None,
             tags: std::collections::BTreeMap::new(),
             name: format!("endpoint-{i:05}"),
             variants: vec![VariantSpec {
                 name: all_traffic(),
                 instance_type: default_instance_type(),
                 instances: 2,
+                routing: None,
                 target: Some(TargetSpec {
                     min: 1,
                     max: 20,

@@ -194,7 +194,8 @@ pub struct EndpointConfig {
     pub variants: Vec<ConfigVariant>,
     /// Whether it is asynchronous.
     pub asynchronous: bool,
-    /// Seconds between published metrics, when enhanced metrics make that apply to invocations.
+    /// Seconds between published metrics where enhanced metrics are on: then that applies to
+    /// invocations, and instances have metrics of their own. Absent without.
     pub metric_period_seconds: Option<u32>,
 }
 

@@ -10,6 +10,7 @@ use super::factor::FactorAdvice;
 use super::floors::Floors;
 use super::history::HourLoad;
 use super::ids::{AccountId, VariantId};
+use super::instances::Instances;
 use super::kept_floors::KeptFloors;
 use super::memory::VariantMemory;
 use super::reads::{FactRead, Reads};
@@ -57,6 +58,9 @@ pub struct Snapshot {
     /// The scheduled floors that would pay.
     #[serde(skip)]
     pub floors: Floors,
+    /// What its instances showed one by one, or why that is not known; absent where nobody looks.
+    #[serde(skip)]
+    pub instances: Option<Result<Arc<Instances>, Why>>,
     /// From which reads all of it is.
     pub reads: Reads,
 }

@@ -5,6 +5,7 @@ mod activities;
 mod capacity;
 mod factor;
 mod floors;
+mod instances;
 mod keepers;
 mod known;
 mod recent;
@@ -36,6 +37,8 @@ pub use activities::Activities;
 use capacity::CapacityWatch;
 use factor::FactorWatch;
 use floors::FloorsWatch;
+pub use instances::InstancesLook;
+use instances::InstancesWatch;
 pub use keepers::KeeperWatch;
 pub use known::Known;
 use recent::Recent;
@@ -60,6 +63,7 @@ pub struct Variant {
     ledger: Ledger,
     floors: FloorsWatch,
     factor: FactorWatch,
+    instances: InstancesWatch,
     /// What AWS has scaled lately.
     pub activities: Activities,
     /// Who keeps what is remembered of it.
@@ -304,6 +308,8 @@ impl Variant {
         snapshot.factor = self.factor((&goal, &snapshot), &estimate, weeks, now);
         snapshot.floors = self.floors((&goal, &snapshot), &estimate, weeks, now);
         self.weeks_came |= weeks.is_some();
+        self.instances.note(&goal, &snapshot, &estimate);
+        snapshot.instances = self.instances.known(now);
         Turn::decide(snapshot, goal, &estimate, rules, now)
     }
 

@@ -83,6 +83,7 @@ pub(super) fn run(sim: &Sim, operation: Operation, mut input: Value) -> Result<V
         GetResources get_resources
         LookupEvents lookup_events
         GetMetricData get_metric_data
+        ListMetrics list_metrics
         DescribeAlarms describe_alarms
         DeleteAlarms delete_alarms
         DisableAlarmActions disable_alarm_actions
