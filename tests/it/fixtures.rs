@@ -4,7 +4,10 @@
 
 mod blind;
 pub(crate) mod by_replay;
+mod one_by_one;
 mod picture;
+
+pub(crate) use one_by_one::one_by_one;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

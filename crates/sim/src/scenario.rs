@@ -1,5 +1,6 @@
 //! Scenarios: a world and what happens to it, as a YAML file or made in code.
 
+mod metrics;
 mod start;
 
 use std::path::Path;
@@ -15,7 +16,8 @@ use setpoint_core::model::ids::{AccountId, Region};
 use setpoint_core::model::scaling::{CONVENTIONAL_POLICY_NAME, INVOCATIONS_PER_INSTANCE};
 use setpoint_core::model::time::Timestamp;
 
-pub use self::start::Start;
+use self::metrics::one;
+pub use self::{metrics::MetricsSpec, start::Start};
 
 /// The world of `setpoint demo`.
 const DEMO: &str = include_str!("demo.yaml");
@@ -154,7 +156,7 @@ pub struct VariantSpec {
     /// Instances at the start.
     #[serde(default = "default_instances")]
     pub instances: u32,
-    /// `RoutingStrategy`. If absent, which AWS documents no strategy for, requests go to any instance.
+    /// `RoutingStrategy`; if absent, requests go to any instance (AWS documents no default).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub routing: Option<String>,
     /// Its scalable target; not registered if absent.
@@ -163,36 +165,6 @@ pub struct VariantSpec {
     /// What serves and what comes; no telemetry if absent.
     #[serde(default)]
     pub load: Option<LoadSpec>,
-}
-
-/// `MetricsConfig` of an endpoint config.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetricsSpec {
-    /// `EnableEnhancedMetrics`: each instance has metrics of its own.
-    pub enhanced: bool,
-    /// `MetricPublishFrequencyInSeconds`.
-    #[serde(default = "sixty")]
-    pub publish_seconds: u32,
-}
-
-fn sixty() -> u32 {
-    60
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-impl EndpointSpec {
-    /// `MetricsConfig`, as AWS takes it; absent where nothing is stated.
-    pub(super) fn metrics_config(&self) -> Option<serde_json::Value> {
-        let MetricsSpec { enhanced, publish_seconds } = self.metrics?;
-        Some(serde_json::json!({
-            "EnableEnhancedMetrics": enhanced,
-            "MetricPublishFrequencyInSeconds": publish_seconds,
-        }))
-    }
 }
 
 fn all_traffic() -> String {
@@ -384,8 +356,7 @@ pub enum Change {
         /// For how long.
         minutes: u32,
     },
-    /// One instance becomes unlike the others, as long as it lives. Only where instances are seen one by
-    /// one, with enhanced metrics.
+    /// One instance becomes unlike the others, where there are enhanced metrics, as long as it lives.
     Instance {
         /// Whose.
         variant: String,

@@ -193,9 +193,11 @@ fn deploys_are_annotations() {
 }
 
 /// The panels whose queries find nothing in the demo, and why. A fixture has something for them.
-pub(super) const NOT_OF_THE_DEMO: [(&str, &str); 2] = [
+pub(super) const NOT_OF_THE_DEMO: [(&str, &str); 4] = [
     ("AWS errors", "the embedded AWS of the demo answers every call"),
     ("Throttled and denied", "the same, and it has time for every call"),
+    ("Instances one by one", "its endpoint configs have no enhanced metrics"),
+    ("Probes", "it only observes"),
 ];
 
 /// Together with the test on the demo: every query returns data.
@@ -203,7 +205,12 @@ pub(super) const NOT_OF_THE_DEMO: [(&str, &str); 2] = [
 fn what_the_demo_cannot_fill_is_filled_by_failing_calls() {
     let test = "dashboards::what_the_demo_cannot_fill_is_filled_by_failing_calls";
     let Some(program) = prometheus(test) else { return };
-    let exporter = Exporter::start(fixtures::mixed_fleet());
+    let mut fleet = fixtures::mixed_fleet();
+    for status in fleet.variants.values_mut().map(std::sync::Arc::make_mut) {
+        fixtures::probe(status);
+        fixtures::one_by_one(status);
+    }
+    let exporter = Exporter::start(fleet);
     let prometheus = Running::prometheus(&program, &exporter.target(), "groups: []", "");
     // What counts needs several scrapes.
     eventually("three scrapes", || {
