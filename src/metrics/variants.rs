@@ -270,7 +270,7 @@ fn write_reaction(out: &mut Writer<'_>, status: &VariantStatus) {
 const WEEK_MINUTES: f64 = 7.0 * 1440.0;
 
 fn write_factor(out: &mut Writer<'_>, status: &VariantStatus) {
-    let in_use = factor_in_use(&status.goal, status.snapshot.memory.known());
+    let in_use = factor_in_use(&status.goal, status.snapshot.remembered());
     out.number(&families::SAFETY_FACTOR, &[], Some(in_use));
     let FactorAdvice::Known { allowed, explained, .. } = &status.snapshot.factor else { return };
     out.number(&families::SAFETY_FACTOR_BY_REPLAY, &[], status.snapshot.factor.factor());
@@ -293,7 +293,7 @@ fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
 }
 
 fn write_probes(out: &mut Writer<'_>, status: &VariantStatus) {
-    let Some(memory) = status.snapshot.memory.known() else { return };
+    let Some(memory) = status.snapshot.remembered() else { return };
     let probes = &memory.probes;
     out.number(
         &families::PROBE_SINCE,

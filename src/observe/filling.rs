@@ -156,9 +156,10 @@ pub(super) fn tell(variant: &mut Variant, seed: &Seed, told: &Told<'_>, scratch:
             read,
         };
         let by = (&seed.settings, &seed.context);
-        if let Err(error) = variant.take_in(piece, by, seed.memory.as_ref(), scratch, now) {
+        if let Err(error) = variant.take_in(piece, by, seed.memory.as_deref(), scratch, now) {
             tracing::warn!(variant = %seed.id, %error, "beginning without the regime journal");
         }
         from = next;
     }
+    variant.rest();
 }

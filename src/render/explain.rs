@@ -130,7 +130,7 @@ fn formula(status: &VariantStatus) -> Vec<String> {
     let Some(test) = &goal.load_test else {
         return vec![format!("no load test is configured, so that no formula applies; {from}")];
     };
-    let in_use = factor_in_use(goal, status.snapshot.memory.known());
+    let in_use = factor_in_use(goal, status.snapshot.remembered());
     let auto = if goal.safety_factor_auto {
         format!(" (to start from; {} is in use)", human(in_use))
     } else {

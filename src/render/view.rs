@@ -279,7 +279,7 @@ impl<'a> VariantView<'a> {
             reaction: &status.snapshot.reaction,
             factor: &status.snapshot.factor,
             floors: &status.snapshot.floors,
-            probes: (status.snapshot.memory.known())
+            probes: (status.snapshot.remembered())
                 .map(|memory| &memory.probes)
                 .filter(|probes| !probes.is_empty()),
             floors_kept: FloorsKept::of(&status.snapshot),
@@ -327,7 +327,7 @@ impl<'a> VariantDetail<'a> {
         Self {
             view: VariantView::of(status),
             goal: &status.goal,
-            memory: status.snapshot.memory.known(),
+            memory: status.snapshot.remembered(),
             snapshot: &status.snapshot,
             estimate: &status.decision.report.estimate,
             rules: &status.decision.rules,
@@ -340,7 +340,7 @@ impl<'a> VariantDetail<'a> {
 /// two the one that ends last counts.
 #[must_use]
 pub fn paused(status: &VariantStatus) -> Option<&Pause> {
-    let own = status.snapshot.memory.known().and_then(|memory| memory.pause.as_ref());
+    let own = status.snapshot.remembered().and_then(|memory| memory.pause.as_ref());
     let pauses = status.goal.paused.iter().chain(own);
     pauses.filter(|pause| pause.until > status.decision.at).max_by_key(|pause| pause.until)
 }
@@ -361,7 +361,7 @@ fn instances(status: &VariantStatus) -> Instances {
 
 fn observed(snapshot: &Snapshot) -> Option<Observed> {
     let telemetry = snapshot.telemetry.known()?;
-    let newest: &Minute = telemetry.newest()?;
+    let newest: &Minute = &telemetry.newest()?;
     Some(Observed {
         at: newest.at,
         invocations_per_instance_per_minute: newest.load(),
