@@ -272,6 +272,12 @@ impl CapacityWatch {
         self.noted.shrink_to_fit();
     }
 
+    /// Bytes that the estimator takes at rest.
+    #[cfg(test)]
+    pub(super) fn bytes_at_rest(&self) -> usize {
+        self.estimator.as_ref().map_or(0, Held::bytes)
+    }
+
     /// Takes in newly read periods, in the order of their ends.
     pub(super) fn take_in(
         &mut self,
