@@ -287,7 +287,7 @@ fn shows(target: &ScalableTarget, register: &RegisterScalableTarget) -> bool {
 }
 
 /// What is wrong with the alarms after a put, as AWS shows them (rule 20). It may still be making
-/// them, so this is told and nothing more; the passes that follow compare them.
+/// them, so this is reported and nothing more; the passes that follow compare them.
 async fn alarms_as_shown(
     aws: &Aws,
     put: &PutScalingPolicy,
@@ -298,7 +298,7 @@ async fn alarms_as_shown(
         Ok(alarms) => match AlarmProblem::of(policy, &alarms)? {
             // New alarms have no data yet.
             AlarmProblem::InsufficientData(_) => None,
-            // What AWS does not tell is not absent.
+            // What AWS does not say is not absent.
             AlarmProblem::BothMissing | AlarmProblem::Missing(_)
                 if policy.alarm_names.is_none() =>
             {

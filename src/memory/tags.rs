@@ -409,7 +409,7 @@ impl Memory for TagMemory {
         let known = self.known();
         let all = known.iter().filter(|(_, known)| known.aside || known.damage.is_some());
         let all: Vec<_> = all.map(|(id, known)| (id, known.damage.as_ref())).collect();
-        damage::told(&all)
+        damage::sentence(&all)
     }
 
     async fn pauses(&self) -> Result<Pauses, MemoryError> {

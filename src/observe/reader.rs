@@ -83,7 +83,6 @@ impl Observed {
         self.sweep.caller.known()
     }
 
-    /// Whether it shows a variant.
     pub fn has(&self, id: &VariantId) -> bool {
         self.wanted.iter().any(|(known, _)| known == id)
     }
@@ -130,7 +129,6 @@ pub struct Reader {
     pub(super) cache: EndpointCache,
     /// What is known of each variant.
     pub variants: BTreeMap<VariantId, Box<Variant>>,
-    /// What is remembered of them.
     pub remembered: Remembered,
     pub(super) cost: CostMeter,
     /// What is read beside the passes.
@@ -168,7 +166,6 @@ impl Reader {
         }
     }
 
-    /// The account and region.
     pub const fn scope(&self) -> &Scope {
         &self.aws.scope
     }

@@ -57,9 +57,6 @@ impl Remembered {
     }
 
     /// A pass begins: reads the pauses of more than one variant.
-    ///
-    /// # Errors
-    /// Why they are not known.
     pub async fn begin_pass(&mut self) -> Result<(), Why> {
         self.health.begin_pass();
         self.load_pauses().await
@@ -168,9 +165,6 @@ impl Remembered {
 }
 
 /// The variants of an account and region of which something is remembered.
-///
-/// # Errors
-/// Why that is not known.
 pub async fn remembered_in(memory: &dyn Memory, scope: &Scope) -> Result<Vec<VariantId>, Why> {
     let all = memory.remembered().await?;
     Ok(all.into_iter().filter(|id| id.scope() == *scope).collect())

@@ -39,9 +39,7 @@ impl Default for Absent {
 /// What one sweep of a region saw.
 #[derive(Debug, Clone)]
 pub struct Sweep {
-    /// When it began.
     pub at: Timestamp,
-    /// Who the caller is.
     pub caller: Fact<AccountId>,
     pub endpoints: Fact<BTreeMap<EndpointName, EndpointSummary>>,
     pub targets: Fact<Parts<Option<ScalableTarget>>>,
@@ -71,9 +69,7 @@ pub struct UnreadableRows {
 pub struct SweepReads {
     pub caller: Read,
     pub endpoints: Read,
-    /// Of the scalable targets.
     pub targets: Read,
-    /// Of the scaling policies.
     pub policies: Read,
     pub scheduled_actions: Read,
     pub alarms: Read,
@@ -167,19 +163,16 @@ impl Sweep {
         })
     }
 
-    /// The scalable target of a variant.
     pub fn target(&self, resource: &ResourceId) -> Shared<Fact<Option<ScalableTarget>>> {
         let why = self.unreadable.targets.get(resource);
         part(why, &self.targets, resource, &self.absent.target)
     }
 
-    /// The scaling policies of a variant.
     pub fn policies(&self, resource: &ResourceId) -> Shared<Fact<Vec<ScalingPolicy>>> {
         let why = self.unreadable.policies.get(resource);
         part(why, &self.policies, resource, &self.absent.policies)
     }
 
-    /// The scheduled actions of a variant.
     pub fn scheduled_actions(&self, resource: &ResourceId) -> Shared<Fact<Vec<ScheduledAction>>> {
         let why = self.unreadable.scheduled_actions.get(resource);
         part(why, &self.scheduled_actions, resource, &self.absent.scheduled_actions)

@@ -41,7 +41,7 @@ impl Reconciler {
                 variant.weigh((snapshot, goal), history, scratch, observed.at)
             }));
             if let Ok(weighed) = &weighed {
-                weighed.tell(&mut families);
+                weighed.add_to(&mut families);
             }
             estimated.push((id, weighed.ok().map(|weighed| (Box::new(weighed), weeks))));
         }

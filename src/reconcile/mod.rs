@@ -49,7 +49,6 @@ pub use purpose::Purpose;
 /// What one pass is to do.
 #[derive(Clone, Copy)]
 pub struct PassInput<'a> {
-    /// What is wanted.
     pub goals: &'a dyn Goals,
     /// How.
     pub settings: &'a Settings,
@@ -67,7 +66,6 @@ pub struct PassInput<'a> {
 }
 
 impl PassInput<'_> {
-    /// What holds for a variant.
     fn rules(&self, id: &VariantId) -> Rules {
         let settings = self.settings;
         Rules {
@@ -97,7 +95,6 @@ struct Reconciler {
     aws: Aws,
     clock: Arc<dyn Clock>,
     leadership: Arc<dyn Leadership>,
-    /// Since when it decides.
     since: Timestamp,
 }
 

@@ -1,12 +1,10 @@
 //! The rows of a recording as what AWS would have shown: an endpoint in service with the instances
 //! that ran, a wide scalable target, and one healthy policy at the value in force.
 
-use chrono::TimeDelta;
-
 use crate::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, Model, VariantSummary};
 use crate::model::fact::Fact;
 use crate::model::factor::FactorAdvice;
-use crate::model::goal::{Goal, LoadTest, Mode};
+use crate::model::goal::{BAD_MINUTES_PER_WEEK, Goal, LoadTest, Mode, SAFE_CHANGE_GRACE};
 use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Reads;
@@ -23,14 +21,9 @@ use crate::model::time::Timestamp;
 use super::csv::Row;
 use super::run::ReplaySettings;
 
-/// `objective.bad_minutes_per_week` of `config/default.yaml`.
-const BAD_MINUTES: f64 = 10.0;
-
 /// The bounds of a scalable target where the recording states none: wide, so that they decide
 /// nothing.
 const BOUNDS: (i32, i32) = (1, i32::MAX);
-/// `safe_change_grace_seconds` of `config/default.yaml` (rule 16).
-const SAFE_CHANGE_GRACE: TimeDelta = TimeDelta::hours(4);
 
 /// What the rows up to now have stated.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +99,7 @@ pub(super) fn goal(settings: &ReplaySettings) -> Goal {
         objective: settings.objective,
         family: None,
         probe: None,
-        bad_minutes_per_week: BAD_MINUTES,
+        bad_minutes_per_week: BAD_MINUTES_PER_WEEK,
         adopt: true,
         safe_change_grace: SAFE_CHANGE_GRACE,
         ..Goal::nothing("a recording".to_owned())

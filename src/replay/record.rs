@@ -47,7 +47,6 @@ pub struct Again {
     pub status: VariantStatus,
     /// The keys of the decision that are not as recorded; none where it is the same decision.
     pub differs: Vec<Difference>,
-    /// The version that recorded it.
     pub version: String,
 }
 

@@ -22,10 +22,8 @@ pub struct Ask<'a> {
     pub idle_after: TimeDelta,
 }
 
-/// A fleet's report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// As of when.
     pub at: Option<Timestamp>,
     /// After how many days without an invocation a variant is called idle.
     pub idle_days: i64,

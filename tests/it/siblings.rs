@@ -172,11 +172,11 @@ proptest! {
 fn only_what_was_measured_since_its_load_test_tells_of_it() {
     let (mut estimator, mut scratch, now) = quiet(1200.0, 500.0);
     let at_least = estimator.evaluate(&mut scratch, now, &CONTEXT);
-    assert!(!estimator.load_tested().is_told_of_by(&at_least, None), "it rests on an opinion");
+    assert!(!estimator.load_tested().is_measured_by(&at_least, None), "it rests on an opinion");
     let measured = Estimate { verdict: Verdict::Measured, ..at_least.clone() };
-    assert!(estimator.load_tested().is_told_of_by(&measured, None));
+    assert!(estimator.load_tested().is_measured_by(&measured, None));
     let inferred = Estimate { verdict: Verdict::Inferred, ..at_least };
-    assert!(!estimator.load_tested().is_told_of_by(&inferred, None));
+    assert!(!estimator.load_tested().is_measured_by(&inferred, None));
     // A deploy after the load test: what is measured now is not what was tested.
     let deployed = now + chrono::TimeDelta::minutes(1);
     estimator.declare(deployed, Fingerprint::of("v2"), &mut scratch);
@@ -185,9 +185,9 @@ fn only_what_was_measured_since_its_load_test_tells_of_it() {
     let started = deployed;
     let day = chrono::TimeDelta::days(1);
     assert!(
-        !estimator.load_tested().is_told_of_by(&later, None),
+        !estimator.load_tested().is_measured_by(&later, None),
         "of what ran before, for all that is known"
     );
-    assert!(!estimator.load_tested().is_told_of_by(&later, Some(started - day)));
-    assert!(estimator.load_tested().is_told_of_by(&later, Some(started + day)));
+    assert!(!estimator.load_tested().is_measured_by(&later, Some(started - day)));
+    assert!(estimator.load_tested().is_measured_by(&later, Some(started + day)));
 }

@@ -136,7 +136,6 @@ impl Default for Limits {
 /// What becomes of a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// A new Event.
     New,
     /// The Event of this name has been seen so many times now.
     Again {
@@ -172,7 +171,6 @@ impl Limiter {
         Self { limits, all, last: BTreeMap::new() }
     }
 
-    /// What becomes of this notice.
     pub(super) fn admit(&mut self, notice: &Notice, now: Timestamp) -> Verdict {
         // What has been quiet for so long has its tokens back: forgetting it changes nothing.
         self.last.retain(|_, last| now - last.at < SERIES);

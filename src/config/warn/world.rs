@@ -85,7 +85,6 @@ pub(super) fn warnings(config: &Config, fleet: &FleetStatus) -> Vec<ConfigWarnin
 struct Use {
     /// Some variant that it matches exists.
     exists: bool,
-    /// It speaks for one.
     speaks: bool,
     /// Which one speaks instead.
     instead: Option<usize>,

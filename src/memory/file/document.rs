@@ -231,7 +231,6 @@ impl Document {
         self.variants.values_mut().for_each(|memory| end_stand_in(memory));
     }
 
-    /// The document as text.
     pub(super) fn text(&self) -> String {
         let mut text = format!("{{\"version\":{VERSION},\n");
         // What does not read back has been refused before it came here.
@@ -258,7 +257,6 @@ impl Document {
     }
 }
 
-/// A variant in a line.
 fn entry(id: &VariantId, memory: &VariantMemory) -> Option<String> {
     let record = Record::of_variant(id, memory).ok()?;
     let VariantId { account_id, region, endpoint, variant } = id.clone();

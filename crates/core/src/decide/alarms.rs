@@ -26,7 +26,7 @@ pub fn compare(case: &Case<'_>) -> Option<Comparison> {
     }
     let desired = "both alarms in place".to_owned();
     Some(match problem(case) {
-        // What AWS does not tell is not absent.
+        // What AWS does not say is not absent.
         Some(AlarmProblem::BothMissing | AlarmProblem::Missing(_))
             if case.policy()?.alarm_names.is_none() =>
         {

@@ -16,15 +16,10 @@ use super::{kind, new_regime};
 /// One variant at one instant, with everything the guards need to know.
 #[derive(Debug)]
 pub struct Case<'a> {
-    /// What was read.
     pub snapshot: &'a Snapshot,
-    /// What is wanted.
     pub goal: &'a Goal,
-    /// What is known of capacity.
     pub estimate: &'a Estimate,
-    /// What holds for every variant.
     pub rules: &'a Rules,
-    /// The instant.
     pub now: Timestamp,
     /// The kind of variant, or why it is not known.
     pub kind: Result<VariantKind, Why>,
@@ -128,7 +123,6 @@ impl<'a> Case<'a> {
         policies.iter().filter(|p| Some(p.name.as_str()) != own).collect()
     }
 
-    /// Instances in service.
     pub fn current_instances(&self) -> Option<u32> {
         self.variant().and_then(|v| v.current_instances)
     }
@@ -144,9 +138,6 @@ impl<'a> Case<'a> {
     }
 
     /// Whether the telemetry is fresh enough to raise on (rule 8).
-    ///
-    /// # Errors
-    /// Why not, as a sentence.
     pub fn fresh_telemetry(&self) -> Result<(), String> {
         let telemetry = self
             .telemetry
@@ -173,9 +164,6 @@ impl<'a> Case<'a> {
     }
 
     /// What rule 11 says of the endpoint.
-    ///
-    /// # Errors
-    /// Why the endpoint's state is not known.
     pub fn stillness(&self) -> Result<Stillness, Why> {
         let endpoint = match self.snapshot.endpoint.as_ref() {
             Fact::Unknown(why) => return Err(why),

@@ -18,7 +18,6 @@ pub struct Comparison {
     pub field: Field,
     /// What AWS has, readable; absent when it does not exist or is unknown.
     pub actual: Option<String>,
-    /// What is desired, readable.
     pub desired: Option<String>,
     /// The actual value as a number, to recognise it again in a later pass.
     pub number: Option<f64>,
@@ -38,15 +37,12 @@ impl Comparison {
 pub enum Relation {
     /// AWS would behave the same.
     Equal,
-    /// They differ.
     Differs(Difference),
     /// One of them is not known.
     Unknown(Why),
     /// Nothing says what is desired (rule 5).
     NotCompared {
-        /// The code.
         reason: Reason,
-        /// Why not.
         sentence: String,
         /// Whether it differs from what was held last, which is reported and not repaired.
         differs: bool,

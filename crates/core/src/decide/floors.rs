@@ -77,7 +77,7 @@ fn wanted(case: &Case<'_>, kept: &KeptFloors<'_>) -> Wanted {
         return Wanted::AsItIs;
     }
     let set = set_of(&proposed.actions, zone, min, case.now);
-    // One that AWS has shown late, or of which a lost memory told, is there all the same.
+    // One that AWS has shown late, or of which a lost memory knew, is there all the same.
     if kept.to(&set, case.now).is_empty() { Wanted::AsItIs } else { Wanted::Set(set) }
 }
 

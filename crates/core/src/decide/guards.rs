@@ -29,7 +29,7 @@ struct Question<'a, 'b> {
 
 type Check = fn(&Question<'_, '_>) -> Option<Hold>;
 
-/// The chain. Order matters only for which reason is told: permanent ones come first, so that a
+/// The chain. Order matters only for which reason is given: permanent ones come first, so that a
 /// person who fixes the first objection is not surprised by a more basic one.
 const CHECKS: &[Check] = &[
     // What nobody can write.

@@ -91,7 +91,6 @@ pub fn only_puts_back(decision: &Decision) -> bool {
     written.peek().is_some() && written.all(|field| field.reason == Reason::ProbeEnded)
 }
 
-/// Whether a decision begins a probe.
 pub fn begins(decision: &Decision) -> bool {
     let mut fields = decision.report.fields.iter();
     fields.any(|field| field.state == FieldState::Write && field.reason == Reason::Probe)
@@ -166,8 +165,8 @@ fn begin(case: &Case<'_>, usual: Option<f64>) -> Option<f64> {
     let stay = needed(case, invocations, to)?;
     let moves = invocations / f64::from(instances) < SCALES_IN_BELOW * to && stay < instances;
     // The load that the instances then get must be more than is proven, or nothing is learned.
-    let tells = estimate.capacity.lower_bound? < invocations / f64::from(stay.max(1));
-    (moves && tells && to >= from * (1.0 + DEAD_BAND / 2.0)).then_some(to)
+    let proves = estimate.capacity.lower_bound? < invocations / f64::from(stay.max(1));
+    (moves && proves && to >= from * (1.0 + DEAD_BAND / 2.0)).then_some(to)
 }
 
 /// Latency at equal load wanders above this: what a probe shows at one hour does not hold at another.

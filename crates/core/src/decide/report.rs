@@ -10,7 +10,6 @@ use super::compare::Relation;
 use super::desired::Desired;
 use super::{forecast, notes, safety, watch};
 
-/// Writes the report.
 pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan) -> Report {
     let configured = case.configured_target();
     let (reason, sentence) = headline(case, desired, judged);
@@ -92,7 +91,7 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
     if let Some(lacking) = judged.iter().find(|j| lacks_comparison(j)) {
         return (lacking.reason, format!("not compared: {}", lacking.sentence));
     }
-    // Alarms are told of, but anything that a person can decide on comes first.
+    // Alarms are reported, but anything that a person can decide on comes first.
     let held = judged
         .iter()
         .filter(|j| j.state == FieldState::Held)

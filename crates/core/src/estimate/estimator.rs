@@ -51,7 +51,6 @@ const CHECKS_BACK: MinuteIndex = 120;
 /// What a minute brought about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pushed {
-    /// Findings raised by it.
     pub raised: Vec<Finding>,
     /// Whether an undeclared change of regime was found.
     pub change_found: bool,
@@ -144,7 +143,6 @@ impl Estimator {
         Journal::new(self.newest, self.book.clone())
     }
 
-    /// The settings it was made with.
     pub const fn settings(&self) -> &EstimatorSettings {
         &self.settings
     }

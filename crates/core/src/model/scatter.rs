@@ -141,7 +141,6 @@ pub struct Cell {
     pub bad: bool,
     /// Whether they are of the present regime.
     pub present: bool,
-    /// How many.
     pub minutes: u32,
 }
 
@@ -199,7 +198,6 @@ impl Scatter {
         cells
     }
 
-    /// Bytes held.
     pub fn bytes(&self) -> usize {
         let cells: usize = self.stretches.iter().map(|stretch| stretch.cells.capacity()).sum();
         self.stretches.capacity() * size_of::<Stretch>() + cells * size_of::<(Place, u16)>()

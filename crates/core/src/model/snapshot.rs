@@ -32,7 +32,6 @@ pub struct Snapshot {
     /// Who the caller is, by `GetCallerIdentity`.
     pub caller: Fact<AccountId>,
     pub endpoint: Shared<Fact<Option<Endpoint>>>,
-    /// The endpoint config in force.
     pub endpoint_config: Shared<Fact<Option<EndpointConfig>>>,
     /// The model of the variant, for its number of containers.
     pub model: Shared<Fact<Option<Model>>>,
@@ -45,7 +44,7 @@ pub struct Snapshot {
     pub activities: Fact<Shared<Vec<Activity>>>,
     /// The alarms of the variant's policies.
     pub alarms: Shared<Fact<Vec<Alarm>>>,
-    /// What CloudWatch told of late.
+    /// What CloudWatch has said of late.
     pub telemetry: Fact<Telemetry>,
     /// What is remembered; unknown when the memory could not be read.
     pub memory: Fact<Shared<VariantMemory>>,
@@ -158,7 +157,7 @@ pub struct Telemetry {
     pub newest_datapoint: Option<Timestamp>,
     /// The last minutes, oldest first, at most three hours.
     pub recent: Minutes,
-    /// The hours that the last read told of: after a start they go back as far as was read.
+    /// The hours that the last read covered: after a start they go back as far as was read.
     #[serde(skip)]
     pub hours: Arc<[HourLoad]>,
     /// The highest number of all invocations in a minute of the last 24 hours.

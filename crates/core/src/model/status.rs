@@ -22,11 +22,8 @@ use super::warning::ConfigStatus;
 /// One variant after its last pass.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VariantStatus {
-    /// What the configuration wants.
     pub goal: Shared<Goal>,
-    /// What was read.
     pub snapshot: Snapshot,
-    /// What was decided.
     pub decision: Decision,
     /// What became of it; absent when there was nothing to do.
     pub outcome: Option<Outcome>,

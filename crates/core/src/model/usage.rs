@@ -1,5 +1,5 @@
 //! What a variant used in the last week: instances, requests and the loads of its minutes, in a few
-//! kilobytes, so that waste and risk can be told of a whole fleet.
+//! kilobytes, so that waste and risk can be shown of a whole fleet.
 
 use std::cmp::Ordering;
 
@@ -31,7 +31,6 @@ struct Hour {
     peak: f32,
     /// The highest load of a minute, in invocations per minute per instance.
     load: f32,
-    /// The instances of that minute.
     instances: f32,
 }
 
@@ -85,7 +84,6 @@ pub struct Usage {
     loads: Vec<Loads>,
     /// From when on telemetry was read, with or without datapoints.
     since: Option<Timestamp>,
-    /// Up to when.
     until: Option<Timestamp>,
     /// The newest minute with an invocation, ever since.
     last_invocation: Option<Timestamp>,
@@ -94,7 +92,6 @@ pub struct Usage {
 /// The highest load of the week.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Peak {
-    /// The hour in which it was.
     pub hour: Timestamp,
     /// Invocations per minute per instance.
     pub load: f64,

@@ -47,7 +47,6 @@ pub struct Subject {
 /// What is to be remembered of a variant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Keep {
-    /// Which variant.
     pub subject: Subject,
     pub memory: Shared<VariantMemory>,
     /// Whether it goes with a write, or was asked for: kept at once or an error.

@@ -41,9 +41,9 @@ const NOTED_MAX: usize = 32;
 #[derive(Debug, Clone, Default)]
 pub(super) struct CapacityWatch {
     estimator: Option<Held>,
-    /// What happened and has not been told to the estimator, which hears of time in order.
+    /// What happened and has not been pushed into the estimator, which takes time in order.
     changes: VecDeque<Change>,
-    /// What this process has seen happen, told or not, and how much that was in all.
+    /// What this process has seen happen, pushed or not, and how much that was in all.
     noted: VecDeque<Change>,
     noted_in_all: usize,
     /// What the variant ran when it was last seen in service.
@@ -149,7 +149,7 @@ impl CapacityWatch {
                 self.note(Change::Deploy { at: now, running });
                 running.fingerprint
             }
-            // AWS does not tell past deploys. What was before the config was made is another
+            // AWS does not list past deploys. What was before the config was made is another
             // regime for certain.
             None => {
                 self.note(Change::Deploy { at: config.created_at, running });
@@ -169,7 +169,7 @@ impl CapacityWatch {
         }
     }
 
-    /// The same service without an estimator: history can be told to it from the beginning, with all
+    /// The same service without an estimator: history can be pushed into it from the beginning, with all
     /// that this process has seen happen.
     pub(super) fn blank(&self) -> Self {
         Self {
@@ -428,10 +428,10 @@ impl CapacityWatch {
         estimate.capacity = capacity;
     }
 
-    /// Whether the estimate tells how far off the load test is.
-    pub(super) fn tells_of_load_test(&self, estimate: &Estimate, test: &LoadTest) -> bool {
+    /// Whether the estimate says how far off the load test is.
+    pub(super) fn measures_load_test(&self, estimate: &Estimate, test: &LoadTest) -> bool {
         let date = test.date.and_then(|day| day.and_hms_opt(0, 0, 0)).map(|at| at.and_utc());
-        self.deployed_since().is_none() && self.load_tested().is_told_of_by(estimate, date)
+        self.deployed_since().is_none() && self.load_tested().is_measured_by(estimate, date)
     }
 
     fn load_tested(&self) -> LoadTested {

@@ -22,7 +22,6 @@ pub struct Known {
 
 impl Known {
     /// What an estimate says, else a valid load test, whose rate is in invocations per minute.
-    #[must_use]
     pub fn of(estimate: &Estimate, tested: Option<f64>) -> Option<Self> {
         if estimate.verdict.is_two_sided()
             && let Some(capacity) = CapacityBelief::of(&estimate.capacity)

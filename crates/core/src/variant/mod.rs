@@ -111,7 +111,6 @@ pub struct NewPeriods {
 /// What a decision needs beside the variant itself.
 #[derive(Debug)]
 pub struct Means<'a> {
-    /// What holds for every variant.
     pub rules: &'a Rules,
     /// What the load tests of each family were worth.
     pub families: &'a Families,
@@ -124,12 +123,10 @@ pub struct Means<'a> {
 
 impl Variant {
     /// The newest telemetry, or why there is none.
-    #[must_use]
     pub const fn telemetry(&self) -> &Fact<Telemetry> {
         &self.recent.telemetry
     }
 
-    /// The read behind the telemetry.
     pub const fn telemetry_read(&self) -> Option<Read> {
         self.telemetry_read
     }
@@ -201,7 +198,6 @@ impl Variant {
 
     /// Whether its history is to be read: none of it has been, or not all, or not in the periods that
     /// its traffic calls for.
-    #[must_use]
     pub const fn wants_history(&self) -> bool {
         self.recent.read_until.is_none() || self.partial_since.is_some() || self.wants_longer
     }
@@ -241,7 +237,6 @@ impl Variant {
 
     /// The same variant before any telemetry: what is known of its endpoint, and what has happened to
     /// it. For history that is read beside the passes.
-    #[must_use]
     pub fn blank(&self) -> Self {
         let mut recent = self.recent.clone();
         recent.forget();
@@ -249,7 +244,7 @@ impl Variant {
         Self { recent, capacity, ..Self::default() }
     }
 
-    /// History is about to be told to it from `since` on, all of it or a part; `thin` is the newest
+    /// History is about to be pushed into it from `since` on, all of it or a part; `thin` is the newest
     /// minute with too few requests in it.
     pub fn begin_history(&mut self, since: Timestamp, is_part: bool, thin: Option<Timestamp>) {
         self.known_since = Some(since);

@@ -71,11 +71,11 @@ impl Recent {
         if let Some(newest) = minutes.iter().rev().find(|m| !m.is_empty()) {
             telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
         }
-        let told = HourLoad::of(minutes, objective);
+        let read = HourLoad::of(minutes, objective);
         telemetry.hours = if together {
-            telemetry.hours.iter().copied().chain(told).collect()
+            telemetry.hours.iter().copied().chain(read).collect()
         } else {
-            told.into()
+            read.into()
         };
         // Room for no more than is kept: a day of minutes of thousands of variants would stay behind.
         let newest = &minutes[minutes.len().saturating_sub(RECENT_MINUTES)..];

@@ -3,7 +3,7 @@
 //! The form is JSON of the state itself, strict in both directions: a field that is missing or not
 //! known is a record that cannot be used, and every field of the state is named here or beside its
 //! type, so that a new one does not compile before somebody has decided about it. A record never
-//! replaces a read: it counts once everything since has been read and told to it. Whatever does not
+//! replaces a read: it counts once everything since has been read and pushed into it. Whatever does not
 //! fit is dropped, which costs a read of the history and nothing else.
 
 use std::borrow::Cow;
@@ -34,7 +34,6 @@ pub const FORM: u32 = 2;
 /// What a record must fit.
 #[derive(Debug, Clone, Copy)]
 pub struct Present<'a> {
-    /// The variant.
     pub id: &'a VariantId,
     /// What it is judged by.
     pub settings: &'a EstimatorSettings,
@@ -42,7 +41,6 @@ pub struct Present<'a> {
     pub memory: Option<&'a VariantMemory>,
     /// From where on its history would be read without the record.
     pub from: Timestamp,
-    /// Now.
     pub now: Timestamp,
 }
 
@@ -130,7 +128,7 @@ impl Variant {
     }
 
     /// What a record says of this variant, as far as it goes: what has happened since is still to be
-    /// told to it, and then it can be [adopted](Self::adopt). `self` is what is known without it,
+    /// pushed into it, and then it can be [adopted](Self::adopt). `self` is what is known without it,
     /// its endpoint above all.
     ///
     /// # Errors

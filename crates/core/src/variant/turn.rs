@@ -17,11 +17,8 @@ use crate::model::time::Timestamp;
 /// [`began`](Self::began), the calls of the plan, [`ended`](Self::ended).
 #[derive(Debug, Clone)]
 pub struct Turn {
-    /// What is wanted.
     pub goal: Shared<Goal>,
-    /// What was read.
     pub snapshot: Snapshot,
-    /// What was decided.
     pub decision: Decision,
     outcome: Option<Outcome>,
     /// What is to be remembered after a write; absent when nothing was tried.

@@ -18,9 +18,7 @@ use super::Variant;
 /// What was read of a variant and is wanted of it, and what is known of its capacity.
 #[derive(Debug, Clone)]
 pub struct Weighed {
-    /// What is wanted.
     pub goal: Shared<Goal>,
-    /// What was read.
     pub snapshot: Snapshot,
     /// What is known of capacity, by its own telemetry.
     pub estimate: Shared<Estimate>,
@@ -34,7 +32,7 @@ pub struct Weighed {
 
 impl Weighed {
     /// Says what its load test was worth, if that was measured.
-    pub fn tell(&self, families: &mut Families) {
+    pub fn add_to(&self, families: &mut Families) {
         if let (Some(family), Some((measured, load_tested))) = (&self.family, self.proved) {
             families.note(family.clone(), measured, load_tested);
         }
@@ -69,8 +67,8 @@ impl Variant {
         let test = goal.load_test.as_ref().filter(|_| problem.is_none() && !estimate.is_partial());
         let proved = test.and_then(|test| {
             let measured = estimate.capacity.estimate?;
-            let tells = self.capacity.tells_of_load_test(&estimate, test);
-            tells.then_some((measured, test.max_rps.per_minute()))
+            let is_sure = self.capacity.measures_load_test(&estimate, test);
+            is_sure.then_some((measured, test.max_rps.per_minute()))
         });
         Weighed { goal, snapshot, estimate, family, proved }
     }

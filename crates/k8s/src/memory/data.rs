@@ -172,7 +172,6 @@ pub(super) fn variant_of(key: &str) -> Option<Result<VariantId, String>> {
     Some(parsed.ok_or_else(|| "the key names no variant".to_owned()))
 }
 
-/// A record as a value.
 pub(super) fn encode(record: &Record) -> Result<String, String> {
     serde_json::to_string(record).map_err(|error| error.to_string())
 }

@@ -28,7 +28,7 @@ impl LoadTested {
 
     /// Whether the estimate says how far off the load test is: it was measured, and the load test is of
     /// what was measured. A load test without a date is taken for one of what ran when the data begin.
-    pub fn is_told_of_by(self, estimate: &Estimate, load_tested: Option<Timestamp>) -> bool {
+    pub fn is_measured_by(self, estimate: &Estimate, load_tested: Option<Timestamp>) -> bool {
         let of_this = estimate.regime.is_some_and(|regime| {
             self.is_start || load_tested.is_some_and(|date| date >= regime.started_at)
         });
@@ -65,13 +65,13 @@ impl Estimator {
         let load_test_error =
             Some(LoadTestError { mean: siblings.lg_mean, spread: siblings.lg_spread });
         let question = Question { load_test_error, ..self.question(now, self.lg_ratio(now)) };
-        let told = assess(&question, scratch).capacity;
+        let helped = assess(&question, scratch).capacity;
         // What evidence proves goes before what siblings suggest.
         let above = |number: Option<f64>, least: Option<f64>| match (number, least) {
             (Some(number), Some(least)) => Some(number.max(least)),
             (number, _) => number,
         };
-        let q25 = above(told.q25, own.low);
-        Capacity { q25, estimate: above(told.estimate, q25), ..*own }
+        let q25 = above(helped.q25, own.low);
+        Capacity { q25, estimate: above(helped.estimate, q25), ..*own }
     }
 }

@@ -7,11 +7,6 @@ use super::super::filter::Reading;
 use super::Estimator;
 
 impl Estimator {
-    /// Bytes of the picture, which is no state: nothing is estimated from it.
-    pub fn picture_bytes(&self) -> usize {
-        self.scatter.bytes()
-    }
-
     /// What is drawn so far, taken out of it: nothing is estimated from it.
     pub fn take_picture(&mut self) -> Picture {
         Picture::from(&std::mem::take(&mut self.scatter))
