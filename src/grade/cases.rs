@@ -45,7 +45,6 @@ pub enum Class {
     Undeclared,
     /// A change that nobody declared, and back a day and a half later.
     Reverted,
-    /// A slow drift.
     Drift,
     /// Much noise between minutes.
     Noise,
@@ -54,7 +53,6 @@ pub enum Class {
 }
 
 impl Class {
-    /// All of them.
     pub const ALL: [Self; 13] = [
         Self::Quiet,
         Self::Bursting,

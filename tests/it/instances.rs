@@ -76,8 +76,7 @@ impl Passes {
     }
 
     fn seen(&self) -> Option<Instances> {
-        let seen = self.status.as_ref()?.snapshot.instances.clone()?;
-        Some(Instances::clone(&*seen.unwrap()))
+        self.status.as_ref()?.snapshot.instances.as_deref()?.known().cloned()
     }
 
     fn asked(&self, operation: Operation) -> u64 {
@@ -223,7 +222,8 @@ fn looks_cost_what_they_are_said_to_cost() {
     passes.settings.budget_dollars = Some(so_far / 0.95);
     let status = passes.run(2).clone();
     assert!(status.snapshot.telemetry.known().is_some(), "telemetry goes on");
-    let why = status.snapshot.instances.unwrap().unwrap_err();
+    let seen = status.snapshot.instances.unwrap();
+    let why = seen.why().unwrap();
     assert!(why.message.contains("budget"), "{why:?}");
 }
 
@@ -237,7 +237,8 @@ fn without_the_permission_it_says_so() {
     sim.inject(denied);
     let mut passes = Passes::over(&sim, CONFIG);
     let status = passes.run(3).clone();
-    let why = status.snapshot.instances.clone().unwrap().unwrap_err();
+    let seen = status.snapshot.instances.clone().unwrap();
+    let why = seen.why().unwrap();
     assert!(why.message.contains("ListMetrics"), "{why:?}");
     let told = setpoint::render::explain::explain(&status);
     assert!(told.contains("the instances could not be looked at"), "{told}");

@@ -2,10 +2,12 @@
 //! by their instances, and by probes.
 
 use super::{Writer, families, timestamp};
+use crate::model::fact::Fact;
 use crate::model::status::VariantStatus;
 
 pub(super) fn write_instances(out: &mut Writer<'_>, status: &VariantStatus) {
-    let Some(Ok(seen)) = &status.snapshot.instances else { return };
+    let seen = status.snapshot.instances.as_deref().and_then(Fact::known);
+    let Some(seen) = seen else { return };
     let slow = seen.not_compared.is_none().then_some(seen.slow.len() as f64);
     out.number(&families::SLOW_INSTANCES, &[], slow);
     out.number(&families::UNEVEN_ROUTING, &[], seen.uneven_routing);
@@ -13,7 +15,7 @@ pub(super) fn write_instances(out: &mut Writer<'_>, status: &VariantStatus) {
 }
 
 pub(super) fn write_probes(out: &mut Writer<'_>, status: &VariantStatus) {
-    let Some(memory) = status.snapshot.memory.known() else { return };
+    let Some(memory) = status.snapshot.remembered() else { return };
     let probes = &memory.probes;
     out.number(
         &families::PROBE_SINCE,

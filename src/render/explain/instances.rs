@@ -1,17 +1,18 @@
 //! What the instances of a variant showed one by one, where somebody looks at them.
 
+use crate::model::fact::Fact;
 use crate::model::snapshot::Snapshot;
 
 /// So many instances are listed: those that broke the objective most often, then the busiest.
 const LISTED: usize = 12;
 
 pub(super) fn sentences(snapshot: &Snapshot) -> Vec<String> {
-    let seen = match &snapshot.instances {
+    let seen = match snapshot.instances.as_deref() {
         None => return Vec::new(),
-        Some(Err(why)) => {
+        Some(Fact::Unknown(why)) => {
             return vec![format!("the instances could not be looked at: {}", why.message)];
         }
-        Some(Ok(seen)) => seen,
+        Some(Fact::Known(seen)) => seen,
     };
     let (from, to) = (seen.from.format("%FT%RZ"), seen.to.format("%RZ"));
     let mut told = vec![format!("{} served between {from} and {to}", count(seen.instances.len()))];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use setpoint::model::estimate::{Capacity, Estimate, Verdict};
+use setpoint::model::fact::Fact;
 use setpoint::model::goal::{Mode, TargetValueLimits};
 use setpoint::model::instances::{InstanceId, Instances, SlowInstance};
 use setpoint::model::reason::{Field, Reason};
@@ -54,7 +55,7 @@ fn instances(slow_since: Option<TimeDelta>) -> Instances {
 }
 
 fn with(mut world: World, seen: Instances) -> World {
-    world.snapshot.instances = Some(Ok(Arc::new(seen)));
+    world.snapshot.instances = Some(Arc::new(Fact::Known(seen)));
     world
 }
 
@@ -91,14 +92,14 @@ fn what_does_not_follow_the_estimate_does_not_wait() {
     assert_eq!(written(&world.decide()), Some(600.0));
     // What is not known says nothing.
     let mut world = auto(1000.0);
-    world.snapshot.instances = Some(Err(why()));
+    world.snapshot.instances = Some(Arc::new(Fact::Unknown(why())));
     assert!(written(&world.decide()).is_some());
 }
 
 #[test]
 fn conditions_say_what_the_instances_showed() {
     let told = |world: &World, reason| {
-        let notes = world.decide().report.notes;
+        let notes = world.decide().report.notes.clone();
         notes.into_iter().find(|note| note.reason == reason).map(|note| note.sentence)
     };
     let world = with(auto(1200.0), instances(Some(TimeDelta::hours(1))));

@@ -18,7 +18,7 @@ const LOWERING_WAITS: TimeDelta = TimeDelta::hours(24);
 
 /// What the instances showed, if they were looked at.
 pub(super) fn of<'a>(case: &Case<'a>) -> Option<&'a Instances> {
-    case.snapshot.instances.as_ref()?.as_deref().ok()
+    case.snapshot.instances.as_ref()?.known()
 }
 
 /// Says everything that holds of them.

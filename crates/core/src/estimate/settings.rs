@@ -43,7 +43,6 @@ pub struct Refinements {
 }
 
 impl Refinements {
-    /// All of them.
     pub const ALL: Self = Self {
         quarter_hours: true,
         wander_over_changes: true,
@@ -61,7 +60,6 @@ impl Refinements {
         learned_power: false,
         throughput: false,
     };
-    /// Their names.
     pub const NAMES: [&'static str; 6] = [
         "quarter-hours",
         "wander-over-changes",

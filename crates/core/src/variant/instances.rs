@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use crate::decide::kind::kind;
 use crate::model::endpoint::VariantKind;
 use crate::model::estimate::{Estimate, Verdict};
-use crate::model::fact::Why;
+use crate::model::fact::{Fact, Why};
 use crate::model::goal::Goal;
 use crate::model::instances::{InstanceId, Instances};
 use crate::model::snapshot::Snapshot;
@@ -36,11 +36,11 @@ struct Watch {
     asked: Option<Timestamp>,
     /// How many looks there were.
     looks: usize,
-    known: Option<Arc<Instances>>,
+    known: Option<Arc<Fact<Instances>>>,
     /// Since when each slow one has been seen to be slow.
     slow_since: BTreeMap<InstanceId, Timestamp>,
-    /// Why the last look failed.
-    failed: Option<Why>,
+    /// Why the last look failed, if it did.
+    failed: Option<Arc<Fact<Instances>>>,
 }
 
 /// How the instances of a variant are looked at.
@@ -59,11 +59,8 @@ pub struct InstancesLook {
 impl InstancesWatch {
     /// Takes note of what the pass found: whether an answer waits for the instances.
     pub(super) fn note(&mut self, goal: &Goal, snapshot: &Snapshot, estimate: &Estimate) {
-        let slow = self
-            .0
-            .as_ref()
-            .and_then(|watch| watch.known.as_ref())
-            .is_some_and(|known| !known.slow.is_empty());
+        let seen = self.0.as_ref().and_then(|watch| watch.seen());
+        let slow = seen.is_some_and(|seen| !seen.slow.is_empty());
         let Some((every, look)) = waits(goal, snapshot, estimate, slow) else {
             self.0 = None;
             return;
@@ -93,19 +90,26 @@ impl InstancesWatch {
                     slow.since = before.get(&slow.id).copied().unwrap_or(slow.since);
                     watch.slow_since.insert(slow.id.clone(), slow.since);
                 }
-                watch.known = Some(Arc::new(seen));
+                watch.known = Some(Arc::new(Fact::Known(seen)));
                 watch.failed = None;
             }
-            Err(why) => watch.failed = Some(why),
+            Err(why) => watch.failed = Some(Arc::new(Fact::Unknown(why))),
         }
     }
 
-    /// What they showed, while it still holds, or why that is not known; absent where nobody looks.
-    pub(super) fn known(&self, now: Timestamp) -> Option<Result<Arc<Instances>, Why>> {
+    /// What they showed, while it still holds, or why that is not known; absent where they are not
+    /// looked at.
+    pub(super) fn known(&self, now: Timestamp) -> Option<Arc<Fact<Instances>>> {
         let watch = self.0.as_ref()?;
         let holds = if watch.every == Some(URGENT) { HOLDS_URGENT } else { HOLDS };
-        let known = watch.known.as_ref().filter(|known| now - known.read_at <= holds);
-        known.map(|known| Ok(Arc::clone(known))).or_else(|| watch.failed.clone().map(Err))
+        let holds = watch.seen().is_some_and(|seen| now - seen.read_at <= holds);
+        watch.known.clone().filter(|_| holds).or_else(|| watch.failed.clone())
+    }
+}
+
+impl Watch {
+    fn seen(&self) -> Option<&Instances> {
+        self.known.as_ref()?.known()
     }
 }
 
@@ -153,8 +157,8 @@ impl super::Variant {
         self.instances.seen(seen, now);
     }
 
-    /// What its instances showed one by one; absent where nobody looks at them.
-    pub fn instances(&self, now: Timestamp) -> Option<Result<Arc<Instances>, Why>> {
+    /// What its instances showed one by one; absent where they are not looked at.
+    pub fn instances(&self, now: Timestamp) -> Option<Arc<Fact<Instances>>> {
         self.instances.known(now)
     }
 }
