@@ -130,7 +130,7 @@ async fn register_target(
         }
         Err(error) => return unseen(OPERATION, &error),
     }
-    let read = Snapshot { target: Fact::Known(actual), ..before.snapshot.clone() };
+    let read = Snapshot { target: Fact::Known(actual).into(), ..before.snapshot.clone() };
     if let Some(step) = breached(before, &read, action) {
         return step;
     }
@@ -179,7 +179,7 @@ async fn put_policy(
         let sentence = "the policy has changed since it was decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
     }
-    let read = Snapshot { policies: Fact::Known(policies), ..before.snapshot.clone() };
+    let read = Snapshot { policies: Fact::Known(policies).into(), ..before.snapshot.clone() };
     if let Some(step) = breached(before, &read, action) {
         return step;
     }
@@ -230,7 +230,8 @@ async fn put_floors(
         let sentence = "the scheduled actions have changed since they were decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
     }
-    let read = Snapshot { scheduled_actions: Fact::Known(actions), ..before.snapshot.clone() };
+    let read =
+        Snapshot { scheduled_actions: Fact::Known(actions).into(), ..before.snapshot.clone() };
     if let Some(step) = breached(before, &read, action) {
         return step;
     }

@@ -47,7 +47,7 @@ definitions! { PROCESS_FAMILIES, Process;
     CLOUDWATCH_MONTH_COST = Gauge "setpoint_cloudwatch_month_cost_dollars" ["US dollars"] {shard: SHARD}
         "Cost of the metrics requested in this calendar month (UTC), which the budget limits; remembered over restarts with the memory in a file or a ConfigMap, or with store.path.";
     CLOUDWATCH_SAVING = Gauge "setpoint_cloudwatch_saving" ["0 to 2"] {shard: SHARD}
-        "What is no longer read so that the budget of the month lasts: 0 nothing; 1 variants that no target lists; 2 besides, steady variants are read once an hour, and no weeks for floors and safety factors.";
+        "What is no longer read so that the budget of the month lasts: 0 nothing; 1 variants that no target lists, and instances one by one; 2 besides, steady variants are read once an hour, and no weeks for floors and safety factors.";
     BUILD_INFO = Gauge "setpoint_build_info" ["1"] {version: Described("the version of setpoint"), revision: Described("the source revision, or `unknown`")}
         "The build, always 1.";
     PANICS = Counter "setpoint_panics_total" ["panics"] {}

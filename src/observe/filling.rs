@@ -156,9 +156,10 @@ pub(super) fn push(variant: &mut Variant, seed: &Seed, piece: &Piece<'_>, scratc
             read,
         };
         let by = (&seed.settings, &seed.context);
-        if let Err(error) = variant.take_in(piece, by, seed.memory.as_ref(), scratch, now) {
+        if let Err(error) = variant.take_in(piece, by, seed.memory.as_deref(), scratch, now) {
             tracing::warn!(variant = %seed.id, %error, "beginning without the regime journal");
         }
         from = next;
     }
+    variant.rest();
 }

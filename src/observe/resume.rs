@@ -92,7 +92,7 @@ impl Worker<'_> {
 
     fn take_up(&self, seed: &Seed, record: &[u8], now: Timestamp) -> Result<Variant, NotResumed> {
         let from = floor_to_minute(now - span(Stage::Whole, seed, self.limits));
-        let memory = seed.memory.as_ref();
+        let memory = seed.memory.as_deref();
         let present = Present { id: &seed.id, settings: &seed.settings, memory, from, now };
         seed.variant.resume(record, &present)
     }

@@ -3,6 +3,7 @@
 
 mod aws;
 mod floors;
+mod instances;
 mod next;
 mod reaction;
 
@@ -60,6 +61,7 @@ impl Explanation {
             ("guards", "Guards and notes", guards(report)),
             ("in_force", "In force", in_force(status)),
             ("aws", "What AWS does with it", aws::sentences(status)),
+            ("instances", "Instances one by one", instances::sentences(&status.snapshot)),
             ("reaction", "Reaction time", reaction::sentences(&status.snapshot)),
             ("floors", "Scheduled floors", floors::sentences(&status.snapshot)),
             ("next", "What would change the answer", next::sentences(status)),
@@ -129,7 +131,7 @@ fn formula(status: &VariantStatus) -> Vec<String> {
     let Some(test) = &goal.load_test else {
         return vec![format!("no load test is configured, so that no formula applies; {from}")];
     };
-    let in_use = factor_in_use(goal, status.snapshot.memory.known());
+    let in_use = factor_in_use(goal, status.snapshot.remembered());
     let auto = if goal.safety_factor_auto {
         format!(" (to start from; {} is in use)", human(in_use))
     } else {

@@ -6,11 +6,13 @@ use serde::Serialize;
 use super::Standing;
 use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
 use crate::model::estimate::{Capacity, Estimate, Finding, MinutesUsed, Regime, Verdict};
+use crate::model::fact::Fact;
 use crate::model::fact::Why;
 use crate::model::factor::FactorAdvice;
 use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
+use crate::model::instances::Instances as PerInstance;
 use crate::model::memory::VariantMemory;
 use crate::model::probe::Probes;
 use crate::model::reads::FactRead;
@@ -64,6 +66,9 @@ pub struct VariantView<'a> {
     /// The probes of the last week; absent where there were none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probes: Option<&'a Probes>,
+    /// What its instances showed one by one, as a fact; absent where they are not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_instance: Option<&'a Fact<PerInstance>>,
     /// The floors that setpoint keeps in AWS; null when there are none, or that could not be read.
     pub floors_kept: Option<FloorsKept<'a>>,
     /// What counts as serving well.
@@ -262,9 +267,10 @@ impl<'a> VariantView<'a> {
             reaction: &status.snapshot.reaction,
             factor: &status.snapshot.factor,
             floors: &status.snapshot.floors,
-            probes: (status.snapshot.memory.known())
+            probes: (status.snapshot.remembered())
                 .map(|memory| &memory.probes)
                 .filter(|probes| !probes.is_empty()),
+            per_instance: status.snapshot.instances.as_deref(),
             floors_kept: FloorsKept::of(&status.snapshot),
             objective: status.goal.objective,
             observed: observed(&status.snapshot),
@@ -308,7 +314,7 @@ impl<'a> VariantDetail<'a> {
         Self {
             view: VariantView::of(status),
             goal: &status.goal,
-            memory: status.snapshot.memory.known(),
+            memory: status.snapshot.remembered(),
             snapshot: &status.snapshot,
             estimate: &status.decision.report.estimate,
             rules: &status.decision.rules,
@@ -320,7 +326,7 @@ impl<'a> VariantDetail<'a> {
 /// The pause in force: the configuration's or one of several variants, or a person's of this one. Of
 /// two the one that ends last counts.
 pub fn paused(status: &VariantStatus) -> Option<&Pause> {
-    let own = status.snapshot.memory.known().and_then(|memory| memory.pause.as_ref());
+    let own = status.snapshot.remembered().and_then(|memory| memory.pause.as_ref());
     let pauses = status.goal.paused.iter().chain(own);
     pauses.filter(|pause| pause.until > status.decision.at).max_by_key(|pause| pause.until)
 }
@@ -341,7 +347,7 @@ fn instances(status: &VariantStatus) -> Instances {
 
 fn observed(snapshot: &Snapshot) -> Option<Observed> {
     let telemetry = snapshot.telemetry.known()?;
-    let newest: &Minute = telemetry.newest()?;
+    let newest: &Minute = &telemetry.newest()?;
     Some(Observed {
         at: newest.at,
         invocations_per_instance_per_minute: newest.load(),

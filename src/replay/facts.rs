@@ -110,7 +110,7 @@ pub(super) fn goal(settings: &ReplaySettings) -> Goal {
 pub(super) fn snapshot(
     stated: &Stated,
     in_force: Option<f64>,
-    memory: VariantMemory,
+    memory: Shared<VariantMemory>,
     now: Timestamp,
 ) -> Snapshot {
     let id = id();
@@ -127,19 +127,22 @@ pub(super) fn snapshot(
     Snapshot {
         taken_at: now,
         caller: Fact::Known(id.account_id.clone()),
-        endpoint: Fact::Known(Some(endpoint(&id, &config, stated))),
-        endpoint_config: Fact::Known(Some(endpoint_config(&id, config))),
-        model: Fact::Known(Some(model)),
-        target: Fact::Known(Some(target)),
-        policies: Fact::Known(in_force.map(|value| policy(&id, value)).into_iter().collect()),
-        scheduled_actions: Fact::Known(Vec::new()),
+        endpoint: Fact::Known(Some(endpoint(&id, &config, stated))).into(),
+        endpoint_config: Fact::Known(Some(endpoint_config(&id, config))).into(),
+        model: Fact::Known(Some(model)).into(),
+        target: Fact::Known(Some(target)).into(),
+        policies: Fact::Known(in_force.map(|value| policy(&id, value)).into_iter().collect())
+            .into(),
+        scheduled_actions: Fact::Known(Vec::new()).into(),
         activities: Fact::Known(Shared::default()),
-        alarms: Fact::Known([AlarmSide::High, AlarmSide::Low].map(|side| alarm(&id, side)).into()),
+        alarms: Fact::Known([AlarmSide::High, AlarmSide::Low].map(|side| alarm(&id, side)).into())
+            .into(),
         telemetry: Fact::not_read_yet(),
-        memory: Fact::Known(memory),
+        memory: Fact::Known(memory.into()),
         reads: Reads::default(),
-        reaction: Reaction::unseen(None),
+        reaction: Reaction::unseen(None).into(),
         factor: FactorAdvice::default(),
+        instances: None,
         floors: crate::model::floors::Floors::default(),
         id,
     }

@@ -14,6 +14,7 @@ use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::series::Minute;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Timestamp, floor_to, floor_to_minute};
 use crate::model::units::{RequestsPerSecond, SafetyFactor, same_value};
@@ -102,11 +103,11 @@ pub struct Evaluation {
 pub struct Run<'a> {
     settings: &'a ReplaySettings,
     variant: Variant,
-    goal: Goal,
+    goal: Shared<Goal>,
     /// What AWS would have shown at the last read.
     facts: Snapshot,
     scratch: Scratch,
-    memory: VariantMemory,
+    memory: Shared<VariantMemory>,
     /// What the rows up to now have stated.
     stated: Stated,
     /// The value that the last decision put in force as if it had been carried out, and when.
@@ -159,18 +160,20 @@ fn next_read(at: Timestamp) -> Timestamp {
 impl<'a> Run<'a> {
     /// A replay that has seen nothing yet.
     pub fn new(settings: &'a ReplaySettings) -> Self {
+        let mut variant = Variant::default();
+        variant.keep_fit();
         Self {
             settings,
-            variant: Variant::default(),
-            goal: facts::goal(settings),
+            variant,
+            goal: facts::goal(settings).into(),
             facts: facts::snapshot(
                 &Stated::default(),
                 None,
-                VariantMemory::default(),
+                VariantMemory::default().into(),
                 Timestamp::UNIX_EPOCH,
             ),
             scratch: Scratch::new(),
-            memory: VariantMemory::default(),
+            memory: Shared::default(),
             stated: Stated::default(),
             as_if: None,
             raised: Vec::new(),
@@ -209,7 +212,7 @@ impl<'a> Run<'a> {
             self.variant = again;
             self.take_in(rows, now);
         }
-        let found = self.estimate(now).findings;
+        let found = self.estimate(now).findings.clone();
         self.raised.extend(found.iter().filter(|finding| !self.found.contains(finding)).copied());
         self.found = found;
     }
@@ -236,9 +239,9 @@ impl<'a> Run<'a> {
         Context { configured_target: self.in_force(), safety_factor }
     }
 
-    fn estimate(&mut self, now: Timestamp) -> Estimate {
+    fn estimate(&mut self, now: Timestamp) -> Shared<Estimate> {
         let (problem, context) = (self.load_test_problem(now), self.context());
-        self.variant.estimate(&self.goal, problem, context, &mut self.scratch, now)
+        self.variant.estimate(&self.goal, (problem, context, None), &mut self.scratch, now)
     }
 
     /// The periods that have not been read yet and are complete.
@@ -289,7 +292,7 @@ impl<'a> Run<'a> {
             .map(|_| Outcome { steps: decision.plan.actions.iter().map(done).collect() });
         let evaluation = Evaluation {
             at: now,
-            estimate: report.estimate.clone(),
+            estimate: Estimate::clone(&report.estimate),
             safe_target: report.safe_target,
             configured_target: report.configured_target,
             divergence: report.divergence,

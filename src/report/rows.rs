@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::endpoint::VariantSummary;
 use crate::model::ids::VariantId;
-use crate::model::series::Minute;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::time::Timestamp;
 
@@ -191,7 +190,7 @@ fn row(status: &VariantStatus, ask: Ask<'_>) -> Row {
         Some(load * instances / (instances - 1.0))
     };
     let newest = telemetry.and_then(|telemetry| telemetry.newest());
-    let load = newest.and_then(Minute::load);
+    let load = newest.and_then(|minute| minute.load());
     let peak = usage.and_then(|usage| usage.peak());
     let peak_load = peak.map(|peak| peak.load);
     let memory = snapshot.memory.known();

@@ -137,7 +137,7 @@ impl Book {
             until = Some(minute.at + TimeDelta::seconds(seconds));
             if !minute.is_empty() {
                 let objective = &status.goal.objective;
-                self.change(id, minute.at, |hour| hour.take(minute, objective));
+                self.change(id, minute.at, |hour| hour.take(&minute, objective));
             }
         }
         until

@@ -13,7 +13,8 @@ use setpoint::memory::ProcessMemory;
 use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::fact::{Why, WhyKind};
 use setpoint::model::floors::Floors;
-use setpoint::model::ids::VariantId;
+use setpoint::model::ids::{ResourceId, VariantId};
+use setpoint::model::instances::InstanceId;
 use setpoint::model::listing::Listing;
 use setpoint::model::scaling::Alarm;
 use setpoint::model::scatter::Picture;
@@ -82,6 +83,10 @@ impl Metrics for Gated {
         self.behind.metric_data(queries, from, to).await
     }
 
+    async fn instances(&self, of: &ResourceId) -> PortResult<Vec<InstanceId>> {
+        self.behind.instances(of).await
+    }
+
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>> {
         self.behind.alarms(prefix).await
     }
@@ -141,7 +146,9 @@ impl Passes {
 }
 
 fn estimates(status: &FleetStatus) -> BTreeMap<VariantId, Estimate> {
-    let own = |id: &VariantId| (id.clone(), status.variants[id].decision.report.estimate.clone());
+    let own = |id: &VariantId| {
+        (id.clone(), Estimate::clone(&status.variants[id].decision.report.estimate))
+    };
     status.variants.keys().map(own).collect()
 }
 
@@ -149,8 +156,7 @@ fn estimates(status: &FleetStatus) -> BTreeMap<VariantId, Estimate> {
 /// an undeclared change and its discovery are counted with the regime before it, and a process that
 /// remembers the change counts them with its own.
 fn known(status: &FleetStatus) -> BTreeMap<VariantId, Estimate> {
-    let known =
-        |estimate| Estimate { picture: Picture::default(), fit: Arc::default(), ..estimate };
+    let known = |estimate| Estimate { picture: Picture::default(), fit: None, ..estimate };
     estimates(status).into_iter().map(|(id, estimate)| (id, known(estimate))).collect()
 }
 

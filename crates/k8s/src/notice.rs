@@ -254,7 +254,7 @@ mod tests {
             desired_target: Some(660.0),
             divergence: None,
             instances: None,
-            estimate: Estimate::unobserved("a test"),
+            estimate: Estimate::unobserved("a test").into(),
             safety: SafetyReport { state, sentence: "660 where 202 is safe".to_owned() },
             would: Vec::new(),
         };
@@ -271,7 +271,15 @@ mod tests {
             writes_per_day: 1,
             confirmed: Confirmed::Nothing,
         };
-        Decision { id, at: at(0), variant, rules, plan: Plan::default(), report, wake_at: None }
+        Decision {
+            id,
+            at: at(0),
+            variant,
+            rules: rules.into(),
+            plan: Plan::default(),
+            report: report.into(),
+            wake_at: None,
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, Mode};
 use crate::model::memory::VariantMemory;
 use crate::model::scaling::{ScalableTarget, ScalingPolicy, TargetTracking};
+use crate::model::shared::Shared;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
@@ -23,7 +24,7 @@ pub struct Case<'a> {
     /// The kind of variant, or why it is not known.
     pub kind: Result<VariantKind, Why>,
     /// What is remembered. A memory that could not be read is one that began just now.
-    pub memory: VariantMemory,
+    pub memory: Shared<VariantMemory>,
     /// The newest usable telemetry, or why there is none.
     pub telemetry: Result<&'a Telemetry, Why>,
 }
@@ -50,7 +51,9 @@ impl<'a> Case<'a> {
     ) -> Self {
         let memory = match &snapshot.memory {
             Fact::Known(memory) => memory.clone(),
-            Fact::Unknown(_) => VariantMemory { since: Some(now), ..VariantMemory::default() },
+            Fact::Unknown(_) => {
+                VariantMemory { since: Some(now), ..VariantMemory::default() }.into()
+            }
         };
         let telemetry = match snapshot.telemetry.as_ref() {
             Fact::Known(telemetry) => Ok(telemetry),
@@ -71,7 +74,7 @@ impl<'a> Case<'a> {
 
     /// Whether the endpoint, or the variant of it, is known not to exist.
     pub fn is_gone(&self) -> bool {
-        match &self.snapshot.endpoint {
+        match &*self.snapshot.endpoint {
             Fact::Known(None) => true,
             // While it is being made, AWS does not list its variants yet.
             Fact::Known(Some(e)) if e.is_in_the_making() => false,

@@ -100,7 +100,7 @@ pub(super) fn compare(case: &Case<'_>) -> Option<Comparison> {
         return None;
     }
     case.target()?;
-    let actions = match &case.snapshot.scheduled_actions {
+    let actions = match &*case.snapshot.scheduled_actions {
         Fact::Unknown(why) => return Some(unknown(Field::Floors, why)),
         Fact::Known(actions) => actions,
     };

@@ -65,6 +65,7 @@ const CHECKS: &[Check] = &[
     pending_capacity,
     clamp,
     incident,
+    slow_instance,
     write_limit,
     refused,
 ];
@@ -216,7 +217,7 @@ fn endpoint_updating(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn suspended(q: &Question<'_, '_>) -> Option<Hold> {
-    if let Fact::Unknown(why) = &q.case.snapshot.target {
+    if let Fact::Unknown(why) = &*q.case.snapshot.target {
         return Some(Hold::new(
             Reason::Unknown,
             format!("whether scaling is suspended is not known: {}", why.message),
@@ -252,7 +253,7 @@ fn scheduled_capacity(q: &Question<'_, '_>) -> Option<Hold> {
     if !matches!(q.field, Field::MinCapacity | Field::MaxCapacity) {
         return None;
     }
-    let actions = match &q.case.snapshot.scheduled_actions {
+    let actions = match &*q.case.snapshot.scheduled_actions {
         Fact::Unknown(why) => {
             let sentence =
                 format!("whether scheduled actions move it is not known: {}", why.message);
@@ -421,6 +422,24 @@ fn incident(q: &Question<'_, '_>) -> Option<Hold> {
         Reason::Incident,
         format!("the objective is broken at low load since {}", since.format("%FT%TZ")),
     ))
+}
+
+/// Rule 19a: an estimate made while one instance is slow speaks of that instance too.
+fn slow_instance(q: &Question<'_, '_>) -> Option<Hold> {
+    let lowers = lowers_target(q);
+    let follows = match q.desired.source {
+        Source::Estimate => true,
+        Source::Probe => !lowers,
+        _ => false,
+    };
+    if q.field != Field::TargetValue || !follows || q.confirmed {
+        return None;
+    }
+    let (sentence, until) = super::instances::holds(q.case, lowers)?;
+    Some(match until {
+        Some(until) => Hold::until(Reason::SlowInstance, sentence, until),
+        None => Hold::new(Reason::SlowInstance, sentence),
+    })
 }
 
 fn write_limit(q: &Question<'_, '_>) -> Option<Hold> {

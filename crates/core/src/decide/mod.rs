@@ -20,6 +20,7 @@ pub mod forecast;
 mod guards;
 pub mod held;
 mod history;
+mod instances;
 pub mod kind;
 pub mod known;
 pub mod lasting;
@@ -101,9 +102,9 @@ fn decide_in_its_mode(
         id: decision_id(&snapshot.id, now),
         at: now,
         variant: snapshot.id.clone(),
-        rules: rules.clone(),
+        rules: rules.clone().into(),
         plan,
-        report,
+        report: report.into(),
         wake_at,
     }
 }

@@ -182,7 +182,7 @@ fn stopped<'a>(before: &Before<'a>, action: &Action) -> Result<&'a VariantMemory
 }
 
 fn suspended<'a>(before: &Before<'a>) -> Result<Option<&'a ScalableTarget>, Breach> {
-    let Fact::Known(target) = &before.snapshot.target else {
+    let Fact::Known(target) = &*before.snapshot.target else {
         let sentence = "whether scaling is suspended is not known";
         return Err(Breach { rail: Rail::Suspended, sentence });
     };

@@ -33,7 +33,7 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
         desired_target: desired.target_value,
         divergence: configured.zip(desired.safe).map(|(configured, safe)| configured / safe),
         instances: wanted.filter(|_| changes).map(|wanted| forecast::forecast(case, wanted)),
-        estimate: case.estimate.clone(),
+        estimate: case.estimate.clone().into(),
         safety: safety::safety(case, desired),
         would: Vec::new(),
     }

@@ -11,6 +11,7 @@ use super::reason::{ActionKind, Field, Reason};
 use super::rules::Rules;
 use super::safety::SafetyReport;
 use super::scaling::{ScalableTarget, ScheduledAction, TargetTracking};
+use super::shared::Shared;
 use super::time::Timestamp;
 
 /// Everything one pass concluded about one variant. It feeds the log line, the metric labels, the
@@ -22,19 +23,32 @@ pub struct Decision {
     pub at: Timestamp,
     pub variant: VariantId,
     /// What it was decided by, beside what was read and wanted.
-    pub rules: Rules,
+    pub rules: Shared<Rules>,
     /// What to write, in order.
     pub plan: Plan,
-    pub report: Report,
+    pub report: Shared<Report>,
     /// When a pass could come to another answer even if nothing changes; at the next tick if none.
     pub wake_at: Option<Timestamp>,
 }
 
 impl Decision {
+    /// Keeps what is the same as in an earlier one once.
+    pub fn share(&mut self, before: &Self) {
+        self.rules.share(&before.rules);
+        if self.variant == before.variant {
+            before.variant.clone_into(&mut self.variant);
+        }
+        let (own, last) = (&self.report.estimate, &before.report.estimate);
+        // What goes with an estimate is no part of the comparison.
+        if own.is_one_with(last) || own.picture.is_like(&last.picture) && own.fit == last.fit {
+            self.report.share(&before.report);
+        }
+    }
+
     /// Holds everything that was to be written, for one reason that is not a field's own.
     pub fn hold_all(&mut self, reason: Reason, sentence: &str) {
         self.plan.actions.clear();
-        let report = &mut self.report;
+        let report = &mut *self.report;
         for field in report.fields.iter_mut().filter(|f| f.state == FieldState::Write) {
             field.state = FieldState::Held;
             field.reason = reason;
@@ -156,7 +170,7 @@ pub struct Report {
     pub divergence: Option<f64>,
     /// The instance counts that a change of target value leads to.
     pub instances: Option<InstanceForecast>,
-    pub estimate: Estimate,
+    pub estimate: Shared<Estimate>,
     /// Whether the value in force is safe, going by it: the second axis.
     pub safety: SafetyReport,
     /// In `observe`: what the bolder modes would do now, `repair` first.

@@ -228,9 +228,10 @@ pub struct Estimate {
     #[serde(skip)]
     pub picture: Picture,
     /// How the share of bad minutes rises with load, for replays of other choices; empty where capacity
-    /// is not known from both sides.
+    /// is not known from both sides, and absent where it is not at hand: it is large, and made again for a
+    /// replay.
     #[serde(skip)]
-    pub fit: Arc<Fit>,
+    pub fit: Option<Arc<Fit>>,
 }
 
 impl Estimate {
@@ -286,7 +287,7 @@ impl Estimate {
             siblings: None,
             sentence: sentence.into(),
             picture: Picture::default(),
-            fit: Arc::default(),
+            fit: None,
         }
     }
 }

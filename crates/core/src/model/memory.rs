@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 use super::endpoint::VariantKind;
 use super::goal::Pause;
 use super::keeper::{Keeper, OtherSetpoint};
 use super::kept_floors::FloorsMemory;
 use super::lasting::Lasting;
+use super::opaque::Opaque;
 use super::probe::Probes;
 use super::reason::Field;
-use super::shared::Shared;
 use super::time::Timestamp;
 
 /// What is remembered of one variant.
@@ -102,7 +101,7 @@ pub struct VariantMemory {
     #[serde(skip_serializing_if = "Lasting::is_empty")]
     pub lasting: Lasting,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
-    pub journal: Option<Shared<Value>>,
+    pub journal: Option<Opaque>,
     /// Why this outlives the process nowhere, where it should; reported, never kept.
     #[serde(skip)]
     pub volatile: Option<String>,

@@ -29,7 +29,7 @@ pub enum Saving {
     /// Everything is read as configured.
     #[default]
     Nothing,
-    /// Variants that no target lists are not read.
+    /// Variants that no target lists are not read, nor are instances one by one.
     Unlisted,
     /// Nor are the weeks of a variant for a replay, and [steady](crate::variant::Variant::is_steady)
     /// variants are read once an hour.
@@ -46,12 +46,13 @@ impl Saving {
         match self {
             Self::Nothing => None,
             Self::Unlisted => Some(
-                "the CloudWatch budget of the month runs short: variants that no target lists are \
-                 not read",
+                "the CloudWatch budget of the month runs short: variants that no target lists, and \
+                 instances one by one, are not read",
             ),
             Self::Steady => Some(
-                "the CloudWatch budget of the month runs short: variants that no target lists are \
-                 not read, steady ones once an hour, and no weeks for floors and safety factors",
+                "the CloudWatch budget of the month runs short: variants that no target lists, and \
+                 instances one by one, are not read, steady variants once an hour, and no weeks for \
+                 floors and safety factors",
             ),
         }
     }

@@ -27,7 +27,7 @@ impl Known {
             && let Some(capacity) = CapacityBelief::of(&estimate.capacity)
         {
             let base = estimate.capacity.q25.unwrap_or(capacity.median);
-            let fit = Some(Arc::clone(&estimate.fit));
+            let fit = estimate.fit.clone();
             return Some(Self { capacity, fit, base, is_measured: true });
         }
         // A load test may be wrong, and what is proven limits how far down.

@@ -5,9 +5,11 @@ mod activities;
 mod capacity;
 mod factor;
 mod floors;
+mod instances;
 mod keepers;
 mod known;
 mod recent;
+mod resting;
 mod resume;
 mod steady;
 mod turn;
@@ -27,16 +29,20 @@ use crate::model::floors::{Floors, FloorsMode};
 use crate::model::goal::{Goal, LoadTestProblem, Objective};
 use crate::model::ids::VariantName;
 use crate::model::memory::VariantMemory;
+use crate::model::opaque::Opaque;
 use crate::model::reads::Read;
 use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
+use crate::model::shared::Shared;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 pub use activities::Activities;
-use capacity::CapacityWatch;
+use capacity::{CapacityWatch, Question};
 use factor::FactorWatch;
 use floors::FloorsWatch;
+pub use instances::InstancesLook;
+use instances::InstancesWatch;
 pub use keepers::KeeperWatch;
 pub use known::Known;
 use recent::Recent;
@@ -62,6 +68,7 @@ pub struct Variant {
     ledger: Ledger,
     floors: FloorsWatch,
     factor: FactorWatch,
+    instances: InstancesWatch,
     /// What AWS has scaled lately.
     pub activities: Activities,
     /// Who keeps what is remembered of it.
@@ -272,6 +279,16 @@ impl Variant {
         self.wants_longer = history.wants_longer;
     }
 
+    /// Nobody tells it more for now: it takes little room until somebody does.
+    pub fn rest(&mut self) {
+        self.capacity.rest();
+    }
+
+    /// Answers keep their fit: for replays, which look at one variant.
+    pub const fn keep_fit(&mut self) {
+        self.capacity.keeps_fit = true;
+    }
+
     /// Takes note that telemetry could not be read.
     pub fn could_not_read(&mut self, why: Why, read: Read) {
         let asked = why.kind != WhyKind::NotAsked;
@@ -299,26 +316,34 @@ impl Variant {
         let Means { rules, families, scratch, weeks } = means;
         let Weighed { goal, mut snapshot, estimate, family, .. } = weighed;
         let estimate = self.with_siblings((estimate, family.as_deref()), families, scratch, now);
-        snapshot.reaction = self.reaction(&snapshot, &goal.objective);
-        snapshot.factor = self.factor((&goal, &snapshot), &estimate, weeks, now);
-        snapshot.floors = self.floors((&goal, &snapshot), &estimate, weeks, now);
+        snapshot.reaction = self.reaction(&snapshot, &goal.objective).into();
+        // What is replayed draws from the fit.
+        let with_fit = weeks.map(|_| {
+            let fit = self.capacity.fit(scratch);
+            Estimate { fit, ..Estimate::clone(&estimate) }
+        });
+        let known = with_fit.as_ref().unwrap_or(&*estimate);
+        snapshot.factor = self.factor((&goal, &snapshot), known, weeks, now);
+        snapshot.floors = self.floors((&goal, &snapshot), known, weeks, now);
         self.weeks_came |= weeks.is_some();
+        self.instances.note(&goal, &snapshot, &estimate);
+        snapshot.instances = self.instances.known(now);
         let turn = Turn::decide(snapshot, goal, &estimate, rules, now);
         self.note_standing(&turn, now);
         turn
     }
 
-    /// What is known of capacity now.
+    /// What is known of capacity now: of its load test, of what is configured, and how much of its
+    /// history is known.
     pub fn estimate(
         &mut self,
         goal: &Goal,
-        load_test_problem: Option<LoadTestProblem>,
-        context: Context,
+        (load_test_problem, context, history): (Option<LoadTestProblem>, Context, Option<f64>),
         scratch: &mut Scratch,
         now: Timestamp,
-    ) -> Estimate {
-        let telemetry = (&self.recent.telemetry, self.recent.read_until);
-        self.capacity.estimate(goal, load_test_problem, telemetry, context, scratch, now)
+    ) -> Shared<Estimate> {
+        let asked = Question { read_until: self.recent.read_until, context, load_test_problem };
+        self.capacity.estimate(goal, (asked, history), &self.recent.telemetry, scratch, now)
     }
 
     /// How it reacts to load, with the scale-outs that this snapshot shows taken note of.
@@ -330,7 +355,7 @@ impl Variant {
         self.ledger.note(&Seen {
             activities: snapshot.activities.known().map_or(&[], |all| all.as_slice()),
             alarms: snapshot.alarms.known().map_or(&[], Vec::as_slice),
-            minutes: snapshot.telemetry.known().map_or(&[], |telemetry| &telemetry.recent),
+            minutes: &snapshot.telemetry.known().map_or_else(Vec::new, |t| t.recent.to_vec()),
             target: tracking.map(|tracking| tracking.target_value),
             objective,
             instance_type,
@@ -362,7 +387,7 @@ impl Variant {
 
     /// The regime journal, when it is due to be kept. What a part of the history says does not
     /// replace what all of it said before a restart.
-    pub fn journal(&mut self, now: Timestamp) -> Option<serde_json::Value> {
+    pub fn journal(&mut self, now: Timestamp) -> Option<Opaque> {
         if self.partial_since.is_some() {
             return None;
         }

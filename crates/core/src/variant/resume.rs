@@ -7,7 +7,6 @@
 //! fit is dropped, which costs a read of the history and nothing else.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -30,7 +29,7 @@ use crate::model::usage::Usage;
 /// The form of a record. It changes with every change of the state, and when the same state means
 /// something else; records of another form are dropped. A unit test compares what the same minutes
 /// leave behind.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// What a record must fit.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +72,7 @@ struct KeptRecent<'a> {
     usage: Cow<'a, Usage>,
     read_until: Timestamp,
     thin_until: Option<Timestamp>,
-    hourly_peaks: Cow<'a, VecDeque<(Timestamp, f64)>>,
+    hourly_peaks: Cow<'a, [(i32, f64)]>,
 }
 
 impl Variant {
@@ -91,6 +90,7 @@ impl Variant {
             ledger,
             floors: FloorsWatch { .. },
             factor: FactorWatch { .. },
+            instances: _,
             activities: _,
             keepers: _,
             max_capacity: _,
@@ -106,7 +106,7 @@ impl Variant {
         } = self;
         let telemetry = telemetry.known()?;
         let judged_by = (*judged_by)?;
-        if judged_by.latency.is_some() && capacity.estimator().is_none() {
+        if judged_by.latency.is_some() && !capacity.is_estimated() {
             // A bug of ours has cost it its estimate.
             return None;
         }
@@ -215,7 +215,7 @@ impl CapacityWatch {
             return Err(NotResumed::OtherSettings);
         }
         let journal = present.memory.and_then(|memory| memory.journal.as_ref());
-        if journal.is_some_and(|journal| estimator.is_outdated_by(journal)) {
+        if journal.is_some_and(|journal| estimator.is_outdated_by(&journal.value())) {
             return Err(NotResumed::OtherRegime);
         }
         Ok(resumed)

@@ -57,7 +57,7 @@ fn standing(snapshot: &Snapshot, report: &Report) -> Option<u64> {
         || estimate.verdict == Verdict::Stale
         || estimate.incident_since.is_some()
         || is_moving(snapshot)
-        || is_watched(snapshot.memory.known())
+        || is_watched(snapshot.memory.known().map(|memory| &**memory))
         || !is_far(snapshot, report);
     // The first one begins where the data begin, and moves with them.
     let regime = estimate.regime.filter(|regime| !regime.first).map(|regime| regime.started_at);
@@ -74,7 +74,7 @@ fn standing(snapshot: &Snapshot, report: &Report) -> Option<u64> {
 
 /// Whether instances come or go, or a deploy is under way.
 fn is_moving(snapshot: &Snapshot) -> bool {
-    let Fact::Known(Some(endpoint)) = &snapshot.endpoint else { return true };
+    let Fact::Known(Some(endpoint)) = &*snapshot.endpoint else { return true };
     let own = endpoint.variant(&snapshot.id.variant);
     endpoint.status != EndpointStatus::InService
         || own.is_none_or(|own| own.current_instances != own.desired_instances)
