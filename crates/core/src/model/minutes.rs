@@ -144,14 +144,14 @@ fn put(bytes: &mut Vec<u8>, minute: &Minute, before: Option<&Minute>) {
                 body.extend(shared);
                 SHARE
             }
-            // The sign of zero is part of a number as well.
-            Some(n) if n.fract() == 0.0 && n.is_sign_positive() && n < WHOLE_END => {
-                varint::put(&mut body, n as u64);
-                WHOLE
-            }
             Some(n) => {
-                body.extend(n.to_bits().to_le_bytes());
-                ANY
+                if let Some(whole) = varint::whole(n, WHOLE_END) {
+                    varint::put(&mut body, whole);
+                    WHOLE
+                } else {
+                    body.extend(n.to_bits().to_le_bytes());
+                    ANY
+                }
             }
         };
         head |= kind << (2 * place);
