@@ -197,16 +197,20 @@ fn take(rest: &mut &[u8], before: Option<&Minute>) -> Option<Minute> {
         }
     };
     let mut numbers = [None; 6];
-    for place in 0..numbers.len() {
-        numbers[place] = match head >> (2 * place) & 0b11 {
+    let mut all: Option<f64> = None;
+    for (place, number) in numbers.iter_mut().enumerate() {
+        *number = match head >> (2 * place) & 0b11 {
             WHOLE => Some(varint::take(rest)? as f64),
             ANY => Some(f64::from_bits(u64::from_le_bytes(bytes(rest)?))),
             SHARE => {
                 let [count] = bytes(rest)?;
-                numbers[0].map(|all: f64| all / f64::from(count))
+                all.map(|all| all / f64::from(count))
             }
             _ => None,
         };
+        if place == 0 {
+            all = *number;
+        }
     }
     let [invocations, invocations_per_instance, latency_us, latency_p50_us, errors_5xx, instances] =
         numbers;
