@@ -428,6 +428,14 @@ def variant():
                     query(by_variant("setpoint_scale_out_failures", also="cause"), "failed: {{cause}}"),
                     query(by_variant("setpoint_joins_with_errors"), "errors while joining"),
                     query(by_variant("setpoint_scale_outs"), "seen")], w=12)
+    board.graph("Instances one by one", "Slow instances, and the load of the busiest instance over that of the average one (1 is even), where they are looked at (per_instance: auto).",
+                "short", [
+                    query(by_variant("setpoint_slow_instances"), "slow instances"),
+                    query(by_variant("setpoint_uneven_routing_ratio"), "busiest over average")], w=12)
+    board.graph("Probes", "The share of the week's budget of bad minutes that probes have spent, and hours since the one under way began.",
+                "short", [
+                    query(by_variant("setpoint_probe_budget_spent_ratio"), "budget spent"),
+                    query(f"(time() - {by_variant('setpoint_probe_since_timestamp_seconds')}) / 3600", "hours under way")], w=12)
     board.graph("Scheduled floors", "Scheduled actions ahead of the week's ramps that would pay; 0 where none would, absent while that is not known.", "short",
                 [query(by_variant("setpoint_floors_proposed"), "proposed"), query(by_variant("setpoint_floors_kept"), "kept")], w=12)
 

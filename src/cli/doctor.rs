@@ -176,14 +176,15 @@ async fn callers(all: &[Settings], checks: &mut Vec<Check>) -> bool {
 async fn of_fleet(config: &Config, seen: &Survey, recorder: &Recorder, checks: &mut Vec<Check>) {
     let now = WallClock.now();
     let asked = probes::metrics(config, seen, now).await;
-    probes::activities(seen).await;
+    let per_instance = config.targets.iter().any(|target| target.goal.per_instance);
+    probes::activities(seen, per_instance).await;
     let outcomes = recorder.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for scope in seen.fleet.scopes.keys() {
         let variants: Vec<_> =
             seen.fleet.variants.keys().filter(|id| id.scope() == *scope).collect();
         let endpoints: BTreeSet<_> = variants.iter().map(|id| &id.endpoint).collect();
         checks.push(doctor::endpoints(scope, endpoints.len(), variants.len()));
-        checks.extend(doctor::permissions(scope, &outcomes, config.memory.tags));
+        checks.extend(doctor::permissions(scope, &outcomes, (config.memory.tags, per_instance)));
     }
     checks.extend(doctor::metrics(&asked.metrics, asked.dollars, now));
     checks.push(doctor::budget(config, probes::reads(config, seen), now));

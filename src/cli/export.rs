@@ -336,7 +336,9 @@ async fn read_period(
 ) -> Result<(), CliError> {
     let columns = METRIC_COLUMNS.into_iter().filter_map(|c| Some((c, metric(c)?)));
     let (columns, queries): (Vec<Column>, Vec<MetricQuery>) = columns
-        .map(|(c, metric)| (c, MetricQuery { resource: resource.clone(), metric, period_seconds }))
+        .map(|(c, metric)| {
+            (c, MetricQuery { instance: None, resource: resource.clone(), metric, period_seconds })
+        })
         .unzip();
     let days = (until - from).num_minutes().max(0) as usize;
     progress.days.expect(days.div_ceil(CHUNK.num_minutes() as usize));

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub(super) use target::{RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawTargetSpec};
+pub(super) use target::{
+    PerInstance, RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawTargetSpec,
+};
 
 /// The configuration of `setpoint`. Every key is optional in a file: `config/default.yaml` has the
 /// default of each.

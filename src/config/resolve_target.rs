@@ -7,7 +7,9 @@ use chrono::{NaiveDate, TimeDelta};
 use super::merge::{Merged, MergedTarget};
 use super::pattern::{NamePattern, TargetPattern};
 use super::problem::Problem;
-use super::raw::{Raw, RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawTargetSpec};
+use super::raw::{
+    PerInstance, Raw, RawLoadTest, RawPause, RawSafetyFactor, RawTarget, RawTargetSpec,
+};
 use super::resolve::{Resolver, parse_path};
 use super::settings::Target;
 use crate::model::floors::{FloorsGoal, FloorsMode};
@@ -192,6 +194,7 @@ pub(super) fn resolve_goal(r: &mut Resolver<'_>, place: Place<'_>, own: &RawTarg
         safe_change_grace,
         removed_target_grace,
         removed_policy_grace,
+        per_instance: own.per_instance == Some(PerInstance::Auto),
         probe: own
             .probe
             .bad_minutes_per_week

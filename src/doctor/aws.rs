@@ -21,6 +21,7 @@ pub type Outcomes = BTreeMap<(Scope, &'static str), Outcome>;
 const OBSERVE: &str = include_str!("../../iam/observe.json");
 const WRITE: &str = include_str!("../../iam/write.json");
 const FLOORS: &str = include_str!("../../iam/floors.json");
+const PER_INSTANCE: &str = include_str!("../../iam/per-instance.json");
 const TAGS: &str = include_str!("../../iam/memory-tags.json");
 
 /// The actions of a policy, such as `cloudwatch:GetMetricData`.
@@ -97,7 +98,11 @@ pub fn endpoints(scope: &Scope, endpoints: usize, variants: usize) -> Check {
 
 /// Each permission that observing needs, as calls that change nothing have shown. One line for all
 /// that are there.
-pub fn permissions(scope: &Scope, outcomes: &Outcomes, tags: bool) -> Vec<Check> {
+pub fn permissions(
+    scope: &Scope,
+    outcomes: &Outcomes,
+    (tags, per_instance): (bool, bool),
+) -> Vec<Check> {
     let mut needed: Vec<(String, &str)> =
         actions(OBSERVE).into_iter().map(|action| (action, "iam/observe.json")).collect();
     if tags {
@@ -105,6 +110,10 @@ pub fn permissions(scope: &Scope, outcomes: &Outcomes, tags: bool) -> Vec<Check>
             "application-autoscaling:ListTagsForResource".to_owned(),
             "iam/memory-tags.json",
         ));
+    }
+    if per_instance {
+        let actions = actions(PER_INSTANCE).into_iter();
+        needed.extend(actions.map(|action| (action, "iam/per-instance.json")));
     }
     let (mut granted, mut not_tried, mut checks) = (0, Vec::new(), Vec::new());
     for (action, policy) in needed {
@@ -208,7 +217,7 @@ mod tests {
         put("DescribeEndpoint", false, Some((ErrorKind::NotFound, "ValidationException")));
         put("DescribeAlarms", false, Some((ErrorKind::Denied, "AccessDenied")));
         put("GetMetricData", false, Some((ErrorKind::Transient, "timeout")));
-        let checks = permissions(&scope(), &outcomes, false);
+        let checks = permissions(&scope(), &outcomes, (false, false));
         let of = |health| checks.iter().filter(move |check| check.health == health);
         assert!(of(Health::Ok).next().unwrap().found.contains("2 reads"));
         let denied: Vec<&Check> = of(Health::Fail).collect();

@@ -158,12 +158,14 @@ fn case(class: Class, seed: u64) -> Option<Case> {
         name: VARIANT.to_owned(),
         instance_type: "ml.c5.xlarge".to_owned(),
         instances: fleet.ceil() as u32,
+        routing: None,
         target: Some(TargetSpec { min: 1, max: 60, without_arn: false, policy: Some(policy) }),
         load: Some(load),
     };
     let endpoint = EndpointSpec {
         name: ENDPOINT.to_owned(),
         tags: std::collections::BTreeMap::new(),
+        metrics: None,
         variants: vec![variant],
     };
     let settings = Settings { seed, ..Settings::default() };

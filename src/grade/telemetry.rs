@@ -78,6 +78,7 @@ impl Recorder {
             Metric::Invocation5xxErrors,
         ];
         let queries = metrics.map(|metric| MetricQuery {
+            instance: None,
             resource: self.resource.clone(),
             metric,
             period_seconds,

@@ -78,6 +78,12 @@ definitions! { VARIANT_FAMILIES, Variant;
         "Since when a probe has had a raised target value in force, or has left it there; absent while none is under way, or when the memory could not be read.";
     PROBE_SPENT = Gauge "setpoint_probe_budget_spent_ratio" ["ratio"] {}
         "Minutes of the last 7 days that broke the objective in probes or in the quarter of an hour after one, over probe.bad_minutes_per_week: from 1 on none begins. Absent where the configuration asks for no probes.";
+    SLOW_INSTANCES = Gauge "setpoint_slow_instances" ["instances"] {}
+        "Instances that were slower than their siblings at equal load when they were last looked at one by one; absent where they are not looked at (per_instance), or could not be compared.";
+    UNEVEN_ROUTING = Gauge "setpoint_uneven_routing_ratio" ["ratio"] {}
+        "Requests of the busiest instance over those of the average one, the median over the minutes when instances were last looked at one by one: 1 is even. Absent where that is not known.";
+    INSTANCES_READ = Gauge "setpoint_instances_read_timestamp_seconds" ["seconds since the epoch"] {}
+        "When the instances were last looked at one by one; absent where they are not.";
     FLOORS_KEPT = Gauge "setpoint_floors_kept" ["scheduled actions"] {}
         "Scheduled actions of the floors that setpoint keeps in AWS (floors: keep); absent while the scheduled actions could not be read.";
     FLOORS_END = Gauge "setpoint_floors_end_timestamp_seconds" ["seconds"] {}

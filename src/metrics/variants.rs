@@ -4,6 +4,8 @@
 //! A family is written after the other, each over all variants: the text of thousands of variants is
 //! tens of megabytes, and goes to its reader in pieces.
 
+mod closer;
+
 use std::fmt::Write as _;
 use std::io;
 
@@ -30,7 +32,7 @@ use crate::model::units::LatencyStatistic;
 type Write = fn(&mut Writer<'_>, &VariantStatus);
 
 /// All families, by what writes them.
-const GROUPS: [(Write, &[&Definition]); 11] = [
+const GROUPS: [(Write, &[&Definition]); 12] = [
     (
         write_targets,
         &[
@@ -74,7 +76,11 @@ const GROUPS: [(Write, &[&Definition]); 11] = [
         ],
     ),
     (write_floors, &[&families::FLOORS_PROPOSED, &families::FLOORS_KEPT, &families::FLOORS_END]),
-    (write_probes, &[&families::PROBE_SINCE, &families::PROBE_SPENT]),
+    (
+        closer::write_instances,
+        &[&families::SLOW_INSTANCES, &families::UNEVEN_ROUTING, &families::INSTANCES_READ],
+    ),
+    (closer::write_probes, &[&families::PROBE_SINCE, &families::PROBE_SPENT]),
     (
         write_factor,
         &[
@@ -290,19 +296,6 @@ fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
     let until = kept.as_ref().and_then(KeptFloors::until);
     out.number(&families::FLOORS_KEPT, &[], kept.map(|kept| kept.floors.len() as f64));
     out.number(&families::FLOORS_END, &[], until.map(|until| until.timestamp() as f64));
-}
-
-fn write_probes(out: &mut Writer<'_>, status: &VariantStatus) {
-    let Some(memory) = status.snapshot.remembered() else { return };
-    let probes = &memory.probes;
-    out.number(
-        &families::PROBE_SINCE,
-        &[],
-        probes.under_way.map(|probe| timestamp(probe.began_at)),
-    );
-    let spent = probes.spent(status.decision.at) as f64;
-    let spent = status.goal.probe.map(|goal| spent / goal.bad_minutes_per_week);
-    out.number(&families::PROBE_SPENT, &[], spent);
 }
 
 fn write_alarms(out: &mut Writer<'_>, status: &VariantStatus) {

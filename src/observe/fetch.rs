@@ -78,6 +78,7 @@ impl Fetch {
     ) -> Vec<Result<Vec<f64>, Why>> {
         let What { window, period_seconds, .. } = what;
         let query = |resource: &ResourceId| MetricQuery {
+            instance: None,
             resource: resource.clone(),
             metric: Metric::Invocations,
             period_seconds,
@@ -88,7 +89,7 @@ impl Fetch {
         self.answers(&queries, what).await.into_iter().map(column).collect()
     }
 
-    async fn answers(&self, queries: &[MetricQuery], what: What) -> Vec<MetricAnswer> {
+    pub(super) async fn answers(&self, queries: &[MetricQuery], what: What) -> Vec<MetricAnswer> {
         let What { window, budget_dollars, now, .. } = what;
         match self.cost.request(queries.len() as u64, budget_dollars, now) {
             Ok(()) => self.metrics.metric_data(queries, window.from, window.to).await,

@@ -17,6 +17,7 @@ mod filling;
 pub mod goals;
 pub mod health;
 pub mod history;
+mod instances;
 mod kept;
 pub mod periods;
 pub mod progress;

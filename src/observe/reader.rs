@@ -195,6 +195,9 @@ impl Reader {
             self.go_on_with_history(basis);
         }
         self.read_activities(&wanted, request, now).await;
+        if request.telemetry {
+            self.read_instances(&wanted, request.settings, now).await;
+        }
         let weeks = self.read_weeks(&wanted, request.settings, now).await;
         Observed { at: now, sweep, remembered, wanted, weeks }
     }

@@ -39,6 +39,7 @@ impl Reader {
             reaction: self.unseen.clone(),
             factor: FactorAdvice::default(),
             floors: Floors::default(),
+            instances: None,
             taken_at: now,
             reads: self.reads(sweep, id, &endpoint),
             caller: sweep.caller.clone(),

@@ -82,7 +82,12 @@ pub fn queries(
     }
     metrics
         .into_iter()
-        .map(|metric| MetricQuery { resource: resource.clone(), metric, period_seconds })
+        .map(|metric| MetricQuery {
+            instance: None,
+            resource: resource.clone(),
+            metric,
+            period_seconds,
+        })
         .collect()
 }
 

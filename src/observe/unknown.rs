@@ -27,6 +27,7 @@ pub fn nothing_known(id: VariantId, why: &Why, taken_at: Timestamp) -> Snapshot 
         reaction: Reaction::unseen(None).into(),
         factor: FactorAdvice::default(),
         floors: Floors::default(),
+        instances: None,
         taken_at,
         caller: Fact::Unknown(why()),
         endpoint: Fact::Unknown(why()).into(),

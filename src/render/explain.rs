@@ -3,6 +3,7 @@
 
 mod aws;
 mod floors;
+mod instances;
 mod next;
 mod reaction;
 
@@ -60,6 +61,7 @@ impl Explanation {
             ("guards", "Guards and notes", guards(report)),
             ("in_force", "In force", in_force(status)),
             ("aws", "What AWS does with it", aws::sentences(status)),
+            ("instances", "Instances one by one", instances::sentences(&status.snapshot)),
             ("reaction", "Reaction time", reaction::sentences(&status.snapshot)),
             ("floors", "Scheduled floors", floors::sentences(&status.snapshot)),
             ("next", "What would change the answer", next::sentences(status)),

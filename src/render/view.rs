@@ -6,11 +6,13 @@ use serde::Serialize;
 use super::Standing;
 use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
 use crate::model::estimate::{Capacity, Estimate, Finding, MinutesUsed, Regime, Verdict};
+use crate::model::fact::Fact;
 use crate::model::fact::Why;
 use crate::model::factor::FactorAdvice;
 use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
+use crate::model::instances::Instances as PerInstance;
 use crate::model::memory::VariantMemory;
 use crate::model::probe::Probes;
 use crate::model::reads::FactRead;
@@ -64,6 +66,9 @@ pub struct VariantView<'a> {
     /// The probes of the last week; absent where there were none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub probes: Option<&'a Probes>,
+    /// What its instances showed one by one, as a fact; absent where they are not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_instance: Option<&'a Fact<PerInstance>>,
     /// The floors that setpoint keeps in AWS; null when there are none, or that could not be read.
     pub floors_kept: Option<FloorsKept<'a>>,
     /// What counts as serving well.
@@ -265,6 +270,7 @@ impl<'a> VariantView<'a> {
             probes: (status.snapshot.remembered())
                 .map(|memory| &memory.probes)
                 .filter(|probes| !probes.is_empty()),
+            per_instance: status.snapshot.instances.as_deref(),
             floors_kept: FloorsKept::of(&status.snapshot),
             objective: status.goal.objective,
             observed: observed(&status.snapshot),

@@ -142,6 +142,7 @@ pub(super) fn snapshot(
         reads: Reads::default(),
         reaction: Reaction::unseen(None).into(),
         factor: FactorAdvice::default(),
+        instances: None,
         floors: crate::model::floors::Floors::default(),
         id,
     }

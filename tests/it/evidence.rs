@@ -16,7 +16,8 @@ use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
 use setpoint::model::evidence::EvidenceStatus;
 use setpoint::model::fact::{Why, WhyKind};
-use setpoint::model::ids::{AccountId, Scope, VariantId};
+use setpoint::model::ids::{AccountId, ResourceId, Scope, VariantId};
+use setpoint::model::instances::InstanceId;
 use setpoint::model::listing::Listing;
 use setpoint::model::scaling::Alarm;
 use setpoint::model::status::FleetStatus;
@@ -74,6 +75,10 @@ impl Metrics for Told {
         }
         self.left.store(left - 1, Ordering::SeqCst);
         self.behind.metric_data(queries, from, to).await
+    }
+
+    async fn instances(&self, of: &ResourceId) -> PortResult<Vec<InstanceId>> {
+        self.behind.instances(of).await
     }
 
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>> {

@@ -4,7 +4,10 @@
 
 mod blind;
 pub(crate) mod by_replay;
+mod one_by_one;
 mod picture;
+
+pub(crate) use one_by_one::one_by_one;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -278,6 +281,7 @@ fn goal(mode: Mode) -> Goal {
         safety_factor_auto: false,
         family: None,
         probe: None,
+        per_instance: false,
         bad_minutes_per_week: 10.0,
         objective: Objective {
             latency: Some(LatencyObjective {
@@ -328,6 +332,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
         id: id.clone(),
         reaction: Reaction::unseen(None).into(),
         factor: FactorAdvice::default(),
+        instances: None,
         floors: setpoint::model::floors::Floors::default(),
         taken_at: noon(),
         reads: reads(),

@@ -13,7 +13,8 @@ use setpoint::memory::ProcessMemory;
 use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::fact::{Why, WhyKind};
 use setpoint::model::floors::Floors;
-use setpoint::model::ids::VariantId;
+use setpoint::model::ids::{ResourceId, VariantId};
+use setpoint::model::instances::InstanceId;
 use setpoint::model::listing::Listing;
 use setpoint::model::scaling::Alarm;
 use setpoint::model::scatter::Picture;
@@ -80,6 +81,10 @@ impl Metrics for Gated {
             return vec![Err(Why::new(WhyKind::Transient, "broken")); queries.len()];
         }
         self.behind.metric_data(queries, from, to).await
+    }
+
+    async fn instances(&self, of: &ResourceId) -> PortResult<Vec<InstanceId>> {
+        self.behind.instances(of).await
     }
 
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>> {

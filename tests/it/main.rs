@@ -32,6 +32,7 @@ mod harness;
 mod history;
 mod http;
 mod importing;
+mod instances;
 mod k8s;
 mod memory_tags;
 mod metrics;

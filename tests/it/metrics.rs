@@ -400,6 +400,7 @@ fn everything() -> Metrics {
         *snapshot.reaction = Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) }.into();
         crate::floors::of_the_week(snapshot);
         fixtures::probe(Arc::make_mut(status));
+        fixtures::one_by_one(Arc::make_mut(status));
     }
     let mut suspended = fixtures::in_sync("suspended");
     if let Fact::Known(Some(target)) = &mut *suspended.snapshot.target {

@@ -144,6 +144,7 @@ async fn export(
         _ => Metric::Invocation5xxErrors,
     };
     let query = |column: &Column| MetricQuery {
+        instance: None,
         resource: resource.clone(),
         metric: metric(column),
         period_seconds: 60,

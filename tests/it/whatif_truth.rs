@@ -155,6 +155,7 @@ impl World {
             Metric::Invocation5xxErrors,
         ]
         .map(|metric| MetricQuery {
+            instance: None,
             resource: resource.clone(),
             metric,
             period_seconds: 60,

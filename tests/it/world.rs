@@ -265,7 +265,12 @@ fn ports(sim: &Sim) -> ports::Aws {
 }
 
 fn query(metric: Metric, period_seconds: u32) -> MetricQuery {
-    MetricQuery { resource: E.parse::<ResourceId>().unwrap(), metric, period_seconds }
+    MetricQuery {
+        instance: None,
+        resource: E.parse::<ResourceId>().unwrap(),
+        metric,
+        period_seconds,
+    }
 }
 
 #[tokio::test]

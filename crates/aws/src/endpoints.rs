@@ -332,7 +332,7 @@ impl TryFrom<Value> for ConfigAnswer {
             metric_period_seconds: config
                 .metrics_config
                 .filter(|config| config.enable_enhanced_metrics == Some(true))
-                .and_then(|config| config.metric_publish_frequency_in_seconds),
+                .map(|config| config.metric_publish_frequency_in_seconds.unwrap_or(60)),
         }))
     }
 }

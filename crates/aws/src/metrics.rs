@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataOutput;
 use aws_sdk_cloudwatch::types::{
-    AlarmType, Dimension, Metric as CwMetric, MetricDataQuery, MetricStat, ScanBy,
+    AlarmType, Dimension, DimensionFilter, Metric as CwMetric, MetricDataQuery, MetricStat,
+    RecentlyActive, ScanBy,
 };
 use aws_smithy_types::DateTime;
 
@@ -15,6 +16,8 @@ use super::convert;
 use super::datapoints::Tap;
 use super::error::Failure;
 use setpoint_core::model::fact::Why;
+use setpoint_core::model::ids::ResourceId;
+use setpoint_core::model::instances::InstanceId;
 use setpoint_core::model::listing::Listing;
 use setpoint_core::model::scaling::{ALARM_PREFIX, Alarm};
 use setpoint_core::model::time::Timestamp;
@@ -31,6 +34,10 @@ const MAX_ALARM_PAGES: usize = 1_000;
 /// Where SageMaker publishes the invocation metrics of endpoints.
 const NAMESPACE: &str = "AWS/SageMaker";
 
+/// The longest listing of metrics that is read: 10,000, as many instances of one variant.
+const MAX_METRICS_PAGES: usize = 20;
+
+const LIST_METRICS: Call = Call::new(Service::CloudWatch, "ListMetrics");
 const DESCRIBE_ALARMS: Call = Call::new(Service::CloudWatch, "DescribeAlarms");
 
 pub(super) struct SdkMetrics {
@@ -112,6 +119,41 @@ impl Metrics for SdkMetrics {
         answers
     }
 
+    async fn instances(&self, of: &ResourceId) -> PortResult<Vec<InstanceId>> {
+        let filter = |name: &str, value: Option<&str>| {
+            DimensionFilter::builder().name(name).set_value(value.map(str::to_owned)).build()
+        };
+        let mut all = Vec::new();
+        let mut pages = Pages::of(LIST_METRICS, MAX_METRICS_PAGES);
+        let mut token: Option<String> = None;
+        loop {
+            let attempt = || async {
+                self.client
+                    .list_metrics()
+                    .namespace(NAMESPACE)
+                    .metric_name("Invocations")
+                    .dimensions(filter("EndpointName", Some(of.endpoint.as_str())))
+                    .dimensions(filter("VariantName", Some(of.variant.as_str())))
+                    .dimensions(filter("InstanceId", None))
+                    .recently_active(RecentlyActive::Pt3H)
+                    .set_next_token(token.clone())
+                    .send()
+                    .await
+                    .map_err(|error| Failure::of(Service::CloudWatch, &error))
+            };
+            let page = self.caller.read(LIST_METRICS, attempt).await?;
+            let metrics = page.metrics.unwrap_or_default();
+            let count = metrics.len();
+            all.extend(metrics.iter().filter_map(instance));
+            token = pages.turn(count, page.next_token)?;
+            if token.is_none() {
+                all.sort_unstable();
+                all.dedup();
+                return Ok(all);
+            }
+        }
+    }
+
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>> {
         let mut all = Listing::default();
         let mut pages = Pages::of(DESCRIBE_ALARMS, MAX_ALARM_PAGES);
@@ -145,6 +187,14 @@ impl Metrics for SdkMetrics {
     }
 }
 
+/// The instance that a listed metric is of. One with further dimensions, such as `ContainerId`, is of a
+/// part of an instance.
+fn instance(metric: &CwMetric) -> Option<InstanceId> {
+    let dimensions = metric.dimensions();
+    let own = dimensions.iter().find(|dimension| dimension.name() == Some("InstanceId"))?;
+    InstanceId::new(own.value()?).filter(|_| dimensions.len() == 3)
+}
+
 const fn get_metric_data() -> Call {
     Call::new(Service::CloudWatch, "GetMetricData")
 }
@@ -165,14 +215,16 @@ fn one_page(queries: &[MetricQuery], from: Timestamp, to: Timestamp) -> usize {
 
 fn to_wire(index: usize, query: &MetricQuery) -> MetricDataQuery {
     let dimension = |name: &str, value: &str| Dimension::builder().name(name).value(value).build();
-    let metric = CwMetric::builder()
+    let mut metric = CwMetric::builder()
         .namespace(NAMESPACE)
         .metric_name(query.metric.name())
         .dimensions(dimension("EndpointName", query.resource.endpoint.as_str()))
-        .dimensions(dimension("VariantName", query.resource.variant.as_str()))
-        .build();
+        .dimensions(dimension("VariantName", query.resource.variant.as_str()));
+    if let Some(instance) = &query.instance {
+        metric = metric.dimensions(dimension("InstanceId", instance.as_str()));
+    }
     let stat = MetricStat::builder()
-        .metric(metric)
+        .metric(metric.build())
         .period(i32::try_from(query.period_seconds).unwrap_or(i32::MAX))
         .stat(query.metric.statistic())
         // No unit: one that does not match returns nothing instead of an error.

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
+use crate::model::instances::InstanceId;
 use crate::model::kept_floors::FloorPut;
 use crate::model::listing::Listing;
 use crate::model::points::Points;
@@ -258,8 +259,10 @@ impl Metric {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MetricQuery {
     pub resource: ResourceId,
+    /// Of which instance of it; of all together when absent.
+    pub instance: Option<InstanceId>,
     pub metric: Metric,
-    /// The period in seconds: 60, 300 or 900.
+    /// The period in seconds: a minute, or several.
     pub period_seconds: u32,
 }
 
@@ -278,6 +281,9 @@ pub trait Metrics: Send + Sync {
         from: Timestamp,
         to: Timestamp,
     ) -> Vec<MetricAnswer>;
+    /// `ListMetrics` of the invocations of each instance of a variant in the last three hours, all
+    /// pages: instances that are gone may be among them, and a new one may be missing for 15 minutes.
+    async fn instances(&self, of: &ResourceId) -> PortResult<Vec<InstanceId>>;
     /// `DescribeAlarms` whose names begin with `prefix`, all pages.
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>>;
 }

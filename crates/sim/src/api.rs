@@ -186,6 +186,8 @@ operations! {
 
     /// `GetMetricData`: at most 500 queries, paged by `MaxDatapoints` (100,800 by default).
     CloudWatch read GetMetricData get_metric_data(cw::GetMetricDataInput) -> cw::GetMetricDataOutput;
+    /// `ListMetrics`, 500 a page.
+    CloudWatch read ListMetrics list_metrics(cw::ListMetricsInput) -> cw::ListMetricsOutput;
     /// `DescribeAlarms`, 1 to 100 a page, 50 by default.
     CloudWatch read DescribeAlarms describe_alarms(cw::DescribeAlarmsInput) -> cw::DescribeAlarmsOutput;
     /// `DeleteAlarms`, as a person breaks a policy by hand.

@@ -16,6 +16,7 @@ use super::api::{
 use setpoint_core::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use setpoint_core::model::fact::{Why, WhyKind};
 use setpoint_core::model::ids::{AccountId, EndpointName, ResourceId, Scope};
+use setpoint_core::model::instances::InstanceId;
 use setpoint_core::model::listing::Listing;
 use setpoint_core::model::points::Points;
 use setpoint_core::model::scaling::{
@@ -405,6 +406,17 @@ impl Metrics for SimPorts {
             Err(error) => vec![Err(Why::from(error)); batch.len()],
         };
         queries.chunks(QUERIES_PER_CALL).flat_map(batch).collect()
+    }
+
+    async fn instances(&self, of: &ResourceId) -> PortResult<Vec<InstanceId>> {
+        let listed = self.pages(Operation::ListMetrics, |sim, next_token| {
+            let output = sim.list_metrics(&convert::instances_of(of, next_token))?;
+            Ok((output.metrics, output.next_token))
+        })?;
+        let mut all: Vec<InstanceId> = listed.iter().filter_map(convert::instance).collect();
+        all.sort_unstable();
+        all.dedup();
+        Ok(all)
     }
 
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>> {

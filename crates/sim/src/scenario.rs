@@ -1,5 +1,6 @@
 //! Scenarios: a world and what happens to it, as a YAML file or made in code.
 
+mod metrics;
 mod start;
 
 use std::path::Path;
@@ -15,7 +16,8 @@ use setpoint_core::model::ids::{AccountId, Region};
 use setpoint_core::model::scaling::{CONVENTIONAL_POLICY_NAME, INVOCATIONS_PER_INSTANCE};
 use setpoint_core::model::time::Timestamp;
 
-pub use self::start::Start;
+use self::metrics::one;
+pub use self::{metrics::MetricsSpec, start::Start};
 
 /// The world of `setpoint demo`.
 const DEMO: &str = include_str!("demo.yaml");
@@ -136,6 +138,9 @@ pub struct EndpointSpec {
     /// Its tags; none by default.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub tags: std::collections::BTreeMap<String, String>,
+    /// How often metrics are published, and whether of each instance; AWS's default if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<MetricsSpec>,
     pub variants: Vec<VariantSpec>,
 }
 
@@ -148,6 +153,9 @@ pub struct VariantSpec {
     pub instance_type: String,
     #[serde(default = "default_instances")]
     pub instances: u32,
+    /// `RoutingStrategy`; if absent, requests go to any instance (AWS documents no default).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub routing: Option<String>,
     /// Its scalable target; not registered if absent.
     #[serde(default)]
     pub target: Option<TargetSpec>,
@@ -176,6 +184,10 @@ impl VariantSpec {
             initial_instance_count: Some(self.instances.cast_signed()),
             instance_type: Some(self.instance_type.clone()),
             initial_variant_weight: Some(1.0),
+            routing_config: self
+                .routing
+                .as_ref()
+                .map(|strategy| serde_json::json!({ "RoutingStrategy": strategy })),
             ..Default::default()
         }
     }
@@ -333,6 +345,19 @@ pub enum Change {
         /// For how long.
         minutes: u32,
     },
+    /// One instance becomes unlike the others, where there are enhanced metrics, as long as it lives.
+    Instance {
+        /// Whose.
+        variant: String,
+        /// Which of those that run then, the oldest first, from 0.
+        number: usize,
+        /// Its speed, relative to the others'.
+        #[serde(default = "one")]
+        speed: f64,
+        /// Its share of the requests, relative to the others'.
+        #[serde(default = "one")]
+        share: f64,
+    },
     /// Something goes wrong.
     Fault(Fault),
 }
@@ -406,12 +431,14 @@ impl Scenario {
     /// target and a policy: for call arithmetic.
     pub fn fleet(n: usize) -> Self {
         let endpoint = |i: usize| EndpointSpec {
+            metrics: None,
             tags: std::collections::BTreeMap::new(),
             name: format!("endpoint-{i:05}"),
             variants: vec![VariantSpec {
                 name: all_traffic(),
                 instance_type: default_instance_type(),
                 instances: 2,
+                routing: None,
                 target: Some(TargetSpec {
                     min: 1,
                     max: 20,

@@ -155,7 +155,7 @@ impl Service {
 }
 
 /// A count of successes, by Poisson for rare ones and normal otherwise.
-fn binomial(n: f64, p: f64, random: &mut Random) -> f64 {
+pub(crate) fn binomial(n: f64, p: f64, random: &mut Random) -> f64 {
     if p <= 0.0 {
         return 0.0;
     }

@@ -6,6 +6,7 @@ mod alarms;
 mod endpoint_tags;
 mod endpoints;
 mod gate;
+mod instances;
 mod load;
 mod metric_data;
 mod page;

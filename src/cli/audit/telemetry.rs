@@ -207,6 +207,7 @@ async fn guess(
     let query = |id: &&VariantId| {
         let resource = id.resource();
         GUESS_METRICS.map(|metric| MetricQuery {
+            instance: None,
             resource: resource.clone(),
             metric,
             period_seconds: 60,

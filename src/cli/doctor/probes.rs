@@ -87,6 +87,7 @@ pub(super) async fn metrics(config: &Config, seen: &Survey, now: Timestamp) -> A
         }
         asked.dollars += cost;
         let query = |(id, _): &(&VariantId, _)| MetricQuery {
+            instance: None,
             resource: id.resource(),
             metric: Metric::InvocationsPerInstance,
             period_seconds: 60,
@@ -114,9 +115,9 @@ fn listed<'a>(
         .map(|(id, status)| (id, status.as_ref()))
 }
 
-/// Asks for the activities and the tags of one variant in each account and region, there or not: the
+/// Asks for the activities, the tags and, where they are looked at, the instances of one variant in each account and region, there or not: the
 /// permission is what counts.
-pub(super) async fn activities(seen: &Survey) {
+pub(super) async fn activities(seen: &Survey, per_instance: bool) {
     for aws in &seen.aws {
         let known = seen.fleet.variants.iter().find(|(id, _)| id.scope() == aws.scope);
         let of: Option<ResourceId> = known
@@ -124,6 +125,9 @@ pub(super) async fn activities(seen: &Survey) {
             .or_else(|| "endpoint/setpoint-doctor/variant/AllTraffic".parse().ok());
         if let Some(of) = of {
             let _ = aws.scaling.scaling_activities(&of).await;
+            if per_instance {
+                let _ = aws.metrics.instances(&of).await;
+            }
         }
         let target = known.and_then(|(_, s)| s.snapshot.target.known()?.as_ref()?.arn.clone());
         if let Some(arn) = target {

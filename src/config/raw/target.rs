@@ -48,6 +48,10 @@ pub(in crate::config) struct RawTargetSpec {
     /// How long a policy that vanished alone is left missing, in seconds.
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
+    /// Whether the instances of a variant are looked at one by one while its capacity is not measured or
+    /// something is wrong with it: where enhanced metrics are on, at CloudWatch's price of 4 metrics for
+    /// each instance and look.
+    pub per_instance: Option<PerInstance>,
     /// Probes, in mode auto: raises of the target value for an hour, for the load to show what an
     /// instance serves. None where nothing is stated.
     pub probe: RawProbe,
@@ -72,6 +76,16 @@ pub(in crate::config) enum RawSafetyFactor {
 #[serde(rename_all = "snake_case")]
 pub(in crate::config) enum Auto {
     /// The highest that a replay of the last weeks allows.
+    Auto,
+}
+
+/// Whether instances are looked at one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum PerInstance {
+    /// They are not.
+    Off,
+    /// Where an answer waits for that.
     Auto,
 }
 
@@ -221,6 +235,11 @@ pub(in crate::config) struct RawTarget {
     #[serde(default)]
     #[schemars(range(min = 0, max = 86_400))]
     pub removed_policy_grace_seconds: Option<u32>,
+    /// Whether the instances of a variant are looked at one by one while its capacity is not measured or
+    /// something is wrong with it: where enhanced metrics are on, at CloudWatch's price of 4 metrics for
+    /// each instance and look.
+    #[serde(default)]
+    pub per_instance: Option<PerInstance>,
     /// Probes, in mode auto: raises of the target value for an hour, for the load to show what an
     /// instance serves. None where nothing is stated.
     #[serde(default)]
@@ -310,6 +329,7 @@ impl RawTarget {
                 .or(d.removed_target_grace_seconds),
             removed_policy_grace_seconds: (self.removed_policy_grace_seconds)
                 .or(d.removed_policy_grace_seconds),
+            per_instance: self.per_instance.or(d.per_instance),
             probe: RawProbe {
                 bad_minutes_per_week: (self.probe.bad_minutes_per_week)
                     .or(d.probe.bad_minutes_per_week),

@@ -9,6 +9,7 @@
 
 mod cases;
 pub(crate) mod face;
+mod instances;
 pub(crate) mod moto;
 pub(crate) mod recorder;
 mod sim;

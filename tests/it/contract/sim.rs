@@ -45,7 +45,7 @@ impl SimFace {
         Self::over(Sim::new(World::new(Settings::default(), crate::fixtures::noon())), way)
     }
 
-    fn over(sim: Sim, way: Way) -> Self {
+    pub(super) fn over(sim: Sim, way: Way) -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let server = runtime().block_on(Server::start(sim.clone(), listen, Pace::Step)).unwrap();
         let url = server.endpoint_url();
@@ -60,7 +60,7 @@ impl SimFace {
 
 /// The servers' runtime. It lives as long as the process: a face may be dropped within a task, where
 /// no runtime may be.
-fn runtime() -> &'static Runtime {
+pub(super) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
@@ -143,6 +143,7 @@ fn sweeps_of_500_variants_take_the_fewest_calls() {
             .iter()
             .flat_map(|target| {
                 let query = MetricQuery {
+                    instance: None,
                     resource: target.resource.clone(),
                     metric: Metric::Invocations,
                     period_seconds: 60,

@@ -246,6 +246,7 @@ pub(super) fn goal() -> Goal {
         objective: Objective { latency: None, error_rate_max: 0.01 },
         family: None,
         probe: None,
+        per_instance: false,
         bad_minutes_per_week: 10.0,
         capacity: CapacityGoal { min: Some(1), max: Some(20) },
         cooldown: CooldownGoal { scale_out_seconds: Some(60), scale_in_seconds: Some(300) },
@@ -277,6 +278,7 @@ fn snapshot(id: VariantId) -> Snapshot {
     Snapshot {
         reaction: Reaction::unseen(None).into(),
         factor: FactorAdvice::default(),
+        instances: None,
         floors: setpoint::model::floors::Floors::default(),
         taken_at: now,
         reads: Reads::default(),

@@ -194,11 +194,13 @@ fn deploys_are_annotations() {
 }
 
 /// The panels whose queries find nothing in the demo, and why. A fixture has something for them.
-pub(super) const NOT_OF_THE_DEMO: [(&str, &str); 4] = [
+pub(super) const NOT_OF_THE_DEMO: [(&str, &str); 6] = [
     ("Evidence over restarts", "the demo keeps nothing"),
     ("Age of the evidence", "the same"),
     ("AWS errors", "the embedded AWS of the demo answers every call"),
     ("Throttled and denied", "the same, and it has time for every call"),
+    ("Instances one by one", "its endpoint configs have no enhanced metrics"),
+    ("Probes", "it only observes"),
 ];
 
 /// Together with the test on the demo: every query returns data.
@@ -207,6 +209,10 @@ fn what_the_demo_cannot_fill_is_filled_by_failing_calls() {
     let test = "dashboards::what_the_demo_cannot_fill_is_filled_by_failing_calls";
     let Some(program) = prometheus(test) else { return };
     let mut fleet = fixtures::mixed_fleet();
+    for status in fleet.variants.values_mut().map(std::sync::Arc::make_mut) {
+        fixtures::probe(status);
+        fixtures::one_by_one(status);
+    }
     fleet.evidence = Some(EvidenceStatus {
         resumed: 3,
         dropped: BTreeMap::from([("deploy", 1)]),

@@ -16,6 +16,7 @@ fn at(minute: i64) -> Timestamp {
 
 fn queries(n: usize) -> Vec<MetricQuery> {
     let query = MetricQuery {
+        instance: None,
         resource: resource(),
         metric: Metric::ModelLatency(LatencyStatistic::P99),
         period_seconds: 60,

@@ -65,6 +65,7 @@ const CHECKS: &[Check] = &[
     pending_capacity,
     clamp,
     incident,
+    slow_instance,
     write_limit,
     refused,
 ];
@@ -421,6 +422,24 @@ fn incident(q: &Question<'_, '_>) -> Option<Hold> {
         Reason::Incident,
         format!("the objective is broken at low load since {}", since.format("%FT%TZ")),
     ))
+}
+
+/// Rule 19a: an estimate made while one instance is slow speaks of that instance too.
+fn slow_instance(q: &Question<'_, '_>) -> Option<Hold> {
+    let lowers = lowers_target(q);
+    let follows = match q.desired.source {
+        Source::Estimate => true,
+        Source::Probe => !lowers,
+        _ => false,
+    };
+    if q.field != Field::TargetValue || !follows || q.confirmed {
+        return None;
+    }
+    let (sentence, until) = super::instances::holds(q.case, lowers)?;
+    Some(match until {
+        Some(until) => Hold::until(Reason::SlowInstance, sentence, until),
+        None => Hold::new(Reason::SlowInstance, sentence),
+    })
 }
 
 fn write_limit(q: &Question<'_, '_>) -> Option<Hold> {

@@ -20,6 +20,7 @@ pub mod forecast;
 mod guards;
 pub mod held;
 mod history;
+mod instances;
 pub mod kind;
 pub mod known;
 pub mod lasting;

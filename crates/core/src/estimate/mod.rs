@@ -27,6 +27,7 @@ mod fit;
 mod foreign;
 mod grid;
 mod incident;
+mod instances;
 mod joining;
 mod journal;
 mod likelihood;
@@ -45,6 +46,7 @@ mod wander;
 
 pub use estimator::{Estimator, Hourly, LoadTested, Pushed};
 pub use fingerprint::Fingerprint;
+pub use instances::{Compared, InstanceColumns, SLOW_FROM, UNEVEN_FROM, compare_instances};
 pub use journal::{Journal, JournalError};
 pub use likelihood::Scratch;
 pub use settings::{Context, EstimatorSettings, Refinements};

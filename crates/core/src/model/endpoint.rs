@@ -178,7 +178,8 @@ pub struct EndpointConfig {
     pub created_at: Timestamp,
     pub variants: Vec<ConfigVariant>,
     pub asynchronous: bool,
-    /// Seconds between published metrics, when enhanced metrics make that apply to invocations.
+    /// Seconds between published metrics where enhanced metrics are on: then that applies to
+    /// invocations, and instances have metrics of their own. Absent without.
     pub metric_period_seconds: Option<u32>,
 }
 

@@ -93,6 +93,9 @@ pub struct Goal {
     /// What probes may cost; absent where there are none.
     #[serde(default)]
     pub probe: Option<ProbeGoal>,
+    /// Whether its instances are looked at one by one where an answer waits for that.
+    #[serde(default)]
+    pub per_instance: bool,
     /// What is done about scheduled floors.
     pub floors: FloorsGoal,
     /// Writes are held until then (`pause`).
@@ -124,6 +127,7 @@ impl Goal {
             removed_target_grace: TimeDelta::zero(),
             removed_policy_grace: TimeDelta::zero(),
             probe: None,
+            per_instance: false,
             floors: FloorsGoal::OFF,
             paused: None,
         }

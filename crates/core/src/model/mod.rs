@@ -20,6 +20,7 @@ pub mod goal;
 mod headline;
 pub mod history;
 pub mod ids;
+pub mod instances;
 pub mod keeper;
 pub mod kept_floors;
 pub mod lasting;

@@ -148,6 +148,10 @@ reasons! {
     /// Rule 19: an incident of another cause is open.
     Incident = "incident": HOLD.ends("the incident ends");
 
+    /// Rule 19a: an instance is slower than its siblings at equal load.
+    SlowInstance = "slow_instance": HOLD.news()
+        .ends("the instance is replaced; a lowering waits 24 hours at most");
+
     /// Rule 20: putting the policy again did not mend its alarms.
     AlarmNotRepairable = "alarm_not_repairable": HOLD;
     /// Rule 20: the alarms are missing, disabled, blind or not the policy's.
@@ -205,9 +209,11 @@ reasons! {
             second x safety factor x 60");
     /// Requests are spread at random, so that the busiest instance gets more than the average.
     RandomRouting = "random_routing": NOTE;
-    /// Requests go to the instances that know their prompts, so that shares are unequal.
+    /// Shares of the load are unequal: by the routing strategy, or as instances showed one by one.
     UnevenRouting = "uneven_routing": NOTE
         .audit("uneven_routing", Low, "judge the busiest instance, not the average one");
+    /// One instance is overloaded while the average one is not.
+    HotInstance = "hot_instance": NOTE.plan();
     /// Instances answer with errors as they join: they are called ready before they are.
     ReadyTooEarly = "ready_too_early": NOTE;
     /// Rule 29: a probe raises the target value, for the load to show what an instance serves.
@@ -305,7 +311,7 @@ mod tests {
     #[test]
     fn a_reason_of_decisions_has_an_action_and_a_note_has_none() {
         let notes = Reason::ALL.iter().filter(|reason| reason.class().usual.is_empty());
-        assert_eq!(notes.count(), 16);
+        assert_eq!(notes.count(), 17);
         // Two actions with one reason are two series, and one twice would be counted twice.
         for reason in Reason::ALL {
             let usual = reason.class().usual;

@@ -12,6 +12,7 @@ use super::factor::FactorAdvice;
 use super::floors::Floors;
 use super::history::HourLoad;
 use super::ids::{AccountId, VariantId};
+use super::instances::Instances;
 use super::kept_floors::KeptFloors;
 use super::memory::VariantMemory;
 use super::minutes::Minutes;
@@ -59,6 +60,9 @@ pub struct Snapshot {
     /// The scheduled floors that would pay.
     #[serde(skip)]
     pub floors: Floors,
+    /// What its instances showed one by one; absent where they are not looked at.
+    #[serde(skip)]
+    pub instances: Option<Arc<Fact<Instances>>>,
     /// From which reads all of it is.
     pub reads: Reads,
 }
@@ -88,6 +92,7 @@ impl Snapshot {
             reaction,
             factor: _,
             floors: _,
+            instances: _,
             reads: _,
         } = self;
         if *id == before.id {

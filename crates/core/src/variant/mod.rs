@@ -6,6 +6,7 @@ mod answer;
 mod capacity;
 mod factor;
 mod floors;
+mod instances;
 mod keepers;
 mod known;
 mod recent;
@@ -41,6 +42,8 @@ use answer::Question;
 use capacity::CapacityWatch;
 use factor::FactorWatch;
 use floors::FloorsWatch;
+pub use instances::InstancesLook;
+use instances::InstancesWatch;
 pub use keepers::KeeperWatch;
 pub use known::Known;
 use recent::Recent;
@@ -65,6 +68,7 @@ pub struct Variant {
     ledger: Ledger,
     floors: FloorsWatch,
     factor: FactorWatch,
+    instances: InstancesWatch,
     /// What AWS has scaled lately.
     pub activities: Activities,
     /// Who keeps what is remembered of it.
@@ -320,6 +324,8 @@ impl Variant {
         snapshot.factor = self.factor((&goal, &snapshot), known, weeks, now);
         snapshot.floors = self.floors((&goal, &snapshot), known, weeks, now);
         self.weeks_came |= weeks.is_some();
+        self.instances.note(&goal, &snapshot, &estimate);
+        snapshot.instances = self.instances.known(now);
         Turn::decide(snapshot, goal, &estimate, rules, now)
     }
 

@@ -89,6 +89,7 @@ impl Variant {
             ledger,
             floors: FloorsWatch { .. },
             factor: FactorWatch { .. },
+            instances: _,
             activities: _,
             keepers: _,
             max_capacity: _,

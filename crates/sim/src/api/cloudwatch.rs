@@ -100,6 +100,45 @@ pub struct GetMetricDataOutput {
     pub messages: Vec<MessageData>,
 }
 
+/// A dimension that a listed metric must have.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DimensionFilter {
+    pub name: String,
+    /// With this value; with any when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListMetricsInput {
+    /// Only in this namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Only of this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric_name: Option<String>,
+    /// Only with all of these.
+    pub dimensions: Vec<DimensionFilter>,
+    /// `PT3H`: only with datapoints in the last three hours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recently_active: Option<String>,
+    /// Where the next page begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListMetricsOutput {
+    /// One page.
+    pub metrics: Vec<Metric>,
+    /// Where the next page begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct DescribeAlarmsInput {

@@ -9,6 +9,7 @@ use setpoint_core::model::endpoint::{
     Model, Routing, VariantSummary,
 };
 use setpoint_core::model::ids::{EndpointName, ResourceId, VariantName};
+use setpoint_core::model::instances::InstanceId;
 use setpoint_core::model::listing::Unreadable;
 use setpoint_core::model::scaling::{
     Activity, ActivityStatus, Alarm, AlarmState, DIMENSION, MetricSpec, NotScaledReason,
@@ -262,10 +263,10 @@ fn variant(v: sm::ProductionVariantSummary) -> Option<VariantSummary> {
 pub(super) fn endpoint_config(c: sm::DescribeEndpointConfigOutput) -> EndpointConfig {
     let metrics = c.metrics_config.as_ref();
     let enhanced = metrics.and_then(|m| m.get("EnableEnhancedMetrics")?.as_bool()).unwrap_or(false);
-    let period = metrics
-        .filter(|_| enhanced)
-        .and_then(|m| m.get("MetricPublishFrequencyInSeconds")?.as_u64())
-        .and_then(|seconds| u32::try_from(seconds).ok());
+    let frequency = |m: &serde_json::Value| {
+        u32::try_from(m.get("MetricPublishFrequencyInSeconds")?.as_u64()?).ok()
+    };
+    let period = metrics.filter(|_| enhanced).map(|m| frequency(m).unwrap_or(60));
     let answer = as_json(&c);
     let variant = |v: sm::ProductionVariant| {
         let own = as_json(&v);
@@ -309,16 +310,23 @@ pub(super) fn metric_data(
 ) -> cw::GetMetricDataInput {
     let dimension =
         |name: &str, value: &str| cw::Dimension { name: name.to_owned(), value: value.to_owned() };
+    let of = |q: &MetricQuery| {
+        let own = q.instance.as_ref().map(|id| dimension("InstanceId", id.as_str()));
+        [
+            dimension("EndpointName", q.resource.endpoint.as_str()),
+            dimension("VariantName", q.resource.variant.as_str()),
+        ]
+        .into_iter()
+        .chain(own)
+        .collect()
+    };
     let query = |(i, q): (usize, &MetricQuery)| cw::MetricDataQuery {
         id: format!("q{i}"),
         metric_stat: Some(cw::MetricStat {
             metric: cw::Metric {
                 namespace: "AWS/SageMaker".to_owned(),
                 metric_name: q.metric.name().to_owned(),
-                dimensions: vec![
-                    dimension("EndpointName", q.resource.endpoint.as_str()),
-                    dimension("VariantName", q.resource.variant.as_str()),
-                ],
+                dimensions: of(q),
             },
             period: q.period_seconds.cast_signed(),
             stat: q.metric.statistic().to_owned(),
@@ -334,6 +342,31 @@ pub(super) fn metric_data(
         scan_by: Some("TimestampAscending".to_owned()),
         max_datapoints: None,
     }
+}
+
+/// `ListMetrics` of the invocations of each instance.
+pub(super) fn instances_of(of: &ResourceId, next_token: Option<String>) -> cw::ListMetricsInput {
+    let filter = |name: &str, value: Option<&str>| cw::DimensionFilter {
+        name: name.to_owned(),
+        value: value.map(str::to_owned),
+    };
+    cw::ListMetricsInput {
+        namespace: Some("AWS/SageMaker".to_owned()),
+        metric_name: Some("Invocations".to_owned()),
+        dimensions: vec![
+            filter("EndpointName", Some(of.endpoint.as_str())),
+            filter("VariantName", Some(of.variant.as_str())),
+            filter("InstanceId", None),
+        ],
+        recently_active: Some("PT3H".to_owned()),
+        next_token,
+    }
+}
+
+/// The instance that a listed metric is of.
+pub(super) fn instance(metric: &cw::Metric) -> Option<InstanceId> {
+    let own = metric.dimensions.iter().find(|dimension| dimension.name == "InstanceId")?;
+    InstanceId::new(&own.value).filter(|_| metric.dimensions.len() == 3)
 }
 
 pub(super) fn alarm(a: cw::MetricAlarm) -> Result<Alarm, Unreadable> {

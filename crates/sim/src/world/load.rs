@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::World;
+use super::instances::{Instance, InstanceLoad, Odd};
 use super::telemetry::{MinuteData, Telemetry};
 use crate::fault::FaultKind;
 use crate::random::Random;
@@ -65,8 +66,11 @@ pub(super) struct Incident {
 pub struct Load {
     pub(super) spec: LoadSpec,
     traffic: Traffic,
-    random: Random,
+    pub(super) random: Random,
     backlog: f64,
+    /// Where they are seen one by one.
+    pub(super) instances: BTreeMap<String, InstanceLoad>,
+    pub(super) odd: BTreeMap<String, Odd>,
     /// Changes that no deploy declared.
     pub(super) speed: f64,
     wandered: f64,
@@ -88,6 +92,8 @@ impl Load {
             random: Random::named(seed, resource),
             spec,
             backlog: 0.0,
+            instances: BTreeMap::new(),
+            odd: BTreeMap::new(),
             speed: 1.0,
             wandered: 0.0,
             incident: None,
@@ -140,13 +146,31 @@ impl Load {
         let speed = self.step_speed() * fleet.speed;
         let rate = self.traffic.rate(at, &mut self.random);
         let requests = self.random.poisson(rate);
-        let service = fleet.service.as_ref().unwrap_or(&self.spec.service);
+        let own = self.spec.service.clone();
+        let service = fleet.service.as_ref().unwrap_or(&own);
         let changed = self.speeds.last().is_none_or(|(_, last, of)| {
             libm::fabs(libm::log(last / speed)) > 0.01 || of != service
         });
         if changed {
             self.speeds.push((at, speed, service.clone()));
         }
+        let served = if fleet.each.is_empty() {
+            self.serve_all((at, requests, speed), service, fleet)
+        } else {
+            self.serve_each((at, requests, speed), service, fleet)
+        };
+        self.judge(&served, requests);
+        self.instance_minutes += fleet.instances;
+        MinuteData::of(requests, fleet.instances, &served)
+    }
+
+    /// Serves a minute by all instances together, each as good as the other.
+    fn serve_all(
+        &mut self,
+        (at, requests, speed): (Timestamp, f64, f64),
+        service: &Service,
+        fleet: &Fleet,
+    ) -> Served {
         let demand = Demand {
             requests,
             instances: fleet.instances,
@@ -154,18 +178,20 @@ impl Load {
             speed,
         };
         let mut served = service.serve(&demand, &mut self.backlog, &mut self.random);
-        self.incident = self.incident.filter(|incident| incident.until > at);
-        if let Some(incident) = self.incident {
-            served.avg_us *= incident.latency_factor;
-            served.percentiles_us = served.percentiles_us.map(|us| us * incident.latency_factor);
-        }
+        let latency_factor = self.latency_factor(at);
+        served.avg_us *= latency_factor;
+        served.percentiles_us = served.percentiles_us.map(|us| us * latency_factor);
         if fleet.not_loaded > 0.0 && fleet.instances > 0.0 {
             let failing = (fleet.not_loaded / fleet.instances).min(1.0);
             served.errors = (served.errors + libm::round(requests * failing)).min(requests);
         }
-        self.judge(&served, requests);
-        self.instance_minutes += fleet.instances;
-        MinuteData::of(requests, fleet.instances, &served)
+        served
+    }
+
+    /// What an incident multiplies latency with in the minute that starts at `at`.
+    pub(super) fn latency_factor(&mut self, at: Timestamp) -> f64 {
+        self.incident = self.incident.filter(|incident| incident.until > at);
+        self.incident.map_or(1.0, |incident| incident.latency_factor)
     }
 
     fn judge(&mut self, served: &Served, requests: f64) {
@@ -176,8 +202,11 @@ impl Load {
 }
 
 /// What serves a variant in one minute.
-struct Fleet {
+pub(super) struct Fleet {
     instances: f64,
+    /// The same one by one, where the endpoint config has enhanced metrics on.
+    pub(super) each: Vec<Instance>,
+    pub(super) is_least_outstanding: bool,
     cold: f64,
     /// Of those, the ones whose model is not loaded yet.
     not_loaded: f64,
@@ -221,7 +250,18 @@ impl World {
         let model = variant.model.as_ref().and_then(|name| self.models.get(name));
         let size = variant.instance_type.as_deref().map(size_of);
         let relative = size.zip(load.base_size).map_or(1.0, |(now, base)| now / base);
+        let mut each = Vec::new();
+        if self.enhanced(resource).is_some() {
+            let instance = |(id, ready): (String, Timestamp)| Instance {
+                id,
+                is_cold: ready > warm_since,
+                is_empty: ready > half - early,
+            };
+            each.extend(self.ids(resource, half)?.into_iter().map(instance));
+        }
         Some(Fleet {
+            each,
+            is_least_outstanding: self.is_least_outstanding(resource),
             instances: f64::from(variant.current(half)),
             cold: cold as f64,
             not_loaded: not_loaded as f64,
@@ -238,6 +278,9 @@ impl World {
             let mut data = fleet.as_ref().map(|f| load.minute(at, f)).unwrap_or_default();
             data.missing =
                 fleet.is_some() && self.strike(FaultKind::MissingMinutes, resource, None);
+            if data.missing {
+                load.miss_newest(at);
+            }
             load.telemetry.push(data);
         }
         self.loads = loads;

@@ -17,6 +17,7 @@ struct Query<'a> {
     id: &'a str,
     label: String,
     resource: String,
+    instance: Option<&'a str>,
     metric: Option<Published>,
     name: &'a str,
     stat: Option<Stat>,
@@ -42,12 +43,18 @@ fn parse(query: &cw::MetricDataQuery) -> ApiResult<Query<'_>> {
     if period < 1 || !(period % 60 == 0 || [1, 5, 10, 20, 30].contains(&period)) {
         return Err(invalid(format!("The period {period} is not valid")));
     }
-    let dimension = |name: &str| {
+    let of = |name: &str| {
         let found = stat.metric.dimensions.iter().find(|d| d.name == name);
-        found.map_or("", |d| d.value.as_str())
+        found.map(|d| d.value.as_str())
     };
+    let dimension = |name: &str| of(name).unwrap_or_default();
     let name = stat.metric.metric_name.as_str();
-    let known = stat.metric.namespace == "AWS/SageMaker" && stat.metric.dimensions.len() == 2;
+    let instance = of("InstanceId");
+    // Exactly these dimensions: CloudWatch knows no others, and adds up nothing.
+    let dimensions = 2 + usize::from(instance.is_some());
+    let known = stat.metric.namespace == "AWS/SageMaker"
+        && stat.metric.dimensions.len() == dimensions
+        && (instance.is_none() || name != "InvocationsPerInstance");
     let metric = match name {
         "Invocations" => Some(Published::Invocations),
         "InvocationsPerInstance" => Some(Published::InvocationsPerInstance),
@@ -64,6 +71,7 @@ fn parse(query: &cw::MetricDataQuery) -> ApiResult<Query<'_>> {
             dimension("EndpointName"),
             dimension("VariantName")
         ),
+        instance,
         metric: metric.filter(|_| known && stat.unit.is_none()),
         name,
         stat: parse_stat(&stat.stat)?,
@@ -102,14 +110,24 @@ impl World {
         if self.strike(FaultKind::DroppedMetric, &query.resource, Some(query.name)) {
             return Vec::new();
         }
+        // With enhanced metrics the frequency of publishing is that of invocation metrics too.
+        let published = self.enhanced(&query.resource).map_or(1, |s| (s / 60).max(1) as i64);
         let (Some(metric), Some(stat), Some(load)) =
             (query.metric, query.stat, self.loads.get(&query.resource))
         else {
             return Vec::new();
         };
+        let telemetry = match query.instance {
+            None => &load.telemetry,
+            Some(id) => match load.instances.get(id) {
+                Some(instance) => &instance.telemetry,
+                None => return Vec::new(),
+            },
+        };
         // Nothing is published oftener than each minute.
         let period = query.period.max(60);
         let newest = self.newest_minute();
+        let zeros = self.settings.zero_emission;
         let mut points = Vec::new();
         let mut at = floor_to(from, period);
         while at < to {
@@ -117,16 +135,19 @@ impl World {
             if first > newest {
                 break;
             }
-            let until = (first + period / 60).min(newest + 1);
+            // What is published at an instant is of the minutes from it on to the next one.
+            let up = (first + published - 1).div_euclid(published) * published;
+            let next = first + period / 60;
+            let end = (next + published - 1).div_euclid(published) * published;
+            let until = if published == 1 { end.min(newest + 1) } else { end };
+            let is_there = up < next && until <= newest + 1;
             let value =
-                load.telemetry.period(metric, stat, first..until, self.settings.zero_emission);
+                is_there.then(|| telemetry.period(metric, stat, up..until, zeros)).flatten();
             if let Some(value) = value {
-                let partial = (first..until).contains(&newest);
+                let partial = published == 1 && (first..until).contains(&newest);
                 let counts = matches!(stat, Stat::Sum | Stat::SampleCount);
                 let missing = if partial && counts {
-                    let one = newest..=newest;
-                    let newest =
-                        load.telemetry.period(metric, stat, one, self.settings.zero_emission);
+                    let newest = telemetry.period(metric, stat, newest..=newest, zeros);
                     newest.unwrap_or(0.0) * (1.0 - NEWEST_SHARE)
                 } else {
                     0.0

@@ -300,6 +300,7 @@ impl World {
             }
             check_routing(variant)?;
         }
+        super::instances::check_metrics_config(input.metrics_config.as_ref())?;
         check_cross_region(input)?;
         let endpoint_config_arn = self.sagemaker_arn("endpoint-config", name);
         let described = sm::DescribeEndpointConfigOutput {

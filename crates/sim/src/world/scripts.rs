@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::instances::Odd;
 use super::load::Incident;
 use super::{What, World};
 use crate::api::{ApiResult, sagemaker as sm, scaling as aas};
@@ -28,6 +29,7 @@ impl World {
         self.create_endpoint_config(&sm::CreateEndpointConfigInput {
             endpoint_config_name: config.clone(),
             production_variants: variants,
+            metrics_config: spec.metrics_config(),
             ..Default::default()
         })?;
         setpoint_core::model::ids::EndpointName::new(spec.name.clone())
@@ -185,6 +187,14 @@ impl World {
 
     fn change_load(&mut self, change: &Change) {
         let now = self.now;
+        if let Change::Instance { variant, number, speed, share } = change {
+            let resource = resource_of(variant);
+            let id = self.instance_id(&resource, *number);
+            if let Some((load, id)) = self.loads.get_mut(&resource).zip(id) {
+                load.odd.insert(id, Odd { speed: *speed, share: *share });
+            }
+            return;
+        }
         let (Change::Traffic { variant, .. }
         | Change::CapacityStep { variant, .. }
         | Change::Incident { variant, .. }) = change
@@ -225,11 +235,10 @@ impl World {
         let described =
             self.describe_endpoint(&sm::DescribeEndpointInput { endpoint_name: name.clone() })?;
         let config = described.endpoint_config_name;
-        let mut next = self
-            .describe_endpoint_config(&sm::DescribeEndpointConfigInput {
-                endpoint_config_name: config,
-            })?
-            .production_variants;
+        let present = self.describe_endpoint_config(&sm::DescribeEndpointConfigInput {
+            endpoint_config_name: config,
+        })?;
+        let mut next = present.production_variants;
         let version =
             1 + self.configs.keys().filter(|k| k.starts_with(&format!("{name}-config-"))).count();
         for variant in &mut next {
@@ -249,6 +258,7 @@ impl World {
         self.create_endpoint_config(&sm::CreateEndpointConfigInput {
             endpoint_config_name: config.clone(),
             production_variants: next,
+            metrics_config: present.metrics_config,
             ..Default::default()
         })?;
         self.update_endpoint(&sm::UpdateEndpointInput {

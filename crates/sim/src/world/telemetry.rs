@@ -70,7 +70,7 @@ impl MinuteData {
         0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
     }
 
-    fn at_quantile(&self, q: f64) -> f64 {
+    pub(super) fn at_quantile(&self, q: f64) -> f64 {
         let exact = [0.5, 0.9, 0.95, 0.99].iter().position(|known| (known - q).abs() < 1e-9);
         if let Some(i) = exact {
             return f64::from(self.percentiles_us[i]);
@@ -105,6 +105,26 @@ impl Telemetry {
             self.first += 1;
         }
         self.minutes.push_back(data);
+    }
+
+    /// Takes away a minute that was not published.
+    pub(super) fn miss(&mut self, index: i64) {
+        let index = usize::try_from(index - self.first).ok();
+        if let Some(minute) = index.and_then(|index| self.minutes.get_mut(index)) {
+            minute.missing = true;
+        }
+    }
+
+    /// Whether `ListMetrics` shows it, `newest` being the newest minute with a datapoint: there was one
+    /// `within` so many minutes, and the first is `after` so many minutes old.
+    pub(super) fn is_listed(&self, newest: i64, within: i64, after: i64) -> bool {
+        let published = |m: &MinuteData| !m.missing && m.requests > 0.0;
+        let Some(first) = self.minutes.iter().position(published) else { return false };
+        let old_enough = newest - self.first - first as i64 >= after;
+        let known = newest - self.first + 1;
+        let from = (known - within).max(0) as usize;
+        let until = (known.max(0) as usize).min(self.minutes.len());
+        old_enough && from < until && self.minutes.range(from..until).any(published)
     }
 
     /// A minute, by its index; none when it was not simulated or is forgotten.
@@ -164,7 +184,7 @@ fn latency(found: &[&MinuteData], stat: Stat, requests: f64) -> f64 {
 }
 
 /// The quantile of all requests of several minutes, by bisection of their mixed distribution.
-fn pooled_quantile(found: &[&MinuteData], q: f64, requests: f64) -> f64 {
+pub(super) fn pooled_quantile(found: &[&MinuteData], q: f64, requests: f64) -> f64 {
     let (mut low, mut high) = (0.0_f64, libm::log(120e6));
     for _ in 0..40 {
         let middle = f64::midpoint(low, high);

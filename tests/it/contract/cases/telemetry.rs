@@ -19,7 +19,7 @@ async fn settled_hour(face: &Arc<dyn Face>) -> (Timestamp, Timestamp) {
 }
 
 fn query(endpoint: &str, metric: Metric) -> MetricQuery {
-    MetricQuery { resource: resource(endpoint), metric, period_seconds: 60 }
+    MetricQuery { instance: None, resource: resource(endpoint), metric, period_seconds: 60 }
 }
 
 /// 501 queries are two calls; each gets its own answer, in time order, without two of a minute.
