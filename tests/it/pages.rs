@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use setpoint::model::fact::{Fact, Why, WhyKind};
 use setpoint::model::goal::{Mode, Pause};
 use setpoint::model::history::{Event, EventKind, History, Hour, Who};
-use setpoint::model::ids::{AccountId, Region, VariantId};
+use setpoint::model::ids::{AccountId, Region};
 use setpoint::model::leader::Leader;
 use setpoint::model::memory::TargetWrite;
 use setpoint::model::reaction::{Part, Spread};
@@ -174,7 +174,7 @@ fn by(fleet: &FleetStatus, query: &FleetQuery) -> Vec<String> {
 fn the_worst_comes_first() {
     let mut fleet = fixtures::mixed_fleet();
     let paging = fixtures::as_configured_and_unsafe("zebra");
-    fleet.variants.extend(fixtures::fleet(vec![paging]).variants.iter().map(own));
+    fleet.variants.append(&mut fixtures::fleet(vec![paging]).variants);
     let worst = [
         "doc-embedder",
         "zebra",
@@ -210,7 +210,7 @@ fn filters_keep_what_they_name() {
     elsewhere.snapshot.id.region = Region::new("eu-west-1").unwrap();
     elsewhere.snapshot.id.account_id = AccountId::new("222222222222").unwrap();
     let mut fleet = fixtures::mixed_fleet();
-    fleet.variants.extend(fixtures::fleet(vec![elsewhere]).variants.iter().map(own));
+    fleet.variants.append(&mut fixtures::fleet(vec![elsewhere]).variants);
     let by = |query: FleetQuery| by(&fleet, &query);
     let text = |text: &str| FleetQuery { text: text.to_owned(), ..everything() };
     assert_eq!(by(text(" PAY")), ["payments", "payments"]);
@@ -312,10 +312,6 @@ fn the_first_screen_of_a_variant_answers() {
     assert!(html.contains("<del>900</del> <ins>600</ins>"), "{html}");
     let folded = html.split("<details id=\"same\"").nth(1).unwrap();
     assert!(folded.split("</details>").next().unwrap().contains("scale_out_cooldown"));
-}
-
-fn own((id, status): (&VariantId, &Arc<VariantStatus>)) -> (VariantId, Arc<VariantStatus>) {
-    (id.clone(), Arc::clone(status))
 }
 
 #[test]
