@@ -9,11 +9,9 @@ use crate::model::floors::Floors;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Reads;
-use crate::model::scale_out::Reaction;
 use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::variant::Variant;
 
 impl Reader {
     /// Puts together what was read of one variant.
