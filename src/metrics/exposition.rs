@@ -17,6 +17,9 @@ use crate::model::status::FleetStatus;
 
 /// A gzip member without name, time or system (RFC 1952, section 2.3).
 const HEADER: [u8; 10] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF];
+/// How hard the text about variants is compressed, which is done once and sent with every scrape. At
+/// 10,000 variants each step from the fastest saves a tenth of the bytes up to here, and little beyond.
+const LEVEL: u32 = 4;
 /// How much text is compressed at once.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -112,7 +115,7 @@ struct Part {
 
 impl Part {
     fn of(fleet: &FleetStatus, shown: Shown) -> std::io::Result<Self> {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::new(LEVEL));
         let mut crc = Crc::new();
         let mut sink = |piece: &str| {
             crc.update(piece.as_bytes());

@@ -14,7 +14,7 @@ use super::history::{History, Slots};
 use super::readings::Basis;
 use super::remembered::{Remembered, subject_of};
 use super::settings::Settings;
-use super::sweep::Sweep;
+use super::sweep::{Listed, Sweep};
 use super::unknown::{broken, nothing_known};
 use crate::estimate::Scratch;
 use crate::model::fact::{Fact, Why};
@@ -142,6 +142,7 @@ pub struct Reader {
     pub scratch: Scratch,
     /// The reaction of a variant before its scale-outs are looked at, kept once for all of them.
     pub(super) unseen: Shared<Reaction>,
+    last_sweep: Listed,
 }
 
 impl Reader {
@@ -161,6 +162,7 @@ impl Reader {
             listed: false,
             scratch: Scratch::new(),
             unseen: Reaction::unseen(None).into(),
+            last_sweep: Listed::default(),
             aws,
             clock,
         }
@@ -173,7 +175,9 @@ impl Reader {
     /// Reads everything that this pass needs. Never fails: what could not be read is unknown.
     pub async fn observe(&mut self, request: Request<'_>) -> Observed {
         let now = self.clock.now();
-        let sweep = Sweep::read(&self.aws, &*self.clock, now).await;
+        let mut sweep = Sweep::read(&self.aws, &*self.clock, now).await;
+        sweep.share(&std::mem::take(&mut self.last_sweep));
+        self.last_sweep = sweep.listed();
         self.take_up_described().await;
         self.describe(&sweep, request, now).await;
         let pauses = self.remembered.begin_pass().await;

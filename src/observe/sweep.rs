@@ -36,6 +36,15 @@ impl Default for Absent {
     }
 }
 
+/// What an earlier sweep saw, of which most is what the next one sees.
+#[derive(Debug, Clone, Default)]
+pub struct Listed {
+    targets: Parts<Option<ScalableTarget>>,
+    policies: Parts<Vec<ScalingPolicy>>,
+    scheduled_actions: Parts<Vec<ScheduledAction>>,
+    alarms: Parts<Vec<Alarm>>,
+}
+
 /// What one sweep of a region saw.
 #[derive(Debug, Clone)]
 pub struct Sweep {
@@ -119,6 +128,25 @@ impl Sweep {
         }
     }
 
+    /// Keeps what is the same as in an earlier sweep once.
+    pub fn share(&mut self, before: &Listed) {
+        share(&mut self.targets, &before.targets);
+        share(&mut self.policies, &before.policies);
+        share(&mut self.scheduled_actions, &before.scheduled_actions);
+        share(&mut self.alarms, &before.alarms);
+    }
+
+    /// What the next sweep may share.
+    pub fn listed(&self) -> Listed {
+        let Self { targets, policies, scheduled_actions, alarms, .. } = self;
+        Listed {
+            targets: targets.known().cloned().unwrap_or_default(),
+            policies: policies.known().cloned().unwrap_or_default(),
+            scheduled_actions: scheduled_actions.known().cloned().unwrap_or_default(),
+            alarms: alarms.known().cloned().unwrap_or_default(),
+        }
+    }
+
     /// Lets every reason why something is not known begin with the account and region: it is shown
     /// beside others'.
     pub fn name_in_errors(&mut self, scope: &Scope) {
@@ -189,6 +217,15 @@ fn unless<T>(why: Option<&Why>, fact: impl FnOnce() -> Fact<T>) -> Fact<T> {
     why.map_or_else(fact, |why| Fact::Unknown(why.clone()))
 }
 
+fn share<T: PartialEq>(listing: &mut Fact<Parts<T>>, before: &Parts<T>) {
+    let Fact::Known(parts) = listing else { return };
+    for (resource, part) in parts {
+        if let Some(before) = before.get(resource) {
+            part.share(before);
+        }
+    }
+}
+
 /// One variant's part of a listing.
 fn part<T>(
     why: Option<&Why>,
@@ -216,13 +253,13 @@ fn sorted_out<T, K: FromStr + Ord>(
             let about = row.about.as_ref().and_then(|about| about.parse().ok());
             match about {
                 Some(about) => {
-                    unreadable.insert(about, row.to_why(read.operation));
+                    unreadable.insert(about, row.to_why(read.operation()));
                 }
                 None => nobodys.push(row.why),
             }
         }
         if let Some(first) = nobodys.first() {
-            let operation = read.operation;
+            let operation = read.operation();
             let skipped = nobodys.len();
             tracing::warn!(operation, skipped, first, "rows of a listing make no sense");
         }

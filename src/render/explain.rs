@@ -305,7 +305,7 @@ fn inputs(status: &VariantStatus) -> Vec<String> {
     let input = |fact: &crate::model::reads::FactRead<'_>| {
         let source = fact.read.as_ref().map_or_else(
             || "not read".to_owned(),
-            |read| format!("{}, {} old", read.operation, span(now - read.at)),
+            |read| format!("{}, {} old", read.operation(), span(now - read.at)),
         );
         let why = fact.why.map_or_else(String::new, |why| format!("; unknown: {}", why.message));
         let seldom = if fact.fact == "telemetry" && status.snapshot.reads.steady {

@@ -369,7 +369,7 @@ pub fn unknown_facts(snapshot: &Snapshot) -> Vec<UnknownFact<'_>> {
 fn reads<'a>(snapshot: &'a Snapshot) -> Vec<ReadView<'a>> {
     let view = |fact: FactRead<'a>| ReadView {
         fact: fact.fact,
-        operation: fact.read.map(|read| read.operation),
+        operation: fact.read.map(|read| read.operation()),
         at: fact.read.map(|read| read.at),
         known: fact.why.is_none(),
         why: fact.why,

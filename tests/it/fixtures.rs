@@ -66,7 +66,7 @@ pub(crate) fn id(endpoint: &str) -> VariantId {
 pub(crate) fn fleet(variants: Vec<VariantStatus>) -> FleetStatus {
     let variants: BTreeMap<_, _> =
         variants.into_iter().map(|status| (status.snapshot.id.clone(), Arc::new(status))).collect();
-    FleetStatus { at: Some(noon()), variants, ..FleetStatus::default() }
+    FleetStatus { at: Some(noon()), variants: variants.into(), ..FleetStatus::default() }
 }
 
 /// One of each kind: a repair with a held field, in sync, in sync and unsafe, not compared, not
@@ -461,7 +461,7 @@ fn telemetry() -> Telemetry {
         hours: std::sync::Arc::default(),
         peak_invocations: Some(5_400.0),
         max_load_since_last_read: Some(711.0),
-        usage: std::sync::Arc::default(),
+        usage: setpoint::compact::Packed::default(),
     }
 }
 

@@ -476,7 +476,8 @@ fn a_scrape_holds_what_the_reference_lists_and_nothing_else() {
 fn no_series_appears_twice() {
     let mut status = fixtures::drifted("a");
     let fields = &mut status.decision.report.fields;
-    fields.push(fields[0].clone());
+    let repeated = fields[0].clone();
+    fields.push(repeated);
     let Fact::Known(alarms) = &mut *status.snapshot.alarms else { panic!("alarms are known") };
     alarms.push(alarms[0].clone());
     let (metrics, _) = metrics_over(fixtures::fleet(vec![status]), 2000);

@@ -74,7 +74,7 @@ fn saying(text: &str) -> VariantStatus {
     text.clone_into(&mut report.sentence);
     text.clone_into(&mut report.safety.sentence);
     text.clone_into(&mut report.estimate.sentence);
-    for field in &mut report.fields {
+    for field in report.fields.iter_mut() {
         text.clone_into(&mut field.sentence);
         field.actual = Some(text.to_owned());
         field.desired = Some(text.to_owned());
@@ -174,7 +174,7 @@ fn by(fleet: &FleetStatus, query: &FleetQuery) -> Vec<String> {
 fn the_worst_comes_first() {
     let mut fleet = fixtures::mixed_fleet();
     let paging = fixtures::as_configured_and_unsafe("zebra");
-    fleet.variants.extend(fixtures::fleet(vec![paging]).variants);
+    fleet.variants.append(&mut fixtures::fleet(vec![paging]).variants);
     let worst = [
         "doc-embedder",
         "zebra",
@@ -210,7 +210,7 @@ fn filters_keep_what_they_name() {
     elsewhere.snapshot.id.region = Region::new("eu-west-1").unwrap();
     elsewhere.snapshot.id.account_id = AccountId::new("222222222222").unwrap();
     let mut fleet = fixtures::mixed_fleet();
-    fleet.variants.extend(fixtures::fleet(vec![elsewhere]).variants);
+    fleet.variants.append(&mut fixtures::fleet(vec![elsewhere]).variants);
     let by = |query: FleetQuery| by(&fleet, &query);
     let text = |text: &str| FleetQuery { text: text.to_owned(), ..everything() };
     assert_eq!(by(text(" PAY")), ["payments", "payments"]);

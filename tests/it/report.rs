@@ -26,7 +26,7 @@ fn used(mut status: VariantStatus, days: i64, all: f64, instances: f64) -> Varia
     let mut usage = Usage::default();
     usage.take(&minutes, noon());
     let Fact::Known(telemetry) = &mut status.snapshot.telemetry else { panic!() };
-    telemetry.usage = Arc::new(usage);
+    telemetry.usage = (&usage).into();
     status
 }
 

@@ -243,7 +243,7 @@ mod tests {
             action: ActionKind::None,
             reason: Reason::InSync,
             sentence: "in sync".to_owned(),
-            fields: Vec::new(),
+            fields: Vec::new().into(),
             notes: Vec::new(),
             comparable: true,
             configured_target: Some(660.0),

@@ -374,6 +374,6 @@ fn telemetry(now: Timestamp) -> Telemetry {
         hours: std::sync::Arc::default(),
         peak_invocations: Some(5000.0),
         max_load_since_last_read: Some(500.0),
-        usage: std::sync::Arc::default(),
+        usage: setpoint::compact::Packed::default(),
     }
 }

@@ -37,7 +37,7 @@ fn tools() -> Option<PathBuf> {
 
 /// Of a kind each, many times over.
 fn many(count: usize) -> FleetStatus {
-    let kinds: Vec<_> = fixtures::mixed_fleet().variants.into_values().collect();
+    let kinds: Vec<_> = fixtures::mixed_fleet().variants.values().cloned().collect();
     let variants = (0..count).map(|n| {
         let mut status = (*kinds[n % kinds.len()]).clone();
         status.snapshot.id = fixtures::id(&format!("endpoint-with-a-long-name-{n:05}"));

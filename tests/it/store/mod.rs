@@ -50,7 +50,7 @@ fn with_minute(mut status: VariantStatus, minutes: i64, load: f64) -> VariantSta
         newest_datapoint: Some(minute(minutes + 1)),
         recent: recent.into(),
         hours: std::sync::Arc::default(),
-        usage: std::sync::Arc::default(),
+        usage: setpoint::compact::Packed::default(),
         peak_invocations: None,
         max_load_since_last_read: None,
     });

@@ -8,6 +8,9 @@ mod read;
 pub(crate) mod varint;
 mod write;
 
+use std::marker::PhantomData;
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -49,6 +52,52 @@ pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Compact
         Ok(value)
     } else {
         Err(CompactError("more bytes than one value".to_owned()))
+    }
+}
+
+/// A value that is kept as its bytes, and made where somebody looks at it. A copy shares them.
+#[derive(Debug)]
+pub struct Packed<T> {
+    bytes: Option<Arc<[u8]>>,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: DeserializeOwned + Default> Packed<T> {
+    /// The value.
+    pub fn get(&self) -> T {
+        // The bytes were made from one.
+        self.bytes.as_ref().and_then(|bytes| from_bytes(bytes).ok()).unwrap_or_default()
+    }
+}
+
+impl<T> Packed<T> {
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.bytes.as_ref().map_or(0, |bytes| bytes.len())
+    }
+}
+
+impl<T: Serialize> From<&T> for Packed<T> {
+    fn from(value: &T) -> Self {
+        Self { bytes: to_bytes(value).ok().map(Arc::from), of: PhantomData }
+    }
+}
+
+impl<T> Default for Packed<T> {
+    fn default() -> Self {
+        Self { bytes: None, of: PhantomData }
+    }
+}
+
+impl<T> Clone for Packed<T> {
+    fn clone(&self) -> Self {
+        Self { bytes: self.bytes.clone(), of: PhantomData }
+    }
+}
+
+impl<T> PartialEq for Packed<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
     }
 }
 

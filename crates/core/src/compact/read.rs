@@ -99,11 +99,19 @@ impl<'b> de::Deserializer<'b> for &mut Reader<'b> {
     );
 
     fn deserialize_f32<V: Visitor<'b>>(self, visitor: V) -> Result<V::Value, CompactError> {
+        let whole = self.unsigned()?;
+        if whole > 0 {
+            return visitor.visit_f32((whole >> 1) as f32);
+        }
         let bytes: [u8; 4] = self.take(4)?.try_into().map_err(|_| wrong("too short"))?;
         visitor.visit_f32(f32::from_le_bytes(bytes))
     }
 
     fn deserialize_f64<V: Visitor<'b>>(self, visitor: V) -> Result<V::Value, CompactError> {
+        let whole = self.unsigned()?;
+        if whole > 0 {
+            return visitor.visit_f64((whole >> 1) as f64);
+        }
         let bytes: [u8; 8] = self.take(8)?.try_into().map_err(|_| wrong("too short"))?;
         visitor.visit_f64(f64::from_le_bytes(bytes))
     }

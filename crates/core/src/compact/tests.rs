@@ -41,7 +41,14 @@ fn kind() -> impl Strategy<Value = Kind> {
 fn flat() -> impl Strategy<Value = All> {
     (
         prop_oneof![any::<i64>(), -70_i64..70, Just(i64::MIN), Just(i64::MAX)],
-        proptest::option::of(-1e9..1e9),
+        proptest::option::of(prop_oneof![
+            -1e9..1e9,
+            Just(-0.0),
+            Just(0.0),
+            Just(9e15),
+            Just(1e16),
+            (0_u32..9999).prop_map(f64::from)
+        ]),
         prop::collection::vec(any::<(i16, u16, bool)>(), 0..5),
         prop::collection::vec(kind(), 0..4),
         prop::collection::btree_map(".{0,3}", -1e6_f32..1e6, 0..3),

@@ -23,6 +23,12 @@ pub(crate) fn take(rest: &mut &[u8]) -> Option<u64> {
     None
 }
 
+/// A number that is whole, from 0 to before `end`. The sign of zero is part of a number as well.
+pub(crate) fn whole(number: f64, end: f64) -> Option<u64> {
+    let is = number.fract() == 0.0 && number.is_sign_positive() && number < end;
+    is.then_some(number as u64)
+}
+
 /// Small numbers of either sign are short.
 pub(crate) const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()

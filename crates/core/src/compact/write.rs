@@ -4,6 +4,10 @@ use serde::ser::{self, Serialize};
 
 use super::{CompactError, varint};
 
+/// From here on not all whole numbers of 32 and of 64 bits are told apart.
+const FLOAT_END: f64 = 16_777_216.0;
+const DOUBLE_END: f64 = 9_007_199_254_740_992.0;
+
 /// The bytes so far.
 #[derive(Default)]
 pub(super) struct Writer {
@@ -116,12 +120,22 @@ impl<'w> ser::Serializer for &'w mut Writer {
     }
 
     fn serialize_f32(self, v: f32) -> Result<(), CompactError> {
-        self.bytes.extend(v.to_bits().to_le_bytes());
+        if let Some(whole) = varint::whole(v.into(), FLOAT_END) {
+            self.unsigned(whole << 1 | 1);
+        } else {
+            self.bytes.push(0);
+            self.bytes.extend(v.to_bits().to_le_bytes());
+        }
         Ok(())
     }
 
     fn serialize_f64(self, v: f64) -> Result<(), CompactError> {
-        self.bytes.extend(v.to_bits().to_le_bytes());
+        if let Some(whole) = varint::whole(v, DOUBLE_END) {
+            self.unsigned(whole << 1 | 1);
+        } else {
+            self.bytes.push(0);
+            self.bytes.extend(v.to_bits().to_le_bytes());
+        }
         Ok(())
     }
 

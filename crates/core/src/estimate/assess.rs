@@ -45,6 +45,8 @@ pub(super) struct Question<'a> {
     /// The power by which capacity follows the ratio of medians.
     pub(super) power: Exponent,
     pub(super) refinements: Refinements,
+    /// Whether the fit is wanted, which only replays ask for and which takes a tenth of the work.
+    pub(super) with_fit: bool,
     pub(super) now: MinuteIndex,
 }
 
@@ -54,7 +56,8 @@ pub(super) struct Assessment {
     pub(super) capacity: Capacity,
     /// Minutes seen near the estimate, decayed.
     pub(super) near: f64,
-    /// How the share of bad minutes rises; empty where capacity is not known from both sides.
+    /// How the share of bad minutes rises; empty where capacity is not known from both sides, or where
+    /// it is not wanted.
     pub(super) fit: Fit,
 }
 
@@ -134,7 +137,7 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     let Some(d) = densities(q, weighted, scratch) else { return Assessment::nothing() };
     let systematic = systematic(q);
     let numbers = quantiles(d.span, &d.posterior, systematic);
-    let knees = knees(d.span, (&d.own, &d.posterior), scratch, systematic);
+    let knees = q.with_fit.then(|| knees(d.span, (&d.own, &d.posterior), scratch, systematic));
     let chain = Proof::of(&d.evidence);
     let own = Proof::of(&d.own);
     let mut found = verdict(own, chain);
@@ -158,7 +161,7 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     let excludes = if own.is_up() { &d.own } else { &d.evidence };
     let bounds = (bound, upper_bound(d.span, excludes, systematic));
     let mut capacity = capacity(found, numbers, bounds, has_opinion);
-    let fit = if found.is_two_sided() {
+    let fit = if let Some(knees) = knees.filter(|_| found.is_two_sided()) {
         Fit { knees, levels: levels(weighted), throughput: d.throughput, ..Fit::default() }
     } else {
         Fit::default()

@@ -5,14 +5,12 @@ mod changes;
 mod counting;
 mod drawing;
 mod learning;
+mod resting;
 mod resuming;
-
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::estimate::{DropReason, Estimate, Finding, Regime, Verdict};
-use crate::model::fit::Fit;
 use crate::model::goal::LoadTestProblem;
 use crate::model::scatter::{Picture, Scatter};
 use crate::model::series::Minute;
@@ -43,6 +41,7 @@ use super::throughput::Overload;
 use super::wander::{Stretch, WANDER_MAX, wander};
 
 pub use by_siblings::LoadTested;
+pub use resting::Hourly;
 
 /// Longest delay with which the walk hands on a minute.
 const WALK_DELAY: MinuteIndex = 45;
@@ -55,10 +54,6 @@ pub struct Pushed {
     /// Whether an undeclared change of regime was found.
     pub change_found: bool,
 }
-
-/// What an estimator works out once an hour of the data.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Hourly((i64, Option<f64>));
 
 /// The estimator of one variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -258,13 +253,25 @@ impl Estimator {
         now: Timestamp,
         context: &Context,
     ) -> Estimate {
+        self.answer(scratch, now, context, true)
+    }
+
+    /// The same, and whether with its fit, which only replays of other choices ask for.
+    pub fn answer(
+        &mut self,
+        scratch: &mut Scratch,
+        now: Timestamp,
+        context: &Context,
+        with_fit: bool,
+    ) -> Estimate {
         if !self.begun {
             return Estimate::unobserved("no telemetry yet");
         }
         let now = minute_of(now).max(self.newest);
         let lg_ratio = self.lg_ratio(now);
         let wander = self.wander_at(now);
-        let answer = self.assess(now, lg_ratio, scratch);
+        let question = Question { with_fit, ..self.question(now, lg_ratio) };
+        let answer = assess(&question, scratch);
         let record = &self.book.current;
         let bad = self.evidence.bad_observations(record.id);
         let minutes = self.tally.summary(self.evidence.observations(record.id), bad);
@@ -304,22 +311,8 @@ impl Estimator {
             sentence,
             minutes,
             picture: Picture::from(&self.scatter),
-            fit: Some(Arc::new(Fit {
-                joining: self.joining.levels(),
-                overloads: self.overloads.all(),
-                ..answer.fit
-            })),
+            fit: with_fit.then(|| self.with_overloads(answer.fit)),
         }
-    }
-
-    /// What the last evaluation worked out for the hour, and need not again.
-    pub const fn hourly(&self) -> Hourly {
-        Hourly(self.wander)
-    }
-
-    /// Goes on with that.
-    pub const fn set_hourly(&mut self, Hourly(wander): Hourly) {
-        self.wander = wander;
     }
 
     /// Bytes of state, without the shared scratch and the picture.
@@ -415,6 +408,7 @@ impl Estimator {
             stretch: self.stretch(),
             power: self.power(),
             refinements: self.settings.refinements,
+            with_fit: false,
             now,
         }
     }

@@ -72,7 +72,8 @@ pub fn compare_instances(of: &Compared<'_>) -> Instances {
     let seen: Vec<Seen<'_>> = of.columns.iter().filter_map(Seen::of).collect();
     let minutes = f64::from(of.period_seconds.max(60)) / 60.0;
     let shares = Shares::of(&seen, of.objective, len);
-    let to = of.from + TimeDelta::seconds(i64::from(of.period_seconds) * len as i64);
+    let to = of.from
+        + TimeDelta::seconds(i64::from(of.period_seconds) * i64::try_from(len).unwrap_or(0));
     let slow = if of.is_alike { slow(&seen, len, of.from) } else { Vec::new() };
     Instances {
         read_at: of.read_at,

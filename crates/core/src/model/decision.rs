@@ -43,6 +43,9 @@ impl Decision {
         if own.is_one_with(last) || own.picture.is_like(&last.picture) && own.fit == last.fit {
             self.report.share(&before.report);
         }
+        if !self.report.is_one_with(&before.report) {
+            self.report.fields.share(&before.report.fields);
+        }
     }
 
     /// Holds everything that was to be written, for one reason that is not a field's own.
@@ -149,7 +152,7 @@ pub struct Report {
     /// The reason as a sentence ("wanted 480 -> 612, held: endpoint is Updating").
     pub sentence: String,
     /// Every field that was compared.
-    pub fields: Vec<FieldReport>,
+    pub fields: Shared<Vec<FieldReport>>,
     /// Facts worth knowing that hold or change nothing by themselves.
     pub notes: Vec<Note>,
     /// Whether everything that is managed could be compared. False is never "in sync".

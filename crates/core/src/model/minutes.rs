@@ -144,14 +144,14 @@ fn put(bytes: &mut Vec<u8>, minute: &Minute, before: Option<&Minute>) {
                 body.extend(shared);
                 SHARE
             }
-            // The sign of zero is part of a number as well.
-            Some(n) if n.fract() == 0.0 && n.is_sign_positive() && n < WHOLE_END => {
-                varint::put(&mut body, n as u64);
-                WHOLE
-            }
             Some(n) => {
-                body.extend(n.to_bits().to_le_bytes());
-                ANY
+                if let Some(whole) = varint::whole(n, WHOLE_END) {
+                    varint::put(&mut body, whole);
+                    WHOLE
+                } else {
+                    body.extend(n.to_bits().to_le_bytes());
+                    ANY
+                }
             }
         };
         head |= kind << (2 * place);
@@ -197,16 +197,20 @@ fn take(rest: &mut &[u8], before: Option<&Minute>) -> Option<Minute> {
         }
     };
     let mut numbers = [None; 6];
-    for place in 0..numbers.len() {
-        numbers[place] = match head >> (2 * place) & 0b11 {
+    let mut all: Option<f64> = None;
+    for (place, number) in numbers.iter_mut().enumerate() {
+        *number = match head >> (2 * place) & 0b11 {
             WHOLE => Some(varint::take(rest)? as f64),
             ANY => Some(f64::from_bits(u64::from_le_bytes(bytes(rest)?))),
             SHARE => {
                 let [count] = bytes(rest)?;
-                numbers[0].map(|all: f64| all / f64::from(count))
+                all.map(|all| all / f64::from(count))
             }
             _ => None,
         };
+        if place == 0 {
+            all = *number;
+        }
     }
     let [invocations, invocations_per_instance, latency_us, latency_p50_us, errors_5xx, instances] =
         numbers;

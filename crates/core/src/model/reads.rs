@@ -1,23 +1,40 @@
 //! Where the facts of a snapshot come from: which operation was asked, and when it answered.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::fact::Why;
 use super::time::Timestamp;
 
 /// One read, whatever came of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Read {
-    /// AWS's operation name; `load` for what is remembered.
-    pub operation: &'static str,
+    /// Its place in [`OPERATIONS`]: there are eleven of them for each of thousands of variants.
+    operation: u8,
     /// When it answered or failed; of a listing, when its last page did.
     pub at: Timestamp,
 }
 
 impl Read {
     /// An operation that answered at this instant.
-    pub const fn new(operation: &'static str, at: Timestamp) -> Self {
-        Self { operation, at }
+    pub fn new(operation: &str, at: Timestamp) -> Self {
+        // Operations are words of this program; what another one called it is not known here.
+        let known = OPERATIONS.iter().position(|known| *known == operation);
+        Self { operation: known.unwrap_or_default() as u8, at }
+    }
+
+    /// AWS's operation name; `load` for what is remembered.
+    pub fn operation(&self) -> &'static str {
+        OPERATIONS[usize::from(self.operation)]
+    }
+}
+
+impl Serialize for Read {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut members = to.serialize_struct("Read", 2)?;
+        members.serialize_field("operation", self.operation())?;
+        members.serialize_field("at", &self.at)?;
+        members.end()
     }
 }
 
@@ -29,14 +46,14 @@ impl<'de> Deserialize<'de> for Read {
             at: Timestamp,
         }
         let Recorded { operation, at } = Recorded::deserialize(from)?;
-        // Operations are words of this program; what another one called it is not known here.
-        let known = OPERATIONS.into_iter().find(|known| *known == operation);
-        Ok(Self { operation: known.unwrap_or("recorded"), at })
+        Ok(Self::new(&operation, at))
     }
 }
 
-/// What is read, as [`Read::operation`] has it.
-const OPERATIONS: [&str; 12] = [
+/// What is read, as [`Read::operation`] has it; first what an operation of another program is called.
+const OPERATIONS: [&str; 14] = [
+    "recorded",
+    "replay",
     "GetCallerIdentity",
     "ListEndpoints",
     "DescribeEndpoint",

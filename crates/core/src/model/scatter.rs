@@ -1,11 +1,9 @@
 //! A picture of minutes by load and latency: small enough to keep for thousands of variants, and good
 //! enough to see what a number rests on.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use crate::compact;
+use crate::compact::Packed;
 
 /// Most cells of a stretch; with more of them neighbours are counted together.
 const CELLS_MAX: usize = 256;
@@ -22,13 +20,12 @@ const STEP: f64 = 0.03;
 ///
 /// It is kept as a few hundred bytes, and taken apart where somebody looks at it.
 #[derive(Debug, Clone, Default)]
-pub struct Picture(Option<Arc<[u8]>>);
+pub struct Picture(Packed<Scatter>);
 
 impl Picture {
     /// What is drawn.
     pub fn scatter(&self) -> Scatter {
-        // The bytes were made from one.
-        self.0.as_ref().and_then(|bytes| compact::from_bytes(bytes).ok()).unwrap_or_default()
+        self.0.get()
     }
 
     /// Whether it is drawn alike.
@@ -38,15 +35,13 @@ impl Picture {
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.0.as_ref().map_or(0, |bytes| bytes.len())
+        self.0.bytes()
     }
 }
 
 impl From<&Scatter> for Picture {
     fn from(scatter: &Scatter) -> Self {
-        let is_empty = scatter.stretches.is_empty();
-        // Numbers always have such a form.
-        Self(if is_empty { None } else { compact::to_bytes(scatter).ok().map(Arc::from) })
+        Self(if scatter.stretches.is_empty() { Packed::default() } else { scatter.into() })
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::compact::Packed;
+
 use super::endpoint::{Endpoint, EndpointConfig, Model};
 use super::fact::{Fact, Why};
 use super::factor::FactorAdvice;
@@ -171,7 +173,7 @@ pub struct Telemetry {
     pub max_load_since_last_read: Option<f64>,
     /// What it used in the last week.
     #[serde(skip)]
-    pub usage: Arc<Usage>,
+    pub usage: Packed<Usage>,
 }
 
 impl Telemetry {

@@ -53,7 +53,7 @@ pub struct FleetStatus {
     /// How it goes with what is kept over a restart; absent where nothing is kept.
     pub evidence: Option<EvidenceStatus>,
     /// The variants. One that is gone is gone from here too.
-    pub variants: BTreeMap<VariantId, Arc<VariantStatus>>,
+    pub variants: Shared<BTreeMap<VariantId, Arc<VariantStatus>>>,
     /// A plan for many variants that waits for a person's confirmation (rule 9).
     pub mass_change: Option<MassChange>,
     /// The account that the caller of each account and region really is, where that is known.

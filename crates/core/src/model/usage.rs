@@ -83,10 +83,10 @@ pub struct Usage {
     hours: Vec<Hour>,
     loads: Vec<Loads>,
     /// From when on telemetry was read, with or without datapoints.
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
+    since: Option<i64>,
+    until: Option<i64>,
     /// The newest minute with an invocation, ever since.
-    last_invocation: Option<Timestamp>,
+    last_invocation: Option<i64>,
 }
 
 /// The highest load of the week.
@@ -103,12 +103,13 @@ impl Usage {
     /// Takes in the minutes that were read up to `until`, in time order.
     pub fn take(&mut self, minutes: &[Minute], until: Timestamp) {
         if let Some(first) = minutes.first() {
-            self.since = Some(self.since.map_or(first.at, |since| since.min(first.at)));
+            let first = first.at.timestamp();
+            self.since = Some(self.since.map_or(first, |since| since.min(first)));
         }
         for minute in minutes {
             self.take_minute(minute);
         }
-        self.until = self.until.max(Some(until));
+        self.until = self.until.max(Some(until.timestamp()));
         let oldest = until - KEPT;
         let gone = self.hours.iter().take_while(|hour| hour.at() < oldest).count();
         self.hours.drain(..gone);
@@ -119,7 +120,7 @@ impl Usage {
 
     fn take_minute(&mut self, minute: &Minute) {
         if minute.invocations.is_some_and(|all| all > 0.0) {
-            self.last_invocation = self.last_invocation.max(Some(minute.at));
+            self.last_invocation = self.last_invocation.max(Some(minute.at.timestamp()));
         }
         let (Some(all), Some(count)) = (minute.invocations, minute.instance_count()) else {
             return;
@@ -161,17 +162,17 @@ impl Usage {
     /// The span of time that was looked at, at most a week.
     pub fn watched(&self) -> TimeDelta {
         let (Some(since), Some(until)) = (self.since, self.until) else { return TimeDelta::zero() };
-        (until - since).min(KEPT)
+        TimeDelta::seconds(until - since).min(KEPT)
     }
 
     /// When somebody last invoked it; absent when nobody has since it is being watched.
-    pub const fn last_invocation(&self) -> Option<Timestamp> {
-        self.last_invocation
+    pub fn last_invocation(&self) -> Option<Timestamp> {
+        self.last_invocation.map(start)
     }
 
     /// Since when it is being watched, telemetry of the time before included.
-    pub const fn since(&self) -> Option<Timestamp> {
-        self.since
+    pub fn since(&self) -> Option<Timestamp> {
+        self.since.map(start)
     }
 
     /// Instances times hours, of the hours of which the count is known.

@@ -16,7 +16,7 @@ use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, Model, Ro
 use crate::model::estimate::{Capacity, Estimate, Regime};
 use crate::model::fact::{Fact, Why};
 use crate::model::fit::Fit;
-use crate::model::goal::{Goal, LoadTest, LoadTestProblem};
+use crate::model::goal::{Goal, LoadTest};
 use crate::model::ids::VariantName;
 use crate::model::memory::VariantMemory;
 use crate::model::opaque::Opaque;
@@ -25,8 +25,8 @@ use crate::model::shared::Shared;
 use crate::model::siblings::Siblings;
 use crate::model::snapshot::Telemetry;
 use crate::model::time::Timestamp;
-use crate::model::units::RequestsPerSecond;
 
+use super::answer::{Answer, Question, evaluate};
 use super::resting::Held;
 
 /// Minutes left out before an update was first seen: it is seen up to a pass late.
@@ -57,7 +57,7 @@ pub(super) struct CapacityWatch {
     /// Whether answers keep their fit, which thousands of variants have no room for.
     pub(super) keeps_fit: bool,
     /// What siblings made of that answer.
-    by_siblings: Option<(Siblings, Capacity)>,
+    by_siblings: Option<Box<(Siblings, Capacity)>>,
     /// When the journal was last kept; absent when it is due.
     journal_kept: Option<Timestamp>,
     /// When all of it was last kept; absent when that is due.
@@ -100,23 +100,6 @@ impl Change {
             Self::Update { from, .. } => *from,
         }
     }
-}
-
-/// An answer, and what else is known by it.
-#[derive(Debug, Clone)]
-struct Answer {
-    asked: Question,
-    at: Timestamp,
-    estimate: Shared<Estimate>,
-    load_tested: LoadTested,
-}
-
-/// What an answer depends on beside the configuration of the estimator.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Question {
-    pub(super) read_until: Option<Timestamp>,
-    pub(super) context: Context,
-    pub(super) load_test_problem: Option<LoadTestProblem>,
 }
 
 impl CapacityWatch {
@@ -362,11 +345,8 @@ impl CapacityWatch {
             }
             answered.estimate.clone()
         } else {
-            let load_test = goal.load_test.as_ref().map(|t| t.max_rps);
-            let (mut estimate, load_tested) = evaluate(estimator, (load_test, asked), scratch, now);
-            if !self.keeps_fit {
-                estimate.fit = None;
-            }
+            let how = (goal.load_test.as_ref().map(|t| t.max_rps), self.keeps_fit);
+            let (mut estimate, load_tested) = evaluate(estimator, (how, asked), scratch, now);
             estimate.history_complete_ratio = history;
             let estimate = Shared::from(estimate);
             let answer = Answer { asked, at: now, estimate: estimate.clone(), load_tested };
@@ -412,13 +392,13 @@ impl CapacityWatch {
         if self.deployed_since().is_some() || !asks {
             return;
         }
-        let heard = self.by_siblings.as_ref().filter(|(heard, _)| *heard == siblings);
-        let capacity = if let Some((_, capacity)) = heard {
-            *capacity
+        let heard = self.by_siblings.as_ref().filter(|heard| heard.0 == siblings);
+        let capacity = if let Some(heard) = heard {
+            heard.1
         } else {
             let capacity =
                 estimator.awake().by_siblings(&estimate.capacity, &siblings, scratch, now);
-            self.by_siblings = Some((siblings.clone(), capacity));
+            self.by_siblings = Some(Box::new((siblings.clone(), capacity)));
             capacity
         };
         estimate.sentence.push_str("; ");
@@ -456,30 +436,6 @@ impl CapacityWatch {
         self.journal_kept = Some(now);
         // Numbers and short texts always have a JSON form.
         estimator.awake().journal().to_value().ok().map(Opaque::from)
-    }
-}
-
-/// The answer to a question.
-fn evaluate(
-    held: &mut Held,
-    (load_test, asked): (Option<RequestsPerSecond>, Question),
-    scratch: &mut Scratch,
-    now: Timestamp,
-) -> (Estimate, LoadTested) {
-    let mut answer = |estimator: &mut Estimator| {
-        estimator.set_load_test(load_test, asked.load_test_problem);
-        let estimate = estimator.evaluate(scratch, now, &asked.context);
-        (estimate, estimator.load_tested())
-    };
-    match held {
-        Held::Awake(estimator) => answer(estimator),
-        Held::Resting(resting) => {
-            let mut looked = resting.look();
-            let (mut estimate, load_tested) = answer(&mut looked);
-            resting.note(&looked);
-            estimate.picture = resting.picture().clone();
-            (estimate, load_tested)
-        }
     }
 }
 

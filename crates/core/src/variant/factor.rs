@@ -27,7 +27,7 @@ const SEED: u64 = 1;
 /// What is remembered between two days.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FactorWatch {
-    answer: Option<(Timestamp, f64, FactorAdvice)>,
+    answer: Option<Box<(Timestamp, f64, FactorAdvice)>>,
     /// Whether the last look found nothing to work out.
     is_idle: bool,
 }
@@ -36,7 +36,7 @@ impl FactorWatch {
     /// Whether an answer is due, as far as can be said without what it depends on.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let is_old = |(at, ..): &(Timestamp, f64, FactorAdvice)| now - *at >= EVERY;
-        !self.is_idle || self.answer.as_ref().is_some_and(is_old)
+        !self.is_idle || self.answer.as_deref().is_some_and(is_old)
     }
 
     /// The factor by replay. Where an answer is due and the weeks are not there, the last one stands.
@@ -62,12 +62,12 @@ impl FactorWatch {
         let stands = |(at, asked, _): &&(Timestamp, f64, FactorAdvice)| {
             now - *at < EVERY && (asked - budget).abs() < f64::EPSILON
         };
-        if let Some((.., answer)) = self.answer.as_ref().filter(stands) {
+        if let Some((.., answer)) = self.answer.as_deref().filter(stands) {
             return answer.clone();
         }
         let Some(weeks) = weeks else {
             self.is_idle = false;
-            return match &self.answer {
+            return match self.answer.as_deref() {
                 Some((.., answer)) => answer.clone(),
                 None if goal.wants_replays() => FactorAdvice::default(),
                 None => not_known("its weeks are not replayed"),
@@ -75,7 +75,7 @@ impl FactorWatch {
         };
         let traffic = weeks.traffic(goal.floors.time_zone);
         let answer = work_out(known, &traffic, (goal, snapshot), now);
-        self.answer = Some((now, budget, answer.clone()));
+        self.answer = Some(Box::new((now, budget, answer.clone())));
         answer
     }
 }

@@ -30,7 +30,7 @@ const SEED: u64 = 1;
 /// What is remembered between two days.
 #[derive(Debug, Clone, Default)]
 pub(super) struct FloorsWatch {
-    answer: Option<(Asked, Floors)>,
+    answer: Option<Box<(Asked, Floors)>>,
     /// Whether the last look found nothing to work out.
     is_idle: bool,
 }
@@ -55,7 +55,7 @@ impl FloorsWatch {
     /// Whether an answer is due, as far as can be said without what it depends on.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let is_old = |(asked, _): &(Asked, Floors)| now - asked.at >= EVERY;
-        !self.is_idle || self.answer.as_ref().is_some_and(is_old)
+        !self.is_idle || self.answer.as_deref().is_some_and(is_old)
     }
 
     /// What there is to say of floors. Where an answer is due and the weeks are not there, the last one
@@ -80,7 +80,7 @@ impl FloorsWatch {
                 return Floors::NotKnown { why };
             }
         };
-        if let Some((before, answer)) = &self.answer
+        if let Some((before, answer)) = self.answer.as_deref()
             && before.answers(&asked)
         {
             return answer.clone();
@@ -88,11 +88,11 @@ impl FloorsWatch {
         let Some(weeks) = weeks else {
             self.is_idle = false;
             let why = || "whether floors would pay has not been worked out yet".to_owned();
-            let last = self.answer.as_ref().map(|(_, answer)| answer.clone());
+            let last = self.answer.as_deref().map(|(_, answer)| answer.clone());
             return last.unwrap_or_else(|| Floors::NotKnown { why: why() });
         };
         let answer = work_out(&asked, &question, snapshot, weeks);
-        self.answer = Some((asked, answer.clone()));
+        self.answer = Some(Box::new((asked, answer.clone())));
         answer
     }
 }

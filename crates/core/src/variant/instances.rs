@@ -7,12 +7,12 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::decide::kind::kind;
-use crate::model::endpoint::VariantKind;
+use crate::model::endpoint::{Routing, VariantKind};
 use crate::model::estimate::{Estimate, Verdict};
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::Goal;
 use crate::model::instances::{InstanceId, Instances};
-use crate::model::snapshot::Snapshot;
+use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 /// How often they are looked at while something is wrong: telemetry comes as often.
@@ -136,11 +136,11 @@ fn waits(
         || estimate.incident_since.is_some()
         || estimate.findings.iter().any(|finding| finding.is_unsafe());
     let every = if wrong { URGENT } else { USUAL };
-    let newest = snapshot.telemetry.known().and_then(|telemetry| telemetry.newest());
+    let newest = snapshot.telemetry.known().and_then(Telemetry::newest);
     let look = InstancesLook {
         published_seconds,
         load: newest.and_then(|minute| minute.invocations_per_instance),
-        is_alike: !own.routing.as_ref().is_some_and(|routing| routing.is_uneven()),
+        is_alike: !own.routing.as_ref().is_some_and(Routing::is_uneven),
         looks: 0,
     };
     (wrong || estimate.verdict != Verdict::Measured).then_some((every, look))

@@ -2,6 +2,7 @@
 //! that decides drives it, over AWS or over a recording. Pure: whoever drives it reads and writes.
 
 mod activities;
+mod answer;
 mod capacity;
 mod factor;
 mod floors;
@@ -38,7 +39,8 @@ use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 pub use activities::Activities;
-use capacity::{CapacityWatch, Question};
+use answer::Question;
+use capacity::CapacityWatch;
 use factor::FactorWatch;
 use floors::FloorsWatch;
 pub use instances::InstancesLook;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use crate::compact::Packed;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::Objective;
 use crate::model::history::HourLoad;
@@ -62,7 +63,7 @@ impl Recent {
                 hours: Arc::default(),
                 peak_invocations: None,
                 max_load_since_last_read: None,
-                usage: Arc::default(),
+                usage: Packed::default(),
             },
         };
         let together = read_at - telemetry.read_at < TOGETHER;
@@ -83,7 +84,9 @@ impl Recent {
         let before = telemetry.recent.to_vec();
         let before = &before[before.len().saturating_sub(kept)..];
         telemetry.recent = [before, newest].concat().into();
-        Arc::make_mut(&mut telemetry.usage).take(minutes, read_until);
+        let mut usage = telemetry.usage.get();
+        usage.take(minutes, read_until);
+        telemetry.usage = (&usage).into();
         for minute in minutes {
             self.note_peak(minute, read_until);
         }

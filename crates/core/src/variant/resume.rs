@@ -7,7 +7,6 @@
 //! fit is dropped, which costs a read of the history and nothing else.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -117,7 +116,7 @@ impl Variant {
             judged_by,
             recent: KeptRecent {
                 telemetry: Cow::Borrowed(telemetry),
-                usage: Cow::Borrowed(&*telemetry.usage),
+                usage: Cow::Owned(telemetry.usage.get()),
                 read_until: (*read_until)?,
                 thin_until: *thin_until,
                 hourly_peaks: Cow::Borrowed(hourly_peaks),
@@ -161,7 +160,7 @@ impl Variant {
         }
         let capacity = self.capacity.resume(capacity, read_until, present)?;
         let mut telemetry = telemetry.into_owned();
-        telemetry.usage = Arc::new(usage.into_owned());
+        telemetry.usage = (&*usage).into();
         let telemetry_read = Some(Read::new("GetMetricData", telemetry.read_at));
         Ok(Self {
             recent: Recent {

@@ -1,22 +1,11 @@
 //! The picture that goes with an estimate: minutes by load and latency, which nothing is estimated from.
 
-use crate::model::scatter::Picture;
 use crate::model::series::Minute;
 
 use super::super::filter::Reading;
 use super::Estimator;
 
 impl Estimator {
-    /// What is drawn so far, taken out of it: nothing is estimated from it.
-    pub fn take_picture(&mut self) -> Picture {
-        Picture::from(&std::mem::take(&mut self.scatter))
-    }
-
-    /// Goes on with what was drawn before.
-    pub fn draw_on(&mut self, picture: &Picture) {
-        self.scatter = picture.scatter();
-    }
-
     /// Adds a minute to the picture, if it is known whether it was good.
     pub(super) fn draw(&mut self, minute: &Minute, reading: Option<&Reading>) {
         let Some((reading, bad)) = reading.and_then(|reading| Some((reading, reading.bad?))) else {

@@ -9,6 +9,7 @@ use crate::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, VariantSum
 use crate::model::estimate::Estimate;
 use crate::model::goal::{Goal, LatencyObjective, LoadTest};
 use crate::model::series::Minute;
+use crate::model::status::VariantStatus;
 use crate::model::units::{LatencyStatistic, RequestsPerSecond};
 use crate::variant::NewPeriods;
 
@@ -338,4 +339,22 @@ fn goal(threshold_ms: f64, max_rps: Option<f64>) -> Goal {
         load_test,
         ..Goal::nothing("a test".to_owned())
     }
+}
+
+/// What a daemon holds of each variant between two passes: there may be ten thousand of them.
+#[test]
+fn between_two_passes_a_variant_with_a_day_of_history_takes_a_few_kilobytes() {
+    let (mut variant, _) = known(1440);
+    variant.rest();
+    let telemetry = variant.recent.telemetry.known().unwrap();
+    let parts = [
+        size_of::<Variant>(),
+        variant.capacity.bytes_at_rest(),
+        telemetry.recent.bytes(),
+        telemetry.usage.bytes(),
+        variant.recent.hourly_peaks.capacity() * size_of::<(i32, f64)>(),
+    ];
+    assert!(parts.iter().sum::<usize>() <= 6 * 1024, "{parts:?}");
+    // What is published, of which there are two while a pass is made.
+    assert!(size_of::<VariantStatus>() <= 1024, "{}", size_of::<VariantStatus>());
 }

@@ -1,0 +1,40 @@
+//! What of an estimator is apart from the rest of its state while it rests between two looks at it.
+
+use std::sync::Arc;
+
+use crate::model::fit::Fit;
+use crate::model::scatter::Picture;
+
+use super::Estimator;
+
+/// What an estimator works out once an hour of the data.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hourly((i64, Option<f64>));
+
+impl Estimator {
+    /// What the last evaluation worked out for the hour, and need not again.
+    pub const fn hourly(&self) -> Hourly {
+        Hourly(self.wander)
+    }
+
+    /// Goes on with that.
+    pub const fn set_hourly(&mut self, Hourly(wander): Hourly) {
+        self.wander = wander;
+    }
+
+    /// What is drawn so far, taken out of it: nothing is estimated from it.
+    pub fn take_picture(&mut self) -> Picture {
+        Picture::from(&std::mem::take(&mut self.scatter))
+    }
+
+    /// Goes on with what was drawn before.
+    pub fn draw_on(&mut self, picture: &Picture) {
+        self.scatter = picture.scatter();
+    }
+
+    /// The fit, with the minutes that are no evidence of capacity.
+    pub(super) fn with_overloads(&self, fit: Fit) -> Arc<Fit> {
+        let (joining, overloads) = (self.joining.levels(), self.overloads.all());
+        Arc::new(Fit { joining, overloads, ..fit })
+    }
+}

@@ -1,0 +1,50 @@
+//! What was last worked out of the capacity of a variant, and what that depends on.
+
+use super::resting::Held;
+use crate::estimate::{Context, Estimator, LoadTested, Scratch};
+use crate::model::estimate::Estimate;
+use crate::model::goal::LoadTestProblem;
+use crate::model::shared::Shared;
+use crate::model::time::Timestamp;
+use crate::model::units::RequestsPerSecond;
+
+/// An answer, and what else is known by it.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) asked: Question,
+    pub(super) at: Timestamp,
+    pub(super) estimate: Shared<Estimate>,
+    pub(super) load_tested: LoadTested,
+}
+
+/// What an answer depends on beside the configuration of the estimator.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Question {
+    pub(super) read_until: Option<Timestamp>,
+    pub(super) context: Context,
+    pub(super) load_test_problem: Option<LoadTestProblem>,
+}
+
+/// The answer to a question.
+pub(super) fn evaluate(
+    held: &mut Held,
+    ((load_test, with_fit), asked): ((Option<RequestsPerSecond>, bool), Question),
+    scratch: &mut Scratch,
+    now: Timestamp,
+) -> (Estimate, LoadTested) {
+    let mut answer = |estimator: &mut Estimator| {
+        estimator.set_load_test(load_test, asked.load_test_problem);
+        let estimate = estimator.answer(scratch, now, &asked.context, with_fit);
+        (estimate, estimator.load_tested())
+    };
+    match held {
+        Held::Awake(estimator) => answer(estimator),
+        Held::Resting(resting) => {
+            let mut looked = resting.look();
+            let (mut estimate, load_tested) = answer(&mut looked);
+            resting.note(&looked);
+            estimate.picture = resting.picture().clone();
+            (estimate, load_tested)
+        }
+    }
+}
