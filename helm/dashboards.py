@@ -327,6 +327,13 @@ def fleet():
               "and on (job, instance) setpoint_build_info", "{{instance}}: cores"),
         query(f"{process('process_resident_memory_bytes')} / 2^30 and on (job, instance) setpoint_build_info",
               "{{instance}}: GiB")])
+    board.graph("Evidence over restarts",
+                "Variants that went on with the evidence of an earlier process, and those whose evidence did not fit, by why: "
+                "these read the whole history. Nothing without store.path.", "short",
+                [query(f"sum by (job) ({process('setpoint_evidence_resumed_total')})", "resumed"),
+                 query(f"sum by (reason) ({process('setpoint_evidence_dropped_total')}) > 0", "dropped: {{reason}}")])
+    board.graph("Age of the evidence", "Since evidence was last kept: what kill -9 would cost, at most 6 hours where all is well.", "s",
+                [query(f"time() - max by (instance) ({process('setpoint_evidence_last_kept_timestamp_seconds')})", "{{instance}}")])
     board.graph("Leadership", "Which process is the leader, of each shard.", "short",
                 [query(f"""max by (instance, pod, shard) ({process('leader_election_master_status', 'name="setpoint"')})""",
                        "shard {{shard}}: {{instance}} {{pod}}")],

@@ -130,7 +130,7 @@ async fn register_target(
         }
         Err(error) => return unseen(OPERATION, &error),
     }
-    let read = Snapshot { target: Fact::Known(actual), ..before.snapshot.clone() };
+    let read = Snapshot { target: Fact::Known(actual).into(), ..before.snapshot.clone() };
     if let Some(step) = breached(before, &read, action) {
         return step;
     }
@@ -179,7 +179,7 @@ async fn put_policy(
         let sentence = "the policy has changed since it was decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
     }
-    let read = Snapshot { policies: Fact::Known(policies), ..before.snapshot.clone() };
+    let read = Snapshot { policies: Fact::Known(policies).into(), ..before.snapshot.clone() };
     if let Some(step) = breached(before, &read, action) {
         return step;
     }
@@ -230,7 +230,8 @@ async fn put_floors(
         let sentence = "the scheduled actions have changed since they were decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
     }
-    let read = Snapshot { scheduled_actions: Fact::Known(actions), ..before.snapshot.clone() };
+    let read =
+        Snapshot { scheduled_actions: Fact::Known(actions).into(), ..before.snapshot.clone() };
     if let Some(step) = breached(before, &read, action) {
         return step;
     }
@@ -286,7 +287,7 @@ fn shows(target: &ScalableTarget, register: &RegisterScalableTarget) -> bool {
 }
 
 /// What is wrong with the alarms after a put, as AWS shows them (rule 20). It may still be making
-/// them, so this is told and nothing more; the passes that follow compare them.
+/// them, so this is reported and nothing more; the passes that follow compare them.
 async fn alarms_as_shown(
     aws: &Aws,
     put: &PutScalingPolicy,
@@ -297,7 +298,7 @@ async fn alarms_as_shown(
         Ok(alarms) => match AlarmProblem::of(policy, &alarms)? {
             // New alarms have no data yet.
             AlarmProblem::InsufficientData(_) => None,
-            // What AWS does not tell is not absent.
+            // What AWS does not say is not absent.
             AlarmProblem::BothMissing | AlarmProblem::Missing(_)
                 if policy.alarm_names.is_none() =>
             {

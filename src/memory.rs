@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
+use crate::model::shared::Shared;
 use crate::ports::{Keep, Leadership, Memories, Memory, MemoryError, Subject, memories_of};
 
 pub use file::FileMemory;
@@ -21,7 +22,7 @@ pub use tags::TagMemory;
 /// Remembers as long as the process lives.
 #[derive(Debug, Default)]
 pub struct ProcessMemory {
-    all: Mutex<BTreeMap<VariantId, VariantMemory>>,
+    all: Mutex<BTreeMap<VariantId, Shared<VariantMemory>>>,
     pauses: Mutex<Pauses>,
 }
 

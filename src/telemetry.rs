@@ -42,7 +42,6 @@ pub struct Logs {
 }
 
 impl Logs {
-    /// The lines that were dropped.
     pub fn dropped(&self) -> Dropped {
         self.dropped.clone()
     }

@@ -67,7 +67,6 @@ impl Guess {
         Ok(Self { statistic: STATISTIC, threshold_ms, quiet_ms, loaded_minutes })
     }
 
-    /// The objective to judge by.
     pub const fn objective(&self) -> LatencyObjective {
         LatencyObjective { statistic: self.statistic, threshold_ms: self.threshold_ms }
     }
@@ -94,7 +93,6 @@ pub struct Judged {
     pub id: VariantId,
     /// The objective it was judged by, or why none could be guessed.
     pub guess: Result<Guess, String>,
-    /// The target value in force.
     pub target_value: Option<f64>,
     /// What was measured.
     pub verdict: Verdict,
@@ -102,7 +100,6 @@ pub struct Judged {
     pub capacity: Capacity,
     /// Whether the target value is safe by it.
     pub safety: Safety,
-    /// The same as a sentence.
     pub sentence: String,
 }
 

@@ -115,7 +115,6 @@ pub struct Audit {
     pub unread: Vec<(VariantId, Why)>,
     /// How many variants there are.
     pub variants: usize,
-    /// How many endpoints.
     pub endpoints: usize,
     /// Of how many variants the scaling activities were read.
     pub activities_of: usize,

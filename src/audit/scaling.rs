@@ -141,7 +141,6 @@ fn at_max(look: &Look<'_>, max: i32, found: &mut Vec<Finding>) {
     });
 }
 
-/// Which policies there are.
 pub(super) fn policies(look: &Look<'_>, found: &mut Vec<Finding>) {
     let (Some(target), Some(policies)) = (look.target, look.policies) else { return };
     let described: Vec<String> =

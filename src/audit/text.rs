@@ -12,7 +12,6 @@ use crate::render::table::table;
 
 /// The audit as text with colour codes, its table within `width` columns where there is a terminal.
 /// `several` is whether names need account and region.
-#[must_use]
 pub fn text(audit: &Audit, several: bool, width: Option<usize>) -> String {
     let name = |id: &VariantId| if several { id.to_string() } else { id.short() };
     let mut out = String::new();

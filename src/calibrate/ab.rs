@@ -4,10 +4,8 @@ use super::model::{Latency, LoopKind, Run, Spacing, Step, Tool};
 use super::problem::Problem;
 use super::text::{after, first_number, needed, reports};
 
-/// How a report begins.
 pub(super) const START: &str = "This is ApacheBench";
 
-/// The reports of a file.
 pub(super) fn read(file: &str, text: &str) -> Result<Run, Problem> {
     let mut run = Run::new(file, Tool::Ab, LoopKind::Closed, Spacing::AfterAnswer);
     run.notes.push(

@@ -39,7 +39,6 @@ impl<'a> Table<'a> {
         Ok((Self { file, header, rows }, cut))
     }
 
-    /// Where a column is.
     pub(super) fn column(&self, name: &str) -> Option<usize> {
         self.header.iter().position(|h| h == name)
     }
@@ -52,7 +51,6 @@ impl<'a> Table<'a> {
         })
     }
 
-    /// A number at a column.
     pub(super) fn number(
         &self,
         (line, row): &(u64, csv::StringRecord),

@@ -4,7 +4,6 @@ use super::model::{Latency, LoopKind, Run, Spacing, Step, Tool};
 use super::problem::Problem;
 use super::text::{after, first_number, needed, reports};
 
-/// The reports of a file.
 pub(super) fn read(file: &str, text: &str) -> Result<Run, Problem> {
     let mut run = Run::new(file, Tool::Hey, LoopKind::Closed, Spacing::AfterAnswer);
     run.notes.push(

@@ -19,7 +19,6 @@ const STEP_SECONDS: f64 = 60.0;
 /// A gap between the last good and the first bad step that leaves the answer open.
 const GAP: f64 = 1.25;
 
-/// What is asked of the runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
     /// The latency objective; without one, degradation is judged against the lightest step.
@@ -89,7 +88,6 @@ pub struct Reason {
     pub weight: u8,
 }
 
-/// The answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Found {
     /// Good answers per second of one instance, to three digits.

@@ -10,7 +10,6 @@ use super::problem::Problem;
 /// still belong to the one before.
 const SETTLE_SECONDS: f64 = 10.0;
 
-/// A row of the history.
 #[derive(Debug, Clone, Copy)]
 struct Row {
     time: f64,

@@ -91,7 +91,6 @@ pub enum LoopKind {
     Unknown,
 }
 
-/// How the requests were spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spacing {
@@ -148,7 +147,6 @@ impl Latency {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
-    /// The strictest statistic that is there.
     pub fn strictest(&self) -> Option<LatencyStatistic> {
         LatencyStatistic::ALL.into_iter().rev().find(|s| self.get(*s).is_some())
     }
@@ -184,7 +182,6 @@ pub struct Run {
     pub tool: Tool,
     /// Open or closed loop.
     pub loop_kind: LoopKind,
-    /// How requests were spaced.
     pub spacing: Spacing,
     /// The steps, in order of time.
     pub steps: Vec<Step>,

@@ -9,7 +9,6 @@ pub struct Problem {
     pub place: String,
     /// What is there.
     pub found: String,
-    /// What is read there.
     pub read: String,
 }
 

@@ -16,7 +16,6 @@ pub(super) struct Sample {
     pub(super) sent: f64,
     /// How long its answer took.
     pub(super) ms: f64,
-    /// Whether the answer was good.
     pub(super) good: bool,
 }
 

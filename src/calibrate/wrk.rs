@@ -4,7 +4,6 @@ use super::model::{Latency, LoopKind, Run, Spacing, Step, Tool};
 use super::problem::Problem;
 use super::text::{after, first_number, milliseconds};
 
-/// The reports of a file.
 pub(super) fn read(file: &str, text: &str) -> Result<Run, Problem> {
     let second = text.contains("Recorded Latency") || text.contains("Thread calibration");
     let mut run = if second {

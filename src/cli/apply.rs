@@ -8,8 +8,8 @@ use super::CliError;
 use super::config_args::ConfigArgs;
 use super::deadline::{Bounded, Timeout};
 use super::exit::{self, Exit};
-use super::plan::{self, How, Output};
-use crate::cli::out::{out, outln};
+use super::plan::{self, How};
+use crate::cli::out::{TextOutput, out, outln};
 use crate::model::consent::{CarriedOut, Confirmed, Consent};
 use crate::model::status::FleetStatus;
 use crate::reconcile::Purpose;
@@ -30,7 +30,6 @@ pub(super) struct Args {
     timeout: Timeout,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !args.yes && !std::io::stdin().is_terminal() {
         return Err(CliError::usage(
@@ -47,7 +46,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         let planned = plan::pass(&mut fleet, &config, how, Purpose::Ask, &stop).await;
         Ok::<_, CliError>((fleet, planned))
     })??;
-    plan::print(&planned, Output::Text)?;
+    plan::print(&planned, TextOutput::Text)?;
     let consent = Consent::to_plan(&planned);
     if consent.is_empty() {
         outln!("Nothing to write.");

@@ -16,7 +16,7 @@ use super::deadline::{Bounded, Timeout};
 use super::exit::Exit;
 use super::survey::{Survey, survey};
 use crate::audit::{self, Audit, Severity};
-use crate::cli::out::{self, Data, noteln, outln};
+use crate::cli::out::{self, Data, TableOutput, noteln, outln};
 use crate::config::Config;
 use crate::model::ids::VariantId;
 use crate::model::scaling::{AlarmSide, AlarmState};
@@ -42,8 +42,8 @@ pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = TableOutput::Table)]
+    output: TableOutput,
     /// Tell by the exit code what was found (below)
     #[arg(long)]
     detailed_exitcode: bool,
@@ -58,21 +58,7 @@ pub(super) struct Args {
     timeout: Timeout,
 }
 
-/// How to print an audit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    /// For people.
-    Table,
-    /// JSON for programs.
-    Json,
-    /// The same as YAML.
-    Yaml,
-}
-
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let (config, _logs) = args.config.load_with_logs()?;
     let nobody = Config::from_yaml("").map_err(|errors| CliError::failed(errors.to_string()))?;
@@ -91,9 +77,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         audit = audit.with_guessed(bounded.run(judging)?);
     }
     match args.output {
-        Output::Json => out::data(&audit::json(&audit, &seen.fleet), Data::Json)?,
-        Output::Yaml => out::data(&audit::json(&audit, &seen.fleet), Data::Yaml)?,
-        Output::Table => {
+        TableOutput::Json => out::data(&audit::json(&audit, &seen.fleet), Data::Json)?,
+        TableOutput::Yaml => out::data(&audit::json(&audit, &seen.fleet), Data::Yaml)?,
+        TableOutput::Table => {
             out::text(&audit::text(&audit, seen.fleet.scopes.len() > 1, out::width()))?;
             outln!("Next: {}", next(args, &audit));
         }

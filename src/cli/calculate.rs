@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::CliError;
 use super::exit::Exit;
-use crate::cli::out::{self, Data};
+use crate::cli::out::{self, Data, TextOutput};
 use crate::model::formula::{Formula, Mistake};
 use crate::model::units::{InvocationsPerMinute, RequestsPerSecond, SafetyFactor, human};
 
@@ -38,20 +38,10 @@ pub(super) struct Args {
     check: Option<f64>,
     /// The form of the answer
     #[arg(short, long, value_enum, default_value = "text")]
-    output: Output,
+    output: TextOutput,
     /// A load test's file: read by `calibrate`, and taken here to say so
     #[arg(hide = true)]
     file: Option<std::path::PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    /// The steps, for people.
-    Text,
-    /// One JSON object.
-    Json,
-    /// The same as YAML.
-    Yaml,
 }
 
 const GUIDANCE: &str = "Choosing the factor: 0.5 to 0.7 for a first production deployment, higher \
@@ -87,9 +77,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let checked =
         checked.map_err(|e| usage("--check", e))?.map(|value| (value, formula.check(value).err()));
     match args.output {
-        Output::Text => out::text(&text(&formula, checked))?,
-        Output::Json => out::data(&object(&formula, checked), Data::Json)?,
-        Output::Yaml => out::data(&object(&formula, checked), Data::Yaml)?,
+        TextOutput::Text => out::text(&text(&formula, checked))?,
+        TextOutput::Json => out::data(&object(&formula, checked), Data::Json)?,
+        TextOutput::Yaml => out::data(&object(&formula, checked), Data::Yaml)?,
     }
     let differs = checked.is_some_and(|(_, mistake)| mistake.is_some());
     let exit = if differs { Exit::Differs } else { Exit::Done };

@@ -96,9 +96,6 @@ impl ConfigArgs {
     }
 
     /// Loads the configuration, with the ceiling of `--mode`.
-    ///
-    /// # Errors
-    /// All problems, one in a line.
     pub(super) fn load(&self) -> Result<Config, CliError> {
         load(&self.loader())
     }
@@ -146,9 +143,6 @@ fn load(loader: &dyn Fn() -> Result<Config, ConfigErrors>) -> Result<Config, Cli
 }
 
 /// Loads a configuration and sets the logs up by it, which go on until they are dropped.
-///
-/// # Errors
-/// All problems, one in a line.
 pub(super) fn load_with_logs(
     loader: &dyn Fn() -> Result<Config, ConfigErrors>,
 ) -> Result<(Config, Logs), CliError> {

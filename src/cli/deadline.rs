@@ -40,7 +40,6 @@ impl Timeout {
         Self { timeout: seconds }
     }
 
-    /// The limit.
     pub(super) const fn limit(self) -> Duration {
         Duration::from_secs(self.timeout)
     }

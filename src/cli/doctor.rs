@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::survey::{Survey, survey};
 use super::{ask, compose};
 use crate::aws::{self, Settings};
-use crate::cli::out::{self, Data};
+use crate::cli::out::{self, Data, TableOutput};
 use crate::config::Config;
 use crate::doctor::{self, Check, Diagnosis, Health, Outcome, Outcomes, ScrapeFound};
 use crate::model::floors::FloorsMode;
@@ -39,24 +39,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "URL")]
     prometheus: Option<String>,
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = TableOutput::Table)]
+    output: TableOutput,
     /// Tell warnings by the exit code too (below)
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]
     timeout: Timeout,
-}
-
-/// How to print a diagnosis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Output {
-    /// A line for each check.
-    Table,
-    /// JSON for programs.
-    Json,
-    /// The same as YAML.
-    Yaml,
 }
 
 /// Runs the command.
@@ -77,9 +66,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         found.checks.extend(of_the_daemon(args, &config));
     }
     match args.output {
-        Output::Json => out::data(&found.json(), Data::Json)?,
-        Output::Yaml => out::data(&found.json(), Data::Yaml)?,
-        Output::Table => out::text(&found.text())?,
+        TableOutput::Json => out::data(&found.json(), Data::Json)?,
+        TableOutput::Yaml => out::data(&found.json(), Data::Yaml)?,
+        TableOutput::Table => out::text(&found.text())?,
     }
     Ok(exit_of(args, &found).into())
 }
@@ -121,19 +110,20 @@ fn surroundings(config: &Config) -> Vec<Check> {
         doctor::proxy(&probes::environment()),
         doctor::trust(&probes::authorities()),
         doctor::memory(&probes::memory(config), writes(config)),
+        doctor::store(&probes::store(config), config.telemetry.history.num_days()),
         doctor::writes(writes(config), config.memory.tags, keeps_floors(config)),
     ];
     checks.extend(doctor::schedules(config, now));
     checks
 }
 
-/// Whether any target may be written to.
 /// Whether floors of any target are kept in AWS.
 fn keeps_floors(config: &Config) -> bool {
     writes(config)
         && config.targets.iter().any(|target| target.goal.floors.mode == FloorsMode::Keep)
 }
 
+/// Whether any target may be written to.
 fn writes(config: &Config) -> bool {
     let bolder = |mode: Mode| mode.min(config.mode_ceiling()) != Mode::Observe;
     config.targets.iter().any(|target| bolder(target.goal.mode))

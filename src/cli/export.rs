@@ -133,9 +133,6 @@ impl Args {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let wanted = args.wanted()?;
     let mut telemetry = fetch(&wanted)?.telemetry;
@@ -193,15 +190,11 @@ pub(super) struct Recorded {
     pub(super) instance_type: Option<String>,
     /// The newest scaling activities, newest first.
     pub(super) activities: Vec<Activity>,
-    /// What the configuration wants of it.
     pub(super) goal: Option<Goal>,
     pub(super) prices: Arc<BTreeMap<String, f64>>,
 }
 
 /// Reads what AWS has of a variant.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn fetch(args: &Wanted) -> Result<Recorded, CliError> {
     if args.since > WINDOW_MAX {
         return Err(CliError::usage(
@@ -265,7 +258,6 @@ fn select(
     }))
 }
 
-/// Connects to what is meant.
 async fn connect(
     config: &Config,
     args: &Wanted,

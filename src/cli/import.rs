@@ -66,7 +66,6 @@ fn factor(text: &str) -> Result<SafetyFactor, String> {
     SafetyFactor::new(number).map_err(|_| refused())
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let file = args.out.as_deref().map(|path| NewFile::at(path, args.force)).transpose()?;
     let (config, _logs) = args.config.load_with_logs()?;
@@ -96,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         Some(file) => file.write(&imported.yaml)?,
         None => out!("{}", imported.yaml),
     }
-    tell(args, &config, &fleet, &imported);
+    summarise(args, &config, &fleet, &imported);
     Ok(Exit::of_reads(&fleet).into())
 }
 
@@ -176,7 +175,7 @@ fn aws_section(config: &Config) -> Vec<(&'static str, String)> {
     keys.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect()
 }
 
-fn tell(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Imported) {
+fn summarise(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Imported) {
     for (scope, why) in fleet.unreadable() {
         let why = printable(&why.message);
         noteln!(
@@ -184,14 +183,14 @@ fn tell(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Imported) 
         );
     }
     let (listed, left_out) = (imported.listed.len(), imported.left_out.len());
-    let mut told = vec![format!("{} imported", counted(listed, "variant", "variants"))];
+    let mut parts = vec![format!("{} imported", counted(listed, "variant", "variants"))];
     if left_out > 0 {
-        told.push(format!("{left_out} left out, each with the reason in a comment"));
+        parts.push(format!("{left_out} left out, each with the reason in a comment"));
     }
     if imported.already_listed > 0 {
-        told.push(format!("{} listed already", imported.already_listed));
+        parts.push(format!("{} listed already", imported.already_listed));
     }
-    noteln!("{}", told.join("; "));
+    noteln!("{}", parts.join("; "));
     if fleet.variants.is_empty() && fleet.unreadable().next().is_none() {
         let scopes: Vec<String> = fleet.scopes.keys().map(ToString::to_string).collect();
         noteln!(

@@ -31,7 +31,6 @@ pub(super) struct Args {
     force: bool,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let text = text(args.region.as_ref(), args.account.as_ref());
     if args.file.as_os_str() == "-" {

@@ -109,9 +109,6 @@ impl Kubernetes {
     }
 
     /// Leaves the election. The Lease is released only when no write is under way any more.
-    ///
-    /// # Errors
-    /// When the election has failed.
     pub(super) async fn leave(self, quiet: bool) -> Result<(), CliError> {
         match self.elector {
             Some(elector) if quiet => {

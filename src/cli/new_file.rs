@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::CliError;
 
-/// A file to be written.
 pub(super) struct NewFile {
     path: PathBuf,
     force: bool,
@@ -16,7 +15,7 @@ impl NewFile {
     /// The file at `path`, which must not be there unless `force`.
     ///
     /// # Errors
-    /// When it is there: told before any work is done.
+    /// When it is there: said before any work is done.
     pub(super) fn at(path: &Path, force: bool) -> Result<Self, CliError> {
         if !force && path.symlink_metadata().is_ok() {
             return Err(exists(path));

@@ -26,7 +26,7 @@ macro_rules! outln {
     };
 }
 
-/// Tells people of something on stderr. It is beside the point of the command, so a stderr that
+/// A line to people on stderr. It is beside the point of the command, so a stderr that
 /// takes nothing is no error.
 macro_rules! noteln {
     ($($arg:tt)*) => {
@@ -58,6 +58,28 @@ pub(super) fn text(text: &str) -> Result<(), CliError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Data {
     Json,
+    Yaml,
+}
+
+/// Sentences for people, or data for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum TextOutput {
+    /// For people.
+    Text,
+    /// JSON for programs.
+    Json,
+    /// The same as YAML.
+    Yaml,
+}
+
+/// A table for people, or data for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum TableOutput {
+    /// For people.
+    Table,
+    /// JSON for programs.
+    Json,
+    /// The same as YAML.
     Yaml,
 }
 

@@ -1,11 +1,11 @@
-//! Bugs of ours, told where everything else is told: a panic is a line of the log and a count,
+//! Bugs of ours, logged where everything else is logged: a panic is a line of the log and a count,
 //! wherever it happens. Passes, writes and connections that one ends are gone on with by
 //! themselves.
 
 use crate::metrics::ProcessMetrics;
 
 /// Logs and counts every panic of the process from now on.
-pub(super) fn tell(metrics: &ProcessMetrics) {
+pub(super) fn log(metrics: &ProcessMetrics) {
     let metrics = metrics.clone();
     std::panic::set_hook(Box::new(move |panic| {
         metrics.panicked();
@@ -31,7 +31,7 @@ mod tests {
     fn a_panic_is_counted() {
         let registry = Registry::new();
         let metrics = ProcessMetrics::register(&registry).unwrap();
-        tell(&metrics);
+        log(&metrics);
         let broken = std::panic::catch_unwind(|| panic!("a bug of ours"));
         // The others' panics are their own.
         let _ = std::panic::take_hook();

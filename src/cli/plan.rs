@@ -9,7 +9,7 @@ use super::deadline::{Bounded, Timeout};
 use super::exit::{self, Exit};
 use super::source::Source;
 use super::{CliError, compose};
-use crate::cli::out::{self, Data, noteln};
+use crate::cli::out::{self, Data, TextOutput, noteln};
 use crate::config::{Config, DiscoveryTelemetry};
 use crate::daemon::{open_freeze, pass_settings};
 use crate::model::status::FleetStatus;
@@ -31,8 +31,8 @@ const METRICS_A_VARIANT: f64 = 5.0;
 #[command(after_help = exit::HELP)]
 pub(super) struct Args {
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = TextOutput::Text)]
+    output: TextOutput,
     /// Tell by the exit code what was found (below); without it only 1, 64, and 3 when an account
     /// and region or the memory could not be read
     #[arg(long)]
@@ -45,21 +45,7 @@ pub(super) struct Args {
     source: Source,
 }
 
-/// How to print a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Output {
-    /// A diff for people.
-    Text,
-    /// JSON for programs.
-    Json,
-    /// The same as YAML.
-    Yaml,
-}
-
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if args.source.is_daemon() {
         return ask(args);
@@ -93,9 +79,9 @@ fn ask(args: &Args) -> Result<ExitCode, CliError> {
     let answer: PlanAnswer = args.source.ask("/api/v1/plan".to_owned())?;
     noteln!("{}", answer.source(&args.source.address()?));
     match args.output {
-        Output::Text => out::text(&answer.text())?,
-        Output::Json => out::data(&answer.plan, Data::Json)?,
-        Output::Yaml => out::data(&answer.plan, Data::Yaml)?,
+        TextOutput::Text => out::text(&answer.text())?,
+        TextOutput::Json => out::data(&answer.plan, Data::Json)?,
+        TextOutput::Yaml => out::data(&answer.plan, Data::Yaml)?,
     }
     strict(args, answer.has_warnings())?;
     Ok(answer.exit(args.detailed_exitcode).into())
@@ -192,10 +178,10 @@ pub(super) async fn pass(
 ///
 /// # Errors
 /// When it cannot be written: what was not shown must not be acted on.
-pub(super) fn print(fleet: &FleetStatus, output: Output) -> Result<(), CliError> {
+pub(super) fn print(fleet: &FleetStatus, output: TextOutput) -> Result<(), CliError> {
     match output {
-        Output::Text => out::text(&render::text(fleet)),
-        Output::Json => out::data(&render::json(fleet), Data::Json),
-        Output::Yaml => out::data(&render::json(fleet), Data::Yaml),
+        TextOutput::Text => out::text(&render::text(fleet)),
+        TextOutput::Json => out::data(&render::json(fleet), Data::Json),
+        TextOutput::Yaml => out::data(&render::json(fleet), Data::Yaml),
     }
 }

@@ -45,7 +45,6 @@ impl Drop for Forward {
 pub(super) enum Plugin {
     /// Parse these arguments and run the command, while the port-forward lives.
     Run(Vec<OsString>, Forward),
-    /// It was done in the pod.
     Done(ExitCode),
 }
 

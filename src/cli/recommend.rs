@@ -76,7 +76,6 @@ impl Format {
     }
 }
 
-/// What the daemon answers.
 #[derive(Debug, Deserialize)]
 struct Answer {
     recommendations: Vec<Recommendation>,
@@ -84,7 +83,6 @@ struct Answer {
     scopes: Vec<ListedScope>,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if args.check.is_some() && args.format.language().is_some() {
         return Err(CliError::usage(

@@ -84,7 +84,6 @@ enum Output {
     Csv,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     match (&args.variant, &args.file) {
         (Some(variant), _) => record::run(variant, args.output),
@@ -110,14 +109,14 @@ fn telemetry(args: &Args, file: &Path) -> Result<ExitCode, CliError> {
     let mut evaluations: Vec<Evaluation> = Vec::new();
     let mut failed = None;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut tell = |line: &str| {
+    let mut print = |line: &str| {
         if failed.is_none() {
             failed = writeln!(out, "{line}").err();
         }
     };
     match args.output {
-        Output::Table => tell(&output::table_header()),
-        Output::Csv => tell(&csv_line(output::CSV_HEADER)),
+        Output::Table => print(&output::table_header()),
+        Output::Csv => print(&csv_line(output::CSV_HEADER)),
         Output::Json => {}
     }
     let (shown, until) =
@@ -125,7 +124,7 @@ fn telemetry(args: &Args, file: &Path) -> Result<ExitCode, CliError> {
     let _progress = follow(&shown, until);
     replay(&recording.rows, &settings, |evaluation| {
         shown.store(evaluation.at.timestamp(), Ordering::Relaxed);
-        tell(&match args.output {
+        print(&match args.output {
             Output::Table => output::table_row(&evaluation),
             Output::Json => output::json(&evaluation).to_string(),
             Output::Csv => csv_line(output::csv_fields(&evaluation)),
@@ -135,8 +134,8 @@ fn telemetry(args: &Args, file: &Path) -> Result<ExitCode, CliError> {
     if args.output == Output::Table
         && let Some(last) = evaluations.last()
     {
-        tell(&format!("\n{}", last.estimate.sentence));
-        tell(&last.factor.sentence());
+        print(&format!("\n{}", last.estimate.sentence));
+        print(&last.factor.sentence());
     }
     let failed = failed.or_else(|| out.flush().err());
     // Whoever closes the pipe has seen enough.

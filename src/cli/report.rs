@@ -58,7 +58,6 @@ enum Output {
     Html,
 }
 
-/// What the daemon answers.
 #[derive(Debug, Deserialize)]
 struct Answer {
     report: Report,
@@ -66,7 +65,6 @@ struct Answer {
     scopes: Vec<ListedScope>,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let mut answer = if args.source.is_daemon() { ask(args)? } else { look(args)? };
     answer.report.keep(|id| args.variant.matches(id));

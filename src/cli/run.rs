@@ -28,9 +28,6 @@ pub(super) struct Args {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let pod_name = std::env::var("POD_NAME").ok().filter(|name| !name.is_empty());
     let loader = Arc::new(args.config.shard_loader(pod_name));
@@ -38,18 +35,18 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     compose::runtime()?.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
         let kubernetes = Kubernetes::join(&config, &clock).await?;
-        let mut telling = Telling::new(&config)?;
-        telling.count_lost_lines(&logs);
-        telling.events = kubernetes.events();
+        let mut publishing = Publishing::new(&config)?;
+        publishing.count_lost_lines(&logs);
+        publishing.events = kubernetes.events();
         let leadership = kubernetes.leadership();
-        let aws = compose::connect_fenced(&config, telling.observer(), leadership).await?;
-        telling.expect(&aws);
+        let aws = compose::connect_fenced(&config, publishing.observer(), leadership).await?;
+        publishing.expect(&aws);
         let memory = kubernetes.memory().unwrap_or_else(|| compose::memory(&config, &aws));
         if let Some(wrong) = config.memory.file.as_deref().and_then(memory_place) {
             tracing::warn!("{wrong}");
         }
         let shard = config.shard();
-        let daemon = Assembled::new(config, loader, aws, clock, memory, telling).await?;
+        let daemon = Assembled::new(config, loader, aws, clock, memory, publishing).await?;
         let daemon = daemon.elected_by(kubernetes);
         tracing::info!(version = env!("CARGO_PKG_VERSION"), http = %daemon.address, "running");
         if let Some(shard) = &shard {
@@ -63,15 +60,15 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a daemon tells, and where.
-pub(super) struct Telling {
+/// What a daemon publishes, and where.
+pub(super) struct Publishing {
     fleet: Arc<FleetCell>,
     metrics: Metrics,
-    /// Where decisions are told beside the log.
+    /// Where decisions are reported besides the log.
     pub(super) events: Option<Arc<dyn Events>>,
 }
 
-impl Telling {
+impl Publishing {
     pub(super) fn new(config: &Config) -> Result<Self, CliError> {
         let fleet = Arc::new(FleetCell::default());
         let shown = shown(&config.metrics);
@@ -87,7 +84,7 @@ impl Telling {
         self.metrics.process.count_dropped_log_lines(move || dropped.lines());
     }
 
-    /// Is to be told of every call to AWS.
+    /// Counts every call to AWS.
     pub(super) fn observer(&self) -> Arc<dyn CallObserver> {
         Arc::clone(&self.metrics.calls) as _
     }
@@ -125,7 +122,6 @@ pub(super) struct Assembled {
     pub(super) handle: Handle,
     /// Where it publishes.
     pub(super) fleet: Arc<FleetCell>,
-    /// The address it answers on.
     pub(super) address: std::net::SocketAddr,
     grace: std::time::Duration,
     kubernetes: Kubernetes,
@@ -133,16 +129,13 @@ pub(super) struct Assembled {
 
 impl Assembled {
     /// Puts everything together and takes the HTTP address.
-    ///
-    /// # Errors
-    /// When the address cannot be had.
     pub(super) async fn new(
         config: Config,
         loader: crate::daemon::Loader,
         aws: Vec<Aws>,
         clock: Arc<dyn Clock>,
         memory: Arc<dyn Memory>,
-        telling: Telling,
+        publishing: Publishing,
     ) -> Result<Self, CliError> {
         let server = Server::bind(config.http.listen)
             .await
@@ -150,8 +143,8 @@ impl Assembled {
         // A pass may take its whole time and then wait for calls that have limits of their own.
         let max_silence = config.reconcile.pass_timeout * 2 + config.aws.operation_timeout;
         let health = Arc::new(Health::new(Instant::now(), max_silence));
-        let Telling { fleet, metrics, events } = telling;
-        panics::tell(&metrics.process);
+        let Publishing { fleet, metrics, events } = publishing;
+        panics::log(&metrics.process);
         let exposition = Arc::clone(&metrics.exposition);
         let (passes_clock, passes_memory) = (Arc::clone(&clock), Arc::clone(&memory));
         // The budget is the process's: a new term of leadership does not restart it.

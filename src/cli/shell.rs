@@ -18,9 +18,6 @@ pub(super) struct CompletionsArgs {
 }
 
 /// Runs `completions`.
-///
-/// # Errors
-/// When the output cannot be written.
 pub(super) fn completions(args: &CompletionsArgs) -> Result<ExitCode, CliError> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut program(), "setpoint", &mut script);

@@ -20,7 +20,6 @@ enum SimulateCommand {
     Grade(grade::Args),
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     match &args.command {
         SimulateCommand::Serve(args) => serve::run(args),

@@ -27,7 +27,6 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Whether it is the daemon.
     pub(super) const fn is_daemon(&self) -> bool {
         self.daemon || self.url.is_some()
     }

@@ -157,9 +157,6 @@ struct Source {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// See [`CliError`].
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let source = read(args)?;
     for warning in &source.recording.warnings {

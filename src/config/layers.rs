@@ -24,7 +24,6 @@ pub(super) const DEFAULT_NAME: &str = "default.yaml";
 pub struct Sources {
     /// Files and directories, in the order in which they were given.
     pub files: Vec<PathBuf>,
-    /// The environment.
     pub environment: Env,
     /// What flags set; they win over everything else.
     pub flags: Vec<Flag>,
@@ -33,10 +32,8 @@ pub struct Sources {
 /// Which environment variables are looked at.
 #[derive(Debug, Clone, Default)]
 pub enum Env {
-    /// None.
     #[default]
     Nothing,
-    /// Those of the process.
     Process,
     /// These.
     Given(BTreeMap<String, String>),
@@ -49,7 +46,6 @@ pub struct Flag {
     pub name: &'static str,
     /// The key it sets, such as `aws.region`.
     pub key: &'static str,
-    /// Its value.
     pub value: String,
 }
 
@@ -72,7 +68,6 @@ impl Source for Layer {
 }
 
 impl Layer {
-    /// The layer as JSON.
     pub(super) fn json(&self) -> Value {
         table_json(&self.table)
     }
@@ -189,7 +184,6 @@ pub(super) fn expand(path: &Path) -> Result<Expanded, Box<Problem>> {
     Ok(Expanded { files, passed_over })
 }
 
-/// A file as a layer.
 pub(super) fn from_file(path: &Path) -> Result<Layer, Box<Problem>> {
     let name = path.display().to_string();
     let bytes = read(path).map_err(|error| {
@@ -228,7 +222,6 @@ fn said(error: &std::io::Error) -> String {
     }
 }
 
-/// The flags as a layer.
 pub(super) fn from_flags(flags: &[Flag]) -> (Layer, Vec<Problem>) {
     let (mut table, mut problems) = (Map::new(), Vec::new());
     for flag in flags {

@@ -12,11 +12,9 @@ use crate::model::ids::VariantId;
      variant in one of them, or make one pattern longer)"
 )]
 pub struct AmbiguousTarget {
-    /// The variant.
     pub variant: Box<VariantId>,
     /// The first target's file, place and pattern.
     pub first: String,
-    /// The second one's.
     pub second: String,
 }
 
@@ -25,7 +23,6 @@ pub struct AmbiguousTarget {
 pub struct Match {
     /// The target's file and line, such as `prod.yaml:12`.
     pub origin: String,
-    /// Its pattern.
     pub pattern: String,
     /// The variants that it speaks for, in their order.
     pub variants: Vec<VariantId>,

@@ -27,10 +27,8 @@ pub(super) struct Merged {
     pub(super) warnings: Vec<ConfigWarning>,
 }
 
-/// A target as it was written.
 #[derive(Debug, Clone)]
 pub(super) struct MergedTarget {
-    /// The file.
     pub(super) file: String,
     /// Its place in the file's list, from 0.
     pub(super) index: usize,

@@ -45,7 +45,7 @@ pub use drops::Dropped;
 pub use layers::{DEFAULT_YAML, Env, Flag, Sources};
 pub use lenient::http;
 pub use matching::{AmbiguousTarget, Match, matches};
-pub use place::memory_place;
+pub use place::{memory_place, store_place};
 pub use problem::{ConfigErrors, Problem};
 pub use resolve_prices::prices_of_file;
 pub use schedule::{FreezeWindow, Schedule};
@@ -120,11 +120,8 @@ pub struct Inner {
     pub memory: MemorySettings,
     /// The history of every variant.
     pub store: StoreConfig,
-    /// What is used of Kubernetes.
     pub kubernetes: KubernetesSettings,
-    /// The HTTP server.
     pub http: HttpSettings,
-    /// Logs.
     pub log: LogSettings,
     /// What `/metrics` exports.
     pub metrics: MetricsSettings,
@@ -190,7 +187,6 @@ impl Config {
 
     /// The accounts and regions of `accounts` that are this process's, in the order of the list; none when
     /// `aws` alone decides.
-    #[must_use]
     pub fn scopes(&self) -> Vec<Scope> {
         let all = self.accounts.iter().flat_map(AccountSettings::scopes);
         all.filter(|scope| self.sharding.has(scope)).collect()
@@ -198,7 +194,6 @@ impl Config {
 
     /// Which shard this process is and what its share is; absent when there is one process for everything,
     /// or when the number of the shard is not known.
-    #[must_use]
     pub fn shard(&self) -> Option<ShardStatus> {
         let own = self.sharding.own.filter(|own| !own.is_whole())?;
         Some(ShardStatus {
@@ -210,7 +205,6 @@ impl Config {
     }
 
     /// The boldest mode that any target may have.
-    #[must_use]
     pub const fn mode_ceiling(&self) -> Mode {
         self.mode_ceiling
     }

@@ -5,7 +5,6 @@ use globset::{Glob, GlobMatcher};
 use super::overlap::{covers, meet, tokens};
 use crate::model::ids::{AccountId, EndpointName, Region, ResourceId, VariantId, VariantName};
 
-/// A name or a glob.
 #[derive(Debug, Clone)]
 pub struct NamePattern {
     text: String,
@@ -35,17 +34,11 @@ struct NameSpecificity {
 
 impl NamePattern {
     /// Reads an endpoint's name or glob.
-    ///
-    /// # Errors
-    /// What is allowed instead.
     pub fn endpoint(text: &str) -> Result<Self, String> {
         Self::new(text, |name| EndpointName::new(name).map(|_| ()).map_err(|e| e.to_string()))
     }
 
     /// Reads a variant's name or glob.
-    ///
-    /// # Errors
-    /// What is allowed instead.
     pub fn variant(text: &str) -> Result<Self, String> {
         Self::new(text, |name| VariantName::new(name).map(|_| ()).map_err(|e| e.to_string()))
     }
@@ -75,7 +68,6 @@ impl NamePattern {
         matches!(self.matcher, Matcher::Exact)
     }
 
-    /// Whether a name matches.
     pub fn matches(&self, name: &str) -> bool {
         match &self.matcher {
             Matcher::Exact => self.text == name,
@@ -126,9 +118,7 @@ impl NamePattern {
 /// The variants a target speaks of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TargetPattern {
-    /// The endpoint.
     pub endpoint: NamePattern,
-    /// The variant.
     pub variant: NamePattern,
     /// Only in this account.
     pub account_id: Option<AccountId>,
@@ -147,7 +137,6 @@ pub struct Specificity {
 }
 
 impl TargetPattern {
-    /// Whether a variant matches.
     pub fn matches(&self, id: &VariantId) -> bool {
         self.account_id.as_ref().is_none_or(|own| *own == id.account_id)
             && self.region.as_ref().is_none_or(|own| *own == id.region)

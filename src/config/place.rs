@@ -8,9 +8,18 @@ use std::path::Path;
 /// What is wrong with the place of the memory, in a sentence that names the key; nothing when a save
 /// would succeed now. A file is made next to it for a moment, as each save does.
 pub fn memory_place(file: &Path) -> Option<String> {
+    place("memory.file", file, "each save makes a file next to the old one and renames it")
+}
+
+/// The same of the history and the evidence, which are kept in one file.
+pub fn store_place(file: &Path) -> Option<String> {
+    place("store.path", file, "the file is made there, and set aside there if it cannot be read")
+}
+
+fn place(key: &str, file: &Path, needs: &str) -> Option<String> {
     let wrong = |why: String| {
         let file = file.display();
-        Some(format!("memory.file: found {file}, {why} (here, for this user, now)"))
+        Some(format!("{key}: found {file}, {why} (here, for this user, now)"))
     };
     match fs::metadata(file) {
         Ok(meta) if meta.is_dir() => return wrong("which is a directory (allowed: a file)".into()),
@@ -36,8 +45,7 @@ pub fn memory_place(file: &Path) -> Option<String> {
     match try_to_write(directory) {
         Ok(()) => None,
         Err(error) => wrong(format!(
-            "but nothing can be written in its directory {}: {error} (each save makes a file next to \
-             the old one and renames it)",
+            "but nothing can be written in its directory {}: {error} ({needs})",
             directory.display()
         )),
     }
@@ -69,6 +77,7 @@ mod tests {
         ] {
             let found = memory_place(&file).unwrap_or_else(|| panic!("{file:?} is fine"));
             assert!(found.starts_with("memory.file: found ") && found.contains(says), "{found}");
+            assert!(store_place(&file).unwrap().starts_with("store.path: found "));
         }
         fs::remove_dir_all(folder).unwrap();
     }

@@ -21,7 +21,6 @@ pub struct Problem {
     /// The key path, such as `targets[3].objective.latency.threshold_ms`; empty when the whole
     /// file is meant.
     pub key: String,
-    /// What was found.
     pub found: String,
     /// What is allowed; empty when `found` says it all.
     pub allowed: String,
@@ -31,7 +30,6 @@ pub struct Problem {
 
 impl Problem {
     /// A problem of a key of the configuration as a whole, wherever it should have been set.
-    #[must_use]
     pub fn of_key(key: &str, found: String, allowed: String) -> Self {
         Self::new("configuration", key, found, allowed)
     }

@@ -12,8 +12,8 @@ use super::resolve::{Resolver, parse_path};
 use super::settings::Target;
 use crate::model::floors::{FloorsGoal, FloorsMode};
 use crate::model::goal::{
-    CapacityGoal, CooldownGoal, Goal, LatencyObjective, LoadTest, Mode, Objective, Pause,
-    TargetValueLimits,
+    BAD_MINUTES_PER_WEEK, CapacityGoal, CooldownGoal, Goal, LatencyObjective, LoadTest, Mode,
+    Objective, Pause, TargetValueLimits,
 };
 use crate::model::probe::ProbeGoal;
 use crate::model::time::Timestamp;
@@ -142,9 +142,6 @@ fn pause(r: &mut Resolver<'_>, written: &MergedTarget, own: &RawPause) -> Option
     Some(Pause { until, reason: own.reason.clone() })
 }
 
-/// The bad minutes a week where nobody says so: that of the default configuration.
-const BAD_MINUTES: f64 = 10.0;
-
 /// A goal in which the defaults are already filled in, of variants that nobody lists.
 pub(super) fn resolve_goal(r: &mut Resolver<'_>, place: Place<'_>, own: &RawTargetSpec) -> Goal {
     check_order(r, place, own);
@@ -178,7 +175,7 @@ pub(super) fn resolve_goal(r: &mut Resolver<'_>, place: Place<'_>, own: &RawTarg
         safety_factor_auto,
         family: own.family.clone(),
         objective: objective(r, place, own),
-        bad_minutes_per_week: own.objective.bad_minutes_per_week.unwrap_or(BAD_MINUTES),
+        bad_minutes_per_week: own.objective.bad_minutes_per_week.unwrap_or(BAD_MINUTES_PER_WEEK),
         capacity: CapacityGoal { min: own.capacity.min, max: own.capacity.max },
         cooldown: CooldownGoal {
             scale_out_seconds: own.cooldown.scale_out_seconds,

@@ -25,7 +25,6 @@ pub struct AwsSettings {
     pub endpoint_url: Option<String>,
     /// The profile of the AWS configuration files.
     pub profile: Option<String>,
-    /// The role to assume.
     pub role_arn: Option<String>,
     /// Calls to Application Auto Scaling a second, for each region (rule 24).
     pub call_rate_per_second: f64,
@@ -87,20 +86,12 @@ pub struct ShardingSettings {
 
 impl ShardingSettings {
     /// Whether an account and region is this process's.
-    #[must_use]
     pub fn has(&self, scope: &Scope) -> bool {
         let Some(own) = self.own else { return true };
         own.is_whole() || self.assigned.get(scope) == Some(&own.index())
     }
 
-    /// Whether something may be another shard's.
-    #[must_use]
-    pub fn leaves_some_out(&self) -> bool {
-        self.own.is_some_and(|own| !own.is_whole())
-    }
-
     /// How many accounts and regions each shard has.
-    #[must_use]
     pub fn sizes(&self) -> Vec<usize> {
         let size = |shard| self.assigned.values().filter(|own| **own == shard).count();
         (0..self.total).map(size).collect()
@@ -157,7 +148,6 @@ pub struct DiscoverySettings {
 /// What is remembered between passes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemorySettings {
-    /// The file it is kept in.
     pub file: Option<PathBuf>,
     /// Whether it is kept in tags of the scalable targets.
     pub tags: bool,
@@ -204,10 +194,8 @@ impl KubernetesSettings {
     }
 }
 
-/// The HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// Where to listen.
     pub listen: SocketAddr,
     /// The file with the bearer token of everything below `/-/`.
     pub token_file: Option<PathBuf>,
@@ -219,7 +207,6 @@ pub struct HttpSettings {
     pub dashboard_url: Option<String>,
 }
 
-/// Logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogSettings {
     /// A level or the directives of `tracing-subscriber`'s `EnvFilter`; known to parse.

@@ -68,15 +68,13 @@ pub struct Parts {
     pub loader: Loader,
     /// Whether this process makes passes.
     pub leadership: LeadershipSource,
-    /// Makes what makes them.
     pub make_fleet: MakeFleet,
-    /// Time.
     pub clock: Arc<dyn Clock>,
     /// What must be remembered; pauses are put there.
     pub memory: Arc<dyn Memory>,
     /// Where what passes come to is kept for people.
     pub history: Store,
-    /// Where decisions are told beside the log.
+    /// Where decisions are reported besides the log.
     pub events: Option<Arc<dyn Events>>,
     /// Where the status is published.
     pub fleet: Arc<FleetCell>,
@@ -233,7 +231,7 @@ impl Daemon {
         }
     }
 
-    /// A pass has ended, well or not: tells when the next one is expected.
+    /// A pass has ended, well or not: says when the next one is expected.
     fn beat(&self) {
         let now = monotonic_now();
         let jitter = self.shared.config().reconcile.jitter;
@@ -260,7 +258,7 @@ impl Daemon {
         if !leads {
             self.parts.health.set_readiness(Readiness::Follower);
         }
-        self.tell_of_config();
+        self.log_config();
     }
 
     /// One pass, published; the variants of `refresh` are read again.
@@ -312,26 +310,26 @@ impl Daemon {
         }
         let month_cost = passes.cost().dollars_this_month(self.parts.clock.now());
         self.parts.metrics.process.set_month_cost(month_cost);
-        publish::tell_history(&passes.progress());
+        publish::log_history(&passes.progress());
         self.passes = Some(passes);
         self.beat();
-        // Nor does a bug in telling of it.
-        let told = catch_unwind(AssertUnwindSafe(|| {
+        // Nor does a bug in publishing it.
+        let published = catch_unwind(AssertUnwindSafe(|| {
             self.publisher.publish(&self.parts.metrics, &fleet, began.elapsed());
         }));
-        if told.is_err() {
+        if published.is_err() {
             self.publisher = publish::Publisher::new(self.parts.events.clone());
         }
         if trouble.lost {
             return Arc::default();
         }
         let carried_out = consent.carried_out(&fleet);
-        publish::tell_confirmed(&carried_out);
+        publish::log_confirmed(&carried_out);
         self.consent.follow(&fleet, &carried_out);
         let mut fleet = fleet;
         fleet.month_cost = Some(month_cost);
         let now = self.parts.clock.now();
-        self.config_news.tell(&config, now, &self.parts.metrics, &mut fleet);
+        self.config_news.log(&config, now, &self.parts.metrics, &mut fleet);
         fleet.history = Some(self.record(&fleet).await);
         let fleet = Arc::new(fleet);
         self.show(Arc::clone(&fleet));
@@ -349,7 +347,7 @@ impl Daemon {
 
     /// Keeps what a pass came to for those who ask later.
     async fn record(&self, fleet: &FleetStatus) -> StoreStatus {
-        // A pass that was cut short has told what it knows as any other.
+        // A pass that was cut short has published what it knows as any other.
         self.parts.history.record(Arc::new(fleet.clone())).await
     }
 

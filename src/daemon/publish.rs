@@ -1,4 +1,4 @@
-//! What a pass came to, told to everybody who listens: status, metrics, log, Events.
+//! Publishes what a pass came to: status, metrics, log, Events.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
@@ -41,12 +41,12 @@ impl FleetCell {
 /// read; its state is what changes.
 type Said = (ActionKind, Reason, String, Safety);
 
-/// Tells of passes.
+/// Publishes passes.
 pub(super) struct Publisher {
     events: Option<Arc<dyn Events>>,
-    /// What was last said of each variant: the log tells of changes, not of every minute.
+    /// What was last said of each variant: the log has changes, not of every minute.
     said: BTreeMap<VariantId, Said>,
-    /// The news of each variant that have been told.
+    /// The news of each variant that have been logged.
     news: BTreeMap<VariantId, Vec<Note>>,
     /// What is said again while it lasts.
     repeated: Repeated,
@@ -56,7 +56,7 @@ pub(super) struct Publisher {
 
 /// A write that broke a hard promise was decided on, and not sent: whoever mends that bug needs the
 /// whole decision.
-fn tell_breach(status: &VariantStatus) {
+fn log_breach(status: &VariantStatus) {
     let decision = &status.decision;
     let mut steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
     let step = steps.rfind(|step| step.reason == Some(Reason::Rails));
@@ -80,7 +80,7 @@ impl Publisher {
         }
     }
 
-    /// Tells of a pass that took `took`.
+    /// Publishes a pass that took `took`.
     pub(super) fn publish(&mut self, metrics: &Metrics, fleet: &FleetStatus, took: Duration) {
         self.said.retain(|id, _| fleet.variants.contains_key(id));
         self.news.retain(|id, _| fleet.variants.contains_key(id));
@@ -89,12 +89,12 @@ impl Publisher {
             if let Some(outcome) = &status.outcome {
                 metrics.process.acted(outcome);
             }
-            tell_breach(status);
-            self.tell(id, status);
+            log_breach(status);
+            self.publish_variant(id, status);
         }
-        self.repeated.tell(fleet);
-        self.tell_evidence(fleet);
-        tell_pass(fleet, took, metrics.calls.dollars());
+        self.repeated.warn(fleet);
+        self.log_evidence(fleet);
+        log_pass(fleet, took, metrics.calls.dollars());
         if let Some(mass) = &fleet.mass_change {
             tracing::warn!(
                 plan_id = mass.plan_id,
@@ -106,7 +106,7 @@ impl Publisher {
     }
 
     /// After a start: how many variants went on where an earlier process had ended.
-    fn tell_evidence(&mut self, fleet: &FleetStatus) {
+    fn log_evidence(&mut self, fleet: &FleetStatus) {
         let Some(evidence) = &fleet.evidence else { return };
         let taken_up = (evidence.resumed, evidence.dropped.values().sum());
         if self.taken_up != taken_up {
@@ -122,8 +122,8 @@ impl Publisher {
         }
     }
 
-    /// Tells once of what happened to a variant, beside what is decided about it.
-    fn tell_news(&mut self, id: &VariantId, status: &VariantStatus) {
+    /// Logs once what happened to a variant, beside what is decided about it.
+    fn log_news(&mut self, id: &VariantId, status: &VariantStatus) {
         // An unlisted variant is shown, and causes no warning.
         let report = &status.decision.report;
         let notes =
@@ -147,8 +147,8 @@ impl Publisher {
         }
     }
 
-    fn tell(&mut self, id: &VariantId, status: &VariantStatus) {
-        self.tell_news(id, status);
+    fn publish_variant(&mut self, id: &VariantId, status: &VariantStatus) {
+        self.log_news(id, status);
         let report = &status.decision.report;
         let now = (report.action, report.reason, report.sentence.clone(), report.safety.state);
         let changed = self.said.get(id) != Some(&now);
@@ -156,9 +156,9 @@ impl Publisher {
             return;
         }
         self.said.insert(id.clone(), now);
-        tell_decision(id, status);
+        log_decision(id, status);
         for step in status.outcome.iter().flat_map(|outcome| &outcome.steps) {
-            tell_step(id, &status.decision.id, step);
+            log_step(id, &status.decision.id, step);
         }
         if let Some(events) = &self.events {
             events.publish(&status.decision, status.outcome.as_ref());
@@ -167,7 +167,7 @@ impl Publisher {
 }
 
 /// While history is being read beside the passes: how far that is. A line for each pass.
-pub(super) fn tell_history(progress: &Progress) {
+pub(super) fn log_history(progress: &Progress) {
     let (day, whole) = (&progress.last_day, &progress.history);
     if whole.is_under_way() {
         tracing::info!(
@@ -180,7 +180,7 @@ pub(super) fn tell_history(progress: &Progress) {
 }
 
 /// Says what a person has confirmed and what was not written after all.
-pub(super) fn tell_confirmed(carried_out: &CarriedOut) {
+pub(super) fn log_confirmed(carried_out: &CarriedOut) {
     for Confirmed { variant, field, change, found } in &carried_out.differs {
         tracing::warn!(
             account_id = variant.account_id.as_str(),
@@ -196,7 +196,7 @@ pub(super) fn tell_confirmed(carried_out: &CarriedOut) {
 /// The one line of a pass: what it came to, so that a log without any other line still shows that
 /// passes are made and what of the fleet is not as it should be. `cloudwatch_dollars` counts from the
 /// start of the process.
-fn tell_pass(fleet: &FleetStatus, took: Duration, cloudwatch_dollars: f64) {
+fn log_pass(fleet: &FleetStatus, took: Duration, cloudwatch_dollars: f64) {
     let count = |is: fn(&VariantStatus) -> bool| {
         fleet.variants.values().filter(|status| is(status)).count()
     };
@@ -218,7 +218,7 @@ fn tell_pass(fleet: &FleetStatus, took: Duration, cloudwatch_dollars: f64) {
 }
 
 /// A warning when what is in force is unsafe, whatever is done about it.
-fn tell_decision(id: &VariantId, status: &VariantStatus) {
+fn log_decision(id: &VariantId, status: &VariantStatus) {
     let report = &status.decision.report;
     // The level of an event is fixed where it is written.
     macro_rules! event {
@@ -245,7 +245,7 @@ fn tell_decision(id: &VariantId, status: &VariantStatus) {
     }
 }
 
-fn tell_step(id: &VariantId, decision: &str, step: &StepOutcome) {
+fn log_step(id: &VariantId, decision: &str, step: &StepOutcome) {
     let (operation, sentence) = (step.operation, &step.sentence);
     let (account_id, region) = (id.account_id.as_str(), id.region.as_str());
     let (endpoint, variant) = (id.endpoint.as_str(), id.variant.as_str());

@@ -61,7 +61,7 @@ impl Daemon {
         self.config_news = ConfigNews::default();
         self.note_config(true);
         tracing::info!(dropped = dropped.count, "configuration reloaded");
-        self.tell_of_config();
+        self.log_config();
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl Daemon {
         });
         self.config_news.held = Some(held);
         self.note_config(false);
-        self.tell_of_config();
+        self.log_config();
         answer
     }
 
@@ -122,11 +122,11 @@ impl Daemon {
     }
 
     /// Takes what there is to say into the log, the metrics and what is published.
-    pub(super) fn tell_of_config(&mut self) {
+    pub(super) fn log_config(&mut self) {
         let before = self.parts.fleet.get();
         let mut fleet = FleetStatus::clone(&before);
         let (config, now) = (self.shared.config(), self.parts.clock.now());
-        self.config_news.tell(&config, now, &self.parts.metrics, &mut fleet);
+        self.config_news.log(&config, now, &self.parts.metrics, &mut fleet);
         if fleet.config != before.config {
             self.parts.fleet.set(Arc::new(fleet));
         }
@@ -136,7 +136,7 @@ impl Daemon {
 impl ConfigNews {
     /// Puts what there is to say of the configuration into a status. The log has each warning once,
     /// as long as it lasts.
-    pub(super) fn tell(
+    pub(super) fn log(
         &mut self,
         config: &Config,
         now: Timestamp,

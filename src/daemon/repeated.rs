@@ -22,18 +22,17 @@ enum Trouble {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Told {
+struct Warned {
     since: Timestamp,
     at: Timestamp,
 }
 
-/// The warnings that are repeated.
 #[derive(Debug, Default)]
-pub(super) struct Repeated(BTreeMap<Trouble, Told>);
+pub(super) struct Repeated(BTreeMap<Trouble, Warned>);
 
 impl Repeated {
     /// Says what is due of the state after a pass.
-    pub(super) fn tell(&mut self, fleet: &FleetStatus) {
+    pub(super) fn warn(&mut self, fleet: &FleetStatus) {
         let Some(now) = fleet.at else { return };
         for (scope, why) in &fleet.scopes {
             let (account_id, region) = (scope.account_id.as_str(), scope.region.as_str());
@@ -57,11 +56,11 @@ impl Repeated {
             _ => true,
         });
         if let Some(memory) = &fleet.memory {
-            self.tell_memory(memory, now);
+            self.warn_of_memory(memory, now);
         }
     }
 
-    fn tell_memory(&mut self, memory: &MemoryStatus, now: Timestamp) {
+    fn warn_of_memory(&mut self, memory: &MemoryStatus, now: Timestamp) {
         match self.due(Trouble::MemoryUnread, memory.unread.as_ref(), now) {
             Due::Warning(why, since) => tracing::warn!(
                 since,
@@ -83,19 +82,19 @@ impl Repeated {
     }
 
     fn due<'w>(&mut self, trouble: Trouble, why: Option<&'w Why>, now: Timestamp) -> Due<'w> {
-        let told = self.0.get(&trouble).copied();
+        let before = self.0.get(&trouble).copied();
         let Some(why) = why else {
             return match self.0.remove(&trouble) {
-                Some(told) => Due::Over(stamp(told.since)),
+                Some(before) => Due::Over(stamp(before.since)),
                 None => Due::Nothing,
             };
         };
         // A clock that was set back must not silence it.
-        if told.is_some_and(|told| told.at <= now && now - told.at < AGAIN_AFTER) {
+        if before.is_some_and(|before| before.at <= now && now - before.at < AGAIN_AFTER) {
             return Due::Nothing;
         }
-        let since = told.map_or(now, |told| told.since);
-        self.0.insert(trouble, Told { since, at: now });
+        let since = before.map_or(now, |before| before.since);
+        self.0.insert(trouble, Warned { since, at: now });
         Due::Warning(why, stamp(since))
     }
 }

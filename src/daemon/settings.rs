@@ -8,7 +8,6 @@ use crate::model::ids::{ResourceId, Scope, VariantId};
 use crate::reconcile::{DiscoveryTelemetry, Goals, HistoryWait, Named, Settings};
 
 /// The process-wide part of the configuration, as passes take it.
-#[must_use]
 pub fn pass_settings(config: &Config) -> Settings {
     let reconcile = &config.reconcile;
     Settings {

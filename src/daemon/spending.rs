@@ -103,7 +103,6 @@ impl Keeper {
 }
 
 impl Saving {
-    /// The pass has ended.
     pub(super) async fn end(mut self) {
         if let Some(again) = self.again.take() {
             again.abort();

@@ -23,9 +23,6 @@ pub struct Ticks {
 
 impl Ticks {
     /// Starts to ring.
-    ///
-    /// # Errors
-    /// When the scheduler refuses.
     pub async fn start(handle: &Handle) -> Result<Self, TicksError> {
         let scheduler = JobScheduler::new().await?;
         let shared: Arc<Shared> = handle.shared();
@@ -35,7 +32,6 @@ impl Ticks {
         Ok(Self { scheduler })
     }
 
-    /// Stops ringing.
     pub async fn stop(mut self) {
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::debug!(%error, "the scheduler was already gone");

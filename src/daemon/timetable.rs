@@ -15,7 +15,6 @@ pub(super) struct Timetable {
     computed_at: Timestamp,
 }
 
-/// What is due now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Due {
     /// The free Describe calls.

@@ -9,7 +9,6 @@ use crate::ports::{ErrorKind, PortResult};
 /// What became of the calls of one operation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Whether one was answered.
     pub answered: bool,
     /// How the last failure was classified, with AWS's code.
     pub failed: Option<(ErrorKind, String)>,

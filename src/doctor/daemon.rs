@@ -76,7 +76,6 @@ pub enum ScrapeFound {
     Targets(usize),
 }
 
-/// Whether Prometheus scrapes it.
 pub fn prometheus(found: &ScrapeFound) -> Check {
     match found {
         ScrapeFound::NotAsked => Check::note(

@@ -14,7 +14,7 @@ pub use aws::{Outcome, Outcomes, caller, endpoints, permissions, writes};
 pub use daemon::{DaemonFound, ScrapeFound, daemon, prometheus};
 pub use money::{Reads, budget, schedules};
 pub use report::Diagnosis;
-pub use surroundings::{MemoryFound, clock, memory, proxy, trust};
+pub use surroundings::{MemoryFound, StoreFound, clock, memory, proxy, store, trust};
 pub use telemetry::{Metrics, metrics};
 
 /// How a check came out.
@@ -55,7 +55,7 @@ pub struct Check {
 }
 
 /// The words of all checks.
-pub const CHECKS: [&str; 15] = [
+pub const CHECKS: [&str; 16] = [
     "configuration",
     "proxy",
     "tls",
@@ -69,6 +69,7 @@ pub const CHECKS: [&str; 15] = [
     "schedule",
     "budget",
     "memory",
+    "store",
     "daemon",
     "prometheus",
 ];

@@ -120,6 +120,41 @@ pub fn memory(found: &MemoryFound, writes: bool) -> Check {
     }
 }
 
+/// Where the history and the evidence are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreFound {
+    /// Nowhere beyond the process.
+    Process,
+    /// In a file: its path, its bytes if it is there, and what is wrong with its place.
+    File(PathBuf, Option<u64>, Option<String>),
+}
+
+/// The history and the evidence of variants: what a restart reads again without them.
+pub fn store(found: &StoreFound, history_days: i64) -> Check {
+    match found {
+        StoreFound::Process => Check::note(
+            "store",
+            format!(
+                "in the process only: each restart reads {history_days} days of metrics again, at \
+                 CloudWatch's price, and the history starts over (store.path keeps both)"
+            ),
+        ),
+        StoreFound::File(_, _, Some(wrong)) => Check::fail(
+            "store",
+            wrong.clone(),
+            "make its directory writable for this user; decisions do not depend on it, the price of \
+             a restart does",
+        ),
+        StoreFound::File(path, None, None) => Check::ok(
+            "store",
+            format!("{} (not there yet: the first start makes it)", path.display()),
+        ),
+        StoreFound::File(path, Some(bytes), None) => {
+            Check::ok("store", format!("{} ({bytes} bytes)", path.display()))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,5 +189,18 @@ mod tests {
         assert_eq!(memory(&MemoryFound::Process, false).health, Health::Note);
         let broken = MemoryFound::File("/m".into(), None, Some("nothing can be written".into()));
         assert_eq!(memory(&broken, false).health, Health::Fail);
+    }
+
+    #[test]
+    fn a_history_that_a_restart_loses_has_a_price() {
+        let found = store(&StoreFound::Process, 14);
+        assert_eq!(found.health, Health::Note);
+        assert!(found.found.contains("reads 14 days of metrics again"), "{}", found.found);
+        let file = |wrong| store(&StoreFound::File("/h.redb".into(), Some(9), wrong), 14);
+        assert_eq!(
+            (file(None).health, file(None).found.as_str()),
+            (Health::Ok, "/h.redb (9 bytes)")
+        );
+        assert_eq!(file(Some("a directory".to_owned())).health, Health::Fail);
     }
 }

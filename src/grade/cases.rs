@@ -47,7 +47,6 @@ pub enum Class {
     Undeclared,
     /// A change that nobody declared, and back a day and a half later.
     Reverted,
-    /// A slow drift.
     Drift,
     /// Much noise between minutes.
     Noise,
@@ -56,7 +55,6 @@ pub enum Class {
 }
 
 impl Class {
-    /// All of them.
     pub const ALL: [Self; 13] = [
         Self::Quiet,
         Self::Bursting,

@@ -28,7 +28,6 @@ pub struct ClosedLoop {
     pub violation_minutes: u64,
     /// Instances times hours.
     pub instance_hours: f64,
-    /// Changes of the target.
     pub changes: u32,
     /// Changes against the direction of the one before.
     pub reversals: u32,
@@ -42,9 +41,6 @@ const HIGHEST_EVERY: i64 = 6 * 60;
 const SAME: f64 = 1e-6;
 
 /// Runs a week under a policy. All start from the load test's formula, but the oracle.
-///
-/// # Errors
-/// When the world refuses the scenario.
 pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, String> {
     let mut recorder = Recorder::new(case)?;
     let start = recorder.sim.now();

@@ -54,7 +54,6 @@ pub struct Reported {
     pub above: f64,
 }
 
-/// A graded run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Graded {
     /// What it was about.
@@ -83,9 +82,6 @@ pub(super) fn settings(case: &Case, refinements: Refinements) -> Result<ReplaySe
 }
 
 /// Runs and grades one case with some refinements, and with others beside them.
-///
-/// # Errors
-/// When the world refuses the scenario.
 pub async fn grade(
     case: &Case,
     refinements: Refinements,

@@ -8,7 +8,6 @@ use super::open::{Checkpoint, Graded, Reported, sorted_quantile};
 /// Median and 90 % point of the absolute relative error.
 pub type Errors = (f64, f64);
 
-/// How the estimator fared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fared {
     /// Runs whose capacity was known from both sides.
@@ -25,7 +24,6 @@ pub struct Fared {
     pub width: f64,
     /// Lower ends above 1.05 x truth, and proven bounds of `at_least` above the truth.
     pub too_high: usize,
-    /// False divergences a run.
     pub false_divergences: f64,
     /// Regimes a run that began without a deploy.
     pub splits: f64,

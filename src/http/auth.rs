@@ -13,7 +13,7 @@ use super::problem::Problem;
 use crate::system::files::{self, FileWork};
 
 /// More than any token; a wrong file must not be read whole.
-const MAX_TOKEN_BYTES: u64 = 4096;
+pub const MAX_TOKEN_BYTES: u64 = 4096;
 /// How long the file may take.
 const READ_TIME: Duration = Duration::from_secs(5);
 /// How long a wrong token waits for its answer: with 64 connections from one address, some 64

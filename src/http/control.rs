@@ -13,7 +13,6 @@ use crate::model::selector::Selector;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 
-/// A pause asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PauseRequest {
     /// Which variants.
@@ -24,10 +23,8 @@ pub struct PauseRequest {
     pub reason: String,
 }
 
-/// What a pause has come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Paused {
-    /// Until when.
     pub until: Timestamp,
     /// How many variants that are known now it holds.
     pub variants: usize,
@@ -40,10 +37,8 @@ pub struct Paused {
     pub note: Option<String>,
 }
 
-/// What a resume has come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Resumed {
-    /// How many variants it was for.
     pub variants: usize,
     /// How many of them a person's pause held until now.
     pub were_paused: usize,

@@ -15,7 +15,7 @@ use super::query::{Names, Strict};
 use super::{App, leading};
 use crate::model::span::parse_since;
 
-/// How far back is told when nobody says.
+/// How far back it goes when nobody says.
 const DEFAULT_SPAN: TimeDelta = TimeDelta::days(7);
 
 /// Since when, and what tells variants of one name apart.

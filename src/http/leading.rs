@@ -17,13 +17,11 @@ const FOLLOWER_RETRY_SECONDS: u32 = 15;
 /// as long.
 const STARTING_RETRY_SECONDS: u32 = 5;
 
-/// Whether this process leads.
 pub trait Leading: Send + Sync {
     /// The process that this one follows; absent while it leads itself.
     fn follows(&self) -> Option<Leader>;
 }
 
-/// The status to answer from.
 pub(super) fn status(app: &App) -> Result<Arc<FleetStatus>, Problem> {
     if let Some(leader) = app.leading.follows() {
         let sentence = match (&leader.pod, &leader.url) {

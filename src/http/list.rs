@@ -93,7 +93,6 @@ impl ListQuery {
     }
 }
 
-/// The id that a cursor is.
 fn cursor(text: &str) -> Option<VariantId> {
     let parts: Vec<&str> = text.split('/').collect();
     let [account_id, region, endpoint, variant] = parts.as_slice() else { return None };
@@ -182,9 +181,9 @@ pub(super) async fn variants(
     let tag = versions.tag(&fleet, &format!("{query:?}"));
     let wanted = query.parse()?;
     // Kept, and asked for again each time.
-    let told = [(ETAG, tag.clone()), (CACHE_CONTROL, "no-cache".to_owned())];
+    let answered = [(ETAG, tag.clone()), (CACHE_CONTROL, "no-cache".to_owned())];
     if has(&headers, &tag) {
-        return Ok((StatusCode::NOT_MODIFIED, told).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, answered).into_response());
     }
     let of = Arc::clone(&fleet);
     // Thousands of variants are too much for a thread that others wait for.
@@ -207,7 +206,7 @@ pub(super) async fn variants(
     // Not an object of its own, but the rest of the one that was begun.
     end.splice(..1, *b"],");
     let body = Body::from_stream(pieces(head, page.rows, end));
-    Ok((told, [(CONTENT_TYPE, "application/json")], body).into_response())
+    Ok((answered, [(CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// The list, as many variants at a time as make a piece.

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, Method};
 const LOOKS: &str = "/-/reconcile";
 
 /// Whether the request needs no token: the command that only looks, from a process on this machine.
-/// With a token it is as any other, so that a wrong one is still told.
+/// With a token it is as any other, so that a wrong one is still refused.
 pub(super) fn may_look(request: &Request, from: Option<IpAddr>) -> bool {
     let headers = request.headers();
     request.method() == Method::POST

@@ -34,6 +34,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 
+pub use auth::MAX_TOKEN_BYTES;
 pub use control::{Control, ControlError, PauseRequest, Paused, Reconciled, Resumed};
 pub use health::{Health, Readiness};
 pub use leading::Leading;
@@ -94,7 +95,6 @@ pub struct App {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
 pub struct BindError {
-    /// The address asked for.
     pub address: SocketAddr,
     /// What the system says.
     pub source: std::io::Error,
@@ -119,7 +119,6 @@ impl Server {
         Ok(Self { listener, address })
     }
 
-    /// The address taken.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }

@@ -88,7 +88,6 @@ fn site_now(app: &App, fleet: &FleetStatus) -> Site {
     Site { age, month_cost: fleet.month_cost, ..app.site.clone() }
 }
 
-/// The style of the pages.
 pub(super) async fn style(Query(query): Query) -> impl IntoResponse {
     file("text/css; charset=utf-8", STYLE, query.as_deref())
 }

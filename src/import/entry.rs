@@ -13,7 +13,6 @@ pub(super) struct Entry {
     id: VariantId,
     /// Whether the account and the region are named.
     several: bool,
-    /// What runs, for the comment.
     runs: String,
     /// The rate behind the target value in force; absent when there is none.
     pub(super) load_test: Option<String>,

@@ -24,7 +24,6 @@ fn defaults(options: &Options) -> String {
     format!("{{mode: observe, safety_factor: {factor}, disable_scale_in: false}}")
 }
 
-/// The whole file.
 pub(super) fn text(fleet: &FleetStatus, rows: &[Row<'_>], options: &Options) -> String {
     let mut out = String::new();
     let scopes = scopes(fleet);

@@ -27,7 +27,7 @@ use entry::Entry;
 /// How an import is made.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The safety factor by which the rate behind a target value is told.
+    /// The safety factor by which the rate behind a target value is found.
     pub safety_factor: SafetyFactor,
     /// What the file says under `aws` beside the account and the region: key and value.
     pub aws: Vec<(&'static str, String)>,
@@ -38,7 +38,6 @@ pub struct Options {
     pub guesses: BTreeMap<VariantId, Result<Guess, String>>,
     /// By which tags the variants were chosen; empty when by none.
     pub tags: Vec<Tag>,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -107,8 +106,8 @@ impl Row<'_> {
     /// The findings that belong beside it.
     fn comments(&self) -> Vec<String> {
         let found = audit::findings(self.status);
-        let told = found.iter().filter(|one| one.severity < audit::Severity::Low);
-        told.map(|one| one.sentence.clone()).collect()
+        let notable = found.iter().filter(|one| one.severity < audit::Severity::Low);
+        notable.map(|one| one.sentence.clone()).collect()
     }
 
     fn leave_out(&mut self, because: String) {

@@ -66,12 +66,12 @@ fn differing(config: &Config, status: &VariantStatus) -> Vec<FieldReport> {
     let Ok(goal) = config.goal(&snapshot.id) else { return Vec::new() };
     let nothing = Estimate::unobserved("nothing was read for an import");
     let decision = decided(snapshot, &goal, &nothing);
-    let differs = |field: &FieldReport| {
+    let differs = |field: &&FieldReport| {
         field.state.differs()
             // With a load test that speaks for it there is always something to compare with.
             || (field.state == FieldState::NotCompared && field.field == Field::TargetValue)
     };
-    decision.report.fields.into_iter().filter(differs).collect()
+    decision.report.fields.iter().filter(differs).cloned().collect()
 }
 
 fn is_bound(field: &FieldReport) -> bool {

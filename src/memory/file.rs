@@ -18,6 +18,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::record::{self, Record};
+use crate::model::shared::Shared;
 use crate::model::spending::Spending;
 use crate::ports::{
     Keep, Leadership, Memories, Memory, MemoryError, SetAside, Subject, memories_of,
@@ -189,7 +190,7 @@ impl Memory for FileMemory {
         _leadership: &dyn Leadership,
     ) -> BTreeMap<VariantId, MemoryError> {
         let mut failed = BTreeMap::new();
-        let mut changed: Vec<(VariantId, VariantMemory)> = Vec::with_capacity(all.len());
+        let mut changed: Vec<(VariantId, Shared<VariantMemory>)> = Vec::with_capacity(all.len());
         for Keep { subject, memory, .. } in all {
             // The others are not to suffer for one that cannot be kept.
             match Record::of_variant(&subject.id, memory) {

@@ -23,6 +23,7 @@ use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::record::end_stand_in;
 use crate::model::scaling::ScalableTarget;
+use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 use crate::ports::{
     Aws, Clock, Keep, Leadership, Memories, Memory, MemoryError, PortResult, SetAside, Subject,
@@ -213,7 +214,7 @@ impl TagMemory {
         if subject.untouchable.is_some() {
             return Fact::Known(self.with(id, |known| known.memory.clone()));
         }
-        let arn = match &subject.target {
+        let arn = match &*subject.target {
             Fact::Known(target) => target.as_ref().and_then(|target| target.arn.clone()),
             Fact::Unknown(why) => match self.with(id, |known| known.arn.clone()) {
                 Some(arn) => Some(arn),
@@ -245,7 +246,7 @@ impl TagMemory {
     /// The ARN to tag. What was registered since the target was read has one by now.
     async fn arn(&self, keep: &Keep) -> Result<Option<String>, Why> {
         let id = &keep.subject.id;
-        match &keep.subject.target {
+        match &*keep.subject.target {
             Fact::Known(Some(target)) => Ok(target.arn.clone()),
             Fact::Known(None) if keep.urgent => {
                 Ok(find_target(self.aws(id)?, id).await.map_err(Why::from)?.and_then(|t| t.arn))
@@ -265,7 +266,7 @@ impl TagMemory {
         unhurried: &mut usize,
     ) -> Result<(), Why> {
         let id = &keep.subject.id;
-        let mut memory = VariantMemory { volatile: None, ..keep.memory.clone() };
+        let mut memory = VariantMemory { volatile: None, ..VariantMemory::clone(&keep.memory) };
         if keep.subject.untouchable.is_some() {
             self.with(id, |known| known.memory = memory);
             return Ok(());
@@ -370,7 +371,7 @@ impl Memory for TagMemory {
     async fn load(&self, of: &[Subject], fresh: bool) -> Memories {
         // Owned, for a stream of borrowed ones cannot be sent to another thread.
         let recalled = stream::iter(of.to_vec()).map(|subject| async move {
-            let memory = self.recall(&subject, fresh).await;
+            let memory = self.recall(&subject, fresh).await.map(Shared::from);
             (subject.id, memory)
         });
         recalled.buffer_unordered(READS_AT_ONCE).collect().await
@@ -408,7 +409,7 @@ impl Memory for TagMemory {
         let known = self.known();
         let all = known.iter().filter(|(_, known)| known.aside || known.damage.is_some());
         let all: Vec<_> = all.map(|(id, known)| (id, known.damage.as_ref())).collect();
-        damage::told(&all)
+        damage::sentence(&all)
     }
 
     async fn pauses(&self) -> Result<Pauses, MemoryError> {
@@ -442,7 +443,7 @@ impl Memory for TagMemory {
         if let Some(why) = &subject.untouchable {
             return Some(why.clone());
         }
-        match &subject.target {
+        match &*subject.target {
             Fact::Known(None) => Some("there is no scalable target to tag".to_owned()),
             Fact::Known(Some(target)) if target.arn.is_none() => Some(
                 "the scalable target was registered before targets had ARNs, and cannot be tagged"

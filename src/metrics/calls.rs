@@ -8,11 +8,8 @@ use prometheus::{CounterVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry}
 
 use super::process_families as families;
 use crate::model::ids::Scope;
+use crate::model::spending::DOLLARS_PER_METRIC;
 use crate::ports::{CallObserver, CallRecord, ErrorKind, NoCode, Service};
-
-/// What AWS bills for one metric of one `GetMetricData` request, in US dollars: 0.01 for each
-/// 1,000 (Amazon CloudWatch pricing).
-pub const DOLLARS_PER_METRIC: f64 = 0.01 / 1000.0;
 
 /// Different error codes that get a label value of their own; a server that invents codes must
 /// not be able to fill the memory.
@@ -47,9 +44,6 @@ pub struct CallMetrics {
 
 impl CallMetrics {
     /// Registers the families.
-    ///
-    /// # Errors
-    /// When one of them is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let metrics = Self {
             calls: families::API_CALLS.int_counter_vec()?,

@@ -45,7 +45,6 @@ pub struct Label {
     pub values: Values,
 }
 
-/// The values of a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Values {
     /// Exactly these.

@@ -48,9 +48,8 @@ pub trait StatusSource: Send + Sync {
 pub struct Metrics {
     /// What the process and the fleet as a whole are registered in.
     pub registry: Registry,
-    /// Counters of the process.
     pub process: ProcessMetrics,
-    /// Told of every call to AWS.
+    /// Counts every call to AWS.
     pub calls: Arc<CallMetrics>,
     /// What `/metrics` answers: all of these, and the variants.
     pub exposition: Arc<Exposition>,
@@ -58,9 +57,6 @@ pub struct Metrics {
 
 impl Metrics {
     /// Registers everything in `registry`; the variants are written from what `source` publishes.
-    ///
-    /// # Errors
-    /// When one of the families is registered already.
     pub fn register(
         registry: Registry,
         source: Arc<dyn StatusSource>,

@@ -12,10 +12,8 @@ pub enum PassKind {
 }
 
 impl PassKind {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Describe, Self::Telemetry, Self::Asked];
 
-    /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Describe => "describe",
@@ -25,7 +23,6 @@ impl PassKind {
     }
 }
 
-/// How a pass ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PassResult {
     /// It came to its end in time and could list at least one account and region.
@@ -33,15 +30,13 @@ pub enum PassResult {
     /// A bug of ours ended it, it overran `reconcile.pass_timeout_seconds`, or it could list no
     /// account and region at all.
     Error,
-    /// Leadership was lost while it was under way, so that what it found is not told.
+    /// Leadership was lost while it was under way, so that what it found is not published.
     Skipped,
 }
 
 impl PassResult {
-    /// All of them.
     pub const ALL: [Self; 3] = [Self::Success, Self::Error, Self::Skipped];
 
-    /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",

@@ -55,9 +55,6 @@ pub struct ProcessMetrics {
 
 impl ProcessMetrics {
     /// Registers the families and shows them at zero.
-    ///
-    /// # Errors
-    /// When one of them is registered already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
         let build_info = registered(registry, families::BUILD_INFO.int_gauge_vec()?)?;
         let revision = option_env!("SETPOINT_REVISION").unwrap_or("unknown");
@@ -146,7 +143,6 @@ impl ProcessMetrics {
         self.pass_age.set(at);
     }
 
-    /// Counts a decision.
     pub fn decided(&self, decision: &Decision) {
         let labels = [decision.report.action.as_str(), decision.report.reason.as_str()];
         self.decisions.with_label_values(&labels).inc();
@@ -158,7 +154,7 @@ impl ProcessMetrics {
     /// Counts what became of a plan.
     pub fn acted(&self, outcome: &Outcome) {
         for step in &outcome.steps {
-            // AWS took a write that it does not show afterwards; that is the decision's to tell.
+            // AWS took a write that it does not show afterwards; the decision reports that.
             let result = match step.result {
                 StepResult::Success | StepResult::ReadBackDiffers => "success",
                 StepResult::Error => "error",

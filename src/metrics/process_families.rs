@@ -7,10 +7,8 @@ use super::definition::definitions;
 /// The phases of a pass, in their order; a test keeps them equal to those that passes have.
 pub const PHASES: [&str; 4] = ["observe", "decide", "act", "remember"];
 
-/// The operations that write in AWS.
 pub(super) const WRITE_OPERATIONS: [&str; 3] =
     ["PutScalingPolicy", "RegisterScalableTarget", "PutScheduledAction"];
-/// What comes of a write.
 pub(super) const WRITE_RESULTS: [&str; 3] = ["success", "error", "skipped"];
 
 const ACCOUNT: Values = Described("the AWS account");

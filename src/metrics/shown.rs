@@ -14,13 +14,11 @@ pub const AUTO_ALL_MAX: usize = 2000;
 /// Telemetry that was read longer ago than this is something to say: it is read every 15 minutes.
 const TELEMETRY_READ_MAX: TimeDelta = TimeDelta::minutes(35);
 
-/// Which variants have series.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SeriesOf {
     /// All, up to [`AUTO_ALL_MAX`] of them; above that those with something to say.
     #[default]
     Auto,
-    /// All.
     All,
     /// Those that the configuration lists, and others with something to say.
     Listed,
@@ -31,15 +29,12 @@ pub enum SeriesOf {
 /// What `/metrics` shows of the variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shown {
-    /// Which of them have series.
     pub variants: SeriesOf,
     /// With more variants than this, only the non-zero members of closed sets are exported.
     pub per_variant_limit: usize,
 }
 
 impl Shown {
-    /// The default, with this limit.
-    #[must_use]
     pub const fn up_to(per_variant_limit: usize) -> Self {
         Self { variants: SeriesOf::Auto, per_variant_limit }
     }
@@ -49,7 +44,6 @@ impl Shown {
         fleet.variants.len() > self.per_variant_limit
     }
 
-    /// Whether a variant has series.
     pub(super) fn shows(self, fleet: &FleetStatus, status: &VariantStatus) -> bool {
         match self.variants {
             SeriesOf::All => true,

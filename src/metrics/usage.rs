@@ -11,7 +11,6 @@ use rustix::process::{Resource, getrlimit};
 use super::definition::{Definition, Kind};
 use super::process_families as families;
 
-/// All of them.
 const FAMILIES: [&Definition; 7] = [
     &families::PROCESS_CPU,
     &families::PROCESS_RESIDENT,

@@ -270,7 +270,7 @@ fn write_reaction(out: &mut Writer<'_>, status: &VariantStatus) {
 const WEEK_MINUTES: f64 = 7.0 * 1440.0;
 
 fn write_factor(out: &mut Writer<'_>, status: &VariantStatus) {
-    let in_use = factor_in_use(&status.goal, status.snapshot.memory.known());
+    let in_use = factor_in_use(&status.goal, status.snapshot.remembered());
     out.number(&families::SAFETY_FACTOR, &[], Some(in_use));
     let FactorAdvice::Known { allowed, explained, .. } = &status.snapshot.factor else { return };
     out.number(&families::SAFETY_FACTOR_BY_REPLAY, &[], status.snapshot.factor.factor());
@@ -293,7 +293,7 @@ fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
 }
 
 fn write_probes(out: &mut Writer<'_>, status: &VariantStatus) {
-    let Some(memory) = status.snapshot.memory.known() else { return };
+    let Some(memory) = status.snapshot.remembered() else { return };
     let probes = &memory.probes;
     out.number(
         &families::PROBE_SINCE,
@@ -357,7 +357,7 @@ fn write_decision(out: &mut Writer<'_>, status: &VariantStatus) {
     let decision = [report.action.as_str(), report.reason.as_str()];
     out.number(&families::DECISION_INFO, &decision, Some(1.0));
     for (index, note) in report.notes.iter().enumerate() {
-        // One series for each reason, even if it is told twice.
+        // One series for each reason, even if it is given twice.
         if report.notes[..index].iter().all(|earlier| earlier.reason != note.reason) {
             out.number(&families::CONDITION, &[note.reason.as_str()], Some(1.0));
         }
@@ -369,7 +369,7 @@ fn write_decision(out: &mut Writer<'_>, status: &VariantStatus) {
     out.number(&families::LAST_SUCCESSFUL_PASS, &[], successful);
 }
 
-/// Since when, of what holds now: what could not be told this time is remembered, and not exported.
+/// Since when, of what holds now: what could not be seen this time is remembered, and not exported.
 fn write_lasting(out: &mut Writer<'_>, status: &VariantStatus) {
     let (report, lasting) = (&status.decision.report, &status.lasting);
     for (field, since) in &lasting.drift {
@@ -392,8 +392,8 @@ fn write_lasting(out: &mut Writer<'_>, status: &VariantStatus) {
     out.number(&families::UNSAFE_SINCE, &[], is_unsafe.map(timestamp));
     let held = lasting.held.filter(|_| report.action == ActionKind::Hold);
     out.number(&families::HELD_SINCE, &[], held.map(timestamp));
-    let told = report.load_test_problem.is_some_and(|p| p != LoadTestProblem::CouldNotCompare);
-    let invalid = lasting.load_test_invalid.filter(|_| told);
+    let is_known = report.load_test_problem.is_some_and(|p| p != LoadTestProblem::CouldNotCompare);
+    let invalid = lasting.load_test_invalid.filter(|_| is_known);
     out.number(&families::LOAD_TEST_INVALID_SINCE, &[], invalid.map(timestamp));
 }
 

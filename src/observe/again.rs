@@ -62,7 +62,8 @@ async fn refresh((aws, clock): (&Aws, &dyn Clock), turn: &mut Turn, now: Timesta
         snapshot.alarms = match aws.metrics.alarms(&alarm_prefix(&resource)).await {
             Ok(alarms) => alarms.into_fact("DescribeAlarms"),
             Err(error) => Fact::Unknown(error.into()),
-        };
+        }
+        .into();
         snapshot.reads.alarms = Some(Read::new("DescribeAlarms", clock.now()));
     }
     let (endpoint, activities) = tokio::join!(
@@ -79,9 +80,9 @@ async fn refresh((aws, clock): (&Aws, &dyn Clock), turn: &mut Turn, now: Timesta
     };
     if config_in_force(&endpoint) != config_in_force(&snapshot.endpoint) {
         let why = Why::new(WhyKind::NotReadYet, "another endpoint config came into force");
-        snapshot.endpoint_config = Fact::Unknown(why);
+        snapshot.endpoint_config = Fact::Unknown(why).into();
     }
-    snapshot.endpoint = endpoint;
+    snapshot.endpoint = endpoint.into();
     snapshot.activities = activities.map(Shared::from).into();
     let answered = clock.now();
     snapshot.reads.endpoint = Some(Read::new("DescribeEndpoint", answered));

@@ -14,6 +14,7 @@ use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, EndpointS
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{EndpointName, VariantName};
 use crate::model::reads::Read;
+use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, PortResult};
 
@@ -61,13 +62,13 @@ impl Default for EndpointCache {
 pub(super) type ConfigKey = (String, Timestamp, Timestamp);
 
 /// What a read said, and when.
-pub(super) type Kept<T> = (Fact<Option<T>>, Read);
+pub(super) type Kept<T> = (Shared<Fact<Option<T>>>, Read);
 
 #[derive(Debug)]
 struct Described {
     at: Timestamp,
     summary: EndpointSummary,
-    endpoint: Fact<Option<Endpoint>>,
+    endpoint: Shared<Fact<Option<Endpoint>>>,
     read: Read,
 }
 
@@ -134,7 +135,10 @@ impl EndpointCache {
         });
         for (name, answer) in described.await {
             let Some(summary) = summaries.get(&name).cloned() else { continue };
-            let (endpoint, read) = fact(answer, "DescribeEndpoint", &**clock);
+            let (mut endpoint, read) = fact(answer, "DescribeEndpoint", &**clock);
+            if let Some(before) = self.endpoints.get(&name) {
+                endpoint.share(&before.endpoint);
+            }
             self.endpoints.insert(name, Described { at: now, summary, endpoint, read });
         }
         let stale: BTreeSet<ConfigKey> =
@@ -146,7 +150,12 @@ impl EndpointCache {
     }
 
     /// Takes in what a look right before a write saw.
-    pub fn update(&mut self, name: &EndpointName, endpoint: Fact<Option<Endpoint>>, read: Read) {
+    pub fn update(
+        &mut self,
+        name: &EndpointName,
+        endpoint: Shared<Fact<Option<Endpoint>>>,
+        read: Read,
+    ) {
         if let Some(described) = self.endpoints.get_mut(name) {
             described.at = read.at;
             described.endpoint = endpoint;
@@ -223,14 +232,14 @@ impl EndpointCache {
     }
 
     /// What is known of an endpoint that `ListEndpoints` lists.
-    pub fn endpoint(&self, name: &EndpointName) -> Fact<Option<Endpoint>> {
-        self.endpoints.get(name).map_or_else(Fact::not_read_yet, |d| d.endpoint.clone())
+    pub fn endpoint(&self, name: &EndpointName) -> Shared<Fact<Option<Endpoint>>> {
+        self.endpoints.get(name).map_or_else(not_read_yet, |d| d.endpoint.clone())
     }
 
     /// What is known of the config in force of an endpoint.
-    pub fn config(&self, endpoint: &Endpoint) -> Fact<Option<EndpointConfig>> {
+    pub fn config(&self, endpoint: &Endpoint) -> Shared<Fact<Option<EndpointConfig>>> {
         let kept = self.configs.get(&config_key(endpoint));
-        kept.map_or_else(Fact::not_read_yet, |(config, _)| config.clone())
+        kept.map_or_else(not_read_yet, |(config, _)| config.clone())
     }
 
     /// When an endpoint was described.
@@ -254,14 +263,14 @@ impl EndpointCache {
     }
 
     /// What is known of the model of a variant.
-    pub fn model(&self, endpoint: &Endpoint, variant: &VariantName) -> Fact<Option<Model>> {
+    pub fn model(&self, endpoint: &Endpoint, variant: &VariantName) -> Shared<Fact<Option<Model>>> {
         let key = config_key(endpoint);
         let config = match self.configs.get(&key).map(|(config, _)| config.as_ref()) {
-            None => return Fact::not_read_yet(),
-            Some(Fact::Unknown(why)) => return Fact::Unknown(why),
+            None => return not_read_yet(),
+            Some(Fact::Unknown(why)) => return Fact::Unknown(why).into(),
             Some(Fact::Known(config)) => config.as_ref(),
         };
-        let unknown = |why: String| Fact::Unknown(Why::new(WhyKind::NotFound, why));
+        let unknown = |why: String| Fact::Unknown(Why::new(WhyKind::NotFound, why)).into();
         let config_name = &endpoint.config_name;
         let Some(config) = config else {
             return unknown(format!(
@@ -275,14 +284,14 @@ impl EndpointCache {
             return unknown("the variant names no model".to_owned());
         };
         let kept = self.models.get(&(name, key));
-        kept.map_or_else(Fact::not_read_yet, |(model, _)| model.clone())
+        kept.map_or_else(not_read_yet, |(model, _)| model.clone())
     }
 }
 
 /// Whether what was read still counts. A failed read is tried again on the next pass, an absence
 /// after a while; what is there does not change.
 fn holds<T>((fact, read): &Kept<T>, now: Timestamp) -> bool {
-    match fact {
+    match &**fact {
         Fact::Unknown(_) => false,
         Fact::Known(None) => now - read.at < ABSENT_AGAIN_AFTER,
         Fact::Known(Some(_)) => true,
@@ -296,9 +305,14 @@ fn fact<T>(
     clock: &dyn Clock,
 ) -> Kept<T> {
     match answer {
-        Ok((answer, read)) => (answer.into(), read),
-        Err(why) => (Fact::Unknown(why), Read::new(operation, clock.now())),
+        Ok((answer, read)) => (Fact::from(answer).into(), read),
+        Err(why) => (Fact::Unknown(why).into(), Read::new(operation, clock.now())),
     }
+}
+
+/// What nobody has read by now.
+fn not_read_yet<T>() -> Shared<Fact<Option<T>>> {
+    Fact::not_read_yet().into()
 }
 
 fn config_key(endpoint: &Endpoint) -> ConfigKey {

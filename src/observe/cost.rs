@@ -5,12 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::Scope;
+pub use crate::model::spending::DOLLARS_PER_METRIC;
 use crate::model::spending::Spending;
 use crate::model::time::Timestamp;
-
-/// The price of one metric requested by `GetMetricData`, in US dollars
-/// (CloudWatch pricing: $0.01 per 1,000 metrics requested).
-pub const DOLLARS_PER_METRIC: f64 = 0.01 / 1000.0;
 
 /// Counts what CloudWatch costs, and stops at the budget. Clones count together: the budget is the
 /// process's, whichever account and region asks.
@@ -50,7 +47,6 @@ fn month(at: Timestamp) -> String {
 
 impl CostMeter {
     /// The same meter, asked by this account and region.
-    #[must_use]
     pub fn of(&self, scope: &Scope) -> Self {
         Self { counts: Arc::clone(&self.counts), of: Arc::from(scope.to_string()) }
     }

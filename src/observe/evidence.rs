@@ -103,7 +103,7 @@ pub(super) struct Described {
 }
 
 impl Reader {
-    /// Once: takes up what an earlier process was told of endpoint configs and models.
+    /// Once: takes up what an earlier process learned of endpoint configs and models.
     pub(super) async fn take_up_described(&mut self) {
         let Some(keeping) = &self.keeping else { return };
         if std::mem::replace(&mut self.described.taken_up, true) {

@@ -1,4 +1,4 @@
-//! Reads the history of a few variants, and tells it to each from the oldest minute to the newest.
+//! Reads the history of a few variants, and pushes it into each from the oldest minute to the newest.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -71,9 +71,9 @@ impl Worker<'_> {
                 // Periods of all lengths must end together to be pushed in order.
                 let grain = if is_thin(at) { i64::from(LONG_PERIODS[1]) } else { 60 };
                 let (from, to) = (window.from, floor_to(window.to, grain));
-                let told = Told { from, to, minutes: &minutes, longer: &longer, read, now };
+                let piece = Piece { from, to, minutes: &minutes, longer: &longer, read, now };
                 // A bug of ours in one variant's minutes leaves the others as they are.
-                catch_unwind(AssertUnwindSafe(|| self.build(seed, thin_since[at], &told, scratch)))
+                catch_unwind(AssertUnwindSafe(|| self.build(seed, thin_since[at], &piece, scratch)))
                     .map_err(|_| (broken(), read))
             });
             filled.push(Filled { id: seed.id.clone(), variant, stage: self.stage });
@@ -117,12 +117,12 @@ impl Worker<'_> {
         &self,
         seed: &Seed,
         thin_since: Option<Timestamp>,
-        told: &Told<'_>,
+        piece: &Piece<'_>,
         scratch: &mut Scratch,
     ) -> Variant {
         let mut variant = seed.variant.clone();
-        variant.begin_history(told.from, self.stage == Stage::LastDay, thin_since);
-        tell(&mut variant, seed, told, scratch);
+        variant.begin_history(piece.from, self.stage == Stage::LastDay, thin_since);
+        push(&mut variant, seed, piece, scratch);
         variant
     }
 }
@@ -132,7 +132,7 @@ fn of(seeds: &[&Seed]) -> Vec<(ResourceId, Objective)> {
 }
 
 /// What was read of one variant.
-pub(super) struct Told<'a> {
+pub(super) struct Piece<'a> {
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
     pub(super) minutes: &'a Periods,
@@ -141,9 +141,9 @@ pub(super) struct Told<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Tells a variant what was read, a piece at a time.
-pub(super) fn tell(variant: &mut Variant, seed: &Seed, told: &Told<'_>, scratch: &mut Scratch) {
-    let Told { mut from, to, minutes, longer, read, now } = *told;
+/// Pushes what was read into a variant, a day at a time.
+pub(super) fn push(variant: &mut Variant, seed: &Seed, piece: &Piece<'_>, scratch: &mut Scratch) {
+    let Piece { mut from, to, minutes, longer, read, now } = *piece;
     while from < to {
         let next = floor_to(from + TimeDelta::seconds(PIECE_SECONDS), PIECE_SECONDS).min(to);
         let piece = NewPeriods {
@@ -156,9 +156,10 @@ pub(super) fn tell(variant: &mut Variant, seed: &Seed, told: &Told<'_>, scratch:
             read,
         };
         let by = (&seed.settings, &seed.context);
-        if let Err(error) = variant.take_in(piece, by, seed.memory.as_ref(), scratch, now) {
+        if let Err(error) = variant.take_in(piece, by, seed.memory.as_deref(), scratch, now) {
             tracing::warn!(variant = %seed.id, %error, "beginning without the regime journal");
         }
         from = next;
     }
+    variant.rest();
 }

@@ -22,7 +22,6 @@ pub trait Goals: Send + Sync {
 /// A variant that is named without a wildcard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// The variant.
     pub resource: ResourceId,
     /// The accounts and regions that the name is good for, in their order; at least one.
     pub scopes: Vec<Scope>,

@@ -21,7 +21,6 @@ impl MemoryHealth {
         self.saving = None;
     }
 
-    /// It could not be read.
     pub(super) fn not_read(&mut self, why: &Why) {
         self.status.unread.get_or_insert_with(|| why.clone());
     }

@@ -97,7 +97,7 @@ pub(super) struct Seed {
     pub(super) settings: EstimatorSettings,
     pub(super) context: Context,
     /// What is remembered of its regimes.
-    pub(super) memory: Option<VariantMemory>,
+    pub(super) memory: Option<crate::model::shared::Shared<VariantMemory>>,
     /// What is known of its endpoint, and no telemetry.
     pub(super) variant: Variant,
     /// Whether longer periods are wanted whatever its minutes say.

@@ -76,13 +76,13 @@ impl EndpointCache {
                 variant.traits = traits;
             }
             let read = Read::new("DescribeEndpointConfig", at);
-            self.configs.entry(key).or_insert((Fact::Known(Some(config)), read));
+            self.configs.entry(key).or_insert((Fact::Known(Some(config)).into(), read));
         }
         for KeptModel { key, mut model, traits, at } in kept.models {
             model.traits = traits;
             let read = Read::new("DescribeModel", at);
             let name = model.name.clone();
-            self.models.entry((name, key)).or_insert((Fact::Known(Some(model)), read));
+            self.models.entry((name, key)).or_insert((Fact::Known(Some(model)).into(), read));
         }
     }
 

@@ -22,7 +22,6 @@ pub struct Periods {
     len: usize,
     /// A column for each metric that was asked for; NaN where there is no datapoint.
     columns: Vec<(Metric, Vec<f64>)>,
-    /// The statistic of the objective.
     statistic: Option<LatencyStatistic>,
 }
 

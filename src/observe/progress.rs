@@ -39,7 +39,6 @@ impl Step {
 /// The reads of a process that take long where there are many variants.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Endpoints described.
     pub described: Step,
     /// Variants whose last day of metrics was read.
     pub last_day: Step,

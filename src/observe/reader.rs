@@ -20,7 +20,9 @@ use crate::estimate::Scratch;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::Goal;
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
+use crate::model::scale_out::Reaction;
 use crate::model::selector::Selector;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, Leadership, Memories, Memory, Subject};
@@ -50,7 +52,7 @@ impl Request<'_> {
 }
 
 /// A variant, and what is wanted of it.
-pub type Wanted = (VariantId, Result<Goal, String>);
+pub type Wanted = (VariantId, Result<Shared<Goal>, String>);
 
 /// What one account and region looked like.
 pub struct Observed {
@@ -81,7 +83,6 @@ impl Observed {
         self.sweep.caller.known()
     }
 
-    /// Whether it shows a variant.
     pub fn has(&self, id: &VariantId) -> bool {
         self.wanted.iter().any(|(known, _)| known == id)
     }
@@ -127,8 +128,7 @@ pub struct Reader {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) cache: EndpointCache,
     /// What is known of each variant.
-    pub variants: BTreeMap<VariantId, Variant>,
-    /// What is remembered of them.
+    pub variants: BTreeMap<VariantId, Box<Variant>>,
     pub remembered: Remembered,
     pub(super) cost: CostMeter,
     /// What is read beside the passes.
@@ -140,6 +140,8 @@ pub struct Reader {
     pub(super) described: Described,
     /// The estimator's tables, shared by all variants.
     pub scratch: Scratch,
+    /// The reaction of a variant before its scale-outs are looked at, kept once for all of them.
+    pub(super) unseen: Shared<Reaction>,
 }
 
 impl Reader {
@@ -158,12 +160,12 @@ impl Reader {
             history: History::new(fetch, Arc::clone(&clock), slots),
             listed: false,
             scratch: Scratch::new(),
+            unseen: Reaction::unseen(None).into(),
             aws,
             clock,
         }
     }
 
-    /// The account and region.
     pub const fn scope(&self) -> &Scope {
         &self.aws.scope
     }
@@ -209,6 +211,7 @@ impl Reader {
                 variant.activities.note_change();
             }
             let target = sweep.targets.known().and_then(|all| all.get(&id.resource()));
+            let target = target.and_then(|target| target.known()?.as_ref());
             variant.max_capacity = target.map(|target| target.max_capacity);
         }
     }
@@ -247,6 +250,7 @@ impl Reader {
         }
         resources.extend(request.named.iter().cloned());
         resources.extend(unseen);
+        let mut before: Option<Shared<Goal>> = None;
         resources
             .into_iter()
             .map(|resource| VariantId::new(&self.aws.scope, &resource))
@@ -254,6 +258,9 @@ impl Reader {
                 let (id, mut goal) = wanted(id, request.goals, request.settings)?;
                 if let Ok(goal) = &mut goal {
                     self.remembered.pauses.hold(&id, goal, now);
+                    // Of many variants the same is wanted.
+                    before.iter().for_each(|before| goal.share(before));
+                    before = Some(goal.clone());
                 }
                 Some((id, goal))
             })
@@ -334,7 +341,7 @@ impl Reader {
             subject_of(
                 id,
                 (endpoint, sweep.target(&id.resource())),
-                goal.as_ref(),
+                goal.as_ref().map(|goal| &**goal),
                 &sweep.caller,
                 settings,
             )
@@ -346,7 +353,7 @@ impl Reader {
 
 /// A variant with what is wanted of it; nothing when it is not to be shown.
 pub fn wanted(id: VariantId, goals: &dyn Goals, settings: &Settings) -> Option<Wanted> {
-    let goal = goals.goal(&id);
+    let goal = goals.goal(&id).map(Shared::from);
     // A variant that two targets claim is listed, twice.
     let shown = settings.discovery || goal.as_ref().map_or(true, |goal| goal.managed);
     shown.then_some((id, goal))

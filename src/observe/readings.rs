@@ -114,7 +114,7 @@ impl Reader {
     fn adopt_history(&mut self, all: bool) {
         let variants = &self.variants;
         let ready = self.history.take(|id, read| {
-            let known = variants.get(id).and_then(Variant::read_until);
+            let known = variants.get(id).and_then(|variant| variant.read_until());
             all || known <= read.read_until()
         });
         for filled in ready {
@@ -143,17 +143,19 @@ impl Reader {
                 continue;
             }
             let memory = remembered.get(id).and_then(Fact::known);
-            let reading =
-                Reading { id, goal, context: context(sweep, id, goal), memory, from: now };
+            let reading = Reading {
+                id,
+                goal,
+                context: context(sweep, id, goal),
+                memory: memory.map(|memory| &**memory),
+                from: now,
+            };
             seeds.push(Seed {
                 id: id.clone(),
                 listed: goal.managed,
                 settings: self.estimator_settings(&reading, now),
                 context: reading.context,
-                memory: memory.map(|memory| VariantMemory {
-                    journal: memory.journal.clone(),
-                    ..VariantMemory::default()
-                }),
+                memory: memory.cloned(),
                 variant: variant.blank(),
                 thin: variant.is_thin(now),
                 last_day_first: variant.read_until().is_none(),
@@ -188,7 +190,7 @@ impl Reader {
             // A few minutes more cost nothing: the price is by the query.
             let alone = window.to - window.from > TOGETHER;
             let key = (alone.then_some(window.from), window.to, thin);
-            let memory = remembered.get(id).and_then(Fact::known);
+            let memory = remembered.get(id).and_then(Fact::known).map(|memory| &**memory);
             let context = context(sweep, id, goal);
             let reading = Reading { id, goal, context, memory, from: window.from };
             groups.entry(key).or_default().push(reading);
@@ -229,7 +231,9 @@ impl Reader {
             // A bug of ours in one variant's minutes leaves the others as they are.
             let taken = catch_unwind(AssertUnwindSafe(|| {
                 let by = (&estimator, &reading.context);
-                variant.take_in(new, by, reading.memory, &mut self.scratch, now)
+                let taken = variant.take_in(new, by, reading.memory, &mut self.scratch, now);
+                variant.rest();
+                taken
             }));
             match taken {
                 Ok(Ok(())) => {}
@@ -260,7 +264,7 @@ impl Reader {
         let endpoint = self.cache.endpoint(&id.endpoint);
         let endpoint = endpoint.known().and_then(Option::as_ref);
         let config = endpoint.map(|e| self.cache.config(e));
-        let config = config.as_ref().and_then(Fact::known).and_then(Option::as_ref);
+        let config = config.as_ref().and_then(|config| config.known()).and_then(Option::as_ref);
         let own = config.and_then(|c| c.variant(&id.variant));
         test.check(
             now,
@@ -293,6 +297,7 @@ impl<'a> Group<'a> {
 /// What the findings of a variant compare its capacity with.
 pub(super) fn context(sweep: &Sweep, id: &VariantId, goal: &Goal) -> Context {
     let policies = sweep.policies.known().and_then(|all| all.get(&id.resource()));
+    let policies = policies.and_then(|policies| policies.known());
     let tracking = policies.into_iter().flatten().find_map(ScalingPolicy::invocations_tracking);
     Context {
         configured_target: tracking.map(|tracking| tracking.target_value),

@@ -15,6 +15,7 @@ use crate::model::keeper::Keeper;
 use crate::model::pauses::Pauses;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalableTarget;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::MemoryStatus;
 use crate::model::time::Timestamp;
@@ -22,7 +23,7 @@ use crate::ports::{Clock, Keep, Leadership, Memories, Memory, MemoryError, Subje
 use crate::variant::Variant;
 
 /// What is kept of each variant between passes.
-type Variants = BTreeMap<VariantId, Variant>;
+type Variants = BTreeMap<VariantId, Box<Variant>>;
 
 /// The memory, as one account and region uses it.
 pub struct Remembered {
@@ -56,9 +57,6 @@ impl Remembered {
     }
 
     /// A pass begins: reads the pauses of more than one variant.
-    ///
-    /// # Errors
-    /// Why they are not known.
     pub async fn begin_pass(&mut self) -> Result<(), Why> {
         self.health.begin_pass();
         self.load_pauses().await
@@ -167,9 +165,6 @@ impl Remembered {
 }
 
 /// The variants of an account and region of which something is remembered.
-///
-/// # Errors
-/// Why that is not known.
 pub async fn remembered_in(memory: &dyn Memory, scope: &Scope) -> Result<Vec<VariantId>, Why> {
     let all = memory.remembered().await?;
     Ok(all.into_iter().filter(|id| id.scope() == *scope).collect())
@@ -185,7 +180,7 @@ pub fn subject(snapshot: &Snapshot, goal: &Goal, settings: &Settings) -> Subject
 /// The same of a variant that is being read.
 pub(super) fn subject_of(
     id: &VariantId,
-    (endpoint, target): (Option<&Endpoint>, Fact<Option<ScalableTarget>>),
+    (endpoint, target): (Option<&Endpoint>, Shared<Fact<Option<ScalableTarget>>>),
     goal: Result<&Goal, &String>,
     caller: &Fact<AccountId>,
     settings: &Settings,

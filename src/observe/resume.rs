@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::evidence::Keeping;
 use super::fetch::of_all_lengths;
-use super::filling::{Told, Worker, span, tell};
+use super::filling::{Piece, Worker, push, span};
 use super::history::{Filled, PAGE, QUERIES, Seed, Stage};
 use super::telemetry::Window;
 use crate::estimate::Scratch;
@@ -20,7 +20,7 @@ use crate::variant::{Present, Variant};
 struct Resumed {
     seed: Seed,
     variant: Variant,
-    /// What it has not been told; absent where that is nothing.
+    /// What it does not know yet; absent where that is nothing.
     window: Option<Window>,
     thin: bool,
 }
@@ -92,7 +92,7 @@ impl Worker<'_> {
 
     fn take_up(&self, seed: &Seed, record: &[u8], now: Timestamp) -> Result<Variant, NotResumed> {
         let from = floor_to_minute(now - span(Stage::Whole, seed, self.limits));
-        let memory = seed.memory.as_ref();
+        let memory = seed.memory.as_deref();
         let present = Present { id: &seed.id, settings: &seed.settings, memory, from, now };
         seed.variant.resume(record, &present)
     }
@@ -105,7 +105,7 @@ impl Worker<'_> {
         Resumed { seed, variant, window, thin }
     }
 
-    /// Reads what these have not been told, and tells it. Where that fails in us, there is nothing.
+    /// Reads what these do not know yet, and pushes it. Where that fails in us, there is nothing.
     async fn go_on(
         &self,
         batch: Vec<Resumed>,
@@ -136,15 +136,15 @@ impl Worker<'_> {
                     continue;
                 }
             };
-            let told = catch_unwind(AssertUnwindSafe(|| {
+            let pushed = catch_unwind(AssertUnwindSafe(|| {
                 let mut variant = variant;
                 if let Some(Window { from, to }) = window {
-                    let told = Told { from, to, minutes: &minutes, longer: &longer, read, now };
-                    tell(&mut variant, &seed, &told, scratch);
+                    let piece = Piece { from, to, minutes: &minutes, longer: &longer, read, now };
+                    push(&mut variant, &seed, &piece, scratch);
                 }
                 variant
             }));
-            gone_on.push((seed, told.ok().map(Ok)));
+            gone_on.push((seed, pushed.ok().map(Ok)));
         }
         gone_on
     }

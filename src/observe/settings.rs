@@ -65,7 +65,6 @@ pub enum HistoryWait {
     All,
     /// So long.
     For(Duration),
-    /// Until then.
     Until(Instant),
 }
 
@@ -83,7 +82,6 @@ impl HistoryWait {
 /// How much telemetry of unlisted variants is paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiscoveryTelemetry {
-    /// None.
     Off,
     /// Once an hour.
     Hourly,

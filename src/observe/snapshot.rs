@@ -10,6 +10,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Reads;
 use crate::model::scale_out::Reaction;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::variant::Variant;
@@ -19,24 +20,25 @@ impl Reader {
     pub(super) fn snapshot(
         &self,
         sweep: &Sweep,
-        memory: Fact<VariantMemory>,
+        memory: Fact<Shared<VariantMemory>>,
         id: &VariantId,
         now: Timestamp,
     ) -> Snapshot {
         let (resource, variant) = (id.resource(), self.variants.get(id));
         let endpoint = match sweep.endpoint(&id.endpoint) {
-            Fact::Unknown(why) => Fact::Unknown(why),
-            Fact::Known(None) => Fact::Known(None),
+            Fact::Unknown(why) => Fact::Unknown(why).into(),
+            Fact::Known(None) => Fact::Known(None).into(),
             Fact::Known(Some(_)) => self.cache.endpoint(&id.endpoint),
         };
         let (endpoint_config, model) = match endpoint.as_ref() {
-            Fact::Unknown(why) => (Fact::Unknown(why.clone()), Fact::Unknown(why)),
-            Fact::Known(None) => (Fact::Known(None), Fact::Known(None)),
+            Fact::Unknown(why) => (Fact::Unknown(why.clone()).into(), Fact::Unknown(why).into()),
+            Fact::Known(None) => (Fact::Known(None).into(), Fact::Known(None).into()),
             Fact::Known(Some(e)) => (self.cache.config(e), self.cache.model(e, &id.variant)),
         };
         Snapshot {
             id: id.clone(),
-            reaction: Reaction::unseen(None),
+            // It is worked out when all of the fleet has been read.
+            reaction: self.unseen.clone(),
             factor: FactorAdvice::default(),
             floors: Floors::default(),
             taken_at: now,
@@ -77,7 +79,7 @@ impl Reader {
             scheduled_actions: Some(from.scheduled_actions),
             activities: variant.and_then(|variant| variant.activities.read),
             alarms: Some(from.alarms),
-            telemetry: variant.and_then(Variant::telemetry_read),
+            telemetry: variant.and_then(|variant| variant.telemetry_read()),
             memory: self.remembered.read(),
         }
     }

@@ -9,22 +9,46 @@ use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope};
 use crate::model::listing::Listing;
 use crate::model::reads::Read;
 use crate::model::scaling::{ALARM_PREFIX, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
+use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, PortResult};
+
+/// What a listing says of each variant in it, ready to be handed out.
+pub type Parts<T> = BTreeMap<ResourceId, Shared<Fact<T>>>;
+
+/// What a listing that is whole says of a variant that is not in it, kept once for all of them.
+#[derive(Debug, Clone)]
+struct Absent {
+    target: Shared<Fact<Option<ScalableTarget>>>,
+    policies: Shared<Fact<Vec<ScalingPolicy>>>,
+    scheduled_actions: Shared<Fact<Vec<ScheduledAction>>>,
+    alarms: Shared<Fact<Vec<Alarm>>>,
+}
+
+impl Default for Absent {
+    fn default() -> Self {
+        Self {
+            target: Fact::Known(None).into(),
+            policies: Fact::Known(Vec::new()).into(),
+            scheduled_actions: Fact::Known(Vec::new()).into(),
+            alarms: Fact::Known(Vec::new()).into(),
+        }
+    }
+}
 
 /// What one sweep of a region saw.
 #[derive(Debug, Clone)]
 pub struct Sweep {
-    /// When it began.
     pub at: Timestamp,
-    /// Who the caller is.
     pub caller: Fact<AccountId>,
     pub endpoints: Fact<BTreeMap<EndpointName, EndpointSummary>>,
-    pub targets: Fact<BTreeMap<ResourceId, ScalableTarget>>,
-    pub policies: Fact<BTreeMap<ResourceId, Vec<ScalingPolicy>>>,
-    pub scheduled_actions: Fact<BTreeMap<ResourceId, Vec<ScheduledAction>>>,
+    pub targets: Fact<Parts<Option<ScalableTarget>>>,
+    pub policies: Fact<Parts<Vec<ScalingPolicy>>>,
+    pub scheduled_actions: Fact<Parts<Vec<ScheduledAction>>>,
     /// All alarms of target-tracking policies.
-    pub alarms: Fact<BTreeMap<ResourceId, Vec<Alarm>>>,
+    pub alarms: Fact<Parts<Vec<Alarm>>>,
+    /// What is said of a variant that a listing does not have.
+    absent: Absent,
     /// What the listings say of whom that makes no sense: not known, and not absent either.
     pub unreadable: UnreadableRows,
     /// When each of them answered.
@@ -45,9 +69,7 @@ pub struct UnreadableRows {
 pub struct SweepReads {
     pub caller: Read,
     pub endpoints: Read,
-    /// Of the scalable targets.
     pub targets: Read,
-    /// Of the scaling policies.
     pub policies: Read,
     pub scheduled_actions: Read,
     pub alarms: Read,
@@ -83,11 +105,15 @@ impl Sweep {
             at,
             caller: caller.0.into(),
             endpoints: endpoints.map(|all| all.into_iter().map(|e| (e.name.clone(), e)).collect()),
-            targets: targets.map(|all| all.into_iter().map(|t| (t.resource.clone(), t)).collect()),
+            targets: targets.map(|all| {
+                let part = |t: ScalableTarget| (t.resource.clone(), Fact::Known(Some(t)).into());
+                all.into_iter().map(part).collect()
+            }),
             policies: policies.map(|all| group(all, |p| Some(p.resource.clone()))),
             scheduled_actions: scheduled_actions
                 .map(|all| group(all, |a| Some(a.resource.clone()))),
             alarms: alarms.map(|all| group(all, Alarm::resource)),
+            absent: Absent::default(),
             unreadable,
             reads,
         }
@@ -99,6 +125,7 @@ impl Sweep {
         let Self {
             at: _,
             reads: _,
+            absent: _,
             unreadable: _,
             caller,
             endpoints,
@@ -136,28 +163,25 @@ impl Sweep {
         })
     }
 
-    /// The scalable target of a variant.
-    pub fn target(&self, resource: &ResourceId) -> Fact<Option<ScalableTarget>> {
-        unless(self.unreadable.targets.get(resource), || {
-            self.targets.as_ref().map(|all| all.get(resource).cloned())
-        })
+    pub fn target(&self, resource: &ResourceId) -> Shared<Fact<Option<ScalableTarget>>> {
+        let why = self.unreadable.targets.get(resource);
+        part(why, &self.targets, resource, &self.absent.target)
     }
 
-    /// The scaling policies of a variant.
-    pub fn policies(&self, resource: &ResourceId) -> Fact<Vec<ScalingPolicy>> {
-        unless(self.unreadable.policies.get(resource), || of(&self.policies, resource))
+    pub fn policies(&self, resource: &ResourceId) -> Shared<Fact<Vec<ScalingPolicy>>> {
+        let why = self.unreadable.policies.get(resource);
+        part(why, &self.policies, resource, &self.absent.policies)
     }
 
-    /// The scheduled actions of a variant.
-    pub fn scheduled_actions(&self, resource: &ResourceId) -> Fact<Vec<ScheduledAction>> {
-        unless(self.unreadable.scheduled_actions.get(resource), || {
-            of(&self.scheduled_actions, resource)
-        })
+    pub fn scheduled_actions(&self, resource: &ResourceId) -> Shared<Fact<Vec<ScheduledAction>>> {
+        let why = self.unreadable.scheduled_actions.get(resource);
+        part(why, &self.scheduled_actions, resource, &self.absent.scheduled_actions)
     }
 
     /// The alarms of a variant's policies.
-    pub fn alarms(&self, resource: &ResourceId) -> Fact<Vec<Alarm>> {
-        unless(self.unreadable.alarms.get(resource), || of(&self.alarms, resource))
+    pub fn alarms(&self, resource: &ResourceId) -> Shared<Fact<Vec<Alarm>>> {
+        let why = self.unreadable.alarms.get(resource);
+        part(why, &self.alarms, resource, &self.absent.alarms)
     }
 }
 
@@ -165,12 +189,17 @@ fn unless<T>(why: Option<&Why>, fact: impl FnOnce() -> Fact<T>) -> Fact<T> {
     why.map_or_else(fact, |why| Fact::Unknown(why.clone()))
 }
 
-/// One variant's part of a listing; an absent group is an empty one.
-fn of<T: Clone>(
-    listing: &Fact<BTreeMap<ResourceId, Vec<T>>>,
+/// One variant's part of a listing.
+fn part<T>(
+    why: Option<&Why>,
+    listing: &Fact<Parts<T>>,
     resource: &ResourceId,
-) -> Fact<Vec<T>> {
-    listing.as_ref().map(|groups| groups.get(resource).cloned().unwrap_or_default())
+    absent: &Shared<Fact<T>>,
+) -> Shared<Fact<T>> {
+    match (why, listing) {
+        (Some(why), _) | (None, Fact::Unknown(why)) => Fact::Unknown(why.clone()).into(),
+        (None, Fact::Known(all)) => all.get(resource).unwrap_or(absent).clone(),
+    }
 }
 
 /// The rows that can be read; the others go to `unreadable` by their names. One that is about
@@ -211,12 +240,16 @@ pub(super) async fn timed<T>(
     (answer, Read::new(operation, clock.now()))
 }
 
-fn group<T>(all: Vec<T>, key: impl Fn(&T) -> Option<ResourceId>) -> BTreeMap<ResourceId, Vec<T>> {
+fn group<T>(all: Vec<T>, key: impl Fn(&T) -> Option<ResourceId>) -> Parts<Vec<T>> {
     let mut groups: BTreeMap<ResourceId, Vec<T>> = BTreeMap::new();
     for item in all {
         if let Some(resource) = key(&item) {
             groups.entry(resource).or_default().push(item);
         }
     }
-    groups
+    let ready = |(resource, mut group): (ResourceId, Vec<T>)| {
+        group.shrink_to_fit();
+        (resource, Fact::Known(group).into())
+    };
+    groups.into_iter().map(ready).collect()
 }

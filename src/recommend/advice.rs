@@ -63,7 +63,6 @@ pub struct Recommendation {
 pub struct RecommendedFloors {
     /// The time zone of the schedules, an IANA name.
     pub time_zone: String,
-    /// The scheduled actions.
     pub actions: Vec<FloorAction>,
 }
 
@@ -150,7 +149,6 @@ impl Recommendation {
     }
 
     /// Everything that a scalable target with its policy needs.
-    #[must_use]
     pub fn whole(&self) -> Option<Whole> {
         Some(Whole {
             target_value: self.target_value?,
@@ -181,7 +179,6 @@ pub struct Whole {
     pub target_value: f64,
     /// Fewest instances.
     pub min: i32,
-    /// Most instances.
     pub max: i32,
 }
 

@@ -59,7 +59,6 @@ pub enum State {
     Differs,
     /// It differs, and is above what one instance was measured to serve.
     Unsafe,
-    /// It could not be compared.
     NotCompared,
 }
 
@@ -75,7 +74,6 @@ impl Checked {
             && self.states().all(|state| state != State::NotCompared)
     }
 
-    /// Whether anything differs.
     pub fn differs(&self) -> bool {
         self.states().any(|state| matches!(state, State::Differs | State::Unsafe))
     }
@@ -132,12 +130,12 @@ pub fn check(
     }
     if by_name {
         let wanted = all.iter().map(|it| &it.id).filter(|id| asked(id));
-        let told = |id: &VariantId| {
+        let is_said = |id: &VariantId| {
             places
                 .iter()
                 .any(|place: &Compared| place.id.as_ref() == Some(id) || place.id.is_none())
         };
-        absent = wanted.filter(|id| !told(id)).cloned().collect();
+        absent = wanted.filter(|id| !is_said(id)).cloned().collect();
     }
     Checked { places, absent }
 }

@@ -27,13 +27,13 @@ pub(super) fn row(kept: &[Shown<ScheduledMin>], it: &Recommendation) -> Row {
         };
         floors.actions.iter().map(min).collect::<Vec<_>>()
     });
-    let told = |all: &[ScheduledMin]| Worth::Word(words(all));
+    let in_words = |all: &[ScheduledMin]| Worth::Word(words(all));
     let mut known = Vec::new();
     for action in kept {
         match action {
             Shown::Known(action) => known.push(action.clone()),
             Shown::Open(why) => {
-                let (wanted, sentence) = (wanted.as_deref().map(told), why.clone());
+                let (wanted, sentence) = (wanted.as_deref().map(in_words), why.clone());
                 let state = State::NotCompared;
                 return Row { field: FLOORS, kept: None, wanted, state, sentence };
             }
@@ -47,8 +47,8 @@ pub(super) fn row(kept: &[Shown<ScheduledMin>], it: &Recommendation) -> Row {
         }
         (Some(wanted), _) => judge(&known, wanted, it.at),
     };
-    let wanted = wanted.as_deref().map(told);
-    Row { field: FLOORS, kept: Some(told(&known)), wanted, state, sentence }
+    let wanted = wanted.as_deref().map(in_words);
+    Row { field: FLOORS, kept: Some(in_words(&known)), wanted, state, sentence }
 }
 
 fn words(all: &[ScheduledMin]) -> String {
@@ -86,7 +86,6 @@ fn judge(kept: &[ScheduledMin], wanted: &[ScheduledMin], at: Timestamp) -> (Stat
     (State::Differs, sentence)
 }
 
-/// What min is through a week.
 fn week(all: &[ScheduledMin], at: Timestamp) -> Result<Vec<(Timestamp, i32)>, String> {
     let mut schedules = Vec::new();
     for action in all {

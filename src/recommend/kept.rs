@@ -19,13 +19,10 @@ pub(super) const TARGET_VALUE: &str = "target_value";
 pub(super) const SCALE_OUT_COOLDOWN: &str = "scale_out_cooldown";
 /// Seconds after a scale-in.
 pub(super) const SCALE_IN_COOLDOWN: &str = "scale_in_cooldown";
-/// Whether scale-in is disabled.
 pub(super) const DISABLE_SCALE_IN: &str = "disable_scale_in";
 /// Fewest instances.
 pub(super) const MIN_CAPACITY: &str = "min_capacity";
-/// Most instances.
 pub(super) const MAX_CAPACITY: &str = "max_capacity";
-/// The predefined metric.
 pub(super) const METRIC: &str = "metric";
 /// Scheduled actions that set min.
 pub(super) const FLOORS: &str = "floors";

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{PassInput, Reconciler};
+use super::{PassInput, Reconciler, Statuses};
 use crate::estimate::Families;
 use crate::model::goal::Goal;
 use crate::model::ids::VariantId;
@@ -21,14 +21,18 @@ impl Reconciler {
         &mut self,
         mut observed: Observed,
         input: &PassInput<'_>,
+        last: &Statuses,
     ) -> (Vec<Estimated>, Families) {
         let wanted = observed.take_wanted();
         let mut families = Families::default();
         let mut estimated = Vec::with_capacity(wanted.len());
         for (id, goal) in wanted {
-            let snapshot = self.reader.facts(&mut observed, &id);
+            let mut snapshot = self.reader.facts(&mut observed, &id);
+            if let Some(before) = last.get(&id) {
+                snapshot.share(&before.snapshot);
+            }
             let weeks = observed.take_weeks(&id);
-            let goal = goal.unwrap_or_else(Goal::nothing);
+            let goal = goal.unwrap_or_else(|why| Goal::nothing(why).into());
             let history = (input.settings.history, self.reader.is_reading(&id));
             // A bug of ours in one variant leaves it unknown, and the others as they are.
             let weighed = catch_unwind(AssertUnwindSafe(|| {
@@ -37,7 +41,7 @@ impl Reconciler {
                 variant.weigh((snapshot, goal), history, scratch, observed.at)
             }));
             if let Ok(weighed) = &weighed {
-                weighed.tell(&mut families);
+                weighed.add_to(&mut families);
             }
             estimated.push((id, weighed.ok().map(|weighed| (Box::new(weighed), weeks))));
         }

@@ -324,7 +324,8 @@ impl Fleet {
             let scope = region.scope().clone();
             let read = round.observed.take().zip(region.reconciler());
             all.push(read.map(|(observed, reconciler)| {
-                let (estimated, families) = reconciler.estimate(observed, input);
+                let (estimated, families) =
+                    reconciler.estimate(observed, input, &self.last.variants);
                 self.families.insert(scope.clone(), families);
                 let known = estimated.iter().filter_map(|(_, all)| Some(&*all.as_ref()?.0));
                 self.probing.insert(scope, known.flat_map(probes::busy).collect());
@@ -337,7 +338,8 @@ impl Fleet {
         for ((region, round), estimated) in self.regions.iter_mut().zip(rounds).zip(all) {
             let read = estimated.zip(region.reconciler());
             round.turns = if let Some((estimated, reconciler)) = read {
-                reconciler.decide(estimated, (&families, &mut probing), (input, round.at))
+                let about = (&families, &mut probing);
+                reconciler.decide(estimated, about, (input, round.at), &self.last.variants)
             } else {
                 let ids = std::mem::take(&mut round.unread);
                 round.why.as_ref().map_or_else(Vec::new, |why| {
@@ -393,11 +395,12 @@ impl Fleet {
             let last = &self.last.variants;
             let reconciler = region.reconciler().filter(|_| round.read);
             let statuses: Vec<_> = if let Some(reconciler) = reconciler {
-                reconciler.publish(round.turns)
+                reconciler.publish(round.turns, last)
             } else {
                 let publish = |turn: Box<Turn>| {
                     let before = last.get(&turn.snapshot.id);
-                    status(*turn, ended, before.and_then(|before| before.last_successful_pass))
+                    let successful = before.and_then(|before| before.last_successful_pass);
+                    status(*turn, before, ended, successful)
                 };
                 round.turns.into_iter().map(publish).collect()
             };

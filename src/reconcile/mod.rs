@@ -15,6 +15,7 @@ mod region;
 mod unread;
 mod writes;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -27,6 +28,7 @@ use crate::model::estimate::Estimate;
 use crate::model::goal::Mode;
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
+use crate::model::shared::Shared;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::observe::unknown::{BROKEN, broken};
@@ -47,7 +49,6 @@ pub use purpose::Purpose;
 /// What one pass is to do.
 #[derive(Clone, Copy)]
 pub struct PassInput<'a> {
-    /// What is wanted.
     pub goals: &'a dyn Goals,
     /// How.
     pub settings: &'a Settings,
@@ -65,7 +66,6 @@ pub struct PassInput<'a> {
 }
 
 impl PassInput<'_> {
-    /// What holds for a variant.
     fn rules(&self, id: &VariantId) -> Rules {
         let settings = self.settings;
         Rules {
@@ -82,6 +82,9 @@ impl PassInput<'_> {
     }
 }
 
+/// What was published last.
+type Statuses = BTreeMap<VariantId, Arc<VariantStatus>>;
+
 /// The turns of a pass. Each is on its own: a fleet's in one piece would still be whole while what is
 /// published is made from it, tens of MiB twice.
 type Turns = Vec<Box<Turn>>;
@@ -92,7 +95,6 @@ struct Reconciler {
     aws: Aws,
     clock: Arc<dyn Clock>,
     leadership: Arc<dyn Leadership>,
-    /// Since when it decides.
     since: Timestamp,
 }
 
@@ -112,6 +114,7 @@ impl Reconciler {
         estimated: Vec<Estimated>,
         (families, probing): (&Families, &mut Probing),
         (input, at): (&PassInput<'_>, Timestamp),
+        last: &Statuses,
     ) -> Turns {
         let mut turns: Turns = Vec::with_capacity(estimated.len());
         for (id, weighed) in estimated {
@@ -123,11 +126,14 @@ impl Reconciler {
                 });
                 catch_unwind(decide).ok()
             };
-            if let Some(turn) = weighed.and_then(decide) {
+            if let Some(mut turn) = weighed.and_then(decide) {
+                if let Some(before) = last.get(&id) {
+                    turn.share(before);
+                }
                 turns.push(Box::new(turn));
             } else {
                 self.reader.distrust(&id);
-                let estimate = Estimate::unobserved(BROKEN);
+                let estimate = Estimate::unobserved(BROKEN).into();
                 let turn = unread::turn(id, &broken(), &estimate, input, at);
                 turns.extend(turn.map(Box::new));
             }
@@ -162,7 +168,7 @@ impl Reconciler {
     }
 
     /// What is published of this account and region.
-    fn publish(&mut self, turns: Turns) -> Vec<Arc<VariantStatus>> {
+    fn publish(&mut self, turns: Turns, last: &Statuses) -> Vec<Arc<VariantStatus>> {
         let ended = self.clock.now();
         let publish = |turn: Box<Turn>| {
             let variant = self.reader.variants.entry(turn.snapshot.id.clone()).or_default();
@@ -172,7 +178,8 @@ impl Reconciler {
             if turn.decision.report.comparable && wrote_fine {
                 variant.last_successful_pass = Some(ended);
             }
-            status(*turn, ended, variant.last_successful_pass)
+            let before = last.get(&turn.snapshot.id);
+            status(*turn, before, ended, variant.last_successful_pass)
         };
         turns.into_iter().map(publish).collect()
     }
@@ -181,11 +188,13 @@ impl Reconciler {
 /// What is published of a variant after a pass.
 fn status(
     turn: Turn,
+    before: Option<&Arc<VariantStatus>>,
     last_pass: Timestamp,
     last_successful_pass: Option<Timestamp>,
 ) -> Arc<VariantStatus> {
     let (goal, snapshot, decision, outcome) = turn.into_parts();
-    let lasting = lasting(&snapshot, &decision.report, decision.at);
+    let mut lasting = Shared::from(lasting(&snapshot, &decision.report, decision.at));
+    before.into_iter().for_each(|before| lasting.share(&before.lasting));
     let status = VariantStatus {
         goal,
         snapshot,

@@ -31,7 +31,6 @@ impl Purpose<'_> {
         matches!(self, Self::Reconcile(_))
     }
 
-    /// Whether what was seen is remembered.
     pub const fn remembers(&self) -> bool {
         !matches!(self, Self::Plan)
     }
@@ -45,14 +44,6 @@ impl Purpose<'_> {
                 consent.get(id).cloned().map_or(Confirmed::Nothing, Confirmed::Only)
             }
             Self::Apply(consent) => Confirmed::Only(consent.get(id).cloned().unwrap_or_default()),
-        }
-    }
-
-    /// Whether a person has confirmed a change of a variant.
-    pub fn has_confirmed(&self, id: &VariantId) -> bool {
-        match self {
-            Self::Plan | Self::Ask => false,
-            Self::Reconcile(consent) | Self::Apply(consent) => consent.get(id).is_some(),
         }
     }
 }

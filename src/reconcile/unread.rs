@@ -6,6 +6,7 @@ use crate::model::estimate::Estimate;
 use crate::model::fact::Why;
 use crate::model::goal::Goal;
 use crate::model::ids::VariantId;
+use crate::model::shared::Shared;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
 use crate::observe::reader::wanted;
@@ -23,7 +24,7 @@ pub(super) fn turns(
     let turn_of = |id: VariantId| {
         // What was estimated before is still the best estimate.
         let estimate = last.variants.get(&id).map_or_else(
-            || Estimate::unobserved(why.message.clone()),
+            || Estimate::unobserved(why.message.clone()).into(),
             |status| status.decision.report.estimate.clone(),
         );
         turn(id, why, &estimate, input, now).map(Box::new)
@@ -35,12 +36,12 @@ pub(super) fn turns(
 pub(super) fn turn(
     id: VariantId,
     why: &Why,
-    estimate: &Estimate,
+    estimate: &Shared<Estimate>,
     input: &PassInput<'_>,
     now: Timestamp,
 ) -> Option<Turn> {
     let (id, goal) = wanted(id, input.goals, input.settings)?;
-    let goal = goal.unwrap_or_else(Goal::nothing);
+    let goal = goal.unwrap_or_else(|why| Goal::nothing(why).into());
     let snapshot = nothing_known(id, why, now);
     let rules = input.rules(&snapshot.id);
     Some(Turn::decide(snapshot, goal, estimate, &rules, now))

@@ -88,7 +88,7 @@ impl Reconciler {
             let mut memory = turn.began(now);
             memory.keeper = self.signature(input, now);
             let subject = subject(&turn.snapshot, &turn.goal, input.settings);
-            intents.push(Keep { subject, memory, urgent: true });
+            intents.push(Keep { subject, memory: memory.into(), urgent: true });
         }
         let failed = self.keep(&intents).await;
         let mut remembered = Vec::with_capacity(planned.len());

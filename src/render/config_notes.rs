@@ -14,7 +14,6 @@ const MOST: usize = 20;
 
 /// The lines above a plan. An account that is not the caller's is the first of them: everything
 /// below is about another account than the configured one.
-#[must_use]
 pub fn block(fleet: &FleetStatus) -> String {
     let mut out = String::new();
     if let Some(shard) = &fleet.shard {

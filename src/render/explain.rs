@@ -46,7 +46,6 @@ pub struct Step {
 }
 
 impl Explanation {
-    /// The explanation of a status.
     pub fn of(status: &VariantStatus) -> Self {
         let report = &status.decision.report;
         let mut axes = [standing_words(report), report.safety.state.words()];
@@ -130,14 +129,14 @@ fn formula(status: &VariantStatus) -> Vec<String> {
     let Some(test) = &goal.load_test else {
         return vec![format!("no load test is configured, so that no formula applies; {from}")];
     };
-    let in_use = factor_in_use(goal, status.snapshot.memory.known());
+    let in_use = factor_in_use(goal, status.snapshot.remembered());
     let auto = if goal.safety_factor_auto {
         format!(" (to start from; {} is in use)", human(in_use))
     } else {
         String::new()
     };
     let value = units::formula(test.max_rps.get(), goal.safety_factor.get());
-    let mut told = vec![format!(
+    let mut lines = vec![format!(
         "{} requests per second x safety factor {}{auto} x 60 = {} invocations per minute per instance; \
          {from}",
         human(test.max_rps.get()),
@@ -150,26 +149,26 @@ fn formula(status: &VariantStatus) -> Vec<String> {
     of.extend(test.endpoint_config.as_ref().map(|name| format!("with endpoint config {name}")));
     of.extend(test.max_age_days.map(|days| format!("valid for {days} days")));
     if !of.is_empty() {
-        told.push(format!("load test {}", of.join(", ")));
+        lines.push(format!("load test {}", of.join(", ")));
     }
     if let Some(problem) = report.load_test_problem {
-        told.push(format!("the load test does not count: {}", problem.as_str()));
+        lines.push(format!("the load test does not count: {}", problem.as_str()));
     }
-    told
+    lines
 }
 
 fn evidence(status: &VariantStatus) -> Vec<String> {
     let (estimate, now) = (&status.decision.report.estimate, status.decision.at);
     let minutes = &estimate.minutes;
-    let mut told = Vec::new();
+    let mut lines = Vec::new();
     if let Some(objective) = status.goal.objective.latency {
         let threshold = human(objective.threshold_ms);
-        told.push(format!(
+        lines.push(format!(
             "a minute is good while {} is at most {threshold} ms",
             objective.statistic
         ));
     } else {
-        told.push("no latency objective is configured to judge minutes by".to_owned());
+        lines.push("no latency objective is configured to judge minutes by".to_owned());
     }
     let dropped: Vec<String> =
         minutes.dropped.iter().map(|(reason, n)| format!("{n} {}", reason.as_str())).collect();
@@ -178,7 +177,7 @@ fn evidence(status: &VariantStatus) -> Vec<String> {
     } else {
         format!("; left out: {}", dropped.join(", "))
     };
-    told.push(format!(
+    lines.push(format!(
         "{} minutes used, {} of them broken{left_out}",
         minutes.used, minutes.broken
     ));
@@ -187,33 +186,34 @@ fn evidence(status: &VariantStatus) -> Vec<String> {
         let ratio = regime.speed_ratio.map_or_else(String::new, |ratio| {
             format!(", requests take {} times as long as before", number(Some(ratio)))
         });
-        told.push(format!(
+        lines.push(format!(
             "the present regime began {} ago ({origin}){ratio}",
             span(now - regime.started_at)
         ));
     }
     if let Some(since) = estimate.incident_since {
-        told.push(format!("an incident of another cause is open since {}", since.format("%FT%TZ")));
+        lines
+            .push(format!("an incident of another cause is open since {}", since.format("%FT%TZ")));
     }
     let telemetry = status.snapshot.telemetry.known();
     if let Some(minute) = telemetry.and_then(|telemetry| telemetry.newest()) {
         let latency = minute
             .latency_us
             .map_or_else(String::new, |us| format!(" at a latency of {} ms", read(Some(us / 1e3))));
-        told.push(format!(
+        lines.push(format!(
             "the newest minute with a load is {} old: {} invocations per instance{latency}",
             span(now - minute.at),
             read(minute.load()),
         ));
     }
-    told
+    lines
 }
 
 fn capacity(report: &Report) -> Vec<String> {
     let (estimate, bounds) = (&report.estimate, report.estimate.capacity);
-    let mut told = vec![format!("{}: {}", estimate.verdict.as_str(), estimate.sentence)];
+    let mut lines = vec![format!("{}: {}", estimate.verdict.as_str(), estimate.sentence)];
     if bounds != crate::model::estimate::Capacity::default() {
-        told.push(format!(
+        lines.push(format!(
             "estimate {}, interval {} to {}, proven lower bound {}; safe target {}",
             read(bounds.estimate),
             read(bounds.low),
@@ -222,45 +222,45 @@ fn capacity(report: &Report) -> Vec<String> {
             read(report.safe_target),
         ));
     }
-    told.push(report.safety.words());
+    lines.push(report.safety.words());
     if !estimate.findings.is_empty() {
         let words: Vec<&str> = estimate.findings.iter().map(|finding| finding.as_str()).collect();
-        told.push(format!("findings: {}", words.join(", ")));
+        lines.push(format!("findings: {}", words.join(", ")));
     }
-    told
+    lines
 }
 
 fn wanted(status: &VariantStatus) -> Vec<String> {
     let (goal, report) = (&status.goal, &status.decision.report);
-    let mut told = vec![format!("mode {}: {}", report.mode.as_str(), report.sentence)];
+    let mut lines = vec![format!("mode {}: {}", report.mode.as_str(), report.sentence)];
     if report.desired_target.is_some() || report.wanted_target.is_some() {
-        told.push(format!(
+        lines.push(format!(
             "target value in the end {}, next {}",
             number(report.desired_target),
             number(report.wanted_target)
         ));
     }
     if goal.managed {
-        told.push(status.snapshot.factor.sentence());
+        lines.push(status.snapshot.factor.sentence());
     }
     let limits = goal.target_value;
     if limits.floor.is_some() || limits.ceiling.is_some() {
         let of = |limit: Option<crate::model::units::InvocationsPerMinute>| {
             number(limit.map(crate::model::units::InvocationsPerMinute::get))
         };
-        told.push(format!("owner's floor {}, ceiling {}", of(limits.floor), of(limits.ceiling)));
+        lines.push(format!("owner's floor {}, ceiling {}", of(limits.floor), of(limits.ceiling)));
     }
     for would in &report.would {
-        told.push(format!("in {} it would {}", would.mode.as_str(), would.sentence));
+        lines.push(format!("in {} it would {}", would.mode.as_str(), would.sentence));
     }
-    told
+    lines
 }
 
 fn guards(report: &Report) -> Vec<String> {
     let differs = |field: &&FieldReport| field.state != FieldState::InSync;
-    let mut told: Vec<String> = report.fields.iter().filter(differs).map(field).collect();
-    told.extend(report.notes.iter().map(|note| format!("{}: {}", note.reason, note.sentence)));
-    told
+    let mut lines: Vec<String> = report.fields.iter().filter(differs).map(field).collect();
+    lines.extend(report.notes.iter().map(|note| format!("{}: {}", note.reason, note.sentence)));
+    lines
 }
 
 fn field(field: &FieldReport) -> String {
@@ -286,15 +286,15 @@ fn in_force(status: &VariantStatus) -> Vec<String> {
     if let Some(divergence) = report.divergence {
         let _ = write!(words, ", {divergence:.2} times the safe one");
     }
-    let mut told = vec![words];
+    let mut lines = vec![words];
     let in_sync = report.fields.iter().filter(|field| field.state == FieldState::InSync);
     let names: Vec<&str> = in_sync.map(|field| field.field.as_str()).collect();
     if !names.is_empty() {
-        told.push(format!("in sync: {}", names.join(", ")));
+        lines.push(format!("in sync: {}", names.join(", ")));
     }
     let steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
-    told.extend(steps.map(|step| format!("{}: {}", step.operation, step.sentence)));
-    told
+    lines.extend(steps.map(|step| format!("{}: {}", step.operation, step.sentence)));
+    lines
 }
 
 fn inputs(status: &VariantStatus) -> Vec<String> {

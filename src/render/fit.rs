@@ -8,7 +8,6 @@ const INDENT_MAX: f64 = 0.6;
 const ROOM_MIN: usize = 20;
 
 /// Breaks lines that are wider than the terminal. Colour codes take no room.
-#[must_use]
 pub fn fit(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     let mut out = String::with_capacity(text.len() + text.len() / 8);

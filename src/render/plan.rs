@@ -41,7 +41,6 @@ pub struct PlanSummary {
     pub known_unsafe: usize,
     /// Listed, and not known to be safe.
     pub safety_not_known: usize,
-    /// In sync, and unsafe by measurement.
     pub in_sync_unsafe: usize,
     /// In sync, and not known to be safe.
     pub in_sync_safety_not_known: usize,
@@ -122,7 +121,6 @@ pub fn text(fleet: &FleetStatus) -> String {
 }
 
 /// The text of a plan without the codes that colour it.
-#[must_use]
 pub fn without_colours(text: &str) -> String {
     let mut parts = text.split('\u{1b}');
     let first = parts.next().unwrap_or_default().to_owned();
@@ -132,7 +130,6 @@ pub fn without_colours(text: &str) -> String {
 
 /// `{"summary": …, "mass_change": …, "config": …, "memory": …, "variants": […]}`, the machine's form of [`text`];
 /// with `"unread"` where an account and region could not be read, and `"shard"` where there are several.
-#[must_use]
 pub fn json(fleet: &FleetStatus) -> serde_json::Value {
     let variants: Vec<VariantView<'_>> =
         fleet.variants.values().map(|status| VariantView::of(status)).collect();
@@ -160,7 +157,6 @@ pub fn json(fleet: &FleetStatus) -> serde_json::Value {
 
 /// `Plan: 1 to change, 5 in sync, 2 of them unsafe, 1 not known.` What is zero is left out, except
 /// that an empty plan says so, and whether it is empty because nothing could be read.
-#[must_use]
 pub fn summary_line(sum: &PlanSummary) -> String {
     let all = if sum.known_unsafe > sum.in_sync_unsafe {
         format!("; {} unsafe in all", sum.known_unsafe)
@@ -171,7 +167,6 @@ pub fn summary_line(sum: &PlanSummary) -> String {
 }
 
 /// The same without the second axis, for where its counts stand beside it.
-#[must_use]
 pub fn standings_line(sum: &PlanSummary) -> String {
     format!("Plan: {}{}.", standings(sum, false), unread_words(sum))
 }

@@ -12,7 +12,6 @@ const WORD_MAX: usize = 24;
 /// Writes rows under their headings, within `width` columns where there is a terminal: cells that are
 /// too wide go on below. Where even that has no room, what is in the first column gets a line of its
 /// own. The last column is not padded.
-#[must_use]
 pub fn table(headings: &[&str], rows: &[Vec<String>], width: Option<usize>) -> String {
     let mut all: Vec<Vec<String>> =
         vec![headings.iter().map(ToString::to_string).collect::<Vec<_>>()];

@@ -30,7 +30,6 @@ use crate::model::time::Timestamp;
 pub struct VariantView<'a> {
     /// Account, region, endpoint, variant.
     pub id: &'a VariantId,
-    /// The mode in force.
     pub mode: Mode,
     /// Whether the configuration lists it.
     pub managed: bool,
@@ -46,19 +45,15 @@ pub struct VariantView<'a> {
     pub would: &'a [Would],
     /// The pause that holds it, of a person or of the configuration; null when none does.
     pub paused: Option<&'a Pause>,
-    /// What was decided.
     pub decision: DecisionView<'a>,
     /// What became of it; null when there was nothing to do or nothing was tried.
     pub outcome: Option<&'a Outcome>,
-    /// Target values.
     pub targets: Targets,
     /// Configured target over safe target.
     pub divergence: Option<f64>,
     /// What the comparison of configuration and capacity found.
     pub findings: &'a [Finding],
-    /// What is known of capacity.
     pub capacity: CapacityView<'a>,
-    /// Instance counts.
     pub instances: Instances,
     /// How it reacts to load, by its scale-outs.
     pub reaction: &'a Reaction,
@@ -79,7 +74,6 @@ pub struct VariantView<'a> {
     pub unknown: Vec<UnknownFact<'a>>,
     /// From which reads all of it is.
     pub reads: Vec<ReadView<'a>>,
-    /// End of the last pass.
     pub last_pass: Timestamp,
     /// End of the last pass in which everything could be compared and no write failed.
     pub last_successful_pass: Option<Timestamp>,
@@ -88,10 +82,8 @@ pub struct VariantView<'a> {
 /// One variant on its own: the list's view, and everything that was read.
 #[derive(Debug, Serialize)]
 pub struct VariantDetail<'a> {
-    /// The list's view.
     #[serde(flatten)]
     pub view: VariantView<'a>,
-    /// What the configuration wants.
     pub goal: &'a crate::model::goal::Goal,
     /// What is remembered; null when it could not be read.
     pub memory: Option<&'a VariantMemory>,
@@ -101,7 +93,6 @@ pub struct VariantDetail<'a> {
     pub estimate: &'a Estimate,
     /// What else it was decided by. `setpoint replay --variant` decides on this whole again.
     pub rules: &'a Rules,
-    /// Which setpoint decided.
     pub setpoint_version: &'static str,
 }
 
@@ -109,13 +100,11 @@ pub struct VariantDetail<'a> {
 pub struct DecisionView<'a> {
     /// Appears in the log, too.
     pub id: &'a str,
-    /// When it was taken.
     pub at: Timestamp,
     /// What is done, in a word.
     pub action: ActionKind,
     /// Why, in a word.
     pub reason: Reason,
-    /// Why, in a sentence.
     pub sentence: &'a str,
     /// The writes, in order.
     pub plan: &'a Plan,
@@ -152,7 +141,6 @@ pub struct CapacityView<'a> {
     /// The interval; a bound that does not exist is null.
     #[serde(flatten)]
     pub bounds: Capacity,
-    /// The regime it belongs to.
     pub regime: Option<Regime>,
     /// The minutes it rests on.
     pub minutes: &'a MinutesUsed,
@@ -186,7 +174,6 @@ pub struct Instances {
 /// The newest minute with a load.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Observed {
-    /// Its start.
     pub at: Timestamp,
     /// Load of one instance.
     pub invocations_per_instance_per_minute: Option<f64>,
@@ -218,17 +205,13 @@ pub struct ReadView<'a> {
     pub fact: &'static str,
     /// What was asked; null while nobody has.
     pub operation: Option<&'static str>,
-    /// When it answered.
     pub at: Option<Timestamp>,
-    /// Whether it is known.
     pub known: bool,
-    /// Why it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<&'a Why>,
 }
 
 impl<'a> VariantView<'a> {
-    /// The view of a status.
     pub fn of(status: &'a VariantStatus) -> Self {
         let decision = &status.decision;
         let report = &decision.report;
@@ -279,7 +262,7 @@ impl<'a> VariantView<'a> {
             reaction: &status.snapshot.reaction,
             factor: &status.snapshot.factor,
             floors: &status.snapshot.floors,
-            probes: (status.snapshot.memory.known())
+            probes: (status.snapshot.remembered())
                 .map(|memory| &memory.probes)
                 .filter(|probes| !probes.is_empty()),
             floors_kept: FloorsKept::of(&status.snapshot),
@@ -314,7 +297,6 @@ impl<'a> FloorsKept<'a> {
 
 impl VariantView<'_> {
     /// Whether a fact could not be read.
-    #[must_use]
     pub fn is_unread(&self, fact: &str) -> bool {
         self.unknown.iter().any(|unknown| unknown.fact == fact)
     }
@@ -322,12 +304,11 @@ impl VariantView<'_> {
 
 impl<'a> VariantDetail<'a> {
     /// Everything about a status.
-    #[must_use]
     pub fn of(status: &'a VariantStatus) -> Self {
         Self {
             view: VariantView::of(status),
             goal: &status.goal,
-            memory: status.snapshot.memory.known(),
+            memory: status.snapshot.remembered(),
             snapshot: &status.snapshot,
             estimate: &status.decision.report.estimate,
             rules: &status.decision.rules,
@@ -338,9 +319,8 @@ impl<'a> VariantDetail<'a> {
 
 /// The pause in force: the configuration's or one of several variants, or a person's of this one. Of
 /// two the one that ends last counts.
-#[must_use]
 pub fn paused(status: &VariantStatus) -> Option<&Pause> {
-    let own = status.snapshot.memory.known().and_then(|memory| memory.pause.as_ref());
+    let own = status.snapshot.remembered().and_then(|memory| memory.pause.as_ref());
     let pauses = status.goal.paused.iter().chain(own);
     pauses.filter(|pause| pause.until > status.decision.at).max_by_key(|pause| pause.until)
 }
@@ -361,7 +341,7 @@ fn instances(status: &VariantStatus) -> Instances {
 
 fn observed(snapshot: &Snapshot) -> Option<Observed> {
     let telemetry = snapshot.telemetry.known()?;
-    let newest: &Minute = telemetry.newest()?;
+    let newest: &Minute = &telemetry.newest()?;
     Some(Observed {
         at: newest.at,
         invocations_per_instance_per_minute: newest.load(),

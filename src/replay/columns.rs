@@ -26,7 +26,6 @@ pub enum Column {
     ConfiguredTarget,
     /// Fewest instances.
     MinCapacity,
-    /// Most instances.
     MaxCapacity,
 }
 
@@ -51,7 +50,6 @@ impl Column {
         Self::MaxCapacity,
     ];
 
-    /// Its name in the header.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Timestamp => "timestamp",

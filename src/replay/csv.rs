@@ -50,12 +50,7 @@ pub enum CsvError {
         message: String,
     },
     #[error("{file}: line 1: no column {column} (columns found: {found})")]
-    MissingColumn {
-        file: String,
-        column: &'static str,
-        /// The header.
-        found: String,
-    },
+    MissingColumn { file: String, column: &'static str, found: String },
     /// A column occurs twice.
     #[error("{file}: line 1: column {column} occurs twice")]
     RepeatedColumn { file: String, column: &'static str },

@@ -42,7 +42,6 @@ pub struct Telemetry {
 /// How many instances ran and were wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// Since when.
     pub since: Timestamp,
     /// In service.
     pub current: u32,
@@ -101,7 +100,6 @@ impl Telemetry {
             .any(|requests| *requests > 0.0 && *requests < THIN_MINUTE)
     }
 
-    /// The telemetry as CSV.
     pub fn to_csv(&self) -> String {
         let with_periods = self.rows.keys().any(|(_, period)| *period != 60);
         let mut columns = vec![Column::Timestamp];

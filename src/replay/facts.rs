@@ -1,12 +1,10 @@
 //! The rows of a recording as what AWS would have shown: an endpoint in service with the instances
 //! that ran, a wide scalable target, and one healthy policy at the value in force.
 
-use chrono::TimeDelta;
-
 use crate::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, Model, VariantSummary};
 use crate::model::fact::Fact;
 use crate::model::factor::FactorAdvice;
-use crate::model::goal::{Goal, LoadTest, Mode};
+use crate::model::goal::{BAD_MINUTES_PER_WEEK, Goal, LoadTest, Mode, SAFE_CHANGE_GRACE};
 use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Reads;
@@ -23,14 +21,9 @@ use crate::model::time::Timestamp;
 use super::csv::Row;
 use super::run::ReplaySettings;
 
-/// `objective.bad_minutes_per_week` of `config/default.yaml`.
-const BAD_MINUTES: f64 = 10.0;
-
 /// The bounds of a scalable target where the recording states none: wide, so that they decide
 /// nothing.
 const BOUNDS: (i32, i32) = (1, i32::MAX);
-/// `safe_change_grace_seconds` of `config/default.yaml` (rule 16).
-const SAFE_CHANGE_GRACE: TimeDelta = TimeDelta::hours(4);
 
 /// What the rows up to now have stated.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +99,7 @@ pub(super) fn goal(settings: &ReplaySettings) -> Goal {
         objective: settings.objective,
         family: None,
         probe: None,
-        bad_minutes_per_week: BAD_MINUTES,
+        bad_minutes_per_week: BAD_MINUTES_PER_WEEK,
         adopt: true,
         safe_change_grace: SAFE_CHANGE_GRACE,
         ..Goal::nothing("a recording".to_owned())
@@ -117,7 +110,7 @@ pub(super) fn goal(settings: &ReplaySettings) -> Goal {
 pub(super) fn snapshot(
     stated: &Stated,
     in_force: Option<f64>,
-    memory: VariantMemory,
+    memory: Shared<VariantMemory>,
     now: Timestamp,
 ) -> Snapshot {
     let id = id();
@@ -134,18 +127,20 @@ pub(super) fn snapshot(
     Snapshot {
         taken_at: now,
         caller: Fact::Known(id.account_id.clone()),
-        endpoint: Fact::Known(Some(endpoint(&id, &config, stated))),
-        endpoint_config: Fact::Known(Some(endpoint_config(&id, config))),
-        model: Fact::Known(Some(model)),
-        target: Fact::Known(Some(target)),
-        policies: Fact::Known(in_force.map(|value| policy(&id, value)).into_iter().collect()),
-        scheduled_actions: Fact::Known(Vec::new()),
+        endpoint: Fact::Known(Some(endpoint(&id, &config, stated))).into(),
+        endpoint_config: Fact::Known(Some(endpoint_config(&id, config))).into(),
+        model: Fact::Known(Some(model)).into(),
+        target: Fact::Known(Some(target)).into(),
+        policies: Fact::Known(in_force.map(|value| policy(&id, value)).into_iter().collect())
+            .into(),
+        scheduled_actions: Fact::Known(Vec::new()).into(),
         activities: Fact::Known(Shared::default()),
-        alarms: Fact::Known([AlarmSide::High, AlarmSide::Low].map(|side| alarm(&id, side)).into()),
+        alarms: Fact::Known([AlarmSide::High, AlarmSide::Low].map(|side| alarm(&id, side)).into())
+            .into(),
         telemetry: Fact::not_read_yet(),
-        memory: Fact::Known(memory),
+        memory: Fact::Known(memory.into()),
         reads: Reads::default(),
-        reaction: Reaction::unseen(None),
+        reaction: Reaction::unseen(None).into(),
         factor: FactorAdvice::default(),
         floors: crate::model::floors::Floors::default(),
         id,

@@ -99,7 +99,6 @@ pub fn json(evaluation: &Evaluation) -> Value {
     serde_json::to_value(line).unwrap_or(Value::Null)
 }
 
-/// The header of the CSV form.
 pub const CSV_HEADER: [&str; 18] = [
     "at",
     "verdict",
@@ -158,7 +157,6 @@ pub fn table_header() -> String {
 }
 
 /// An evaluation as a row of the table.
-#[must_use]
 pub fn table_row(evaluation: &Evaluation) -> String {
     let whole =
         |v: Option<f64>| v.map_or_else(|| "-".to_owned(), |v| human(for_reading(v).floor()));

@@ -8,7 +8,6 @@ use crate::model::time::Timestamp;
 
 /// The target values of a history, each since when, oldest first. None is where nothing is known: not
 /// every hour was watched.
-#[must_use]
 pub fn targets(history: &History) -> Vec<(Timestamp, Option<f64>)> {
     let mut found: Vec<(Timestamp, Option<f64>)> = Vec::new();
     let mut until = None;

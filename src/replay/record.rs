@@ -47,7 +47,6 @@ pub struct Again {
     pub status: VariantStatus,
     /// The keys of the decision that are not as recorded; none where it is the same decision.
     pub differs: Vec<Difference>,
-    /// The version that recorded it.
     pub version: String,
 }
 
@@ -89,7 +88,7 @@ impl Record {
     pub fn decide(self) -> Result<Again, String> {
         let recorded = Decided::deserialize(&self.decision).map_err(|error| error.to_string())?;
         let mut snapshot = self.snapshot;
-        snapshot.reaction = self.reaction;
+        *snapshot.reaction = self.reaction.into();
         let mut decision = decide(&snapshot, &self.goal, &self.estimate, &self.rules, recorded.at);
         // Rule 9 looks at the whole fleet after each variant is decided on.
         let held = recorded.fields.iter().find(|field| field.reason == Reason::MassChange);
@@ -98,11 +97,11 @@ impl Record {
         }
         let lasting = lasting(&snapshot, &decision.report, decision.at);
         let status = VariantStatus {
-            goal: self.goal,
+            goal: self.goal.into(),
             snapshot,
             decision,
             outcome: None,
-            lasting,
+            lasting: lasting.into(),
             last_pass: self.last_pass,
             last_successful_pass: self.last_successful_pass,
         };

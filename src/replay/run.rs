@@ -14,6 +14,7 @@ use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::series::Minute;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Timestamp, floor_to, floor_to_minute};
 use crate::model::units::{RequestsPerSecond, SafetyFactor, same_value};
@@ -41,7 +42,7 @@ const CARRIED_OUT_WITHIN: TimeDelta = TimeDelta::minutes(10);
 /// A longer gap in the recording is one pass, not hundreds of the same.
 const PASSES_IN_A_GAP: i64 = 64;
 
-/// What a replay is told beside the rows.
+/// What a replay needs besides the rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReplaySettings {
     /// What counts as serving well.
@@ -51,7 +52,7 @@ pub struct ReplaySettings {
     pub safety_factor: SafetyFactor,
     /// The target value in force before the rows state one; by default the formula's.
     pub configured_target: Option<f64>,
-    /// When the passes begin; what the rows before it tell is history. By default they begin with
+    /// When the passes begin; what the rows before it say is history. By default they begin with
     /// the rows.
     pub from: Option<Timestamp>,
     /// From one pass to the next.
@@ -75,7 +76,6 @@ pub struct Decided {
     pub action: ActionKind,
     /// The value in force after it; absent when there is none.
     pub target_value: Option<f64>,
-    /// Why.
     pub reason: Reason,
 }
 
@@ -84,7 +84,6 @@ pub struct Decided {
 pub struct Evaluation {
     /// When, in the recording's time.
     pub at: Timestamp,
-    /// What is known of capacity.
     pub estimate: Estimate,
     /// What the target value should be, before limits.
     pub safe_target: Option<f64>,
@@ -104,11 +103,11 @@ pub struct Evaluation {
 pub struct Run<'a> {
     settings: &'a ReplaySettings,
     variant: Variant,
-    goal: Goal,
+    goal: Shared<Goal>,
     /// What AWS would have shown at the last read.
     facts: Snapshot,
     scratch: Scratch,
-    memory: VariantMemory,
+    memory: Shared<VariantMemory>,
     /// What the rows up to now have stated.
     stated: Stated,
     /// The value that the last decision put in force as if it had been carried out, and when.
@@ -118,9 +117,9 @@ pub struct Run<'a> {
     found: Vec<Finding>,
 }
 
-/// Replays rows and hands each pass to `tell`: those at multiples of `every` after the first row, the
+/// Replays rows and hands each pass to `show`: those at multiples of `every` after the first row, the
 /// last one, and one whenever a finding is raised in between.
-pub fn replay(rows: &[Row], settings: &ReplaySettings, mut tell: impl FnMut(Evaluation)) {
+pub fn replay(rows: &[Row], settings: &ReplaySettings, mut show: impl FnMut(Evaluation)) {
     let Some(first) = rows.first() else { return };
     let mut run = Run::new(settings);
     let every = settings.every.max(TimeDelta::minutes(1));
@@ -136,7 +135,7 @@ pub fn replay(rows: &[Row], settings: &ReplaySettings, mut tell: impl FnMut(Eval
     for at in known {
         while due < at {
             run.read(rows, due, false);
-            tell(run.decide(rows, due));
+            show(run.decide(rows, due));
             let behind = (at - due).num_seconds() / every.num_seconds().max(1);
             let steps = i32::try_from(behind.max(1)).unwrap_or(i32::MAX);
             due += if i64::from(steps) > PASSES_IN_A_GAP { every * (steps - 1) } else { every };
@@ -147,7 +146,7 @@ pub fn replay(rows: &[Row], settings: &ReplaySettings, mut tell: impl FnMut(Eval
             due += every;
         }
         if is_due || at == last || !run.raised.is_empty() {
-            tell(run.decide(rows, at));
+            show(run.decide(rows, at));
         }
     }
 }
@@ -160,20 +159,21 @@ fn next_read(at: Timestamp) -> Timestamp {
 
 impl<'a> Run<'a> {
     /// A replay that has seen nothing yet.
-    #[must_use]
     pub fn new(settings: &'a ReplaySettings) -> Self {
+        let mut variant = Variant::default();
+        variant.keep_fit();
         Self {
             settings,
-            variant: Variant::default(),
-            goal: facts::goal(settings),
+            variant,
+            goal: facts::goal(settings).into(),
             facts: facts::snapshot(
                 &Stated::default(),
                 None,
-                VariantMemory::default(),
+                VariantMemory::default().into(),
                 Timestamp::UNIX_EPOCH,
             ),
             scratch: Scratch::new(),
-            memory: VariantMemory::default(),
+            memory: Shared::default(),
             stated: Stated::default(),
             as_if: None,
             raised: Vec::new(),
@@ -212,7 +212,7 @@ impl<'a> Run<'a> {
             self.variant = again;
             self.take_in(rows, now);
         }
-        let found = self.estimate(now).findings;
+        let found = self.estimate(now).findings.clone();
         self.raised.extend(found.iter().filter(|finding| !self.found.contains(finding)).copied());
         self.found = found;
     }
@@ -239,9 +239,9 @@ impl<'a> Run<'a> {
         Context { configured_target: self.in_force(), safety_factor }
     }
 
-    fn estimate(&mut self, now: Timestamp) -> Estimate {
+    fn estimate(&mut self, now: Timestamp) -> Shared<Estimate> {
         let (problem, context) = (self.load_test_problem(now), self.context());
-        self.variant.estimate(&self.goal, problem, context, &mut self.scratch, now)
+        self.variant.estimate(&self.goal, (problem, context, None), &mut self.scratch, now)
     }
 
     /// The periods that have not been read yet and are complete.
@@ -249,7 +249,7 @@ impl<'a> Run<'a> {
         let first = rows.first()?.minute.at;
         let whole = floor_to_minute(now - DELAY);
         let thin = self.variant.is_thin(now);
-        // Periods of all lengths must end together to be told in order.
+        // Periods of all lengths must end together to be read in order.
         let until = if thin { floor_to(whole, i64::from(LONG_PERIODS[1])) } else { whole };
         let oldest = floor_to_minute(now - HISTORY).max(first);
         let from = self.variant.read_until().map_or(oldest, |read| read.max(oldest));
@@ -292,7 +292,7 @@ impl<'a> Run<'a> {
             .map(|_| Outcome { steps: decision.plan.actions.iter().map(done).collect() });
         let evaluation = Evaluation {
             at: now,
-            estimate: report.estimate.clone(),
+            estimate: Estimate::clone(&report.estimate),
             safe_target: report.safe_target,
             configured_target: report.configured_target,
             divergence: report.divergence,

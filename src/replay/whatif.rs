@@ -36,11 +36,9 @@ pub struct Present {
     pub tracking: Tracking,
     /// Fewest instances.
     pub min: u32,
-    /// Most instances.
     pub max: u32,
 }
 
-/// What is asked of a recording.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// What counts as serving well.
@@ -71,7 +69,6 @@ pub struct Asked {
     pub traffic_times: f64,
     /// Bad minutes a week that are accepted.
     pub budget: f64,
-    /// The seed of the draws.
     pub seed: u64,
 }
 
@@ -88,7 +85,6 @@ pub struct Named {
 /// The answer, with what it rests on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// What is known of capacity.
     pub capacity: CapacityBelief,
     /// Where that comes from, in words.
     pub capacity_from: String,
@@ -265,9 +261,9 @@ fn choices(asked: &Asked, base: f64, peak: f64) -> Result<Vec<Named>, Unanswerab
             {
                 // Only what differs between the choices is named.
                 if values.len() > 1 {
-                    let told =
+                    let in_words =
                         if word.ends_with("cooldown") { time(value) } else { value.to_string() };
-                    let _ = write!(name, ", {word} {told}");
+                    let _ = write!(name, ", {word} {in_words}");
                 }
             }
             let choice = Choice::tracking(tracking, setting[0], setting[1]);
@@ -314,13 +310,13 @@ impl Asked {
 }
 
 /// All combinations of the values to try.
-fn for_each_setting(asked: &Asked, mut tell: impl FnMut([u32; 4])) {
+fn for_each_setting(asked: &Asked, mut each: impl FnMut([u32; 4])) {
     let [mins, maxs, outs, intos] = asked.settings();
     for &min in mins {
         for &max in maxs {
             for &out in outs {
                 for &into in intos {
-                    tell([min, max, out, into]);
+                    each([min, max, out, into]);
                 }
             }
         }

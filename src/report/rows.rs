@@ -22,10 +22,8 @@ pub struct Ask<'a> {
     pub idle_after: TimeDelta,
 }
 
-/// A fleet's report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// As of when.
     pub at: Option<Timestamp>,
     /// After how many days without an invocation a variant is called idle.
     pub idle_days: i64,
@@ -193,7 +191,7 @@ fn row(status: &VariantStatus, ask: Ask<'_>) -> Row {
         Some(load * instances / (instances - 1.0))
     };
     let newest = telemetry.and_then(|telemetry| telemetry.newest());
-    let load = newest.and_then(Minute::load);
+    let load = newest.and_then(|minute| minute.load());
     let peak = usage.and_then(|usage| usage.peak());
     let peak_load = peak.map(|peak| peak.load);
     let memory = snapshot.memory.known();

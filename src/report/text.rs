@@ -51,7 +51,6 @@ pub(super) fn summary(report: &Report) -> Vec<String> {
 
 /// Two tables: the most waste first, and the most risk first; within `width` columns where there is a
 /// terminal.
-#[must_use]
 pub fn text(report: &Report, width: Option<usize>) -> String {
     let mut out = String::new();
     for sentence in summary(report) {

@@ -1,7 +1,7 @@
 //! What has changed of a variant since it was last seen, and whose doing that is. Pure.
 //!
 //! What could not be read is as it was before. The look before may be a process and a restart away:
-//! then the change is told with the span in which it happened.
+//! then the change is recorded with the span in which it happened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,22 +65,22 @@ impl Look<'_> {
     fn first_seen(&mut self) {
         let (status, report) = (self.status, &self.status.decision.report);
         let text = |field: Field| self.now.values.get(&field).map(|value| value.text.as_str());
-        let mut told = vec![match text(Field::TargetValue) {
+        let mut parts = vec![match text(Field::TargetValue) {
             Some(value) => format!("target value {value}"),
             None if status.snapshot.policies.known().is_some() => "no target value".to_owned(),
             None => "target value unknown".to_owned(),
         }];
-        told.push(match (text(Field::MinCapacity), text(Field::MaxCapacity)) {
+        parts.push(match (text(Field::MinCapacity), text(Field::MaxCapacity)) {
             (Some(min), Some(max)) => format!("{min} to {max} instances"),
             _ if status.snapshot.target.known().is_some() => "no scalable target".to_owned(),
             _ => "min and max unknown".to_owned(),
         });
-        told.extend(self.now.config_name.as_ref().map(|name| format!("endpoint config {name}")));
-        told.push(match mode(&status.goal).as_str() {
+        parts.extend(self.now.config_name.as_ref().map(|name| format!("endpoint config {name}")));
+        parts.push(match mode(&status.goal).as_str() {
             "unlisted" => "not in the configuration".to_owned(),
             mode => format!("mode {mode}"),
         });
-        let sentence = format!("first seen: {}; {}", told.join(", "), report.safety.words());
+        let sentence = format!("first seen: {}; {}", parts.join(", "), report.safety.words());
         let event = Event {
             after: text(Field::TargetValue).map(str::to_owned),
             ..Event::new(self.now.at, EventKind::FirstSeen, Who::Setpoint, sentence)
@@ -135,7 +135,7 @@ impl Look<'_> {
                 _ => false,
             };
             let tried = self.now.tried.remove(&field);
-            // What comes or goes with the whole is told with the whole.
+            // What comes or goes with the whole is recorded with the whole.
             if same || (before.is_none() || value.is_none()) && !is_whole(field) {
                 continue;
             }
@@ -220,7 +220,6 @@ impl Look<'_> {
         self.events.push(event);
     }
 
-    /// What the configuration asks for.
     fn configuration(&mut self) {
         let mode = mode(&self.status.goal);
         let before = self.now.mode.replace(mode.clone());
@@ -240,7 +239,7 @@ impl Look<'_> {
         let formula = self.status.decision.report.formula_target;
         let before = std::mem::replace(&mut self.now.formula_target, formula);
         let same = same_values(before, formula);
-        // What could not be told this time is no change of the configuration.
+        // What could not be seen this time is no change of the configuration.
         if same || !self.status.decision.report.comparable {
             if formula.is_none() {
                 self.now.formula_target = before;
@@ -400,7 +399,6 @@ impl Look<'_> {
         self.events.push(event);
     }
 
-    /// What is decided to be written.
     fn decision(&mut self) {
         let decision = &self.status.decision;
         if decision.plan.is_empty() {

@@ -27,7 +27,7 @@ const CACHE_BYTES: usize = 8 << 20;
 /// again is left for pages that a commit frees only after it: the file grows in steps.
 const HOUR_BYTES: u64 = 176;
 const EVENT_BYTES: u64 = 828;
-/// The most events told at once, the newest.
+/// The most events given at once, the newest.
 const EVENTS_MAX: usize = 10_000;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
@@ -82,7 +82,6 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
         .unwrap_or_else(|_| Err(Trouble::Broken("the database failed on it".to_owned())))
 }
 
-/// What bounds the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bounds {
     /// Hours and events before this go.

@@ -113,9 +113,6 @@ impl Store {
     }
 
     /// What is kept of a variant from `since` on; nothing when nothing is kept of it.
-    ///
-    /// # Errors
-    /// When the file cannot be read now.
     pub async fn history(
         &self,
         id: &VariantId,
@@ -127,17 +124,11 @@ impl Store {
     }
 
     /// The variants of which anything is kept.
-    ///
-    /// # Errors
-    /// When the file cannot be read now.
     pub async fn variants(&self) -> Result<Vec<VariantId>, StoreError> {
         self.with(|place| place.asked(Disk::variants)).await
     }
 
     /// What CloudWatch has been asked for, as last kept here.
-    ///
-    /// # Errors
-    /// When the file cannot be opened or read now.
     pub async fn spending(&self) -> Result<Spending, StoreError> {
         let kept = self.with(|place| place.opened(|disk| disk.text(SPENDING))).await?;
         // What a later version says in another way is counted again.
@@ -145,9 +136,6 @@ impl Store {
     }
 
     /// Keeps what CloudWatch has been asked for.
-    ///
-    /// # Errors
-    /// When the file cannot be opened or written now.
     pub async fn keep_spending(&self, spending: &Spending) -> Result<(), StoreError> {
         let text =
             serde_json::to_string(spending).map_err(|error| StoreError(error.to_string()))?;

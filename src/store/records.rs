@@ -104,7 +104,6 @@ impl Disk {
         })
     }
 
-    /// Keeps it.
     pub(super) fn keep_described(&self, scope: &Scope, bytes: &[u8]) -> Result<()> {
         let packed = pack(bytes);
         guarded(|| {

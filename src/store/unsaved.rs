@@ -17,7 +17,7 @@ const EVENTS_MAX: usize = 20_000;
 const FACE_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Hours that may wait for the disk: a disk that takes nothing must not cost all memory.
 const HOURS_MAX: usize = 100_000;
-/// After a start each variant has 14 days to tell; more than so many wait for the next pass.
+/// After a start each variant has 14 days to save; more than so many wait for the next pass.
 const HOURS_A_PASS: usize = 20_000;
 
 /// Rows that wait to be saved.
@@ -34,7 +34,6 @@ impl Unsaved {
         self.hours.is_empty() && self.events.is_empty() && self.faces.is_empty()
     }
 
-    /// The variants that it is of.
     pub(super) fn ids(&self) -> BTreeSet<&VariantId> {
         let hours = self.hours.keys().map(|(id, _)| id);
         let events = self.events.iter().map(|(id, _)| id);
@@ -114,7 +113,7 @@ impl Book {
         status: &VariantStatus,
         until: Option<Timestamp>,
     ) -> Option<Timestamp> {
-        // Time is told in order: what lies before the part that has been read comes with the whole.
+        // Time is saved in order: what lies before the part that has been read comes with the whole.
         let partial = status.decision.report.estimate.is_partial();
         let telemetry = status.snapshot.telemetry.known().filter(|_| !partial);
         let Some(telemetry) = telemetry else { return until };
@@ -138,7 +137,7 @@ impl Book {
             until = Some(minute.at + TimeDelta::seconds(seconds));
             if !minute.is_empty() {
                 let objective = &status.goal.objective;
-                self.change(id, minute.at, |hour| hour.take(minute, objective));
+                self.change(id, minute.at, |hour| hour.take(&minute, objective));
             }
         }
         until

@@ -83,7 +83,7 @@ type Change = fn(&mut VariantStatus);
 /// What is wrong, how bad it is, and a word of the sentence.
 const CASES: &[(&str, Severity, &str, Change)] = &[
     ("no_scaling", Severity::High, "4 instances of ml.c5.xlarge run whatever the load", |s| {
-        s.snapshot.target = Fact::Known(None);
+        s.snapshot.target = Fact::Known(None).into();
         policies(s).clear();
         alarms(s).clear();
     }),
@@ -153,7 +153,7 @@ const CASES: &[(&str, Severity, &str, Change)] = &[
         policies(s).push(step);
     }),
     ("left_behind", Severity::Medium, "the endpoint is gone", |s| {
-        s.snapshot.endpoint = Fact::Known(None);
+        s.snapshot.endpoint = Fact::Known(None).into();
     }),
     ("left_behind", Severity::Medium, "no such variant", |s| {
         known(&mut s.snapshot.endpoint).as_mut().unwrap().variants.clear();
@@ -177,7 +177,7 @@ const CASES: &[(&str, Severity, &str, Change)] = &[
     }),
     ("cannot_scale", Severity::Low, "ml.t2.medium", |s| {
         config(s).instance_type = Some("ml.t2.medium".to_owned());
-        s.snapshot.target = Fact::Known(None);
+        s.snapshot.target = Fact::Known(None).into();
         policies(s).clear();
     }),
 ];
@@ -228,7 +228,7 @@ fn every_word_has_a_case() {
 fn what_could_not_be_read_is_not_judged_and_said() {
     let mut status = in_sync("blind");
     let why = Why::new(WhyKind::Denied, "DescribeScalingPolicies failed: AccessDenied");
-    status.snapshot.policies = Fact::Unknown(why);
+    status.snapshot.policies = Fact::Unknown(why).into();
     let mut status = status.clone();
     target(&mut status).min_capacity = 2;
     let fleet = fleet(vec![status]);

@@ -187,6 +187,7 @@ fn a_doctor_says_what_is_wrong_and_what_to_do() {
         "reads are allowed",
         "none needed: every target is in observe",
         "none answers at http://127.0.0.1:1",
+        "each restart reads 14 days of metrics again",
         "a month: 4 metrics in each of",
     ] {
         assert!(out.contains(word), "{word}:\n{out}");

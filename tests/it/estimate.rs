@@ -225,7 +225,7 @@ fn history(bench: &mut Bench, from: i64) {
 /// What is known of capacity. The fit behind replays goes further back than the history that is read
 /// again, and fades.
 fn answer(estimate: Estimate) -> Estimate {
-    Estimate { fit: std::sync::Arc::default(), ..estimate }
+    Estimate { fit: None, ..estimate }
 }
 
 #[test]

@@ -32,6 +32,7 @@ use setpoint::model::scaling::{
     ScalingPolicy, SuspendedState, TargetTracking,
 };
 use setpoint::model::series::Minute;
+use setpoint::model::shared::Shared;
 use setpoint::model::snapshot::{Snapshot, Telemetry};
 use setpoint::model::status::{FleetStatus, MemoryStatus, VariantStatus};
 use setpoint::model::time::Timestamp;
@@ -88,7 +89,12 @@ pub(crate) fn mixed_fleet() -> FleetStatus {
 }
 
 /// What decides makes of a world: nothing in a fixture is said that the program does not say.
-fn decided(goal: Goal, snapshot: Snapshot, estimate: &Estimate) -> VariantStatus {
+fn decided(
+    goal: impl Into<Shared<Goal>>,
+    snapshot: Snapshot,
+    estimate: &Estimate,
+) -> VariantStatus {
+    let goal = goal.into();
     let rules = Rules {
         since: None,
         may_probe: false,
@@ -102,7 +108,7 @@ fn decided(goal: Goal, snapshot: Snapshot, estimate: &Estimate) -> VariantStatus
     };
     let decision = decide(&snapshot, &goal, estimate, &rules, noon());
     VariantStatus {
-        lasting: lasting(&snapshot, &decision.report, noon()),
+        lasting: lasting(&snapshot, &decision.report, noon()).into(),
         goal,
         snapshot,
         decision,
@@ -165,7 +171,7 @@ pub(crate) fn held(endpoint: &str) -> VariantStatus {
 
 fn drifted_in(mode: Mode, endpoint: &str) -> VariantStatus {
     let mut snapshot = snapshot(&id(endpoint), 900.0);
-    if let Fact::Known(Some(target)) = &mut snapshot.target {
+    if let Fact::Known(Some(target)) = &mut *snapshot.target {
         target.max_capacity = 30;
     }
     let estimate = Estimate { findings: vec![Finding::Over], ..estimate() };
@@ -177,9 +183,9 @@ pub(crate) fn not_comparable(endpoint: &str) -> VariantStatus {
     let mut snapshot = snapshot(&id(endpoint), 600.0);
     let why = "application-autoscaling DescribeScalingPolicies failed: AccessDeniedException: \
                not authorized";
-    snapshot.policies = Fact::Unknown(Why::new(WhyKind::Denied, why));
-    snapshot.alarms = Fact::not_read_yet();
-    snapshot.model = Fact::not_read_yet();
+    snapshot.policies = Fact::Unknown(Why::new(WhyKind::Denied, why)).into();
+    snapshot.alarms = Fact::not_read_yet().into();
+    snapshot.model = Fact::not_read_yet().into();
     snapshot.telemetry = Fact::not_read_yet();
     let nothing = Estimate::unobserved("no telemetry has been read yet");
     let mut status = decided(goal(Mode::Repair), snapshot, &nothing);
@@ -190,10 +196,10 @@ pub(crate) fn not_comparable(endpoint: &str) -> VariantStatus {
 /// An endpoint that was recreated and lost scalable target and policy.
 pub(crate) fn lost_policy(endpoint: &str) -> VariantStatus {
     let mut snapshot = snapshot(&id(endpoint), 600.0);
-    snapshot.target = Fact::Known(None);
-    snapshot.policies = Fact::Known(Vec::new());
-    snapshot.alarms = Fact::Known(Vec::new());
-    if let Fact::Known(Some(endpoint)) = &mut snapshot.endpoint {
+    snapshot.target = Fact::Known(None).into();
+    snapshot.policies = Fact::Known(Vec::new()).into();
+    snapshot.alarms = Fact::Known(Vec::new()).into();
+    if let Fact::Known(Some(endpoint)) = &mut *snapshot.endpoint {
         endpoint.created_at = noon() - TimeDelta::hours(2);
         endpoint.variants[0].desired_instances = Some(4);
     }
@@ -213,7 +219,7 @@ pub(crate) fn unlisted(endpoint: &str) -> VariantStatus {
     goal.origin = "discovery".into();
     goal.objective.latency = None;
     let mut snapshot = snapshot(&id(endpoint), 600.0);
-    if let Fact::Known(policies) = &mut snapshot.policies {
+    if let Fact::Known(policies) = &mut *snapshot.policies {
         let kind = PolicyKind::Step;
         policies.push(ScalingPolicy { name: "step-by-hand".into(), kind, ..policies[0].clone() });
     }
@@ -247,7 +253,7 @@ fn estimate() -> Estimate {
         findings: Vec::new(),
         wander: Some(0.04),
         incident_since: None,
-        fit: Arc::default(),
+        fit: None,
         history_complete_ratio: Some(1.0),
         sentence: "one instance serves 1300 invocations per minute (1180 to 1410): 87 of 8412 \
                    minutes broke p99 250 ms"
@@ -320,20 +326,21 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
     };
     Snapshot {
         id: id.clone(),
-        reaction: Reaction::unseen(None),
+        reaction: Reaction::unseen(None).into(),
         factor: FactorAdvice::default(),
         floors: setpoint::model::floors::Floors::default(),
         taken_at: noon(),
         reads: reads(),
         caller: Fact::Known(id.account_id.clone()),
-        endpoint: Fact::Known(Some(endpoint(id))),
-        endpoint_config: Fact::Known(Some(endpoint_config(id))),
+        endpoint: Fact::Known(Some(endpoint(id))).into(),
+        endpoint_config: Fact::Known(Some(endpoint_config(id))).into(),
         model: Fact::Known(Some(Model {
             name: format!("{}-model", id.endpoint),
             containers: 1,
             multi_model: false,
             traits: 0,
-        })),
+        }))
+        .into(),
         target: Fact::Known(Some(ScalableTarget {
             resource: id.resource(),
             min_capacity: 1,
@@ -341,13 +348,14 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
             suspended: SuspendedState::default(),
             arn: None,
             created_at: None,
-        })),
-        policies: Fact::Known(vec![invocations]),
-        scheduled_actions: Fact::Known(Vec::new()),
+        }))
+        .into(),
+        policies: Fact::Known(vec![invocations]).into(),
+        scheduled_actions: Fact::Known(Vec::new()).into(),
         activities: Fact::Known(Vec::new().into()),
-        alarms: Fact::Known(alarms),
+        alarms: Fact::Known(alarms).into(),
         telemetry: Fact::Known(telemetry()),
-        memory: Fact::Known(memory(id)),
+        memory: Fact::Known(memory(id).into()),
     }
 }
 

@@ -53,7 +53,8 @@ fn watched(days: i64, zone: Tz, rate: impl Fn(Timestamp) -> f64) -> Watched {
     let from = noon() - TimeDelta::days(days);
     let requests = (0..days * 1440).map(|i| rate(from + TimeDelta::minutes(i)));
     let weeks = Weeks::new(from, requests.collect());
-    let (estimate, variant) = (decision.report.estimate, Variant::default());
+    let (estimate, variant) = (Estimate::clone(&decision.report.estimate), Variant::default());
+    let goal = Goal::clone(&goal);
     Watched { goal, snapshot, estimate, variant, weeks }
 }
 
@@ -86,7 +87,7 @@ pub(crate) fn of_the_week(snapshot: &mut Snapshot) {
         ends_at: Some(noon() + TimeDelta::days(7)),
     };
     let kept = floor.applied(&[], &snapshot.id.resource(), noon());
-    snapshot.scheduled_actions = Fact::Known(kept);
+    snapshot.scheduled_actions = Fact::Known(kept).into();
 }
 
 fn proposed() -> Floors {
@@ -199,7 +200,7 @@ fn without_what_they_rest_on_nothing_is_known_of_them() {
 #[test]
 fn a_value_in_force_near_capacity_is_no_ground_for_floors() {
     let mut all = watched(15, Tz::UTC, office);
-    let Fact::Known(policies) = &mut all.snapshot.policies else { panic!("policies are known") };
+    let Fact::Known(policies) = &mut *all.snapshot.policies else { panic!("policies are known") };
     for policy in policies {
         if let PolicyKind::TargetTracking(tracking) = &mut policy.kind {
             tracking.target_value = 1240.0;

@@ -141,7 +141,9 @@ impl Passes {
 }
 
 fn estimates(status: &FleetStatus) -> BTreeMap<VariantId, Estimate> {
-    let own = |id: &VariantId| (id.clone(), status.variants[id].decision.report.estimate.clone());
+    let own = |id: &VariantId| {
+        (id.clone(), Estimate::clone(&status.variants[id].decision.report.estimate))
+    };
     status.variants.keys().map(own).collect()
 }
 
@@ -149,8 +151,7 @@ fn estimates(status: &FleetStatus) -> BTreeMap<VariantId, Estimate> {
 /// an undeclared change and its discovery are counted with the regime before it, and a process that
 /// remembers the change counts them with its own.
 fn known(status: &FleetStatus) -> BTreeMap<VariantId, Estimate> {
-    let known =
-        |estimate| Estimate { picture: Picture::default(), fit: Arc::default(), ..estimate };
+    let known = |estimate| Estimate { picture: Picture::default(), fit: None, ..estimate };
     estimates(status).into_iter().map(|(id, estimate)| (id, known(estimate))).collect()
 }
 

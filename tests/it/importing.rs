@@ -195,7 +195,7 @@ fn what_could_not_be_read_is_said() {
     let config = Config::from_yaml(&uncommented).unwrap_or_else(|e| panic!("{e}\n{uncommented}"));
     assert!(config.targets.len() > made.listed.len(), "{uncommented}");
     let unread =
-        fleet.variants.values().filter(|s| matches!(s.snapshot.policies, Fact::Unknown(_)));
+        fleet.variants.values().filter(|s| matches!(*s.snapshot.policies, Fact::Unknown(_)));
     assert_eq!(unread.count(), 1);
 }
 

@@ -115,11 +115,11 @@ async fn tagged(sim: &Sim, endpoint: &str) -> Option<codec::Found> {
 async fn subject(sim: &Sim, endpoint: &str) -> Subject {
     let of = [id(endpoint).resource()];
     let target = aws(sim).scaling.scalable_targets(Some(&of)).await.unwrap().pop();
-    Subject { id: id(endpoint), target: Fact::Known(target), untouchable: None }
+    Subject { id: id(endpoint), target: Fact::Known(target).into(), untouchable: None }
 }
 
 async fn keep(sim: &Sim, endpoint: &str, memory: VariantMemory) -> Keep {
-    Keep { subject: subject(sim, endpoint).await, memory, urgent: true }
+    Keep { subject: subject(sim, endpoint).await, memory: memory.into(), urgent: true }
 }
 
 fn adopted() -> VariantMemory {
@@ -320,7 +320,7 @@ async fn the_next_leader_sees_what_the_last_one_kept_and_is_not_overwritten_by_i
     let found = new.load(&of, false).await[&id("a")].known().unwrap().clone();
     assert!(found.adopted);
     let pause = Some(Pause { until: sim.now(), reason: "a test".into() });
-    let paused = VariantMemory { pause: pause.clone(), ..found };
+    let paused = VariantMemory { pause: pause.clone(), ..VariantMemory::clone(&found) };
     assert!(new.save(&[keep(&sim, "a", paused).await], &Alone).await.is_empty());
     assert_eq!(tagged(&sim, "a").await.unwrap().generation, 2);
     // The old one has a cache, and looks again before it writes.

@@ -24,6 +24,7 @@ use setpoint::model::estimate::Finding;
 use setpoint::model::evidence::{EvidenceStatus, NotResumed};
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::LoadTestProblem;
+use setpoint::model::minutes::Minutes;
 use setpoint::model::reaction::Spread;
 use setpoint::model::scale_out::{Parts, Reaction};
 use setpoint::model::status::{FleetStatus, StoreStatus};
@@ -83,7 +84,7 @@ fn a_variant_without_traffic_was_read_all_the_same() {
     let mut status = fixtures::in_sync("idle");
     let Fact::Known(telemetry) = &mut status.snapshot.telemetry else { panic!("it is known") };
     telemetry.newest_datapoint = None;
-    telemetry.recent.clear();
+    telemetry.recent = Minutes::default();
     let (metrics, _) = metrics_over(fixtures::fleet(vec![status]), 2000);
     assert_eq!(lines(&metrics, "setpoint_newest_datapoint"), "");
     let read = lines(&metrics, "setpoint_telemetry_read");
@@ -396,12 +397,12 @@ fn everything() -> Metrics {
     if let Some(status) = fleet.variants.values_mut().next() {
         let seen = Parts { alarm: Some(Spread::exactly(5.0)), ..Parts::default() };
         let snapshot = &mut Arc::make_mut(status).snapshot;
-        snapshot.reaction = Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
+        *snapshot.reaction = Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) }.into();
         crate::floors::of_the_week(snapshot);
         fixtures::probe(Arc::make_mut(status));
     }
     let mut suspended = fixtures::in_sync("suspended");
-    if let Fact::Known(Some(target)) = &mut suspended.snapshot.target {
+    if let Fact::Known(Some(target)) = &mut *suspended.snapshot.target {
         target.suspended.scale_in = true;
     }
     let suspended = fixtures::decided_again(suspended);
@@ -474,7 +475,7 @@ fn no_series_appears_twice() {
     let mut status = fixtures::drifted("a");
     let fields = &mut status.decision.report.fields;
     fields.push(fields[0].clone());
-    let Fact::Known(alarms) = &mut status.snapshot.alarms else { panic!("alarms are known") };
+    let Fact::Known(alarms) = &mut *status.snapshot.alarms else { panic!("alarms are known") };
     alarms.push(alarms[0].clone());
     let (metrics, _) = metrics_over(fixtures::fleet(vec![status]), 2000);
     let scrape = text(&metrics).unwrap();

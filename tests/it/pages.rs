@@ -67,8 +67,9 @@ fn saying(text: &str) -> VariantStatus {
         starts_at: None,
         ends_at: None,
         created_at: None,
-    }]);
-    snapshot.model = Fact::Unknown(Why::new(WhyKind::Denied, text));
+    }])
+    .into();
+    snapshot.model = Fact::Unknown(Why::new(WhyKind::Denied, text)).into();
     let report = &mut status.decision.report;
     text.clone_into(&mut report.sentence);
     text.clone_into(&mut report.safety.sentence);
@@ -318,9 +319,11 @@ fn a_plot_is_there_where_there_is_data_and_nowhere_else() {
     let page = |status: &VariantStatus| variant_page(&Site::default(), status, None);
     let mut status = fixtures::drifted("a");
     let Fact::Known(telemetry) = &mut status.snapshot.telemetry else { panic!("not read") };
-    let newest = telemetry.recent[0];
+    let newest = telemetry.recent.to_vec()[0];
     let earlier = |n| Minute { at: newest.at - TimeDelta::minutes(n), ..newest };
-    telemetry.recent.splice(..0, (1..90).rev().map(earlier));
+    telemetry.recent.change(|all| {
+        all.splice(..0, (1..90).rev().map(earlier));
+    });
     let html = page(&status);
     assert_eq!(html.matches("<svg class=\"plot").count(), 4, "two plots in two sizes");
     for shape in ["dots good", "dots bad", "dots before", "area interval", "dots solid good"] {

@@ -252,11 +252,12 @@ async fn a_fingerprint_of_an_older_version_is_no_new_regime_and_a_real_deploy_is
         let subject = subject(&status.snapshot, &status.goal, &pass_settings(&passes.config));
         let all = passes.memory.load(std::slice::from_ref(&subject), true).await;
         let mut memory = all.into_values().next().unwrap().known().cloned().unwrap();
-        let journal = memory.journal.as_mut().expect("a journal");
+        let mut journal = memory.journal.as_ref().expect("a journal").value();
         let now = &mut journal["book"]["current"]["fingerprint"];
         assert!(now.as_str().is_some_and(|text| text.starts_with("2:")), "{now}");
         // As the version before wrote it.
         *now = old_fingerprint(status);
+        memory.journal = Some(journal.into());
         let keep = Keep { subject, memory, urgent: true };
         assert!(passes.memory.save(&[keep], &Alone).await.is_empty());
         if deploys {
@@ -321,14 +322,14 @@ async fn what_was_deleted_and_made_again_is_noticed_without_anybody_asking() {
         let fleet = passes.pass().await;
         let snapshot = &of(&fleet, "scorer").snapshot;
         if operation == "config" {
-            assert_eq!(snapshot.endpoint_config, Fact::Known(None));
+            assert_eq!(snapshot.endpoint_config, Fact::Known(None).into());
             let why = snapshot.model.why().expect("it is not known which model runs");
             assert!(why.message.starts_with(&format!("{gone} {config} is gone")), "{why:?}");
             let again = serde_json::to_value(&own).unwrap();
             sim.create_endpoint_config(&serde_json::from_value(again).unwrap()).unwrap();
         } else {
             assert!(snapshot.endpoint_config.known().unwrap().is_some());
-            assert_eq!(snapshot.model, Fact::Known(None));
+            assert_eq!(snapshot.model, Fact::Known(None).into());
             let again = serde_json::to_value(&model).unwrap();
             sim.create_model(&serde_json::from_value(again).unwrap()).unwrap();
         }
@@ -342,8 +343,8 @@ async fn what_was_deleted_and_made_again_is_noticed_without_anybody_asking() {
         assert_eq!(calls(&sim), asked, "{operation}");
         let fleet = passes.run(6, 1).await;
         let snapshot = &of(&fleet, "scorer").snapshot;
-        assert!(matches!(snapshot.endpoint_config, Fact::Known(Some(_))), "{operation}");
-        assert!(matches!(snapshot.model, Fact::Known(Some(_))), "{operation}");
+        assert!(matches!(*snapshot.endpoint_config, Fact::Known(Some(_))), "{operation}");
+        assert!(matches!(*snapshot.model, Fact::Known(Some(_))), "{operation}");
         assert_eq!(of(&fleet, "scorer").decision.report.reason, Reason::InSync, "{operation}");
     }
 }

@@ -233,7 +233,7 @@ fn a_field_that_could_not_be_compared_is_never_in_sync() {
 #[test]
 fn a_field_that_is_held_is_never_in_sync() {
     let mut status = fixtures::in_sync("a");
-    let held = fixtures::held("a").decision.report.fields;
+    let held = fixtures::held("a").decision.report.fields.clone();
     let held = held.into_iter().find(|field| field.state == FieldState::Held).unwrap();
     status.decision.report.fields.push(held);
     assert_eq!(Standing::of(&status.decision.report), Standing::Held);

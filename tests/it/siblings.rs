@@ -87,7 +87,7 @@ async fn siblings_bring_a_load_test_nearer_to_the_truth() {
         for variant in &mut quiet {
             let load_test = tested(variant.truth);
             let before = variant.estimate(load_test, &mut scratch);
-            assert!(variant.estimator.asks_siblings(&before), "{before:?}");
+            assert!(variant.estimator.load_tested().asks_siblings(&before), "{before:?}");
             let after = variant.estimator.by_siblings(
                 &before.capacity,
                 &siblings,
@@ -164,7 +164,7 @@ proptest! {
         }
         // A variant without a load test does not ask.
         estimator.set_load_test(None, None);
-        prop_assert!(!estimator.asks_siblings(&before));
+        prop_assert!(!estimator.load_tested().asks_siblings(&before));
     }
 }
 
@@ -172,11 +172,11 @@ proptest! {
 fn only_what_was_measured_since_its_load_test_tells_of_it() {
     let (mut estimator, mut scratch, now) = quiet(1200.0, 500.0);
     let at_least = estimator.evaluate(&mut scratch, now, &CONTEXT);
-    assert!(!estimator.tells_of_load_test(&at_least, None), "it rests on an opinion");
+    assert!(!estimator.load_tested().is_measured_by(&at_least, None), "it rests on an opinion");
     let measured = Estimate { verdict: Verdict::Measured, ..at_least.clone() };
-    assert!(estimator.tells_of_load_test(&measured, None));
+    assert!(estimator.load_tested().is_measured_by(&measured, None));
     let inferred = Estimate { verdict: Verdict::Inferred, ..at_least };
-    assert!(!estimator.tells_of_load_test(&inferred, None));
+    assert!(!estimator.load_tested().is_measured_by(&inferred, None));
     // A deploy after the load test: what is measured now is not what was tested.
     let deployed = now + chrono::TimeDelta::minutes(1);
     estimator.declare(deployed, Fingerprint::of("v2"), &mut scratch);
@@ -185,9 +185,9 @@ fn only_what_was_measured_since_its_load_test_tells_of_it() {
     let started = deployed;
     let day = chrono::TimeDelta::days(1);
     assert!(
-        !estimator.tells_of_load_test(&later, None),
+        !estimator.load_tested().is_measured_by(&later, None),
         "of what ran before, for all that is known"
     );
-    assert!(!estimator.tells_of_load_test(&later, Some(started - day)));
-    assert!(estimator.tells_of_load_test(&later, Some(started + day)));
+    assert!(!estimator.load_tested().is_measured_by(&later, Some(started - day)));
+    assert!(estimator.load_tested().is_measured_by(&later, Some(started + day)));
 }

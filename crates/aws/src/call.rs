@@ -71,9 +71,6 @@ impl Pages {
     }
 
     /// The token of the next page, after one of so many rows; none when that was the last one.
-    ///
-    /// # Errors
-    /// When the listing does not end.
     pub(super) fn turn(&mut self, rows: usize, next: Option<String>) -> PortResult<Option<String>> {
         self.rows += rows;
         // An empty token is no token.

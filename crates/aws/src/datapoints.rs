@@ -54,9 +54,6 @@ impl Tap {
     }
 
     /// What became of the page that has just been received.
-    ///
-    /// # Errors
-    /// What is wrong with it.
     pub(super) fn page(&self) -> Result<(), String> {
         self.merged().page.take().unwrap_or_else(|| Err("no MetricDataResults".to_owned()))
     }
@@ -230,7 +227,6 @@ impl Found {
     }
 }
 
-/// A page as it is read.
 struct Page<'a> {
     input: Decoder<'a>,
     bytes: &'a [u8],

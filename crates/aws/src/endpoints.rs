@@ -219,13 +219,17 @@ impl EndpointAnswer {
     fn into_model(self) -> Endpoint {
         let pending = self.pending_deployment_summary;
         let shadows = self.shadow_production_variants;
+        // What is collected in the place of an answer keeps all of its room, and this stays.
+        let mut variants: Vec<VariantSummary> =
+            self.production_variants.into_iter().map(VariantSummary::from).collect();
+        variants.shrink_to_fit();
         Endpoint {
             name: self.endpoint_name,
             status: EndpointStatus::parse(&checks::text(&self.endpoint_status)),
             config_name: self.endpoint_config_name,
             created_at: self.creation_time,
             modified_at: self.last_modified_time,
-            variants: self.production_variants.into_iter().map(VariantSummary::from).collect(),
+            variants,
             shadow_variants: shadows.into_iter().map(|shadow| shadow.variant_name).collect(),
             deploy_in_progress: pending.is_some(),
             pending_config_name: pending.and_then(|pending| pending.endpoint_config_name),

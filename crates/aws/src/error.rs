@@ -53,7 +53,6 @@ impl Failure {
         PortError { kind, service, operation, code, message: checks::text(&message) }
     }
 
-    /// Sorts an error of the SDK.
     pub(super) fn of<E>(service: Service, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + StdError + 'static,
@@ -137,7 +136,6 @@ fn is_refused(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// Sorts an error by its code, HTTP status (0 when unknown) and message.
-#[must_use]
 pub fn classify(service: Service, code: Option<&str>, status: u16, message: &str) -> ErrorKind {
     let Some(code) = code.filter(|code| !code.is_empty()) else { return by_status(status) };
     if is_clock_skew(code, message) {

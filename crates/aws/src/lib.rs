@@ -68,9 +68,6 @@ pub async fn connect(
 }
 
 /// [`connect`], and right before a write is sent `leadership` must allow it (rule 23).
-///
-/// # Errors
-/// As [`connect`].
 pub async fn connect_fenced(
     settings: &Settings,
     observer: Arc<dyn CallObserver>,
@@ -92,9 +89,6 @@ pub fn quieter(directives: &str) -> String {
 }
 
 /// [`connect`] over an HTTP client of the caller's: a recorder or a replay.
-///
-/// # Errors
-/// As [`connect`].
 pub async fn connect_through(
     settings: &Settings,
     observer: Arc<dyn CallObserver>,

@@ -4,6 +4,7 @@
 //!
 //! Architecture invariant: pure. No clock, no I/O, no async runtime, no AWS SDK, no Kubernetes.
 
+pub(crate) mod compact;
 pub mod decide;
 pub mod estimate;
 pub mod ledger;

@@ -37,7 +37,6 @@ pub enum Service {
     ApplicationAutoScaling,
     CloudWatch,
     SageMaker,
-    /// Security Token Service.
     Sts,
     /// The Resource Groups Tagging API.
     Tagging,
@@ -45,7 +44,6 @@ pub enum Service {
 }
 
 impl Service {
-    /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ApplicationAutoScaling => "application-autoscaling",
@@ -91,11 +89,9 @@ impl ErrorKind {
     }
 }
 
-/// A failed call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} {operation} failed: {}{message}", .service.as_str(), .code.as_ref().map(|c| format!("{c}: ")).unwrap_or_default())]
 pub struct PortError {
-    /// The class.
     pub kind: ErrorKind,
     pub service: Service,
     /// AWS's operation name.
@@ -122,7 +118,6 @@ impl From<PortError> for Why {
     }
 }
 
-/// The result of a call.
 pub type PortResult<T> = Result<T, PortError>;
 
 /// All rows of a listing of Application Auto Scaling, where each is needed.
@@ -140,7 +135,7 @@ pub fn whole<T>(operation: &'static str, listing: Listing<T>) -> PortResult<Vec<
 }
 
 /// Application Auto Scaling, reading. Every listing returns all pages or an error: half a listing
-/// would turn "not read" into "absent". A row that makes no sense is told beside the others.
+/// would turn "not read" into "absent". A row that makes no sense is reported besides the others.
 #[async_trait]
 pub trait ScalingReads: Send + Sync {
     /// `DescribeScalableTargets` of the SageMaker variant dimension: of these variants (at most
@@ -177,7 +172,6 @@ pub trait ScalingWrites: Send + Sync {
 /// The input of `TagResource`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagTarget {
-    /// The ARN of the scalable target.
     pub target_arn: String,
     /// The tags to set. AWS takes keys of 1 to 128 and values of 0 to 256 characters, and keeps
     /// at most 50 tags.
@@ -187,18 +181,15 @@ pub struct TagTarget {
 /// The input of `PutScalingPolicy`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PutScalingPolicy {
-    /// Which variant.
     pub resource: ResourceId,
     /// The policy's name: its identity.
     pub policy_name: String,
-    /// The whole configuration.
     pub configuration: TargetTracking,
 }
 
 /// The input of `PutScheduledAction`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutScheduledAction {
-    /// Which variant.
     pub resource: ResourceId,
     /// The whole action: AWS drops the dates that are not stated.
     pub floor: FloorPut,
@@ -207,7 +198,6 @@ pub struct PutScheduledAction {
 /// The input of `RegisterScalableTarget`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisterScalableTarget {
-    /// Which variant.
     pub resource: ResourceId,
     /// Fewest instances; absent leaves it.
     pub min_capacity: Option<i32>,
@@ -256,7 +246,6 @@ impl Metric {
         }
     }
 
-    /// The CloudWatch statistic.
     pub const fn statistic(self) -> &'static str {
         match self {
             Self::ModelLatency(statistic) => statistic.cloudwatch(),
@@ -268,9 +257,7 @@ impl Metric {
 /// One query: a metric of a variant at a period.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MetricQuery {
-    /// Which variant.
     pub resource: ResourceId,
-    /// Which metric and statistic.
     pub metric: Metric,
     /// The period in seconds: 60, 300 or 900.
     pub period_seconds: u32,
@@ -312,24 +299,18 @@ pub trait Identity: Send + Sync {
 /// All of AWS for one account and region.
 #[derive(Clone)]
 pub struct Aws {
-    /// The account and region.
     pub scope: Scope,
     /// Application Auto Scaling, reading.
     pub scaling: Arc<dyn ScalingReads>,
     /// Application Auto Scaling, writing.
     pub writes: Arc<dyn ScalingWrites>,
-    /// SageMaker.
     pub endpoints: Arc<dyn Endpoints>,
-    /// CloudWatch.
     pub metrics: Arc<dyn Metrics>,
-    /// Security Token Service.
     pub identity: Arc<dyn Identity>,
 }
 
-/// Time.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// The present instant.
     fn now(&self) -> Timestamp;
     /// Waits; on a virtual clock, until the world has got there.
     async fn sleep(&self, duration: Duration);
@@ -341,7 +322,7 @@ pub trait Leadership: Send + Sync {
     fn may_write(&self) -> bool;
 }
 
-/// Where decisions are told to people beside the log: Kubernetes Events, or nowhere.
+/// Where decisions are reported to people besides the log: Kubernetes Events, or nowhere.
 pub trait Events: Send + Sync {
     /// Tells of a decision and what became of it. Must not block.
     fn publish(
@@ -375,7 +356,7 @@ pub struct CallRecord {
     pub metrics_requested: u64,
 }
 
-/// Is told of every call; counts them.
+/// Counts every call.
 pub trait CallObserver: Send + Sync {
     /// Takes note of a finished call. Must not block.
     fn called(&self, call: &CallRecord);

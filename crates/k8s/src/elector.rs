@@ -56,7 +56,6 @@ pub struct Elector {
 impl Elector {
     /// Joins the election for the Lease of this part. With `label` the pod that this process runs in
     /// says by a label whether it leads.
-    #[must_use]
     pub fn start(
         cluster: &Cluster,
         part: Part,
@@ -113,9 +112,6 @@ impl Elector {
 
     /// Gives the Lease up, so that another process need not wait for it to expire. To be called
     /// when no write is under way any more.
-    ///
-    /// # Errors
-    /// When the election has failed before.
     pub async fn release(self) -> Result<(), ElectorDied> {
         // An error says that the task is gone, which joining tells with its reason.
         let _ = self.stop.send(());

@@ -37,7 +37,6 @@ pub enum Regarding {
     },
     /// A `ConfigMap`, of this name.
     ConfigMap(String),
-    /// A Lease, of this name.
     Lease(String),
 }
 
@@ -46,7 +45,6 @@ pub enum Regarding {
 pub struct EventSettings {
     /// The object that Events are about.
     pub regarding: Regarding,
-    /// Time.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -13,7 +13,6 @@ use setpoint_core::ports::Leadership;
 pub struct BootTime(pub Duration);
 
 impl BootTime {
-    /// This long after it.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(duration))
@@ -31,7 +30,6 @@ impl BootTime {
 pub struct BootClock;
 
 impl BootClock {
-    /// The present instant.
     pub fn now(self) -> BootTime {
         let time = clock_gettime(ClockId::Boottime);
         let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
@@ -61,7 +59,6 @@ impl Fence {
         let _ = self.until.fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
     }
 
-    /// Ends the term.
     pub fn end(&self) {
         self.until.store(0, Ordering::SeqCst);
     }

@@ -136,7 +136,6 @@ impl Default for Limits {
 /// What becomes of a notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// A new Event.
     New,
     /// The Event of this name has been seen so many times now.
     Again {
@@ -172,7 +171,6 @@ impl Limiter {
         Self { limits, all, last: BTreeMap::new() }
     }
 
-    /// What becomes of this notice.
     pub(super) fn admit(&mut self, notice: &Notice, now: Timestamp) -> Verdict {
         // What has been quiet for so long has its tokens back: forgetting it changes nothing.
         self.last.retain(|_, last| now - last.at < SERIES);
@@ -256,7 +254,7 @@ mod tests {
             desired_target: Some(660.0),
             divergence: None,
             instances: None,
-            estimate: Estimate::unobserved("a test"),
+            estimate: Estimate::unobserved("a test").into(),
             safety: SafetyReport { state, sentence: "660 where 202 is safe".to_owned() },
             would: Vec::new(),
         };
@@ -273,7 +271,15 @@ mod tests {
             writes_per_day: 1,
             confirmed: Confirmed::Nothing,
         };
-        Decision { id, at: at(0), variant, rules, plan: Plan::default(), report, wake_at: None }
+        Decision {
+            id,
+            at: at(0),
+            variant,
+            rules: rules.into(),
+            plan: Plan::default(),
+            report: report.into(),
+            wake_at: None,
+        }
     }
 
     #[test]

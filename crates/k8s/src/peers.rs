@@ -22,7 +22,6 @@ const SEPARATOR: &str = ",";
 pub struct Part {
     /// The name of the Lease without shards, from which those of the shards are made.
     pub base_name: String,
-    /// The Lease of this process.
     pub lease_name: String,
     /// The accounts and regions that are its own; absent when there is one process for everything.
     pub scopes: Option<Vec<Scope>>,
@@ -30,7 +29,6 @@ pub struct Part {
 
 impl Part {
     /// Everything, by the Lease of this name.
-    #[must_use]
     pub fn whole(lease_name: &str) -> Self {
         let name = lease_name.to_owned();
         Self { base_name: name.clone(), lease_name: name, scopes: None }

@@ -120,7 +120,6 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// One connection.
 struct One {
     peer: SocketAddr,
     place: Place,

@@ -11,7 +11,6 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 /// How many may connect, and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Ordinary connections.
     pub connections: usize,
     /// Those of them from one address; of IPv6, from one network of 64 bits.
     pub per_address: usize,

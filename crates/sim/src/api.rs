@@ -13,6 +13,8 @@ pub mod tagging;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::fault::Fault;
@@ -40,7 +42,6 @@ pub struct Sim {
 pub struct ApiError {
     /// AWS's error code, such as `ValidationException`.
     pub code: String,
-    /// AWS's message.
     pub message: String,
     /// The HTTP status that goes with it.
     pub http_status: u16,
@@ -82,7 +83,6 @@ impl ApiError {
     }
 }
 
-/// The result of an operation.
 pub type ApiResult<T> = Result<T, ApiError>;
 
 /// Makes [`Operation`] and the methods of [`Sim`] from one table.
@@ -93,7 +93,6 @@ macro_rules! operations {
         pub enum Operation { $($(#[$doc])* $name,)* }
 
         impl Operation {
-            /// All of them.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// AWS's name.
@@ -101,7 +100,6 @@ macro_rules! operations {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
-            /// The service it belongs to.
             pub const fn service(self) -> Service {
                 match self { $(Self::$name => Service::$service,)* }
             }
@@ -123,6 +121,18 @@ macro_rules! operations {
                 let result = world.$method(input);
                 world.finish(Operation::$name, gate, input, result)
             })*
+
+            /// Runs any operation, its input and output as AWS JSON.
+            ///
+            /// # Errors
+            /// Outside, when the input has not the operation's shape; inside, AWS's.
+            pub(crate) fn run(&self, operation: Operation, input: Value) -> Result<ApiResult<Value>, serde_json::Error> {
+                match operation {
+                    $(Operation::$name => {
+                        Ok(self.$method(&serde_json::from_value(input)?).map(|output| as_json(&output)))
+                    })*
+                }
+            }
         }
     };
     (@read) => { false };
@@ -193,6 +203,24 @@ operations! {
     Sts read GetCallerIdentity get_caller_identity(cw::GetCallerIdentityInput) -> cw::GetCallerIdentityOutput;
     /// `AssumeRole`: it gives out keys and changes nothing.
     Sts read AssumeRole assume_role(sts::AssumeRoleInput) -> sts::AssumeRoleOutput;
+}
+
+/// As AWS spells it: absent members are left out.
+pub(crate) fn as_json(of: &impl Serialize) -> Value {
+    let mut value = serde_json::to_value(of).unwrap_or_default();
+    drop_nulls(&mut value);
+    value
+}
+
+pub(crate) fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(values) => values.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
 }
 
 impl Operation {

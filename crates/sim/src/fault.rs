@@ -160,11 +160,8 @@ impl Fault {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ActiveFault {
     pub(crate) fault: Fault,
-    /// When it was injected.
     pub(crate) since: Timestamp,
-    /// When it ends.
     pub(crate) until: Timestamp,
-    /// How often it has hit.
     pub(crate) hits: u32,
 }
 

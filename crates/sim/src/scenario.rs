@@ -114,9 +114,7 @@ pub struct RoleTrust {
 pub struct Throttle {
     /// Application Auto Scaling: one bucket for all operations.
     pub application_autoscaling: Option<RateLimit>,
-    /// CloudWatch.
     pub cloudwatch: Option<RateLimit>,
-    /// SageMaker.
     pub sagemaker: Option<RateLimit>,
     pub sts: Option<RateLimit>,
 }
@@ -148,7 +146,6 @@ pub struct VariantSpec {
     pub name: String,
     #[serde(default = "default_instance_type")]
     pub instance_type: String,
-    /// Instances at the start.
     #[serde(default = "default_instances")]
     pub instances: u32,
     /// Its scalable target; not registered if absent.
@@ -184,18 +181,15 @@ impl VariantSpec {
     }
 }
 
-/// A scalable target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TargetSpec {
     /// Fewest instances.
     pub min: i32,
-    /// Most instances.
     pub max: i32,
     /// Whether it was registered before scalable targets had ARNs: it has none, and no tags.
     #[serde(default)]
     pub without_arn: bool,
-    /// Its target-tracking policy.
     #[serde(default)]
     pub policy: Option<PolicySpec>,
 }
@@ -252,7 +246,6 @@ pub struct ScriptEvent {
 /// A change at an instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// When.
     pub at: Timestamp,
     /// What.
     pub change: Change,
@@ -266,7 +259,6 @@ pub enum Change {
     EditPolicy {
         /// Whose.
         variant: String,
-        /// The new target value.
         #[serde(default)]
         target_value: Option<f64>,
         /// The new cooldown, in seconds.
@@ -285,10 +277,8 @@ pub enum Change {
     EditTarget {
         /// Whose.
         variant: String,
-        /// The new min.
         #[serde(default)]
         min: Option<i32>,
-        /// The new max.
         #[serde(default)]
         max: Option<i32>,
         /// Suspends or resumes scale-in.
@@ -339,7 +329,6 @@ pub enum Change {
     Incident {
         /// Whose.
         variant: String,
-        /// What latency is multiplied with.
         latency_factor: f64,
         /// For how long.
         minutes: u32,

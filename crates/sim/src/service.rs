@@ -68,7 +68,6 @@ pub enum Family {
     /// A GPU that serves batches: latency moves in steps and is higher at low load, where the
     /// batcher waits for company.
     GpuBatch {
-        /// The largest batch.
         max_batch: u32,
         /// How long the batcher waits for company, in milliseconds.
         window_ms: f64,

@@ -20,7 +20,6 @@ pub enum Part {
         low: f64,
         /// The rate at the peak.
         high: f64,
-        /// When the peak is.
         peak_hour: f64,
     },
     /// Some bursts a day, at random, each of the same height and length.
@@ -34,16 +33,13 @@ pub enum Part {
     },
     /// One crowd: a steep rise at a time, then a decay.
     FlashCrowd {
-        /// When it begins.
         at: Timestamp,
         /// What it adds at its height.
         rate: f64,
         /// How fast it fades, in minutes (to a third).
         fade_minutes: f64,
     },
-    /// A step at a time.
     Step {
-        /// From when.
         at: Timestamp,
         /// What it adds from then on.
         rate: f64,

@@ -32,7 +32,6 @@ const DELAY: TimeDelta = TimeDelta::minutes(15);
 /// Who may have made one foreign change.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Callers {
-    /// When the change was seen.
     pub(super) at: Timestamp,
     pub(super) field: Field,
     /// The calls that may have made it, newest first.
@@ -47,7 +46,6 @@ impl Callers {
         is_foreign(event) && event.at == self.at && event.field == Some(self.field)
     }
 
-    /// The names alone.
     pub(super) fn names(&self) -> String {
         let mut names: Vec<&str> = self.calls.iter().map(|call| call.actor.as_str()).collect();
         names.sort_unstable();

@@ -8,8 +8,7 @@ use serde::Deserialize;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::exit::{self, Exit};
-use crate::cli::out::{self, Data};
-use crate::cli::plan::Output;
+use crate::cli::out::{self, Data, TextOutput};
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
 use crate::model::time::Timestamp;
@@ -24,8 +23,8 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(value_name = "VARIANT|all", value_parser = selector)]
     variant: Selector,
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = TextOutput::Text)]
+    output: TextOutput,
     /// Show the reads of every variant, not only of a single one
     #[arg(long)]
     reads: bool,
@@ -33,7 +32,6 @@ pub(in crate::cli) struct CheckArgs {
     daemon: DaemonArgs,
 }
 
-/// What is used of the answer.
 #[derive(Debug, Deserialize)]
 struct Answer {
     variants: Vec<Checked>,
@@ -107,9 +105,9 @@ pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
         ))
     })?;
     match args.output {
-        Output::Json => out::data(&json, Data::Json)?,
-        Output::Yaml => out::data(&json, Data::Yaml)?,
-        Output::Text => out::text(&text(&answer, args.reads))?,
+        TextOutput::Json => out::data(&json, Data::Json)?,
+        TextOutput::Yaml => out::data(&json, Data::Yaml)?,
+        TextOutput::Text => out::text(&text(&answer, args.reads))?,
     }
     Ok(exit_of(&answer).into())
 }

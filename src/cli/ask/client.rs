@@ -8,6 +8,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::cli::CliError;
+use crate::http::MAX_TOKEN_BYTES;
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
 use crate::render::printable;
@@ -16,8 +17,6 @@ use crate::render::printable;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than the largest fleet's answer: 10,000 variants are checked with some 10 KiB each.
 const MAX_ANSWER_BYTES: u64 = 256 << 20;
-/// More than any token.
-const MAX_TOKEN_BYTES: u64 = 4096;
 
 /// Asks one daemon.
 pub(super) struct Client {
@@ -30,9 +29,6 @@ pub(super) struct Client {
 
 impl Client {
     /// A client of the daemon at `url`, with the token of this file, if there is one.
-    ///
-    /// # Errors
-    /// When the URL or the token cannot be used.
     pub(super) fn new(
         url: &str,
         token: Option<PathBuf>,
@@ -57,9 +53,6 @@ impl Client {
     }
 
     /// Gives a command and returns the answer to it.
-    ///
-    /// # Errors
-    /// A sentence, whatever went wrong.
     pub(super) fn post(
         &self,
         command: &str,
@@ -76,9 +69,6 @@ impl Client {
     }
 
     /// Reads what lies below this path. Nothing is sent that a reader does not need.
-    ///
-    /// # Errors
-    /// A sentence, whatever went wrong.
     pub(super) fn get(&self, path: &str) -> Result<Value, CliError> {
         self.answer(self.agent.get(format!("{}{path}", self.url)).call())
     }

@@ -7,8 +7,7 @@ use super::near::did_you_mean;
 use super::{DaemonArgs, selector};
 use crate::cli::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::out::{self, Data};
-use crate::cli::plan::Output;
+use crate::cli::out::{self, Data, TextOutput};
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
 use crate::render::explain::Explanation;
@@ -22,8 +21,8 @@ pub(in crate::cli) struct ExplainArgs {
     #[arg(value_name = "VARIANT", value_parser = one)]
     variant: Selector,
     /// How to print it
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
+    #[arg(short, long, value_enum, default_value_t = TextOutput::Text)]
+    output: TextOutput,
     #[command(flatten)]
     daemon: DaemonArgs,
 }
@@ -74,9 +73,9 @@ pub(in crate::cli) fn explain(args: &ExplainArgs) -> Result<ExitCode, CliError> 
         .ok_or_else(|| CliError::usage("one variant: ENDPOINT/VARIANT"))?;
     let answer = args.daemon.get(path).map_err(|error| near(error, &variant, &args.daemon))?;
     match args.output {
-        Output::Json => out::data(&answer, Data::Json)?,
-        Output::Yaml => out::data(&answer, Data::Yaml)?,
-        Output::Text => out::text(&understood::<Explanation>(&answer)?.text())?,
+        TextOutput::Json => out::data(&answer, Data::Json)?,
+        TextOutput::Yaml => out::data(&answer, Data::Yaml)?,
+        TextOutput::Text => out::text(&understood::<Explanation>(&answer)?.text())?,
     }
     Ok(Exit::Done.into())
 }

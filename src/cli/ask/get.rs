@@ -54,7 +54,6 @@ enum Output {
     Yaml,
 }
 
-/// What is used of the list.
 #[derive(Debug, Deserialize)]
 struct List {
     variants: Vec<Listed>,
@@ -63,7 +62,6 @@ struct List {
     shard: Option<ListedShard>,
 }
 
-/// Which shard has answered.
 #[derive(Debug, Deserialize)]
 struct ListedShard {
     shard: u32,
@@ -203,9 +201,6 @@ pub(super) fn near(error: CliError, selector: &Selector, daemon: &DaemonArgs) ->
 }
 
 /// The variants that the daemon knows.
-///
-/// # Errors
-/// A sentence, whatever went wrong.
 pub(super) fn known(daemon: &DaemonArgs) -> Result<Vec<VariantId>, CliError> {
     let answer = daemon.get("/api/v1/variants".to_owned())?;
     let list: List = understood(&answer)?;

@@ -23,7 +23,7 @@ use crate::render::table::table;
 use crate::store::read_file;
 use crate::system::WallClock;
 
-/// The span in which something happened is told when it is longer than this.
+/// The span in which something happened is shown when it is longer than this.
 const SPAN_TOLD: TimeDelta = TimeDelta::minutes(5);
 
 /// Show who changed what of a variant, when and why: setpoint, a foreign hand, a schedule, a deploy,

@@ -66,9 +66,6 @@ impl DaemonArgs {
     }
 
     /// Gives a command to that daemon and returns the answer to it, within the time limit.
-    ///
-    /// # Errors
-    /// A sentence, whatever went wrong.
     fn post(
         &self,
         command: &'static str,
@@ -82,17 +79,11 @@ impl DaemonArgs {
     }
 
     /// Its address, for those who only read from it.
-    ///
-    /// # Errors
-    /// When there is none.
     pub(super) fn address(&self) -> Result<String, CliError> {
         Ok(self.place(Need::Nothing)?.0)
     }
 
     /// Reads from that daemon, which needs no token.
-    ///
-    /// # Errors
-    /// A sentence, whatever went wrong.
     pub(super) fn get(&self, path: String) -> Result<Value, CliError> {
         let args = self.clone();
         self.ask(move || args.client(Need::Nothing)?.get(&path))

@@ -91,24 +91,24 @@ fn resumed(selector: &Selector, answer: &Value) -> String {
         // An older daemon does not say.
         return format!("resumed {selector}: {all}");
     };
-    let mut told = Vec::new();
+    let mut said = Vec::new();
     if paused > 0 && Some(paused) == count("variants") {
-        told.push(all);
+        said.push(all);
     } else if paused > 0 {
-        told.push(format!("{paused} of {all} had been paused"));
+        said.push(format!("{paused} of {all} had been paused"));
     } else if ended > 0 {
-        told.push("the pause has ended, and it held none of the known variants".to_owned());
+        said.push("the pause has ended, and it held none of the known variants".to_owned());
     }
     if forgotten > 0 {
         let them = if forgotten == 1 { "variant" } else { "variants" };
-        told.push(format!("writes are allowed again to {forgotten} {them} left to another writer"));
+        said.push(format!("writes are allowed again to {forgotten} {them} left to another writer"));
     }
-    if told.is_empty() {
+    if said.is_empty() {
         return format!(
             "nothing to resume: no pause holds {selector}, and none of it is left to another writer"
         );
     }
-    format!("resumed {selector}: {}", told.join("; "))
+    format!("resumed {selector}: {}", said.join("; "))
 }
 
 fn variants(answer: &Value) -> String {
@@ -134,17 +134,17 @@ mod tests {
 
     #[test]
     fn only_what_was_paused_is_resumed() {
-        let told = |paused: u64, ended: u64, forgotten: u64| {
+        let said = |paused: u64, ended: u64, forgotten: u64| {
             let answer = json!({"variants": 2, "were_paused": paused, "pauses_ended": ended,
                 "writers_forgotten": forgotten});
             resumed(&Selector::default(), &answer)
         };
-        assert_eq!(told(2, 1, 0), "resumed all: 2 variants");
-        assert_eq!(told(1, 0, 0), "resumed all: 1 of 2 variants had been paused");
-        assert!(told(0, 0, 0).starts_with("nothing to resume: no pause holds all"));
-        assert!(told(0, 1, 0).starts_with("resumed all: the pause has ended"));
+        assert_eq!(said(2, 1, 0), "resumed all: 2 variants");
+        assert_eq!(said(1, 0, 0), "resumed all: 1 of 2 variants had been paused");
+        assert!(said(0, 0, 0).starts_with("nothing to resume: no pause holds all"));
+        assert!(said(0, 1, 0).starts_with("resumed all: the pause has ended"));
         let writer = "resumed all: writes are allowed again to 1 variant left to another writer";
-        assert_eq!(told(0, 0, 1), writer);
+        assert_eq!(said(0, 0, 1), writer);
         assert_eq!(
             resumed(&Selector::default(), &json!({"variants": 1})),
             "resumed all: 1 variant"

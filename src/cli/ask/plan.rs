@@ -8,7 +8,6 @@ use crate::cli::exit::Exit;
 use crate::model::time::Timestamp;
 use crate::render::{Standing, printable};
 
-/// What the daemon answers.
 #[derive(Debug, Deserialize)]
 pub(in crate::cli) struct PlanAnswer {
     at: Option<Timestamp>,

@@ -40,7 +40,6 @@ const PERIODS: usize = 3;
 
 /// What somebody has agreed to pay for.
 pub(in crate::cli) struct Priced {
-    /// The variants to be read.
     ids: Vec<VariantId>,
 }
 

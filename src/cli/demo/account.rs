@@ -27,7 +27,7 @@ const WORLD: Style = AnsiColor::Cyan.on_default().bold();
 const FOUND: Style = AnsiColor::Red.on_default().bold();
 const QUIET: Style = Style::new().dimmed();
 
-/// Tells the story.
+/// Shows what the daemon does, as a story.
 pub(super) struct Account {
     /// What will happen in the world, oldest first.
     events: VecDeque<(Timestamp, String)>,
@@ -69,8 +69,7 @@ impl Account {
         Ok(())
     }
 
-    /// Tells what is new.
-    pub(super) fn tell(
+    pub(super) fn show(
         &mut self,
         fleet: &Arc<FleetStatus>,
         now: Timestamp,
@@ -83,13 +82,13 @@ impl Account {
             self.last = Some(Arc::clone(fleet));
             let width = fleet.variants.keys().map(|id| id.short().len()).max().unwrap_or(0);
             for (id, status) in &fleet.variants {
-                self.tell_of(id, status, width)?;
+                self.show_variant(id, status, width)?;
             }
         }
         self.progress(now)
     }
 
-    fn tell_of(
+    fn show_variant(
         &mut self,
         id: &VariantId,
         status: &VariantStatus,
@@ -111,11 +110,11 @@ impl Account {
                 self.written.entry(id.clone()).or_default().push(in_words(action));
             }
         }
-        self.tell_findings(id, status, width)
+        self.show_findings(id, status, width)
     }
 
     /// What the comparison with measured capacity found, when it is found and when it is gone.
-    fn tell_findings(
+    fn show_findings(
         &mut self,
         id: &VariantId,
         status: &VariantStatus,
@@ -192,7 +191,6 @@ fn describe(change: &Change) -> String {
     }
 }
 
-/// A write in words.
 fn in_words(action: &Action) -> String {
     match action {
         Action::RegisterTarget { min_capacity, max_capacity, expected, .. } => {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use chrono::{Days, TimeDelta};
 
-use super::run::{Assembled, Telling, follow_signals};
+use super::run::{Assembled, Publishing, follow_signals};
 use super::{CliError, compose};
 use crate::aws;
 use crate::cli::out::outln;
@@ -37,7 +37,7 @@ const ANY_PORT: &str = "127.0.0.1:0";
 const DAYS_AGO: (&str, &str) = ("{", " days ago}");
 /// The speed of the world that has caught up with the present.
 const OF_LIFE: f64 = 1.0;
-/// How often the account looks for something new to tell.
+/// How often the account looks for something new to show.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// See the main job on the embedded AWS, without an account: about a minute, no network.
@@ -67,7 +67,6 @@ fn speed(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let config = config(args.listen, WallClock.now())?;
     let logs = telemetry::init(&config.log);
@@ -116,10 +115,10 @@ async fn demo(args: &Args, config: Config, logs: &Logs) -> Result<(), CliError> 
     let server = Server::start(sim.clone(), loopback, Pace::Speed(args.speed))
         .await
         .map_err(|error| CliError::failed(format!("cannot serve the embedded AWS: {error}")))?;
-    let telling = Telling::new(&config)?;
-    telling.count_lost_lines(logs);
-    let registry = telling.registry();
-    let daemon = assemble(config, &sim, &server, telling).await?;
+    let publishing = Publishing::new(&config)?;
+    publishing.count_lost_lines(logs);
+    let registry = publishing.registry();
+    let daemon = assemble(config, &sim, &server, publishing).await?;
 
     let mut account = Account::new(&scenario, start, std::io::stdout().is_terminal());
     Account::begin(&server.endpoint_url(), daemon.address, args.speed)?;
@@ -129,7 +128,7 @@ async fn demo(args: &Args, config: Config, logs: &Logs) -> Result<(), CliError> 
     let end = start + TimeDelta::minutes(i64::from(args.minutes));
     let story = async {
         while sim.now() < end && !handle.is_stopping() {
-            account.tell(&fleet.get(), sim.now())?;
+            account.show(&fleet.get(), sim.now())?;
             tokio::time::sleep(LOOK_EVERY).await;
         }
         account.end(&fleet.get(), &registry, &sim)?;
@@ -150,14 +149,14 @@ async fn demo(args: &Args, config: Config, logs: &Logs) -> Result<(), CliError> 
         Ok(())
     };
     let story = async {
-        let told = story.await;
+        let shown = story.await;
         handle.stop();
-        told
+        shown
     };
-    let (ended, told) = tokio::join!(daemon.run(), story);
+    let (ended, shown) = tokio::join!(daemon.run(), story);
     signals.abort();
     server.stop().await;
-    ended.and(told)
+    ended.and(shown)
 }
 
 /// The daemon of `setpoint run`, with its SDK clients pointed at the embedded AWS.
@@ -165,7 +164,7 @@ async fn assemble(
     config: Config,
     sim: &Sim,
     server: &Server,
-    telling: Telling,
+    publishing: Publishing,
 ) -> Result<Assembled, CliError> {
     let mut settings = compose::settings(&config)?;
     settings.endpoint_url = Some(server.endpoint_url());
@@ -176,14 +175,14 @@ async fn assemble(
         access_key_id: "demo".to_owned(),
         secret_access_key: "demo".to_owned(),
     };
-    let aws = aws::connect(&settings, telling.observer())
+    let aws = aws::connect(&settings, publishing.observer())
         .await
         .map_err(|error| CliError::failed(error.to_string()))?;
     let aws = vec![aws];
-    telling.expect(&aws);
+    publishing.expect(&aws);
     let clock = Arc::new(SimClock::driven_by_others(sim.clone()));
     let memory = Arc::new(ProcessMemory::default());
     let same = config.clone();
     let loader = Arc::new(move || Ok(same.clone()));
-    Assembled::new(config, loader, aws, clock, memory, telling).await
+    Assembled::new(config, loader, aws, clock, memory, publishing).await
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::cli::survey::Survey;
-use crate::config::{Config, DiscoveryTelemetry, memory_place};
-use crate::doctor::{DaemonFound, MemoryFound, Metrics, Reads, ScrapeFound};
+use crate::config::{Config, DiscoveryTelemetry, memory_place, store_place};
+use crate::doctor::{DaemonFound, MemoryFound, Metrics, Reads, ScrapeFound, StoreFound};
 use crate::model::ids::{ResourceId, VariantId};
 use crate::model::status::VariantStatus;
 use crate::model::time::{Timestamp, floor_to_minute};
@@ -46,7 +46,6 @@ pub(super) fn authorities() -> Vec<(PathBuf, bool)> {
     all.map(|path| (path.clone(), path.exists())).collect()
 }
 
-/// Where the memory is.
 pub(super) fn memory(config: &Config) -> MemoryFound {
     if config.memory.tags {
         return MemoryFound::Tags;
@@ -55,8 +54,19 @@ pub(super) fn memory(config: &Config) -> MemoryFound {
         return MemoryFound::ConfigMap(name.clone());
     }
     let Some(file) = &config.memory.file else { return MemoryFound::Process };
-    let bytes = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file);
-    MemoryFound::File(file.clone(), bytes.map(|meta| meta.len()), memory_place(Path::new(file)))
+    MemoryFound::File(file.clone(), size(file), memory_place(file))
+}
+
+/// Where the history and the evidence are kept.
+pub(super) fn store(config: &Config) -> StoreFound {
+    let Some(file) = &config.store.path else { return StoreFound::Process };
+    StoreFound::File(file.clone(), size(file), store_place(file))
+}
+
+/// The bytes of a file, where there is one.
+fn size(file: &Path) -> Option<u64> {
+    let about = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
+    Some(about.len())
 }
 
 /// What CloudWatch has, and what asking cost.

@@ -39,7 +39,6 @@ fn parse_class(text: &str) -> Result<Class, String> {
     class.ok_or_else(|| format!("{text:?} is not a class (allowed: {names})"))
 }
 
-/// Runs the command.
 pub(in super::super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let classes = if args.class.is_empty() { Class::ALL.to_vec() } else { args.class.clone() };
     let last = args.first_seed.saturating_add(args.seeds);

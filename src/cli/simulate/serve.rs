@@ -54,7 +54,6 @@ fn parse_speed(text: &str) -> Result<f64, String> {
     speed.ok_or_else(|| format!("not a speed (allowed: above 0, at most {SPEED_MAX})"))
 }
 
-/// Runs the command.
 pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     if !args.listen.ip().is_loopback() && !args.allow_non_loopback {
         return Err(CliError::usage(format!(

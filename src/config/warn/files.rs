@@ -17,7 +17,6 @@ pub(super) fn warnings(config: &Config) -> Option<ConfigWarning> {
 impl Config {
     /// What is wrong with the place of `memory.file`, on this machine and for this user: it costs a
     /// file made for a moment, and is for commands that run where the daemon will.
-    #[must_use]
     pub fn memory_place(&self) -> Option<ConfigWarning> {
         let sentence = memory_place(self.memory.file.as_deref()?)?;
         let sentence = sentence.strip_prefix("memory.file: ").unwrap_or(&sentence).to_owned();

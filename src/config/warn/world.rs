@@ -85,7 +85,6 @@ pub(super) fn warnings(config: &Config, fleet: &FleetStatus) -> Vec<ConfigWarnin
 struct Use {
     /// Some variant that it matches exists.
     exists: bool,
-    /// It speaks for one.
     speaks: bool,
     /// Which one speaks instead.
     instead: Option<usize>,
@@ -195,7 +194,7 @@ fn always_broken(
 ) -> Option<ConfigWarning> {
     let latency = status.goal.objective.latency?;
     let recent = &status.snapshot.telemetry.known()?.recent;
-    let loaded = |minute: &&Minute| minute.load().is_some_and(|load| load > 0.0);
+    let loaded = |minute: &Minute| minute.load().is_some_and(|load| load > 0.0);
     let latencies: Vec<f64> = recent.iter().filter(loaded).filter_map(|m| m.latency_us).collect();
     let fastest = latencies.iter().copied().fold(f64::INFINITY, f64::min);
     if latencies.len() < BROKEN_MINUTES || fastest <= latency.threshold_us() {

@@ -24,6 +24,7 @@ use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName}
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::record::{PAUSES, Record, SPENDING, end_stand_in, rest_of, unknown_pauses};
+use crate::model::shared::Shared;
 use crate::model::spending::Spending;
 
 /// The version of the document. One of a later form is read as far as it is known.
@@ -47,7 +48,7 @@ const EMPTY: &str = "it is empty, and setpoint never leaves it so: what it held 
 pub(super) struct Document {
     /// Of more than one variant.
     pub(super) pauses: Pauses,
-    pub(super) variants: BTreeMap<VariantId, VariantMemory>,
+    pub(super) variants: BTreeMap<VariantId, Shared<VariantMemory>>,
     /// What CloudWatch has been asked for.
     pub(super) spending: Spending,
     /// What could not be read.
@@ -162,7 +163,7 @@ impl Document {
         self.damaged.push(Aside { of, why: why.to_owned(), found: text.to_owned() });
         if let Some(id) = id {
             let rest = rest_of(value.get("memory").unwrap_or(&Value::Null));
-            self.variants.insert(id, rest);
+            self.variants.insert(id, rest.into());
         }
     }
 
@@ -227,10 +228,9 @@ impl Document {
     /// could not be read ends.
     pub(super) fn end_stand_ins(&mut self) {
         self.pauses.end_stand_ins();
-        self.variants.values_mut().for_each(end_stand_in);
+        self.variants.values_mut().for_each(|memory| end_stand_in(memory));
     }
 
-    /// The document as text.
     pub(super) fn text(&self) -> String {
         let mut text = format!("{{\"version\":{VERSION},\n");
         // What does not read back has been refused before it came here.
@@ -257,7 +257,6 @@ impl Document {
     }
 }
 
-/// A variant in a line.
 fn entry(id: &VariantId, memory: &VariantMemory) -> Option<String> {
     let record = Record::of_variant(id, memory).ok()?;
     let VariantId { account_id, region, endpoint, variant } = id.clone();

@@ -58,7 +58,7 @@ impl Fixture {
 
     async fn load(&self, endpoint: &str) -> std::result::Result<VariantMemory, String> {
         match self.memory.load(&[subject(endpoint)], false).await.remove(&id(endpoint)).unwrap() {
-            Fact::Known(memory) => Ok(memory),
+            Fact::Known(memory) => Ok(VariantMemory::clone(&memory)),
             Fact::Unknown(why) => Err(why.message),
         }
     }
@@ -68,7 +68,7 @@ impl Fixture {
         endpoint: &str,
         memory: VariantMemory,
     ) -> std::result::Result<(), MemoryError> {
-        let keep = Keep { subject: subject(endpoint), memory, urgent: false };
+        let keep = Keep { subject: subject(endpoint), memory: memory.into(), urgent: false };
         self.memory.save(&[keep], &Alone).await.remove(&id(endpoint)).map_or(Ok(()), Err)
     }
 }
@@ -82,7 +82,7 @@ fn adopted() -> VariantMemory {
 }
 
 fn subject(endpoint: &str) -> Subject {
-    Subject { id: id(endpoint), target: Fact::not_read_yet(), untouchable: None }
+    Subject { id: id(endpoint), target: Fact::not_read_yet().into(), untouchable: None }
 }
 
 fn id(endpoint: &str) -> VariantId {
@@ -115,7 +115,7 @@ async fn a_number_that_json_has_not_fails_its_variant_and_no_other() {
     let infinite = VariantMemory { highest_held: Some(f64::INFINITY), ..adopted() };
     let keep = |endpoint: &str, memory: &VariantMemory| Keep {
         subject: subject(endpoint),
-        memory: memory.clone(),
+        memory: memory.clone().into(),
         urgent: true,
     };
     let all = [keep("a", &infinite), keep("d", &adopted())];
@@ -311,7 +311,7 @@ async fn a_pipe_is_an_error_at_once_and_a_folder_that_is_not_there_is_named() {
     assert!(std::process::Command::new("mkfifo").arg(fixture.path()).status().unwrap().success());
     assert!(fixture.load("a").await.unwrap_err().contains("a pipe"));
     let memory = FileMemory::new("/no/such/folder/memory.json");
-    let keep = Keep { subject: subject("a"), memory: adopted(), urgent: true };
+    let keep = Keep { subject: subject("a"), memory: adopted().into(), urgent: true };
     let failed = memory.save(&[keep], &Alone).await;
     assert!(failed[&id("a")].to_string().contains("/no/such/folder"), "{failed:?}");
 }

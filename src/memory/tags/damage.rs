@@ -73,7 +73,7 @@ pub(super) fn rest() -> VariantMemory {
 }
 
 /// The memories that could not be read, of these variants.
-pub(super) fn told(all: &[(&VariantId, Option<&Damage>)]) -> SetAside {
+pub(super) fn sentence(all: &[(&VariantId, Option<&Damage>)]) -> SetAside {
     let Some((id, damage)) = all.first() else { return SetAside::default() };
     let why = damage.map_or_else(String::new, |damage| format!(" ({})", damage.why));
     let records = all.len();

@@ -11,7 +11,6 @@ pub struct ScheduledMin {
     pub schedule: String,
     /// Its time zone, an IANA name.
     pub time_zone: String,
-    /// The min that it sets.
     pub min: i32,
 }
 

@@ -4,17 +4,17 @@ use crate::model::floors::ProposedFloors;
 use crate::model::snapshot::Snapshot;
 
 pub(super) fn sentences(snapshot: &Snapshot) -> Vec<String> {
-    let mut told: Vec<String> = kept(snapshot).into_iter().collect();
-    told.extend(snapshot.floors.sentence());
-    let Some(proposed) = snapshot.floors.proposed() else { return told };
-    told.push(format!(
+    let mut lines: Vec<String> = kept(snapshot).into_iter().collect();
+    lines.extend(snapshot.floors.sentence());
+    let Some(proposed) = snapshot.floors.proposed() else { return lines };
+    lines.push(format!(
         "the week before explains {:.0} % of the newest week; each floor comes {} minutes ahead of \
          its hour, for instances to start in",
         proposed.explained * 100.0,
         proposed.lead_minutes
     ));
-    told.extend(schedule(proposed));
-    told
+    lines.extend(schedule(proposed));
+    lines
 }
 
 /// What is kept in AWS, as scheduled actions of setpoint's own.

@@ -6,7 +6,6 @@ use super::parts;
 
 /// The bar ends at this ratio on either side; what is beyond is cut.
 const FURTHEST: f64 = 4.0;
-/// Half of its width.
 const HALF: f64 = 50.0;
 
 /// Divergence: from the middle, which is 1, to the right what is unsafe, to the left what is waste.

@@ -20,11 +20,8 @@ use crate::render::{Standing, printable, severity};
 
 pub use super::query::Sort;
 
-/// Rows on one page.
 pub const PAGE_ROWS: usize = 100;
 
-/// The page.
-#[must_use]
 pub fn fleet_page(site: &Site, fleet: &FleetStatus, query: &FleetQuery) -> String {
     let kept = |status: &&Arc<VariantStatus>| query.keeps(status);
     let mut rows: Vec<&Arc<VariantStatus>> = fleet.variants.values().filter(kept).collect();

@@ -56,7 +56,6 @@ pub(super) fn term(word: &str) -> Markup {
 }
 
 /// A number as people read it: three digits, more only where it is larger.
-#[must_use]
 pub fn rounded(value: f64) -> String {
     let value = for_reading(value);
     let decimals = match value.abs() {

@@ -24,11 +24,9 @@ pub enum SortKey {
     Divergence,
     /// The value in force.
     Configured,
-    /// The safe target.
     Safe,
     /// Load of one instance.
     Load,
-    /// Instances in service.
     Instances,
     /// The age of the newest datapoint.
     Telemetry,
@@ -39,7 +37,6 @@ pub enum SortKey {
 }
 
 impl SortKey {
-    /// All of them.
     pub const ALL: [Self; 10] = [
         Self::Worst,
         Self::Name,
@@ -129,17 +126,11 @@ pub struct FleetQuery {
 pub struct RawQuery {
     /// A part of a name.
     pub q: String,
-    /// A standing.
     pub standing: String,
-    /// A state of safety.
     pub safety: String,
-    /// A finding or note.
     pub finding: String,
-    /// A mode.
     pub mode: String,
-    /// An account.
     pub account: String,
-    /// A region.
     pub region: String,
     /// The order.
     pub sort: String,

@@ -14,7 +14,6 @@ const LEAST: f64 = 0.1;
 const DOTS: &str = ".dots.configured { stroke: var(--configured); stroke-width: 10; } \
                     .dots.capacity { stroke: var(--capacity); stroke-width: 10; }";
 
-/// Renders the page.
 pub fn render(name: &str, report: &Report, price: Option<f64>) -> String {
     html! {
         (DOCTYPE)

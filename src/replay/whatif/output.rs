@@ -78,7 +78,6 @@ fn reaction(report: &Report) -> String {
 const SHOWN_MAX: usize = 15;
 
 /// Every choice, in order.
-#[must_use]
 pub fn every(report: &Report) -> Vec<usize> {
     (0..report.choices.len()).collect()
 }
@@ -86,7 +85,6 @@ pub fn every(report: &Report) -> Vec<usize> {
 /// The choices worth reading, in order: all where they are few, else those that no other beats both in
 /// instance-hours and in bad minutes, the nearest to the cheapest good one first; and always the present
 /// setting, the cheapest good one, the factor by replay and the proposed floors.
-#[must_use]
 pub fn worth_reading(report: &Report) -> Vec<usize> {
     if report.choices.len() <= SHOWN_MAX {
         return every(report);
@@ -128,7 +126,6 @@ pub fn worth_reading(report: &Report) -> Vec<usize> {
 }
 
 /// The cells of the table, the header first, then one choice a row.
-#[must_use]
 pub fn cells(report: &Report, shown: &[usize], price: Option<f64>) -> Vec<Vec<String>> {
     let mut rows: Vec<Vec<String>> = vec![COLUMNS.iter().map(|c| (*c).to_owned()).collect()];
     if price.is_some() {
@@ -139,7 +136,6 @@ pub fn cells(report: &Report, shown: &[usize], price: Option<f64>) -> Vec<Vec<St
 }
 
 /// The table, one choice a line, within `width` columns where there is a terminal.
-#[must_use]
 pub fn table(report: &Report, shown: &[usize], price: Option<f64>, width: Option<usize>) -> String {
     let rows = cells(report, shown, price);
     let head: Vec<&str> = rows[0].iter().map(String::as_str).collect();
@@ -243,7 +239,6 @@ fn actions(report: &Report) -> Vec<Action> {
 }
 
 /// The choices as CSV, one a row, with the columns of the JSON.
-#[must_use]
 pub fn csv(report: &Report, price: Option<f64>) -> String {
     const HEADER: [&str; 18] = [
         "name",
@@ -308,7 +303,6 @@ fn number(value: &Value) -> String {
 }
 
 /// The answer as one JSON object.
-#[must_use]
 pub fn json(name: &str, report: &Report, price: Option<f64>) -> Value {
     let choices: Vec<Value> = (0..report.choices.len()).map(|i| choice(report, i, price)).collect();
     let floors = match &report.floors {

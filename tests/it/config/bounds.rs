@@ -72,3 +72,14 @@ fn a_pipe_without_a_writer_is_refused_at_once() {
         assert!(err.contains("found a pipe, allowed: a readable file"), "{err}");
     }
 }
+
+/// Goals that no file describes (those of a recording) state these, and so does the file.
+#[test]
+fn what_the_code_takes_for_the_defaults_is_what_the_file_says() {
+    use setpoint::model::goal::{BAD_MINUTES_PER_WEEK, SAFE_CHANGE_GRACE};
+    let config =
+        setpoint::config::Config::from_yaml("targets: [{endpoint: e, variant: v}]").unwrap();
+    let goal = &config.targets[0].goal;
+    assert_eq!(goal.bad_minutes_per_week, BAD_MINUTES_PER_WEEK);
+    assert_eq!(goal.safe_change_grace, SAFE_CHANGE_GRACE);
+}

@@ -26,7 +26,7 @@ fn told(yaml: &str, fleet: &FleetStatus) -> Vec<String> {
 /// A variant of which AWS says that it is not there.
 fn missing(endpoint: &str) -> VariantStatus {
     let mut status = in_sync(endpoint);
-    status.snapshot.endpoint = Fact::Known(None);
+    status.snapshot.endpoint = Fact::Known(None).into();
     status
 }
 
@@ -97,7 +97,7 @@ fn nothing_is_said_of_names_that_may_be_where_nobody_could_look() {
     assert_eq!(told(yaml, &fleet), [""; 0]);
     let mut unknown = in_sync("yes");
     unknown.snapshot.id.variant = VariantName::new("v").unwrap();
-    unknown.snapshot.endpoint = Fact::Unknown(Why::new(WhyKind::Throttled, "slow"));
+    unknown.snapshot.endpoint = Fact::Unknown(Why::new(WhyKind::Throttled, "slow")).into();
     let unread = read(vec![unknown]);
     assert!(!told(yaml, &unread).iter().any(|text| text.contains("y*/v")));
     assert_eq!(told(yaml, &FleetStatus::default()), [""; 0], "before the first pass");
@@ -155,7 +155,7 @@ fn a_rate_typed_per_minute_is_told_and_the_right_target_value_is_not_blamed() {
 fn aws_that_comes_from_the_future_is_a_clock_that_is_behind() {
     let codes = |minutes: i64| {
         let mut status = in_sync("a");
-        if let Fact::Known(Some(endpoint)) = &mut status.snapshot.endpoint {
+        if let Fact::Known(Some(endpoint)) = &mut *status.snapshot.endpoint {
             endpoint.modified_at = noon() + chrono::TimeDelta::minutes(minutes);
         }
         let fleet = read(vec![status]);

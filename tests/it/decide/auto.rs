@@ -5,6 +5,7 @@ use setpoint::decide::remember::remember;
 use setpoint::model::decision::{FieldState, Outcome, StepOutcome};
 use setpoint::model::estimate::{Capacity, Estimate, Verdict};
 use setpoint::model::goal::{LatencyObjective, Mode};
+use setpoint::model::minutes::Minutes;
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::series::Minute;
 use setpoint::model::units::LatencyStatistic;
@@ -99,7 +100,7 @@ fn raised() -> World {
     world.load(1880.0, 4);
     world.snapshot.taken_at = now() - TimeDelta::minutes(50);
     world.telemetry().newest_datapoint = Some(now());
-    world.telemetry().recent.clear();
+    world.telemetry().recent = Minutes::default();
     let decision = world.decide();
     after(&mut world, &decision, false);
     assert!(world.memory().verification.as_ref().unwrap().begun_at.is_some());

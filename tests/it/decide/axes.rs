@@ -36,8 +36,8 @@ fn measured() -> World {
 }
 
 fn safety(world: &World) -> (Safety, String) {
-    let safety = world.decide().report.safety;
-    (safety.state, safety.sentence)
+    let safety = &world.decide().report.safety;
+    (safety.state, safety.sentence.clone())
 }
 
 /// The configuration follows the value in force, so that the first axis is silent.
@@ -105,7 +105,7 @@ fn an_objective_that_is_broken_is_unsafe_at_any_value() {
         "{sentence}"
     );
     // It is known from telemetry, without the value in force; without telemetry it is old news.
-    world.snapshot.policies = Fact::Unknown(why());
+    world.snapshot.policies = Fact::Unknown(why()).into();
     assert_eq!(safety(&world).0, Safety::ObjectiveBroken);
     world.snapshot.telemetry = Fact::Unknown(why());
     assert_eq!(safety(&world).0, Safety::NotKnown(Unproven::CouldNotRead));
@@ -122,8 +122,14 @@ fn what_is_not_known_says_why() {
     };
     assert_eq!(not_known(|w| w.goal.objective.latency = None), Unproven::NoObjective);
     assert_eq!(not_known(|w| w.endpoint().asynchronous = true), Unproven::UnsupportedKind);
-    assert_eq!(not_known(|w| w.snapshot.endpoint = Fact::Known(None)), Unproven::EndpointMissing);
-    assert_eq!(not_known(|w| w.snapshot.policies = Fact::Unknown(why())), Unproven::CouldNotRead);
+    assert_eq!(
+        not_known(|w| w.snapshot.endpoint = Fact::Known(None).into()),
+        Unproven::EndpointMissing
+    );
+    assert_eq!(
+        not_known(|w| w.snapshot.policies = Fact::Unknown(why()).into()),
+        Unproven::CouldNotRead
+    );
     assert_eq!(not_known(|w| w.policies().clear()), Unproven::NoTarget);
     assert_eq!(not_known(|w| w.estimate.verdict = Verdict::Unobserved), Unproven::NoEvidence);
     assert_eq!(
@@ -224,7 +230,7 @@ fn rule_5_what_has_nothing_to_be_compared_with_and_cannot_be_read_is_unknown() {
     world.goal.load_test = None;
     world.goal.cooldown = setpoint::model::goal::CooldownGoal::default();
     world.goal.disable_scale_in = None;
-    world.snapshot.policies = Fact::Unknown(why());
+    world.snapshot.policies = Fact::Unknown(why()).into();
     let report = world.decide().report;
     assert_eq!((report.comparable, report.reason), (false, Reason::CouldNotCompare));
     world.goal.managed = false;

@@ -65,7 +65,7 @@ fn rule_8_two_instances_may_become_one_and_one_stays() {
 #[test]
 fn an_endpoint_of_unknown_state_is_neither_free_nor_frozen() {
     let mut world = World::drifted();
-    world.snapshot.endpoint = Fact::Unknown(why());
+    world.snapshot.endpoint = Fact::Unknown(why()).into();
     let World { snapshot, goal, estimate, rules, now } = &world;
     let case = Case::new(snapshot, goal, estimate, rules, *now);
     assert_eq!(case.stillness(), Err(why()));
@@ -164,7 +164,8 @@ fn rule_13_an_action_holds_the_bound_that_it_sets_and_not_the_other() {
     world.goal.safe_change_grace = TimeDelta::zero();
     world.target().min_capacity = 2;
     world.target().max_capacity = 15;
-    world.snapshot.scheduled_actions = Fact::Known(vec![action("cron(0 18 * * ? *)", None, 7)]);
+    world.snapshot.scheduled_actions =
+        Fact::Known(vec![action("cron(0 18 * * ? *)", None, 7)]).into();
     let decision = world.decide();
     assert_eq!(field(&decision, Field::MaxCapacity).1, Reason::UnknownAction);
     let [Action::RegisterTarget { min_capacity: Some(1), max_capacity: None, .. }] =
@@ -173,7 +174,7 @@ fn rule_13_an_action_holds_the_bound_that_it_sets_and_not_the_other() {
         panic!("{:?}", decision.plan)
     };
     let both = action("cron(0 18 * * ? *)", Some(4), 7);
-    world.snapshot.scheduled_actions = Fact::Known(vec![both]);
+    world.snapshot.scheduled_actions = Fact::Known(vec![both]).into();
     assert_held(&world.decide(), Field::MinCapacity, Reason::UnknownAction);
 }
 
@@ -182,7 +183,7 @@ fn rule_13_an_action_that_is_over_holds_its_bound_for_a_day() {
     let mut world = World::healthy();
     world.target().max_capacity = 15;
     let mut held_by = |action: ScheduledAction| {
-        world.snapshot.scheduled_actions = Fact::Known(vec![action]);
+        world.snapshot.scheduled_actions = Fact::Known(vec![action]).into();
         field(&world.decide(), Field::MaxCapacity).1
     };
     let (repaired, held) = (Reason::Drift, Reason::UnknownAction);

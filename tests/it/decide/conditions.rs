@@ -14,8 +14,8 @@ use super::remembering::remembered;
 use super::world::{World, now};
 
 fn told(world: &World, reason: Reason) -> Option<String> {
-    let notes = world.decide().report.notes;
-    notes.into_iter().find(|note| note.reason == reason).map(|note| note.sentence)
+    let notes = &world.decide().report.notes;
+    notes.iter().find(|note| note.reason == reason).map(|note| note.sentence.clone())
 }
 
 fn settled(world: &World) -> Settled {
@@ -71,7 +71,7 @@ fn why_target_and_policy_are_missing_is_told_as_far_as_it_is_known() {
         let mut before = settled(&world);
         change(&mut before);
         world.memory().settled = Some(before);
-        world.snapshot.target = Fact::Known(None);
+        world.snapshot.target = Fact::Known(None).into();
         world.policies().clear();
         let decision = world.decide();
         (field(&decision, Field::ScalableTarget).2, world)
@@ -217,7 +217,7 @@ fn a_cross_region_cap_is_compared_with_what_was_measured() {
     world.estimate.capacity.high = Some(1410.0);
     let (low, high) = (1180.0_f64 / 60.0, 1410.0_f64 / 60.0);
     let mut capped = |rate: f64| {
-        let Fact::Known(Some(endpoint)) = &mut world.snapshot.endpoint else { panic!() };
+        let Fact::Known(Some(endpoint)) = &mut *world.snapshot.endpoint else { panic!() };
         let invocations_per_second_per_instance = rate as u32;
         endpoint.cross_region =
             Some(CrossRegionCap { invocations_per_second_per_instance, percent: 40 });
@@ -231,7 +231,7 @@ fn a_cross_region_cap_is_compared_with_what_was_measured() {
     assert_eq!(capped(high.ceil()), None);
     assert_eq!(capped(low.floor()), None);
     world.estimate.verdict = Verdict::AtLeast;
-    let Fact::Known(Some(endpoint)) = &mut world.snapshot.endpoint else { panic!() };
+    let Fact::Known(Some(endpoint)) = &mut *world.snapshot.endpoint else { panic!() };
     endpoint.cross_region =
         Some(CrossRegionCap { invocations_per_second_per_instance: 9000, percent: 40 });
     assert_eq!(told(&world, Reason::CrossRegionCap), None, "not known from both sides");
@@ -239,7 +239,7 @@ fn a_cross_region_cap_is_compared_with_what_was_measured() {
 
 fn routed(strategy: &str) -> World {
     let mut world = World::healthy();
-    let Fact::Known(Some(config)) = &mut world.snapshot.endpoint_config else { panic!() };
+    let Fact::Known(Some(config)) = &mut *world.snapshot.endpoint_config else { panic!() };
     config.variants[0].routing = Some(Routing::parse(strategy));
     world
 }
@@ -256,7 +256,7 @@ fn routing_that_spreads_unevenly_is_told() {
         assert_eq!(told(&routed(word), Reason::RandomRouting), None);
     }
     for word in ["LEAST_OUTSTANDING_REQUESTS", "SOMETHING_NEW"] {
-        let notes = routed(word).decide().report.notes;
+        let notes = &routed(word).decide().report.notes;
         let about = [Reason::RandomRouting, Reason::UnevenRouting];
         assert!(notes.iter().all(|note| !about.contains(&note.reason)), "{word}: {notes:?}");
     }
@@ -276,17 +276,17 @@ fn random_routing_is_no_matter_where_nothing_is_promised_of_several_instances() 
 #[test]
 fn an_endpoint_that_is_being_made_is_not_one_without_the_variant() {
     let mut world = World::drifted();
-    let Fact::Known(Some(endpoint)) = &mut world.snapshot.endpoint else { panic!() };
+    let Fact::Known(Some(endpoint)) = &mut *world.snapshot.endpoint else { panic!() };
     endpoint.status = EndpointStatus::Creating;
     let summaries = std::mem::take(&mut endpoint.variants);
     let decision = world.decide();
     assert_eq!(decision.report.reason, Reason::EndpointUpdating, "{}", decision.report.sentence);
     assert!(decision.plan.is_empty());
     // Once it is in service, a variant that it does not list is none.
-    let Fact::Known(Some(endpoint)) = &mut world.snapshot.endpoint else { panic!() };
+    let Fact::Known(Some(endpoint)) = &mut *world.snapshot.endpoint else { panic!() };
     endpoint.status = EndpointStatus::InService;
     assert_eq!(world.decide().report.reason, Reason::EndpointMissing);
-    let Fact::Known(Some(endpoint)) = &mut world.snapshot.endpoint else { panic!() };
+    let Fact::Known(Some(endpoint)) = &mut *world.snapshot.endpoint else { panic!() };
     endpoint.variants = summaries;
     assert_eq!(world.decide().report.reason, Reason::Drift);
 }

@@ -122,7 +122,7 @@ fn evening(max: i32) -> ScheduledAction {
 fn rule_13_a_value_that_an_action_explains_is_no_drift() {
     let mut world = World::healthy();
     world.target().max_capacity = 15;
-    world.snapshot.scheduled_actions = Fact::Known(vec![evening(15)]);
+    world.snapshot.scheduled_actions = Fact::Known(vec![evening(15)]).into();
     let decision = world.decide();
     let (state, reason, sentence) = field(&decision, Field::MaxCapacity);
     assert_eq!((state, reason), (FieldState::InSync, Reason::ScheduledCapacity));
@@ -135,11 +135,11 @@ fn rule_13_a_value_that_an_action_explains_is_no_drift() {
 fn rule_13_a_value_that_none_explains_is_drift_and_is_not_repaired() {
     let mut world = World::healthy();
     world.target().max_capacity = 15;
-    world.snapshot.scheduled_actions = Fact::Known(vec![evening(7)]);
+    world.snapshot.scheduled_actions = Fact::Known(vec![evening(7)]).into();
     assert_held(&world.decide(), Field::MaxCapacity, Reason::UnknownAction);
-    world.snapshot.scheduled_actions = Fact::Unknown(why());
+    world.snapshot.scheduled_actions = Fact::Unknown(why()).into();
     assert_held(&world.decide(), Field::MaxCapacity, Reason::Unknown);
-    world.snapshot.scheduled_actions = Fact::Known(Vec::new());
+    world.snapshot.scheduled_actions = Fact::Known(Vec::new()).into();
     assert!(!world.decide().plan.is_empty(), "without actions it is repaired");
 }
 
@@ -335,7 +335,7 @@ fn a_refusal_says_what_aws_said() {
     let sentence = "AccessDeniedException: no".to_owned();
     let until = now() + TimeDelta::minutes(8);
     world.memory().refused = Some(Refusals { count: 4, until, sentence });
-    let told = world.decide().report.sentence;
+    let told = &world.decide().report.sentence;
     assert!(told.contains("the last 4 writes (AccessDeniedException: no)"), "{told}");
 }
 

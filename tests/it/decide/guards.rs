@@ -126,7 +126,7 @@ fn rule_5_without_a_valid_load_test_a_present_value_is_left_alone() {
             "other type" => {
                 world.goal.load_test.as_mut().unwrap().instance_type = Some("ml.g5.xlarge".into());
             }
-            _ => world.snapshot.endpoint_config = Fact::Unknown(why()),
+            _ => world.snapshot.endpoint_config = Fact::Unknown(why()).into(),
         }
         let decision = world.decide();
         assert_eq!(decision.report.formula_target, None, "{broken}");
@@ -310,12 +310,12 @@ fn rule_15_kinds_that_one_number_does_not_fit() {
         |w| w.endpoint().variants[0].instance_pools = true,
         |w| w.endpoint().variants[0].managed_instance_scaling = true,
         |w| {
-            if let Fact::Known(Some(model)) = &mut w.snapshot.model {
+            if let Fact::Known(Some(model)) = &mut *w.snapshot.model {
                 model.multi_model = true;
             }
         },
         |w| {
-            if let Fact::Known(Some(config)) = &mut w.snapshot.endpoint_config {
+            if let Fact::Known(Some(config)) = &mut *w.snapshot.endpoint_config {
                 config.variants[0].instance_type = Some("ml.t2.medium".to_owned());
                 w.goal.load_test.as_mut().unwrap().instance_type = None;
             }
@@ -327,7 +327,7 @@ fn rule_15_kinds_that_one_number_does_not_fit() {
         assert_held(&world.decide(), Field::TargetValue, Reason::UnsupportedKind);
     }
     let mut world = World::drifted();
-    world.snapshot.model = Fact::Unknown(why());
+    world.snapshot.model = Fact::Unknown(why()).into();
     assert_held(&world.decide(), Field::TargetValue, Reason::Unknown);
 }
 
@@ -413,9 +413,9 @@ fn a_policy_is_not_made_while_its_target_cannot_be_registered() {
 #[test]
 fn rule_18_what_is_unknown_is_neither_equal_nor_written() {
     let forget: [fn(&mut World); 3] = [
-        |w| w.snapshot.policies = Fact::Unknown(why()),
-        |w| w.snapshot.target = Fact::Unknown(why()),
-        |w| w.snapshot.endpoint = Fact::Unknown(why()),
+        |w| w.snapshot.policies = Fact::Unknown(why()).into(),
+        |w| w.snapshot.target = Fact::Unknown(why()).into(),
+        |w| w.snapshot.endpoint = Fact::Unknown(why()).into(),
     ];
     for make_unknown in forget {
         let mut world = World::drifted();
@@ -431,7 +431,7 @@ fn rule_18_what_is_unknown_is_neither_equal_nor_written() {
 fn rule_18_repair_does_not_need_cloudwatch_except_to_raise() {
     let mut world = World::drifted();
     world.snapshot.telemetry = Fact::Unknown(why());
-    world.snapshot.alarms = Fact::Unknown(why());
+    world.snapshot.alarms = Fact::Unknown(why()).into();
     assert_eq!(written(&world.decide()), Some(600.0));
 
     let mut world = World::healthy();
@@ -456,8 +456,8 @@ fn rule_22_a_second_writer_of_the_same_value_wins_by_our_silence() {
 #[test]
 fn a_variant_that_is_gone_says_so() {
     let mut world = World::healthy();
-    world.snapshot.endpoint = Fact::Known(None);
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.endpoint = Fact::Known(None).into();
+    world.snapshot.target = Fact::Known(None).into();
     let decision = world.decide();
     assert_eq!(decision.report.reason, Reason::EndpointMissing);
     assert!(decision.plan.is_empty());
@@ -473,7 +473,7 @@ fn rule_17_bounds_that_would_cross_are_not_sent_whatever_else_is_allowed() {
     world.goal.capacity.max = None;
     let decision = world.decide();
     assert_held(&decision, Field::MinCapacity, Reason::BoundsConflict);
-    let sentence = decision.report.sentence;
+    let sentence = &decision.report.sentence;
     assert!(sentence.contains("a min of 30 with a max of 20"), "{sentence}");
     assert!(sentence.contains("capacity.max"), "{sentence}");
     // Written together they do not cross.

@@ -53,7 +53,7 @@ fn keeping() -> World {
 }
 
 fn actions(world: &mut World) -> &mut Vec<ScheduledAction> {
-    match &mut world.snapshot.scheduled_actions {
+    match &mut *world.snapshot.scheduled_actions {
         Fact::Known(actions) => actions,
         Fact::Unknown(why) => panic!("no scheduled actions: {why:?}"),
     }
@@ -167,10 +167,10 @@ fn what_holds_every_write_holds_them() {
     };
     held(&another, Reason::ScheduledCapacity);
     let mut world = keeping();
-    world.snapshot.scheduled_actions = Fact::Unknown(why());
+    world.snapshot.scheduled_actions = Fact::Unknown(why()).into();
     assert_eq!(floors(&world.decide()).unwrap().state, FieldState::Unknown);
     let mut world = keeping();
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.target = Fact::Known(None).into();
     assert_eq!(floors(&world.decide()), None, "the scalable target comes first");
 }
 
@@ -312,7 +312,7 @@ fn each_rail_catches_what_no_guard_would_let_through() {
     assert_eq!(bent(&|puts, _| puts.reverse()), floors);
     assert_eq!(bent(&|puts, _| drop(puts.remove(0))), floors);
     assert_eq!(bent(&|puts, _| puts.clear()), floors);
-    assert_eq!(bent(&|_, w| w.snapshot.scheduled_actions = Fact::Unknown(why())), floors);
+    assert_eq!(bent(&|_, w| w.snapshot.scheduled_actions = Fact::Unknown(why()).into()), floors);
     let another = |_: &mut Vec<FloorPut>, w: &mut World| {
         put_all(
             w,

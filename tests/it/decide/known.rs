@@ -15,12 +15,12 @@ type Deletion = (fn(&mut World), &'static str);
 const DELETIONS: [Deletion; 2] = [
     (
         |w| {
-            w.snapshot.endpoint_config = Fact::Known(None);
-            w.snapshot.model = Fact::Known(None);
+            w.snapshot.endpoint_config = Fact::Known(None).into();
+            w.snapshot.model = Fact::Known(None).into();
         },
         "the endpoint config fraud-config-1 was deleted",
     ),
-    (|w| w.snapshot.model = Fact::Known(None), "the model fraud-1 was deleted"),
+    (|w| w.snapshot.model = Fact::Known(None).into(), "the model fraud-1 was deleted"),
 ];
 
 #[test]
@@ -36,7 +36,7 @@ fn it_is_told_which_of_the_two_is_gone() {
     }
     let mut world = World::healthy();
     world.target().max_capacity = 15;
-    if let Fact::Known(Some(config)) = &mut world.snapshot.endpoint_config {
+    if let Fact::Known(Some(config)) = &mut *world.snapshot.endpoint_config {
         config.variants.clear();
     }
     let told = field(&world.decide(), Field::MaxCapacity).2;
@@ -88,7 +88,7 @@ fn what_is_remembered_of_another_config_or_kind_lets_nothing_through() {
     }
     // One that was not read is not one that was deleted.
     let mut unread = deleted(DELETIONS[1].0, 700.0);
-    unread.snapshot.model = Fact::Unknown(why());
+    unread.snapshot.model = Fact::Unknown(why()).into();
     assert_held(&unread.decide(), Field::TargetValue, Reason::Unknown);
 }
 

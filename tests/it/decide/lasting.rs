@@ -32,7 +32,7 @@ fn pass(world: &mut World, minutes: i64) -> Lasting {
 fn drift_lasts_from_the_pass_that_first_saw_it_until_one_sees_its_end() {
     let mut world = World::healthy();
     assert_eq!(pass(&mut world, 0).drift.len(), 0);
-    if let Fact::Known(Some(target)) = &mut world.snapshot.target {
+    if let Fact::Known(Some(target)) = &mut *world.snapshot.target {
         target.max_capacity += 1;
     }
     for minutes in [1, 2, 180] {
@@ -41,16 +41,16 @@ fn drift_lasts_from_the_pass_that_first_saw_it_until_one_sees_its_end() {
         assert_eq!(told.drift, [(Field::MaxCapacity, since)].into(), "after {minutes} minutes");
     }
     let there = world.snapshot.target.clone();
-    world.snapshot.target = Fact::Unknown(why());
+    world.snapshot.target = Fact::Unknown(why()).into();
     let told = pass(&mut world, 200);
     assert_eq!(told.drift[&Field::MaxCapacity], now() + TimeDelta::minutes(1), "it may go on");
     world.snapshot.target = there;
     assert_eq!(pass(&mut world, 201).drift[&Field::MaxCapacity], now() + TimeDelta::minutes(1));
-    if let Fact::Known(Some(target)) = &mut world.snapshot.target {
+    if let Fact::Known(Some(target)) = &mut *world.snapshot.target {
         target.max_capacity -= 1;
     }
     assert_eq!(pass(&mut world, 202).drift.len(), 0);
-    if let Fact::Known(Some(target)) = &mut world.snapshot.target {
+    if let Fact::Known(Some(target)) = &mut *world.snapshot.target {
         target.max_capacity += 1;
     }
     assert_eq!(pass(&mut world, 203).drift[&Field::MaxCapacity], now() + TimeDelta::minutes(203));
@@ -59,7 +59,7 @@ fn drift_lasts_from_the_pass_that_first_saw_it_until_one_sees_its_end() {
 #[test]
 fn suspension_findings_and_safety_last_as_well() {
     let mut world = World::healthy();
-    if let Fact::Known(Some(target)) = &mut world.snapshot.target {
+    if let Fact::Known(Some(target)) = &mut *world.snapshot.target {
         target.suspended.scale_in = true;
     }
     let found = Estimate {
@@ -76,7 +76,7 @@ fn suspension_findings_and_safety_last_as_well() {
     world.estimate = Estimate::unobserved("no telemetry");
     assert_eq!(pass(&mut world, 10).findings, first.findings);
     world.estimate = Estimate { verdict: Verdict::Measured, ..Estimate::unobserved("measured") };
-    if let Fact::Known(Some(target)) = &mut world.snapshot.target {
+    if let Fact::Known(Some(target)) = &mut *world.snapshot.target {
         target.suspended.scale_in = false;
     }
     let last = pass(&mut world, 20);
@@ -86,7 +86,7 @@ fn suspension_findings_and_safety_last_as_well() {
 #[test]
 fn without_a_memory_nobody_says_since_when() {
     let mut world = World::healthy();
-    if let Fact::Known(Some(target)) = &mut world.snapshot.target {
+    if let Fact::Known(Some(target)) = &mut *world.snapshot.target {
         target.max_capacity += 1;
     }
     world.snapshot.memory = Fact::Unknown(why());

@@ -146,12 +146,14 @@ fn no_probe_begins_where_anything_speaks_against_it() {
             w.memory().probes.last = Some(EndedProbe { at, to: 644.0, why: ProbeEnd::BadMinute });
         }),
         ("a bad minute in the last hour", |w| {
-            w.telemetry().recent[10].latency_us = Some(300_000.0);
+            w.telemetry().recent.change(|all| all[10].latency_us = Some(300_000.0));
         }),
         ("a rising load", |w| {
-            for (i, minute) in w.telemetry().recent.iter_mut().enumerate() {
-                minute.invocations = Some(1300.0 + 20.0 * i as f64);
-            }
+            w.telemetry().recent.change(|all| {
+                for (i, minute) in all.iter_mut().enumerate() {
+                    minute.invocations = Some(1300.0 + 20.0 * i as f64);
+                }
+            });
         }),
         ("a load that no higher target moves", |w| {
             steady(w, 2900.0);
@@ -170,15 +172,15 @@ fn no_probe_begins_where_anything_speaks_against_it() {
 #[test]
 fn the_first_bad_minute_ends_it_and_the_next_waits_a_day() {
     let mut world = under_way();
-    let newest = world.telemetry().recent.last_mut().unwrap();
-    newest.latency_us = Some(300_000.0);
+    let broken = |all: &mut Vec<Minute>| all.last_mut().unwrap().latency_us = Some(300_000.0);
+    world.telemetry().recent.change(broken);
     assert_eq!(ends(&mut world), ProbeEnd::BadMinute);
     assert_eq!(world.memory().probes.bad_minutes.len(), 1);
     assert_eq!(world.memory().highest_held, Some(600.0));
     // What comes back with the instances counts as well.
     world.wait(10);
     steady(&mut world, 2500.0);
-    world.telemetry().recent.last_mut().unwrap().latency_us = Some(300_000.0);
+    world.telemetry().recent.change(broken);
     world.pass();
     assert_eq!(world.memory().probes.bad_minutes.len(), 2);
     for hours in [7, 16] {

@@ -22,7 +22,7 @@ proptest! {
             world.goal.mode = Mode::Observe;
         }
         if gone {
-            world.snapshot.target = Fact::Known(None);
+            world.snapshot.target = Fact::Known(None).into();
         }
         if policy {
             world.policies().clear();
@@ -64,11 +64,11 @@ proptest! {
     fn what_depends_on_the_unknown_is_not_written(mask in 1..32_u32, value in 1.0..5000.0_f64) {
         let mut world = World::healthy();
         world.in_force(value);
-        if mask & 1 != 0 { world.snapshot.endpoint = Fact::Unknown(why()); }
-        if mask & 2 != 0 { world.snapshot.policies = Fact::Unknown(why()); }
-        if mask & 4 != 0 { world.snapshot.target = Fact::Unknown(why()); }
+        if mask & 1 != 0 { world.snapshot.endpoint = Fact::Unknown(why()).into(); }
+        if mask & 2 != 0 { world.snapshot.policies = Fact::Unknown(why()).into(); }
+        if mask & 4 != 0 { world.snapshot.target = Fact::Unknown(why()).into(); }
         if mask & 8 != 0 { world.snapshot.caller = Fact::Unknown(why()); }
-        if mask & 16 != 0 { world.snapshot.endpoint_config = Fact::Unknown(why()); }
+        if mask & 16 != 0 { world.snapshot.endpoint_config = Fact::Unknown(why()).into(); }
         let decision = world.decide();
         prop_assert!(decision.plan.is_empty(), "{:?}", decision.plan);
     }

@@ -76,7 +76,9 @@ fn who_and_what_it_is() {
     );
     let typed = |instance_type: &'static str| {
         in_world(|w| {
-            let Fact::Known(Some(config)) = &mut w.snapshot.endpoint_config else { unreachable!() };
+            let Fact::Known(Some(config)) = &mut *w.snapshot.endpoint_config else {
+                unreachable!()
+            };
             config.variants[0].instance_type = Some(instance_type.to_owned());
         })
     };
@@ -86,9 +88,9 @@ fn who_and_what_it_is() {
 
 #[test]
 fn an_unknown_kind_is_only_made_safer() {
-    assert_eq!(in_world(|w| w.snapshot.model = Fact::Unknown(why())), None);
+    assert_eq!(in_world(|w| w.snapshot.model = Fact::Unknown(why()).into()), None);
     let (mut world, action) = register();
-    world.snapshot.model = Fact::Unknown(why());
+    world.snapshot.model = Fact::Unknown(why()).into();
     assert_eq!(world.breached(&action), Some(Rail::Kind));
 }
 
@@ -115,13 +117,19 @@ fn what_people_have_asked_for() {
 
 #[test]
 fn the_state_of_the_world() {
-    assert_eq!(in_world(|w| w.snapshot.endpoint = Fact::Known(None)), Some(Rail::Endpoint));
-    assert_eq!(in_world(|w| w.snapshot.endpoint = Fact::Unknown(why())), Some(Rail::Endpoint));
+    assert_eq!(in_world(|w| w.snapshot.endpoint = Fact::Known(None).into()), Some(Rail::Endpoint));
+    assert_eq!(
+        in_world(|w| w.snapshot.endpoint = Fact::Unknown(why()).into()),
+        Some(Rail::Endpoint)
+    );
     assert_eq!(in_world(|w| w.endpoint().deploy_in_progress = true), Some(Rail::Endpoint));
     assert_eq!(in_world(|w| w.endpoint().status = EndpointStatus::Failed), Some(Rail::Endpoint));
     assert_eq!(in_world(|w| w.endpoint().status = EndpointStatus::Updating), None);
     assert_eq!(in_world(|w| w.target().suspended.scale_out = true), Some(Rail::Suspended));
-    assert_eq!(in_world(|w| w.snapshot.target = Fact::Unknown(why())), Some(Rail::Suspended));
+    assert_eq!(
+        in_world(|w| w.snapshot.target = Fact::Unknown(why()).into()),
+        Some(Rail::Suspended)
+    );
 }
 
 #[test]

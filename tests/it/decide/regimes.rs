@@ -38,7 +38,7 @@ fn after_a_deploy_the_estimate_is_followed_by_the_first_pass_after_an_hour() {
     // `repair` follows no estimate.
     let mut world = auto(5, true);
     world.goal.mode = Mode::Repair;
-    let fields = world.decide().report.fields;
+    let fields = &world.decide().report.fields;
     assert!(fields.iter().all(|f| !f.state.differs()), "{fields:?}");
 }
 

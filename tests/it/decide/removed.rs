@@ -23,7 +23,7 @@ fn known() -> (World, VariantMemory, ScalingPolicy) {
 #[test]
 fn a_target_that_vanished_comes_back_after_30_minutes() {
     let (mut world, ..) = known();
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.target = Fact::Known(None).into();
     world.policies().clear();
     for _ in 0..30 {
         let decision = world.pass();
@@ -60,7 +60,7 @@ fn a_policy_that_vanished_alone_comes_back_after_5_minutes_under_its_name() {
 fn what_somebody_registered_again_has_its_5_minutes_for_the_policy() {
     let (mut world, ..) = known();
     let target = world.snapshot.target.clone();
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.target = Fact::Known(None).into();
     world.policies().clear();
     world.pass();
     world.wait(20);
@@ -74,7 +74,7 @@ fn what_somebody_registered_again_has_its_5_minutes_for_the_policy() {
 fn what_setpoint_registered_itself_waits_for_nobody() {
     let (mut world, ..) = known();
     let target = world.snapshot.target.clone();
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.target = Fact::Known(None).into();
     world.policies().clear();
     world.pass();
     world.wait(30);
@@ -89,7 +89,7 @@ fn what_setpoint_registered_itself_waits_for_nobody() {
 #[test]
 fn both_times_are_the_owners_and_a_person_does_not_wait() {
     let (mut world, ..) = known();
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.target = Fact::Known(None).into();
     world.policies().clear();
     world.rules.confirmed = Confirmed::Asking;
     assert_eq!(world.decide().plan.actions.len(), 2);
@@ -105,7 +105,7 @@ fn both_times_are_the_owners_and_a_person_does_not_wait() {
 #[test]
 fn a_deploy_that_is_under_way_holds_it_longer() {
     let (mut world, ..) = known();
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.target = Fact::Known(None).into();
     world.policies().clear();
     world.pass();
     world.wait(45);
@@ -118,7 +118,7 @@ fn a_deploy_that_is_under_way_holds_it_longer() {
 #[test]
 fn a_recreated_endpoint_gets_both_at_once() {
     let (mut world, ..) = known();
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.target = Fact::Known(None).into();
     world.policies().clear();
     world.endpoint().created_at = now() - TimeDelta::minutes(1);
     assert_eq!(world.decide().plan.actions.len(), 2);
@@ -127,7 +127,7 @@ fn a_recreated_endpoint_gets_both_at_once() {
 #[test]
 fn a_lost_memory_is_slower_never_bolder() {
     let mut world = World::healthy();
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.target = Fact::Known(None).into();
     world.policies().clear();
     *world.memory() = VariantMemory::default();
     assert_held(&world.pass(), Field::ScalableTarget, Reason::JustRemoved);
@@ -138,7 +138,7 @@ fn a_lost_memory_is_slower_never_bolder() {
     assert_held(&world.decide(), Field::ScalableTarget, Reason::Unknown);
     // Of an endpoint that is younger than that, nothing can have been removed by then.
     let mut world = World::healthy();
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.target = Fact::Known(None).into();
     world.policies().clear();
     *world.memory() = VariantMemory::default();
     world.endpoint().created_at = now() - TimeDelta::minutes(29);
@@ -147,7 +147,7 @@ fn a_lost_memory_is_slower_never_bolder() {
     let mut world = World::healthy();
     world.endpoint().created_at = now() - TimeDelta::minutes(29);
     world.pass();
-    world.snapshot.target = Fact::Known(None);
+    world.snapshot.target = Fact::Known(None).into();
     world.policies().clear();
     assert_held(&world.decide(), Field::ScalableTarget, Reason::JustRemoved);
 }
@@ -159,10 +159,10 @@ fn since_when_it_is_missing_outlives_the_endpoint_no_longer_than_that() {
     world.pass();
     assert_eq!(world.memory().missing.get(&Field::Policy), Some(&now()));
     let endpoint = world.snapshot.endpoint.clone();
-    world.snapshot.endpoint = Fact::Unknown(why());
+    world.snapshot.endpoint = Fact::Unknown(why()).into();
     world.pass();
     assert_eq!(world.memory().missing.len(), 1, "what cannot be seen changes nothing");
-    world.snapshot.endpoint = Fact::Known(None);
+    world.snapshot.endpoint = Fact::Known(None).into();
     world.pass();
     assert!(world.memory().missing.is_empty());
     world.snapshot.endpoint = endpoint;

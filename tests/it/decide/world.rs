@@ -83,21 +83,21 @@ impl World {
     }
 
     pub(super) fn endpoint(&mut self) -> &mut Endpoint {
-        match &mut self.snapshot.endpoint {
+        match &mut *self.snapshot.endpoint {
             Fact::Known(Some(endpoint)) => endpoint,
             other @ (Fact::Known(None) | Fact::Unknown(_)) => panic!("no endpoint: {other:?}"),
         }
     }
 
     pub(super) fn target(&mut self) -> &mut ScalableTarget {
-        match &mut self.snapshot.target {
+        match &mut *self.snapshot.target {
             Fact::Known(Some(target)) => target,
             other => panic!("no target: {other:?}"),
         }
     }
 
     pub(super) fn policies(&mut self) -> &mut Vec<ScalingPolicy> {
-        match &mut self.snapshot.policies {
+        match &mut *self.snapshot.policies {
             Fact::Known(policies) => policies,
             Fact::Unknown(why) => panic!("no policies: {why:?}"),
         }
@@ -111,7 +111,7 @@ impl World {
     }
 
     pub(super) fn alarms(&mut self) -> &mut Vec<Alarm> {
-        match &mut self.snapshot.alarms {
+        match &mut *self.snapshot.alarms {
             Fact::Known(alarms) => alarms,
             Fact::Unknown(why) => panic!("no alarms: {why:?}"),
         }
@@ -142,9 +142,11 @@ impl World {
         let variant = &mut self.endpoint().variants[0];
         variant.current_instances = Some(instances);
         variant.desired_instances = Some(instances);
-        let newest = self.telemetry().recent.last_mut().unwrap();
-        newest.invocations = Some(invocations);
-        newest.invocations_per_instance = Some(invocations / f64::from(instances));
+        self.telemetry().recent.change(|all| {
+            let newest = all.last_mut().unwrap();
+            newest.invocations = Some(invocations);
+            newest.invocations_per_instance = Some(invocations / f64::from(instances));
+        });
     }
 
     /// `setpoint` has held this value in force.
@@ -154,7 +156,7 @@ impl World {
 
     /// Scalable target and policy are gone, and have been seen to be for so many minutes.
     pub(super) fn deregistered(&mut self, minutes: i64) {
-        self.snapshot.target = Fact::Known(None);
+        self.snapshot.target = Fact::Known(None).into();
         self.policies().clear();
         let since = self.now - TimeDelta::minutes(minutes);
         for field in [Field::ScalableTarget, Field::Policy] {
@@ -273,20 +275,21 @@ fn snapshot(id: VariantId) -> Snapshot {
     };
     let alarms = vec![alarm("High", 600.0), alarm("Low", 540.0)];
     Snapshot {
-        reaction: Reaction::unseen(None),
+        reaction: Reaction::unseen(None).into(),
         factor: FactorAdvice::default(),
         floors: setpoint::model::floors::Floors::default(),
         taken_at: now,
         reads: Reads::default(),
         caller: Fact::Known(id.account_id.clone()),
-        endpoint: Fact::Known(Some(endpoint(&id, long_ago))),
-        endpoint_config: Fact::Known(Some(endpoint_config(&id, long_ago))),
+        endpoint: Fact::Known(Some(endpoint(&id, long_ago))).into(),
+        endpoint_config: Fact::Known(Some(endpoint_config(&id, long_ago))).into(),
         model: Fact::Known(Some(Model {
             name: "fraud-1".to_owned(),
             containers: 1,
             multi_model: false,
             traits: 0,
-        })),
+        }))
+        .into(),
         target: Fact::Known(Some(ScalableTarget {
             resource: resource.clone(),
             min_capacity: 1,
@@ -294,7 +297,8 @@ fn snapshot(id: VariantId) -> Snapshot {
             suspended: SuspendedState::default(),
             arn: None,
             created_at: None,
-        })),
+        }))
+        .into(),
         policies: Fact::Known(vec![ScalingPolicy {
             resource,
             name: "invocations".to_owned(),
@@ -309,18 +313,22 @@ fn snapshot(id: VariantId) -> Snapshot {
             }),
             alarm_names: Some(alarms.iter().map(|a| a.name.clone()).collect()),
             created_at: None,
-        }]),
-        scheduled_actions: Fact::Known(Vec::new()),
+        }])
+        .into(),
+        scheduled_actions: Fact::Known(Vec::new()).into(),
         activities: Fact::Known(Vec::new().into()),
-        alarms: Fact::Known(alarms),
+        alarms: Fact::Known(alarms).into(),
         telemetry: Fact::Known(telemetry(now)),
-        memory: Fact::Known(VariantMemory {
-            since: Some(now - TimeDelta::days(30)),
-            adopted: true,
-            highest_held: Some(600.0),
-            value_in_force: Some(600.0),
-            ..VariantMemory::default()
-        }),
+        memory: Fact::Known(
+            VariantMemory {
+                since: Some(now - TimeDelta::days(30)),
+                adopted: true,
+                highest_held: Some(600.0),
+                value_in_force: Some(600.0),
+                ..VariantMemory::default()
+            }
+            .into(),
+        ),
         id,
     }
 }

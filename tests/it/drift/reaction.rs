@@ -6,6 +6,7 @@ use setpoint::model::goal::Mode;
 use setpoint::model::reaction::Source;
 use setpoint::model::reason::Reason;
 use setpoint::model::scale_out::Reaction;
+use setpoint::model::shared::Shared;
 use setpoint::model::time::Timestamp;
 use setpoint::sim::{Scenario, Sim};
 
@@ -59,7 +60,7 @@ fn alarm_since(sim: &Sim) -> Option<Timestamp> {
 
 /// Lets the load rise and fall so many times, with a pass every minute while it is high. AWS takes two
 /// steps, for the alarm outlives the first.
-fn rises(sim: &Sim, turns: usize) -> (Reaction, Vec<Truth>, Vec<Reason>, String) {
+fn rises(sim: &Sim, turns: usize) -> (Shared<Reaction>, Vec<Truth>, Vec<Reason>, String) {
     let mut stage = Stage::over(sim);
     let runtime = stage.runtime();
     runtime.block_on(async {

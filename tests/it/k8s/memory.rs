@@ -29,13 +29,13 @@ fn id(endpoint: &str) -> VariantId {
 }
 
 fn subject(endpoint: &str) -> Subject {
-    Subject { id: id(endpoint), target: Fact::not_read_yet(), untouchable: None }
+    Subject { id: id(endpoint), target: Fact::not_read_yet().into(), untouchable: None }
 }
 
 /// Keeps of a variant that it has been adopted.
 async fn adopt(memory: &ConfigMapMemory, endpoint: &str) -> Result<(), MemoryError> {
     let adopted = VariantMemory { adopted: true, ..VariantMemory::default() };
-    let keep = Keep { subject: subject(endpoint), memory: adopted, urgent: true };
+    let keep = Keep { subject: subject(endpoint), memory: adopted.into(), urgent: true };
     memory.save(&[keep], &Alone).await.remove(&id(endpoint)).map_or(Ok(()), Err)
 }
 
@@ -140,7 +140,7 @@ async fn a_number_that_json_has_not_fails_its_variant_and_no_other() {
     let keep = |endpoint: &str, highest_held: f64| {
         let highest_held = Some(highest_held);
         let memory = VariantMemory { adopted: true, highest_held, ..VariantMemory::default() };
-        Keep { subject: subject(endpoint), memory, urgent: true }
+        Keep { subject: subject(endpoint), memory: memory.into(), urgent: true }
     };
     let failed = memory.save(&[keep("a", f64::INFINITY), keep("b", 600.0)], &Alone).await;
     assert_eq!(failed.keys().collect::<Vec<_>>(), [&id("a")], "{failed:?}");

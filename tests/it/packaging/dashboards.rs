@@ -1,8 +1,9 @@
 //! The Grafana dashboards: well formed, and with queries that return data from a real Prometheus.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+use setpoint::model::evidence::EvidenceStatus;
 
 use super::monitoring::{Exporter, Running, eventually, prometheus};
 use super::root;
@@ -193,7 +194,9 @@ fn deploys_are_annotations() {
 }
 
 /// The panels whose queries find nothing in the demo, and why. A fixture has something for them.
-pub(super) const NOT_OF_THE_DEMO: [(&str, &str); 2] = [
+pub(super) const NOT_OF_THE_DEMO: [(&str, &str); 4] = [
+    ("Evidence over restarts", "the demo keeps nothing"),
+    ("Age of the evidence", "the same"),
     ("AWS errors", "the embedded AWS of the demo answers every call"),
     ("Throttled and denied", "the same, and it has time for every call"),
 ];
@@ -203,7 +206,15 @@ pub(super) const NOT_OF_THE_DEMO: [(&str, &str); 2] = [
 fn what_the_demo_cannot_fill_is_filled_by_failing_calls() {
     let test = "dashboards::what_the_demo_cannot_fill_is_filled_by_failing_calls";
     let Some(program) = prometheus(test) else { return };
-    let exporter = Exporter::start(fixtures::mixed_fleet());
+    let mut fleet = fixtures::mixed_fleet();
+    fleet.evidence = Some(EvidenceStatus {
+        resumed: 3,
+        dropped: BTreeMap::from([("deploy", 1)]),
+        kept: 4,
+        last_kept: fleet.at,
+        trouble: None,
+    });
+    let exporter = Exporter::start(fleet);
     let prometheus = Running::prometheus(&program, &exporter.target(), "groups: []", "");
     // What counts needs several scrapes.
     eventually("three scrapes", || {

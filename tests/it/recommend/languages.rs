@@ -69,7 +69,7 @@ fn a_value_is_recommended_by_measurement_or_by_a_load_test_and_never_guessed() {
     assert_eq!(unlisted.target_value, None);
     assert!(unlisted.because.contains("no latency objective"), "{unlisted:?}");
     // In an incident of another cause `auto` does not move, and nothing else is recommended.
-    let incident = in_sync("a").decision.report.estimate;
+    let incident = Estimate::clone(&in_sync("a").decision.report.estimate);
     let incident = Estimate { incident_since: Some(crate::fixtures::noon()), ..incident };
     let held = Recommendation::of(&decided_with(in_sync("a"), &incident));
     assert!(held.target_value.is_none() && held.because.contains("another cause"), "{held:?}");

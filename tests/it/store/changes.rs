@@ -13,7 +13,7 @@ use super::{at, kinds, minute};
 use crate::fixtures;
 
 fn in_force(mut status: VariantStatus, value: f64) -> VariantStatus {
-    if let Fact::Known(policies) = &mut status.snapshot.policies
+    if let Fact::Known(policies) = &mut *status.snapshot.policies
         && let PolicyKind::TargetTracking(tracking) = &mut policies[0].kind
     {
         tracking.target_value = value;
@@ -22,7 +22,7 @@ fn in_force(mut status: VariantStatus, value: f64) -> VariantStatus {
 }
 
 fn with_max(mut status: VariantStatus, max: i32) -> VariantStatus {
-    if let Fact::Known(Some(target)) = &mut status.snapshot.target {
+    if let Fact::Known(Some(target)) = &mut *status.snapshot.target {
         target.max_capacity = max;
     }
     fixtures::decided_again(status)
@@ -119,7 +119,8 @@ fn a_schedule_a_deploy_and_apply_are_told_from_a_foreign_hand() {
         starts_at: None,
         ends_at: None,
         created_at: Some(minute(-60 * 24 * 9)),
-    }]);
+    }])
+    .into();
     let (events, _) = changes(Some(&face), &at(1, fixtures::decided_again(status)));
     let change = only(&events, EventKind::Change);
     assert_eq!(change[0].who, Who::Schedule);

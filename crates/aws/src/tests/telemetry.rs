@@ -168,7 +168,6 @@ async fn a_datapoint_that_cannot_be_spoils_its_own_query_and_no_other() {
     }
 }
 
-/// A text as CBOR.
 fn text(text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len()).unwrap();
     let head = if length < 24 { vec![0x60 | length] } else { vec![0x78, length] };

@@ -21,12 +21,12 @@ pub const REPAIRED_EVERY: TimeDelta = TimeDelta::hours(24);
 /// Compares the alarms with the policy they belong to; nothing to say without a policy.
 pub fn compare(case: &Case<'_>) -> Option<Comparison> {
     case.policy()?;
-    if let Fact::Unknown(why) = &case.snapshot.alarms {
+    if let Fact::Unknown(why) = &*case.snapshot.alarms {
         return Some(unknown(Field::Alarms, why));
     }
     let desired = "both alarms in place".to_owned();
     Some(match problem(case) {
-        // What AWS does not tell is not absent.
+        // What AWS does not say is not absent.
         Some(AlarmProblem::BothMissing | AlarmProblem::Missing(_))
             if case.policy()?.alarm_names.is_none() =>
         {

@@ -6,6 +6,7 @@ use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, Mode};
 use crate::model::memory::VariantMemory;
 use crate::model::scaling::{ScalableTarget, ScalingPolicy, TargetTracking};
+use crate::model::shared::Shared;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
@@ -15,20 +16,15 @@ use super::{kind, new_regime};
 /// One variant at one instant, with everything the guards need to know.
 #[derive(Debug)]
 pub struct Case<'a> {
-    /// What was read.
     pub snapshot: &'a Snapshot,
-    /// What is wanted.
     pub goal: &'a Goal,
-    /// What is known of capacity.
     pub estimate: &'a Estimate,
-    /// What holds for every variant.
     pub rules: &'a Rules,
-    /// The instant.
     pub now: Timestamp,
     /// The kind of variant, or why it is not known.
     pub kind: Result<VariantKind, Why>,
     /// What is remembered. A memory that could not be read is one that began just now.
-    pub memory: VariantMemory,
+    pub memory: Shared<VariantMemory>,
     /// The newest usable telemetry, or why there is none.
     pub telemetry: Result<&'a Telemetry, Why>,
 }
@@ -55,7 +51,9 @@ impl<'a> Case<'a> {
     ) -> Self {
         let memory = match &snapshot.memory {
             Fact::Known(memory) => memory.clone(),
-            Fact::Unknown(_) => VariantMemory { since: Some(now), ..VariantMemory::default() },
+            Fact::Unknown(_) => {
+                VariantMemory { since: Some(now), ..VariantMemory::default() }.into()
+            }
         };
         let telemetry = match snapshot.telemetry.as_ref() {
             Fact::Known(telemetry) => Ok(telemetry),
@@ -76,7 +74,7 @@ impl<'a> Case<'a> {
 
     /// Whether the endpoint, or the variant of it, is known not to exist.
     pub fn is_gone(&self) -> bool {
-        match &self.snapshot.endpoint {
+        match &*self.snapshot.endpoint {
             Fact::Known(None) => true,
             // While it is being made, AWS does not list its variants yet.
             Fact::Known(Some(e)) if e.is_in_the_making() => false,
@@ -125,7 +123,6 @@ impl<'a> Case<'a> {
         policies.iter().filter(|p| Some(p.name.as_str()) != own).collect()
     }
 
-    /// Instances in service.
     pub fn current_instances(&self) -> Option<u32> {
         self.variant().and_then(|v| v.current_instances)
     }
@@ -141,9 +138,6 @@ impl<'a> Case<'a> {
     }
 
     /// Whether the telemetry is fresh enough to raise on (rule 8).
-    ///
-    /// # Errors
-    /// Why not, as a sentence.
     pub fn fresh_telemetry(&self) -> Result<(), String> {
         let telemetry = self
             .telemetry
@@ -170,9 +164,6 @@ impl<'a> Case<'a> {
     }
 
     /// What rule 11 says of the endpoint.
-    ///
-    /// # Errors
-    /// Why the endpoint's state is not known.
     pub fn stillness(&self) -> Result<Stillness, Why> {
         let endpoint = match self.snapshot.endpoint.as_ref() {
             Fact::Unknown(why) => return Err(why),

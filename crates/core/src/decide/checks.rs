@@ -15,7 +15,6 @@ use super::{consent, floors, guards, scheduled};
 /// Why a difference is not written now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hold {
-    /// The code.
     pub reason: Reason,
     pub sentence: String,
     /// When the answer may change by itself.
@@ -40,9 +39,7 @@ pub struct Judged {
     pub comparison: Comparison,
     /// What becomes of it.
     pub state: FieldState,
-    /// Why.
     pub reason: Reason,
-    /// Why, as a sentence.
     pub sentence: String,
     /// The target value to write, when this is the target value and it is written.
     pub target_value: Option<f64>,

@@ -18,7 +18,6 @@ pub struct Comparison {
     pub field: Field,
     /// What AWS has, readable; absent when it does not exist or is unknown.
     pub actual: Option<String>,
-    /// What is desired, readable.
     pub desired: Option<String>,
     /// The actual value as a number, to recognise it again in a later pass.
     pub number: Option<f64>,
@@ -38,15 +37,12 @@ impl Comparison {
 pub enum Relation {
     /// AWS would behave the same.
     Equal,
-    /// They differ.
     Differs(Difference),
     /// One of them is not known.
     Unknown(Why),
     /// Nothing says what is desired (rule 5).
     NotCompared {
-        /// The code.
         reason: Reason,
-        /// Why not.
         sentence: String,
         /// Whether it differs from what was held last, which is reported and not repaired.
         differs: bool,
@@ -82,7 +78,7 @@ pub fn compare(case: &Case<'_>, desired: &Desired) -> Vec<Comparison> {
 
 fn target_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) {
     let managed = desired.min.is_some() || desired.max.is_some();
-    match &case.snapshot.target {
+    match &*case.snapshot.target {
         Fact::Unknown(why) => {
             if managed || desired.manages_policy() {
                 out.push(unknown(Field::ScalableTarget, why));
@@ -116,7 +112,7 @@ fn policy_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) 
     if !desired.manages_policy() {
         // What nobody lists has nothing to be compared with, and nobody misses it.
         if case.goal.managed {
-            match &case.snapshot.policies {
+            match &*case.snapshot.policies {
                 Fact::Unknown(why) => out.push(unknown(Field::Policy, why)),
                 Fact::Known(_) => out.extend(
                     case.configured_target().map(|actual| not_compared(case, desired, actual)),
@@ -125,7 +121,7 @@ fn policy_fields(case: &Case<'_>, desired: &Desired, out: &mut Vec<Comparison>) 
         }
         return;
     }
-    if let Fact::Unknown(why) = &case.snapshot.policies {
+    if let Fact::Unknown(why) = &*case.snapshot.policies {
         out.push(unknown(Field::Policy, why));
         return;
     }

@@ -187,8 +187,8 @@ fn activities(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
     let Some(activities) = case.snapshot.activities.known() else { return };
     let Some(newest) = activities.first() else { return };
     let at = newest.started_at.format("%FT%TZ");
-    let telling = newest.not_scaled_reasons.iter().filter(|reason| is_news(reason));
-    let sentences: Vec<String> = telling.map(NotScaledReason::sentence).collect();
+    let news = newest.not_scaled_reasons.iter().filter(|reason| is_news(reason));
+    let sentences: Vec<String> = news.map(NotScaledReason::sentence).collect();
     if !sentences.is_empty() {
         say(Reason::NotScaled, format!("AWS did not scale at {at}: {}", sentences.join("; ")));
     }

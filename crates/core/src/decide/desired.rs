@@ -27,13 +27,11 @@ pub struct Desired {
     pub wants_policy: bool,
     /// Fewest instances.
     pub min: Option<i32>,
-    /// Most instances.
     pub max: Option<i32>,
     /// Seconds after a scale-out.
     pub scale_out_cooldown: Option<i32>,
     /// Seconds after a scale-in.
     pub scale_in_cooldown: Option<i32>,
-    /// Whether scale-in is disabled.
     pub disable_scale_in: Option<bool>,
 }
 
@@ -41,7 +39,6 @@ pub struct Desired {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     Formula,
-    /// The capacity estimate.
     Estimate,
     /// What `setpoint` held in force before, while the estimate is too young to follow.
     Held,
@@ -79,7 +76,6 @@ impl Desired {
     }
 }
 
-/// Says what is desired.
 pub fn desired(case: &Case<'_>) -> Desired {
     let goal = case.goal;
     let (rate, load_test_problem) = match load_tested_rate(case) {
@@ -110,7 +106,6 @@ pub fn desired(case: &Case<'_>) -> Desired {
 
 /// The safety factor in use: the configured one, or with `auto` the remembered one, which moves at
 /// most once a week.
-#[must_use]
 pub fn factor(case: &Case<'_>) -> f64 {
     factor_in_use(case.goal, Some(&case.memory))
 }

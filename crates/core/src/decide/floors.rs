@@ -77,7 +77,7 @@ fn wanted(case: &Case<'_>, kept: &KeptFloors<'_>) -> Wanted {
         return Wanted::AsItIs;
     }
     let set = set_of(&proposed.actions, zone, min, case.now);
-    // One that AWS has shown late, or of which a lost memory told, is there all the same.
+    // One that AWS has shown late, or of which a lost memory knew, is there all the same.
     if kept.to(&set, case.now).is_empty() { Wanted::AsItIs } else { Wanted::Set(set) }
 }
 
@@ -100,7 +100,7 @@ pub(super) fn compare(case: &Case<'_>) -> Option<Comparison> {
         return None;
     }
     case.target()?;
-    let actions = match &case.snapshot.scheduled_actions {
+    let actions = match &*case.snapshot.scheduled_actions {
         Fact::Unknown(why) => return Some(unknown(Field::Floors, why)),
         Fact::Known(actions) => actions,
     };

@@ -29,7 +29,7 @@ struct Question<'a, 'b> {
 
 type Check = fn(&Question<'_, '_>) -> Option<Hold>;
 
-/// The chain. Order matters only for which reason is told: permanent ones come first, so that a
+/// The chain. Order matters only for which reason is given: permanent ones come first, so that a
 /// person who fixes the first objection is not surprised by a more basic one.
 const CHECKS: &[Check] = &[
     // What nobody can write.
@@ -216,7 +216,7 @@ fn endpoint_updating(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn suspended(q: &Question<'_, '_>) -> Option<Hold> {
-    if let Fact::Unknown(why) = &q.case.snapshot.target {
+    if let Fact::Unknown(why) = &*q.case.snapshot.target {
         return Some(Hold::new(
             Reason::Unknown,
             format!("whether scaling is suspended is not known: {}", why.message),
@@ -252,7 +252,7 @@ fn scheduled_capacity(q: &Question<'_, '_>) -> Option<Hold> {
     if !matches!(q.field, Field::MinCapacity | Field::MaxCapacity) {
         return None;
     }
-    let actions = match &q.case.snapshot.scheduled_actions {
+    let actions = match &*q.case.snapshot.scheduled_actions {
         Fact::Unknown(why) => {
             let sentence =
                 format!("whether scheduled actions move it is not known: {}", why.message);

@@ -21,9 +21,6 @@ fn remembered<'a>(snapshot: &Snapshot, memory: &'a VariantMemory) -> Option<&'a 
 }
 
 /// Whether a load test speaks for what the variant runs (rule 5).
-///
-/// # Errors
-/// Why it does not, or why that is not known.
 pub fn load_test(
     snapshot: &Snapshot,
     memory: &VariantMemory,

@@ -101,9 +101,9 @@ fn decide_in_its_mode(
         id: decision_id(&snapshot.id, now),
         at: now,
         variant: snapshot.id.clone(),
-        rules: rules.clone(),
+        rules: rules.clone().into(),
         plan,
-        report,
+        report: report.into(),
         wake_at,
     }
 }

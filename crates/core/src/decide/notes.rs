@@ -36,7 +36,7 @@ pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
             format!("another policy scales this variant: {}", described(&competing)),
         );
     }
-    if let Fact::Known(actions) = &case.snapshot.scheduled_actions
+    if let Fact::Known(actions) = &*case.snapshot.scheduled_actions
         && !actions.is_empty()
     {
         let names: Vec<&str> = actions.iter().map(|a| a.name.as_str()).collect();

@@ -91,7 +91,6 @@ pub fn only_puts_back(decision: &Decision) -> bool {
     written.peek().is_some() && written.all(|field| field.reason == Reason::ProbeEnded)
 }
 
-/// Whether a decision begins a probe.
 pub fn begins(decision: &Decision) -> bool {
     let mut fields = decision.report.fields.iter();
     fields.any(|field| field.state == FieldState::Write && field.reason == Reason::Probe)
@@ -122,8 +121,8 @@ fn ended(case: &Case<'_>, probe: &Probe) -> Option<ProbeEnd> {
 /// Whether a minute since it began broke the objective, as far as is known.
 fn broke(case: &Case<'_>, probe: &Probe) -> bool {
     let remembered = case.memory.probes.bad_minutes.iter().any(|at| *at >= probe.began_at);
-    let minutes = case.telemetry.as_ref().map_or(&[][..], |telemetry| &telemetry.recent);
-    remembered || minutes.iter().any(|minute| minute.at >= probe.began_at && is_bad(case, minute))
+    let minutes = || case.telemetry.iter().flat_map(|telemetry| telemetry.recent.iter());
+    remembered || minutes().any(|minute| minute.at >= probe.began_at && is_bad(case, &minute))
 }
 
 fn is_bad(case: &Case<'_>, minute: &Minute) -> bool {
@@ -166,8 +165,8 @@ fn begin(case: &Case<'_>, usual: Option<f64>) -> Option<f64> {
     let stay = needed(case, invocations, to)?;
     let moves = invocations / f64::from(instances) < SCALES_IN_BELOW * to && stay < instances;
     // The load that the instances then get must be more than is proven, or nothing is learned.
-    let tells = estimate.capacity.lower_bound? < invocations / f64::from(stay.max(1));
-    (moves && tells && to >= from * (1.0 + DEAD_BAND / 2.0)).then_some(to)
+    let proves = estimate.capacity.lower_bound? < invocations / f64::from(stay.max(1));
+    (moves && proves && to >= from * (1.0 + DEAD_BAND / 2.0)).then_some(to)
 }
 
 /// Latency at equal load wanders above this: what a probe shows at one hour does not hold at another.
@@ -194,7 +193,7 @@ fn memory_allows(case: &Case<'_>, budget: f64) -> bool {
 /// Whether the last hour was fine, and the end of it steady.
 fn is_calm(case: &Case<'_>) -> bool {
     let Ok(telemetry) = &case.telemetry else { return false };
-    if case.fresh_telemetry().is_err() || telemetry.recent.iter().any(|m| is_bad(case, m)) {
+    if case.fresh_telemetry().is_err() || telemetry.recent.iter().any(|m| is_bad(case, &m)) {
         return false;
     }
     let minutes = telemetry.recent.iter().rev().take(CALM_MINUTES);
@@ -244,7 +243,7 @@ fn count(case: &Case<'_>, probes: &mut Probes) {
     let mut newest = counted;
     for minute in telemetry.recent.iter().filter(|minute| minute.at >= counted) {
         newest = newest.max(minute.end());
-        if until.is_none_or(|until| minute.at < until) && is_bad(case, minute) {
+        if until.is_none_or(|until| minute.at < until) && is_bad(case, &minute) {
             probes.bad_minutes.push(minute.at);
         }
     }

@@ -27,13 +27,9 @@ const TOLERANCE: f64 = 1e-6;
 pub struct Before<'a> {
     /// The world, as it was read last.
     pub snapshot: &'a Snapshot,
-    /// What is wanted.
     pub goal: &'a Goal,
-    /// What is known of capacity.
     pub estimate: &'a Estimate,
-    /// What holds for every variant.
     pub rules: &'a Rules,
-    /// The instant.
     pub now: Timestamp,
 }
 
@@ -74,7 +70,6 @@ pub enum Rail {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breach {
     pub rail: Rail,
-    /// What is wrong, as a sentence.
     pub sentence: &'static str,
 }
 
@@ -187,7 +182,7 @@ fn stopped<'a>(before: &Before<'a>, action: &Action) -> Result<&'a VariantMemory
 }
 
 fn suspended<'a>(before: &Before<'a>) -> Result<Option<&'a ScalableTarget>, Breach> {
-    let Fact::Known(target) = &before.snapshot.target else {
+    let Fact::Known(target) = &*before.snapshot.target else {
         let sentence = "whether scaling is suspended is not known";
         return Err(Breach { rail: Rail::Suspended, sentence });
     };

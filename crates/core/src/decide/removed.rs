@@ -66,7 +66,7 @@ pub(super) fn note_made(memory: &mut VariantMemory, action: &Action) {
 /// Takes note of since when target and policy have been missing.
 pub(super) fn note(memory: &mut VariantMemory, snapshot: &Snapshot, now: Timestamp) {
     let missing = &mut memory.missing;
-    let endpoint = match &snapshot.endpoint {
+    let endpoint = match &*snapshot.endpoint {
         Fact::Known(endpoint) => endpoint.as_ref(),
         Fact::Unknown(_) => return,
     };

@@ -10,7 +10,6 @@ use super::compare::Relation;
 use super::desired::Desired;
 use super::{forecast, notes, safety, watch};
 
-/// Writes the report.
 pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan) -> Report {
     let configured = case.configured_target();
     let (reason, sentence) = headline(case, desired, judged);
@@ -34,7 +33,7 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
         desired_target: desired.target_value,
         divergence: configured.zip(desired.safe).map(|(configured, safe)| configured / safe),
         instances: wanted.filter(|_| changes).map(|wanted| forecast::forecast(case, wanted)),
-        estimate: case.estimate.clone(),
+        estimate: case.estimate.clone().into(),
         safety: safety::safety(case, desired),
         would: Vec::new(),
     }
@@ -92,7 +91,7 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
     if let Some(lacking) = judged.iter().find(|j| lacks_comparison(j)) {
         return (lacking.reason, format!("not compared: {}", lacking.sentence));
     }
-    // Alarms are told of, but anything that a person can decide on comes first.
+    // Alarms are reported, but anything that a person can decide on comes first.
     let held = judged
         .iter()
         .filter(|j| j.state == FieldState::Held)

@@ -27,9 +27,6 @@ pub fn safe_target_at(estimate: &Estimate, factor: f64, formula: Option<f64>) ->
 }
 
 /// The value `auto` wants, given the one in force (rule 18).
-///
-/// # Errors
-/// Why the value in force is kept.
 pub fn wanted_at(
     estimate: &Estimate,
     factor: f64,
@@ -98,13 +95,13 @@ mod tests {
             lg_spread: 0.1,
             estimate_alone: Some(alone),
         };
-        let told =
+        let measured =
             |alone| Estimate { siblings: Some(siblings(alone)), ..estimate(Verdict::AtLeast) };
         // They found 1000 where the load test alone made it 1300.
-        assert_eq!(safe_target_at(&told(1300.0), 0.5, Some(700.0)), Some(500.0));
+        assert_eq!(safe_target_at(&measured(1300.0), 0.5, Some(700.0)), Some(500.0));
         // They found 1000 where it made it 850: the bound of 800 and the lower number hold.
-        assert_eq!(safe_target_at(&told(850.0), 0.5, Some(700.0)), Some(425.0));
-        assert_eq!(safe_target_at(&told(700.0), 0.5, Some(700.0)), Some(400.0));
+        assert_eq!(safe_target_at(&measured(850.0), 0.5, Some(700.0)), Some(425.0));
+        assert_eq!(safe_target_at(&measured(700.0), 0.5, Some(700.0)), Some(400.0));
     }
 
     #[test]

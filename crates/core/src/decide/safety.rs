@@ -23,13 +23,11 @@ const SHARE_TELLS: f64 = 0.05;
 /// What a target value is judged by.
 #[derive(Debug, Clone, Copy)]
 pub struct Judge<'a> {
-    /// What is known of capacity.
     pub estimate: &'a Estimate,
     /// What the configuration wants: the objective and the safety factor.
     pub goal: &'a Goal,
     /// What the target value should be, going by the estimate.
     pub safe: Option<f64>,
-    /// The instant.
     pub now: Timestamp,
 }
 

@@ -43,9 +43,6 @@ pub struct Step {
 }
 
 /// How far to go from `from` (in force) towards `want`.
-///
-/// # Errors
-/// Why no step may be taken now.
 pub fn step(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
     if want < from { lowering(case, from, want) } else { raising(case, from, want) }
 }

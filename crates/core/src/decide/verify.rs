@@ -44,7 +44,7 @@ pub fn begin(write: TargetWrite, snapshot: &Snapshot) -> Option<Verification> {
         before,
         after: write.after,
         instances,
-        load_p95: load_p95(&telemetry.recent)?,
+        load_p95: load_p95(&telemetry.recent.to_vec())?,
         begun_at: None,
         counted_until: write.at,
         loaded_minutes: 0,
@@ -73,7 +73,7 @@ pub fn advance(
     let Some(telemetry) = snapshot.telemetry.known() else { return watch };
     let from = watch.counted_until;
     for minute in telemetry.recent.iter().filter(|m| m.at >= from) {
-        count(&mut watch, minute, objective);
+        count(&mut watch, &minute, objective);
     }
     let newest = telemetry.recent.last().map(|m| m.at + TimeDelta::minutes(1));
     watch.counted_until = watch.counted_until.max(newest.unwrap_or(watch.counted_until));

@@ -1,4 +1,4 @@
-//! What a pass compares a variant with that AWS does not tell: how it was before. From it follow the
+//! What a pass compares a variant with that AWS does not say: how it was before. From it follow the
 //! reasons why something is missing, and the deploys that set the number of instances back.
 
 use chrono::TimeDelta;
@@ -53,7 +53,7 @@ fn reset(memory: &VariantMemory, now: &Settled) -> Option<InstanceReset> {
     })
 }
 
-/// The deploy that has set the number of instances back and is still worth telling of.
+/// The deploy that has set the number of instances back and is still worth reporting.
 pub fn instance_reset(case: &Case<'_>) -> Option<InstanceReset> {
     let current = settled(case.snapshot, case.now);
     let new = current.as_ref().and_then(|now| reset(&case.memory, now));

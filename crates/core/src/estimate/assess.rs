@@ -53,7 +53,6 @@ pub(super) struct Question<'a> {
     pub(super) now: MinuteIndex,
 }
 
-/// The answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Assessment {
     pub(super) verdict: Verdict,

@@ -115,7 +115,7 @@ const fn always() -> MinuteIndex {
 pub(super) enum Change {
     /// Someone deployed it.
     Declared(Fingerprint),
-    /// The data told.
+    /// Found in the data.
     Found {
         /// Whether the service became slower.
         slower: bool,
@@ -348,7 +348,6 @@ impl Book {
         self.excluded.iter().any(|(begin, end)| from < *end && to > *begin)
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let carried = |r: &Record| r.carried.as_ref().map_or(0, Carried::bytes);
         carried(&self.current)

@@ -78,7 +78,6 @@ impl Packed {
         self.steps_below.iter().all(|steps| *steps == 0)
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.steps_below.capacity()
     }
@@ -94,7 +93,6 @@ pub(super) struct Carried {
 }
 
 impl Carried {
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.posterior.bytes() + self.evidence.bytes()
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::estimate::{DropReason, Estimate, Finding, Regime, Verdict};
 use crate::model::fit::Fit;
 use crate::model::goal::LoadTestProblem;
-use crate::model::scatter::Picture;
+use crate::model::scatter::{Picture, Scatter};
 use crate::model::series::Minute;
 use crate::model::time::Timestamp;
 use crate::model::units::RequestsPerSecond;
@@ -42,6 +42,8 @@ use super::tally::Tally;
 use super::throughput::Overload;
 use super::wander::{Stretch, WANDER_MAX, wander};
 
+pub use by_siblings::LoadTested;
+
 /// Longest delay with which the walk hands on a minute.
 const WALK_DELAY: MinuteIndex = 45;
 /// Findings need this much history of checks.
@@ -49,11 +51,14 @@ const CHECKS_BACK: MinuteIndex = 120;
 /// What a minute brought about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pushed {
-    /// Findings raised by it.
     pub raised: Vec<Finding>,
     /// Whether an undeclared change of regime was found.
     pub change_found: bool,
 }
+
+/// What an estimator works out once an hour of the data.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hourly((i64, Option<f64>));
 
 /// The estimator of one variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,7 +91,8 @@ pub struct Estimator {
     wander: (i64, Option<f64>),
     pooled_until: MinuteIndex,
     /// What the pages draw; no answer depends on it.
-    picture: Picture,
+    #[serde(rename = "picture")]
+    scatter: Scatter,
 }
 
 impl Estimator {
@@ -113,7 +119,7 @@ impl Estimator {
             lower_bound: None,
             wander: (i64::MIN, None),
             pooled_until: MinuteIndex::MIN,
-            picture: Picture::default(),
+            scatter: Scatter::default(),
             settings: settings.clone(),
         }
     }
@@ -137,7 +143,6 @@ impl Estimator {
         Journal::new(self.newest, self.book.clone())
     }
 
-    /// The settings it was made with.
     pub const fn settings(&self) -> &EstimatorSettings {
         &self.settings
     }
@@ -298,13 +303,23 @@ impl Estimator {
             siblings: None,
             sentence,
             minutes,
-            picture: self.picture.clone(),
-            fit: Arc::new(Fit {
+            picture: Picture::from(&self.scatter),
+            fit: Some(Arc::new(Fit {
                 joining: self.joining.levels(),
                 overloads: self.overloads.all(),
                 ..answer.fit
-            }),
+            })),
         }
+    }
+
+    /// What the last evaluation worked out for the hour, and need not again.
+    pub const fn hourly(&self) -> Hourly {
+        Hourly(self.wander)
+    }
+
+    /// Goes on with that.
+    pub const fn set_hourly(&mut self, Hourly(wander): Hourly) {
+        self.wander = wander;
     }
 
     /// Bytes of state, without the shared scratch and the picture.

@@ -284,7 +284,6 @@ impl Evidence {
         });
     }
 
-    /// Observations of a regime, undecayed.
     pub(super) fn observations(&self, regime: u8) -> u32 {
         self.slots().filter(|s| s.regime == regime).map(|s| u32::from(s.observations)).sum()
     }
@@ -294,7 +293,6 @@ impl Evidence {
         self.slots().map(|s| u32::from(s.observations)).sum()
     }
 
-    /// Bad observations of a regime, undecayed.
     pub(super) fn bad_observations(&self, regime: u8) -> u32 {
         let slots = self.slots().filter(|s| s.regime == regime);
         slots.flat_map(|s| s.counts.iter()).map(|b| u32::from(b.2)).sum()
@@ -311,7 +309,6 @@ impl Evidence {
         slots.flat_map(|s| s.counts.iter()).filter(|e| e.1 > 0).map(|e| e.0).max()
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let slots = self.hours.capacity() + self.days.capacity();
         slots * size_of::<Slot>()

@@ -30,7 +30,6 @@ pub(super) struct Reading {
     pub(super) requests: f32,
     /// Invocations per minute per instance.
     pub(super) load: f32,
-    /// Active instances.
     pub(super) instances: f32,
     /// lg of the median latency in microseconds.
     pub(super) lg_p50: Option<f32>,

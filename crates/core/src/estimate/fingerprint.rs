@@ -75,6 +75,9 @@ const FORM: &str = "2";
 
 impl Serialize for Fingerprint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            return Hashes::from(*self).serialize(serializer);
+        }
         match self {
             Self::Old(hash) => serializer.serialize_u64(*hash),
             Self::Service { own, containers: Some(containers) } => {
@@ -95,11 +98,37 @@ impl<'de> Deserialize<'de> for Fingerprint {
             Number(u64),
             Text(String),
         }
+        if !deserializer.is_human_readable() {
+            return Hashes::deserialize(deserializer).map(Self::from);
+        }
         match Form::deserialize(deserializer)? {
             Form::Number(hash) => Ok(Self::Old(hash)),
             Form::Text(text) => parse(&text)
                 .ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a fingerprint"))),
         }
+    }
+}
+
+/// The form between two looks at a variant, in which nobody reads it.
+#[derive(Serialize, Deserialize)]
+struct Hashes {
+    is_old: bool,
+    own: u64,
+    containers: Option<u64>,
+}
+
+impl From<Fingerprint> for Hashes {
+    fn from(fingerprint: Fingerprint) -> Self {
+        match fingerprint {
+            Fingerprint::Old(own) => Self { is_old: true, own, containers: None },
+            Fingerprint::Service { own, containers } => Self { is_old: false, own, containers },
+        }
+    }
+}
+
+impl From<Hashes> for Fingerprint {
+    fn from(Hashes { is_old, own, containers }: Hashes) -> Self {
+        if is_old { Self::Old(own) } else { Self::Service { own, containers } }
     }
 }
 

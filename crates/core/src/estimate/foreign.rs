@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::grid::{DAY, MinuteIndex, bin_of, level_of, weighted_median};
-use super::regime::{QUARTER_SHIFT_MAX, Table};
+use super::regime::{LG_SCALE, QUARTER_SHIFT_MAX, Table};
 
 /// A run this long is looked at.
 const MINUTES_MIN: MinuteIndex = 5;
@@ -21,8 +21,6 @@ const FINE_MINUTES_MIN: u32 = 40;
 const FINE_PER_BAD: u32 = 20;
 /// ... at loads from this one to so many bins above it (1.2 times).
 pub(super) const FINE_BINS: i16 = 9;
-/// Steps of a stored lg latency.
-const LG_SCALE: f64 = 1400.0;
 
 /// A bad minute of the run: small, for there may be an hour of them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -150,7 +148,6 @@ impl BadRun {
         weighted_median(&mut shifts).is_some_and(|shift| shift > QUARTER_SHIFT_MAX)
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.bad.capacity() * size_of::<Bad>()
     }

@@ -50,7 +50,6 @@ pub(super) fn load_of_level(level: u8) -> f64 {
     ((f64::from(level) + 0.5) * LEVEL_STEP).exp()
 }
 
-/// The minute an instant lies in.
 pub(super) fn minute_of(at: Timestamp) -> MinuteIndex {
     at.timestamp().div_euclid(60)
 }

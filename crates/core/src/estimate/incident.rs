@@ -68,7 +68,6 @@ impl IncidentWatch {
         }
     }
 
-    /// Since when an incident is open.
     pub(super) const fn open_since(&self) -> Option<MinuteIndex> {
         self.open_since
     }

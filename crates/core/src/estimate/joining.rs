@@ -70,7 +70,6 @@ impl Joining {
         self.levels.clear();
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.levels.capacity() * size_of::<(u8, f32, f32)>()
     }

@@ -28,10 +28,7 @@ pub enum JournalError {
     Malformed(String),
     /// Of another version of the program.
     #[error("the regime journal has version {found} (allowed: {VERSION})")]
-    Version {
-        /// The version found.
-        found: u32,
-    },
+    Version { found: u32 },
 }
 
 impl Journal {

@@ -243,7 +243,6 @@ impl Walk {
         Some(Window { requests_mean: requests / minutes, requests_max, load: load / minutes })
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.cells.len() * size_of::<Cell>() + self.longs.capacity() * size_of::<Reading>()
     }

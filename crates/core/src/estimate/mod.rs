@@ -44,7 +44,7 @@ mod throughput;
 mod verdict;
 mod wander;
 
-pub use estimator::{Estimator, Pushed};
+pub use estimator::{Estimator, Hourly, LoadTested, Pushed};
 pub use fingerprint::Fingerprint;
 pub use journal::{Journal, JournalError};
 pub use likelihood::Scratch;

@@ -9,7 +9,6 @@ use crate::model::fit::Overload;
 
 use super::grid::{MinuteIndex, WINDOW, bin_of, lg_of};
 
-/// Overloads that are kept.
 const KEPT: usize = 6;
 /// Longest one, in minutes.
 const MINUTES_MAX: usize = 30;
@@ -85,7 +84,6 @@ impl Overloads {
         self.kept.iter().map(|run| run.minutes.iter().map(load).collect()).collect()
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let runs =
             self.kept.iter().map(|run| run.minutes.capacity() * size_of::<(i16, Option<bool>)>());

@@ -21,7 +21,6 @@ const RANGE: (f64, f64) = (0.5, 4.0);
 /// power that is to be learned.
 pub(super) const BAD_MINUTES_MIN: u32 = 15;
 
-/// What is known of the power.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Power {
     /// The most plausible one, in thousandths.

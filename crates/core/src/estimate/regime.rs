@@ -31,7 +31,7 @@ const CALM_PER_BAD: u32 = 10;
 /// Whole hours before the one in progress that a run may reach back to.
 const RUN_HOURS: i64 = 2;
 /// Steps of a stored lg latency: fine enough for 0.1 %, and an hour in microseconds fits.
-const LG_SCALE: f64 = 1400.0;
+pub(super) const LG_SCALE: f64 = 1400.0;
 
 /// One hour of one regime: the median latency at the levels where most minutes were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -54,7 +54,6 @@ pub(super) struct AtLevel {
 }
 
 impl Hour {
-    /// Its load levels.
     pub(super) fn levels(&self) -> impl Iterator<Item = AtLevel> + '_ {
         (0..LEVELS_KEPT).filter(|&i| self.minutes[i] > 0).map(|i| AtLevel {
             level: self.levels[i],
@@ -389,7 +388,6 @@ impl Hours {
         self.suspicious_quarters = Streak::default();
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         let usual = self.usual.as_ref().map_or(0, |usual| size_of::<Usual>() + usual.table.bytes());
         self.ring.len() * size_of::<Hour>() + self.open.capacity() * size_of::<Point>() + usual

@@ -45,7 +45,6 @@ pub struct Refinements {
 }
 
 impl Refinements {
-    /// All of them.
     pub const ALL: Self = Self {
         quarter_hours: true,
         wander_over_changes: true,
@@ -65,7 +64,6 @@ impl Refinements {
         throughput: false,
         todays_units: false,
     };
-    /// Their names.
     pub const NAMES: [&'static str; 7] = [
         "quarter-hours",
         "wander-over-changes",

@@ -51,7 +51,6 @@ impl Families {
     }
 
     /// What the siblings say; absent below five of them.
-    #[must_use]
     pub fn of(&self, family: &str) -> Option<Siblings> {
         let Sum { count, total, squares } = *self.0.get(family)?;
         if count < SIBLINGS_MIN {

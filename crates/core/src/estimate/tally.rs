@@ -95,7 +95,6 @@ impl Tally {
         minutes
     }
 
-    /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
         self.days.capacity() * size_of::<Day>()
     }

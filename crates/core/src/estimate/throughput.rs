@@ -50,7 +50,6 @@ const SPREAD_ABOVE: f64 = 0.05;
 pub(super) struct Overload {
     /// The last bad minute, its load, and how long its median request took, in minutes.
     last: (MinuteIndex, f32, f32),
-    /// The last good minute.
     good_at: MinuteIndex,
 }
 

@@ -37,7 +37,6 @@ impl Proof {
         self.up >= PROVEN
     }
 
-    /// Whether both are excluded.
     pub(super) fn both(self) -> bool {
         self.up >= PROVEN && self.down >= PROVEN
     }

@@ -16,12 +16,7 @@ pub enum AlarmProblem {
     /// Somebody disabled its actions: it rings and nothing happens.
     ActionsDisabled(AlarmSide),
     /// `AlarmHigh` compares with another value than the policy's.
-    ForeignThreshold {
-        /// What the alarm compares with.
-        alarm: f64,
-        /// What the policy says.
-        policy: f64,
-    },
+    ForeignThreshold { alarm: f64, policy: f64 },
     /// It has no data to judge by; a problem only while `CloudWatch` has datapoints.
     InsufficientData(AlarmSide),
 }

@@ -13,9 +13,6 @@ pub const TEXT_MAX: usize = 1024;
 const CUT: &str = "...";
 
 /// Checks a scalable target.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn target(target: &ScalableTarget) -> Result<(), String> {
     let (min, max) = (target.min_capacity, target.max_capacity);
     bound("MinCapacity", min)?;
@@ -27,9 +24,6 @@ pub fn target(target: &ScalableTarget) -> Result<(), String> {
 }
 
 /// Checks a scaling policy.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn policy(policy: &ScalingPolicy) -> Result<(), String> {
     if policy.name.is_empty() || policy.name.len() > TEXT_MAX {
         return Err("it has no PolicyName that AWS allows".to_owned());
@@ -48,9 +42,6 @@ pub fn policy(policy: &ScalingPolicy) -> Result<(), String> {
 }
 
 /// Checks a target value, read or about to be written.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn target_value(value: f64) -> Result<(), String> {
     if value.is_nan() {
         return Err("TargetValue is not stated".to_owned());
@@ -62,9 +53,6 @@ pub fn target_value(value: f64) -> Result<(), String> {
 }
 
 /// Checks a scheduled action.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn scheduled_action(action: &ScheduledAction) -> Result<(), String> {
     for (name, value) in
         [("MinCapacity", action.min_capacity), ("MaxCapacity", action.max_capacity)]
@@ -75,9 +63,6 @@ pub fn scheduled_action(action: &ScheduledAction) -> Result<(), String> {
 }
 
 /// Checks an alarm.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn alarm(alarm: &Alarm) -> Result<(), String> {
     match alarm.threshold {
         Some(value) if !value.is_finite() => {
@@ -88,9 +73,6 @@ pub fn alarm(alarm: &Alarm) -> Result<(), String> {
 }
 
 /// Checks a datapoint of a metric that `setpoint` reads: counts and latencies.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn datapoint(value: f64) -> Result<(), String> {
     if value.is_finite() && value >= 0.0 {
         return Ok(());

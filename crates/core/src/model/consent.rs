@@ -21,12 +21,10 @@ pub struct ShownField {
     pub actual: Option<String>,
     /// The same as a number, where it has one.
     pub number: Option<f64>,
-    /// What was desired, readable.
     pub desired: Option<String>,
 }
 
 impl ShownField {
-    /// A field as it was compared.
     fn of(report: &FieldReport) -> Self {
         Self {
             field: report.field,
@@ -57,9 +55,7 @@ impl ShownField {
 /// The changes of one variant as they were shown.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shown {
-    /// The fields to be written.
     pub fields: Vec<ShownField>,
-    /// The policy to be put.
     pub policy_name: Option<String>,
     /// The target value to be put, where it is one of the changes: the first step.
     pub target_value: Option<f64>,
@@ -94,13 +90,11 @@ impl Shown {
         shown
     }
 
-    /// What this decision shows.
     pub fn of(decision: &Decision) -> Self {
         let fields = decision.report.fields.iter().filter(|f| f.state == FieldState::Write);
         Self::new(fields.map(ShownField::of).collect(), &decision.plan)
     }
 
-    /// A field as it was shown.
     pub fn field(&self, field: Field) -> Option<&ShownField> {
         self.fields.iter().find(|shown| shown.field == field)
     }
@@ -198,7 +192,6 @@ impl Consent {
         self.shown.len()
     }
 
-    /// What was shown of a variant.
     pub fn get(&self, id: &VariantId) -> Option<&Shown> {
         self.shown.get(id)
     }
@@ -362,7 +355,6 @@ fn became(status: &VariantStatus, shown: &ShownField) -> Became {
     }
 }
 
-/// Whether an action writes a field.
 fn writes(action: &Action, field: Field) -> bool {
     match action {
         Action::RegisterTarget { min_capacity, max_capacity, unsuspend, expected, .. } => {

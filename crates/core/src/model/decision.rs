@@ -11,6 +11,7 @@ use super::reason::{ActionKind, Field, Reason};
 use super::rules::Rules;
 use super::safety::SafetyReport;
 use super::scaling::{ScalableTarget, ScheduledAction, TargetTracking};
+use super::shared::Shared;
 use super::time::Timestamp;
 
 /// Everything one pass concluded about one variant. It feeds the log line, the metric labels, the
@@ -19,25 +20,35 @@ use super::time::Timestamp;
 pub struct Decision {
     /// Appears in the log and in the JSON API.
     pub id: String,
-    /// When it was taken.
     pub at: Timestamp,
-    /// About which variant.
     pub variant: VariantId,
     /// What it was decided by, beside what was read and wanted.
-    pub rules: Rules,
+    pub rules: Shared<Rules>,
     /// What to write, in order.
     pub plan: Plan,
-    /// Why.
-    pub report: Report,
+    pub report: Shared<Report>,
     /// When a pass could come to another answer even if nothing changes; at the next tick if none.
     pub wake_at: Option<Timestamp>,
 }
 
 impl Decision {
+    /// Keeps what is the same as in an earlier one once.
+    pub fn share(&mut self, before: &Self) {
+        self.rules.share(&before.rules);
+        if self.variant == before.variant {
+            before.variant.clone_into(&mut self.variant);
+        }
+        let (own, last) = (&self.report.estimate, &before.report.estimate);
+        // What goes with an estimate is no part of the comparison.
+        if own.is_one_with(last) || own.picture.is_like(&last.picture) && own.fit == last.fit {
+            self.report.share(&before.report);
+        }
+    }
+
     /// Holds everything that was to be written, for one reason that is not a field's own.
     pub fn hold_all(&mut self, reason: Reason, sentence: &str) {
         self.plan.actions.clear();
-        let report = &mut self.report;
+        let report = &mut *self.report;
         for field in report.fields.iter_mut().filter(|f| f.state == FieldState::Write) {
             field.state = FieldState::Held;
             field.reason = reason;
@@ -97,7 +108,6 @@ pub enum Action {
         configuration: TargetTracking,
         /// The policy this was decided on; the write is dropped when AWS has another by then.
         expected: Option<TargetTracking>,
-        /// The fields that change.
         fields: Vec<Field>,
     },
     /// Several `PutScheduledAction`, which together change one thing: the floors that are kept.
@@ -160,8 +170,7 @@ pub struct Report {
     pub divergence: Option<f64>,
     /// The instance counts that a change of target value leads to.
     pub instances: Option<InstanceForecast>,
-    /// What is known of capacity.
-    pub estimate: Estimate,
+    pub estimate: Shared<Estimate>,
     /// Whether the value in force is safe, going by it: the second axis.
     pub safety: SafetyReport,
     /// In `observe`: what the bolder modes would do now, `repair` first.
@@ -208,13 +217,11 @@ pub struct Would {
     pub sentence: String,
 }
 
-/// The comparison of one field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FieldReport {
     pub field: Field,
     /// What AWS has, readable; absent when it does not exist or is unknown.
     pub actual: Option<String>,
-    /// What is desired, readable.
     pub desired: Option<String>,
     /// The actual value as a number, to recognise it again in a later pass.
     #[serde(skip)]
@@ -225,9 +232,7 @@ pub struct FieldReport {
     pub wanted: Option<f64>,
     /// The outcome of the comparison.
     pub state: FieldState,
-    /// The reason code.
     pub reason: Reason,
-    /// Why, as a sentence.
     pub sentence: String,
 }
 
@@ -265,7 +270,6 @@ impl FieldState {
 /// Something worth knowing, with its code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// The code.
     pub reason: Reason,
     pub sentence: String,
 }
@@ -273,7 +277,6 @@ pub struct Note {
 /// Instance counts before and after a change of target value (rule 8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct InstanceForecast {
-    /// In service now.
     pub now: Option<u32>,
     /// Needed at the present load with the wanted value.
     pub at_present_load: Option<u32>,
@@ -295,7 +298,6 @@ pub struct Outcome {
 pub struct StepOutcome {
     /// AWS's operation name.
     pub operation: &'static str,
-    /// What happened.
     pub result: StepResult,
     /// The reason code, when it is not a plain success.
     pub reason: Option<Reason>,
@@ -324,7 +326,6 @@ impl StepOutcome {
     }
 }
 
-/// How an action ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepResult {

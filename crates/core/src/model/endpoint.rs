@@ -12,7 +12,6 @@ pub struct EndpointSummary {
     pub status: EndpointStatus,
     /// When it was made; a new time under an old name is a recreated endpoint.
     pub created_at: Timestamp,
-    /// When it last changed.
     pub modified_at: Timestamp,
 }
 
@@ -27,13 +26,9 @@ pub enum EndpointStatus {
     Updating,
     /// In maintenance by AWS; cannot be updated, scaled or deleted.
     SystemUpdating,
-    /// Being rolled back.
     RollingBack,
-    /// Serving.
     InService,
-    /// Going.
     Deleting,
-    /// Creation failed.
     Failed,
     /// An update failed and its rollback too.
     UpdateRollbackFailed,
@@ -58,7 +53,6 @@ impl EndpointStatus {
         }
     }
 
-    /// AWS's word.
     pub fn as_str(&self) -> &str {
         match self {
             Self::OutOfService => "OutOfService",
@@ -82,11 +76,8 @@ pub struct Endpoint {
     pub status: EndpointStatus,
     /// The endpoint config in force.
     pub config_name: String,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it last changed.
     pub modified_at: Timestamp,
-    /// The production variants.
     pub variants: Vec<VariantSummary>,
     /// The names of the shadow variants, which are never managed.
     pub shadow_variants: Vec<VariantName>,
@@ -94,7 +85,6 @@ pub struct Endpoint {
     pub pending_config_name: Option<String>,
     /// Whether a deploy is in progress (`PendingDeploymentSummary` is present).
     pub deploy_in_progress: bool,
-    /// Whether it is an asynchronous endpoint.
     pub asynchronous: bool,
     /// Why it failed, in AWS's words.
     pub failure_reason: Option<String>,
@@ -141,7 +131,6 @@ impl Endpoint {
         self.status == EndpointStatus::Creating && self.variants.is_empty()
     }
 
-    /// The production variant of that name.
     pub fn variant(&self, name: &VariantName) -> Option<&VariantSummary> {
         self.variants.iter().find(|v| v.name == *name)
     }
@@ -153,13 +142,10 @@ pub struct VariantSummary {
     pub name: VariantName,
     /// Instances in service. Absent for serverless variants.
     pub current_instances: Option<u32>,
-    /// Instances wanted.
     pub desired_instances: Option<u32>,
     /// The images in use, resolved to digests, in order: part of the regime's fingerprint.
     pub images: Vec<String>,
-    /// Whether the variant is serverless.
     pub serverless: bool,
-    /// Whether it has instance pools.
     pub instance_pools: bool,
     /// Whether SageMaker manages the instances (inference components).
     pub managed_instance_scaling: bool,
@@ -190,16 +176,13 @@ pub struct EndpointConfig {
     pub name: String,
     /// When it was made: a lower bound of when a deploy with it can have begun.
     pub created_at: Timestamp,
-    /// Its production variants.
     pub variants: Vec<ConfigVariant>,
-    /// Whether it is asynchronous.
     pub asynchronous: bool,
     /// Seconds between published metrics, when enhanced metrics make that apply to invocations.
     pub metric_period_seconds: Option<u32>,
 }
 
 impl EndpointConfig {
-    /// The production variant of that name.
     pub fn variant(&self, name: &VariantName) -> Option<&ConfigVariant> {
         self.variants.iter().find(|v| v.name == *name)
     }
@@ -213,11 +196,8 @@ pub struct ConfigVariant {
     pub model_name: Option<String>,
     /// The instance type; absent for serverless variants and instance pools.
     pub instance_type: Option<String>,
-    /// Whether the variant is serverless.
     pub serverless: bool,
-    /// Whether it has instance pools.
     pub instance_pools: bool,
-    /// Whether SageMaker manages the instances.
     pub managed_instance_scaling: bool,
     /// How requests are spread over the instances (`RoutingStrategy`); absent when the config does
     /// not say.
@@ -256,7 +236,6 @@ impl Routing {
         }
     }
 
-    /// AWS's word.
     pub fn as_str(&self) -> &str {
         match self {
             Self::LeastOutstandingRequests => "LEAST_OUTSTANDING_REQUESTS",
@@ -278,7 +257,6 @@ impl Routing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
     pub name: String,
-    /// The number of containers.
     pub containers: usize,
     /// Whether a container hosts many models.
     pub multi_model: bool,
@@ -305,7 +283,6 @@ pub enum VariantKind {
     InstancePools,
     /// Many models in one container.
     MultiModel,
-    /// Several containers.
     MultiContainer,
     /// A burstable instance type, which cannot be registered.
     Burstable,

@@ -31,7 +31,6 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them.
     pub const ALL: [Self; 6] = [
         Self::Measured,
         Self::Inferred,
@@ -77,7 +76,6 @@ pub struct Capacity {
 /// The stretch of time an estimate speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Regime {
-    /// When it began.
     pub started_at: Timestamp,
     /// Whether a deploy declared it, or it was found from the data.
     pub declared: bool,
@@ -89,7 +87,6 @@ pub struct Regime {
 
 impl Regime {
     /// What it began with, in words.
-    #[must_use]
     pub const fn origin(&self) -> &'static str {
         match (self.first, self.declared) {
             (true, _) => "where the data begin",
@@ -124,7 +121,6 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    /// The word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -166,14 +162,12 @@ pub enum Finding {
     Slower,
     /// Faster after a change of regime.
     Faster,
-    /// The objective is being broken.
     ObjectiveBroken,
     /// The load test has expired or does not speak for this variant.
     LoadTestExpired,
 }
 
 impl Finding {
-    /// All of them.
     pub const ALL: [Self; 7] = [
         Self::AboveCapacity,
         Self::Over,
@@ -234,14 +228,14 @@ pub struct Estimate {
     #[serde(skip)]
     pub picture: Picture,
     /// How the share of bad minutes rises with load, for replays of other choices; empty where capacity
-    /// is not known from both sides.
+    /// is not known from both sides, and absent where it is not at hand: it is large, and made again for a
+    /// replay.
     #[serde(skip)]
-    pub fit: Arc<Fit>,
+    pub fit: Option<Arc<Fit>>,
 }
 
 impl Estimate {
     /// What contradicts itself in it, if anything does: a bug of the estimator.
-    #[must_use]
     pub fn unsound(&self) -> Option<&'static str> {
         let Capacity { estimate, low, q25, high, lower_bound } = self.capacity;
         let numbers = [low, q25, estimate, high, lower_bound, self.highest_good_load];
@@ -293,7 +287,7 @@ impl Estimate {
             siblings: None,
             sentence: sentence.into(),
             picture: Picture::default(),
-            fit: Arc::default(),
+            fit: None,
         }
     }
 }

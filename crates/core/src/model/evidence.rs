@@ -13,7 +13,6 @@ pub enum NotResumed {
     Damaged,
     /// Another version of setpoint wrote it, in another form.
     OtherForm,
-    /// It is of another variant.
     OtherVariant,
     /// It ends before the history that is read begins.
     TooOld,
@@ -30,7 +29,6 @@ pub enum NotResumed {
 }
 
 impl NotResumed {
-    /// Every reason.
     pub const ALL: [Self; 9] = [
         Self::Damaged,
         Self::OtherForm,

@@ -24,7 +24,6 @@ pub enum WhyKind {
     Garbage,
     /// The answer was cut short (for example `PartialData` that never completed).
     Incomplete,
-    /// It has not been read yet.
     NotReadYet,
     /// It was deliberately not read (budget, discovery settings).
     NotAsked,

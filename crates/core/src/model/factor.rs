@@ -41,7 +41,6 @@ pub struct Allowed {
 
 impl Allowed {
     /// The figure and what keeps it from being higher.
-    #[must_use]
     pub fn sentence(&self) -> String {
         let usual = self.usual_instances;
         let why = match self.limit {
@@ -89,9 +88,7 @@ impl Allowed {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum FactorAdvice {
-    /// Nothing yet.
     NotKnown {
-        /// Why, as a sentence.
         why: String,
     },
     /// A replay has said so.
@@ -104,7 +101,6 @@ pub enum FactorAdvice {
         /// Of the newest week, the share that the week before explains: how predictable it is. Absent
         /// with less than two weeks.
         explained: Option<f64>,
-        /// The weeks that were replayed.
         weeks: f64,
     },
 }
@@ -118,7 +114,6 @@ impl Default for FactorAdvice {
 impl FactorAdvice {
     /// The factor; absent where it is not known, and where none keeps to the budget: then a lower one
     /// would cost more and still break it.
-    #[must_use]
     pub fn factor(&self) -> Option<f64> {
         match self {
             Self::Known { allowed, .. } => allowed.within_budget.then_some(allowed.factor),
@@ -127,7 +122,6 @@ impl FactorAdvice {
     }
 
     /// Everything in one sentence.
-    #[must_use]
     pub fn sentence(&self) -> String {
         match self {
             Self::NotKnown { why } => format!("the safety factor by replay is not known: {why}"),
@@ -144,7 +138,6 @@ impl FactorAdvice {
 
 /// The safety factor in use: the configured one, or with `auto` the remembered one, which moves at
 /// most once a week.
-#[must_use]
 pub fn factor_in_use(goal: &Goal, memory: Option<&VariantMemory>) -> f64 {
     let remembered = memory.and_then(|memory| memory.safety_factor);
     let moved = remembered.filter(|_| goal.safety_factor_auto);

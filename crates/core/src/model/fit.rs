@@ -51,7 +51,6 @@ pub const LOW_LOAD: f64 = 0.7;
 impl Fit {
     /// The share of minutes that break the objective at loads that cannot have caused it: no choice
     /// changes them.
-    #[must_use]
     pub fn foreign(&self, capacity: f64) -> f64 {
         let low = self.levels.iter().filter(|level| level.load < LOW_LOAD * capacity);
         let (good, bad) = low.fold((0.0, 0.0), |sum, l| (sum.0 + l.good, sum.1 + l.bad));

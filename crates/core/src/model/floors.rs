@@ -33,7 +33,6 @@ impl FloorsMode {
     }
 }
 
-/// What the configuration wants of floors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloorsGoal {
     /// What is done about them.
@@ -44,7 +43,6 @@ pub struct FloorsGoal {
 }
 
 impl FloorsGoal {
-    /// No floors.
     pub const OFF: Self = Self { mode: FloorsMode::Off, time_zone: Tz::UTC };
 }
 
@@ -64,7 +62,6 @@ pub struct FloorAction {
     pub name: String,
     /// The schedule as `PutScheduledAction` takes it, in the time zone of the floors.
     pub schedule: String,
-    /// The min capacity.
     pub min: i32,
 }
 
@@ -113,17 +110,13 @@ pub enum Floors {
     #[default]
     Off,
     /// It is not known yet whether any would pay.
-    NotKnown {
-        /// Why, as a sentence.
-        why: String,
-    },
+    NotKnown { why: String },
     /// None would pay.
     None {
         /// When this was worked out.
         at: Timestamp,
         /// Why, in a word.
         reason: &'static str,
-        /// Why, as a sentence.
         why: String,
     },
     /// These would.
@@ -132,7 +125,6 @@ pub enum Floors {
 
 impl Floors {
     /// The floors that would pay.
-    #[must_use]
     pub fn proposed(&self) -> Option<&ProposedFloors> {
         match self {
             Self::Proposed(floors) => Some(floors),
@@ -142,7 +134,6 @@ impl Floors {
 
     /// Why the floors that are kept should not be, and when that was found: none would pay, or only
     /// with another target value than the one in force.
-    #[must_use]
     pub fn against(&self) -> Option<(Timestamp, String)> {
         match self {
             Self::None { at, why, .. } => Some((*at, why.clone())),
@@ -158,7 +149,6 @@ impl Floors {
     }
 
     /// Everything in one sentence; absent while none are looked for.
-    #[must_use]
     pub fn sentence(&self) -> Option<String> {
         match self {
             Self::Off => None,
@@ -170,7 +160,6 @@ impl Floors {
 
 impl ProposedFloors {
     /// What they would do, and what they go with.
-    #[must_use]
     pub fn sentence(&self) -> String {
         let with = if self.target_in_force {
             "the target value in force".to_owned()

@@ -57,7 +57,6 @@ impl Mistake {
         Self::PerHour,
     ];
 
-    /// The word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MinuteForgotten => "minute_forgotten",

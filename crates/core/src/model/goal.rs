@@ -11,6 +11,11 @@ use super::series::Minute;
 use super::time::{Timestamp, seconds};
 use super::units::{InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor};
 
+/// `objective.bad_minutes_per_week` of `config/default.yaml`, for goals that no file describes.
+pub const BAD_MINUTES_PER_WEEK: f64 = 10.0;
+/// `safe_change_grace_seconds` of `config/default.yaml` (rule 16), for the same.
+pub const SAFE_CHANGE_GRACE: TimeDelta = TimeDelta::hours(4);
+
 /// What `setpoint` may do about a variant.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -163,9 +168,7 @@ impl MassChangeLimit {
 /// A pause asked for by a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// Until when.
     pub until: Timestamp,
-    /// Why.
     pub reason: String,
 }
 
@@ -174,7 +177,6 @@ pub struct Pause {
 pub struct CapacityGoal {
     /// Fewest instances.
     pub min: Option<i32>,
-    /// Most instances.
     pub max: Option<i32>,
 }
 
@@ -310,7 +312,6 @@ impl Objective {
     }
 }
 
-/// The latency part of an objective.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LatencyObjective {
     /// Which statistic of `ModelLatency`.

@@ -26,7 +26,6 @@ words! {
         Deploy = "deploy",
         /// A new regime began: from here on capacity is counted again.
         Regime = "regime",
-        /// A finding began.
         FindingBegun = "finding_begun",
         FindingEnded = "finding_ended",
         /// A field began to differ from what is desired.
@@ -58,7 +57,6 @@ words! {
         Foreign = "foreign",
         /// A scheduled action of the scalable target.
         Schedule = "schedule",
-        /// A deploy of the endpoint.
         Deploy = "deploy",
         /// The configuration of `setpoint`.
         Configuration = "configuration",
@@ -99,7 +97,6 @@ pub struct Event {
     /// The field, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Field>,
-    /// What was there before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
     /// What is there now.
@@ -108,7 +105,6 @@ pub struct Event {
     /// A code: the reason of a hold or decision, the finding, the result of a write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The whole as a sentence.
     pub sentence: String,
     /// The decision behind it, as the log names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,7 +132,6 @@ impl Event {
 /// One hour of a variant. What was not known in it is absent, which is not zero.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Hour {
-    /// Its start.
     pub at: Timestamp,
     /// Minutes with a load.
     pub minutes: u16,
@@ -235,7 +230,7 @@ impl Hour {
     }
 }
 
-/// The telemetry of one hour, as far as a read has told it. Two weeks of thousands of variants wait to
+/// The telemetry of one hour, as far as a read has shown it. Two weeks of thousands of variants wait to
 /// be kept at once after a start, so that each is 28 bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct HourLoad {
@@ -259,7 +254,6 @@ impl PartialEq for HourLoad {
 
 impl HourLoad {
     /// The hours of these minutes, which are in time order; one without any datapoint is left out.
-    #[must_use]
     pub fn of(minutes: &[Minute], objective: &Objective) -> Vec<Self> {
         let mut hours: Vec<(Hour, Timestamp)> = Vec::new();
         // The end of the hour in progress: a look at it is cheaper than a calendar for each minute.
@@ -303,13 +297,11 @@ impl HourLoad {
     }
 
     /// The start of the hour.
-    #[must_use]
     pub fn at(&self) -> Timestamp {
         Timestamp::from_timestamp(i64::from(self.hour) * 3600, 0).unwrap_or_default()
     }
 
     /// The end of its last minute.
-    #[must_use]
     pub fn until(&self) -> Timestamp {
         self.at() + TimeDelta::minutes(i64::from(self.ends))
     }
@@ -342,7 +334,6 @@ fn highest(before: Option<f64>, value: f64) -> f64 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     pub variant: VariantId,
-    /// From when on was asked for.
     pub since: Timestamp,
     /// The first hour or event that is kept of it at all; absent when nothing is.
     pub kept_since: Option<Timestamp>,
@@ -369,7 +360,6 @@ pub struct Shown {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Face {
-    /// When.
     pub at: Timestamp,
     /// Values in AWS; of what could not be read, as it was before.
     #[serde(deserialize_with = "super::memory::known_keys")]
@@ -385,7 +375,6 @@ pub struct Face {
     pub gone: bool,
     /// When the present regime began.
     pub regime: Option<Timestamp>,
-    /// The findings that stand.
     pub findings: BTreeSet<String>,
     /// The fields that differ.
     pub drift: BTreeSet<String>,
@@ -425,7 +414,6 @@ impl Default for Face {
 }
 
 impl Face {
-    /// Whether a finding stood.
     pub fn has(&self, finding: Finding) -> bool {
         self.findings.contains(finding.as_str())
     }

@@ -107,9 +107,10 @@ name_type!(
     Region, "an AWS region", "lower-case letters, digits and hyphens", is_region
 );
 name_type!(
-    /// The name of a SageMaker endpoint.
-    EndpointName, "an endpoint name",
-    "1 to 63 letters, digits and hyphens, no hyphen at either end", is_sagemaker_name
+    EndpointName,
+    "an endpoint name",
+    "1 to 63 letters, digits and hyphens, no hyphen at either end",
+    is_sagemaker_name
 );
 name_type!(
     /// The name of a production variant of an endpoint.
@@ -138,7 +139,6 @@ pub struct VariantId {
     /// The region the endpoint lives in.
     pub region: Region,
     pub endpoint: EndpointName,
-    /// The variant of the endpoint.
     pub variant: VariantName,
 }
 
@@ -153,7 +153,6 @@ impl VariantId {
         }
     }
 
-    /// The account and region.
     pub fn scope(&self) -> Scope {
         Scope { account_id: self.account_id.clone(), region: self.region.clone() }
     }
@@ -179,7 +178,6 @@ impl fmt::Display for VariantId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ResourceId {
     pub endpoint: EndpointName,
-    /// The variant of the endpoint.
     pub variant: VariantName,
 }
 

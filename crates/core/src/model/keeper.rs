@@ -21,7 +21,6 @@ const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(24);
 pub struct Keeper {
     /// Names the process and its term of leadership; random.
     pub id: String,
-    /// When it kept it.
     pub at: Timestamp,
 }
 

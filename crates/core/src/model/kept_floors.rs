@@ -37,7 +37,6 @@ const ENDING: TimeDelta = TimeDelta::hours(1);
 /// One scheduled action to be put: `PutScheduledAction` with all that setpoint ever states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FloorPut {
-    /// Its name, which is its identity.
     pub name: String,
     /// The schedule as AWS takes it.
     pub schedule: String,
@@ -51,7 +50,6 @@ pub struct FloorPut {
 
 impl FloorPut {
     /// Whether AWS has this very action.
-    #[must_use]
     pub fn is_shown_by(&self, action: &ScheduledAction) -> bool {
         self.name == action.name && *self == Self::of(action) && action.starts_with_nothing_else()
     }
@@ -67,7 +65,6 @@ impl FloorPut {
     }
 
     /// The scheduled action that AWS has after this was put over `before`.
-    #[must_use]
     pub fn applied(
         &self,
         before: &[ScheduledAction],
@@ -94,7 +91,6 @@ impl FloorPut {
 
 impl ScheduledAction {
     /// Whether it is one of setpoint's, by its name.
-    #[must_use]
     pub fn is_setpoints(&self) -> bool {
         self.name.starts_with(PREFIX)
     }
@@ -120,7 +116,6 @@ pub struct KeptFloors<'a> {
 
 impl<'a> KeptFloors<'a> {
     /// What there is among the scheduled actions of a variant.
-    #[must_use]
     pub fn of(actions: &'a [ScheduledAction], now: Timestamp) -> Self {
         let own = actions.iter().filter(|action| action.is_setpoints());
         let mut running: Vec<_> =
@@ -134,13 +129,11 @@ impl<'a> KeptFloors<'a> {
     }
 
     /// Whether any of setpoint's actions may still move min.
-    #[must_use]
     pub fn may_move_min(&self, now: Timestamp) -> bool {
         !self.running.is_empty() || self.end.is_some_and(|end| end.next_run(now).is_some())
     }
 
     /// When the last of the floors ends; absent where there is none, or one has no end.
-    #[must_use]
     pub fn until(&self) -> Option<Timestamp> {
         let ends: Option<Vec<Timestamp>> = self.floors.iter().map(|floor| floor.ends_at).collect();
         ends?.into_iter().max()
@@ -148,7 +141,6 @@ impl<'a> KeptFloors<'a> {
 
     /// A number by which the set is recognised again: another one has another number. Absent where
     /// there are no floors.
-    #[must_use]
     pub fn number(&self) -> Option<f64> {
         if self.floors.is_empty() {
             return None;
@@ -162,7 +154,6 @@ impl<'a> KeptFloors<'a> {
     }
 
     /// The set in words: "3 scheduled actions, min 2 to 7, until 2026-12-01"; "none".
-    #[must_use]
     pub fn words(&self) -> String {
         if let Some(at) = self.lingers_until {
             return format!("none, min is given back on {}", at.format("%F"));
@@ -172,7 +163,6 @@ impl<'a> KeptFloors<'a> {
     }
 
     /// Whether all of it lies between the bounds, and what gives min back sets it to `min`.
-    #[must_use]
     pub fn is_within(&self, min: i32, max: i32) -> bool {
         let within =
             |a: &&ScheduledAction| a.min_capacity.is_some_and(|n| (min..=max).contains(&n));
@@ -180,7 +170,6 @@ impl<'a> KeptFloors<'a> {
     }
 
     /// Whether it is the same set as these actions, whenever it ends.
-    #[must_use]
     pub fn is_of(&self, puts: &[FloorPut]) -> bool {
         let floors: Vec<&FloorPut> = puts.iter().filter(|put| put.name != END).collect();
         floors.len() == self.floors.len()
@@ -191,7 +180,6 @@ impl<'a> KeptFloors<'a> {
     }
 
     /// From when a set that ends then is renewed. Each variant has a minute of its own.
-    #[must_use]
     pub fn renewed_from(until: Timestamp, variant: &str) -> Timestamp {
         let own = fnv1a(variant.bytes()) % RENEWED_OVER_MINUTES;
         until - RENEWED_BEFORE - TimeDelta::minutes(i64::try_from(own).unwrap_or(0))
@@ -200,7 +188,6 @@ impl<'a> KeptFloors<'a> {
     /// The writes that make these floors the set in force, in the order in which a kill between any
     /// two of them leaves min raised no longer than a set lasts: what gives min back first, then
     /// what is no longer wanted, the highest first, then the floors, the lowest first.
-    #[must_use]
     pub fn to(&self, wanted: &[FloorPut], now: Timestamp) -> Vec<FloorPut> {
         let wanted_names = |name: &str| wanted.iter().any(|put| put.name == name);
         let (end, floors): (Vec<_>, Vec<_>) = wanted.iter().partition(|put| put.name == END);
@@ -215,7 +202,6 @@ impl<'a> KeptFloors<'a> {
 
     /// The writes that end all floors and give `min` back: the highest floor first, what gives it
     /// back last, for until then the floors' own end does.
-    #[must_use]
     pub fn to_nothing(&self, min: i32, now: Timestamp) -> Vec<FloorPut> {
         let floors = self.running.iter().rev().filter(|a| ends_after(a, now + RETIRES_IN));
         let mut puts: Vec<FloorPut> = floors.map(|floor| retire(floor, min, now)).collect();
@@ -229,7 +215,6 @@ impl<'a> KeptFloors<'a> {
 }
 
 /// The set of these floors from `now` on, the lowest first; `min` is given back at its end.
-#[must_use]
 pub fn set_of(floors: &[FloorAction], time_zone: &str, min: i32, now: Timestamp) -> Vec<FloorPut> {
     let midnight = (now + LASTS).date_naive().and_time(NaiveTime::MIN).and_utc();
     let until = midnight + TimeDelta::days(1);
@@ -246,7 +231,6 @@ pub fn set_of(floors: &[FloorAction], time_zone: &str, min: i32, now: Timestamp)
 }
 
 /// A set in words, such as "3 scheduled actions, min 2 to 7, until 2026-12-01".
-#[must_use]
 pub fn words(mins: &[i32], until: Option<Timestamp>) -> String {
     let (Some(low), Some(high)) = (mins.iter().min(), mins.iter().max()) else {
         return "none".to_owned();
@@ -296,13 +280,11 @@ pub struct FloorsMemory {
 
 impl FloorsMemory {
     /// Whether there is nothing to remember.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
     /// Whether setpoint's scheduled actions may have set min to this.
-    #[must_use]
     pub fn explains(&self, min: f64) -> bool {
         self.mins.iter().any(|own| super::units::same_value(f64::from(*own), min))
     }

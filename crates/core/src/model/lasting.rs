@@ -24,7 +24,6 @@ words! {
 }
 
 impl Direction {
-    /// Whether this direction is suspended.
     pub const fn is_in(self, suspended: SuspendedState) -> bool {
         match self {
             Self::ScaleIn => suspended.scale_in,

@@ -8,7 +8,6 @@ use std::ops::{Deref, DerefMut};
 
 use super::fact::{Fact, Why, WhyKind};
 
-/// What a listing said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listing<T> {
     rows: Vec<T>,

@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 
 use serde::de::{DeserializeOwned, Error, IntoDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 use super::endpoint::VariantKind;
 use super::goal::Pause;
 use super::keeper::{Keeper, OtherSetpoint};
 use super::kept_floors::FloorsMemory;
 use super::lasting::Lasting;
+use super::opaque::Opaque;
 use super::probe::Probes;
 use super::reason::Field;
-use super::shared::Shared;
 use super::time::Timestamp;
 
 /// What is remembered of one variant.
@@ -102,16 +101,14 @@ pub struct VariantMemory {
     #[serde(skip_serializing_if = "Lasting::is_empty")]
     pub lasting: Lasting,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
-    pub journal: Option<Shared<Value>>,
-    /// Why this outlives the process nowhere, where it should; told, never kept.
+    pub journal: Option<Opaque>,
+    /// Why this outlives the process nowhere, where it should; reported, never kept.
     #[serde(skip)]
     pub volatile: Option<String>,
 }
 
-/// A write of a target value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TargetWrite {
-    /// When.
     pub at: Timestamp,
     /// The value in force before; absent when the policy was missing.
     pub before: Option<f64>,
@@ -135,7 +132,6 @@ pub struct KnownConfig {
     pub name: String,
     /// When the endpoint was made that it was in force on.
     pub endpoint_created_at: Timestamp,
-    /// What kind of variant it makes.
     pub kind: VariantKind,
     /// The instance type, where it states one.
     pub instance_type: Option<String>,
@@ -161,16 +157,13 @@ pub struct Seen {
 /// A foreign overwrite of something `setpoint` had written.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Overwrite {
-    /// When it was seen.
     pub at: Timestamp,
-    /// The foreign value.
     pub value: f64,
 }
 
 /// Writes in a row that AWS refused, so that they certainly did not take effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusals {
-    /// How many.
     pub count: u32,
     /// When the next attempt may be made.
     pub until: Timestamp,
@@ -181,7 +174,6 @@ pub struct Refusals {
 /// A variant between deploys: in service, no instance on its way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
-    /// When this was last seen.
     pub at: Timestamp,
     /// When the endpoint was made.
     pub created_at: Timestamp,
@@ -189,7 +181,6 @@ pub struct Settled {
     pub config_name: String,
     /// The instance type, where the endpoint config could be read.
     pub instance_type: Option<String>,
-    /// Instances in service.
     pub instances: u32,
 }
 
@@ -197,7 +188,6 @@ pub struct Settled {
 /// `RetainAllVariantProperties`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceReset {
-    /// When it was seen.
     pub at: Timestamp,
     /// The endpoint config that came into force.
     pub config_name: String,
@@ -211,7 +201,6 @@ pub struct InstanceReset {
 /// have passed (rule 21).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verification {
-    /// When the raise was written.
     pub raised_at: Timestamp,
     /// The value to go back to.
     pub before: f64,
@@ -239,7 +228,6 @@ pub struct Verification {
 pub struct FactorInUse {
     /// The factor.
     pub value: f64,
-    /// Since when.
     pub since: Timestamp,
 }
 

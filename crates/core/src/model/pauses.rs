@@ -39,19 +39,16 @@ pub struct TooMany {
 
 impl Pauses {
     /// Whether there are none.
-    #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// How many are not over.
-    #[must_use]
     pub fn in_force(&self, now: Timestamp) -> usize {
         self.0.iter().filter(|many| now < many.pause.until).count()
     }
 
     /// The pause that holds a variant, the one that ends last if several do.
-    #[must_use]
     pub fn of(&self, id: &VariantId, now: Timestamp) -> Option<&Pause> {
         self.0
             .iter()

@@ -19,7 +19,6 @@ pub struct Points {
 impl Points {
     /// No datapoints, with a place for each period that begins in `from..to`; periods begin at
     /// multiples of their length since the epoch, as CloudWatch's do.
-    #[must_use]
     pub fn none(from: Timestamp, to: Timestamp, period_seconds: u32) -> Self {
         let period_seconds = period_seconds.max(1);
         let period = i64::from(period_seconds);
@@ -48,7 +47,6 @@ impl Points {
     }
 
     /// Whether there are none.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.iter().all(|value| value.is_nan())
     }

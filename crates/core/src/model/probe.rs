@@ -21,26 +21,22 @@ pub struct ProbeGoal {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Probes {
-    /// The one that is under way.
     pub under_way: Option<Probe>,
     /// Minutes of the last 7 days that broke the objective in a probe, or in the quarter of an hour
     /// after one.
     pub bad_minutes: Vec<Timestamp>,
     /// Minutes up to here have been looked at.
     pub counted_until: Option<Timestamp>,
-    /// The last one that ended.
     pub last: Option<EndedProbe>,
 }
 
 impl Probes {
     /// Bad minutes of probes that count towards the budget.
-    #[must_use]
     pub fn spent(&self, now: Timestamp) -> usize {
         self.bad_minutes.iter().filter(|at| **at > now - BUDGETED).count()
     }
 
     /// Whether there is nothing to remember.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -49,7 +45,6 @@ impl Probes {
 /// A probe that is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
-    /// When it was written.
     pub began_at: Timestamp,
     /// The value to put back.
     pub before: f64,
@@ -59,7 +54,6 @@ pub struct Probe {
     pub invocations: f64,
 }
 
-/// A probe that is over.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct EndedProbe {
     /// When the value was put back, or was seen to be another one.
@@ -69,7 +63,6 @@ pub struct EndedProbe {
     pub why: ProbeEnd,
 }
 
-/// Why a probe ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProbeEnd {
@@ -79,11 +72,9 @@ pub enum ProbeEnd {
     BadMinute,
     /// The capacity is known now, or no longer at all.
     Verdict,
-    /// The load rose.
     LoadRose,
     /// There is no fresh telemetry.
     Blind,
-    /// An incident is open.
     Incident,
     /// A deploy, or a change of what runs.
     Deploy,
@@ -116,7 +107,6 @@ impl ProbeEnd {
 
 impl Probe {
     /// What is in force and why, in a sentence.
-    #[must_use]
     pub fn sentence(&self, latest: Timestamp, ended: Option<ProbeEnd>) -> String {
         let (to, before) = (human(for_reading(self.to)), human(for_reading(self.before)));
         let since = self.began_at.format("%FT%TZ");

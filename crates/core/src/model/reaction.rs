@@ -61,12 +61,10 @@ impl Spread {
 pub enum Source {
     /// So many observations of this variant.
     Measured {
-        /// How many.
         observations: u32,
     },
     /// A person stated it.
     Stated,
-    /// The prior of its instance type.
     InstanceType,
 }
 

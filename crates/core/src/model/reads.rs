@@ -54,16 +54,13 @@ const OPERATIONS: [&str; 12] = [
 /// The read behind each fact of a snapshot; absent while nobody has asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reads {
-    /// Of the caller identity.
     pub caller: Option<Read>,
     pub endpoint: Option<Read>,
     pub endpoint_config: Option<Read>,
     pub model: Option<Read>,
     pub scalable_target: Option<Read>,
-    /// Of the scaling policies.
     pub policies: Option<Read>,
     pub scheduled_actions: Option<Read>,
-    /// Of the scaling activities.
     pub activities: Option<Read>,
     pub alarms: Option<Read>,
     /// Of the telemetry: the last read that succeeded, or the failed one when none ever did.
@@ -77,8 +74,6 @@ pub struct Reads {
 pub struct FactRead<'a> {
     /// The name that JSON uses.
     pub fact: &'static str,
-    /// The read behind it.
     pub read: Option<Read>,
-    /// Why it is unknown.
     pub why: Option<&'a Why>,
 }

@@ -225,7 +225,6 @@ reasons! {
     /// There is no latency objective to judge capacity by.
     NoObjective = "no_objective": usual(&[Nothing, Hold])
         .ends("objective.latency in the configuration");
-    /// The configured load test has expired.
     LoadTestExpired = "load_test_expired": usual(&[Nothing, Hold])
         .ends("a new load test of what runs now");
     /// The load test was run on another instance type or endpoint config.
@@ -251,20 +250,15 @@ words! {
         ScaleOutCooldown = "scale_out_cooldown",
         /// Seconds after a scale-in.
         ScaleInCooldown = "scale_in_cooldown",
-        /// Whether scale-in is disabled.
         DisableScaleIn = "disable_scale_in",
         /// Fewest instances.
         MinCapacity = "min_capacity",
-        /// Most instances.
         MaxCapacity = "max_capacity",
-        /// The policy as such.
         Policy = "policy",
         PolicyName = "policy_name",
-        /// The scalable target as such.
         ScalableTarget = "scalable_target",
         /// The two alarms of the policy.
         Alarms = "alarms",
-        /// Suspended scaling.
         Suspended = "suspended",
         /// The scheduled floors that setpoint keeps.
         Floors = "floors",

@@ -55,7 +55,7 @@ impl Record {
         Ok(Self { version: VERSION, checksum, memory })
     }
 
-    /// The record of the memory of a variant; what is only told, and never kept, is left out.
+    /// The record of the memory of a variant; what is only reported, and never kept, is left out.
     ///
     /// # Errors
     /// As [`Self::of`].
@@ -63,7 +63,6 @@ impl Record {
         Self::of(&id.to_string(), &VariantMemory { volatile: None, ..memory.clone() })
     }
 
-    /// A record as it was found.
     pub const fn found(version: u32, checksum: Option<String>, memory: Box<RawValue>) -> Self {
         Self { version, checksum, memory }
     }

@@ -39,7 +39,6 @@ pub struct Rules {
 /// An open freeze window.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freeze {
-    /// When it closes.
     pub until: Timestamp,
     /// Whether lowering a target value is allowed inside it.
     pub allow_lowering: bool,

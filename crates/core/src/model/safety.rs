@@ -19,7 +19,6 @@ words! {
         CouldNotRead = "could_not_read",
         /// There is no value in force.
         NoTarget = "no_target",
-        /// There is no telemetry.
         NoTelemetry = "no_telemetry",
         /// The telemetry says nothing of capacity yet.
         NoEvidence = "no_evidence",
@@ -39,13 +38,11 @@ words! {
 pub enum Safety {
     /// It lies above the upper end of the measured capacity.
     AboveCapacity,
-    /// The objective is being broken.
     ObjectiveBroken,
     /// It claims clearly more capacity than was measured.
     Over,
     /// Requests take longer since the last change of what runs.
     Slower,
-    /// Not known, and why.
     NotKnown(Unproven),
     /// It claims clearly less capacity than was measured: instances that are not needed.
     Under,

@@ -48,9 +48,7 @@ pub struct ScaleOut {
 pub struct Failure {
     /// AWS's id of the activity.
     pub id: String,
-    /// When.
     pub at: Timestamp,
-    /// Why.
     pub kind: FailureKind,
 }
 

@@ -20,18 +20,15 @@ pub const DEFAULT_COOLDOWN_SECONDS: i32 = 300;
 /// Application Auto Scaling's record of a variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalableTarget {
-    /// Which variant.
     #[serde(skip, default = "ResourceId::unnamed")]
     pub resource: ResourceId,
     /// Fewest instances.
     pub min_capacity: i32,
-    /// Most instances.
     pub max_capacity: i32,
     /// Which kinds of scaling are suspended.
     pub suspended: SuspendedState,
     /// The ARN, which targets registered long ago lack. Needed to tag.
     pub arn: Option<String>,
-    /// When it was registered.
     pub created_at: Option<Timestamp>,
 }
 
@@ -72,7 +69,6 @@ impl SuspendedState {
 /// A scaling policy on a scalable target, of any type.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScalingPolicy {
-    /// Which variant.
     #[serde(skip, default = "ResourceId::unnamed")]
     pub resource: ResourceId,
     /// The name, which AWS cannot change.
@@ -82,7 +78,6 @@ pub struct ScalingPolicy {
     pub kind: PolicyKind,
     /// The names of the CloudWatch alarms that AWS keeps for it; absent when AWS does not say.
     pub alarm_names: Option<Vec<String>>,
-    /// When it was made.
     pub created_at: Option<Timestamp>,
 }
 
@@ -129,7 +124,6 @@ impl ScalingPolicy {
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
     TargetTracking(TargetTracking),
-    /// Step scaling.
     Step,
     /// A type that this version does not know; the word AWS used.
     Other(String),
@@ -161,7 +155,6 @@ impl TargetTracking {
         self.scale_in_cooldown.unwrap_or(DEFAULT_COOLDOWN_SECONDS)
     }
 
-    /// Whether scale-in is disabled.
     pub fn scale_in_disabled(&self) -> bool {
         self.disable_scale_in.unwrap_or(false)
     }
@@ -218,7 +211,6 @@ impl MetricSpec {
 /// A scheduled action: it rewrites min and max at its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScheduledAction {
-    /// Which variant.
     #[serde(skip, default = "ResourceId::unnamed")]
     pub resource: ResourceId,
     pub name: String,
@@ -226,28 +218,21 @@ pub struct ScheduledAction {
     pub schedule: String,
     /// The time zone of the schedule; UTC when absent.
     pub timezone: Option<String>,
-    /// The min it sets.
     pub min_capacity: Option<i32>,
-    /// The max it sets.
     pub max_capacity: Option<i32>,
-    /// From when it is active.
     pub starts_at: Option<Timestamp>,
     /// Until when it is active.
     pub ends_at: Option<Timestamp>,
-    /// When it was made.
     pub created_at: Option<Timestamp>,
 }
 
 /// One scaling activity of a variant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
-    /// AWS's id.
     pub id: String,
     /// Its state.
     pub status: ActivityStatus,
-    /// When it began.
     pub started_at: Timestamp,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// What it did, such as "Setting desired instance count to 4."
     pub description: String,
@@ -341,9 +326,7 @@ impl NotScaledReason {
 pub struct NotScaledReason {
     /// AWS's code, such as `AlreadyAtMaxCapacity`.
     pub code: String,
-    /// The max at that time.
     pub max_capacity: Option<i32>,
-    /// The min at that time.
     pub min_capacity: Option<i32>,
     /// The count at that time.
     pub current_capacity: Option<i32>,
@@ -363,7 +346,6 @@ pub struct Alarm {
     /// `TargetTracking-endpoint/E/variant/V-AlarmHigh-UUID`.
     pub name: String,
     pub state: AlarmState,
-    /// Whether its actions run.
     pub actions_enabled: bool,
     /// The value it compares with.
     pub threshold: Option<f64>,
@@ -411,7 +393,6 @@ impl AlarmSide {
     }
 }
 
-/// The state of a CloudWatch alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmState {
@@ -426,7 +407,6 @@ pub enum AlarmState {
 }
 
 impl AlarmState {
-    /// All of them.
     pub const ALL: [Self; 4] = [Self::Ok, Self::Alarm, Self::InsufficientData, Self::Unknown];
 
     /// The word used in labels.

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::compact;
 
 /// Most cells of a stretch; with more of them neighbours are counted together.
 const CELLS_MAX: usize = 256;
@@ -17,30 +19,34 @@ const STEP: f64 = 0.03;
 /// A [`Scatter`] that goes with an estimate without being part of the answer: two estimates are equal
 /// whatever they are drawn with. A process that has restarted draws hours around a change that nobody
 /// declared with the other regime.
+///
+/// It is kept as a few hundred bytes, and taken apart where somebody looks at it.
 #[derive(Debug, Clone, Default)]
-pub struct Picture(Arc<Scatter>);
+pub struct Picture(Option<Arc<[u8]>>);
 
 impl Picture {
     /// What is drawn.
-    pub fn scatter(&self) -> &Scatter {
-        &self.0
+    pub fn scatter(&self) -> Scatter {
+        // The bytes were made from one.
+        self.0.as_ref().and_then(|bytes| compact::from_bytes(bytes).ok()).unwrap_or_default()
     }
 
-    /// The same to draw on. Whoever holds the picture of before keeps it as it was.
-    pub fn draw(&mut self) -> &mut Scatter {
-        Arc::make_mut(&mut self.0)
+    /// Whether it is drawn alike.
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |bytes| bytes.len())
     }
 }
 
-impl Serialize for Picture {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Picture {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Scatter::deserialize(deserializer).map(|scatter| Self(Arc::new(scatter)))
+impl From<&Scatter> for Picture {
+    fn from(scatter: &Scatter) -> Self {
+        let is_empty = scatter.stretches.is_empty();
+        // Numbers always have such a form.
+        Self(if is_empty { None } else { compact::to_bytes(scatter).ok().map(Arc::from) })
     }
 }
 
@@ -68,7 +74,51 @@ struct Stretch {
     /// How often steps were doubled.
     coarse: u8,
     /// In order of their places.
+    #[serde(with = "cells")]
     cells: Vec<(Place, u16)>,
+}
+
+/// Cells in order are told by their distances, which take a byte each: for the form that nobody reads.
+mod cells {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Place;
+
+    type Cells = Vec<(Place, u16)>;
+    /// By how much the load is higher, twice the difference in latency and whether it is bad, and
+    /// the minutes.
+    type Step = (u16, i32, u16);
+
+    pub(super) fn serialize<S: Serializer>(cells: &Cells, to: S) -> Result<S::Ok, S::Error> {
+        if to.is_human_readable() {
+            return cells.serialize(to);
+        }
+        let mut before = Place { load: i16::MIN, latency: 0, bad: false };
+        let step = |(place, minutes): &(Place, u16)| -> Step {
+            let load = i32::from(place.load) - i32::from(before.load);
+            let latency = i32::from(place.latency) - i32::from(before.latency);
+            before = *place;
+            (load as u16, 2 * latency + i32::from(place.bad), *minutes)
+        };
+        cells.iter().map(step).collect::<Vec<Step>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Cells, D::Error> {
+        if from.is_human_readable() {
+            return Cells::deserialize(from);
+        }
+        let mut before = Place { load: i16::MIN, latency: 0, bad: false };
+        let place = |(load, latency, minutes): Step| {
+            let load = i16::try_from(i32::from(before.load) + i32::from(load)).ok()?;
+            let own = i16::try_from(i32::from(before.latency) + (latency >> 1)).ok()?;
+            before = Place { load, latency: own, bad: latency & 1 == 1 };
+            Some((before, minutes))
+        };
+        let steps = Vec::<Step>::deserialize(from)?;
+        let cells: Option<Cells> = steps.into_iter().map(place).collect();
+        cells.ok_or_else(|| D::Error::custom("a cell outside of the picture"))
+    }
 }
 
 /// Where a cell is: steps of load and latency, and whether its minutes broke the objective.
@@ -91,7 +141,6 @@ pub struct Cell {
     pub bad: bool,
     /// Whether they are of the present regime.
     pub present: bool,
-    /// How many.
     pub minutes: u32,
 }
 
@@ -149,7 +198,6 @@ impl Scatter {
         cells
     }
 
-    /// Bytes held.
     pub fn bytes(&self) -> usize {
         let cells: usize = self.stretches.iter().map(|stretch| stretch.cells.capacity()).sum();
         self.stretches.capacity() * size_of::<Stretch>() + cells * size_of::<(Place, u16)>()

@@ -24,7 +24,7 @@ pub struct Minute {
     /// `Invocation5XXErrors`, sum over the period.
     pub errors_5xx: Option<f64>,
     /// The instance count where the source states it; else `invocations` over
-    /// `invocations_per_instance` tells.
+    /// `invocations_per_instance` says.
     pub instances: Option<f64>,
 }
 
@@ -43,7 +43,6 @@ impl Minute {
         }
     }
 
-    /// The end of the period.
     pub fn end(&self) -> Timestamp {
         self.at + TimeDelta::seconds(i64::from(self.period_seconds))
     }

@@ -23,7 +23,6 @@ impl Shard {
     pub const WHOLE: Self = Self { shard: 0, total_shards: 1 };
 
     /// Shard `index` of `total`; absent when there is no such shard.
-    #[must_use]
     pub const fn new(index: u32, total: u32) -> Option<Self> {
         if index < total { Some(Self { shard: index, total_shards: total }) } else { None }
     }
@@ -54,7 +53,6 @@ impl Shard {
     }
 
     /// Whether `name` is what some shard calls its own of `base`.
-    #[must_use]
     pub fn is_name_of(base: &str, name: &str) -> bool {
         let Some(rest) = name.strip_prefix(base) else { return false };
         let number = rest.strip_prefix(INFIX);
@@ -86,8 +84,6 @@ pub struct ShardStatus {
 }
 
 impl ShardStatus {
-    /// Whose variants it has.
-    #[must_use]
     pub fn whose(&self) -> String {
         let scopes: Vec<String> = self.scopes.iter().map(Scope::to_string).collect();
         format!("{} has {} and no other account and region", self.shard, scopes.join(", "))
@@ -108,7 +104,6 @@ impl fmt::Display for ShardStatus {
 }
 
 /// The number in the name of a pod of a `StatefulSet`: `setpoint-2` is 2.
-#[must_use]
 pub fn ordinal(pod_name: &str) -> Option<u32> {
     let (_, number) = pod_name.rsplit_once('-')?;
     number.parse().ok().filter(|_| number.bytes().all(|byte| byte.is_ascii_digit()))
@@ -118,7 +113,6 @@ pub fn ordinal(pod_name: &str) -> Option<u32> {
 /// shard with the highest weight for it that still has room, so that the sizes differ by one at most, and
 /// most stay where they are when a shard or an account comes or goes. Every process computes the same
 /// from the same list, in whatever order it is written.
-#[must_use]
 pub fn assign(scopes: &[Scope], total: u32) -> BTreeMap<Scope, u32> {
     let shards = total.max(1) as usize;
     let mut order: Vec<&Scope> = scopes.iter().collect();
@@ -153,7 +147,6 @@ fn mixed(name: &str, number: u32) -> u64 {
 
 /// The part of `whole` that goes to the shard `index`, by their weights: first one for each that has a
 /// weight, in their order, then the rest in proportion. The parts add up to the whole.
-#[must_use]
 pub fn apportion(whole: usize, weights: &[usize], index: usize) -> usize {
     let some = weights.iter().filter(|weight| **weight > 0).count();
     let before = weights.iter().take(index).filter(|weight| **weight > 0).count();

@@ -7,8 +7,38 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A value of which copies are cheap; a change is made to a copy of its own.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Shared<T>(Arc<T>);
+
+impl<T> Shared<T> {
+    /// Whether the two are one, which costs no look at what they hold.
+    pub fn is_one_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl<T: PartialEq> Shared<T> {
+    /// Takes the value of before instead, where it is the same: it is then kept once.
+    pub fn share(&mut self, before: &Self) {
+        if *self == *before {
+            self.0 = Arc::clone(&before.0);
+        }
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: PartialEq> PartialEq for Shared<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_one_with(other) || *self.0 == *other.0
+    }
+}
+
+impl<T: Eq> Eq for Shared<T> {}
 
 impl<T> Deref for Shared<T> {
     type Target = T;

@@ -24,7 +24,6 @@ pub struct Siblings {
 
 impl Siblings {
     /// One clause for an SRE.
-    #[must_use]
     pub fn sentence(&self) -> String {
         // Load-tested over measured.
         let off = ((-self.lg_mean).exp() - 1.0) * 100.0;
@@ -42,7 +41,6 @@ impl Siblings {
 
 /// The family of a variant: the key of its target, else the image without registry, tag and digest,
 /// and the instance type. Absent where these are not known.
-#[must_use]
 pub fn family(
     goal: &Goal,
     endpoint: Option<&Endpoint>,

@@ -12,12 +12,13 @@ use super::history::HourLoad;
 use super::ids::{AccountId, VariantId};
 use super::kept_floors::KeptFloors;
 use super::memory::VariantMemory;
+use super::minutes::Minutes;
 use super::reads::{FactRead, Reads};
 use super::scale_out::Reaction;
 use super::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, TargetTracking,
 };
-use super::series::{Minute, Series};
+use super::series::Minute;
 use super::shared::Shared;
 use super::time::Timestamp;
 use super::usage::Usage;
@@ -30,27 +31,26 @@ pub struct Snapshot {
     pub taken_at: Timestamp,
     /// Who the caller is, by `GetCallerIdentity`.
     pub caller: Fact<AccountId>,
-    pub endpoint: Fact<Option<Endpoint>>,
-    /// The endpoint config in force.
-    pub endpoint_config: Fact<Option<EndpointConfig>>,
+    pub endpoint: Shared<Fact<Option<Endpoint>>>,
+    pub endpoint_config: Shared<Fact<Option<EndpointConfig>>>,
     /// The model of the variant, for its number of containers.
-    pub model: Fact<Option<Model>>,
-    pub target: Fact<Option<ScalableTarget>>,
+    pub model: Shared<Fact<Option<Model>>>,
+    pub target: Shared<Fact<Option<ScalableTarget>>>,
     /// All scaling policies of the variant.
-    pub policies: Fact<Vec<ScalingPolicy>>,
+    pub policies: Shared<Fact<Vec<ScalingPolicy>>>,
     /// All scheduled actions of the variant.
-    pub scheduled_actions: Fact<Vec<ScheduledAction>>,
+    pub scheduled_actions: Shared<Fact<Vec<ScheduledAction>>>,
     /// The newest scaling activities, newest first (rule 24: not read on every pass).
     pub activities: Fact<Shared<Vec<Activity>>>,
     /// The alarms of the variant's policies.
-    pub alarms: Fact<Vec<Alarm>>,
-    /// What CloudWatch told of late.
+    pub alarms: Shared<Fact<Vec<Alarm>>>,
+    /// What CloudWatch has said of late.
     pub telemetry: Fact<Telemetry>,
     /// What is remembered; unknown when the memory could not be read.
-    pub memory: Fact<VariantMemory>,
+    pub memory: Fact<Shared<VariantMemory>>,
     /// How the variant reacts to load, by the scale-outs seen so far.
     #[serde(skip, default = "unseen")]
-    pub reaction: Reaction,
+    pub reaction: Shared<Reaction>,
     /// The safety factor that a replay of its last weeks allows.
     #[serde(skip)]
     pub factor: FactorAdvice,
@@ -62,11 +62,53 @@ pub struct Snapshot {
 }
 
 /// The reaction of a snapshot that was written down without one.
-fn unseen() -> Reaction {
-    Reaction::unseen(None)
+fn unseen() -> Shared<Reaction> {
+    Reaction::unseen(None).into()
 }
 
 impl Snapshot {
+    /// Keeps what is the same as in an earlier one once.
+    pub fn share(&mut self, before: &Self) {
+        let Self {
+            id,
+            taken_at: _,
+            caller,
+            endpoint,
+            endpoint_config,
+            model,
+            target,
+            policies,
+            scheduled_actions,
+            activities: _,
+            alarms,
+            telemetry: _,
+            memory: _,
+            reaction,
+            factor: _,
+            floors: _,
+            reads: _,
+        } = self;
+        if *id == before.id {
+            before.id.clone_into(id);
+        }
+        if *caller == before.caller {
+            before.caller.clone_into(caller);
+        }
+        endpoint.share(&before.endpoint);
+        endpoint_config.share(&before.endpoint_config);
+        model.share(&before.model);
+        target.share(&before.target);
+        policies.share(&before.policies);
+        scheduled_actions.share(&before.scheduled_actions);
+        alarms.share(&before.alarms);
+        reaction.share(&before.reaction);
+    }
+
+    /// What is remembered of it, where that could be read.
+    pub fn remembered(&self) -> Option<&VariantMemory> {
+        self.memory.known().map(|memory| &**memory)
+    }
+
     /// The policy that tracks invocations per instance, if it is known that there is one.
     pub fn policy(&self) -> Option<&ScalingPolicy> {
         ScalingPolicy::of_invocations(self.policies.known()?)
@@ -114,8 +156,8 @@ pub struct Telemetry {
     /// The end of the newest minute with any datapoint.
     pub newest_datapoint: Option<Timestamp>,
     /// The last minutes, oldest first, at most three hours.
-    pub recent: Shared<Series>,
-    /// The hours that the last read told of: after a start they go back as far as was read.
+    pub recent: Minutes,
+    /// The hours that the last read covered: after a start they go back as far as was read.
     #[serde(skip)]
     pub hours: Arc<[HourLoad]>,
     /// The highest number of all invocations in a minute of the last 24 hours.
@@ -129,7 +171,7 @@ pub struct Telemetry {
 
 impl Telemetry {
     /// The newest minute with a load.
-    pub fn newest(&self) -> Option<&Minute> {
+    pub fn newest(&self) -> Option<Minute> {
         self.recent.iter().rev().find(|m| m.invocations_per_instance.is_some())
     }
 }

@@ -54,9 +54,6 @@ impl When {
 }
 
 /// Reads from when on somebody wants to know of the past.
-///
-/// # Errors
-/// What is allowed instead.
 pub fn parse_since(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     When::parse(text).and_then(|when| when.before(now)).ok_or_else(|| {
         format!("since is {text:?} (allowed: {SPANS}, or an instant such as 2026-11-23T12:00:00Z)")

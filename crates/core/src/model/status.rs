@@ -14,6 +14,7 @@ use super::goal::Goal;
 use super::ids::{AccountId, Scope, VariantId};
 use super::lasting::Lasting;
 use super::shard::ShardStatus;
+use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::time::Timestamp;
 use super::warning::ConfigStatus;
@@ -21,16 +22,13 @@ use super::warning::ConfigStatus;
 /// One variant after its last pass.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VariantStatus {
-    /// What the configuration wants.
-    pub goal: Goal,
-    /// What was read.
+    pub goal: Shared<Goal>,
     pub snapshot: Snapshot,
-    /// What was decided.
     pub decision: Decision,
     /// What became of it; absent when there was nothing to do.
     pub outcome: Option<Outcome>,
     /// Since when what holds of it has held; empty while that could not be remembered.
-    pub lasting: Lasting,
+    pub lasting: Shared<Lasting>,
     /// When the last pass ended.
     pub last_pass: Timestamp,
     /// When the last pass ended in which everything managed could be compared and no write failed.

@@ -17,15 +17,12 @@ impl EndpointTags {
         self.0.insert(endpoint.to_ascii_lowercase(), tags);
     }
 
-    /// Whether an endpoint has a tag.
-    #[must_use]
     pub fn has(&self, endpoint: &EndpointName, tag: &Tag) -> bool {
         let tags = self.0.get(&endpoint.as_str().to_ascii_lowercase());
         tags.and_then(|tags| tags.get(&tag.key)).is_some_and(|value| *value == tag.value)
     }
 
     /// The values that a key has, each once, in order.
-    #[must_use]
     pub fn values(&self, key: &str) -> Vec<&str> {
         let mut values: Vec<&str> =
             self.0.values().filter_map(|tags| tags.get(key)).map(String::as_str).collect();

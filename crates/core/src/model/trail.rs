@@ -22,7 +22,6 @@ pub struct TrailEvent {
     /// The address or the AWS service that it came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// Whether AWS refused it.
     #[serde(skip)]
     pub refused: bool,
 }

@@ -125,13 +125,6 @@ impl SafetyFactor {
     pub const ONE: Self = Self(1.0);
 }
 
-impl InvocationsPerMinute {
-    /// Whether AWS would show the same number.
-    pub fn same_as(self, other: Self) -> bool {
-        same_value(self.0, other.0)
-    }
-}
-
 /// A number as people write it: no trailing zeros, at most four decimals.
 pub fn human(v: f64) -> String {
     let rounded = (v * 10_000.0).round() / 10_000.0;
@@ -141,7 +134,6 @@ pub fn human(v: f64) -> String {
 
 /// A number for reading: whole from 100 on, and rounded down, so that what is safe or proven is never
 /// shown as more than it is. Pages, tables and sentences share it, and so never differ by one.
-#[must_use]
 pub fn for_reading(v: f64) -> f64 {
     // A product such as 20 x 0.7 x 60 falls short of a whole number by its last bits.
     if v.abs() >= 100.0 { (v + TARGET_VALUE_TOLERANCE).floor() } else { v }

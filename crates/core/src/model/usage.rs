@@ -1,24 +1,28 @@
 //! What a variant used in the last week: instances, requests and the loads of its minutes, in a few
-//! kilobytes, so that waste and risk can be told of a whole fleet.
+//! kilobytes, so that waste and risk can be shown of a whole fleet.
 
-use std::collections::VecDeque;
+use std::cmp::Ordering;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::series::Minute;
-use super::time::{Timestamp, floor_to};
+use super::time::Timestamp;
 
 /// How far back it reaches: a week repeats.
 pub const KEPT: TimeDelta = TimeDelta::days(7);
 /// The loads are counted in bins, each so many times as high as the one below: 1 to 53,000.
 const BIN_RATIO: f64 = 1.12;
 const BINS: usize = 96;
+/// Lengths in seconds.
+const HOUR: i64 = 3600;
+const DAY: i64 = 86_400;
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Hour {
-    at: Timestamp,
+    /// The number of the hour since the epoch.
+    number: i32,
     /// Minutes of which the instance count is known.
     minutes: f32,
     /// Their instances, summed.
@@ -27,45 +31,59 @@ struct Hour {
     peak: f32,
     /// The highest load of a minute, in invocations per minute per instance.
     load: f32,
-    /// The instances of that minute.
     instances: f32,
+}
+
+impl Hour {
+    fn at(&self) -> Timestamp {
+        start(i64::from(self.number) * HOUR)
+    }
 }
 
 /// The loads of one day's minutes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Loads {
-    day: Timestamp,
-    #[serde(with = "counts")]
-    bins: [u16; BINS],
+    /// The number of the day since the epoch.
+    number: i32,
+    /// The bins that have any minutes, in order: a day has a few of them.
+    bins: Vec<(u8, u16)>,
 }
 
-/// Serde's own arrays end at 32.
-mod counts {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::BINS;
-
-    pub(super) fn serialize<S: Serializer>(bins: &[u16; BINS], to: S) -> Result<S::Ok, S::Error> {
-        bins.as_slice().serialize(to)
+impl Loads {
+    fn at(&self) -> Timestamp {
+        start(i64::from(self.number) * DAY)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u16; BINS], D::Error> {
-        let bins = Vec::<u16>::deserialize(from)?;
-        bins.try_into().map_err(|_| D::Error::custom("another number of bins"))
+    fn add(&mut self, bin: usize, minutes: u16) {
+        let bin = bin as u8;
+        let place = match self.bins.binary_search_by_key(&bin, |entry| entry.0) {
+            Ok(place) => place,
+            Err(place) => {
+                // Thousands of variants are kept: doubling would waste half of it.
+                self.bins.reserve_exact(usize::from(self.bins.len() == self.bins.capacity()) * 4);
+                self.bins.insert(place, (bin, 0));
+                place
+            }
+        };
+        let count = &mut self.bins[place].1;
+        *count = count.saturating_add(minutes);
     }
+}
+
+/// The instant of so many seconds since the epoch.
+fn start(seconds: i64) -> Timestamp {
+    Timestamp::from_timestamp(seconds, 0).unwrap_or_default()
 }
 
 /// What a variant used.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Usage {
-    hours: VecDeque<Hour>,
-    loads: VecDeque<Loads>,
+    hours: Vec<Hour>,
+    loads: Vec<Loads>,
     /// From when on telemetry was read, with or without datapoints.
     since: Option<Timestamp>,
-    /// Up to when.
     until: Option<Timestamp>,
     /// The newest minute with an invocation, ever since.
     last_invocation: Option<Timestamp>,
@@ -74,7 +92,6 @@ pub struct Usage {
 /// The highest load of the week.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Peak {
-    /// The hour in which it was.
     pub hour: Timestamp,
     /// Invocations per minute per instance.
     pub load: f64,
@@ -93,12 +110,11 @@ impl Usage {
         }
         self.until = self.until.max(Some(until));
         let oldest = until - KEPT;
-        while self.hours.front().is_some_and(|hour| hour.at < oldest) {
-            self.hours.pop_front();
-        }
-        while self.loads.front().is_some_and(|loads| loads.day < oldest - TimeDelta::hours(23)) {
-            self.loads.pop_front();
-        }
+        let gone = self.hours.iter().take_while(|hour| hour.at() < oldest).count();
+        self.hours.drain(..gone);
+        let oldest = oldest - TimeDelta::hours(23);
+        let gone = self.loads.iter().take_while(|loads| loads.at() < oldest).count();
+        self.loads.drain(..gone);
     }
 
     fn take_minute(&mut self, minute: &Minute) {
@@ -110,10 +126,10 @@ impl Usage {
         };
         let length = f64::from(minute.period_seconds) / 60.0;
         let load = minute.load().unwrap_or_default();
-        let within = |start: Timestamp, length| (start..start + length).contains(&minute.at);
-        if !self.hours.back().is_some_and(|hour| within(hour.at, TimeDelta::hours(1))) {
+        let number = |length: i64| minute.at.timestamp().div_euclid(length) as i32;
+        if self.hours.last().is_none_or(|hour| hour.number != number(HOUR)) {
             let empty = Hour {
-                at: floor_to(minute.at, 3600),
+                number: number(HOUR),
                 minutes: 0.0,
                 instance_minutes: 0.0,
                 peak: 0.0,
@@ -122,9 +138,9 @@ impl Usage {
             };
             // Thousands of variants are kept: doubling would waste half of it.
             self.hours.reserve_exact(usize::from(self.hours.len() == self.hours.capacity()) * 8);
-            self.hours.push_back(empty);
+            self.hours.push(empty);
         }
-        if let Some(hour) = self.hours.back_mut() {
+        if let Some(hour) = self.hours.last_mut() {
             hour.minutes += length as f32;
             hour.instance_minutes += (count * length) as f32;
             hour.peak = hour.peak.max((all / length) as f32);
@@ -133,14 +149,12 @@ impl Usage {
                 hour.instances = count as f32;
             }
         }
-        if !self.loads.back().is_some_and(|loads| within(loads.day, TimeDelta::days(1))) {
-            let day = floor_to(minute.at, 86_400);
+        if self.loads.last().is_none_or(|loads| loads.number != number(DAY)) {
             self.loads.reserve_exact(usize::from(self.loads.len() == self.loads.capacity()));
-            self.loads.push_back(Loads { day, bins: [0; BINS] });
+            self.loads.push(Loads { number: number(DAY), bins: Vec::new() });
         }
-        if let Some(loads) = self.loads.back_mut() {
-            let slot = &mut loads.bins[bin(load)];
-            *slot = slot.saturating_add(length.round() as u16);
+        if let Some(loads) = self.loads.last_mut() {
+            loads.add(bin(load), length.round() as u16);
         }
     }
 
@@ -183,8 +197,12 @@ impl Usage {
         let low = BIN_RATIO.powf(at as f64);
         let part = ((load / low).ln() / BIN_RATIO.ln()).clamp(0.0, 1.0);
         let count = |loads: &Loads| {
-            let whole: f64 = loads.bins[at + 1..].iter().map(|n| f64::from(*n)).sum();
-            whole + f64::from(loads.bins[at]) * (1.0 - part)
+            let minutes = |(bin, minutes): &(u8, u16)| match usize::from(*bin).cmp(&at) {
+                Ordering::Less => 0.0,
+                Ordering::Equal => f64::from(*minutes) * (1.0 - part),
+                Ordering::Greater => f64::from(*minutes),
+            };
+            loads.bins.iter().map(minutes).sum::<f64>()
         };
         self.loads.iter().map(count).sum()
     }
@@ -193,7 +211,7 @@ impl Usage {
     pub fn peak(&self) -> Option<Peak> {
         let highest = self.hours.iter().max_by(|a, b| a.load.total_cmp(&b.load))?;
         (highest.load > 0.0).then(|| Peak {
-            hour: highest.at,
+            hour: highest.at(),
             load: f64::from(highest.load),
             instances: f64::from(highest.instances),
         })

@@ -24,13 +24,8 @@ pub struct ConfigWarning {
 }
 
 impl ConfigWarning {
-    /// Whether the configuration says that another account is meant than the one called as. It
-    /// leads everywhere: nothing else that is shown is about the right account.
-    pub fn is_wrong_account(&self) -> bool {
-        self.code == Self::WRONG_ACCOUNT
-    }
-
-    /// The word for an account that is not the caller's.
+    /// The word for an account that is not the caller's. It leads everywhere: nothing else that is
+    /// shown is about the right account.
     pub const WRONG_ACCOUNT: &'static str = "account_is_not_the_callers";
 }
 
@@ -58,7 +53,6 @@ pub struct HeldReload {
     pub limit: usize,
     /// The first of them by name.
     pub examples: Vec<String>,
-    /// Since when it waits.
     pub since: Timestamp,
 }
 

@@ -11,23 +11,14 @@ use crate::model::time::Timestamp;
 #[async_trait]
 pub trait Evidence: Send + Sync {
     /// The records of these variants, in their order; nothing where none is kept.
-    ///
-    /// # Errors
-    /// When it cannot be read now.
     async fn records(&self, of: Vec<VariantId>) -> Result<Vec<Option<Vec<u8>>>, Why>;
     /// Keeps these records in the place of those before.
-    ///
-    /// # Errors
-    /// When they cannot be written now.
     async fn keep_records(
         &self,
         records: Vec<(VariantId, Vec<u8>)>,
         now: Timestamp,
     ) -> Result<(), Why>;
     /// What AWS has answered that does not change, of a whole account and region.
-    ///
-    /// # Errors
-    /// When it cannot be read now.
     async fn described(&self, scope: &Scope) -> Result<Option<Vec<u8>>, Why>;
     /// Keeps it.
     ///

@@ -10,6 +10,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::scaling::ScalableTarget;
+use crate::model::shared::Shared;
 use crate::model::spending::Spending;
 
 /// A failure to read or keep what is remembered.
@@ -30,7 +31,7 @@ impl From<MemoryError> for Why {
 
 /// What is remembered of each variant, or why it is not known. A variant without a past has an
 /// empty memory.
-pub type Memories = BTreeMap<VariantId, Fact<VariantMemory>>;
+pub type Memories = BTreeMap<VariantId, Fact<Shared<VariantMemory>>>;
 
 /// A variant that is remembered, with what a memory in AWS must know of it: there the rules of
 /// writing hold for the memory too.
@@ -38,7 +39,7 @@ pub type Memories = BTreeMap<VariantId, Fact<VariantMemory>>;
 pub struct Subject {
     pub id: VariantId,
     /// Its scalable target as last read.
-    pub target: Fact<Option<ScalableTarget>>,
+    pub target: Shared<Fact<Option<ScalableTarget>>>,
     /// Why nothing of it may be written in AWS, if so (rules 1, 2, 7 and 10).
     pub untouchable: Option<String>,
 }
@@ -46,9 +47,8 @@ pub struct Subject {
 /// What is to be remembered of a variant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Keep {
-    /// Which variant.
     pub subject: Subject,
-    pub memory: VariantMemory,
+    pub memory: Shared<VariantMemory>,
     /// Whether it goes with a write, or was asked for: kept at once or an error.
     pub urgent: bool,
 }
@@ -120,7 +120,7 @@ pub trait Memory: Send + Sync {
 /// The same answer or failure for each of some variants: where all are kept in one place.
 pub fn memories_of(
     of: &[Subject],
-    all: Result<BTreeMap<VariantId, VariantMemory>, MemoryError>,
+    all: Result<BTreeMap<VariantId, Shared<VariantMemory>>, MemoryError>,
 ) -> Memories {
     let mut all: Fact<BTreeMap<_, _>> = all.into();
     let mut one = |id: &VariantId| match &mut all {

@@ -21,7 +21,6 @@ pub enum NoCode {
 }
 
 impl NoCode {
-    /// All of them.
     pub const ALL: [Self; 7] = [
         Self::DispatchFailure,
         Self::Timeout,
@@ -32,7 +31,6 @@ impl NoCode {
         Self::NotBuilt,
     ];
 
-    /// The label value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DispatchFailure => "dispatch_failure",

@@ -3,24 +3,31 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::new_regime::AFTER_DEPLOY;
 use crate::estimate::{
-    Context, Estimator, EstimatorSettings, Fingerprint, Journal, JournalError, Scratch,
+    Context, Estimator, EstimatorSettings, Fingerprint, Journal, JournalError, LoadTested, Scratch,
 };
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, Model, Routing};
 use crate::model::estimate::{Capacity, Estimate, Regime};
 use crate::model::fact::{Fact, Why};
+use crate::model::fit::Fit;
 use crate::model::goal::{Goal, LoadTest, LoadTestProblem};
 use crate::model::ids::VariantName;
 use crate::model::memory::VariantMemory;
+use crate::model::opaque::Opaque;
 use crate::model::series::Minute;
+use crate::model::shared::Shared;
 use crate::model::siblings::Siblings;
 use crate::model::snapshot::Telemetry;
 use crate::model::time::Timestamp;
+use crate::model::units::RequestsPerSecond;
+
+use super::resting::Held;
 
 /// Minutes left out before an update was first seen: it is seen up to a pass late.
 const UPDATE_SEEN_LATE: TimeDelta = TimeDelta::minutes(2);
@@ -33,10 +40,10 @@ const NOTED_MAX: usize = 32;
 /// Everything that the capacity of one variant is estimated from.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CapacityWatch {
-    estimator: Option<Estimator>,
-    /// What happened and has not been told to the estimator, which hears of time in order.
+    estimator: Option<Held>,
+    /// What happened and has not been pushed into the estimator, which takes time in order.
     changes: VecDeque<Change>,
-    /// What this process has seen happen, told or not, and how much that was in all.
+    /// What this process has seen happen, pushed or not, and how much that was in all.
     noted: VecDeque<Change>,
     noted_in_all: usize,
     /// What the variant ran when it was last seen in service.
@@ -46,7 +53,9 @@ pub(super) struct CapacityWatch {
     /// Since when an update that is not the auto scaler's has been seen.
     updating_since: Option<Timestamp>,
     /// The last answer, as long as nothing that it depends on changes.
-    answer: Option<(Question, Estimate)>,
+    answer: Option<Answer>,
+    /// Whether answers keep their fit, which thousands of variants have no room for.
+    pub(super) keeps_fit: bool,
     /// What siblings made of that answer.
     by_siblings: Option<(Siblings, Capacity)>,
     /// When the journal was last kept; absent when it is due.
@@ -93,12 +102,21 @@ impl Change {
     }
 }
 
+/// An answer, and what else is known by it.
+#[derive(Debug, Clone)]
+struct Answer {
+    asked: Question,
+    at: Timestamp,
+    estimate: Shared<Estimate>,
+    load_tested: LoadTested,
+}
+
 /// What an answer depends on beside the configuration of the estimator.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Question {
-    read_until: Option<Timestamp>,
-    context: Context,
-    load_test_problem: Option<LoadTestProblem>,
+pub(super) struct Question {
+    pub(super) read_until: Option<Timestamp>,
+    pub(super) context: Context,
+    pub(super) load_test_problem: Option<LoadTestProblem>,
 }
 
 impl CapacityWatch {
@@ -131,7 +149,7 @@ impl CapacityWatch {
                 self.note(Change::Deploy { at: now, running });
                 running.fingerprint
             }
-            // AWS does not tell past deploys. What was before the config was made is another
+            // AWS does not list past deploys. What was before the config was made is another
             // regime for certain.
             None => {
                 self.note(Change::Deploy { at: config.created_at, running });
@@ -151,7 +169,7 @@ impl CapacityWatch {
         }
     }
 
-    /// The same service without an estimator: history can be told to it from the beginning, with all
+    /// The same service without an estimator: history can be pushed into it from the beginning, with all
     /// that this process has seen happen.
     pub(super) fn blank(&self) -> Self {
         Self {
@@ -189,12 +207,13 @@ impl CapacityWatch {
             routing: _,
             updating_since,
             answer: _,
+            keeps_fit: _,
             by_siblings: _,
             journal_kept: _,
             evidence_kept: _,
         } = self;
         KeptCapacity {
-            estimator: estimator.as_ref().map(Cow::Borrowed),
+            estimator: estimator.as_ref().map(Held::awake),
             changes: Cow::Borrowed(changes),
             running: *running,
             updating_since: *updating_since,
@@ -225,7 +244,7 @@ impl CapacityWatch {
             Change::Update { .. } => true,
         };
         changes.extend(self.noted.iter().filter(is_news));
-        let estimator = estimator.map(Cow::into_owned);
+        let estimator = estimator.map(|kept| Held::Awake(Box::new(kept.into_owned())));
         Some(Self { estimator, changes, evidence_kept: Some(until), ..self.blank() })
     }
 
@@ -235,8 +254,28 @@ impl CapacityWatch {
     }
 
     /// The estimator, once there is one.
-    pub(super) const fn estimator(&self) -> Option<&Estimator> {
-        self.estimator.as_ref()
+    pub(super) fn estimator(&self) -> Option<Cow<'_, Estimator>> {
+        self.estimator.as_ref().map(Held::awake)
+    }
+
+    /// Whether there is one.
+    pub(super) const fn is_estimated(&self) -> bool {
+        self.estimator.is_some()
+    }
+
+    /// Nobody tells it more for now.
+    pub(super) fn rest(&mut self) {
+        if let Some(estimator) = &mut self.estimator {
+            estimator.rest();
+        }
+        self.changes.shrink_to_fit();
+        self.noted.shrink_to_fit();
+    }
+
+    /// Bytes that the estimator takes at rest.
+    #[cfg(test)]
+    pub(super) fn bytes_at_rest(&self) -> usize {
+        self.estimator.as_ref().map_or(0, Held::bytes)
     }
 
     /// Takes in newly read periods, in the order of their ends.
@@ -258,9 +297,9 @@ impl CapacityWatch {
             let (estimator, read) = begin(settings, memory, now);
             journal_read = read;
             self.note_unseen_deploy(&estimator, now);
-            self.estimator = Some(estimator);
+            self.estimator = Some(Held::Awake(Box::new(estimator)));
         }
-        let Some(estimator) = &mut self.estimator else { return journal_read };
+        let Some(estimator) = self.estimator.as_mut().map(Held::wake) else { return journal_read };
         for period in periods {
             while self.changes.front().is_some_and(|change| change.at() <= period.at) {
                 match self.changes.pop_front() {
@@ -300,30 +339,40 @@ impl CapacityWatch {
     pub(super) fn estimate(
         &mut self,
         goal: &Goal,
-        load_test_problem: Option<LoadTestProblem>,
-        telemetry: (&Fact<Telemetry>, Option<Timestamp>),
-        context: Context,
+        (asked, history): (Question, Option<f64>),
+        telemetry: &Fact<Telemetry>,
         scratch: &mut Scratch,
         now: Timestamp,
-    ) -> Estimate {
-        let (telemetry, read_until) = telemetry;
+    ) -> Shared<Estimate> {
+        let unobserved = |why: String| {
+            let nothing = Estimate::unobserved(why);
+            Estimate { history_complete_ratio: history, ..nothing }.into()
+        };
         if goal.objective.latency.is_none() {
-            return Estimate::unobserved("no latency objective to judge capacity by");
+            return unobserved("no latency objective to judge capacity by".to_owned());
         }
         let Some(estimator) = &mut self.estimator else {
             let why = telemetry.why().map_or("no telemetry yet", |why: &Why| why.message.as_str());
-            return Estimate::unobserved(format!("no telemetry: {why}"));
+            return unobserved(format!("no telemetry: {why}"));
         };
-        let question = Question { read_until, context, load_test_problem };
-        let answered = self.answer.as_ref().filter(|(asked, _)| *asked == question);
-        let mut answer = if let Some((_, answer)) = answered {
-            answer.clone()
+        let answered = self.answer.as_mut().filter(|answer| answer.asked == asked);
+        let mut answer = if let Some(answered) = answered {
+            if answered.estimate.history_complete_ratio != history {
+                answered.estimate.history_complete_ratio = history;
+            }
+            answered.estimate.clone()
         } else {
-            estimator.set_load_test(goal.load_test.as_ref().map(|t| t.max_rps), load_test_problem);
-            let answer = estimator.evaluate(scratch, now, &context);
-            self.answer = Some((question, answer.clone()));
+            let load_test = goal.load_test.as_ref().map(|t| t.max_rps);
+            let (mut estimate, load_tested) = evaluate(estimator, (load_test, asked), scratch, now);
+            if !self.keeps_fit {
+                estimate.fit = None;
+            }
+            estimate.history_complete_ratio = history;
+            let estimate = Shared::from(estimate);
+            let answer = Answer { asked, at: now, estimate: estimate.clone(), load_tested };
+            self.answer = Some(answer);
             self.by_siblings = None;
-            answer
+            estimate
         };
         if let Some(deployed_at) = self.deployed_since() {
             let started_at = deployed_at + AFTER_DEPLOY;
@@ -339,23 +388,36 @@ impl CapacityWatch {
         answer
     }
 
+    /// How the share of bad minutes rises with load by the last answer, worked out once more: replays ask
+    /// for it, of a few variants in a pass.
+    pub(super) fn fit(&mut self, scratch: &mut Scratch) -> Option<Arc<Fit>> {
+        let Answer { asked, at, estimate, .. } = self.answer.as_ref()?;
+        if let Some(fit) = &estimate.fit {
+            return Some(Arc::clone(fit));
+        }
+        let mut estimator = self.estimator.as_ref()?.awake().into_owned();
+        estimator.evaluate(scratch, *at, &asked.context).fit
+    }
+
     /// Takes in what siblings say of the load test, where the limit of this variant was not seen.
     pub(super) fn hear_siblings(
         &mut self,
-        estimate: &mut Estimate,
+        estimate: &mut Shared<Estimate>,
         siblings: Siblings,
         scratch: &mut Scratch,
         now: Timestamp,
     ) {
         let Some(estimator) = &self.estimator else { return };
-        if self.deployed_since().is_some() || !estimator.asks_siblings(estimate) {
+        let asks = self.load_tested().asks_siblings(estimate);
+        if self.deployed_since().is_some() || !asks {
             return;
         }
         let heard = self.by_siblings.as_ref().filter(|(heard, _)| *heard == siblings);
         let capacity = if let Some((_, capacity)) = heard {
             *capacity
         } else {
-            let capacity = estimator.by_siblings(&estimate.capacity, &siblings, scratch, now);
+            let capacity =
+                estimator.awake().by_siblings(&estimate.capacity, &siblings, scratch, now);
             self.by_siblings = Some((siblings.clone(), capacity));
             capacity
         };
@@ -366,11 +428,14 @@ impl CapacityWatch {
         estimate.capacity = capacity;
     }
 
-    /// Whether the estimate tells how far off the load test is.
-    pub(super) fn tells_of_load_test(&self, estimate: &Estimate, test: &LoadTest) -> bool {
+    /// Whether the estimate says how far off the load test is.
+    pub(super) fn measures_load_test(&self, estimate: &Estimate, test: &LoadTest) -> bool {
         let date = test.date.and_then(|day| day.and_hms_opt(0, 0, 0)).map(|at| at.and_utc());
-        let tells = |estimator: &Estimator| estimator.tells_of_load_test(estimate, date);
-        self.deployed_since().is_none() && self.estimator.as_ref().is_some_and(tells)
+        self.deployed_since().is_none() && self.load_tested().is_measured_by(estimate, date)
+    }
+
+    fn load_tested(&self) -> LoadTested {
+        self.answer.as_ref().map(|answer| answer.load_tested).unwrap_or_default()
     }
 
     /// The newest deploy of which the estimator has not heard, for its telemetry is not there yet:
@@ -383,14 +448,38 @@ impl CapacityWatch {
     }
 
     /// The regime journal, when it is due to be kept.
-    pub(super) fn journal(&mut self, now: Timestamp) -> Option<serde_json::Value> {
+    pub(super) fn journal(&mut self, now: Timestamp) -> Option<Opaque> {
         let estimator = self.estimator.as_ref()?;
         if self.journal_kept.is_some_and(|kept| now - kept < JOURNAL_EVERY) {
             return None;
         }
         self.journal_kept = Some(now);
         // Numbers and short texts always have a JSON form.
-        estimator.journal().to_value().ok()
+        estimator.awake().journal().to_value().ok().map(Opaque::from)
+    }
+}
+
+/// The answer to a question.
+fn evaluate(
+    held: &mut Held,
+    (load_test, asked): (Option<RequestsPerSecond>, Question),
+    scratch: &mut Scratch,
+    now: Timestamp,
+) -> (Estimate, LoadTested) {
+    let mut answer = |estimator: &mut Estimator| {
+        estimator.set_load_test(load_test, asked.load_test_problem);
+        let estimate = estimator.evaluate(scratch, now, &asked.context);
+        (estimate, estimator.load_tested())
+    };
+    match held {
+        Held::Awake(estimator) => answer(estimator),
+        Held::Resting(resting) => {
+            let mut looked = resting.look();
+            let (mut estimate, load_tested) = answer(&mut looked);
+            resting.note(&looked);
+            estimate.picture = resting.picture().clone();
+            (estimate, load_tested)
+        }
     }
 }
 
@@ -400,8 +489,10 @@ fn begin(
     memory: Option<&VariantMemory>,
     now: Timestamp,
 ) -> (Estimator, Result<(), JournalError>) {
-    let journal =
-        memory.and_then(|m| m.journal.as_ref()).map(|kept| Journal::from_value(kept)).transpose();
+    let journal = memory
+        .and_then(|m| m.journal.as_ref())
+        .map(|kept| Journal::from_value(&kept.value()))
+        .transpose();
     let mut estimator = match &journal {
         Ok(Some(journal)) => Estimator::restore(settings, journal),
         Ok(None) | Err(_) => Estimator::new(settings),

@@ -33,7 +33,7 @@ pub(super) struct FactorWatch {
 }
 
 impl FactorWatch {
-    /// Whether an answer is due, as far as can be told without what it depends on.
+    /// Whether an answer is due, as far as can be said without what it depends on.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let is_old = |(at, ..): &(Timestamp, f64, FactorAdvice)| now - *at >= EVERY;
         !self.is_idle || self.answer.as_ref().is_some_and(is_old)

@@ -52,7 +52,7 @@ impl Asked {
 }
 
 impl FloorsWatch {
-    /// Whether an answer is due, as far as can be told without what it depends on.
+    /// Whether an answer is due, as far as can be said without what it depends on.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let is_old = |(asked, _): &(Asked, Floors)| now - asked.at >= EVERY;
         !self.is_idle || self.answer.as_ref().is_some_and(is_old)

@@ -2,6 +2,7 @@
 
 use crate::model::keeper::{Keeper, OtherSetpoint};
 use crate::model::memory::VariantMemory;
+use crate::model::shared::Shared;
 
 /// Who kept what is remembered of a variant, as last seen.
 #[derive(Debug, Clone, Default)]
@@ -14,7 +15,7 @@ impl KeeperWatch {
     /// Looks at who kept a memory that was just read, and notes in it when that was another process
     /// than `identity`; whether it was. What is found at first is the predecessor's, and what comes
     /// later is somebody else's.
-    pub fn note_read(&mut self, memory: &mut VariantMemory, identity: &str) -> bool {
+    pub fn note_read(&mut self, memory: &mut Shared<VariantMemory>, identity: &str) -> bool {
         let before = std::mem::replace(&mut self.last, memory.keeper.clone());
         let is_first = !std::mem::replace(&mut self.has_looked, true);
         let Some(found) = memory.keeper.as_ref().filter(|_| !is_first) else { return false };

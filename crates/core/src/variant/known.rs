@@ -22,13 +22,12 @@ pub struct Known {
 
 impl Known {
     /// What an estimate says, else a valid load test, whose rate is in invocations per minute.
-    #[must_use]
     pub fn of(estimate: &Estimate, tested: Option<f64>) -> Option<Self> {
         if estimate.verdict.is_two_sided()
             && let Some(capacity) = CapacityBelief::of(&estimate.capacity)
         {
             let base = estimate.capacity.q25.unwrap_or(capacity.median);
-            let fit = Some(Arc::clone(&estimate.fit));
+            let fit = estimate.fit.clone();
             return Some(Self { capacity, fit, base, is_measured: true });
         }
         // A load test may be wrong, and what is proven limits how far down.

@@ -8,6 +8,7 @@ mod floors;
 mod keepers;
 mod known;
 mod recent;
+mod resting;
 mod resume;
 mod turn;
 mod weeks;
@@ -26,14 +27,16 @@ use crate::model::floors::{Floors, FloorsMode};
 use crate::model::goal::{Goal, LoadTestProblem, Objective};
 use crate::model::ids::VariantName;
 use crate::model::memory::VariantMemory;
+use crate::model::opaque::Opaque;
 use crate::model::reads::Read;
 use crate::model::scale_out::Reaction;
 use crate::model::series::Minute;
+use crate::model::shared::Shared;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 pub use activities::Activities;
-use capacity::CapacityWatch;
+use capacity::{CapacityWatch, Question};
 use factor::FactorWatch;
 use floors::FloorsWatch;
 pub use keepers::KeeperWatch;
@@ -108,7 +111,6 @@ pub struct NewPeriods {
 /// What a decision needs beside the variant itself.
 #[derive(Debug)]
 pub struct Means<'a> {
-    /// What holds for every variant.
     pub rules: &'a Rules,
     /// What the load tests of each family were worth.
     pub families: &'a Families,
@@ -121,12 +123,10 @@ pub struct Means<'a> {
 
 impl Variant {
     /// The newest telemetry, or why there is none.
-    #[must_use]
     pub const fn telemetry(&self) -> &Fact<Telemetry> {
         &self.recent.telemetry
     }
 
-    /// The read behind the telemetry.
     pub const fn telemetry_read(&self) -> Option<Read> {
         self.telemetry_read
     }
@@ -198,7 +198,6 @@ impl Variant {
 
     /// Whether its history is to be read: none of it has been, or not all, or not in the periods that
     /// its traffic calls for.
-    #[must_use]
     pub const fn wants_history(&self) -> bool {
         self.recent.read_until.is_none() || self.partial_since.is_some() || self.wants_longer
     }
@@ -238,7 +237,6 @@ impl Variant {
 
     /// The same variant before any telemetry: what is known of its endpoint, and what has happened to
     /// it. For history that is read beside the passes.
-    #[must_use]
     pub fn blank(&self) -> Self {
         let mut recent = self.recent.clone();
         recent.forget();
@@ -246,7 +244,7 @@ impl Variant {
         Self { recent, capacity, ..Self::default() }
     }
 
-    /// History is about to be told to it from `since` on, all of it or a part; `thin` is the newest
+    /// History is about to be pushed into it from `since` on, all of it or a part; `thin` is the newest
     /// minute with too few requests in it.
     pub fn begin_history(&mut self, since: Timestamp, is_part: bool, thin: Option<Timestamp>) {
         self.known_since = Some(since);
@@ -271,6 +269,16 @@ impl Variant {
         }
         self.partial_since = history.partial_since;
         self.wants_longer = history.wants_longer;
+    }
+
+    /// Nobody tells it more for now: it takes little room until somebody does.
+    pub fn rest(&mut self) {
+        self.capacity.rest();
+    }
+
+    /// Answers keep their fit: for replays, which look at one variant.
+    pub const fn keep_fit(&mut self) {
+        self.capacity.keeps_fit = true;
     }
 
     /// Takes note that telemetry could not be read.
@@ -300,24 +308,30 @@ impl Variant {
         let Means { rules, families, scratch, weeks } = means;
         let Weighed { goal, mut snapshot, estimate, family, .. } = weighed;
         let estimate = self.with_siblings((estimate, family.as_deref()), families, scratch, now);
-        snapshot.reaction = self.reaction(&snapshot, &goal.objective);
-        snapshot.factor = self.factor((&goal, &snapshot), &estimate, weeks, now);
-        snapshot.floors = self.floors((&goal, &snapshot), &estimate, weeks, now);
+        snapshot.reaction = self.reaction(&snapshot, &goal.objective).into();
+        // What is replayed draws from the fit.
+        let with_fit = weeks.map(|_| {
+            let fit = self.capacity.fit(scratch);
+            Estimate { fit, ..Estimate::clone(&estimate) }
+        });
+        let known = with_fit.as_ref().unwrap_or(&*estimate);
+        snapshot.factor = self.factor((&goal, &snapshot), known, weeks, now);
+        snapshot.floors = self.floors((&goal, &snapshot), known, weeks, now);
         self.weeks_came |= weeks.is_some();
         Turn::decide(snapshot, goal, &estimate, rules, now)
     }
 
-    /// What is known of capacity now.
+    /// What is known of capacity now: of its load test, of what is configured, and how much of its
+    /// history is known.
     pub fn estimate(
         &mut self,
         goal: &Goal,
-        load_test_problem: Option<LoadTestProblem>,
-        context: Context,
+        (load_test_problem, context, history): (Option<LoadTestProblem>, Context, Option<f64>),
         scratch: &mut Scratch,
         now: Timestamp,
-    ) -> Estimate {
-        let telemetry = (&self.recent.telemetry, self.recent.read_until);
-        self.capacity.estimate(goal, load_test_problem, telemetry, context, scratch, now)
+    ) -> Shared<Estimate> {
+        let asked = Question { read_until: self.recent.read_until, context, load_test_problem };
+        self.capacity.estimate(goal, (asked, history), &self.recent.telemetry, scratch, now)
     }
 
     /// How it reacts to load, with the scale-outs that this snapshot shows taken note of.
@@ -329,7 +343,7 @@ impl Variant {
         self.ledger.note(&Seen {
             activities: snapshot.activities.known().map_or(&[], |all| all.as_slice()),
             alarms: snapshot.alarms.known().map_or(&[], Vec::as_slice),
-            minutes: snapshot.telemetry.known().map_or(&[], |telemetry| &telemetry.recent),
+            minutes: &snapshot.telemetry.known().map_or_else(Vec::new, |t| t.recent.to_vec()),
             target: tracking.map(|tracking| tracking.target_value),
             objective,
             instance_type,
@@ -361,7 +375,7 @@ impl Variant {
 
     /// The regime journal, when it is due to be kept. What a part of the history says does not
     /// replace what all of it said before a restart.
-    pub fn journal(&mut self, now: Timestamp) -> Option<serde_json::Value> {
+    pub fn journal(&mut self, now: Timestamp) -> Option<Opaque> {
         if self.partial_since.is_some() {
             return None;
         }

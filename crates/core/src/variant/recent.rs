@@ -1,7 +1,6 @@
 //! The recent telemetry of one variant: the last hour of minutes, the last day's peak, and whether
 //! minutes have too few requests for a percentile of their own.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -9,10 +8,10 @@ use chrono::TimeDelta;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::Objective;
 use crate::model::history::HourLoad;
+use crate::model::minutes::Minutes;
 use crate::model::series::Minute;
-use crate::model::shared::Shared;
 use crate::model::snapshot::Telemetry;
-use crate::model::time::{Timestamp, floor_to};
+use crate::model::time::Timestamp;
 
 /// How many of the newest minutes a snapshot carries.
 const RECENT_MINUTES: usize = 60;
@@ -30,7 +29,8 @@ pub(super) struct Recent {
     pub(super) read_until: Option<Timestamp>,
     /// Until when minutes with too few requests call for longer periods (estimation, low traffic).
     pub(super) thin_until: Option<Timestamp>,
-    pub(super) hourly_peaks: VecDeque<(Timestamp, f64)>,
+    /// By the number of the hour since the epoch, oldest first.
+    pub(super) hourly_peaks: Vec<(i32, f64)>,
 }
 
 impl Default for Recent {
@@ -39,7 +39,7 @@ impl Default for Recent {
             telemetry: Fact::not_read_yet(),
             read_until: None,
             thin_until: None,
-            hourly_peaks: VecDeque::new(),
+            hourly_peaks: Vec::new(),
         }
     }
 }
@@ -58,7 +58,7 @@ impl Recent {
             Fact::Unknown(_) => Telemetry {
                 read_at,
                 newest_datapoint: None,
-                recent: Shared::default(),
+                recent: Minutes::default(),
                 hours: Arc::default(),
                 peak_invocations: None,
                 max_load_since_last_read: None,
@@ -71,16 +71,17 @@ impl Recent {
         if let Some(newest) = minutes.iter().rev().find(|m| !m.is_empty()) {
             telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
         }
-        let told = HourLoad::of(minutes, objective);
+        let read = HourLoad::of(minutes, objective);
         telemetry.hours = if together {
-            telemetry.hours.iter().copied().chain(told).collect()
+            telemetry.hours.iter().copied().chain(read).collect()
         } else {
-            told.into()
+            read.into()
         };
         // Room for no more than is kept: a day of minutes of thousands of variants would stay behind.
         let newest = &minutes[minutes.len().saturating_sub(RECENT_MINUTES)..];
         let kept = RECENT_MINUTES - newest.len();
-        let before = &telemetry.recent[telemetry.recent.len().saturating_sub(kept)..];
+        let before = telemetry.recent.to_vec();
+        let before = &before[before.len().saturating_sub(kept)..];
         telemetry.recent = [before, newest].concat().into();
         Arc::make_mut(&mut telemetry.usage).take(minutes, read_until);
         for minute in minutes {
@@ -94,15 +95,17 @@ impl Recent {
     fn note_peak(&mut self, minute: &Minute, read_until: Timestamp) {
         let oldest = read_until - TimeDelta::hours(PEAK_HOURS);
         let Some(invocations) = minute.invocations.filter(|_| minute.at >= oldest) else { return };
-        match self.hourly_peaks.back_mut() {
-            Some((hour, peak)) if (*hour..*hour + TimeDelta::hours(1)).contains(&minute.at) => {
-                *peak = peak.max(invocations);
+        let number = |at: Timestamp| at.timestamp().div_euclid(3600) as i32;
+        match self.hourly_peaks.last_mut() {
+            Some((hour, peak)) if *hour == number(minute.at) => *peak = peak.max(invocations),
+            _ => {
+                self.hourly_peaks.reserve_exact(1);
+                self.hourly_peaks.push((number(minute.at), invocations));
             }
-            _ => self.hourly_peaks.push_back((floor_to(minute.at, 3600), invocations)),
         }
-        while self.hourly_peaks.front().is_some_and(|(hour, _)| *hour < oldest) {
-            self.hourly_peaks.pop_front();
-        }
+        let begins_before = |hour: i32| i64::from(hour) * 3600 < oldest.timestamp();
+        let gone = self.hourly_peaks.iter().take_while(|(hour, _)| begins_before(*hour)).count();
+        self.hourly_peaks.drain(..gone);
     }
 
     /// Takes note of minutes in which the statistic means little. Answers whether they are the

@@ -3,11 +3,10 @@
 //! The form is JSON of the state itself, strict in both directions: a field that is missing or not
 //! known is a record that cannot be used, and every field of the state is named here or beside its
 //! type, so that a new one does not compile before somebody has decided about it. A record never
-//! replaces a read: it counts once everything since has been read and told to it. Whatever does not
+//! replaces a read: it counts once everything since has been read and pushed into it. Whatever does not
 //! fit is dropped, which costs a read of the history and nothing else.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -30,12 +29,11 @@ use crate::model::usage::Usage;
 /// The form of a record. It changes with every change of the state, and when the same state means
 /// something else; records of another form are dropped. A unit test compares what the same minutes
 /// leave behind.
-pub const FORM: u32 = 1;
+pub const FORM: u32 = 2;
 
 /// What a record must fit.
 #[derive(Debug, Clone, Copy)]
 pub struct Present<'a> {
-    /// The variant.
     pub id: &'a VariantId,
     /// What it is judged by.
     pub settings: &'a EstimatorSettings,
@@ -43,7 +41,6 @@ pub struct Present<'a> {
     pub memory: Option<&'a VariantMemory>,
     /// From where on its history would be read without the record.
     pub from: Timestamp,
-    /// Now.
     pub now: Timestamp,
 }
 
@@ -75,7 +72,7 @@ struct KeptRecent<'a> {
     usage: Cow<'a, Usage>,
     read_until: Timestamp,
     thin_until: Option<Timestamp>,
-    hourly_peaks: Cow<'a, VecDeque<(Timestamp, f64)>>,
+    hourly_peaks: Cow<'a, [(i32, f64)]>,
 }
 
 impl Variant {
@@ -107,7 +104,7 @@ impl Variant {
         } = self;
         let telemetry = telemetry.known()?;
         let judged_by = (*judged_by)?;
-        if judged_by.latency.is_some() && capacity.estimator().is_none() {
+        if judged_by.latency.is_some() && !capacity.is_estimated() {
             // A bug of ours has cost it its estimate.
             return None;
         }
@@ -131,7 +128,7 @@ impl Variant {
     }
 
     /// What a record says of this variant, as far as it goes: what has happened since is still to be
-    /// told to it, and then it can be [adopted](Self::adopt). `self` is what is known without it,
+    /// pushed into it, and then it can be [adopted](Self::adopt). `self` is what is known without it,
     /// its endpoint above all.
     ///
     /// # Errors
@@ -216,7 +213,7 @@ impl CapacityWatch {
             return Err(NotResumed::OtherSettings);
         }
         let journal = present.memory.and_then(|memory| memory.journal.as_ref());
-        if journal.is_some_and(|journal| estimator.is_outdated_by(journal)) {
+        if journal.is_some_and(|journal| estimator.is_outdated_by(&journal.value())) {
             return Err(NotResumed::OtherRegime);
         }
         Ok(resumed)

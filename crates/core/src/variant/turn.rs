@@ -8,34 +8,34 @@ use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
 use crate::model::memory::VariantMemory;
 use crate::model::reason::Field;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
+use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 
 /// One variant in one pass. A write goes through it in this order: [`decide`](Self::decide),
 /// [`began`](Self::began), the calls of the plan, [`ended`](Self::ended).
 #[derive(Debug, Clone)]
 pub struct Turn {
-    /// What is wanted.
-    pub goal: Goal,
-    /// What was read.
+    pub goal: Shared<Goal>,
     pub snapshot: Snapshot,
-    /// What was decided.
     pub decision: Decision,
     outcome: Option<Outcome>,
     /// What is to be remembered after a write; absent when nothing was tried.
-    after: Option<VariantMemory>,
+    after: Option<Shared<VariantMemory>>,
 }
 
 impl Turn {
     /// Decides about what was read, by what is known of capacity.
     pub fn decide(
         snapshot: Snapshot,
-        goal: Goal,
-        estimate: &Estimate,
+        goal: Shared<Goal>,
+        estimate: &Shared<Estimate>,
         rules: &Rules,
         now: Timestamp,
     ) -> Self {
-        let decision = decide(&snapshot, &goal, estimate, rules, now);
+        let mut decision = decide(&snapshot, &goal, estimate, rules, now);
+        decision.report.estimate.share(estimate);
         Self { goal, snapshot, decision, outcome: None, after: None }
     }
 
@@ -43,6 +43,13 @@ impl Turn {
     pub fn decide_again(&mut self, rules: &Rules, now: Timestamp) {
         let estimate = &self.decision.report.estimate;
         self.decision = decide(&self.snapshot, &self.goal, estimate, rules, now);
+    }
+
+    /// Keeps what is the same as when the variant was last published once.
+    pub fn share(&mut self, before: &VariantStatus) {
+        self.goal.share(&before.goal);
+        self.snapshot.share(&before.snapshot);
+        self.decision.share(&before.decision);
     }
 
     /// What is remembered before the plan is carried out: as if all of it had succeeded. A crash in
@@ -64,7 +71,7 @@ impl Turn {
 
     /// The plan was carried out, or part of it: this came of it.
     pub fn ended(&mut self, outcome: Outcome, now: Timestamp) {
-        self.after = Some(self.remembered(Some(&outcome), now));
+        self.after = Some(self.remembered(Some(&outcome), now).into());
         self.outcome = Some(outcome);
     }
 
@@ -84,18 +91,18 @@ impl Turn {
     }
 
     /// What is to be remembered of the pass.
-    pub fn persisted(&self, now: Timestamp) -> VariantMemory {
-        self.after.clone().unwrap_or_else(|| self.remembered(None, now))
+    pub fn persisted(&self, now: Timestamp) -> Shared<VariantMemory> {
+        self.after.clone().unwrap_or_else(|| self.remembered(None, now).into())
     }
 
     /// What is published of it.
-    pub fn into_parts(self) -> (Goal, Snapshot, Decision, Option<Outcome>) {
+    pub fn into_parts(self) -> (Shared<Goal>, Snapshot, Decision, Option<Outcome>) {
         (self.goal, self.snapshot, self.decision, self.outcome)
     }
 
     fn remembered(&self, outcome: Option<&Outcome>, now: Timestamp) -> VariantMemory {
         let nothing = VariantMemory::default();
-        let before = self.snapshot.memory.known().unwrap_or(&nothing);
+        let before = self.snapshot.remembered().unwrap_or(&nothing);
         remember(before, (&self.snapshot, &self.goal), (&self.decision, outcome), now)
     }
 }

@@ -24,7 +24,6 @@ pub struct Weeks {
 impl Weeks {
     /// The requests of each minute from `from` on, NaN where there is no datapoint. They begin with the
     /// first datapoint: before it the variant may not have been there.
-    #[must_use]
     pub fn new(from: Timestamp, mut requests: Vec<f64>) -> Self {
         let empty = requests.iter().take_while(|requests| requests.is_nan()).count();
         requests.drain(..empty);
@@ -34,7 +33,6 @@ impl Weeks {
     /// The traffic by the clock on the wall of a time zone, so that an hour of one week is the same
     /// hour of the next: the hour that a change of the clock leaves out is a gap, and of the one that
     /// comes twice the second counts.
-    #[must_use]
     pub fn traffic(&self, zone: Tz) -> Traffic {
         let local = |minute: i64| minute.saturating_add(offset_minutes(zone, minute));
         // A recording of two weeks may lack a few minutes at its ends.

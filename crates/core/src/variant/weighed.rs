@@ -8,6 +8,7 @@ use crate::estimate::{Context, Families, Scratch};
 use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
 use crate::model::memory::VariantMemory;
+use crate::model::shared::Shared;
 use crate::model::siblings::family;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
@@ -17,12 +18,10 @@ use super::Variant;
 /// What was read of a variant and is wanted of it, and what is known of its capacity.
 #[derive(Debug, Clone)]
 pub struct Weighed {
-    /// What is wanted.
-    pub goal: Goal,
-    /// What was read.
+    pub goal: Shared<Goal>,
     pub snapshot: Snapshot,
     /// What is known of capacity, by its own telemetry.
-    pub estimate: Estimate,
+    pub estimate: Shared<Estimate>,
     /// The family whose load tests share their error; absent where it is not known, and of variants
     /// that are not managed.
     pub family: Option<String>,
@@ -33,7 +32,7 @@ pub struct Weighed {
 
 impl Weighed {
     /// Says what its load test was worth, if that was measured.
-    pub fn tell(&self, families: &mut Families) {
+    pub fn add_to(&self, families: &mut Families) {
         if let (Some(family), Some((measured, load_tested))) = (&self.family, self.proved) {
             families.note(family.clone(), measured, load_tested);
         }
@@ -45,22 +44,22 @@ impl Variant {
     /// being read beside the passes.
     pub fn weigh(
         &mut self,
-        (snapshot, goal): (Snapshot, Goal),
+        (snapshot, goal): (Snapshot, Shared<Goal>),
         (history, is_being_read): (TimeDelta, bool),
         scratch: &mut Scratch,
         now: Timestamp,
     ) -> Weighed {
         let nothing = VariantMemory::default();
-        let remembered = snapshot.memory.known().unwrap_or(&nothing);
+        let remembered = snapshot.remembered().unwrap_or(&nothing);
         let problem = load_test(&snapshot, remembered, goal.load_test.as_ref(), now).err();
         let context = Context {
             configured_target: snapshot.tracking().map(|tracking| tracking.target_value),
             safety_factor: goal.safety_factor.get(),
         };
-        let mut estimate = self.estimate(&goal, problem, context, scratch, now);
         // What is being read counts as not known, which is less than what nobody can read.
-        let ratio = self.history_complete_ratio(history);
-        estimate.history_complete_ratio = ratio.or(is_being_read.then_some(0.0));
+        let ratio = self.history_complete_ratio(history).or(is_being_read.then_some(0.0));
+        let asked = (problem, context, ratio);
+        let estimate = self.estimate(&goal, asked, scratch, now);
         let endpoint = snapshot.endpoint.known().and_then(Option::as_ref);
         let config = snapshot.endpoint_config.known().and_then(Option::as_ref);
         let family =
@@ -68,8 +67,8 @@ impl Variant {
         let test = goal.load_test.as_ref().filter(|_| problem.is_none() && !estimate.is_partial());
         let proved = test.and_then(|test| {
             let measured = estimate.capacity.estimate?;
-            let tells = self.capacity.tells_of_load_test(&estimate, test);
-            tells.then_some((measured, test.max_rps.per_minute()))
+            let is_sure = self.capacity.measures_load_test(&estimate, test);
+            is_sure.then_some((measured, test.max_rps.per_minute()))
         });
         Weighed { goal, snapshot, estimate, family, proved }
     }
@@ -77,11 +76,11 @@ impl Variant {
     /// The estimate with what siblings say of the load test, where the limit was not seen.
     pub(super) fn with_siblings(
         &mut self,
-        (mut estimate, family): (Estimate, Option<&str>),
+        (mut estimate, family): (Shared<Estimate>, Option<&str>),
         families: &Families,
         scratch: &mut Scratch,
         now: Timestamp,
-    ) -> Estimate {
+    ) -> Shared<Estimate> {
         if let Some(siblings) = family.and_then(|family| families.of(family)) {
             self.capacity.hear_siblings(&mut estimate, siblings, scratch, now);
         }

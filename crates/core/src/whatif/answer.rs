@@ -25,7 +25,6 @@ pub struct Question<'a> {
     pub reaction: ReactionTime,
     /// Bad minutes a week that are accepted.
     pub budget: f64,
-    /// The seed of the draws.
     pub seed: u64,
 }
 
@@ -61,9 +60,7 @@ pub struct Figures {
     pub bad_minutes: Range,
     /// Requests a week that waited longer than a minute.
     pub lost_requests: Range,
-    /// Scale events a week.
     pub scale_events: Range,
-    /// Most instances.
     pub peak_instances: u32,
     /// Of the capacity, the share that is left in the busiest minute; below 0 it is exceeded.
     pub buffer_at_peak: Range,
@@ -99,7 +96,6 @@ pub enum Comparison {
 }
 
 /// Runs every choice with the same draws.
-#[must_use]
 pub fn ask(question: &Question<'_>, choices: &[Choice]) -> Answer {
     ask_in(question, choices, DRAWS)
 }

@@ -22,7 +22,6 @@ pub struct Choice {
     pub scaling: Scaling,
     /// Fewest instances.
     pub min: u32,
-    /// Most instances.
     pub max: u32,
     /// Scheduled min capacities, which raise `min` and never exceed `max`.
     pub floors: Option<Floors>,
@@ -32,7 +31,6 @@ pub struct Choice {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Scaling {
-    /// Target tracking.
     Tracking(Tracking),
     /// A person: always so many (manual scaling).
     Fixed(u32),
@@ -77,12 +75,10 @@ impl From<&TargetTracking> for Tracking {
 
 impl Choice {
     /// Target tracking within bounds, without floors.
-    #[must_use]
     pub fn tracking(tracking: Tracking, min: u32, max: u32) -> Self {
         Self { scaling: Scaling::Tracking(tracking), min, max, floors: None }
     }
 
-    /// A fixed number of instances.
     pub fn fixed(instances: u32) -> Self {
         let instances = instances.clamp(1, INSTANCES_MAX);
         let scaling = Scaling::Fixed(instances);
@@ -90,7 +86,6 @@ impl Choice {
     }
 
     /// The policy; of a fixed count one with AWS's default cooldowns at this target value.
-    #[must_use]
     pub fn policy(&self, target_value: f64) -> Tracking {
         match self.scaling {
             Scaling::Tracking(tracking) => tracking,

@@ -43,7 +43,6 @@ pub struct CapacityBelief {
 
 impl CapacityBelief {
     /// A belief; absent where the median is not a finite number above 0.
-    #[must_use]
     pub fn new(median: f64, sigma: f64) -> Option<Self> {
         let sigma = if sigma.is_finite() { sigma.clamp(0.0, 1.0) } else { SIGMA_LOAD_TEST };
         (median.is_finite() && median > 0.0).then_some(Self {
@@ -64,7 +63,6 @@ impl CapacityBelief {
     }
 
     /// Minutes a week that break the objective whatever is chosen; absent where none were seen.
-    #[must_use]
     pub fn foreign_minutes(&self) -> Option<f64> {
         let share = self.fit.foreign(self.median);
         (!self.fit.levels.is_empty()).then_some(share * super::traffic::WEEK as f64)
@@ -83,7 +81,6 @@ impl CapacityBelief {
     }
 
     /// What an estimate says: its median, and the 5 and 95 % points as far as they exist.
-    #[must_use]
     pub fn of(capacity: &Capacity) -> Option<Self> {
         let median = capacity.estimate?;
         let ln = |a: f64, b: f64| (a / b).ln() / 1.645;
@@ -97,7 +94,6 @@ impl CapacityBelief {
     }
 }
 
-/// One draw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draw {
     /// The capacity of one instance, in invocations per minute.
@@ -117,7 +113,6 @@ pub struct Draw {
 
 impl Draw {
     /// The draws from these beliefs. `n` of them, the first of which holds all medians.
-    #[must_use]
     pub fn all(capacity: &CapacityBelief, reaction: &ReactionTime, n: u32, seed: u64) -> Vec<Self> {
         (0..n).map(|i| Self::one(capacity, reaction, i, seed)).collect()
     }

@@ -10,7 +10,6 @@ use super::floors::EXPLAINED_MIN;
 use super::traffic::Traffic;
 use super::week::explained;
 
-/// The range of the factor.
 pub const FACTOR_MIN: f64 = 0.3;
 /// The top of it.
 pub const FACTOR_MAX: f64 = 0.9;
@@ -23,7 +22,6 @@ const STEP: f64 = 0.01;
 /// customary 0.5 and not further: the last weeks do not show what more instances would prevent in the next.
 /// `base` is what the factor is applied to, in invocations per minute per instance; bounds,
 /// cooldowns and floors are those of `like`. Absent without traffic.
-#[must_use]
 pub fn highest(question: &Question<'_>, base: f64, like: &Choice) -> Option<Allowed> {
     let weeks = question.traffic.weeks();
     if weeks <= 0.0 || !base.is_finite() || base <= 0.0 {

@@ -46,7 +46,6 @@ pub struct Outcome {
 }
 
 /// Runs one choice with several draws.
-#[must_use]
 pub fn run(traffic: &Traffic, choice: &Choice, draws: &[Draw]) -> Vec<Outcome> {
     let busiest = busiest(traffic);
     draws.iter().map(|draw| Fleet::new(traffic, choice, draw).run(busiest)).collect()
@@ -62,7 +61,6 @@ fn busiest(traffic: &Traffic) -> usize {
 #[derive(Debug, Clone, Copy, Default)]
 struct Power {
     instances: f64,
-    /// Instances that are cold.
     cold: f64,
     /// 1 over the capacity of all, in invocations per minute.
     per_capacity: f64,
@@ -94,7 +92,6 @@ struct Fleet<'a> {
     outcome: Outcome,
     /// Instances that serve.
     serving: u32,
-    /// Instances wanted.
     desired: u32,
     update: Option<Update>,
     power: Power,

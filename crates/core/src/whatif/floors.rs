@@ -76,7 +76,6 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The word used in JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -243,13 +242,11 @@ pub struct Action {
 
 impl Action {
     /// The schedule of `PutScheduledAction`.
-    #[must_use]
     pub fn schedule(&self) -> String {
         format!("cron({} {} ? * {} *)", self.at.1, self.at.0, self.days.join(","))
     }
 
     /// The name that it gets: `floor-10-at-0752-mon-tue`.
-    #[must_use]
     pub fn name(&self) -> String {
         let days = self.days.join("-").to_ascii_lowercase();
         format!("floor-{}-at-{:02}{:02}-{days}", self.min, self.at.0, self.at.1)

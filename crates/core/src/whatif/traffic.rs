@@ -92,14 +92,12 @@ impl Traffic {
     }
 
     /// The same traffic, so many times as much.
-    #[must_use]
     pub fn times(&self, factor: f64) -> Self {
         let requests = self.requests.iter().map(|r| (f64::from(*r) * factor) as f32).collect();
         Self { start: self.start, requests }
     }
 
     /// The part from one entry to before another.
-    #[must_use]
     pub fn part(&self, from: usize, to: usize) -> Self {
         let to = to.min(self.requests.len());
         let from = from.min(to);

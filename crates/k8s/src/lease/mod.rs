@@ -50,7 +50,6 @@ pub struct Record {
 /// What to ask of the API server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Reads the Lease.
     Read,
     /// Makes the Lease, which does not exist, with this process as its holder.
     Create,

@@ -13,7 +13,6 @@ use super::super::fence::BootTime;
 /// The Lease of another shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rival {
-    /// Its name.
     pub name: String,
     /// Who holds it; absent when it was released.
     pub holder: Option<String>,

@@ -8,6 +8,7 @@ use setpoint_core::model::pauses::Pauses;
 use setpoint_core::model::record::{
     PAUSES, Record, SPENDING, end_stand_in, rest_of, unknown_pauses,
 };
+use setpoint_core::model::shared::Shared;
 use setpoint_core::model::spending::Spending;
 use setpoint_core::ports::SetAside;
 
@@ -21,7 +22,7 @@ const NO_ROOM: &str = "dropped: the ConfigMap was full";
 #[derive(Debug, Default)]
 pub(super) struct Data {
     pub(super) keys: BTreeMap<String, String>,
-    pub(super) variants: BTreeMap<VariantId, VariantMemory>,
+    pub(super) variants: BTreeMap<VariantId, Shared<VariantMemory>>,
     pub(super) pauses: Pauses,
     /// What CloudWatch has been asked for.
     pub(super) spending: Spending,
@@ -81,7 +82,7 @@ impl Data {
             self.damaged.push((key.to_owned(), why, Some(id.clone())));
             found.map_or_else(|_| rest_of(&serde_json::Value::Null), |record| record.rest())
         });
-        self.variants.insert(id, memory);
+        self.variants.insert(id, memory.into());
     }
 
     /// Moves what cannot be read below other keys, and puts what is left of it in its place.
@@ -171,7 +172,6 @@ pub(super) fn variant_of(key: &str) -> Option<Result<VariantId, String>> {
     Some(parsed.ok_or_else(|| "the key names no variant".to_owned()))
 }
 
-/// A record as a value.
 pub(super) fn encode(record: &Record) -> Result<String, String> {
     serde_json::to_string(record).map_err(|error| error.to_string())
 }

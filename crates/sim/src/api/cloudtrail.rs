@@ -17,23 +17,15 @@ pub struct LookupAttribute {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct LookupEventsInput {
-    /// At most one.
     pub lookup_attributes: Vec<LookupAttribute>,
-    /// Not before.
-    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "epoch::option")]
     pub start_time: Option<Timestamp>,
-    /// Not after.
-    #[serde(with = "epoch::option", skip_serializing_if = "Option::is_none")]
+    #[serde(with = "epoch::option")]
     pub end_time: Option<Timestamp>,
-    /// The page size.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_results: Option<i32>,
-    /// Where the next page begins.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
 
-/// An event.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Event {
@@ -51,7 +43,5 @@ pub struct Event {
 pub struct LookupEventsOutput {
     /// One page, newest first.
     pub events: Vec<Event>,
-    /// Where the next page begins.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }

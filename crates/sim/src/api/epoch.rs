@@ -53,7 +53,6 @@ pub(crate) mod option {
     }
 }
 
-/// Lists of times.
 pub(crate) mod list {
     use super::{Deserialize, Deserializer, Serializer, Timestamp};
 

@@ -9,22 +9,17 @@ use setpoint_core::model::time::Timestamp;
 #[serde(rename_all = "PascalCase", default)]
 pub struct AssumeRoleInput {
     pub role_arn: String,
-    /// What `CloudTrail` shows the session as.
     pub role_session_name: String,
     /// What the role's trust policy asks for.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
     /// How long the session lasts: 900 to 43200, 3600 by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AssumeRoleOutput {
-    /// The keys of the session.
     pub credentials: SessionCredentials,
-    /// Who it is.
     pub assumed_role_user: AssumedRoleUser,
 }
 
@@ -37,17 +32,13 @@ pub struct SessionCredentials {
     pub secret_access_key: String,
     /// The token that every request of the session carries.
     pub session_token: String,
-    /// When the session ends.
     #[serde(with = "epoch")]
     pub expiration: Timestamp,
 }
 
-/// A session of a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AssumedRoleUser {
-    /// The role's id and the session's name.
     pub assumed_role_id: String,
-    /// The session's ARN.
     pub arn: String,
 }

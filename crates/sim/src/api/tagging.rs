@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Tag {
@@ -22,18 +21,14 @@ pub struct TagFilter {
 #[serde(rename_all = "PascalCase", default)]
 pub struct GetResourcesInput {
     /// Where the next page begins; empty for the first.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub pagination_token: Option<String>,
     /// All of them must hold.
     pub tag_filters: Vec<TagFilter>,
-    /// The page size.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub resources_per_page: Option<i32>,
     /// Such as `sagemaker:endpoint`; all when empty.
     pub resource_type_filters: Vec<String>,
 }
 
-/// A resource with its tags.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ResourceTagMapping {

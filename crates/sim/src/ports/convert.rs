@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use crate::api::{cloudtrail as ct, cloudwatch as cw, sagemaker as sm, scaling as aas};
+use crate::api::{as_json, cloudtrail as ct, cloudwatch as cw, sagemaker as sm, scaling as aas};
 use setpoint_core::model::checks;
 use setpoint_core::model::endpoint::{
     ConfigVariant, CrossRegionCap, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary,
@@ -266,9 +266,9 @@ pub(super) fn endpoint_config(c: sm::DescribeEndpointConfigOutput) -> EndpointCo
         .filter(|_| enhanced)
         .and_then(|m| m.get("MetricPublishFrequencyInSeconds")?.as_u64())
         .and_then(|seconds| u32::try_from(seconds).ok());
-    let answer = serde_json::to_value(&c).unwrap_or_default();
+    let answer = as_json(&c);
     let variant = |v: sm::ProductionVariant| {
-        let own = serde_json::to_value(&v).unwrap_or_default();
+        let own = as_json(&v);
         let routing = v.routing_config.as_ref().and_then(|r| r.get("RoutingStrategy")?.as_str());
         Some(ConfigVariant {
             routing: routing.map(Routing::parse),
@@ -291,7 +291,7 @@ pub(super) fn endpoint_config(c: sm::DescribeEndpointConfigOutput) -> EndpointCo
 }
 
 pub(super) fn model(m: sm::DescribeModelOutput) -> Model {
-    let answer = serde_json::to_value(&m).unwrap_or_default();
+    let answer = as_json(&m);
     let all: Vec<_> =
         m.primary_container.into_iter().chain(m.containers.into_iter().flatten()).collect();
     Model {

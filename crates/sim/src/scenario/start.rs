@@ -60,7 +60,6 @@ impl Scenario {
         }
     }
 
-    /// When it begins.
     pub(super) fn begins(&self) -> Result<Timestamp, ScenarioError> {
         match self.world.start {
             Some(Start::At(at)) => Ok(at),

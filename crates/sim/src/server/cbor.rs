@@ -36,7 +36,6 @@ pub(super) fn decode(body: &[u8]) -> Result<Value, WireError> {
     Ok(value)
 }
 
-/// Encodes an answer.
 pub(super) fn encode(value: &Value) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new());
     write_value(&mut encoder, value, false);

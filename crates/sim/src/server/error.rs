@@ -41,7 +41,6 @@ impl WireError {
         )
     }
 
-    /// The HTTP status.
     pub(super) const fn status(&self) -> StatusCode {
         self.status
     }

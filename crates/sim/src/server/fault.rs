@@ -85,7 +85,6 @@ impl WireFault {
     }
 }
 
-/// The wire faults at work.
 #[derive(Debug, Default)]
 pub(super) struct WireFaults {
     active: Mutex<Vec<Active>>,

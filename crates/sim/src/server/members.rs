@@ -8,7 +8,6 @@ pub(super) enum Kind {
     Text,
     /// A whole number.
     Integer,
-    /// A number with a fraction.
     Number,
     Boolean,
     /// A timestamp.
@@ -34,7 +33,6 @@ pub(super) fn kind(member: &str) -> Kind {
     }
 }
 
-/// Whether a member is a timestamp.
 pub(super) fn is_time(member: &str) -> bool {
     kind(member) == Kind::Time
 }

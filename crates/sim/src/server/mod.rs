@@ -73,9 +73,6 @@ pub struct Server {
 
 impl Server {
     /// Binds and serves; must be called in a Tokio runtime. Port 0 picks a free port.
-    ///
-    /// # Errors
-    /// When the address cannot be bound.
     pub async fn start(sim: Sim, listen: SocketAddr, pace: Pace) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;

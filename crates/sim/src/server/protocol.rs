@@ -41,11 +41,7 @@ const CLOUDWATCH: &str = "GraniteServiceVersion20100801";
 /// Where a request goes, known before its body is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Route {
-    Named {
-        service: Service,
-        operation: String,
-    },
-    /// The form says it.
+    Named { service: Service, operation: String },
     InTheForm,
 }
 
@@ -117,7 +113,6 @@ fn unknown(what: &str) -> WireError {
 /// Reads the body of a request whose protocol is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reader {
-    /// The protocol found.
     pub(super) protocol: Protocol,
     route: Route,
 }

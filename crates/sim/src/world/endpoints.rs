@@ -8,7 +8,6 @@ use crate::service::Service;
 use setpoint_core::model::endpoint::EndpointStatus;
 use setpoint_core::model::time::Timestamp;
 
-/// A model, and how it serves.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelRecord {
     pub(crate) described: DescribeModelOutput,
@@ -20,7 +19,6 @@ pub(crate) struct ModelRecord {
     pub(crate) gone: bool,
 }
 
-/// An endpoint config.
 #[derive(Debug, Clone)]
 pub(crate) struct ConfigRecord {
     pub(crate) described: DescribeEndpointConfigOutput,
@@ -42,7 +40,6 @@ pub struct Endpoint {
     pub(super) tags: std::collections::BTreeMap<String, String>,
 }
 
-/// A variant of an endpoint.
 #[derive(Debug, Clone)]
 pub struct Variant {
     pub(super) name: String,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::World;
-use crate::api::{ApiError, ApiResult, Delivery, Operation};
+use crate::api::{ApiError, ApiResult, Delivery, Operation, as_json};
 use crate::fault::FaultKind;
 use crate::scenario::Settings;
 use setpoint_core::model::bucket::{Bucket, Rate};
@@ -124,7 +124,7 @@ impl World {
             calls.errors += 1;
         }
         if operation.is_write() {
-            let input = serde_json::to_value(input).unwrap_or(Value::Null);
+            let input = as_json(input);
             let error = result.as_ref().err().map(|e| e.code.clone());
             self.note_call(operation, &input, error.clone());
             if self.gate.writes.len() < LOG_LIMIT {

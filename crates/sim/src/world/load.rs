@@ -106,7 +106,6 @@ impl Load {
         }
     }
 
-    /// Replaces the traffic.
     pub(super) fn set_traffic(&mut self, parts: Vec<Part>) {
         self.traffic = Traffic::new(parts.clone());
         self.spec.traffic = parts;

@@ -13,7 +13,6 @@ const MAX_DATAPOINTS: i32 = 100_800;
 /// How much of the newest minute has arrived when it first shows.
 const NEWEST_SHARE: f64 = 0.6;
 
-/// A query, checked.
 struct Query<'a> {
     id: &'a str,
     label: String,

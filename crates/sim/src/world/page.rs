@@ -2,7 +2,6 @@
 
 use crate::api::{ApiError, ApiResult, Operation};
 
-/// How an operation pages.
 pub(super) struct Paging {
     pub(super) operation: Operation,
     pub(super) default: i32,
@@ -14,7 +13,6 @@ pub(super) struct Paging {
 }
 
 impl Paging {
-    /// The page size asked for.
     pub(super) fn size(&self, asked: Option<i32>) -> ApiResult<usize> {
         let size = asked.unwrap_or(self.default);
         if (1..=self.max).contains(&size) {

@@ -11,7 +11,6 @@ use crate::api::{ApiError, ApiResult, Operation};
 use setpoint_core::model::scaling::{DIMENSION, INVOCATIONS_PER_INSTANCE};
 use setpoint_core::model::time::Timestamp;
 
-/// A scaling policy.
 #[derive(Debug, Clone)]
 pub(crate) struct Policy {
     pub(crate) tracking: Option<aas::TargetTrackingConfiguration>,

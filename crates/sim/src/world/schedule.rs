@@ -11,7 +11,6 @@ use setpoint_core::model::scaling::DIMENSION;
 use setpoint_core::model::schedule::AwsSchedule;
 use setpoint_core::model::time::Timestamp;
 
-/// A scheduled action.
 #[derive(Debug, Clone)]
 pub(super) struct Action {
     pub(super) described: aas::ScheduledAction,

@@ -23,7 +23,6 @@ pub struct Truth {
     pub instance_hours: f64,
     /// Instances in service.
     pub current: u32,
-    /// Instances wanted.
     pub desired: u32,
     /// Instances on their way.
     pub pending: u32,

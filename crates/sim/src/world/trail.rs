@@ -43,7 +43,6 @@ struct Recorded {
 }
 
 impl World {
-    /// Notes a call of an operation.
     pub(super) fn note_call(
         &mut self,
         operation: Operation,

@@ -96,7 +96,7 @@ fn load_test(site: &Site, status: &VariantStatus, view: &VariantView<'_>) -> Mar
     } else {
         rows.push(row("load test", html! { "none is configured" }));
     }
-    let in_use = factor_in_use(goal, status.snapshot.memory.known());
+    let in_use = factor_in_use(goal, status.snapshot.remembered());
     let auto = if goal.safety_factor_auto {
         format!(" (to start from; {} is in use)", human(in_use))
     } else {

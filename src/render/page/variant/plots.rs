@@ -134,7 +134,7 @@ fn dots(cell: &Cell) -> impl Iterator<Item = (f64, f64)> {
 /// The minutes at hand, with what was in force and what is safe.
 pub(super) fn last_hours(status: &VariantStatus) -> Markup {
     let Some(telemetry) = status.snapshot.telemetry.known() else { return html! {} };
-    let minutes: Vec<(&Minute, f64)> =
+    let minutes: Vec<(Minute, f64)> =
         telemetry.recent.iter().filter_map(|minute| Some((minute, minute.load()?))).collect();
     let (Some((first, _)), Some((last, _))) = (minutes.first(), minutes.last()) else {
         return html! {};

@@ -28,9 +28,9 @@ pub(super) fn floors(
     let (Some(min), Some(max)) = (capacity.min, capacity.max) else {
         return keep(false, Rail::Floors, "min and max are not both configured");
     };
-    let registered = matches!(before.snapshot.target, Fact::Known(Some(_)));
+    let registered = matches!(*before.snapshot.target, Fact::Known(Some(_)));
     keep(registered, Rail::Floors, "the scalable target is not known to exist")?;
-    let Fact::Known(actions) = &before.snapshot.scheduled_actions else {
+    let Fact::Known(actions) = &*before.snapshot.scheduled_actions else {
         return keep(false, Rail::Floors, "the scheduled actions are not known");
     };
     let same = actions.len() == expected.len() && expected.iter().all(|e| actions.contains(e));

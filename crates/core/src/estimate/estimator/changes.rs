@@ -58,7 +58,7 @@ impl Estimator {
         }
         self.evidence.reassign(run.begin, back);
         self.hours.reassign(run.begin, gone, back);
-        self.picture.draw().rename(gone, back);
+        self.scatter.rename(gone, back);
         self.after_switch();
         self.put_back();
         true
@@ -69,7 +69,7 @@ impl Estimator {
         let Some((gone, kept)) = self.book.merge(now) else { return false };
         self.evidence.rename(gone, kept);
         self.hours.reassign(MinuteIndex::MIN, gone, kept);
-        self.picture.draw().rename(gone, kept);
+        self.scatter.rename(gone, kept);
         self.after_switch();
         true
     }

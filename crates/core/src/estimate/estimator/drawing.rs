@@ -1,14 +1,20 @@
 //! The picture that goes with an estimate: minutes by load and latency, which nothing is estimated from.
 
+use crate::model::scatter::Picture;
 use crate::model::series::Minute;
 
 use super::super::filter::Reading;
 use super::Estimator;
 
 impl Estimator {
-    /// Bytes of the picture, which is no state: nothing is estimated from it.
-    pub fn picture_bytes(&self) -> usize {
-        self.picture.scatter().bytes()
+    /// What is drawn so far, taken out of it: nothing is estimated from it.
+    pub fn take_picture(&mut self) -> Picture {
+        Picture::from(&std::mem::take(&mut self.scatter))
+    }
+
+    /// Goes on with what was drawn before.
+    pub fn draw_on(&mut self, picture: &Picture) {
+        self.scatter = picture.scatter();
     }
 
     /// Adds a minute to the picture, if it is known whether it was good.
@@ -19,12 +25,12 @@ impl Estimator {
         let Some(latency_us) = minute.latency_us else { return };
         let Some(regime) = self.book.regime_at(reading.at) else { return };
         let load = f64::from(reading.load);
-        self.picture.draw().add(reading.at, regime, load, latency_us / 1000.0, bad);
+        self.scatter.add(reading.at, regime, load, latency_us / 1000.0, bad);
     }
 
     /// Forgets what is too old, or of a regime that is no longer compared with.
     pub(super) fn settle_picture(&mut self) {
         let previous = self.book.previous.as_ref().map(|previous| previous.id);
-        self.picture.draw().settle(self.newest, self.book.current.id, previous);
+        self.scatter.settle(self.newest, self.book.current.id, previous);
     }
 }

@@ -6,9 +6,10 @@ use serde_json::Value;
 use super::*;
 use crate::estimate::{Context, Scratch};
 use crate::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, VariantSummary};
-use crate::model::goal::LatencyObjective;
+use crate::model::estimate::Estimate;
+use crate::model::goal::{Goal, LatencyObjective, LoadTest};
 use crate::model::series::Minute;
-use crate::model::units::LatencyStatistic;
+use crate::model::units::{LatencyStatistic, RequestsPerSecond};
 use crate::variant::NewPeriods;
 
 const DAYS: i64 = 9;
@@ -287,5 +288,54 @@ fn round(value: &mut Value) {
             *value = format!("{:.5e}", number.as_f64().unwrap_or(0.0)).into();
         }
         _ => {}
+    }
+}
+
+/// Between two looks a variant is put to rest: that changes neither what it knows nor what it answers.
+#[test]
+fn one_that_rests_between_two_looks_knows_and_answers_what_one_that_does_not_does() {
+    let (mut rests, mut scratch) = known(1440);
+    let (mut wakes, _) = known(1440);
+    let mut from = 1440;
+    for step in [15, 15, 60, 7, 600, 1440, 2 * 1440, 15, 3 * 1440, 45].into_iter().cycle() {
+        let to = (from + step).min(DAYS * 1440);
+        if from == to {
+            break;
+        }
+        for variant in [&mut rests, &mut wakes] {
+            note(variant, if from > 7 * 1440 { 2 } else { 1 }, at(from));
+            told(variant, from, to, &mut scratch);
+        }
+        rests.rest();
+        from = to;
+        let context = Context { configured_target: Some(500.0), safety_factor: 0.7 };
+        let goal = goal(200.0, Some(10.0));
+        let mut answer = |variant: &mut Variant| {
+            let estimate =
+                variant.estimate(&goal, (None, context, Some(1.0)), &mut scratch, at(to));
+            let fit = variant.capacity.fit(&mut scratch);
+            (Estimate { fit, ..Estimate::clone(&estimate) }, estimate.picture.clone())
+        };
+        let (answered, expected) = (answer(&mut rests), answer(&mut wakes));
+        assert_eq!(answered.0, expected.0);
+        assert!(answered.1.is_like(&expected.1));
+        assert_eq!(rests.evidence(&id()), wakes.evidence(&id()), "byte for byte");
+    }
+    let bytes = rests.capacity.bytes_at_rest();
+    assert!(bytes <= 8 * 1024, "{bytes}: there may be ten thousand of them");
+}
+
+fn goal(threshold_ms: f64, max_rps: Option<f64>) -> Goal {
+    let load_test = max_rps.map(|rate| LoadTest {
+        max_rps: RequestsPerSecond::new(rate).unwrap(),
+        date: None,
+        instance_type: None,
+        endpoint_config: None,
+        max_age_days: None,
+    });
+    Goal {
+        objective: settings(threshold_ms).objective,
+        load_test,
+        ..Goal::nothing("a test".to_owned())
     }
 }
