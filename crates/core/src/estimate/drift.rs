@@ -54,7 +54,7 @@ impl Drift {
     ) -> Option<Self> {
         let first = (now - OVER).div_euclid(60);
         let mut levels: Vec<Sums> = Vec::new();
-        let (mut from, mut to) = (i64::MAX, i64::MIN);
+        let (mut from, mut to) = (now, first);
         let (mut own, mut own_at) = (0.0, 0.0);
         for (number, hour) in stretch.hours(hours) {
             if hour.regime == stretch.regime {
@@ -80,7 +80,7 @@ impl Drift {
                 );
             }
         }
-        if to - from < SPAN_MIN {
+        if to < from + SPAN_MIN {
             return None;
         }
         let total = |of: fn(&Sums) -> f64| levels.iter().map(of).sum::<f64>();
