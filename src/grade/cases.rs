@@ -10,7 +10,7 @@ use crate::sim::scenario::{
     Change, EndpointSpec, PolicySpec, ScriptEvent, Settings, TargetSpec, VariantSpec,
 };
 
-use crate::sim::service::{Family, Objective as SimObjective, Service, true_capacity};
+use crate::sim::service::{Family, Objective as SimObjective, Service, true_capacity_of};
 use crate::sim::traffic::Part;
 use crate::sim::world::{LoadSpec, Wander};
 
@@ -18,6 +18,8 @@ use crate::sim::world::{LoadSpec, Wander};
 pub(super) const DAYS: i64 = 7;
 /// The safety factor of every run.
 pub(super) const FACTOR: f64 = 0.7;
+/// A change after which less than this share of the capacity is left is no change but an end.
+const LEFT_MIN: f64 = 0.1;
 /// The names in the scenario.
 pub(super) const ENDPOINT: &str = "graded";
 pub(super) const VARIANT: &str = "AllTraffic";
@@ -127,20 +129,29 @@ fn case(class: Class, seed: u64) -> Option<Case> {
         threshold_ms: threshold(class, &service, seed, &mut random),
         error_rate_max: 0.01,
     };
-    let capacity = true_capacity(&service, &objective);
-    if capacity <= 0.0 {
-        return None;
-    }
-    let load_test = capacity * (0.25 * random.normal()).exp();
+    let off = 0.25 * random.normal();
     let share = match class {
         Class::Quiet => FACTOR * 0.6,
         Class::Saturating => 0.95 + 0.25 * random.uniform(),
         _ => FACTOR,
     };
-    let target = share * capacity;
     let fleet = 3.0 + 6.0 * random.uniform();
+    let capacity_at = |speed: f64| {
+        let (base_ms, saturation) = (service.base_ms / speed, service.saturation * speed);
+        let at_speed = Service { base_ms, saturation, ..service.clone() };
+        true_capacity_of(&at_speed, &objective, fleet.ceil())
+    };
+    let capacity = capacity_at(1.0);
+    let load_test = capacity * off.exp();
+    let target = share * capacity;
+    let traffic = traffic(class, target, fleet, &mut random);
+    let events = events(class, seed, &mut random);
+    // What serves nothing any more has no capacity to find.
+    if capacity <= 0.0 || capacity_at(slowest(&events)) < LEFT_MIN * capacity {
+        return None;
+    }
     let load = LoadSpec {
-        traffic: traffic(class, target, fleet, &mut random),
+        traffic,
         wander: (class == Class::Wandering).then_some(Wander { spread: 0.25, hours: 8.0 }),
         drift_per_day: if class == Class::Drift { 0.93 } else { 1.0 },
         ready_too_early_seconds: 0,
@@ -169,12 +180,7 @@ fn case(class: Class, seed: u64) -> Option<Case> {
         variants: vec![variant],
     };
     let settings = Settings { seed, ..Settings::default() };
-    let scenario = Scenario {
-        world: settings,
-        history_days: 0,
-        endpoints: vec![endpoint],
-        events: events(class, seed, &mut random),
-    };
+    let scenario = Scenario { world: settings, history_days: 0, endpoints: vec![endpoint], events };
     let latency =
         LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: objective.threshold_ms };
     let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
@@ -280,6 +286,20 @@ fn events(class: Class, seed: u64, random: &mut Random) -> Vec<ScriptEvent> {
         }
         _ => Vec::new(),
     }
+}
+
+/// The lowest speed that events lead to.
+fn slowest(events: &[ScriptEvent]) -> f64 {
+    let mut speed = 1.0;
+    let speeds = events.iter().map(|event| {
+        match event.change {
+            Change::Deploy { capacity_factor: factor, .. }
+            | Change::CapacityStep { factor, .. } => speed *= factor,
+            _ => {}
+        }
+        speed
+    });
+    speeds.fold(1.0, f64::min)
 }
 
 fn deploy(minute: f64, capacity_factor: f64) -> ScriptEvent {

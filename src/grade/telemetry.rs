@@ -17,6 +17,7 @@ pub(super) struct Recorder {
     pub(super) sim: Sim,
     aws: Aws,
     resource: ResourceId,
+    statistic: LatencyStatistic,
     pub(super) rows: Vec<Row>,
     read_until: [Timestamp; PERIODS.len()],
 }
@@ -36,7 +37,8 @@ impl Recorder {
         let name = format!("endpoint/{ENDPOINT}/variant/{VARIANT}");
         let resource = name.parse().map_err(|e: crate::model::ids::InvalidName| e.to_string())?;
         let read_until = [sim.now(); PERIODS.len()];
-        Ok(Self { sim, aws, resource, rows: Vec::new(), read_until })
+        let statistic = case.objective.latency.map_or(LatencyStatistic::P99, |l| l.statistic);
+        Ok(Self { sim, aws, resource, statistic, rows: Vec::new(), read_until })
     }
 
     /// Lets time pass and reads what was published in it. `target` is the value in force.
@@ -73,7 +75,7 @@ impl Recorder {
         let metrics = [
             Metric::Invocations,
             Metric::InvocationsPerInstance,
-            Metric::ModelLatency(LatencyStatistic::P99),
+            Metric::ModelLatency(self.statistic),
             Metric::ModelLatency(LatencyStatistic::P50),
             Metric::Invocation5xxErrors,
         ];

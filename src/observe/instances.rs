@@ -21,7 +21,6 @@ use crate::model::fact::{Why, WhyKind};
 use crate::model::goal::Objective;
 use crate::model::ids::{ResourceId, VariantId};
 use crate::model::instances::{InstanceId, Instances};
-use crate::model::spending::Saving;
 use crate::model::time::{Timestamp, floor_to};
 use crate::model::units::LatencyStatistic;
 use crate::ports::{Metric, MetricAnswer, MetricQuery};
@@ -55,9 +54,6 @@ impl Reader {
         now: Timestamp,
     ) {
         let budget = settings.budget_dollars;
-        if self.cost.saving(budget, now) != Saving::Nothing {
-            return;
-        }
         let fetch = self.fetch();
         let looks: Vec<BoxFuture<'static, _>> = self
             .next_looks(wanted, now)
@@ -109,6 +105,9 @@ impl Fetch {
         (delay, budget_dollars): (TimeDelta, Option<f64>),
         now: Timestamp,
     ) -> Result<Instances, Why> {
+        if let Some(short) = self.cost.saving(budget_dollars, now).sentence() {
+            return Err(Why::new(WhyKind::NotAsked, short));
+        }
         // A request of it costs as much as a metric, once the free ones are used up.
         self.cost.request(1, budget_dollars, now)?;
         let resource = look.id.resource();

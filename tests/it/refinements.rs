@@ -105,6 +105,32 @@ async fn incidents_every_day_do_not_lower_the_capacity() {
 }
 
 #[tokio::test]
+async fn evidence_of_a_service_that_becomes_slower_is_counted_in_todays_units() {
+    // The fourth checkpoint is the end of the third day.
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for run in runs(Class::Drift, 0..6, "todays-units").await {
+        for (told, off) in [(&run.full, &mut with), (&run.beside, &mut without)] {
+            let checkpoint = &told.checkpoints[3];
+            let capacity = checkpoint.evaluation.estimate.capacity;
+            off.push(checkpoint.off(capacity.estimate.unwrap()));
+            // A low end above the truth is a target that is too high.
+            let low = checkpoint.off(capacity.low.unwrap());
+            assert!(low < 0.05 || std::ptr::eq(told, &run.beside), "{}: {low}", run.seed);
+        }
+    }
+    let highest = |off: &[f64]| off.iter().copied().fold(f64::MIN, f64::max);
+    let mean = |off: &[f64]| off.iter().map(|off| off.abs()).sum::<f64>() / off.len() as f64;
+    assert!(highest(&with) < 0.12 && highest(&without) > 0.18, "{with:?} {without:?}");
+    assert!(mean(&with) < 0.6 * mean(&without), "{with:?} {without:?}");
+    // A steady service is what it was, with noise and with changes that nobody declared.
+    for class in [Class::Noise, Class::Undeclared] {
+        for run in runs(class, 0..2, "todays-units").await {
+            assert_eq!(last(&run.full).capacity, last(&run.beside).capacity);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_overload_tells_where_the_knee_is_that_bursts_leap_over() {
     let runs_of = runs(Class::Bursting, 7..11, "throughput").await;
     let sum =

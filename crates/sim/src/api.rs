@@ -208,7 +208,7 @@ operations! {
 }
 
 /// As AWS spells it: absent members are left out.
-pub(crate) fn as_json(of: &impl Serialize) -> Value {
+pub fn as_json(of: &impl Serialize) -> Value {
     let mut value = serde_json::to_value(of).unwrap_or_default();
     drop_nulls(&mut value);
     value

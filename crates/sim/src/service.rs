@@ -4,12 +4,13 @@
 //! carried to the next minute as a backlog.
 
 mod capacity;
+pub(crate) mod pooled;
 mod shape;
 
 use serde::{Deserialize, Serialize};
 
 use super::random::{Random, normal_quantile};
-pub use capacity::{Objective, true_capacity};
+pub use capacity::{Objective, true_capacity, true_capacity_of};
 
 /// SageMaker gives up on an invocation after 60 seconds (developer guide, "`InvokeEndpoint`").
 const TIMEOUT_SECONDS: f64 = 60.0;

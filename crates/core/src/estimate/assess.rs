@@ -5,7 +5,8 @@ use crate::model::fit::Fit;
 
 use super::book::Record;
 use super::chain::{Carried, LoadTestError, Packed, Span, carry, load_test_prior};
-use super::evidence::{Evidence, Weighted};
+use super::drift::Drift;
+use super::evidence::{Evidence, Units, Weighted};
 use super::fit::{knees, levels};
 use super::foreign::FINE_BINS;
 use super::grid::{MinuteIndex, WINDOW, bin_of, lg_of};
@@ -13,6 +14,7 @@ use super::likelihood::Scratch;
 use super::power::Exponent;
 use super::regime::Hours;
 use super::settings::Refinements;
+use super::speed::SETTLED_AFTER;
 use super::verdict::{Proof, capacity, lower_bound, quantiles, upper_bound, verdict};
 use super::wander::{Stretch, heavy_evidence};
 
@@ -29,6 +31,9 @@ const STALE_SHARE: f64 = 0.7;
 /// `measured` takes so many good minutes below the estimate. Where every load seen lies above it,
 /// the likelihood's shape alone bounds it from below, and was wrong by half.
 const GOOD_BELOW_MIN: f64 = 5.0;
+/// And at most so many bad ones for each good one: by its definition, one of ten minutes is bad at
+/// capacity itself, and fewer below it.
+const BAD_PER_GOOD_MAX: f64 = 0.5;
 
 /// What is assessed.
 pub(super) struct Question<'a> {
@@ -78,26 +83,33 @@ struct Densities {
     throughput: Option<f64>,
 }
 
-fn densities(q: &Question<'_>, weighted: &Weighted, scratch: &mut Scratch) -> Option<Densities> {
+fn densities(
+    q: &Question<'_>,
+    (weighted, units): (&Weighted, Units<'_>),
+    scratch: &mut Scratch,
+) -> Option<Densities> {
     let test_bin = q.load_test.map(super::grid::bin_of);
     let highest = q.evidence.highest_bin().or(test_bin)?;
     let span = Span::around(highest, q.load_test);
     let mut own = vec![0.0; span.size];
     scratch.lg_likelihood(weighted, span.lowest, &mut own);
-    let carried = q.record.carried.as_ref().filter(|_| q.load_test_error.is_none());
+    // What ran before anything was seen of it hands nothing on: the load test speaks for itself.
+    let seen = |carried: &&Carried| !carried.evidence.is_flat();
+    let carried = q.record.carried.as_ref().filter(seen).filter(|_| q.load_test_error.is_none());
+    let lg_ratio = q.lg_ratio.map(|ratio| ratio + since_ratio(q, units));
     let (mut posterior, mut evidence) = match carried {
         None => {
             let error = q.load_test_error.unwrap_or(LoadTestError::ASSUMED);
             (load_test_prior(span, q.load_test, error), vec![0.0; span.size])
         }
         Some(carried) => (
-            carry(&carried.posterior, q.lg_ratio, q.power, span),
-            carry(&carried.evidence, q.lg_ratio, q.power, span),
+            carry(&carried.posterior, lg_ratio, q.power, span),
+            carry(&carried.evidence, lg_ratio, q.power, span),
         ),
     };
     // Where latency wanders, the throughput is that of the mean hour, and the heavy ones matter.
     let asked = q.refinements.throughput && !q.wanders;
-    let knee = asked.then(|| q.evidence.knee(q.record.id, q.now)).flatten();
+    let knee = asked.then(|| q.evidence.knee(q.record.id, (q.now, units))).flatten();
     for i in 0..span.size {
         posterior[i] += own[i] + knee.map_or(0.0, |knee| knee.lg_opinion(span.lg(i)));
         evidence[i] += own[i];
@@ -106,11 +118,28 @@ fn densities(q: &Question<'_>, weighted: &Weighted, scratch: &mut Scratch) -> Op
     Some(Densities { span, own, posterior, evidence, throughput })
 }
 
-/// What a change of regime now would hand on.
+/// How the service becomes slower, where latency does not wander.
+fn drift(q: &Question<'_>) -> Option<Drift> {
+    let asked = q.refinements.todays_units && !q.wanders;
+    asked.then(|| Drift::of(q.hours, q.stretch, q.power, q.now)).flatten()
+}
+
+/// lg of how much slower the service has become since its ratio to the regime before was known, which is
+/// one of its first day.
+fn since_ratio(q: &Question<'_>, units: Units<'_>) -> f64 {
+    let age = (units.at - q.record.start).max(0);
+    // The ratio is one of the middle of that day, or of what there is of it.
+    let since = age - (age / 2).min(SETTLED_AFTER / 2);
+    units.drift.map_or(0.0, |drift| drift.slowed(since))
+}
+
+/// What a change of regime now would hand on, in the units with which the next one is compared.
 pub(super) fn hand_on(q: &Question<'_>, scratch: &mut Scratch) -> Option<Carried> {
     let mut weighted = std::mem::take(&mut scratch.weighted);
-    q.evidence.weigh(q.record.id, q.now, &mut weighted);
-    let densities = densities(q, &weighted, scratch);
+    let drift = drift(q);
+    let units = Units { at: drift.map_or(q.now, |drift| drift.middle()), drift: drift.as_ref() };
+    q.evidence.weigh(q.record.id, (q.now, units), &mut weighted);
+    let densities = densities(q, (&weighted, units), scratch);
     scratch.weighted = weighted;
     densities.map(|d| Carried {
         posterior: Packed::new(d.span, &d.posterior),
@@ -127,14 +156,20 @@ pub(super) fn assess(q: &Question<'_>, scratch: &mut Scratch) -> Assessment {
         };
     }
     let mut weighted = std::mem::take(&mut scratch.weighted);
-    q.evidence.weigh(q.record.id, q.now, &mut weighted);
-    let answer = assess_weighted(q, &mut weighted, scratch);
+    let drift = drift(q);
+    let units = Units { drift: drift.as_ref(), at: q.now };
+    q.evidence.weigh(q.record.id, (q.now, units), &mut weighted);
+    let answer = assess_weighted(q, (&mut weighted, units), scratch);
     scratch.weighted = weighted;
     answer
 }
 
-fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scratch) -> Assessment {
-    let Some(d) = densities(q, weighted, scratch) else { return Assessment::nothing() };
+fn assess_weighted(
+    q: &Question<'_>,
+    (weighted, units): (&mut Weighted, Units<'_>),
+    scratch: &mut Scratch,
+) -> Assessment {
+    let Some(d) = densities(q, (weighted, units), scratch) else { return Assessment::nothing() };
     let systematic = systematic(q);
     let numbers = quantiles(d.span, &d.posterior, systematic);
     let knees = q.with_fit.then(|| knees(d.span, (&d.own, &d.posterior), scratch, systematic));
@@ -144,9 +179,12 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     if q.refinements.good_minutes_below && own.is_up() && found.is_two_sided() {
         let lg_estimate = numbers.q50.ln();
         let below = weighted.iter().filter(|e| lg_of(i32::from(e.0)) < lg_estimate);
-        if below.map(|e| e.1).sum::<f64>() < GOOD_BELOW_MIN {
+        let (good, bad) = below.fold((0.0, 0.0), |sum, e| (sum.0 + e.1, sum.1 + e.2));
+        let contradicts = bad > BAD_PER_GOOD_MAX * good;
+        if good < GOOD_BELOW_MIN || contradicts {
             // Only a ratio of medians says how far below the loads seen it may be.
-            let inferred = q.record.carried.is_some() && q.lg_ratio.is_some() && chain.both();
+            let carried = q.record.carried.is_some() && q.lg_ratio.is_some();
+            let inferred = carried && chain.both() && (good < GOOD_BELOW_MIN || bad < good);
             found = if inferred { Verdict::Inferred } else { Verdict::AtMost };
         }
     }
@@ -169,7 +207,7 @@ fn assess_weighted(q: &Question<'_>, weighted: &mut Weighted, scratch: &mut Scra
     if q.wanders && found.is_two_sided() {
         // The target must hold when the payload is heavy.
         heavy_evidence(q.hours, q.stretch, q.now, weighted);
-        if let Some(heavy) = densities(q, weighted, scratch) {
+        if let Some(heavy) = densities(q, (weighted, units), scratch) {
             let low = quantiles(heavy.span, &heavy.posterior, systematic).q05;
             capacity.q25 = capacity.q25.map(|q25| q25.min(low));
             capacity.low = capacity.low.map(|own| own.min(low));

@@ -6,7 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{DAY, MinuteIndex, WINDOW};
+use super::drift::Drift;
+use super::grid::{DAY, MinuteIndex, STEP, WINDOW};
 use super::throughput::{Knee, RECENT, Shown};
 
 /// The half-life of evidence in days.
@@ -96,15 +97,35 @@ impl Slot {
         }
     }
 
+    /// The mean time of its observations.
+    fn mean(&self) -> f64 {
+        let offset = f64::from(self.offset_sum) / f64::from(self.observations.max(1));
+        self.start() as f64 + offset
+    }
+
     fn weight(&self, now: MinuteIndex) -> f64 {
-        let mean = f64::from(self.offset_sum) / f64::from(self.observations.max(1));
-        let age_days = ((now - self.start()) as f64 - mean).max(0.0) / DAY as f64;
+        let age_days = (now as f64 - self.mean()).max(0.0) / DAY as f64;
         (-age_days / HALF_LIFE_DAYS).exp2()
     }
 }
 
 /// Decayed counts of one regime, ready for the likelihood: `(bin, good, bad)` by rising bin.
 pub(super) type Weighted = Vec<(i16, f64, f64)>;
+
+/// In whose units loads are counted: those of a time, where the service becomes slower.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Units<'a> {
+    pub(super) drift: Option<&'a Drift>,
+    pub(super) at: MinuteIndex,
+}
+
+impl Units<'_> {
+    /// What a drift has come to since a stretch of time.
+    fn since(&self, slot: &Slot, come_to: fn(&Drift, MinuteIndex) -> f64) -> f64 {
+        let age = self.at - slot.mean().round() as MinuteIndex;
+        self.drift.map_or(0.0, |drift| come_to(drift, age))
+    }
+}
 
 /// All evidence of a variant that lies in the window.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -129,9 +150,10 @@ impl Evidence {
     }
 
     /// Where a regime's knee should be, by its throughput.
-    pub(super) fn knee(&self, regime: u8, now: MinuteIndex) -> Option<Knee> {
+    pub(super) fn knee(&self, regime: u8, (now, units): (MinuteIndex, Units<'_>)) -> Option<Knee> {
         let slots = self.slots().filter(|s| s.regime == regime);
-        Knee::of(slots.map(|s| (s.shown, s.weight(now).powi(RECENT))))
+        let shown = |s: &Slot| s.shown.slowed(units.since(s, Drift::slowed));
+        Knee::of(slots.map(|s| (shown(s), s.weight(now).powi(RECENT))))
     }
 
     fn hour(&mut self, at: MinuteIndex, regime: u8) -> &mut Slot {
@@ -236,16 +258,20 @@ impl Evidence {
     }
 
     /// The decayed counts of a regime, into a reused buffer.
-    pub(super) fn weigh(&self, regime: u8, now: MinuteIndex, into: &mut Weighted) {
+    pub(super) fn weigh(
+        &self,
+        regime: u8,
+        (now, units): (MinuteIndex, Units<'_>),
+        into: &mut Weighted,
+    ) {
         into.clear();
         let oldest = now - WINDOW;
         for slot in self.slots().filter(|s| s.regime == regime && s.start() >= oldest - DAY) {
             let weight = slot.weight(now);
-            into.extend(
-                slot.counts.iter().map(|(bin, good, bad)| {
-                    (bin, weight * f64::from(good), weight * f64::from(bad))
-                }),
-            );
+            let fallen = (units.since(slot, Drift::fallen) / STEP).round() as i16;
+            into.extend(slot.counts.iter().map(|(bin, good, bad)| {
+                (bin - fallen, weight * f64::from(good), weight * f64::from(bad))
+            }));
         }
         into.sort_unstable_by_key(|entry| entry.0);
         into.dedup_by(|next, kept| {
@@ -304,7 +330,8 @@ mod tests {
         }
         let mut weighted = Weighted::new();
         evidence.settle(at + 4 * DAY);
-        evidence.weigh(1, at + 4 * DAY + 30, &mut weighted);
+        let now = at + 4 * DAY + 30;
+        evidence.weigh(1, (now, Units { drift: None, at: now }), &mut weighted);
         assert_eq!(weighted.len(), 1);
         assert!((weighted[0].1 - 15.0).abs() < 0.1, "{weighted:?}");
         assert!((weighted[0].2 - 15.0).abs() < 0.1, "{weighted:?}");

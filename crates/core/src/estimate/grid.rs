@@ -7,7 +7,7 @@ use crate::model::time::Timestamp;
 pub(super) const STEP: f64 = 0.02;
 
 /// The step of the load levels at which median latencies are compared (10 %).
-const LEVEL_STEP: f64 = 0.095_310_179_804_324_86;
+pub(super) const LEVEL_STEP: f64 = 0.095_310_179_804_324_86;
 
 /// Minutes since the epoch: all of the estimator counts in them.
 pub(super) type MinuteIndex = i64;

@@ -19,6 +19,7 @@ mod assess;
 mod book;
 mod chain;
 pub(crate) mod divergence;
+mod drift;
 mod estimator;
 mod evidence;
 mod filter;

@@ -40,6 +40,8 @@ pub struct Refinements {
     pub learned_power: bool,
     /// Overloads tell of throughput, and throughput of the knee (`throughput`).
     pub throughput: bool,
+    /// Evidence of a service that becomes slower is counted in today's units (`drift`).
+    pub todays_units: bool,
 }
 
 impl Refinements {
@@ -50,6 +52,7 @@ impl Refinements {
         good_minutes_below: true,
         learned_power: true,
         throughput: true,
+        todays_units: true,
     };
     /// The basic steps alone.
     pub const NONE: Self = Self {
@@ -59,14 +62,16 @@ impl Refinements {
         good_minutes_below: false,
         learned_power: false,
         throughput: false,
+        todays_units: false,
     };
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 7] = [
         "quarter-hours",
         "wander-over-changes",
         "incidents-left-out",
         "good-minutes-below",
         "learned-power",
         "throughput",
+        "todays-units",
     ];
 
     /// All of these but the one of that name; other names change nothing.
@@ -79,6 +84,7 @@ impl Refinements {
             "good-minutes-below" => self.good_minutes_below = false,
             "learned-power" => self.learned_power = false,
             "throughput" => self.throughput = false,
+            "todays-units" => self.todays_units = false,
             _ => {}
         }
         self

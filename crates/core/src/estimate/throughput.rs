@@ -12,7 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{MinuteIndex, load_of_level};
+use super::grid::{LEVEL_STEP, MinuteIndex, load_of_level};
 use super::low_traffic::Observation;
 
 /// A wait may grow up to here, in minutes: `SageMaker` gives up after 60 seconds.
@@ -88,6 +88,14 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) const NOTHING: Self =
         Self { lg_throughput: 0, pairs: 0, level: 0, minutes: 0, lg_over: 0 };
+
+    /// The same of a service that has become slower by so much since, in lg.
+    pub(super) fn slowed(self, by: f64) -> Self {
+        let levels = (by / LEVEL_STEP).round();
+        let level = (f64::from(self.level) - levels).clamp(0.0, 255.0) as u8;
+        let steps = (by * LG_SCALE * f64::from(self.pairs)).round() as i32;
+        Self { level, lg_throughput: self.lg_throughput.saturating_sub(steps), ..self }
+    }
 
     /// Two minutes of an overload.
     pub(super) fn add_throughput(&mut self, lg: f64) {

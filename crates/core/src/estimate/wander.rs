@@ -28,7 +28,7 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    fn hours(self, hours: &Hours) -> impl Iterator<Item = (i64, &Hour)> {
+    pub(super) fn hours(self, hours: &Hours) -> impl Iterator<Item = (i64, &Hour)> {
         let within = move |(number, hour): &(i64, &Hour)| {
             hour.regime == self.regime || number * 60 >= self.since
         };

@@ -96,7 +96,7 @@ impl FromIterator<Minute> for Minutes {
     }
 }
 
-impl<'m> IntoIterator for &'m Minutes {
+impl IntoIterator for &Minutes {
     type Item = Minute;
     type IntoIter = std::vec::IntoIter<Minute>;
 

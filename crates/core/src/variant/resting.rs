@@ -30,13 +30,11 @@ impl Resting {
     fn of(estimator: &mut Estimator) -> Option<Self> {
         let (hourly, picture) = (estimator.hourly(), estimator.take_picture());
         let load_test = (estimator.settings().load_test, estimator.settings().load_test_problem);
-        match compact::to_bytes(estimator) {
-            Ok(bytes) => Some(Self { bytes, picture, hourly, load_test }),
-            Err(_) => {
-                estimator.draw_on(&picture);
-                None
-            }
+        if let Ok(bytes) = compact::to_bytes(estimator) {
+            return Some(Self { bytes, picture, hourly, load_test });
         }
+        estimator.draw_on(&picture);
+        None
     }
 
     /// The same estimator, without its picture: for an answer.

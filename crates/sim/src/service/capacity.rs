@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pooled::{Part, quantile};
 use super::{Demand, Service};
 use crate::random::Random;
 use setpoint_core::model::units::LatencyStatistic;
@@ -41,8 +42,11 @@ impl Objective {
     }
 }
 
-/// The number of instances over which a truth's minutes are pooled.
+/// The number of instances over which a truth's minutes are pooled, where nothing else is known.
 const INSTANCES: f64 = 4.0;
+/// A percentile of fewer requests is one of a longer period, of so many minutes.
+const REQUESTS_MIN: f64 = 100.0;
+const PERIODS: [u32; 3] = [1, 5, 15];
 /// The share of bad minutes at capacity.
 const BAD_SHARE: f64 = 0.10;
 /// Minutes simulated at each load.
@@ -51,6 +55,16 @@ const MINUTES: u32 = 600;
 /// The true capacity of one instance at a relative speed of 1. Zero when the objective is broken
 /// at every load (a threshold below the base latency). Deterministic; takes about 20 ms.
 pub fn true_capacity(service: &Service, objective: &Objective) -> f64 {
+    true_capacity_of(service, objective, INSTANCES)
+}
+
+/// The same in a fleet of so many instances. A percentile of few requests is uncertain, so where an
+/// objective is tight the capacity of one instance depends on how many share a minute.
+pub fn true_capacity_of(service: &Service, objective: &Objective, instances: f64) -> f64 {
+    let bad_share =
+        |service: &Service, objective: &Objective, load, minutes, random: &mut Random| {
+            bad_share_of((service, instances), objective, load, minutes, random)
+        };
     let mut random = Random::named(0x7275_7468, "capacity");
     // From 1.3 times the saturation down to where the objective holds, in steps of 10 %.
     let mut top = service.saturation * 1.3;
@@ -70,26 +84,48 @@ pub fn true_capacity(service: &Service, objective: &Objective) -> f64 {
     crossing(&grid, &shares)
 }
 
-/// The share of bad minutes at a steady load, after a minute for every ten to settle.
-pub(super) fn bad_share(
-    service: &Service,
+/// The share of bad minutes at a steady load, after a minute for every ten to settle. Where a minute
+/// has too few requests for a percentile, the share of bad periods.
+pub(super) fn bad_share_of(
+    (service, instances): (&Service, f64),
     objective: &Objective,
     load: f64,
-    minutes: u32,
+    periods: u32,
     random: &mut Random,
 ) -> f64 {
+    let enough = |minutes: &u32| f64::from(*minutes) * load * instances >= REQUESTS_MIN;
+    let minutes = PERIODS.into_iter().find(enough).unwrap_or(PERIODS[2]);
     let mut backlog = 0.0;
     let mut bad = 0_u32;
-    let settle = minutes / 10;
-    for minute in 0..minutes + settle {
-        let requests = random.poisson(load * INSTANCES);
-        let demand = Demand { requests, instances: INSTANCES, cold_share: 0.0, speed: 1.0 };
-        let served = service.serve(&demand, &mut backlog, random);
-        let broken =
-            objective.broken_by(served.latency(objective.statistic), served.errors, requests);
-        bad += u32::from(minute >= settle && broken);
+    let settle = periods / 10;
+    for period in 0..periods + settle {
+        let (mut parts, mut errors, mut latency) = (Vec::new(), 0.0, 0.0);
+        for _ in 0..minutes {
+            let requests = random.poisson(load * instances);
+            let demand = Demand { requests, instances, cold_share: 0.0, speed: 1.0 };
+            let served = service.serve(&demand, &mut backlog, random);
+            errors += served.errors;
+            latency = served.latency(objective.statistic);
+            parts.push(Part { requests, percentiles_us: served.percentiles_us });
+        }
+        if let Some(quantile_of) = quantile_of(objective.statistic).filter(|_| minutes > 1) {
+            latency = quantile(&parts, quantile_of);
+        }
+        let requests = parts.iter().map(|part| part.requests).sum();
+        bad += u32::from(period >= settle && objective.broken_by(latency, errors, requests));
     }
-    f64::from(bad) / f64::from(minutes)
+    f64::from(bad) / f64::from(periods)
+}
+
+/// The share of requests below a statistic, where it is a percentile.
+const fn quantile_of(statistic: LatencyStatistic) -> Option<f64> {
+    match statistic {
+        LatencyStatistic::Avg => None,
+        LatencyStatistic::P50 => Some(0.5),
+        LatencyStatistic::P90 => Some(0.9),
+        LatencyStatistic::P95 => Some(0.95),
+        LatencyStatistic::P99 => Some(0.99),
+    }
 }
 
 /// Makes a sequence non-decreasing, moving each value as little as possible (least squares).

@@ -1,6 +1,6 @@
 //! Tests of the service models and their true capacity.
 
-use super::capacity::bad_share;
+use super::capacity::bad_share_of;
 use super::*;
 use setpoint_core::model::units::LatencyStatistic;
 
@@ -27,7 +27,9 @@ fn the_truth_is_where_a_tenth_of_the_minutes_are_bad() {
         assert!(capacity > 300.0 && capacity < 2000.0, "{service:?}: {capacity}");
         // An independent seed and ten times the minutes.
         let mut random = Random::named(99, "brute force");
-        let share = |f: f64, r: &mut Random| bad_share(&service, &OBJECTIVE, capacity * f, 6000, r);
+        let share = |f: f64, r: &mut Random| {
+            bad_share_of((&service, 4.0), &OBJECTIVE, capacity * f, 6000, r)
+        };
         assert!(share(0.95, &mut random) < 0.10, "{service:?}: {capacity}");
         assert!(share(1.05, &mut random) > 0.10, "{service:?}: {capacity}");
     }
@@ -37,6 +39,17 @@ fn the_truth_is_where_a_tenth_of_the_minutes_are_bad() {
 fn a_threshold_below_the_base_latency_leaves_no_capacity() {
     let objective = Objective { threshold_ms: 20.0, ..OBJECTIVE };
     assert!(true_capacity(&families()[0], &objective).abs() < f64::EPSILON);
+}
+
+#[test]
+fn the_truth_depends_on_the_fleet_only_where_the_objective_is_tight() {
+    let single = service(Family::WorkerQueue { workers: 1 });
+    let of = |threshold_ms: f64, instances: f64| {
+        true_capacity_of(&single, &Objective { threshold_ms, ..OBJECTIVE }, instances)
+    };
+    // The p99 of a lone request is 80 ms.
+    assert!(of(100.0, 12.0) > 1.1 * of(100.0, 2.0));
+    assert!((of(400.0, 12.0) / of(400.0, 2.0) - 1.0).abs() < 0.05);
 }
 
 #[test]

@@ -6,9 +6,10 @@ use serde_json::Value;
 use super::World;
 use super::load::{Fleet, Load};
 use super::page::Paging;
-use super::telemetry::{MinuteData, Telemetry, minute_index, pooled_quantile};
+use super::telemetry::{MinuteData, Telemetry, minute_index};
 use crate::api::cloudwatch as cw;
 use crate::api::{ApiError, ApiResult, Operation};
+use crate::service::pooled::{Part, quantile};
 use crate::service::{Demand, Served, Service, binomial};
 use setpoint_core::model::stable_hash::fnv1a;
 use setpoint_core::model::time::Timestamp;
@@ -262,13 +263,10 @@ fn together(minutes: &[MinuteData]) -> Served {
     }
     let busy: Vec<&MinuteData> = minutes.iter().filter(|m| m.requests > 0.0).collect();
     let sum = |f: fn(&MinuteData) -> f64| busy.iter().map(|m| f(m)).sum::<f64>();
-    let quantile = |q: f64| match busy.as_slice() {
-        [one] => one.at_quantile(q),
-        many => pooled_quantile(many, q, requests),
-    };
+    let parts: Vec<Part> = busy.iter().map(|minute| minute.part()).collect();
     Served {
         avg_us: sum(|m| f64::from(m.avg_us) * f64::from(m.requests)) / requests,
-        percentiles_us: [0.5, 0.9, 0.95, 0.99].map(quantile),
+        percentiles_us: [0.5, 0.9, 0.95, 0.99].map(|q| quantile(&parts, q)),
         errors: sum(|m| f64::from(m.errors)),
     }
 }

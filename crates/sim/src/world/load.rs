@@ -10,7 +10,7 @@ use super::instances::{Instance, InstanceLoad, Odd};
 use super::telemetry::{MinuteData, Telemetry};
 use crate::fault::FaultKind;
 use crate::random::Random;
-use crate::service::{Demand, Objective, Served, Service, true_capacity};
+use crate::service::{Demand, Objective, Served, Service, true_capacity_of};
 use crate::traffic::{Part, Traffic};
 use setpoint_core::model::time::Timestamp;
 
@@ -39,6 +39,9 @@ pub struct LoadSpec {
     #[serde(default)]
     pub ready_too_early_seconds: u32,
 }
+
+/// Instances of a fleet that does not exist yet.
+const FLEET: f64 = 4.0;
 
 fn one() -> f64 {
     1.0
@@ -83,6 +86,8 @@ pub struct Load {
     pub(super) instance_minutes: f64,
     /// The size of the instance type at the beginning.
     base_size: Option<f64>,
+    /// The instances at the beginning: the truth is that of a fleet of this size.
+    fleet: f64,
 }
 
 impl Load {
@@ -103,6 +108,7 @@ impl Load {
             violation_minutes: 0,
             instance_minutes: 0.0,
             base_size: None,
+            fleet: FLEET,
         }
     }
 
@@ -124,7 +130,7 @@ impl Load {
             saturation: service.saturation * speed,
             ..service.clone()
         };
-        let capacity = true_capacity(&at_speed, &self.spec.objective);
+        let capacity = true_capacity_of(&at_speed, &self.spec.objective, self.fleet);
         self.capacities.insert(key, capacity);
         capacity
     }
@@ -233,6 +239,8 @@ impl World {
         load.telemetry = Telemetry::from(self.now);
         load.base_size =
             self.variant(resource).and_then(|v| v.instance_type.as_deref()).map(size_of);
+        let count = self.variant(resource).map(|v| f64::from(v.current(self.now)));
+        load.fleet = count.filter(|count| *count >= 1.0).unwrap_or(FLEET);
         self.loads.insert(resource.to_owned(), load);
     }
 

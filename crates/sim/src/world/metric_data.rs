@@ -111,7 +111,7 @@ impl World {
             return Vec::new();
         }
         // With enhanced metrics the frequency of publishing is that of invocation metrics too.
-        let published = self.enhanced(&query.resource).map_or(1, |s| (s / 60).max(1) as i64);
+        let published = self.enhanced(&query.resource).map_or(1, |s| (s / 60).max(1).cast_signed());
         let (Some(metric), Some(stat), Some(load)) =
             (query.metric, query.stat, self.loads.get(&query.resource))
         else {

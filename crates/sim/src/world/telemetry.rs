@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::random::normal_quantile;
 use crate::service::Served;
+use crate::service::pooled::{Part, quantile};
 use setpoint_core::model::time::Timestamp;
 
 /// CloudWatch keeps one-minute data for 15 days.
@@ -60,23 +60,9 @@ impl MinuteData {
         published.then(|| f64::from(self.requests) / f64::from(self.instances))
     }
 
-    /// The share of latencies below `us`, through the known percentiles.
-    fn share_below(&self, ln_us: f64) -> f64 {
-        const Z: [f64; 4] = [0.0, 1.281_551_57, 1.644_853_63, 2.326_347_87];
-        let known = self.percentiles_us.map(|us| libm::log(f64::from(us).max(1.0)));
-        let upper = (1..3).find(|i| ln_us < known[*i]).unwrap_or(3);
-        let width = (known[upper] - known[upper - 1]).max(1e-6);
-        let z = Z[upper - 1] + (ln_us - known[upper - 1]) / width * (Z[upper] - Z[upper - 1]);
-        0.5 * libm::erfc(-z / std::f64::consts::SQRT_2)
-    }
-
-    pub(super) fn at_quantile(&self, q: f64) -> f64 {
-        let exact = [0.5, 0.9, 0.95, 0.99].iter().position(|known| (known - q).abs() < 1e-9);
-        if let Some(i) = exact {
-            return f64::from(self.percentiles_us[i]);
-        }
-        let spread = libm::log(f64::from(self.percentiles_us[3] / self.percentiles_us[0].max(1.0)));
-        f64::from(self.percentiles_us[0]) * libm::exp(spread / 2.326 * normal_quantile(q))
+    pub(super) fn part(&self) -> Part {
+        let percentiles_us = self.percentiles_us.map(f64::from);
+        Part { requests: f64::from(self.requests), percentiles_us }
     }
 }
 
@@ -120,7 +106,7 @@ impl Telemetry {
     pub(super) fn is_listed(&self, newest: i64, within: i64, after: i64) -> bool {
         let published = |m: &MinuteData| !m.missing && m.requests > 0.0;
         let Some(first) = self.minutes.iter().position(published) else { return false };
-        let old_enough = newest - self.first - first as i64 >= after;
+        let old_enough = newest - self.first - first.cast_signed() as i64 >= after;
         let known = newest - self.first + 1;
         let from = (known - within).max(0) as usize;
         let until = (known.max(0) as usize).min(self.minutes.len());
@@ -176,20 +162,8 @@ fn latency(found: &[&MinuteData], stat: Stat, requests: f64) -> f64 {
         Stat::Sum => total,
         Stat::Average => total / requests,
         Stat::SampleCount => requests,
-        Stat::Percentile(q) => match found {
-            [one] => one.at_quantile(q),
-            many => pooled_quantile(many, q, requests),
-        },
+        Stat::Percentile(q) => {
+            quantile(&found.iter().map(|minute| minute.part()).collect::<Vec<Part>>(), q)
+        }
     }
-}
-
-/// The quantile of all requests of several minutes, by bisection of their mixed distribution.
-pub(super) fn pooled_quantile(found: &[&MinuteData], q: f64, requests: f64) -> f64 {
-    let (mut low, mut high) = (0.0_f64, libm::log(120e6));
-    for _ in 0..40 {
-        let middle = f64::midpoint(low, high);
-        let below: f64 = found.iter().map(|m| f64::from(m.requests) * m.share_below(middle)).sum();
-        if below / requests < q { low = middle } else { high = middle }
-    }
-    libm::exp(high)
 }
