@@ -42,7 +42,7 @@ const PERIODS_THIN: i64 = 36;
 struct Look {
     id: VariantId,
     objective: Objective,
-    look: InstancesLook,
+    wanted: InstancesLook,
 }
 
 impl Reader {
@@ -89,7 +89,7 @@ impl Reader {
             .filter_map(|(id, goal)| {
                 let goal = goal.as_ref().ok().filter(|goal| goal.per_instance)?;
                 let (asked, look) = self.variants.get(id)?.instances_due(now)?;
-                Some((asked, Look { id: id.clone(), objective: goal.objective, look }))
+                Some((asked, Look { id: id.clone(), objective: goal.objective, wanted: look }))
             })
             .collect();
         due.sort_by_key(|(asked, _)| *asked);
@@ -116,9 +116,9 @@ impl Fetch {
             let why = "CloudWatch lists no metrics of instances yet; new ones may take 15 minutes";
             return Err(Why::new(WhyKind::NotFound, why));
         }
-        let (some, not_read) = some_of(&all, look.look.looks);
-        let period_seconds = period(&look.look);
-        let thin = period_seconds > look.look.published_seconds.max(60);
+        let (some, not_read) = some_of(&all, look.wanted.looks);
+        let period_seconds = period(&look.wanted);
+        let thin = period_seconds > look.wanted.published_seconds.max(60);
         let seconds = i64::from(period_seconds);
         let to = floor_to(now - delay, seconds);
         let from = to - TimeDelta::seconds(seconds * if thin { PERIODS_THIN } else { PERIODS });
@@ -131,7 +131,7 @@ impl Fetch {
             columns: &columns,
             objective: &look.objective,
             not_read,
-            is_alike: look.look.is_alike,
+            is_alike: look.wanted.is_alike,
         }))
     }
 

@@ -266,7 +266,9 @@ impl Reader {
                 if let Ok(goal) = &mut goal {
                     self.remembered.pauses.hold(&id, goal, now);
                     // Of many variants the same is wanted.
-                    before.iter().for_each(|before| goal.share(before));
+                    if let Some(before) = &before {
+                        goal.share(before);
+                    }
                     before = Some(goal.clone());
                 }
                 Some((id, goal))

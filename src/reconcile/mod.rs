@@ -194,7 +194,9 @@ fn status(
 ) -> Arc<VariantStatus> {
     let (goal, snapshot, decision, outcome) = turn.into_parts();
     let mut lasting = Shared::from(lasting(&snapshot, &decision.report, decision.at));
-    before.into_iter().for_each(|before| lasting.share(&before.lasting));
+    if let Some(before) = before {
+        lasting.share(&before.lasting);
+    }
     let status = VariantStatus {
         goal,
         snapshot,

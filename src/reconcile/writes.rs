@@ -162,7 +162,7 @@ impl Reconciler {
             let mut after = turn.persisted(now);
             let variant = self.reader.variants.get_mut(&turn.snapshot.id);
             if let Some(journal) = variant.and_then(|variant| variant.journal(now)) {
-                after.journal = Some(journal.into());
+                after.journal = Some(journal);
             }
             let remembered = &self.reader.remembered;
             let urgent = turn.has_ended() || remembered.is_sign(&turn.snapshot.id);

@@ -198,7 +198,7 @@ fn evidence(status: &VariantStatus) -> Vec<String> {
             .push(format!("an incident of another cause is open since {}", since.format("%FT%TZ")));
     }
     let telemetry = status.snapshot.telemetry.known();
-    if let Some(minute) = telemetry.and_then(|telemetry| telemetry.newest()) {
+    if let Some(minute) = telemetry.and_then(setpoint_core::model::snapshot::Telemetry::newest) {
         let latency = minute
             .latency_us
             .map_or_else(String::new, |us| format!(" at a latency of {} ms", read(Some(us / 1e3))));

@@ -138,7 +138,7 @@ pub(super) fn snapshot(
         alarms: Fact::Known([AlarmSide::High, AlarmSide::Low].map(|side| alarm(&id, side)).into())
             .into(),
         telemetry: Fact::not_read_yet(),
-        memory: Fact::Known(memory.into()),
+        memory: Fact::Known(memory),
         reads: Reads::default(),
         reaction: Reaction::unseen(None).into(),
         factor: FactorAdvice::default(),

@@ -88,7 +88,7 @@ impl Record {
     pub fn decide(self) -> Result<Again, String> {
         let recorded = Decided::deserialize(&self.decision).map_err(|error| error.to_string())?;
         let mut snapshot = self.snapshot;
-        *snapshot.reaction = self.reaction.into();
+        *snapshot.reaction = self.reaction;
         let mut decision = decide(&snapshot, &self.goal, &self.estimate, &self.rules, recorded.at);
         // Rule 9 looks at the whole fleet after each variant is decided on.
         let held = recorded.fields.iter().find(|field| field.reason == Reason::MassChange);

@@ -168,7 +168,8 @@ fn row(status: &VariantStatus, ask: Ask<'_>) -> Row {
     let current = summary.and_then(|v: &VariantSummary| v.current_instances);
     // Without requests no minute says how many instances ran: those of now are taken.
     let idle_hours = idle_days.and(current).map(|n| f64::from(n) * watched_hours);
-    let used = usage.map(|usage| usage.instance_hours()).filter(|hours| *hours > 0.0);
+    let used =
+        usage.map(setpoint_core::model::usage::Usage::instance_hours).filter(|hours| *hours > 0.0);
     let instance_hours = idle_hours.or(used);
     let (waste_hours, no_waste_because) = match (idle_hours, usage, report.safe_target) {
         (Some(all), ..) => (Some(all), None),
@@ -190,9 +191,9 @@ fn row(status: &VariantStatus, ask: Ask<'_>) -> Row {
         let (load, instances) = load.zip(instances.filter(|n| *n > 1.0))?;
         Some(load * instances / (instances - 1.0))
     };
-    let newest = telemetry.and_then(|telemetry| telemetry.newest());
+    let newest = telemetry.and_then(setpoint_core::model::snapshot::Telemetry::newest);
     let load = newest.and_then(|minute| minute.load());
-    let peak = usage.and_then(|usage| usage.peak());
+    let peak = usage.and_then(setpoint_core::model::usage::Usage::peak);
     let peak_load = peak.map(|peak| peak.load);
     let memory = snapshot.memory.known();
     let at_min = memory.and_then(|memory| memory.at_min_since);

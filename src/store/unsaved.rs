@@ -129,7 +129,7 @@ impl Book {
             until = Some(hour.until());
             self.change(id, hour.at(), |own| hour.fill(own));
         }
-        for minute in telemetry.recent.iter() {
+        for minute in &telemetry.recent {
             if until.is_some_and(|until| minute.at < until) {
                 continue;
             }

@@ -398,7 +398,7 @@ fn everything() -> Metrics {
     if let Some(status) = fleet.variants.values_mut().next() {
         let seen = Parts { alarm: Some(Spread::exactly(5.0)), ..Parts::default() };
         let snapshot = &mut Arc::make_mut(status).snapshot;
-        *snapshot.reaction = Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) }.into();
+        *snapshot.reaction = Reaction { seen, joins_watched: 1, ..Reaction::unseen(None) };
         crate::floors::of_the_week(snapshot);
         fixtures::probe(Arc::make_mut(status));
         fixtures::one_by_one(Arc::make_mut(status));

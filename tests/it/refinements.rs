@@ -115,7 +115,7 @@ async fn evidence_of_a_service_that_becomes_slower_is_counted_in_todays_units() 
             off.push(checkpoint.off(capacity.estimate.unwrap()));
             // A low end above the truth is a target that is too high.
             let low = checkpoint.off(capacity.low.unwrap());
-            assert!(low < 0.05 || std::ptr::eq(told, &run.beside), "{}: {low}", run.seed);
+            assert!(low < 0.05 || std::ptr::eq(told, &raw const run.beside), "{}: {low}", run.seed);
         }
     }
     let highest = |off: &[f64]| off.iter().copied().fold(f64::MIN, f64::max);
