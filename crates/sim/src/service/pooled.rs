@@ -22,14 +22,6 @@ impl Part {
         0.5 * erfc(-z / std::f64::consts::SQRT_2)
     }
 
-    /// The same, as this minute adds to it. A percentile of few requests is off by chance: the tail it
-    /// stands for is right in the median and too heavy in the mean, which counts among others.
-    fn share_among(&self, ln_us: f64) -> f64 {
-        let tail = 1.0 - self.share_below(ln_us);
-        let uncertainty = (1.0 - tail) / (tail * self.requests + 0.5);
-        1.0 - tail * exp(-uncertainty / 2.0)
-    }
-
     /// Any quantile.
     pub(crate) fn at_quantile(&self, q: f64) -> f64 {
         let exact = [0.5, 0.9, 0.95, 0.99].iter().position(|known| (known - q).abs() < 1e-9);
@@ -50,7 +42,7 @@ pub(crate) fn quantile(parts: &[Part], q: f64) -> f64 {
     let (mut low, mut high) = (0.0_f64, log(120e6));
     for _ in 0..40 {
         let middle = f64::midpoint(low, high);
-        let below: f64 = parts.iter().map(|part| part.requests * part.share_among(middle)).sum();
+        let below: f64 = parts.iter().map(|part| part.requests * part.share_below(middle)).sum();
         if below / requests < q { low = middle } else { high = middle }
     }
     exp(high)

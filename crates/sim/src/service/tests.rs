@@ -47,8 +47,8 @@ fn the_truth_depends_on_the_fleet_only_where_the_objective_is_tight() {
     let of = |threshold_ms: f64, instances: f64| {
         true_capacity_of(&single, &Objective { threshold_ms, ..OBJECTIVE }, instances)
     };
-    // The p99 of a lone request is 80 ms.
-    assert!(of(100.0, 12.0) > 1.1 * of(100.0, 2.0));
+    // The p99 of a lone request is 80 ms; closer to it there is hardly any capacity.
+    assert!(of(150.0, 12.0) > 1.1 * of(150.0, 2.0));
     assert!((of(400.0, 12.0) / of(400.0, 2.0) - 1.0).abs() < 0.05);
 }
 
