@@ -44,7 +44,7 @@ pub(super) struct Args {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = TableOutput::Table)]
     output: TableOutput,
-    /// Tell by the exit code what was found (below)
+    /// Report findings in the exit code (see below)
     #[arg(long)]
     detailed_exitcode: bool,
     /// Also read CloudWatch, which costs money, and say whether target values are within capacity, by

@@ -47,7 +47,7 @@ pub(super) struct ConfigArgs {
 /// [`Mode`], as clap reads it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum ModeArg {
-    /// Say, never write.
+    /// Report only, never write.
     Observe,
     /// Restore the desired policy.
     Repair,

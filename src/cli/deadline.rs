@@ -28,7 +28,7 @@ const TOLD_AFTER: Duration = Duration::from_secs(2);
 /// The flag of commands that ask AWS.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct Timeout {
-    /// The longest that AWS is waited for, in seconds; a large fleet takes 1 s for some 20 variants
+    /// How long to wait for AWS, in seconds; a large fleet needs about 1 s per 20 variants
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_SECONDS,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,

@@ -27,7 +27,7 @@ use crate::system::WallClock;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 nothing failed, 1 something failed, 64 usage; with --detailed-exitcode also 2 something \
-                  is to be looked at."
+                  needs attention."
 )]
 pub(super) struct Args {
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(super) struct Args {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = TableOutput::Table)]
     output: TableOutput,
-    /// Tell warnings by the exit code too (below)
+    /// Report warnings in the exit code too (see below)
     #[arg(long)]
     detailed_exitcode: bool,
     #[command(flatten)]

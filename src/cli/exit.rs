@@ -32,8 +32,8 @@ pub enum Exit {
 /// What the help of commands says of it.
 pub const HELP: &str = "Exit codes: 0 nothing differs, 2 something differs (held or not), 3 \
                         something could not be compared or read, 4 all is as configured and \
-                        something is unsafe, 1 failed, 64 usage; of several, 1 goes before 3, 2 \
-                        and 4.";
+                        something is unsafe, 1 failed, 64 usage; if several apply, the \
+                        first of 1, 3, 2, 4 is used.";
 
 impl Exit {
     /// The number.

@@ -23,8 +23,8 @@ use crate::render::printable;
 use crate::system::WallClock;
 
 /// Write a configuration that restates what is in AWS, so that a plan with it shows no difference.
-/// Only free calls are made, unless `--telemetry` asks for more, and nothing is written to AWS. What
-/// looks wrong is a comment, and so is what cannot be managed as it is.
+/// Only free calls are made, unless `--telemetry` asks for more, and nothing is written to AWS. Anything
+/// that looks wrong, or cannot be managed as it is, becomes a comment.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 written, 3 an account and region could not be read, so that variants may be missing, 1 \
@@ -36,8 +36,8 @@ pub(super) struct Args {
     /// Only this endpoint; may be given several times
     #[arg(long, value_name = "NAME")]
     endpoint: Vec<EndpointName>,
-    /// Only endpoints with this tag, such as team=ranking or setpoint:owner=ranking; given several
-    /// times, with each of them. Reads tags by `tag:GetResources` (iam/tags.json)
+    /// Only endpoints with this tag, such as team=ranking or setpoint:owner=ranking; if given
+    /// several times, only those with all of them. Reads tags by `tag:GetResources` (iam/tags.json)
     #[arg(long, value_name = "KEY=VALUE")]
     tag: Vec<Tag>,
     /// The safety factor to explain target values by, above 0, at most 1

@@ -68,7 +68,7 @@ pub(super) enum TextOutput {
     Text,
     /// JSON for programs.
     Json,
-    /// The same as YAML.
+    /// The same, as YAML.
     Yaml,
 }
 
@@ -79,7 +79,7 @@ pub(super) enum TableOutput {
     Table,
     /// JSON for programs.
     Json,
-    /// The same as YAML.
+    /// The same, as YAML.
     Yaml,
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Args {
     /// How to print it
     #[arg(short, long, value_enum, default_value_t = TextOutput::Text)]
     output: TextOutput,
-    /// Tell by the exit code what was found (below); without it only 1, 64, and 3 when an account
+    /// Report findings in the exit code (see below); without it only 1, 64, and 3 when an account
     /// and region or the memory could not be read
     #[arg(long)]
     detailed_exitcode: bool,

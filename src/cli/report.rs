@@ -52,7 +52,7 @@ enum Output {
     Csv,
     /// JSON for programs.
     Json,
-    /// The same as YAML.
+    /// The same, as YAML.
     Yaml,
     /// One page that needs nothing from elsewhere.
     Html,

@@ -17,7 +17,7 @@ pub(super) struct Source {
     /// Ask the running daemon, at `http.listen` of the configuration, instead of reading AWS
     #[arg(long)]
     daemon: bool,
-    /// Ask the daemon there
+    /// The URL of the daemon to ask
     #[arg(long, alias = "server", value_name = "URL")]
     url: Option<String>,
     #[command(flatten)]

@@ -72,7 +72,7 @@ pub(super) struct Args {
     /// ENDPOINT/VARIANT show, and with fewer than five what is assumed of the instance type.
     #[arg(long, value_name = "TIME", value_parser = parse_every)]
     start_up: Option<TimeDelta>,
-    /// The instance type, for the start-up time that is assumed; known of ENDPOINT/VARIANT.
+    /// The instance type, to assume a start-up time from; not needed for ENDPOINT/VARIANT.
     #[arg(long, value_name = "TYPE")]
     instance_type: Option<String>,
     /// Multiplies the recorded traffic, such as x1.5.
@@ -135,7 +135,7 @@ enum Output {
     Json,
     /// One choice a row.
     Csv,
-    /// The same as YAML.
+    /// The same, as YAML.
     Yaml,
 }
 

@@ -14,7 +14,7 @@ use crate::model::selector::Selector;
 use crate::model::time::Timestamp;
 use crate::render::{Standing, line, printable};
 
-/// Make a pass now over what AWS has now, and show what it was compared from. The pass writes
+/// Run a pass over AWS now, and show which reads the comparison is based on. The pass writes
 /// what any pass of the daemon may write.
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::HELP)]

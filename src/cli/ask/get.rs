@@ -50,7 +50,7 @@ enum Output {
     Wide,
     /// JSON for programs.
     Json,
-    /// The same as YAML.
+    /// The same, as YAML.
     Yaml,
 }
 

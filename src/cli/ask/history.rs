@@ -64,7 +64,7 @@ enum Output {
     Table,
     /// JSON for programs.
     Json,
-    /// The same as YAML.
+    /// The same, as YAML.
     Yaml,
     /// Comma-separated values, with a head.
     Csv,

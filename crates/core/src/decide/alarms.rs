@@ -30,8 +30,8 @@ pub fn compare(case: &Case<'_>) -> Option<Comparison> {
         Some(AlarmProblem::BothMissing | AlarmProblem::Missing(_))
             if case.policy()?.alarm_names.is_none() =>
         {
-            let sentence = "AWS does not say which alarms are the policy's, and not both are found \
-                            by their names";
+            let sentence = "AWS does not say which alarms belong to the policy, and setpoint cannot \
+                            find both by name";
             unknown(Field::Alarms, &Why::new(WhyKind::NotFound, sentence))
         }
         Some(problem) => {

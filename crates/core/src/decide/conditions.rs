@@ -87,7 +87,7 @@ fn routing(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reason, Stri
     if routing.is_uneven() {
         let sentence = format!(
             "{} routing gives instances unequal shares of the load: the busiest one may break the \
-             objective while the average one does not, so capacity is inferred at most",
+             objective while the average one does not, so the capacity verdict is at best `inferred`",
             routing.as_str()
         );
         say(Reason::UnevenRouting, sentence);
@@ -121,8 +121,8 @@ fn cross_region_cap(case: &Case<'_>) -> Option<String> {
     };
     let tenth = |rate: f64| human((rate * 10.0).round() / 10.0);
     Some(format!(
-        "the cross-region cap counts on {} requests/s of one instance \
-         (MaxInvocationsPerSecondPerInstance), which serves {} to {} by measurement: {consequence}",
+        "the cross-region cap assumes {} requests/s per instance \
+         (MaxInvocationsPerSecondPerInstance), but one instance measurably serves {} to {}: {consequence}",
         human(stated),
         tenth(low),
         tenth(high),

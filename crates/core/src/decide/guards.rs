@@ -399,7 +399,7 @@ fn clamp(q: &Question<'_, '_>) -> Option<Hold> {
     else {
         return Some(Hold::new(
             Reason::Unknown,
-            "the instance count is not known, and registering pulls it into min and max",
+            "the instance count is not known, and registering would force it between min and max",
         ));
     };
     let (min, max) = super::plan::bounds_to_send(q.case, q.desired, q.field)?;

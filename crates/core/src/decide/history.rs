@@ -28,7 +28,7 @@ pub(super) fn partial(case: &Case<'_>, desired: &Desired, field: Field) -> Optio
         return None;
     }
     let sentence = format!(
-        "only {} % of its history has been read by now, and {} rests on all of it",
+        "only {} % of the history has been read so far, and {} needs all of it",
         human((ratio * 100.0).floor()),
         if raises { "a raise" } else { "a lowering to less than half" },
     );

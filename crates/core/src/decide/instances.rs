@@ -45,7 +45,7 @@ fn hot(instances: &Instances) -> Option<String> {
         _ => "one instance or another".to_owned(),
     };
     Some(format!(
-        "{who} broke the objective in {:.0} % of the {} of the last look, with more than its share of the load, \
+        "{who} broke the objective in {:.0} % of the {} last examined, with more than its share of the load, \
          while the others kept it: the load is unevenly shared, not too high",
         share * 100.0,
         instances.unit(),

@@ -129,7 +129,7 @@ fn instances_have_come(case: &Case<'_>, in_force: f64) -> Result<(), &'static st
         Some(case.current_instances()? >= needed)
     };
     let Some(enough) = known() else {
-        return Err("whether the instances of the last step have come is not known");
+        return Err("it is not known whether the instances of the last step are in service");
     };
     if enough && case.stillness() == Ok(Stillness::Free) {
         Ok(())

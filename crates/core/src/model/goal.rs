@@ -22,7 +22,7 @@ pub const SAFE_CHANGE_GRACE: TimeDelta = TimeDelta::hours(4);
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// Say, never write.
+    /// Report only, never write.
     Observe,
     /// Restore the desired policy; the formula target is the desired value.
     Repair,
