@@ -297,15 +297,10 @@ fn telemetry(r: &mut Resolver<'_>, raw: &Raw) -> TelemetrySettings {
             settings.max_age.num_minutes().to_string(),
             "more than telemetry.delay_minutes, else all telemetry is stale",
         );
-    } else if settings.steady_every + settings.delay > settings.max_age {
-        r.problem(
-            "telemetry.steady_every_minutes",
-            settings.steady_every.num_minutes().to_string(),
-            "at most telemetry.max_age_minutes less telemetry.delay_minutes, else the telemetry of \
-             steady variants is stale",
-        );
     }
-    settings
+    // Read later than that, the telemetry of steady variants would be stale before it is read again.
+    let steady_every = settings.steady_every.min(settings.max_age - settings.delay);
+    TelemetrySettings { steady_every, ..settings }
 }
 
 fn http(r: &mut Resolver<'_>, raw: &Raw) -> HttpSettings {

@@ -83,3 +83,13 @@ fn what_the_code_takes_for_the_defaults_is_what_the_file_says() {
     assert_eq!(goal.bad_minutes_per_week, BAD_MINUTES_PER_WEEK);
     assert_eq!(goal.safe_change_grace, SAFE_CHANGE_GRACE);
 }
+
+/// A configuration of before the key was there is taken as it is: what is read seldom is never stale.
+#[test]
+fn steady_variants_are_read_before_their_telemetry_is_stale() {
+    let of = |text: &str| setpoint::config::Config::from_yaml(text).unwrap().telemetry.steady_every;
+    let minutes = chrono::TimeDelta::minutes;
+    assert_eq!(of("telemetry: {}"), minutes(30));
+    assert_eq!(of("telemetry: {max_age_minutes: 20}"), minutes(17));
+    assert_eq!(of("telemetry: {steady_every_minutes: 0}"), minutes(0));
+}
