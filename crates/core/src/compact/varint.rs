@@ -23,6 +23,11 @@ pub(crate) fn take(rest: &mut &[u8]) -> Option<u64> {
     None
 }
 
+/// The first whole numbers that a float of 32 and of 64 bits cannot distinguish from the next: whole numbers
+/// below them are exact.
+pub(crate) const FLOAT_END: f64 = 16_777_216.0;
+pub(crate) const DOUBLE_END: f64 = 9_007_199_254_740_992.0;
+
 /// A number that is whole, from 0 to before `end`. The sign of zero is part of a number as well.
 pub(crate) fn whole(number: f64, end: f64) -> Option<u64> {
     let is = number.fract() == 0.0 && number.is_sign_positive() && number < end;

@@ -4,10 +4,6 @@ use serde::ser::{self, Serialize};
 
 use super::{CompactError, varint};
 
-/// From here on not all whole numbers of 32 and of 64 bits are told apart.
-const FLOAT_END: f64 = 16_777_216.0;
-const DOUBLE_END: f64 = 9_007_199_254_740_992.0;
-
 /// The bytes so far.
 #[derive(Default)]
 pub(super) struct Writer {
@@ -120,7 +116,7 @@ impl<'w> ser::Serializer for &'w mut Writer {
     }
 
     fn serialize_f32(self, v: f32) -> Result<(), CompactError> {
-        if let Some(whole) = varint::whole(v.into(), FLOAT_END) {
+        if let Some(whole) = varint::whole(v.into(), varint::FLOAT_END) {
             self.unsigned(whole << 1 | 1);
         } else {
             self.bytes.push(0);
@@ -130,7 +126,7 @@ impl<'w> ser::Serializer for &'w mut Writer {
     }
 
     fn serialize_f64(self, v: f64) -> Result<(), CompactError> {
-        if let Some(whole) = varint::whole(v, DOUBLE_END) {
+        if let Some(whole) = varint::whole(v, varint::DOUBLE_END) {
             self.unsigned(whole << 1 | 1);
         } else {
             self.bytes.push(0);

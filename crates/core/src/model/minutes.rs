@@ -20,8 +20,6 @@ const WHOLE: u16 = 1;
 const ANY: u16 = 2;
 /// Of invocations for each instance: all invocations over this many instances.
 const SHARE: u16 = 3;
-/// From here on not all whole numbers are told apart.
-const WHOLE_END: f64 = 9_007_199_254_740_992.0;
 
 /// Minutes in time order. A copy shares them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -145,7 +143,7 @@ fn put(bytes: &mut Vec<u8>, minute: &Minute, before: Option<&Minute>) {
                 SHARE
             }
             Some(n) => {
-                if let Some(whole) = varint::whole(n, WHOLE_END) {
+                if let Some(whole) = varint::whole(n, varint::DOUBLE_END) {
                     varint::put(&mut body, whole);
                     WHOLE
                 } else {
@@ -244,8 +242,8 @@ mod tests {
             0.0..1e6,
             any::<f64>().prop_filter("a number", |n| !n.is_nan()),
             Just(-0.0),
-            Just(WHOLE_END),
-            Just(WHOLE_END - 1.0),
+            Just(varint::DOUBLE_END),
+            Just(varint::DOUBLE_END - 1.0),
         ];
         proptest::option::weighted(0.8, value)
     }

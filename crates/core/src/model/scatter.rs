@@ -73,7 +73,7 @@ struct Stretch {
     cells: Vec<(Place, u16)>,
 }
 
-/// Cells in order are told by their distances, which take a byte each: for the form that nobody reads.
+/// In the packed form, cells are stored in order by the distance to the one before, a byte each.
 mod cells {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

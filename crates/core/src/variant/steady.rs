@@ -2,6 +2,8 @@
 //! each telemetry pass, or seldom. No minute is lost either way: CloudWatch is billed by the metric and
 //! the request, and the next read goes back to where the last one ended.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use chrono::TimeDelta;
 
 use crate::model::decision::Report;
@@ -11,7 +13,6 @@ use crate::model::fact::Fact;
 use crate::model::memory::VariantMemory;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::snapshot::Snapshot;
-use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
 
 use super::{Turn, Variant};
@@ -59,17 +60,15 @@ fn standing(snapshot: &Snapshot, report: &Report) -> Option<u64> {
         || is_moving(snapshot)
         || is_watched(snapshot.memory.known().map(|memory| &**memory))
         || !is_far(snapshot, report);
+    if at_work {
+        return None;
+    }
     // The first one begins where the data begin, and moves with them.
     let regime = estimate.regime.filter(|regime| !regime.first).map(|regime| regime.started_at);
-    let findings: Vec<_> = estimate.findings.iter().map(|finding| finding.as_str()).collect();
-    let of = format!(
-        "{:?} {:?} {findings:?} {regime:?} {:?} {}",
-        report.action,
-        report.reason,
-        report.configured_target,
-        report.safety.state.as_str()
-    );
-    (!at_work).then(|| fnv1a(of.bytes()))
+    let mut of = DefaultHasher::new();
+    (report.action, report.reason, report.safety.state.as_str()).hash(&mut of);
+    (&estimate.findings, regime, report.configured_target.map(f64::to_bits)).hash(&mut of);
+    Some(of.finish())
 }
 
 /// Whether instances come or go, or a deploy is under way.
