@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::Standing;
-use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
+use crate::model::decision::{FieldReport, InstanceForecast, ModePreview, Note, Outcome, Plan};
 use crate::model::estimate::{Capacity, Estimate, Finding, MinutesUsed, Regime, Verdict};
 use crate::model::fact::Fact;
 use crate::model::fact::Why;
@@ -12,8 +12,8 @@ use crate::model::factor::FactorAdvice;
 use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
-use crate::model::instances::Instances as PerInstance;
 use crate::model::memory::VariantMemory;
+use crate::model::per_instance::Instances as PerInstance;
 use crate::model::probe::Probes;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
@@ -44,7 +44,7 @@ pub struct VariantView<'a> {
     /// Both axes in one sentence, the worse one first.
     pub headline: String,
     /// In `observe`: what `repair` and `auto` would do.
-    pub would: &'a [Would],
+    pub would: &'a [ModePreview],
     /// The pause that holds it, of a person or of the configuration; null when none does.
     pub paused: Option<&'a Pause>,
     pub decision: DecisionView<'a>,

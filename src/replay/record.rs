@@ -42,7 +42,7 @@ struct Decided {
 
 /// The decision made once more.
 #[derive(Debug)]
-pub struct Again {
+pub struct Redecided {
     /// The variant with the new decision.
     pub status: VariantStatus,
     /// The keys of the decision that are not as recorded; none where it is the same decision.
@@ -85,7 +85,7 @@ impl Record {
     ///
     /// # Errors
     /// A sentence, when the recorded decision has another shape.
-    pub fn decide(self) -> Result<Again, String> {
+    pub fn decide(self) -> Result<Redecided, String> {
         let recorded = Decided::deserialize(&self.decision).map_err(|error| error.to_string())?;
         let mut snapshot = self.snapshot;
         *snapshot.reaction = self.reaction;
@@ -107,7 +107,7 @@ impl Record {
         };
         let now = serde_json::to_value(VariantView::of(&status).decision);
         let differs = differences(&self.decision, &now.map_err(|error| error.to_string())?);
-        Ok(Again { status, differs, version: self.setpoint_version })
+        Ok(Redecided { status, differs, version: self.setpoint_version })
     }
 }
 

@@ -370,8 +370,8 @@ fn memory(id: &VariantId) -> VariantMemory {
     VariantMemory {
         since: Some(since),
         adopted: true,
-        highest_held: Some(600.0),
-        last_held: Some(Seen { value: 600.0, since: noon() }),
+        highest_applied: Some(600.0),
+        last_applied: Some(Seen { value: 600.0, since: noon() }),
         value_in_force: Some(600.0),
         policy_name: Some(CONVENTIONAL_POLICY_NAME.to_owned()),
         settled: Some(Settled {

@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::out::{out, outln};
 use crate::render::explain::explain;
 use crate::render::view::VariantView;
-use crate::replay::record::{Again, Record};
+use crate::replay::record::{Record, Redecided};
 
 /// Decides once more on the variant in this file; `-` is standard input.
 ///
@@ -50,7 +50,7 @@ pub(super) fn run(path: &Path, output: Output) -> Result<ExitCode, CliError> {
 }
 
 /// Whether it is the same decision, in a sentence and a line for each key that differs.
-fn comparison(again: &Again) -> String {
+fn comparison(again: &Redecided) -> String {
     if again.differs.is_empty() {
         return format!("This is the decision that setpoint {} recorded.", again.version);
     }

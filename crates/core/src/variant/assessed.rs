@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use crate::decide::known::load_test;
+use crate::decide::last_known::load_test;
 use crate::estimate::{Context, Families, Scratch};
 use crate::model::estimate::Estimate;
 use crate::model::goal::Goal;
@@ -17,7 +17,7 @@ use super::Variant;
 
 /// What was read of a variant and is wanted of it, and what is known of its capacity.
 #[derive(Debug, Clone)]
-pub struct Weighed {
+pub struct Assessed {
     pub goal: Shared<Goal>,
     pub snapshot: Snapshot,
     /// What is known of capacity, by its own telemetry.
@@ -30,7 +30,7 @@ pub struct Weighed {
     proved: Option<(f64, f64)>,
 }
 
-impl Weighed {
+impl Assessed {
     /// Says what its load test was worth, if that was measured.
     pub fn add_to(&self, families: &mut Families) {
         if let (Some(family), Some((measured, load_tested))) = (&self.family, self.proved) {
@@ -48,7 +48,7 @@ impl Variant {
         (history, is_being_read): (TimeDelta, bool),
         scratch: &mut Scratch,
         now: Timestamp,
-    ) -> Weighed {
+    ) -> Assessed {
         let nothing = VariantMemory::default();
         let remembered = snapshot.remembered().unwrap_or(&nothing);
         let problem = load_test(&snapshot, remembered, goal.load_test.as_ref(), now).err();
@@ -70,7 +70,7 @@ impl Variant {
             let is_sure = self.capacity.measures_load_test(&estimate, test);
             is_sure.then_some((measured, test.max_rps.per_minute()))
         });
-        Weighed { goal, snapshot, estimate, family, proved }
+        Assessed { goal, snapshot, estimate, family, proved }
     }
 
     /// The estimate with what siblings say of the load test, where the limit was not seen.
