@@ -6,7 +6,7 @@
 //! `docs/architecture.md` says who may use whom, and walks one variant from end to end.
 
 // Think: what is known, how it is judged, what is done about it.
-pub use setpoint_core::{compact, decide, estimate, ledger, model, ports, variant, whatif};
+pub use setpoint_core::{compact, decide, estimate, model, ports, reaction_time, variant, whatif};
 
 // Reach the world, or one of our own.
 pub use setpoint_aws as aws;

@@ -1,6 +1,6 @@
 //! `setpoint doctor`: finds out what setpoint depends on here.
 
-mod probes;
+mod questions;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -107,10 +107,10 @@ fn configuration(args: &Args, found: &mut Diagnosis) -> Option<Config> {
 fn surroundings(config: &Config) -> Vec<Check> {
     let now = WallClock.now();
     let mut checks = vec![
-        doctor::proxy(&probes::environment()),
-        doctor::trust(&probes::authorities()),
-        doctor::memory(&probes::memory(config), writes(config)),
-        doctor::store(&probes::store(config), config.telemetry.history.num_days()),
+        doctor::proxy(&questions::environment()),
+        doctor::trust(&questions::authorities()),
+        doctor::memory(&questions::memory(config), writes(config)),
+        doctor::store(&questions::store(config), config.telemetry.history.num_days()),
         doctor::writes(writes(config), config.memory.tags, keeps_floors(config)),
     ];
     checks.extend(doctor::schedules(config, now));
@@ -175,9 +175,9 @@ async fn callers(all: &[Settings], checks: &mut Vec<Check>) -> bool {
 
 async fn of_fleet(config: &Config, seen: &Survey, recorder: &Recorder, checks: &mut Vec<Check>) {
     let now = WallClock.now();
-    let asked = probes::metrics(config, seen, now).await;
+    let asked = questions::metrics(config, seen, now).await;
     let per_instance = config.targets.iter().any(|target| target.goal.per_instance);
-    probes::activities(seen, per_instance).await;
+    questions::activities(seen, per_instance).await;
     let outcomes = recorder.outcomes.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for scope in seen.fleet.scopes.keys() {
         let variants: Vec<_> =
@@ -187,7 +187,7 @@ async fn of_fleet(config: &Config, seen: &Survey, recorder: &Recorder, checks: &
         checks.extend(doctor::permissions(scope, &outcomes, (config.memory.tags, per_instance)));
     }
     checks.extend(doctor::metrics(&asked.metrics, asked.dollars, now));
-    checks.push(doctor::budget(config, probes::reads(config, seen), now));
+    checks.push(doctor::budget(config, questions::reads(config, seen), now));
 }
 
 fn of_the_daemon(args: &Args, config: &Config) -> Vec<Check> {
@@ -195,9 +195,9 @@ fn of_the_daemon(args: &Args, config: &Config) -> Vec<Check> {
     let url = args.url.clone().map_or_else(|| ask::address(config.http.listen), Ok);
     let daemon = match url {
         Err(error) => Check::note("daemon", error.to_string()),
-        Ok(url) => doctor::daemon(&url, &probes::daemon(&url), own),
+        Ok(url) => doctor::daemon(&url, &questions::daemon(&url), own),
     };
-    let scraped = args.prometheus.as_deref().map_or(ScrapeFound::NotAsked, probes::prometheus);
+    let scraped = args.prometheus.as_deref().map_or(ScrapeFound::NotAsked, questions::prometheus);
     vec![daemon, doctor::prometheus(&scraped)]
 }
 

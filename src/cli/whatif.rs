@@ -14,7 +14,6 @@ use super::export::{self, Recorded};
 use super::replay::{load_test, parse_every, parse_share, parse_slo, unit};
 use crate::cli::out::{self, Data, noteln, outln};
 use crate::config::prices_of_file;
-use crate::ledger::{Ledger, Seen};
 use crate::model::goal::{LatencyObjective, Objective};
 use crate::model::ids::{AccountId, EndpointName, VariantName};
 use crate::model::reaction::ReactionTime;
@@ -23,6 +22,7 @@ use crate::model::series::Minute;
 use crate::model::units::{
     InvocationsPerMinute, LatencyStatistic, RequestsPerSecond, SafetyFactor,
 };
+use crate::reaction_time::{Ledger, Seen};
 use crate::replay::report::tradeoff;
 use crate::replay::whatif::{Asked, Present, output, whatif};
 use crate::replay::{Recording, csv};

@@ -96,7 +96,7 @@ pub struct Daemon {
     /// What a person has confirmed and is not written yet; a reload forgets it.
     consent: Consent,
     config_news: reload::ConfigNews,
-    spending: spending::Keeper,
+    spending: spending::SpendingStore,
 }
 
 /// What the task shares with those who ask it for something.
@@ -142,7 +142,7 @@ impl Daemon {
         let handle = Handle::new(Arc::clone(&shared), sender);
         let publisher = publish::Publisher::new(parts.events.clone());
         let timetable = Timetable::due_now();
-        let spending = spending::Keeper::new(&parts.memory, &parts.history);
+        let spending = spending::SpendingStore::new(&parts.memory, &parts.history);
         let daemon = Self {
             parts,
             passes: None,

@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_secs(15);
 
 /// Keeps it.
 #[derive(Clone)]
-pub(super) struct Keeper(Arc<Kept>);
+pub(super) struct SpendingStore(Arc<Kept>);
 
 struct Kept {
     memory: Arc<dyn Memory>,
@@ -28,12 +28,12 @@ struct Kept {
 
 /// A pass during which it is saved again and again.
 pub(super) struct Saving {
-    keeper: Keeper,
+    keeper: SpendingStore,
     cost: CostMeter,
     again: Option<JoinHandle<()>>,
 }
 
-impl Keeper {
+impl SpendingStore {
     pub(super) fn new(memory: &Arc<dyn Memory>, history: &Store) -> Self {
         let (memory, history) = (Arc::clone(memory), history.clone());
         Self(Arc::new(Kept { memory, history, known: Mutex::default() }))

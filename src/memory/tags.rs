@@ -46,14 +46,14 @@ const LATE: TimeDelta = TimeDelta::minutes(5);
 pub struct TagMemory {
     scopes: BTreeMap<Scope, Aws>,
     clock: Arc<dyn Clock>,
-    known: Mutex<BTreeMap<VariantId, Known>>,
+    known: Mutex<BTreeMap<VariantId, TagRecord>>,
     /// The pauses of more than one variant, which have no tags to go to.
     pauses: Mutex<Pauses>,
 }
 
 /// What the process knows of a variant.
 #[derive(Debug, Default)]
-struct Known {
+struct TagRecord {
     /// The target whose tags hold it; absent while the process alone does.
     arn: Option<String>,
     /// Whether the tags have been read and no write of them is in doubt.
@@ -74,7 +74,7 @@ struct Known {
     aside: bool,
 }
 
-impl Known {
+impl TagRecord {
     fn has_read(&self, arn: &str) -> bool {
         self.read && self.arn.as_deref() == Some(arn)
     }
@@ -96,7 +96,7 @@ impl Known {
                 self.generation = generation;
             }
             None => {
-                self.memory = begun_anew(std::mem::take(&mut self.memory));
+                self.memory = reset(std::mem::take(&mut self.memory));
                 self.tagged = None;
                 self.generation = 0;
             }
@@ -124,10 +124,10 @@ impl Known {
             return Err(Why::new(WhyKind::Garbage, why));
         }
         if known_here {
-            self.memory = begun_anew(std::mem::take(&mut self.memory));
+            self.memory = reset(std::mem::take(&mut self.memory));
             self.tagged = None;
         } else if self.arn.as_deref() != Some(arn) {
-            let memory = begun_anew(std::mem::take(&mut self.memory));
+            let memory = reset(std::mem::take(&mut self.memory));
             let pause = memory.pause.clone().or(damage::rest().pause);
             self.memory = VariantMemory { pause, ..memory };
         }
@@ -138,7 +138,7 @@ impl Known {
     /// The target is gone, and its tags with it.
     fn lose_target(&mut self) {
         if self.arn.is_some() {
-            let memory = begun_anew(std::mem::take(&mut self.memory));
+            let memory = reset(std::mem::take(&mut self.memory));
             *self = Self { memory, ..Self::default() };
         }
     }
@@ -149,12 +149,12 @@ impl Known {
 }
 
 /// What is left when the past is in doubt: all that holds writes back, nothing that allows them.
-fn begun_anew(memory: VariantMemory) -> VariantMemory {
+fn reset(memory: VariantMemory) -> VariantMemory {
     VariantMemory {
         since: None,
         adopted: false,
-        highest_held: None,
-        last_held: None,
+        highest_applied: None,
+        last_applied: None,
         lowering: None,
         known_config: None,
         intent: None,
@@ -169,12 +169,12 @@ impl TagMemory {
         Self { scopes, clock, known: Mutex::default(), pauses: Mutex::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<VariantId, Known>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<VariantId, TagRecord>> {
         // Nothing is done under the lock that could leave half a record.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with<T>(&self, id: &VariantId, f: impl FnOnce(&mut Known) -> T) -> T {
+    fn with<T>(&self, id: &VariantId, f: impl FnOnce(&mut TagRecord) -> T) -> T {
         f(self.known().entry(id.clone()).or_default())
     }
 
@@ -435,7 +435,7 @@ impl Memory for TagMemory {
         // Others may have written the tags; what no tag holds, nobody else can know.
         known.retain(|_, known| known.arn.is_none());
         for known in known.values_mut() {
-            known.memory = begun_anew(std::mem::take(&mut known.memory));
+            known.memory = reset(std::mem::take(&mut known.memory));
         }
     }
 

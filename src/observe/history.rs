@@ -181,16 +181,16 @@ pub(super) struct Shared {
 }
 
 /// Last days before whole histories, listed variants before the others.
-type Turn = (Stage, bool, VariantId);
+type ReadOrder = (Stage, bool, VariantId);
 
-fn turn(stage: Stage, seed: &Seed) -> Turn {
+fn read_order(stage: Stage, seed: &Seed) -> ReadOrder {
     (stage, !seed.listed, seed.id.clone())
 }
 
 #[derive(Default)]
 struct State {
     limits: Option<Limits>,
-    queue: BTreeMap<Turn, Seed>,
+    queue: BTreeMap<ReadOrder, Seed>,
     ready: Vec<Filled>,
     /// Variants being read.
     reading: usize,
@@ -278,7 +278,9 @@ impl History {
         {
             let mut state = self.shared.state();
             state.limits = Some(limits);
-            state.queue.extend(seeds.into_iter().map(|seed| (turn(stage_of(&seed), &seed), seed)));
+            state
+                .queue
+                .extend(seeds.into_iter().map(|seed| (read_order(stage_of(&seed), &seed), seed)));
         }
         while self.workers.try_join_next().is_some() {}
         // One at least: those that are there may be about to end.
@@ -400,7 +402,7 @@ fn put_away(shared: &Shared, stage: Stage, filled: Vec<Filled>, seeds: Vec<Seed>
             progress.last_day.done();
         }
         if stage == Stage::LastDay && filled.variant.is_ok() {
-            queued.queue.insert(turn(Stage::Whole, &seed), seed);
+            queued.queue.insert(read_order(Stage::Whole, &seed), seed);
         } else {
             progress.history.done();
         }
@@ -423,7 +425,7 @@ fn put_away_resumed(
         let stage = seed.first(limits);
         progress.last_day.expect(usize::from(stage == Stage::LastDay));
         queued.nothing_kept.insert(seed.id.clone());
-        queued.queue.insert(turn(stage, &seed), seed);
+        queued.queue.insert(read_order(stage, &seed), seed);
     }
     for _ in &filled {
         progress.history.done();

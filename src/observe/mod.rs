@@ -7,7 +7,7 @@
 //! What could not be read is `Unknown` with the reason, for the variants that needed it.
 
 mod activities;
-mod again;
+mod before_write;
 pub mod bounded;
 pub mod cache;
 pub mod cost;
@@ -17,8 +17,8 @@ mod filling;
 pub mod goals;
 pub mod health;
 pub mod history;
-mod instances;
 mod kept;
+mod per_instance;
 pub mod periods;
 pub mod progress;
 pub mod reader;

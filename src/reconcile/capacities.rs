@@ -8,11 +8,11 @@ use crate::estimate::Families;
 use crate::model::goal::Goal;
 use crate::model::ids::VariantId;
 use crate::observe::Observed;
-use crate::variant::{Weeks, Weighed};
+use crate::variant::{Assessed, Weeks};
 
 /// A variant with what is known of it; nothing of one on which setpoint has failed. Each is on its own, so
 /// that it is freed when it has been decided on: those of a fleet in one piece take tens of MiB.
-pub(super) type Estimated = (VariantId, Option<(Box<Weighed>, Option<Weeks>)>);
+pub(super) type Estimated = (VariantId, Option<(Box<Assessed>, Option<Weeks>)>);
 
 impl Reconciler {
     /// Estimates the capacity of every variant that was seen, each by its own telemetry, and what the
@@ -35,15 +35,15 @@ impl Reconciler {
             let goal = goal.unwrap_or_else(|why| Goal::nothing(why).into());
             let history = (input.settings.history, self.reader.is_reading(&id));
             // A bug of ours in one variant leaves it unknown, and the others as they are.
-            let weighed = catch_unwind(AssertUnwindSafe(|| {
+            let assessed = catch_unwind(AssertUnwindSafe(|| {
                 let variant = self.reader.variants.entry(id.clone()).or_default();
                 let scratch = &mut self.reader.scratch;
                 variant.weigh((snapshot, goal), history, scratch, observed.at)
             }));
-            if let Ok(weighed) = &weighed {
-                weighed.add_to(&mut families);
+            if let Ok(assessed) = &assessed {
+                assessed.add_to(&mut families);
             }
-            estimated.push((id, weighed.ok().map(|weighed| (Box::new(weighed), weeks))));
+            estimated.push((id, assessed.ok().map(|assessed| (Box::new(assessed), weeks))));
         }
         (estimated, families)
     }

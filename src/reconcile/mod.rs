@@ -29,12 +29,13 @@ use crate::model::goal::Mode;
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
 use crate::model::shared::Shared;
+use crate::model::status::EstimatorHandle;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::observe::unknown::{BROKEN, broken};
 use crate::observe::{Parts, Reader};
 use crate::ports::{Aws, Clock, Leadership};
-use crate::variant::{Means, Turn, Weeks, Weighed};
+use crate::variant::{Assessed, Means, Turn, Weeks};
 
 pub use crate::observe::{
     CostMeter, DOLLARS_PER_METRIC, DiscoveryTelemetry, Goals, HISTORY_WAIT, HistoryWait, Named,
@@ -117,16 +118,16 @@ impl Reconciler {
         last: &Statuses,
     ) -> Turns {
         let mut turns: Turns = Vec::with_capacity(estimated.len());
-        for (id, weighed) in estimated {
+        for (id, assessed) in estimated {
             // A bug of ours in one variant leaves it unknown, and the others as they are.
-            let decide = |(weighed, weeks): (Box<Weighed>, Option<Weeks>)| {
+            let decide = |(assessed, weeks): (Box<Assessed>, Option<Weeks>)| {
                 let about = (families, &mut *probing);
                 let decide = AssertUnwindSafe(|| {
-                    self.decide_one((*weighed, weeks.as_ref()), about, input, at)
+                    self.decide_one((*assessed, weeks.as_ref()), about, input, at)
                 });
                 catch_unwind(decide).ok()
             };
-            if let Some(mut turn) = weighed.and_then(decide) {
+            if let Some(mut turn) = assessed.and_then(decide) {
                 if let Some(before) = last.get(&id) {
                     turn.share(before);
                 }
@@ -146,18 +147,18 @@ impl Reconciler {
 
     fn decide_one(
         &mut self,
-        (weighed, weeks): (Weighed, Option<&Weeks>),
+        (assessed, weeks): (Assessed, Option<&Weeks>),
         (families, probing): (&Families, &mut Probing),
         input: &PassInput<'_>,
         now: Timestamp,
     ) -> Turn {
-        let id = weighed.snapshot.id.clone();
-        let keys = probes::keys(&weighed);
-        let wanted = weighed.goal.mode == Mode::Auto && weighed.goal.probe.is_some();
+        let id = assessed.snapshot.id.clone();
+        let keys = probes::keys(&assessed);
+        let wanted = assessed.goal.mode == Mode::Auto && assessed.goal.probe.is_some();
         let mut rules = self.rules(input, &id);
         rules.may_probe = wanted && input.purpose.is_unattended() && probing.may(&keys);
         let means = Means { rules: &rules, families, scratch: &mut self.reader.scratch, weeks };
-        let turn = self.reader.variants.entry(id).or_default().decide(weighed, means, now);
+        let turn = self.reader.variants.entry(id).or_default().decide(assessed, means, now);
         if probe::begins(&turn.decision) {
             probing.begin(keys);
         }
@@ -182,7 +183,7 @@ impl Reconciler {
                 variant.last_successful_pass = Some(ended);
             }
             let before = last.get(&turn.snapshot.id);
-            status(*turn, before, ended, variant.last_successful_pass)
+            status(*turn, before, (ended, variant.last_successful_pass), variant.estimator_handle())
         };
         turns.into_iter().map(publish).collect()
     }
@@ -192,8 +193,8 @@ impl Reconciler {
 fn status(
     turn: Turn,
     before: Option<&Arc<VariantStatus>>,
-    last_pass: Timestamp,
-    last_successful_pass: Option<Timestamp>,
+    (last_pass, last_successful_pass): (Timestamp, Option<Timestamp>),
+    estimator: EstimatorHandle,
 ) -> Arc<VariantStatus> {
     let (goal, snapshot, decision, outcome) = turn.into_parts();
     let mut lasting = Shared::from(lasting(&snapshot, &decision.report, decision.at));
@@ -208,6 +209,7 @@ fn status(
         lasting,
         last_pass,
         last_successful_pass,
+        estimator,
     };
     Arc::new(status)
 }

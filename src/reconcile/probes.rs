@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::decide::probe;
-use crate::variant::Weighed;
+use crate::variant::Assessed;
 
 /// What no two probes may share: a family or an endpoint.
 pub(super) type Keys = Vec<String>;
@@ -36,13 +36,13 @@ impl Probing {
 }
 
 /// The keys of a variant; none where its family is not known.
-pub(super) fn keys(weighed: &Weighed) -> Keys {
-    let Some(family) = &weighed.family else { return Vec::new() };
-    let id = &weighed.snapshot.id;
+pub(super) fn keys(assessed: &Assessed) -> Keys {
+    let Some(family) = &assessed.family else { return Vec::new() };
+    let id = &assessed.snapshot.id;
     vec![format!("family {family}"), format!("endpoint {} {}", id.scope(), id.endpoint)]
 }
 
 /// The keys of a variant whose probe is under way.
-pub(super) fn busy(weighed: &Weighed) -> Keys {
-    if probe::is_under_way(&weighed.snapshot) { keys(weighed) } else { Vec::new() }
+pub(super) fn busy(assessed: &Assessed) -> Keys {
+    if probe::is_under_way(&assessed.snapshot) { keys(assessed) } else { Vec::new() }
 }

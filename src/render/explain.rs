@@ -3,8 +3,8 @@
 
 mod aws;
 mod floors;
-mod instances;
 mod next;
+mod per_instance;
 mod reaction;
 
 use std::fmt::Write as _;
@@ -61,7 +61,7 @@ impl Explanation {
             ("guards", "Guards and notes", guards(report)),
             ("in_force", "In force", in_force(status)),
             ("aws", "What AWS does with it", aws::sentences(status)),
-            ("instances", "Instances one by one", instances::sentences(&status.snapshot)),
+            ("instances", "Instances one by one", per_instance::sentences(&status.snapshot)),
             ("reaction", "Reaction time", reaction::sentences(&status.snapshot)),
             ("floors", "Scheduled floors", floors::sentences(&status.snapshot)),
             ("next", "What would change the answer", next::sentences(status)),

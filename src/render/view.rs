@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::Standing;
-use crate::model::decision::{FieldReport, InstanceForecast, Note, Outcome, Plan, Would};
+use crate::model::decision::{FieldReport, InstanceForecast, ModePreview, Note, Outcome, Plan};
 use crate::model::estimate::{Capacity, Estimate, Finding, MinutesUsed, Regime, Verdict};
 use crate::model::fact::Fact;
 use crate::model::fact::Why;
@@ -12,8 +12,8 @@ use crate::model::factor::FactorAdvice;
 use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode, Objective, Pause};
 use crate::model::ids::VariantId;
-use crate::model::instances::Instances as PerInstance;
 use crate::model::memory::VariantMemory;
+use crate::model::per_instance::Instances as PerInstance;
 use crate::model::probe::Probes;
 use crate::model::reads::FactRead;
 use crate::model::reason::{ActionKind, Reason};
@@ -26,6 +26,7 @@ use crate::model::siblings::Siblings;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
+use crate::variant::EstimatorState;
 
 /// One variant in a list.
 #[derive(Debug, Serialize)]
@@ -44,7 +45,7 @@ pub struct VariantView<'a> {
     /// Both axes in one sentence, the worse one first.
     pub headline: String,
     /// In `observe`: what `repair` and `auto` would do.
-    pub would: &'a [Would],
+    pub would: &'a [ModePreview],
     /// The pause that holds it, of a person or of the configuration; null when none does.
     pub paused: Option<&'a Pause>,
     pub decision: DecisionView<'a>,
@@ -96,6 +97,9 @@ pub struct VariantDetail<'a> {
     pub snapshot: &'a Snapshot,
     /// What is known of capacity, as the decision had it.
     pub estimate: &'a Estimate,
+    /// What made it, with its evidence: minutes by load and day, regimes, findings. Null before the first
+    /// telemetry, and from when newer telemetry is read until the pass ends.
+    pub estimator: Option<EstimatorState>,
     /// What else it was decided by. `setpoint replay --variant` decides on this whole again.
     pub rules: &'a Rules,
     pub setpoint_version: &'static str,
@@ -317,6 +321,7 @@ impl<'a> VariantDetail<'a> {
             memory: status.snapshot.remembered(),
             snapshot: &status.snapshot,
             estimate: &status.decision.report.estimate,
+            estimator: EstimatorState::of(&status.estimator),
             rules: &status.decision.rules,
             setpoint_version: env!("CARGO_PKG_VERSION"),
         }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use crate::decide::Rules;
 use crate::decide::consent::Confirmed;
-use crate::decide::known::load_test;
+use crate::decide::last_known::load_test;
 use crate::estimate::{Context, EstimatorSettings, Families, Refinements, Scratch};
 use crate::model::decision::{Action, Outcome, StepOutcome};
 use crate::model::estimate::{Estimate, Finding};
@@ -273,7 +273,7 @@ impl<'a> Run<'a> {
     fn decide(&mut self, rows: &[Row], now: Timestamp) -> Evaluation {
         self.facts.telemetry = self.variant.telemetry().clone();
         let seen = (self.facts.clone(), self.goal.clone());
-        let weighed = self.variant.weigh(seen, (HISTORY, false), &mut self.scratch, now);
+        let assessed = self.variant.weigh(seen, (HISTORY, false), &mut self.scratch, now);
         let weeks = self.variant.replay_due(&self.goal, now).and_then(|_| self.weeks(rows));
         let means = Means {
             rules: &rules(),
@@ -282,7 +282,7 @@ impl<'a> Run<'a> {
             scratch: &mut self.scratch,
             weeks: weeks.as_ref(),
         };
-        let mut turn = self.variant.decide(weighed, means, now);
+        let mut turn = self.variant.decide(assessed, means, now);
         let decision = &turn.decision;
         let report = &decision.report;
         let written = report.wanted_target.filter(|_| !decision.plan.is_empty());

@@ -13,7 +13,7 @@ use crate::model::fit::LOW_LOAD;
 use crate::model::goal::Objective;
 use crate::model::reaction::ReactionTime;
 use crate::model::units::{RequestsPerSecond, SafetyFactor};
-use crate::variant::Known;
+use crate::variant::CapacityBasis;
 use crate::whatif::choice::{CUSTOMARY, INSTANCES_MAX};
 use crate::whatif::draws::CapacityBelief;
 use crate::whatif::factor::highest;
@@ -225,7 +225,7 @@ fn capacity(rows: &[Row], asked: &Asked) -> Result<(CapacityBelief, f64, String)
     replay(rows, &settings, |evaluation| last = Some(evaluation.estimate));
     let estimate = last.ok_or(Unanswerable::NoTraffic)?;
     let tested = asked.max_rps.map(RequestsPerSecond::per_minute);
-    let known = Known::of(&estimate, tested);
+    let known = CapacityBasis::of(&estimate, tested);
     let known = known.ok_or_else(|| Unanswerable::NoCapacity(estimate.sentence.clone()))?;
     let verdict = estimate.verdict.as_str();
     let words = match (known.is_measured, estimate.verdict, estimate.capacity.lower_bound) {

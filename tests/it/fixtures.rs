@@ -37,6 +37,7 @@ use setpoint::model::scaling::{
 use setpoint::model::series::Minute;
 use setpoint::model::shared::Shared;
 use setpoint::model::snapshot::{Snapshot, Telemetry};
+use setpoint::model::status::EstimatorHandle;
 use setpoint::model::status::{FleetStatus, MemoryStatus, VariantStatus};
 use setpoint::model::time::Timestamp;
 use setpoint::model::units::{LatencyStatistic, RequestsPerSecond, SafetyFactor};
@@ -118,6 +119,7 @@ fn decided(
         outcome: None,
         last_pass: noon(),
         last_successful_pass: Some(noon()),
+        estimator: EstimatorHandle::default(),
     }
 }
 
@@ -370,8 +372,8 @@ fn memory(id: &VariantId) -> VariantMemory {
     VariantMemory {
         since: Some(since),
         adopted: true,
-        highest_held: Some(600.0),
-        last_held: Some(Seen { value: 600.0, since: noon() }),
+        highest_applied: Some(600.0),
+        last_applied: Some(Seen { value: 600.0, since: noon() }),
         value_in_force: Some(600.0),
         policy_name: Some(CONVENTIONAL_POLICY_NAME.to_owned()),
         settled: Some(Settled {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Caller, Pages};
 use super::sagemaker::JsonClient;
 use setpoint_core::model::checks;
+use setpoint_core::model::deploy_hashes;
 use setpoint_core::model::endpoint::{
     ConfigVariant, CrossRegionCap, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary,
     Model, Routing, VariantSummary,
@@ -18,7 +19,6 @@ use setpoint_core::model::ids::{EndpointName, VariantName};
 use setpoint_core::model::listing::{Listing, Unreadable};
 use setpoint_core::model::tags::EndpointTags;
 use setpoint_core::model::time::Timestamp;
-use setpoint_core::model::traits;
 use setpoint_core::ports::{Endpoints, ErrorKind, PortResult, Service};
 
 /// The longest listing that is read: 100,000 endpoints.
@@ -320,7 +320,7 @@ impl TryFrom<Value> for ConfigAnswer {
                 instance_pools: has_any(variant.instance_pools.as_ref()),
                 managed_instance_scaling: variant.managed_instance_scaling.is_some(),
                 routing: variant.routing_config.map(|own| Routing::parse(&own.routing_strategy)),
-                traits: traits::of_variant(&answer, own),
+                traits: deploy_hashes::of_variant(&answer, own),
             })
         };
         Ok(Self(EndpointConfig {
@@ -367,7 +367,7 @@ impl TryFrom<Value> for ModelAnswer {
             name: model.model_name,
             containers: all.len(),
             multi_model: all.iter().any(|c| c.mode.as_deref() == Some("MultiModel")),
-            traits: traits::of_model(&answer),
+            traits: deploy_hashes::of_model(&answer),
         }))
     }
 }

@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-use super::border::TooLarge;
+use super::inbound::TooLarge;
 use setpoint_core::model::checks;
 use setpoint_core::ports::{ErrorKind, NoCode, PortError, Service};
 

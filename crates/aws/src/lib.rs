@@ -5,7 +5,6 @@
 //! SDK's own retries are off, so that the two do not multiply.
 
 mod adaptive;
-mod border;
 mod budget;
 mod call;
 mod convert;
@@ -13,6 +12,7 @@ mod datapoints;
 mod endpoints;
 mod error;
 mod identity;
+mod inbound;
 mod metrics;
 mod sagemaker;
 mod sagemaker_url;
@@ -103,7 +103,7 @@ async fn assemble(
     http: SharedHttpClient,
     leadership: Option<Arc<dyn Leadership>>,
 ) -> Result<Aws, ConnectError> {
-    let sdk = session::load(settings, border::guarded(http)).await;
+    let sdk = session::load(settings, inbound::guarded(http)).await;
     let sts = aws_sdk_sts::Client::from_conf(
         aws_sdk_sts::config::Builder::from(&sdk).retry_config(RetryConfig::disabled()).build(),
     );

@@ -2,8 +2,8 @@
 //! comes back.
 
 mod answers;
-mod border;
 mod connecting;
+mod inbound;
 mod requests;
 mod telemetry;
 mod unanswered;

@@ -12,7 +12,7 @@ use aws_smithy_types::retry::RetryConfig;
 
 use super::error::Failure;
 use super::settings::Settings;
-use super::{border, session};
+use super::{inbound, session};
 use chrono::DateTime;
 use setpoint_core::model::ids::AccountId;
 use setpoint_core::model::time::Timestamp;
@@ -29,7 +29,7 @@ pub struct WhoAmI {
 
 /// Asks STS once.
 pub async fn who_am_i(settings: &Settings) -> WhoAmI {
-    let sdk = session::load(settings, border::guarded(session::http_client())).await;
+    let sdk = session::load(settings, inbound::guarded(session::http_client())).await;
     let date = AnswerDate::default();
     let config = aws_sdk_sts::config::Builder::from(&sdk)
         .retry_config(RetryConfig::disabled())

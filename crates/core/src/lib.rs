@@ -7,8 +7,8 @@
 pub mod compact;
 pub mod decide;
 pub mod estimate;
-pub mod ledger;
 pub mod model;
 pub mod ports;
+pub mod reaction_time;
 pub mod variant;
 pub mod whatif;

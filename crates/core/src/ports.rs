@@ -17,9 +17,9 @@ use async_trait::async_trait;
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
-use crate::model::instances::InstanceId;
 use crate::model::kept_floors::FloorPut;
 use crate::model::listing::Listing;
+use crate::model::per_instance::InstanceId;
 use crate::model::points::Points;
 use crate::model::scaling::{
     Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,

@@ -16,8 +16,8 @@ use super::api::{
 use setpoint_core::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use setpoint_core::model::fact::{Why, WhyKind};
 use setpoint_core::model::ids::{AccountId, EndpointName, ResourceId, Scope};
-use setpoint_core::model::instances::InstanceId;
 use setpoint_core::model::listing::Listing;
+use setpoint_core::model::per_instance::InstanceId;
 use setpoint_core::model::points::Points;
 use setpoint_core::model::scaling::{
     Activity, Alarm, DIMENSION, ScalableTarget, ScalingPolicy, ScheduledAction,

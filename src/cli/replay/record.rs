@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::out::{out, outln};
 use crate::render::explain::explain;
 use crate::render::view::VariantView;
-use crate::replay::record::{Again, Record};
+use crate::replay::record::{Record, Redecided};
 
 /// Decides once more on the variant in this file; `-` is standard input.
 ///
@@ -38,6 +38,7 @@ pub(super) fn run(path: &Path, output: Output) -> Result<ExitCode, CliError> {
                 "{:#}",
                 json!({
                     "same": again.differs.is_empty(),
+                    "estimated": again.is_estimated,
                     "recorded_by": again.version,
                     "differs": again.differs,
                     "decision": decision,
@@ -50,9 +51,14 @@ pub(super) fn run(path: &Path, output: Output) -> Result<ExitCode, CliError> {
 }
 
 /// Whether it is the same decision, in a sentence and a line for each key that differs.
-fn comparison(again: &Again) -> String {
+fn comparison(again: &Redecided) -> String {
     if again.differs.is_empty() {
-        return format!("This is the decision that setpoint {} recorded.", again.version);
+        let of = if again.is_estimated {
+            "estimate and the decision"
+        } else {
+            "decision (the record has no estimator, so capacity was not estimated again)"
+        };
+        return format!("This is the {of} that setpoint {} recorded.", again.version);
     }
     let mut text = format!(
         "This is not the decision that setpoint {} recorded; this is setpoint {}.",

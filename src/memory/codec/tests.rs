@@ -120,7 +120,7 @@ prop_compose! {
         writes in three_writes(),
         raises in vec(target_writes(), 0..4).boxed(),
         values in (option::of(values()), option::of(values())).boxed(),
-        last_held in option::of((values(), instants()).prop_map(|(value, since)| Seen { value, since })).boxed(),
+        last_applied in option::of((values(), instants()).prop_map(|(value, since)| Seen { value, since })).boxed(),
         lowering in lowerings(),
         times in vec(instants(), 0..24).boxed(),
         seen in by_field((values(), instants()), 8),
@@ -143,9 +143,9 @@ prop_compose! {
             last_attempt: writes.1,
             intent: writes.2,
             raises,
-            highest_held: values.0,
+            highest_applied: values.0,
             value_in_force: values.1,
-            last_held,
+            last_applied,
             lowering,
             missing,
             writes: times,
@@ -285,9 +285,9 @@ fn full() -> VariantMemory {
         last_attempt: Some(write(next())),
         intent: Some(write(next())),
         raises: (0..6).map(|_| write(next())).collect(),
-        highest_held: Some(673.580_245_8),
+        highest_applied: Some(673.580_245_8),
         value_in_force: Some(612.345_678),
-        last_held: Some(Seen { value: 612.345_678, since: next() }),
+        last_applied: Some(Seen { value: 612.345_678, since: next() }),
         lowering: Some(Lowering { to: 487.654_321, confirmed: true }),
         missing: [(Field::Policy, next())].into(),
         writes: (0..24).map(|_| next()).collect(),
@@ -353,7 +353,7 @@ fn there_is_room_for_the_most_that_the_default_limits_let_happen() {
         since: Some(at(0)),
         adopted: true,
         last_write: Some(TargetWrite { at: at(1_000), before: Some(900.0), after: 630.0 }),
-        highest_held: Some(900.0),
+        highest_applied: Some(900.0),
         writes: vec![at(1_000)],
         ..VariantMemory::default()
     };
@@ -395,6 +395,7 @@ fn without_room_the_least_needed_goes_first_and_then_it_is_an_error() {
     let error = encode(&id("e"), 1, &memory).unwrap_err();
     assert!(error.contains("8 tags hold 2048"), "{error}");
     // What JSON cannot say is an error too.
-    let endless = VariantMemory { highest_held: Some(f64::INFINITY), ..VariantMemory::default() };
+    let endless =
+        VariantMemory { highest_applied: Some(f64::INFINITY), ..VariantMemory::default() };
     assert!(encode(&id("e"), 1, &endless).unwrap_err().contains("cannot be written down"));
 }

@@ -78,7 +78,7 @@ fn at() -> Timestamp {
 }
 
 fn adopted() -> VariantMemory {
-    VariantMemory { adopted: true, highest_held: Some(600.25), ..VariantMemory::default() }
+    VariantMemory { adopted: true, highest_applied: Some(600.25), ..VariantMemory::default() }
 }
 
 fn subject(endpoint: &str) -> Subject {
@@ -112,7 +112,7 @@ async fn a_file_keeps_what_another_save_put_there() {
 async fn a_number_that_json_has_not_fails_its_variant_and_no_other() {
     let fixture = Fixture::filled().await;
     let before = fixture.load("a").await;
-    let infinite = VariantMemory { highest_held: Some(f64::INFINITY), ..adopted() };
+    let infinite = VariantMemory { highest_applied: Some(f64::INFINITY), ..adopted() };
     let keep = |endpoint: &str, memory: &VariantMemory| Keep {
         subject: subject(endpoint),
         memory: memory.clone().into(),
@@ -140,7 +140,7 @@ async fn one_damaged_record_is_kept_beside_and_the_others_live() {
         let b = fixture.load("b").await.unwrap();
         assert!(b.adopted && b.pause.is_some(), "{what}");
         let a = fixture.load("a").await.unwrap();
-        assert_eq!((a.adopted, a.highest_held), (false, None), "{what}: begins again");
+        assert_eq!((a.adopted, a.highest_applied), (false, None), "{what}: begins again");
         let told = fixture.memory.set_aside();
         assert_eq!(told.records, 1, "{what}");
         assert!(told.sentence.contains("memory.json.set-aside"), "{}", told.sentence);
@@ -265,7 +265,7 @@ async fn older_and_newer_files_are_read() {
 
     let new = format!(
         "{{\"version\":9,\"cluster\":\"x\",\"variants\":[{}],\"pauses\":[]}}",
-        entry("\"colour\":1,\"memory\":{\"adopted\":true,\"highest_held\":600.25,\"mood\":[]}")
+        entry("\"colour\":1,\"memory\":{\"adopted\":true,\"highest_applied\":600.25,\"mood\":[]}")
     );
     let fixture = Fixture::with(&new);
     assert_eq!(fixture.load("a").await, Ok(adopted()));

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::{forecast_words, limited};
-use crate::model::decision::{FieldReport, FieldState, InstanceForecast, Report, Would};
+use crate::model::decision::{FieldReport, FieldState, InstanceForecast, ModePreview, Report};
 use crate::model::reason::{ActionKind, Field, Reason};
 use crate::render::{Standing, line, printable, sign};
 
@@ -102,8 +102,8 @@ impl<'a> Reported<'a> {
 }
 
 /// What the other modes would do, where it is anything; what two would do alike is reported once.
-fn worth_reporting(all: &[Would]) -> Vec<(Cow<'static, str>, &Would)> {
-    let mut reported: Vec<(Cow<'static, str>, &Would)> = Vec::new();
+fn worth_reporting(all: &[ModePreview]) -> Vec<(Cow<'static, str>, &ModePreview)> {
+    let mut reported: Vec<(Cow<'static, str>, &ModePreview)> = Vec::new();
     for would in all.iter().filter(|would| would.action != ActionKind::None) {
         let mode = would.mode.as_str();
         match reported.iter_mut().find(|(_, before)| before.sentence == would.sentence) {

@@ -9,8 +9,8 @@
 
 mod cases;
 pub(crate) mod face;
-mod instances;
 pub(crate) mod moto;
+mod per_instance;
 pub(crate) mod recorder;
 mod sim;
 

@@ -199,5 +199,5 @@ fn a_yes_on_a_terminal_is_to_what_was_shown() {
     let values = ["a", "b", "c"].map(|name| served.target_value(name));
     assert_eq!(values, [Some(600.0), Some(720.0), Some(700.0)], "{told}");
     assert!(told.contains("changed since you were asked: it is 720 -> 600 now"), "{told}");
-    assert!(told.contains("700 -> 600: no one was asked about it"), "{told}");
+    assert!(told.contains("700 -> 600: it was not in the plan that was confirmed"), "{told}");
 }

@@ -108,7 +108,7 @@ fn a_repair_sends_its_intent_its_result_and_no_other_tag_and_a_restart_remembers
     let next = Daemon::ready(&config, &[]);
     passes(&next);
     let found = next.variant("scorer")["memory"].clone();
-    for key in ["since", "adopted", "last_write", "last_attempt", "writes", "highest_held"] {
+    for key in ["since", "adopted", "last_write", "last_attempt", "writes", "highest_applied"] {
         assert_eq!(found[key], kept[key], "{key}");
     }
     assert_eq!(recorder.other_than_reads(), writes, "nothing was new");

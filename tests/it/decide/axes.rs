@@ -47,7 +47,7 @@ fn as_configured(value: f64) -> World {
     let rate = value / 30.0;
     world.goal.load_test.as_mut().unwrap().max_rps =
         setpoint::model::units::RequestsPerSecond::new(rate).unwrap();
-    world.memory().highest_held = Some(value);
+    world.memory().highest_applied = Some(value);
     assert_eq!(world.decide().report.reason, Reason::InSync, "{value}");
     world
 }
@@ -185,7 +185,7 @@ fn rule_5_an_expired_load_test_does_not_switch_the_comparison_off() {
     let mut world = measured();
     world.goal.load_test.as_mut().unwrap().date = Some("2025-01-01".parse().unwrap());
     world.in_force(5000.0);
-    world.memory().last_held = Some(Seen { value: 600.0, since: now() });
+    world.memory().last_applied = Some(Seen { value: 600.0, since: now() });
     let decision = world.decide();
     let report = &decision.report;
     assert!(decision.plan.is_empty(), "reported, and not repaired");

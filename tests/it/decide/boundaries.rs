@@ -68,7 +68,7 @@ fn an_endpoint_of_unknown_state_is_neither_free_nor_frozen() {
     world.snapshot.endpoint = Fact::Unknown(why()).into();
     let World { snapshot, goal, estimate, rules, now } = &world;
     let case = Case::new(snapshot, goal, estimate, rules, *now);
-    assert_eq!(case.stillness(), Err(why()));
+    assert_eq!(case.readiness(), Err(why()));
     assert_held(&world.decide(), Field::TargetValue, Reason::Unknown);
 }
 
@@ -265,7 +265,7 @@ fn rule_22_a_crash_or_a_failed_write_of_our_own_is_nobodys_overwrite() {
         last_write: Some(held),
         last_attempt: Some(held),
         value_in_force: Some(600.0),
-        last_held: Some(Seen { value: 600.0, since: now() }),
+        last_applied: Some(Seen { value: 600.0, since: now() }),
         ..VariantMemory::default()
     };
     let found = |value: f64, memory: VariantMemory| {

@@ -77,10 +77,7 @@ fn why_target_and_policy_are_missing_is_told_as_far_as_it_is_known() {
         (field(&decision, Field::ScalableTarget).2, world)
     };
     let (sentence, _) = missing(|_| {});
-    assert!(
-        sentence.starts_with("deregistered, and it was there at 2026-11-23T11:59:00Z"),
-        "{sentence}"
-    );
+    assert!(sentence.starts_with("deregistered; last seen at 2026-11-23T11:59:00Z"), "{sentence}");
     let (sentence, world) = missing(|before| before.created_at -= TimeDelta::days(3));
     assert!(sentence.starts_with("the endpoint was recreated at"), "{sentence}");
     assert!(told(&world, Reason::EndpointRecreated).is_some());

@@ -199,7 +199,7 @@ fn a_replaced_metric_is_restored_under_the_name_that_is_remembered() {
 #[test]
 fn a_replaced_metric_comes_back_no_higher_than_held_before() {
     let mut world = replaced();
-    world.memory().highest_held = Some(450.0);
+    world.memory().highest_applied = Some(450.0);
     assert_eq!(written(&world.decide()), Some(450.0));
 }
 

@@ -221,7 +221,7 @@ fn two_daily_answers_against_them_take_them_away() {
     let names: Vec<&str> = all.iter().map(|put| &*put.name).collect();
     assert_eq!(names, ["setpoint-floor-02", "setpoint-floor-01", "setpoint-floor-end"]);
     let sentence = &floors(&decision).unwrap().sentence;
-    assert!(sentence.contains("2 daily answers in a row") && sentence.contains("does not repeat"));
+    assert!(sentence.contains("2 daily checks in a row") && sentence.contains("does not repeat"));
     put_all(&mut world, &all);
     assert!(world.decide().plan.is_empty());
     // An hour later min has been given back, and nothing is remembered.

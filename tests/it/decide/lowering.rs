@@ -63,7 +63,11 @@ fn the_next_step_waits_for_the_instances_or_10_minutes() {
     let decision = world.decide();
     assert_held(&decision, Field::TargetValue, Reason::LoweringStep);
     assert_eq!(decision.wake_at, Some(now() + TimeDelta::minutes(9)));
-    assert!(decision.report.sentence.contains("have not come yet"), "{}", decision.report.sentence);
+    assert!(
+        decision.report.sentence.contains("are not in service yet"),
+        "{}",
+        decision.report.sentence
+    );
     world.load(4000.0, 5);
     assert_eq!(written(&world.decide()), Some(668.0), "the instances have come");
     world.load(4000.0, 4);
@@ -103,7 +107,7 @@ fn a_fleet_that_is_behind_gets_no_further_calls() {
     let decision = world.decide();
     assert_held(&decision, Field::TargetValue, Reason::LoweringStep);
     let told = &decision.report.sentence;
-    assert!(told.contains("the instances that 900 calls for have not come yet"), "{told}");
+    assert!(told.contains("the instances that 900 needs are not in service yet"), "{told}");
 }
 
 #[test]
@@ -119,7 +123,7 @@ fn without_a_known_load_it_is_30_percent_of_the_value() {
         make_unknown(&mut world);
         let decision = world.decide();
         assert_eq!(written(&decision), Some(840.0));
-        assert!(field(&decision, Field::TargetValue).2.contains("at most 30 % a write"));
+        assert!(field(&decision, Field::TargetValue).2.contains("by at most 30 %"));
     }
 }
 
@@ -127,7 +131,7 @@ fn without_a_known_load_it_is_30_percent_of_the_value() {
 fn mistyped() -> World {
     let mut world = World::healthy();
     world.pass();
-    assert_eq!(world.memory().last_held.map(|held| held.value), Some(600.0));
+    assert_eq!(world.memory().last_applied.map(|held| held.value), Some(600.0));
     world.load(40_000.0, 4);
     world.in_force(60_000.0);
     world.target().max_capacity = 100;
@@ -147,7 +151,7 @@ fn what_was_held_before_a_foreign_edit_comes_back_at_once_whatever_the_distance(
     assert_eq!(written(&lower.decide()), Some(600.0));
     // A lost memory does not know what was held.
     let mut forgotten = mistyped();
-    forgotten.memory().last_held = None;
+    forgotten.memory().last_applied = None;
     assert_eq!(written(&forgotten.decide()), Some(8008.0));
 }
 
@@ -185,7 +189,7 @@ fn a_new_foreign_edit_is_no_step_of_the_last_lowering() {
         }
         assert_eq!(written(&world.decide()), Some(600.0), "blind: {blind}");
         // Not even where what was held is not remembered: it begins a lowering of its own.
-        world.memory().last_held = None;
+        world.memory().last_applied = None;
         assert_eq!(written(&world.decide()), Some(if blind { 3500.0 } else { 600.0 }));
     }
 }
@@ -207,7 +211,7 @@ fn rule_10_the_steps_of_one_lowering_are_one_write() {
     assert_eq!(steps, 13);
     assert_eq!(world.memory().lowering, None, "the last step has reached it");
     // The next lowering is a write of its own.
-    world.memory().last_held = None;
+    world.memory().last_applied = None;
     world.in_force(700.0);
     world.pass();
     assert_eq!(world.memory().writes.len(), 2);
@@ -233,7 +237,7 @@ fn rule_10_a_lowering_that_has_begun_goes_on_at_the_limit_and_no_other_write_doe
     assert_eq!(field(&world.decide(), Field::ScaleOutCooldown).1, Reason::WriteLimit);
     // A foreign value is no step of it, nor is an attempt after one that failed.
     let mut world = begun();
-    world.memory().last_held = None;
+    world.memory().last_applied = None;
     world.in_force(50_000.0);
     assert_held(&world.decide(), Field::TargetValue, Reason::WriteLimit);
     let mut world = begun();

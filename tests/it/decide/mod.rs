@@ -9,7 +9,7 @@ mod documented;
 mod drifts;
 mod guards;
 mod kept_floors;
-mod known;
+mod last_known;
 mod lasting;
 mod lowering;
 mod probes;

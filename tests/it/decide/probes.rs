@@ -35,7 +35,7 @@ fn world() -> World {
     };
     world.estimate =
         Estimate { verdict: Verdict::AtLeast, capacity, ..Estimate::unobserved("at least") };
-    world.memory().highest_held = Some(600.0);
+    world.memory().highest_applied = Some(600.0);
     steady(&mut world, 2500.0);
     world.load(2500.0, 5);
     world
@@ -87,8 +87,8 @@ fn a_probe_goes_a_step_above_what_is_proven_and_is_not_held() {
     let memory = world.memory();
     let probe = memory.probes.under_way.unwrap();
     assert_eq!((probe.before, probe.to, probe.began_at), (600.0, 644.0, now()));
-    assert_eq!(memory.highest_held, Some(600.0));
-    assert_eq!(memory.last_held.unwrap().value, 600.0);
+    assert_eq!(memory.highest_applied, Some(600.0));
+    assert_eq!(memory.last_applied.unwrap().value, 600.0);
     // While it lasts nothing differs, and the note says what is in force and why.
     world.wait(5);
     steady(&mut world, 2500.0);
@@ -96,8 +96,8 @@ fn a_probe_goes_a_step_above_what_is_proven_and_is_not_held() {
     assert!(decision.plan.is_empty(), "{:?}", decision.plan);
     let note = decision.report.notes.iter().find(|note| note.reason == Reason::Probe).unwrap();
     assert!(note.sentence.contains("644 in force where 600 was"), "{}", note.sentence);
-    assert_eq!(world.memory().highest_held, Some(600.0));
-    assert_eq!(world.memory().last_held.unwrap().value, 600.0);
+    assert_eq!(world.memory().highest_applied, Some(600.0));
+    assert_eq!(world.memory().last_applied.unwrap().value, 600.0);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn the_first_bad_minute_ends_it_and_the_next_waits_a_day() {
     world.telemetry().recent.change(broken);
     assert_eq!(ends(&mut world), ProbeEnd::BadMinute);
     assert_eq!(world.memory().probes.bad_minutes.len(), 1);
-    assert_eq!(world.memory().highest_held, Some(600.0));
+    assert_eq!(world.memory().highest_applied, Some(600.0));
     // What comes back with the instances counts as well.
     world.wait(10);
     steady(&mut world, 2500.0);
@@ -231,7 +231,7 @@ fn what_was_proven_is_no_new_ground_any_more() {
     world.wait(75);
     steady(&mut world, 2500.0);
     assert_eq!(ends(&mut world), ProbeEnd::Proven);
-    assert_eq!(world.memory().highest_held, Some(644.0));
+    assert_eq!(world.memory().highest_applied, Some(644.0));
     assert_eq!(world.memory().raises_held_until, None);
 }
 
@@ -333,7 +333,7 @@ proptest! {
         let mut world = world();
         world.estimate.capacity.lower_bound = Some(bound);
         world.estimate.capacity.low = Some(bound);
-        world.memory().highest_held = Some(held);
+        world.memory().highest_applied = Some(held);
         world.goal.target_value.ceiling = Some(InvocationsPerMinute::new(ceiling).unwrap());
         world.goal.adopt = confirmed;
         world.memory().adopted = true;

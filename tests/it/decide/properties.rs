@@ -41,7 +41,7 @@ proptest! {
         world.goal.capacity.max = Some(100);
         world.in_force(from);
         world.load(invocations, instances);
-        world.memory().highest_held = Some(held);
+        world.memory().highest_applied = Some(held);
         let decision = world.decide();
         let Some(to) = written(&decision) else { return Ok(()) };
         if to < from {

@@ -18,7 +18,7 @@ fn measured(max_rps: f64) -> World {
     world.goal.safety_factor = SafetyFactor::ONE;
     world.goal.load_test.as_mut().unwrap().max_rps = RequestsPerSecond::new(max_rps).unwrap();
     world.in_force(500.0);
-    world.memory().highest_held = Some(5000.0);
+    world.memory().highest_applied = Some(5000.0);
     let capacity = Capacity {
         estimate: Some(900.0),
         low: Some(800.0),

@@ -221,7 +221,7 @@ proptest! {
     fn no_decision_breaches_a_rail(
         value in 1.0..5000.0_f64, min in 0..6_i32, max in 6..60_i32, cooldown in 0..600_i32,
         (invocations, instances) in (1.0..50_000.0_f64, 1..60_u32), held in 10.0..5000.0_f64,
-        (auto, missing, last_held, two_sided) in any::<(bool, bool, bool, bool)>(),
+        (auto, missing, last_applied, two_sided) in any::<(bool, bool, bool, bool)>(),
         capacity in 100.0..3000.0_f64,
     ) {
         let mut world = World::healthy();
@@ -233,8 +233,8 @@ proptest! {
         (world.target().min_capacity, world.target().max_capacity) = (min, max);
         world.tracking().scale_in_cooldown = Some(cooldown);
         world.load(invocations, instances);
-        world.memory().highest_held = Some(held);
-        if last_held {
+        world.memory().highest_applied = Some(held);
+        if last_applied {
             world.hold(held);
         }
         if two_sided {

@@ -75,10 +75,10 @@ fn drift_is_repaired_to_what_was_held() {
     world.without_policy(6);
     assert_eq!(written(&world.decide()), Some(600.0));
     // What was held is not remembered: there is nothing to put back, and the estimate waits.
-    world.memory().last_held = None;
+    world.memory().last_applied = None;
     assert_held(&world.decide(), Field::Policy, Reason::NewRegime);
     let mut world = auto(5, true);
-    world.memory().last_held = None;
+    world.memory().last_applied = None;
     world.in_force(5000.0);
     assert_held(&world.decide(), Field::TargetValue, Reason::NewRegime);
 }
@@ -87,7 +87,7 @@ fn drift_is_repaired_to_what_was_held() {
 fn a_missing_policy_gets_the_formula_where_nothing_was_held() {
     let mut world = auto(5, true);
     world.goal.load_test = super::world::goal().load_test;
-    world.memory().last_held = None;
+    world.memory().last_applied = None;
     world.without_policy(6);
     assert_eq!(written(&world.decide()), Some(600.0));
 }

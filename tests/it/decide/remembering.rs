@@ -34,7 +34,7 @@ fn a_write_is_remembered_with_the_value_before_it() {
     assert_eq!(memory.last_write, Some(write));
     assert_eq!(memory.writes, vec![now()]);
     assert!(memory.adopted && memory.raises.is_empty());
-    assert_eq!(memory.highest_held, None, "a value passed on the way down was not held");
+    assert_eq!(memory.highest_applied, None, "a value passed on the way down was not held");
 
     let skipped = outcome(StepResult::Skipped);
     let memory = remembered(&world, &before, &decision, Some(&skipped));
@@ -47,13 +47,13 @@ fn a_raise_that_failed_may_have_landed_and_uses_up_new_ground() {
     world.goal.safe_change_grace = TimeDelta::zero();
     world.in_force(300.0);
     world.load(200.0, 1);
-    world.memory().highest_held = Some(300.0);
+    world.memory().highest_applied = Some(300.0);
     let decision = world.decide();
     let before = world.memory().clone();
     let error = outcome(StepResult::Error);
     let after = remembered(&world, &before, &decision, Some(&error));
     *world.memory() = after;
-    assert_eq!(world.memory().highest_held, Some(300.0));
+    assert_eq!(world.memory().highest_applied, Some(300.0));
     // The same step may be tried again; it may not go further.
     world.in_force(330.0);
     assert_held(&world.decide(), Field::TargetValue, Reason::NewGround);

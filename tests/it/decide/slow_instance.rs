@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use setpoint::model::estimate::{Capacity, Estimate, Verdict};
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::{Mode, TargetValueLimits};
-use setpoint::model::instances::{InstanceId, Instances, SlowInstance};
+use setpoint::model::per_instance::{InstanceId, Instances, SlowInstance};
 use setpoint::model::reason::{Field, Reason};
 
 use super::world::{World, assert_held, now, why, written};

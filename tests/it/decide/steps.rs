@@ -37,13 +37,13 @@ fn putting_back_what_was_held_before_is_not_new_ground() {
 fn new_ground_is_10_percent_a_day() {
     let mut world = raised_from(300.0);
     world.load(200.0, 1);
-    world.memory().highest_held = Some(300.0);
+    world.memory().highest_applied = Some(300.0);
     let written_value = written(&world.decide()).unwrap();
     assert!((written_value - 330.0).abs() < 1e-6, "{written_value}");
 
     // The day's 10 % are used up.
     world.in_force(330.0);
-    world.memory().highest_held = Some(330.0);
+    world.memory().highest_applied = Some(330.0);
     let raise = |ago: i64| TargetWrite {
         at: now() - TimeDelta::hours(ago),
         before: Some(300.0),
@@ -68,7 +68,7 @@ fn a_memory_that_is_missing_or_young_is_slower_never_bolder() {
 
     let mut world = raised_from(300.0);
     world.load(200.0, 1);
-    world.memory().highest_held = None;
+    world.memory().highest_applied = None;
     world.memory().since = Some(now() - TimeDelta::hours(23));
     assert_held(&world.decide(), Field::TargetValue, Reason::NewGround);
     world.memory().since = Some(now() - TimeDelta::hours(24));

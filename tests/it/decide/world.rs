@@ -151,7 +151,7 @@ impl World {
 
     /// `setpoint` has held this value in force.
     pub(super) fn hold(&mut self, value: f64) {
-        self.memory().last_held = Some(Seen { value, since: now() });
+        self.memory().last_applied = Some(Seen { value, since: now() });
     }
 
     /// Scalable target and policy are gone, and have been seen to be for so many minutes.
@@ -325,7 +325,7 @@ fn snapshot(id: VariantId) -> Snapshot {
             VariantMemory {
                 since: Some(now - TimeDelta::days(30)),
                 adopted: true,
-                highest_held: Some(600.0),
+                highest_applied: Some(600.0),
                 value_in_force: Some(600.0),
                 ..VariantMemory::default()
             }

@@ -137,9 +137,9 @@ async fn a_damaged_key_is_set_aside_and_the_others_live() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_that_json_has_not_fails_its_variant_and_no_other() {
     let (_cluster, _, memory) = memory().await;
-    let keep = |endpoint: &str, highest_held: f64| {
-        let highest_held = Some(highest_held);
-        let memory = VariantMemory { adopted: true, highest_held, ..VariantMemory::default() };
+    let keep = |endpoint: &str, highest_applied: f64| {
+        let highest_applied = Some(highest_applied);
+        let memory = VariantMemory { adopted: true, highest_applied, ..VariantMemory::default() };
         Keep { subject: subject(endpoint), memory: memory.into(), urgent: true }
     };
     let failed = memory.save(&[keep("a", f64::INFINITY), keep("b", 600.0)], &Alone).await;

@@ -72,7 +72,7 @@ fn words(memory: &VariantMemory) -> String {
         words.push(format!("has set {:?} -> {}", last.before, last.after));
     }
     words.extend((!memory.writes.is_empty()).then(|| format!("{} writes", memory.writes.len())));
-    words.extend(memory.highest_held.map(|value| format!("has held {value}")));
+    words.extend(memory.highest_applied.map(|value| format!("has held {value}")));
     words.extend(memory.pause.as_ref().map(|pause| format!("paused: {}", pause.reason)));
     let overwrites: usize = memory.foreign_overwrites.values().map(Vec::len).sum();
     words.extend((overwrites > 0).then(|| format!("{overwrites} foreign overwrites")));

@@ -61,7 +61,7 @@ fn written_within(case: &Case<'_>, span: TimeDelta) -> bool {
 /// Why the policy is not put again now to fix its alarms.
 pub(super) fn hold(case: &Case<'_>, manages_policy: bool) -> Option<Hold> {
     if !manages_policy {
-        let sentence = "the configuration manages nothing of the policy that they belong to";
+        let sentence = "the configuration manages no field of the policy that they belong to";
         return Some(Hold::new(Reason::Alarms, sentence));
     }
     if let Some(at) = case.memory.alarms_repaired_at
@@ -69,13 +69,13 @@ pub(super) fn hold(case: &Case<'_>, manages_policy: bool) -> Option<Hold> {
     {
         let until = at + REPAIRED_EVERY;
         let sentence = format!(
-            "the policy was put again for them at {}, which is done at most once in 24 hours",
+            "setpoint put the policy again to repair them at {}, and does so at most once in 24 hours",
             at.format("%FT%TZ")
         );
         return Some(Hold::until(Reason::AlarmNotRepairable, sentence, until));
     }
     let last = case.memory.writes.last().filter(|_| written_within(case, SETTLING_AFTER_WRITE))?;
     let until = *last + SETTLING_AFTER_WRITE;
-    let sentence = format!("AWS may be making them still, until {}", until.format("%FT%TZ"));
+    let sentence = format!("AWS may still be creating them, until {}", until.format("%FT%TZ"));
     Some(Hold::until(Reason::Alarms, sentence, until))
 }

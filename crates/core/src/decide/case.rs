@@ -31,13 +31,13 @@ pub struct Case<'a> {
 
 /// Whether the endpoint lets anything be written (rule 11).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stillness {
+pub enum EndpointReadiness {
     /// In service and settled.
-    Free,
+    Ready,
     /// Instances are coming or going: raises, min and max wait.
-    Pending(String),
+    Scaling(String),
     /// Nothing may be written.
-    Frozen(String),
+    NotReady(String),
 }
 
 impl<'a> Case<'a> {
@@ -164,25 +164,28 @@ impl<'a> Case<'a> {
     }
 
     /// What rule 11 says of the endpoint.
-    pub fn stillness(&self) -> Result<Stillness, Why> {
+    pub fn readiness(&self) -> Result<EndpointReadiness, Why> {
         let endpoint = match self.snapshot.endpoint.as_ref() {
             Fact::Unknown(why) => return Err(why),
             Fact::Known(None) => {
-                return Ok(Stillness::Frozen("the endpoint does not exist".to_owned()));
+                return Ok(EndpointReadiness::NotReady("the endpoint does not exist".to_owned()));
             }
             Fact::Known(Some(endpoint)) => endpoint,
         };
         if endpoint.deploy_in_progress {
             let to = endpoint.pending_config_name.as_deref().unwrap_or("another endpoint config");
-            return Ok(Stillness::Frozen(format!("a deploy to {to} is in progress")));
+            return Ok(EndpointReadiness::NotReady(format!("a deploy to {to} is in progress")));
         }
         match &endpoint.status {
             EndpointStatus::InService | EndpointStatus::Updating => {}
             other => {
-                return Ok(Stillness::Frozen(format!("the endpoint is {}", other.as_str())));
+                return Ok(EndpointReadiness::NotReady(format!(
+                    "the endpoint is {}",
+                    other.as_str()
+                )));
             }
         }
-        Ok(self.pending(endpoint).map_or(Stillness::Free, Stillness::Pending))
+        Ok(self.pending(endpoint).map_or(EndpointReadiness::Ready, EndpointReadiness::Scaling))
     }
 
     /// Why instances may still move on an endpoint that is not being deployed to.

@@ -177,7 +177,7 @@ fn not_compared(case: &Case<'_>, desired: &Desired, actual: f64) -> Comparison {
         return equal(Field::TargetValue, human(actual)).numbered(actual);
     }
     let (reason, why) = undesired(case, desired);
-    let held = case.memory.last_held.map(|held| held.value).filter(|held| !same(*held));
+    let held = case.memory.last_applied.map(|held| held.value).filter(|held| !same(*held));
     let sentence = match held {
         Some(held) => format!("{why}; {} was held last, and is not put back", human(held)),
         None => why,

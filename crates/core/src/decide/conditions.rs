@@ -12,7 +12,7 @@ use crate::model::units::human;
 
 use super::case::Case;
 use super::desired::Desired;
-use super::{forecast, instances, watch};
+use super::{forecast, per_instance, watch};
 
 /// Min is worth a word when it has set the number of instances for so long.
 const AT_MIN_FOR: TimeDelta = TimeDelta::days(14);
@@ -37,7 +37,7 @@ pub(super) fn say(case: &Case<'_>, desired: &Desired, say: &mut impl FnMut(Reaso
     if let Some(floors) = proposed.filter(|floors| !keeps || !floors.target_in_force) {
         say(Reason::FloorsProposed, floors.sentence());
     }
-    instances::say(case, say);
+    per_instance::say(case, say);
     at_bounds(case, say);
     activities(case, say);
 }

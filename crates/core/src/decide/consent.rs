@@ -76,7 +76,7 @@ fn as_shown(comparison: &Comparison) -> ShownField {
 fn sentence(shown: &Shown, now: &Shown, field: Field) -> String {
     let (then, found) = (shown.change(field), now.change(field));
     match (then, found) {
-        (None, _) => "no one was asked about it".to_owned(),
+        (None, _) => "it was not in the plan that was confirmed".to_owned(),
         // The same values: what differs is what would become of the instances, or the policy.
         (Some(then), Some(found)) if then == found => match (shown.moves, now.moves) {
             (before, after) if before != after => {

@@ -8,7 +8,7 @@ use crate::model::scaling::MetricSpec;
 use crate::model::units::{InvocationsPerMinute, SafetyFactor};
 
 use super::case::Case;
-use super::{held, known, probe, safe_target, step};
+use super::{last_applied, last_known, probe, safe_target, step};
 
 /// The desired state of one variant. `None` is not managed, and never drift.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +41,7 @@ pub enum Source {
     Formula,
     Estimate,
     /// What `setpoint` held in force before, while the estimate is too young to follow.
-    Held,
+    LastApplied,
     /// A probe that begins or goes on.
     Probe,
     /// What was in force before a probe that is over.
@@ -66,7 +66,7 @@ impl Desired {
             Source::Estimate => Reason::SafeTarget,
             Source::Probe => Reason::Probe,
             Source::ProbeEnded => Reason::ProbeEnded,
-            Source::Formula | Source::Held | Source::Nothing => Reason::Drift,
+            Source::Formula | Source::LastApplied | Source::Nothing => Reason::Drift,
         }
     }
 
@@ -113,7 +113,7 @@ pub fn factor(case: &Case<'_>) -> f64 {
 /// The load-tested rate in invocations per minute, while the load test is valid (rule 5).
 fn load_tested_rate(case: &Case<'_>) -> Result<f64, LoadTestProblem> {
     let test = case.goal.load_test.as_ref().ok_or(LoadTestProblem::Absent)?;
-    known::load_test(case.snapshot, &case.memory, Some(test), case.now)?;
+    last_known::load_test(case.snapshot, &case.memory, Some(test), case.now)?;
     // A product outside the double range is no number to write.
     let rate = test.max_rps.formula_target(SafetyFactor::ONE);
     rate.map(InvocationsPerMinute::get).map_err(|_| LoadTestProblem::Absent)
@@ -166,8 +166,8 @@ fn with_probe(case: &Case<'_>, usual: (Option<f64>, Source)) -> (Option<f64>, So
 /// Rule 11a: while the estimate is not followed, drift is repaired all the same: what somebody else
 /// has replaced comes back, and a missing policy gets what was held, or the formula.
 fn drift_repaired(case: &Case<'_>, formula: Option<f64>) -> Option<(Option<f64>, Source)> {
-    if let Some(replaced) = held::replaced(case) {
-        return Some((Some(replaced.held), Source::Held));
+    if let Some(replaced) = last_applied::replaced(case) {
+        return Some((Some(replaced.value), Source::LastApplied));
     }
     let formula = formula.filter(|_| case.configured_target().is_none())?;
     Some((Some(formula), Source::Formula))

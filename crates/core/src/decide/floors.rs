@@ -170,7 +170,7 @@ pub(super) fn because(case: &Case<'_>) -> Option<String> {
     let kept = kept(case, actions);
     match wanted(case, &kept) {
         Wanted::Nothing { why, .. } => {
-            Some(format!("{REFUSED_MAX} daily answers in a row were against them: {why}"))
+            Some(format!("{REFUSED_MAX} daily checks in a row found no case for them: {why}"))
         }
         Wanted::Set(puts) if is_own_work(&case.memory, &kept) && kept.is_of(&puts) => {
             Some("renewed".to_owned())

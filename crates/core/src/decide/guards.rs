@@ -7,13 +7,13 @@ use crate::model::record::stands_in;
 use crate::model::time::Timestamp;
 use crate::model::units::{human, same_value};
 
-use super::case::{Case, Stillness};
+use super::case::{Case, EndpointReadiness};
 use super::checks::Hold;
 use super::compare::{Comparison, Difference};
 use super::desired::{Desired, Source};
 use super::notes::described;
 use super::remember::{self, is_foreign_overwrite};
-use super::{floors, history, known, proven, removed, scheduled, step, touch, verify, watch};
+use super::{floors, history, last_known, proven, removed, scheduled, step, touch, verify, watch};
 
 /// What a guard is asked about.
 struct Question<'a, 'b> {
@@ -87,7 +87,7 @@ pub(super) fn objection(
 
 fn policy_renamed(q: &Question<'_, '_>) -> Option<Hold> {
     (q.field == Field::PolicyName).then(|| {
-        let sentence = "AWS cannot rename a policy, so this is another one; its name is kept";
+        let sentence = "AWS cannot rename a policy, so setpoint keeps the existing name";
         Hold::new(Reason::PolicyRenamed, sentence)
     })
 }
@@ -108,7 +108,7 @@ fn unsupported_kind(q: &Question<'_, '_>) -> Option<Hold> {
             Some(Hold::new(Reason::UnsupportedKind, because))
         }
         // What it was when that could be read is reason enough to make it safer.
-        Err(_) if lowers_to_formula(q) && known::was_standard(q.case) => None,
+        Err(_) if lowers_to_formula(q) && last_known::was_standard(q.case) => None,
         Err(why) => Some(Hold::new(
             Reason::Unknown,
             format!("the kind of variant is not known: {}", why.message),
@@ -206,13 +206,13 @@ fn adoption(q: &Question<'_, '_>) -> Option<Hold> {
 // === rule 11 to 19: the state of the world ===
 
 fn endpoint_updating(q: &Question<'_, '_>) -> Option<Hold> {
-    match q.case.stillness() {
-        Ok(Stillness::Frozen(why)) => Some(Hold::new(Reason::EndpointUpdating, why)),
+    match q.case.readiness() {
+        Ok(EndpointReadiness::NotReady(why)) => Some(Hold::new(Reason::EndpointUpdating, why)),
         Err(why) => Some(Hold::new(
             Reason::Unknown,
             format!("the state of the endpoint is not known: {}", why.message),
         )),
-        Ok(Stillness::Free | Stillness::Pending(_)) => None,
+        Ok(EndpointReadiness::Ready | EndpointReadiness::Scaling(_)) => None,
     }
 }
 
@@ -227,7 +227,7 @@ fn suspended(q: &Question<'_, '_>) -> Option<Hold> {
     (target.suspended.any() && !q.case.goal.unsuspend).then(|| {
         let since = seen_since(q.case, Field::Suspended, f64::from(target.suspended.bits()));
         let sentence = format!(
-            "somebody suspended {} (seen since {}), and it is not undone unless told",
+            "somebody suspended {} (seen since {}); setpoint undoes that only with `unsuspend: true`",
             target.suspended.words(),
             since.format("%FT%TZ")
         );
@@ -339,7 +339,7 @@ fn new_regime(q: &Question<'_, '_>) -> Option<Hold> {
     }
     let until = q.case.new_regime_until()?;
     let sentence = format!(
-        "what runs is new, and its capacity is not followed before {}",
+        "what runs has changed, and setpoint does not follow its capacity estimate before {}",
         until.format("%FT%TZ")
     );
     Some(Hold::until(Reason::NewRegime, sentence, until))
@@ -380,8 +380,10 @@ fn pending_capacity(q: &Question<'_, '_>) -> Option<Hold> {
         Field::TargetValue => !lowers_target(q),
         _ => false,
     };
-    match q.case.stillness() {
-        Ok(Stillness::Pending(why)) if waits => Some(Hold::new(Reason::PendingCapacity, why)),
+    match q.case.readiness() {
+        Ok(EndpointReadiness::Scaling(why)) if waits => {
+            Some(Hold::new(Reason::PendingCapacity, why))
+        }
         _ => None,
     }
 }
@@ -435,7 +437,7 @@ fn slow_instance(q: &Question<'_, '_>) -> Option<Hold> {
     if q.field != Field::TargetValue || !follows || q.confirmed {
         return None;
     }
-    let (sentence, until) = super::instances::holds(q.case, lowers)?;
+    let (sentence, until) = super::per_instance::holds(q.case, lowers)?;
     Some(match until {
         Some(until) => Hold::until(Reason::SlowInstance, sentence, until),
         None => Hold::new(Reason::SlowInstance, sentence),
@@ -458,8 +460,9 @@ fn write_limit(q: &Question<'_, '_>) -> Option<Hold> {
     if hour < rules.writes_per_hour && day < rules.writes_per_day {
         return None;
     }
-    let sentence =
-        format!("{hour} writes in the last hour and {day} in the last day are the limit");
+    let sentence = format!(
+        "the write limit is reached: {hour} writes in the last hour, {day} in the last day"
+    );
     Some(Hold::new(Reason::WriteLimit, sentence))
 }
 

@@ -7,7 +7,7 @@ use crate::model::units::{TARGET_VALUE_TOLERANCE, human};
 use super::case::Case;
 use super::checks::Hold;
 use super::desired::Desired;
-use super::{held, proven};
+use super::{last_applied, proven};
 
 /// A lowering to less than this share of what is in force may be one to less than half of what is
 /// proven (rule 28): that is known when all of the history is.
@@ -21,8 +21,8 @@ pub(super) fn partial(case: &Case<'_>, desired: &Desired, field: Field) -> Optio
     let raises = in_force.is_none_or(|in_force| want > in_force + TARGET_VALUE_TOLERANCE);
     let plunges = in_force.is_some_and(|in_force| want < in_force * LARGE_SHARE);
     // A foreign edit of the day is put back to what was held before it, proven or not.
-    let restores = held::replaced(case).is_some_and(|replaced| {
-        replaced.is_recent(case.now) && want >= replaced.held - TARGET_VALUE_TOLERANCE
+    let restores = last_applied::replaced(case).is_some_and(|replaced| {
+        replaced.is_recent(case.now) && want >= replaced.value - TARGET_VALUE_TOLERANCE
     });
     if !raises && (!plunges || restores) {
         return None;

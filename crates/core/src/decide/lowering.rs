@@ -7,11 +7,11 @@ use crate::model::memory::{Lowering, TargetWrite};
 use crate::model::reason::Reason;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, human, same_value};
 
-use super::case::{Case, Stillness};
+use super::case::{Case, EndpointReadiness};
 use super::checks::Hold;
 use super::forecast::needed;
 use super::step::{MARGIN, Step, whole};
-use super::{held, probe, verify};
+use super::{last_applied, probe, verify};
 
 /// A lowering calls for at most this share more instances in one write, but may call for one. Where
 /// the present load is not known, it goes at most this far down in value.
@@ -31,8 +31,8 @@ pub(super) fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Ho
         }
     }
     let Limit { mut lowest, because } = limit(case, from, last.is_some());
-    if let Some(replaced) = held::replaced(case) {
-        lowest = lowest.min(replaced.held);
+    if let Some(replaced) = last_applied::replaced(case) {
+        lowest = lowest.min(replaced.value);
     }
     // What a failed raise left is the value from before it (rule 21).
     if let Some(before) = verify::revert_to(case) {
@@ -47,7 +47,7 @@ pub(super) fn lowering(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Ho
     }
     let next = case.now + LOWERING_WAIT;
     if lowest >= from - TARGET_VALUE_TOLERANCE {
-        let sentence = format!("the instances that {} calls for have not come yet", human(from));
+        let sentence = format!("the instances that {} needs are not in service yet", human(from));
         return Err(Hold::until(Reason::LoweringStep, sentence, next));
     }
     Ok(Step { to: lowest, cut: Some((Reason::LoweringStep, because)), next_at: Some(next) })
@@ -79,7 +79,7 @@ struct Limit {
 fn limit(case: &Case<'_>, from: f64, goes_on: bool) -> Limit {
     by_instances(case, from, goes_on).unwrap_or_else(|| Limit {
         lowest: whole(from * (1.0 - LOWERING_MAX), f64::ceil),
-        because: "without a known load a lowering goes at most 30 % a write".to_owned(),
+        because: "without a known load, one write lowers the target by at most 30 %".to_owned(),
     })
 }
 
@@ -131,9 +131,9 @@ fn instances_have_come(case: &Case<'_>, in_force: f64) -> Result<(), &'static st
     let Some(enough) = known() else {
         return Err("it is not known whether the instances of the last step are in service");
     };
-    if enough && case.stillness() == Ok(Stillness::Free) {
+    if enough && case.readiness() == Ok(EndpointReadiness::Ready) {
         Ok(())
     } else {
-        Err("the instances of the last step have not come yet")
+        Err("the instances of the last step are not in service yet")
     }
 }

@@ -18,16 +18,17 @@ pub mod desired;
 mod floors;
 pub mod forecast;
 mod guards;
-pub mod held;
 mod history;
-mod instances;
 pub mod kind;
-pub mod known;
+pub mod last_applied;
+pub mod last_known;
 pub mod lasting;
 mod lowering;
 pub mod mass_change;
+mod mode_preview;
 pub mod new_regime;
 pub mod notes;
+mod per_instance;
 pub mod plan;
 pub mod probe;
 mod proven;
@@ -42,7 +43,6 @@ pub mod step;
 pub mod touch;
 pub mod verify;
 pub mod watch;
-mod would;
 
 use crate::model::decision::Decision;
 use crate::model::estimate::Estimate;
@@ -67,7 +67,7 @@ pub fn decide(
 ) -> Decision {
     let mut decision = decide_in_its_mode(snapshot, goal, estimate, rules, now);
     hold_what_breaches(&mut decision, &rails::Before { snapshot, goal, estimate, rules, now });
-    decision.report.would = would::would(snapshot, goal, estimate, rules, now);
+    decision.report.would = mode_preview::mode_preview(snapshot, goal, estimate, rules, now);
     decision
 }
 

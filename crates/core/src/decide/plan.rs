@@ -132,7 +132,7 @@ fn new_name(case: &Case<'_>) -> String {
 /// desired one, though never above what has been held before.
 pub fn restored_value(case: &Case<'_>, desired: &Desired) -> Option<f64> {
     let wanted = desired.target_value?;
-    Some(case.memory.highest_held.map_or(wanted, |held| wanted.min(held)))
+    Some(case.memory.highest_applied.map_or(wanted, |held| wanted.min(held)))
 }
 
 /// Puts the metric back into a policy that had it.

@@ -17,7 +17,7 @@ use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
 use crate::model::units::{InvocationsPerMinute, same_value};
 
-use super::case::{Case, Stillness};
+use super::case::{Case, EndpointReadiness};
 use super::forecast::needed;
 use super::step::{self, DEAD_BAND};
 
@@ -106,8 +106,10 @@ fn ended(case: &Case<'_>, probe: &Probe) -> Option<ProbeEnd> {
         (ProbeEnd::BadMinute, broke(case, probe)),
         (
             ProbeEnd::Deploy,
-            !matches!(case.stillness(), Ok(Stillness::Free | Stillness::Pending(_)))
-                || case.new_regime_until().is_some(),
+            !matches!(
+                case.readiness(),
+                Ok(EndpointReadiness::Ready | EndpointReadiness::Scaling(_))
+            ) || case.new_regime_until().is_some(),
         ),
         (ProbeEnd::Incident, estimate.incident_since.is_some()),
         (ProbeEnd::Blind, case.fresh_telemetry().is_err() || estimate.is_partial()),
@@ -149,7 +151,7 @@ fn begin(case: &Case<'_>, usual: Option<f64>) -> Option<f64> {
         return None;
     }
     let instances = case.current_instances().filter(|n| *n >= INSTANCES_MIN)?;
-    let still = case.stillness() == Ok(Stillness::Free) && case.competing().is_empty();
+    let still = case.readiness() == Ok(EndpointReadiness::Ready) && case.competing().is_empty();
     if !still || !is_calm(case) {
         return None;
     }
@@ -280,8 +282,8 @@ pub(super) fn note_write(
             memory.probes.last = Some(EndedProbe { at: write.at, to: probe.to, why });
             if why == ProbeEnd::Proven {
                 // What was proven is no new ground any more.
-                let held = memory.highest_held.map_or(probe.to, |held| held.max(probe.to));
-                memory.highest_held = Some(held);
+                let held = memory.highest_applied.map_or(probe.to, |held| held.max(probe.to));
+                memory.highest_applied = Some(held);
             }
         }
         _ => {}

@@ -8,7 +8,7 @@ use crate::model::units::{TARGET_VALUE_TOLERANCE, for_reading, human};
 use super::case::Case;
 use super::checks::Hold;
 use super::desired::{self, Desired};
-use super::{held, plan};
+use super::{last_applied, plan};
 
 /// A lowering to less than this share of what is proven to be safe is a typo until confirmed.
 const PROVEN_SHARE: f64 = 0.5;
@@ -51,8 +51,8 @@ pub(super) fn below_proven(case: &Case<'_>, desired: &Desired, field: Field) -> 
         return None;
     }
     // A foreign edit of the day is put back to what was held before it, proven or not.
-    let restores = held::replaced(case).is_some_and(|replaced| {
-        replaced.is_recent(case.now) && want >= replaced.held - TARGET_VALUE_TOLERANCE
+    let restores = last_applied::replaced(case).is_some_and(|replaced| {
+        replaced.is_recent(case.now) && want >= replaced.value - TARGET_VALUE_TOLERANCE
     });
     if restores || confirmed_before(case, want) {
         return None;

@@ -329,7 +329,7 @@ impl Put<'_> {
     fn step(&self, memory: &VariantMemory, load: &Load) -> Checked {
         let (Some(from), to) = (self.value_before(), self.to.target_value) else { return Ok(()) };
         if to > from + TOLERANCE {
-            let held = memory.highest_held.map_or(from, |held| held.max(from));
+            let held = memory.highest_applied.map_or(from, |held| held.max(from));
             let near = to <= held * 1.1 + TOLERANCE;
             keep(near, Rail::Step, "a raise goes more than 10 % above all that was held")?;
             return keep(load.keeps(to), Rail::Step, "a raise removes more than 20 %");
@@ -340,7 +340,7 @@ impl Put<'_> {
         // What was in force before somebody's edit, or before a raise that failed.
         let before = memory.last_write.and_then(|write| write.before);
         let raised = memory.verification.as_ref().map(|watch| watch.before);
-        let held = memory.last_held.map(|held| held.value);
+        let held = memory.last_applied.map(|held| held.value);
         let mut earlier = [held, before, raised].into_iter().flatten();
         let restores = earlier.any(|value| to >= value - TOLERANCE);
         keep(restores, Rail::Step, "a lowering calls for more than 30 % more instances")

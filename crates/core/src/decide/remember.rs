@@ -15,7 +15,7 @@ use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
 
 use super::case::Case;
 use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, whole};
-use super::{floors, known, lasting, new_regime, probe, removed, verify, watch};
+use super::{floors, last_known, lasting, new_regime, probe, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -48,7 +48,7 @@ pub fn remember(
     memory.lasting = lasting::lasting_of(&before.lasting, snapshot, &decision.report, now);
     watch::note(&mut memory, snapshot, now);
     removed::note(&mut memory, snapshot, now);
-    known::note(&mut memory, snapshot);
+    last_known::note(&mut memory, snapshot);
     let regime = decision.report.estimate.regime.as_ref();
     memory.known_regime = new_regime::note(memory.known_regime, regime, now);
     note_value_in_force(&mut memory, decision, now);
@@ -181,14 +181,14 @@ fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision, now: Tim
     // What is near enough to be left alone is kept, too.
     note_held(memory, value, now);
     if kept.reason == Reason::InSync {
-        memory.highest_held = Some(memory.highest_held.map_or(value, |held| held.max(value)));
+        memory.highest_applied = Some(memory.highest_applied.map_or(value, |held| held.max(value)));
     }
 }
 
 fn note_held(memory: &mut VariantMemory, value: f64, now: Timestamp) {
     let same = |held: &Seen| same_value(held.value, value);
-    let held = memory.last_held.filter(same);
-    memory.last_held = Some(held.unwrap_or(Seen { value, since: now }));
+    let held = memory.last_applied.filter(same);
+    memory.last_applied = Some(held.unwrap_or(Seen { value, since: now }));
 }
 
 /// With `safety_factor: auto` the factor is the one by replay, once there is a measured regime; it
@@ -338,7 +338,7 @@ fn note_target_write(
     write: TargetWrite,
     result: StepResult,
 ) {
-    let held = memory.highest_held.or(write.before);
+    let held = memory.highest_applied.or(write.before);
     let raise = write.before.is_none_or(|before| write.after > before);
     if raise && held.is_some_and(|held| write.after > held + TARGET_VALUE_TOLERANCE) {
         // Each raise onto new ground is kept with the highest value held before it.
@@ -351,7 +351,7 @@ fn note_target_write(
     // An experiment is not held.
     let probes = probe::begins(decision);
     if raise && !probes {
-        memory.highest_held = Some(held.map_or(write.after, |held| held.max(write.after)));
+        memory.highest_applied = Some(held.map_or(write.after, |held| held.max(write.after)));
     }
     let taken_back = memory.verification.take().is_some_and(|watch| watch.failed);
     if taken_back {

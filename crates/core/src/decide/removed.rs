@@ -23,7 +23,7 @@ pub(super) fn hold(case: &Case<'_>, field: Field) -> Option<Hold> {
         Field::Policy if case.target().is_some() => ("a policy", case.goal.removed_policy_grace),
         _ => return None,
     };
-    if made_anew(case, grace) {
+    if is_newly_created(case, grace) {
         return None;
     }
     let until = missing_since(case, field) + grace;
@@ -46,7 +46,7 @@ fn missing_since(case: &Case<'_>, field: Field) -> Timestamp {
 
 /// Whether target and policy are missing because their endpoint is new. One that was never seen
 /// before may have been deregistered a moment ago, unless it is younger than that.
-fn made_anew(case: &Case<'_>, grace: TimeDelta) -> bool {
+fn is_newly_created(case: &Case<'_>, grace: TimeDelta) -> bool {
     let never_seen = case.memory.settled.is_none() && case.memory.policy_name.is_none();
     let young = case.endpoint().is_some_and(|endpoint| case.now - endpoint.created_at < grace);
     watch::recreated_at(case).is_some() || (never_seen && young)

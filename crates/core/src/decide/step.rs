@@ -65,7 +65,7 @@ fn raising(case: &Case<'_>, from: f64, want: f64) -> Result<Step, Hold> {
     if to > ground_limit + TARGET_VALUE_TOLERANCE {
         to = ground_limit;
         next_at = Some(ground_until);
-        let sentence = "a raise onto new ground goes at most 10 % in 24 hours".to_owned();
+        let sentence = "a raise onto new ground is limited to 10 % in 24 hours".to_owned();
         cut = Some((Reason::NewGround, sentence));
     }
     let scale_in = scale_in_limit(case, from).map_err(|why| Hold::new(Reason::ScaleInStep, why))?;
@@ -109,7 +109,7 @@ fn no_room(case: &Case<'_>, reason: Reason) -> &'static str {
 fn new_ground_limit(case: &Case<'_>, from: f64) -> (f64, Timestamp) {
     let memory = &case.memory;
     let begin = case.now - NEW_GROUND_WINDOW;
-    let held = memory.highest_held.unwrap_or(from).max(from);
+    let held = memory.highest_applied.unwrap_or(from).max(from);
     // Each remembered raise holds the highest value from before it.
     let recent = memory.raises.iter().find(|raise| raise.at > begin);
     if let Some(first) = recent {
@@ -139,12 +139,16 @@ fn scale_in_limit(case: &Case<'_>, from: f64) -> Result<f64, String> {
     {
         // Somebody else may have moved the value since: what leaves, leaves for that one.
         let ours = same_value(last.after, from);
-        let of = if ours { "of the last raise" } else { "that the value in force does not need" };
+        let of = if ours {
+            "that the last raise freed"
+        } else {
+            "that the value in force does not need"
+        };
         let left = match now - settled {
             1 => format!("one instance {of} has"),
             left => format!("{left} instances {of} have"),
         };
-        return Err(format!("{left} not gone yet"));
+        return Err(format!("{left} not left yet"));
     }
     let removable = ((f64::from(now) * SCALE_IN_MAX).floor() as u32).max(1);
     let keep = now.saturating_sub(removable);

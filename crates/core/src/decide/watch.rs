@@ -98,12 +98,12 @@ pub fn missing_because(case: &Case<'_>, field: Field) -> Option<String> {
     }
     if let Some((before, now)) = other_instance_type(case) {
         return Some(format!(
-            "the instance type changed from {before} to {now}, for which AWS wants it deregistered"
+            "the instance type changed from {before} to {now}, and AWS requires the target to be deregistered for that"
         ));
     }
     let seen = before.at.format("%FT%TZ");
     match field {
-        Field::ScalableTarget => Some(format!("deregistered, and it was there at {seen}")),
+        Field::ScalableTarget => Some(format!("deregistered; last seen at {seen}")),
         Field::Policy if case.target().is_none() => {
             Some("policies go with their scalable target".to_owned())
         }

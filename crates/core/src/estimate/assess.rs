@@ -5,15 +5,15 @@ use crate::model::fit::Fit;
 
 use super::book::Record;
 use super::chain::{Carried, LoadTestError, Packed, Span, carry, load_test_prior};
-use super::drift::Drift;
 use super::evidence::{Evidence, Units, Weighted};
 use super::fit::{knees, levels};
-use super::foreign::FINE_BINS;
 use super::grid::{MinuteIndex, WINDOW, bin_of, lg_of};
+use super::incident_minutes::FINE_BINS;
 use super::likelihood::Scratch;
 use super::power::Exponent;
 use super::regime::Hours;
 use super::settings::Refinements;
+use super::slowdown::Slowdown;
 use super::speed::SETTLED_AFTER;
 use super::verdict::{Proof, capacity, lower_bound, quantiles, upper_bound, verdict};
 use super::wander::{Stretch, heavy_evidence};
@@ -119,9 +119,9 @@ fn densities(
 }
 
 /// How the service becomes slower, where latency does not wander.
-fn drift(q: &Question<'_>) -> Option<Drift> {
+fn drift(q: &Question<'_>) -> Option<Slowdown> {
     let asked = q.refinements.todays_units && !q.wanders;
-    asked.then(|| Drift::of(q.hours, q.stretch, q.power, q.now)).flatten()
+    asked.then(|| Slowdown::of(q.hours, q.stretch, q.power, q.now)).flatten()
 }
 
 /// lg of how much slower the service has become since its ratio to the regime before was known, which is

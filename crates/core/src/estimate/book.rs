@@ -45,7 +45,7 @@ pub(super) struct Record {
     pub(super) settled: bool,
     /// What a two-sided verdict said last, for noticing that it has become stale.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<TwoSided>,
     /// Whether it was found to be slower than the one before; unknown where it was declared.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     slower: Option<bool>,
@@ -66,7 +66,7 @@ impl Record {
 
 /// The memory of a two-sided verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Known {
+pub(super) struct TwoSided {
     pub(super) capacity: f64,
     /// The last minute at a load near it.
     pub(super) loaded_at: MinuteIndex,

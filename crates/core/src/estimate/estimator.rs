@@ -18,14 +18,14 @@ use crate::model::time::Timestamp;
 use crate::model::units::RequestsPerSecond;
 
 use super::assess::{Assessment, Question, assess, hand_on, is_near};
-use super::book::{Book, Change, DEPLOY_MINUTES, Known};
+use super::book::{Book, Change, DEPLOY_MINUTES, TwoSided};
 use super::divergence::{Findings, Sight, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, read};
 use super::fingerprint::Fingerprint;
-use super::foreign::BadRun;
 use super::grid::{DAY, MinuteIndex, instant_of, lg_of, minute_of};
 use super::incident::IncidentWatch;
+use super::incident_minutes::BadRun;
 use super::joining::Joining;
 use super::journal::Journal;
 use super::likelihood::Scratch;
@@ -478,7 +478,7 @@ impl Estimator {
             && let Some(capacity) = answer.capacity.estimate
         {
             let loaded_at = record.known.map_or(now, |k| k.loaded_at);
-            record.known = Some(Known { capacity, loaded_at });
+            record.known = Some(TwoSided { capacity, loaded_at });
         }
         self.lower_bound = answer.capacity.lower_bound.filter(|_| {
             matches!(answer.verdict, Verdict::Measured | Verdict::Inferred | Verdict::AtLeast)

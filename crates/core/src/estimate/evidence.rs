@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::drift::Drift;
 use super::grid::{DAY, MinuteIndex, STEP, WINDOW};
+use super::slowdown::Slowdown;
 use super::throughput::{Knee, RECENT, Shown};
 
 /// The half-life of evidence in days.
@@ -115,13 +115,13 @@ pub(super) type Weighted = Vec<(i16, f64, f64)>;
 /// In whose units loads are counted: those of a time, where the service becomes slower.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Units<'a> {
-    pub(super) drift: Option<&'a Drift>,
+    pub(super) drift: Option<&'a Slowdown>,
     pub(super) at: MinuteIndex,
 }
 
 impl Units<'_> {
     /// What a drift has come to since a stretch of time.
-    fn since(&self, slot: &Slot, come_to: fn(&Drift, MinuteIndex) -> f64) -> f64 {
+    fn since(&self, slot: &Slot, come_to: fn(&Slowdown, MinuteIndex) -> f64) -> f64 {
         let age = self.at - slot.mean().round() as MinuteIndex;
         self.drift.map_or(0.0, |drift| come_to(drift, age))
     }
@@ -152,7 +152,7 @@ impl Evidence {
     /// Where a regime's knee should be, by its throughput.
     pub(super) fn knee(&self, regime: u8, (now, units): (MinuteIndex, Units<'_>)) -> Option<Knee> {
         let slots = self.slots().filter(|s| s.regime == regime);
-        let shown = |s: &Slot| s.shown.slowed(units.since(s, Drift::slowed));
+        let shown = |s: &Slot| s.shown.slowed(units.since(s, Slowdown::slowed));
         Knee::of(slots.map(|s| (shown(s), s.weight(now).powi(RECENT))))
     }
 
@@ -268,7 +268,7 @@ impl Evidence {
         let oldest = now - WINDOW;
         for slot in self.slots().filter(|s| s.regime == regime && s.start() >= oldest - DAY) {
             let weight = slot.weight(now);
-            let fallen = (units.since(slot, Drift::fallen) / STEP).round() as i16;
+            let fallen = (units.since(slot, Slowdown::fallen) / STEP).round() as i16;
             into.extend(slot.counts.iter().map(|(bin, good, bad)| {
                 (bin - fallen, weight * f64::from(good), weight * f64::from(bad))
             }));

@@ -381,7 +381,7 @@ fn not_shown(consent: &Consent, fleet: &FleetStatus) -> Vec<Confirmed> {
         for now in fields.map(ShownField::of) {
             let shown = consent.get(id).is_some_and(|shown| shown.field(now.field).is_some());
             if !shown && !known.iter().any(|then| then.is_still(&now)) {
-                let found = format!("{}: no one was asked about it", now.change());
+                let found = format!("{}: it was not in the plan that was confirmed", now.change());
                 let (variant, change) = (id.clone(), String::new());
                 new.push(Confirmed { variant, field: now.field, change, found });
             }

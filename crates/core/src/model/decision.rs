@@ -177,7 +177,7 @@ pub struct Report {
     /// Whether the value in force is safe, going by it: the second axis.
     pub safety: SafetyReport,
     /// In `observe`: what the bolder modes would do now, `repair` first.
-    pub would: Vec<Would>,
+    pub would: Vec<ModePreview>,
 }
 
 impl Report {
@@ -204,7 +204,7 @@ impl Report {
 
 /// What another mode would do about a variant, decided on the same reads by the same code.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Would {
+pub struct ModePreview {
     pub mode: Mode,
     /// What it would do, in one word.
     pub action: ActionKind,

@@ -204,7 +204,7 @@ pub struct ConfigVariant {
     /// not say.
     pub routing: Option<Routing>,
     /// Everything in it, and in the config around it, that can change capacity, as a hash
-    /// ([`super::traits::of_variant`]).
+    /// ([`super::deploy_hashes::of_variant`]).
     #[serde(skip)]
     pub traits: u64,
 }
@@ -262,7 +262,7 @@ pub struct Model {
     /// Whether a container hosts many models.
     pub multi_model: bool,
     /// Everything in its containers that can change capacity, as a hash
-    /// ([`super::traits::of_model`]).
+    /// ([`super::deploy_hashes::of_model`]).
     #[serde(skip)]
     pub traits: u64,
 }

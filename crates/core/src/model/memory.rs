@@ -35,10 +35,12 @@ pub struct VariantMemory {
     /// before it. One that failed counts too: it may have landed.
     pub raises: Vec<TargetWrite>,
     /// The highest value that `setpoint` has held in force (rule 8: above it is new ground).
-    pub highest_held: Option<f64>,
+    #[serde(alias = "highest_held")]
+    pub highest_applied: Option<f64>,
     /// The target value that `setpoint` last held in force, written or found as wanted, and since
     /// when. What a foreign edit replaced is put back at once, whatever the distance (rule 8).
-    pub last_held: Option<Seen>,
+    #[serde(alias = "last_held")]
+    pub last_applied: Option<Seen>,
     /// The lowering that the last write of the target value was a step of; absent when that write
     /// reached what was wanted (rule 8).
     pub lowering: Option<Lowering>,

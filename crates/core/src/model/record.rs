@@ -181,7 +181,7 @@ mod tests {
         VariantMemory {
             pause,
             adopted: true,
-            highest_held: Some(600.1),
+            highest_applied: Some(600.1),
             ..VariantMemory::default()
         }
     }
@@ -196,14 +196,14 @@ mod tests {
         assert!(found(&bent).read::<VariantMemory>(NAME).unwrap_err().contains("checksum"));
         assert_eq!(
             found(&bent).rest(),
-            VariantMemory { adopted: false, highest_held: None, ..paused("a test") }
+            VariantMemory { adopted: false, highest_applied: None, ..paused("a test") }
         );
     }
 
     #[test]
     fn what_does_not_read_back_is_not_written() {
         for value in [f64::INFINITY, f64::NAN] {
-            let memory = VariantMemory { highest_held: Some(value), ..VariantMemory::default() };
+            let memory = VariantMemory { highest_applied: Some(value), ..VariantMemory::default() };
             assert!(Record::of(NAME, &memory).unwrap_err().contains("written down"));
         }
     }

@@ -12,10 +12,10 @@ use super::factor::FactorAdvice;
 use super::floors::Floors;
 use super::history::HourLoad;
 use super::ids::{AccountId, VariantId};
-use super::instances::Instances;
 use super::kept_floors::KeptFloors;
 use super::memory::VariantMemory;
 use super::minutes::Minutes;
+use super::per_instance::Instances;
 use super::reads::{FactRead, Reads};
 use super::scale_out::Reaction;
 use super::scaling::{

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::known::Known;
+use super::capacity_basis::CapacityBasis;
 use super::weeks::Weeks;
 use crate::model::estimate::Estimate;
 use crate::model::factor::FactorAdvice;
@@ -50,7 +50,7 @@ impl FactorWatch {
         self.is_idle = true;
         let not_known = |why: &str| FactorAdvice::NotKnown { why: why.to_owned() };
         // A first deployment, or one whose capacity is not known any more, keeps what is configured.
-        let Some(known) = Known::of(estimate, None) else {
+        let Some(known) = CapacityBasis::of(estimate, None) else {
             self.answer = None;
             return not_known("capacity has not been measured from both sides");
         };
@@ -81,7 +81,7 @@ impl FactorWatch {
 }
 
 fn work_out(
-    known: Known,
+    known: CapacityBasis,
     traffic: &Traffic,
     (goal, snapshot): (&Goal, &Snapshot),
     now: Timestamp,

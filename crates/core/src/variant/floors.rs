@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::known::Known;
+use super::capacity_basis::CapacityBasis;
 use super::weeks::Weeks;
 use crate::model::estimate::Estimate;
 use crate::model::floors::{
@@ -103,7 +103,7 @@ fn ask(
     snapshot: &Snapshot,
     estimate: &Estimate,
     now: Timestamp,
-) -> Result<(Asked, Known), String> {
+) -> Result<(Asked, CapacityBasis), String> {
     let because = |why: &str| format!("whether floors would pay is not known: {why}");
     if !goal.managed {
         return Err(because("the configuration does not list the variant"));
@@ -126,7 +126,7 @@ fn ask(
     Ok((Asked { at: now, goal: goal.floors, bounds, in_force }, known))
 }
 
-fn work_out(asked: &Asked, known: &Known, snapshot: &Snapshot, weeks: &Weeks) -> Floors {
+fn work_out(asked: &Asked, known: &CapacityBasis, snapshot: &Snapshot, weeks: &Weeks) -> Floors {
     let traffic = weeks.traffic(asked.goal.time_zone);
     let question = Question {
         traffic: &traffic,
@@ -169,7 +169,7 @@ fn work_out(asked: &Asked, known: &Known, snapshot: &Snapshot, weeks: &Weeks) ->
 
 fn proposed(
     asked: &Asked,
-    known: &Known,
+    known: &CapacityBasis,
     target_value: f64,
     proposal: &Proposal,
 ) -> ProposedFloors {
@@ -203,9 +203,9 @@ fn as_capacity(instances: u32) -> i32 {
 }
 
 /// What is believed of capacity: what was measured, else a load test.
-fn known(goal: &Goal, estimate: &Estimate) -> Option<Known> {
+fn known(goal: &Goal, estimate: &Estimate) -> Option<CapacityBasis> {
     let tested = goal.load_test.as_ref().map(|test| test.max_rps.per_minute());
-    Known::of(estimate, tested)
+    CapacityBasis::of(estimate, tested)
 }
 
 /// The cooldowns in force, else AWS's defaults; of the target value nothing is taken.

@@ -3,25 +3,25 @@
 
 mod activities;
 mod answer;
+mod assessed;
 mod capacity;
+mod capacity_basis;
+mod estimator_state;
 mod factor;
 mod floors;
-mod instances;
 mod keepers;
-mod known;
+mod per_instance;
 mod recent;
 mod resting;
 mod resume;
 mod steady;
 mod turn;
 mod weeks;
-mod weighed;
 
 use chrono::TimeDelta;
 
 use crate::decide::Rules;
 use crate::estimate::{Context, EstimatorSettings, Families, JournalError, Scratch};
-use crate::ledger::{Ledger, Seen};
 use crate::model::endpoint::{Endpoint, EndpointConfig, Model};
 use crate::model::estimate::Estimate;
 use crate::model::fact::{Fact, Why, WhyKind};
@@ -37,22 +37,24 @@ use crate::model::series::Minute;
 use crate::model::shared::Shared;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
+use crate::reaction_time::{Ledger, Seen};
 
 pub use activities::Activities;
 use answer::Question;
+pub use assessed::Assessed;
 use capacity::CapacityWatch;
+pub use capacity_basis::CapacityBasis;
+pub use estimator_state::EstimatorState;
 use factor::FactorWatch;
 use floors::FloorsWatch;
-pub use instances::InstancesLook;
-use instances::InstancesWatch;
 pub use keepers::KeeperWatch;
-pub use known::Known;
+pub use per_instance::InstancesLook;
+use per_instance::InstancesWatch;
 use recent::Recent;
 pub use resume::{FORM, Present};
-use steady::Standing;
+use steady::Unchanged;
 pub use turn::Turn;
 pub use weeks::{SPAN as WEEKS_SPAN, Weeks};
-pub use weighed::Weighed;
 
 /// Metrics that are published this seldom make minutes sparse, so that longer periods are judged
 /// from the start.
@@ -90,7 +92,7 @@ pub struct Variant {
     /// Whether it goes on where an earlier process has ended.
     is_resumed: bool,
     /// What was last found of it, in short, and since when.
-    standing: Option<Standing>,
+    unchanged: Option<Unchanged>,
     /// When the requests of its weeks were last asked for, and whether they have come.
     weeks_asked: Option<Timestamp>,
     weeks_came: bool,
@@ -314,9 +316,9 @@ impl Variant {
     }
 
     /// Decides by what is known of capacity: siblings, reaction time, safety factor and floors first.
-    pub fn decide(&mut self, weighed: Weighed, means: Means<'_>, now: Timestamp) -> Turn {
+    pub fn decide(&mut self, assessed: Assessed, means: Means<'_>, now: Timestamp) -> Turn {
         let Means { rules, families, scratch, weeks } = means;
-        let Weighed { goal, mut snapshot, estimate, family, .. } = weighed;
+        let Assessed { goal, mut snapshot, estimate, family, .. } = assessed;
         let estimate = self.with_siblings((estimate, family.as_deref()), families, scratch, now);
         snapshot.reaction = self.reaction(&snapshot, &goal.objective).into();
         // What is replayed draws from the fit.
@@ -331,7 +333,7 @@ impl Variant {
         self.instances.note(&goal, &snapshot, &estimate);
         snapshot.instances = self.instances.known(now);
         let turn = Turn::decide(snapshot, goal, &estimate, rules, now);
-        self.note_standing(&turn, now);
+        self.note_unchanged(&turn, now);
         turn
     }
 

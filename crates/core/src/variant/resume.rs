@@ -14,7 +14,6 @@ use super::capacity::{CapacityWatch, KeptCapacity};
 use super::recent::Recent;
 use super::{FactorWatch, FloorsWatch, Variant};
 use crate::estimate::EstimatorSettings;
-use crate::ledger::Ledger;
 use crate::model::evidence::NotResumed;
 use crate::model::fact::Fact;
 use crate::model::goal::Objective;
@@ -24,6 +23,7 @@ use crate::model::reads::Read;
 use crate::model::snapshot::Telemetry;
 use crate::model::time::Timestamp;
 use crate::model::usage::Usage;
+use crate::reaction_time::Ledger;
 
 /// The form of a record. It changes with every change of the state, and when the same state means
 /// something else; records of another form are dropped. A unit test compares what the same minutes
@@ -98,7 +98,7 @@ impl Variant {
             known_since,
             partial_since: _,
             wants_longer: _,
-            standing: _,
+            unchanged: _,
             weeks_asked: _,
             weeks_came: _,
             is_resumed: _,

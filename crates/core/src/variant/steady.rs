@@ -27,7 +27,7 @@ const FAR: f64 = 0.7;
 
 /// What was last found of a variant, in short, and since when it has been so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct Unchanged {
     of: u64,
     since: Timestamp,
 }
@@ -35,21 +35,21 @@ pub(super) struct Standing {
 impl Variant {
     /// Whether nothing about it has changed for a while and its load is far from what it can serve.
     pub fn is_steady(&self, now: Timestamp) -> bool {
-        self.standing.is_some_and(|standing| now - standing.since >= STEADY_AFTER)
+        self.unchanged.is_some_and(|unchanged| now - unchanged.since >= STEADY_AFTER)
     }
 
     /// Takes note of what a pass has decided.
-    pub(super) fn note_standing(&mut self, turn: &Turn, now: Timestamp) {
-        let of = standing(&turn.snapshot, &turn.decision.report);
-        self.standing = of.map(|of| match self.standing {
-            Some(standing) if standing.of == of => standing,
-            _ => Standing { of, since: now },
+    pub(super) fn note_unchanged(&mut self, turn: &Turn, now: Timestamp) {
+        let of = unchanged(&turn.snapshot, &turn.decision.report);
+        self.unchanged = of.map(|of| match self.unchanged {
+            Some(unchanged) if unchanged.of == of => unchanged,
+            _ => Unchanged { of, since: now },
         });
     }
 }
 
 /// What must stay as it is for a variant to be steady; absent while something is under way.
-fn standing(snapshot: &Snapshot, report: &Report) -> Option<u64> {
+fn unchanged(snapshot: &Snapshot, report: &Report) -> Option<u64> {
     let estimate = &report.estimate;
     let at_work = !matches!(report.action, ActionKind::None | ActionKind::Hold)
         || report.reason == Reason::Stale

@@ -25,13 +25,13 @@ const SAYS: f64 = 1.0;
 /// Where throughput ends, as far as that is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Saturation {
-    known: Known,
+    known: Basis,
     /// How plausible each multiple of a capacity is.
     weights: [f64; RATIOS.len()],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Known {
+enum Basis {
     /// By the latency in overloads, in invocations per minute per instance.
     Measured(f64),
     /// By how long overloads were felt: multiples of this capacity.
@@ -51,9 +51,9 @@ impl Saturation {
         let best = lg.into_iter().fold(f64::NEG_INFINITY, f64::max);
         let worst = lg.into_iter().fold(f64::INFINITY, f64::min);
         let known = match measured {
-            Some(throughput) => Known::Measured(throughput),
-            None if best - worst >= SAYS => Known::Felt(capacity),
-            None => Known::Guessed,
+            Some(throughput) => Basis::Measured(throughput),
+            None if best - worst >= SAYS => Basis::Felt(capacity),
+            None => Basis::Guessed,
         };
         let mut weights = PRIOR;
         for (weight, lg) in weights.iter_mut().zip(lg) {
@@ -68,13 +68,13 @@ impl Saturation {
     /// than its throughput.
     pub(super) fn with(&self, capacity: f64, share: f64) -> (f64, f64) {
         match self.known {
-            Known::Measured(throughput) => (capacity, (throughput / capacity).max(RATIOS[0])),
-            Known::Felt(of) => {
+            Basis::Measured(throughput) => (capacity, (throughput / capacity).max(RATIOS[0])),
+            Basis::Felt(of) => {
                 let throughput = of * self.ratio(share);
                 let capacity = capacity.min(throughput);
                 (capacity, throughput / capacity)
             }
-            Known::Guessed => (capacity, self.ratio(share)),
+            Basis::Guessed => (capacity, self.ratio(share)),
         }
     }
 

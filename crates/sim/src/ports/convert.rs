@@ -4,20 +4,20 @@ use chrono::DateTime;
 
 use crate::api::{as_json, cloudtrail as ct, cloudwatch as cw, sagemaker as sm, scaling as aas};
 use setpoint_core::model::checks;
+use setpoint_core::model::deploy_hashes;
 use setpoint_core::model::endpoint::{
     ConfigVariant, CrossRegionCap, Endpoint, EndpointConfig, EndpointStatus, EndpointSummary,
     Model, Routing, VariantSummary,
 };
 use setpoint_core::model::ids::{EndpointName, ResourceId, VariantName};
-use setpoint_core::model::instances::InstanceId;
 use setpoint_core::model::listing::Unreadable;
+use setpoint_core::model::per_instance::InstanceId;
 use setpoint_core::model::scaling::{
     Activity, ActivityStatus, Alarm, AlarmState, DIMENSION, MetricSpec, NotScaledReason,
     PolicyKind, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
 };
 use setpoint_core::model::time::Timestamp;
 use setpoint_core::model::trail::TrailEvent;
-use setpoint_core::model::traits;
 use setpoint_core::ports::{
     ErrorKind, MetricQuery, PortError, PortResult, PutScalingPolicy, PutScheduledAction,
     RegisterScalableTarget, Service,
@@ -273,7 +273,7 @@ pub(super) fn endpoint_config(c: sm::DescribeEndpointConfigOutput) -> EndpointCo
         let routing = v.routing_config.as_ref().and_then(|r| r.get("RoutingStrategy")?.as_str());
         Some(ConfigVariant {
             routing: routing.map(Routing::parse),
-            traits: traits::of_variant(&answer, &own),
+            traits: deploy_hashes::of_variant(&answer, &own),
             name: VariantName::new(v.variant_name).ok()?,
             model_name: v.model_name,
             instance_type: v.instance_type,
@@ -296,7 +296,7 @@ pub(super) fn model(m: sm::DescribeModelOutput) -> Model {
     let all: Vec<_> =
         m.primary_container.into_iter().chain(m.containers.into_iter().flatten()).collect();
     Model {
-        traits: traits::of_model(&answer),
+        traits: deploy_hashes::of_model(&answer),
         name: m.model_name,
         containers: all.len(),
         multi_model: all.iter().any(|c| c.mode.as_deref() == Some("MultiModel")),

@@ -2,8 +2,8 @@
 
 use crate::model::estimate::DropReason;
 
-use super::super::foreign::{FINE_BINS, FINE_FOR, Fate};
 use super::super::grid::{MinuteIndex, bin_of, level_of};
+use super::super::incident_minutes::{FINE_BINS, FINE_FOR, Fate};
 use super::super::low_traffic::Observation;
 use super::Estimator;
 

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::fit::Fit;
 use crate::model::scatter::Picture;
 
 use super::Estimator;
 
 /// What an estimator works out once an hour of the data.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Hourly((i64, Option<f64>));
 
 impl Estimator {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::instances::Instances;
+use setpoint::model::per_instance::Instances;
 use setpoint::model::reason::Reason;
 use setpoint::model::status::VariantStatus;
 use setpoint::ports::Memory;

@@ -20,7 +20,7 @@ use crate::estimate::{Compared, InstanceColumns, compare_instances};
 use crate::model::fact::{Why, WhyKind};
 use crate::model::goal::Objective;
 use crate::model::ids::{ResourceId, VariantId};
-use crate::model::instances::{InstanceId, Instances};
+use crate::model::per_instance::{InstanceId, Instances};
 use crate::model::time::{Timestamp, floor_to};
 use crate::model::units::LatencyStatistic;
 use crate::ports::{Metric, MetricAnswer, MetricQuery};

@@ -9,7 +9,7 @@ use crate::whatif::draws::{CapacityBelief, SIGMA_LOAD_TEST};
 
 /// What is known of the capacity of one instance.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
+pub struct CapacityBasis {
     /// What is believed of it, without the fit.
     capacity: CapacityBelief,
     /// The fit that it comes from; absent where a load test says it.
@@ -20,7 +20,7 @@ pub struct Known {
     pub is_measured: bool,
 }
 
-impl Known {
+impl CapacityBasis {
     /// What an estimate says, else a valid load test, whose rate is in invocations per minute.
     pub fn of(estimate: &Estimate, tested: Option<f64>) -> Option<Self> {
         if estimate.verdict.is_two_sided()

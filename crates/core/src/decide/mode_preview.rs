@@ -2,7 +2,7 @@
 //! swapped, so that nobody has to switch to see it. A person's consent, which a switch would need
 //! too, is named and taken as given.
 
-use crate::model::decision::{Decision, FieldReport, FieldState, Note, Report, Would};
+use crate::model::decision::{Decision, FieldReport, FieldState, ModePreview, Note, Report};
 use crate::model::estimate::Estimate;
 use crate::model::goal::{Goal, Mode};
 use crate::model::reason::{ActionKind, Field, Reason};
@@ -13,13 +13,13 @@ use crate::model::units::{human, same_value};
 use super::{Rules, decide_in_its_mode};
 
 /// What `repair` and `auto` would do; nothing for what is in one of them, or not listed.
-pub(super) fn would(
+pub(super) fn mode_preview(
     snapshot: &Snapshot,
     goal: &Goal,
     estimate: &Estimate,
     rules: &Rules,
     now: Timestamp,
-) -> Vec<Would> {
+) -> Vec<ModePreview> {
     if goal.mode != Mode::Observe || !goal.managed {
         return Vec::new();
     }
@@ -59,7 +59,7 @@ fn need(reason: Reason, sentence: &str) -> Note {
     Note { reason, sentence: sentence.to_owned() }
 }
 
-fn reported(mode: Mode, decision: Decision, needs: Vec<Note>) -> Would {
+fn reported(mode: Mode, decision: Decision, needs: Vec<Note>) -> ModePreview {
     let report = decision.report;
     let writes =
         |field| report.fields.iter().any(|f| f.field == field && f.state == FieldState::Write);
@@ -70,7 +70,7 @@ fn reported(mode: Mode, decision: Decision, needs: Vec<Note>) -> Would {
         let needs: Vec<&str> = needs.iter().map(|need| need.sentence.as_str()).collect();
         sentence = format!("{sentence}, once {}", needs.join(" and "));
     }
-    Would {
+    ModePreview {
         mode,
         action: report.action,
         reason: report.reason,

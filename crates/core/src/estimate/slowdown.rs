@@ -24,7 +24,7 @@ const CALM_PER_BAD: u32 = 10;
 
 /// How a service becomes slower.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Drift {
+pub(super) struct Slowdown {
     /// lg of the median at equal load, a minute.
     slope: f64,
     /// The middle of the regime's hours, with which a later regime is compared.
@@ -44,7 +44,7 @@ struct Sums {
     lg_squares: f64,
 }
 
-impl Drift {
+impl Slowdown {
     /// What the hours of the last days show, if that is a drift.
     pub(super) fn of(
         hours: &Hours,
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     /// Some days of a service that becomes slower by so much a day, with a payload that swings in the day.
-    fn days(count: i64, a_day: f64, swing: f64) -> Option<Drift> {
+    fn days(count: i64, a_day: f64, swing: f64) -> Option<Slowdown> {
         let mut hours = Hours::new(true);
         let start = 24_000_i64 * 60;
         for minute in start..start + count * DAY {
@@ -155,7 +155,7 @@ mod tests {
             hours.add(minute, 1, 1, load, lg_p50, false);
         }
         let stretch = Stretch { regime: 1, since: start };
-        Drift::of(&hours, stretch, Exponent::FIXED, start + count * DAY)
+        Slowdown::of(&hours, stretch, Exponent::FIXED, start + count * DAY)
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 
 use crate::estimate::UNEVEN_FROM;
-use crate::model::instances::Instances;
+use crate::model::per_instance::Instances;
 use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
 
@@ -62,7 +62,7 @@ pub(super) fn holds(case: &Case<'_>, lowers: bool) -> Option<(String, Option<Tim
     }
     let names: Vec<&str> = instances.slow.iter().map(|slow| slow.id.as_str()).collect();
     let sentence = format!(
-        "the capacity was estimated while {}, which is so since {}",
+        "the capacity was estimated while {} (since {})",
         match names.as_slice() {
             [one] => format!("instance {one} was slow"),
             several => format!("instances {} were slow", several.join(", ")),

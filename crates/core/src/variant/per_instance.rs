@@ -11,7 +11,7 @@ use crate::model::endpoint::{Routing, VariantKind};
 use crate::model::estimate::{Estimate, Verdict};
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::Goal;
-use crate::model::instances::{InstanceId, Instances};
+use crate::model::per_instance::{InstanceId, Instances};
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 

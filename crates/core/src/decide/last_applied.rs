@@ -16,7 +16,7 @@ const RECENT: TimeDelta = TimeDelta::days(1);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Replaced {
     /// The value that `setpoint` held before.
-    pub held: f64,
+    pub value: f64,
     /// Since when it has been gone, as far as passes have seen it.
     pub since: Timestamp,
 }
@@ -32,7 +32,7 @@ impl Replaced {
 /// or wrote itself.
 pub fn replaced(case: &Case<'_>) -> Option<Replaced> {
     let memory = &case.memory;
-    let held = memory.last_held?.value;
+    let held = memory.last_applied?.value;
     let Some(in_force) = case.configured_target() else {
         // Without a policy nothing is in force; one on another metric counts something else.
         case.snapshot.policies.known()?;
@@ -40,7 +40,7 @@ pub fn replaced(case: &Case<'_>) -> Option<Replaced> {
             Some(_) => memory.seen.get(&Field::MetricSpecification).map(|seen| seen.since),
             None => memory.missing.get(&Field::Policy).copied(),
         };
-        return Some(Replaced { held, since: since.unwrap_or(case.now) });
+        return Some(Replaced { value: held, since: since.unwrap_or(case.now) });
     };
     let is = |value: f64| same_value(value, in_force);
     // A write that failed may have landed, and one that was about to be made may not have been.
@@ -50,5 +50,5 @@ pub fn replaced(case: &Case<'_>) -> Option<Replaced> {
         || memory.intent.is_some_and(|intent| intent.before.is_some_and(is));
     let seen = memory.seen.get(&Field::TargetValue).filter(|seen| is(seen.value));
     let since = seen.map_or(case.now, |seen| seen.since);
-    (!own).then_some(Replaced { held, since })
+    (!own).then_some(Replaced { value: held, since })
 }

@@ -9,7 +9,9 @@
 use chrono::TimeDelta;
 
 use crate::model::goal::Objective;
-use crate::model::instances::{BusiestInstance, InstanceId, InstanceRow, Instances, SlowInstance};
+use crate::model::per_instance::{
+    BusiestInstance, InstanceId, InstanceRow, Instances, SlowInstance,
+};
 use crate::model::time::Timestamp;
 use crate::model::units::LatencyStatistic;
 

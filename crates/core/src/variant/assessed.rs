@@ -3,10 +3,10 @@
 
 use chrono::TimeDelta;
 
-use crate::decide::known::load_test;
+use crate::decide::last_known::load_test;
 use crate::estimate::{Context, Families, Scratch};
 use crate::model::estimate::Estimate;
-use crate::model::goal::Goal;
+use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::memory::VariantMemory;
 use crate::model::shared::Shared;
 use crate::model::siblings::family;
@@ -17,7 +17,7 @@ use super::Variant;
 
 /// What was read of a variant and is wanted of it, and what is known of its capacity.
 #[derive(Debug, Clone)]
-pub struct Weighed {
+pub struct Assessed {
     pub goal: Shared<Goal>,
     pub snapshot: Snapshot,
     /// What is known of capacity, by its own telemetry.
@@ -30,7 +30,7 @@ pub struct Weighed {
     proved: Option<(f64, f64)>,
 }
 
-impl Weighed {
+impl Assessed {
     /// Says what its load test was worth, if that was measured.
     pub fn add_to(&self, families: &mut Families) {
         if let (Some(family), Some((measured, load_tested))) = (&self.family, self.proved) {
@@ -48,14 +48,8 @@ impl Variant {
         (history, is_being_read): (TimeDelta, bool),
         scratch: &mut Scratch,
         now: Timestamp,
-    ) -> Weighed {
-        let nothing = VariantMemory::default();
-        let remembered = snapshot.remembered().unwrap_or(&nothing);
-        let problem = load_test(&snapshot, remembered, goal.load_test.as_ref(), now).err();
-        let context = Context {
-            configured_target: snapshot.tracking().map(|tracking| tracking.target_value),
-            safety_factor: goal.safety_factor.get(),
-        };
+    ) -> Assessed {
+        let (problem, context) = Self::asked(&snapshot, &goal, now);
         // What is being read counts as not known, which is less than what nobody can read.
         let ratio = self.history_complete_ratio(history).or(is_being_read.then_some(0.0));
         let asked = (problem, context, ratio);
@@ -70,7 +64,23 @@ impl Variant {
             let is_sure = self.capacity.measures_load_test(&estimate, test);
             is_sure.then_some((measured, test.max_rps.per_minute()))
         });
-        Weighed { goal, snapshot, estimate, family, proved }
+        Assessed { goal, snapshot, estimate, family, proved }
+    }
+
+    /// What an estimate depends on beside telemetry: why the load test does not count, and what is
+    /// configured.
+    pub(super) fn asked(
+        snapshot: &Snapshot,
+        goal: &Goal,
+        now: Timestamp,
+    ) -> (Option<LoadTestProblem>, Context) {
+        let nothing = VariantMemory::default();
+        let remembered = snapshot.remembered().unwrap_or(&nothing);
+        let context = Context {
+            configured_target: snapshot.tracking().map(|tracking| tracking.target_value),
+            safety_factor: goal.safety_factor.get(),
+        };
+        (load_test(snapshot, remembered, goal.load_test.as_ref(), now).err(), context)
     }
 
     /// The estimate with what siblings say of the load test, where the limit was not seen.

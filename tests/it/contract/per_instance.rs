@@ -2,7 +2,7 @@
 //! variant's.
 
 use chrono::TimeDelta;
-use setpoint::model::instances::InstanceId;
+use setpoint::model::per_instance::InstanceId;
 use setpoint::model::time::{Timestamp, floor_to_minute};
 use setpoint::model::units::LatencyStatistic;
 use setpoint::ports::{Aws, Metric, MetricQuery};
