@@ -24,19 +24,14 @@ use crate::model::series::Minute;
 use crate::model::shared::Shared;
 use crate::model::siblings::Siblings;
 use crate::model::snapshot::{Snapshot, Telemetry};
-use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
 
 use super::answer::{Answer, Question, evaluate};
+use super::journals;
 use super::resting::Held;
 
 /// Minutes left out before an update was first seen: it is seen up to a pass late.
 const UPDATE_SEEN_LATE: TimeDelta = TimeDelta::minutes(2);
-/// The journal is kept at least this often; a change of regime is kept at once.
-const JOURNAL_EVERY: TimeDelta = TimeDelta::hours(1);
-/// Those of a fleet are kept in so many parts of that time: while one is kept, what is remembered of the
-/// variant is held twice.
-const JOURNAL_PARTS: u64 = 4;
 
 /// Most changes that are kept for a history that is read again: a deploy a day, and a few.
 const NOTED_MAX: usize = 32;
@@ -452,23 +447,12 @@ impl CapacityWatch {
     /// The regime journal of the variant of this name, when it is due to be kept.
     pub(super) fn journal(&mut self, of: &VariantId, now: Timestamp) -> Option<Opaque> {
         let estimator = self.estimator.as_ref()?;
-        if self.journal_kept.is_some_and(|kept| now - kept < JOURNAL_EVERY) {
+        if !journals::is_due(&mut self.journal_kept, of, now) {
             return None;
         }
-        // After a start all are kept at once; the next ones follow in parts.
-        let is_first = self.journal_kept.is_none();
-        let ahead = if is_first { ahead(of) } else { TimeDelta::zero() };
-        self.journal_kept = Some(now - ahead);
         // Numbers and short texts always have a JSON form.
         estimator.awake().journal().to_value().ok().map(Opaque::from)
     }
-}
-
-/// How much earlier the second journal of a variant follows the first one.
-fn ahead(of: &VariantId) -> TimeDelta {
-    let part =
-        fnv1a(of.endpoint.as_str().bytes().chain(of.variant.as_str().bytes())) % JOURNAL_PARTS;
-    JOURNAL_EVERY / JOURNAL_PARTS as i32 * part as i32
 }
 
 /// A new estimator, with what is remembered of the regimes before.

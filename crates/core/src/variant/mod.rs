@@ -9,6 +9,7 @@ mod capacity_basis;
 mod estimator_state;
 mod factor;
 mod floors;
+mod journals;
 mod keepers;
 mod per_instance;
 mod recent;
