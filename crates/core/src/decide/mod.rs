@@ -40,7 +40,7 @@ pub mod safe_target;
 pub mod safety;
 pub mod scheduled;
 pub mod step;
-pub mod touch;
+pub mod write_permission;
 pub mod verify;
 pub mod watch;
 
