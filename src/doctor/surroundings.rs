@@ -70,9 +70,7 @@ fn without_password(url: &str) -> String {
 /// The files and directories with the CA certificates, and whether each is there.
 pub fn trust(places: &[(PathBuf, bool)]) -> Check {
     match places.iter().find(|(_, there)| *there) {
-        Some((path, _)) => {
-            Check::ok("tls", format!("CA certificates: {}", path.display()))
-        }
+        Some((path, _)) => Check::ok("tls", format!("CA certificates: {}", path.display())),
         None => Check::warn(
             "tls",
             "no CA certificates in the usual places",

@@ -89,7 +89,11 @@ impl Fetch {
         self.answers(&queries, what).await.into_iter().map(column).collect()
     }
 
-    pub(super) async fn answers(&self, queries: &[MetricQuery], what: FetchRequest) -> Vec<MetricAnswer> {
+    pub(super) async fn answers(
+        &self,
+        queries: &[MetricQuery],
+        what: FetchRequest,
+    ) -> Vec<MetricAnswer> {
         let FetchRequest { window, budget_dollars, now, .. } = what;
         match self.cost.request(queries.len() as u64, budget_dollars, now) {
             Ok(()) => self.metrics.metric_data(queries, window.from, window.to).await,

@@ -122,7 +122,8 @@ impl Fetch {
         let seconds = i64::from(period_seconds);
         let to = floor_to(now - delay, seconds);
         let from = to - TimeDelta::seconds(seconds * if thin { PERIODS_THIN } else { PERIODS });
-        let what = FetchRequest { window: Window { from, to }, period_seconds, budget_dollars, now };
+        let what =
+            FetchRequest { window: Window { from, to }, period_seconds, budget_dollars, now };
         let columns = self.columns(&resource, &some, &look.objective, what).await?;
         Ok(compare_instances(&Compared {
             from,

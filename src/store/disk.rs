@@ -14,7 +14,7 @@ use redb::{
 
 use super::pack::{index, pack, start, unpack};
 use super::unsaved::Unsaved;
-use crate::model::history::{Event, LastSeen, History, Hour};
+use crate::model::history::{Event, History, Hour, LastSeen};
 use crate::model::ids::VariantId;
 use crate::model::time::Timestamp;
 

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::changes::changes;
 use super::pack::index;
-use crate::model::history::{Event, LastSeen, Hour};
+use crate::model::history::{Event, Hour, LastSeen};
 use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::time::{Timestamp, floor_to};

@@ -54,7 +54,7 @@ fn a_value_is_recommended_by_measurement_or_by_a_load_test_and_never_guessed() {
     let tested = Recommendation::of(&decided_with(in_sync("a"), &nothing));
     assert_eq!((tested.target_value, tested.basis), (Some(600.0), Basis::LoadTest));
     assert!(
-        tested.because.contains("there is no safe target: the load says nothing"),
+        tested.because.contains("there is no safe target: the load does not show"),
         "{tested:?}"
     );
     // Every load that was seen breaks the objective: a load test that says otherwise is wrong.

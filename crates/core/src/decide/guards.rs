@@ -13,7 +13,9 @@ use super::compare::{Comparison, Difference};
 use super::desired::{Desired, Source};
 use super::notes::described;
 use super::remember::{self, is_foreign_overwrite};
-use super::{floors, history, last_known, proven, removed, scheduled, step, verify, watch, write_permission};
+use super::{
+    floors, history, last_known, proven, removed, scheduled, step, verify, watch, write_permission,
+};
 
 /// What a guard is asked about.
 struct Question<'a, 'b> {
@@ -184,9 +186,8 @@ fn other_writer(q: &Question<'_, '_>) -> Option<Hold> {
             Field::TargetValue | Field::MinCapacity | Field::MaxCapacity => human(value),
             _ => "this".to_owned(),
         };
-        let sentence = format!(
-            "another writer set it to {what} {same} times after setpoint restored it"
-        );
+        let sentence =
+            format!("another writer set it to {what} {same} times after setpoint restored it");
         Hold::new(Reason::OtherWriter, sentence)
     })
 }
@@ -361,10 +362,8 @@ fn safe_change_grace(q: &Question<'_, '_>) -> Option<Hold> {
     let since = seen.filter(|s| same_value(s.value, value)).map_or(q.case.now, |s| s.since);
     let until = since + q.case.goal.safe_change_grace;
     (q.case.now < until).then(|| {
-        let sentence = format!(
-            "setpoint leaves safe changes alone until {}",
-            until.format("%FT%TZ")
-        );
+        let sentence =
+            format!("setpoint leaves safe changes alone until {}", until.format("%FT%TZ"));
         Hold::until(Reason::SafeChangeGrace, sentence, until)
     })
 }

@@ -19,7 +19,7 @@ use crate::model::units::RequestsPerSecond;
 
 use super::assess::{Assessment, Question, assess, hand_on, is_near};
 use super::book::{Book, Change, DEPLOY_MINUTES, TwoSided};
-use super::divergence::{Findings, DivergenceInput, check_due};
+use super::divergence::{DivergenceInput, Findings, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, read};
 use super::fingerprint::Fingerprint;

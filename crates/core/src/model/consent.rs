@@ -339,7 +339,9 @@ fn became(status: &VariantStatus, shown: &ShownField) -> ConfirmedOutcome {
         return ConfirmedOutcome::Differs(status.decision.report.sentence.clone());
     };
     match report.state {
-        FieldState::Unknown | FieldState::NotCompared => ConfirmedOutcome::Waits(report.sentence.clone()),
+        FieldState::Unknown | FieldState::NotCompared => {
+            ConfirmedOutcome::Waits(report.sentence.clone())
+        }
         FieldState::InSync => {
             let value = report.actual.as_deref().unwrap_or("nothing");
             ConfirmedOutcome::Differs(format!("{value} is in force already"))

@@ -47,7 +47,8 @@ impl CapacityWatch {
     fn estimator_handle(&self) -> Option<EstimatorHandle> {
         let Held::Resting(resting) = self.estimator.as_ref()? else { return None };
         let (bytes, hourly) = resting.published();
-        let beside = EstimateInputs { at: self.answered_at()?, hourly, changes: self.changes.clone() };
+        let beside =
+            EstimateInputs { at: self.answered_at()?, hourly, changes: self.changes.clone() };
         let beside = compact::to_bytes(&beside).ok()?;
         Some(EstimatorHandle { estimator: Arc::downgrade(bytes), beside })
     }

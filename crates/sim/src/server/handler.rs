@@ -129,12 +129,16 @@ impl Exchange {
                 Some(
                     fault @ (WireFaultKind::ConnectionReset | WireFaultKind::ServiceUnavailable),
                 ) => CallOutcome::Broken(fault),
-                fault => CallOutcome::Answered(dispatch::run(&shared.sim, operation, call.input), fault),
+                fault => {
+                    CallOutcome::Answered(dispatch::run(&shared.sim, operation, call.input), fault)
+                }
             }
         });
         match ran.await {
             Ok(CallOutcome::Answered(result, None)) => self.respond(result).await,
-            Ok(CallOutcome::Answered(result, Some(_))) => truncated(self.respond(result).await).await,
+            Ok(CallOutcome::Answered(result, Some(_))) => {
+                truncated(self.respond(result).await).await
+            }
             Ok(CallOutcome::Broken(WireFaultKind::ServiceUnavailable)) => unavailable(),
             Ok(CallOutcome::Broken(_)) => self.reset(),
             Err(error) => {

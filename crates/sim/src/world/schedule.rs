@@ -101,7 +101,10 @@ impl World {
     fn keep_action(&mut self, resource: &str, action: Action) {
         let name = action.described.scheduled_action_name.clone();
         if let Some(at) = action.next {
-            self.wake(at, WakeCause::Scheduled { resource: resource.to_owned(), action: name.clone() });
+            self.wake(
+                at,
+                WakeCause::Scheduled { resource: resource.to_owned(), action: name.clone() },
+            );
         }
         if let Some(target) = self.targets.get_mut(resource) {
             target.actions.insert(name, action);
