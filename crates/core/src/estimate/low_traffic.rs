@@ -367,8 +367,9 @@ mod tests {
     #[test]
     fn a_period_in_which_a_burst_begins_is_not_pooled_and_those_around_it_keep_their_own_load() {
         // From 25 to 60 requests a minute two minutes into the third period, and back in the sixth.
-        let minutes: Vec<f32> =
-            (0..60).map(|t| if (12..27).contains(&t) { 60.0 } else { 25.0 } + (t % 3) as f32).collect();
+        let minutes: Vec<f32> = (0..60)
+            .map(|t| if (12..27).contains(&t) { 60.0 } else { 25.0 } + (t % 3) as f32)
+            .collect();
         let steps = walk(&minutes, &[5]);
         let periods = used(&steps);
         assert!(periods.contains(&(5, 5)) && periods.contains(&(15, 5)), "{periods:?}");
@@ -384,7 +385,9 @@ mod tests {
     fn chance_leaves_ninety_nine_periods_of_a_hundred_steady() {
         let mut state = 7_u64;
         let mut uniform = move || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 11) as f64 / (1_u64 << 53) as f64
         };
         // 30 requests a minute at random.
