@@ -400,7 +400,8 @@ impl Fleet {
                 let publish = |turn: Box<Turn>| {
                     let before = last.get(&turn.snapshot.id);
                     let successful = before.and_then(|before| before.last_successful_pass);
-                    status(*turn, before, ended, successful)
+                    let estimator = before.map(|before| before.estimator.clone());
+                    status(*turn, before, (ended, successful), estimator.unwrap_or_default())
                 };
                 round.turns.into_iter().map(publish).collect()
             };

@@ -29,6 +29,7 @@ use crate::model::goal::Mode;
 use crate::model::ids::VariantId;
 use crate::model::selector::Selector;
 use crate::model::shared::Shared;
+use crate::model::status::EstimatorHandle;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::observe::unknown::{BROKEN, broken};
@@ -179,7 +180,7 @@ impl Reconciler {
                 variant.last_successful_pass = Some(ended);
             }
             let before = last.get(&turn.snapshot.id);
-            status(*turn, before, ended, variant.last_successful_pass)
+            status(*turn, before, (ended, variant.last_successful_pass), variant.estimator_handle())
         };
         turns.into_iter().map(publish).collect()
     }
@@ -189,8 +190,8 @@ impl Reconciler {
 fn status(
     turn: Turn,
     before: Option<&Arc<VariantStatus>>,
-    last_pass: Timestamp,
-    last_successful_pass: Option<Timestamp>,
+    (last_pass, last_successful_pass): (Timestamp, Option<Timestamp>),
+    estimator: EstimatorHandle,
 ) -> Arc<VariantStatus> {
     let (goal, snapshot, decision, outcome) = turn.into_parts();
     let mut lasting = Shared::from(lasting(&snapshot, &decision.report, decision.at));
@@ -205,6 +206,7 @@ fn status(
         lasting,
         last_pass,
         last_successful_pass,
+        estimator,
     };
     Arc::new(status)
 }

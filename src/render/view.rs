@@ -26,6 +26,7 @@ use crate::model::siblings::Siblings;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
+use crate::variant::EstimatorState;
 
 /// One variant in a list.
 #[derive(Debug, Serialize)]
@@ -96,6 +97,9 @@ pub struct VariantDetail<'a> {
     pub snapshot: &'a Snapshot,
     /// What is known of capacity, as the decision had it.
     pub estimate: &'a Estimate,
+    /// What made it, with its evidence: minutes by load and day, regimes, findings. Null before the first
+    /// telemetry, and from when newer telemetry is read until the pass ends.
+    pub estimator: Option<EstimatorState>,
     /// What else it was decided by. `setpoint replay --variant` decides on this whole again.
     pub rules: &'a Rules,
     pub setpoint_version: &'static str,
@@ -317,6 +321,7 @@ impl<'a> VariantDetail<'a> {
             memory: status.snapshot.remembered(),
             snapshot: &status.snapshot,
             estimate: &status.decision.report.estimate,
+            estimator: EstimatorState::of(&status.estimator),
             rules: &status.decision.rules,
             setpoint_version: env!("CARGO_PKG_VERSION"),
         }

@@ -13,9 +13,11 @@ use crate::model::reason::Reason;
 use crate::model::rules::Rules;
 use crate::model::scale_out::Reaction;
 use crate::model::snapshot::Snapshot;
+use crate::model::status::EstimatorHandle;
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::render::view::VariantView;
+use crate::variant::EstimatorState;
 
 /// A variant as the daemon's API shows it. Keys that only a reader needs are left alone.
 #[derive(Debug, Deserialize)]
@@ -24,6 +26,9 @@ pub struct Record {
     snapshot: Snapshot,
     reaction: Reaction,
     estimate: Estimate,
+    /// Absent where the record has none, or an older setpoint wrote it.
+    #[serde(default)]
+    estimator: Option<EstimatorState>,
     rules: Rules,
     decision: Value,
     last_pass: Timestamp,
@@ -45,12 +50,14 @@ struct Decided {
 pub struct Redecided {
     /// The variant with the new decision.
     pub status: VariantStatus,
-    /// The keys of the decision that are not as recorded; none where it is the same decision.
+    /// Whether capacity was estimated once more as well, because the record has the estimator.
+    pub is_estimated: bool,
+    /// The keys of estimate and decision that are not as recorded; none where both are the same.
     pub differs: Vec<Difference>,
     pub version: String,
 }
 
-/// One key of a decision, as recorded and as decided now.
+/// One key of an estimate or a decision, as recorded and as decided now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
     pub key: String,
@@ -89,7 +96,16 @@ impl Record {
         let recorded = Decided::deserialize(&self.decision).map_err(|error| error.to_string())?;
         let mut snapshot = self.snapshot;
         *snapshot.reaction = self.reaction;
-        let mut decision = decide(&snapshot, &self.goal, &self.estimate, &self.rules, recorded.at);
+        let estimated = self.estimator.map(|estimator| {
+            estimator.estimate((&snapshot, &self.goal), &self.estimate, recorded.at)
+        });
+        let is_estimated = estimated.is_some();
+        let mut differs = match &estimated {
+            Some(now) => differences("estimate", &value(&self.estimate)?, &value(&**now)?),
+            None => Vec::new(),
+        };
+        let estimate = estimated.unwrap_or_else(|| self.estimate.into());
+        let mut decision = decide(&snapshot, &self.goal, &estimate, &self.rules, recorded.at);
         // Rule 9 looks at the whole fleet after each variant is decided on.
         let held = recorded.fields.iter().find(|field| field.reason == Reason::MassChange);
         if let Some(held) = held.filter(|_| recorded.reason == Reason::MassChange) {
@@ -104,18 +120,27 @@ impl Record {
             lasting: lasting.into(),
             last_pass: self.last_pass,
             last_successful_pass: self.last_successful_pass,
+            estimator: EstimatorHandle::default(),
         };
-        let now = serde_json::to_value(VariantView::of(&status).decision);
-        let differs = differences(&self.decision, &now.map_err(|error| error.to_string())?);
-        Ok(Redecided { status, differs, version: self.setpoint_version })
+        let now = value(&VariantView::of(&status).decision)?;
+        differs.extend(differences("decision", &self.decision, &now));
+        Ok(Redecided { status, is_estimated, differs, version: self.setpoint_version })
     }
 }
 
-fn differences(recorded: &Value, now: &Value) -> Vec<Difference> {
+fn value(of: &impl Serialize) -> Result<Value, String> {
+    serde_json::to_value(of).map_err(|error| error.to_string())
+}
+
+fn differences(of: &str, recorded: &Value, now: &Value) -> Vec<Difference> {
     let Some(keys) = now.as_object() else { return Vec::new() };
     let different = |(key, now): (&String, &Value)| {
         let recorded = recorded.get(key).cloned().unwrap_or_default();
-        (recorded != *now).then(|| Difference { key: key.clone(), recorded, now: now.clone() })
+        (recorded != *now).then(|| Difference {
+            key: format!("{of}.{key}"),
+            recorded,
+            now: now.clone(),
+        })
     };
     keys.iter().filter_map(different).collect()
 }

@@ -2,7 +2,7 @@
 //! one does, whenever it was killed; whatever does not fit is read again; and nothing is decided on
 //! what was kept before what is new has been read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,6 +24,8 @@ use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Aws, Evidence, Memory, MetricAnswer, MetricQuery, Metrics, PortResult};
 use setpoint::reconcile::{Fleet, HistoryWait, Settings as PassSettings};
+use setpoint::render::view::VariantDetail;
+use setpoint::replay::record::Record;
 use setpoint::sim::Sim;
 use setpoint::sim::api::Operation;
 use setpoint::sim::scenario::{Change, Event, Settings};
@@ -431,4 +433,46 @@ async fn a_follower_that_becomes_leader_does_not_go_back_to_a_regime_that_is_ove
     let status = evidence(&follower.pass().await);
     assert_eq!(status.dropped, BTreeMap::from([("other_regime", 1)]));
     assert_eq!(status.resumed, 2);
+}
+
+/// `get -o json` has the estimator whole: what was estimated and decided is worked out again by another
+/// process, and evidence that is not as it was is noticed.
+#[tokio::test]
+async fn a_record_of_a_decision_is_estimated_and_decided_again() {
+    let sim = world();
+    let mut passes = Passes::begin(&sim, &memory(), None);
+    let mut verdicts = BTreeSet::new();
+    for pass in 0..6 {
+        if pass == 3 {
+            let deploy = Change::Deploy {
+                endpoint: "busy".to_owned(),
+                capacity_factor: 0.7,
+                instance_type: None,
+                retain: true,
+            };
+            change(&sim, deploy);
+        }
+        let fleet = passes.pass().await;
+        for (id, status) in &*fleet.variants {
+            let detail = serde_json::to_value(VariantDetail::of(status)).unwrap();
+            assert!(detail["estimator"]["state"].is_object(), "{id}: {detail:#}");
+            let again = Record::parse(&detail.to_string()).unwrap().decide().unwrap();
+            assert!(again.is_estimated && again.differs.is_empty(), "{id}: {:#?}", again.differs);
+            verdicts.insert(status.decision.report.estimate.verdict);
+        }
+        sim.advance(900);
+    }
+    assert_eq!(verdicts.len(), 3, "measured, at_least and at_most: {verdicts:?}");
+    let fleet = passes.pass().await;
+    let status = fleet.variants.values().next().unwrap();
+    let mut detail = serde_json::to_value(VariantDetail::of(status)).unwrap();
+    // The decision goes by what is estimated now, and not by what the record says of it.
+    detail["estimate"]["capacity"]["estimate"] = json!(100.0);
+    let again = Record::parse(&detail.to_string()).unwrap().decide().unwrap();
+    let differs: Vec<&str> = again.differs.iter().map(|d| d.key.as_str()).collect();
+    assert_eq!(differs, ["estimate.capacity"]);
+    let detail = &mut serde_json::to_value(VariantDetail::of(status)).unwrap();
+    detail["estimator"] = json!(null);
+    let again = Record::parse(&detail.to_string()).unwrap().decide().unwrap();
+    assert!(!again.is_estimated && again.differs.is_empty(), "by the estimate in it");
 }

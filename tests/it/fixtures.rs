@@ -37,6 +37,7 @@ use setpoint::model::scaling::{
 use setpoint::model::series::Minute;
 use setpoint::model::shared::Shared;
 use setpoint::model::snapshot::{Snapshot, Telemetry};
+use setpoint::model::status::EstimatorHandle;
 use setpoint::model::status::{FleetStatus, MemoryStatus, VariantStatus};
 use setpoint::model::time::Timestamp;
 use setpoint::model::units::{LatencyStatistic, RequestsPerSecond, SafetyFactor};
@@ -118,6 +119,7 @@ fn decided(
         outcome: None,
         last_pass: noon(),
         last_successful_pass: Some(noon()),
+        estimator: EstimatorHandle::default(),
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) fn run(path: &Path, output: Output) -> Result<ExitCode, CliError> {
                 "{:#}",
                 json!({
                     "same": again.differs.is_empty(),
+                    "estimated": again.is_estimated,
                     "recorded_by": again.version,
                     "differs": again.differs,
                     "decision": decision,
@@ -52,7 +53,12 @@ pub(super) fn run(path: &Path, output: Output) -> Result<ExitCode, CliError> {
 /// Whether it is the same decision, in a sentence and a line for each key that differs.
 fn comparison(again: &Redecided) -> String {
     if again.differs.is_empty() {
-        return format!("This is the decision that setpoint {} recorded.", again.version);
+        let of = if again.is_estimated {
+            "estimate and the decision"
+        } else {
+            "decision (the record has no estimator, so capacity was not estimated again)"
+        };
+        return format!("This is the {of} that setpoint {} recorded.", again.version);
     }
     let mut text = format!(
         "This is not the decision that setpoint {} recorded; this is setpoint {}.",

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use serde::Serialize;
 
@@ -34,6 +34,25 @@ pub struct VariantStatus {
     pub last_pass: Timestamp,
     /// When the last pass ended in which everything managed could be compared and no write failed.
     pub last_successful_pass: Option<Timestamp>,
+    /// What made its estimate.
+    #[serde(skip)]
+    pub estimator: EstimatorHandle,
+}
+
+/// The estimator behind an estimate that is published, which the variant itself holds: thousands of
+/// variants have no room for a second one. `variant::EstimatorState` reads it.
+#[derive(Debug, Clone, Default)]
+pub struct EstimatorHandle {
+    /// The estimator as bytes, until the variant takes in newer telemetry.
+    pub estimator: Weak<Box<[u8]>>,
+    /// What else it depends on, as bytes.
+    pub beside: Box<[u8]>,
+}
+
+impl PartialEq for EstimatorHandle {
+    fn eq(&self, other: &Self) -> bool {
+        self.estimator.ptr_eq(&other.estimator) && self.beside == other.beside
+    }
 }
 
 /// All variants, as of one instant. Cheap to clone and to hand out.

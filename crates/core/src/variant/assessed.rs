@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use crate::decide::last_known::load_test;
 use crate::estimate::{Context, Families, Scratch};
 use crate::model::estimate::Estimate;
-use crate::model::goal::Goal;
+use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::memory::VariantMemory;
 use crate::model::shared::Shared;
 use crate::model::siblings::family;
@@ -49,13 +49,7 @@ impl Variant {
         scratch: &mut Scratch,
         now: Timestamp,
     ) -> Assessed {
-        let nothing = VariantMemory::default();
-        let remembered = snapshot.remembered().unwrap_or(&nothing);
-        let problem = load_test(&snapshot, remembered, goal.load_test.as_ref(), now).err();
-        let context = Context {
-            configured_target: snapshot.tracking().map(|tracking| tracking.target_value),
-            safety_factor: goal.safety_factor.get(),
-        };
+        let (problem, context) = Self::asked(&snapshot, &goal, now);
         // What is being read counts as not known, which is less than what nobody can read.
         let ratio = self.history_complete_ratio(history).or(is_being_read.then_some(0.0));
         let asked = (problem, context, ratio);
@@ -71,6 +65,22 @@ impl Variant {
             is_sure.then_some((measured, test.max_rps.per_minute()))
         });
         Assessed { goal, snapshot, estimate, family, proved }
+    }
+
+    /// What an estimate depends on beside telemetry: why the load test does not count, and what is
+    /// configured.
+    pub(super) fn asked(
+        snapshot: &Snapshot,
+        goal: &Goal,
+        now: Timestamp,
+    ) -> (Option<LoadTestProblem>, Context) {
+        let nothing = VariantMemory::default();
+        let remembered = snapshot.remembered().unwrap_or(&nothing);
+        let context = Context {
+            configured_target: snapshot.tracking().map(|tracking| tracking.target_value),
+            safety_factor: goal.safety_factor.get(),
+        };
+        (load_test(snapshot, remembered, goal.load_test.as_ref(), now).err(), context)
     }
 
     /// The estimate with what siblings say of the load test, where the limit was not seen.

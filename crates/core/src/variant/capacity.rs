@@ -23,7 +23,7 @@ use crate::model::opaque::Opaque;
 use crate::model::series::Minute;
 use crate::model::shared::Shared;
 use crate::model::siblings::Siblings;
-use crate::model::snapshot::Telemetry;
+use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 use super::answer::{Answer, Question, evaluate};
@@ -40,9 +40,9 @@ const NOTED_MAX: usize = 32;
 /// Everything that the capacity of one variant is estimated from.
 #[derive(Debug, Clone, Default)]
 pub(super) struct CapacityWatch {
-    estimator: Option<Held>,
+    pub(super) estimator: Option<Held>,
     /// What happened and has not been pushed into the estimator, which takes time in order.
-    changes: VecDeque<Change>,
+    pub(super) changes: VecDeque<Change>,
     /// What this process has seen happen, pushed or not, and how much that was in all.
     noted: VecDeque<Change>,
     noted_in_all: usize,
@@ -234,6 +234,24 @@ impl CapacityWatch {
     /// Whether it is known what the endpoint runs.
     pub(super) const fn is_identified(&self) -> bool {
         self.running.is_some()
+    }
+
+    /// What a record says of it, with what its snapshot says of the routing.
+    pub(super) fn recorded(
+        estimator: Estimator,
+        changes: VecDeque<Change>,
+        snapshot: &Snapshot,
+    ) -> Self {
+        let config = snapshot.endpoint_config.known().and_then(Option::as_ref);
+        let own = config.and_then(|config| config.variant(&snapshot.id.variant));
+        let estimator = Some(Held::Awake(Box::new(estimator)));
+        let routing = own.and_then(|own| own.routing.clone());
+        Self { estimator, changes, routing, ..Self::default() }
+    }
+
+    /// When the newest estimate was made.
+    pub(super) fn answered_at(&self) -> Option<Timestamp> {
+        self.answer.as_ref().map(|answer| answer.at)
     }
 
     /// The estimator, once there is one.

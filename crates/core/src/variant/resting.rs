@@ -1,6 +1,8 @@
 //! The estimator of a variant that nobody looks at now, as bytes: thousands of them rest at once, and
 //! one at a time is awake.
 
+use std::sync::Arc;
+
 use crate::compact;
 use crate::estimate::{Estimator, Hourly};
 use crate::model::goal::LoadTestProblem;
@@ -10,7 +12,8 @@ use crate::model::units::RequestsPerSecond;
 /// An estimator at rest, with what its last evaluation left behind.
 #[derive(Debug, Clone)]
 pub(super) struct Resting {
-    bytes: Box<[u8]>,
+    /// Shared with what is published of the variant ([`Self::published`]).
+    bytes: Arc<Box<[u8]>>,
     /// What goes with its estimates as well.
     picture: Picture,
     hourly: Hourly,
@@ -31,7 +34,7 @@ impl Resting {
         let (hourly, picture) = (estimator.hourly(), estimator.take_picture());
         let load_test = (estimator.settings().load_test, estimator.settings().load_test_problem);
         if let Ok(bytes) = compact::to_bytes(estimator) {
-            return Some(Self { bytes, picture, hourly, load_test });
+            return Some(Self { bytes: Arc::new(bytes), picture, hourly, load_test });
         }
         estimator.draw_on(&picture);
         None
@@ -57,6 +60,11 @@ impl Resting {
         self.hourly = looked.hourly();
         let settings = looked.settings();
         self.load_test = (settings.load_test, settings.load_test_problem);
+    }
+
+    /// The estimator without its picture as bytes, and what its last evaluation left behind.
+    pub(super) const fn published(&self) -> (&Arc<Box<[u8]>>, Hourly) {
+        (&self.bytes, self.hourly)
     }
 
     /// What goes with its estimates.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::fit::Fit;
 use crate::model::scatter::Picture;
 
@@ -9,7 +11,7 @@ use super::super::wander::Wander;
 use super::Estimator;
 
 /// What an estimator works out once an hour of the data.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Hourly((i64, Option<Wander>));
 
 impl Estimator {

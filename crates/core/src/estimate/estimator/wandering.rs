@@ -26,6 +26,7 @@ impl Estimator {
 
     /// Whether it wanders, or it is too early to say that it does not.
     pub(super) fn may_wander(&self, now: MinuteIndex) -> bool {
-        self.wanders(now) || self.wander.1.is_some_and(Wander::is_doubtful)
+        let doubts = self.settings.refinements.wander_over_changes;
+        self.wanders(now) || doubts && self.wander.1.is_some_and(Wander::is_doubtful)
     }
 }
