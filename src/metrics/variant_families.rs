@@ -121,5 +121,5 @@ definitions! { VARIANT_FAMILIES, Variant;
     LAST_PASS = Gauge "setpoint_last_pass_timestamp_seconds" ["seconds since the epoch"] {}
         "End of the last pass.";
     LAST_SUCCESSFUL_PASS = Gauge "setpoint_last_successful_pass_timestamp_seconds" ["seconds since the epoch"] {}
-        "End of the last pass in which everything managed could be compared and no write failed; what such a pass knows of an endpoint may be 15 minutes old.";
+        "End of the last pass in which everything managed could be compared and no write failed; what such a pass knows of an endpoint may be an hour old.";
 }

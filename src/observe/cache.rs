@@ -15,11 +15,15 @@ use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::{EndpointName, VariantName};
 use crate::model::reads::Read;
 use crate::model::shared::Shared;
+use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, PortResult};
 
-/// An endpoint is described again after this time even when nothing points to a change.
-const DESCRIBED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
+/// An endpoint to whose change nothing points is described again after this time at the earliest:
+/// `ListEndpoints` shows a deploy and each scaling as another status or modification time, in every pass.
+const DESCRIBED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(30);
+/// Over so many minutes more those of a fleet are spread: thousands at once would delay a pass.
+const DESCRIBED_AGAIN_OVER_MINUTES: u64 = 30;
 /// An endpoint config or model that is gone is asked for again after this time: it may have been
 /// made again under its name.
 const ABSENT_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -79,7 +83,7 @@ impl Described {
             || summary.status != EndpointStatus::InService
             || self.endpoint.why().is_some()
             || self.is_settling()
-            || now - self.at >= DESCRIBED_AGAIN_AFTER
+            || now - self.at >= again_after(&summary.name)
     }
 
     fn is_settling(&self) -> bool {
@@ -288,6 +292,12 @@ impl EndpointCache {
     }
 }
 
+/// After what time an endpoint is described again even when nothing points to a change.
+fn again_after(name: &EndpointName) -> TimeDelta {
+    let own = fnv1a(name.as_str().bytes()) % DESCRIBED_AGAIN_OVER_MINUTES;
+    DESCRIBED_AGAIN_AFTER + TimeDelta::minutes(own as i64 + 1)
+}
+
 /// Whether what was read still counts. A failed read is tried again on the next pass, an absence
 /// after a while; what is there does not change.
 fn holds<T>((fact, read): &Kept<T>, now: Timestamp) -> bool {
@@ -317,4 +327,22 @@ fn not_read_yet<T>() -> Shared<Fact<Option<T>>> {
 
 fn config_key(endpoint: &Endpoint) -> ConfigKey {
     (endpoint.config_name.clone(), endpoint.created_at, endpoint.modified_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_of_a_fleet_are_described_again_at_different_times() {
+        let name = |n: usize| EndpointName::new(format!("endpoint-{n}")).unwrap();
+        let mut minutes: BTreeMap<i64, usize> = BTreeMap::new();
+        for after in (0..3000).map(|n| again_after(&name(n))) {
+            *minutes.entry(after.num_minutes()).or_default() += 1;
+            assert_eq!(after, TimeDelta::minutes(after.num_minutes()));
+        }
+        assert_eq!(minutes.keys().copied().collect::<Vec<_>>(), (31..=60).collect::<Vec<_>>());
+        // Evenly would be a hundred in each minute.
+        assert!(minutes.values().all(|count| (50..150).contains(count)), "{minutes:?}");
+    }
 }

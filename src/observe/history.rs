@@ -55,7 +55,9 @@ const IDENTITY_WAIT: TimeDelta = TimeDelta::minutes(10);
 #[derive(Clone)]
 pub struct Slots {
     requests: Arc<Semaphore>,
-    /// The estimator's tables, one for each request under way.
+    /// The estimator's tables.
+    tables: Scratch,
+    /// The estimator's buffers, for each request under way.
     scratches: Arc<Mutex<Vec<Scratch>>>,
     /// How far the long reads have got.
     pub progress: Arc<Progress>,
@@ -67,6 +69,7 @@ impl Default for Slots {
     fn default() -> Self {
         Self {
             requests: Arc::new(Semaphore::new(REQUESTS)),
+            tables: Scratch::new(),
             scratches: Arc::default(),
             progress: Arc::default(),
             keeping: None,
@@ -76,7 +79,12 @@ impl Default for Slots {
 
 impl Slots {
     fn take_scratch(&self) -> Scratch {
-        self.spare().pop().unwrap_or_default()
+        self.spare().pop().unwrap_or_else(|| self.scratch())
+    }
+
+    /// Another scratch with the same tables, which take a third of a megabyte.
+    pub(super) fn scratch(&self) -> Scratch {
+        self.tables.another()
     }
 
     fn give_back(&self, scratch: Scratch) {

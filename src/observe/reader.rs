@@ -157,10 +157,10 @@ impl Reader {
             remembered: Remembered::new(memory, Arc::clone(&clock), identity),
             cost,
             keeping: slots.keeping.clone(),
+            scratch: slots.scratch(),
             described: Described::default(),
             history: History::new(fetch, Arc::clone(&clock), slots),
             listed: false,
-            scratch: Scratch::new(),
             unseen: Reaction::unseen(None).into(),
             last_sweep: Listed::default(),
             aws,
@@ -312,7 +312,7 @@ impl Reader {
 
     /// setpoint failed on a variant, a bug: what was estimated of it may be half a truth.
     pub fn distrust(&mut self, id: &VariantId) {
-        self.scratch = Scratch::new();
+        self.scratch = self.scratch.another();
         if let Some(variant) = self.variants.get_mut(id) {
             variant.distrust(broken());
         }

@@ -219,11 +219,17 @@ fn unless<T>(why: Option<&Why>, fact: impl FnOnce() -> Fact<T>) -> Fact<T> {
 
 fn share<T: PartialEq>(listing: &mut Fact<Parts<T>>, before: &Parts<T>) {
     let Fact::Known(parts) = listing else { return };
-    for (resource, part) in parts {
-        if let Some(before) = before.get(resource) {
-            part.share(before);
+    let shared = |(resource, mut part): (ResourceId, Shared<Fact<T>>)| {
+        match before.get_key_value(&resource) {
+            Some((name, before)) => {
+                part.share(before);
+                // The name, too: this listing has another copy of it.
+                (name.clone(), part)
+            }
+            None => (resource, part),
         }
-    }
+    };
+    *parts = std::mem::take(parts).into_iter().map(shared).collect();
 }
 
 /// One variant's part of a listing.

@@ -131,6 +131,9 @@ impl Reconciler {
                 if let Some(before) = last.get(&id) {
                     turn.share(before);
                 }
+                if let Some(other) = turns.last() {
+                    turn.share_alike(other);
+                }
                 turns.push(Box::new(turn));
             } else {
                 self.reader.distrust(&id);

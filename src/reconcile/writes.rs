@@ -161,7 +161,9 @@ impl Reconciler {
             let Fact::Known(before) = &turn.snapshot.memory else { continue };
             let mut after = turn.persisted(now);
             let variant = self.reader.variants.get_mut(&turn.snapshot.id);
-            if let Some(journal) = variant.and_then(|variant| variant.journal(now)) {
+            if let Some(journal) =
+                variant.and_then(|variant| variant.journal(&turn.snapshot.id, now))
+            {
                 after.journal = Some(journal);
             }
             let remembered = &self.reader.remembered;

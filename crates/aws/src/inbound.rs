@@ -5,6 +5,8 @@
 //! one number that is too large. Both are mended here, so that the checks of `model::checks` see
 //! what AWS said, row by row.
 
+mod whole;
+
 use std::fmt;
 
 use aws_smithy_runtime_api::box_error::BoxError;
@@ -144,6 +146,11 @@ impl Listing {
     /// The body with a mark wherever a row lacks a number that the SDK would make up, or has one
     /// that the SDK cannot hold. None when there is nothing to mark.
     fn mark(self, body: &[u8]) -> Option<Vec<u8>> {
+        if self.is_whole(body) { None } else { self.marked(body) }
+    }
+
+    /// The same by the tree of the whole answer.
+    fn marked(self, body: &[u8]) -> Option<Vec<u8>> {
         let mut answer: Value = serde_json::from_slice(body).ok()?;
         let mut marked = false;
         for row in answer.get_mut(self.member())?.as_array_mut()? {

@@ -21,9 +21,16 @@ const ANY: u16 = 2;
 /// Of invocations for each instance: all invocations over this many instances.
 const SHARE: u16 = 3;
 
-/// Minutes in time order. A copy shares them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Minutes(Arc<[u8]>);
+/// With more parts than this they are put together: each has a header of its own.
+const PARTS_MAX: usize = 8;
+
+/// Minutes in time order. A copy shares them, and so do those that [follow](Self::followed_by) it: what is
+/// published and what is read next have most of an hour in common.
+#[derive(Debug, Clone, Default)]
+pub struct Minutes(Arc<[Part]>);
+
+/// Some of them, which can be read without the others; never none.
+type Part = Arc<[u8]>;
 
 impl Minutes {
     /// All of them, oldest first.
@@ -33,10 +40,9 @@ impl Minutes {
 
     /// All of them, oldest first.
     pub fn to_vec(&self) -> Series {
-        let mut rest = &*self.0;
         let mut minutes: Series = Vec::with_capacity(64);
-        while let Some(minute) = take(&mut rest, minutes.last()) {
-            minutes.push(minute);
+        for part in &*self.0 {
+            unpack(part, &mut minutes);
         }
         minutes
     }
@@ -47,6 +53,30 @@ impl Minutes {
         let changed = change(&mut minutes);
         *self = minutes.into();
         changed
+    }
+
+    /// The newest of these and of those that follow, at most `most`.
+    #[must_use]
+    pub fn followed_by(&self, newest: &[Minute], most: usize) -> Self {
+        let newest = &newest[newest.len().saturating_sub(most)..];
+        let mut room = most - newest.len();
+        let mut parts = Vec::with_capacity(PARTS_MAX);
+        parts.extend(pack(newest));
+        let mut minutes = Series::new();
+        for part in self.0.iter().rev() {
+            minutes.clear();
+            unpack(part, &mut minutes);
+            let kept = minutes.len().min(room);
+            room -= kept;
+            if kept == minutes.len() {
+                parts.push(Arc::clone(part));
+            } else {
+                parts.extend(pack(&minutes[minutes.len() - kept..]));
+            }
+        }
+        parts.reverse();
+        let followed = Self(parts.into());
+        if followed.0.len() > PARTS_MAX { followed.to_vec().into() } else { followed }
     }
 
     /// How many there are.
@@ -61,24 +91,27 @@ impl Minutes {
 
     /// The newest one.
     pub fn last(&self) -> Option<Minute> {
-        self.to_vec().pop()
+        let mut minutes = Series::new();
+        unpack(self.0.last()?, &mut minutes);
+        minutes.pop()
     }
 
     /// Bytes held.
     pub fn bytes(&self) -> usize {
-        self.0.len()
+        self.0.iter().map(|part| part.len()).sum()
+    }
+}
+
+impl PartialEq for Minutes {
+    fn eq(&self, other: &Self) -> bool {
+        // The same minutes may be in other parts.
+        self.0 == other.0 || self.to_vec() == other.to_vec()
     }
 }
 
 impl From<&[Minute]> for Minutes {
     fn from(minutes: &[Minute]) -> Self {
-        let mut bytes = Vec::with_capacity(32 * minutes.len());
-        let mut before = None;
-        for minute in minutes {
-            put(&mut bytes, minute, before);
-            before = Some(minute);
-        }
-        Self(bytes.into())
+        Self(pack(minutes).into_iter().collect())
     }
 }
 
@@ -128,6 +161,26 @@ const fn numbers(minute: &Minute) -> [Option<f64>; 6] {
         instances,
     } = *minute;
     [invocations, invocations_per_instance, latency_us, latency_p50_us, errors_5xx, instances]
+}
+
+/// These as a part; none where there are none.
+fn pack(minutes: &[Minute]) -> Option<Part> {
+    let mut bytes = Vec::with_capacity(32 * minutes.len());
+    let mut before = None;
+    for minute in minutes {
+        put(&mut bytes, minute, before);
+        before = Some(minute);
+    }
+    (!bytes.is_empty()).then(|| bytes.into())
+}
+
+/// Appends the minutes of a part.
+fn unpack(mut part: &[u8], minutes: &mut Series) {
+    let mut before = None;
+    while let Some(minute) = take(&mut part, before.as_ref()) {
+        minutes.push(minute);
+        before = Some(minute);
+    }
 }
 
 fn put(bytes: &mut Vec<u8>, minute: &Minute, before: Option<&Minute>) {
@@ -306,18 +359,45 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_hour_takes_little() {
-        let at = |i: i64| Timestamp::from_timestamp(1_700_000_040 + i * 60, 0).unwrap();
-        let minute = |i: i64| Minute {
+    fn usual(i: i64) -> Minute {
+        let at = Timestamp::from_timestamp(1_700_000_040 + i * 60, 0).unwrap();
+        Minute {
             invocations: Some((1000 + i) as f64),
             invocations_per_instance: Some((1000 + i) as f64 / 3.0),
             latency_us: Some(81_234.567 + i as f64),
             latency_p50_us: Some(41_234.567 + i as f64),
             errors_5xx: Some(0.0),
-            ..Minute::empty(at(i))
-        };
-        let minutes: Minutes = (0..60).map(minute).collect();
+            ..Minute::empty(at)
+        }
+    }
+
+    #[test]
+    fn what_follows_shares_all_but_what_is_new() {
+        let all: Vec<Minute> = (0..300).map(usual).collect();
+        for step in [1, 7, 15, 30, 60, 100] {
+            let mut minutes = Minutes::default();
+            for (read, newest) in all.chunks(step).enumerate() {
+                let before = minutes.clone();
+                minutes = minutes.followed_by(newest, 60);
+                let until = (read * step + newest.len()).min(all.len());
+                assert_eq!(minutes.to_vec(), all[until.saturating_sub(60)..until], "{step}");
+                assert_eq!(minutes, Minutes::from(&all[until.saturating_sub(60)..until]));
+                assert_eq!(minutes.last().as_ref(), newest.last());
+                assert!(minutes.0.len() <= PARTS_MAX, "{step}: {} parts", minutes.0.len());
+                let shared =
+                    minutes.0.iter().filter(|part| before.0.iter().any(|p| Arc::ptr_eq(p, part)));
+                // Of an hour, a quarter is new.
+                assert!(step != 15 || read < 4 || shared.count() == 3);
+            }
+        }
+        assert_eq!(Minutes::from(&all[..9]).followed_by(&[], 60), Minutes::from(&all[..9]));
+        assert!(Minutes::default().followed_by(&[], 60).is_empty());
+        assert!(Minutes::from(&all[..0]).is_empty());
+    }
+
+    #[test]
+    fn an_hour_takes_little() {
+        let minutes: Minutes = (0..60).map(usual).collect();
         assert!(minutes.bytes() <= 60 * 22 + 8, "{}", minutes.bytes());
         assert!(60 * size_of::<Minute>() > 5 * minutes.bytes());
     }

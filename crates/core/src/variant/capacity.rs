@@ -17,7 +17,7 @@ use crate::model::estimate::{Capacity, Estimate, Regime};
 use crate::model::fact::{Fact, Why};
 use crate::model::fit::Fit;
 use crate::model::goal::{Goal, LoadTest};
-use crate::model::ids::VariantName;
+use crate::model::ids::{VariantId, VariantName};
 use crate::model::memory::VariantMemory;
 use crate::model::opaque::Opaque;
 use crate::model::series::Minute;
@@ -27,12 +27,11 @@ use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 use super::answer::{Answer, Question, evaluate};
+use super::journals;
 use super::resting::Held;
 
 /// Minutes left out before an update was first seen: it is seen up to a pass late.
 const UPDATE_SEEN_LATE: TimeDelta = TimeDelta::minutes(2);
-/// The journal is kept at least this often; a change of regime is kept at once.
-const JOURNAL_EVERY: TimeDelta = TimeDelta::hours(1);
 
 /// Most changes that are kept for a history that is read again: a deploy a day, and a few.
 const NOTED_MAX: usize = 32;
@@ -445,13 +444,12 @@ impl CapacityWatch {
         })
     }
 
-    /// The regime journal, when it is due to be kept.
-    pub(super) fn journal(&mut self, now: Timestamp) -> Option<Opaque> {
+    /// The regime journal of the variant of this name, when it is due to be kept.
+    pub(super) fn journal(&mut self, of: &VariantId, now: Timestamp) -> Option<Opaque> {
         let estimator = self.estimator.as_ref()?;
-        if self.journal_kept.is_some_and(|kept| now - kept < JOURNAL_EVERY) {
+        if !journals::is_due(&mut self.journal_kept, of, now) {
             return None;
         }
-        self.journal_kept = Some(now);
         // Numbers and short texts always have a JSON form.
         estimator.awake().journal().to_value().ok().map(Opaque::from)
     }

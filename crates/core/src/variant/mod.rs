@@ -9,6 +9,7 @@ mod capacity_basis;
 mod estimator_state;
 mod factor;
 mod floors;
+mod journals;
 mod keepers;
 mod per_instance;
 mod recent;
@@ -28,7 +29,7 @@ use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::factor::FactorAdvice;
 use crate::model::floors::{Floors, FloorsMode};
 use crate::model::goal::{Goal, LoadTestProblem, Objective};
-use crate::model::ids::VariantName;
+use crate::model::ids::{VariantId, VariantName};
 use crate::model::memory::VariantMemory;
 use crate::model::opaque::Opaque;
 use crate::model::reads::Read;
@@ -391,10 +392,10 @@ impl Variant {
 
     /// The regime journal, when it is due to be kept. What a part of the history says does not
     /// replace what all of it said before a restart.
-    pub fn journal(&mut self, now: Timestamp) -> Option<Opaque> {
+    pub fn journal(&mut self, of: &VariantId, now: Timestamp) -> Option<Opaque> {
         if self.partial_since.is_some() {
             return None;
         }
-        self.capacity.journal(now)
+        self.capacity.journal(of, now)
     }
 }

@@ -78,12 +78,7 @@ impl Recent {
         } else {
             read.into()
         };
-        // Room for no more than is kept: a day of minutes of thousands of variants would stay behind.
-        let newest = &minutes[minutes.len().saturating_sub(RECENT_MINUTES)..];
-        let kept = RECENT_MINUTES - newest.len();
-        let before = telemetry.recent.to_vec();
-        let before = &before[before.len().saturating_sub(kept)..];
-        telemetry.recent = [before, newest].concat().into();
+        telemetry.recent = telemetry.recent.followed_by(minutes, RECENT_MINUTES);
         let mut usage = telemetry.usage.get();
         usage.take(minutes, read_until);
         telemetry.usage = (&usage).into();

@@ -52,6 +52,13 @@ impl Turn {
         self.decision.share(&before.decision);
     }
 
+    /// Keeps what is the same as of another variant in this pass once: of most the same is known of their
+    /// reaction, and the same rules hold.
+    pub fn share_alike(&mut self, other: &Self) {
+        self.decision.rules.share(&other.decision.rules);
+        self.snapshot.reaction.share(&other.snapshot.reaction);
+    }
+
     /// What is remembered before the plan is carried out: as if all of it had succeeded. A crash in
     /// between then finds a raise that may not have happened, instead of missing one that did.
     pub fn began(&self, now: Timestamp) -> VariantMemory {

@@ -358,3 +358,21 @@ fn between_two_passes_a_variant_with_a_day_of_history_takes_a_few_kilobytes() {
     // What is published, of which there are two while a pass is made.
     assert!(size_of::<VariantStatus>() <= 1024, "{}", size_of::<VariantStatus>());
 }
+
+#[test]
+fn journals_of_a_fleet_are_kept_in_four_parts_of_an_hour() {
+    let (variant, _) = known(1440);
+    let mut parts = [0; 4];
+    for n in 0..400 {
+        let endpoint = format!("endpoint-{n}").parse().unwrap();
+        let id = VariantId { endpoint, ..id() };
+        let mut own = variant.clone();
+        assert!(own.journal(&id, at(1440)).is_some(), "a first one is kept at once");
+        let due: Vec<i64> =
+            (1..=180).filter(|m| own.journal(&id, at(1440 + m)).is_some()).collect();
+        assert_eq!(due[1..], [due[0] + 60, due[0] + 120][..due.len() - 1], "then once an hour");
+        assert!([15, 30, 45, 60].contains(&due[0]), "{due:?}");
+        parts[due[0] as usize / 15 - 1] += 1;
+    }
+    assert!(parts.iter().all(|count| (60..140).contains(count)), "{parts:?}");
+}
