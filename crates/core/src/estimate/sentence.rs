@@ -25,6 +25,8 @@ pub(super) struct SentenceInput<'a> {
     /// Minutes seen near the capacity, decayed.
     pub(super) near: f64,
     pub(super) wanders: bool,
+    /// Whether it is too early to say that latency does not wander.
+    pub(super) may_wander: bool,
     pub(super) lg_ratio: Option<f64>,
     pub(super) older_regime_undeclared: bool,
 }
@@ -61,6 +63,11 @@ pub(super) fn sentence(story: &SentenceInput<'_>) -> String {
     }
     if story.verdict == Verdict::Inferred && story.wanders {
         text.push_str("; latency at equal load wanders, a request is not a unit of work here");
+    } else if story.verdict == Verdict::Inferred && story.may_wander {
+        text.push_str(
+            "; latency at equal load differs from hour to hour, and three days will tell whether \
+             it wanders",
+        );
     } else if story.verdict == Verdict::Inferred {
         text.push_str(match story.lg_ratio {
             Some(_) => "; carried over the last change by the ratio of medians at equal load",
@@ -142,6 +149,7 @@ mod tests {
             pooled: false,
             near,
             wanders: false,
+            may_wander: false,
             lg_ratio: None,
             older_regime_undeclared: false,
         })
