@@ -9,7 +9,7 @@ use setpoint::model::estimate::{Estimate, Verdict};
 use setpoint::model::goal::{LatencyObjective, Objective};
 use setpoint::model::series::Minute;
 use setpoint::model::time::Timestamp;
-use setpoint::model::units::LatencyStatistic;
+use setpoint::model::units::{LatencyStatistic, RequestsPerSecond};
 
 const DAY: i64 = 1440;
 
@@ -72,6 +72,23 @@ async fn a_wandering_service_is_never_measured_after_a_week() {
             .any(|c| c.hour == 48 && c.evaluation.estimate.verdict == Verdict::Inferred)
     };
     assert!(with.iter().any(on_day_3));
+    // And before: as soon as hours differ, nothing is `measured`, which takes half a day here.
+    for run in &with {
+        for checkpoint in &run.full.checkpoints {
+            assert_ne!(
+                checkpoint.evaluation.estimate.verdict,
+                Verdict::Measured,
+                "{}",
+                checkpoint.hour
+            );
+        }
+        let first = &run.full.checkpoints[0].evaluation.estimate.sentence;
+        assert!(first.contains("three days will tell"), "{first}");
+    }
+    for run in runs(Class::Noise, 0..2, "wander-over-changes").await {
+        let first = &run.full.checkpoints[0];
+        assert_eq!((first.hour, first.evaluation.estimate.verdict), (12, Verdict::Measured));
+    }
     for run in &with {
         assert!(last(&run.full).sentence.contains("wanders"), "{}", last(&run.full).sentence);
     }
@@ -218,6 +235,83 @@ fn a_measured_change_teaches_how_capacity_follows_the_median() {
     let off = |e: &Estimate| (e.capacity.estimate.unwrap() / 1000.0 - 1.0).abs();
     assert_eq!((with.verdict, without.verdict), (Verdict::Inferred, Verdict::Inferred));
     assert!(off(&with) < 0.7 * off(&without), "{with:?}\n{without:?}");
+}
+
+/// What is said of a service with a load test after so many minutes.
+fn said_of(
+    load_test: f64,
+    minutes: std::ops::Range<i64>,
+    minute: impl Fn(i64) -> Minute,
+    deploy: Option<i64>,
+) -> Estimate {
+    let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
+    let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
+    let settings = EstimatorSettings {
+        fingerprint: Some(Fingerprint::of("v1")),
+        load_test: RequestsPerSecond::new(load_test / 60.0).ok(),
+        ..EstimatorSettings::new(objective)
+    };
+    let (mut estimator, mut scratch) = (Estimator::new(&settings), Scratch::new());
+    let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
+    let end = minutes.end;
+    for index in minutes {
+        if deploy == Some(index) {
+            estimator.declare(at(index), Fingerprint::of("v2"), &mut scratch);
+        }
+        estimator.push(&minute(index), &context, &mut scratch);
+    }
+    estimator.evaluate(&mut scratch, at(end), &context)
+}
+
+/// A minute at a load, good or bad.
+fn plain(index: i64, load: f64, bad: bool) -> Minute {
+    Minute {
+        invocations: Some(load * 5.0),
+        invocations_per_instance: Some(load),
+        latency_us: Some(if bad { 400_000.0 } else { 90_000.0 }),
+        latency_p50_us: Some(20_000.0),
+        errors_5xx: Some(0.0),
+        ..Minute::empty(at(index))
+    }
+}
+
+#[test]
+fn a_regime_of_which_nothing_was_seen_hands_nothing_on_and_the_load_test_is_not_blurred() {
+    // An hour and more without a datapoint of latency, in which a deploy may fall.
+    let minute = |index: i64| match index {
+        0..75 => Minute { latency_us: None, ..plain(index, 500.0, false) },
+        _ => plain(index, 500.0 + (index % 41) as f64, false),
+    };
+    let (with, without) =
+        (said_of(1000.0, 0..600, minute, Some(60)), said_of(1000.0, 0..600, minute, None));
+    assert_eq!((with.verdict, without.verdict), (Verdict::AtLeast, Verdict::AtLeast));
+    assert!(with.regime.is_some_and(|r| r.declared && !r.first), "the deploy began a regime");
+    assert_eq!(with.capacity, without.capacity);
+    // Once something was seen, a deploy without a ratio of medians does blur it: above a bound, the middle
+    // of a wider opinion lies higher.
+    let seen = |index: i64| {
+        let minute = plain(index, 500.0 + (index % 41) as f64, false);
+        Minute { latency_p50_us: None, ..minute }
+    };
+    let (with, without) =
+        (said_of(1000.0, 0..600, seen, Some(300)), said_of(1000.0, 0..600, seen, None));
+    assert!(with.capacity.estimate > without.capacity.estimate, "{with:?}\n{without:?}");
+}
+
+#[test]
+fn where_a_third_of_the_minutes_below_the_estimate_is_bad_nothing_is_measured() {
+    // The load test promises five times the loads seen, of which a share breaks the objective.
+    let of = |bad_in_eleven: i64| {
+        let minute = move |index: i64| {
+            plain(index, 300.0 + (index % 7) as f64, index * 7 % 11 < bad_in_eleven)
+        };
+        said_of(1500.0, 0..44, minute, None)
+    };
+    let (broken, fine) = (of(4), of(3));
+    for said in [&broken, &fine] {
+        assert!(said.capacity.estimate.unwrap() > 310.0, "all minutes lie below it: {said:?}");
+    }
+    assert_eq!((broken.verdict, fine.verdict), (Verdict::AtMost, Verdict::Measured));
 }
 
 /// Sixteen days with an incident each day, an undeclared change that is undone, and a deploy.

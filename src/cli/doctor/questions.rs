@@ -22,7 +22,7 @@ const LOOK_BACK: TimeDelta = TimeDelta::hours(3);
 const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than the metrics of 10,000 variants, 55 MB.
 const ANSWER_MAX: u64 = 128 << 20;
-/// Where systems keep the certificates of authorities (those that rustls-native-certs looks at).
+/// Where systems keep the CA certificates (those that rustls-native-certs looks at).
 const AUTHORITIES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",

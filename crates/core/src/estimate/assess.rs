@@ -46,6 +46,8 @@ pub(super) struct Question<'a> {
     pub(super) load_test_error: Option<LoadTestError>,
     /// Whether latency at equal load wanders, and over which hours that is judged.
     pub(super) wanders: bool,
+    /// Whether it is too early to say that it does not: nothing is `measured` then.
+    pub(super) may_wander: bool,
     pub(super) stretch: Stretch,
     /// The power by which capacity follows the ratio of medians.
     pub(super) power: Exponent,
@@ -189,7 +191,7 @@ fn assess_weighted(
         }
     }
     found = stale_or(q, weighted, found);
-    if q.wanders && found == Verdict::Measured {
+    if q.may_wander && found == Verdict::Measured {
         found = Verdict::Inferred;
     }
     let has_opinion = q.load_test.is_some();

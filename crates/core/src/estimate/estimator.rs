@@ -7,6 +7,7 @@ mod drawing;
 mod learning;
 mod resting;
 mod resuming;
+mod wandering;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +20,7 @@ use crate::model::units::RequestsPerSecond;
 
 use super::assess::{Assessment, Question, assess, hand_on, is_near};
 use super::book::{Book, Change, DEPLOY_MINUTES, TwoSided};
-use super::divergence::{Findings, Sight, check_due};
+use super::divergence::{DivergenceInput, Findings, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, read};
 use super::fingerprint::Fingerprint;
@@ -33,12 +34,12 @@ use super::low_traffic::{Observation, Step, Walk};
 use super::overloads::Overloads;
 use super::power::Exponent;
 use super::regime::Hours;
-use super::sentence::{Story, sentence};
+use super::sentence::{SentenceInput, sentence};
 use super::settings::{Context, EstimatorSettings};
 use super::speed::{self, SETTLED_AFTER};
 use super::tally::Tally;
 use super::throughput::Overload;
-use super::wander::{Stretch, WANDER_MAX, wander};
+use super::wander::{Stretch, Wander};
 
 pub use by_siblings::LoadTested;
 pub use resting::Hourly;
@@ -83,7 +84,7 @@ pub struct Estimator {
     /// The bound proven at the last check.
     lower_bound: Option<f64>,
     /// The wander, and the hour it was computed for.
-    wander: (i64, Option<f64>),
+    wander: (i64, Option<Wander>),
     pooled_until: MinuteIndex,
     /// What the pages draw; no answer depends on it.
     #[serde(rename = "picture")]
@@ -269,7 +270,7 @@ impl Estimator {
         }
         let now = minute_of(now).max(self.newest);
         let lg_ratio = self.lg_ratio(now);
-        let wander = self.wander_at(now);
+        let wander = self.wander_at(now).and_then(Wander::known);
         let question = Question { with_fit, ..self.question(now, lg_ratio) };
         let answer = assess(&question, scratch);
         let record = &self.book.current;
@@ -281,7 +282,7 @@ impl Estimator {
             first: self.book.is_first(),
             speed_ratio: lg_ratio.map(f64::exp),
         });
-        let story = Story {
+        let story = SentenceInput {
             verdict: answer.verdict,
             capacity: &answer.capacity,
             minutes: &minutes,
@@ -290,6 +291,7 @@ impl Estimator {
             pooled: self.newest < self.pooled_until,
             near: answer.near,
             wanders: self.wanders(now),
+            may_wander: self.may_wander(now),
             lg_ratio,
             older_regime_undeclared: !record.declared && record.before.is_some(),
         };
@@ -405,6 +407,7 @@ impl Estimator {
             load_test: self.settings.valid_load_test(),
             load_test_error: None,
             wanders: self.wanders(now),
+            may_wander: self.may_wander(now),
             stretch: self.stretch(),
             power: self.power(),
             refinements: self.settings.refinements,
@@ -442,24 +445,6 @@ impl Estimator {
         }
     }
 
-    fn wander_at(&mut self, now: MinuteIndex) -> Option<f64> {
-        let hour = now.div_euclid(60);
-        if self.wander.0 != hour {
-            self.wander = (hour, wander(&self.hours, self.stretch(), now));
-        }
-        self.wander.1
-    }
-
-    /// Whether latency wanders, by what is known of this hour.
-    fn wanders(&self, now: MinuteIndex) -> bool {
-        self.wander.1.is_some_and(|w| w > WANDER_MAX) || self.book.wanders(now)
-    }
-
-    fn wanders_at(&mut self, now: MinuteIndex) -> bool {
-        self.wander_at(now);
-        self.wanders(now)
-    }
-
     fn assess(&self, now: MinuteIndex, lg_ratio: Option<f64>, scratch: &mut Scratch) -> Assessment {
         assess(&self.question(now, lg_ratio), scratch)
     }
@@ -483,7 +468,7 @@ impl Estimator {
         self.lower_bound = answer.capacity.lower_bound.filter(|_| {
             matches!(answer.verdict, Verdict::Measured | Verdict::Inferred | Verdict::AtLeast)
         });
-        self.findings.check(&Sight {
+        self.findings.check(&DivergenceInput {
             verdict: answer.verdict,
             capacity: &answer.capacity,
             context,

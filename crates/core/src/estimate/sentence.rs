@@ -15,7 +15,7 @@ const MISSING_MAX: f64 = 1000.0;
 const BAD_TO_MEASURE: u32 = 5;
 
 /// What the sentence reports.
-pub(super) struct Story<'a> {
+pub(super) struct SentenceInput<'a> {
     pub(super) verdict: Verdict,
     pub(super) capacity: &'a Capacity,
     pub(super) minutes: &'a MinutesUsed,
@@ -25,11 +25,13 @@ pub(super) struct Story<'a> {
     /// Minutes seen near the capacity, decayed.
     pub(super) near: f64,
     pub(super) wanders: bool,
+    /// Whether it is too early to say that latency does not wander.
+    pub(super) may_wander: bool,
     pub(super) lg_ratio: Option<f64>,
     pub(super) older_regime_undeclared: bool,
 }
 
-pub(super) fn sentence(story: &Story<'_>) -> String {
+pub(super) fn sentence(story: &SentenceInput<'_>) -> String {
     let counted = counted(story);
     let c = story.capacity;
     let mut text = match story.verdict {
@@ -51,7 +53,7 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
             });
             format!("{most}no load was seen to be fine since what runs last changed: {counted}")
         }
-        Verdict::Unobserved => format!("the load says nothing of capacity yet: {counted}"),
+        Verdict::Unobserved => format!("the load does not show capacity yet: {counted}"),
         Verdict::Stale => {
             format!("no load near the capacity known before in 14 days: {counted}")
         }
@@ -61,6 +63,11 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
     }
     if story.verdict == Verdict::Inferred && story.wanders {
         text.push_str("; latency at equal load wanders, a request is not a unit of work here");
+    } else if story.verdict == Verdict::Inferred && story.may_wander {
+        text.push_str(
+            "; latency at equal load differs from hour to hour, and three days will tell whether \
+             it wanders",
+        );
     } else if story.verdict == Verdict::Inferred {
         text.push_str(match story.lg_ratio {
             Some(_) => "; carried over the last change by the ratio of medians at equal load",
@@ -74,7 +81,7 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
 }
 
 /// What would make the answer better: minutes near the capacity, or beyond it.
-fn missing(story: &Story<'_>) -> Option<String> {
+fn missing(story: &SentenceInput<'_>) -> Option<String> {
     match story.verdict {
         // Where latency wanders, more minutes say the same.
         Verdict::Measured | Verdict::Inferred if !story.wanders => {
@@ -105,7 +112,7 @@ fn two_digits(minutes: f64) -> f64 {
     (minutes / scale).ceil() * scale
 }
 
-fn counted(story: &Story<'_>) -> String {
+fn counted(story: &SentenceInput<'_>) -> String {
     let unit = if story.pooled { "periods of 1 to 15 minutes" } else { "minutes" };
     let objective = match story.objective.latency {
         Some(latency) => format!("{} {} ms", latency.statistic, latency.threshold_ms),
@@ -133,7 +140,7 @@ mod tests {
             q25: Some(low),
         };
         let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
-        sentence(&Story {
+        sentence(&SentenceInput {
             verdict,
             capacity: &capacity,
             minutes: &MinutesUsed { used: 500, ..MinutesUsed::default() },
@@ -142,6 +149,7 @@ mod tests {
             pooled: false,
             near,
             wanders: false,
+            may_wander: false,
             lg_ratio: None,
             older_regime_undeclared: false,
         })

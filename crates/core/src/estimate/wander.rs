@@ -1,17 +1,26 @@
 //! Is this variant on the right signal? Where latency at equal load wanders from hour to hour
 //! (payloads, token mix), a request is no unit of work.
 
+use serde::{Deserialize, Serialize};
+
 use super::evidence::Weighted;
 use super::grid::{DAY, MinuteIndex, bin_of, load_of_level, weighted_quantile};
 use super::regime::{AtLevel, Hour, Hours, Table};
 
 /// A wander (in lg) above this says that requests are not a unit of work.
-pub(super) const WANDER_MAX: f64 = 0.12;
+const WANDER_MAX: f64 = 0.12;
 /// It takes this long to tell: the undeclared-change rule begins then, and would split such a
 /// service. After a day W was 0.06 at most in 144 runs of services of one mix.
 const AGE_MIN: MinuteIndex = DAY;
 /// And this many hours.
 const HOURS_MIN: usize = 12;
+/// A payload that is forgotten in some hours has shown half of its wander by then, or less: until this
+/// age, half of `WANDER_MAX` is a doubt ...
+const DOUBT_UNTIL: MinuteIndex = 3 * DAY;
+/// ... from this age on, and with so many hours.
+const DOUBT_FROM: MinuteIndex = 6 * 60;
+const DOUBT_HOURS_MIN: usize = 6;
+const DOUBT_SHARE: f64 = 0.5;
 /// Only loads below this quantile are compared: near the knee latency moves by itself.
 const LOAD_QUANTILE: f64 = 0.70;
 /// Distance of the 10 % and 90 % points of a standard normal distribution.
@@ -69,11 +78,39 @@ fn residuals<'t>(
     residuals
 }
 
-/// W = (q90 - q10) / 2.563 of the hours' residuals, each against its own regime: one real change
-/// is no wander. `None` before that can be known.
-pub(super) fn wander(hours: &Hours, stretch: Stretch, now: MinuteIndex) -> Option<f64> {
+/// What is known of how latency wanders.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wander {
+    /// W = (q90 - q10) / 2.563 of the hours' residuals, each against its own regime: one real change is
+    /// no wander.
+    w: f64,
+    /// How long has been judged, in minutes.
+    age: MinuteIndex,
+}
+
+impl Wander {
+    /// W, once it can be told.
+    pub(super) fn known(self) -> Option<f64> {
+        (self.age >= AGE_MIN).then_some(self.w)
+    }
+
+    /// Whether a request is known to be no unit of work.
+    pub(super) fn is_over(self) -> bool {
+        self.known().is_some_and(|w| w > WANDER_MAX)
+    }
+
+    /// Whether it is too early to say that a request is one.
+    pub(super) fn is_doubtful(self) -> bool {
+        self.age < DOUBT_UNTIL && self.w > DOUBT_SHARE * WANDER_MAX
+    }
+}
+
+/// What the hours show; `None` before they show anything.
+pub(super) fn wander(hours: &Hours, stretch: Stretch, now: MinuteIndex) -> Option<Wander> {
     let first = stretch.hours(hours).next()?.0;
-    if now - first * 60 < AGE_MIN {
+    let age = now - first * 60;
+    if age < DOUBT_FROM {
         return None;
     }
     let mut regimes: Vec<u8> = stretch.hours(hours).map(|(_, hour)| hour.regime).collect();
@@ -82,13 +119,13 @@ pub(super) fn wander(hours: &Hours, stretch: Stretch, now: MinuteIndex) -> Optio
     let tables: Vec<Table> = regimes.iter().map(|regime| hours.table(*regime, i64::MAX)).collect();
     let table = |regime: u8| regimes.binary_search(&regime).ok().map(|i| &tables[i]);
     let residuals = residuals(hours, stretch, table);
-    if residuals.len() < HOURS_MIN {
+    if residuals.len() < if age < AGE_MIN { DOUBT_HOURS_MIN } else { HOURS_MIN } {
         return None;
     }
     let mut values: Vec<(f64, f64)> = residuals.iter().map(|r| (r.1, 1.0)).collect();
     let high = weighted_quantile(&mut values, 0.9)?;
     let low = weighted_quantile(&mut values, 0.1)?;
-    Some((high - low) / Z_10_TO_90)
+    Some(Wander { w: (high - low) / Z_10_TO_90, age })
 }
 
 /// The evidence of the heaviest third of the hours, at the resolution of load levels.
@@ -140,6 +177,10 @@ mod tests {
     }
 
     fn after(count: i64, swing: f64, change: f64) -> Option<f64> {
+        judged(count, swing, change).and_then(Wander::known)
+    }
+
+    fn judged(count: i64, swing: f64, change: f64) -> Option<Wander> {
         let mut hours = Hours::new(true);
         let start = 24_000_i64;
         for minute in start * 60..(start + count) * 60 {
@@ -167,6 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn before_a_day_and_until_three_half_of_it_is_a_doubt() {
+        let doubtful = |hours, swing| judged(hours, swing, 0.0).is_some_and(Wander::is_doubtful);
+        assert!(doubtful(9, 0.3) && doubtful(23, 0.1) && doubtful(48, 0.15));
+        assert!(!doubtful(9, 0.02) && !doubtful(23, 0.02) && !doubtful(48, 0.02));
+        assert_eq!(judged(5, 0.3, 0.0), None);
+        // Later it is what it is: a payload that swings by a tenth.
+        let later = judged(73, 0.1, 0.0).unwrap();
+        assert!(!later.is_doubtful() && !later.is_over(), "{later:?}");
+        assert!(!judged(9, 0.3, 0.0).unwrap().is_over(), "no detector goes by a doubt");
+    }
+
+    #[test]
     fn a_daily_payload_swing_is_seen_over_a_change_and_a_uniform_service_is_not() {
         assert!(three_days(0.3, 0.0).unwrap() > WANDER_MAX);
         assert!(three_days(0.0, 0.0).unwrap() < 0.03);
@@ -181,6 +234,7 @@ mod tests {
             let _ = hours.close_before(minute);
             hours.add(minute, 1, 1, 500.0, 10.0, false);
         }
-        assert_eq!(wander(&hours, Stretch { regime: 1, since: 0 }, 20 * 60), None);
+        let judged = wander(&hours, Stretch { regime: 1, since: 0 }, 20 * 60);
+        assert_eq!(judged.and_then(Wander::known), None);
     }
 }

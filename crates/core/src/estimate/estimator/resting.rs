@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::model::fit::Fit;
 use crate::model::scatter::Picture;
 
+use super::super::wander::Wander;
 use super::Estimator;
 
 /// What an estimator works out once an hour of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Hourly((i64, Option<f64>));
+pub struct Hourly((i64, Option<Wander>));
 
 impl Estimator {
     /// What the last evaluation worked out for the hour, and need not again.
