@@ -295,7 +295,7 @@ impl EndpointCache {
 /// After what time an endpoint is described again even when nothing points to a change.
 fn again_after(name: &EndpointName) -> TimeDelta {
     let own = fnv1a(name.as_str().bytes()) % DESCRIBED_AGAIN_OVER_MINUTES;
-    DESCRIBED_AGAIN_AFTER + TimeDelta::minutes(own as i64 + 1)
+    DESCRIBED_AGAIN_AFTER + TimeDelta::minutes(own.cast_signed() + 1)
 }
 
 /// Whether what was read still counts. A failed read is tried again on the next pass, an absence
