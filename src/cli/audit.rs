@@ -30,8 +30,8 @@ const ACTIVITIES_MAX: usize = 50;
 /// Calls under way at once.
 const CONCURRENCY: usize = 4;
 
-/// Say what is wrong with the scaling of every variant, the worst first, without any configuration of
-/// them. Only free calls are made, unless `--telemetry` asks for more, and nothing is written.
+/// Report what is wrong with the scaling of every variant, worst first, without a configuration.
+/// Only free calls are made, unless `--telemetry` asks for more, and nothing is written.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 done, 3 an account and region could not be read, 1 failed, 64 usage; with \

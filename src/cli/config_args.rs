@@ -18,7 +18,7 @@ pub(super) struct ConfigArgs {
     /// A file, or a directory of *.yaml; may be given several times, later ones win
     #[arg(long, env = "SETPOINT_CONFIG", value_name = "PATH", value_delimiter = ':')]
     pub(super) config: Vec<PathBuf>,
-    /// The boldest mode that any target may have (a ceiling)
+    /// The highest mode that any target may use (a ceiling)
     #[arg(long, value_name = "MODE")]
     pub(super) mode: Option<ModeArg>,
     /// Overrides `aws.region`
@@ -39,7 +39,7 @@ pub(super) struct ConfigArgs {
     /// Overrides `log.format`
     #[arg(long, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
-    /// Take each warning about the configuration as an error
+    /// Treat configuration warnings as errors
     #[arg(long)]
     pub(super) strict: bool,
 }

@@ -20,9 +20,8 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum ConfigCommand {
-    /// Report everything that is wrong or strange; exit code 1 when something is wrong, and with
-    /// --strict when something is strange. Whether the directory of memory.file can be written here
-    /// is a warning
+    /// Report all errors and warnings; exit code 1 on any error, and with --strict on any warning. An
+    /// unwritable directory of memory.file is a warning
     Check {
         #[command(flatten)]
         config: ConfigArgs,

@@ -35,7 +35,7 @@ pub(super) struct Args {
     /// configuration]
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
-    /// A variant that nobody has invoked for so many days is idle
+    /// Days without invocations after which a variant is idle
     #[arg(long, value_name = "DAYS", default_value_t = DEFAULT_IDLE_DAYS,
           value_parser = clap::value_parser!(u16).range(1..=3650))]
     idle_days: u16,

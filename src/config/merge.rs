@@ -10,7 +10,7 @@ use super::layers::{
     json, origin_in, table_json,
 };
 use super::problem::{Problem, split_origin};
-use super::prune::{STAND_IN, Spoiled, prune};
+use super::prune::{STAND_IN, UnreadableKeys, prune};
 use super::schema::Step;
 use crate::model::warning::ConfigWarning;
 
@@ -22,7 +22,7 @@ pub(super) struct Merged {
     /// The targets of all layers, each with its file and place there.
     pub(super) targets: Vec<MergedTarget>,
     /// What was taken out because the schema does not allow it.
-    pub(super) spoiled: Spoiled,
+    pub(super) spoiled: UnreadableKeys,
     /// What is strange about files and variables.
     pub(super) warnings: Vec<ConfigWarning>,
 }

@@ -11,14 +11,14 @@ pub(super) const STAND_IN: &str = "-";
 
 /// What was taken out, so that nothing is said of its absence.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Spoiled {
+pub(super) struct UnreadableKeys {
     /// The layer's name for targets, whose places are those of one file; and the key path.
     paths: Vec<(Option<String>, String)>,
     /// Whether a whole layer could not be read: what is missing may be in it.
     pub(super) layer_missing: bool,
 }
 
-impl Spoiled {
+impl UnreadableKeys {
     fn add(&mut self, file: &str, path: &[Step]) {
         let of_targets = matches!(path, [Step::Key(list), _, ..] if list == "targets");
         self.paths.push((of_targets.then(|| file.to_owned()), key_path(path)));
@@ -59,7 +59,7 @@ pub(super) fn prune(
     table: &mut Map<String, Loaded>,
     file: &str,
     paths: &[Vec<Step>],
-    spoiled: &mut Spoiled,
+    spoiled: &mut UnreadableKeys,
 ) {
     for path in paths.iter().filter(|path| !path.is_empty()) {
         spoiled.add(file, path);

@@ -39,7 +39,7 @@ pub(super) fn resolve_sharding(
             let own = Shard::new(index, total);
             if own.is_none() {
                 let allowed = format!(
-                    "0 to {}, for sharding.total_shards is {total} and shards are counted from 0",
+                    "0 to {}, as sharding.total_shards is {total} and shards count from 0",
                     total - 1
                 );
                 r.problem("sharding.shard", index.to_string(), &allowed);

@@ -123,7 +123,7 @@ fn load_test(r: &mut Resolver<'_>, written: &MergedTarget, own: &RawLoadTest) ->
         r.problem_at(place, "load_test.date", format!("{text:?}"), allowed);
     }
     if own.max_age_days.is_some() && own.date.is_none() {
-        let allowed = "the date of the load test, for max_age_days counts from it";
+        let allowed = "the date of the load test, as max_age_days counts from it";
         r.problem_at(place, "load_test.date", "nothing".to_owned(), allowed);
     }
     Some(LoadTest {
@@ -225,12 +225,12 @@ fn objective(r: &mut Resolver<'_>, place: Place<'_>, own: &RawTargetSpec) -> Obj
         (Some(statistic), Some(threshold_ms)) => Some(LatencyObjective { statistic, threshold_ms }),
         (None, None) => None,
         (Some(_), None) => {
-            let allowed = "a number of milliseconds, for statistic is given";
+            let allowed = "a number of milliseconds, as statistic is given";
             r.problem_at(place, "objective.latency.threshold_ms", "nothing".to_owned(), allowed);
             None
         }
         (None, Some(_)) => {
-            let allowed = "one of avg, p50, p90, p95, p99, for threshold_ms is given";
+            let allowed = "one of avg, p50, p90, p95, p99, as threshold_ms is given";
             r.problem_at(place, "objective.latency.statistic", "nothing".to_owned(), allowed);
             None
         }

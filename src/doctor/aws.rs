@@ -66,7 +66,7 @@ fn advice(message: &str) -> &'static str {
     let message = message.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     if says(&["certificate", "tls", "unknownissuer"]) {
-        "the way to AWS is not trusted: a proxy that opens TLS needs its authority in SSL_CERT_FILE"
+        "TLS to AWS is not trusted: an intercepting proxy needs its CA in SSL_CERT_FILE"
     } else if says(&["no credentials", "credentials provider", "credential"]) {
         "give credentials: AWS_PROFILE, aws.profile, a role of the pod (IRSA, Pod Identity) or of the \
          machine"

@@ -67,15 +67,13 @@ fn without_password(url: &str) -> String {
     }
 }
 
-/// The files and directories with the certificates of authorities, and whether each is there.
+/// The files and directories with the CA certificates, and whether each is there.
 pub fn trust(places: &[(PathBuf, bool)]) -> Check {
     match places.iter().find(|(_, there)| *there) {
-        Some((path, _)) => {
-            Check::ok("tls", format!("certificates of authorities: {}", path.display()))
-        }
+        Some((path, _)) => Check::ok("tls", format!("CA certificates: {}", path.display())),
         None => Check::warn(
             "tls",
-            "no certificates of authorities in the usual places",
+            "no CA certificates in the usual places",
             "install ca-certificates, or name a file with SSL_CERT_FILE; without them no call to AWS \
              by https succeeds",
         ),

@@ -4,7 +4,7 @@
 //! A family is written after the other, each over all variants: the text of thousands of variants is
 //! tens of megabytes, and goes to its reader in pieces.
 
-mod closer;
+mod instances_and_probes;
 
 use std::fmt::Write as _;
 use std::io;
@@ -77,10 +77,10 @@ const GROUPS: [(Write, &[&Definition]); 12] = [
     ),
     (write_floors, &[&families::FLOORS_PROPOSED, &families::FLOORS_KEPT, &families::FLOORS_END]),
     (
-        closer::write_instances,
+        instances_and_probes::write_instances,
         &[&families::SLOW_INSTANCES, &families::UNEVEN_ROUTING, &families::INSTANCES_READ],
     ),
-    (closer::write_probes, &[&families::PROBE_SINCE, &families::PROBE_SPENT]),
+    (instances_and_probes::write_probes, &[&families::PROBE_SINCE, &families::PROBE_SPENT]),
     (
         write_factor,
         &[

@@ -20,7 +20,7 @@ pub(super) struct Fetch {
 
 /// What is read: the window, at one period, within what may be spent in a month.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct What {
+pub(super) struct FetchRequest {
     pub(super) window: Window,
     pub(super) period_seconds: u32,
     pub(super) budget_dollars: Option<f64>,
@@ -32,12 +32,12 @@ impl Fetch {
     pub(super) async fn longer(
         &self,
         of: &[(ResourceId, Objective)],
-        what: What,
+        what: FetchRequest,
     ) -> Vec<Result<Vec<Periods>, Why>> {
         let mut all: Vec<Result<Vec<Periods>, Why>> = vec![Ok(Vec::new()); of.len()];
         for period_seconds in LONG_PERIODS.into_iter().filter(|_| !of.is_empty()) {
             let Some(window) = what.window.whole(i64::from(period_seconds)) else { continue };
-            let read = self.periods(of, What { window, period_seconds, ..what }).await;
+            let read = self.periods(of, FetchRequest { window, period_seconds, ..what }).await;
             for (all, periods) in all.iter_mut().zip(read) {
                 let known = std::mem::replace(all, Ok(Vec::new()));
                 *all = known.and_then(|mut known| {
@@ -53,7 +53,7 @@ impl Fetch {
     pub(super) async fn periods(
         &self,
         of: &[(ResourceId, Objective)],
-        what: What,
+        what: FetchRequest,
     ) -> Vec<Result<Periods, Why>> {
         let per_variant: Vec<_> = of
             .iter()
@@ -74,9 +74,9 @@ impl Fetch {
     pub(super) async fn requests(
         &self,
         of: &[ResourceId],
-        what: What,
+        what: FetchRequest,
     ) -> Vec<Result<Vec<f64>, Why>> {
-        let What { window, period_seconds, .. } = what;
+        let FetchRequest { window, period_seconds, .. } = what;
         let query = |resource: &ResourceId| MetricQuery {
             instance: None,
             resource: resource.clone(),
@@ -89,8 +89,12 @@ impl Fetch {
         self.answers(&queries, what).await.into_iter().map(column).collect()
     }
 
-    pub(super) async fn answers(&self, queries: &[MetricQuery], what: What) -> Vec<MetricAnswer> {
-        let What { window, budget_dollars, now, .. } = what;
+    pub(super) async fn answers(
+        &self,
+        queries: &[MetricQuery],
+        what: FetchRequest,
+    ) -> Vec<MetricAnswer> {
+        let FetchRequest { window, budget_dollars, now, .. } = what;
         match self.cost.request(queries.len() as u64, budget_dollars, now) {
             Ok(()) => self.metrics.metric_data(queries, window.from, window.to).await,
             Err(why) => vec![Err(why); queries.len()],

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use chrono::TimeDelta;
 
-use super::fetch::{What, of_all_lengths};
+use super::fetch::{FetchRequest, of_all_lengths};
 use super::history::{FIRST, Filled, Limits, Seed, Shared, Stage};
 use super::periods::Periods;
 use super::telemetry::{LONG_PERIODS, Window, newest_thin};
@@ -107,9 +107,9 @@ impl Worker<'_> {
         self.shared.fetch.longer(&of(seeds), self.what(window, now)).await
     }
 
-    const fn what(&self, window: Window, now: Timestamp) -> What {
+    const fn what(&self, window: Window, now: Timestamp) -> FetchRequest {
         let budget_dollars = self.limits.budget_dollars;
-        What { window, period_seconds: 60, budget_dollars, now }
+        FetchRequest { window, period_seconds: 60, budget_dollars, now }
     }
 
     /// A variant that knows this history and nothing else.

@@ -27,7 +27,7 @@ struct KeptConfig {
     key: ConfigKey,
     config: EndpointConfig,
     /// What JSON leaves out of each variant.
-    traits: Vec<u64>,
+    deploy_hash: Vec<u64>,
     at: Timestamp,
 }
 
@@ -36,7 +36,7 @@ struct KeptConfig {
 struct KeptModel {
     key: ConfigKey,
     model: Model,
-    traits: u64,
+    deploy_hash: u64,
     at: Timestamp,
 }
 
@@ -45,12 +45,12 @@ impl EndpointCache {
     pub fn kept(&self) -> Vec<u8> {
         let configs = self.configs.iter().filter_map(|(key, (config, read))| {
             let config = config.known()?.clone()?;
-            let traits = config.variants.iter().map(|variant| variant.traits).collect();
-            Some(KeptConfig { key: key.clone(), config, traits, at: read.at })
+            let deploy_hash = config.variants.iter().map(|variant| variant.deploy_hash).collect();
+            Some(KeptConfig { key: key.clone(), config, deploy_hash, at: read.at })
         });
         let models = self.models.iter().filter_map(|((_, key), (model, read))| {
             let model = model.known()?.clone()?;
-            Some(KeptModel { key: key.clone(), traits: model.traits, model, at: read.at })
+            Some(KeptModel { key: key.clone(), deploy_hash: model.deploy_hash, model, at: read.at })
         });
         let (version, form) = FORM;
         let kept = Kept {
@@ -68,18 +68,18 @@ impl EndpointCache {
         if kept.form != (version.to_owned(), form) {
             return;
         }
-        for KeptConfig { key, mut config, traits, at } in kept.configs {
-            if traits.len() != config.variants.len() || config.name != key.0 {
+        for KeptConfig { key, mut config, deploy_hash, at } in kept.configs {
+            if deploy_hash.len() != config.variants.len() || config.name != key.0 {
                 continue;
             }
-            for (variant, traits) in config.variants.iter_mut().zip(traits) {
-                variant.traits = traits;
+            for (variant, deploy_hash) in config.variants.iter_mut().zip(deploy_hash) {
+                variant.deploy_hash = deploy_hash;
             }
             let read = Read::new("DescribeEndpointConfig", at);
             self.configs.entry(key).or_insert((Fact::Known(Some(config)).into(), read));
         }
-        for KeptModel { key, mut model, traits, at } in kept.models {
-            model.traits = traits;
+        for KeptModel { key, mut model, deploy_hash, at } in kept.models {
+            model.deploy_hash = deploy_hash;
             let read = Read::new("DescribeModel", at);
             let name = model.name.clone();
             self.models.entry((name, key)).or_insert((Fact::Known(Some(model)).into(), read));

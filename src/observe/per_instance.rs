@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
 use super::bounded::soon;
-use super::fetch::{Fetch, What};
+use super::fetch::{Fetch, FetchRequest};
 use super::reader::{Reader, Wanted};
 use super::readings::REQUESTS;
 use super::settings::Settings;
@@ -122,7 +122,8 @@ impl Fetch {
         let seconds = i64::from(period_seconds);
         let to = floor_to(now - delay, seconds);
         let from = to - TimeDelta::seconds(seconds * if thin { PERIODS_THIN } else { PERIODS });
-        let what = What { window: Window { from, to }, period_seconds, budget_dollars, now };
+        let what =
+            FetchRequest { window: Window { from, to }, period_seconds, budget_dollars, now };
         let columns = self.columns(&resource, &some, &look.objective, what).await?;
         Ok(compare_instances(&Compared {
             from,
@@ -140,7 +141,7 @@ impl Fetch {
         of: &ResourceId,
         instances: &[InstanceId],
         objective: &Objective,
-        what: What,
+        what: FetchRequest,
     ) -> Result<Vec<InstanceColumns>, Why> {
         let metrics = metrics(objective);
         let query = |instance: &InstanceId, metric: Metric| MetricQuery {

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
-use super::fetch::{Fetch, What, of_all_lengths};
+use super::fetch::{Fetch, FetchRequest, of_all_lengths};
 use super::history::Seed;
 use super::periods::Periods;
 use super::reader::{Reader, Wanted};
@@ -292,7 +292,7 @@ impl<'a> Group<'a> {
     ) -> (Group<'a>, Fetched) {
         let own = |reading: &Reading<'_>| (reading.id.resource(), reading.goal.objective);
         let of: Vec<_> = self.readings.iter().map(own).collect();
-        let what = What { window: self.window, period_seconds: 60, budget_dollars, now };
+        let what = FetchRequest { window: self.window, period_seconds: 60, budget_dollars, now };
         let minutes = fetch.periods(&of, what).await;
         let longer =
             if self.thin { fetch.longer(&of, what).await } else { vec![Ok(Vec::new()); of.len()] };

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use super::health::MemoryHealth;
 use super::settings::Settings;
-use crate::decide::touch::untouchable;
+use crate::decide::write_permission::untouchable;
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::Goal;
 use crate::model::ids::{AccountId, Scope, VariantId};
-use crate::model::keeper::Keeper;
+use crate::model::keeper::MemoryWriter;
 use crate::model::pauses::Pauses;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalableTarget;
@@ -128,8 +128,8 @@ impl Remembered {
     }
 
     /// Signs what is about to be kept (rule 26).
-    pub fn sign(&self, now: Timestamp) -> Keeper {
-        Keeper { id: self.identity.to_string(), at: now }
+    pub fn sign(&self, now: Timestamp) -> MemoryWriter {
+        MemoryWriter { id: self.identity.to_string(), at: now }
     }
 
     /// Whether something of a variant is to be kept whatever the pass has taught: it was not kept

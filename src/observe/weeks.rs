@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
 use super::bounded::soon;
-use super::fetch::What;
+use super::fetch::FetchRequest;
 use super::reader::{Reader, Wanted};
 use super::readings::REQUESTS;
 use super::settings::{HistoryWait, Settings};
@@ -69,7 +69,7 @@ impl Reader {
             return weeks;
         };
         let budget_dollars = settings.budget_dollars;
-        let what = What { window, period_seconds: 60, budget_dollars, now };
+        let what = FetchRequest { window, period_seconds: 60, budget_dollars, now };
         for id in &next {
             self.variants.entry(id.clone()).or_default().ask_for_weeks(now);
         }

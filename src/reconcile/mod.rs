@@ -35,7 +35,7 @@ use crate::model::time::Timestamp;
 use crate::observe::unknown::{BROKEN, broken};
 use crate::observe::{Parts, Reader};
 use crate::ports::{Aws, Clock, Leadership};
-use crate::variant::{Assessed, Means, Turn, Weeks};
+use crate::variant::{Assessed, DecideContext, Turn, Weeks};
 
 pub use crate::observe::{
     CostMeter, DOLLARS_PER_METRIC, DiscoveryTelemetry, Goals, HISTORY_WAIT, HistoryWait, Named,
@@ -157,7 +157,8 @@ impl Reconciler {
         let wanted = assessed.goal.mode == Mode::Auto && assessed.goal.probe.is_some();
         let mut rules = self.rules(input, &id);
         rules.may_probe = wanted && input.purpose.is_unattended() && probing.may(&keys);
-        let means = Means { rules: &rules, families, scratch: &mut self.reader.scratch, weeks };
+        let means =
+            DecideContext { rules: &rules, families, scratch: &mut self.reader.scratch, weeks };
         let turn = self.reader.variants.entry(id).or_default().decide(assessed, means, now);
         if probe::begins(&turn.decision) {
             probing.begin(keys);

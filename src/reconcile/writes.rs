@@ -14,7 +14,7 @@ use crate::decide::rails::Before;
 use crate::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use crate::model::fact::{Fact, WhyKind};
 use crate::model::ids::VariantId;
-use crate::model::keeper::Keeper;
+use crate::model::keeper::MemoryWriter;
 use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
 use crate::observe::Reader;
@@ -30,7 +30,7 @@ const STOPPED: &str =
     "no further write begins: the process stops, the pass overran, or leadership was lost";
 
 /// As above, when AWS's bucket is empty.
-const THROTTLED: &str = "AWS throttles the writes of this region; the next pass goes on";
+const THROTTLED: &str = "AWS throttles writes in this region; the next pass continues";
 
 impl Reconciler {
     /// Carries out every plan of a pass, a few variants at a time: what is written has been looked at
@@ -139,7 +139,7 @@ impl Reconciler {
     }
 
     /// Signs what is about to be kept. A command is no process that goes on writing.
-    fn signature(&self, input: &PassInput<'_>, now: Timestamp) -> Option<Keeper> {
+    fn signature(&self, input: &PassInput<'_>, now: Timestamp) -> Option<MemoryWriter> {
         let goes_on = matches!(input.purpose, Purpose::Reconcile(_));
         goes_on.then(|| self.reader.remembered.sign(now))
     }

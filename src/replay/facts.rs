@@ -123,7 +123,7 @@ pub(super) fn snapshot(
         arn: None,
         created_at: None,
     };
-    let model = Model { name: config.clone(), containers: 1, multi_model: false, traits: 0 };
+    let model = Model { name: config.clone(), containers: 1, multi_model: false, deploy_hash: 0 };
     Snapshot {
         taken_at: now,
         caller: Fact::Known(id.account_id.clone()),
@@ -167,7 +167,7 @@ fn endpoint_config(id: &VariantId, name: String) -> EndpointConfig {
             instance_pools: false,
             managed_instance_scaling: false,
             routing: None,
-            traits: fnv1a(name.bytes()),
+            deploy_hash: fnv1a(name.bytes()),
         }],
         asynchronous: false,
         metric_period_seconds: None,

@@ -18,7 +18,7 @@ use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Timestamp, floor_to, floor_to_minute};
 use crate::model::units::{RequestsPerSecond, SafetyFactor, same_value};
-use crate::variant::{Means, NewPeriods, Variant, WEEKS_SPAN, Weeks};
+use crate::variant::{DecideContext, NewPeriods, Variant, WEEKS_SPAN, Weeks};
 
 use super::csv::Row;
 use super::facts::{self, Stated};
@@ -275,7 +275,7 @@ impl<'a> Run<'a> {
         let seen = (self.facts.clone(), self.goal.clone());
         let assessed = self.variant.weigh(seen, (HISTORY, false), &mut self.scratch, now);
         let weeks = self.variant.replay_due(&self.goal, now).and_then(|_| self.weeks(rows));
-        let means = Means {
+        let means = DecideContext {
             rules: &rules(),
             // A recording is of one variant.
             families: &Families::default(),

@@ -75,7 +75,7 @@ pub struct Row {
     pub buffer_at_peak_minus_one: Option<f64>,
 }
 
-/// A variant that nobody has invoked for so many days is idle, when nobody says otherwise.
+/// Days without invocations after which a variant is idle, when nobody says otherwise.
 pub const DEFAULT_IDLE_DAYS: u16 = 7;
 /// Min is worth a word when it has bound for so long (as the condition `at_min`).
 const AT_MIN_FOR: TimeDelta = TimeDelta::days(14);

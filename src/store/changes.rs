@@ -10,7 +10,7 @@ use crate::decide::scheduled::attribute;
 use crate::model::decision::{Action, StepOutcome, StepResult};
 use crate::model::estimate::{Finding, Verdict};
 use crate::model::goal::Goal;
-use crate::model::history::{Event, EventKind, Face, Shown, Who};
+use crate::model::history::{Event, EventKind, LastSeen, Shown, Who};
 use crate::model::memory::VariantMemory;
 use crate::model::reason::{ActionKind, Field};
 use crate::model::safety::Safety;
@@ -23,12 +23,12 @@ fn was_or_were(field: Field) -> &'static str {
 
 /// The events of a pass over a variant, oldest first, and what it looks like now. With nothing to
 /// compare it with there are only the events of what setpoint itself did.
-pub fn changes(before: Option<&Face>, status: &VariantStatus) -> (Vec<Event>, Face) {
+pub fn changes(before: Option<&LastSeen>, status: &VariantStatus) -> (Vec<Event>, LastSeen) {
     let first = before.is_none();
     let mut look = Look {
         status,
         before: before.cloned().unwrap_or_default(),
-        now: Face { at: status.decision.at, ..before.cloned().unwrap_or_default() },
+        now: LastSeen { at: status.decision.at, ..before.cloned().unwrap_or_default() },
         events: Vec::new(),
     };
     let deployed = look.deploy();
@@ -50,8 +50,8 @@ pub fn changes(before: Option<&Face>, status: &VariantStatus) -> (Vec<Event>, Fa
 
 struct Look<'a> {
     status: &'a VariantStatus,
-    before: Face,
-    now: Face,
+    before: LastSeen,
+    now: LastSeen,
     events: Vec<Event>,
 }
 

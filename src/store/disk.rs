@@ -14,7 +14,7 @@ use redb::{
 
 use super::pack::{index, pack, start, unpack};
 use super::unsaved::Unsaved;
-use crate::model::history::{Event, Face, History, Hour};
+use crate::model::history::{Event, History, Hour, LastSeen};
 use crate::model::ids::VariantId;
 use crate::model::time::Timestamp;
 
@@ -169,7 +169,7 @@ impl Disk {
     }
 
     /// What was last seen of every variant, and its newest hours.
-    pub(super) fn load(&self) -> Result<BTreeMap<VariantId, (Face, Vec<Hour>)>> {
+    pub(super) fn load(&self) -> Result<BTreeMap<VariantId, (LastSeen, Vec<Hour>)>> {
         guarded(|| {
             let read = self.read()?;
             let variants = read.open_table(VARIANTS).map_err(Trouble::of)?;
@@ -182,7 +182,7 @@ impl Disk {
                 let number = number.value();
                 let Some(face) = faces.get(number).map_err(Trouble::of)? else { continue };
                 // One of a later form is begun again.
-                let Ok(face) = serde_json::from_slice::<Face>(face.value()) else { continue };
+                let Ok(face) = serde_json::from_slice::<LastSeen>(face.value()) else { continue };
                 let newest = index(face.minutes_until.unwrap_or(face.at).max(face.at));
                 let mut own = Vec::new();
                 for hour in newest.saturating_sub(2)..=newest {

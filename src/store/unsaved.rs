@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::changes::changes;
 use super::pack::index;
-use crate::model::history::{Event, Face, Hour};
+use crate::model::history::{Event, Hour, LastSeen};
 use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::time::{Timestamp, floor_to};
@@ -25,7 +25,7 @@ const HOURS_A_PASS: usize = 20_000;
 pub(super) struct Unsaved {
     pub(super) hours: BTreeMap<(VariantId, u32), Hour>,
     pub(super) events: Vec<(VariantId, Event)>,
-    pub(super) faces: BTreeMap<VariantId, Face>,
+    pub(super) faces: BTreeMap<VariantId, LastSeen>,
 }
 
 impl Unsaved {
@@ -55,9 +55,9 @@ impl Unsaved {
 /// What the process knows of the past, and what of it waits for the disk.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    faces: BTreeMap<VariantId, Face>,
+    faces: BTreeMap<VariantId, LastSeen>,
     /// The same as it was last put into `unsaved`.
-    written: BTreeMap<VariantId, Face>,
+    written: BTreeMap<VariantId, LastSeen>,
     /// The newest hours of each variant.
     hours: BTreeMap<VariantId, Vec<Hour>>,
     pub(super) unsaved: Unsaved,
@@ -65,7 +65,7 @@ pub(super) struct Book {
 
 impl Book {
     /// Takes up what a file knows. What this process has seen since it began goes before it.
-    pub(super) fn take_up(&mut self, loaded: BTreeMap<VariantId, (Face, Vec<Hour>)>) {
+    pub(super) fn take_up(&mut self, loaded: BTreeMap<VariantId, (LastSeen, Vec<Hour>)>) {
         for (id, (face, hours)) in loaded {
             if !self.faces.contains_key(&id) {
                 self.faces.insert(id.clone(), face);
@@ -94,7 +94,7 @@ impl Book {
         let written = self.written.get(id);
         let is_news = written.is_none_or(|written| {
             face.at - written.at >= FACE_EVERY
-                || *written != Face { at: written.at, ..face.clone() }
+                || *written != LastSeen { at: written.at, ..face.clone() }
         });
         if is_news {
             self.unsaved.faces.insert(id.clone(), face.clone());

@@ -160,7 +160,7 @@ pub(crate) fn as_configured_and_unsafe(endpoint: &str) -> VariantStatus {
 pub(crate) fn load_test_expired(endpoint: &str) -> VariantStatus {
     let mut goal = goal(Mode::Repair);
     goal.load_test.as_mut().unwrap().date = chrono::NaiveDate::from_ymd_opt(2025, 1, 1);
-    let nothing = Estimate::unobserved("the load says nothing of capacity yet");
+    let nothing = Estimate::unobserved("the load does not show capacity yet");
     decided(goal, snapshot(&id(endpoint), 5000.0), &nothing)
 }
 
@@ -345,7 +345,7 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
             name: format!("{}-model", id.endpoint),
             containers: 1,
             multi_model: false,
-            traits: 0,
+            deploy_hash: 0,
         }))
         .into(),
         target: Fact::Known(Some(ScalableTarget {
@@ -429,7 +429,7 @@ fn endpoint_config(id: &VariantId) -> EndpointConfig {
             instance_pools: false,
             managed_instance_scaling: false,
             routing: None,
-            traits: 0,
+            deploy_hash: 0,
         }],
         asynchronous: false,
         metric_period_seconds: None,

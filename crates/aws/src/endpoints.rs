@@ -320,7 +320,7 @@ impl TryFrom<Value> for ConfigAnswer {
                 instance_pools: has_any(variant.instance_pools.as_ref()),
                 managed_instance_scaling: variant.managed_instance_scaling.is_some(),
                 routing: variant.routing_config.map(|own| Routing::parse(&own.routing_strategy)),
-                traits: deploy_hashes::of_variant(&answer, own),
+                deploy_hash: deploy_hashes::of_variant(&answer, own),
             })
         };
         Ok(Self(EndpointConfig {
@@ -367,7 +367,7 @@ impl TryFrom<Value> for ModelAnswer {
             name: model.model_name,
             containers: all.len(),
             multi_model: all.iter().any(|c| c.mode.as_deref() == Some("MultiModel")),
-            traits: deploy_hashes::of_model(&answer),
+            deploy_hash: deploy_hashes::of_model(&answer),
         }))
     }
 }

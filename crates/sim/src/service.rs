@@ -8,8 +8,9 @@ pub(crate) mod pooled;
 mod shape;
 
 use serde::{Deserialize, Serialize};
+use setpoint_core::model::normal;
 
-use super::random::{Random, normal_quantile};
+use super::random::Random;
 pub use capacity::{Objective, true_capacity, true_capacity_of};
 
 /// SageMaker gives up on an invocation after 60 seconds (developer guide, "`InvokeEndpoint`").
@@ -185,7 +186,7 @@ impl Latency {
     fn at_tail(&self, tail: f64) -> f64 {
         let cold = if tail < self.cold_share { COLD_FACTOR } else { 1.0 };
         let middle = self.median_us * cold;
-        let service = middle * libm::exp(self.spread * -normal_quantile(tail)) - middle;
+        let service = middle * libm::exp(self.spread * -normal::quantile(tail)) - middle;
         let waited = self.waited(0.5);
         let wait = self.waited(tail) - waited;
         let off = libm::copysign(libm::sqrt(service * service + wait * wait), service);

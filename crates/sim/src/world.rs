@@ -71,11 +71,11 @@ pub struct World {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Wake {
     at: Timestamp,
-    what: What,
+    what: WakeCause,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
+enum WakeCause {
     /// An endpoint may have finished what it was doing.
     Endpoint(String),
     /// A scheduled action may be due.
@@ -133,14 +133,14 @@ impl World {
         while let Some(wake) = self.wakes.first().cloned().filter(|wake| wake.at <= self.now) {
             self.wakes.remove(&wake);
             match wake.what {
-                What::Endpoint(name) => self.settle_endpoint(&name),
-                What::Scheduled { resource, action } => self.run_scheduled(&resource, &action),
-                What::Event(index) => self.run_event(index),
+                WakeCause::Endpoint(name) => self.settle_endpoint(&name),
+                WakeCause::Scheduled { resource, action } => self.run_scheduled(&resource, &action),
+                WakeCause::Event(index) => self.run_event(index),
             }
         }
     }
 
-    fn wake(&mut self, at: Timestamp, what: What) {
+    fn wake(&mut self, at: Timestamp, what: WakeCause) {
         self.wakes.insert(Wake { at, what });
     }
 
@@ -148,7 +148,7 @@ impl World {
     pub fn plan(&mut self, event: Event) {
         let at = event.at.max(self.now);
         self.events.push(event);
-        self.wake(at, What::Event(self.events.len() - 1));
+        self.wake(at, WakeCause::Event(self.events.len() - 1));
     }
 
     /// Lets something go wrong from now on.

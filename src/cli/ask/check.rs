@@ -100,9 +100,7 @@ struct Proof {
 pub(in crate::cli) fn check(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let json = args.daemon.post("reconcile", &args.variant, None)?;
     let answer: Answer = serde_json::from_value(json.clone()).map_err(|error| {
-        CliError::failed(format!(
-            "the daemon's answer is not understood: {error} (another version?)"
-        ))
+        CliError::failed(format!("cannot parse the daemon's answer: {error} (another version?)"))
     })?;
     match args.output {
         TextOutput::Json => out::data(&json, Data::Json)?,

@@ -154,7 +154,7 @@ impl Client {
                 let ids: Vec<VariantId> =
                     Vec::deserialize(&answer["candidates"]).unwrap_or_default();
                 let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-                format!("several variants are meant: name one of {}", ids.join(", "))
+                format!("several variants match: name one of {}", ids.join(", "))
             }
             503 => match answer["leader"]["url"].as_str() {
                 Some(leader) => format!("{sentence} (ask there: --url {})", printable(leader)),

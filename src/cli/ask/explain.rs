@@ -59,7 +59,7 @@ fn only(selector: &Selector, daemon: &DaemonArgs) -> Result<Selector, CliError> 
         _ => {
             let names: Vec<String> = meant.iter().map(ToString::to_string).collect();
             Err(CliError::failed(format!(
-                "several variants are meant: name one of {}",
+                "several variants match: name one of {}",
                 names.join(", ")
             )))
         }

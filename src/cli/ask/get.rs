@@ -225,9 +225,7 @@ pub(in crate::cli) fn understood<T: serde::de::DeserializeOwned>(
     answer: &Value,
 ) -> Result<T, CliError> {
     T::deserialize(answer).map_err(|error| {
-        CliError::failed(format!(
-            "the daemon's answer is not understood: {error} (another version?)"
-        ))
+        CliError::failed(format!("cannot parse the daemon's answer: {error} (another version?)"))
     })
 }
 

@@ -35,7 +35,7 @@ pub(in crate::cli) struct HistoryArgs {
     /// ENDPOINT/VARIANT or ACCOUNT/REGION/ENDPOINT/VARIANT
     #[arg(value_name = "VARIANT", value_parser = one)]
     variant: Selector,
-    /// From when on: a span before now such as 90m, 36h or 7d, or an instant such as
+    /// Start: a span before now such as 90m, 36h or 7d, or an instant such as
     /// 2026-11-23T12:00:00Z
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = checked_since)]
     since: String,
@@ -185,7 +185,7 @@ fn from_file(variant: &Selector, since: &str, file: &Path) -> Result<History, Cl
         (Some(last), others) => {
             let ids: Vec<String> =
                 others.iter().chain([&last]).map(|history| history.variant.to_string()).collect();
-            Err(failed(format!("several variants are meant: name one of {}", ids.join(", "))))
+            Err(failed(format!("several variants match: name one of {}", ids.join(", "))))
         }
     }
 }

@@ -56,7 +56,7 @@ pub(in crate::cli) fn pause(args: &PauseArgs) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// End a pause, and let a field be written again that was left to another writer.
+/// End a pause, and allow writes again to fields left to another writer.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct ResumeArgs {
     /// ENDPOINT/VARIANT, ENDPOINT for all its variants, ACCOUNT/REGION/ENDPOINT/VARIANT, or all

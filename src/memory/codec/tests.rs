@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::estimate::Finding;
 use crate::model::goal::Pause;
-use crate::model::keeper::{Keeper, OtherSetpoint, Sign};
+use crate::model::keeper::{MemoryWriter, OtherSetpoint, Sign};
 use crate::model::lasting::{Direction, Lasting};
 use crate::model::memory::{FactorInUse, Lowering, Overwrite, Seen, TargetWrite, Verification};
 use crate::model::reason::Field;
@@ -162,7 +162,7 @@ prop_compose! {
             written,
             lasting,
             policy_name,
-            keeper: keeper.map(|(id, at)| Keeper { id, at }),
+            keeper: keeper.map(|(id, at)| MemoryWriter { id, at }),
             other_setpoint: signs.map(|signs| OtherSetpoint {
                 signs: signs.into_iter().map(|(id, first, last)| Sign { id, first, last }).collect(),
             }),
@@ -327,7 +327,7 @@ fn full() -> VariantMemory {
             load_test_invalid: Some(next()),
         },
         policy_name: Some("SageMakerEndpointInvocationScalingPolicy".to_owned()),
-        keeper: Some(Keeper { id: "90d1f3a7".to_owned(), at: next() }),
+        keeper: Some(MemoryWriter { id: "90d1f3a7".to_owned(), at: next() }),
         other_setpoint: Some(OtherSetpoint {
             signs: (0..4_u64)
                 .map(|n| Sign {

@@ -192,8 +192,8 @@ fn rule_5_an_expired_load_test_does_not_switch_the_comparison_off() {
     assert_eq!((report.reason, report.action), (Reason::LoadTestExpired, ActionKind::Hold));
     assert_eq!(
         report.sentence,
-        "not compared: the load test of 2025-01-01 has expired; 600 was held last, and is not put \
-         back"
+        "not compared: the load test of 2025-01-01 has expired; the last value, 600, is \
+         not restored"
     );
     let field = report.fields.iter().find(|f| f.field == Field::TargetValue).unwrap();
     assert_eq!((field.state, field.number), (FieldState::Held, Some(5000.0)));

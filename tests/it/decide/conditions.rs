@@ -89,7 +89,10 @@ fn why_target_and_policy_are_missing_is_told_as_far_as_it_is_known() {
     world.memory().settled = Some(settled(&world));
     world.policies().clear();
     let sentence = field(&world.decide(), Field::Policy).2;
-    assert!(sentence.starts_with("mine was deleted; removing a policy is a step"), "{sentence}");
+    assert!(
+        sentence.starts_with("mine was deleted; some procedures remove a policy"),
+        "{sentence}"
+    );
 }
 
 #[test]
@@ -189,16 +192,16 @@ fn aws_reasons_for_not_scaling_become_sentences() {
         (told(&world, Reason::NotScaled), sentence)
     };
     let (note, _) = says(&["AlreadyAtMaxCapacity"]);
-    assert!(note.unwrap().contains("all that max allows are running (max 4)"));
+    assert!(note.unwrap().contains("already at max (max 4)"));
     let (note, _) = says(&["TargetServicePutResourceAsUnscalable"]);
     assert!(note.unwrap().contains("cannot be scaled at the moment"));
     let (note, _) = says(&["SomethingNew"]);
     assert!(note.unwrap().contains("SomethingNew"));
     // How it should be: told where somebody looks, and no condition.
     for (code, words) in [
-        ("AutoScalingAnticipatedFlapping", "would have called for scaling out again"),
-        ("AlreadyAtMinCapacity", "min keeps those that run (min 1)"),
-        ("AlreadyAtDesiredCapacity", "is already there (now 4)"),
+        ("AutoScalingAnticipatedFlapping", "would have triggered scale-out at once"),
+        ("AlreadyAtMinCapacity", "already at min (min 1)"),
+        ("AlreadyAtDesiredCapacity", "has the desired instances (now 4)"),
     ] {
         let (note, sentence) = says(&[code]);
         assert_eq!(note, None, "{code}");

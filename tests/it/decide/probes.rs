@@ -95,7 +95,7 @@ fn a_probe_goes_a_step_above_what_is_proven_and_is_not_held() {
     let decision = world.pass();
     assert!(decision.plan.is_empty(), "{:?}", decision.plan);
     let note = decision.report.notes.iter().find(|note| note.reason == Reason::Probe).unwrap();
-    assert!(note.sentence.contains("644 in force where 600 was"), "{}", note.sentence);
+    assert!(note.sentence.contains("raised 600 to 644"), "{}", note.sentence);
     assert_eq!(world.memory().highest_applied, Some(600.0));
     assert_eq!(world.memory().last_applied.unwrap().value, 600.0);
 }
@@ -288,7 +288,7 @@ fn where_nothing_may_be_written_it_says_what_was_left() {
         assert_held(&decision, Field::TargetValue, *reason);
         let note = decision.report.notes.iter().find(|note| note.reason == Reason::Probe);
         let sentence = &note.unwrap().sentence;
-        assert!(sentence.ends_with("600 is to be put back"), "{sentence}");
+        assert!(sentence.ends_with("setpoint must restore 600"), "{sentence}");
         assert!(world.memory().probes.under_way.is_some());
     }
     // A freeze that lets values be lowered lets it come back.

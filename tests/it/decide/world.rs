@@ -289,7 +289,7 @@ fn snapshot(id: VariantId) -> Snapshot {
             name: "fraud-1".to_owned(),
             containers: 1,
             multi_model: false,
-            traits: 0,
+            deploy_hash: 0,
         }))
         .into(),
         target: Fact::Known(Some(ScalableTarget {
@@ -353,7 +353,7 @@ fn endpoint_config(id: &VariantId, created_at: Timestamp) -> EndpointConfig {
             instance_pools: false,
             managed_instance_scaling: false,
             routing: None,
-            traits: 0,
+            deploy_hash: 0,
         }],
         asynchronous: false,
         metric_period_seconds: None,

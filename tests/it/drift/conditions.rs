@@ -73,7 +73,7 @@ const CONDITIONS: &[Condition] = &[
             stage.scaling("PutScalingPolicy", &policy(POLICY, &json!({"TargetValue": 10.0})));
         },
         reason: Reason::RpsAsTarget,
-        says: "10 looks like requests a second: a target value counts a minute, so it would be 600",
+        says: "10 looks like requests per second; target values are per minute, so it would be 600",
     },
     Condition {
         name: "an asynchronous endpoint with this policy",

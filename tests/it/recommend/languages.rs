@@ -50,11 +50,11 @@ fn a_value_is_recommended_by_measurement_or_by_a_load_test_and_never_guessed() {
     let measured = Recommendation::of(&in_sync("a"));
     // The 25 % quantile of 1,225 x 0.5.
     assert_eq!((measured.target_value, measured.basis), (Some(612.0), Basis::Measured));
-    let nothing = Estimate::unobserved("the load says nothing of capacity yet");
+    let nothing = Estimate::unobserved("the load does not show capacity yet");
     let tested = Recommendation::of(&decided_with(in_sync("a"), &nothing));
     assert_eq!((tested.target_value, tested.basis), (Some(600.0), Basis::LoadTest));
     assert!(
-        tested.because.contains("there is no safe target: the load says nothing"),
+        tested.because.contains("there is no safe target: the load does not show"),
         "{tested:?}"
     );
     // Every load that was seen breaks the objective: a load test that says otherwise is wrong.

@@ -66,8 +66,8 @@ fn what_cannot_be_is_said_with_what_to_do() {
     let with = |sharding: &str| problems(&format!("{FOUR}sharding: {sharding}\n"));
     assert!(
         with("{shard: 3, total_shards: 3}")[0].contains(
-            "sharding.shard: found 3, allowed: 0 to 2, for sharding.total_shards is 3 and shards are \
-             counted from 0"
+            "sharding.shard: found 3, allowed: 0 to 2, as sharding.total_shards is 3 and shards \
+             count from 0"
         ),
         "{:?}",
         with("{shard: 3, total_shards: 3}")

@@ -2,7 +2,7 @@
 
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
 use setpoint::model::goal::Pause;
-use setpoint::model::history::{Event, EventKind, Face, Who};
+use setpoint::model::history::{Event, EventKind, LastSeen, Who};
 use setpoint::model::memory::TargetWrite;
 use setpoint::model::scaling::{PolicyKind, ScheduledAction};
 use setpoint::model::status::VariantStatus;
@@ -28,7 +28,7 @@ fn with_max(mut status: VariantStatus, max: i32) -> VariantStatus {
     fixtures::decided_again(status)
 }
 
-fn first() -> Face {
+fn first() -> LastSeen {
     let (events, face) = changes(None, &at(0, fixtures::in_sync("a")));
     let [event] = &events[..] else { panic!("{events:?}") };
     assert_eq!(

@@ -69,7 +69,7 @@ pub(super) fn hold(case: &Case<'_>, manages_policy: bool) -> Option<Hold> {
     {
         let until = at + REPAIRED_EVERY;
         let sentence = format!(
-            "setpoint put the policy again to repair them at {}, and does so at most once in 24 hours",
+            "setpoint rewrote the policy to repair them at {}, and does so at most once in 24 hours",
             at.format("%FT%TZ")
         );
         return Some(Hold::until(Reason::AlarmNotRepairable, sentence, until));

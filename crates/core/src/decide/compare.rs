@@ -179,7 +179,7 @@ fn not_compared(case: &Case<'_>, desired: &Desired, actual: f64) -> Comparison {
     let (reason, why) = undesired(case, desired);
     let held = case.memory.last_applied.map(|held| held.value).filter(|held| !same(*held));
     let sentence = match held {
-        Some(held) => format!("{why}; {} was held last, and is not put back", human(held)),
+        Some(held) => format!("{why}; the last value, {}, is not restored", human(held)),
         None => why,
     };
     // What the configuration does not state at all is never drift.

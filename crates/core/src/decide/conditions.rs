@@ -143,7 +143,7 @@ fn rps_as_target(case: &Case<'_>, desired: &Desired) -> Option<String> {
     });
     (wrong == Some(WrongUnit::Target)).then(|| {
         format!(
-            "{} looks like requests a second: a target value counts a minute, so it would be {}",
+            "{} looks like requests per second; target values are per minute, so it would be {}",
             human(configured),
             human(configured * 60.0)
         )
@@ -177,7 +177,7 @@ fn at_bounds(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
         say(
             Reason::AtMin,
             format!(
-                "at min of {min} since {since}: min sets the number of instances, not the target value"
+                "at min of {min} since {since}: min, not the target value, sets the instance count"
             ),
         );
     }

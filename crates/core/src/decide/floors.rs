@@ -148,7 +148,7 @@ pub(super) fn hold(case: &Case<'_>) -> Option<Hold> {
         .collect();
     if !others.is_empty() {
         let sentence = format!(
-            "somebody else's scheduled actions move min or max ({}), and setpoint keeps no floors in addition to them",
+            "scheduled actions not made by setpoint change min or max ({}), so it keeps no floors",
             others.join(", ")
         );
         return Some(Hold::new(Reason::ScheduledCapacity, sentence));

@@ -13,7 +13,9 @@ use super::compare::{Comparison, Difference};
 use super::desired::{Desired, Source};
 use super::notes::described;
 use super::remember::{self, is_foreign_overwrite};
-use super::{floors, history, last_known, proven, removed, scheduled, step, touch, verify, watch};
+use super::{
+    floors, history, last_known, proven, removed, scheduled, step, verify, watch, write_permission,
+};
 
 /// What a guard is asked about.
 struct Question<'a, 'b> {
@@ -27,11 +29,11 @@ struct Question<'a, 'b> {
     confirmed: bool,
 }
 
-type Check = fn(&Question<'_, '_>) -> Option<Hold>;
+type Guard = fn(&Question<'_, '_>) -> Option<Hold>;
 
 /// The chain. Order matters only for which reason is given: permanent ones come first, so that a
 /// person who fixes the first objection is not surprised by a more basic one.
-const CHECKS: &[Check] = &[
+const GUARDS: &[Guard] = &[
     // What nobody can write.
     policy_renamed,
     // Who and what it is.
@@ -80,7 +82,7 @@ pub(super) fn objection(
     let (field, number) = (comparison.field, comparison.number);
     let confirmed = super::consent::is_confirmed(case, comparison);
     let question = Question { case, desired, field, difference, number, confirmed };
-    CHECKS.iter().find_map(|check| check(&question))
+    GUARDS.iter().find_map(|check| check(&question))
 }
 
 // === rule 1 to 7: whose is it ===
@@ -93,11 +95,11 @@ fn policy_renamed(q: &Question<'_, '_>) -> Option<Hold> {
 }
 
 fn unlisted(q: &Question<'_, '_>) -> Option<Hold> {
-    touch::unlisted(q.case.goal)
+    write_permission::unlisted(q.case.goal)
 }
 
 fn observe(q: &Question<'_, '_>) -> Option<Hold> {
-    touch::observe(q.case.goal)
+    write_permission::observe(q.case.goal)
 }
 
 fn unsupported_kind(q: &Question<'_, '_>) -> Option<Hold> {
@@ -118,7 +120,7 @@ fn unsupported_kind(q: &Question<'_, '_>) -> Option<Hold> {
 
 fn wrong_account(q: &Question<'_, '_>) -> Option<Hold> {
     let snapshot = q.case.snapshot;
-    touch::wrong_account(
+    write_permission::wrong_account(
         &snapshot.caller,
         q.case.rules.account_id.as_ref(),
         &snapshot.id.account_id,
@@ -128,7 +130,7 @@ fn wrong_account(q: &Question<'_, '_>) -> Option<Hold> {
 // === rule 10, 22, 4: what people have asked for ===
 
 fn reconcile_disabled(q: &Question<'_, '_>) -> Option<Hold> {
-    touch::disabled(q.case.rules.enabled)
+    write_permission::disabled(q.case.rules.enabled)
 }
 
 /// Without the memory nobody knows whether the variant is paused, who wrote it last, and what it
@@ -166,7 +168,7 @@ fn other_setpoint(q: &Question<'_, '_>) -> Option<Hold> {
     }
     let until = other.waits_until().filter(|until| q.case.now < *until)?;
     let sentence = format!(
-        "another process keeps this variant's memory as well; unless it shows up again, writes go on at {}",
+        "another process also keeps this variant's memory; unless it reappears, writes resume at {}",
         until.format("%FT%TZ")
     );
     Some(Hold::until(Reason::OtherSetpoint, sentence, until))
@@ -184,9 +186,8 @@ fn other_writer(q: &Question<'_, '_>) -> Option<Hold> {
             Field::TargetValue | Field::MinCapacity | Field::MaxCapacity => human(value),
             _ => "this".to_owned(),
         };
-        let sentence = format!(
-            "somebody else has set it to {what} {same} times after setpoint had restored it"
-        );
+        let sentence =
+            format!("another writer set it to {what} {same} times after setpoint restored it");
         Hold::new(Reason::OtherWriter, sentence)
     })
 }
@@ -339,7 +340,7 @@ fn new_regime(q: &Question<'_, '_>) -> Option<Hold> {
     }
     let until = q.case.new_regime_until()?;
     let sentence = format!(
-        "what runs has changed, and setpoint does not follow its capacity estimate before {}",
+        "the service changed; setpoint does not follow its capacity estimate before {}",
         until.format("%FT%TZ")
     );
     Some(Hold::until(Reason::NewRegime, sentence, until))
@@ -361,10 +362,8 @@ fn safe_change_grace(q: &Question<'_, '_>) -> Option<Hold> {
     let since = seen.filter(|s| same_value(s.value, value)).map_or(q.case.now, |s| s.since);
     let until = since + q.case.goal.safe_change_grace;
     (q.case.now < until).then(|| {
-        let sentence = format!(
-            "a change in the safe direction is left alone until {}",
-            until.format("%FT%TZ")
-        );
+        let sentence =
+            format!("setpoint leaves safe changes alone until {}", until.format("%FT%TZ"));
         Hold::until(Reason::SafeChangeGrace, sentence, until)
     })
 }
@@ -409,7 +408,7 @@ fn clamp(q: &Question<'_, '_>) -> Option<Hold> {
         |count: u32| i64::from(count) < i64::from(min) || i64::from(count) > i64::from(max);
     (outside(current) || outside(desired)).then(|| {
         let sentence = format!(
-            "registering {min} to {max} would move the {current} instances (set `allow_clamp: true` to let it)"
+            "registering {min} to {max} would scale the {current} instances (`allow_clamp: true` allows it)"
         );
         Hold::new(Reason::ClampWouldMoveInstances, sentence)
     })
@@ -476,7 +475,7 @@ fn refused(q: &Question<'_, '_>) -> Option<Hold> {
             format!("refused the last {} writes", refused.count)
         };
         let until = refused.until.format("%FT%TZ");
-        let sentence = format!("AWS {times} ({}); it is tried again at {until}", refused.sentence);
+        let sentence = format!("AWS {times} ({}); setpoint retries at {until}", refused.sentence);
         Hold::until(Reason::WriteFailed, sentence, refused.until)
     })
 }

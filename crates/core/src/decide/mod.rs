@@ -40,9 +40,9 @@ pub mod safe_target;
 pub mod safety;
 pub mod scheduled;
 pub mod step;
-pub mod touch;
 pub mod verify;
 pub mod watch;
+pub mod write_permission;
 
 use crate::model::decision::Decision;
 use crate::model::estimate::Estimate;

@@ -110,7 +110,7 @@ fn written(report: &Report, field: &FieldReport) -> String {
                 .map_or_else(String::new, |end| format!(" on the way to {}", human(end)));
             format!("{verb} {name} {actual} -> {}{on_the_way}", human(to))
         }
-        (Field::Alarms, ..) => "put the policy again to fix its alarms".to_owned(),
+        (Field::Alarms, ..) => "rewrite the policy to fix its alarms".to_owned(),
         (_, Some(actual), _) => format!("set {name} {actual} -> {desired}"),
         (_, None, _) => format!("create the missing {name} ({desired})"),
     }

@@ -29,7 +29,7 @@ pub(super) fn hold(case: &Case<'_>, field: Field) -> Option<Hold> {
     let until = missing_since(case, field) + grace;
     (case.now < until).then(|| {
         let sentence = format!(
-            "removing {what} is a step of some procedures, so it is put back at {} unless somebody has done so by then",
+            "some procedures remove {what}, so setpoint restores it at {} unless it is back by then",
             until.format("%FT%TZ")
         );
         Hold::until(Reason::JustRemoved, sentence, until)

@@ -174,7 +174,7 @@ fn field(case: &Case<'_>, desired: &Desired, judged: &Judged, plan: &Plan) -> Fi
             pulled(case, plan).unwrap_or_default()
         }
         Field::Alarms if judged.state == FieldState::Write => {
-            "the policy is put again as it is".to_owned()
+            "the policy is rewritten as is".to_owned()
         }
         _ => String::new(),
     };
@@ -204,8 +204,8 @@ fn pulled(case: &Case<'_>, plan: &Plan) -> Option<String> {
     let now = case.desired_instances()?;
     let after = i64::from(now).clamp(i64::from(min), i64::from(max));
     Some(if after == i64::from(now) {
-        format!("registering {min} to {max} moves no instance")
+        format!("registering {min} to {max} scales nothing")
     } else {
-        format!("registering {min} to {max} moves the instances from {now} to {after}")
+        format!("registering {min} to {max} scales it from {now} to {after}")
     })
 }

@@ -95,7 +95,7 @@ impl Judge<'_> {
         if let Some(since) = settling.filter(|_| estimate.verdict.is_two_sided()) {
             let since = since.format("%FT%TZ");
             let sentence = format!(
-                "what runs changed at {since}, and the measurement needs an hour to catch up"
+                "the service changed at {since}; the measurement needs an hour to catch up"
             );
             return report(Safety::NotKnown(Unproven::NewRegime), sentence);
         }
@@ -117,7 +117,7 @@ impl Judge<'_> {
                 }
                 let (low, high) = (number(capacity.low), number(capacity.high));
                 let open = format!(
-                    "{}, and the measured capacity of {low} to {high} does not rule it out",
+                    "{}, but the measured capacity of {low} to {high} is too wide to tell",
                     self.against(Some(target))
                 );
                 (Unproven::Undecided, open)

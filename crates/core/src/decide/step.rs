@@ -97,7 +97,7 @@ pub fn whole(value: f64, round: fn(f64) -> f64) -> f64 {
 fn no_room(case: &Case<'_>, reason: Reason) -> &'static str {
     match reason {
         Reason::NewGround if case.memory.raises.is_empty() => {
-            "it is new ground, and what was raised in the 24 hours before is not remembered"
+            "this is new ground, and the raises of the last 24 hours are unknown"
         }
         Reason::NewGround => "the raises of the last 24 hours have used up the 10 % of new ground",
         _ => "any raise would remove more than 20 % of the instances at the present load",

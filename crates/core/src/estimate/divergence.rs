@@ -44,7 +44,7 @@ pub(super) fn check_due(
 
 /// What one check looks at.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sight<'a> {
+pub(super) struct DivergenceInput<'a> {
     pub(super) verdict: Verdict,
     pub(super) capacity: &'a Capacity,
     pub(super) context: &'a Context,
@@ -64,7 +64,7 @@ pub(super) struct Findings {
 
 impl Findings {
     /// One check; answers with what is raised by it.
-    pub(super) fn check(&mut self, sight: &Sight<'_>) -> Vec<Finding> {
+    pub(super) fn check(&mut self, sight: &DivergenceInput<'_>) -> Vec<Finding> {
         let mut raised = Vec::new();
         for (streak, finding) in self.streaks.iter_mut().zip(Finding::ALL) {
             let needed = checks_needed(finding);
@@ -132,7 +132,7 @@ pub(crate) fn compare(verdict: Verdict, capacity: &Capacity, context: &Context) 
     }
 }
 
-fn sees(sight: &Sight<'_>, finding: Finding) -> bool {
+fn sees(sight: &DivergenceInput<'_>, finding: Finding) -> bool {
     let compared = compare(sight.verdict, sight.capacity, sight.context);
     let news = sight.lg_ratio.filter(|_| sight.regime_age < SPEED_NEWS).map(f64::exp);
     match finding {
@@ -152,8 +152,8 @@ fn sees(sight: &Sight<'_>, finding: Finding) -> bool {
 mod tests {
     use super::*;
 
-    fn sight<'a>(capacity: &'a Capacity, context: &'a Context) -> Sight<'a> {
-        Sight {
+    fn sight<'a>(capacity: &'a Capacity, context: &'a Context) -> DivergenceInput<'a> {
+        DivergenceInput {
             verdict: Verdict::Measured,
             capacity,
             context,
@@ -181,7 +181,7 @@ mod tests {
         let context = Context { configured_target: Some(5000.0), safety_factor: 0.5 };
         let mut findings = Findings::default();
         for verdict in [Verdict::AtLeast, Verdict::Unobserved, Verdict::Stale] {
-            let sight = Sight { verdict, ..sight(&capacity, &context) };
+            let sight = DivergenceInput { verdict, ..sight(&capacity, &context) };
             findings.check(&sight);
             findings.check(&sight);
             assert_eq!(findings.active(), []);

@@ -20,7 +20,7 @@ use crate::model::units::RequestsPerSecond;
 
 use super::assess::{Assessment, Question, assess, hand_on, is_near};
 use super::book::{Book, Change, DEPLOY_MINUTES, TwoSided};
-use super::divergence::{Findings, Sight, check_due};
+use super::divergence::{DivergenceInput, Findings, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, read};
 use super::fingerprint::Fingerprint;
@@ -34,7 +34,7 @@ use super::low_traffic::{Observation, Step, Walk};
 use super::overloads::Overloads;
 use super::power::Exponent;
 use super::regime::Hours;
-use super::sentence::{Story, sentence};
+use super::sentence::{SentenceInput, sentence};
 use super::settings::{Context, EstimatorSettings};
 use super::speed::{self, SETTLED_AFTER};
 use super::tally::Tally;
@@ -282,7 +282,7 @@ impl Estimator {
             first: self.book.is_first(),
             speed_ratio: lg_ratio.map(f64::exp),
         });
-        let story = Story {
+        let story = SentenceInput {
             verdict: answer.verdict,
             capacity: &answer.capacity,
             minutes: &minutes,
@@ -468,7 +468,7 @@ impl Estimator {
         self.lower_bound = answer.capacity.lower_bound.filter(|_| {
             matches!(answer.verdict, Verdict::Measured | Verdict::Inferred | Verdict::AtLeast)
         });
-        self.findings.check(&Sight {
+        self.findings.check(&DivergenceInput {
             verdict: answer.verdict,
             capacity: &answer.capacity,
             context,

@@ -15,7 +15,7 @@ const MISSING_MAX: f64 = 1000.0;
 const BAD_TO_MEASURE: u32 = 5;
 
 /// What the sentence reports.
-pub(super) struct Story<'a> {
+pub(super) struct SentenceInput<'a> {
     pub(super) verdict: Verdict,
     pub(super) capacity: &'a Capacity,
     pub(super) minutes: &'a MinutesUsed,
@@ -31,7 +31,7 @@ pub(super) struct Story<'a> {
     pub(super) older_regime_undeclared: bool,
 }
 
-pub(super) fn sentence(story: &Story<'_>) -> String {
+pub(super) fn sentence(story: &SentenceInput<'_>) -> String {
     let counted = counted(story);
     let c = story.capacity;
     let mut text = match story.verdict {
@@ -53,7 +53,7 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
             });
             format!("{most}no load was seen to be fine since what runs last changed: {counted}")
         }
-        Verdict::Unobserved => format!("the load says nothing of capacity yet: {counted}"),
+        Verdict::Unobserved => format!("the load does not show capacity yet: {counted}"),
         Verdict::Stale => {
             format!("no load near the capacity known before in 14 days: {counted}")
         }
@@ -81,7 +81,7 @@ pub(super) fn sentence(story: &Story<'_>) -> String {
 }
 
 /// What would make the answer better: minutes near the capacity, or beyond it.
-fn missing(story: &Story<'_>) -> Option<String> {
+fn missing(story: &SentenceInput<'_>) -> Option<String> {
     match story.verdict {
         // Where latency wanders, more minutes say the same.
         Verdict::Measured | Verdict::Inferred if !story.wanders => {
@@ -112,7 +112,7 @@ fn two_digits(minutes: f64) -> f64 {
     (minutes / scale).ceil() * scale
 }
 
-fn counted(story: &Story<'_>) -> String {
+fn counted(story: &SentenceInput<'_>) -> String {
     let unit = if story.pooled { "periods of 1 to 15 minutes" } else { "minutes" };
     let objective = match story.objective.latency {
         Some(latency) => format!("{} {} ms", latency.statistic, latency.threshold_ms),
@@ -140,7 +140,7 @@ mod tests {
             q25: Some(low),
         };
         let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
-        sentence(&Story {
+        sentence(&SentenceInput {
             verdict,
             capacity: &capacity,
             minutes: &MinutesUsed { used: 500, ..MinutesUsed::default() },

@@ -253,9 +253,9 @@ impl Consent {
                 let status = fleet.variants.get(id).map(AsRef::as_ref);
                 let (list, found) = match status.map(|status| became(status, field)) {
                     None => (&mut result.differs, "the variant is no longer there".to_owned()),
-                    Some(Became::Tried(sentence)) => (&mut result.tried, sentence),
-                    Some(Became::Waits(sentence)) => (&mut result.waiting, sentence),
-                    Some(Became::Differs(sentence)) => (&mut result.differs, sentence),
+                    Some(ConfirmedOutcome::Tried(sentence)) => (&mut result.tried, sentence),
+                    Some(ConfirmedOutcome::Waits(sentence)) => (&mut result.waiting, sentence),
+                    Some(ConfirmedOutcome::Differs(sentence)) => (&mut result.differs, sentence),
                 };
                 let change = shown.change(field.field).unwrap_or_default();
                 list.push(Confirmed { variant: id.clone(), field: field.field, change, found });
@@ -273,7 +273,7 @@ fn target_value(status: &VariantStatus) -> Option<&FieldReport> {
 /// The lowering that goes on after the step that was just written.
 fn next_lowering(status: &VariantStatus) -> Option<Lowering> {
     let field = target_value(status)?;
-    let written = matches!(became(status, &ShownField::of(field)), Became::Tried(_));
+    let written = matches!(became(status, &ShownField::of(field)), ConfirmedOutcome::Tried(_));
     let to = Shown::of(&status.decision).target_value.filter(|_| written)?;
     let ends = field.desired.as_ref() == Some(&human(to));
     let lowers = field.number.is_some_and(|from| to < from);
@@ -307,13 +307,13 @@ fn as_text<S: serde::Serializer>(id: &VariantId, to: S) -> Result<S::Ok, S::Erro
     to.collect_str(id)
 }
 
-enum Became {
+enum ConfirmedOutcome {
     Tried(String),
     Waits(String),
     Differs(String),
 }
 
-fn became(status: &VariantStatus, shown: &ShownField) -> Became {
+fn became(status: &VariantStatus, shown: &ShownField) -> ConfirmedOutcome {
     let field = shown.field;
     let report = status.decision.report.fields.iter().find(|report| report.field == field);
     let steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
@@ -329,24 +329,26 @@ fn became(status: &VariantStatus, shown: &ShownField) -> Became {
         let sentence = step.sentence.clone();
         return match (step.result, step.reason) {
             (StepResult::Skipped, Some(Reason::NotLeader | Reason::CallBudget)) => {
-                Became::Waits(sentence)
+                ConfirmedOutcome::Waits(sentence)
             }
-            (StepResult::Skipped, _) => Became::Differs(sentence),
-            _ => Became::Tried(sentence),
+            (StepResult::Skipped, _) => ConfirmedOutcome::Differs(sentence),
+            _ => ConfirmedOutcome::Tried(sentence),
         };
     }
     let Some(report) = report else {
-        return Became::Differs(status.decision.report.sentence.clone());
+        return ConfirmedOutcome::Differs(status.decision.report.sentence.clone());
     };
     match report.state {
-        FieldState::Unknown | FieldState::NotCompared => Became::Waits(report.sentence.clone()),
+        FieldState::Unknown | FieldState::NotCompared => {
+            ConfirmedOutcome::Waits(report.sentence.clone())
+        }
         FieldState::InSync => {
             let value = report.actual.as_deref().unwrap_or("nothing");
-            Became::Differs(format!("{value} is in force already"))
+            ConfirmedOutcome::Differs(format!("{value} is in force already"))
         }
         FieldState::Held | FieldState::Write => {
             let now = ShownField::of(report);
-            Became::Differs(if shown.is_still(&now) {
+            ConfirmedOutcome::Differs(if shown.is_still(&now) {
                 report.sentence.clone()
             } else {
                 format!("changed since you were asked: it is {} now", now.change())

@@ -206,7 +206,7 @@ pub struct ConfigVariant {
     /// Everything in it, and in the config around it, that can change capacity, as a hash
     /// ([`super::deploy_hashes::of_variant`]).
     #[serde(skip)]
-    pub traits: u64,
+    pub deploy_hash: u64,
 }
 
 /// How an endpoint spreads requests over the instances of a variant.
@@ -264,7 +264,7 @@ pub struct Model {
     /// Everything in its containers that can change capacity, as a hash
     /// ([`super::deploy_hashes::of_model`]).
     #[serde(skip)]
-    pub traits: u64,
+    pub deploy_hash: u64,
 }
 
 /// What kind of variant it is; on all but `Standard` the metric cannot work or one number has no

@@ -359,7 +359,7 @@ pub struct Shown {
 /// process with the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Face {
+pub struct LastSeen {
     pub at: Timestamp,
     /// Values in AWS; of what could not be read, as it was before.
     #[serde(deserialize_with = "super::memory::known_keys")]
@@ -391,7 +391,7 @@ pub struct Face {
     pub minutes_until: Option<Timestamp>,
 }
 
-impl Default for Face {
+impl Default for LastSeen {
     fn default() -> Self {
         Self {
             at: Timestamp::UNIX_EPOCH,
@@ -413,7 +413,7 @@ impl Default for Face {
     }
 }
 
-impl Face {
+impl LastSeen {
     pub fn has(&self, finding: Finding) -> bool {
         self.findings.contains(finding.as_str())
     }

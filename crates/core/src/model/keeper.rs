@@ -18,7 +18,7 @@ const FORGOTTEN_AFTER: TimeDelta = TimeDelta::hours(24);
 
 /// The process that kept a memory last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Keeper {
+pub struct MemoryWriter {
     /// Names the process and its term of leadership; random.
     pub id: String,
     pub at: Timestamp,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::endpoint::VariantKind;
 use super::goal::Pause;
-use super::keeper::{Keeper, OtherSetpoint};
+use super::keeper::{MemoryWriter, OtherSetpoint};
 use super::kept_floors::FloorsMemory;
 use super::lasting::Lasting;
 use super::opaque::Opaque;
@@ -61,7 +61,7 @@ pub struct VariantMemory {
     #[serde(deserialize_with = "known_fields")]
     pub foreign_overwrites: BTreeMap<Field, Vec<Overwrite>>,
     /// The process that kept this last; absent when a command did.
-    pub keeper: Option<Keeper>,
+    pub keeper: Option<MemoryWriter>,
     /// The signs of another setpoint that writes this variant, until a person says to go on
     /// (rule 26).
     pub other_setpoint: Option<OtherSetpoint>,

@@ -29,6 +29,7 @@ pub mod listing;
 pub mod memory;
 pub mod minutes;
 pub mod near;
+pub mod normal;
 pub mod opaque;
 pub mod pauses;
 pub mod per_instance;

@@ -195,9 +195,9 @@ impl Instances {
             sentence.push_str(&other.words());
         }
         sentence.push_str(if others.is_empty() {
-            "; the others are as fast as each other: it is this instance, not the model"
+            "; the others are equally fast: this instance is the cause, not the model"
         } else {
-            "; the others are as fast as each other: it is these instances, not the model"
+            "; the others are equally fast: these instances are the cause, not the model"
         });
         Some(sentence)
     }

@@ -112,13 +112,12 @@ impl Probe {
         let since = self.began_at.format("%FT%TZ");
         match ended {
             None => format!(
-                "a probe has {to} in force where {before} was, since {since}; {before} comes back at the first \
-                 minute that breaks the objective, and at {} at the latest",
+                "a probe raised {before} to {to} at {since}; setpoint restores {before} at the first minute that \
+                 breaks the objective, or at {} at the latest",
                 latest.format("%FT%TZ")
             ),
             Some(why) => format!(
-                "a probe has left {to} in force where {before} was, since {since}; it ended because {}, and {before} \
-                 is to be put back",
+                "a probe raised {before} to {to} at {since}; it ended because {}, and setpoint must restore {before}",
                 why.sentence()
             ),
         }

@@ -300,21 +300,21 @@ impl NotScaledReason {
         let current = count(self.current_capacity, "now").unwrap_or_default();
         match self.code.as_str() {
             "AutoScalingAnticipatedFlapping" => format!(
-                "scaling in was left out{current}, for the load would have called for scaling out again at once"
+                "AWS skipped scale-in{current} because the load would have triggered scale-out at once"
             ),
             "TargetServicePutResourceAsUnscalable" => {
                 "SageMaker says that the variant cannot be scaled at the moment".to_owned()
             }
             "AlreadyAtMaxCapacity" => format!(
-                "more instances were called for, and all that max allows are running{}",
+                "scale-out was due, but the variant is already at max{}",
                 count(self.max_capacity, "max").unwrap_or(current)
             ),
             "AlreadyAtMinCapacity" => format!(
-                "fewer instances were called for, and min keeps those that run{}",
+                "scale-in was due, but the variant is already at min{}",
                 count(self.min_capacity, "min").unwrap_or(current)
             ),
             "AlreadyAtDesiredCapacity" => {
-                format!("the number of instances called for is already there{current}")
+                format!("the variant already has the desired instances{current}")
             }
             other => format!("AWS says {other}{current}"),
         }

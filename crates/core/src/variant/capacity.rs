@@ -482,12 +482,12 @@ fn running(
 ) -> Option<Running> {
     let own = config.variant(variant)?;
     let summary = endpoint.variant(variant)?;
-    let mut text = format!("{:016x}", own.traits);
+    let mut text = format!("{:016x}", own.deploy_hash);
     for image in &summary.images {
         text.push(' ');
         text.push_str(image);
     }
     let (model_name, instance_type) = (own.model_name.as_deref(), own.instance_type.as_deref());
-    let fingerprint = Fingerprint::service(&text, model.map(|model| model.traits));
+    let fingerprint = Fingerprint::service(&text, model.map(|model| model.deploy_hash));
     Some(Running { fingerprint, old: Fingerprint::old(model_name, instance_type, &summary.images) })
 }

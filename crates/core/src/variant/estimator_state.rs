@@ -30,7 +30,7 @@ pub struct EstimatorState {
 
 /// What an estimate depends on beside the estimator at rest.
 #[derive(Serialize, Deserialize)]
-struct Beside {
+struct EstimateInputs {
     at: Timestamp,
     hourly: Hourly,
     changes: VecDeque<Change>,
@@ -47,7 +47,8 @@ impl CapacityWatch {
     fn estimator_handle(&self) -> Option<EstimatorHandle> {
         let Held::Resting(resting) = self.estimator.as_ref()? else { return None };
         let (bytes, hourly) = resting.published();
-        let beside = Beside { at: self.answered_at()?, hourly, changes: self.changes.clone() };
+        let beside =
+            EstimateInputs { at: self.answered_at()?, hourly, changes: self.changes.clone() };
         let beside = compact::to_bytes(&beside).ok()?;
         Some(EstimatorHandle { estimator: Arc::downgrade(bytes), beside })
     }
@@ -59,7 +60,7 @@ impl EstimatorState {
     pub fn of(handle: &EstimatorHandle) -> Option<Self> {
         let bytes = handle.estimator.upgrade()?;
         let mut state: Estimator = compact::from_bytes(&bytes).ok()?;
-        let Beside { at, hourly, changes } = compact::from_bytes(&handle.beside).ok()?;
+        let EstimateInputs { at, hourly, changes } = compact::from_bytes(&handle.beside).ok()?;
         state.set_hourly(hourly);
         Some(Self { at, state, changes })
     }

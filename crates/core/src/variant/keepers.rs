@@ -1,17 +1,17 @@
 //! Whether another process keeps the same memory while this one does (rule 26).
 
-use crate::model::keeper::{Keeper, OtherSetpoint};
+use crate::model::keeper::{MemoryWriter, OtherSetpoint};
 use crate::model::memory::VariantMemory;
 use crate::model::shared::Shared;
 
 /// Who kept what is remembered of a variant, as last seen.
 #[derive(Debug, Clone, Default)]
-pub struct KeeperWatch {
-    last: Option<Keeper>,
+pub struct MemoryWriterWatch {
+    last: Option<MemoryWriter>,
     has_looked: bool,
 }
 
-impl KeeperWatch {
+impl MemoryWriterWatch {
     /// Looks at who kept a memory that was just read, and notes in it when that was another process
     /// than `identity`; whether it was. What is found at first is the predecessor's, and what comes
     /// later is somebody else's.

@@ -48,7 +48,7 @@ pub use capacity_basis::CapacityBasis;
 pub use estimator_state::EstimatorState;
 use factor::FactorWatch;
 use floors::FloorsWatch;
-pub use keepers::KeeperWatch;
+pub use keepers::MemoryWriterWatch;
 pub use per_instance::InstancesLook;
 use per_instance::InstancesWatch;
 use recent::Recent;
@@ -77,7 +77,7 @@ pub struct Variant {
     /// What AWS has scaled lately.
     pub activities: Activities,
     /// Who keeps what is remembered of it.
-    pub keepers: KeeperWatch,
+    pub keepers: MemoryWriterWatch,
     /// The max in force at the last pass, for whether it is at it.
     pub max_capacity: Option<i32>,
     /// When the last pass ended in which everything managed could be compared and no write failed.
@@ -123,7 +123,7 @@ pub struct NewPeriods {
 
 /// What a decision needs beside the variant itself.
 #[derive(Debug)]
-pub struct Means<'a> {
+pub struct DecideContext<'a> {
     pub rules: &'a Rules,
     /// What the load tests of each family were worth.
     pub families: &'a Families,
@@ -216,7 +216,7 @@ impl Variant {
     }
 
     /// What a replay of its last weeks is due for, by what the last decision found: it needs
-    /// [`Means::weeks`]. Before the first decision it may turn out that nothing can be worked out.
+    /// [`DecideContext::weeks`]. Before the first decision it may turn out that nothing can be worked out.
     pub fn replay_due(&self, goal: &Goal, now: Timestamp) -> Option<Replay> {
         let in_vain = self.weeks_asked.filter(|_| !self.weeks_came);
         if self.wants_history() || in_vain.is_some_and(|asked| now - asked < WEEKS_AGAIN_AFTER) {
@@ -317,8 +317,8 @@ impl Variant {
     }
 
     /// Decides by what is known of capacity: siblings, reaction time, safety factor and floors first.
-    pub fn decide(&mut self, assessed: Assessed, means: Means<'_>, now: Timestamp) -> Turn {
-        let Means { rules, families, scratch, weeks } = means;
+    pub fn decide(&mut self, assessed: Assessed, means: DecideContext<'_>, now: Timestamp) -> Turn {
+        let DecideContext { rules, families, scratch, weeks } = means;
         let Assessed { goal, mut snapshot, estimate, family, .. } = assessed;
         let estimate = self.with_siblings((estimate, family.as_deref()), families, scratch, now);
         snapshot.reaction = self.reaction(&snapshot, &goal.objective).into();

@@ -273,7 +273,7 @@ pub(super) fn endpoint_config(c: sm::DescribeEndpointConfigOutput) -> EndpointCo
         let routing = v.routing_config.as_ref().and_then(|r| r.get("RoutingStrategy")?.as_str());
         Some(ConfigVariant {
             routing: routing.map(Routing::parse),
-            traits: deploy_hashes::of_variant(&answer, &own),
+            deploy_hash: deploy_hashes::of_variant(&answer, &own),
             name: VariantName::new(v.variant_name).ok()?,
             model_name: v.model_name,
             instance_type: v.instance_type,
@@ -296,7 +296,7 @@ pub(super) fn model(m: sm::DescribeModelOutput) -> Model {
     let all: Vec<_> =
         m.primary_container.into_iter().chain(m.containers.into_iter().flatten()).collect();
     Model {
-        traits: deploy_hashes::of_model(&answer),
+        deploy_hash: deploy_hashes::of_model(&answer),
         name: m.model_name,
         containers: all.len(),
         multi_model: all.iter().any(|c| c.mode.as_deref() == Some("MultiModel")),

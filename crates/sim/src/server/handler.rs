@@ -112,7 +112,7 @@ struct Exchange {
 }
 
 /// What became of a call in the world.
-enum Ran {
+enum CallOutcome {
     /// The world was asked; the wire fault breaks its answer.
     Answered(Result<Value, Failure>, Option<WireFaultKind>),
     /// A wire fault came first.
@@ -128,15 +128,19 @@ impl Exchange {
             match shared.faults.next(operation, shared.sim.now()) {
                 Some(
                     fault @ (WireFaultKind::ConnectionReset | WireFaultKind::ServiceUnavailable),
-                ) => Ran::Broken(fault),
-                fault => Ran::Answered(dispatch::run(&shared.sim, operation, call.input), fault),
+                ) => CallOutcome::Broken(fault),
+                fault => {
+                    CallOutcome::Answered(dispatch::run(&shared.sim, operation, call.input), fault)
+                }
             }
         });
         match ran.await {
-            Ok(Ran::Answered(result, None)) => self.respond(result).await,
-            Ok(Ran::Answered(result, Some(_))) => truncated(self.respond(result).await).await,
-            Ok(Ran::Broken(WireFaultKind::ServiceUnavailable)) => unavailable(),
-            Ok(Ran::Broken(_)) => self.reset(),
+            Ok(CallOutcome::Answered(result, None)) => self.respond(result).await,
+            Ok(CallOutcome::Answered(result, Some(_))) => {
+                truncated(self.respond(result).await).await
+            }
+            Ok(CallOutcome::Broken(WireFaultKind::ServiceUnavailable)) => unavailable(),
+            Ok(CallOutcome::Broken(_)) => self.reset(),
             Err(error) => {
                 let message = format!("the embedded AWS failed: {error}");
                 let error = ApiError::with_status("InternalFailure", message, 500);

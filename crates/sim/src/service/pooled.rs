@@ -2,7 +2,7 @@
 
 use libm::{erfc, exp, log};
 
-use crate::random::normal_quantile;
+use setpoint_core::model::normal;
 
 /// The requests of one minute, and its p50, p90, p95 and p99 in microseconds.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +29,7 @@ impl Part {
             return self.percentiles_us[i];
         }
         let spread = log(self.percentiles_us[3] / self.percentiles_us[0].max(1.0));
-        self.percentiles_us[0] * exp(spread / 2.326 * normal_quantile(q))
+        self.percentiles_us[0] * exp(spread / 2.326 * normal::quantile(q))
     }
 }
 
@@ -61,7 +61,7 @@ mod tests {
             let percentiles_us = [0.5_f64, 0.1, 0.05, 0.01].map(|tail| {
                 let off = ((1.0 - tail) / (tail * requests + 0.5)).sqrt() * random.normal();
                 let seen = (tail * off.exp()).clamp(1e-6, 0.95);
-                1e5 * (spread * -normal_quantile(seen)).exp()
+                1e5 * (spread * -normal::quantile(seen)).exp()
             });
             Part { requests, percentiles_us }
         };

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{What, World};
+use super::{WakeCause, World};
 use crate::api::sagemaker::{DescribeEndpointConfigOutput, DescribeModelOutput, ProductionVariant};
 use crate::service::Service;
 use setpoint_core::model::endpoint::EndpointStatus;
@@ -118,7 +118,7 @@ impl World {
         e.modified_at = now;
         let shrink = v.shrinks_at;
         for at in [Some(due), shrink].into_iter().flatten() {
-            self.wake(at.max(now), What::Endpoint(endpoint.to_owned()));
+            self.wake(at.max(now), WakeCause::Endpoint(endpoint.to_owned()));
         }
     }
 
@@ -193,7 +193,7 @@ impl World {
         endpoint.modified_at = now;
         endpoint.deploy =
             Some(Deploy { config: config.to_owned(), retain, started_at: now, done_at });
-        self.wake(done_at, What::Endpoint(name.to_owned()));
+        self.wake(done_at, WakeCause::Endpoint(name.to_owned()));
     }
 
     /// Makes an endpoint of a config that exists; in service after `seconds`.
@@ -217,7 +217,7 @@ impl World {
         if seconds == 0 {
             self.settle_endpoint(name);
         } else {
-            self.wake(ready, What::Endpoint(name.to_owned()));
+            self.wake(ready, WakeCause::Endpoint(name.to_owned()));
         }
     }
 
@@ -236,6 +236,6 @@ impl World {
         for resource in resources {
             self.drop_target(&resource);
         }
-        self.wake(gone_at, What::Endpoint(name.to_owned()));
+        self.wake(gone_at, WakeCause::Endpoint(name.to_owned()));
     }
 }

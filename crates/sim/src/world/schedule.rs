@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::page::Paging;
 use super::targets::{check_filter, check_namespace, check_resource, not_registered};
-use super::{What, World};
+use super::{WakeCause, World};
 use crate::api::scaling as aas;
 use crate::api::{ApiError, ApiResult, Operation};
 use setpoint_core::model::scaling::DIMENSION;
@@ -101,7 +101,10 @@ impl World {
     fn keep_action(&mut self, resource: &str, action: Action) {
         let name = action.described.scheduled_action_name.clone();
         if let Some(at) = action.next {
-            self.wake(at, What::Scheduled { resource: resource.to_owned(), action: name.clone() });
+            self.wake(
+                at,
+                WakeCause::Scheduled { resource: resource.to_owned(), action: name.clone() },
+            );
         }
         if let Some(target) = self.targets.get_mut(resource) {
             target.actions.insert(name, action);

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::instances::Odd;
 use super::load::Incident;
-use super::{What, World};
+use super::{WakeCause, World};
 use crate::api::{ApiResult, sagemaker as sm, scaling as aas};
 use crate::scenario::{Change, EndpointSpec, VariantSpec};
 use setpoint_core::model::scaling::DIMENSION;
@@ -108,7 +108,7 @@ impl World {
         let Err(error) = self.change(&event.change) else { return };
         let again = self.now + TimeDelta::seconds(RETRY_SECONDS);
         if error.message.contains("in-progress") && again <= event.at + TimeDelta::hours(1) {
-            self.wake(again, What::Event(index));
+            self.wake(again, WakeCause::Event(index));
         } else {
             tracing::warn!(event = ?event.change, %error, "the script event was refused");
         }

@@ -100,7 +100,7 @@ pub(super) async fn what_changes_capacity_is_told_of_a_config(face: Arc<dyn Face
         let config = face.aws().endpoints.endpoint_config(name).await.unwrap().unwrap();
         let routing = (name == "routing").then_some(Routing::Random);
         assert_eq!(config.variants[0].routing, routing, "{name}");
-        hashes.push((name, config.variants[0].traits));
+        hashes.push((name, config.variants[0].deploy_hash));
     }
     assert_eq!(hashes[0].1, hashes[1].1, "a count is not capacity");
     let different: BTreeSet<u64> = hashes.iter().skip(1).map(|(_, hash)| *hash).collect();
@@ -127,7 +127,7 @@ pub(super) async fn what_changes_capacity_is_told_of_a_model(face: Arc<dyn Face>
         });
         face.arrange(Service::SageMaker, "CreateModel", input);
         let model = face.aws().endpoints.model(&name).await.unwrap().unwrap();
-        assert!(hashes.insert(model.traits), "{own}: nothing tells it from the others");
+        assert!(hashes.insert(model.deploy_hash), "{own}: nothing tells it from the others");
     }
 }
 

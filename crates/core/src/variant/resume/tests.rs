@@ -55,7 +55,7 @@ fn minute(n: i64) -> Minute {
     }
 }
 
-fn note(variant: &mut Variant, traits: u64, now: Timestamp) {
+fn note(variant: &mut Variant, deploy_hash: u64, now: Timestamp) {
     let name = id().variant;
     let summary = VariantSummary::plain(name.clone(), Some(2), Some(2));
     let endpoint = Endpoint::in_service(id().endpoint, "config".to_owned(), start(), summary);
@@ -67,7 +67,7 @@ fn note(variant: &mut Variant, traits: u64, now: Timestamp) {
         instance_pools: false,
         managed_instance_scaling: false,
         routing: None,
-        traits,
+        deploy_hash,
     };
     let config = EndpointConfig {
         name: "config".to_owned(),
@@ -100,17 +100,17 @@ fn known(until: i64) -> (Variant, Scratch) {
     (variant, scratch)
 }
 
-fn blank(traits: u64, now: Timestamp) -> Variant {
+fn blank(deploy_hash: u64, now: Timestamp) -> Variant {
     let mut variant = Variant::default();
-    note(&mut variant, traits, now);
+    note(&mut variant, deploy_hash, now);
     variant.blank()
 }
 
-fn resume(record: &[u8], traits: u64, now: Timestamp) -> Result<Variant, NotResumed> {
+fn resume(record: &[u8], deploy_hash: u64, now: Timestamp) -> Result<Variant, NotResumed> {
     let (id, settings) = (id(), settings(200.0));
     let from = now - TimeDelta::days(7);
     let present = Present { id: &id, settings: &settings, memory: None, from, now };
-    blank(traits, now).resume(record, &present)
+    blank(deploy_hash, now).resume(record, &present)
 }
 
 #[test]
@@ -355,6 +355,10 @@ fn between_two_passes_a_variant_with_a_day_of_history_takes_a_few_kilobytes() {
         variant.recent.hourly_peaks.capacity() * size_of::<(i32, f64)>(),
     ];
     assert!(parts.iter().sum::<usize>() <= 6 * 1024, "{parts:?}");
+    let (mut variant, _) = known(14 * 1440);
+    variant.rest();
+    let bytes = variant.capacity.bytes_at_rest();
+    assert!(bytes <= 9 * 1024, "with two weeks: {bytes}");
     // What is published, of which there are two while a pass is made.
     assert!(size_of::<VariantStatus>() <= 1024, "{}", size_of::<VariantStatus>());
 }
