@@ -2,6 +2,8 @@
 
 mod questions;
 
+pub(super) use questions::reads;
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -187,7 +189,7 @@ async fn of_fleet(config: &Config, seen: &Survey, recorder: &Recorder, checks: &
         checks.extend(doctor::permissions(scope, &outcomes, (config.memory.tags, per_instance)));
     }
     checks.extend(doctor::metrics(&asked.metrics, asked.dollars, now));
-    checks.push(doctor::budget(config, questions::reads(config, seen), now));
+    checks.push(doctor::budget(config, questions::reads(config, &seen.fleet), now));
 }
 
 fn of_the_daemon(args: &Args, config: &Config) -> Vec<Check> {

@@ -6,12 +6,14 @@ use std::sync::atomic::AtomicBool;
 
 use super::ask::PlanAnswer;
 use super::deadline::{Bounded, Timeout};
+use super::doctor::reads;
 use super::exit::{self, Exit};
 use super::source::Source;
 use super::{CliError, compose};
 use crate::cli::out::{self, Data, TextOutput, noteln};
 use crate::config::{Config, DiscoveryTelemetry};
 use crate::daemon::{open_freeze, pass_settings};
+use crate::doctor;
 use crate::model::status::FleetStatus;
 use crate::ports::{CallObserver, Clock};
 use crate::reconcile::{
@@ -60,7 +62,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         let how = How { timeout, metrics: reads_metrics(&config, args.metrics) };
         Ok::<_, CliError>(pass(&mut passes, &config, how, Purpose::Plan, &stop).await)
     })??;
-    if !reads_metrics(&config, args.metrics) {
+    if reads_metrics(&config, args.metrics) {
+        report_month(&config, &fleet);
+    } else {
         report_price(&fleet);
     }
     print(&fleet, args.output)?;
@@ -112,6 +116,16 @@ fn report_price(fleet: &FleetStatus) {
             "The configuration lists no variant, so CloudWatch was not read and no capacity is known; \
              --metrics reads it for about {dollars:.2} US dollars ({variants} variants)."
         );
+    }
+}
+
+/// What a month of the daemon would cost, as `doctor` says it. Without a budget, or a listed variant, there is
+/// nothing to say.
+fn report_month(config: &Config, fleet: &FleetStatus) {
+    let is_read = config.telemetry.budget_dollars_per_month > 0.0;
+    if is_read && fleet.variants.values().any(|status| status.goal.managed) {
+        let month = doctor::budget(config, reads(config, fleet), WallClock.now());
+        noteln!("CloudWatch, with the daemon: {}.", month.found);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cli::survey::Survey;
 use crate::config::{Config, DiscoveryTelemetry, memory_place, store_place};
 use crate::doctor::{DaemonFound, MemoryFound, Metrics, Reads, ScrapeFound, StoreFound};
 use crate::model::ids::{ResourceId, VariantId};
-use crate::model::status::VariantStatus;
+use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::time::{Timestamp, floor_to_minute};
 use crate::observe::telemetry::queries;
 use crate::ports::{Aws, Metric, MetricQuery};
@@ -137,12 +137,12 @@ pub(super) async fn activities(seen: &Survey, per_instance: bool) {
 }
 
 /// What is read of this fleet with this configuration.
-pub(super) fn reads(config: &Config, seen: &Survey) -> Reads {
+pub(in crate::cli) fn reads(config: &Config, fleet: &FleetStatus) -> Reads {
     let each = |status: &VariantStatus| {
         queries(&status.snapshot.id.resource(), &status.goal.objective, 60).len()
     };
     let sum = |managed: bool| {
-        let of = seen.fleet.variants.values().filter(|status| status.goal.managed == managed);
+        let of = fleet.variants.values().filter(|status| status.goal.managed == managed);
         of.map(|status| each(status)).sum::<usize>()
     };
     let discovery = config.discovery;

@@ -16,6 +16,9 @@ fn plan_tells_by_its_exit_code_what_it_found() {
     };
     let (code, out, err) = plan(&["--detailed-exitcode"]);
     assert_eq!(code, Some(0), "{out}{err}");
+    // Of one variant without an objective of latency, once an hour as this configuration says.
+    let month = "CloudWatch, with the daemon: $0.03 of $100.00 a month: 4 metrics in each of 720";
+    assert!(err.contains(month) && !out.contains("CloudWatch"), "{out}{err}");
     served.change(json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}));
     let (code, out, _) = plan(&["--detailed-exitcode"]);
     assert_eq!(code, Some(2), "{out}");

@@ -21,6 +21,7 @@ const HOURS_APART: i64 = 3;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Counts {
+    #[serde(with = "super::at_rest::bins")]
     bins: Vec<(i16, u16, u16)>,
 }
 

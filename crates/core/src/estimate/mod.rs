@@ -16,6 +16,7 @@
 //! the journal it was restored from.
 
 mod assess;
+mod at_rest;
 mod book;
 mod chain;
 pub(crate) mod divergence;

@@ -38,10 +38,10 @@ pub(super) const LG_SCALE: f64 = 1400.0;
 #[serde(deny_unknown_fields)]
 pub(super) struct Hour {
     pub(super) regime: u8,
-    levels: [u8; LEVELS_KEPT],
-    minutes: [u8; LEVELS_KEPT],
-    bad: [u8; LEVELS_KEPT],
-    medians: [i16; LEVELS_KEPT],
+    pub(super) levels: [u8; LEVELS_KEPT],
+    pub(super) minutes: [u8; LEVELS_KEPT],
+    pub(super) bad: [u8; LEVELS_KEPT],
+    pub(super) medians: [i16; LEVELS_KEPT],
 }
 
 /// The minutes of an hour at one load level.
@@ -137,6 +137,7 @@ impl Streak {
 pub(super) struct Hours {
     /// The number of the ring's first hour since the epoch.
     first: i64,
+    #[serde(with = "super::at_rest::hours")]
     ring: VecDeque<Hour>,
     open_hour: i64,
     open_regime: u8,

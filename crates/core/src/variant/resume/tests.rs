@@ -355,6 +355,10 @@ fn between_two_passes_a_variant_with_a_day_of_history_takes_a_few_kilobytes() {
         variant.recent.hourly_peaks.capacity() * size_of::<(i32, f64)>(),
     ];
     assert!(parts.iter().sum::<usize>() <= 6 * 1024, "{parts:?}");
+    let (mut variant, _) = known(14 * 1440);
+    variant.rest();
+    let bytes = variant.capacity.bytes_at_rest();
+    assert!(bytes <= 9 * 1024, "with two weeks: {bytes}");
     // What is published, of which there are two while a pass is made.
     assert!(size_of::<VariantStatus>() <= 1024, "{}", size_of::<VariantStatus>());
 }
