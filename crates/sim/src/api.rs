@@ -2,6 +2,16 @@
 //! differ. One method an operation; inputs and outputs have AWS's members in `snake_case` and
 //! (de)serialize as AWS JSON (`PascalCase`, times as epoch seconds, absent members left out).
 
+/// Inputs and outputs as AWS JSON has them: members in `PascalCase`, and the default of what is absent.
+macro_rules! shapes {
+    ($($(#[$meta:meta])* pub struct $name:ident { $($members:tt)* })*) => { $(
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "PascalCase", default)]
+        $(#[$meta])*
+        pub struct $name { $($members)* }
+    )* };
+}
+
 mod activities;
 pub mod cloudtrail;
 pub mod cloudwatch;

@@ -14,34 +14,30 @@ pub struct LookupAttribute {
     pub attribute_value: String,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct LookupEventsInput {
-    pub lookup_attributes: Vec<LookupAttribute>,
-    #[serde(with = "epoch::option")]
-    pub start_time: Option<Timestamp>,
-    #[serde(with = "epoch::option")]
-    pub end_time: Option<Timestamp>,
-    pub max_results: Option<i32>,
-    pub next_token: Option<String>,
-}
+shapes! {
+    pub struct LookupEventsInput {
+        pub lookup_attributes: Vec<LookupAttribute>,
+        #[serde(with = "epoch::option")]
+        pub start_time: Option<Timestamp>,
+        #[serde(with = "epoch::option")]
+        pub end_time: Option<Timestamp>,
+        pub max_results: Option<i32>,
+        pub next_token: Option<String>,
+    }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Event {
-    pub event_name: String,
-    #[serde(with = "epoch")]
-    pub event_time: Timestamp,
-    /// The last part of the caller's ARN.
-    pub username: String,
-    /// The whole event as JSON, in a string.
-    pub cloud_trail_event: String,
-}
+    pub struct Event {
+        pub event_name: String,
+        #[serde(with = "epoch")]
+        pub event_time: Timestamp,
+        /// The last part of the caller's ARN.
+        pub username: String,
+        /// The whole event as JSON, in a string.
+        pub cloud_trail_event: String,
+    }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct LookupEventsOutput {
-    /// One page, newest first.
-    pub events: Vec<Event>,
-    pub next_token: Option<String>,
+    pub struct LookupEventsOutput {
+        /// One page, newest first.
+        pub events: Vec<Event>,
+        pub next_token: Option<String>,
+    }
 }

@@ -17,51 +17,41 @@ pub struct TagFilter {
     pub values: Vec<String>,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct GetResourcesInput {
-    /// Where the next page begins; empty for the first.
-    pub pagination_token: Option<String>,
-    /// All of them must hold.
-    pub tag_filters: Vec<TagFilter>,
-    pub resources_per_page: Option<i32>,
-    /// Such as `sagemaker:endpoint`; all when empty.
-    pub resource_type_filters: Vec<String>,
-}
+shapes! {
+    pub struct GetResourcesInput {
+        /// Where the next page begins; empty for the first.
+        pub pagination_token: Option<String>,
+        /// All of them must hold.
+        pub tag_filters: Vec<TagFilter>,
+        pub resources_per_page: Option<i32>,
+        /// Such as `sagemaker:endpoint`; all when empty.
+        pub resource_type_filters: Vec<String>,
+    }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct ResourceTagMapping {
-    #[serde(rename = "ResourceARN")]
-    pub resource_arn: String,
-    pub tags: Vec<Tag>,
-}
+    pub struct ResourceTagMapping {
+        #[serde(rename = "ResourceARN")]
+        pub resource_arn: String,
+        pub tags: Vec<Tag>,
+    }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct GetResourcesOutput {
-    /// Empty on the last page.
-    pub pagination_token: String,
-    pub resource_tag_mapping_list: Vec<ResourceTagMapping>,
-}
+    pub struct GetResourcesOutput {
+        /// Empty on the last page.
+        pub pagination_token: String,
+        pub resource_tag_mapping_list: Vec<ResourceTagMapping>,
+    }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct AddTagsInput {
-    pub resource_arn: String,
-    pub tags: Vec<Tag>,
-}
+    pub struct AddTagsInput {
+        pub resource_arn: String,
+        pub tags: Vec<Tag>,
+    }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct AddTagsOutput {
-    /// All tags that it has now.
-    pub tags: Vec<Tag>,
-}
+    pub struct AddTagsOutput {
+        /// All tags that it has now.
+        pub tags: Vec<Tag>,
+    }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct DeleteTagsInput {
-    pub resource_arn: String,
-    pub tag_keys: Vec<String>,
+    pub struct DeleteTagsInput {
+        pub resource_arn: String,
+        pub tag_keys: Vec<String>,
+    }
 }
