@@ -34,6 +34,9 @@ pub use changes::changes;
 use disk::{Bounds, Disk, Trouble};
 use unsaved::Book;
 
+/// After a start, thousands of variants have 14 days to save: more than so many parts of them wait for the
+/// next pass, which has them until telemetry is read again.
+const ROUNDS: usize = 8;
 /// How long whoever asks waits for the disk. A pass waits for it once.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The most that is kept where there is no file, in bytes.
@@ -206,7 +209,14 @@ impl Place {
             tracing::warn!(lost, "the history has no room for events that cannot be saved");
         }
         let Some(at) = fleet.at else { return };
-        let saved = opened.and_then(|()| self.save(&mut open, at));
+        let mut saved = opened.and_then(|()| self.save(&mut open, at));
+        for _ in 1..ROUNDS {
+            if saved.is_err() || !open.book.has_more {
+                break;
+            }
+            open.book.take_more(fleet);
+            saved = self.save(&mut open, at);
+        }
         drop(open);
         self.note(saved, at);
     }

@@ -17,8 +17,8 @@ const EVENTS_MAX: usize = 20_000;
 const FACE_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Hours that may wait for the disk: a disk that takes nothing must not cost all memory.
 const HOURS_MAX: usize = 100_000;
-/// After a start each variant has 14 days to save; more than so many wait for the next pass.
-const HOURS_A_PASS: usize = 20_000;
+/// After a start each variant has 14 days to save; so many go to the disk at once.
+const HOURS_AT_ONCE: usize = 20_000;
 
 /// Rows that wait to be saved.
 #[derive(Debug, Default)]
@@ -61,6 +61,8 @@ pub(super) struct Book {
     /// The newest hours of each variant.
     hours: BTreeMap<VariantId, Vec<Hour>>,
     pub(super) unsaved: Unsaved,
+    /// Whether a variant has hours for which there was no room.
+    pub(super) has_more: bool,
 }
 
 impl Book {
@@ -80,10 +82,28 @@ impl Book {
         // One that is gone is known again by what the file has of it.
         self.hours.retain(|id, _| fleet.variants.contains_key(id));
         self.written.retain(|id, _| fleet.variants.contains_key(id));
+        self.has_more = false;
         for (id, status) in &fleet.variants {
             self.take_variant(id, status);
         }
         self.unsaved.bound(at)
+    }
+
+    /// Takes in what a pass has of minutes for which there was no room before. The next read of telemetry
+    /// takes their place.
+    pub(super) fn take_more(&mut self, fleet: &FleetStatus) {
+        self.has_more = false;
+        for (id, status) in &fleet.variants {
+            let Some(until) = self.faces.get(id).map(|face| face.minutes_until) else { continue };
+            let taken = self.take_minutes(id, status, until);
+            if taken != until
+                && let Some(face) = self.faces.get_mut(id)
+            {
+                face.minutes_until = taken;
+                self.unsaved.faces.insert(id.clone(), face.clone());
+                self.written.insert(id.clone(), face.clone());
+            }
+        }
     }
 
     fn take_variant(&mut self, id: &VariantId, status: &VariantStatus) {
@@ -122,8 +142,8 @@ impl Book {
             if until.is_some_and(|until| hour.at() < until) {
                 continue;
             }
-            if self.unsaved.hours.len() >= HOURS_A_PASS {
-                // The next pass goes on with them.
+            if self.unsaved.hours.len() >= HOURS_AT_ONCE {
+                self.has_more = true;
                 return until;
             }
             until = Some(hour.until());

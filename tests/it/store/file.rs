@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use setpoint::model::Fact;
 use setpoint::model::history::{EventKind, History, HourLoad};
 use setpoint::model::series::Minute;
-use setpoint::model::status::StoreStatus;
+use setpoint::model::status::{StoreStatus, VariantStatus};
 use setpoint::ports::Evidence as _;
 use setpoint::store::{Store, StoreSettings};
 
@@ -250,27 +250,47 @@ async fn what_is_older_than_is_kept_goes() {
     assert!(history.events.len() > 30);
 }
 
+/// Days of minutes up to one, as the first read of a process gives them.
+fn read(endpoint: &str, days: i64, until: i64) -> VariantStatus {
+    let mut status = with_minute(fixtures::in_sync(endpoint), until, 200.0);
+    let minutes: Vec<Minute> = (-1440 * days..=until)
+        .map(|n| Minute {
+            invocations: Some(400.0),
+            invocations_per_instance: Some(200.0),
+            latency_us: Some(100_000.0),
+            ..Minute::empty(minute(n))
+        })
+        .collect();
+    let objective = status.goal.objective;
+    if let Fact::Known(telemetry) = &mut status.snapshot.telemetry {
+        telemetry.hours = HourLoad::of(&minutes, &objective).into();
+    }
+    status
+}
+
+/// One pass has 14 days of every variant, and the next read of telemetry has 15 minutes.
+#[tokio::test]
+async fn a_fleet_s_first_read_is_saved_whole_before_the_next_one_takes_its_place() {
+    let store = Store::in_memory();
+    let names: Vec<String> = (0..130).map(|n| format!("e{n}")).collect();
+    let fleet = names.iter().map(|name| read(name, 14, 29)).collect();
+    fine(&store.record(pass(32, fleet)).await);
+    let next = names.iter().map(|name| with_minute(fixtures::in_sync(name), 30, 200.0)).collect();
+    fine(&store.record(pass(47, next)).await);
+    for name in names {
+        let id = fixtures::id(&name);
+        let history = store.history(&id, minute(-1440 * 15), minute(60)).await.unwrap().unwrap();
+        let whole = history.hours.iter().filter(|hour| hour.minutes == 60).count();
+        assert_eq!((history.hours.len(), whole), (14 * 24 + 1, 14 * 24), "{name}");
+        assert_eq!(history.hours.last().map(|hour| hour.minutes), Some(31), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn after_a_start_the_history_goes_back_as_far_as_was_read_and_counts_no_hour_twice() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.redb");
-    // Two days of minutes, as the first read of a process gives them.
-    let read = |until: i64| {
-        let mut status = with_minute(fixtures::in_sync("a"), until, 200.0);
-        let minutes: Vec<Minute> = (-2880..=until)
-            .map(|n| Minute {
-                invocations: Some(400.0),
-                invocations_per_instance: Some(200.0),
-                latency_us: Some(100_000.0),
-                ..Minute::empty(minute(n))
-            })
-            .collect();
-        let objective = status.goal.objective;
-        if let Fact::Known(telemetry) = &mut status.snapshot.telemetry {
-            telemetry.hours = HourLoad::of(&minutes, &objective).into();
-        }
-        pass(until + 3, vec![status])
-    };
+    let read = |until: i64| pass(until + 3, vec![read("a", 2, until)]);
     let one = store(&path);
     fine(&one.record(read(29)).await);
     let first = history(&one).await;
