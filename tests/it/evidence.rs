@@ -476,3 +476,55 @@ async fn a_record_of_a_decision_is_estimated_and_decided_again() {
     let again = Record::parse(&detail.to_string()).unwrap().decide().unwrap();
     assert!(!again.is_estimated && again.differs.is_empty(), "by the estimate in it");
 }
+
+/// A record may come from anybody: a number that cannot be is an error, and never the end of the process.
+#[tokio::test]
+async fn a_record_whose_estimator_cannot_be_is_refused_or_estimated_and_never_ends_the_process() {
+    let sim = world();
+    let mut passes = Passes::begin(&sim, &memory(), None);
+    let fleet = passes.pass().await;
+    let status = fleet.variants.values().next().unwrap();
+    let detail = serde_json::to_value(VariantDetail::of(status)).unwrap();
+    let mut places = Vec::new();
+    numbers(&detail["estimator"], &mut "/estimator".to_owned(), &mut places);
+    assert!(places.len() > 400, "{}", places.len());
+    let mut refused = 0;
+    let mut bad = Vec::new();
+    for place in &places {
+        for odd in [json!(-1), json!(1e18), json!(i64::MIN)] {
+            let mut detail = detail.clone();
+            *detail.pointer_mut(place).unwrap() = odd.clone();
+            let text = detail.to_string();
+            let run =
+                std::panic::catch_unwind(|| Record::parse(&text).and_then(Record::decide).is_err());
+            match run {
+                Ok(error) => refused += usize::from(error),
+                Err(_) => bad.push(format!("{place} = {odd}")),
+            }
+        }
+    }
+    assert!(bad.is_empty(), "{}: {:#?}", bad.len(), &bad[..bad.len().min(60)]);
+    assert!(refused > 100, "{refused}");
+}
+
+/// Pointers to all numbers; of a long list, to the first and last few.
+fn numbers(value: &serde_json::Value, at: &mut String, places: &mut Vec<String>) {
+    let mut step = |name: &str, value: &serde_json::Value, places: &mut Vec<String>| {
+        let mut at = format!("{at}/{name}");
+        numbers(value, &mut at, places);
+    };
+    match value {
+        serde_json::Value::Number(_) => places.push(at.clone()),
+        serde_json::Value::Object(members) => {
+            members.iter().for_each(|(name, value)| step(name, value, places));
+        }
+        serde_json::Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                if index < 3 || index + 3 > items.len() {
+                    step(&index.to_string(), item, places);
+                }
+            }
+        }
+        _ => {}
+    }
+}
