@@ -36,7 +36,7 @@ use unsaved::Book;
 
 /// After a start, thousands of variants have 14 days to save: more than so many parts of them wait for the
 /// next pass, which has them until telemetry is read again.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 3;
 /// How long whoever asks waits for the disk. A pass waits for it once.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The most that is kept where there is no file, in bytes.

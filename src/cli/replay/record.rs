@@ -60,11 +60,16 @@ fn comparison(again: &Redecided) -> String {
         };
         return format!("This is the {of} that setpoint {} recorded.", again.version);
     }
-    let mut text = format!(
-        "This is not the decision that setpoint {} recorded; this is setpoint {}.",
-        again.version,
-        env!("CARGO_PKG_VERSION")
-    );
+    let decides = again.differs.iter().any(|differs| differs.key.starts_with("decision."));
+    let what = if decides { "decision" } else { "estimate, but the same decision," };
+    let own = env!("CARGO_PKG_VERSION");
+    let why = if again.version == own {
+        "the version is the same, so the record was edited or belongs to another build.".to_owned()
+    } else {
+        format!("this is setpoint {own}.")
+    };
+    let mut text =
+        format!("This is not the {what} that setpoint {} recorded; {why}", again.version);
     for difference in &again.differs {
         let line = format!(
             "\n  {}: recorded {}, now {}",

@@ -27,6 +27,11 @@ async fn a_record_of_a_decision_is_estimated_and_decided_again() {
             };
             change(&sim, deploy);
         }
+        if pass == 4 {
+            // For a while it has no instances.
+            change(&sim, Change::Recreate { endpoint: "calm".to_owned() });
+            sim.advance(1800);
+        }
         let fleet = passes.pass().await;
         for (id, status) in &*fleet.variants {
             let detail = serde_json::to_value(VariantDetail::of(status)).unwrap();

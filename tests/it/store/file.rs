@@ -272,7 +272,7 @@ fn read(endpoint: &str, days: i64, until: i64) -> VariantStatus {
 #[tokio::test]
 async fn a_fleet_s_first_read_is_saved_whole_before_the_next_one_takes_its_place() {
     let store = Store::in_memory();
-    let names: Vec<String> = (0..130).map(|n| format!("e{n}")).collect();
+    let names: Vec<String> = (0..70).map(|n| format!("e{n}")).collect();
     let fleet = names.iter().map(|name| read(name, 14, 29)).collect();
     fine(&store.record(pass(32, fleet)).await);
     let next = names.iter().map(|name| with_minute(fixtures::in_sync(name), 30, 200.0)).collect();

@@ -182,6 +182,8 @@ impl Judge<'_> {
         let share = f64::from(minutes.broken) / f64::from(minutes.used.max(1));
         Some(if share >= SHARE_TELLS {
             format!("{:.0} % of minutes broke {objective}", share * 100.0)
+        } else if self.estimate.verdict == Verdict::AtMost {
+            format!("minutes broke {objective} at every load seen")
         } else {
             format!("at least {BROKEN_MINUTES} of the last 30 minutes broke {objective}")
         })

@@ -221,7 +221,7 @@ fn assess_weighted(
 /// Minutes at loads within a fifth of a capacity.
 fn near(weighted: &Weighted, capacity: f64) -> f64 {
     let bin = bin_of(capacity);
-    let within = weighted.iter().filter(|e| (e.0 - bin).abs() <= FINE_BINS);
+    let within = weighted.iter().filter(|e| e.0.saturating_sub(bin).saturating_abs() <= FINE_BINS);
     within.map(|e| e.1 + e.2).sum()
 }
 

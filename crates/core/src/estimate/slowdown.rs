@@ -80,7 +80,7 @@ impl Slowdown {
                 );
             }
         }
-        if to < from + SPAN_MIN {
+        if to < from.saturating_add(SPAN_MIN) {
             return None;
         }
         let total = |of: fn(&Sums) -> f64| levels.iter().map(of).sum::<f64>();

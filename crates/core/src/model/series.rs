@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::time::Timestamp;
 
+/// The most that counts as invocations per minute per instance: 16 million a second. More is a number that
+/// some source made by dividing by nothing.
+const LOAD_MAX: f64 = 1e9;
+
 /// One minute (or longer period) of a variant, as CloudWatch has it. `None` is no datapoint, which
 /// is not zero.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -47,9 +51,10 @@ impl Minute {
         self.at + TimeDelta::seconds(i64::from(self.period_seconds))
     }
 
-    /// Invocations per minute per instance.
+    /// Invocations per minute per instance; absent where the number cannot be one.
     pub fn load(&self) -> Option<f64> {
-        self.invocations_per_instance.map(|sum| sum * 60.0 / f64::from(self.period_seconds))
+        let load = self.invocations_per_instance? * 60.0 / f64::from(self.period_seconds);
+        (load <= LOAD_MAX).then_some(load)
     }
 
     /// The number of active instances: stated, or derived from the two sums.
@@ -75,3 +80,20 @@ impl Minute {
 
 /// Minutes in time order, without two of the same start and period.
 pub type Series = Vec<Minute>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_that_cannot_be_is_none() {
+        let minute = |each: Option<f64>| Minute {
+            invocations_per_instance: each,
+            ..Minute::empty(Timestamp::default())
+        };
+        assert_eq!(minute(Some(1200.0)).load(), Some(1200.0));
+        for odd in [None, Some(f64::NAN), Some(f64::INFINITY), Some(3e41)] {
+            assert_eq!(minute(odd).load(), None, "{odd:?}");
+        }
+    }
+}

@@ -140,7 +140,10 @@ impl Telemetry {
         }
         let total = match metric {
             Published::InvocationsPerInstance => {
-                sum(|m| f64::from(m.requests) / f64::from(m.instances.max(f32::MIN_POSITIVE)))
+                // Without an instance there is no value, and none that a division by nothing makes.
+                let each = found.iter().filter(|m| m.instances > 0.0);
+                let each = each.map(|m| f64::from(m.requests) / f64::from(m.instances));
+                each.reduce(|all, one| all + one)?
             }
             Published::Errors5xx => sum(|m| f64::from(m.errors)),
             Published::Errors4xx => 0.0,
