@@ -100,10 +100,16 @@ impl Book {
                 && let Some(face) = self.faces.get_mut(id)
             {
                 face.minutes_until = taken;
-                self.unsaved.faces.insert(id.clone(), face.clone());
-                self.written.insert(id.clone(), face.clone());
+                let face = face.clone();
+                self.write_face(id, face);
             }
         }
+    }
+
+    /// Puts what was last seen of a variant with what waits for the disk.
+    fn write_face(&mut self, id: &VariantId, face: LastSeen) {
+        self.unsaved.faces.insert(id.clone(), face.clone());
+        self.written.insert(id.clone(), face);
     }
 
     fn take_variant(&mut self, id: &VariantId, status: &VariantStatus) {
@@ -117,8 +123,7 @@ impl Book {
                 || *written != LastSeen { at: written.at, ..face.clone() }
         });
         if is_news {
-            self.unsaved.faces.insert(id.clone(), face.clone());
-            self.written.insert(id.clone(), face.clone());
+            self.write_face(id, face.clone());
         }
         self.faces.insert(id.clone(), face);
         let own = self.hours.entry(id.clone()).or_default();

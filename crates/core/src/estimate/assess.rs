@@ -121,7 +121,7 @@ fn densities(
 }
 
 /// How the service becomes slower, where latency does not wander.
-fn drift(q: &Question<'_>) -> Option<Slowdown> {
+fn slowdown(q: &Question<'_>) -> Option<Slowdown> {
     let asked = q.refinements.todays_units && !q.wanders;
     asked.then(|| Slowdown::of(q.hours, q.stretch, q.power, q.now)).flatten()
 }
@@ -132,14 +132,17 @@ fn since_ratio(q: &Question<'_>, units: Units<'_>) -> f64 {
     let age = (units.at - q.record.start).max(0);
     // The ratio is one of the middle of that day, or of what there is of it.
     let since = age - (age / 2).min(SETTLED_AFTER / 2);
-    units.drift.map_or(0.0, |drift| drift.slowed(since))
+    units.slowdown.map_or(0.0, |slowdown| slowdown.slowed(since))
 }
 
 /// What a change of regime now would hand on, in the units with which the next one is compared.
 pub(super) fn hand_on(q: &Question<'_>, scratch: &mut Scratch) -> Option<Carried> {
     let mut weighted = std::mem::take(&mut scratch.weighted);
-    let drift = drift(q);
-    let units = Units { at: drift.map_or(q.now, |drift| drift.middle()), drift: drift.as_ref() };
+    let slowdown = slowdown(q);
+    let units = Units {
+        at: slowdown.map_or(q.now, |slowdown| slowdown.middle()),
+        slowdown: slowdown.as_ref(),
+    };
     q.evidence.weigh(q.record.id, (q.now, units), &mut weighted);
     let densities = densities(q, (&weighted, units), scratch);
     scratch.weighted = weighted;
@@ -158,8 +161,8 @@ pub(super) fn assess(q: &Question<'_>, scratch: &mut Scratch) -> Assessment {
         };
     }
     let mut weighted = std::mem::take(&mut scratch.weighted);
-    let drift = drift(q);
-    let units = Units { drift: drift.as_ref(), at: q.now };
+    let slowdown = slowdown(q);
+    let units = Units { slowdown: slowdown.as_ref(), at: q.now };
     q.evidence.weigh(q.record.id, (q.now, units), &mut weighted);
     let answer = assess_weighted(q, (&mut weighted, units), scratch);
     scratch.weighted = weighted;

@@ -116,7 +116,7 @@ pub(super) type Weighted = Vec<(i16, f64, f64)>;
 /// In whose units loads are counted: those of a time, where the service becomes slower.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Units<'a> {
-    pub(super) drift: Option<&'a Slowdown>,
+    pub(super) slowdown: Option<&'a Slowdown>,
     pub(super) at: MinuteIndex,
 }
 
@@ -124,7 +124,7 @@ impl Units<'_> {
     /// What a drift has come to since a stretch of time.
     fn since(&self, slot: &Slot, come_to: fn(&Slowdown, MinuteIndex) -> f64) -> f64 {
         let age = self.at - slot.mean().round() as MinuteIndex;
-        self.drift.map_or(0.0, |drift| come_to(drift, age))
+        self.slowdown.map_or(0.0, |slowdown| come_to(slowdown, age))
     }
 }
 
@@ -332,7 +332,7 @@ mod tests {
         let mut weighted = Weighted::new();
         evidence.settle(at + 4 * DAY);
         let now = at + 4 * DAY + 30;
-        evidence.weigh(1, (now, Units { drift: None, at: now }), &mut weighted);
+        evidence.weigh(1, (now, Units { slowdown: None, at: now }), &mut weighted);
         assert_eq!(weighted.len(), 1);
         assert!((weighted[0].1 - 15.0).abs() < 0.1, "{weighted:?}");
         assert!((weighted[0].2 - 15.0).abs() < 0.1, "{weighted:?}");

@@ -160,11 +160,11 @@ mod tests {
 
     #[test]
     fn a_drift_is_seen_by_load_levels_that_come_again() {
-        let drift = days(3, 0.07, 0.0).unwrap();
-        assert!((drift.slowed(DAY) - 0.07).abs() < 0.005, "{drift:?}");
-        assert!((drift.fallen(-DAY) + 1.25 * 0.07).abs() < 0.01);
+        let slowdown = days(3, 0.07, 0.0).unwrap();
+        assert!((slowdown.slowed(DAY) - 0.07).abs() < 0.005, "{slowdown:?}");
+        assert!((slowdown.fallen(-DAY) + 1.25 * 0.07).abs() < 0.01);
         assert!(
-            (drift.fallen(9 * DAY) - 4.0 * 1.25 * 0.07).abs() < 0.03,
+            (slowdown.fallen(9 * DAY) - 4.0 * 1.25 * 0.07).abs() < 0.03,
             "no further than it is seen"
         );
         assert!(days(1, 0.07, 0.0).is_none(), "a day is too short");

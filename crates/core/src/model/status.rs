@@ -46,12 +46,12 @@ pub struct EstimatorHandle {
     /// The estimator as bytes, until the variant takes in newer telemetry.
     pub estimator: Weak<Box<[u8]>>,
     /// What else it depends on, as bytes.
-    pub beside: Box<[u8]>,
+    pub inputs: Box<[u8]>,
 }
 
 impl PartialEq for EstimatorHandle {
     fn eq(&self, other: &Self) -> bool {
-        self.estimator.ptr_eq(&other.estimator) && self.beside == other.beside
+        self.estimator.ptr_eq(&other.estimator) && self.inputs == other.inputs
     }
 }
 

@@ -47,10 +47,10 @@ impl CapacityWatch {
     fn estimator_handle(&self) -> Option<EstimatorHandle> {
         let Held::Resting(resting) = self.estimator.as_ref()? else { return None };
         let (bytes, hourly) = resting.published();
-        let beside =
+        let inputs =
             EstimateInputs { at: self.answered_at()?, hourly, changes: self.changes.clone() };
-        let beside = compact::to_bytes(&beside).ok()?;
-        Some(EstimatorHandle { estimator: Arc::downgrade(bytes), beside })
+        let inputs = compact::to_bytes(&inputs).ok()?;
+        Some(EstimatorHandle { estimator: Arc::downgrade(bytes), inputs })
     }
 }
 
@@ -60,7 +60,7 @@ impl EstimatorState {
     pub fn of(handle: &EstimatorHandle) -> Option<Self> {
         let bytes = handle.estimator.upgrade()?;
         let mut state: Estimator = compact::from_bytes(&bytes).ok()?;
-        let EstimateInputs { at, hourly, changes } = compact::from_bytes(&handle.beside).ok()?;
+        let EstimateInputs { at, hourly, changes } = compact::from_bytes(&handle.inputs).ok()?;
         state.set_hourly(hourly);
         Some(Self { at, state, changes })
     }
