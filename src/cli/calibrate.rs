@@ -1,12 +1,11 @@
 //! `setpoint calibrate`: from load tests' files to the rate, the target value and the configuration.
 
-use std::io::Read as _;
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::CliError;
 use super::exit::Exit;
+use super::input::Input;
 use super::replay::{parse_share, parse_slo, unit};
 use crate::calibrate::{self, Ask, Run};
 use crate::cli::out::{noteln, out, outln};
@@ -107,31 +106,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 
 /// A file's name and text; one that gzip packed is unpacked.
 fn contents(path: &Path) -> Result<(String, String), CliError> {
-    let stdin = path.as_os_str() == "-";
-    let name = if stdin { "standard input".to_owned() } else { path.display().to_string() };
-    let failed = |what: &dyn std::fmt::Display| CliError::failed(format!("{name}: {what}"));
-    let mut bytes = Vec::new();
-    let read = if stdin {
-        std::io::stdin().lock().take(BYTES_MAX + 1).read_to_end(&mut bytes)
-    } else {
-        if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
-            // A shell's `<(...)` is one, too; one that nobody writes to would wait without a word.
-            noteln!("{name}: it is a pipe; waiting for its writer");
-        }
-        let file =
-            std::fs::File::open(path).map_err(|e| failed(&format!("cannot open it: {e}")))?;
-        file.take(BYTES_MAX + 1).read_to_end(&mut bytes)
-    };
-    read.map_err(|e| failed(&format!("cannot read it: {e}")))?;
-    if bytes.starts_with(&[0x1f, 0x8b]) {
-        let packed = std::mem::take(&mut bytes);
-        let unpacked = flate2::read::MultiGzDecoder::new(packed.as_slice());
-        let read = unpacked.take(BYTES_MAX + 1).read_to_end(&mut bytes);
-        read.map_err(|e| failed(&format!("cannot unpack it: {e}")))?;
-    }
-    if bytes.len() as u64 > BYTES_MAX {
-        return Err(failed(&"found more than 1 GiB (read: up to 1 GiB); give the tool's summary"));
-    }
+    let Input { name, bytes, .. } = Input::read(path, BYTES_MAX)?.unpacked()?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         CliError::failed(calibrate::binary(&name, e.as_bytes(), at).to_string())

@@ -17,6 +17,7 @@ mod export;
 mod groups;
 mod import;
 mod init;
+mod input;
 mod kubernetes;
 mod new_file;
 mod out;

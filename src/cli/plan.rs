@@ -119,13 +119,17 @@ fn report_price(fleet: &FleetStatus) {
     }
 }
 
-/// What a month of the daemon would cost, as `doctor` says it. Without a budget, or a listed variant, there is
-/// nothing to say.
+/// What a month of the daemon would cost, and what to do when the budget does not cover it: `doctor`'s check.
+/// Where nothing paid is read, there is nothing to say.
 fn report_month(config: &Config, fleet: &FleetStatus) {
-    let is_read = config.telemetry.budget_dollars_per_month > 0.0;
-    if is_read && fleet.variants.values().any(|status| status.goal.managed) {
-        let month = doctor::budget(config, reads(config, fleet), WallClock.now());
-        noteln!("CloudWatch, with the daemon: {}.", month.found);
+    let reads = reads(config, fleet);
+    if config.telemetry.budget_dollars_per_month <= 0.0 || reads.is_nothing() {
+        return;
+    }
+    let month = doctor::budget(config, reads, WallClock.now());
+    noteln!("CloudWatch, with the daemon: {}.", month.found);
+    if let Some(advice) = month.advice {
+        noteln!("warning: the month is close to its budget or above it: {advice}");
     }
 }
 

@@ -1,8 +1,7 @@
 //! `setpoint recommend`: the measured target value in the language in which a team keeps it, and
 //! whether a file of theirs agrees with it.
 
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::CliError;
 use super::ask::{ListedScope, parse_selector, understood, unreadable};
 use super::exit::{self, Exit};
+use super::input::Input;
 use super::source::Source;
 use crate::cli::out::{self, Data, noteln, out};
 use crate::model::selector::Selector;
@@ -91,8 +91,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     }
     // A file that cannot be read is said before anything is asked.
     let kept = args.check.as_deref().map(|path| {
-        let (name, text) = contents(path)?;
-        read(&text).map_err(|problem| CliError::failed(format!("{name}: {problem}")))
+        let file = Input::read(path, BYTES_MAX)?;
+        let text = str::from_utf8(&file.bytes).map_err(|error| file.failed(error))?;
+        read(text).map_err(|problem| file.failed(problem))
     });
     let kept = kept.transpose()?;
     let answer: Answer = if args.source.is_daemon() {
@@ -156,21 +157,4 @@ fn print_checked(checked: &Checked, format: Format) -> Result<(), CliError> {
 
 fn value(value: &impl Serialize, format: Format) -> Result<(), CliError> {
     out::data(value, if format == Format::Json { Data::Json } else { Data::Yaml })
-}
-
-/// A file's name and text.
-fn contents(path: &Path) -> Result<(String, String), CliError> {
-    let stdin = path.as_os_str() == "-";
-    let name = if stdin { "standard input".to_owned() } else { path.display().to_string() };
-    let failed = |what: String| CliError::failed(format!("{name}: {what}"));
-    let mut text = String::new();
-    let read = if stdin {
-        std::io::stdin().lock().take(BYTES_MAX + 1).read_to_string(&mut text)
-    } else {
-        let file = std::fs::File::open(path);
-        let file = file.map_err(|error| failed(format!("cannot open it: {error}")))?;
-        file.take(BYTES_MAX + 1).read_to_string(&mut text)
-    };
-    read.map_err(|error| failed(format!("cannot read it: {error}")))?;
-    Ok((name, text))
 }

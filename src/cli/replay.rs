@@ -3,7 +3,7 @@
 mod record;
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,6 +22,9 @@ use crate::model::units::{
 };
 use crate::replay::{Evaluation, Recording, ReplaySettings, csv, output, replay, report};
 
+/// So much of a file is looked at to recognise a load test's result.
+const BEGINNING: u64 = 64 << 20;
+
 /// Estimate and decide over recorded telemetry.
 ///
 /// FILE has one row a minute with the columns timestamp, invocations, invocations_per_instance,
@@ -29,9 +32,9 @@ use crate::replay::{Evaluation, Recording, ReplaySettings, csv, output, replay, 
 /// optionally instances, endpoint_config, configured_target and period_seconds. `setpoint export`
 /// writes it. All target values and capacities are invocations per minute per instance.
 ///
-/// With --variant, decide once more on a variant that `setpoint get ENDPOINT/VARIANT -o json` wrote:
-/// the same decision as the running daemon's, with its reasons, without AWS. Exit codes: 0 it is the
-/// same decision, 2 this setpoint decides differently, 1 failed, 64 usage.
+/// With --variant, estimate and decide once more on a variant that `setpoint get ENDPOINT/VARIANT -o json`
+/// wrote: the same as the running daemon, with its reasons, without AWS. Exit codes: 0 estimate and decision
+/// are the same, 2 this setpoint estimates or decides differently, 1 failed, 64 usage.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::doc_markdown, reason = "the text is the command's help, where backticks look odd")]
 pub(super) struct Args {
@@ -42,7 +45,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["file", "max_rps", "slo", "configured_target", "from", "report"]
+        conflicts_with_all = ["file", "max_rps", "safety_factor", "slo", "error_rate_max", "configured_target", "from", "every", "report"]
     )]
     variant: Option<PathBuf>,
     /// Requests per second that one instance served well in a load test.
@@ -178,9 +181,16 @@ fn read(args: &Args, path: &Path) -> Result<Recording, CliError> {
     result.map_err(|error| CliError::failed(load_test(path).unwrap_or(error.to_string())))
 }
 
+/// The beginning of a file, by which a tool is recognised.
+fn beginning(path: &Path) -> Option<String> {
+    let mut text = Vec::new();
+    File::open(path).ok()?.take(BEGINNING).read_to_end(&mut text).ok()?;
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
+
 /// What to do with a file that is no recorded telemetry but a load test's result.
 pub(super) fn load_test(path: &std::path::Path) -> Option<String> {
-    let tool = crate::calibrate::recognise(&std::fs::read_to_string(path).ok()?)?;
+    let tool = crate::calibrate::recognise(&beginning(path)?)?;
     if tool == crate::calibrate::Tool::Telemetry {
         return None;
     }

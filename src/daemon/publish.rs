@@ -8,6 +8,7 @@ use super::repeated::Repeated;
 use crate::metrics::Metrics;
 use crate::model::consent::{CarriedOut, Confirmed};
 use crate::model::decision::{Note, StepOutcome, StepResult};
+use crate::model::evidence::NotResumed;
 use crate::model::ids::VariantId;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
@@ -119,6 +120,12 @@ impl Publisher {
                 reasons = reasons.join(" "),
                 "evidence of an earlier process was taken up"
             );
+            if let Some(damaged) = evidence.dropped.get(NotResumed::Damaged.as_str()) {
+                tracing::warn!(
+                    records = damaged,
+                    "kept evidence is damaged; the history of its variants is read from CloudWatch again"
+                );
+            }
         }
     }
 

@@ -24,6 +24,13 @@ pub struct Reads {
     pub dollars_each: f64,
 }
 
+impl Reads {
+    /// Whether nothing paid is read.
+    pub fn is_nothing(self) -> bool {
+        self.each_pass == 0 && self.each_hour == 0
+    }
+}
+
 /// Telemetry passes in the 24 hours from now.
 fn passes_a_day(config: &Config, now: Timestamp) -> usize {
     let schedule = &config.reconcile.telemetry_schedule;
@@ -92,10 +99,20 @@ pub fn budget(config: &Config, reads: Reads, now: Timestamp) -> Check {
             "0: the paid metrics are not read, and capacity is not measured",
         );
     }
-    let range = if least < most { format!("${least:.2} to ") } else { String::new() };
+    let (range, steady) = if least < most {
+        (format!("{} to ", amount(least)), ", fewer of steady variants")
+    } else {
+        (String::new(), "")
+    };
+    let hourly = if reads.each_hour > 0 {
+        format!(", and {} metrics of unlisted variants each hour", reads.each_hour)
+    } else {
+        String::new()
+    };
     let found = format!(
-        "{range}${most:.2} of ${budget:.2} a month: {} metrics in each of {passes:.0} telemetry passes, \
-         fewer of steady variants",
+        "{range}{} of {} a month: {} metrics in each of {passes:.0} telemetry passes{steady}{hourly}",
+        amount(most),
+        amount(budget),
         reads.each_pass
     );
     let advice = "read less often (reconcile.telemetry_schedule), set discovery.telemetry: off, or \
@@ -107,6 +124,15 @@ pub fn budget(config: &Config, reads: Reads, now: Timestamp) -> Check {
         Check::warn("budget", found, advice)
     } else {
         Check::ok("budget", found)
+    }
+}
+
+/// Dollars with cents, and what is less than a cent as that.
+fn amount(dollars: f64) -> String {
+    if dollars > 0.0 && dollars < 0.005 {
+        "less than $0.01".to_owned()
+    } else {
+        format!("${dollars:.2}")
     }
 }
 
@@ -131,6 +157,14 @@ mod tests {
         assert_eq!(fine.health, Health::Ok);
         let close = budget(&config, Reads { each_pass: 300, ..reads }, now);
         assert_eq!(close.health, Health::Warn);
+        let hourly = budget(&config, Reads { each_pass: 0, each_hour: 40, ..reads }, now);
+        let text = "and 40 metrics of unlisted variants each hour";
+        assert!(hourly.found.ends_with(text), "{}", hourly.found);
+        let always = "{budget_dollars_per_month: 0.001, steady_every_minutes: 0}";
+        let config = Config::from_yaml(&format!("telemetry: {always}")).unwrap();
+        let tiny = budget(&config, Reads { each_pass: 5, ..reads }, now);
+        let text = "$0.14 of less than $0.01 a month: 5 metrics in each of 2880 telemetry passes";
+        assert_eq!(tiny.found, text);
     }
 
     #[test]

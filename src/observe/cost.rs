@@ -109,7 +109,11 @@ impl CostMeter {
         {
             return Err(Why::new(
                 WhyKind::NotAsked,
-                format!("the CloudWatch budget of {budget} dollars a month is used up"),
+                if budget > 0.0 {
+                    format!("the CloudWatch budget of {budget} dollars a month is used up")
+                } else {
+                    "the CloudWatch budget is 0 dollars a month".to_owned()
+                },
             ));
         }
         *counts.spending.metrics.entry(self.of.to_string()).or_default() += metrics;

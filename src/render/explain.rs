@@ -129,7 +129,7 @@ fn formula(status: &VariantStatus) -> Vec<String> {
     let (goal, report) = (&status.goal, &status.decision.report);
     let from = format!("configured by {}", goal.origin);
     let Some(test) = &goal.load_test else {
-        return vec![format!("no load test is configured, so that no formula applies; {from}")];
+        return vec![format!("no load test is configured, so there is no formula target; {from}")];
     };
     let in_use = factor_in_use(goal, status.snapshot.remembered());
     let auto = if goal.safety_factor_auto {
@@ -216,10 +216,9 @@ fn capacity(report: &Report) -> Vec<String> {
     let mut lines = vec![format!("{}: {}", estimate.verdict.as_str(), estimate.sentence)];
     if bounds != crate::model::estimate::Capacity::default() {
         lines.push(format!(
-            "estimate {}, interval {} to {}, proven lower bound {}; safe target {}",
+            "estimate {}, interval {}, proven lower bound {}; safe target {}",
             read(bounds.estimate),
-            read(bounds.low),
-            read(bounds.high),
+            interval(bounds.low, bounds.high),
             read(bounds.lower_bound),
             read(report.safe_target),
         ));
@@ -230,6 +229,16 @@ fn capacity(report: &Report) -> Vec<String> {
         lines.push(format!("findings: {}", words.join(", ")));
     }
     lines
+}
+
+/// Between which two values capacity is; one of them may not be known.
+fn interval(low: Option<f64>, high: Option<f64>) -> String {
+    match (low, high) {
+        (Some(_), Some(_)) => format!("{} to {}", read(low), read(high)),
+        (Some(_), None) => format!("from {}", read(low)),
+        (None, Some(_)) => format!("up to {}", read(high)),
+        (None, None) => "none".to_owned(),
+    }
 }
 
 fn wanted(status: &VariantStatus) -> Vec<String> {

@@ -70,9 +70,14 @@ impl Record {
     ///
     /// # Errors
     /// A sentence, when it is not one.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let record: Value =
-            serde_json::from_str(text).map_err(|error| format!("no JSON: {error}"))?;
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        // What a Windows editor puts before a text.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let record: Value = serde_json::from_slice(bytes).map_err(|error| {
+            format!(
+                "found no JSON ({error}); setpoint get ENDPOINT/VARIANT -o json writes a record"
+            )
+        })?;
         if record.get("variants").is_some() {
             return Err("a list of variants; one is needed: setpoint get ENDPOINT/VARIANT -o json"
                 .to_owned());
@@ -85,7 +90,7 @@ impl Record {
                 ));
             }
         }
-        Self::deserialize(record).map_err(|error| error.to_string())
+        serde_path_to_error::deserialize(record).map_err(|error| unlike("record", &error))
     }
 
     /// Decides once more.
@@ -93,7 +98,8 @@ impl Record {
     /// # Errors
     /// A sentence, when the recorded decision has another shape.
     pub fn decide(self) -> Result<Redecided, String> {
-        let recorded = Decided::deserialize(&self.decision).map_err(|error| error.to_string())?;
+        let recorded: Decided = serde_path_to_error::deserialize(&self.decision)
+            .map_err(|error| unlike("decision", &error))?;
         let mut snapshot = self.snapshot;
         *snapshot.reaction = self.reaction;
         let estimated = self.estimator.map(|estimator| {
@@ -126,6 +132,18 @@ impl Record {
         differs.extend(differences("decision", &self.decision, &now));
         Ok(Redecided { status, is_estimated, differs, version: self.setpoint_version })
     }
+}
+
+/// Where a record is unlike what setpoint writes, and what is found there; the types of the program that
+/// the parser would name are left out.
+fn unlike(of: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let found = error.inner().to_string();
+    let found = found.split_once(", expected ").map_or(found.as_str(), |(found, _)| found);
+    let at = match error.path().to_string() {
+        root if root == "." => of.to_owned(),
+        path => format!("{path} of the {of}"),
+    };
+    format!("{at}: {found}; write the record again: setpoint get ENDPOINT/VARIANT -o json")
 }
 
 fn value(of: &impl Serialize) -> Result<Value, String> {

@@ -8,25 +8,23 @@ use serde_json::json;
 use super::Output;
 use crate::cli::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::input::Input;
 use crate::cli::out::{out, outln};
 use crate::render::explain::explain;
 use crate::render::view::VariantView;
 use crate::replay::record::{Record, Redecided};
+
+/// The largest record. One of a variant with 14 days of traffic has some 150 KB.
+const BYTES_MAX: u64 = 16 << 20;
 
 /// Decides once more on the variant in this file; `-` is standard input.
 ///
 /// # Errors
 /// When the file cannot be read, or is not a variant of the API.
 pub(super) fn run(path: &Path, output: Output) -> Result<ExitCode, CliError> {
-    let name = path.display().to_string();
-    let text = if name == "-" {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = text.map_err(|error| CliError::failed(format!("cannot read {name}: {error}")))?;
-    let again = Record::parse(&text).and_then(Record::decide);
-    let again = again.map_err(|error| CliError::failed(format!("{name}: {error}")))?;
+    let file = Input::read(path, BYTES_MAX)?;
+    let again = Record::parse(&file.bytes).and_then(Record::decide);
+    let again = again.map_err(|error| file.failed(error))?;
     match output {
         Output::Table => {
             out!("{}", explain(&again.status));

@@ -1,6 +1,6 @@
 //! `setpoint get` and `setpoint explain`, over the wire from the real daemon.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::process::{Daemon, Directory, Served, endpoint, everything, run};
 
@@ -218,6 +218,35 @@ fn a_decision_of_the_daemon_is_made_again_from_its_json_on_another_process() {
     let (code, _, err) = replay(&serde_json::from_str(&list).unwrap());
     assert_eq!(code, Some(1));
     assert!(err.contains("one is needed: setpoint get ENDPOINT/VARIANT -o json"), "{err}");
+    // Made by hand or damaged: the key, what is there, and what to do.
+    let (_, json, _) = stage.ask(&["get", "drifted/AllTraffic", "-o", "json"]);
+    let good: Value = serde_json::from_str(&json).unwrap();
+    for (key, value, says) in [
+        (
+            "rules",
+            json!(7),
+            "rules of the record: invalid type: integer `7`; write the record again: setpoint get",
+        ),
+        ("decision", json!({}), "decision: missing field `at`; write"),
+    ] {
+        let mut bad = good.clone();
+        bad[key] = value;
+        let (code, _, err) = replay(&bad);
+        assert!(code == Some(1) && err.contains(says), "{err}");
+        assert!(!err.contains("struct"), "{err}");
+    }
+    let path = record.to_str().unwrap();
+    std::fs::write(&record, format!("\u{feff}{json}")).unwrap();
+    assert_eq!(run(&["replay", "--variant", path]).0, Some(0), "an editor's mark of UTF-8");
+    std::fs::write(&record, "goal: {}").unwrap();
+    let err = run(&["replay", "--variant", path]).2;
+    assert!(err.contains("found no JSON (") && err.contains("-o json writes a record"), "{err}");
+    let file = std::fs::File::create(&record).unwrap();
+    file.set_len(17 << 20).unwrap();
+    let err = run(&["replay", "--variant", path]).2;
+    assert!(err.ends_with("found more than 16 MiB (allowed: up to 16 MiB)\n"), "{err}");
+    let (code, _, err) = run(&["replay", "--variant", path, "--safety-factor", "0.4"]);
+    assert!(code == Some(64) && err.contains("--safety-factor"), "{err}");
 }
 
 /// What the daemon's last pass decided is what a pass of one's own finds, without a way to AWS.

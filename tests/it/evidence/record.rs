@@ -36,7 +36,7 @@ async fn a_record_of_a_decision_is_estimated_and_decided_again() {
         for (id, status) in &*fleet.variants {
             let detail = serde_json::to_value(VariantDetail::of(status)).unwrap();
             assert!(detail["estimator"]["state"].is_object(), "{id}: {detail:#}");
-            let again = Record::parse(&detail.to_string()).unwrap().decide().unwrap();
+            let again = Record::parse(detail.to_string().as_bytes()).unwrap().decide().unwrap();
             assert!(again.is_estimated && again.differs.is_empty(), "{id}: {:#?}", again.differs);
             verdicts.insert(status.decision.report.estimate.verdict);
         }
@@ -48,12 +48,12 @@ async fn a_record_of_a_decision_is_estimated_and_decided_again() {
     let mut detail = serde_json::to_value(VariantDetail::of(status)).unwrap();
     // The decision goes by what is estimated now, and not by what the record says of it.
     detail["estimate"]["capacity"]["estimate"] = json!(100.0);
-    let again = Record::parse(&detail.to_string()).unwrap().decide().unwrap();
+    let again = Record::parse(detail.to_string().as_bytes()).unwrap().decide().unwrap();
     let differs: Vec<&str> = again.differs.iter().map(|d| d.key.as_str()).collect();
     assert_eq!(differs, ["estimate.capacity"]);
     let detail = &mut serde_json::to_value(VariantDetail::of(status)).unwrap();
     detail["estimator"] = json!(null);
-    let again = Record::parse(&detail.to_string()).unwrap().decide().unwrap();
+    let again = Record::parse(detail.to_string().as_bytes()).unwrap().decide().unwrap();
     assert!(!again.is_estimated && again.differs.is_empty(), "by the estimate in it");
 }
 
@@ -75,8 +75,9 @@ async fn a_record_whose_estimator_cannot_be_is_refused_or_estimated_and_never_en
             let mut detail = detail.clone();
             *detail.pointer_mut(place).unwrap() = odd.clone();
             let text = detail.to_string();
-            let run =
-                std::panic::catch_unwind(|| Record::parse(&text).and_then(Record::decide).is_err());
+            let run = std::panic::catch_unwind(|| {
+                Record::parse(text.as_bytes()).and_then(Record::decide).is_err()
+            });
             match run {
                 Ok(error) => refused += usize::from(error),
                 Err(_) => bad.push(format!("{place} = {odd}")),

@@ -130,7 +130,7 @@ fn capacity(view: &VariantView<'_>) -> Markup {
             parts::badge(capacity.verdict.as_str(), parts::verdict_words(capacity.verdict)),
         ),
         row("capacity", parts::number(bounds.estimate)),
-        row("interval", html! { (parts::number(bounds.low)) " to " (parts::number(bounds.high)) }),
+        row("interval", interval(bounds.low, bounds.high)),
         row("proven", parts::number(bounds.lower_bound)),
         row(
             "minutes",
@@ -267,5 +267,14 @@ fn telemetry(status: &VariantStatus) -> Markup {
             @let minutes = TimeDelta::minutes(i64::try_from(known.recent.len()).unwrap_or(0));
             "; " (parts::span(minutes)) " of minutes at hand"
         }
+    }
+}
+
+/// Between which two values capacity is; one of them may not be known.
+fn interval(low: Option<f64>, high: Option<f64>) -> Markup {
+    match (low, high) {
+        (Some(_), None) => html! { "from " (parts::number(low)) },
+        (None, Some(_)) => html! { "up to " (parts::number(high)) },
+        _ => html! { (parts::number(low)) " to " (parts::number(high)) },
     }
 }
