@@ -26,9 +26,9 @@ pub struct Record {
     snapshot: Snapshot,
     reaction: Reaction,
     estimate: Estimate,
-    /// Absent where the record has none, or an older setpoint wrote it.
+    /// Absent where the record has none; each version may write another form.
     #[serde(default)]
-    estimator: Option<EstimatorState>,
+    estimator: Option<Value>,
     rules: Rules,
     decision: Value,
     last_pass: Timestamp,
@@ -102,7 +102,12 @@ impl Record {
             .map_err(|error| unlike("decision", &error))?;
         let mut snapshot = self.snapshot;
         *snapshot.reaction = self.reaction;
-        let estimated = self.estimator.map(|estimator| {
+        let estimator = self.estimator.filter(EstimatorState::is_understood);
+        let estimator: Option<EstimatorState> = estimator
+            .map(serde_path_to_error::deserialize)
+            .transpose()
+            .map_err(|error| unlike("estimator", &error))?;
+        let estimated = estimator.map(|estimator| {
             estimator.estimate((&snapshot, &self.goal), &self.estimate, recorded.at)
         });
         let is_estimated = estimated.is_some();

@@ -170,6 +170,21 @@ async fn an_overload_tells_where_the_knee_is_that_bursts_leap_over() {
 }
 
 #[tokio::test]
+async fn a_service_that_refuses_what_is_too_much_holds_nearly_up_to_its_throughput() {
+    // Of other services nothing changes.
+    let worker = &runs(Class::Bursting, 0..1, "refusals").await[0];
+    assert_eq!(worker.full, worker.beside);
+    for seed in [3, 7] {
+        let run = &runs(Class::Bursting, seed..seed + 1, "refusals").await[0];
+        let (with, without) = (off(&run.full), off(&run.beside));
+        assert!(with < 0.05 && without > 0.06, "{seed}: {with} {without}");
+        let truth = run.full.checkpoints.last().unwrap().truth.0;
+        let capacity = last(&run.full).capacity;
+        assert!(capacity.low < Some(truth) && capacity.high > Some(truth), "{capacity:?}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_good_minute_below_the_estimate_nothing_is_measured() {
     for run in runs(Class::Collapse, 0..2, "good-minutes-below").await {
         assert_eq!(last(&run.full).verdict, Verdict::Inferred);

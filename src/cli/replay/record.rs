@@ -54,7 +54,7 @@ fn comparison(again: &Redecided) -> String {
         let of = if again.is_estimated {
             "estimate and the decision"
         } else {
-            "decision (the record has no estimator, so capacity was not estimated again)"
+            "decision (the record has no estimator that this version reads, so capacity was not estimated again)"
         };
         return format!("This is the {of} that setpoint {} recorded.", again.version);
     }

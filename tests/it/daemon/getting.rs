@@ -198,7 +198,7 @@ fn a_decision_of_the_daemon_is_made_again_from_its_json_on_another_process() {
         let mut json: Value = serde_json::from_str(&json).unwrap();
         let (code, out, err) = replay(&json);
         assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
-        assert!(out.contains("This is the decision (the record has no estimator, "), "{out}");
+        assert!(out.contains("This is the decision (the record has no estimator that "), "{out}");
         let explained = stage.ask(&["explain", name]).1;
         let guards = |text: &str| {
             let rest = text.split_once("Guards and notes").map(|(_, rest)| rest.to_owned());

@@ -111,7 +111,8 @@ fn densities(
     };
     // Where latency wanders, the throughput is that of the mean hour, and the heavy ones matter.
     let asked = q.refinements.throughput && !q.wanders;
-    let knee = asked.then(|| q.evidence.knee(q.record.id, (q.now, units))).flatten();
+    let refusals = q.refinements.refusals;
+    let knee = asked.then(|| q.evidence.knee(q.record.id, (q.now, units), refusals)).flatten();
     for i in 0..span.size {
         posterior[i] += own[i] + knee.map_or(0.0, |knee| knee.lg_opinion(span.lg(i)));
         evidence[i] += own[i];

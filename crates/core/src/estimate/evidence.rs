@@ -150,11 +150,17 @@ impl Evidence {
         &mut self.hour(at, regime).shown
     }
 
-    /// Where a regime's knee should be, by its throughput.
-    pub(super) fn knee(&self, regime: u8, (now, units): (MinuteIndex, Units<'_>)) -> Option<Knee> {
+    /// Where a regime's knee should be, by its throughput. `refusals` is whether it counts that a service
+    /// refuses requests.
+    pub(super) fn knee(
+        &self,
+        regime: u8,
+        (now, units): (MinuteIndex, Units<'_>),
+        refusals: bool,
+    ) -> Option<Knee> {
         let slots = self.slots().filter(|s| s.regime == regime);
         let shown = |s: &Slot| s.shown.slowed(units.since(s, Slowdown::slowed));
-        Knee::of(slots.map(|s| (shown(s), s.weight(now).powi(RECENT))))
+        Knee::of(slots.map(|s| (shown(s), s.weight(now).powi(RECENT))), refusals)
     }
 
     fn hour(&mut self, at: MinuteIndex, regime: u8) -> &mut Slot {

@@ -37,6 +37,8 @@ pub(super) struct Reading {
     pub(super) lg_over: i16,
     /// Whether the objective was broken; unknown when an input has no datapoint.
     pub(super) bad: Option<bool>,
+    /// Whether it was broken by 5XX answers.
+    pub(super) failing: bool,
 }
 
 /// Reads a period; `None` when its load is not known.
@@ -60,6 +62,7 @@ pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
         lg_p50: p50.map(|v| v.ln() as f32),
         lg_over: lg_over(latency_us, objective),
         bad,
+        failing: objective.is_broken(None, errors, Some(requests)) == Some(true),
     })
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Observation {
     pub(super) span: MinuteIndex,
     pub(super) load: f64,
     pub(super) bad: bool,
+    /// Whether 5XX answers broke the objective.
+    pub(super) failing: bool,
     pub(super) lg_p50: Option<f64>,
     pub(super) lg_over: f64,
 }
@@ -280,7 +282,15 @@ impl Window {
 fn observation(reading: &Reading, load: f64, bad: bool) -> Observation {
     let lg_p50 = reading.lg_p50.map(f64::from);
     let lg_over = f64::from(reading.lg_over) / LG_SCALE;
-    Observation { at: reading.at, span: reading.span, load, bad, lg_p50, lg_over }
+    Observation {
+        at: reading.at,
+        span: reading.span,
+        load,
+        bad,
+        failing: reading.failing,
+        lg_p50,
+        lg_over,
+    }
 }
 
 fn dropped(at: MinuteIndex, reason: Option<DropReason>, reading: Option<Reading>) -> Step {
@@ -304,6 +314,7 @@ mod tests {
             lg_p50: None,
             lg_over: -1000,
             bad: Some(false),
+            failing: false,
         }
     }
 

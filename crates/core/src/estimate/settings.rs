@@ -42,6 +42,8 @@ pub struct Refinements {
     pub throughput: bool,
     /// Evidence of a service that becomes slower is counted in today's units (`drift`).
     pub todays_units: bool,
+    /// How much of the latency is queue is measured of a service that refuses requests (`throughput`).
+    pub refusals: bool,
 }
 
 impl Refinements {
@@ -53,6 +55,7 @@ impl Refinements {
         learned_power: true,
         throughput: true,
         todays_units: true,
+        refusals: true,
     };
     /// The basic steps alone.
     pub const NONE: Self = Self {
@@ -63,8 +66,9 @@ impl Refinements {
         learned_power: false,
         throughput: false,
         todays_units: false,
+        refusals: false,
     };
-    pub const NAMES: [&'static str; 7] = [
+    pub const NAMES: [&'static str; 8] = [
         "quarter-hours",
         "wander-over-changes",
         "incidents-left-out",
@@ -72,6 +76,7 @@ impl Refinements {
         "learned-power",
         "throughput",
         "todays-units",
+        "refusals",
     ];
 
     /// All of these but the one of that name; other names change nothing.
@@ -85,6 +90,7 @@ impl Refinements {
             "learned-power" => self.learned_power = false,
             "throughput" => self.throughput = false,
             "todays-units" => self.todays_units = false,
+            "refusals" => self.refusals = false,
             _ => {}
         }
         self

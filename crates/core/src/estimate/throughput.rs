@@ -7,6 +7,10 @@
 //! 1 / (throughput - load) on its way there. Where bursts leap over the knee, counts do not tell
 //! where between the last good load and the first bad one it is, and this does.
 //!
+//! How much of the latency close by is queue is assumed, except of a service that refuses what is too
+//! much: its limit is errors and not latency, and where latency at high loads is as at low ones, it
+//! holds up to the throughput.
+//!
 //! That is how queues behave, and no proof: it is an opinion beside the load test's, and no part of
 //! a bound or a verdict.
 
@@ -39,6 +43,17 @@ const CALM_MINUTES_MIN: u32 = 30;
 /// of the services of the grade it is next to all of it where errors are the limit, and next to
 /// none where workers are.
 const BASE_SHARE: f64 = 0.2;
+/// What is measured of that share is counted up to here: latency at low loads is not exactly that of no load.
+const BASE_SHARE_MAX: f64 = 0.9;
+/// 5XX answers are refusals where nobody has waited long enough, in minutes, to be given up on: the shortest
+/// limit in wide use, that of gunicorn's workers, is 30 seconds.
+const PATIENCE: f64 = 0.5;
+/// A service refuses what is too much where it did so in so many more pairs than it did not.
+const REFUSALS_MIN: i32 = 3;
+/// Latency at the lowest loads takes so many good minutes ...
+const LOW_MINUTES_MIN: u32 = 10;
+/// ... so many levels below the highest one, which is a quarter less load.
+const LEVELS_APART: u8 = 3;
 /// How far capacity may lie below that range, in lg: batches and caches make steps.
 const SPREAD_BELOW: f64 = 0.05;
 /// How far the throughput may be off.
@@ -54,8 +69,8 @@ pub(super) struct Overload {
 }
 
 impl Overload {
-    /// lg of the throughput, if this minute and the one before show it.
-    pub(super) fn note(&mut self, o: &Observation) -> Option<f64> {
+    /// What this minute and the one before show of throughput.
+    pub(super) fn note(&mut self, o: &Observation) -> Option<Pair> {
         let before = std::mem::take(&mut self.last);
         if !o.bad {
             self.good_at = o.at;
@@ -67,61 +82,103 @@ impl Overload {
         let growth = wait - f64::from(waited);
         let steady = o.load <= LOAD_RISE_MAX * f64::from(load);
         let grows = at + 1 == o.at && began && steady && growth >= GROWTH_MIN && wait <= WAIT_MAX;
-        grows.then(|| (f64::midpoint(o.load, f64::from(load)) / (1.0 + growth)).ln())
+        let lg = (f64::midpoint(o.load, f64::from(load)) / (1.0 + growth)).ln();
+        // The median request came in the middle of the minute, and the last one waits for longer.
+        let refused = (wait + growth / 2.0 <= PATIENCE).then_some(o.failing);
+        grows.then_some(Pair { lg, refused })
     }
 }
 
-/// What a stretch of time showed.
+/// What two minutes of an overload show.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pair {
+    /// lg of the throughput.
+    lg: f64,
+    /// Whether requests were refused in the second one; unknown once some may have been given up on.
+    refused: Option<bool>,
+}
+
+/// What a stretch of time showed. Each variant has dozens of them, hence no struct of structs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Shown {
     /// Sum of lg throughputs in steps, and how many.
     lg_throughput: i32,
     pairs: u8,
-    /// The highest load level with good minutes, how many there were, and the sum of lg (statistic
-    /// / threshold) in steps.
-    level: u8,
-    minutes: u16,
-    lg_over: i32,
+    /// By how many more pairs requests were refused than not, of those that show it.
+    refusals: i8,
+    /// The highest load level with good minutes and the lowest one, how many there were, and the sums of lg
+    /// (statistic / threshold) in steps.
+    levels: [u8; 2],
+    minutes: [u16; 2],
+    lg_over: [i32; 2],
 }
 
+/// Which of two load levels.
+const HIGH: usize = 0;
+const LOW: usize = 1;
+
 impl Shown {
-    pub(super) const NOTHING: Self =
-        Self { lg_throughput: 0, pairs: 0, level: 0, minutes: 0, lg_over: 0 };
+    pub(super) const NOTHING: Self = Self {
+        lg_throughput: 0,
+        pairs: 0,
+        refusals: 0,
+        levels: [0; 2],
+        minutes: [0; 2],
+        lg_over: [0; 2],
+    };
 
     /// The same of a service that has become slower by so much since, in lg.
     pub(super) fn slowed(self, by: f64) -> Self {
         let levels = (by / LEVEL_STEP).round();
-        let level = (f64::from(self.level) - levels).clamp(0.0, 255.0) as u8;
+        let slowed = |level: u8| (f64::from(level) - levels).clamp(0.0, 255.0) as u8;
         let steps = (by * LG_SCALE * f64::from(self.pairs)).round() as i32;
-        Self { level, lg_throughput: self.lg_throughput.saturating_sub(steps), ..self }
+        Self {
+            levels: self.levels.map(slowed),
+            lg_throughput: self.lg_throughput.saturating_sub(steps),
+            ..self
+        }
     }
 
     /// Two minutes of an overload.
-    pub(super) fn add_throughput(&mut self, lg: f64) {
-        let lg_throughput = (lg * LG_SCALE).round() as i32;
-        self.absorb(&Self { lg_throughput, pairs: 1, ..Self::NOTHING });
+    pub(super) fn add_pair(&mut self, pair: Pair) {
+        self.absorb(&Self {
+            lg_throughput: (pair.lg * LG_SCALE).round() as i32,
+            pairs: 1,
+            refusals: pair.refused.map_or(0, |refused| if refused { 1 } else { -1 }),
+            ..Self::NOTHING
+        });
     }
 
     /// A good minute at a load level.
     pub(super) fn add_calm(&mut self, level: u8, lg_over: f64) {
-        let lg_over = (lg_over * LG_SCALE).round() as i32;
-        self.absorb(&Self { level, minutes: 1, lg_over, ..Self::NOTHING });
+        let lg_over = [(lg_over * LG_SCALE).round() as i32; 2];
+        self.absorb(&Self { levels: [level; 2], minutes: [1; 2], lg_over, ..Self::NOTHING });
     }
 
     /// Another stretch. What no longer fits is left out: there is enough then.
     pub(super) fn absorb(&mut self, other: &Self) {
         if let Some(pairs) = self.pairs.checked_add(other.pairs) {
             self.pairs = pairs;
+            self.refusals = self.refusals.saturating_add(other.refusals);
             self.lg_throughput = self.lg_throughput.saturating_add(other.lg_throughput);
         }
-        if self.level == other.level {
-            if let Some(minutes) = self.minutes.checked_add(other.minutes) {
-                self.minutes = minutes;
-                self.lg_over = self.lg_over.saturating_add(other.lg_over);
+        self.absorb_calm(other, HIGH, |new, old| new > old);
+        self.absorb_calm(other, LOW, |new, old| new < old);
+    }
+
+    /// The good minutes of another stretch; of two levels the one stays that is `further` out.
+    fn absorb_calm(&mut self, other: &Self, which: usize, further: fn(u8, u8) -> bool) {
+        let (own, new) = (self.levels[which], other.levels[which]);
+        if own == new {
+            if let Some(minutes) = self.minutes[which].checked_add(other.minutes[which]) {
+                self.minutes[which] = minutes;
+                self.lg_over[which] = self.lg_over[which].saturating_add(other.lg_over[which]);
             }
-        } else if other.minutes > 0 && (self.minutes == 0 || other.level > self.level) {
-            (self.level, self.minutes, self.lg_over) = (other.level, other.minutes, other.lg_over);
+        } else if other.minutes[which] > 0 && (self.minutes[which] == 0 || further(new, own)) {
+            self.levels[which] = new;
+            self.minutes[which] = other.minutes[which];
+            self.lg_over[which] = other.lg_over[which];
         }
     }
 }
@@ -134,30 +191,34 @@ pub(super) struct Knee {
 }
 
 impl Knee {
-    /// From what stretches of time showed, with their weights.
-    pub(super) fn of(shown: impl Iterator<Item = (Shown, f64)>) -> Option<Self> {
+    /// From what stretches of time showed, with their weights. `refusals` is whether it counts that requests
+    /// are refused.
+    pub(super) fn of(shown: impl Iterator<Item = (Shown, f64)>, refusals: bool) -> Option<Self> {
         let shown: Vec<(Shown, f64)> = shown.collect();
         let minutes = |level: u8| {
-            let of_level = shown.iter().filter(|s| s.0.level == level);
-            of_level.map(|s| u32::from(s.0.minutes)).sum::<u32>()
+            let of_level = shown.iter().filter(|s| s.0.levels[HIGH] == level);
+            of_level.map(|s| u32::from(s.0.minutes[HIGH])).sum::<u32>()
         };
-        let levels = shown.iter().map(|s| s.0.level);
+        let levels = shown.iter().map(|s| s.0.levels[HIGH]);
         let level = levels.filter(|level| minutes(*level) >= CALM_MINUTES_MIN).max()?;
         let calm = load_of_level(level);
         // Less than was served well is what an incident of another cause leaves of it.
         let least = calm.ln() * LG_SCALE;
         let own = |s: &Shown| f64::from(s.lg_throughput) > f64::from(s.pairs) * least;
-        let of_own = shown.iter().filter(|s| own(&s.0));
-        if of_own.map(|s| u32::from(s.0.pairs)).sum::<u32>() < PAIRS_MIN {
+        let of_own = || shown.iter().filter(|s| own(&s.0));
+        let pairs = of_own().map(|s| u32::from(s.0.pairs)).sum::<u32>();
+        if pairs < PAIRS_MIN {
             return None;
         }
-        let throughputs = shown.iter().filter(|s| own(&s.0));
         let lg_to =
-            mean(throughputs.map(|(s, weight)| (s.lg_throughput, u16::from(s.pairs), *weight)));
-        let calms = shown.iter().filter(|s| s.0.level == level);
-        let lg_over = mean(calms.map(|(s, weight)| (s.lg_over, s.minutes, *weight)));
+            mean(of_own().map(|(s, weight)| (s.lg_throughput, u16::from(s.pairs), *weight)));
+        let highs = shown.iter().filter(|s| s.0.levels[HIGH] == level);
+        let lg_over = lg_over(highs, HIGH);
+        let refused: i32 = of_own().map(|s| i32::from(s.0.refusals)).sum();
+        let refuses = refusals && refused >= REFUSALS_MIN;
+        let base = if refuses { base_share(&shown, level, lg_over) } else { BASE_SHARE };
         let (throughput, over) = (lg_to.exp(), lg_over.min(0.0).exp());
-        let grows = (1.0 - BASE_SHARE) * over / (1.0 - BASE_SHARE * over);
+        let grows = (1.0 - base) * over / (1.0 - base * over);
         let from = throughput - (throughput - calm) * grows;
         Some(Self { lg_from: from.ln(), lg_to })
     }
@@ -176,6 +237,27 @@ impl Knee {
         };
         -off * off / 2.0
     }
+}
+
+/// The share of the latency at the highest calm level that is there at the lowest ones too, where a service
+/// refuses what is too much. It says nothing where the loads that were seen are much alike.
+fn base_share(shown: &[(Shown, f64)], level: u8, lg_over_high: f64) -> f64 {
+    let mut lows: Vec<&(Shown, f64)> = shown.iter().filter(|s| s.0.minutes[LOW] > 0).collect();
+    lows.sort_by_key(|(s, _)| s.levels[LOW]);
+    let mut minutes = 0;
+    let enough = lows.iter().position(|(s, _)| {
+        minutes += u32::from(s.minutes[LOW]);
+        minutes >= LOW_MINUTES_MIN
+    });
+    let apart = |last: &usize| lows[*last].0.levels[LOW].saturating_add(LEVELS_APART) <= level;
+    let Some(last) = enough.filter(apart) else { return BASE_SHARE };
+    let share = (lg_over(lows[..=last].iter().copied(), LOW) - lg_over_high).exp();
+    share.clamp(BASE_SHARE, BASE_SHARE_MAX)
+}
+
+/// The mean lg (statistic / threshold) of the good minutes at one of the two levels.
+fn lg_over<'a>(shown: impl Iterator<Item = &'a (Shown, f64)>, which: usize) -> f64 {
+    mean(shown.map(|(s, weight)| (s.lg_over[which], s.minutes[which], *weight)))
 }
 
 /// The mean of logarithms from their sums in steps, their counts and their weights.
@@ -200,6 +282,7 @@ mod tests {
             span: 1,
             load,
             bad,
+            failing: false,
             lg_p50,
             lg_over: if bad { 1.0 } else { -0.7 },
         }
@@ -212,8 +295,8 @@ mod tests {
         assert_eq!(overload.note(&minute(6, 1100.0, 6500.0, true)), None, "cold, perhaps");
         assert_eq!(overload.note(&minute(7, 500.0, 500.0, false)), None);
         assert_eq!(overload.note(&minute(10, 1100.0, 500.0, true)), None);
-        let lg = overload.note(&minute(11, 1100.0, 6500.0, true)).unwrap();
-        assert!((lg.exp() - 1000.0).abs() < 1e-3, "{lg}");
+        let Pair { lg, refused } = overload.note(&minute(11, 1100.0, 6500.0, true)).unwrap();
+        assert!(refused == Some(false) && (lg.exp() - 1000.0).abs() < 1e-3, "{lg}");
         // Not over a gap, a good minute, what varies anyway, or what AWS cuts off.
         assert_eq!(overload.note(&minute(13, 1100.0, 12_500.0, true)), None);
         assert_eq!(overload.note(&minute(14, 1100.0, 13_000.0, true)), None);
@@ -224,9 +307,13 @@ mod tests {
         assert_eq!(overload.note(&minute(20, 1100.0, 6500.0, true)), None);
     }
 
+    fn pair(throughput: f64, refused: Option<bool>) -> Pair {
+        Pair { lg: throughput.ln(), refused }
+    }
+
     fn shown(pairs: u8, minutes: u16) -> Shown {
         let mut shown = Shown::NOTHING;
-        (0..pairs).for_each(|_| shown.add_throughput(1000.0_f64.ln()));
+        (0..pairs).for_each(|_| shown.add_pair(pair(1000.0, None)));
         (0..50).for_each(|_| shown.add_calm(60, -2.0));
         (0..minutes).for_each(|_| shown.add_calm(67, 0.5_f64.ln()));
         shown
@@ -234,7 +321,7 @@ mod tests {
 
     #[test]
     fn the_knee_lies_between_the_curve_through_the_last_good_load_and_the_throughput() {
-        let of = |shown: Shown| Knee::of([(shown, 0.5)].into_iter());
+        let of = |shown: Shown| Knee::of([(shown, 0.5)].into_iter(), true);
         assert!(of(shown(4, 30)).is_none() && of(shown(5, 29)).is_none());
         let knee = of(shown(5, 30)).unwrap();
         let calm = load_of_level(67);
@@ -245,16 +332,63 @@ mod tests {
         assert!(knee.lg_opinion(knee.lg_to + 0.1) < -1.0);
     }
 
+    /// Two days: a base share of 0.6 between loads half as high, of a service that refuses or does not.
+    fn two_days(refused: Option<bool>) -> [(Shown, f64); 2] {
+        let mut low = Shown::NOTHING;
+        (0..20).for_each(|_| low.add_calm(60, 0.3_f64.ln()));
+        let mut high = Shown::NOTHING;
+        (0..6).for_each(|_| high.add_pair(pair(1000.0, refused)));
+        (0..30).for_each(|_| high.add_calm(67, 0.5_f64.ln()));
+        [(low, 1.0), (high, 0.5)]
+    }
+
+    #[test]
+    fn the_share_of_queue_is_measured_where_a_service_refuses_what_is_too_much() {
+        let from = |shown: &[(Shown, f64)]| {
+            Knee::of(shown.iter().copied(), true).map(|knee| knee.lg_from.exp()).unwrap()
+        };
+        let calm = load_of_level(67);
+        let at_share =
+            |base: f64| 1000.0 - (1000.0 - calm) * (1.0 - base) * 0.5 / (1.0 - base * 0.5);
+        let near = |found: f64, base: f64| (found - at_share(base)).abs() < 1.0;
+        assert!(near(from(&two_days(Some(true))), 0.6));
+        assert!(near(from(&two_days(Some(false))), BASE_SHARE), "nothing is refused");
+        assert!(near(from(&two_days(None)), BASE_SHARE), "nothing is known");
+        // Loads that are much alike say nothing, and few minutes neither.
+        let [mut low, high] = two_days(Some(true));
+        low.0.levels[LOW] = 65;
+        assert!(near(from(&[low, high]), BASE_SHARE));
+        (low.0.levels[LOW], low.0.minutes[LOW]) = (60, 9);
+        assert!(near(from(&[low, high]), BASE_SHARE));
+    }
+
+    #[test]
+    fn an_answer_after_half_a_minute_may_be_one_that_was_given_up() {
+        let refused = |waits: [f64; 2]| {
+            let mut overload = Overload::default();
+            let minute = |after, wait| Observation {
+                failing: true,
+                ..minute(after, 1100.0, wait, after > 9)
+            };
+            let _ = overload.note(&minute(9, 100.0));
+            let _ = overload.note(&minute(10, waits[0]));
+            overload.note(&minute(11, waits[1])).unwrap().refused
+        };
+        assert_eq!(refused([1000.0, 7000.0]), Some(true));
+        assert_eq!(refused([20_000.0, 26_000.0]), Some(true));
+        assert_eq!(refused([22_000.0, 28_000.0]), None);
+    }
+
     #[test]
     fn a_throughput_below_loads_that_were_fine_is_none() {
         let mut odd = shown(9, 40);
         (0..40).for_each(|_| odd.add_calm(80, -0.1));
-        assert_eq!(Knee::of([(odd, 1.0)].into_iter()), None);
+        assert_eq!(Knee::of([(odd, 1.0)].into_iter(), true), None);
         let mut incident = Shown::NOTHING;
-        (0..9).for_each(|_| incident.add_throughput(400.0_f64.ln()));
-        let alone = Knee::of([(shown(9, 40), 1.0)].into_iter());
+        (0..9).for_each(|_| incident.add_pair(pair(400.0, None)));
+        let alone = Knee::of([(shown(9, 40), 1.0)].into_iter(), true);
         assert!(alone.is_some());
-        assert_eq!(Knee::of([(shown(9, 40), 1.0), (incident, 1.0)].into_iter()), alone);
+        assert_eq!(Knee::of([(shown(9, 40), 1.0), (incident, 1.0)].into_iter(), true), alone);
     }
 
     #[test]
@@ -263,9 +397,10 @@ mod tests {
         day.absorb(&hour);
         hour.absorb(&shown(3, 0));
         assert_eq!(day, hour);
-        assert_eq!(size_of::<Shown>(), 12);
+        assert_eq!(size_of::<Shown>(), 20);
         let mut many = Shown::NOTHING;
-        (0..300).for_each(|_| many.add_throughput(7.0));
+        (0..300).for_each(|_| many.add_pair(pair(7.0_f64.exp(), Some(true))));
         assert_eq!((many.pairs, many.lg_throughput), (255, 255 * 7000));
+        assert_eq!(many.refusals, i8::MAX);
     }
 }

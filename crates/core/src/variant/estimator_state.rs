@@ -18,10 +18,13 @@ use crate::model::time::Timestamp;
 use super::Variant;
 use super::capacity::{CapacityWatch, Change};
 use super::resting::Held;
+use super::resume::FORM;
 
 /// An estimator with its evidence, and when it last estimated.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EstimatorState {
+    /// [`FORM`](super::resume::FORM): a record of another form is not estimated again.
+    form: u32,
     at: Timestamp,
     state: Estimator,
     /// Deploys and updates of which no telemetry has come yet.
@@ -62,7 +65,12 @@ impl EstimatorState {
         let mut state: Estimator = compact::from_bytes(&bytes).ok()?;
         let EstimateInputs { at, hourly, changes } = compact::from_bytes(&handle.inputs).ok()?;
         state.set_hourly(hourly);
-        Some(Self { at, state, changes })
+        Some(Self { form: FORM, at, state, changes })
+    }
+
+    /// Whether a record of an estimator is of the form that this version writes and reads.
+    pub fn is_understood(record: &serde_json::Value) -> bool {
+        record.get("form").and_then(serde_json::Value::as_u64) == Some(u64::from(FORM))
     }
 
     /// Estimates once more. `recorded` is the estimate that a decision made at `at` went by: it says what
