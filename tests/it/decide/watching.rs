@@ -149,7 +149,7 @@ fn somebody_elses_value_is_not_taken_back() {
     let mut world = World::healthy();
     world.goal.mode = setpoint::model::goal::Mode::Auto;
     world.goal.load_test = None;
-    world.memory().verification = Some(Verification { failed: true, ..begun() });
+    world.memory().verification = Some(Verification { failed: true, ..begun() }.into());
     for (value, taken_back) in [(480.0, true), (479.0, false), (470.0, false), (600.0, false)] {
         world.in_force(value);
         let written = super::world::written(&world.decide());

@@ -26,7 +26,7 @@ pub const RAISES_HELD: TimeDelta = TimeDelta::hours(24);
 /// The value to put back, when the watched raise has failed.
 pub fn revert_to(case: &Case<'_>) -> Option<f64> {
     let watch = case.memory.verification.clone()?;
-    let watch = advance(watch, case.snapshot, &case.goal.objective);
+    let watch = advance(*watch, case.snapshot, &case.goal.objective);
     let in_force = case.configured_target()?;
     // Somebody else's value is not ours to take back.
     let ours = same_value(in_force, watch.after);
