@@ -1,7 +1,7 @@
 //! What a change of memory is worth: whether tags that hold the old one must be written again.
 
-use crate::model::lasting::Lasting;
 use crate::model::memory::{TargetWrite, VariantMemory, Verification};
+use crate::model::shared::Shared;
 
 use super::codec::kept;
 
@@ -37,19 +37,21 @@ fn without_past(memory: &VariantMemory) -> VariantMemory {
 
 /// Without what moves in every pass.
 fn essence(memory: &VariantMemory) -> VariantMemory {
-    let still = |watch: Verification| Verification {
-        begun_at: None,
-        counted_until: watch.raised_at,
-        loaded_minutes: 0,
-        last_broken: Vec::new(),
-        ..watch
+    let still = |watch: Box<Verification>| {
+        Box::new(Verification {
+            begun_at: None,
+            counted_until: watch.raised_at,
+            loaded_minutes: 0,
+            last_broken: Vec::new(),
+            ..*watch
+        })
     };
     let memory = without_past(memory);
     VariantMemory {
-        seen: std::collections::BTreeMap::new(),
+        seen: Shared::default(),
         value_in_force: None,
         // Half an hour of an alert's clock is not worth a write to AWS.
-        lasting: Lasting::default(),
+        lasting: Shared::default(),
         verification: memory.verification.map(still),
         ..memory
     }

@@ -17,8 +17,8 @@ use flate2::write::DeflateEncoder;
 use serde_json::Value;
 
 use crate::model::ids::VariantId;
-use crate::model::lasting::Lasting;
 use crate::model::memory::VariantMemory;
+use crate::model::shared::Shared;
 use crate::model::stable_hash::fnv1a;
 
 /// What the keys begin with.
@@ -91,11 +91,11 @@ pub(super) fn kept(memory: &VariantMemory) -> VariantMemory {
 
 fn leave_something_out(memory: &mut VariantMemory) -> Option<()> {
     if !memory.lasting.is_empty() {
-        memory.lasting = Lasting::default();
+        memory.lasting = Shared::default();
         return Some(());
     }
     if !memory.seen.is_empty() {
-        memory.seen.clear();
+        memory.seen = Shared::default();
         return Some(());
     }
     if !memory.written.is_empty() {

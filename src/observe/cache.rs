@@ -33,7 +33,7 @@ const ABSENT_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
 pub struct EndpointCache {
     reading: Reading,
     progress: Arc<Progress>,
-    endpoints: BTreeMap<EndpointName, Described>,
+    endpoints: BTreeMap<EndpointName, Box<Described>>,
     /// By the config's name and the endpoint's creation and modification times: a config can be
     /// deleted and made again under its name, and only a deploy puts that into force.
     pub(super) configs: BTreeMap<ConfigKey, Kept<EndpointConfig>>,
@@ -143,7 +143,8 @@ impl EndpointCache {
             if let Some(before) = self.endpoints.get(&name) {
                 endpoint.share(&before.endpoint);
             }
-            self.endpoints.insert(name, Described { at: now, summary, endpoint, read });
+            let described = Described { at: now, summary, endpoint, read };
+            self.endpoints.insert(name, Box::new(described));
         }
         let stale: BTreeSet<ConfigKey> =
             self.known().filter(|e| refresh.contains(&e.name)).map(config_key).collect();

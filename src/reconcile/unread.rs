@@ -44,5 +44,5 @@ pub(super) fn turn(
     let goal = goal.unwrap_or_else(|why| Goal::nothing(why).into());
     let snapshot = nothing_known(id, why, now);
     let rules = input.rules(&snapshot.id);
-    Some(Turn::decide(snapshot, goal, estimate, &rules, now))
+    Some(Turn::decide(snapshot.into(), goal, estimate, &rules, now))
 }

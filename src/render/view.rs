@@ -272,7 +272,7 @@ impl<'a> VariantView<'a> {
             factor: &status.snapshot.factor,
             floors: &status.snapshot.floors,
             probes: (status.snapshot.remembered())
-                .map(|memory| &memory.probes)
+                .map(|memory| &*memory.probes)
                 .filter(|probes| !probes.is_empty()),
             per_instance: status.snapshot.instances.as_deref(),
             floors_kept: FloorsKept::of(&status.snapshot),

@@ -125,7 +125,7 @@ impl Record {
         let lasting = lasting(&snapshot, &decision.report, decision.at);
         let status = VariantStatus {
             goal: self.goal.into(),
-            snapshot,
+            snapshot: snapshot.into(),
             decision,
             outcome: None,
             lasting: lasting.into(),

@@ -95,10 +95,10 @@ pub(crate) fn mixed_fleet() -> FleetStatus {
 /// What decides makes of a world: nothing in a fixture is said that the program does not say.
 fn decided(
     goal: impl Into<Shared<Goal>>,
-    snapshot: Snapshot,
+    snapshot: impl Into<Box<Snapshot>>,
     estimate: &Estimate,
 ) -> VariantStatus {
-    let goal = goal.into();
+    let (goal, snapshot) = (goal.into(), snapshot.into());
     let rules = Rules {
         since: None,
         may_probe: false,

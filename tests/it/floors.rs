@@ -55,7 +55,7 @@ fn watched(days: i64, zone: Tz, rate: impl Fn(Timestamp) -> f64) -> Watched {
     let weeks = Weeks::new(from, requests.collect());
     let (estimate, variant) = (Estimate::clone(&decision.report.estimate), Variant::default());
     let goal = Goal::clone(&goal);
-    Watched { goal, snapshot, estimate, variant, weeks }
+    Watched { goal, snapshot: *snapshot, estimate, variant, weeks }
 }
 
 impl Watched {

@@ -16,6 +16,7 @@ mod calculate;
 mod calibrate;
 mod calls;
 mod cli;
+mod closed_loop;
 mod command_line;
 mod config;
 mod contract;

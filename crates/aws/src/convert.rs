@@ -101,12 +101,20 @@ pub(super) fn scaling_policy(policy: aas::ScalingPolicy) -> Row<ScalingPolicy> {
         kind,
         alarm_names: policy
             .alarms
-            .map(|alarms| alarms.into_iter().map(|alarm| alarm.alarm_name).collect()),
+            .map(|alarms| fitting(alarms.into_iter().map(|alarm| alarm.alarm_name))),
         created_at: stated(&policy.creation_time),
     };
     let check =
         |policy: &ScalingPolicy| checks::policy(policy).map_err(|why| format!("{named}: {why}"));
     row(&dimension, &id, read, check)
+}
+
+/// What is collected in the place of an answer, or without knowing how many there are, keeps all of its room,
+/// and this stays: there are thousands.
+pub(super) fn fitting<T>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut items: Vec<T> = items.collect();
+    items.shrink_to_fit();
+    items
 }
 
 fn target_tracking(

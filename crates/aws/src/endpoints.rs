@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::call::{Call, Caller, Pages};
+use super::convert::fitting;
 use super::sagemaker::JsonClient;
 use setpoint_core::model::checks;
 use setpoint_core::model::deploy_hashes;
@@ -219,18 +220,14 @@ impl EndpointAnswer {
     fn into_model(self) -> Endpoint {
         let pending = self.pending_deployment_summary;
         let shadows = self.shadow_production_variants;
-        // What is collected in the place of an answer keeps all of its room, and this stays.
-        let mut variants: Vec<VariantSummary> =
-            self.production_variants.into_iter().map(VariantSummary::from).collect();
-        variants.shrink_to_fit();
         Endpoint {
             name: self.endpoint_name,
             status: EndpointStatus::parse(&checks::text(&self.endpoint_status)),
             config_name: self.endpoint_config_name,
             created_at: self.creation_time,
             modified_at: self.last_modified_time,
-            variants,
-            shadow_variants: shadows.into_iter().map(|shadow| shadow.variant_name).collect(),
+            variants: fitting(self.production_variants.into_iter().map(VariantSummary::from)),
+            shadow_variants: fitting(shadows.into_iter().map(|shadow| shadow.variant_name)),
             deploy_in_progress: pending.is_some(),
             pending_config_name: pending.and_then(|pending| pending.endpoint_config_name),
             asynchronous: self.async_inference_config.is_some(),
@@ -254,12 +251,12 @@ impl From<VariantAnswer> for VariantSummary {
             name: answer.variant_name,
             current_instances: answer.current_instance_count,
             desired_instances: answer.desired_instance_count,
-            images: images.filter_map(|i| i.resolved_image.or(i.specified_image)).collect(),
+            images: fitting(images.filter_map(|i| i.resolved_image.or(i.specified_image))),
             serverless: answer.current_serverless_config.is_some()
                 || answer.desired_serverless_config.is_some(),
             instance_pools: has_any(answer.instance_pools.as_ref()),
             managed_instance_scaling: answer.managed_instance_scaling.is_some(),
-            statuses: statuses.map(|status| checks::text(&status.status)).collect(),
+            statuses: fitting(statuses.map(|status| checks::text(&status.status))),
         }
     }
 }
@@ -323,10 +320,13 @@ impl TryFrom<Value> for ConfigAnswer {
                 deploy_hash: deploy_hashes::of_variant(&answer, own),
             })
         };
+        let variants = config.production_variants.iter().map(variant);
+        let mut variants: Vec<ConfigVariant> = variants.collect::<Result<_, _>>()?;
+        variants.shrink_to_fit();
         Ok(Self(EndpointConfig {
             name: config.endpoint_config_name,
             created_at: config.creation_time,
-            variants: config.production_variants.iter().map(variant).collect::<Result<_, _>>()?,
+            variants,
             asynchronous: config.async_inference_config.is_some(),
             // Without enhanced metrics the frequency is that of utilisation metrics only.
             metric_period_seconds: config

@@ -12,6 +12,7 @@ use crate::model::keeper::{MemoryWriter, OtherSetpoint, Sign};
 use crate::model::lasting::{Direction, Lasting};
 use crate::model::memory::{FactorInUse, Lowering, Overwrite, Seen, TargetWrite, Verification};
 use crate::model::reason::Field;
+use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 
 fn id(endpoint: &str) -> VariantId {
@@ -157,14 +158,15 @@ prop_compose! {
             pause: pause.map(|(until, reason)| Pause { until, reason }),
             alarms_repaired_at: repaired,
             raises_held_until: raises_held,
-            verification,
+            verification: verification.map(Box::new),
             safety_factor: factor.map(|(value, since)| FactorInUse { value, since }),
             written,
-            lasting,
+            lasting: lasting.into(),
             policy_name,
             keeper: keeper.map(|(id, at)| MemoryWriter { id, at }),
-            other_setpoint: signs.map(|signs| OtherSetpoint {
-                signs: signs.into_iter().map(|(id, first, last)| Sign { id, first, last }).collect(),
+            other_setpoint: signs.map(|signs| {
+                let sign = |(id, first, last)| Sign { id, first, last };
+                Box::new(OtherSetpoint { signs: signs.into_iter().map(sign).collect() })
             }),
             ..VariantMemory::default()
         }
@@ -174,8 +176,8 @@ prop_compose! {
 /// What may be left out, left out.
 fn shortened(memory: &VariantMemory) -> VariantMemory {
     let mut memory = VariantMemory { writes: Vec::new(), ..kept(memory) };
-    memory.seen.clear();
-    memory.lasting = Lasting::default();
+    memory.seen = Shared::default();
+    memory.lasting = Shared::default();
     memory.written.clear();
     if let Some(pause) = &mut memory.pause {
         pause.reason.clear();
@@ -303,7 +305,7 @@ fn full() -> VariantMemory {
         }),
         alarms_repaired_at: Some(next()),
         raises_held_until: Some(next()),
-        verification: Some(Verification {
+        verification: Some(Box::new(Verification {
             raised_at: next(),
             before: 612.345_678,
             after: 673.580_245_8,
@@ -314,21 +316,21 @@ fn full() -> VariantMemory {
             loaded_minutes: 37,
             last_broken: vec![false, true, false, false, false],
             failed: false,
-        }),
+        })),
         safety_factor: Some(FactorInUse { value: 0.55, since: next() }),
         journal: Some(serde_json::json!({"regimes": ["never kept here"]}).into()),
         written: Field::ALL.iter().map(|f| (*f, 612.3)).collect(),
-        lasting: Lasting {
+        lasting: Shared::from(Lasting {
             drift: [Field::TargetValue, Field::MaxCapacity].map(|field| (field, next())).into(),
             suspended: [(Direction::ScaleIn, next())].into(),
             findings: [(Finding::AboveCapacity, next()), (Finding::Over, next())].into(),
             is_unsafe: Some(next()),
             held: Some(next()),
             load_test_invalid: Some(next()),
-        },
+        }),
         policy_name: Some("SageMakerEndpointInvocationScalingPolicy".to_owned()),
         keeper: Some(MemoryWriter { id: "90d1f3a7".to_owned(), at: next() }),
-        other_setpoint: Some(OtherSetpoint {
+        other_setpoint: Some(Box::new(OtherSetpoint {
             signs: (0..4_u64)
                 .map(|n| Sign {
                     id: Some(format!("{:08x}", fnv1a(n.to_le_bytes()) >> 32)),
@@ -336,7 +338,7 @@ fn full() -> VariantMemory {
                     last: next(),
                 })
                 .collect(),
-        }),
+        })),
         ..VariantMemory::default()
     }
 }
@@ -346,7 +348,7 @@ fn there_is_room_for_the_most_that_the_default_limits_let_happen() {
     let tags = encode(&id("e"), 99, &full()).unwrap();
     let found = decode(&id("e"), &tags).unwrap().unwrap();
     // Nothing is left out but since when what was reported has lasted: an alert's clock begins again.
-    let lasting = Lasting::default();
+    let lasting = Shared::default();
     let safe = VariantMemory { lasting, ..full() };
     assert_eq!(found.memory, kept(&safe), "in {} tags", tags.len());
     let usual = VariantMemory {

@@ -60,7 +60,7 @@ fn a_smaller_fleet_without_a_deploy_or_long_after_is_no_reset() {
     assert_eq!(told(&world, Reason::DeployReset), None, "who knows what happened in between");
     let at = now() - TimeDelta::hours(24);
     let reset = InstanceReset { at, config_name: "new".to_owned(), before: 12, after: 4 };
-    world.memory().reset = Some(reset);
+    world.memory().reset = Some(reset.into());
     assert_eq!(told(&world, Reason::DeployReset), None, "a day is enough");
 }
 

@@ -334,7 +334,7 @@ fn a_refusal_says_what_aws_said() {
     let mut world = World::drifted();
     let sentence = "AccessDeniedException: no".to_owned();
     let until = now() + TimeDelta::minutes(8);
-    world.memory().refused = Some(Refusals { count: 4, until, sentence });
+    world.memory().refused = Some(Refusals { count: 4, until, sentence }.into());
     let told = &world.decide().report.sentence;
     assert!(told.contains("the last 4 writes (AccessDeniedException: no)"), "{told}");
 }

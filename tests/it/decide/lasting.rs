@@ -98,7 +98,8 @@ fn a_record_from_before_and_one_of_a_later_version_are_read() {
     let name = "123456789012/us-east-1/e/v";
     let read = |text: &str| {
         let record: Record = serde_json::from_str(text).unwrap();
-        record.read::<setpoint::model::VariantMemory>(name).unwrap().lasting
+        let memory = record.read::<setpoint::model::VariantMemory>(name).unwrap();
+        Lasting::clone(&memory.lasting)
     };
     assert_eq!(read(r#"{"version":1,"memory":{"adopted":true}}"#), Lasting::default());
     let later = read(

@@ -105,6 +105,32 @@ fn only_loads_above_those_from_before_and_below_the_new_target_count() {
 }
 
 #[test]
+fn the_backlog_of_a_burst_and_cold_instances_say_nothing_of_the_raise() {
+    let burst = |letters: &str, bursting: usize| {
+        let mut recent = minutes(letters, 420.0);
+        for minute in &mut recent[..bursting] {
+            (minute.invocations, minute.invocations_per_instance) = (Some(3600.0), Some(900.0));
+        }
+        let watched = seen(begun(), recent, 4, now());
+        (watched.failed, watched.loaded_minutes)
+    };
+    // Two minutes far above the new target, and the three after them, at loads below it.
+    assert_eq!(burst("bbbbb", 2), (false, 0));
+    // The same three minutes without the burst are the raise's doing.
+    assert_eq!(burst("bbb", 0), (true, 3));
+    // What is bad three minutes after the burst is none of its backlog.
+    assert_eq!(burst("bbgggbb", 2), (true, 2));
+
+    // A fourth instance comes in the third minute.
+    let mut recent = minutes("ggbbb", 420.0);
+    for minute in &mut recent[..2] {
+        minute.invocations = Some(3.0 * 420.0);
+    }
+    let watched = seen(begun(), recent, 4, now());
+    assert_eq!((watched.failed, watched.loaded_minutes), (false, 2));
+}
+
+#[test]
 fn the_watch_begins_with_the_first_instance_that_goes() {
     let before = minutes("bbbb", 450.0);
     for instances in [5, 6] {
@@ -149,7 +175,7 @@ fn somebody_elses_value_is_not_taken_back() {
     let mut world = World::healthy();
     world.goal.mode = setpoint::model::goal::Mode::Auto;
     world.goal.load_test = None;
-    world.memory().verification = Some(Verification { failed: true, ..begun() });
+    world.memory().verification = Some(Verification { failed: true, ..begun() }.into());
     for (value, taken_back) in [(480.0, true), (479.0, false), (470.0, false), (600.0, false)] {
         world.in_force(value);
         let written = super::world::written(&world.decide());

@@ -38,7 +38,9 @@ impl serde::de::Error for CompactError {
 pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Box<[u8]>, CompactError> {
     let mut writer = write::Writer::default();
     value.serialize(&mut writer)?;
-    Ok(writer.bytes.into_boxed_slice())
+    // A copy of the size that it has: cut short in its place, it would leave the rest of its room behind it as a hole
+    // that the next one does not fit in, and these are replaced by the thousand in each pass.
+    Ok(writer.bytes.as_slice().into())
 }
 
 /// The value of these bytes.

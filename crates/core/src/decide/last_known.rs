@@ -15,7 +15,7 @@ fn remembered<'a>(snapshot: &Snapshot, memory: &'a VariantMemory) -> Option<&'a 
     let gone = matches!(snapshot.endpoint_config.known(), Some(None))
         || matches!(snapshot.model.known(), Some(None));
     let endpoint = snapshot.endpoint.known().and_then(Option::as_ref).filter(|_| gone)?;
-    memory.known_config.as_ref().filter(|known| {
+    memory.known_config.as_deref().filter(|known| {
         known.name == endpoint.config_name && known.endpoint_created_at == endpoint.created_at
     })
 }
@@ -57,7 +57,7 @@ pub(super) fn note(memory: &mut VariantMemory, snapshot: &Snapshot) {
         kind,
         instance_type: own.instance_type.clone(),
     };
-    if config.name == endpoint.config_name && memory.known_config.as_ref() != Some(&known) {
-        memory.known_config = Some(known);
+    if config.name == endpoint.config_name && memory.known_config.as_deref() != Some(&known) {
+        memory.known_config = Some(known.into());
     }
 }

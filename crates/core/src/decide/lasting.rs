@@ -13,7 +13,7 @@ use crate::model::time::Timestamp;
 
 /// What lasts after a pass, for outputs and alerts. Without a memory it is unknown since when.
 pub fn lasting(snapshot: &Snapshot, report: &Report, now: Timestamp) -> Lasting {
-    let before = snapshot.memory.known().map(|memory| &memory.lasting);
+    let before = snapshot.memory.known().map(|memory| &*memory.lasting);
     before.map_or_else(Lasting::default, |before| lasting_of(before, snapshot, report, now))
 }
 

@@ -214,7 +214,7 @@ fn is_calm(case: &Case<'_>) -> bool {
 /// Takes note of the minutes of a probe, and of one that is no longer in force.
 pub(super) fn note(case: &Case<'_>, memory: &mut VariantMemory) {
     let now = case.now;
-    let mut probes = std::mem::take(&mut memory.probes);
+    let mut probes = Probes::clone(&memory.probes);
     probes.bad_minutes.retain(|at| *at > now - BUDGETED);
     count(case, &mut probes);
     if let (Some(probe), Some(value)) = (probes.under_way, case.configured_target())
@@ -230,7 +230,9 @@ pub(super) fn note(case: &Case<'_>, memory: &mut VariantMemory) {
             probes.under_way = None;
         }
     }
-    memory.probes = probes;
+    if probes != *memory.probes {
+        memory.probes = probes.into();
+    }
 }
 
 fn count(case: &Case<'_>, probes: &mut Probes) {

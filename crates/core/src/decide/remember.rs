@@ -45,7 +45,8 @@ pub fn remember(
     forget_old(&mut memory, now);
     note_foreign_overwrites(&mut memory, before, decision, now);
     note_seen(&mut memory, decision, now);
-    memory.lasting = lasting::lasting_of(&before.lasting, snapshot, &decision.report, now);
+    memory.lasting = lasting::lasting_of(&before.lasting, snapshot, &decision.report, now).into();
+    memory.lasting.share(&before.lasting);
     watch::note(&mut memory, snapshot, now);
     removed::note(&mut memory, snapshot, now);
     last_known::note(&mut memory, snapshot);
@@ -58,8 +59,9 @@ pub fn remember(
     floors::note(&mut memory, snapshot, goal.capacity.min, now);
     memory.verification = memory
         .verification
-        .map(|watch| verify::advance(watch, snapshot, &goal.objective))
-        .filter(|watch| !verify::is_over(watch, now));
+        .map(|watch| verify::advance(*watch, snapshot, &goal.objective))
+        .filter(|watch| !verify::is_over(watch, now))
+        .map(Box::new);
     if let Some(outcome) = outcome {
         note_writes(&mut memory, (&case, decision), outcome, now);
     }
@@ -89,9 +91,9 @@ fn forget_old(memory: &mut VariantMemory, now: Timestamp) {
 fn note_seen(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
     for field in &decision.report.fields {
         let Some(value) = field.number else { continue };
-        let seen = memory.seen.entry(field.field).or_insert(Seen { value, since: now });
-        if !same_value(seen.value, value) {
-            *seen = Seen { value, since: now };
+        let seen = memory.seen.get(&field.field);
+        if !seen.is_some_and(|seen| same_value(seen.value, value)) {
+            memory.seen.insert(field.field, Seen { value, since: now });
         }
     }
 }
@@ -151,8 +153,8 @@ fn is_step_of_another(before: &VariantMemory, value: f64) -> bool {
 }
 
 fn note_other_setpoint(memory: &mut VariantMemory, now: Timestamp) {
-    let before = memory.other_setpoint.as_ref();
-    memory.other_setpoint = Some(OtherSetpoint::seen(before, None, now));
+    let before = memory.other_setpoint.as_deref();
+    memory.other_setpoint = Some(OtherSetpoint::seen(before, None, now).into());
 }
 
 /// The sentence about another setpoint that is certain to be there (rule 26).
@@ -281,7 +283,7 @@ fn note_refusal(memory: &mut VariantMemory, sentence: &str, now: Timestamp) {
     let count = memory.refused.as_ref().map_or(0, |refused| refused.count).saturating_add(1);
     let wait = REFUSED_WAIT * (1 << (count - 1).min(REFUSED_DOUBLINGS));
     let until = now + wait.min(REFUSED_WAIT_MAX);
-    memory.refused = Some(Refusals { count, until, sentence: sentence.to_owned() });
+    memory.refused = Some(Refusals { count, until, sentence: sentence.to_owned() }.into());
 }
 
 /// The values written, field by field. What AWS does not show yet is remembered as not written:
@@ -357,7 +359,7 @@ fn note_target_write(
     if taken_back {
         memory.raises_held_until = Some(write.at + verify::RAISES_HELD);
     }
-    memory.verification = verify::begin(write, snapshot);
+    memory.verification = verify::begin(write, snapshot).map(Box::new);
     memory.last_write = Some(write);
     if result == StepResult::Success && !probes {
         note_held(memory, write.after, write.at);

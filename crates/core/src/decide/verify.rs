@@ -2,6 +2,7 @@
 //! never taken back: new instances are cold, and the change altered the load, not the latency at a
 //! load.
 
+use crate::estimate::by_own_load;
 use crate::model::units::same_value;
 use chrono::TimeDelta;
 
@@ -26,7 +27,7 @@ pub const RAISES_HELD: TimeDelta = TimeDelta::hours(24);
 /// The value to put back, when the watched raise has failed.
 pub fn revert_to(case: &Case<'_>) -> Option<f64> {
     let watch = case.memory.verification.clone()?;
-    let watch = advance(watch, case.snapshot, &case.goal.objective);
+    let watch = advance(*watch, case.snapshot, &case.goal.objective);
     let in_force = case.configured_target()?;
     // Somebody else's value is not ours to take back.
     let ours = same_value(in_force, watch.after);
@@ -72,8 +73,11 @@ pub fn advance(
     }
     let Some(telemetry) = snapshot.telemetry.known() else { return watch };
     let from = watch.counted_until;
-    for minute in telemetry.recent.iter().filter(|m| m.at >= from) {
-        count(&mut watch, &minute, objective);
+    // A burst beyond the new target says nothing of it, and neither does the backlog that it leaves.
+    for (minute, own) in by_own_load(telemetry.recent.iter(), objective) {
+        if own && minute.at >= from {
+            count(&mut watch, &minute, objective);
+        }
     }
     let newest = telemetry.recent.last().map(|m| m.at + TimeDelta::minutes(1));
     watch.counted_until = watch.counted_until.max(newest.unwrap_or(watch.counted_until));

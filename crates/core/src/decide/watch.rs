@@ -58,7 +58,10 @@ pub fn instance_reset(case: &Case<'_>) -> Option<InstanceReset> {
     let current = settled(case.snapshot, case.now);
     let new = current.as_ref().and_then(|now| reset(&case.memory, now));
     let instances = case.current_instances();
-    new.or_else(|| case.memory.reset.clone().filter(|reset| !is_over(reset, instances, case.now)))
+    new.or_else(|| {
+        let reset = case.memory.reset.as_deref();
+        reset.filter(|reset| !is_over(reset, instances, case.now)).cloned()
+    })
 }
 
 /// The instances are back, or it was shown for long enough.
@@ -119,7 +122,7 @@ pub fn missing_because(case: &Case<'_>, field: Field) -> Option<String> {
 pub(super) fn note(memory: &mut VariantMemory, snapshot: &Snapshot, now: Timestamp) {
     if let Some(current) = settled(snapshot, now) {
         if let Some(reset) = reset(memory, &current) {
-            memory.reset = Some(reset);
+            memory.reset = Some(reset.into());
         }
         let instances = Some(current.instances);
         memory.reset = memory.reset.take().filter(|reset| !is_over(reset, instances, now));

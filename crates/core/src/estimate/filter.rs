@@ -140,6 +140,23 @@ impl CarryOver {
     }
 }
 
+/// Minutes, oldest first, each with whether it speaks of its own load: not of instances that are
+/// cold, nor of the backlog of an overload before it.
+pub fn by_own_load(
+    minutes: impl Iterator<Item = Minute>,
+    objective: &Objective,
+) -> impl Iterator<Item = (Minute, bool)> {
+    let (mut cold, mut carry_over) = (ColdWatch::default(), CarryOver::default());
+    minutes.map(move |minute| {
+        let Some(reading) = read(&minute, objective) else { return (minute, true) };
+        let load = f64::from(reading.load);
+        let is_cold = cold.is_cold(&reading);
+        let own = !is_cold && !carry_over.covers(reading.at, load);
+        carry_over.note(reading.at, reading.span, load, reading.bad == Some(true));
+        (minute, own)
+    })
+}
+
 /// Why a minute cannot be used on its own, if so.
 pub(super) fn unusable(
     reading: Option<&Reading>,

@@ -47,6 +47,7 @@ mod verdict;
 mod wander;
 
 pub use estimator::{Estimator, Hourly, LoadTested, Pushed};
+pub use filter::by_own_load;
 pub use fingerprint::Fingerprint;
 pub use journal::{Journal, JournalError};
 pub use likelihood::Scratch;

@@ -14,9 +14,11 @@ use super::lasting::Lasting;
 use super::opaque::Opaque;
 use super::probe::Probes;
 use super::reason::Field;
+use super::shared::Shared;
 use super::time::Timestamp;
 
-/// What is remembered of one variant.
+/// What is remembered of one variant. Thousands of them are held, each twice while a pass changes it: what
+/// seldom changes is shared by the two, and what seldom exists takes no room.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VariantMemory {
@@ -51,8 +53,8 @@ pub struct VariantMemory {
     pub writes: Vec<Timestamp>,
     /// The value that each compared field has, and since when: a person's change in the safe
     /// direction is left alone for a while (rule 16).
-    #[serde(deserialize_with = "known_fields")]
-    pub seen: BTreeMap<Field, Seen>,
+    #[serde(deserialize_with = "known_fields_shared")]
+    pub seen: Shared<BTreeMap<Field, Seen>>,
     /// The value of each field but the target value that `setpoint` last wrote: what is found
     /// instead of it later is somebody's overwrite (rule 22).
     #[serde(deserialize_with = "known_fields")]
@@ -64,9 +66,9 @@ pub struct VariantMemory {
     pub keeper: Option<MemoryWriter>,
     /// The signs of another setpoint that writes this variant, until a person says to go on
     /// (rule 26).
-    pub other_setpoint: Option<OtherSetpoint>,
+    pub other_setpoint: Option<Box<OtherSetpoint>>,
     /// Writes in a row that AWS certainly did not carry out; absent after one that it did.
-    pub refused: Option<Refusals>,
+    pub refused: Option<Box<Refusals>>,
     /// The name that the policy had when it was last seen.
     pub policy_name: Option<String>,
     /// Since when the scalable target, or the policy alone, has been missing while the endpoint
@@ -74,13 +76,13 @@ pub struct VariantMemory {
     pub missing: BTreeMap<Field, Timestamp>,
     /// What the endpoint config said when it, and the model in it, could be read: both can be
     /// deleted while they serve.
-    pub known_config: Option<KnownConfig>,
+    pub known_config: Option<Shared<KnownConfig>>,
     /// The regime that the last estimate spoke of, and since when it has (rule 11a).
     pub known_regime: Option<KnownRegime>,
     /// The variant as it was when it was last seen settled and registered.
     pub settled: Option<Settled>,
     /// A deploy that set the number of instances back, until they are there again.
-    pub reset: Option<InstanceReset>,
+    pub reset: Option<Box<InstanceReset>>,
     /// Since when min has set the number of instances.
     pub at_min_since: Option<Timestamp>,
     /// A pause asked for by a person.
@@ -90,10 +92,10 @@ pub struct VariantMemory {
     /// Until when raises are held after a reversal (rule 21).
     pub raises_held_until: Option<Timestamp>,
     /// A raise whose effect is being watched (rule 21).
-    pub verification: Option<Verification>,
+    pub verification: Option<Box<Verification>>,
     /// The probes of the last week, and the one under way (rule 29).
     #[serde(skip_serializing_if = "Probes::is_empty")]
-    pub probes: Probes,
+    pub probes: Shared<Probes>,
     /// The safety factor in use where the configuration says `auto`; it moves at most once a week.
     pub safety_factor: Option<FactorInUse>,
     /// What is remembered of the scheduled floors that setpoint keeps in AWS.
@@ -101,7 +103,7 @@ pub struct VariantMemory {
     pub floors: FloorsMemory,
     /// Since when drift, findings, suspension and the like have lasted.
     #[serde(skip_serializing_if = "Lasting::is_empty")]
-    pub lasting: Lasting,
+    pub lasting: Shared<Lasting>,
     /// The estimator's regime journal, opaque here; at most 2 KiB.
     pub journal: Option<Opaque>,
     /// Why this outlives the process nowhere, where it should; reported, never kept.
@@ -239,6 +241,12 @@ fn known_fields<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
 ) -> Result<BTreeMap<Field, T>, D::Error> {
     known_keys(deserializer)
+}
+
+fn known_fields_shared<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Shared<BTreeMap<Field, T>>, D::Error> {
+    known_fields(deserializer).map(Shared::from)
 }
 
 /// The same of any closed set.

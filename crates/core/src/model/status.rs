@@ -24,7 +24,8 @@ use super::warning::ConfigStatus;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct VariantStatus {
     pub goal: Shared<Goal>,
-    pub snapshot: Snapshot,
+    /// In a place of its own, which it has from when it is put together until the next pass is published.
+    pub snapshot: Box<Snapshot>,
     pub decision: Decision,
     /// What became of it; absent when there was nothing to do.
     pub outcome: Option<Outcome>,

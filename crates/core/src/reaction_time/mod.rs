@@ -58,6 +58,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Whether it looks at the minutes of what it is [told](Self::note) with these activities.
+    pub fn looks_at_minutes(&self, activities: &[Activity]) -> bool {
+        !self.scale_outs.is_empty() || !activities.is_empty()
+    }
+
     /// Takes in what a pass has read, in any order and any number of times.
     pub fn note(&mut self, seen: &Seen<'_>) {
         for alarm in seen.alarms.iter().filter(|a| a.side() == Some(AlarmSide::High)) {

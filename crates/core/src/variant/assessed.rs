@@ -19,7 +19,7 @@ use super::Variant;
 #[derive(Debug, Clone)]
 pub struct Assessed {
     pub goal: Shared<Goal>,
-    pub snapshot: Snapshot,
+    pub snapshot: Box<Snapshot>,
     /// What is known of capacity, by its own telemetry.
     pub estimate: Shared<Estimate>,
     /// The family whose load tests share their error; absent where it is not known, and of variants
@@ -64,7 +64,7 @@ impl Variant {
             let is_sure = self.capacity.measures_load_test(&estimate, test);
             is_sure.then_some((measured, test.max_rps.per_minute()))
         });
-        Assessed { goal, snapshot, estimate, family, proved }
+        Assessed { goal, snapshot: snapshot.into(), estimate, family, proved }
     }
 
     /// What an estimate depends on beside telemetry: why the load test does not count, and what is

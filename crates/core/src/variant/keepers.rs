@@ -27,8 +27,8 @@ impl MemoryWriterWatch {
         if *found.id == *identity {
             return false;
         }
-        let other = memory.other_setpoint.as_ref();
-        memory.other_setpoint = Some(OtherSetpoint::seen(other, Some(&found.id), found.at));
+        let other = memory.other_setpoint.as_deref();
+        memory.other_setpoint = Some(OtherSetpoint::seen(other, Some(&found.id), found.at).into());
         true
     }
 

@@ -34,6 +34,7 @@ use crate::model::memory::VariantMemory;
 use crate::model::opaque::Opaque;
 use crate::model::reads::Read;
 use crate::model::scale_out::Reaction;
+use crate::model::scaling::Activity;
 use crate::model::series::Minute;
 use crate::model::shared::Shared;
 use crate::model::snapshot::{Snapshot, Telemetry};
@@ -357,10 +358,14 @@ impl Variant {
         let own = config.and_then(|config| config.variant(&snapshot.id.variant));
         let instance_type = own.and_then(|own| own.instance_type.as_deref());
         let tracking = snapshot.tracking();
+        let activities: &[Activity] = snapshot.activities.known().map_or(&[], |all| all.as_slice());
+        // They tell of scale-outs alone, and are unpacked for it.
+        let minutes =
+            snapshot.telemetry.known().filter(|_| self.ledger.looks_at_minutes(activities));
         self.ledger.note(&Seen {
-            activities: snapshot.activities.known().map_or(&[], |all| all.as_slice()),
+            activities,
             alarms: snapshot.alarms.known().map_or(&[], Vec::as_slice),
-            minutes: &snapshot.telemetry.known().map_or_else(Vec::new, |t| t.recent.to_vec()),
+            minutes: &minutes.map_or_else(Vec::new, |telemetry| telemetry.recent.to_vec()),
             target: tracking.map(|tracking| tracking.target_value),
             objective,
             instance_type,

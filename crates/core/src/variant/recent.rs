@@ -31,7 +31,7 @@ pub(super) struct Recent {
     /// Until when minutes with too few requests call for longer periods (estimation, low traffic).
     pub(super) thin_until: Option<Timestamp>,
     /// By the number of the hour since the epoch, oldest first.
-    pub(super) hourly_peaks: Vec<(i32, f64)>,
+    pub(super) hourly_peaks: Packed<Vec<(i32, f64)>>,
 }
 
 impl Default for Recent {
@@ -40,7 +40,7 @@ impl Default for Recent {
             telemetry: Fact::not_read_yet(),
             read_until: None,
             thin_until: None,
-            hourly_peaks: Vec::new(),
+            hourly_peaks: Packed::default(),
         }
     }
 }
@@ -82,28 +82,14 @@ impl Recent {
         let mut usage = telemetry.usage.get();
         usage.take(minutes, read_until);
         telemetry.usage = (&usage).into();
+        let mut peaks = self.hourly_peaks.get();
         for minute in minutes {
-            self.note_peak(minute, read_until);
+            note_peak(&mut peaks, minute, read_until);
         }
-        telemetry.peak_invocations = highest(self.hourly_peaks.iter().map(|(_, peak)| *peak));
+        telemetry.peak_invocations = highest(peaks.iter().map(|(_, peak)| *peak));
+        self.hourly_peaks = (&peaks).into();
         self.telemetry = Fact::Known(telemetry);
         self.read_until = Some(read_until);
-    }
-
-    fn note_peak(&mut self, minute: &Minute, read_until: Timestamp) {
-        let oldest = read_until - TimeDelta::hours(PEAK_HOURS);
-        let Some(invocations) = minute.invocations.filter(|_| minute.at >= oldest) else { return };
-        let number = |at: Timestamp| at.timestamp().div_euclid(3600) as i32;
-        match self.hourly_peaks.last_mut() {
-            Some((hour, peak)) if *hour == number(minute.at) => *peak = peak.max(invocations),
-            _ => {
-                self.hourly_peaks.reserve_exact(1);
-                self.hourly_peaks.push((number(minute.at), invocations));
-            }
-        }
-        let begins_before = |hour: i32| i64::from(hour) * 3600 < oldest.timestamp();
-        let gone = self.hourly_peaks.iter().take_while(|(hour, _)| begins_before(*hour)).count();
-        self.hourly_peaks.drain(..gone);
     }
 
     /// Takes note of minutes in which the statistic means little. Answers whether they are the
@@ -132,6 +118,20 @@ impl Recent {
         }
         never
     }
+}
+
+/// Takes note of the highest number of invocations of an hour, and forgets the hours of the day before.
+fn note_peak(peaks: &mut Vec<(i32, f64)>, minute: &Minute, read_until: Timestamp) {
+    let oldest = read_until - TimeDelta::hours(PEAK_HOURS);
+    let Some(invocations) = minute.invocations.filter(|_| minute.at >= oldest) else { return };
+    let number = |at: Timestamp| at.timestamp().div_euclid(3600) as i32;
+    match peaks.last_mut() {
+        Some((hour, peak)) if *hour == number(minute.at) => *peak = peak.max(invocations),
+        _ => peaks.push((number(minute.at), invocations)),
+    }
+    let begins_before = |hour: i32| i64::from(hour) * 3600 < oldest.timestamp();
+    let gone = peaks.iter().take_while(|(hour, _)| begins_before(*hour)).count();
+    peaks.drain(..gone);
 }
 
 fn highest(values: impl Iterator<Item = f64>) -> Option<f64> {

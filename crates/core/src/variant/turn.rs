@@ -18,7 +18,7 @@ use crate::model::time::Timestamp;
 #[derive(Debug, Clone)]
 pub struct Turn {
     pub goal: Shared<Goal>,
-    pub snapshot: Snapshot,
+    pub snapshot: Box<Snapshot>,
     pub decision: Decision,
     outcome: Option<Outcome>,
     /// What is to be remembered after a write; absent when nothing was tried.
@@ -28,7 +28,7 @@ pub struct Turn {
 impl Turn {
     /// Decides about what was read, by what is known of capacity.
     pub fn decide(
-        snapshot: Snapshot,
+        snapshot: Box<Snapshot>,
         goal: Shared<Goal>,
         estimate: &Shared<Estimate>,
         rules: &Rules,
@@ -103,7 +103,7 @@ impl Turn {
     }
 
     /// What is published of it.
-    pub fn into_parts(self) -> (Shared<Goal>, Snapshot, Decision, Option<Outcome>) {
+    pub fn into_parts(self) -> (Shared<Goal>, Box<Snapshot>, Decision, Option<Outcome>) {
         (self.goal, self.snapshot, self.decision, self.outcome)
     }
 

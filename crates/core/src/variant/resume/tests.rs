@@ -9,6 +9,7 @@ use crate::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, VariantSum
 use crate::model::estimate::Estimate;
 use crate::model::goal::{Goal, LatencyObjective, LoadTest};
 use crate::model::series::Minute;
+use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::units::{LatencyStatistic, RequestsPerSecond};
 use crate::variant::NewPeriods;
@@ -352,15 +353,17 @@ fn between_two_passes_a_variant_with_a_day_of_history_takes_a_few_kilobytes() {
         variant.capacity.bytes_at_rest(),
         telemetry.recent.bytes(),
         telemetry.usage.bytes(),
-        variant.recent.hourly_peaks.capacity() * size_of::<(i32, f64)>(),
+        variant.recent.hourly_peaks.bytes(),
     ];
     assert!(parts.iter().sum::<usize>() <= 6 * 1024, "{parts:?}");
     let (mut variant, _) = known(14 * 1440);
     variant.rest();
     let bytes = variant.capacity.bytes_at_rest();
     assert!(bytes <= 9 * 1024, "with two weeks: {bytes}");
-    // What is published, of which there are two while a pass is made.
-    assert!(size_of::<VariantStatus>() <= 1024, "{}", size_of::<VariantStatus>());
+    // What is published and what is remembered, of which there are two while a pass is made.
+    assert!(size_of::<VariantStatus>() <= 384, "{}", size_of::<VariantStatus>());
+    assert!(size_of::<Snapshot>() <= 656, "{}", size_of::<Snapshot>());
+    assert!(size_of::<VariantMemory>() <= 768, "{}", size_of::<VariantMemory>());
 }
 
 #[test]
