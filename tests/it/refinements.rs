@@ -252,6 +252,41 @@ fn a_measured_change_teaches_how_capacity_follows_the_median() {
     assert!(off(&with) < 0.7 * off(&without), "{with:?}\n{without:?}");
 }
 
+/// How often in a week a service whose payload swings with the time of day is taken for a wandering one, or no
+/// longer so, looked at every hour.
+fn turns(swing: f64, refinements: Refinements) -> usize {
+    let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
+    let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
+    let settings = EstimatorSettings {
+        fingerprint: Some(Fingerprint::of("v1")),
+        refinements,
+        ..EstimatorSettings::new(objective)
+    };
+    let (mut estimator, mut scratch) = (Estimator::new(&settings), Scratch::new());
+    let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
+    let mut wanders = Vec::new();
+    for index in 0..7 * DAY {
+        let phase = index as f64 / DAY as f64 * std::f64::consts::TAU;
+        estimator.push(&minute(index, 1.0 + swing * (phase + 1.5).sin()), &context, &mut scratch);
+        if index % 60 == 59 {
+            let estimate = estimator.evaluate(&mut scratch, at(index + 1), &context);
+            wanders.push(estimate.sentence.contains("latency at equal load wanders, "));
+        }
+    }
+    wanders.windows(2).filter(|pair| pair[0] != pair[1]).count()
+}
+
+#[test]
+fn a_payload_about_the_limit_is_not_judged_otherwise_from_hour_to_hour() {
+    let of = |refinements: Refinements| -> Vec<usize> {
+        (8..24).map(|swing| turns(f64::from(swing) / 100.0, refinements)).collect()
+    };
+    let (with, without) =
+        (of(Refinements::ALL), of(Refinements::ALL.without("wander-over-changes")));
+    assert!(with.iter().all(|turns| *turns <= 2), "{with:?} {without:?}");
+    assert!(without.iter().max() > with.iter().max(), "{with:?} {without:?}");
+}
+
 /// What is said of a service with a load test after so many minutes.
 fn said_of(
     load_test: f64,

@@ -278,6 +278,12 @@ impl Book {
         self.wandering_until.is_some_and(|until| now < until)
     }
 
+    /// The hours show it. Where they are about the limit, a variant would be taken for a steady one and for a
+    /// wandering one by turns, and its target would follow each time: it is believed for a day.
+    pub(super) fn is_seen_wandering(&mut self, now: MinuteIndex) {
+        self.wandering_until = self.wandering_until.max(Some(now + DAY));
+    }
+
     /// Another sign of it, while it is believed.
     pub(super) fn still_wanders(&mut self, now: MinuteIndex) {
         if self.wanders(now) {

@@ -223,7 +223,7 @@ impl Estimator {
         let mut steps = std::mem::take(&mut scratch.steps);
         if span > 1 {
             if let Some(reading) = reading {
-                let cold = reading.at >= self.newest && self.cold.is_cold(&reading);
+                let cold = reading.at() >= self.newest && self.cold.is_cold(&reading);
                 self.walk.push_long(reading, (cold, excluded), &mut steps);
                 self.pooled_until = at + span + DAY;
             }
@@ -453,7 +453,10 @@ impl Estimator {
     fn check(&mut self, context: &Context, scratch: &mut Scratch) -> Vec<Finding> {
         let now = self.newest;
         let lg_ratio = self.lg_ratio(now);
-        self.wander_at(now);
+        let wanders = self.wander_at(now).is_some_and(Wander::is_over);
+        if wanders && self.settings.refinements.wander_over_changes {
+            self.book.is_seen_wandering(now);
+        }
         let answer = self.assess(now, lg_ratio, scratch);
         self.learn(&answer, lg_ratio);
         let record = &mut self.book.current;

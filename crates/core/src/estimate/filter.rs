@@ -22,10 +22,10 @@ const COUNT_MEMORY_MINUTES: MinuteIndex = 15;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reading {
-    /// The first minute of the period.
-    pub(super) at: MinuteIndex,
+    /// The first minute of the period, which fits half a word for four thousand years.
+    pub(super) first: i32,
     /// Its length in minutes.
-    pub(super) span: MinuteIndex,
+    pub(super) minutes: i32,
     /// Requests to the whole variant.
     pub(super) requests: f32,
     /// Invocations per minute per instance.
@@ -41,6 +41,18 @@ pub(super) struct Reading {
     pub(super) failing: bool,
 }
 
+impl Reading {
+    /// The first minute of the period.
+    pub(super) fn at(&self) -> MinuteIndex {
+        self.first.into()
+    }
+
+    /// Its length in minutes.
+    pub(super) fn span(&self) -> MinuteIndex {
+        self.minutes.into()
+    }
+}
+
 /// Reads a period; `None` when its load is not known.
 pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
     let fine = |v: Option<f64>| v.filter(|v| v.is_finite() && *v >= 0.0);
@@ -54,8 +66,8 @@ pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
     let is_judged = latency_us.is_some() && errors.is_some() && objective.latency.is_some();
     let bad = objective.is_broken(latency_us, errors, Some(requests)).filter(|_| is_judged);
     Some(Reading {
-        at: minute_of(minute.at),
-        span: i64::from(minute.period_seconds.max(60)) / 60,
+        first: minute_of(minute.at) as i32,
+        minutes: (minute.period_seconds.max(60) / 60) as i32,
         requests: requests as f32,
         load: load as f32,
         instances: instances as f32,
@@ -86,15 +98,15 @@ impl ColdWatch {
     pub(super) fn is_cold(&mut self, reading: &Reading) -> bool {
         if reading.instances > 0.0 {
             let rose = self.last.is_some_and(|(at, count)| {
-                reading.at - at <= COUNT_MEMORY_MINUTES
+                reading.at() - at <= COUNT_MEMORY_MINUTES
                     && reading.instances > count + count_tolerance(reading)
             });
             if rose {
-                self.until = reading.at + COLD_MINUTES;
+                self.until = reading.at() + COLD_MINUTES;
             }
-            self.last = Some((reading.at, reading.instances));
+            self.last = Some((reading.at(), reading.instances));
         }
-        reading.at < self.until
+        reading.at() < self.until
     }
 }
 
@@ -151,8 +163,8 @@ pub fn by_own_load(
         let Some(reading) = read(&minute, objective) else { return (minute, true) };
         let load = f64::from(reading.load);
         let is_cold = cold.is_cold(&reading);
-        let own = !is_cold && !carry_over.covers(reading.at, load);
-        carry_over.note(reading.at, reading.span, load, reading.bad == Some(true));
+        let own = !is_cold && !carry_over.covers(reading.at(), load);
+        carry_over.note(reading.at(), reading.span(), load, reading.bad == Some(true));
         (minute, own)
     })
 }

@@ -114,24 +114,24 @@ impl Walk {
         (cold, excluded): (bool, bool),
         out: &mut Vec<Step>,
     ) {
-        self.last_long = Some(reading.at + reading.span);
-        if self.end() > reading.at {
+        self.last_long = Some(reading.at() + reading.span());
+        if self.end() > reading.at() {
             self.longs.push(reading);
             return;
         }
         // Metrics are published this seldom: there are no minutes to judge it by.
-        if reading.at < self.bare_until {
+        if reading.at() < self.bare_until {
             return;
         }
-        let minutes = reading.span as u32;
+        let minutes = reading.span() as u32;
         match (unusable(Some(&reading), cold, excluded, POOLED_REQUESTS_MIN), reading.bad) {
             (None, Some(bad)) => {
-                self.bare_until = reading.at + reading.span;
+                self.bare_until = reading.at() + reading.span();
                 out.push(Step::Used(observation(&reading, f64::from(reading.load), bad)));
             }
             (reason, _) => {
                 let reason = reason.unwrap_or(DropReason::Missing);
-                out.push(Step::Dropped { at: reading.at, minutes, reason, judged: None });
+                out.push(Step::Dropped { at: reading.at(), minutes, reason, judged: None });
             }
         }
     }
@@ -165,7 +165,7 @@ impl Walk {
             self.first += 1;
         }
         let cursor = self.cursor;
-        self.longs.retain(|long| long.at >= cursor);
+        self.longs.retain(|long| long.at() >= cursor);
     }
 
     fn cell(&self, at: MinuteIndex) -> Option<&Cell> {
@@ -174,7 +174,7 @@ impl Walk {
 
     /// A minute with enough requests of its own; `None` while its neighbours are not there yet.
     fn single(&self, reading: &Reading) -> Option<Step> {
-        let at = reading.at;
+        let at = reading.at();
         let own = f64::from(reading.load);
         let bad = reading.bad?;
         if reading.lg_p50.is_some_and(|p50| p50 > SLOW_LG_P50) {
@@ -202,7 +202,7 @@ impl Walk {
             if self.end() < at + 2 * span {
                 return None;
             }
-            let long = self.longs.iter().find(|l| l.at == at && l.span == span);
+            let long = self.longs.iter().find(|l| l.at() == at && l.span() == span);
             let Some(long) = long else { continue };
             let Some(bad) = long.bad else { continue };
             let enough = f64::from(long.requests) >= POOLED_REQUESTS_MIN && long.load > 0.0;
@@ -222,7 +222,8 @@ impl Walk {
     /// The load of a minute with few requests: the mean over it and its neighbours where they are of
     /// one piece, else its own.
     fn smoothed(&self, minute: &Reading, own: f64) -> f64 {
-        let Some(wide) = self.window(minute.at - 1, minute.at + 2).filter(Window::is_steady) else {
+        let Some(wide) = self.window(minute.at() - 1, minute.at() + 2).filter(Window::is_steady)
+        else {
             return own;
         };
         let requests = f64::from(minute.requests);
@@ -283,8 +284,8 @@ fn observation(reading: &Reading, load: f64, bad: bool) -> Observation {
     let lg_p50 = reading.lg_p50.map(f64::from);
     let lg_over = f64::from(reading.lg_over) / LG_SCALE;
     Observation {
-        at: reading.at,
-        span: reading.span,
+        at: reading.at(),
+        span: reading.span(),
         load,
         bad,
         failing: reading.failing,
@@ -306,8 +307,8 @@ mod tests {
     fn reading(at: MinuteIndex, span: MinuteIndex, requests: f32) -> Reading {
         let load = requests / span as f32;
         Reading {
-            at,
-            span,
+            first: at as i32,
+            minutes: span as i32,
             requests,
             load,
             instances: 1.0,

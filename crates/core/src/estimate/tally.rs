@@ -20,7 +20,8 @@ const REASONS: [DropReason; 8] = [
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Day {
-    start: MinuteIndex,
+    /// Its first minute, which fits half a word for four thousand years.
+    start: i32,
     used: u16,
     dropped: [u16; REASONS.len()],
 }
@@ -34,7 +35,7 @@ pub(super) struct Tally {
 
 impl Tally {
     fn day(&mut self, at: MinuteIndex) -> &mut Day {
-        let start = at - at.rem_euclid(DAY);
+        let start = (at - at.rem_euclid(DAY)) as i32;
         let index = self.days.iter().rposition(|d| d.start == start).unwrap_or_else(|| {
             self.days.push(Day { start, ..Day::default() });
             self.days.len() - 1
@@ -75,7 +76,7 @@ impl Tally {
 
     /// Forgets what has left the window.
     pub(super) fn settle(&mut self, now: MinuteIndex) {
-        self.days.retain(|d| d.start >= now - WINDOW);
+        self.days.retain(|d| MinuteIndex::from(d.start) >= now - WINDOW);
     }
 
     /// The counts of the window, when `used` of them belong to the present regime, and `broken` of

@@ -12,9 +12,9 @@ impl Estimator {
             return;
         };
         let Some(latency_us) = minute.latency_us else { return };
-        let Some(regime) = self.book.regime_at(reading.at) else { return };
+        let Some(regime) = self.book.regime_at(reading.at()) else { return };
         let load = f64::from(reading.load);
-        self.scatter.add(reading.at, regime, load, latency_us / 1000.0, bad);
+        self.scatter.add(reading.at(), regime, load, latency_us / 1000.0, bad);
     }
 
     /// Forgets what is too old, or of a regime that is no longer compared with.
