@@ -67,7 +67,7 @@ pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
     let bad = objective.is_broken(latency_us, errors, Some(requests)).filter(|_| is_judged);
     Some(Reading {
         first: minute_of(minute.at) as i32,
-        minutes: (minute.period_seconds.max(60) / 60) as i32,
+        minutes: (minute.period_seconds.max(60) / 60).cast_signed(),
         requests: requests as f32,
         load: load as f32,
         instances: instances as f32,

@@ -214,9 +214,12 @@ impl Knee {
             mean(of_own().map(|(s, weight)| (s.lg_throughput, u16::from(s.pairs), *weight)));
         let highs = shown.iter().filter(|s| s.0.levels[HIGH] == level);
         let lg_over = lg_over(highs, HIGH);
-        let refused: i32 = of_own().map(|s| i32::from(s.0.refusals)).sum();
-        let refuses = refusals && refused >= REFUSALS_MIN;
-        let base = if refuses { base_share(&shown, level, lg_over) } else { BASE_SHARE };
+        let balance: i32 = of_own().map(|s| i32::from(s.0.refusals)).sum();
+        let base = if refusals && balance >= REFUSALS_MIN {
+            base_share(&shown, level, lg_over)
+        } else {
+            BASE_SHARE
+        };
         let (throughput, over) = (lg_to.exp(), lg_over.min(0.0).exp());
         let grows = (1.0 - base) * over / (1.0 - base * over);
         let from = throughput - (throughput - calm) * grows;
