@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::ask::PlanAnswer;
+use super::config_args::counted;
 use super::deadline::{Bounded, Timeout};
 use super::doctor::reads;
 use super::exit::{self, Exit};
@@ -62,11 +63,10 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         let how = How { timeout, metrics: reads_metrics(&config, args.metrics) };
         Ok::<_, CliError>(pass(&mut passes, &config, how, Purpose::Plan, &stop).await)
     })??;
-    if reads_metrics(&config, args.metrics) {
-        report_month(&config, &fleet);
-    } else {
+    if !reads_metrics(&config, args.metrics) {
         report_price(&fleet);
     }
+    report_month(&config, &fleet);
     print(&fleet, args.output)?;
     strict(args, !fleet.config.warnings.is_empty())?;
     let exit = if args.detailed_exitcode { Exit::of_plan(&fleet) } else { Exit::of_reads(&fleet) };
@@ -114,7 +114,9 @@ fn report_price(fleet: &FleetStatus) {
         let dollars = variants as f64 * METRICS_A_VARIANT * DOLLARS_PER_METRIC;
         noteln!(
             "The configuration lists no variant, so CloudWatch was not read and no capacity is known; \
-             --metrics reads it for about {dollars:.2} US dollars ({variants} variants)."
+             --metrics reads it for {} ({}).",
+            doctor::amount(dollars),
+            counted(variants, "variant", "variants")
         );
     }
 }

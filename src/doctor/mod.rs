@@ -12,7 +12,7 @@ use serde::Serialize;
 
 pub use aws::{Outcome, Outcomes, caller, endpoints, permissions, writes};
 pub use daemon::{DaemonFound, ScrapeFound, daemon, prometheus};
-pub use money::{Reads, budget, schedules};
+pub use money::{Reads, amount, budget, schedules};
 pub use report::Diagnosis;
 pub use surroundings::{MemoryFound, StoreFound, clock, memory, proxy, store, trust};
 pub use telemetry::{Metrics, metrics};

@@ -110,9 +110,9 @@ pub fn budget(config: &Config, reads: Reads, now: Timestamp) -> Check {
         String::new()
     };
     let found = format!(
-        "{range}{} of {} a month: {} metrics in each of {passes:.0} telemetry passes{steady}{hourly}",
+        "{range}{} of ${} a month: {} metrics in each of {passes:.0} telemetry passes{steady}{hourly}",
         amount(most),
-        amount(budget),
+        if budget < 0.01 { budget.to_string() } else { format!("{budget:.2}") },
         reads.each_pass
     );
     let advice = "read less often (reconcile.telemetry_schedule), set discovery.telemetry: off, or \
@@ -128,7 +128,7 @@ pub fn budget(config: &Config, reads: Reads, now: Timestamp) -> Check {
 }
 
 /// Dollars with cents, and what is less than a cent as that.
-fn amount(dollars: f64) -> String {
+pub fn amount(dollars: f64) -> String {
     if dollars > 0.0 && dollars < 0.005 {
         "less than $0.01".to_owned()
     } else {
@@ -163,7 +163,7 @@ mod tests {
         let always = "{budget_dollars_per_month: 0.001, steady_every_minutes: 0}";
         let config = Config::from_yaml(&format!("telemetry: {always}")).unwrap();
         let tiny = budget(&config, Reads { each_pass: 5, ..reads }, now);
-        let text = "$0.14 of less than $0.01 a month: 5 metrics in each of 2880 telemetry passes";
+        let text = "$0.14 of $0.001 a month: 5 metrics in each of 2880 telemetry passes";
         assert_eq!(tiny.found, text);
     }
 

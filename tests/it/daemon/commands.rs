@@ -19,6 +19,14 @@ fn plan_tells_by_its_exit_code_what_it_found() {
     // Of one variant without an objective of latency, once an hour as this configuration says.
     let month = "CloudWatch, with the daemon: $0.03 of $100.00 a month: 4 metrics in each of 720";
     assert!(err.contains(month) && !out.contains("CloudWatch"), "{out}{err}");
+    // Without a target, the daemon reads what runs all the same, once an hour, and this command nothing.
+    let empty = directory.token().with_file_name("empty.yaml");
+    std::fs::write(&empty, format!("aws: {{region: us-east-1, endpoint_url: '{}'}}\n", served.url))
+        .unwrap();
+    let (_, _, err) = run(&["plan", "--config", empty.to_str().unwrap()]);
+    assert!(err.contains("--metrics reads it for less than $0.01 (1 variant)."), "{err}");
+    let hourly = "a month: 0 metrics in each of 2880 telemetry passes, and 4 metrics of unlisted variants each hour.";
+    assert!(err.contains(hourly), "{err}");
     served.change(json!({"edit_policy": {"variant": "scorer/AllTraffic", "target_value": 700.0}}));
     let (code, out, _) = plan(&["--detailed-exitcode"]);
     assert_eq!(code, Some(2), "{out}");
