@@ -106,7 +106,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
 
 /// A file's name and text; one that gzip packed is unpacked.
 fn contents(path: &Path) -> Result<(String, String), CliError> {
-    let Input { name, bytes, .. } = Input::read(path, BYTES_MAX)?.unpacked()?;
+    let Input { name, bytes, .. } =
+        Input::read(path, BYTES_MAX, Some("give the tool's summary"))?.unpacked()?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         CliError::failed(calibrate::binary(&name, e.as_bytes(), at).to_string())

@@ -16,6 +16,8 @@ pub(super) struct Input {
     pub bytes: Vec<u8>,
     /// The most bytes that are taken, packed or not.
     limit: u64,
+    /// What to do with more, where there is something.
+    advice: Option<&'static str>,
 }
 
 impl Input {
@@ -23,10 +25,14 @@ impl Input {
     ///
     /// # Errors
     /// When it cannot be read, or has more than `limit` bytes.
-    pub(super) fn read(path: &Path, limit: u64) -> Result<Self, CliError> {
+    pub(super) fn read(
+        path: &Path,
+        limit: u64,
+        advice: Option<&'static str>,
+    ) -> Result<Self, CliError> {
         let stdin = path.as_os_str() == "-";
         let name = if stdin { "standard input".to_owned() } else { path.display().to_string() };
-        let mut input = Self { name, bytes: Vec::new(), limit };
+        let mut input = Self { name, bytes: Vec::new(), limit, advice };
         let read = if stdin {
             std::io::stdin().lock().take(limit + 1).read_to_end(&mut input.bytes)
         } else {
@@ -67,7 +73,9 @@ impl Input {
             return Ok(self);
         }
         let allowed = self.limit >> 20;
-        Err(self.failed(format!("found more than {allowed} MiB (allowed: up to {allowed} MiB)")))
+        let advice = self.advice.map_or_else(String::new, |advice| format!("; {advice}"));
+        let found = format!("found more than {allowed} MiB (allowed: up to {allowed} MiB){advice}");
+        Err(self.failed(found))
     }
 }
 
@@ -81,7 +89,7 @@ mod tests {
     fn a_file_is_read_up_to_its_limit_packed_or_not() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let write = |bytes: &[u8]| std::fs::write(file.path(), bytes).unwrap();
-        let read = |limit| Input::read(file.path(), limit).and_then(Input::unpacked);
+        let read = |limit| Input::read(file.path(), limit, None).and_then(Input::unpacked);
         write(&vec![b'x'; 1 << 20]);
         assert_eq!(read(1 << 20).unwrap().bytes.len(), 1 << 20);
         write(&vec![b'x'; (1 << 20) + 1]);

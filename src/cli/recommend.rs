@@ -91,7 +91,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     }
     // A file that cannot be read is said before anything is asked.
     let kept = args.check.as_deref().map(|path| {
-        let file = Input::read(path, BYTES_MAX)?;
+        let file = Input::read(path, BYTES_MAX, None)?;
         let text = str::from_utf8(&file.bytes).map_err(|error| file.failed(error))?;
         read(text).map_err(|problem| file.failed(problem))
     });

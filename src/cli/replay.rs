@@ -45,7 +45,10 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["file", "max_rps", "safety_factor", "slo", "error_rate_max", "configured_target", "from", "every", "report"]
+        conflicts_with_all = [
+            "file", "max_rps", "safety_factor", "slo", "error_rate_max", "configured_target",
+            "from", "every", "report"
+        ]
     )]
     variant: Option<PathBuf>,
     /// Requests per second that one instance served well in a load test.

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::{printable, standing_words};
+use super::{interval_parts, printable, standing_words};
 use crate::model::decision::{FieldReport, FieldState, Report};
 use crate::model::factor::factor_in_use;
 use crate::model::ids::VariantId;
@@ -231,14 +231,12 @@ fn capacity(report: &Report) -> Vec<String> {
     lines
 }
 
-/// Between which two values capacity is; one of them may not be known.
 fn interval(low: Option<f64>, high: Option<f64>) -> String {
-    match (low, high) {
-        (Some(_), Some(_)) => format!("{} to {}", read(low), read(high)),
-        (Some(_), None) => format!("from {}", read(low)),
-        (None, Some(_)) => format!("up to {}", read(high)),
-        (None, None) => "none".to_owned(),
+    if low.is_none() && high.is_none() {
+        return "none".to_owned();
     }
+    let parts = interval_parts(low, high).into_iter();
+    parts.flat_map(|(word, value)| [word.to_owned(), read(value)]).collect()
 }
 
 fn wanted(status: &VariantStatus) -> Vec<String> {

@@ -151,6 +151,15 @@ pub fn sentence(status: &VariantStatus) -> String {
     )
 }
 
+/// Between which two values capacity is, each with the word before it; one of them may not be known.
+fn interval_parts(low: Option<f64>, high: Option<f64>) -> Vec<(&'static str, Option<f64>)> {
+    match (low, high) {
+        (Some(_), None) => vec![("from ", low)],
+        (None, Some(_)) => vec![("up to ", high)],
+        _ => vec![("", low), (" to ", high)],
+    }
+}
+
 /// Text from outside with control characters made visible, so that no message of a server can
 /// move a terminal's cursor or forge a line.
 pub fn printable(text: &str) -> Cow<'_, str> {

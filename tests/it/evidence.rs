@@ -324,6 +324,12 @@ async fn nothing_is_decided_on_what_was_kept_before_what_is_new_is_read() {
     assert_eq!(ratios(&read), [Some(1.0); 3]);
 }
 
+/// A deploy of the busy one that makes its capacity this share of what it was.
+fn deploy(capacity_factor: f64) -> Change {
+    let endpoint = "busy".to_owned();
+    Change::Deploy { endpoint, capacity_factor, instance_type: None, retain: true }
+}
+
 fn change(sim: &Sim, change: Change) {
     sim.with_world(|world| {
         let at = world.now();
@@ -336,13 +342,7 @@ async fn what_does_not_fit_is_read_again_and_said() {
     let sim = world();
     let (folder, _, memory) = kept(&sim).await;
     // While nobody looks, one is deployed.
-    let deploy = Change::Deploy {
-        endpoint: "busy".to_owned(),
-        capacity_factor: 0.6,
-        instance_type: None,
-        retain: true,
-    };
-    change(&sim, deploy);
+    change(&sim, deploy(0.6));
     sim.advance(7200);
     let mut again = Passes::begin(&sim, &memory, Some(&file(&folder)));
     let first = again.pass().await;

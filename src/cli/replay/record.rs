@@ -22,7 +22,7 @@ const BYTES_MAX: u64 = 16 << 20;
 /// # Errors
 /// When the file cannot be read, or is not a variant of the API.
 pub(super) fn run(path: &Path, output: Output) -> Result<ExitCode, CliError> {
-    let file = Input::read(path, BYTES_MAX)?;
+    let file = Input::read(path, BYTES_MAX, None)?;
     let again = Record::parse(&file.bytes).and_then(Record::decide);
     let again = again.map_err(|error| file.failed(error))?;
     match output {

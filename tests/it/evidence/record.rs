@@ -8,7 +8,7 @@ use setpoint::render::view::VariantDetail;
 use setpoint::replay::record::Record;
 use setpoint::sim::scenario::Change;
 
-use super::{Passes, change, memory, world};
+use super::{Passes, change, deploy, memory, world};
 
 /// `get -o json` has the estimator whole: what was estimated and decided is worked out again by another
 /// process, and evidence that is not as it was is noticed.
@@ -19,13 +19,7 @@ async fn a_record_of_a_decision_is_estimated_and_decided_again() {
     let mut verdicts = BTreeSet::new();
     for pass in 0..6 {
         if pass == 3 {
-            let deploy = Change::Deploy {
-                endpoint: "busy".to_owned(),
-                capacity_factor: 0.7,
-                instance_type: None,
-                retain: true,
-            };
-            change(&sim, deploy);
+            change(&sim, deploy(0.7));
         }
         if pass == 4 {
             // For a while it has no instances.

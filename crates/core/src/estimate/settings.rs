@@ -32,7 +32,7 @@ pub struct Refinements {
     pub quarter_hours: bool,
     /// Wander is judged over undeclared changes; two opposite ones are the same alarm.
     pub wander_over_changes: bool,
-    /// Minutes of an incident of another cause are no evidence (`foreign`).
+    /// Minutes of an incident of another cause are no evidence (`incident_minutes`).
     pub incidents_left_out: bool,
     /// `measured` takes good minutes below the estimate.
     pub good_minutes_below: bool,
@@ -40,7 +40,7 @@ pub struct Refinements {
     pub learned_power: bool,
     /// Overloads tell of throughput, and throughput of the knee (`throughput`).
     pub throughput: bool,
-    /// Evidence of a service that becomes slower is counted in today's units (`drift`).
+    /// Evidence of a service that becomes slower is counted in today's units (`slowdown`).
     pub todays_units: bool,
     /// How much of the latency is queue is measured of a service that refuses requests (`throughput`).
     pub refusals: bool,

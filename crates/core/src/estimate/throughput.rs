@@ -82,10 +82,11 @@ impl Overload {
         let growth = wait - f64::from(waited);
         let steady = o.load <= LOAD_RISE_MAX * f64::from(load);
         let grows = at + 1 == o.at && began && steady && growth >= GROWTH_MIN && wait <= WAIT_MAX;
-        let lg = (f64::midpoint(o.load, f64::from(load)) / (1.0 + growth)).ln();
-        // The median request came in the middle of the minute, and the last one waits for longer.
-        let refused = (wait + growth / 2.0 <= PATIENCE).then_some(o.failing);
-        grows.then_some(Pair { lg, refused })
+        grows.then(|| Pair {
+            lg: (f64::midpoint(o.load, f64::from(load)) / (1.0 + growth)).ln(),
+            // The median request came in the middle of the minute, and the last one waits for longer.
+            refused: (wait + growth / 2.0 <= PATIENCE).then_some(o.failing),
+        })
     }
 }
 

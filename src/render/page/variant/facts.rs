@@ -10,8 +10,8 @@ use crate::model::scaling::{Activity, ScheduledAction};
 use crate::model::status::VariantStatus;
 use crate::model::units::human;
 use crate::render::plan::forecast_words;
-use crate::render::printable;
 use crate::render::view::VariantView;
+use crate::render::{interval_parts, printable};
 
 /// How many of AWS's scaling activities are shown.
 const ACTIVITIES: usize = 5;
@@ -270,11 +270,6 @@ fn telemetry(status: &VariantStatus) -> Markup {
     }
 }
 
-/// Between which two values capacity is; one of them may not be known.
 fn interval(low: Option<f64>, high: Option<f64>) -> Markup {
-    match (low, high) {
-        (Some(_), None) => html! { "from " (parts::number(low)) },
-        (None, Some(_)) => html! { "up to " (parts::number(high)) },
-        _ => html! { (parts::number(low)) " to " (parts::number(high)) },
-    }
+    html! { @for (word, value) in interval_parts(low, high) { (word) (parts::number(value)) } }
 }
