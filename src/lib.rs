@@ -44,3 +44,9 @@ pub mod report;
 
 // The commands: the composition root.
 pub mod cli;
+
+/// The allocator of every program that is made from this library (docs/decisions/allocator.md);
+/// `.cargo/config.toml` has how it is built.
+#[cfg(all(feature = "jemalloc", target_os = "linux"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
