@@ -5,12 +5,14 @@ ARG RUST_VERSION=1.95
 ARG BUILD_DIGEST=
 ARG BASE_DIGEST=
 
-FROM rust:${RUST_VERSION}-slim-bookworm${BUILD_DIGEST} AS build
+# With a C compiler and make, which the allocator and TLS are built with.
+FROM rust:${RUST_VERSION}-bookworm${BUILD_DIGEST} AS build
 WORKDIR /src
 # The same source gives the same binary: no path of the machine gets into it.
 ENV RUSTFLAGS="--remap-path-prefix=/src=. --remap-path-prefix=/usr/local/cargo=/cargo"
 # Dependencies first, in a layer of their own that lasts until Cargo.lock changes.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo/ .cargo/
 COPY crates/core/Cargo.toml crates/core/
 COPY crates/aws/Cargo.toml crates/aws/
 COPY crates/k8s/Cargo.toml crates/k8s/
@@ -57,9 +59,6 @@ LABEL org.opencontainers.image.title="setpoint" \
       org.opencontainers.image.revision="${SETPOINT_REVISION}" \
       org.opencontainers.image.base.name="gcr.io/distroless/cc-debian12:nonroot"
 COPY --from=build /out/ /
-# One arena of glibc's: the more threads have their own, the more of what is freed stays with the process
-# (docs/benchmarks.md).
-ENV MALLOC_ARENA_MAX=1
 USER 65532:65532
 EXPOSE 9090
 ENTRYPOINT ["/usr/local/bin/setpoint"]
