@@ -238,6 +238,8 @@ fn measure(size: &str) -> String {
             stop: &AtomicBool::new(false),
         }));
         assert_eq!(status.variants.len(), variants);
+        // As the daemon does once the history has them.
+        fleet.hours_are_kept(&status);
         let status = Arc::new(status);
         published.set(Arc::clone(&status));
         status

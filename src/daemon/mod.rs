@@ -331,7 +331,11 @@ impl Daemon {
         self.consent.follow(&fleet, &carried_out);
         let now = self.parts.clock.now();
         self.config_news.log(&config, now, &self.parts.metrics, &mut fleet);
-        fleet.history = Some(self.record(&fleet).await);
+        let history = self.record(&fleet).await;
+        if let Some(passes) = self.passes.as_mut().filter(|_| history.whole == fleet.at) {
+            passes.hours_are_kept(&fleet);
+        }
+        fleet.history = Some(history);
         let fleet = Arc::new(fleet);
         self.show(Arc::clone(&fleet));
         fleet

@@ -175,8 +175,8 @@ impl Reader {
     /// Reads everything that this pass needs. Never fails: what could not be read is unknown.
     pub async fn observe(&mut self, request: Request<'_>) -> Observed {
         let now = self.clock.now();
-        let mut sweep = Sweep::read(&self.aws, &*self.clock, now).await;
-        sweep.share(&std::mem::take(&mut self.last_sweep));
+        let before = std::mem::take(&mut self.last_sweep);
+        let sweep = Sweep::read(&self.aws, &*self.clock, now, before).await;
         self.last_sweep = sweep.listed();
         self.take_up_described().await;
         self.describe(&sweep, request, now).await;

@@ -85,15 +85,50 @@ pub struct SweepReads {
 }
 
 impl Sweep {
-    /// Reads the listings, side by side: each is a chain of pages of its own.
-    pub async fn read(aws: &Aws, clock: &dyn Clock, at: Timestamp) -> Self {
+    /// Reads the listings, side by side: each is a chain of pages of its own. What is the same as `before` is kept
+    /// once, and as soon as a listing has come: all of them twice would be tens of MiB of a large fleet.
+    pub async fn read(aws: &Aws, clock: &dyn Clock, at: Timestamp, before: Listed) -> Self {
+        let mut unreadable = UnreadableRows::default();
+        let UnreadableRows { endpoints, targets, policies, scheduled_actions, alarms } =
+            &mut unreadable;
+        let registered = |t: ScalableTarget| (t.resource.clone(), Fact::Known(Some(t)).into());
         let (caller, endpoints, targets, policies, scheduled_actions, alarms) = tokio::join!(
             timed(clock, "GetCallerIdentity", aws.identity.caller_account()),
-            timed(clock, "ListEndpoints", aws.endpoints.list_endpoints()),
-            timed(clock, "DescribeScalableTargets", aws.scaling.scalable_targets(None)),
-            timed(clock, "DescribeScalingPolicies", aws.scaling.scaling_policies(None)),
-            timed(clock, "DescribeScheduledActions", aws.scaling.scheduled_actions(None)),
-            timed(clock, "DescribeAlarms", aws.metrics.alarms(ALARM_PREFIX)),
+            async {
+                let (listing, read) =
+                    timed(clock, "ListEndpoints", aws.endpoints.list_endpoints()).await;
+                let all = sorted_out(listing, read, endpoints);
+                (all.map(|all| all.into_iter().map(|e| (e.name.clone(), e)).collect()), read)
+            },
+            async {
+                let (listing, read) =
+                    timed(clock, "DescribeScalableTargets", aws.scaling.scalable_targets(None))
+                        .await;
+                let all = sorted_out(listing, read, targets);
+                (all.map(|all| shared(all.into_iter().map(registered), before.targets)), read)
+            },
+            async {
+                let (listing, read) =
+                    timed(clock, "DescribeScalingPolicies", aws.scaling.scaling_policies(None))
+                        .await;
+                let all = sorted_out(listing, read, policies);
+                let resource = |p: &ScalingPolicy| Some(p.resource.clone());
+                (all.map(|all| shared(group(all, resource), before.policies)), read)
+            },
+            async {
+                let (listing, read) =
+                    timed(clock, "DescribeScheduledActions", aws.scaling.scheduled_actions(None))
+                        .await;
+                let all = sorted_out(listing, read, scheduled_actions);
+                let resource = |a: &ScheduledAction| Some(a.resource.clone());
+                (all.map(|all| shared(group(all, resource), before.scheduled_actions)), read)
+            },
+            async {
+                let (listing, read) =
+                    timed(clock, "DescribeAlarms", aws.metrics.alarms(ALARM_PREFIX)).await;
+                let all = sorted_out(listing, read, alarms);
+                (all.map(|all| shared(group(all, Alarm::resource), before.alarms)), read)
+            },
         );
         let reads = SweepReads {
             caller: caller.1,
@@ -103,37 +138,18 @@ impl Sweep {
             scheduled_actions: scheduled_actions.1,
             alarms: alarms.1,
         };
-        let mut unreadable = UnreadableRows::default();
-        let endpoints = sorted_out(endpoints.0, reads.endpoints, &mut unreadable.endpoints);
-        let targets = sorted_out(targets.0, reads.targets, &mut unreadable.targets);
-        let policies = sorted_out(policies.0, reads.policies, &mut unreadable.policies);
-        let actions = &mut unreadable.scheduled_actions;
-        let scheduled_actions = sorted_out(scheduled_actions.0, reads.scheduled_actions, actions);
-        let alarms = sorted_out(alarms.0, reads.alarms, &mut unreadable.alarms);
         Self {
             at,
             caller: caller.0.into(),
-            endpoints: endpoints.map(|all| all.into_iter().map(|e| (e.name.clone(), e)).collect()),
-            targets: targets.map(|all| {
-                let part = |t: ScalableTarget| (t.resource.clone(), Fact::Known(Some(t)).into());
-                all.into_iter().map(part).collect()
-            }),
-            policies: policies.map(|all| group(all, |p| Some(p.resource.clone()))),
-            scheduled_actions: scheduled_actions
-                .map(|all| group(all, |a| Some(a.resource.clone()))),
-            alarms: alarms.map(|all| group(all, Alarm::resource)),
+            endpoints: endpoints.0,
+            targets: targets.0,
+            policies: policies.0,
+            scheduled_actions: scheduled_actions.0,
+            alarms: alarms.0,
             absent: Absent::default(),
             unreadable,
             reads,
         }
-    }
-
-    /// Keeps what is the same as in an earlier sweep once.
-    pub fn share(&mut self, before: &Listed) {
-        share(&mut self.targets, &before.targets);
-        share(&mut self.policies, &before.policies);
-        share(&mut self.scheduled_actions, &before.scheduled_actions);
-        share(&mut self.alarms, &before.alarms);
     }
 
     /// What the next sweep may share.
@@ -217,19 +233,22 @@ fn unless<T>(why: Option<&Why>, fact: impl FnOnce() -> Fact<T>) -> Fact<T> {
     why.map_or_else(fact, |why| Fact::Unknown(why.clone()))
 }
 
-fn share<T: PartialEq>(listing: &mut Fact<Parts<T>>, before: &Parts<T>) {
-    let Fact::Known(parts) = listing else { return };
-    let shared = |(resource, mut part): (ResourceId, Shared<Fact<T>>)| {
-        match before.get_key_value(&resource) {
+/// What a listing says of each variant; what an earlier one says as well is kept once.
+fn shared<T: PartialEq>(
+    parts: impl Iterator<Item = (ResourceId, Shared<Fact<T>>)>,
+    mut before: Parts<T>,
+) -> Parts<T> {
+    let share = |(resource, mut part): (ResourceId, Shared<Fact<T>>)| {
+        match before.remove_entry(&resource) {
             Some((name, before)) => {
-                part.share(before);
+                part.share(&before);
                 // The name, too: this listing has another copy of it.
-                (name.clone(), part)
+                (name, part)
             }
             None => (resource, part),
         }
     };
-    *parts = std::mem::take(parts).into_iter().map(shared).collect();
+    parts.map(share).collect()
 }
 
 /// One variant's part of a listing.
@@ -283,16 +302,19 @@ pub(super) async fn timed<T>(
     (answer, Read::new(operation, clock.now()))
 }
 
-fn group<T>(all: Vec<T>, key: impl Fn(&T) -> Option<ResourceId>) -> Parts<Vec<T>> {
+/// The rows of each variant.
+fn group<T>(
+    all: Vec<T>,
+    key: impl Fn(&T) -> Option<ResourceId>,
+) -> impl Iterator<Item = (ResourceId, Shared<Fact<Vec<T>>>)> {
     let mut groups: BTreeMap<ResourceId, Vec<T>> = BTreeMap::new();
     for item in all {
         if let Some(resource) = key(&item) {
             groups.entry(resource).or_default().push(item);
         }
     }
-    let ready = |(resource, mut group): (ResourceId, Vec<T>)| {
+    groups.into_iter().map(|(resource, mut group)| {
         group.shrink_to_fit();
         (resource, Fact::Known(group).into())
-    };
-    groups.into_iter().map(ready).collect()
+    })
 }

@@ -191,6 +191,17 @@ impl Fleet {
         }
     }
 
+    /// The history has all that a pass has published.
+    pub fn hours_are_kept(&mut self, published: &FleetStatus) {
+        for reconciler in self.regions.iter_mut().filter_map(Region::reconciler) {
+            for (id, variant) in &mut reconciler.reader.variants {
+                if let Some(status) = published.variants.get(id) {
+                    variant.hours_are_kept(status);
+                }
+            }
+        }
+    }
+
     /// The name by which other processes know what this one keeps (rule 26).
     pub fn identity(&self) -> &str {
         &self.identity

@@ -217,8 +217,12 @@ impl Place {
             open.book.take_more(fleet);
             saved = self.save(&mut open, at);
         }
+        let whole = saved.is_ok() && !open.book.has_more;
         drop(open);
         self.note(saved, at);
+        if whole {
+            self.status().whole = Some(at);
+        }
     }
 
     /// Opens the file when it is not open; one that is no history, or broken, is set aside.

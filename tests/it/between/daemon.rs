@@ -12,14 +12,17 @@ use setpoint::http::{Control, Health};
 use setpoint::memory::{FileMemory, ProcessMemory};
 use setpoint::metrics::{Metrics, Shown};
 use setpoint::model::selector::Selector;
+use setpoint::model::status::VariantStatus;
 use setpoint::model::time::Timestamp;
-use setpoint::ports::{Clock, Memory};
+use setpoint::ports::{Aws, Clock, Memory};
 use setpoint::reconcile::{CostMeter, Fleet};
+use setpoint::sim::SimClock;
 use setpoint::store::{Store, StoreSettings};
 use setpoint::system::{Alone, WallClock};
 
 use super::broken::BreakingMemory;
 use super::stage::{CONFIG, Stage};
+use crate::harness;
 
 /// The machine's clock, set by this many seconds.
 #[derive(Default)]
@@ -53,7 +56,15 @@ fn start_with(
     memory: &Arc<dyn Memory>,
     history: Store,
 ) -> (Daemon, Running) {
-    let stage = Stage::of(&["a"]);
+    start_on(Stage::of(&["a"]).aws.clone(), clock, memory, history)
+}
+
+fn start_on(
+    aws: Aws,
+    clock: &Arc<dyn Clock>,
+    memory: &Arc<dyn Memory>,
+    history: Store,
+) -> (Daemon, Running) {
     let config = format!("{CONFIG}reconcile: {{schedule: \"* * * * * *\", jitter_seconds: 0}}\n");
     let config = Config::from_yaml(&config).unwrap();
     let again = config.clone();
@@ -62,7 +73,6 @@ fn start_with(
     let metrics = Metrics::register(registry, Arc::clone(&fleet) as _, Shown::up_to(100)).unwrap();
     let health = Arc::new(Health::new(Instant::now(), Duration::from_secs(5)));
     let (fleet_clock, fleet_memory) = (Arc::clone(clock), Arc::clone(memory));
-    let aws = stage.aws.clone();
     let (daemon, handle) = Daemon::new(Parts {
         config,
         loader: Arc::new(move || Ok(again.clone())),
@@ -177,4 +187,36 @@ async fn the_months_cost_goes_on_over_restarts_in_the_memory_or_else_in_the_hist
     assert!(first > 0.0 && second > 1.5 * first, "{first}, then {second} dollars");
     let forgets = one_life(&process(), Store::in_memory()).await;
     assert!(forgets < 1.5 * first, "{forgets} dollars without a place");
+}
+
+/// A first read has up to two weeks of hours of each variant, and the next one comes a quarter of an hour later.
+#[tokio::test]
+async fn hours_that_the_history_has_are_let_go_of() {
+    let sim = harness::loaded(2, [("a", (600.0, 3600.0))]);
+    let clock: Arc<dyn Clock> = Arc::new(SimClock::driven_by_others(sim.clone()));
+    let memory: Arc<dyn Memory> = Arc::new(ProcessMemory::default());
+    let history = Store::in_memory();
+    let aws = setpoint::sim::aws(&sim, harness::scope());
+    let (daemon, running) = start_on(aws, &clock, &memory, history.clone());
+    tokio::join!(daemon.run(), lets_go(&running, &history, clock.now()));
+}
+
+/// The first pass with telemetry holds the hours that were read, and the one after it none.
+async fn lets_go(running: &Running, history: &Store, now: Timestamp) {
+    let hours = |status: &VariantStatus| {
+        let telemetry = status.snapshot.telemetry.known().expect("telemetry");
+        assert!(!telemetry.recent.is_empty(), "the last minutes stay");
+        telemetry.hours.len()
+    };
+    running.until("a first pass", |at| at.is_some()).await;
+    let fleet = running.fleet.get();
+    let (id, first) = fleet.variants.iter().next().expect("a variant");
+    let held = hours(first);
+    assert!(held >= 23, "{held} hours at first");
+    let next = running.handle.reconcile(&Selector::default()).await.unwrap();
+    assert_eq!(hours(&next.variants[0]), 0);
+    let kept = history.history(id, now - TimeDelta::days(3), now).await.unwrap().unwrap();
+    let whole = kept.hours.iter().filter(|hour| hour.minutes == 60).count();
+    assert!(whole + 2 >= held, "{whole} whole hours are kept of {held}");
+    running.handle.stop();
 }

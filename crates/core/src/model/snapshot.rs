@@ -164,7 +164,8 @@ pub struct Telemetry {
     pub newest_datapoint: Option<Timestamp>,
     /// The last minutes, oldest first, at most three hours.
     pub recent: Minutes,
-    /// The hours that the last read covered: after a start they go back as far as was read.
+    /// The hours that the last read covered, until they are [kept](crate::variant::Variant::hours_are_kept): after a
+    /// start they go back as far as was read.
     #[serde(skip)]
     pub hours: Arc<[HourLoad]>,
     /// The highest number of all invocations in a minute of the last 24 hours.

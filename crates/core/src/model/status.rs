@@ -132,6 +132,9 @@ pub struct StoreStatus {
     pub last_saved: Option<Timestamp>,
     /// The size of the file, in bytes.
     pub size_bytes: Option<u64>,
+    /// The last pass of which everything is saved: minutes of a first read may wait for the passes after it.
+    #[serde(skip)]
+    pub whole: Option<Timestamp>,
     /// How many files that could not be read lie beside it.
     pub files_set_aside: usize,
     /// What was set aside since the process began, and why.

@@ -38,6 +38,7 @@ use crate::model::scaling::Activity;
 use crate::model::series::Minute;
 use crate::model::shared::Shared;
 use crate::model::snapshot::{Snapshot, Telemetry};
+use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
 use crate::reaction_time::{Ledger, Seen};
 
@@ -136,6 +137,16 @@ pub struct DecideContext<'a> {
 }
 
 impl Variant {
+    /// The history has all that was published of it: two weeks of hours after a start, which need not be held
+    /// until telemetry is read again. Of a variant whose history is still being read, it waits for the rest.
+    pub fn hours_are_kept(&mut self, published: &VariantStatus) {
+        if let (Fact::Known(telemetry), false) =
+            (&published.snapshot.telemetry, published.decision.report.estimate.is_partial())
+        {
+            self.recent.hours_are_kept(&telemetry.hours);
+        }
+    }
+
     /// The newest telemetry, or why there is none.
     pub const fn telemetry(&self) -> &Fact<Telemetry> {
         &self.recent.telemetry

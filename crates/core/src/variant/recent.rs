@@ -92,6 +92,15 @@ impl Recent {
         self.read_until = Some(read_until);
     }
 
+    /// What was published of these hours is kept elsewhere: it is forgotten, unless newer ones have come.
+    pub(super) fn hours_are_kept(&mut self, published: &Arc<[HourLoad]>) {
+        if let Fact::Known(telemetry) = &mut self.telemetry
+            && Arc::ptr_eq(&telemetry.hours, published)
+        {
+            telemetry.hours = Arc::default();
+        }
+    }
+
     /// Takes note of minutes in which the statistic means little. Answers whether they are the
     /// first ones of this variant, so that its history must be read again, in longer periods too.
     pub(super) fn note_thin(&mut self, minutes: &[Minute], min_requests: f64) -> bool {
