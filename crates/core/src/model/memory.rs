@@ -92,6 +92,7 @@ pub struct VariantMemory {
     /// Until when raises are held after a reversal (rule 21).
     pub raises_held_until: Option<Timestamp>,
     /// The raise that the estimate asks for; absent when the last pass saw it ask for none (rule 8).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub asked: Option<Box<Asked>>,
     /// A raise whose effect is being watched (rule 21).
     pub verification: Option<Box<Verification>>,
