@@ -135,3 +135,25 @@ impl Recorder {
         (truth.violation_minutes, truth.instance_hours)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grade::{Class, cases};
+
+    /// Telemetry is read every quarter of an hour, and a deploy is done at any minute of it.
+    #[tokio::test]
+    async fn a_minute_bears_the_config_of_the_fleet_that_served_it() {
+        let case = &cases(&[Class::Collapse], 0..1)[0];
+        let mut recorder = Recorder::new(case).unwrap();
+        let start = recorder.sim.now();
+        for quarter in 1..=4 * 24 * 4 {
+            recorder.advance(start + minutes(15 * quarter), 1.0).await.unwrap();
+        }
+        let (since, _) = *recorder.capacities().last().unwrap();
+        let first = &recorder.rows[0].endpoint_config;
+        let new = recorder.rows.iter().find(|row| row.endpoint_config != *first).unwrap();
+        let late = new.minute.at - since;
+        assert!(since > start && (minutes(0)..=minutes(1)).contains(&late), "{late}");
+    }
+}

@@ -63,8 +63,8 @@ impl Estimator {
 
     /// Takes note of what a minute shows of throughput.
     fn show(&mut self, o: &Observation, regime: u8) {
-        if let Some(seen) = self.overload.note(o) {
-            self.evidence.shown(o.at, regime).add(seen);
+        if let Some(pair) = self.overload.note(o) {
+            self.evidence.shown(o.at, regime).add_pair(pair);
         }
         if !o.bad {
             self.evidence.shown(o.at, regime).add_calm(level_of(o.load), o.lg_over);
