@@ -1,7 +1,8 @@
 //! Closed loop: decisions are applied, and the service fares as it fares.
 
+use crate::model::estimate::Verdict;
 use crate::model::time::minutes;
-use crate::replay::{Refinements, Run};
+use crate::replay::{Evaluation, Refinements, Run};
 use crate::sim::scenario::Change;
 
 use super::cases::{Case, Class, DAYS, ENDPOINT, FACTOR, VARIANT};
@@ -22,12 +23,16 @@ pub enum Policy {
 }
 
 /// How a week went.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ClosedLoop {
     /// Minutes that broke the objective.
     pub violation_minutes: u64,
     /// Instances times hours.
     pub instance_hours: f64,
+    /// Violation minutes in which every load seen broke the objective, so that a person had to look (rule 18).
+    pub at_most_minutes: u64,
+    pub writes: u32,
+    /// Writes, but for the further steps of a lowering: as rule 10 counts them.
     pub changes: u32,
     /// Changes against the direction of the one before.
     pub reversals: u32,
@@ -52,13 +57,13 @@ pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, Stri
     let mut run = Run::new(&settings);
     let mut target = FACTOR * if policy == Policy::Oracle { case.capacity } else { case.load_test };
     let heavy = if policy == Policy::Oracle { heavy_capacity(case).await? } else { None };
-    let mut result =
-        ClosedLoop { violation_minutes: 0, instance_hours: 0.0, changes: 0, reversals: 0 };
+    let mut result = ClosedLoop::default();
     let mut direction = 0.0;
     edit(&recorder, target)?;
     for pass in 1..=DAYS * 24 * 60 / PASS_MINUTES {
         let now = start + minutes(PASS_MINUTES * pass);
         recorder.advance(now, target).await?;
+        let mut is_further_step = false;
         let wanted = match policy {
             Policy::Oracle => {
                 FACTOR * heavy.unwrap_or_else(|| capacity_at(&recorder.capacities(), now))
@@ -68,21 +73,27 @@ pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, Stri
                 highest.map_or(target, |load| FACTOR * load)
             }
             Policy::Setpoint(_) => {
-                run.pass(&recorder.rows, now).decided.target_value.unwrap_or(target)
+                let Evaluation { estimate, decided, .. } = run.pass(&recorder.rows, now);
+                if estimate.verdict == Verdict::AtMost {
+                    result.at_most_minutes += recorder.cost().0 - result.violation_minutes;
+                }
+                is_further_step = decided.is_further_step;
+                decided.target_value.unwrap_or(target)
             }
             _ => target,
         };
+        (result.violation_minutes, result.instance_hours) = recorder.cost();
         if (wanted / target - 1.0).abs() > SAME {
             let turn = (wanted - target).signum();
-            result.changes += 1;
+            result.writes += 1;
+            result.changes += u32::from(!is_further_step);
             result.reversals += u32::from(direction * turn < 0.0);
             direction = turn;
             target = wanted;
             edit(&recorder, target)?;
         }
     }
-    let (violation_minutes, instance_hours) = recorder.cost();
-    Ok(ClosedLoop { violation_minutes, instance_hours, ..result })
+    Ok(result)
 }
 
 /// The capacity of a wandering service in the heaviest third of the week's hours.

@@ -5,6 +5,7 @@ use chrono::TimeDelta;
 use crate::decide::Rules;
 use crate::decide::consent::Confirmed;
 use crate::decide::last_known::load_test;
+use crate::decide::step::is_further_step;
 use crate::estimate::{Context, EstimatorSettings, Families, Refinements, Scratch};
 use crate::model::decision::{Action, Outcome, StepOutcome};
 use crate::model::estimate::{Estimate, Finding};
@@ -77,6 +78,8 @@ pub struct Decided {
     /// The value in force after it; absent when there is none.
     pub target_value: Option<f64>,
     pub reason: Reason,
+    /// Whether it is a further step of the lowering that the last write was a step of (rule 10).
+    pub is_further_step: bool,
 }
 
 /// One pass.
@@ -300,6 +303,9 @@ impl<'a> Run<'a> {
                 action: report.action,
                 target_value: written.or(report.configured_target),
                 reason: report.reason,
+                is_further_step: written
+                    .zip(report.configured_target)
+                    .is_some_and(|(to, from)| is_further_step(&self.memory, from, to)),
             },
             raised: std::mem::take(&mut self.raised),
             factor: turn.snapshot.factor.clone(),

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use super::super::{CliError, compose};
 use crate::cli::out::outln;
 use crate::estimate::Refinements;
-use crate::grade::{Class, Fared, Graded, Policy, cases, closed_loop, grade, summarise};
+use crate::grade::{
+    Class, ClosedLoop, Fared, Graded, Policy, cases, closed_loop, grade, summarise,
+};
 
 /// Grade the estimator against the embedded AWS, which knows the truth.
 ///
@@ -127,11 +129,13 @@ fn print_closed_loop(
     refinements: Refinements,
 ) -> Result<(), CliError> {
     outln!(
-        "\n{:<11} {:<12} {:>15} {:>15} {:>8} {:>10}",
+        "\n{:<11} {:<12} {:>13} {:>12} {:>14} {:>6} {:>7} {:>9}",
         "CLASS",
         "METHOD",
         "VIOLATION MIN",
+        "AT_MOST MIN",
         "INSTANCE HOURS",
+        "WRITES",
         "CHANGES",
         "REVERSALS"
     );
@@ -145,26 +149,27 @@ fn print_closed_loop(
             ("basic", Policy::Setpoint(Refinements::NONE)),
             ("setpoint", Policy::Setpoint(refinements)),
         ] {
-            let (mut violations, mut hours, mut changes, mut reversals) = (0, 0.0, 0, 0);
+            let mut weeks = Vec::with_capacity(cases.len());
             for case in &cases {
-                let week = runtime.block_on(closed_loop(case, policy)).map_err(CliError::failed)?;
-                violations += week.violation_minutes;
-                hours += week.instance_hours;
-                changes += week.changes;
-                reversals += week.reversals;
+                weeks.push(runtime.block_on(closed_loop(case, policy)).map_err(CliError::failed)?);
             }
+            let mean = |of: fn(&ClosedLoop) -> f64| {
+                weeks.iter().map(of).sum::<f64>() / weeks.len().max(1) as f64
+            };
+            let hours = mean(|week| week.instance_hours);
             if policy == Policy::Oracle {
                 oracle_hours = hours;
             }
-            let runs = cases.len().max(1) as f64;
             outln!(
-                "{:<11} {:<12} {:>15.0} {:>15.3} {:>8.1} {:>10.2}",
+                "{:<11} {:<12} {:>13.0} {:>12.0} {:>14.3} {:>6.1} {:>7.1} {:>9.2}",
                 class.as_str(),
                 name,
-                violations as f64 / runs,
+                mean(|week| week.violation_minutes as f64),
+                mean(|week| week.at_most_minutes as f64),
                 hours / oracle_hours,
-                f64::from(changes) / runs,
-                f64::from(reversals) / runs
+                mean(|week| f64::from(week.writes)),
+                mean(|week| f64::from(week.changes)),
+                mean(|week| f64::from(week.reversals))
             );
         }
     }

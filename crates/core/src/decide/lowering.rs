@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use crate::model::memory::{Lowering, TargetWrite};
+use crate::model::memory::{Lowering, TargetWrite, VariantMemory};
 use crate::model::reason::Reason;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, human, same_value};
 
@@ -67,6 +67,13 @@ pub fn under_way(case: &Case<'_>) -> Option<Lowering> {
     let memory = &case.memory;
     let last = last_lowering(case, case.configured_target()?)?;
     memory.lowering.filter(|_| memory.last_attempt == Some(last))
+}
+
+/// Whether a write is a further step of the lowering that the last one was a step of. The steps of one
+/// lowering are one change (rule 10).
+pub fn is_further_step(memory: &VariantMemory, from: f64, to: f64) -> bool {
+    let left = memory.last_write.filter(|_| memory.lowering.is_some());
+    left.is_some_and(|last| same_value(from, last.after)) && to < from - TARGET_VALUE_TOLERANCE
 }
 
 /// The lowest value that one write may set.

@@ -141,7 +141,8 @@ fn begin(case: &Case<'_>, usual: Option<f64>) -> Option<f64> {
         && !estimate.is_partial()
         && estimate.incident_since.is_none()
         && !estimate.findings.iter().any(|finding| finding.is_unsafe())
-        && estimate.wander.is_none_or(|wander| wander <= WANDER_MAX)
+        // What a probe shows at one hour would not hold at another.
+        && !estimate.wanders()
         && case.new_regime_until().is_none();
     if !case.rules.may_probe
         || !settled
@@ -170,9 +171,6 @@ fn begin(case: &Case<'_>, usual: Option<f64>) -> Option<f64> {
     let proves = estimate.capacity.lower_bound? < invocations / f64::from(stay.max(1));
     (moves && proves && to >= from * (1.0 + DEAD_BAND / 2.0)).then_some(to)
 }
-
-/// Latency at equal load wanders above this: what a probe shows at one hour does not hold at another.
-const WANDER_MAX: f64 = 0.12;
 
 /// Whether what happened before allows a probe.
 fn memory_allows(case: &Case<'_>, budget: f64) -> bool {

@@ -14,8 +14,9 @@ use crate::model::time::Timestamp;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
 
 use super::case::Case;
-use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, whole};
-use super::{floors, last_known, lasting, new_regime, probe, removed, verify, watch};
+use super::desired::desired;
+use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, is_further_step, whole};
+use super::{asked, floors, last_known, lasting, new_regime, probe, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -57,6 +58,7 @@ pub fn remember(
     let case = Case::new(snapshot, goal, &decision.report.estimate, &decision.rules, now);
     probe::note(&case, &mut memory);
     floors::note(&mut memory, snapshot, goal.capacity.min, now);
+    memory.asked = asked::note(&case, &desired(&case), before.asked.as_deref()).map(Box::new);
     memory.verification = memory
         .verification
         .map(|watch| verify::advance(*watch, snapshot, &goal.objective))
@@ -248,6 +250,9 @@ fn note_writes(
             let landed = memory.last_write == Some(write);
             if landed {
                 memory.lowering = lowering(decision, write, confirmed, memory.lowering);
+                let cut = decision.report.reason;
+                let asked = memory.asked.take();
+                memory.asked = asked.and_then(|a| asked::after(*a, cut, after)).map(Box::new);
             }
         }
     }
@@ -256,10 +261,9 @@ fn note_writes(
 /// Rule 10: the steps of one lowering are one write, so the step before this one no longer counts.
 fn forget_step_before(memory: &mut VariantMemory, action: &Action) {
     let Action::PutPolicy { configuration, expected: Some(expected), .. } = action else { return };
-    let Some(last) = memory.last_write.filter(|_| memory.lowering.is_some()) else { return };
-    let goes_on = same_value(expected.target_value, last.after)
-        && configuration.target_value < expected.target_value - TARGET_VALUE_TOLERANCE;
-    if goes_on && let Some(counted) = memory.writes.iter().position(|at| *at == last.at) {
+    let goes_on = is_further_step(memory, expected.target_value, configuration.target_value);
+    let Some(last) = memory.last_write.filter(|_| goes_on) else { return };
+    if let Some(counted) = memory.writes.iter().position(|at| *at == last.at) {
         memory.writes.remove(counted);
     }
 }

@@ -14,7 +14,7 @@ use super::forecast::needed;
 use super::lowering::lowering;
 
 pub use super::lowering::{
-    LOWERING_MAX, lowest_for, most_instances, under_way as lowering_under_way,
+    LOWERING_MAX, is_further_step, lowest_for, most_instances, under_way as lowering_under_way,
 };
 
 /// A raise removes at most this share of the instances at the present load (but may remove one:

@@ -3,12 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::estimate::WANDER_MAX;
+
 use super::evidence::Weighted;
 use super::grid::{DAY, MinuteIndex, bin_of, load_of_level, weighted_quantile};
 use super::regime::{AtLevel, Hour, Hours, Table};
 
-/// A wander (in lg) above this says that requests are not a unit of work.
-const WANDER_MAX: f64 = 0.12;
 /// It takes this long to tell: the undeclared-change rule begins then, and would split such a
 /// service. After a day W was 0.06 at most in 144 runs of services of one mix.
 const AGE_MIN: MinuteIndex = DAY;

@@ -234,6 +234,9 @@ pub struct Estimate {
     pub fit: Option<Arc<Fit>>,
 }
 
+/// A wander (in lg) above this says that requests are not a unit of work.
+pub const WANDER_MAX: f64 = 0.12;
+
 impl Estimate {
     /// What contradicts itself in it, if anything does: a bug of the estimator.
     pub fn unsound(&self) -> Option<&'static str> {
@@ -270,6 +273,11 @@ impl Estimate {
             self.sentence.push_str("; ");
             self.sentence.push_str(because);
         }
+    }
+
+    /// Whether latency at equal load is known to wander: a request is no unit of work.
+    pub fn wanders(&self) -> bool {
+        self.wander.is_some_and(|wander| wander > WANDER_MAX)
     }
 
     /// The answer when there is nothing to answer from.
