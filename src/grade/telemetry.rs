@@ -19,6 +19,8 @@ pub(super) struct Recorder {
     resource: ResourceId,
     statistic: LatencyStatistic,
     pub(super) rows: Vec<Row>,
+    /// Since when which endpoint config was in force.
+    configs: Vec<(Timestamp, String)>,
     read_until: [Timestamp; PERIODS.len()],
 }
 
@@ -38,7 +40,8 @@ impl Recorder {
         let resource = name.parse().map_err(|e: crate::model::ids::InvalidName| e.to_string())?;
         let read_until = [sim.now(); PERIODS.len()];
         let statistic = case.objective.latency.map_or(LatencyStatistic::P99, |l| l.statistic);
-        Ok(Self { sim, aws, resource, statistic, rows: Vec::new(), read_until })
+        let (rows, configs) = (Vec::new(), Vec::new());
+        Ok(Self { sim, aws, resource, statistic, rows, configs, read_until })
     }
 
     /// Lets time pass and reads what was published in it. `target` is the value in force.
@@ -46,7 +49,12 @@ impl Recorder {
         self.sim.run_until(to);
         let until = to - minutes(DELAY_MINUTES);
         let endpoint = self.aws.endpoints.endpoint(&self.resource.endpoint).await;
-        let config = endpoint.map_err(|e| e.to_string())?.map(|e| e.config_name);
+        // Of the minutes that are read after a deploy, some were served by the fleet before it.
+        if let Some(endpoint) = endpoint.map_err(|e| e.to_string())?
+            && self.configs.last().is_none_or(|(_, name)| *name != endpoint.config_name)
+        {
+            self.configs.push((endpoint.modified_at, endpoint.config_name));
+        }
         let mut rows: Vec<Row> = Vec::new();
         for (i, period_seconds) in PERIODS.into_iter().enumerate() {
             // Longer periods only matter where minutes are thin.
@@ -54,7 +62,7 @@ impl Recorder {
             let from = self.read_until[i];
             let until = floor_to(until, i64::from(period_seconds));
             if until > from && (period_seconds == 60 || thin) {
-                let read = self.read(period_seconds, (from, until), target, config.as_deref());
+                let read = self.read(period_seconds, (from, until), target);
                 rows.extend(read.await?);
                 self.read_until[i] = until;
             }
@@ -70,7 +78,6 @@ impl Recorder {
         period_seconds: u32,
         (from, until): (Timestamp, Timestamp),
         target: f64,
-        config: Option<&str>,
     ) -> Result<Vec<Row>, String> {
         let metrics = [
             Metric::Invocations,
@@ -101,12 +108,18 @@ impl Recorder {
                 }
             }
         }
-        let row = |minute| Row {
-            endpoint_config: config.map(str::to_owned),
+        let row = |minute: Minute| Row {
+            endpoint_config: self.config_at(minute.at),
             configured_target: Some(target),
             ..Row::from(minute)
         };
         Ok(found.into_values().map(row).collect())
+    }
+
+    /// The endpoint config that was in force at an instant.
+    fn config_at(&self, at: Timestamp) -> Option<String> {
+        let held = self.configs.iter().rev().find(|(since, _)| *since <= at);
+        held.or(self.configs.first()).map(|(_, name)| name.clone())
     }
 
     /// The truth so far: since when capacity was what.
@@ -120,5 +133,27 @@ impl Recorder {
         let name = self.resource.to_string();
         let truth = self.sim.with_world(|world| world.truth_about(&name));
         (truth.violation_minutes, truth.instance_hours)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grade::{Class, cases};
+
+    /// Telemetry is read every quarter of an hour, and a deploy is done at any minute of it.
+    #[tokio::test]
+    async fn a_minute_bears_the_config_of_the_fleet_that_served_it() {
+        let case = &cases(&[Class::Collapse], 0..1)[0];
+        let mut recorder = Recorder::new(case).unwrap();
+        let start = recorder.sim.now();
+        for quarter in 1..=4 * 24 * 4 {
+            recorder.advance(start + minutes(15 * quarter), 1.0).await.unwrap();
+        }
+        let (since, _) = *recorder.capacities().last().unwrap();
+        let first = &recorder.rows[0].endpoint_config;
+        let new = recorder.rows.iter().find(|row| row.endpoint_config != *first).unwrap();
+        let late = new.minute.at - since;
+        assert!(since > start && (minutes(0)..=minutes(1)).contains(&late), "{late}");
     }
 }
