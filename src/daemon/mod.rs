@@ -331,11 +331,7 @@ impl Daemon {
         self.consent.follow(&fleet, &carried_out);
         let now = self.parts.clock.now();
         self.config_news.log(&config, now, &self.parts.metrics, &mut fleet);
-        let history = self.record(&fleet).await;
-        if let Some(passes) = self.passes.as_mut().filter(|_| history.whole == fleet.at) {
-            passes.hours_are_kept(&fleet);
-        }
-        fleet.history = Some(history);
+        fleet.history = Some(self.record(&fleet).await);
         let fleet = Arc::new(fleet);
         self.show(Arc::clone(&fleet));
         fleet
@@ -351,9 +347,13 @@ impl Daemon {
     }
 
     /// Keeps what a pass came to for those who ask later.
-    async fn record(&self, fleet: &FleetStatus) -> StoreStatus {
+    async fn record(&mut self, fleet: &FleetStatus) -> StoreStatus {
         // A pass that was cut short has published what it knows as any other.
-        self.parts.history.record(Arc::new(fleet.clone())).await
+        let history = self.parts.history.record(Arc::new(fleet.clone())).await;
+        if let Some(passes) = self.passes.as_mut().filter(|_| history.whole == fleet.at) {
+            passes.hours_are_kept(fleet);
+        }
+        history
     }
 
     /// Waits for the end of a pass, and for whether leadership was lost meanwhile. A write half done
