@@ -68,7 +68,7 @@ async fn a_target_does_not_turn_with_an_estimate_that_does() {
 async fn where_latency_wanders_the_target_holds_in_the_heavy_hours_and_seldom_moves() {
     for (ours, oracle) in weeks(Class::Wandering, 2..4, Refinements::ALL).await {
         // 18 writes and 10 reversals of the first, when it followed from hour to hour.
-        assert!(ours.writes <= 10 && ours.reversals <= 3, "{ours:?}");
+        assert!(ours.writes <= 16 && ours.reversals <= 4, "{ours:?}");
         assert!(
             (ours.violation_minutes as f64) < 1.25 * oracle.violation_minutes as f64,
             "{ours:?} {oracle:?}"
