@@ -350,7 +350,8 @@ impl Daemon {
     async fn record(&mut self, fleet: &FleetStatus) -> StoreStatus {
         // A pass that was cut short has published what it knows as any other.
         let history = self.parts.history.record(Arc::new(fleet.clone())).await;
-        if let Some(passes) = self.passes.as_mut().filter(|_| history.whole == fleet.at) {
+        let whole = history.whole.is_some() && history.whole == fleet.at;
+        if let Some(passes) = self.passes.as_mut().filter(|_| whole) {
             passes.hours_are_kept(fleet);
         }
         history

@@ -74,7 +74,7 @@ pub fn encode(
 
 /// What tags are for: all that safety needs, without the estimator's journal, which is too large,
 /// without what only tells people of the past, and without what only makes the next start quicker:
-/// what a deleted endpoint config said, since when a regime is known, and which raise the estimate asks for.
+/// what a deleted endpoint config said, and since when a regime is known.
 pub(super) fn kept(memory: &VariantMemory) -> VariantMemory {
     VariantMemory {
         journal: None,
@@ -85,7 +85,6 @@ pub(super) fn kept(memory: &VariantMemory) -> VariantMemory {
         at_min_since: None,
         known_config: None,
         known_regime: None,
-        asked: None,
         ..memory.clone()
     }
 }

@@ -13,7 +13,7 @@ use setpoint::model::units::LatencyStatistic;
 use super::world::{World, assert_held, now, written};
 
 /// 600 in force; one instance serves 1,000 (q25 960), at least 800.
-pub(super) fn auto(verdict: Verdict) -> World {
+fn auto(verdict: Verdict) -> World {
     let mut world = World::healthy();
     world.goal.mode = Mode::Auto;
     world.goal.safe_change_grace = TimeDelta::zero();
@@ -90,7 +90,6 @@ fn raised() -> World {
     world.in_force(400.0);
     world.load(1900.0, 5);
     world.telemetry().newest_datapoint = Some(world.now);
-    world.asked(480.0);
     let decision = world.decide();
     assert_eq!(written(&decision), Some(480.0));
     after(&mut world, &decision, true);

@@ -76,11 +76,7 @@ fn a_lowering_waits_for_a_day_and_a_raise_as_long_as_it_is_slow() {
     let after = lowers(Some(TimeDelta::hours(24))).decide();
     assert!(written(&after).is_some_and(|value| value < 600.0));
 
-    let raises = |since| {
-        let mut world = auto(1500.0);
-        world.asked(720.0);
-        with(world, instances(since))
-    };
+    let raises = |since| with(auto(1500.0), instances(since));
     assert!(written(&raises(None).decide()).is_some_and(|value| value > 600.0));
     for since in [hour, TimeDelta::hours(48)] {
         assert_held(&raises(Some(since)).decide(), Field::TargetValue, Reason::SlowInstance);

@@ -14,7 +14,7 @@ use setpoint::model::goal::{
     CapacityGoal, CooldownGoal, Goal, LoadTest, Mode, Objective, TargetValueLimits,
 };
 use setpoint::model::ids::VariantId;
-use setpoint::model::memory::{Asked, Seen, VariantMemory};
+use setpoint::model::memory::{Seen, VariantMemory};
 use setpoint::model::reads::Reads;
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::scale_out::Reaction;
@@ -147,12 +147,6 @@ impl World {
             newest.invocations = Some(invocations);
             newest.invocations_per_instance = Some(invocations / f64::from(instances));
         });
-    }
-
-    /// The estimate has asked for at least this value for hours.
-    pub(super) fn asked(&mut self, lowest: f64) {
-        let from = self.now - TimeDelta::minutes(30);
-        self.memory().asked = Some(Box::new(Asked { from, lowest, before: Some(lowest) }));
     }
 
     /// `setpoint` has held this value in force.

@@ -10,7 +10,7 @@ use super::case::Case;
 use super::compare::{Comparison, Relation};
 use super::desired::{Desired, Source};
 use super::step::{self, DEAD_BAND};
-use super::{asked, consent, floors, guards, scheduled};
+use super::{consent, floors, guards, scheduled};
 
 /// Why a difference is not written now.
 #[derive(Debug, Clone, PartialEq)]
@@ -141,15 +141,11 @@ fn judge_step(case: &Case<'_>, desired: &Desired, comparison: Comparison) -> Jud
     // What a person has confirmed is written as it was shown: the first step, not a longer one.
     let shown = consent::shown_step(case, desired, &comparison);
     let goes_on = shown.is_some_and(|shown| !same_value(shown, want));
-    let (step, whole) = if shown.is_none() && desired.source == Source::Estimate && want > from {
-        (asked::raise(case, desired, from, want), "")
-    } else {
-        let whole = if goes_on { "the step that was confirmed" } else { "" };
-        (step::step(case, from, shown.unwrap_or(want)), whole)
-    };
-    match step {
+    let want = shown.unwrap_or(want);
+    match step::step(case, from, want) {
         Err(hold) => held(comparison, hold),
         Ok(step) => {
+            let whole = if goes_on { "the step that was confirmed" } else { "" };
             let (reason, sentence) =
                 step.cut.unwrap_or_else(|| (desired.change_reason(), whole.to_owned()));
             let mut judged = judged(comparison, FieldState::Write, reason, sentence);

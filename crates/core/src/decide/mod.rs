@@ -9,7 +9,6 @@
 //! Architecture invariant: a guard can only take a write away. Nothing after [`compare`] adds one.
 
 pub mod alarms;
-mod asked;
 pub mod case;
 pub mod checks;
 pub mod compare;

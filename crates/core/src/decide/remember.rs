@@ -14,9 +14,8 @@ use crate::model::time::Timestamp;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
 
 use super::case::Case;
-use super::desired::desired;
 use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, is_further_step, whole};
-use super::{asked, floors, last_known, lasting, new_regime, probe, removed, verify, watch};
+use super::{floors, last_known, lasting, new_regime, probe, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -58,7 +57,6 @@ pub fn remember(
     let case = Case::new(snapshot, goal, &decision.report.estimate, &decision.rules, now);
     probe::note(&case, &mut memory);
     floors::note(&mut memory, snapshot, goal.capacity.min, now);
-    memory.asked = asked::note(&case, &desired(&case), before.asked.as_deref()).map(Box::new);
     memory.verification = memory
         .verification
         .map(|watch| verify::advance(*watch, snapshot, &goal.objective))
@@ -250,9 +248,6 @@ fn note_writes(
             let landed = memory.last_write == Some(write);
             if landed {
                 memory.lowering = lowering(decision, write, confirmed, memory.lowering);
-                let cut = decision.report.reason;
-                let asked = memory.asked.take();
-                memory.asked = asked.and_then(|a| asked::after(*a, cut, after)).map(Box::new);
             }
         }
     }

@@ -91,9 +91,6 @@ pub struct VariantMemory {
     pub alarms_repaired_at: Option<Timestamp>,
     /// Until when raises are held after a reversal (rule 21).
     pub raises_held_until: Option<Timestamp>,
-    /// The raise that the estimate asks for; absent when the last pass saw it ask for none (rule 8).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub asked: Option<Box<Asked>>,
     /// A raise whose effect is being watched (rule 21).
     pub verification: Option<Box<Verification>>,
     /// The probes of the last week, and the one under way (rule 29).
@@ -121,18 +118,6 @@ pub struct TargetWrite {
     pub before: Option<f64>,
     /// The value written.
     pub after: f64,
-}
-
-/// A raise that the estimate asks for, pass after pass. Two stretches of time are enough to know the lowest
-/// value of the last hours.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Asked {
-    /// When the present stretch began.
-    pub from: Timestamp,
-    /// The lowest value asked for in it.
-    pub lowest: f64,
-    /// The lowest value asked for in the whole stretch before; absent in the first one.
-    pub before: Option<f64>,
 }
 
 /// A lowering that takes more than one write.
