@@ -107,28 +107,24 @@ impl Sweep {
                 let all = sorted_out(listing, read, targets);
                 (all.map(|all| shared(all.into_iter().map(registered), before.targets)), read)
             },
-            async {
-                let (listing, read) =
-                    timed(clock, "DescribeScalingPolicies", aws.scaling.scaling_policies(None))
-                        .await;
-                let all = sorted_out(listing, read, policies);
-                let resource = |p: &ScalingPolicy| Some(p.resource.clone());
-                (all.map(|all| shared(group(all, resource), before.policies)), read)
-            },
-            async {
-                let (listing, read) =
-                    timed(clock, "DescribeScheduledActions", aws.scaling.scheduled_actions(None))
-                        .await;
-                let all = sorted_out(listing, read, scheduled_actions);
-                let resource = |a: &ScheduledAction| Some(a.resource.clone());
-                (all.map(|all| shared(group(all, resource), before.scheduled_actions)), read)
-            },
-            async {
-                let (listing, read) =
-                    timed(clock, "DescribeAlarms", aws.metrics.alarms(ALARM_PREFIX)).await;
-                let all = sorted_out(listing, read, alarms);
-                (all.map(|all| shared(group(all, Alarm::resource), before.alarms)), read)
-            },
+            several(
+                timed(clock, "DescribeScalingPolicies", aws.scaling.scaling_policies(None)),
+                |policy: &ScalingPolicy| Some(policy.resource.clone()),
+                policies,
+                before.policies,
+            ),
+            several(
+                timed(clock, "DescribeScheduledActions", aws.scaling.scheduled_actions(None)),
+                |action: &ScheduledAction| Some(action.resource.clone()),
+                scheduled_actions,
+                before.scheduled_actions,
+            ),
+            several(
+                timed(clock, "DescribeAlarms", aws.metrics.alarms(ALARM_PREFIX)),
+                Alarm::resource,
+                alarms,
+                before.alarms,
+            ),
         );
         let reads = SweepReads {
             caller: caller.1,
@@ -231,6 +227,18 @@ impl Sweep {
 
 fn unless<T>(why: Option<&Why>, fact: impl FnOnce() -> Fact<T>) -> Fact<T> {
     why.map_or_else(fact, |why| Fact::Unknown(why.clone()))
+}
+
+/// A listing of which each variant may have several rows.
+async fn several<T: PartialEq>(
+    listing: impl Future<Output = (PortResult<Listing<T>>, Read)>,
+    key: impl Fn(&T) -> Option<ResourceId>,
+    unreadable: &mut BTreeMap<ResourceId, Why>,
+    before: Parts<Vec<T>>,
+) -> (Fact<Parts<Vec<T>>>, Read) {
+    let (listing, read) = listing.await;
+    let all = sorted_out(listing, read, unreadable);
+    (all.map(|all| shared(group(all, key), before)), read)
 }
 
 /// What a listing says of each variant; what an earlier one says as well is kept once.
