@@ -96,12 +96,12 @@ impl ListQuery {
 fn cursor(text: &str) -> Option<VariantId> {
     let parts: Vec<&str> = text.split('/').collect();
     let [account_id, region, endpoint, variant] = parts.as_slice() else { return None };
-    Some(VariantId {
-        account_id: account_id.parse().ok()?,
-        region: region.parse().ok()?,
-        endpoint: endpoint.parse().ok()?,
-        variant: variant.parse().ok()?,
-    })
+    Some(VariantId::of(
+        account_id.parse().ok()?,
+        region.parse().ok()?,
+        endpoint.parse().ok()?,
+        variant.parse().ok()?,
+    ))
 }
 
 /// One page of the list.

@@ -278,7 +278,7 @@ const WEEK_MINUTES: f64 = 7.0 * 1440.0;
 fn write_factor(out: &mut Writer<'_>, status: &VariantStatus) {
     let in_use = factor_in_use(&status.goal, status.snapshot.remembered());
     out.number(&families::SAFETY_FACTOR, &[], Some(in_use));
-    let FactorAdvice::Known { allowed, explained, .. } = &status.snapshot.factor else { return };
+    let FactorAdvice::Known { allowed, explained, .. } = &*status.snapshot.factor else { return };
     out.number(&families::SAFETY_FACTOR_BY_REPLAY, &[], status.snapshot.factor.factor());
     let bad = allowed.bad_minutes / WEEK_MINUTES;
     out.number(&families::SAFETY_FACTOR_BAD, &[], Some(bad));
@@ -286,7 +286,7 @@ fn write_factor(out: &mut Writer<'_>, status: &VariantStatus) {
 }
 
 fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
-    let proposed = match &status.snapshot.floors {
+    let proposed = match &*status.snapshot.floors {
         Floors::Off | Floors::NotKnown { .. } => None,
         Floors::None { .. } => Some(0),
         Floors::Proposed(floors) => Some(floors.actions.len()),

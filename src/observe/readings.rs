@@ -203,12 +203,13 @@ impl Reader {
             groups.entry(key).or_default().push(reading);
         }
         let mut batches = Vec::new();
-        for ((_, to, thin), mut readings) in groups {
-            while !readings.is_empty() {
-                let rest = readings.split_off(readings.len().min(VARIANTS_PER_BATCH));
-                let from = readings.iter().map(|reading| reading.from).min().unwrap_or(to);
+        for ((_, to, thin), readings) in groups {
+            let mut rest = readings.into_iter();
+            loop {
+                // Room for one batch: what is split off a list keeps room for all of the list.
+                let readings: Vec<_> = rest.by_ref().take(VARIANTS_PER_BATCH).collect();
+                let Some(from) = readings.iter().map(|reading| reading.from).min() else { break };
                 batches.push(Group { window: Window { from, to }, thin, readings });
-                readings = rest;
             }
         }
         batches

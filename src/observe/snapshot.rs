@@ -4,8 +4,6 @@ use super::reader::Reader;
 use super::sweep::Sweep;
 use crate::model::endpoint::Endpoint;
 use crate::model::fact::Fact;
-use crate::model::factor::FactorAdvice;
-use crate::model::floors::Floors;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Reads;
@@ -37,8 +35,8 @@ impl Reader {
             id: id.clone(),
             // It is worked out when all of the fleet has been read.
             reaction: self.unseen.clone(),
-            factor: FactorAdvice::default(),
-            floors: Floors::default(),
+            factor: Shared::default(),
+            floors: Shared::default(),
             instances: None,
             taken_at: now,
             reads: self.reads(sweep, id, &endpoint),

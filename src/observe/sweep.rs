@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::model::endpoint::EndpointSummary;
 use crate::model::fact::{Fact, Why};
@@ -92,7 +93,7 @@ impl Sweep {
         let UnreadableRows { endpoints, targets, policies, scheduled_actions, alarms } =
             &mut unreadable;
         let registered = |t: ScalableTarget| (t.resource.clone(), Fact::Known(Some(t)).into());
-        let (caller, endpoints, targets, policies, scheduled_actions, alarms) = tokio::join!(
+        let (caller, endpoints, targets, mut policies, scheduled_actions, alarms) = tokio::join!(
             timed(clock, "GetCallerIdentity", aws.identity.caller_account()),
             async {
                 let (listing, read) =
@@ -126,6 +127,7 @@ impl Sweep {
                 before.alarms,
             ),
         );
+        share_names(&mut policies.0, &alarms.0);
         let reads = SweepReads {
             caller: caller.1,
             endpoints: endpoints.1,
@@ -257,6 +259,23 @@ fn shared<T: PartialEq>(
         }
     };
     parts.map(share).collect()
+}
+
+/// What a policy calls its alarms is what they are called themselves, and each of thousands of variants has two: the
+/// names are kept once. What an earlier listing said as well has been shared then.
+fn share_names(policies: &mut Fact<Parts<Vec<ScalingPolicy>>>, alarms: &Fact<Parts<Vec<Alarm>>>) {
+    let (Fact::Known(policies), Fact::Known(alarms)) = (policies, alarms) else { return };
+    for (resource, part) in policies {
+        let (Some(Fact::Known(own)), Some(alarms)) = (part.own(), alarms.get(resource)) else {
+            continue;
+        };
+        for name in own.iter_mut().filter_map(|policy| policy.alarm_names.as_mut()).flatten() {
+            let mut alarms = alarms.known().into_iter().flatten();
+            if let Some(alarm) = alarms.find(|alarm| alarm.name == *name) {
+                Arc::clone_from(name, &alarm.name);
+            }
+        }
+    }
 }
 
 /// One variant's part of a listing.

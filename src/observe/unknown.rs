@@ -1,11 +1,10 @@
 //! A variant of which nothing is known: it could not be read, or setpoint has failed on it.
 
 use crate::model::fact::{Fact, Why, WhyKind};
-use crate::model::factor::FactorAdvice;
-use crate::model::floors::Floors;
 use crate::model::ids::VariantId;
 use crate::model::reads::Reads;
 use crate::model::scale_out::Reaction;
+use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 
@@ -25,8 +24,8 @@ pub fn nothing_known(id: VariantId, why: &Why, taken_at: Timestamp) -> Snapshot 
         reads: Reads::default(),
         id,
         reaction: Reaction::unseen(None).into(),
-        factor: FactorAdvice::default(),
-        floors: Floors::default(),
+        factor: Shared::default(),
+        floors: Shared::default(),
         instances: None,
         taken_at,
         caller: Fact::Unknown(why()),

@@ -199,12 +199,12 @@ fn status(
 ) -> Arc<VariantStatus> {
     let (goal, snapshot, decision, outcome) = turn.into_parts();
     let mut lasting = Shared::from(lasting(&snapshot, &decision.report, decision.at));
-    // What is remembered of it is the same as long as nothing begins or ends.
-    if let Some(remembered) = snapshot.remembered() {
-        lasting.share(&remembered.lasting);
-    }
     if let Some(before) = before {
         lasting.share(&before.lasting);
+    }
+    // What is remembered of it is the same as long as nothing begins or ends. It comes last, so that there is one.
+    if let Some(remembered) = snapshot.remembered() {
+        lasting.share(&remembered.lasting);
     }
     let status = VariantStatus {
         goal,

@@ -3,7 +3,6 @@
 
 use crate::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, Model, VariantSummary};
 use crate::model::fact::Fact;
-use crate::model::factor::FactorAdvice;
 use crate::model::goal::{BAD_MINUTES_PER_WEEK, Goal, LoadTest, Mode, SAFE_CHANGE_GRACE};
 use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
 use crate::model::memory::VariantMemory;
@@ -70,12 +69,12 @@ impl Stated {
 
 /// The names of a recording's variant; nothing depends on them.
 pub(super) fn id() -> VariantId {
-    VariantId {
-        account_id: valid(AccountId::new("000000000000")),
-        region: valid(Region::new("us-east-1")),
-        endpoint: valid(EndpointName::new("recording")),
-        variant: valid(VariantName::new("AllTraffic")),
-    }
+    VariantId::of(
+        valid(AccountId::new("000000000000")),
+        valid(Region::new("us-east-1")),
+        valid(EndpointName::new("recording")),
+        valid(VariantName::new("AllTraffic")),
+    )
 }
 
 #[expect(clippy::expect_used, reason = "constants, which every replay of a test reads")]
@@ -141,9 +140,9 @@ pub(super) fn snapshot(
         memory: Fact::Known(memory),
         reads: Reads::default(),
         reaction: Reaction::unseen(None).into(),
-        factor: FactorAdvice::default(),
+        factor: Shared::default(),
         instances: None,
-        floors: crate::model::floors::Floors::default(),
+        floors: Shared::default(),
         id,
     }
 }
@@ -194,7 +193,7 @@ fn policy(id: &VariantId, target_value: f64) -> ScalingPolicy {
 
 fn alarm(id: &VariantId, side: AlarmSide) -> Alarm {
     Alarm {
-        name: format!("TargetTracking-{}-{}-0", id.resource(), side.aws_name()),
+        name: format!("TargetTracking-{}-{}-0", id.resource(), side.aws_name()).into(),
         state: AlarmState::Ok,
         actions_enabled: true,
         threshold: None,

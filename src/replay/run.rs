@@ -308,7 +308,7 @@ impl<'a> Run<'a> {
                     .is_some_and(|(to, from)| is_further_step(&self.memory, from, to)),
             },
             raised: std::mem::take(&mut self.raised),
-            factor: turn.snapshot.factor.clone(),
+            factor: FactorAdvice::clone(&turn.snapshot.factor),
         };
         if let Some(outcome) = outcome {
             turn.ended(outcome, now);
@@ -370,7 +370,7 @@ fn rules() -> Rules {
     Rules {
         since: None,
         may_probe: false,
-        account_id: Some(facts::id().account_id),
+        account_id: Some(facts::id().account_id.clone()),
         enabled: true,
         freeze: None,
         telemetry_max_age: MAX_AGE,

@@ -316,8 +316,8 @@ impl Look<'_> {
             if field.state.differs() || (unknown && self.before.drift.contains(name)) {
                 drift.insert(name.to_owned());
             }
-            let words = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
-            let (actual, desired) = (words(&field.actual), words(&field.desired));
+            let actual = field.actual.as_deref().unwrap_or("none");
+            let desired = field.desired.as_deref().unwrap_or("none");
             sentences.insert(name, format!("AWS has {actual}, desired is {desired}"));
         }
         if !report.comparable {

@@ -428,10 +428,10 @@ pub(super) fn parse(name: &str) -> Option<VariantId> {
     let [account_id, region, endpoint, variant] = parts[..] else {
         return None;
     };
-    Some(VariantId {
-        account_id: account_id.parse().ok()?,
-        region: region.parse().ok()?,
-        endpoint: endpoint.parse().ok()?,
-        variant: variant.parse().ok()?,
-    })
+    Some(VariantId::of(
+        account_id.parse().ok()?,
+        region.parse().ok()?,
+        endpoint.parse().ok()?,
+        variant.parse().ok()?,
+    ))
 }

@@ -38,12 +38,12 @@ impl Drop for Files {
 }
 
 fn variant(endpoint: &str, variant: &str) -> VariantId {
-    VariantId {
-        account_id: "123456789012".parse().unwrap(),
-        region: "us-east-1".parse().unwrap(),
-        endpoint: endpoint.parse().unwrap(),
-        variant: variant.parse().unwrap(),
-    }
+    VariantId::of(
+        "123456789012".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+        endpoint.parse().unwrap(),
+        variant.parse().unwrap(),
+    )
 }
 
 fn env(pairs: &[(&str, &str)]) -> Env {

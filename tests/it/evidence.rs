@@ -395,11 +395,13 @@ async fn what_is_of_another_account_or_damaged_is_not_used() {
     assert_eq!((status.resumed, &status.dropped, status.kept), (0, &BTreeMap::new(), 3));
     again.kill().await;
     let place = store(&file(&folder));
-    let id = |name: &str| VariantId {
-        account_id: Settings::default().account_id,
-        region: Settings::default().region,
-        endpoint: name.parse().unwrap(),
-        variant: "AllTraffic".parse().unwrap(),
+    let id = |name: &str| {
+        VariantId::of(
+            Settings::default().account_id,
+            Settings::default().region,
+            name.parse().unwrap(),
+            "AllTraffic".parse().unwrap(),
+        )
     };
     // The record of one under the name of another, half of one, and none.
     let found = place.records(NAMES.map(id).to_vec()).await.unwrap();

@@ -333,9 +333,9 @@ fn snapshot(id: &VariantId, target_value: f64) -> Snapshot {
     Snapshot {
         id: id.clone(),
         reaction: Reaction::unseen(None).into(),
-        factor: FactorAdvice::default(),
+        factor: FactorAdvice::default().into(),
         instances: None,
-        floors: setpoint::model::floors::Floors::default(),
+        floors: setpoint::model::floors::Floors::default().into(),
         taken_at: noon(),
         reads: reads(),
         caller: Fact::Known(id.account_id.clone()),
@@ -438,7 +438,7 @@ fn endpoint_config(id: &VariantId) -> EndpointConfig {
 
 fn alarm(id: &VariantId, side: &str, state: AlarmState, threshold: f64) -> Alarm {
     Alarm {
-        name: format!("TargetTracking-{}-Alarm{side}-0a1b", id.resource()),
+        name: format!("TargetTracking-{}-Alarm{side}-0a1b", id.resource()).into(),
         state,
         actions_enabled: true,
         threshold: Some(threshold),

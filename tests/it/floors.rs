@@ -76,9 +76,9 @@ impl Watched {
 
 /// All that a week's traffic says: the factor, floors that would not pay, and one that is kept.
 pub(crate) fn of_the_week(snapshot: &mut Snapshot) {
-    snapshot.factor = crate::fixtures::by_replay::by_replay(noon(), 0.6);
+    snapshot.factor = crate::fixtures::by_replay::by_replay(noon(), 0.6).into();
     let why = "no scheduled floors are proposed".to_owned();
-    snapshot.floors = Floors::None { at: noon(), reason: "does_not_pay", why };
+    snapshot.floors = Floors::None { at: noon(), reason: "does_not_pay", why }.into();
     let floor = FloorPut {
         name: "setpoint-floor-01".to_owned(),
         schedule: "cron(0 8 * * ? *)".to_owned(),
@@ -96,7 +96,7 @@ fn proposed() -> Floors {
 
 fn shown() -> VariantStatus {
     let mut status = in_sync("a");
-    status.snapshot.floors = proposed();
+    status.snapshot.floors = proposed().into();
     let estimate = status.decision.report.estimate.clone();
     decided_with(status, &estimate)
 }
@@ -251,7 +251,7 @@ fn recommendations_keep_them_in_every_language() {
     // A value that is not theirs has a note and no floors.
     assert!(it.notes.iter().any(|note| note.contains("scheduled actions raising min")), "{it:?}");
     let mut status = shown();
-    let Floors::Proposed(floors) = &mut status.snapshot.floors else { panic!("proposed") };
+    let Floors::Proposed(floors) = &mut *status.snapshot.floors else { panic!("proposed") };
     floors.target_value = it.target_value.unwrap();
     floors.actions.truncate(2);
     it = Recommendation::of(&status);
@@ -287,7 +287,7 @@ fn floors_row(kept: &[Kept], all: &[Recommendation]) -> (State, String) {
 fn recommended() -> Vec<Recommendation> {
     let mut status = shown();
     let target_value = Recommendation::of(&status).target_value.unwrap();
-    let Floors::Proposed(floors) = &mut status.snapshot.floors else { panic!("proposed") };
+    let Floors::Proposed(floors) = &mut *status.snapshot.floors else { panic!("proposed") };
     floors.target_value = target_value;
     floors.actions.truncate(2);
     vec![Recommendation::of(&status)]

@@ -277,7 +277,7 @@ fn weeks(passes: &Passes) -> Vec<(usize, String)> {
 }
 
 fn floors(status: &FleetStatus) -> Vec<&str> {
-    let state = |status: &Arc<VariantStatus>| match status.snapshot.floors {
+    let state = |status: &Arc<VariantStatus>| match *status.snapshot.floors {
         Floors::Off => "off",
         Floors::NotKnown { .. } => "not_known",
         Floors::None { .. } | Floors::Proposed(_) => "known",

@@ -75,9 +75,9 @@ fn saying(text: &str) -> VariantStatus {
     text.clone_into(&mut report.safety.sentence);
     text.clone_into(&mut report.estimate.sentence);
     for field in report.fields.iter_mut() {
-        text.clone_into(&mut field.sentence);
-        field.actual = Some(text.to_owned());
-        field.desired = Some(text.to_owned());
+        field.sentence = text.into();
+        field.actual = Some(text.into());
+        field.desired = Some(text.into());
     }
     for note in &mut report.notes {
         text.clone_into(&mut note.sentence);

@@ -215,7 +215,7 @@ fn a_plan_says_every_reason_once() {
     for status in fixtures::mixed_fleet().variants.values() {
         let text = plain(&plan::text(&fixtures::fleet(vec![(**status).clone()])));
         for field in status.decision.report.fields.iter().filter(|f| f.sentence.len() > 12) {
-            let times = text.matches(&field.sentence).count();
+            let times = text.matches(&*field.sentence).count();
             assert!(times <= 1, "{:?} {times} times in {text}", field.sentence);
         }
     }

@@ -101,7 +101,7 @@ pub(super) fn scaling_policy(policy: aas::ScalingPolicy) -> Row<ScalingPolicy> {
         kind,
         alarm_names: policy
             .alarms
-            .map(|alarms| fitting(alarms.into_iter().map(|alarm| alarm.alarm_name))),
+            .map(|alarms| fitting(alarms.into_iter().map(|alarm| alarm.alarm_name.into()))),
         created_at: stated(&policy.creation_time),
     };
     let check =
@@ -241,7 +241,7 @@ pub(super) fn alarm(alarm: cw::MetricAlarm) -> Result<Alarm, Unreadable> {
         return Err(Unreadable::nameless("an alarm without a name"));
     };
     let read = Alarm {
-        name,
+        name: name.into(),
         state: match alarm.state_value {
             Some(cw::StateValue::Ok) => AlarmState::Ok,
             Some(cw::StateValue::Alarm) => AlarmState::Alarm,

@@ -218,12 +218,12 @@ mod tests {
 
     fn notice(endpoint: &str, note: &str) -> Notice {
         Notice {
-            variant: VariantId {
-                account_id: "123456789012".parse().unwrap(),
-                region: "us-east-1".parse().unwrap(),
-                endpoint: endpoint.parse().unwrap(),
-                variant: "AllTraffic".parse().unwrap(),
-            },
+            variant: VariantId::of(
+                "123456789012".parse().unwrap(),
+                "us-east-1".parse().unwrap(),
+                endpoint.parse().unwrap(),
+                "AllTraffic".parse().unwrap(),
+            ),
             severity: Severity::Normal,
             reason: "Drift".to_owned(),
             action: "Repair".to_owned(),

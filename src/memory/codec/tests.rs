@@ -16,12 +16,12 @@ use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 
 fn id(endpoint: &str) -> VariantId {
-    VariantId {
-        account_id: "123456789012".parse().unwrap(),
-        region: "us-east-1".parse().unwrap(),
-        endpoint: endpoint.parse().unwrap(),
-        variant: "AllTraffic".parse().unwrap(),
-    }
+    VariantId::of(
+        "123456789012".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+        endpoint.parse().unwrap(),
+        "AllTraffic".parse().unwrap(),
+    )
 }
 
 fn at(nanoseconds: i64) -> Timestamp {
@@ -95,9 +95,9 @@ fn lastings() -> BoxedStrategy<Lasting> {
     let maps = (btree_map(findings, instants(), 0..3), btree_map(directions, instants(), 0..3));
     (by_field(instants(), 4), maps, instant(), instant(), instant())
         .prop_map(|(drift, (findings, suspended), is_unsafe, held, load_test_invalid)| Lasting {
-            drift,
-            suspended,
-            findings,
+            drift: drift.into_iter().collect(),
+            suspended: suspended.into_iter().collect(),
+            findings: findings.into_iter().collect(),
             is_unsafe,
             held,
             load_test_invalid,
@@ -321,9 +321,14 @@ fn full() -> VariantMemory {
         journal: Some(serde_json::json!({"regimes": ["never kept here"]}).into()),
         written: Field::ALL.iter().map(|f| (*f, 612.3)).collect(),
         lasting: Shared::from(Lasting {
-            drift: [Field::TargetValue, Field::MaxCapacity].map(|field| (field, next())).into(),
-            suspended: [(Direction::ScaleIn, next())].into(),
-            findings: [(Finding::AboveCapacity, next()), (Finding::Over, next())].into(),
+            drift: [Field::TargetValue, Field::MaxCapacity]
+                .map(|field| (field, next()))
+                .into_iter()
+                .collect(),
+            suspended: [(Direction::ScaleIn, next())].into_iter().collect(),
+            findings: [(Finding::AboveCapacity, next()), (Finding::Over, next())]
+                .into_iter()
+                .collect(),
             is_unsafe: Some(next()),
             held: Some(next()),
             load_test_invalid: Some(next()),

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName};
+use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName, VariantNames};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
 use crate::model::record::{PAUSES, Record, SPENDING, end_stand_in, rest_of, unknown_pauses};
@@ -145,7 +145,7 @@ impl Document {
             Err(error) => return self.set_aside(text, &error.to_string()),
         };
         let Entry { account_id, region, endpoint, variant, checksum, memory } = entry;
-        let id = VariantId { account_id, region, endpoint, variant };
+        let id = VariantId::of(account_id, region, endpoint, variant);
         let record = Record::found(version.saturating_sub(1), checksum, memory);
         match record.read(&id.to_string()) {
             Ok(memory) => {
@@ -259,7 +259,7 @@ impl Document {
 
 fn entry(id: &VariantId, memory: &VariantMemory) -> Option<String> {
     let record = Record::of_variant(id, memory).ok()?;
-    let VariantId { account_id, region, endpoint, variant } = id.clone();
+    let VariantNames { account_id, region, endpoint, variant } = VariantNames::clone(id);
     let checksum = record.checksum().map(str::to_owned);
     let memory = RawValue::from_string(record.text().to_owned()).ok()?;
     serde_json::to_string(&Entry { account_id, region, endpoint, variant, checksum, memory }).ok()

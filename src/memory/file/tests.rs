@@ -86,12 +86,12 @@ fn subject(endpoint: &str) -> Subject {
 }
 
 fn id(endpoint: &str) -> VariantId {
-    VariantId {
-        account_id: "123456789012".parse().unwrap(),
-        region: "us-east-1".parse().unwrap(),
-        endpoint: endpoint.parse().unwrap(),
-        variant: "AllTraffic".parse().unwrap(),
-    }
+    VariantId::of(
+        "123456789012".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+        endpoint.parse().unwrap(),
+        "AllTraffic".parse().unwrap(),
+    )
 }
 
 #[tokio::test]

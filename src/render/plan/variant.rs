@@ -62,7 +62,7 @@ impl<'a> Reported<'a> {
         let lead = of_reason.min_by_key(|field| field.sentence.len()).copied();
         let why = lead.map_or("", |field| match field.state {
             FieldState::Write | FieldState::InSync => "",
-            _ => field.sentence.as_str(),
+            _ => &*field.sentence,
         });
         Self { lead, why }
     }
@@ -151,8 +151,8 @@ fn field_line(
     };
     let mut words = why.to_owned();
     // A limit made the write stop short of what is desired: say what is desired, too.
-    if let (Some(written), Some(desired)) = (limited(report, field), &field.desired)
-        && written != *desired
+    if let (Some(written), Some(desired)) = (limited(report, field), field.desired.as_deref())
+        && written != desired
     {
         let _ = write!(words, " (wanted {desired})");
     }
@@ -177,7 +177,7 @@ fn change(report: &Report, field: &FieldReport) -> String {
         (None, FieldState::Unknown) => "(unknown)".to_owned(),
         (None, _) => "(none)".to_owned(),
     };
-    let next = limited(report, field).or_else(|| field.desired.clone());
+    let next = limited(report, field).or_else(|| field.desired.as_deref().map(str::to_owned));
     next.map_or(actual.clone(), |next| format!("{actual} -> {}", printable(&next)))
 }
 

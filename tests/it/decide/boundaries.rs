@@ -298,7 +298,7 @@ fn a_factor_by_replay_moves_once_a_week() {
     world.goal.safety_factor_auto = true;
     world.estimate.verdict = Verdict::Measured;
     let factor = |world: &mut World, advised: f64| {
-        world.snapshot.factor = crate::fixtures::by_replay::by_replay(world.now, advised);
+        world.snapshot.factor = crate::fixtures::by_replay::by_replay(world.now, advised).into();
         world.pass();
         world.memory().safety_factor.map(|factor| factor.value)
     };
@@ -309,7 +309,7 @@ fn a_factor_by_replay_moves_once_a_week() {
     assert_eq!(factor(&mut world, 0.7), Some(0.7));
     // Not without a replay, and not where the owner states one.
     world.wait(7 * 24 * 60);
-    world.snapshot.factor = FactorAdvice::default();
+    world.snapshot.factor = FactorAdvice::default().into();
     world.pass();
     assert_eq!(world.memory().safety_factor.map(|factor| factor.value), Some(0.7));
     world.goal.safety_factor_auto = false;

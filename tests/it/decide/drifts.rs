@@ -16,7 +16,7 @@ use super::world::{World, assert_held, now, why, written};
 
 pub(super) fn field(decision: &Decision, field: Field) -> (FieldState, Reason, String) {
     let found = decision.report.fields.iter().find(|f| f.field == field).unwrap();
-    (found.state, found.reason, found.sentence.clone())
+    (found.state, found.reason, found.sentence.to_string())
 }
 
 // === rule 20: alarms ===

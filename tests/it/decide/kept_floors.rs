@@ -48,7 +48,7 @@ fn none() -> Floors {
 fn keeping() -> World {
     let mut world = World::healthy();
     world.goal.floors = FloorsGoal { mode: FloorsMode::Keep, time_zone: Tz::UTC };
-    world.snapshot.floors = week(7);
+    world.snapshot.floors = week(7).into();
     world
 }
 
@@ -110,7 +110,7 @@ fn they_are_written_as_one_change_and_then_in_sync() {
     assert!(decision.plan.is_empty());
     // The next day's floors differ a little, which is no reason to write them.
     later(&mut world, TimeDelta::days(1));
-    world.snapshot.floors = week(8);
+    world.snapshot.floors = week(8).into();
     assert!(world.decide().plan.is_empty());
 }
 
@@ -183,7 +183,7 @@ fn they_are_renewed_in_time_and_a_renewal_is_no_mass_change() {
     let decision = world.decide();
     let (all, renews) = puts(&decision);
     assert!(renews && all.len() == 3 && decision.plan.only_renews());
-    assert_eq!(floors(&decision).unwrap().sentence, "renewed");
+    assert_eq!(&*floors(&decision).unwrap().sentence, "renewed");
     let decisions = vec![&decision; 5];
     let limit = setpoint::model::goal::MassChangeLimit { min_variants: 3, ratio: 0.1, withheld: 0 };
     let held = |all: &[&Decision]| {
@@ -197,18 +197,18 @@ fn they_are_renewed_in_time_and_a_renewal_is_no_mass_change() {
     let first = keeping().decide();
     assert!(held(&[&first; 5]).is_some(), "new floors are changes");
     // With other floors it is a change.
-    world.snapshot.floors = week(9);
+    world.snapshot.floors = week(9).into();
     assert!(!puts(&world.decide()).1);
 }
 
 #[test]
 fn two_daily_answers_against_them_take_them_away() {
     let mut world = kept();
-    world.snapshot.floors = none();
+    world.snapshot.floors = none().into();
     let next_answer = |world: &mut World| {
         let decision = world.pass();
         later(world, TimeDelta::days(1));
-        let Floors::None { at, .. } = &mut world.snapshot.floors else { unreachable!() };
+        let Floors::None { at, .. } = &mut *world.snapshot.floors else { unreachable!() };
         *at = world.now;
         decision
     };
@@ -233,17 +233,17 @@ fn two_daily_answers_against_them_take_them_away() {
 #[test]
 fn one_answer_against_them_or_none_leaves_them() {
     let mut world = kept();
-    world.snapshot.floors = none();
+    world.snapshot.floors = none().into();
     world.memory().floors.refused = 1;
     assert_eq!(floors(&world.decide()).unwrap().state, FieldState::InSync);
     world.memory().floors.refused = 2;
-    world.snapshot.floors = Floors::NotKnown { why: "not all of the history".to_owned() };
+    world.snapshot.floors = Floors::NotKnown { why: "not all of the history".to_owned() }.into();
     assert!(world.decide().plan.is_empty());
-    world.snapshot.floors = week(7);
+    world.snapshot.floors = week(7).into();
     world.pass();
     assert_eq!(world.memory().floors.refused, 0, "an answer for them starts the count again");
     // Floors that go with another value than the one in force are an answer against them.
-    let Floors::Proposed(proposed) = &mut world.snapshot.floors else { unreachable!() };
+    let Floors::Proposed(proposed) = &mut *world.snapshot.floors else { unreachable!() };
     proposed.target_in_force = false;
     assert!(world.snapshot.floors.against().unwrap().1.contains("which is not in force"));
     world.memory().floors.refused = 2;
@@ -266,7 +266,7 @@ fn min_that_they_have_set_is_nobody_elses_doing() {
     // When they are over and nobody has given min back, it is given back at once.
     world.target().min_capacity = 7;
     actions(&mut world).clear();
-    world.snapshot.floors = none();
+    world.snapshot.floors = none().into();
     let decision = world.decide();
     let field = decision.report.fields.iter().find(|f| f.field == Field::MinCapacity).unwrap();
     assert_ne!(field.reason, Reason::SafeChangeGrace, "{field:?}");
@@ -343,7 +343,7 @@ fn what_the_guards_let_through_keeps_to_the_rails_from_any_state_of_a_set() {
                 action.ends_at = None;
                 action.min_capacity = Some(9);
             }
-            world.snapshot.floors = week(high);
+            world.snapshot.floors = week(high).into();
             let decision = world.decide();
             assert_ne!(decision.report.reason, Reason::Rails, "{part} {high}: {decision:#?}");
             let after: Vec<FloorPut> = match &decision.plan.actions[..] {

@@ -38,7 +38,11 @@ fn drift_lasts_from_the_pass_that_first_saw_it_until_one_sees_its_end() {
     for minutes in [1, 2, 180] {
         let told = pass(&mut world, minutes);
         let since = now() + TimeDelta::minutes(1);
-        assert_eq!(told.drift, [(Field::MaxCapacity, since)].into(), "after {minutes} minutes");
+        assert_eq!(
+            told.drift,
+            [(Field::MaxCapacity, since)].into_iter().collect(),
+            "after {minutes} minutes"
+        );
     }
     let there = world.snapshot.target.clone();
     world.snapshot.target = Fact::Unknown(why()).into();
@@ -69,8 +73,8 @@ fn suspension_findings_and_safety_last_as_well() {
     };
     world.estimate = found;
     let first = pass(&mut world, 0);
-    assert_eq!(first.suspended, [(Direction::ScaleIn, now())].into());
-    assert_eq!(first.findings, [(Finding::Under, now())].into());
+    assert_eq!(first.suspended, [(Direction::ScaleIn, now())].into_iter().collect());
+    assert_eq!(first.findings, [(Finding::Under, now())].into_iter().collect());
     assert_eq!((first.held, first.is_unsafe), (Some(now()), None));
     // CloudWatch is down for a while: nobody looks for findings.
     world.estimate = Estimate::unobserved("no telemetry");
@@ -106,6 +110,6 @@ fn a_record_from_before_and_one_of_a_later_version_are_read() {
         r#"{"version":9,"memory":{"lasting":{"drift":{"min_capacity":"2026-11-23T12:00:00Z",
         "spot_share":7},"suspended":{"sideways":1},"mood":true}}}"#,
     );
-    assert_eq!(later.drift, [(Field::MinCapacity, now())].into());
+    assert_eq!(later.drift, [(Field::MinCapacity, now())].into_iter().collect());
     assert!(later.suspended.is_empty());
 }

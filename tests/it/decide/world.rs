@@ -46,12 +46,12 @@ pub(super) fn why() -> Why {
 impl World {
     /// 600 in force and wanted; 4 instances at 500 invocations a minute each.
     pub(super) fn healthy() -> Self {
-        let id = VariantId {
-            account_id: "123456789012".parse().unwrap(),
-            region: "us-east-1".parse().unwrap(),
-            endpoint: "fraud-scorer".parse().unwrap(),
-            variant: "AllTraffic".parse().unwrap(),
-        };
+        let id = VariantId::of(
+            "123456789012".parse().unwrap(),
+            "us-east-1".parse().unwrap(),
+            "fraud-scorer".parse().unwrap(),
+            "AllTraffic".parse().unwrap(),
+        );
         Self {
             goal: goal(),
             estimate: Estimate::unobserved("not looked at"),
@@ -268,7 +268,7 @@ fn snapshot(id: VariantId) -> Snapshot {
     let resource = id.resource();
     let long_ago = now - TimeDelta::days(100);
     let alarm = |side: &str, threshold: f64| Alarm {
-        name: format!("TargetTracking-{resource}-Alarm{side}-0f3c"),
+        name: format!("TargetTracking-{resource}-Alarm{side}-0f3c").into(),
         state: AlarmState::Ok,
         actions_enabled: true,
         threshold: Some(threshold),
@@ -277,9 +277,9 @@ fn snapshot(id: VariantId) -> Snapshot {
     let alarms = vec![alarm("High", 600.0), alarm("Low", 540.0)];
     Snapshot {
         reaction: Reaction::unseen(None).into(),
-        factor: FactorAdvice::default(),
+        factor: FactorAdvice::default().into(),
         instances: None,
-        floors: setpoint::model::floors::Floors::default(),
+        floors: setpoint::model::floors::Floors::default().into(),
         taken_at: now,
         reads: Reads::default(),
         caller: Fact::Known(id.account_id.clone()),

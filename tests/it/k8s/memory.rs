@@ -20,12 +20,12 @@ use super::cluster::Cluster;
 use super::meddler::Meddler;
 
 fn id(endpoint: &str) -> VariantId {
-    VariantId {
-        account_id: "123456789012".parse().unwrap(),
-        region: "us-east-1".parse().unwrap(),
-        endpoint: endpoint.parse().unwrap(),
-        variant: "AllTraffic".parse().unwrap(),
-    }
+    VariantId::of(
+        "123456789012".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+        endpoint.parse().unwrap(),
+        "AllTraffic".parse().unwrap(),
+    )
 }
 
 fn subject(endpoint: &str) -> Subject {

@@ -98,7 +98,7 @@ async fn policies_keep_what_aws_left_out_and_words_it_made_up() {
         resource_label: None,
     };
     assert_eq!(tracking.metric, newer);
-    assert_eq!(policies[0].alarm_names.as_deref().unwrap(), ["TargetTracking-AlarmHigh-1"]);
+    assert_eq!(policies[0].alarm_names, Some(vec!["TargetTracking-AlarmHigh-1".into()]));
     assert_eq!(policies[1].kind, PolicyKind::Step);
     assert_eq!(policies[2].kind, PolicyKind::Other("QuantumScaling".to_owned()));
 }

@@ -228,7 +228,7 @@ pub(super) fn note(
             floors.refused = floors.refused.saturating_add(1);
             floors.refused_at = Some(at);
         }
-        None if matches!(snapshot.floors, Floors::Proposed(_)) => {
+        None if matches!(*snapshot.floors, Floors::Proposed(_)) => {
             (floors.refused, floors.refused_at) = (0, None);
         }
         _ => {}

@@ -1,6 +1,6 @@
 //! Since when drift, findings, suspension, holds and the like have lasted, from what is remembered.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use crate::model::decision::{FieldState, Report};
 use crate::model::estimate::{Finding, Verdict};
@@ -58,10 +58,10 @@ fn since(before: Option<Timestamp>, is: Option<bool>, now: Timestamp) -> Option<
 }
 
 fn each<K: Ord + Copy>(
-    before: &BTreeMap<K, Timestamp>,
+    before: &LiteMap<K, Timestamp>,
     present: impl IntoIterator<Item = (K, Option<bool>)>,
     now: Timestamp,
-) -> BTreeMap<K, Timestamp> {
+) -> LiteMap<K, Timestamp> {
     let of = |(key, is)| Some((key, since(before.get(&key).copied(), is, now)?));
     present.into_iter().filter_map(of).collect()
 }
@@ -72,7 +72,7 @@ fn drift(
     before: &Lasting,
     report: &Report,
     now: Timestamp,
-) -> BTreeMap<crate::model::Field, Timestamp> {
+) -> LiteMap<crate::model::Field, Timestamp> {
     let fields = report.fields.iter().map(|field| {
         let is = (field.state != FieldState::Unknown).then(|| field.state.differs());
         (field.field, is)
@@ -81,7 +81,9 @@ fn drift(
     let compared = |field| report.fields.iter().any(|f| f.field == field);
     if !report.comparable {
         let unseen = before.drift.iter().filter(|(field, _)| !compared(**field));
-        drift.extend(unseen.map(|(field, since)| (*field, *since)));
+        for (field, since) in unseen {
+            drift.insert(*field, *since);
+        }
     }
     drift
 }
@@ -90,7 +92,7 @@ fn suspended(
     before: &Lasting,
     snapshot: &Snapshot,
     now: Timestamp,
-) -> BTreeMap<Direction, Timestamp> {
+) -> LiteMap<Direction, Timestamp> {
     let target = snapshot.target.known().map(Option::as_ref);
     let is = |direction: Direction| {
         // Without a target nothing is suspended.
@@ -100,7 +102,7 @@ fn suspended(
 }
 
 /// While nothing is known of the capacity, nobody looks for findings.
-fn findings(before: &Lasting, report: &Report, now: Timestamp) -> BTreeMap<Finding, Timestamp> {
+fn findings(before: &Lasting, report: &Report, now: Timestamp) -> LiteMap<Finding, Timestamp> {
     let estimate = &report.estimate;
     let looked = !matches!(estimate.verdict, Verdict::Unobserved | Verdict::Stale);
     let is = |finding: Finding| {

@@ -182,11 +182,11 @@ fn field(case: &Case<'_>, desired: &Desired, judged: &Judged, plan: &Plan) -> Fi
         number: comparison.number,
         wanted: desired.target_value.filter(|_| comparison.field == Field::TargetValue),
         field: comparison.field,
-        actual: comparison.actual.clone(),
-        desired: comparison.desired.clone(),
+        actual: comparison.actual.as_deref().map(Box::from),
+        desired: comparison.desired.as_deref().map(Box::from),
         state: judged.state,
         reason: judged.reason,
-        sentence,
+        sentence: sentence.into(),
     }
 }
 

@@ -101,7 +101,7 @@ mod tests {
 
     fn alarm(name: &str) -> Alarm {
         Alarm {
-            name: name.to_owned(),
+            name: name.into(),
             state: AlarmState::Ok,
             actions_enabled: true,
             threshold: None,

@@ -28,9 +28,9 @@ impl ShownField {
     fn of(report: &FieldReport) -> Self {
         Self {
             field: report.field,
-            actual: report.actual.clone(),
+            actual: report.actual.as_deref().map(str::to_owned),
             number: report.number,
-            desired: report.desired.clone(),
+            desired: report.desired.as_deref().map(str::to_owned),
         }
     }
 
@@ -229,7 +229,9 @@ impl Consent {
         let mut before = std::mem::take(&mut self.lowerings);
         before.retain(|id, lowering| {
             let field = status(id).and_then(|status| target_value(status));
-            let still = |f: &FieldReport| f.desired == lowering.wanted && f.state.differs();
+            let still = |f: &FieldReport| {
+                f.desired.as_deref() == lowering.wanted.as_deref() && f.state.differs()
+            };
             field.is_some_and(|field| {
                 field.number.is_some_and(|n| same_value(n, lowering.left)) && still(field)
             })
@@ -275,9 +277,10 @@ fn next_lowering(status: &VariantStatus) -> Option<Lowering> {
     let field = target_value(status)?;
     let written = matches!(became(status, &ShownField::of(field)), ConfirmedOutcome::Tried(_));
     let to = Shown::of(&status.decision).target_value.filter(|_| written)?;
-    let ends = field.desired.as_ref() == Some(&human(to));
+    let ends = field.desired.as_deref() == Some(&*human(to));
     let lowers = field.number.is_some_and(|from| to < from);
-    (lowers && !ends).then(|| Lowering { left: to, wanted: field.desired.clone() })
+    (lowers && !ends)
+        .then(|| Lowering { left: to, wanted: field.desired.as_deref().map(str::to_owned) })
 }
 
 /// What became of everything that was confirmed.
@@ -340,7 +343,7 @@ fn became(status: &VariantStatus, shown: &ShownField) -> ConfirmedOutcome {
     };
     match report.state {
         FieldState::Unknown | FieldState::NotCompared => {
-            ConfirmedOutcome::Waits(report.sentence.clone())
+            ConfirmedOutcome::Waits(report.sentence.to_string())
         }
         FieldState::InSync => {
             let value = report.actual.as_deref().unwrap_or("nothing");
@@ -349,7 +352,7 @@ fn became(status: &VariantStatus, shown: &ShownField) -> ConfirmedOutcome {
         FieldState::Held | FieldState::Write => {
             let now = ShownField::of(report);
             ConfirmedOutcome::Differs(if shown.is_still(&now) {
-                report.sentence.clone()
+                report.sentence.to_string()
             } else {
                 format!("changed since you were asked: it is {} now", now.change())
             })

@@ -55,7 +55,7 @@ impl Decision {
         for field in report.fields.iter_mut().filter(|f| f.state == FieldState::Write) {
             field.state = FieldState::Held;
             field.reason = reason;
-            sentence.clone_into(&mut field.sentence);
+            field.sentence = sentence.into();
         }
         report.action = ActionKind::Hold;
         report.reason = reason;
@@ -224,8 +224,8 @@ pub struct ModePreview {
 pub struct FieldReport {
     pub field: Field,
     /// What AWS has, readable; absent when it does not exist or is unknown.
-    pub actual: Option<String>,
-    pub desired: Option<String>,
+    pub actual: Option<Box<str>>,
+    pub desired: Option<Box<str>>,
     /// The actual value as a number, to recognise it again in a later pass.
     #[serde(skip)]
     pub number: Option<f64>,
@@ -236,7 +236,7 @@ pub struct FieldReport {
     /// The outcome of the comparison.
     pub state: FieldState,
     pub reason: Reason,
-    pub sentence: String,
+    pub sentence: Box<str>,
 }
 
 impl FieldReport {

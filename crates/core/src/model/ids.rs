@@ -1,10 +1,11 @@
 //! Names and identities, checked where they enter so that nothing behind them has to.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A string that is not a name of the kind asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -131,9 +132,14 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What scales: one variant of one endpoint in one account and region.
+/// What scales: one variant of one endpoint in one account and region. A copy shares the names: each of thousands
+/// of variants is named in a dozen places, and eight bytes there are enough.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VariantId(Arc<VariantNames>);
+
+/// The names of a variant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct VariantId {
+pub struct VariantNames {
     /// The account the endpoint lives in.
     pub account_id: AccountId,
     /// The region the endpoint lives in.
@@ -143,14 +149,24 @@ pub struct VariantId {
 }
 
 impl VariantId {
+    /// The variant of these names.
+    pub fn of(
+        account_id: AccountId,
+        region: Region,
+        endpoint: EndpointName,
+        variant: VariantName,
+    ) -> Self {
+        Self(Arc::new(VariantNames { account_id, region, endpoint, variant }))
+    }
+
     /// Puts a variant of a scope together.
     pub fn new(scope: &Scope, resource: &ResourceId) -> Self {
-        Self {
-            account_id: scope.account_id.clone(),
-            region: scope.region.clone(),
-            endpoint: resource.endpoint.clone(),
-            variant: resource.variant.clone(),
-        }
+        Self::of(
+            scope.account_id.clone(),
+            scope.region.clone(),
+            resource.endpoint.clone(),
+            resource.variant.clone(),
+        )
     }
 
     pub fn scope(&self) -> Scope {
@@ -165,6 +181,33 @@ impl VariantId {
     /// `endpoint/variant`, the form that people type and read where the scope is clear.
     pub fn short(&self) -> String {
         format!("{}/{}", self.endpoint, self.variant)
+    }
+}
+
+impl Deref for VariantId {
+    type Target = VariantNames;
+
+    fn deref(&self) -> &VariantNames {
+        &self.0
+    }
+}
+
+/// A change is made to a copy of its own.
+impl DerefMut for VariantId {
+    fn deref_mut(&mut self) -> &mut VariantNames {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl Serialize for VariantId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for VariantId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        VariantNames::deserialize(deserializer).map(|names| Self(Arc::new(names)))
     }
 }
 

@@ -1,8 +1,7 @@
 //! Since when what holds of a variant has held: what an alert's clock counts from, so that a restart
 //! of the process does not begin it again.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::estimate::Finding;
@@ -35,18 +34,20 @@ impl Direction {
 
 /// Since when each state has been seen without a pass in between that saw its end. A pass that cannot
 /// tell, because something could not be read, neither ends one nor begins one.
+///
+/// Of thousands of variants few have more than three entries, for which a tree would make room for eleven.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Lasting {
     /// The fields that differ from what is desired, held or not.
-    #[serde(deserialize_with = "known", skip_serializing_if = "BTreeMap::is_empty")]
-    pub drift: BTreeMap<Field, Timestamp>,
+    #[serde(deserialize_with = "known", skip_serializing_if = "LiteMap::is_empty")]
+    pub drift: LiteMap<Field, Timestamp>,
     /// The directions of scaling that are suspended.
-    #[serde(deserialize_with = "known", skip_serializing_if = "BTreeMap::is_empty")]
-    pub suspended: BTreeMap<Direction, Timestamp>,
+    #[serde(deserialize_with = "known", skip_serializing_if = "LiteMap::is_empty")]
+    pub suspended: LiteMap<Direction, Timestamp>,
     /// What the comparison with the measured capacity found.
-    #[serde(deserialize_with = "known", skip_serializing_if = "BTreeMap::is_empty")]
-    pub findings: BTreeMap<Finding, Timestamp>,
+    #[serde(deserialize_with = "known", skip_serializing_if = "LiteMap::is_empty")]
+    pub findings: LiteMap<Finding, Timestamp>,
     /// The target value in force is known to be unsafe.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_unsafe: Option<Timestamp>,
@@ -65,10 +66,10 @@ impl Lasting {
     }
 }
 
-fn known<'de, D, K>(deserializer: D) -> Result<BTreeMap<K, Timestamp>, D::Error>
+fn known<'de, D, K>(deserializer: D) -> Result<LiteMap<K, Timestamp>, D::Error>
 where
     D: Deserializer<'de>,
     K: serde::de::DeserializeOwned + Ord,
 {
-    known_keys(deserializer)
+    known_keys(deserializer).map(LiteMap::from_iter)
 }

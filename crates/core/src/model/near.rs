@@ -70,11 +70,13 @@ mod tests {
 
     #[test]
     fn variants_are_offered_in_the_form_in_which_one_was_given() {
-        let id = |endpoint: &str| VariantId {
-            account_id: "123456789012".parse().unwrap(),
-            region: "us-east-1".parse().unwrap(),
-            endpoint: endpoint.parse().unwrap(),
-            variant: "AllTraffic".parse().unwrap(),
+        let id = |endpoint: &str| {
+            VariantId::of(
+                "123456789012".parse().unwrap(),
+                "us-east-1".parse().unwrap(),
+                endpoint.parse().unwrap(),
+                "AllTraffic".parse().unwrap(),
+            )
         };
         let known = ["fraud-scorer", "fraud-scores", "search-ranker"].map(id);
         let ask = |json: &str| near_variants(&serde_json::from_str(json).unwrap(), known.iter());

@@ -1,5 +1,7 @@
 //! What Application Auto Scaling and its alarms hold about a variant.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::alarms;
@@ -77,7 +79,7 @@ pub struct ScalingPolicy {
     /// What it does.
     pub kind: PolicyKind,
     /// The names of the CloudWatch alarms that AWS keeps for it; absent when AWS does not say.
-    pub alarm_names: Option<Vec<String>>,
+    pub alarm_names: Option<Vec<Arc<str>>>,
     pub created_at: Option<Timestamp>,
 }
 
@@ -344,7 +346,7 @@ pub fn alarm_prefix(resource: &ResourceId) -> String {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// `TargetTracking-endpoint/E/variant/V-AlarmHigh-UUID`.
-    pub name: String,
+    pub name: Arc<str>,
     pub state: AlarmState,
     pub actions_enabled: bool,
     /// The value it compares with.

@@ -12,6 +12,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Shared<T>(Arc<T>);
 
 impl<T> Shared<T> {
+    /// The value, to be changed in its place; absent where somebody else has it too.
+    pub fn own(&mut self) -> Option<&mut T> {
+        Arc::get_mut(&mut self.0)
+    }
+
     /// Whether the two are one, which costs no look at what they hold.
     pub fn is_one_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

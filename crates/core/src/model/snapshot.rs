@@ -56,10 +56,10 @@ pub struct Snapshot {
     pub reaction: Shared<Reaction>,
     /// The safety factor that a replay of its last weeks allows.
     #[serde(skip)]
-    pub factor: FactorAdvice,
+    pub factor: Shared<FactorAdvice>,
     /// The scheduled floors that would pay.
     #[serde(skip)]
-    pub floors: Floors,
+    pub floors: Shared<Floors>,
     /// What its instances showed one by one; absent where they are not looked at.
     #[serde(skip)]
     pub instances: Option<Arc<Fact<Instances>>>,
@@ -90,8 +90,8 @@ impl Snapshot {
             telemetry: _,
             memory: _,
             reaction,
-            factor: _,
-            floors: _,
+            factor,
+            floors,
             instances: _,
             reads: _,
         } = self;
@@ -109,6 +109,8 @@ impl Snapshot {
         scheduled_actions.share(&before.scheduled_actions);
         alarms.share(&before.alarms);
         reaction.share(&before.reaction);
+        factor.share(&before.factor);
+        floors.share(&before.floors);
     }
 
     /// What is remembered of it, where that could be read.

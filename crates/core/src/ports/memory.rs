@@ -123,8 +123,10 @@ pub fn memories_of(
     all: Result<BTreeMap<VariantId, Shared<VariantMemory>>, MemoryError>,
 ) -> Memories {
     let mut all: Fact<BTreeMap<_, _>> = all.into();
+    // Of which nothing is remembered, all begin with the same.
+    let nothing = Shared::<VariantMemory>::default();
     let mut one = |id: &VariantId| match &mut all {
-        Fact::Known(all) => Fact::Known(all.remove(id).unwrap_or_default()),
+        Fact::Known(all) => Fact::Known(all.remove(id).unwrap_or_else(|| nothing.clone())),
         Fact::Unknown(why) => Fact::Unknown(why.clone()),
     };
     of.iter().map(|subject| (subject.id.clone(), one(&subject.id))).collect()

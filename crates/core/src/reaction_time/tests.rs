@@ -43,7 +43,7 @@ fn activity(id: &str, from: f64, to: Option<f64>, wanted: u32, side: &str) -> Ac
 
 fn alarm(since: f64) -> Alarm {
     Alarm {
-        name: "TargetTracking-endpoint/e/variant/v-AlarmHigh-1".to_owned(),
+        name: "TargetTracking-endpoint/e/variant/v-AlarmHigh-1".into(),
         state: AlarmState::Alarm,
         actions_enabled: true,
         threshold: Some(600.0),

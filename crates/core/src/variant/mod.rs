@@ -340,8 +340,8 @@ impl Variant {
             Estimate { fit, ..Estimate::clone(&estimate) }
         });
         let known = with_fit.as_ref().unwrap_or(&*estimate);
-        snapshot.factor = self.factor((&goal, &snapshot), known, weeks, now);
-        snapshot.floors = self.floors((&goal, &snapshot), known, weeks, now);
+        snapshot.factor = self.factor((&goal, &snapshot), known, weeks, now).into();
+        snapshot.floors = self.floors((&goal, &snapshot), known, weeks, now).into();
         self.weeks_came |= weeks.is_some();
         self.instances.note(&goal, &snapshot, &estimate);
         snapshot.instances = self.instances.known(now);

@@ -53,10 +53,12 @@ impl Turn {
     }
 
     /// Keeps what is the same as of another variant in this pass once: of most the same is known of their
-    /// reaction, and the same rules hold.
+    /// reaction, of factor and floors nothing, and the same rules hold.
     pub fn share_alike(&mut self, other: &Self) {
         self.decision.rules.share(&other.decision.rules);
         self.snapshot.reaction.share(&other.snapshot.reaction);
+        self.snapshot.factor.share(&other.snapshot.factor);
+        self.snapshot.floors.share(&other.snapshot.floors);
     }
 
     /// What is remembered before the plan is carried out: as if all of it had succeeded. A crash in

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use setpoint_core::model::ids::VariantId;
+use setpoint_core::model::ids::{VariantId, VariantNames};
 use setpoint_core::model::memory::VariantMemory;
 use setpoint_core::model::pauses::Pauses;
 use setpoint_core::model::record::{
@@ -150,7 +150,7 @@ impl Data {
 }
 
 pub(super) fn key(id: &VariantId) -> String {
-    let VariantId { account_id, region, endpoint, variant } = id;
+    let VariantNames { account_id, region, endpoint, variant } = &**id;
     format!("{PREFIX}{account_id}.{region}.{endpoint}.{variant}")
 }
 
@@ -159,12 +159,12 @@ pub(super) fn variant_of(key: &str) -> Option<Result<VariantId, String>> {
     let parts: Vec<&str> = key.strip_prefix(PREFIX)?.split('.').collect();
     let parsed = if let [account_id, region, endpoint, variant] = parts[..] {
         (|| {
-            Some(VariantId {
-                account_id: account_id.parse().ok()?,
-                region: region.parse().ok()?,
-                endpoint: endpoint.parse().ok()?,
-                variant: variant.parse().ok()?,
-            })
+            Some(VariantId::of(
+                account_id.parse().ok()?,
+                region.parse().ok()?,
+                endpoint.parse().ok()?,
+                variant.parse().ok()?,
+            ))
         })()
     } else {
         None
@@ -185,12 +185,12 @@ mod tests {
     use super::*;
 
     fn id(endpoint: &str) -> VariantId {
-        VariantId {
-            account_id: "123456789012".parse().unwrap(),
-            region: "us-east-1".parse().unwrap(),
-            endpoint: endpoint.parse().unwrap(),
-            variant: "AllTraffic".parse().unwrap(),
-        }
+        VariantId::of(
+            "123456789012".parse().unwrap(),
+            "us-east-1".parse().unwrap(),
+            endpoint.parse().unwrap(),
+            "AllTraffic".parse().unwrap(),
+        )
     }
 
     fn data(all: &[(&str, &str)]) -> Data {

@@ -68,7 +68,7 @@ pub(super) fn policy(p: aas::ScalingPolicy) -> Result<ScalingPolicy, Unreadable>
         name: p.policy_name,
         arn: Some(p.policy_arn),
         kind,
-        alarm_names: Some(p.alarms.into_iter().map(|a| a.alarm_name).collect()),
+        alarm_names: Some(p.alarms.into_iter().map(|a| a.alarm_name.into()).collect()),
         created_at: Some(p.creation_time),
     };
     row(&id, read, checks::policy)
@@ -377,7 +377,7 @@ pub(super) fn alarm(a: cw::MetricAlarm) -> Result<Alarm, Unreadable> {
             "INSUFFICIENT_DATA" => AlarmState::InsufficientData,
             _ => AlarmState::Unknown,
         },
-        name: a.alarm_name,
+        name: a.alarm_name.into(),
         actions_enabled: a.actions_enabled,
         threshold: a.threshold,
         state_since: Some(a.state_updated_timestamp),

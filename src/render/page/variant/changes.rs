@@ -75,7 +75,7 @@ fn row(report: &Report, field: &FieldReport) -> Markup {
         FieldState::Unknown => ("unknown", "unknown"),
         FieldState::NotCompared => ("not_compared", "not compared"),
     };
-    let next = limited(report, field).filter(|next| Some(next) != field.desired.as_ref());
+    let next = limited(report, field).filter(|next| Some(&**next) != field.desired.as_deref());
     // Nothing there and nothing known of it are different things.
     let missing = if field.state == FieldState::Unknown { "unknown" } else { "none" };
     let actual = field.actual.as_deref().unwrap_or(missing);

@@ -25,12 +25,12 @@ fn at(minute: i64) -> Timestamp {
 }
 
 fn id() -> VariantId {
-    VariantId {
-        account_id: "123456789012".parse().unwrap(),
-        region: "us-east-1".parse().unwrap(),
-        endpoint: "scorer".parse().unwrap(),
-        variant: "main".parse().unwrap(),
-    }
+    VariantId::of(
+        "123456789012".parse().unwrap(),
+        "us-east-1".parse().unwrap(),
+        "scorer".parse().unwrap(),
+        "main".parse().unwrap(),
+    )
 }
 
 fn settings(threshold_ms: f64) -> EstimatorSettings {
@@ -57,9 +57,10 @@ fn minute(n: i64) -> Minute {
 }
 
 fn note(variant: &mut Variant, deploy_hash: u64, now: Timestamp) {
-    let name = id().variant;
+    let name = id().variant.clone();
     let summary = VariantSummary::plain(name.clone(), Some(2), Some(2));
-    let endpoint = Endpoint::in_service(id().endpoint, "config".to_owned(), start(), summary);
+    let endpoint =
+        Endpoint::in_service(id().endpoint.clone(), "config".to_owned(), start(), summary);
     let own = ConfigVariant {
         name: name.clone(),
         model_name: Some("model".to_owned()),
@@ -225,10 +226,11 @@ fn only_what_is_known_in_full_is_kept_and_not_in_every_pass() {
 fn minutes_of_an_update_that_nobody_saw_end_are_left_out() {
     let until = DAYS * 1440;
     let (mut variant, _) = known(until);
-    let summary = VariantSummary::plain(id().variant, Some(2), Some(2));
-    let mut endpoint = Endpoint::in_service(id().endpoint, "config".to_owned(), start(), summary);
+    let summary = VariantSummary::plain(id().variant.clone(), Some(2), Some(2));
+    let mut endpoint =
+        Endpoint::in_service(id().endpoint.clone(), "config".to_owned(), start(), summary);
     endpoint.deploy_in_progress = true;
-    variant.note_endpoint(&endpoint, (None, None), &id().variant, at(until));
+    variant.note_endpoint(&endpoint, (None, None), &id().variant.clone(), at(until));
     let record = variant.evidence(&id()).unwrap();
     let resumed = resume(&record, 1, at(until + 30)).unwrap();
     let kept: Value = serde_json::from_slice(&resumed.evidence(&id()).unwrap()).unwrap();
@@ -372,7 +374,8 @@ fn journals_of_a_fleet_are_kept_in_four_parts_of_an_hour() {
     let mut parts = [0; 4];
     for n in 0..400 {
         let endpoint = format!("endpoint-{n}").parse().unwrap();
-        let id = VariantId { endpoint, ..id() };
+        let mut id = id();
+        id.endpoint = endpoint;
         let mut own = variant.clone();
         assert!(own.journal(&id, at(1440)).is_some(), "a first one is kept at once");
         let due: Vec<i64> =
