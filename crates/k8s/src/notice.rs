@@ -244,7 +244,7 @@ mod tests {
             reason: Reason::InSync,
             sentence: "in sync".to_owned(),
             fields: Vec::new().into(),
-            notes: Vec::new(),
+            notes: Box::default(),
             comparable: true,
             configured_target: Some(660.0),
             formula_target: Some(660.0),
@@ -256,7 +256,7 @@ mod tests {
             instances: None,
             estimate: Estimate::unobserved("a test").into(),
             safety: SafetyReport { state, sentence: "660 where 202 is safe".to_owned() },
-            would: Vec::new(),
+            would: Box::default(),
         };
         let variant = notice("doc-embedder", "").variant;
         let id = "a-test".to_owned();

@@ -67,7 +67,7 @@ pub fn decide(
 ) -> Decision {
     let mut decision = decide_in_its_mode(snapshot, goal, estimate, rules, now);
     hold_what_breaches(&mut decision, &rails::Before { snapshot, goal, estimate, rules, now });
-    decision.report.would = mode_preview::mode_preview(snapshot, goal, estimate, rules, now);
+    decision.report.would = mode_preview::mode_preview(snapshot, goal, estimate, rules, now).into();
     decision
 }
 

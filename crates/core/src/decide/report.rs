@@ -23,7 +23,7 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
         reason,
         sentence,
         fields: judged.iter().map(|j| field(case, desired, j, plan)).collect(),
-        notes: notes::notes(case, desired),
+        notes: notes::notes(case, desired).into(),
         comparable: comparable(case, judged),
         configured_target: configured,
         formula_target: desired.formula,
@@ -35,7 +35,7 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
         instances: wanted.filter(|_| changes).map(|wanted| forecast::forecast(case, wanted)),
         estimate: case.estimate.clone().into(),
         safety: safety::safety(case, desired),
-        would: Vec::new(),
+        would: Box::default(),
     }
 }
 

@@ -154,7 +154,7 @@ pub struct Report {
     /// Every field that was compared.
     pub fields: Shared<Vec<FieldReport>>,
     /// Facts worth knowing that hold or change nothing by themselves.
-    pub notes: Vec<Note>,
+    pub notes: Box<[Note]>,
     /// Whether everything that is managed could be compared. False is never "in sync".
     pub comparable: bool,
     /// The value in force.
@@ -177,7 +177,7 @@ pub struct Report {
     /// Whether the value in force is safe, going by it: the second axis.
     pub safety: SafetyReport,
     /// In `observe`: what the bolder modes would do now, `repair` first.
-    pub would: Vec<ModePreview>,
+    pub would: Box<[ModePreview]>,
 }
 
 impl Report {
