@@ -219,10 +219,7 @@ impl Place {
         }
         let whole = saved.is_ok() && !open.book.has_more;
         drop(open);
-        self.note(saved, at);
-        if whole {
-            self.status().whole = Some(at);
-        }
+        self.note(saved, whole, at);
     }
 
     /// Opens the file when it is not open; one that is no history, or broken, is set aside.
@@ -322,7 +319,7 @@ impl Place {
     }
 
     /// Takes note of how a pass was saved.
-    fn note(&self, saved: Result<(), Trouble>, at: Timestamp) {
+    fn note(&self, saved: Result<(), Trouble>, whole: bool, at: Timestamp) {
         let is_open = self.open().disk.is_some();
         let mut status = self.status();
         status.size_bytes = self
@@ -336,6 +333,9 @@ impl Place {
         });
         if status.files_set_aside == 0 {
             status.set_aside = None;
+        }
+        if whole {
+            status.whole = Some(at);
         }
         match saved {
             Ok(()) => {

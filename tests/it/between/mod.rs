@@ -5,4 +5,5 @@ mod broken;
 mod daemon;
 mod hanging;
 mod look;
+mod shared;
 mod stage;

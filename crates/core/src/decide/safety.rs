@@ -93,10 +93,14 @@ impl Judge<'_> {
             return report(Safety::Slower, self.slower(target));
         }
         if let Some(since) = settling.filter(|_| estimate.verdict.is_two_sided()) {
-            let since = since.format("%FT%TZ");
-            let sentence = format!(
-                "the service changed at {since}; the measurement needs an hour to catch up"
-            );
+            // A regime begins a few minutes after the deploy that made it.
+            let changed = if since > self.now {
+                "has just changed".to_owned()
+            } else {
+                format!("changed at {}", since.format("%FT%TZ"))
+            };
+            let sentence =
+                format!("the service {changed}; the measurement needs an hour to catch up");
             return report(Safety::NotKnown(Unproven::NewRegime), sentence);
         }
         if compared.under {
