@@ -271,6 +271,20 @@ fn what_is_not_understood_says_so() {
     }
 }
 
+fn much_lasts(next: &mut impl FnMut() -> Timestamp) -> Lasting {
+    Lasting {
+        drift: [Field::TargetValue, Field::MaxCapacity].into_iter().map(|f| (f, next())).collect(),
+        suspended: [(Direction::ScaleIn, next())].into_iter().collect(),
+        findings: [Finding::AboveCapacity, Finding::Over]
+            .into_iter()
+            .map(|f| (f, next()))
+            .collect(),
+        is_unsafe: Some(next()),
+        held: Some(next()),
+        load_test_invalid: Some(next()),
+    }
+}
+
 /// The most that the default limits let come together: 24 writes, all of them raises, a watch, a
 /// pause, another writer, and every field seen.
 fn full() -> VariantMemory {
@@ -320,19 +334,7 @@ fn full() -> VariantMemory {
         safety_factor: Some(FactorInUse { value: 0.55, since: next() }),
         journal: Some(serde_json::json!({"regimes": ["never kept here"]}).into()),
         written: Field::ALL.iter().map(|f| (*f, 612.3)).collect(),
-        lasting: Shared::from(Lasting {
-            drift: [Field::TargetValue, Field::MaxCapacity]
-                .map(|field| (field, next()))
-                .into_iter()
-                .collect(),
-            suspended: [(Direction::ScaleIn, next())].into_iter().collect(),
-            findings: [(Finding::AboveCapacity, next()), (Finding::Over, next())]
-                .into_iter()
-                .collect(),
-            is_unsafe: Some(next()),
-            held: Some(next()),
-            load_test_invalid: Some(next()),
-        }),
+        lasting: much_lasts(&mut next).into(),
         policy_name: Some("SageMakerEndpointInvocationScalingPolicy".to_owned()),
         keeper: Some(MemoryWriter { id: "90d1f3a7".to_owned(), at: next() }),
         other_setpoint: Some(Box::new(OtherSetpoint {
