@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use setpoint::decide::consent::Confirmed;
 use setpoint::model::consent::{Shown, ShownField};
 use setpoint::model::decision::FieldState;
-use setpoint::model::estimate::{Capacity, Regime, Verdict};
+use setpoint::model::estimate::{Capacity, Finding, Regime, Verdict};
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::Mode;
 use setpoint::model::lows::Low;
@@ -269,6 +269,11 @@ fn a_value_that_the_median_allows_is_not_lowered() {
     assert_eq!(said(&world), (FieldState::InSync, Reason::DeadBand, sentence));
     median(&mut world, 380.0);
     assert_eq!(written(&world.decide()), Some(360.0));
+    // Nor where production says that instances get more than they can serve.
+    median(&mut world, 381.0);
+    world.estimate.findings = vec![Finding::ObjectiveBroken];
+    assert_eq!(written(&world.decide()), Some(360.0));
+    world.estimate.findings.clear();
     // Not where that is above the capacity: a factor of one has no room for it.
     median(&mut world, 381.0);
     world.goal.safety_factor = SafetyFactor::new(1.0).unwrap();

@@ -30,8 +30,8 @@ fn follows(case: &Case<'_>, desired: &Desired) -> bool {
     desired.source == Source::Estimate && case.estimate.verdict.is_two_sided()
 }
 
-/// Why the value in force may stay, which is near enough to what the capacity allows: not worth a raise, and not above
-/// what the median allows. What setpoint has not put there, and what is outside the owner's limits, has the narrower
+/// Why the value in force may stay, which is near enough to what the capacity allows: not worth a raise, or neither above
+/// what the median allows nor found to be unsafe. What setpoint has not put there, and what is outside the owner's limits, has the narrower
 /// band of every value.
 pub(super) fn near_enough(
     case: &Case<'_>,
@@ -52,7 +52,8 @@ pub(super) fn near_enough(
     let capacity = &case.estimate.capacity;
     let median = desired::factor(case) * capacity.estimate?;
     let above = capacity.high.is_some_and(|high| from > high);
-    (from <= median * (1.0 + DEAD_BAND) && !above).then(|| {
+    let is_unsafe = case.estimate.findings.iter().any(|finding| finding.is_unsafe());
+    (from <= median * (1.0 + DEAD_BAND) && !above && !is_unsafe).then(|| {
         let median = human(step::whole(median, f64::floor));
         format!(
             "{from_text} is within 5 % of what the median of the capacity allows, {median}; wanted {want_text}"
@@ -72,13 +73,14 @@ pub(super) fn step(case: &Case<'_>, desired: &Desired, from: f64, want: f64) -> 
     let step = if restored.is_some() { step } else { worth_it(step, from)? };
     let Some(most) = most(case).filter(|most| most.value < step.to) else { return Ok(step) };
     // Not in small steps, as one low hour after the other passes.
-    let enough = step.to.min(want * (1.0 - DEAD_BAND));
+    let enough = step.to.min(want * (1.0 - DEAD_BAND)).max(from * (1.0 + RAISE_MIN));
     let (to, why) = match restored {
         Some(before) if most.value < enough.max(before) => {
             (before.min(step.to), RESTORES.to_owned())
         }
         None if most.value < enough => return Err(most.hold(case, enough)),
-        _ => (most.value, most.cuts()),
+        // Down to a whole number: the estimate is not that precise.
+        _ => (step::whole(most.value, f64::floor), most.cuts()),
     };
     let within = step::step(case, from, to)?;
     let within = if restored.is_some() { within } else { worth_it(within, from)? };
@@ -114,9 +116,7 @@ fn most(case: &Case<'_>) -> Option<Most> {
     let reported = match lowest_since(&estimate.lows, case.now - hours) {
         Lowest::Open => return None,
         Lowest::Nothing => None,
-        Lowest::Capacity(capacity) => {
-            Some(step::whole(desired::factor(case) * capacity, f64::floor))
-        }
+        Lowest::Capacity(capacity) => Some(desired::factor(case) * capacity),
     };
     let value = desired::within_owner_limits(case, reported.unwrap_or(0.0));
     Some(Most { value, reported, hours })
@@ -143,7 +143,7 @@ impl Most {
             Some(value) => format!(
                 "the capacity of the last {hours} hours allowed {} at its lowest; a raise waits until {until}, unless \
                  that happens again",
-                human(value)
+                human(step::whole(value, f64::floor))
             ),
             None => format!(
                 "a raise waits until the capacity has been known for {hours} hours, at {until} at the earliest"
