@@ -203,15 +203,15 @@ fn a_step_that_a_person_has_confirmed_is_written_as_it_was_shown() {
 #[test]
 fn observe_shows_the_raise_that_auto_would_make_and_the_wait_too() {
     let mut world = waiting();
-    let would = |world: &World| {
+    let preview = |world: &World| {
         let report = world.decide().report;
         report.would.iter().find(|w| w.mode == Mode::Auto).unwrap().clone()
     };
     world.goal.mode = Mode::Observe;
-    let waits = would(&world);
+    let waits = preview(&world);
     assert_eq!((waits.action, waits.reason), (ActionKind::Hold, Reason::Settling));
     world.wait(4 * 60);
-    let raises = would(&world);
+    let raises = preview(&world);
     assert_eq!((raises.action, raises.target), (ActionKind::SetTarget, Some(480.0)));
 }
 
