@@ -51,7 +51,7 @@ definitions! { VARIANT_FAMILIES, Variant;
     DRIFT = Gauge "setpoint_drift" ["0 or 1"] {field: Fields}
         "1 when AWS differs from what is desired, held or not; absent when the field is not managed or could not be compared.";
     DRIFT_SINCE = Gauge "setpoint_drift_since_timestamp_seconds" ["seconds since the epoch"] {field: Fields}
-        "Since when the field has differed from what is desired, remembered over restarts: a time in which it could not be compared counts when it differed before and after. Absent while it does not differ, or when the memory could not be read.";
+        "Since when the field has differed from what is desired, remembered over restarts: a time in which it could not be compared counts when it differed before and after. Absent while it does not differ or is a raise that waits for its own estimate (settling), or when the memory could not be read.";
     COMPARABLE = Gauge "setpoint_comparable" ["0 or 1"] {}
         "1 when everything managed could be read and compared; 0 is its own state and never in sync. A target value that nothing valid states does not count: setpoint_load_test_valid and setpoint_decision_info tell of it.";
     MODE = Gauge "setpoint_mode" ["0 or 1"] {mode: Modes}

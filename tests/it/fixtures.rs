@@ -257,6 +257,7 @@ fn estimate() -> Estimate {
         highest_good_load: Some(1350.0),
         findings: Vec::new(),
         wander: Some(0.04),
+        lows: Vec::new(),
         incident_since: None,
         fit: None,
         history_complete_ratio: Some(1.0),

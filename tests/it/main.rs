@@ -34,6 +34,7 @@ mod history;
 mod http;
 mod importing;
 mod k8s;
+mod lows;
 mod memory_tags;
 mod metrics;
 mod packaging;

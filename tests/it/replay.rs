@@ -234,6 +234,26 @@ fn raises_onto_new_ground_take_ten_per_cent_a_day_as_the_recording_shows() {
     }
 }
 
+/// What the hours reported is part of the estimate, so that passes which are rarer than those hours raise too.
+#[test]
+fn a_raise_is_decided_on_however_seldom_somebody_looks() {
+    let base = recording(4 * 1440, i64::MAX);
+    let mut rows: Vec<String> = base.lines().map(str::to_owned).collect();
+    for row in rows.iter_mut().skip(1) {
+        row.push_str("400");
+    }
+    let file = temporary("seldom.csv", &rows.join("\n"));
+    for every in ["1h", "12h", "36h"] {
+        let flags = [&FLAGS[..], &["--every", every]].concat();
+        let lines = lines(&setpoint(&file, &flags));
+        let raises = lines.iter().filter(|line| {
+            line["decision"]["action"] == "set_target"
+                && line["decision"]["target_value"].as_f64() > Some(400.0)
+        });
+        assert!(raises.count() > 0, "{every}: {:#?}", lines.last());
+    }
+}
+
 /// Published measurements beside the checkout; they are not part of it.
 #[expect(clippy::print_stdout, reason = "names what is skipped")]
 fn published(name: &str) -> Option<String> {

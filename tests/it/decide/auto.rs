@@ -13,7 +13,7 @@ use setpoint::model::units::LatencyStatistic;
 use super::world::{World, assert_held, now, written};
 
 /// 600 in force; one instance serves 1,000 (q25 960), at least 800.
-fn auto(verdict: Verdict) -> World {
+pub(super) fn auto(verdict: Verdict) -> World {
     let mut world = World::healthy();
     world.goal.mode = Mode::Auto;
     world.goal.safe_change_grace = TimeDelta::zero();

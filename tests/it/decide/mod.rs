@@ -19,6 +19,7 @@ mod rails;
 mod regimes;
 mod remembering;
 mod removed;
+mod settling;
 mod slow_instance;
 mod steps;
 mod watching;

@@ -10,7 +10,7 @@ use super::case::Case;
 use super::compare::{Comparison, Relation};
 use super::desired::{Desired, Source};
 use super::step::{self, DEAD_BAND};
-use super::{consent, floors, guards, scheduled};
+use super::{consent, floors, guards, scheduled, settling};
 
 /// Why a difference is not written now.
 #[derive(Debug, Clone, PartialEq)]
@@ -115,7 +115,7 @@ fn judge_one(case: &Case<'_>, desired: &Desired, comparison: Comparison) -> Judg
         Relation::Differs(difference) => *difference,
     };
     if comparison.field == Field::TargetValue
-        && let Some(sentence) = within_dead_band(case, desired)
+        && let Some(sentence) = within_dead_band(case, desired, &comparison)
     {
         return in_sync(comparison, Reason::DeadBand, sentence);
     }
@@ -141,8 +141,11 @@ fn judge_step(case: &Case<'_>, desired: &Desired, comparison: Comparison) -> Jud
     // What a person has confirmed is written as it was shown: the first step, not a longer one.
     let shown = consent::shown_step(case, desired, &comparison);
     let goes_on = shown.is_some_and(|shown| !same_value(shown, want));
-    let want = shown.unwrap_or(want);
-    match step::step(case, from, want) {
+    let step = match shown {
+        Some(shown) => step::step(case, from, shown),
+        None => settling::step(case, desired, from, want),
+    };
+    match step {
         Err(hold) => held(comparison, hold),
         Ok(step) => {
             let whole = if goes_on { "the step that was confirmed" } else { "" };
@@ -195,12 +198,15 @@ fn attributed<'a>(
 }
 
 /// Rule 8: in `auto` a small difference is not worth a write. `repair` restores 601 to 600.
-fn within_dead_band(case: &Case<'_>, desired: &Desired) -> Option<String> {
+fn within_dead_band(case: &Case<'_>, desired: &Desired, comparison: &Comparison) -> Option<String> {
     if desired.source != Source::Estimate {
         return None;
     }
     let (from, want) = (case.configured_target()?, desired.target_value?);
     let share = (want / from - 1.0).abs();
-    (share < DEAD_BAND)
-        .then(|| format!("{} is within 5 % of the wanted {}", human(from), human(want)))
+    if share < DEAD_BAND {
+        return Some(format!("{} is within 5 % of the wanted {}", human(from), human(want)));
+    }
+    let is_confirmed = consent::shown_step(case, desired, comparison).is_some();
+    if is_confirmed { None } else { settling::near_enough(case, desired, from, want) }
 }

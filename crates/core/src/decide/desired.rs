@@ -174,7 +174,7 @@ fn drift_repaired(case: &Case<'_>, formula: Option<f64>) -> Option<(Option<f64>,
 }
 
 /// Clamps to the owner's floor and ceiling.
-fn within_owner_limits(case: &Case<'_>, value: f64) -> f64 {
+pub(super) fn within_owner_limits(case: &Case<'_>, value: f64) -> f64 {
     let limits = case.goal.target_value;
     let value = limits.floor.map_or(value, |floor| value.max(floor.get()));
     limits.ceiling.map_or(value, |ceiling| value.min(ceiling.get()))

@@ -6,7 +6,7 @@ use crate::model::decision::{FieldState, Report};
 use crate::model::estimate::{Finding, Verdict};
 use crate::model::goal::LoadTestProblem;
 use crate::model::lasting::{Direction, Lasting};
-use crate::model::reason::ActionKind;
+use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
@@ -74,8 +74,10 @@ fn drift(
     now: Timestamp,
 ) -> LiteMap<crate::model::Field, Timestamp> {
     let fields = report.fields.iter().map(|field| {
-        let is = (field.state != FieldState::Unknown).then(|| field.state.differs());
-        (field.field, is)
+        // A raise that waits for its own estimate is nothing that somebody has to repair.
+        let waits = field.state == FieldState::Held && field.reason == Reason::Settling;
+        let is = field.state.differs() && !waits;
+        (field.field, (field.state != FieldState::Unknown).then_some(is))
     });
     let mut drift = each(&before.drift, fields, now);
     let compared = |field| report.fields.iter().any(|f| f.field == field);

@@ -39,6 +39,7 @@ pub mod report;
 pub mod safe_target;
 pub mod safety;
 pub mod scheduled;
+mod settling;
 pub mod step;
 pub mod verify;
 pub mod watch;

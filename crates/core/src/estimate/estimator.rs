@@ -5,6 +5,7 @@ mod changes;
 mod counting;
 mod drawing;
 mod learning;
+mod lowest;
 mod resting;
 mod resuming;
 mod wandering;
@@ -31,6 +32,7 @@ use super::joining::Joining;
 use super::journal::Journal;
 use super::likelihood::Scratch;
 use super::low_traffic::{Observation, Step, Walk};
+use super::lows::Lows;
 use super::overloads::Overloads;
 use super::power::Exponent;
 use super::regime::Hours;
@@ -46,8 +48,6 @@ pub use resting::Hourly;
 
 /// Longest delay with which the walk hands on a minute.
 const WALK_DELAY: MinuteIndex = 45;
-/// Findings need this much history of checks.
-const CHECKS_BACK: MinuteIndex = 120;
 /// What a minute brought about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pushed {
@@ -81,6 +81,8 @@ pub struct Estimator {
     known_until: MinuteIndex,
     /// Checks before this are skipped: their findings can no longer matter.
     checks_from: MinuteIndex,
+    /// The lowest that the last hours have reported.
+    lows: Lows,
     /// The bound proven at the last check.
     lower_bound: Option<f64>,
     /// The wander, and the hour it was computed for.
@@ -112,6 +114,7 @@ impl Estimator {
             begun: false,
             known_until: MinuteIndex::MIN,
             checks_from: MinuteIndex::MIN,
+            lows: Lows::default(),
             lower_bound: None,
             wander: (i64::MIN, None),
             pooled_until: MinuteIndex::MIN,
@@ -120,23 +123,9 @@ impl Estimator {
         }
     }
 
-    /// An estimator that knows the regimes of before. Feed it the last 14 days next.
-    pub fn restore(settings: &EstimatorSettings, journal: &Journal) -> Self {
-        let mut estimator = Self::new(settings);
-        estimator.book = journal.book.clone();
-        estimator.known_until = journal.until;
-        estimator.checks_from = journal.until - CHECKS_BACK;
-        estimator
-    }
-
-    /// Skips checks of findings long before `until`, for a cheap back-fill of history.
-    pub fn back_fill_until(&mut self, until: Timestamp) {
-        self.checks_from = minute_of(until) - CHECKS_BACK;
-    }
-
     /// What must be remembered.
     pub fn journal(&self) -> Journal {
-        Journal::new(self.newest, self.book.clone())
+        Journal::new(self.newest, self.book.clone(), self.lows.clone())
     }
 
     pub const fn settings(&self) -> &EstimatorSettings {
@@ -243,6 +232,10 @@ impl Estimator {
             && (pushed.change_found || check_due(before, self.newest, self.book.declared_at))
         {
             pushed.raised = self.check(context, scratch);
+        } else if self.newest < self.checks_from
+            && self.newest.div_euclid(60) != before.div_euclid(60)
+        {
+            self.look_back(scratch);
         }
         pushed
     }
@@ -273,6 +266,7 @@ impl Estimator {
         let wander = self.wander_at(now).and_then(Wander::known);
         let question = Question { with_fit, ..self.question(now, lg_ratio) };
         let answer = assess(&question, scratch);
+        self.lows.note(now, answer.verdict, &answer.capacity);
         let record = &self.book.current;
         let bad = self.evidence.bad_observations(record.id);
         let minutes = self.tally.summary(self.evidence.observations(record.id), bad);
@@ -307,6 +301,7 @@ impl Estimator {
             highest_good_load: highest.map(|bin| lg_of(i32::from(bin)).exp()),
             findings: self.findings.active(),
             wander,
+            lows: self.lows.reported(),
             incident_since: self.incident.open_since().map(instant_of),
             history_complete_ratio: None,
             siblings: None,
@@ -327,6 +322,7 @@ impl Estimator {
             + self.overloads.bytes()
             + self.bad_run.bytes()
             + self.tally.bytes()
+            + self.lows.bytes()
             + self.book.bytes()
     }
 
@@ -458,6 +454,7 @@ impl Estimator {
             self.book.is_seen_wandering(now);
         }
         let answer = self.assess(now, lg_ratio, scratch);
+        self.note_low(&answer);
         self.learn(&answer, lg_ratio);
         let record = &mut self.book.current;
         record.lg_ratio = lg_ratio;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::book::Book;
 use super::grid::MinuteIndex;
+use super::lows::Lows;
 
 /// The version of the journal's form.
 const VERSION: u32 = 1;
@@ -18,6 +19,9 @@ pub struct Journal {
     /// The minute up to which it speaks.
     pub(super) until: MinuteIndex,
     pub(super) book: Book,
+    /// The lowest that the last hours have reported. Without it, raises wait for those hours.
+    #[serde(default, skip_serializing_if = "Lows::is_empty")]
+    pub(super) lows: Lows,
 }
 
 /// A journal that cannot be used.
@@ -32,8 +36,8 @@ pub enum JournalError {
 }
 
 impl Journal {
-    pub(super) fn new(until: MinuteIndex, book: Book) -> Self {
-        Self { version: VERSION, until, book }
+    pub(super) const fn new(until: MinuteIndex, book: Book, lows: Lows) -> Self {
+        Self { version: VERSION, until, book, lows }
     }
 
     /// Reads a journal.

@@ -32,6 +32,7 @@ mod joining;
 mod journal;
 mod likelihood;
 mod low_traffic;
+mod lows;
 mod overloads;
 mod per_instance;
 mod power;

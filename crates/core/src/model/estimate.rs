@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::fit::Fit;
+use super::lows::Low;
 use super::scatter::Picture;
 use super::siblings::Siblings;
 use super::time::Timestamp;
@@ -214,6 +215,9 @@ pub struct Estimate {
     pub findings: Vec<Finding>,
     /// How much latency at equal load wanders (a request is no unit of work above 0.12).
     pub wander: Option<f64>,
+    /// The lowest that the last hours have reported; empty where nobody has kept it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lows: Vec<Low>,
     /// Whether an incident of another cause is open (rule 19), and since when.
     pub incident_since: Option<Timestamp>,
     /// How much of the configured history it is made from, 0 to 1; absent where none is read.
@@ -290,6 +294,7 @@ impl Estimate {
             highest_good_load: None,
             findings: Vec::new(),
             wander: None,
+            lows: Vec::new(),
             incident_since: None,
             history_complete_ratio: None,
             siblings: None,

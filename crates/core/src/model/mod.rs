@@ -26,6 +26,7 @@ pub mod kept_floors;
 pub mod lasting;
 pub mod leader;
 pub mod listing;
+pub mod lows;
 pub mod memory;
 pub mod minutes;
 pub mod near;

@@ -97,6 +97,9 @@ reasons! {
     /// Rule 8: a raise onto new ground is limited to 10 % in 24 hours.
     NewGround = "new_ground": usual(&[Hold, SetTarget]).expected()
         .ends("24 hours after the last raise onto new ground");
+    /// Rule 8: a raise goes to the lowest that the estimate has reported for hours.
+    Settling = "settling": usual(&[Hold, SetTarget]).expected()
+        .ends("the hours in which the estimate reported less have passed");
     /// Rule 9: too many variants would change in one pass.
     MassChange = "mass_change": HOLD
         .ends("setpoint confirm PLAN_ID of what is shown now (setpoint plan shows it)");

@@ -64,7 +64,7 @@ impl EstimatorState {
         let bytes = handle.estimator.upgrade()?;
         let mut state: Estimator = compact::from_bytes(&bytes).ok()?;
         let EstimateInputs { at, hourly, changes } = compact::from_bytes(&handle.inputs).ok()?;
-        state.set_hourly(hourly);
+        state.set_hourly(&hourly);
         Some(Self { form: FORM, at, state, changes })
     }
 

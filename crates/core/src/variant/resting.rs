@@ -49,22 +49,22 @@ impl Resting {
         )]
         let mut estimator: Estimator =
             compact::from_bytes(&self.bytes).expect("an estimator that was put to rest");
-        estimator.set_hourly(self.hourly);
+        estimator.set_hourly(&self.hourly);
         let (load_test, problem) = self.load_test;
         estimator.set_load_test(load_test, problem);
         estimator
     }
 
     /// An answer was worked out by a [look](Self::look): what that leaves behind.
-    pub(super) const fn note(&mut self, looked: &Estimator) {
+    pub(super) fn note(&mut self, looked: &Estimator) {
         self.hourly = looked.hourly();
         let settings = looked.settings();
         self.load_test = (settings.load_test, settings.load_test_problem);
     }
 
     /// The estimator without its picture as bytes, and what its last evaluation left behind.
-    pub(super) const fn published(&self) -> (&Arc<Box<[u8]>>, Hourly) {
-        (&self.bytes, self.hourly)
+    pub(super) fn published(&self) -> (&Arc<Box<[u8]>>, Hourly) {
+        (&self.bytes, self.hourly.clone())
     }
 
     /// What goes with its estimates.

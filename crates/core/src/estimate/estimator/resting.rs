@@ -7,22 +7,27 @@ use serde::{Deserialize, Serialize};
 use crate::model::fit::Fit;
 use crate::model::scatter::Picture;
 
+use super::super::lows::Lows;
 use super::super::wander::Wander;
 use super::Estimator;
 
-/// What an estimator works out once an hour of the data.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Hourly((i64, Option<Wander>));
+/// What an estimator works out once an hour of the data, and what each of its answers leaves behind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hourly {
+    wander: (i64, Option<Wander>),
+    lows: Lows,
+}
 
 impl Estimator {
     /// What the last evaluation worked out for the hour, and need not again.
-    pub const fn hourly(&self) -> Hourly {
-        Hourly(self.wander)
+    pub fn hourly(&self) -> Hourly {
+        Hourly { wander: self.wander, lows: self.lows.clone() }
     }
 
     /// Goes on with that.
-    pub const fn set_hourly(&mut self, Hourly(wander): Hourly) {
-        self.wander = wander;
+    pub fn set_hourly(&mut self, hourly: &Hourly) {
+        self.wander = hourly.wander;
+        self.lows.clone_from(&hourly.lows);
     }
 
     /// What is drawn so far, taken out of it: nothing is estimated from it.

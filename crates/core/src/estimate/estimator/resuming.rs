@@ -1,11 +1,31 @@
-//! Whether an estimator that was kept over a restart may go on.
+//! How an estimator begins after a restart: from its journal, or as it was kept, where it may go on.
 
 use super::Estimator;
 use crate::estimate::book::Book;
+use crate::estimate::grid::{MinuteIndex, minute_of};
 use crate::estimate::journal::Journal;
 use crate::estimate::settings::EstimatorSettings;
+use crate::model::time::Timestamp;
+
+/// Findings need this much history of checks.
+pub(super) const CHECKS_BACK: MinuteIndex = 120;
 
 impl Estimator {
+    /// An estimator that knows the regimes of before. Feed it the last 14 days next.
+    pub fn restore(settings: &EstimatorSettings, journal: &Journal) -> Self {
+        let mut estimator = Self::new(settings);
+        estimator.book = journal.book.clone();
+        estimator.known_until = journal.until;
+        estimator.checks_from = journal.until - CHECKS_BACK;
+        estimator.lows = journal.lows.clone();
+        estimator
+    }
+
+    /// Skips checks of findings long before `until`, for a cheap back-fill of history.
+    pub fn back_fill_until(&mut self, until: Timestamp) {
+        self.checks_from = minute_of(until) - CHECKS_BACK;
+    }
+
     /// Whether it would be the same if it were begun by these settings. The load test may differ: it
     /// weighs in at the next evaluation.
     pub fn is_made_by(&self, settings: &EstimatorSettings) -> bool {

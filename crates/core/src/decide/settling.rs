@@ -1,0 +1,153 @@
+//! Rule 8, where a target follows a capacity known from both sides: which differences are worth a write, and how far
+//! a raise may go. A raise goes to the lowest that was reported in the last hours, as the stabilization window of a
+//! `HorizontalPodAutoscaler` does. It looks at the capacity and at no value, so that nothing but telemetry begins or
+//! ends its hours. A lowering does not wait.
+
+use chrono::TimeDelta;
+
+use crate::model::lows::{Lowest, last_below, lowest_since};
+use crate::model::reason::Reason;
+use crate::model::time::Timestamp;
+use crate::model::units::human;
+
+use super::case::Case;
+use super::checks::Hold;
+use super::desired::{self, Desired, Source};
+use super::step::{self, DEAD_BAND, Step};
+use super::{last_applied, verify};
+
+/// A raise by less than this share is left alone: as an interval narrows, its lower quartile rises by a few per cent
+/// for days (`docs/estimation.md`, closed loop).
+const RAISE_MIN: f64 = 0.08;
+/// What counts and does not count by turns does so within a few hours, as bursts come and go.
+const HOURS: TimeDelta = TimeDelta::hours(6);
+/// Where latency wanders, a service has its heavy hours at some time of the day.
+const HOURS_WHERE_IT_WANDERS: TimeDelta = TimeDelta::hours(24);
+
+/// Whether the wanted value follows a capacity that is known from both sides. What is proven, and what was
+/// load-tested, does not turn from hour to hour.
+fn follows(case: &Case<'_>, desired: &Desired) -> bool {
+    desired.source == Source::Estimate && case.estimate.verdict.is_two_sided()
+}
+
+/// Why the value in force may stay, which is near enough to what the capacity allows: not worth a raise, or neither above
+/// what the median allows nor found to be unsafe. What setpoint has not put there, and what is outside the owner's limits, has the narrower
+/// band of every value.
+pub(super) fn near_enough(
+    case: &Case<'_>,
+    desired: &Desired,
+    from: f64,
+    want: f64,
+) -> Option<String> {
+    let foreign = last_applied::replaced(case).is_some();
+    let outside = desired::within_owner_limits(case, from) != from;
+    if !follows(case, desired) || foreign || outside || verify::revert_to(case).is_some() {
+        return None;
+    }
+    let (from_text, want_text) = (human(from), human(want));
+    if want > from {
+        let near = want < from * (1.0 + RAISE_MIN);
+        return near.then(|| format!("{from_text} is less than 8 % below the wanted {want_text}"));
+    }
+    let capacity = &case.estimate.capacity;
+    let median = desired::factor(case) * capacity.estimate?;
+    let above = capacity.high.is_some_and(|high| from > high);
+    let is_unsafe = case.estimate.findings.iter().any(|finding| finding.is_unsafe());
+    (from <= median * (1.0 + DEAD_BAND) && !above && !is_unsafe).then(|| {
+        let median = human(step::whole(median, f64::floor));
+        format!(
+            "{from_text} is within 5 % of what the median of the capacity allows, {median}; wanted {want_text}"
+        )
+    })
+}
+
+/// How far to go from `from` (in force) towards `want`, which no person has confirmed.
+pub(super) fn step(case: &Case<'_>, desired: &Desired, from: f64, want: f64) -> Result<Step, Hold> {
+    let step = step::step(case, from, want)?;
+    if want <= from || !follows(case, desired) {
+        return Ok(step);
+    }
+    // What a foreign edit has lowered is no new wish of the estimate.
+    let lowered = last_applied::replaced(case).map(|replaced| replaced.value);
+    let restored = lowered.filter(|value| *value > from);
+    let step = if restored.is_some() { step } else { worth_it(step, from)? };
+    let Some(most) = most(case).filter(|most| most.value < step.to) else { return Ok(step) };
+    // Not in small steps, as one low hour after the other passes.
+    let enough = step.to.min(want * (1.0 - DEAD_BAND)).max(from * (1.0 + RAISE_MIN));
+    let (to, why) = match restored {
+        Some(before) if most.value < enough.max(before) => {
+            (before.min(step.to), RESTORES.to_owned())
+        }
+        None if most.value < enough => return Err(most.hold(case, enough)),
+        // Down to a whole number: the estimate is not that precise.
+        _ => (step::whole(most.value, f64::floor), most.cuts()),
+    };
+    let within = step::step(case, from, to)?;
+    let within = if restored.is_some() { within } else { worth_it(within, from)? };
+    let cut = within.cut.or(Some((Reason::Settling, why)));
+    Ok(Step { cut, ..within })
+}
+
+/// Why a raise ends at the value from before a foreign edit.
+const RESTORES: &str = "the value from before somebody else lowered it; a raise beyond it waits for the capacity to settle";
+
+/// A raise that other limits cut to less than the dead band waits until they allow more.
+fn worth_it(step: Step, from: f64) -> Result<Step, Hold> {
+    match step.cut {
+        Some((reason, sentence)) if step.to < from * (1.0 + DEAD_BAND) => {
+            Err(Hold { reason, sentence, until: step.next_at })
+        }
+        _ => Ok(step),
+    }
+}
+
+/// The most that a raise may go to now.
+struct Most {
+    value: f64,
+    /// The factor x the lowest capacity of the last hours; absent where none was known for some of them.
+    reported: Option<f64>,
+    hours: TimeDelta,
+}
+
+/// Nothing where nobody has kept what the last hours reported.
+fn most(case: &Case<'_>) -> Option<Most> {
+    let estimate = case.estimate;
+    let hours = if estimate.wanders() { HOURS_WHERE_IT_WANDERS } else { HOURS };
+    let reported = match lowest_since(&estimate.lows, case.now - hours) {
+        Lowest::Open => return None,
+        Lowest::Nothing => None,
+        Lowest::Capacity(capacity) => Some(desired::factor(case) * capacity),
+    };
+    let value = desired::within_owner_limits(case, reported.unwrap_or(0.0));
+    Some(Most { value, reported, hours })
+}
+
+impl Most {
+    /// Why a raise waits until it may go to this value.
+    fn hold(&self, case: &Case<'_>, enough: f64) -> Hold {
+        let below = last_below(&case.estimate.lows, enough / desired::factor(case));
+        let until = below.map_or(case.now, |below| below + self.hours);
+        Hold::until(Reason::Settling, self.waits(until), until)
+    }
+
+    fn cuts(&self) -> String {
+        let hours = self.hours.num_hours();
+        format!(
+            "a raise goes to the lowest value that the capacity of the last {hours} hours allows"
+        )
+    }
+
+    fn waits(&self, until: Timestamp) -> String {
+        let (hours, until) = (self.hours.num_hours(), until.format("%FT%RZ"));
+        match self.reported {
+            Some(value) => format!(
+                "the capacity of the last {hours} hours allowed {} at its lowest; a raise waits until {until}, unless \
+                 that happens again",
+                human(step::whole(value, f64::floor))
+            ),
+            None => format!(
+                "a raise waits until the capacity has been known for {hours} hours, at {until} at the earliest"
+            ),
+        }
+    }
+}
