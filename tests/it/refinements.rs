@@ -192,6 +192,24 @@ async fn one_burst_shows_a_throughput_on_the_first_day() {
 }
 
 #[tokio::test]
+async fn deep_overloads_and_what_was_served_beyond_the_limit_tell_the_knee_on_the_first_day() {
+    // Bursts far above the throughput of one that refuses, whose queues end at what AWS allows in the second
+    // minute, and bursts a little beyond the limit of two that never come near their throughput.
+    for (class, seed) in [(Class::Undeclared, 3), (Class::Bursting, 12), (Class::Incidents, 1)] {
+        let run = &runs(class, seed..seed + 1, "throughput").await[0];
+        let of = |told: &Reported| {
+            let checkpoint = &told.checkpoints[1];
+            let capacity = checkpoint.evaluation.estimate.capacity;
+            (checkpoint.off(capacity.estimate.unwrap()), capacity, checkpoint.truth.0)
+        };
+        let ((with, capacity, truth), (without, proven, _)) = (of(&run.full), of(&run.beside));
+        assert!(with.abs() < 0.03 && without < -0.06, "{class:?} {seed}: {with} {without}");
+        assert!(capacity.low < Some(truth) && capacity.high > Some(truth), "{capacity:?}");
+        assert_eq!(capacity.lower_bound, proven.lower_bound, "it is no proof");
+    }
+}
+
+#[tokio::test]
 async fn a_service_that_refuses_what_is_too_much_holds_nearly_up_to_its_throughput() {
     // Of other services nothing changes.
     let worker = &runs(Class::Bursting, 0..1, "refusals").await[0];
