@@ -34,7 +34,7 @@ impl Counts {
             Ok(i) => add(&mut self.bins[i], good, bad),
             Err(i) => {
                 // Thousands of variants are kept: doubling would waste half of it.
-                self.bins.reserve_exact(usize::from(self.bins.len() == self.bins.capacity()) * 8);
+                self.bins.reserve_exact(usize::from(self.bins.len() == self.bins.capacity()) * 4);
                 self.bins.insert(i, (bin, good, bad));
                 if self.bins.len() > BINS_MAX {
                     let (_, good, bad) = self.bins.remove(1);

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::grid::{LEVEL_STEP, MinuteIndex};
 use super::low_traffic::Observation;
 
-/// A wait may grow up to here, in minutes: `SageMaker` gives up after 60 seconds.
+/// `SageMaker` gives up after a minute, and what is given up on makes a queue shorter.
+const GIVEN_UP: f64 = 1.0;
+/// A wait may grow up to here, in minutes.
 const WAIT_MAX: f64 = 50.0 / 60.0;
 /// Smaller growth, in minutes a minute, is what varies from minute to minute.
 const GROWTH_MIN: f64 = 2.0 / 60.0;
@@ -101,10 +103,11 @@ impl Overload {
 /// What two bad minutes in a row show while a queue grows.
 fn pair(o: &Observation, (_, load, waited): (MinuteIndex, f32, f32), wait: f64) -> Option<Pair> {
     let growth = wait - f64::from(waited);
-    (growth >= GROWTH_MIN && wait <= WAIT_MAX).then(|| Pair {
+    // The median request came in the middle of the minute, and the last one waits for longer.
+    let longest = wait + growth / 2.0;
+    (growth >= GROWTH_MIN && wait <= WAIT_MAX && longest <= GIVEN_UP).then(|| Pair {
         lg: (f64::midpoint(o.load, f64::from(load)) / (1.0 + growth)).ln(),
-        // The median request came in the middle of the minute, and the last one waits for longer.
-        refused: (wait + growth / 2.0 <= PATIENCE).then_some(o.failing),
+        refused: (longest <= PATIENCE).then_some(o.failing),
     })
 }
 
