@@ -117,7 +117,7 @@ fn densities(
         posterior[i] += own[i] + knee.map_or(0.0, |knee| knee.lg_opinion(span.lg(i)));
         evidence[i] += own[i];
     }
-    let throughput = knee.map(|knee| knee.throughput());
+    let throughput = knee.and_then(|knee| knee.throughput());
     Some(Densities { span, own, posterior, evidence, throughput })
 }
 

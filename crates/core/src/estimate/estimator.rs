@@ -336,9 +336,14 @@ impl Estimator {
             Step::Used(observation) => self.observe(observation, scratch),
             Step::Dropped { at, minutes, reason, judged } => {
                 self.tally.dropped(at, minutes, reason);
-                if let Some((load, bad)) = judged {
-                    if reason == DropReason::ColdInstances && !self.carry.covers(at, load) {
-                        self.joining.note(load, bad);
+                if let Some(o) = judged {
+                    let Observation { load, bad, .. } = o;
+                    match reason {
+                        _ if self.carry.covers(at, load) => {}
+                        DropReason::ColdInstances => self.joining.note(load, bad),
+                        // A deep overload is slow, and unsteady where it begins.
+                        DropReason::Unsteady => self.show_overload(&o),
+                        _ => {}
                     }
                     self.carry.note(at, 1, load, bad);
                     let cold = reason == DropReason::ColdInstances && bad;

@@ -6,14 +6,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{DAY, MinuteIndex, STEP, WINDOW};
+use super::grid::{DAY, MinuteIndex, STEP, WINDOW, level_of, lg_of};
+use super::knee::{Knee, RECENT};
+use super::shown::Shown;
 use super::slowdown::Slowdown;
-use super::throughput::{Knee, RECENT, Shown};
 
 /// The half-life of evidence in days.
 const HALF_LIFE_DAYS: f64 = 4.0;
 /// Most load bins of one day; beyond it the lowest loads, which say least, are counted together.
 const BINS_MAX: usize = 56;
+/// A load level is fine where at most one minute in so many was bad, as at capacity by its definition.
+const FINE_PER_BAD: f64 = 10.0;
 /// Whole hours that are kept apart: as long as the undeclared-change rule looks back.
 const HOURS_APART: i64 = 3;
 
@@ -31,7 +34,7 @@ impl Counts {
             Ok(i) => add(&mut self.bins[i], good, bad),
             Err(i) => {
                 // Thousands of variants are kept: doubling would waste half of it.
-                self.bins.reserve_exact(usize::from(self.bins.len() == self.bins.capacity()) * 8);
+                self.bins.reserve_exact(usize::from(self.bins.len() == self.bins.capacity()) * 4);
                 self.bins.insert(i, (bin, good, bad));
                 if self.bins.len() > BINS_MAX {
                     let (_, good, bad) = self.bins.remove(1);
@@ -158,9 +161,24 @@ impl Evidence {
         (now, units): (MinuteIndex, Units<'_>),
         refusals: bool,
     ) -> Option<Knee> {
-        let slots = self.slots().filter(|s| s.regime == regime);
-        let shown = |s: &Slot| s.shown.slowed(units.since(s, Slowdown::slowed));
-        Knee::of(slots.map(|s| (shown(s), s.weight(now).powi(RECENT))), refusals)
+        let slots = || self.slots().filter(|s| s.regime == regime);
+        let slowed = |s: &Slot| units.since(s, Slowdown::slowed);
+        let mut levels = [(0.0, 0.0); 1 + u8::MAX as usize];
+        for slot in slots() {
+            let (weight, slowed) = (slot.weight(now), slowed(slot));
+            for (bin, good, bad) in slot.counts.iter() {
+                let level = level_of((lg_of(i32::from(bin)) - slowed).exp());
+                let (minutes, bads) = &mut levels[usize::from(level)];
+                *minutes += weight * f64::from(good.saturating_add(bad));
+                *bads += weight * f64::from(bad);
+            }
+        }
+        let is_fine = |level: u8| {
+            let (minutes, bad) = levels[usize::from(level)];
+            FINE_PER_BAD * bad <= minutes
+        };
+        let shown = slots().map(|s| (s.shown.slowed(slowed(s)), s.weight(now).powi(RECENT)));
+        Knee::of(shown, refusals, is_fine)
     }
 
     fn hour(&mut self, at: MinuteIndex, regime: u8) -> &mut Slot {

@@ -46,8 +46,8 @@ pub(super) struct Observation {
 pub(super) enum Step {
     /// They are evidence.
     Used(Observation),
-    /// They are not; if they could be judged all the same, their load and whether it was bad.
-    Dropped { at: MinuteIndex, minutes: u32, reason: DropReason, judged: Option<(f64, bool)> },
+    /// They are not; if they could be judged all the same, what they would have been.
+    Dropped { at: MinuteIndex, minutes: u32, reason: DropReason, judged: Option<Observation> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -296,7 +296,7 @@ fn observation(reading: &Reading, load: f64, bad: bool) -> Observation {
 
 fn dropped(at: MinuteIndex, reason: Option<DropReason>, reading: Option<Reading>) -> Step {
     let reason = reason.unwrap_or(DropReason::Missing);
-    let judged = reading.and_then(|r| Some((f64::from(r.load), r.bad?)));
+    let judged = reading.and_then(|r| Some(observation(&r, f64::from(r.load), r.bad?)));
     Step::Dropped { at, minutes: 1, reason, judged }
 }
 

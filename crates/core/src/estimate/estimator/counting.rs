@@ -5,6 +5,7 @@ use crate::model::estimate::DropReason;
 use super::super::grid::{MinuteIndex, bin_of, level_of};
 use super::super::incident_minutes::{FINE_BINS, FINE_FOR, Fate};
 use super::super::low_traffic::Observation;
+use super::super::throughput::Seen;
 use super::Estimator;
 
 /// The share of the proven lower bound below which a load overloads nothing.
@@ -63,11 +64,24 @@ impl Estimator {
 
     /// Takes note of what a minute shows of throughput.
     fn show(&mut self, o: &Observation, regime: u8) {
-        if let Some(pair) = self.overload.note(o) {
-            self.evidence.shown(o.at, regime).add_pair(pair);
+        let seen = self.overload.note(o);
+        if seen != Seen::default() {
+            self.evidence.shown(o.at, regime).add(&seen);
         }
         if !o.bad {
             self.evidence.shown(o.at, regime).add_calm(level_of(o.load), o.lg_over);
+        }
+    }
+
+    /// Takes note of what a bad minute shows of throughput that is no evidence itself.
+    pub(super) fn show_overload(&mut self, o: &Observation) {
+        let Some(regime) = self.book.regime_at(o.at) else { return };
+        if o.bad && self.book.counts(o.at, regime) && self.settings.refinements.throughput {
+            let Seen { pairs, .. } = self.overload.note(o);
+            if pairs != [None; 2] {
+                let seen = Seen { pairs, ..Seen::default() };
+                self.evidence.shown(o.at, regime).add(&seen);
+            }
         }
     }
 
