@@ -50,7 +50,7 @@ fn allows(world: &mut World, value: f64) {
 fn said(world: &World) -> (FieldState, Reason, String) {
     let decision = world.decide();
     let field = decision.report.fields.iter().find(|f| f.field == Field::TargetValue).unwrap();
-    (field.state, field.reason, field.sentence.clone())
+    (field.state, field.reason, field.sentence.to_string())
 }
 
 /// 480 is allowed, and 430 was at the lowest, two hours ago.
