@@ -10,17 +10,18 @@ use setpoint::model::estimate::{Capacity, Finding, Regime, Verdict};
 use setpoint::model::fact::Fact;
 use setpoint::model::goal::Mode;
 use setpoint::model::lows::Low;
-use setpoint::model::memory::{KnownRegime, VariantMemory};
+use setpoint::model::memory::{KnownRegime, Lowering, VariantMemory};
 use setpoint::model::reason::{ActionKind, Field, Reason};
 use setpoint::model::units::{InvocationsPerMinute, SafetyFactor};
 
 use super::auto::auto;
 use super::world::{World, assert_held, now, why, written};
 
-/// 400 is in force, nothing but the estimate limits a raise, and its lower quartile allows 480.
+/// 400 is in force and its own, nothing but the estimate limits a raise, and its lower quartile allows 480.
 fn world() -> World {
     let mut world = auto(Verdict::Measured);
     world.in_force(400.0);
+    world.hold(400.0);
     world.load(300.0, 1);
     world
 }
@@ -288,17 +289,42 @@ fn a_value_that_the_median_allows_is_not_lowered() {
 }
 
 #[test]
-fn what_somebody_else_has_raised_and_what_the_owner_forbids_has_the_narrow_band() {
+fn what_setpoint_has_not_put_there_and_what_the_owner_forbids_has_the_narrow_band() {
     let mut world = world();
     allows(&mut world, 370.0);
     world.estimate.capacity.estimate = Some(800.0);
     world.estimate.capacity.high = Some(900.0);
     assert_eq!(said(&world).1, Reason::DeadBand);
+    let own = world.memory().last_applied.take();
+    assert_eq!(written(&world.decide()), Some(370.0), "it is there since before the first contact");
+    world.memory().last_applied = own;
     world.hold(375.0);
     assert_eq!(written(&world.decide()), Some(370.0));
     world.hold(400.0);
     world.goal.target_value.ceiling = Some(InvocationsPerMinute::new(372.0).unwrap());
     assert_eq!(written(&world.decide()), Some(370.0));
+}
+
+#[test]
+fn what_the_hours_allow_of_an_owners_floor_or_of_a_foreign_raise_does_not_wait() {
+    let mut world = waiting();
+    world.goal.target_value.floor = Some(InvocationsPerMinute::new(420.0).unwrap());
+    assert_eq!(written(&world.decide()), Some(430.0));
+    // Somebody has raised 390 to 400, and 425 is wanted: 6 %, which the narrow band has no room for.
+    let mut world = self::world();
+    world.hold(390.0);
+    allows(&mut world, 425.0);
+    reported(&mut world, &[(2, Some(423.0)), (-1, Some(425.0))]);
+    assert_eq!(written(&world.decide()), Some(423.0));
+}
+
+#[test]
+fn a_lowering_that_has_come_near_enough_has_ended() {
+    let mut world = world();
+    allows(&mut world, 380.0);
+    world.memory().lowering = Some(Lowering { to: 380.0, confirmed: true });
+    world.pass();
+    assert_eq!(world.memory().lowering, None);
 }
 
 #[test]

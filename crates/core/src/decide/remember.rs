@@ -180,8 +180,9 @@ fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision, now: Tim
     let kept = |f: &&FieldReport| f.field == Field::TargetValue && f.state == FieldState::InSync;
     let kept = decision.report.fields.iter().find(kept);
     let Some((kept, value)) = kept.zip(decision.report.configured_target) else { return };
-    // What is near enough to be left alone is kept, too.
+    // What is near enough to be left alone is kept, too, and a lowering that has come so far has ended.
     note_held(memory, value, now);
+    memory.lowering = None;
     if kept.reason == Reason::InSync {
         memory.highest_applied = Some(memory.highest_applied.map_or(value, |held| held.max(value)));
     }

@@ -16,8 +16,8 @@ use super::desired::{self, Desired, Source};
 use super::step::{self, DEAD_BAND, Step};
 use super::{last_applied, verify};
 
-/// A raise by less than this share is left alone: as an interval narrows, its lower quartile rises by a few per cent
-/// for days (`docs/estimation.md`, closed loop).
+/// A raise of its own value by less than this share is left alone: as an interval narrows, its lower quartile rises by
+/// a few per cent for days (`docs/estimation.md`, closed loop).
 const RAISE_MIN: f64 = 0.08;
 /// What counts and does not count by turns does so within a few hours, as bursts come and go.
 const HOURS: TimeDelta = TimeDelta::hours(6);
@@ -30,18 +30,26 @@ fn follows(case: &Case<'_>, desired: &Desired) -> bool {
     desired.source == Source::Estimate && case.estimate.verdict.is_two_sided()
 }
 
+/// Whether setpoint has put or found as wanted what is in force, and nobody has replaced it.
+fn is_own(case: &Case<'_>) -> bool {
+    case.memory.last_applied.is_some() && last_applied::replaced(case).is_none()
+}
+
+fn is_outside(case: &Case<'_>, value: f64) -> bool {
+    desired::within_owner_limits(case, value) != value
+}
+
 /// Why the value in force may stay, which is near enough to what the capacity allows: not worth a raise, or neither above
-/// what the median allows nor found to be unsafe. What setpoint has not put there, and what is outside the owner's limits, has the narrower
-/// band of every value.
+/// what the median allows nor found to be unsafe. What setpoint has not put there, and what is outside the owner's
+/// limits, has the narrower band of every value.
 pub(super) fn near_enough(
     case: &Case<'_>,
     desired: &Desired,
     from: f64,
     want: f64,
 ) -> Option<String> {
-    let foreign = last_applied::replaced(case).is_some();
-    let outside = desired::within_owner_limits(case, from) != from;
-    if !follows(case, desired) || foreign || outside || verify::revert_to(case).is_some() {
+    let foreign = !is_own(case) || is_outside(case, from);
+    if !follows(case, desired) || foreign || verify::revert_to(case).is_some() {
         return None;
     }
     let (from_text, want_text) = (human(from), human(want));
@@ -70,20 +78,23 @@ pub(super) fn step(case: &Case<'_>, desired: &Desired, from: f64, want: f64) -> 
     // What a foreign edit has lowered is no new wish of the estimate.
     let lowered = last_applied::replaced(case).map(|replaced| replaced.value);
     let restored = lowered.filter(|value| *value > from);
-    let step = if restored.is_some() { step } else { worth_it(step, from)? };
+    // The owner's floor always applies, and needs no capacity that has settled.
+    let at_once = restored.is_some() || is_outside(case, from);
+    let step = if at_once { step } else { worth_it(step, from)? };
     let Some(most) = most(case).filter(|most| most.value < step.to) else { return Ok(step) };
     // Not in small steps, as one low hour after the other passes.
-    let enough = step.to.min(want * (1.0 - DEAD_BAND)).max(from * (1.0 + RAISE_MIN));
+    let least = from * (1.0 + if is_own(case) { RAISE_MIN } else { DEAD_BAND });
+    let enough = step.to.min(want * (1.0 - DEAD_BAND)).max(least);
     let (to, why) = match restored {
         Some(before) if most.value < enough.max(before) => {
             (before.min(step.to), RESTORES.to_owned())
         }
-        None if most.value < enough => return Err(most.hold(case, enough)),
+        None if !at_once && most.value < enough => return Err(most.hold(case, enough)),
         // Down to a whole number: the estimate is not that precise.
         _ => (step::whole(most.value, f64::floor), most.cuts()),
     };
     let within = step::step(case, from, to)?;
-    let within = if restored.is_some() { within } else { worth_it(within, from)? };
+    let within = if at_once { within } else { worth_it(within, from)? };
     let cut = within.cut.or(Some((Reason::Settling, why)));
     Ok(Step { cut, ..within })
 }

@@ -1,5 +1,5 @@
 //! The lowest lower quartile that each of the last hours has reported, for raises, which follow only what was
-//! reported all the time (`decide/settled.rs`). An hour is kept while no later one was as low, so that the first
+//! reported all the time (`decide/settling.rs`). An hour is kept while no later one was as low, so that the first
 //! one of a stretch is the lowest of it.
 
 use serde::{Deserialize, Serialize};
@@ -25,8 +25,14 @@ impl Lows {
     /// Takes note of what was reported at a minute.
     pub(super) fn note(&mut self, at: MinuteIndex, verdict: Verdict, capacity: &Capacity) {
         let level = level(followed(verdict, capacity));
+        let present = i32::try_from(at.div_euclid(60)).unwrap_or(i32::MAX - 1);
+        // A clock that was ahead has left hours that have not come yet. What is told an hour late is part of the newest.
+        for low in &mut self.0 {
+            low.0 = low.0.min(present.saturating_add(1));
+        }
+        self.0.dedup_by_key(|low| low.0);
         let newest = self.0.last().map_or(i32::MIN, |last| last.0);
-        let hour = i32::try_from(at.div_euclid(60)).unwrap_or(i32::MAX).max(newest);
+        let hour = present.max(newest);
         match self.0.last_mut() {
             // The lowest of the hour counts; an earlier one is not told again, and is part of this one.
             Some(last) if last.0 >= hour && last.1 < level => return,
@@ -38,10 +44,17 @@ impl Lows {
         while self.0.last().is_some_and(|last| last.1 >= level) {
             self.0.pop();
         }
-        self.0.retain(|low| hour - low.0 <= HOURS);
+        self.0.retain(|low| hour.saturating_sub(low.0) <= HOURS);
         self.0.reserve_exact(1);
         self.0.push((hour, level));
         self.0.shrink_to_fit();
+    }
+
+    /// As another process has kept it, or nothing where it cannot be so: raises then wait.
+    pub(super) fn restored(&self) -> Self {
+        let rises = self.0.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 < two[1].1);
+        let fits = self.0.len() <= HOURS as usize + 2;
+        if rises && fits { self.clone() } else { Self::default() }
     }
 
     pub(super) const fn is_empty(&self) -> bool {
@@ -147,6 +160,29 @@ mod tests {
         // What comes late is part of the newest hour.
         note(&mut lows, 99 * 60, 900.0);
         assert!(is(lowest(&lows, 6, 106 * 60), 900.0));
+    }
+
+    #[test]
+    fn hours_that_have_not_come_yet_are_forgotten_and_what_another_process_kept_is_checked() {
+        let mut lows = Lows::default();
+        note(&mut lows, 600, 1000.0);
+        // A clock that is a month ahead, when nothing is known, and right again.
+        lows.note(600 + 30 * 1440, Verdict::Stale, &Capacity::default());
+        for hour in 0..9 {
+            note(&mut lows, 660 + 60 * hour, 1000.0);
+        }
+        assert_eq!(lowest(&lows, 6, 660 + 60 * 6), None, "{lows:?}");
+        assert!(is(lowest(&lows, 6, 660 + 60 * 8), 1000.0), "{lows:?}");
+        let kept = |hours: &[(i32, i16)]| Lows(hours.to_vec()).restored();
+        assert_eq!(kept(&[(8, 10), (10, 20)]), Lows(vec![(8, 10), (10, 20)]));
+        let long: Vec<(i32, i16)> = (0..40).map(|n| (n - 30, n as i16)).collect();
+        let nonsense = [&[(8, 20), (10, 10)][..], &[(10, 10), (8, 20)], &[(8, 10), (8, 20)], &long];
+        for hours in nonsense {
+            assert!(kept(hours).is_empty(), "{hours:?}");
+        }
+        let mut hostile = Lows(vec![(i32::MIN, 10)]);
+        note(&mut hostile, 600, 1000.0);
+        assert!(lowest(&hostile, 6, 600 + 60).is_some_and(|lowest| lowest < 2.0), "{hostile:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ impl Estimator {
         estimator.book = journal.book.clone();
         estimator.known_until = journal.until;
         estimator.checks_from = journal.until - CHECKS_BACK;
-        estimator.lows = journal.lows.clone();
+        estimator.lows = journal.lows.restored();
         estimator
     }
 
