@@ -38,7 +38,10 @@ async fn no_raise_onto_new_ground_is_taken_back_for_the_backlog_of_a_burst() {
 
 #[tokio::test]
 async fn after_a_change_that_nobody_declared_the_target_turns_once_or_twice() {
-    for (refinements, reversals) in WITH_AND_WITHOUT.into_iter().zip([5.0, 4.0]) {
+    // Raises wait for their hours, which costs 1 % of the instance-hours where refusals are not told apart.
+    for (refinements, (reversals, hours)) in
+        WITH_AND_WITHOUT.into_iter().zip([(4.0, 1.20), (4.0, 1.22)])
+    {
         let weeks = weeks(Class::Undeclared, 8..12, refinements).await;
         let sum = |of: fn(&ClosedLoop) -> f64| {
             weeks.iter().fold((0.0, 0.0), |(a, b), (ours, oracle)| (a + of(ours), b + of(oracle)))
@@ -46,7 +49,7 @@ async fn after_a_change_that_nobody_declared_the_target_turns_once_or_twice() {
         // With the backlog of bursts taken for the fault of a raise it was 12 in these four weeks.
         assert!(sum(|week| f64::from(week.reversals)).0 <= reversals, "{weeks:?}");
         let (ours, oracle) = sum(|week| week.instance_hours);
-        assert!(ours < 1.20 * oracle, "{weeks:?}");
+        assert!(ours < hours * oracle, "{weeks:?}");
         let (ours, oracle) = sum(|week| week.violation_minutes as f64);
         assert!(ours < 0.8 * oracle, "{weeks:?}");
     }
