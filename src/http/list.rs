@@ -72,7 +72,7 @@ impl ListQuery {
         };
         let after = match self.cursor.as_str() {
             "" => None,
-            text => Some(cursor(text).ok_or_else(|| {
+            text => Some(VariantId::parse(text, '/').ok_or_else(|| {
                 let from = "the next_cursor of an earlier answer";
                 Problem::bad_request(format!("query: cursor {text:?} is not {from}"))
             })?),
@@ -91,17 +91,6 @@ impl ListQuery {
         let filter = FleetQuery::parse(raw).map_err(Problem::bad_request)?;
         Ok(Wanted { filter, by_id, limit, after })
     }
-}
-
-fn cursor(text: &str) -> Option<VariantId> {
-    let parts: Vec<&str> = text.split('/').collect();
-    let [account_id, region, endpoint, variant] = parts.as_slice() else { return None };
-    Some(VariantId::of(
-        account_id.parse().ok()?,
-        region.parse().ok()?,
-        endpoint.parse().ok()?,
-        variant.parse().ok()?,
-    ))
 }
 
 /// One page of the list.

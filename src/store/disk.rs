@@ -178,7 +178,7 @@ impl Disk {
             let mut loaded = BTreeMap::new();
             for row in variants.iter().map_err(Trouble::of)? {
                 let (name, number) = row.map_err(Trouble::of)?;
-                let Some(id) = parse(name.value()) else { continue };
+                let Some(id) = VariantId::parse(name.value(), '/') else { continue };
                 let number = number.value();
                 let Some(face) = faces.get(number).map_err(Trouble::of)? else { continue };
                 // One of a later form is begun again.
@@ -227,7 +227,7 @@ impl Disk {
             let variants = read.open_table(VARIANTS).map_err(Trouble::of)?;
             let mut ids = Vec::new();
             for row in variants.iter().map_err(Trouble::of)? {
-                ids.extend(parse(row.map_err(Trouble::of)?.0.value()));
+                ids.extend(VariantId::parse(row.map_err(Trouble::of)?.0.value(), '/'));
             }
             Ok(ids)
         })
@@ -420,18 +420,4 @@ fn kept_since(read: &ReadTransaction, number: u32) -> Result<Option<Timestamp>> 
         }
     }
     Ok(event)
-}
-
-/// The variant of a name as `VariantId` writes it.
-pub(super) fn parse(name: &str) -> Option<VariantId> {
-    let parts: Vec<&str> = name.split('/').collect();
-    let [account_id, region, endpoint, variant] = parts[..] else {
-        return None;
-    };
-    Some(VariantId::of(
-        account_id.parse().ok()?,
-        region.parse().ok()?,
-        endpoint.parse().ok()?,
-        variant.parse().ok()?,
-    ))
 }

@@ -26,7 +26,8 @@ impl Lows {
     pub(super) fn note(&mut self, at: MinuteIndex, verdict: Verdict, capacity: &Capacity) {
         let level = level(followed(verdict, capacity));
         let present = i32::try_from(at.div_euclid(60)).unwrap_or(i32::MAX - 1);
-        // A clock that was ahead has left hours that have not come yet. What is told an hour late is part of the newest.
+        // A clock that was ahead leaves hours in the future: they count as the next hour at most. A minute that arrives
+        // an hour late belongs to the newest hour.
         for low in &mut self.0 {
             low.0 = low.0.min(present.saturating_add(1));
         }

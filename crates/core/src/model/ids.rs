@@ -159,6 +159,19 @@ impl VariantId {
         Self(Arc::new(VariantNames { account_id, region, endpoint, variant }))
     }
 
+    /// The variant whose four names stand in this order with a separator between them, such as
+    /// `123456789012/us-east-1/ENDPOINT/VARIANT`; none where one of them is no name or is missing.
+    pub fn parse(text: &str, separator: char) -> Option<Self> {
+        let names: Vec<&str> = text.split(separator).collect();
+        let [account_id, region, endpoint, variant] = names[..] else { return None };
+        Some(Self::of(
+            account_id.parse().ok()?,
+            region.parse().ok()?,
+            endpoint.parse().ok()?,
+            variant.parse().ok()?,
+        ))
+    }
+
     /// Puts a variant of a scope together.
     pub fn new(scope: &Scope, resource: &ResourceId) -> Self {
         Self::of(

@@ -156,19 +156,7 @@ pub(super) fn key(id: &VariantId) -> String {
 
 /// The variant of a key of ours.
 pub(super) fn variant_of(key: &str) -> Option<Result<VariantId, String>> {
-    let parts: Vec<&str> = key.strip_prefix(PREFIX)?.split('.').collect();
-    let parsed = if let [account_id, region, endpoint, variant] = parts[..] {
-        (|| {
-            Some(VariantId::of(
-                account_id.parse().ok()?,
-                region.parse().ok()?,
-                endpoint.parse().ok()?,
-                variant.parse().ok()?,
-            ))
-        })()
-    } else {
-        None
-    };
+    let parsed = VariantId::parse(key.strip_prefix(PREFIX)?, '.');
     Some(parsed.ok_or_else(|| "the key names no variant".to_owned()))
 }
 
