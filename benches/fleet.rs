@@ -33,7 +33,7 @@ use prometheus::Registry;
 use setpoint::aws::{CredentialSource, Growing, Settings, connect};
 use setpoint::config::Config;
 use setpoint::daemon::{FleetCell, pass_settings};
-use setpoint::memory::ProcessMemory;
+use setpoint::memory::FileMemory;
 use setpoint::metrics::{DEFAULT_PER_VARIANT_LIMIT, Metrics, SeriesOf, Shown};
 use setpoint::model::consent::Consent;
 use setpoint::model::ids::Region;
@@ -43,6 +43,7 @@ use setpoint::ports::{CallObserver, CallRecord, Clock};
 use setpoint::reconcile::{
     CostMeter, Fleet, HistoryWait, PassInput, Purpose, Settings as PassSettings,
 };
+use setpoint::store::{Store, StoreSettings};
 use setpoint::system::{Alone, WallClock};
 
 /// Variants and days of history.
@@ -205,7 +206,14 @@ fn measure(size: &str) -> String {
     settings.rates.alarm_calls_per_second = 1000.0;
     let observer: Arc<dyn CallObserver> = Arc::clone(&calls) as Arc<dyn CallObserver>;
     let aws = runtime.block_on(connect(&settings, observer)).unwrap();
-    let memory = Arc::new(ProcessMemory::default());
+    // Both as a daemon has them by the chart.
+    let place = tempfile::tempdir().unwrap();
+    let memory = Arc::new(FileMemory::new(place.path().join("memory.json")));
+    let history = Store::new(StoreSettings {
+        path: Some(place.path().join("history.redb")),
+        keep: TimeDelta::days(90),
+        bytes_max: 512 << 20,
+    });
     let mut fleet = Fleet::new(
         vec![aws],
         Arc::clone(&clock) as Arc<dyn Clock>,
@@ -238,9 +246,10 @@ fn measure(size: &str) -> String {
             stop: &AtomicBool::new(false),
         }));
         assert_eq!(status.variants.len(), variants);
-        // As the daemon does once the history has them.
-        fleet.hours_are_kept(&status);
         let status = Arc::new(status);
+        let saved = runtime.block_on(history.record(Arc::clone(&status)));
+        assert_eq!((saved.unsaved, saved.unread), (None, None));
+        fleet.hours_are_kept(&status, &saved.saved.unwrap().1);
         published.set(Arc::clone(&status));
         status
     };
@@ -300,6 +309,9 @@ fn measure(size: &str) -> String {
         let begun = cpu_seconds();
         (0..SCRAPES).for_each(|_| assert!(!exposition.gzip().unwrap().is_empty()));
         let each = (cpu_seconds() - begun) / f64::from(SCRAPES);
+        // A person who looks at it takes it as it is.
+        let text: usize = exposition.pieces().unwrap().map(|piece| piece.unwrap().len()).sum();
+        tell(&format!("/metrics of {what}: MB of text"), text as f64 / 1e6);
         tell(&format!("/metrics of {what}: CPU ms a scrape"), each * 1000.0);
     }
     tell("peak memory with scrapes, MiB", mebibytes("VmHWM:"));

@@ -350,9 +350,9 @@ impl Daemon {
     async fn record(&mut self, fleet: &FleetStatus) -> StoreStatus {
         // A pass that was cut short has published what it knows as any other.
         let history = self.parts.history.record(Arc::new(fleet.clone())).await;
-        let whole = history.whole.is_some() && history.whole == fleet.at;
-        if let Some(passes) = self.passes.as_mut().filter(|_| whole) {
-            passes.hours_are_kept(fleet);
+        let saved = history.saved.as_ref().filter(|(of, _)| Some(*of) == fleet.at);
+        if let Some((passes, (_, of))) = self.passes.as_mut().zip(saved) {
+            passes.hours_are_kept(fleet, of);
         }
         history
     }

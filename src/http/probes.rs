@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, StatusCode};
@@ -44,10 +45,13 @@ pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
     let compressed = takes_gzip(&headers);
     // Thousands of variants are too much for a thread that others wait for.
     let encoded = tokio::task::spawn_blocking(move || {
-        if compressed { exposition.gzip() } else { exposition.text().map(String::into_bytes) }
+        if compressed {
+            return exposition.gzip().map(Body::from);
+        }
+        exposition.pieces().map(|pieces| Body::from_stream(futures::stream::iter(pieces)))
     });
     let encoded = encoded.await.map(|made| made.map_err(|error| error.to_string()));
-    let body: Vec<u8> = match encoded {
+    let body = match encoded {
         Ok(Ok(body)) => body,
         Ok(Err(why)) => return failed(&why),
         Err(error) => return failed(&error.to_string()),

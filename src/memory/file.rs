@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Error, ErrorKind, Result};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ use crate::model::spending::Spending;
 use crate::ports::{
     Keep, Leadership, Memories, Memory, MemoryError, SetAside, Subject, memories_of,
 };
-use crate::system::files::{self, FileWork};
+use crate::system::files::{self, Digest, Digesting, FileWork};
 
 use document::{Aside, Document, VERSION};
 
@@ -48,6 +48,9 @@ struct Place {
     set_aside: Mutex<SetAside>,
     tidied: AtomicBool,
     newer_reported: AtomicBool,
+    /// What the file held when it was last looked at. Taken apart anew by each pass, the memory of a large fleet would
+    /// be there twice, with its text.
+    last: Mutex<Option<(Digest, Document)>>,
 }
 
 impl FileMemory {
@@ -61,6 +64,7 @@ impl FileMemory {
             set_aside: Mutex::default(),
             tidied: AtomicBool::new(false),
             newer_reported: AtomicBool::new(false),
+            last: Mutex::default(),
         });
         Self { place, work: FileWork::new(TIME_LIMIT) }
     }
@@ -81,8 +85,8 @@ impl FileMemory {
 impl Place {
     /// What the file holds. Nothing is written for it.
     fn read(&self) -> Result<Document> {
-        let mut document = match files::read(&self.path, BYTES_MAX) {
-            Ok(content) => Document::parse(content).map_err(Error::other)?,
+        let mut document = match files::digest(&self.path, BYTES_MAX) {
+            Ok(digest) => self.parsed(digest)?,
             Err(error) if error.kind() == ErrorKind::NotFound => Document::default(),
             Err(error) => return Err(error),
         };
@@ -92,6 +96,24 @@ impl Place {
         self.note_set_aside(&document);
         self.note_newer(&document);
         Ok(document)
+    }
+
+    /// The file taken apart, unless it holds what it held the last time.
+    fn parsed(&self, digest: Digest) -> Result<Document> {
+        if let Some((of, document)) = &*self.last()
+            && *of == digest
+        {
+            return Ok(document.clone());
+        }
+        let content = files::read(&self.path, BYTES_MAX)?;
+        let digest = Digest::of(&content);
+        let document = Document::parse(content).map_err(Error::other)?;
+        *self.last() = document.is_plain().then(|| (digest, document.clone()));
+        Ok(document)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<(Digest, Document)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a document there; what could not be read of the last one goes beside it first.
@@ -111,8 +133,16 @@ impl Place {
             files::replace(&self.beside, &Aside::add(&before, &document.damaged))?;
             document.damaged.clear();
         }
-        files::replace(&self.path, document.text().as_bytes())?;
+        *self.last() = None;
+        let mut digest = None;
+        files::replace_with(&self.path, |file| {
+            let mut file = Digesting::new(file);
+            document.write(&mut file)?;
+            digest = Some(file.digest());
+            Ok(())
+        })?;
         self.note_set_aside(&document);
+        *self.last() = digest.map(|digest| (digest, document));
         Ok(())
     }
 

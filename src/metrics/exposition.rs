@@ -71,7 +71,24 @@ impl Exposition {
         Ok(body)
     }
 
-    /// The text.
+    /// The text, piece by piece: that of a large fleet is some 50 MB, and compressed a thirtieth of it.
+    ///
+    /// # Errors
+    /// As [`Self::gzip`].
+    pub fn pieces(
+        &self,
+    ) -> std::io::Result<impl Iterator<Item = std::io::Result<Vec<u8>>> + use<>> {
+        let mut text = GzDecoder::new(std::io::Cursor::new(self.gzip()?));
+        let next = move || {
+            let mut piece = Vec::with_capacity(PIECE_BYTES);
+            let read =
+                std::io::Read::by_ref(&mut text).take(PIECE_BYTES as u64).read_to_end(&mut piece);
+            (!piece.is_empty() || read.is_err()).then(|| read.map(|_| piece))
+        };
+        Ok(std::iter::from_fn(next).fuse())
+    }
+
+    /// The text as a whole, for a fleet that somebody looks at once.
     ///
     /// # Errors
     /// As [`Self::gzip`].

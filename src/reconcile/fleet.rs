@@ -23,7 +23,7 @@ use crate::model::consent::Consent;
 use crate::model::decision::Decision;
 use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Scope, VariantId};
-use crate::model::status::{FleetStatus, MassChange, MemoryStatus};
+use crate::model::status::{FleetStatus, MassChange, MemoryStatus, Saved};
 use crate::model::time::Timestamp;
 use crate::observe::evidence::Keeping;
 use crate::observe::goals::only_in;
@@ -191,11 +191,11 @@ impl Fleet {
         }
     }
 
-    /// The history has all that a pass has published.
-    pub fn hours_are_kept(&mut self, published: &FleetStatus) {
+    /// The history has all that a pass has published of these.
+    pub fn hours_are_kept(&mut self, published: &FleetStatus, of: &Saved) {
         for reconciler in self.regions.iter_mut().filter_map(Region::reconciler) {
             for (id, variant) in &mut reconciler.reader.variants {
-                if let Some(status) = published.variants.get(id) {
+                if let Some(status) = published.variants.get(id).filter(|_| of.has(id)) {
                     variant.hours_are_kept(status);
                 }
             }

@@ -12,7 +12,7 @@ use redb::{
     TableDefinition, WriteTransaction,
 };
 
-use super::pack::{index, pack, start, unpack};
+use super::pack::{index, start, unpack};
 use super::unsaved::Unsaved;
 use crate::model::history::{Event, History, Hour, LastSeen};
 use crate::model::ids::VariantId;
@@ -206,12 +206,11 @@ impl Disk {
                 let mut hours = write.open_table(HOURS).map_err(Trouble::of)?;
                 for ((id, hour), row) in &unsaved.hours {
                     let key = (*hour, number(id));
-                    hours.insert(key, pack(row).as_slice()).map_err(Trouble::of)?;
+                    hours.insert(key, &**row).map_err(Trouble::of)?;
                 }
                 let mut faces = write.open_table(FACES).map_err(Trouble::of)?;
                 for (id, face) in &unsaved.faces {
-                    let json = serde_json::to_vec(face).unwrap_or_default();
-                    faces.insert(number(id), json.as_slice()).map_err(Trouble::of)?;
+                    faces.insert(number(id), &**face).map_err(Trouble::of)?;
                 }
             }
             add_events(&write, unsaved, number)?;

@@ -17,7 +17,7 @@ use std::io::Error;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 
@@ -25,7 +25,7 @@ use crate::model::history::History;
 use crate::model::ids::VariantId;
 use crate::model::record::SPENDING;
 use crate::model::spending::Spending;
-use crate::model::status::{FleetStatus, StoreStatus};
+use crate::model::status::{FleetStatus, Saved, StoreStatus};
 use crate::model::time::Timestamp;
 use crate::system::files::FileWork;
 
@@ -34,13 +34,13 @@ pub use changes::changes;
 use disk::{Bounds, Disk, Trouble};
 use unsaved::Book;
 
-/// After a start, thousands of variants have 14 days to save: more than so many parts of them wait for the
-/// next pass, which has them until telemetry is read again.
-const ROUNDS: usize = 3;
+/// After a start, thousands of variants have 14 days to save, part by part: what a pass has not begun to save after
+/// so long waits for the next one, which has it until telemetry is read again.
+const ROUNDS_TAKE: Duration = Duration::from_secs(3);
 /// How long whoever asks waits for the disk. A pass waits for it once.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// The most that is kept where there is no file, in bytes.
-const MEMORY_MAX: u64 = 32 << 20;
+const MEMORY_MAX: u64 = 16 << 20;
 /// Places beside the file for those that could not be read.
 const ASIDE: [&str; 3] = [".set-aside", ".set-aside.2", ".set-aside.3"];
 
@@ -209,17 +209,19 @@ impl Place {
             tracing::warn!(lost, "the history has no room for events that cannot be saved");
         }
         let Some(at) = fleet.at else { return };
+        let began = Instant::now();
         let mut saved = opened.and_then(|()| self.save(&mut open, at));
-        for _ in 1..ROUNDS {
-            if saved.is_err() || !open.book.has_more {
-                break;
-            }
+        while saved.is_ok() && open.book.more_from.is_some() && began.elapsed() < ROUNDS_TAKE {
             open.book.take_more(fleet);
             saved = self.save(&mut open, at);
         }
-        let whole = saved.is_ok() && !open.book.has_more;
+        let of = match (&saved, &open.book.more_from) {
+            (Err(_), _) => Saved::None,
+            (Ok(()), Some(first)) => Saved::Before(first.clone()),
+            (Ok(()), None) => Saved::All,
+        };
         drop(open);
-        self.note(saved, whole, at);
+        self.note(saved, of, at);
     }
 
     /// Opens the file when it is not open; one that is no history, or broken, is set aside.
@@ -319,7 +321,7 @@ impl Place {
     }
 
     /// Takes note of how a pass was saved.
-    fn note(&self, saved: Result<(), Trouble>, whole: bool, at: Timestamp) {
+    fn note(&self, saved: Result<(), Trouble>, of: Saved, at: Timestamp) {
         let is_open = self.open().disk.is_some();
         let mut status = self.status();
         status.size_bytes = self
@@ -334,9 +336,7 @@ impl Place {
         if status.files_set_aside == 0 {
             status.set_aside = None;
         }
-        if whole {
-            status.whole = Some(at);
-        }
+        status.saved = Some((at, of));
         match saved {
             Ok(()) => {
                 status.last_saved = Some(at);

@@ -1,11 +1,16 @@
 //! What has been seen and is not on the disk yet.
+//!
+//! Thousands of variants are known at once and one at a time is looked at, so that what is known of each lies packed
+//! in between, as it goes to the disk.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use super::changes::changes;
-use super::pack::index;
+use super::pack::{index, pack};
+use crate::compact::Packed;
 use crate::model::history::{Event, Hour, LastSeen};
 use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, VariantStatus};
@@ -17,15 +22,19 @@ const EVENTS_MAX: usize = 20_000;
 const FACE_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Hours that may wait for the disk: a disk that takes nothing must not cost all memory.
 const HOURS_MAX: usize = 100_000;
-/// After a start each variant has 14 days to save; so many go to the disk at once.
+/// After a start each variant has 14 days to save; so many go to the disk at once, some 3 MiB.
 const HOURS_AT_ONCE: usize = 20_000;
+/// Hours of a variant that may still change: the present one, and those that late minutes belong to.
+const OPEN_HOURS: usize = 4;
 
 /// Rows that wait to be saved.
 #[derive(Debug, Default)]
 pub(super) struct Unsaved {
-    pub(super) hours: BTreeMap<(VariantId, u32), Hour>,
+    /// Each [packed](pack).
+    pub(super) hours: BTreeMap<(VariantId, u32), Box<[u8]>>,
     pub(super) events: Vec<(VariantId, Event)>,
-    pub(super) faces: BTreeMap<VariantId, LastSeen>,
+    /// The JSON of a [`LastSeen`].
+    pub(super) faces: BTreeMap<VariantId, Arc<[u8]>>,
 }
 
 impl Unsaved {
@@ -55,24 +64,54 @@ impl Unsaved {
 /// What the process knows of the past, and what of it waits for the disk.
 #[derive(Debug, Default)]
 pub(super) struct Book {
-    faces: BTreeMap<VariantId, LastSeen>,
-    /// The same as it was last put into `unsaved`.
-    written: BTreeMap<VariantId, LastSeen>,
-    /// The newest hours of each variant.
-    hours: BTreeMap<VariantId, Vec<Hour>>,
+    known: BTreeMap<VariantId, Known>,
     pub(super) unsaved: Unsaved,
-    /// Whether a variant has hours for which there was no room.
-    pub(super) has_more: bool,
+    /// The first variant that has hours for which there was no room.
+    pub(super) more_from: Option<VariantId>,
+}
+
+/// What is known of the past of a variant.
+#[derive(Debug)]
+struct Known {
+    /// When it was last seen.
+    at: Timestamp,
+    /// The JSON of what was seen then, but for `at`, which is that of the pass since which it has been so.
+    face: Arc<[u8]>,
+    /// When that was last put with what waits for the disk; never since it was gone.
+    written: Option<Timestamp>,
+    /// Its newest hours.
+    hours: Packed<Vec<Hour>>,
+}
+
+impl Known {
+    fn new(face: &LastSeen, hours: &Vec<Hour>) -> Self {
+        Self { at: face.at, face: json(face), written: None, hours: hours.into() }
+    }
+
+    /// What was seen last; nothing of a form that cannot be read, of which this process has made none.
+    fn face(&self) -> Option<LastSeen> {
+        let face = serde_json::from_slice::<LastSeen>(&self.face).ok()?;
+        Some(LastSeen { at: self.at, ..face })
+    }
+}
+
+fn json(face: &LastSeen) -> Arc<[u8]> {
+    serde_json::to_vec(face).unwrap_or_default().into()
+}
+
+/// The hours of a variant while it is looked at.
+struct Hours<'a> {
+    id: &'a VariantId,
+    newest: Vec<Hour>,
+    changed: bool,
+    unsaved: &'a mut BTreeMap<(VariantId, u32), Box<[u8]>>,
 }
 
 impl Book {
     /// Takes up what a file knows. What this process has seen since it began goes before it.
     pub(super) fn take_up(&mut self, loaded: BTreeMap<VariantId, (LastSeen, Vec<Hour>)>) {
         for (id, (face, hours)) in loaded {
-            if !self.faces.contains_key(&id) {
-                self.faces.insert(id.clone(), face);
-                self.hours.insert(id, hours);
-            }
+            self.known.entry(id).or_insert_with(|| Known::new(&face, &hours));
         }
     }
 
@@ -80,9 +119,10 @@ impl Book {
     pub(super) fn take(&mut self, fleet: &FleetStatus) -> usize {
         let Some(at) = fleet.at else { return 0 };
         // One that is gone is known again by what the file has of it.
-        self.hours.retain(|id, _| fleet.variants.contains_key(id));
-        self.written.retain(|id, _| fleet.variants.contains_key(id));
-        self.has_more = false;
+        for (_, gone) in self.known.iter_mut().filter(|(id, _)| !fleet.variants.contains_key(id)) {
+            (gone.written, gone.hours) = (None, Packed::default());
+        }
+        self.more_from = None;
         for (id, status) in &fleet.variants {
             self.take_variant(id, status);
         }
@@ -92,67 +132,94 @@ impl Book {
     /// Takes in what a pass has of minutes for which there was no room before. The next read of telemetry
     /// takes their place.
     pub(super) fn take_more(&mut self, fleet: &FleetStatus) {
-        self.has_more = false;
-        for (id, status) in &fleet.variants {
-            let Some(until) = self.faces.get(id).map(|face| face.minutes_until) else { continue };
-            let taken = self.take_minutes(id, status, until);
-            if taken != until
-                && let Some(face) = self.faces.get_mut(id)
-            {
-                face.minutes_until = taken;
-                let face = face.clone();
-                self.write_face(id, face);
+        let Some(from) = self.more_from.take() else { return };
+        for (id, status) in fleet.variants.range(from..) {
+            let Some(known) = self.known.get_mut(id) else { continue };
+            let Some(mut face) = known.face() else { continue };
+            let mut hours = Hours::of(id, Some(known), &mut self.unsaved.hours);
+            let (until, has_more) = hours.take_minutes(status, face.minutes_until);
+            known.hours = hours.packed().unwrap_or_else(|| known.hours.clone());
+            if until != face.minutes_until {
+                face.minutes_until = until;
+                known.write(id, &face, &mut self.unsaved);
+            }
+            if has_more {
+                self.more_from = Some(id.clone());
+                return;
             }
         }
     }
 
-    /// Puts what was last seen of a variant with what waits for the disk.
-    fn write_face(&mut self, id: &VariantId, face: LastSeen) {
-        self.unsaved.faces.insert(id.clone(), face.clone());
-        self.written.insert(id.clone(), face);
-    }
-
     fn take_variant(&mut self, id: &VariantId, status: &VariantStatus) {
-        let (events, mut face) = changes(self.faces.get(id), status);
+        let before = self.known.get(id);
+        let was = before.and_then(Known::face);
+        let (events, mut face) = changes(was.as_ref(), status);
         self.unsaved.events.extend(events.into_iter().map(|event| (id.clone(), event)));
-        face.minutes_until = self.take_minutes(id, status, face.minutes_until);
-        self.take_present(id, status);
-        let written = self.written.get(id);
-        let is_news = written.is_none_or(|written| {
-            face.at - written.at >= FACE_EVERY
-                || *written != LastSeen { at: written.at, ..face.clone() }
-        });
-        if is_news {
-            self.write_face(id, face.clone());
+        let mut hours = Hours::of(id, before, &mut self.unsaved.hours);
+        let (until, has_more) = hours.take_minutes(status, face.minutes_until);
+        hours.take_present(status);
+        face.minutes_until = until;
+        if has_more {
+            self.more_from.get_or_insert_with(|| id.clone());
         }
-        self.faces.insert(id.clone(), face);
-        let own = self.hours.entry(id.clone()).or_default();
-        let excess = own.len().saturating_sub(4);
-        own.drain(..excess);
+        let newest = hours.packed();
+        let known = self.known.entry(id.clone()).or_insert_with(|| Known::new(&face, &Vec::new()));
+        known.at = face.at;
+        known.hours = newest.unwrap_or_else(|| known.hours.clone());
+        let is_as_before = was.is_some_and(|was| LastSeen { at: face.at, ..was } == face);
+        let is_written = known.written.is_some_and(|written| face.at - written < FACE_EVERY);
+        if !(is_as_before && is_written) {
+            known.write(id, &face, &mut self.unsaved);
+        }
+    }
+}
+
+impl Known {
+    /// Puts what was last seen of a variant with what waits for the disk.
+    fn write(&mut self, id: &VariantId, face: &LastSeen, unsaved: &mut Unsaved) {
+        self.face = json(face);
+        self.written = Some(face.at);
+        unsaved.faces.insert(id.clone(), Arc::clone(&self.face));
+    }
+}
+
+impl<'a> Hours<'a> {
+    fn of(
+        id: &'a VariantId,
+        known: Option<&Known>,
+        unsaved: &'a mut BTreeMap<(VariantId, u32), Box<[u8]>>,
+    ) -> Self {
+        let newest = known.map(|known| known.hours.get()).unwrap_or_default();
+        Self { id, newest, changed: false, unsaved }
     }
 
-    /// The minutes that are new, and up to where they go.
+    /// Those that may still change, if any has.
+    fn packed(mut self) -> Option<Packed<Vec<Hour>>> {
+        let excess = self.newest.len().saturating_sub(OPEN_HOURS);
+        self.newest.drain(..excess);
+        self.changed.then(|| (&self.newest).into())
+    }
+
+    /// The minutes that are new: up to where they go, and whether there are more than there is room for.
     fn take_minutes(
         &mut self,
-        id: &VariantId,
         status: &VariantStatus,
         until: Option<Timestamp>,
-    ) -> Option<Timestamp> {
+    ) -> (Option<Timestamp>, bool) {
         // Time is saved in order: what lies before the part that has been read comes with the whole.
         let partial = status.decision.report.estimate.is_partial();
         let telemetry = status.snapshot.telemetry.known().filter(|_| !partial);
-        let Some(telemetry) = telemetry else { return until };
+        let Some(telemetry) = telemetry else { return (until, false) };
         let mut until = until;
         for hour in telemetry.hours.iter() {
             if until.is_some_and(|until| hour.at() < until) {
                 continue;
             }
-            if self.unsaved.hours.len() >= HOURS_AT_ONCE {
-                self.has_more = true;
-                return until;
+            if self.unsaved.len() >= HOURS_AT_ONCE {
+                return (until, true);
             }
             until = Some(hour.until());
-            self.change(id, hour.at(), |own| hour.fill(own));
+            self.change(hour.at(), |own| hour.fill(own));
         }
         for minute in &telemetry.recent {
             if until.is_some_and(|until| minute.at < until) {
@@ -162,22 +229,22 @@ impl Book {
             until = Some(minute.at + TimeDelta::seconds(seconds));
             if !minute.is_empty() {
                 let objective = &status.goal.objective;
-                self.change(id, minute.at, |hour| hour.take(&minute, objective));
+                self.change(minute.at, |hour| hour.take(&minute, objective));
             }
         }
-        until
+        (until, false)
     }
 
     /// What holds at the end of the hour so far.
-    fn take_present(&mut self, id: &VariantId, status: &VariantStatus) {
+    fn take_present(&mut self, status: &VariantStatus) {
         let (snapshot, report) = (&status.snapshot, &status.decision.report);
         let endpoint = snapshot.endpoint.known().and_then(Option::as_ref);
         let instances = endpoint
-            .and_then(|endpoint| endpoint.variant(&id.variant))
+            .and_then(|endpoint| endpoint.variant(&self.id.variant))
             .and_then(|variant| variant.current_instances);
         let target = snapshot.target.known().and_then(Option::as_ref);
         let capacity = &report.estimate.capacity;
-        self.change(id, status.decision.at, |hour| {
+        self.change(status.decision.at, |hour| {
             if let Some(instances) = instances {
                 hour.take_instances(f64::from(instances));
             }
@@ -196,9 +263,9 @@ impl Book {
     }
 
     /// Changes the hour of an instant; it is saved only when it is another one afterwards.
-    fn change(&mut self, id: &VariantId, at: Timestamp, change: impl FnOnce(&mut Hour)) {
+    fn change(&mut self, at: Timestamp, change: impl FnOnce(&mut Hour)) {
         let start = floor_to(at, 3600);
-        let own = self.hours.entry(id.clone()).or_default();
+        let own = &mut self.newest;
         let place = match own.binary_search_by_key(&start, |hour| hour.at) {
             Ok(place) => place,
             Err(place) => {
@@ -210,7 +277,40 @@ impl Book {
         let before = *hour;
         change(hour);
         if *hour != before {
-            self.unsaved.hours.insert((id.clone(), index(start)), *hour);
+            self.changed = true;
+            self.unsaved.insert((self.id.clone(), index(start)), pack(hour).into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two weeks go to the disk, and a variant keeps the hours that may still change.
+    #[test]
+    fn of_two_weeks_of_hours_a_variant_keeps_a_few_hundred_bytes() {
+        let mut unsaved = BTreeMap::new();
+        let id = VariantId::parse("123456789012/us-east-1/scorer/main", '/').unwrap();
+        let face = LastSeen::default();
+        let mut known = Known::new(&face, &Vec::new());
+        let mut hours = Hours::of(&id, Some(&known), &mut unsaved);
+        for n in 0..14 * 24_i64 {
+            hours.change(face.at + TimeDelta::hours(n), |hour| {
+                (hour.minutes, hour.load_mean) = (60, Some(n as f64));
+                (hour.capacity, hour.safe_target) = (Some(1000.5), Some(n as f64 + 0.25));
+            });
+        }
+        known.hours = hours.packed().unwrap();
+        assert_eq!(unsaved.len(), 14 * 24);
+        assert!(unsaved.values().all(|row| row.len() < 64), "{unsaved:?}");
+        assert!(known.hours.bytes() < 400, "{}", known.hours.bytes());
+        let newest: Vec<Hour> = known.hours.get();
+        let targets: Vec<Option<f64>> = newest.iter().map(|hour| hour.safe_target).collect();
+        assert_eq!(targets, [332.25, 333.25, 334.25, 335.25].map(Some));
+        // What is the same again is nothing to save.
+        let mut again = Hours::of(&id, Some(&known), &mut unsaved);
+        again.change(newest[3].at, |hour| hour.minutes = 60);
+        assert!(again.packed().is_none());
     }
 }

@@ -2,7 +2,8 @@
 //! replaced as a whole, and worked on away from the threads that everything else runs on.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Error, Read, Result, Write};
+use std::hash::{DefaultHasher, Hasher as _};
+use std::io::{BufWriter, Error, Read, Result, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,8 @@ use tokio::sync::Mutex;
 
 /// What a file that is not whole yet is called, after a dot and the name of the file it is to be.
 const UNFINISHED: &str = ".unfinished";
+/// What is gathered before it is written.
+const BUFFER_BYTES: usize = 256 << 10;
 /// An unfinished file that is so much older than a new one belongs to a process that has died.
 const LEFT_BEHIND: Duration = Duration::from_hours(1);
 
@@ -22,19 +25,24 @@ const LEFT_BEHIND: Duration = Duration::from_hours(1);
 /// When it cannot be opened or read, is larger, or is no regular file: a pipe may have no end, and
 /// opening one waits for whoever writes to it.
 pub fn read(path: &Path, max: u64) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    open(path)?.take(max.saturating_add(1)).read_to_end(&mut content)?;
+    if content.len() as u64 > max { Err(too_long(max)) } else { Ok(content) }
+}
+
+fn open(path: &Path) -> Result<File> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let about = file.metadata()?;
-    if !about.is_file() {
-        let what = if about.is_dir() { "a directory" } else { "a pipe or a device" };
-        return Err(Error::other(format!("it is {what} (allowed: a regular file)")));
+    if about.is_file() {
+        return Ok(file);
     }
-    let mut content = Vec::new();
-    file.take(max.saturating_add(1)).read_to_end(&mut content)?;
-    if content.len() as u64 > max {
-        return Err(Error::other(format!("it is longer than {max} bytes")));
-    }
-    Ok(content)
+    let what = if about.is_dir() { "a directory" } else { "a pipe or a device" };
+    Err(Error::other(format!("it is {what} (allowed: a regular file)")))
+}
+
+fn too_long(max: u64) -> Error {
+    Error::other(format!("it is longer than {max} bytes"))
 }
 
 /// Puts `content` in place of a file, or where none is: whole, flushed to the disk with its name,
@@ -43,18 +51,86 @@ pub fn read(path: &Path, max: u64) -> Result<Vec<u8>> {
 /// # Errors
 /// When it cannot be written; the old file is as it was.
 pub fn replace(path: &Path, content: &[u8]) -> Result<()> {
+    replace_with(path, |file| file.write_all(content))
+}
+
+/// The same with content that is written piece by piece, so that it need not be in memory as a whole.
+///
+/// # Errors
+/// When it cannot be written, or `write` fails; the old file is as it was.
+pub fn replace_with(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     // What a link leads to is replaced, not the link.
     let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let (folder, name) = folder_and_name(&path)?;
-    let mut file = tempfile::Builder::new()
+    let file = tempfile::Builder::new()
         .prefix(&format!(".{name}."))
         .suffix(UNFINISHED)
         .tempfile_in(&folder)?;
-    file.write_all(content)?;
+    let mut file = BufWriter::with_capacity(BUFFER_BYTES, file);
+    write(&mut file)?;
+    let file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
     file.as_file().sync_all()?;
     file.persist(&path).map_err(|error| error.error)?;
     // The new name is on the disk only when the directory is.
     File::open(&folder)?.sync_all()
+}
+
+/// What a file holds, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest {
+    bytes: u64,
+    hash: u64,
+}
+
+impl Digest {
+    /// Of this content.
+    pub fn of(content: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(content);
+        Self { bytes: content.len() as u64, hash: hasher.finish() }
+    }
+}
+
+/// What a file of at most `max` bytes holds, in short, without all of it in memory.
+///
+/// # Errors
+/// As of [`read`].
+pub fn digest(path: &Path, max: u64) -> Result<Digest> {
+    let mut digesting = Digesting::new(std::io::sink());
+    std::io::copy(&mut open(path)?.take(max.saturating_add(1)), &mut digesting)?;
+    let digest = digesting.digest();
+    if digest.bytes > max { Err(too_long(max)) } else { Ok(digest) }
+}
+
+/// Passes on what is written, and knows its digest.
+pub struct Digesting<W> {
+    to: W,
+    bytes: u64,
+    hasher: DefaultHasher,
+}
+
+impl<W: Write> Digesting<W> {
+    pub fn new(to: W) -> Self {
+        Self { to, bytes: 0, hasher: DefaultHasher::new() }
+    }
+
+    /// Of all that was written so far.
+    pub fn digest(&self) -> Digest {
+        Digest { bytes: self.bytes, hash: self.hasher.finish() }
+    }
+}
+
+impl<W: Write> Write for Digesting<W> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.hasher.write(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.to.flush()
+    }
 }
 
 /// Removes what processes that died while they replaced this file have left beside it.

@@ -14,7 +14,7 @@
 //! Version 1 had no checksums, and was one document of many lines.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,7 +23,9 @@ use serde_json::value::RawValue;
 use crate::model::ids::{AccountId, EndpointName, Region, VariantId, VariantName, VariantNames};
 use crate::model::memory::VariantMemory;
 use crate::model::pauses::Pauses;
-use crate::model::record::{PAUSES, Record, SPENDING, end_stand_in, rest_of, unknown_pauses};
+use crate::model::record::{
+    PAUSES, Record, SPENDING, end_stand_in, rest_of, stands_in, unknown_pauses,
+};
 use crate::model::shared::Shared;
 use crate::model::spending::Spending;
 
@@ -44,7 +46,7 @@ const EMPTY: &str = "it is empty, and setpoint never leaves it so: what it held 
                      (no raise for 24 hours)";
 
 /// What the file holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Document {
     /// Of more than one variant.
     pub(super) pauses: Pauses,
@@ -116,8 +118,9 @@ impl Document {
         if content.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
             return Err(EMPTY.to_owned());
         }
-        let text = String::from_utf8_lossy(&content).into_owned();
+        let text = String::from_utf8_lossy(&content);
         let mut document = Self::default();
+        let mut later = None;
         match serde_json::from_str::<Outer<'_>>(&text) {
             Ok(outer) => {
                 for entry in outer.variants {
@@ -129,12 +132,11 @@ impl Document {
                 if let Some(spending) = outer.spending {
                     document.take_spending(spending.get());
                 }
-                if outer.version > VERSION {
-                    document.newer = Some((outer.version, content));
-                }
+                later = Some(outer.version).filter(|version| *version > VERSION);
             }
             Err(error) => document.rescue(&text, &error.to_string())?,
         }
+        document.newer = later.map(|version| (version, content));
         Ok(document)
     }
 
@@ -228,32 +230,38 @@ impl Document {
     /// could not be read ends.
     pub(super) fn end_stand_ins(&mut self) {
         self.pauses.end_stand_ins();
-        self.variants.values_mut().for_each(|memory| end_stand_in(memory));
+        // The others are shared with whoever knows them, and stay so.
+        let held = |memory: &Shared<VariantMemory>| memory.pause.as_ref().is_some_and(stands_in);
+        self.variants.values_mut().filter(|memory| held(memory)).for_each(|m| end_stand_in(m));
     }
 
-    pub(super) fn text(&self) -> String {
-        let mut text = format!("{{\"version\":{VERSION},\n");
+    pub(super) fn write(&self, to: &mut dyn Write) -> std::io::Result<()> {
+        writeln!(to, "{{\"version\":{VERSION},")?;
         // What does not read back has been refused before it came here.
         if let Ok(pauses) = Record::of(PAUSES, &self.pauses)
             && let Ok(pauses) = serde_json::to_string(&pauses)
         {
-            let _ = writeln!(text, "{PAUSES_MEMBER}{pauses},");
+            writeln!(to, "{PAUSES_MEMBER}{pauses},")?;
         }
         if self.spending != Spending::default()
             && let Ok(spending) = Record::of(SPENDING, &self.spending)
             && let Ok(spending) = serde_json::to_string(&spending)
         {
-            let _ = writeln!(text, "{SPENDING_MEMBER}{spending},");
+            writeln!(to, "{SPENDING_MEMBER}{spending},")?;
         }
-        text.push_str("\"variants\":[");
+        to.write_all(b"\"variants\":[")?;
         let mut separator = "\n";
         for (id, memory) in &self.variants {
             let Some(entry) = entry(id, memory) else { continue };
-            let _ = write!(text, "{separator}{entry}");
+            write!(to, "{separator}{entry}")?;
             separator = ",\n";
         }
-        text.push_str("\n]}\n");
-        text
+        to.write_all(b"\n]}\n")
+    }
+
+    /// Whether it is no more than what was read: nothing waits to be set aside.
+    pub(super) const fn is_plain(&self) -> bool {
+        self.damaged.is_empty() && self.newer.is_none()
     }
 }
 

@@ -345,3 +345,30 @@ async fn what_cloudwatch_was_asked_for_is_kept_beside_the_variants() {
     assert_eq!(fixture.memory.spending().await.unwrap(), Spending::default());
     assert!(fixture.memory.set_aside().sentence.contains("checksum"), "and is said");
 }
+
+/// Each pass asks for all of it: of thousands of variants, a second copy is tens of MiB.
+#[tokio::test]
+async fn what_was_saved_or_read_is_held_once_until_the_file_is_another() {
+    let fixture = Fixture::filled().await;
+    let load = async || {
+        let all = fixture.memory.load(&[subject("a")], false).await.remove(&id("a")).unwrap();
+        all.known().unwrap().clone()
+    };
+    let own: Shared<VariantMemory> =
+        VariantMemory { value_in_force: Some(7.0), ..adopted() }.into();
+    let keep = Keep { subject: subject("a"), memory: own.clone(), urgent: false };
+    assert!(fixture.memory.save(&[keep], &Alone).await.is_empty());
+    assert!(load().await.is_one_with(&own));
+    // What another process reads of it is the same, and held once too.
+    let next = FileMemory::new(fixture.path());
+    let first = next.load(&[subject("a")], false).await.remove(&id("a")).unwrap();
+    let second = next.load(&[subject("a")], false).await.remove(&id("a")).unwrap();
+    assert_eq!(first.known(), Some(&own));
+    assert!(first.known().unwrap().is_one_with(second.known().unwrap()));
+    // Text of the same length in its place, at once: it is read.
+    fixture.damage(|text| text.replace("a test", "e test"));
+    let paused = fixture.load("b").await.unwrap();
+    assert_eq!(paused.pause.unwrap().reason, "e test");
+    std::fs::remove_file(fixture.path()).unwrap();
+    assert!(!load().await.adopted);
+}

@@ -132,13 +132,33 @@ pub struct StoreStatus {
     pub last_saved: Option<Timestamp>,
     /// The size of the file, in bytes.
     pub size_bytes: Option<u64>,
-    /// The last pass of which everything is saved: minutes of a first read may wait for the passes after it.
+    /// The last pass that was taken in, and which of its variants are saved with all their minutes.
     #[serde(skip)]
-    pub whole: Option<Timestamp>,
+    pub saved: Option<(Timestamp, Saved)>,
     /// How many files that could not be read lie beside it.
     pub files_set_aside: usize,
     /// What was set aside since the process began, and why.
     pub set_aside: Option<String>,
+}
+
+/// Which variants of a pass are saved: minutes of a first read may wait for the passes after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Saved {
+    None,
+    /// Those before this one, in their order.
+    Before(VariantId),
+    All,
+}
+
+impl Saved {
+    /// Whether a variant is among them.
+    pub fn has(&self, id: &VariantId) -> bool {
+        match self {
+            Self::None => false,
+            Self::Before(first) => id < first,
+            Self::All => true,
+        }
+    }
 }
 
 /// A plan that would change too many variants at once.
