@@ -43,7 +43,7 @@ use setpoint::ports::{CallObserver, CallRecord, Clock};
 use setpoint::reconcile::{
     CostMeter, Fleet, HistoryWait, PassInput, Purpose, Settings as PassSettings,
 };
-use setpoint::store::{Store, StoreSettings};
+use setpoint::store::{FileShelf, Store, StoreSettings};
 use setpoint::system::{Alone, WallClock};
 
 /// Variants and days of history.
@@ -220,7 +220,8 @@ fn measure(size: &str) -> String {
         Arc::new(Alone),
         memory,
         CostMeter::default(),
-    );
+    )
+    .resting(&FileShelf::beside(Some(&place.path().join("history.redb"))));
     let config = Config::from_yaml(&config(days)).unwrap();
     // What is published stays until the next pass has ended, as in the daemon.
     let published = Arc::new(FleetCell::default());

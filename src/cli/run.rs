@@ -17,6 +17,7 @@ use crate::metrics::{Metrics, SeriesOf, Shown};
 use crate::model::shard::Shard;
 use crate::ports::{Aws, CallObserver, Clock, Events, Memory};
 use crate::reconcile::{CostMeter, Fleet};
+use crate::store::FileShelf;
 use crate::system::{Alone, WallClock};
 use crate::telemetry::Logs;
 
@@ -151,9 +152,11 @@ impl Assembled {
         let cost = CostMeter::default();
         let history = compose::history(&config);
         let evidence = history.clone();
+        let shelf = FileShelf::beside(config.store.path.as_deref());
         let make_fleet = Box::new(move |leadership| {
             let (clock, memory) = (Arc::clone(&passes_clock), Arc::clone(&passes_memory));
             let fleet = Fleet::new(aws.clone(), clock, leadership, memory, cost.clone());
+            let fleet = fleet.resting(&shelf);
             // In memory it would outlive nothing.
             if evidence.survives_restart() {
                 fleet.keeping(Arc::new(evidence.clone()))

@@ -16,6 +16,7 @@ use crate::model::ids::ResourceId;
 use crate::model::reads::Read;
 use crate::model::series::Minute;
 use crate::model::time::{Timestamp, floor_to};
+use crate::ports::Shelf;
 use crate::variant::{NewPeriods, Variant};
 
 /// How much is handed to an estimator at once.
@@ -122,7 +123,7 @@ impl Worker<'_> {
     ) -> Variant {
         let mut variant = seed.variant.clone();
         variant.begin_history(piece.from, self.stage == Stage::LastDay, thin_since);
-        push(&mut variant, seed, piece, scratch);
+        push(&mut variant, seed, piece, (scratch, &*self.shared.slots.shelf));
         variant
     }
 }
@@ -142,7 +143,12 @@ pub(super) struct Piece<'a> {
 }
 
 /// Pushes what was read into a variant, a day at a time.
-pub(super) fn push(variant: &mut Variant, seed: &Seed, piece: &Piece<'_>, scratch: &mut Scratch) {
+pub(super) fn push(
+    variant: &mut Variant,
+    seed: &Seed,
+    piece: &Piece<'_>,
+    (scratch, shelf): (&mut Scratch, &dyn Shelf),
+) {
     let Piece { mut from, to, minutes, longer, read, now } = *piece;
     while from < to {
         let next = floor_to(from + TimeDelta::seconds(PIECE_SECONDS), PIECE_SECONDS).min(to);
@@ -161,5 +167,5 @@ pub(super) fn push(variant: &mut Variant, seed: &Seed, piece: &Piece<'_>, scratc
         }
         from = next;
     }
-    variant.rest();
+    variant.rest(shelf);
 }

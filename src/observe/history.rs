@@ -29,7 +29,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::time::Timestamp;
-use crate::ports::Clock;
+use crate::ports::{Clock, MemoryShelf, Shelf};
 use crate::variant::Variant;
 
 /// Requests under way at once, of all accounts and regions of the process: each holds an answer of
@@ -63,6 +63,8 @@ pub struct Slots {
     pub progress: Arc<Progress>,
     /// What earlier processes have kept; absent where nothing is.
     pub keeping: Option<Arc<Keeping>>,
+    /// Where estimators rest.
+    pub shelf: Arc<dyn Shelf>,
 }
 
 impl Default for Slots {
@@ -73,6 +75,7 @@ impl Default for Slots {
             scratches: Arc::default(),
             progress: Arc::default(),
             keeping: None,
+            shelf: Arc::new(MemoryShelf),
         }
     }
 }
@@ -174,7 +177,7 @@ pub(super) struct History {
 pub(super) struct Shared {
     pub(super) fetch: Fetch,
     pub(super) clock: Arc<dyn Clock>,
-    slots: Slots,
+    pub(super) slots: Slots,
     state: Mutex<State>,
     /// Rung when something was read.
     news: Notify,

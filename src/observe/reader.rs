@@ -25,7 +25,7 @@ use crate::model::selector::Selector;
 use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::ports::{Aws, Clock, Leadership, Memories, Memory, Subject};
+use crate::ports::{Aws, Clock, Leadership, Memories, Memory, Shelf, Subject};
 use crate::variant::{Variant, Weeks};
 
 /// What the reads of one account and region in a pass depend on.
@@ -138,6 +138,8 @@ pub struct Reader {
     /// What is kept over a restart; absent where nothing is.
     pub(super) keeping: Option<Arc<Keeping>>,
     pub(super) described: Described,
+    /// Where estimators rest.
+    pub(super) shelf: Arc<dyn Shelf>,
     /// The estimator's tables, shared by all variants.
     pub scratch: Scratch,
     /// The reaction of a variant before its scale-outs are looked at, kept once for all of them.
@@ -158,6 +160,7 @@ impl Reader {
             cost,
             keeping: slots.keeping.clone(),
             scratch: slots.scratch(),
+            shelf: Arc::clone(&slots.shelf),
             described: Described::default(),
             history: History::new(fetch, Arc::clone(&clock), slots),
             listed: false,

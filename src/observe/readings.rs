@@ -240,7 +240,7 @@ impl Reader {
             let taken = catch_unwind(AssertUnwindSafe(|| {
                 let by = (&estimator, &reading.context);
                 let taken = variant.take_in(new, by, reading.memory, &mut self.scratch, now);
-                variant.rest();
+                variant.rest(&*self.shelf);
                 taken
             }));
             match taken {

@@ -140,7 +140,7 @@ impl Worker<'_> {
                 let mut variant = variant;
                 if let Some(Window { from, to }) = window {
                     let piece = Piece { from, to, minutes: &minutes, longer: &longer, read, now };
-                    push(&mut variant, &seed, &piece, scratch);
+                    push(&mut variant, &seed, &piece, (scratch, &*self.shared.slots.shelf));
                 }
                 variant
             }));

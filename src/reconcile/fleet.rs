@@ -30,7 +30,7 @@ use crate::observe::goals::only_in;
 use crate::observe::health;
 use crate::observe::history::Slots;
 use crate::observe::{Named, Observed, Parts, Progress};
-use crate::ports::{Aws, Clock, Evidence, Leadership, Memory};
+use crate::ports::{Aws, Clock, Evidence, Leadership, Memory, Shelf};
 use crate::variant::Turn;
 
 /// Makes passes over accounts and regions, and keeps what they need between them.
@@ -177,6 +177,15 @@ impl Fleet {
             region.keep(&keeping);
         }
         self.keeping = Some(keeping);
+        self
+    }
+
+    /// The same, of which what nobody looks at lies there.
+    #[must_use]
+    pub fn resting(mut self, on: &Arc<dyn Shelf>) -> Self {
+        for region in &mut self.regions {
+            region.rest_on(on);
+        }
         self
     }
 

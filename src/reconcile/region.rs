@@ -11,7 +11,7 @@ use crate::model::ids::{ResourceId, Scope, VariantId};
 use crate::observe::evidence::Keeping;
 use crate::observe::remembered::remembered_in;
 use crate::observe::{Observed, Parts, Request};
-use crate::ports::Aws;
+use crate::ports::{Aws, Shelf};
 
 /// One account and region.
 pub(super) struct Region {
@@ -61,6 +61,12 @@ impl Region {
     /// Keeps what it knows over a restart. To be said before the first pass.
     pub(super) fn keep(&mut self, keeping: &Arc<Keeping>) {
         self.parts.slots.keeping = Some(Arc::clone(keeping));
+        self.start_over();
+    }
+
+    /// Lets what nobody looks at lie there. To be said before the first pass.
+    pub(super) fn rest_on(&mut self, place: &Arc<dyn Shelf>) {
+        self.parts.slots.shelf = Arc::clone(place);
         self.start_over();
     }
 

@@ -10,6 +10,7 @@ mod disk;
 mod evidence;
 mod pack;
 mod records;
+mod shelf;
 mod unsaved;
 mod values;
 
@@ -30,6 +31,7 @@ use crate::model::time::Timestamp;
 use crate::system::files::FileWork;
 
 pub use changes::changes;
+pub use shelf::FileShelf;
 
 use disk::{Bounds, Disk, Trouble};
 use unsaved::Book;

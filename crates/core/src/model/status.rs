@@ -19,6 +19,7 @@ use super::snapshot::Snapshot;
 use super::spending::Saving;
 use super::time::Timestamp;
 use super::warning::ConfigStatus;
+use crate::ports::Rested;
 
 /// One variant after its last pass.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,12 +43,18 @@ pub struct VariantStatus {
 
 /// The estimator behind an estimate that is published, which the variant itself holds: thousands of
 /// variants have no room for a second one. `variant::EstimatorState` reads it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct EstimatorHandle {
     /// The estimator as bytes, until the variant takes in newer telemetry.
-    pub estimator: Weak<Box<[u8]>>,
+    pub estimator: Weak<dyn Rested>,
     /// What else it depends on, as bytes.
     pub inputs: Box<[u8]>,
+}
+
+impl Default for EstimatorHandle {
+    fn default() -> Self {
+        Self { estimator: Weak::<Box<[u8]>>::new(), inputs: Box::default() }
+    }
 }
 
 impl PartialEq for EstimatorHandle {

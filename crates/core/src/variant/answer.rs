@@ -25,26 +25,26 @@ pub(super) struct Question {
     pub(super) load_test_problem: Option<LoadTestProblem>,
 }
 
-/// The answer to a question.
+/// The answer to a question; nothing where the estimator cannot be had back.
 pub(super) fn evaluate(
     held: &mut Held,
     ((load_test, with_fit), asked): ((Option<RequestsPerSecond>, bool), Question),
     scratch: &mut Scratch,
     now: Timestamp,
-) -> (Estimate, LoadTested) {
+) -> Option<(Estimate, LoadTested)> {
     let mut answer = |estimator: &mut Estimator| {
         estimator.set_load_test(load_test, asked.load_test_problem);
         let estimate = estimator.answer(scratch, now, &asked.context, with_fit);
         (estimate, estimator.load_tested())
     };
     match held {
-        Held::Awake(estimator) => answer(estimator),
+        Held::Awake(estimator) => Some(answer(estimator)),
         Held::Resting(resting) => {
-            let mut looked = resting.look();
+            let mut looked = resting.look()?;
             let (mut estimate, load_tested) = answer(&mut looked);
             resting.note(&looked);
             estimate.picture = resting.picture().clone();
-            (estimate, load_tested)
+            Some((estimate, load_tested))
         }
     }
 }

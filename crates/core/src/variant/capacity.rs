@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decide::new_regime::AFTER_DEPLOY;
 use crate::estimate::{
-    Context, Estimator, EstimatorSettings, Fingerprint, Journal, JournalError, LoadTested, Scratch,
+    Context, Estimator, EstimatorSettings, Journal, JournalError, LoadTested, Scratch,
 };
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, Model, Routing};
 use crate::model::estimate::{Capacity, Estimate, Regime};
@@ -25,13 +25,19 @@ use crate::model::shared::Shared;
 use crate::model::siblings::Siblings;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
+use crate::ports::Shelf;
 
 use super::answer::{Answer, Question, evaluate};
 use super::journals;
 use super::resting::Held;
+use super::running::{Running, running};
 
 /// Minutes left out before an update was first seen: it is seen up to a pass late.
 const UPDATE_SEEN_LATE: TimeDelta = TimeDelta::minutes(2);
+
+/// What is said of a variant whose estimator is lost, in the pass that notices.
+const LOST: &str =
+    "what was measured could not be read back from the disk; the history is read again";
 
 /// Most changes that are kept for a history that is read again: a deploy a day, and a few.
 const NOTED_MAX: usize = 32;
@@ -45,6 +51,8 @@ pub(super) struct CapacityWatch {
     /// What this process has seen happen, pushed or not, and how much that was in all.
     noted: VecDeque<Change>,
     noted_in_all: usize,
+    /// Whether the estimator could not be had back from where it rested.
+    is_lost: bool,
     /// What the variant ran when it was last seen in service.
     running: Option<Running>,
     /// How requests are spread over its instances.
@@ -71,15 +79,6 @@ pub(super) struct KeptCapacity<'a> {
     changes: Cow<'a, VecDeque<Change>>,
     running: Option<Running>,
     updating_since: Option<Timestamp>,
-}
-
-/// What a variant runs.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Running {
-    fingerprint: Fingerprint,
-    /// What a journal of an older version calls it.
-    old: Fingerprint,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -177,14 +176,20 @@ impl CapacityWatch {
         self.evidence_kept = history.evidence_kept;
     }
 
-    /// What of it is kept over a restart.
-    pub(super) fn kept(&self) -> KeptCapacity<'_> {
+    /// Whether the estimator could not be had back from where it rested: the history is to be read again.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// What of it is kept over a restart; nothing where it cannot be had back.
+    pub(super) fn kept(&self) -> Option<KeptCapacity<'_>> {
         // Every field has its answer here: a new one is a decision, and another form.
         let Self {
             estimator,
             changes,
             noted: _,
             noted_in_all: _,
+            is_lost: _,
             running,
             routing: _,
             updating_since,
@@ -194,12 +199,16 @@ impl CapacityWatch {
             journal_kept: _,
             evidence_kept: _,
         } = self;
-        KeptCapacity {
-            estimator: estimator.as_ref().map(Held::awake),
+        let estimator = match estimator {
+            Some(held) => Some(held.awake()?),
+            None => None,
+        };
+        Some(KeptCapacity {
+            estimator,
             changes: Cow::Borrowed(changes),
             running: *running,
             updating_since: *updating_since,
-        }
+        })
     }
 
     /// The same service with what was kept of it up to `until`; nothing when it runs something else by
@@ -255,7 +264,7 @@ impl CapacityWatch {
 
     /// The estimator, once there is one.
     pub(super) fn estimator(&self) -> Option<Cow<'_, Estimator>> {
-        self.estimator.as_ref().map(Held::awake)
+        self.estimator.as_ref().and_then(Held::awake)
     }
 
     /// Whether there is one.
@@ -264,9 +273,9 @@ impl CapacityWatch {
     }
 
     /// Nobody tells it more for now.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn rest(&mut self, on: &dyn Shelf) {
         if let Some(estimator) = &mut self.estimator {
-            estimator.rest();
+            estimator.rest(on);
         }
         self.changes.shrink_to_fit();
         self.noted.shrink_to_fit();
@@ -299,7 +308,10 @@ impl CapacityWatch {
             self.note_unseen_deploy(&estimator, now);
             self.estimator = Some(Held::Awake(Box::new(estimator)));
         }
-        let Some(estimator) = self.estimator.as_mut().map(Held::wake) else { return journal_read };
+        let Some(estimator) = self.estimator.as_mut().and_then(Held::wake) else {
+            self.is_lost = true;
+            return journal_read;
+        };
         for period in periods {
             while self.changes.front().is_some_and(|change| change.at() <= period.at) {
                 match self.changes.pop_front() {
@@ -363,7 +375,11 @@ impl CapacityWatch {
             answered.estimate.clone()
         } else {
             let how = (goal.load_test.as_ref().map(|t| t.max_rps), self.keeps_fit);
-            let (mut estimate, load_tested) = evaluate(estimator, (how, asked), scratch, now);
+            let Some((mut estimate, load_tested)) = evaluate(estimator, (how, asked), scratch, now)
+            else {
+                self.is_lost = true;
+                return unobserved(LOST.to_owned());
+            };
             estimate.history_complete_ratio = history;
             let estimate = Shared::from(estimate);
             let answer = Answer { asked, at: now, estimate: estimate.clone(), load_tested };
@@ -392,7 +408,7 @@ impl CapacityWatch {
         if let Some(fit) = &estimate.fit {
             return Some(Arc::clone(fit));
         }
-        let mut estimator = self.estimator.as_ref()?.awake().into_owned();
+        let mut estimator = self.estimator.as_ref()?.awake()?.into_owned();
         estimator.evaluate(scratch, *at, &asked.context).fit
     }
 
@@ -404,7 +420,7 @@ impl CapacityWatch {
         scratch: &mut Scratch,
         now: Timestamp,
     ) {
-        let Some(estimator) = &self.estimator else { return };
+        let Some(held) = &self.estimator else { return };
         let asks = self.load_tested().asks_siblings(estimate);
         if self.deployed_since().is_some() || !asks {
             return;
@@ -413,8 +429,8 @@ impl CapacityWatch {
         let capacity = if let Some(heard) = heard {
             heard.1
         } else {
-            let capacity =
-                estimator.awake().by_siblings(&estimate.capacity, &siblings, scratch, now);
+            let Some(estimator) = held.awake() else { return };
+            let capacity = estimator.by_siblings(&estimate.capacity, &siblings, scratch, now);
             self.by_siblings = Some(Box::new((siblings.clone(), capacity)));
             capacity
         };
@@ -451,7 +467,7 @@ impl CapacityWatch {
             return None;
         }
         // Numbers and short texts always have a JSON form.
-        estimator.awake().journal().to_value().ok().map(Opaque::from)
+        estimator.awake()?.journal().to_value().ok().map(Opaque::from)
     }
 }
 
@@ -471,23 +487,4 @@ fn begin(
     };
     estimator.back_fill_until(now);
     (estimator, journal.map(|_| ()))
-}
-
-/// What the variant runs: everything of its own that can change capacity, not the config's name.
-fn running(
-    endpoint: &Endpoint,
-    config: &EndpointConfig,
-    model: Option<&Model>,
-    variant: &VariantName,
-) -> Option<Running> {
-    let own = config.variant(variant)?;
-    let summary = endpoint.variant(variant)?;
-    let mut text = format!("{:016x}", own.deploy_hash);
-    for image in &summary.images {
-        text.push(' ');
-        text.push_str(image);
-    }
-    let (model_name, instance_type) = (own.model_name.as_deref(), own.instance_type.as_deref());
-    let fingerprint = Fingerprint::service(&text, model.map(|model| model.deploy_hash));
-    Some(Running { fingerprint, old: Fingerprint::old(model_name, instance_type, &summary.images) })
 }

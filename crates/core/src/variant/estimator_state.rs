@@ -61,8 +61,8 @@ impl EstimatorState {
     /// The estimator of a published variant. None where there is none, and from when newer telemetry has
     /// been read until that is published.
     pub fn of(handle: &EstimatorHandle) -> Option<Self> {
-        let bytes = handle.estimator.upgrade()?;
-        let mut state: Estimator = compact::from_bytes(&bytes).ok()?;
+        let rested = handle.estimator.upgrade()?;
+        let mut state: Estimator = compact::from_bytes(&rested.bytes()?).ok()?;
         let EstimateInputs { at, hourly, changes } = compact::from_bytes(&handle.inputs).ok()?;
         state.set_hourly(&hourly);
         Some(Self { form: FORM, at, state, changes })

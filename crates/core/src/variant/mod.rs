@@ -15,6 +15,7 @@ mod per_instance;
 mod recent;
 mod resting;
 mod resume;
+mod running;
 mod steady;
 mod turn;
 mod weeks;
@@ -40,6 +41,7 @@ use crate::model::shared::Shared;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
+use crate::ports::Shelf;
 use crate::reaction_time::{Ledger, Seen};
 
 pub use activities::Activities;
@@ -213,6 +215,10 @@ impl Variant {
             periods.sort_by_key(|period| (period.end(), period.period_seconds));
         }
         let taken = self.capacity.take_in(&periods, settings, context, memory, scratch, now);
+        if self.capacity.is_lost() {
+            self.read_again();
+            return taken;
+        }
         let least = settings.objective.latency.map(|latency| latency.statistic.min_requests());
         if let Some(least) = least {
             // What is known by then holds until the history has been read again.
@@ -296,9 +302,9 @@ impl Variant {
         self.wants_longer = history.wants_longer;
     }
 
-    /// Nobody tells it more for now: it takes little room until somebody does.
-    pub fn rest(&mut self) {
-        self.capacity.rest();
+    /// Nobody tells it more for now: it takes little room until somebody does, most of it on a shelf.
+    pub fn rest(&mut self, on: &dyn Shelf) {
+        self.capacity.rest(on);
     }
 
     /// Answers keep their fit: for replays, which look at one variant.
@@ -360,7 +366,12 @@ impl Variant {
         now: Timestamp,
     ) -> Shared<Estimate> {
         let asked = Question { read_until: self.recent.read_until, context, load_test_problem };
-        self.capacity.estimate(goal, (asked, history), &self.recent.telemetry, scratch, now)
+        let telemetry = &self.recent.telemetry;
+        let estimate = self.capacity.estimate(goal, (asked, history), telemetry, scratch, now);
+        if self.capacity.is_lost() {
+            self.read_again();
+        }
+        estimate
     }
 
     /// How it reacts to load, with the scale-outs that this snapshot shows taken note of.

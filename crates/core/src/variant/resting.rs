@@ -1,6 +1,7 @@
 //! The estimator of a variant that nobody looks at now, as bytes: thousands of them rest at once, and
 //! one at a time is awake.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::compact;
@@ -8,12 +9,13 @@ use crate::estimate::{Estimator, Hourly};
 use crate::model::goal::LoadTestProblem;
 use crate::model::scatter::Picture;
 use crate::model::units::RequestsPerSecond;
+use crate::ports::{Rested, Shelf};
 
 /// An estimator at rest, with what its last evaluation left behind.
 #[derive(Debug, Clone)]
 pub(super) struct Resting {
     /// Shared with what is published of the variant ([`Self::published`]).
-    bytes: Arc<Box<[u8]>>,
+    bytes: Arc<dyn Rested>,
     /// What goes with its estimates as well.
     picture: Picture,
     hourly: Hourly,
@@ -30,29 +32,23 @@ pub(super) enum Held {
 
 impl Resting {
     /// Lets it rest; `None` when it has no such form, which would be a bug.
-    fn of(estimator: &mut Estimator) -> Option<Self> {
+    fn of(estimator: &mut Estimator, shelf: &dyn Shelf) -> Option<Self> {
         let (hourly, picture) = (estimator.hourly(), estimator.take_picture());
         let load_test = (estimator.settings().load_test, estimator.settings().load_test_problem);
         if let Ok(bytes) = compact::to_bytes(estimator) {
-            return Some(Self { bytes: Arc::new(bytes), picture, hourly, load_test });
+            return Some(Self { bytes: shelf.put(bytes), picture, hourly, load_test });
         }
         estimator.draw_on(&picture);
         None
     }
 
-    /// The same estimator, without its picture: for an answer.
-    pub(super) fn look(&self) -> Estimator {
-        #[expect(
-            clippy::expect_used,
-            reason = "the bytes were made of one, which a property test holds; whoever works on a \
-                      variant leaves it unknown after a panic"
-        )]
-        let mut estimator: Estimator =
-            compact::from_bytes(&self.bytes).expect("an estimator that was put to rest");
+    /// The same estimator, without its picture: for an answer. Nothing where its bytes cannot be had back.
+    pub(super) fn look(&self) -> Option<Estimator> {
+        let mut estimator: Estimator = compact::from_bytes(&self.bytes.bytes()?).ok()?;
         estimator.set_hourly(&self.hourly);
         let (load_test, problem) = self.load_test;
         estimator.set_load_test(load_test, problem);
-        estimator
+        Some(estimator)
     }
 
     /// An answer was worked out by a [look](Self::look): what that leaves behind.
@@ -63,7 +59,7 @@ impl Resting {
     }
 
     /// The estimator without its picture as bytes, and what its last evaluation left behind.
-    pub(super) fn published(&self) -> (&Arc<Box<[u8]>>, Hourly) {
+    pub(super) fn published(&self) -> (&Arc<dyn Rested>, Hourly) {
         (&self.bytes, self.hourly.clone())
     }
 
@@ -72,37 +68,37 @@ impl Resting {
         &self.picture
     }
 
-    fn wake(&self) -> Estimator {
-        let mut estimator = self.look();
+    fn wake(&self) -> Option<Estimator> {
+        let mut estimator = self.look()?;
         estimator.draw_on(&self.picture);
-        estimator
+        Some(estimator)
     }
 }
 
 impl Held {
-    /// The whole estimator.
-    pub(super) fn awake(&self) -> std::borrow::Cow<'_, Estimator> {
+    /// The whole estimator; nothing where it cannot be had back.
+    pub(super) fn awake(&self) -> Option<Cow<'_, Estimator>> {
         match self {
-            Self::Awake(estimator) => std::borrow::Cow::Borrowed(estimator),
-            Self::Resting(resting) => std::borrow::Cow::Owned(resting.wake()),
+            Self::Awake(estimator) => Some(Cow::Borrowed(estimator)),
+            Self::Resting(resting) => resting.wake().map(Cow::Owned),
         }
     }
 
-    /// The estimator, to take minutes in; it stays awake.
-    pub(super) fn wake(&mut self) -> &mut Estimator {
+    /// The estimator, to take minutes in; it stays awake. Nothing where it cannot be had back.
+    pub(super) fn wake(&mut self) -> Option<&mut Estimator> {
         if let Self::Resting(resting) = self {
-            *self = Self::Awake(Box::new(resting.wake()));
+            *self = Self::Awake(Box::new(resting.wake()?));
         }
         match self {
-            Self::Awake(estimator) => estimator,
-            Self::Resting(_) => unreachable!("it was just woken"),
+            Self::Awake(estimator) => Some(estimator),
+            Self::Resting(_) => None,
         }
     }
 
     /// Lets it rest.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn rest(&mut self, on: &dyn Shelf) {
         if let Self::Awake(estimator) = self
-            && let Some(resting) = Resting::of(estimator)
+            && let Some(resting) = Resting::of(estimator, on)
         {
             *self = Self::Resting(resting);
         }
@@ -113,7 +109,7 @@ impl Held {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Awake(estimator) => estimator.state_bytes(),
-            Self::Resting(resting) => resting.bytes.len() + resting.picture.bytes(),
+            Self::Resting(resting) => resting.bytes.in_memory() + resting.picture.bytes(),
         }
     }
 }

@@ -121,7 +121,7 @@ impl Variant {
                 thin_until: *thin_until,
                 hourly_peaks: Cow::Owned(hourly_peaks.get()),
             },
-            capacity: capacity.kept(),
+            capacity: capacity.kept()?,
             ledger: Cow::Borrowed(ledger),
         };
         // Numbers and short texts always have a JSON form.

@@ -13,6 +13,7 @@ use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::units::{LatencyStatistic, RequestsPerSecond};
+use crate::ports::{MemoryShelf, Rested, Shelf};
 use crate::variant::NewPeriods;
 
 const DAYS: i64 = 9;
@@ -311,7 +312,7 @@ fn one_that_rests_between_two_looks_knows_and_answers_what_one_that_does_not_doe
             note(variant, if from > 7 * 1440 { 2 } else { 1 }, at(from));
             told(variant, from, to, &mut scratch);
         }
-        rests.rest();
+        rests.rest(&MemoryShelf);
         from = to;
         let context = Context { configured_target: Some(500.0), safety_factor: 0.7 };
         let goal = goal(200.0, Some(10.0));
@@ -328,6 +329,50 @@ fn one_that_rests_between_two_looks_knows_and_answers_what_one_that_does_not_doe
     }
     let bytes = rests.capacity.bytes_at_rest();
     assert!(bytes <= 8 * 1024, "{bytes}: there may be ten thousand of them");
+}
+
+/// A disk that gives nothing back.
+#[derive(Debug)]
+struct Broken;
+
+impl Shelf for Broken {
+    fn put(&self, _: Box<[u8]>) -> std::sync::Arc<dyn Rested> {
+        std::sync::Arc::new(Self)
+    }
+}
+
+impl Rested for Broken {
+    fn bytes(&self) -> Option<std::borrow::Cow<'_, [u8]>> {
+        None
+    }
+
+    fn in_memory(&self) -> usize {
+        0
+    }
+}
+
+/// Nothing is estimated from what is left: all of its history is read again.
+#[test]
+fn one_whose_estimator_is_lost_reads_its_history_again() {
+    let context = Context { configured_target: Some(500.0), safety_factor: 0.7 };
+    for newer in [false, true] {
+        let (mut variant, mut scratch) = known(2 * 1440);
+        assert!(!variant.wants_history() && variant.evidence(&id()).is_some());
+        variant.rest(&Broken);
+        assert_eq!(variant.evidence(&id()), None);
+        if newer {
+            told(&mut variant, 2 * 1440, 2 * 1440 + 15, &mut scratch);
+            assert!(variant.wants_history() && variant.read_until().is_none());
+        }
+        let asked = (None, context, Some(1.0));
+        let estimate = variant.estimate(&goal(200.0, None), asked, &mut scratch, at(2 * 1440 + 15));
+        assert_eq!(estimate.verdict, crate::model::estimate::Verdict::Unobserved);
+        assert!(variant.wants_history() && variant.telemetry().known().is_none(), "{newer}");
+        let (again, _) = known(2 * 1440);
+        variant.adopt(again);
+        let estimate = variant.estimate(&goal(200.0, None), asked, &mut scratch, at(2 * 1440 + 15));
+        assert!(!variant.wants_history() && estimate.capacity.estimate.is_some());
+    }
 }
 
 fn goal(threshold_ms: f64, max_rps: Option<f64>) -> Goal {
@@ -349,7 +394,7 @@ fn goal(threshold_ms: f64, max_rps: Option<f64>) -> Goal {
 #[test]
 fn between_two_passes_a_variant_with_a_day_of_history_takes_a_few_kilobytes() {
     let (mut variant, _) = known(1440);
-    variant.rest();
+    variant.rest(&MemoryShelf);
     let telemetry = variant.recent.telemetry.known().unwrap();
     let parts = [
         size_of::<Variant>(),
@@ -360,7 +405,7 @@ fn between_two_passes_a_variant_with_a_day_of_history_takes_a_few_kilobytes() {
     ];
     assert!(parts.iter().sum::<usize>() <= 6 * 1024, "{parts:?}");
     let (mut variant, _) = known(14 * 1440);
-    variant.rest();
+    variant.rest(&MemoryShelf);
     let bytes = variant.capacity.bytes_at_rest();
     assert!(bytes <= 9 * 1024, "with two weeks: {bytes}");
     // What is published and what is remembered, of which there are two while a pass is made.

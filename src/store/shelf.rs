@@ -1,0 +1,269 @@
+//! A file for what rests of thousands of variants: it has no name, is read and written by this process
+//! alone, and is gone with it.
+//!
+//! With two weeks of history an estimator at rest takes some 9 KiB, ten thousand of them most of what
+//! the process would hold. Each is looked at every few minutes; in between the system's page cache has
+//! it, as far as there is room.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::ports::{MemoryShelf, Rested, Shelf};
+use crate::system::files::Digest;
+
+/// So much stays in memory: a fleet of some hundreds of variants needs no file.
+const IN_MEMORY: usize = 8 << 20;
+/// The most that the file takes: 10,000 variants of 9 KiB in [places](place_bytes) of 16, and those that they had before
+/// they grew, of 4 and 8.
+const FILE_MAX: u64 = 384 << 20;
+/// The smallest place in the file, a page.
+const PLACE_MIN: u64 = 4 << 10;
+
+/// Memory up to [`IN_MEMORY`], and then a file.
+#[derive(Debug)]
+pub struct FileShelf {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    file: File,
+    in_memory: AtomicUsize,
+    room: Mutex<Room>,
+    /// Whether a failure has been said: there may be thousands.
+    is_said: AtomicBool,
+}
+
+/// The places of the file.
+#[derive(Debug, Default)]
+struct Room {
+    end: u64,
+    /// Free ones, by their size.
+    free: BTreeMap<u64, Vec<u64>>,
+}
+
+impl FileShelf {
+    /// A shelf with a new file in this folder.
+    ///
+    /// # Errors
+    /// When none can be made there.
+    pub fn new(folder: &Path) -> std::io::Result<Self> {
+        let shared = Shared {
+            file: tempfile::tempfile_in(folder)?,
+            in_memory: AtomicUsize::new(0),
+            room: Mutex::default(),
+            is_said: AtomicBool::new(false),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// A shelf in the folder of the history's file; memory alone where there is no such file, or none can
+    /// be made beside it.
+    pub fn beside(path: Option<&Path>) -> Arc<dyn Shelf> {
+        let Some(path) = path else { return Arc::new(MemoryShelf) };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match Self::new(folder.unwrap_or_else(|| Path::new("."))) {
+            Ok(shelf) => Arc::new(shelf),
+            Err(error) => {
+                let place = path.display();
+                tracing::warn!(%error, "estimators stay in memory: no file can be made next to {place}");
+                Arc::new(MemoryShelf)
+            }
+        }
+    }
+}
+
+impl Shelf for FileShelf {
+    fn put(&self, bytes: Box<[u8]>) -> Arc<dyn Rested> {
+        let shared = &self.shared;
+        let before = shared.in_memory.fetch_add(bytes.len(), Ordering::Relaxed);
+        if before + bytes.len() > IN_MEMORY
+            && let Some(away) = Away::put(shared, &bytes)
+        {
+            shared.in_memory.fetch_sub(bytes.len(), Ordering::Relaxed);
+            return Arc::new(away);
+        }
+        Arc::new(Here { bytes, shared: Arc::clone(shared) })
+    }
+}
+
+/// The size of the place of so many bytes: powers of two, so that what grows by a little every few minutes
+/// finds the places that others have left.
+fn place_bytes(bytes: usize) -> u64 {
+    (bytes as u64).next_power_of_two().max(PLACE_MIN)
+}
+
+impl Shared {
+    fn room<T>(&self, change: impl FnOnce(&mut Room) -> T) -> T {
+        change(&mut self.room.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn say(&self, error: &std::io::Error, what: &str) {
+        if !self.is_said.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "{what}; said once");
+        }
+    }
+}
+
+impl Room {
+    fn take(&mut self, size: u64) -> Option<u64> {
+        if let Some(at) = self.free.get_mut(&size).and_then(Vec::pop) {
+            return Some(at);
+        }
+        let at = self.end;
+        (at + size <= FILE_MAX).then(|| {
+            self.end += size;
+            at
+        })
+    }
+}
+
+/// Bytes in memory.
+#[derive(Debug)]
+struct Here {
+    bytes: Box<[u8]>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        self.shared.in_memory.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+    }
+}
+
+impl Rested for Here {
+    fn bytes(&self) -> Option<Cow<'_, [u8]>> {
+        Some(Cow::Borrowed(&self.bytes))
+    }
+
+    fn in_memory(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Bytes in the file.
+#[derive(Debug)]
+struct Away {
+    shared: Arc<Shared>,
+    at: u64,
+    len: usize,
+    /// What a disk gives back is looked at.
+    digest: Digest,
+}
+
+impl Away {
+    fn put(shared: &Arc<Shared>, bytes: &[u8]) -> Option<Self> {
+        let at = shared.room(|room| room.take(place_bytes(bytes.len())))?;
+        // From here on its place is free again with it.
+        let away =
+            Self { shared: Arc::clone(shared), at, len: bytes.len(), digest: Digest::of(bytes) };
+        match shared.file.write_all_at(bytes, at) {
+            Ok(()) => Some(away),
+            Err(error) => {
+                shared.say(&error, "an estimator stays in memory: the disk does not take it");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        let (size, at) = (place_bytes(self.len), self.at);
+        self.shared.room(|room| room.free.entry(size).or_default().push(at));
+    }
+}
+
+impl Rested for Away {
+    fn bytes(&self) -> Option<Cow<'_, [u8]>> {
+        let mut bytes = vec![0; self.len];
+        match self.shared.file.read_exact_at(&mut bytes, self.at) {
+            Ok(()) if Digest::of(&bytes) == self.digest => Some(Cow::Owned(bytes)),
+            Ok(()) => {
+                let error = std::io::Error::other("other bytes came back than were written");
+                self.shared.say(&error, "an estimator is lost, and its history is read again");
+                None
+            }
+            Err(error) => {
+                self.shared.say(&error, "an estimator is lost, and its history is read again");
+                None
+            }
+        }
+    }
+
+    fn in_memory(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(n: usize) -> Box<[u8]> {
+        let len = 3000 + n * 37 % 9000;
+        (0..len).map(|at| (at * 7 + n) as u8).collect()
+    }
+
+    fn is(rested: &Arc<dyn Rested>, n: usize) -> bool {
+        rested.bytes().is_some_and(|bytes| *bytes == *of(n))
+    }
+
+    #[test]
+    fn what_is_put_away_comes_back_and_its_place_is_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = FileShelf::new(folder.path()).unwrap();
+        let mut all: Vec<(usize, Arc<dyn Rested>)> =
+            (0..3000).map(|n| (n, shelf.put(of(n)))).collect();
+        let end = || shelf.shared.room(|room| room.end);
+        let first = end();
+        assert!(shelf.shared.in_memory.load(Ordering::Relaxed) <= IN_MEMORY);
+        assert!(first > 12 << 20, "{first}");
+        // Each is replaced again and again, as passes do, by one that is a little longer or shorter.
+        for round in 1..6 {
+            for (n, rested) in &mut all {
+                assert!(is(rested, *n));
+                *n += 3000 * round;
+                *rested = shelf.put(of(*n));
+            }
+        }
+        assert!(all.iter().all(|(n, rested)| is(rested, *n)));
+        let held: usize = all.iter().map(|(_, rested)| rested.in_memory()).sum();
+        assert!(held <= IN_MEMORY + 3000 * size_of::<Away>(), "{held}");
+        assert!(end() < 2 * first, "{first} -> {}", end());
+        all.clear();
+        assert_eq!(shelf.shared.in_memory.load(Ordering::Relaxed), 0);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it has no name");
+    }
+
+    #[test]
+    fn what_the_disk_has_changed_or_lost_is_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = FileShelf::new(folder.path()).unwrap();
+        shelf.shared.in_memory.store(IN_MEMORY, Ordering::Relaxed);
+        let (one, two) = (shelf.put(of(1)), shelf.put(of(2)));
+        assert!(is(&one, 1) && is(&two, 2));
+        shelf.shared.file.write_all_at(b"?", 17).unwrap();
+        assert!(one.bytes().is_none() && is(&two, 2));
+        shelf.shared.file.set_len(PLACE_MIN + 5).unwrap();
+        assert!(two.bytes().is_none());
+    }
+
+    #[test]
+    fn beyond_the_room_of_the_file_there_is_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = FileShelf::new(folder.path()).unwrap();
+        shelf.shared.in_memory.store(IN_MEMORY, Ordering::Relaxed);
+        shelf.shared.room(|room| room.end = FILE_MAX);
+        let rested = shelf.put(of(3));
+        assert!(is(&rested, 3));
+        assert_eq!(rested.in_memory(), of(3).len());
+        let none = FileShelf::beside(Some(Path::new("/nowhere/at/all/history.redb")));
+        assert!(is(&none.put(of(4)), 4));
+    }
+}
