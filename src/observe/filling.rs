@@ -15,8 +15,8 @@ use crate::model::goal::Objective;
 use crate::model::ids::ResourceId;
 use crate::model::reads::Read;
 use crate::model::series::Minute;
+use crate::model::shelf::Shelf;
 use crate::model::time::{Timestamp, floor_to};
-use crate::ports::Shelf;
 use crate::variant::{NewPeriods, Variant};
 
 /// How much is handed to an estimator at once.

@@ -28,8 +28,9 @@ use crate::model::fact::Why;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
+use crate::model::shelf::{MemoryShelf, Shelf};
 use crate::model::time::Timestamp;
-use crate::ports::{Clock, MemoryShelf, Shelf};
+use crate::ports::Clock;
 use crate::variant::Variant;
 
 /// Requests under way at once, of all accounts and regions of the process: each holds an answer of

@@ -23,9 +23,10 @@ use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::scale_out::Reaction;
 use crate::model::selector::Selector;
 use crate::model::shared::Shared;
+use crate::model::shelf::Shelf;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::ports::{Aws, Clock, Leadership, Memories, Memory, Shelf, Subject};
+use crate::ports::{Aws, Clock, Leadership, Memories, Memory, Subject};
 use crate::variant::{Variant, Weeks};
 
 /// What the reads of one account and region in a pass depend on.

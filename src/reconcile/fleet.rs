@@ -23,6 +23,7 @@ use crate::model::consent::Consent;
 use crate::model::decision::Decision;
 use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Scope, VariantId};
+use crate::model::shelf::Shelf;
 use crate::model::status::{FleetStatus, MassChange, MemoryStatus, Saved};
 use crate::model::time::Timestamp;
 use crate::observe::evidence::Keeping;
@@ -30,7 +31,7 @@ use crate::observe::goals::only_in;
 use crate::observe::health;
 use crate::observe::history::Slots;
 use crate::observe::{Named, Observed, Parts, Progress};
-use crate::ports::{Aws, Clock, Evidence, Leadership, Memory, Shelf};
+use crate::ports::{Aws, Clock, Evidence, Leadership, Memory};
 use crate::variant::Turn;
 
 /// Makes passes over accounts and regions, and keeps what they need between them.

@@ -8,10 +8,11 @@ use tokio::time::Instant;
 use super::{PassInput, Reconciler};
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::{ResourceId, Scope, VariantId};
+use crate::model::shelf::Shelf;
 use crate::observe::evidence::Keeping;
 use crate::observe::remembered::remembered_in;
 use crate::observe::{Observed, Parts, Request};
-use crate::ports::{Aws, Shelf};
+use crate::ports::Aws;
 
 /// One account and region.
 pub(super) struct Region {

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::ports::{MemoryShelf, Rested, Shelf};
+use crate::model::shelf::{MemoryShelf, Rested, Shelf};
 use crate::system::files::Digest;
 
 /// So much stays in memory: a fleet of some hundreds of variants needs no file.

@@ -7,7 +7,6 @@
 mod evidence;
 mod memory;
 mod no_code;
-mod shelf;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +31,6 @@ use crate::model::trail::TrailEvent;
 pub use evidence::Evidence;
 pub use memory::{Keep, Memories, Memory, MemoryError, SetAside, Subject, memories_of};
 pub use no_code::NoCode;
-pub use shelf::{MemoryShelf, Rested, Shelf};
 
 /// An AWS service, by the name metrics use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

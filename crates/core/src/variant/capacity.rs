@@ -22,10 +22,10 @@ use crate::model::memory::VariantMemory;
 use crate::model::opaque::Opaque;
 use crate::model::series::Minute;
 use crate::model::shared::Shared;
+use crate::model::shelf::Shelf;
 use crate::model::siblings::Siblings;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
-use crate::ports::Shelf;
 
 use super::answer::{Answer, Question, evaluate};
 use super::journals;

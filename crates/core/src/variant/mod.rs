@@ -38,10 +38,10 @@ use crate::model::scale_out::Reaction;
 use crate::model::scaling::Activity;
 use crate::model::series::Minute;
 use crate::model::shared::Shared;
+use crate::model::shelf::Shelf;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
-use crate::ports::Shelf;
 use crate::reaction_time::{Ledger, Seen};
 
 pub use activities::Activities;

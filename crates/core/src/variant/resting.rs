@@ -8,8 +8,8 @@ use crate::compact;
 use crate::estimate::{Estimator, Hourly};
 use crate::model::goal::LoadTestProblem;
 use crate::model::scatter::Picture;
+use crate::model::shelf::{Rested, Shelf};
 use crate::model::units::RequestsPerSecond;
-use crate::ports::{Rested, Shelf};
 
 /// An estimator at rest, with what its last evaluation left behind.
 #[derive(Debug, Clone)]

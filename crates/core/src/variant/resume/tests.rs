@@ -10,10 +10,10 @@ use crate::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, VariantSum
 use crate::model::estimate::Estimate;
 use crate::model::goal::{Goal, LatencyObjective, LoadTest};
 use crate::model::series::Minute;
+use crate::model::shelf::{MemoryShelf, Rested, Shelf};
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::units::{LatencyStatistic, RequestsPerSecond};
-use crate::ports::{MemoryShelf, Rested, Shelf};
 use crate::variant::NewPeriods;
 
 const DAYS: i64 = 9;
