@@ -33,6 +33,7 @@ pub struct FileShelf {
 #[derive(Debug)]
 struct Shared {
     file: File,
+    in_memory_max: usize,
     in_memory: AtomicUsize,
     room: Mutex<Room>,
     /// Whether a failure has been said: there may be thousands.
@@ -48,13 +49,14 @@ struct Room {
 }
 
 impl FileShelf {
-    /// A shelf with a new file in this folder.
+    /// A shelf with so many bytes of memory, and beyond them a new file in this folder.
     ///
     /// # Errors
     /// When none can be made there.
-    pub fn new(folder: &Path) -> std::io::Result<Self> {
+    pub fn new(folder: &Path, in_memory_max: usize) -> std::io::Result<Self> {
         let shared = Shared {
             file: tempfile::tempfile_in(folder)?,
+            in_memory_max,
             in_memory: AtomicUsize::new(0),
             room: Mutex::default(),
             is_said: AtomicBool::new(false),
@@ -67,7 +69,7 @@ impl FileShelf {
     pub fn beside(path: Option<&Path>) -> Arc<dyn Shelf> {
         let Some(path) = path else { return Arc::new(MemoryShelf) };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        match Self::new(folder.unwrap_or_else(|| Path::new("."))) {
+        match Self::new(folder.unwrap_or_else(|| Path::new(".")), IN_MEMORY) {
             Ok(shelf) => Arc::new(shelf),
             Err(error) => {
                 let place = path.display();
@@ -82,7 +84,7 @@ impl Shelf for FileShelf {
     fn put(&self, bytes: Box<[u8]>) -> Arc<dyn Rested> {
         let shared = &self.shared;
         let before = shared.in_memory.fetch_add(bytes.len(), Ordering::Relaxed);
-        if before + bytes.len() > IN_MEMORY
+        if before + bytes.len() > shared.in_memory_max
             && let Some(away) = Away::put(shared, &bytes)
         {
             shared.in_memory.fetch_sub(bytes.len(), Ordering::Relaxed);
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn what_is_put_away_comes_back_and_its_place_is_used_again() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = FileShelf::new(folder.path()).unwrap();
+        let shelf = FileShelf::new(folder.path(), IN_MEMORY).unwrap();
         let mut all: Vec<(usize, Arc<dyn Rested>)> =
             (0..3000).map(|n| (n, shelf.put(of(n)))).collect();
         let end = || shelf.shared.room(|room| room.end);
@@ -244,8 +246,7 @@ mod tests {
     #[test]
     fn what_the_disk_has_changed_or_lost_is_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = FileShelf::new(folder.path()).unwrap();
-        shelf.shared.in_memory.store(IN_MEMORY, Ordering::Relaxed);
+        let shelf = FileShelf::new(folder.path(), 0).unwrap();
         let (one, two) = (shelf.put(of(1)), shelf.put(of(2)));
         assert!(is(&one, 1) && is(&two, 2));
         shelf.shared.file.write_all_at(b"?", 17).unwrap();
@@ -257,8 +258,7 @@ mod tests {
     #[test]
     fn beyond_the_room_of_the_file_there_is_memory() {
         let folder = tempfile::tempdir().unwrap();
-        let shelf = FileShelf::new(folder.path()).unwrap();
-        shelf.shared.in_memory.store(IN_MEMORY, Ordering::Relaxed);
+        let shelf = FileShelf::new(folder.path(), 0).unwrap();
         shelf.shared.room(|room| room.end = FILE_MAX);
         let rested = shelf.put(of(3));
         assert!(is(&rested, 3));

@@ -20,6 +20,7 @@ use setpoint::model::ids::{AccountId, ResourceId, Scope, VariantId};
 use setpoint::model::listing::Listing;
 use setpoint::model::per_instance::InstanceId;
 use setpoint::model::scaling::Alarm;
+use setpoint::model::shelf::Shelf;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Aws, Evidence, Memory, MetricAnswer, MetricQuery, Metrics, PortResult};
@@ -27,7 +28,7 @@ use setpoint::reconcile::{Fleet, HistoryWait, Settings as PassSettings};
 use setpoint::sim::Sim;
 use setpoint::sim::api::Operation;
 use setpoint::sim::scenario::{Change, Event, Settings};
-use setpoint::store::{Store, StoreSettings};
+use setpoint::store::{FileShelf, Store, StoreSettings};
 
 use crate::harness;
 
@@ -114,6 +115,9 @@ impl Passes {
         let aws = Aws { metrics: Arc::clone(&told) as Arc<dyn Metrics>, ..aws };
         let mut fleet = harness::fleet(sim, aws, memory);
         if let Some(store) = &store {
+            // What rests lies in a file, all of it: those without a store have it in memory.
+            let shelf = FileShelf::new(&std::env::temp_dir(), 0).unwrap();
+            fleet = fleet.resting(&(Arc::new(shelf) as Arc<dyn Shelf>));
             fleet = fleet.keeping(Arc::new(store.clone()) as Arc<dyn Evidence>);
         }
         Self { fleet, told, store, config: Config::from_yaml(config).unwrap() }
