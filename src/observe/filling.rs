@@ -9,13 +9,13 @@ use super::history::{FIRST, Filled, Limits, Seed, Shared, Stage};
 use super::periods::Periods;
 use super::telemetry::{LONG_PERIODS, Window, newest_thin};
 use super::unknown::broken;
+use crate::compact::Shelf;
 use crate::estimate::Scratch;
 use crate::model::fact::{Why, WhyKind};
 use crate::model::goal::Objective;
 use crate::model::ids::ResourceId;
 use crate::model::reads::Read;
 use crate::model::series::Minute;
-use crate::model::shelf::Shelf;
 use crate::model::time::{Timestamp, floor_to};
 use crate::variant::{NewPeriods, Variant};
 

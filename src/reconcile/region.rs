@@ -6,9 +6,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{PassInput, Reconciler};
+use crate::compact::Shelf;
 use crate::model::fact::{Why, WhyKind};
 use crate::model::ids::{ResourceId, Scope, VariantId};
-use crate::model::shelf::Shelf;
 use crate::observe::evidence::Keeping;
 use crate::observe::remembered::remembered_in;
 use crate::observe::{Observed, Parts, Request};

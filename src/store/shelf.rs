@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::model::shelf::{MemoryShelf, Rested, Shelf};
+use crate::compact::{MemoryShelf, Rested, Shelf};
 use crate::system::files::Digest;
 
 /// So much stays in memory: a fleet of some hundreds of variants needs no file.
@@ -200,6 +200,10 @@ impl Rested for Away {
 
     fn in_memory(&self) -> usize {
         size_of::<Self>()
+    }
+
+    fn is_away(&self) -> bool {
+        true
     }
 }
 

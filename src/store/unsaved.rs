@@ -211,7 +211,7 @@ impl<'a> Hours<'a> {
         let telemetry = status.snapshot.telemetry.known().filter(|_| !partial);
         let Some(telemetry) = telemetry else { return (until, false) };
         let mut until = until;
-        for hour in telemetry.hours.iter() {
+        for hour in telemetry.hours.get() {
             if until.is_some_and(|until| hour.at() < until) {
                 continue;
             }

@@ -461,7 +461,7 @@ fn telemetry() -> Telemetry {
         read_at: noon(),
         newest_datapoint: Some(noon() - TimeDelta::minutes(3)),
         recent: vec![newest, Minute::empty(at + TimeDelta::minutes(1))].into(),
-        hours: std::sync::Arc::default(),
+        hours: setpoint::compact::Packed::default(),
         peak_invocations: Some(5_400.0),
         max_load_since_last_read: Some(711.0),
         usage: setpoint::compact::Packed::default(),

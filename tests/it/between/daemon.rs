@@ -206,7 +206,7 @@ async fn lets_go(running: &Running, history: &Store, now: Timestamp) {
     let hours = |status: &VariantStatus| {
         let telemetry = status.snapshot.telemetry.known().expect("telemetry");
         assert!(!telemetry.recent.is_empty(), "the last minutes stay");
-        telemetry.hours.len()
+        telemetry.hours.get().len()
     };
     running.until("a first pass", |at| at.is_some()).await;
     let fleet = running.fleet.get();

@@ -371,7 +371,7 @@ fn telemetry(now: Timestamp) -> Telemetry {
             ..Minute::empty(newest)
         }]
         .into(),
-        hours: std::sync::Arc::default(),
+        hours: setpoint::compact::Packed::default(),
         peak_invocations: Some(5000.0),
         max_load_since_last_read: Some(500.0),
         usage: setpoint::compact::Packed::default(),

@@ -263,7 +263,7 @@ fn read(endpoint: &str, days: i64, until: i64) -> VariantStatus {
         .collect();
     let objective = status.goal.objective;
     if let Fact::Known(telemetry) = &mut status.snapshot.telemetry {
-        telemetry.hours = HourLoad::of(&minutes, &objective).into();
+        telemetry.hours = (&HourLoad::of(&minutes, &objective)).into();
     }
     status
 }

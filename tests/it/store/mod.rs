@@ -49,7 +49,7 @@ fn with_minute(mut status: VariantStatus, minutes: i64, load: f64) -> VariantSta
         read_at: minute(minutes + 3),
         newest_datapoint: Some(minute(minutes + 1)),
         recent: recent.into(),
-        hours: std::sync::Arc::default(),
+        hours: setpoint::compact::Packed::default(),
         usage: setpoint::compact::Packed::default(),
         peak_invocations: None,
         max_load_since_last_read: None,

@@ -5,14 +5,18 @@
 //! together with the types that it was made of, so that nothing on a disk or a wire is in it.
 
 mod read;
+mod shelf;
 pub(crate) mod varint;
 mod write;
 
+use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use shelf::{MemoryShelf, Rested, Shelf};
 
 /// What is wrong with bytes that say nothing, or with a value that has no form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,28 +64,55 @@ pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Compact
 /// A value that is kept as its bytes, and made where somebody looks at it. A copy shares them.
 #[derive(Debug)]
 pub struct Packed<T> {
-    bytes: Option<Arc<[u8]>>,
+    bytes: Option<Arc<dyn Rested>>,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T: DeserializeOwned + Default> Packed<T> {
-    /// The value.
+    /// The value. What cannot be had back from a shelf is as if it had never been: for what is only shown.
     pub fn get(&self) -> T {
-        // The bytes were made from one.
-        self.bytes.as_ref().and_then(|bytes| from_bytes(bytes).ok()).unwrap_or_default()
+        self.try_get().unwrap_or_default()
+    }
+
+    /// The value; nothing where it cannot be had back from a shelf.
+    pub fn try_get(&self) -> Option<T> {
+        match &self.bytes {
+            Some(rested) => from_bytes(&rested.bytes()?).ok(),
+            None => Some(T::default()),
+        }
     }
 }
 
 impl<T> Packed<T> {
-    /// Bytes held.
+    /// Bytes of memory held.
     pub fn bytes(&self) -> usize {
-        self.bytes.as_ref().map_or(0, |bytes| bytes.len())
+        self.bytes.as_ref().map_or(0, |rested| rested.in_memory())
+    }
+
+    /// Whether the two are one.
+    pub fn is_one_with(&self, other: &Self) -> bool {
+        match (&self.bytes, &other.bytes) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Puts the bytes away: nobody looks at them for now.
+    pub fn rest(&mut self, on: &dyn Shelf) {
+        if let Some(rested) = self.bytes.as_mut().filter(|rested| !rested.is_away())
+            && let Some(bytes) = rested.bytes()
+        {
+            let away = on.put(bytes.into_owned().into_boxed_slice());
+            *rested = away;
+        }
     }
 }
 
 impl<T: Serialize> From<&T> for Packed<T> {
     fn from(value: &T) -> Self {
-        Self { bytes: to_bytes(value).ok().map(Arc::from), of: PhantomData }
+        let rested = |bytes| Arc::new(bytes) as Arc<dyn Rested>;
+        Self { bytes: to_bytes(value).ok().map(rested), of: PhantomData }
     }
 }
 
@@ -99,7 +130,8 @@ impl<T> Clone for Packed<T> {
 
 impl<T> PartialEq for Packed<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.bytes == other.bytes
+        let bytes = |of: &Self| of.bytes.as_ref().map(|rested| rested.bytes().map(Cow::into_owned));
+        self.is_one_with(other) || bytes(self) == bytes(other)
     }
 }
 

@@ -232,7 +232,7 @@ impl Hour {
 
 /// The telemetry of one hour, as far as a read has shown it. Two weeks of thousands of variants wait to
 /// be kept at once after a start, so that each is 28 bytes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct HourLoad {
     /// Hours since the epoch.
     hour: u32,

@@ -50,7 +50,6 @@ pub mod selector;
 pub mod series;
 pub mod shard;
 pub mod shared;
-pub mod shelf;
 pub mod siblings;
 pub mod snapshot;
 pub mod span;

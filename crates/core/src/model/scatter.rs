@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::compact::Packed;
+use crate::compact::{Packed, Shelf};
 
 /// Most cells of a stretch; with more of them neighbours are counted together.
 const CELLS_MAX: usize = 256;
@@ -33,9 +33,14 @@ impl Picture {
         self.0 == other.0
     }
 
-    /// Bytes held.
+    /// Bytes of memory held.
     pub fn bytes(&self) -> usize {
         self.0.bytes()
+    }
+
+    /// Puts it away: nobody looks at it for now.
+    pub(crate) fn rest(&mut self, on: &dyn Shelf) {
+        self.0.rest(on);
     }
 }
 

@@ -169,7 +169,7 @@ pub struct Telemetry {
     /// The hours that the last read covered, until they are [kept](crate::variant::Variant::hours_are_kept): after a
     /// start they go back as far as was read.
     #[serde(skip)]
-    pub hours: Arc<[HourLoad]>,
+    pub hours: Packed<Vec<HourLoad>>,
     /// The highest number of all invocations in a minute of the last 24 hours.
     pub peak_invocations: Option<f64>,
     /// The highest load since the telemetry read before this one.

@@ -15,11 +15,11 @@ use super::ids::{AccountId, Scope, VariantId};
 use super::lasting::Lasting;
 use super::shard::ShardStatus;
 use super::shared::Shared;
-use super::shelf::Rested;
 use super::snapshot::Snapshot;
 use super::spending::Saving;
 use super::time::Timestamp;
 use super::warning::ConfigStatus;
+use crate::compact::Rested;
 
 /// One variant after its last pass.
 #[derive(Debug, Clone, PartialEq, Serialize)]

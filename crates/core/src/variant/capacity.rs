@@ -8,6 +8,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use crate::compact::Shelf;
 use crate::decide::new_regime::AFTER_DEPLOY;
 use crate::estimate::{
     Context, Estimator, EstimatorSettings, Journal, JournalError, LoadTested, Scratch,
@@ -22,7 +23,6 @@ use crate::model::memory::VariantMemory;
 use crate::model::opaque::Opaque;
 use crate::model::series::Minute;
 use crate::model::shared::Shared;
-use crate::model::shelf::Shelf;
 use crate::model::siblings::Siblings;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;

@@ -22,6 +22,7 @@ mod weeks;
 
 use chrono::TimeDelta;
 
+use crate::compact::Shelf;
 use crate::decide::Rules;
 use crate::estimate::{Context, EstimatorSettings, Families, JournalError, Scratch};
 use crate::model::endpoint::{Endpoint, EndpointConfig, Model};
@@ -38,7 +39,6 @@ use crate::model::scale_out::Reaction;
 use crate::model::scaling::Activity;
 use crate::model::series::Minute;
 use crate::model::shared::Shared;
-use crate::model::shelf::Shelf;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::status::VariantStatus;
 use crate::model::time::Timestamp;
@@ -207,7 +207,10 @@ impl Variant {
         let NewPeriods { minutes, longer, until, read } = new;
         let thin = self.is_thin(now);
         self.judged_by = Some(settings.objective);
-        self.recent.take_in(&minutes, &settings.objective, until, now);
+        if !self.recent.take_in(&minutes, &settings.objective, until, now) {
+            self.read_again();
+            return Ok(());
+        }
         self.telemetry_read = Some(read);
         let mut periods = minutes;
         if !longer.is_empty() {
@@ -305,6 +308,7 @@ impl Variant {
     /// Nobody tells it more for now: it takes little room until somebody does, most of it on a shelf.
     pub fn rest(&mut self, on: &dyn Shelf) {
         self.capacity.rest(on);
+        self.recent.rest(on);
     }
 
     /// Answers keep their fit: for replays, which look at one variant.

@@ -1,11 +1,9 @@
 //! The recent telemetry of one variant: the last hour of minutes, the last day's peak, and whether
 //! minutes have too few requests for a percentile of their own.
 
-use std::sync::Arc;
-
 use chrono::TimeDelta;
 
-use crate::compact::Packed;
+use crate::compact::{Packed, Shelf};
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::Objective;
 use crate::model::history::HourLoad;
@@ -46,21 +44,21 @@ impl Default for Recent {
 }
 
 impl Recent {
-    /// Takes in newly read minutes, in time order.
+    /// Takes in newly read minutes, in time order; `false` where what it knew before cannot be had back.
     pub(super) fn take_in(
         &mut self,
         minutes: &[Minute],
         objective: &Objective,
         read_until: Timestamp,
         read_at: Timestamp,
-    ) {
+    ) -> bool {
         let mut telemetry = match std::mem::replace(&mut self.telemetry, Fact::not_read_yet()) {
             Fact::Known(telemetry) => telemetry,
             Fact::Unknown(_) => Telemetry {
                 read_at,
                 newest_datapoint: None,
                 recent: Minutes::default(),
-                hours: Arc::default(),
+                hours: Packed::default(),
                 peak_invocations: None,
                 max_load_since_last_read: None,
                 usage: Packed::default(),
@@ -73,13 +71,11 @@ impl Recent {
             telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
         }
         let read = HourLoad::of(minutes, objective);
-        telemetry.hours = if together {
-            telemetry.hours.iter().copied().chain(read).collect()
-        } else {
-            read.into()
-        };
+        let mut hours = if together { telemetry.hours.get() } else { Vec::new() };
+        hours.extend(read);
+        telemetry.hours = (&hours).into();
         telemetry.recent = telemetry.recent.followed_by(minutes, RECENT_MINUTES);
-        let mut usage = telemetry.usage.get();
+        let Some(mut usage) = telemetry.usage.try_get() else { return false };
         usage.take(minutes, read_until);
         telemetry.usage = (&usage).into();
         let mut peaks = self.hourly_peaks.get();
@@ -90,14 +86,23 @@ impl Recent {
         self.hourly_peaks = (&peaks).into();
         self.telemetry = Fact::Known(telemetry);
         self.read_until = Some(read_until);
+        true
+    }
+
+    /// Nobody tells it more for now.
+    pub(super) fn rest(&mut self, on: &dyn Shelf) {
+        if let Fact::Known(telemetry) = &mut self.telemetry {
+            telemetry.usage.rest(on);
+            telemetry.hours.rest(on);
+        }
     }
 
     /// What was published of these hours is kept elsewhere: it is forgotten, unless newer ones have come.
-    pub(super) fn hours_are_kept(&mut self, published: &Arc<[HourLoad]>) {
+    pub(super) fn hours_are_kept(&mut self, published: &Packed<Vec<HourLoad>>) {
         if let Fact::Known(telemetry) = &mut self.telemetry
-            && Arc::ptr_eq(&telemetry.hours, published)
+            && telemetry.hours.is_one_with(published)
         {
-            telemetry.hours = Arc::default();
+            telemetry.hours = Packed::default();
         }
     }
 

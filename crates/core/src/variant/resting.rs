@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::compact;
+use crate::compact::{Rested, Shelf};
 use crate::estimate::{Estimator, Hourly};
 use crate::model::goal::LoadTestProblem;
 use crate::model::scatter::Picture;
-use crate::model::shelf::{Rested, Shelf};
 use crate::model::units::RequestsPerSecond;
 
 /// An estimator at rest, with what its last evaluation left behind.
@@ -33,9 +33,10 @@ pub(super) enum Held {
 impl Resting {
     /// Lets it rest; `None` when it has no such form, which would be a bug.
     fn of(estimator: &mut Estimator, shelf: &dyn Shelf) -> Option<Self> {
-        let (hourly, picture) = (estimator.hourly(), estimator.take_picture());
+        let (hourly, mut picture) = (estimator.hourly(), estimator.take_picture());
         let load_test = (estimator.settings().load_test, estimator.settings().load_test_problem);
         if let Ok(bytes) = compact::to_bytes(estimator) {
+            picture.rest(shelf);
             return Some(Self { bytes: shelf.put(bytes), picture, hourly, load_test });
         }
         estimator.draw_on(&picture);

@@ -116,7 +116,7 @@ impl Variant {
             judged_by,
             recent: KeptRecent {
                 telemetry: Cow::Borrowed(telemetry),
-                usage: Cow::Owned(telemetry.usage.get()),
+                usage: Cow::Owned(telemetry.usage.try_get()?),
                 read_until: (*read_until)?,
                 thin_until: *thin_until,
                 hourly_peaks: Cow::Owned(hourly_peaks.get()),

@@ -4,13 +4,13 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::*;
+use crate::compact::{MemoryShelf, Rested, Shelf};
 use crate::estimate::{Context, Scratch};
 use crate::model::decision::{FieldReport, Report};
 use crate::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, VariantSummary};
 use crate::model::estimate::Estimate;
 use crate::model::goal::{Goal, LatencyObjective, LoadTest};
 use crate::model::series::Minute;
-use crate::model::shelf::{MemoryShelf, Rested, Shelf};
 use crate::model::snapshot::Snapshot;
 use crate::model::status::VariantStatus;
 use crate::model::units::{LatencyStatistic, RequestsPerSecond};

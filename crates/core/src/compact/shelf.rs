@@ -10,6 +10,10 @@ pub trait Rested: Debug + Send + Sync {
     fn bytes(&self) -> Option<Cow<'_, [u8]>>;
     /// How many bytes of memory they take.
     fn in_memory(&self) -> usize;
+    /// Whether they are somewhere else than in memory.
+    fn is_away(&self) -> bool {
+        false
+    }
 }
 
 /// Takes bytes that nobody looks at now. They live as long as the process.
