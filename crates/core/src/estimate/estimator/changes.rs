@@ -64,6 +64,15 @@ impl Estimator {
         true
     }
 
+    /// The hours show that latency wanders: a change that was found before they did was none, and what it has
+    /// carried over is of hours that count themselves.
+    pub(super) fn believe_wander(&mut self, now: MinuteIndex) {
+        self.book.is_seen_wandering(now);
+        if now > self.known_until && self.book.is_found() {
+            self.merge(now);
+        }
+    }
+
     /// Changes that nobody declared undid each other: there were none, latency wanders.
     fn merge(&mut self, now: MinuteIndex) -> bool {
         let Some((gone, kept)) = self.book.merge(now) else { return false };
