@@ -95,6 +95,19 @@ async fn a_wandering_service_is_never_measured_after_a_week() {
 }
 
 #[tokio::test]
+async fn a_throughput_is_not_asked_while_it_is_in_doubt_of_which_hours_it_is() {
+    let run = &runs(Class::Wandering, 1..2, "throughput").await[0];
+    let (mut doubtful, mut sure) = (0, 0);
+    for (with, without) in run.full.checkpoints.iter().zip(&run.beside.checkpoints) {
+        let (with, without) = (&with.evaluation.estimate, &without.evaluation.estimate);
+        let doubt = with.sentence.contains("three days will tell");
+        (doubtful, sure) = (doubtful + u32::from(doubt), sure + u32::from(!doubt));
+        assert!(!doubt || with.capacity == without.capacity, "{with:?} {without:?}");
+    }
+    assert!(doubtful > 0 && sure > 0);
+}
+
+#[tokio::test]
 async fn a_change_that_is_undone_leads_back_to_what_was_known() {
     for run in runs(Class::Reverted, 0..3, "wander-over-changes").await {
         assert_eq!(last(&run.full).verdict, Verdict::Measured);
@@ -328,6 +341,40 @@ fn a_payload_about_the_limit_is_not_judged_otherwise_from_hour_to_hour() {
         (of(Refinements::ALL), of(Refinements::ALL.without("wander-over-changes")));
     assert!(with.iter().all(|turns| *turns <= 2), "{with:?} {without:?}");
     assert!(without.iter().max() > with.iter().max(), "{with:?} {without:?}");
+}
+
+#[test]
+fn a_change_that_was_found_before_latency_is_seen_to_wander_is_taken_back() {
+    let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
+    let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
+    let settings = EstimatorSettings {
+        fingerprint: Some(Fingerprint::of("v1")),
+        ..EstimatorSettings::new(objective)
+    };
+    let (mut estimator, mut scratch) = (Estimator::new(&settings), Scratch::new());
+    let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
+    let mut first = Vec::new();
+    // A day and a half of steady work, five heavy hours, and a payload that swings in half a day. The next change can
+    // be found a day after the first.
+    for index in 0..60 * 60 {
+        let swings = 1.0 + 0.4 * (index as f64 / 720.0 * std::f64::consts::TAU).sin();
+        let slower = match index / 60 {
+            0..36 => 1.0,
+            36..41 => 1.3,
+            _ => swings,
+        };
+        estimator.push(&minute(index, slower), &context, &mut scratch);
+        if index % 60 == 59 {
+            let estimate = estimator.evaluate(&mut scratch, at(index + 1), &context);
+            let wanders = estimate.sentence.contains("latency at equal load wanders, ");
+            first.push((wanders, estimate.regime.unwrap().first));
+        }
+    }
+    let found = first.iter().position(|hour| !hour.1).unwrap();
+    let back = found + first[found..].iter().position(|hour| hour.1).unwrap();
+    assert!((37..40).contains(&found) && (found + 6..60).contains(&back), "{first:?}");
+    assert!(first[back].0 && !first[found].0, "{first:?}");
+    assert!(first[back..].iter().all(|hour| hour.0 && hour.1), "{first:?}");
 }
 
 /// What is said of a service with a load test after so many minutes.
