@@ -65,6 +65,8 @@ const MEAN_DISTANCE: f64 = 1.128;
 pub(super) struct Knee {
     lg_from: f64,
     lg_to: f64,
+    /// How far below the range it may lie, in lg.
+    spread_below: f64,
     /// The throughput, once it is known.
     throughput: Option<f64>,
 }
@@ -105,10 +107,12 @@ impl Knee {
             mean(of_own().map(|(s, weight)| (s.lg_throughput, u16::from(s.pairs), *weight)))
         });
         let throughput = lg_throughput.map(f64::exp);
-        let between = low.zip(served(&shown, level));
-        if let Some(lg) = between.and_then(|(low, served)| between_points(low, calm, served, tenth))
-        {
-            return Some(Self { lg_from: lg, lg_to: lg, throughput });
+        let between = low.zip(served(&shown, level)).and_then(|(low, (served, minutes))| {
+            Some((between_points(low, calm, served, tenth)?, minutes))
+        });
+        if let Some((lg, minutes)) = between {
+            let spread_below = spread_below(minutes);
+            return Some(Self { lg_from: lg, lg_to: lg, spread_below, throughput });
         }
         let balance: i32 = of_own().map(|s| i32::from(s.0.refusals)).sum();
         let refuses = refusals && balance >= REFUSALS_MIN;
@@ -118,7 +122,8 @@ impl Knee {
         let tenth = if refuses { tenth } else { tenth / 2.0 };
         let lg_to = lg_throughput? - tenth;
         let from = crossing(throughput?, calm, base, tenth);
-        Some(Self { lg_from: from.ln().min(lg_to), lg_to, throughput })
+        let spread_below = spread_below(pairs);
+        Some(Self { lg_from: from.ln().min(lg_to), lg_to, spread_below, throughput })
     }
 
     /// The throughput, in invocations per minute per instance, once it is known.
@@ -129,12 +134,19 @@ impl Knee {
     /// lg of how plausible a capacity is.
     pub(super) fn lg_opinion(&self, lg_capacity: f64) -> f64 {
         let off = if lg_capacity < self.lg_from {
-            (self.lg_from - lg_capacity) / SPREAD_BELOW
+            (self.lg_from - lg_capacity) / self.spread_below
         } else {
             (lg_capacity - self.lg_to).max(0.0) / SPREAD_ABOVE
         };
         -off * off / 2.0
     }
+}
+
+/// How far capacity may lie below where so many minutes of overload put it, in lg. The fewest that count say half as
+/// much as many do: what rests on them has to give way to what is counted.
+fn spread_below(minutes: u32) -> f64 {
+    let few = f64::from(SERVED_MINUTES_MIN) / f64::from(minutes);
+    SPREAD_BELOW * (1.0 + few).sqrt()
 }
 
 /// Where latency, growing from a load that was fine as 1 / (throughput - load), comes to within `tenth` of the
@@ -161,7 +173,7 @@ fn between_points(low: Point, calm: Point, served: Point, tenth: f64) -> Option<
 }
 
 /// The lowest load level above a calm one at which bad minutes were served.
-fn served(shown: &[(Shown, f64)], calm: u8) -> Option<Point> {
+fn served(shown: &[(Shown, f64)], calm: u8) -> Option<(Point, u32)> {
     let of = |level: u8| shown.iter().filter(move |(s, _)| s.served.1 > 0 && s.served.0 == level);
     let minutes = |level: u8| of(level).map(|(s, _)| u32::from(s.served.1)).sum::<u32>();
     let levels = shown.iter().filter(|(s, _)| s.served.1 > 0).map(|(s, _)| s.served.0);
@@ -176,7 +188,7 @@ fn served(shown: &[(Shown, f64)], calm: u8) -> Option<Point> {
         sum += weight * f64::from(s.lg_over[HIGH]) / LG_SCALE;
         count += weight * f64::from(s.minutes[HIGH]);
     }
-    Some(Point { load: load_of_level(level), over: (sum / count).exp() })
+    Some((Point { load: load_of_level(level), over: (sum / count).exp() }, minutes(level)))
 }
 
 /// Latency at the lowest loads. It says nothing where the loads that were seen are much alike.
@@ -247,7 +259,7 @@ mod tests {
         let expected = 1000.0 - (1000.0 - calm) * 0.8 * 0.5 / 0.9;
         assert!((knee.lg_from.exp() - expected).abs() < 1.0, "{knee:?} {calm}");
         assert!(knee.lg_opinion(knee.lg_from).abs() < 1e-9);
-        assert!((knee.lg_opinion(knee.lg_from - 2.0 * SPREAD_BELOW) + 2.0).abs() < 1e-9);
+        assert!((knee.lg_opinion(knee.lg_from - 2.0 * knee.spread_below) + 2.0).abs() < 1e-9);
         assert!(knee.lg_opinion(knee.lg_to + 0.1) < -1.0);
     }
 
@@ -286,6 +298,13 @@ mod tests {
         assert!(near(from(&[low, high]), BASE_SHARE));
         (low.0.levels[LOW], low.0.minutes[LOW]) = (60, 9);
         assert!(near(from(&[low, high]), BASE_SHARE));
+    }
+
+    #[test]
+    fn what_few_minutes_show_is_an_opinion_that_gives_way_sooner() {
+        let spread = |pairs| of(&[(shown(pairs, 30), 0.5)]).unwrap().spread_below;
+        assert!((spread(3) / SPREAD_BELOW - 2.0_f64.sqrt()).abs() < 1e-9);
+        assert!(spread(200) < 1.01 * SPREAD_BELOW);
     }
 
     #[test]

@@ -25,6 +25,10 @@ impl Estimator {
             self.book.still_wanders(now);
             return false;
         }
+        // Light hours of one that may wander look like this: it is not taken for a faster one before that is known.
+        if !run.slower && self.may_wander(now) {
+            return false;
+        }
         let record = &self.book.current;
         let (old, lg_ratio) = (record.id, record.lg_ratio);
         let keep = self.settings.refinements.wander_over_changes;
