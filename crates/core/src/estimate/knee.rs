@@ -53,6 +53,8 @@ const LEVELS_APART: u8 = 3;
 /// How far capacity may lie below that range, in lg: batches and caches make steps. Where it lay below it in runs
 /// of the grade (97 of 184 looks), it did so by 0.03, and services are more various than those.
 const SPREAD_BELOW: f64 = 0.04;
+/// So many minutes of overload say half as much as many do: each burst shows three or four that are much alike.
+const FEW_MINUTES: u32 = 9;
 /// How far the throughput may be off.
 const SPREAD_ABOVE: f64 = 0.05;
 /// One of ten values of a normal distribution lies so many standard deviations above the mean.
@@ -142,11 +144,10 @@ impl Knee {
     }
 }
 
-/// How far capacity may lie below where so many minutes of overload put it, in lg. The fewest that count say half as
-/// much as many do: what rests on them has to give way to what is counted.
+/// How far capacity may lie below where so many minutes of overload put it, in lg. What rests on few of them has to give
+/// way to what is counted.
 fn spread_below(minutes: u32) -> f64 {
-    let few = f64::from(SERVED_MINUTES_MIN) / f64::from(minutes);
-    SPREAD_BELOW * (1.0 + few).sqrt()
+    SPREAD_BELOW * (1.0 + f64::from(FEW_MINUTES) / f64::from(minutes)).sqrt()
 }
 
 /// Where latency, growing from a load that was fine as 1 / (throughput - load), comes to within `tenth` of the
@@ -303,8 +304,8 @@ mod tests {
     #[test]
     fn what_few_minutes_show_is_an_opinion_that_gives_way_sooner() {
         let spread = |pairs| of(&[(shown(pairs, 30), 0.5)]).unwrap().spread_below;
-        assert!((spread(3) / SPREAD_BELOW - 2.0_f64.sqrt()).abs() < 1e-9);
-        assert!(spread(200) < 1.01 * SPREAD_BELOW);
+        assert!((spread(9) / SPREAD_BELOW - 2.0_f64.sqrt()).abs() < 1e-9);
+        assert!(spread(200) < 1.03 * SPREAD_BELOW && spread(3) > 1.9 * SPREAD_BELOW);
     }
 
     #[test]
