@@ -50,11 +50,8 @@ const REFUSALS_MIN: i32 = 3;
 const LOW_MINUTES_MIN: u32 = 10;
 /// ... so many levels below the highest one, which is a quarter less load.
 const LEVELS_APART: u8 = 3;
-/// How far capacity may lie below that range, in lg: batches and caches make steps. Where it lay below it in runs
-/// of the grade (97 of 184 looks), it did so by 0.03, and services are more various than those.
-const SPREAD_BELOW: f64 = 0.04;
-/// So many minutes of overload say half as much as many do: each burst shows three or four that are much alike.
-const FEW_MINUTES: u32 = 9;
+/// How far capacity may lie below that range, in lg: batches and caches make steps.
+const SPREAD_BELOW: f64 = 0.05;
 /// How far the throughput may be off.
 const SPREAD_ABOVE: f64 = 0.05;
 /// One of ten values of a normal distribution lies so many standard deviations above the mean.
@@ -67,8 +64,6 @@ const MEAN_DISTANCE: f64 = 1.128;
 pub(super) struct Knee {
     lg_from: f64,
     lg_to: f64,
-    /// How far below the range it may lie, in lg.
-    spread_below: f64,
     /// The throughput, once it is known.
     throughput: Option<f64>,
 }
@@ -109,23 +104,19 @@ impl Knee {
             mean(of_own().map(|(s, weight)| (s.lg_throughput, u16::from(s.pairs), *weight)))
         });
         let throughput = lg_throughput.map(f64::exp);
-        let between = low.zip(served(&shown, level)).and_then(|(low, (served, minutes))| {
-            Some((between_points(low, calm, served, tenth)?, minutes))
-        });
-        if let Some((lg, minutes)) = between {
-            let spread_below = spread_below(minutes);
-            return Some(Self { lg_from: lg, lg_to: lg, spread_below, throughput });
+        let between = low.zip(served(&shown, level));
+        if let Some(lg) = between.and_then(|(low, served)| between_points(low, calm, served, tenth))
+        {
+            return Some(Self { lg_from: lg, lg_to: lg, throughput });
         }
         let balance: i32 = of_own().map(|s| i32::from(s.0.refusals)).sum();
         let refuses = refusals && balance >= REFUSALS_MIN;
         let base = low.filter(|_| refuses).map_or(BASE_SHARE, |low| low.over / calm.over);
         let base = base.clamp(BASE_SHARE, BASE_SHARE_MAX);
-        // Where next to no service time is assumed, the lower end is low by itself: half of the scatter is left.
-        let tenth = if refuses { tenth } else { tenth / 2.0 };
-        let lg_to = lg_throughput? - tenth;
-        let from = crossing(throughput?, calm, base, tenth);
-        let spread_below = spread_below(pairs);
-        Some(Self { lg_from: from.ln().min(lg_to), lg_to, spread_below, throughput })
+        // The lower end assumes next to no service time, and is low by itself: half of the scatter is left.
+        let lg_to = lg_throughput? - tenth / 2.0;
+        let from = crossing(throughput?, calm, base, tenth / 2.0);
+        Some(Self { lg_from: from.ln().min(lg_to), lg_to, throughput })
     }
 
     /// The throughput, in invocations per minute per instance, once it is known.
@@ -136,18 +127,12 @@ impl Knee {
     /// lg of how plausible a capacity is.
     pub(super) fn lg_opinion(&self, lg_capacity: f64) -> f64 {
         let off = if lg_capacity < self.lg_from {
-            (self.lg_from - lg_capacity) / self.spread_below
+            (self.lg_from - lg_capacity) / SPREAD_BELOW
         } else {
             (lg_capacity - self.lg_to).max(0.0) / SPREAD_ABOVE
         };
         -off * off / 2.0
     }
-}
-
-/// How far capacity may lie below where so many minutes of overload put it, in lg. What rests on few of them has to give
-/// way to what is counted.
-fn spread_below(minutes: u32) -> f64 {
-    SPREAD_BELOW * (1.0 + f64::from(FEW_MINUTES) / f64::from(minutes)).sqrt()
 }
 
 /// Where latency, growing from a load that was fine as 1 / (throughput - load), comes to within `tenth` of the
@@ -174,7 +159,7 @@ fn between_points(low: Point, calm: Point, served: Point, tenth: f64) -> Option<
 }
 
 /// The lowest load level above a calm one at which bad minutes were served.
-fn served(shown: &[(Shown, f64)], calm: u8) -> Option<(Point, u32)> {
+fn served(shown: &[(Shown, f64)], calm: u8) -> Option<Point> {
     let of = |level: u8| shown.iter().filter(move |(s, _)| s.served.1 > 0 && s.served.0 == level);
     let minutes = |level: u8| of(level).map(|(s, _)| u32::from(s.served.1)).sum::<u32>();
     let levels = shown.iter().filter(|(s, _)| s.served.1 > 0).map(|(s, _)| s.served.0);
@@ -189,7 +174,7 @@ fn served(shown: &[(Shown, f64)], calm: u8) -> Option<(Point, u32)> {
         sum += weight * f64::from(s.lg_over[HIGH]) / LG_SCALE;
         count += weight * f64::from(s.minutes[HIGH]);
     }
-    Some((Point { load: load_of_level(level), over: (sum / count).exp() }, minutes(level)))
+    Some(Point { load: load_of_level(level), over: (sum / count).exp() })
 }
 
 /// Latency at the lowest loads. It says nothing where the loads that were seen are much alike.
@@ -260,7 +245,7 @@ mod tests {
         let expected = 1000.0 - (1000.0 - calm) * 0.8 * 0.5 / 0.9;
         assert!((knee.lg_from.exp() - expected).abs() < 1.0, "{knee:?} {calm}");
         assert!(knee.lg_opinion(knee.lg_from).abs() < 1e-9);
-        assert!((knee.lg_opinion(knee.lg_from - 2.0 * knee.spread_below) + 2.0).abs() < 1e-9);
+        assert!((knee.lg_opinion(knee.lg_from - 0.1) + 2.0).abs() < 1e-9);
         assert!(knee.lg_opinion(knee.lg_to + 0.1) < -1.0);
     }
 
@@ -284,28 +269,12 @@ mod tests {
         assert!(near(from(&two_days(Some(true))), 0.6));
         assert!(near(from(&two_days(Some(false))), BASE_SHARE), "nothing is refused");
         assert!(near(from(&two_days(None)), BASE_SHARE), "nothing is known");
-        // All of the scatter counts then, and half of it where the lower end is low by itself.
-        let to = |refused| {
-            let mut shown = two_days(refused);
-            (0..60).for_each(|_| shown[1].0.add_step(0.1 * MEAN_DISTANCE));
-            of(&shown).unwrap().lg_to - 1000.0_f64.ln()
-        };
-        assert!(
-            (to(Some(true)) + 0.1 * Z_10).abs() < 0.003 && (to(None) + 0.05 * Z_10).abs() < 0.003
-        );
         // Loads that are much alike say nothing, and few minutes neither.
         let [mut low, high] = two_days(Some(true));
         low.0.levels[LOW] = 65;
         assert!(near(from(&[low, high]), BASE_SHARE));
         (low.0.levels[LOW], low.0.minutes[LOW]) = (60, 9);
         assert!(near(from(&[low, high]), BASE_SHARE));
-    }
-
-    #[test]
-    fn what_few_minutes_show_is_an_opinion_that_gives_way_sooner() {
-        let spread = |pairs| of(&[(shown(pairs, 30), 0.5)]).unwrap().spread_below;
-        assert!((spread(9) / SPREAD_BELOW - 2.0_f64.sqrt()).abs() < 1e-9);
-        assert!(spread(200) < 1.03 * SPREAD_BELOW && spread(3) > 1.9 * SPREAD_BELOW);
     }
 
     #[test]
