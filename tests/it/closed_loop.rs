@@ -57,14 +57,20 @@ async fn after_a_change_that_nobody_declared_the_target_turns_once_or_twice() {
 
 #[tokio::test]
 async fn where_latency_wanders_the_target_holds_in_the_heavy_hours_and_seldom_moves() {
-    for (ours, oracle) in weeks(Class::Wandering, 2..4, Refinements::ALL).await {
-        // 18 writes and 10 reversals of the first, when it followed from hour to hour.
+    let weeks = weeks(Class::Wandering, 1..4, Refinements::ALL).await;
+    for (ours, _) in &weeks {
+        // 18 writes and 10 reversals of one, when it followed from hour to hour.
         assert!(ours.writes <= 8 && ours.reversals <= 2, "{ours:?}");
-        assert!(
-            (ours.violation_minutes as f64) < 1.25 * oracle.violation_minutes as f64,
-            "{ours:?} {oracle:?}"
-        );
     }
+    let sum = |of: fn(&ClosedLoop) -> f64| {
+        weeks.iter().fold((0.0, 0.0), |(a, b), (ours, oracle)| (a + of(ours), b + of(oracle)))
+    };
+    let (ours, oracle) = sum(|week| week.violation_minutes as f64);
+    assert!(ours < 0.9 * oracle, "{weeks:?}");
+    // A throughput that was asked before it was known of which hours it is, and a change that was found before latency
+    // was seen to wander: 1.35.
+    let (ours, oracle) = sum(|week| week.instance_hours);
+    assert!(ours < 1.25 * oracle, "{weeks:?}");
 }
 
 #[tokio::test]

@@ -54,6 +54,7 @@ mod siblings;
 mod store;
 mod style;
 mod swarm;
+mod wandering;
 mod whatif;
 mod whatif_truth;
 mod wire;

@@ -14,7 +14,7 @@ use setpoint::model::units::{LatencyStatistic, RequestsPerSecond};
 const DAY: i64 = 1440;
 
 /// Runs with all refinements, and beside them without one.
-async fn runs(class: Class, seeds: std::ops::Range<u64>, without: &str) -> Vec<Graded> {
+pub(crate) async fn runs(class: Class, seeds: std::ops::Range<u64>, without: &str) -> Vec<Graded> {
     assert!(Refinements::NAMES.contains(&without));
     let mut graded = Vec::new();
     for case in cases(&[class], seeds) {
@@ -240,7 +240,7 @@ async fn without_a_good_minute_below_the_estimate_nothing_is_measured() {
 }
 
 /// A service whose capacity falls by the power 2.5 of the ratio of medians.
-fn minute(index: i64, slower: f64) -> Minute {
+pub(crate) fn minute(index: i64, slower: f64) -> Minute {
     let mut x = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x ^= x >> 31;
     let noise = (x.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11) as f64 / (1_u64 << 53) as f64 - 0.5;
@@ -258,7 +258,7 @@ fn minute(index: i64, slower: f64) -> Minute {
     }
 }
 
-fn at(minute: i64) -> Timestamp {
+pub(crate) fn at(minute: i64) -> Timestamp {
     Timestamp::from_timestamp(1_764_547_200 + minute * 60, 0).unwrap()
 }
 

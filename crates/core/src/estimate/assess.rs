@@ -46,7 +46,7 @@ pub(super) struct Question<'a> {
     pub(super) load_test_error: Option<LoadTestError>,
     /// Whether latency at equal load wanders, and over which hours that is judged.
     pub(super) wanders: bool,
-    /// Whether it is too early to say that it does not: nothing is `measured` then.
+    /// Whether it does, or it is too early to say that it does not: nothing is `measured` then.
     pub(super) may_wander: bool,
     pub(super) stretch: Stretch,
     /// The power by which capacity follows the ratio of medians.
@@ -109,8 +109,9 @@ fn densities(
             carry(&carried.evidence, lg_ratio, q.power, span),
         ),
     };
-    // Where latency wanders, the throughput is that of the mean hour, and the heavy ones matter.
-    let asked = q.refinements.throughput && !q.wanders;
+    // Where latency wanders, the throughput is that of the mean hour, or of the one that had an overload, and the
+    // heavy ones matter. Where it may, it is not known of which hours it is.
+    let asked = q.refinements.throughput && !q.may_wander;
     let refusals = q.refinements.refusals;
     let knee = asked.then(|| q.evidence.knee(q.record.id, (q.now, units), refusals)).flatten();
     for i in 0..span.size {

@@ -273,6 +273,12 @@ impl Book {
         Some((gone, kept))
     }
 
+    /// Whether the present regime began with a change that nobody declared, and that can still be taken back.
+    pub(super) fn is_found(&self) -> bool {
+        let before = self.previous.as_ref().map(|previous| previous.id);
+        self.current.slower.is_some() && before.is_some() && before == self.current.before
+    }
+
     /// Whether undeclared changes have undone each other lately.
     pub(super) fn wanders(&self, now: MinuteIndex) -> bool {
         self.wandering_until.is_some_and(|until| now < until)

@@ -456,7 +456,7 @@ impl Estimator {
         let lg_ratio = self.lg_ratio(now);
         let wanders = self.wander_at(now).is_some_and(Wander::is_over);
         if wanders && self.settings.refinements.wander_over_changes {
-            self.book.is_seen_wandering(now);
+            self.believe_wander(now);
         }
         let answer = self.assess(now, lg_ratio, scratch);
         self.note_low(&answer);

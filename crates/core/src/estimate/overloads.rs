@@ -64,6 +64,9 @@ impl Overloads {
             }
             let mut minutes = Vec::with_capacity(GOOD_AFTER * 2);
             minutes.push(minute);
+            // Thousands of variants are kept: what is over does not grow, and doubling would waste a quarter.
+            self.kept.iter_mut().for_each(|run| run.minutes.shrink_to_fit());
+            self.kept.reserve_exact(KEPT - self.kept.len());
             self.kept.push_back(Run { next: at + 1, minutes });
         }
     }
@@ -118,5 +121,18 @@ mod tests {
         assert_eq!(bad, [true, true, true, false, false, false, false]);
         overloads.settle(2 * WINDOW);
         assert_eq!(overloads.all(), Vec::<Overload>::new());
+    }
+
+    #[test]
+    fn what_is_kept_takes_no_more_room_than_its_minutes() {
+        let mut overloads = Overloads::default();
+        for at in 0..20 * 60 {
+            let bad = at % 60 < 9;
+            overloads.note(at, if bad { 1500.0 } else { 500.0 }, Some(bad), bad);
+        }
+        let minutes = 9 + GOOD_AFTER;
+        assert_eq!(overloads.all().len(), KEPT);
+        // The newest one may grow.
+        assert!(overloads.bytes() <= KEPT * (size_of::<Run>() + 4 * minutes) + 4 * minutes);
     }
 }

@@ -25,6 +25,10 @@ impl Estimator {
             self.book.still_wanders(now);
             return false;
         }
+        // Light hours of one that may wander look like this: it is not taken for a faster one before that is known.
+        if !run.slower && self.may_wander(now) {
+            return false;
+        }
         let record = &self.book.current;
         let (old, lg_ratio) = (record.id, record.lg_ratio);
         let keep = self.settings.refinements.wander_over_changes;
@@ -62,6 +66,15 @@ impl Estimator {
         self.after_switch();
         self.put_back();
         true
+    }
+
+    /// The hours show that latency wanders: a change that was found before they did was none, and what it has
+    /// carried over is of hours that count themselves.
+    pub(super) fn believe_wander(&mut self, now: MinuteIndex) {
+        self.book.is_seen_wandering(now);
+        if now > self.known_until && self.book.is_found() {
+            self.merge(now);
+        }
     }
 
     /// Changes that nobody declared undid each other: there were none, latency wanders.
