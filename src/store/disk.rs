@@ -21,7 +21,7 @@ use crate::model::time::Timestamp;
 /// The version of the tables. A file of a later one is not touched.
 const VERSION: u64 = 1;
 /// The pages kept in memory, in bytes: a pass touches the newest hour of all variants.
-const CACHE_BYTES: usize = 8 << 20;
+const CACHE_BYTES: usize = 4 << 20;
 /// What a row takes of the file, in bytes, its share of the tree included: 88 and 414 were measured
 /// (90 days of 100 variants in hourly commits; `docs/decisions/history-store.md`), and as much
 /// again is left for pages that a commit frees only after it: the file grows in steps.

@@ -22,8 +22,8 @@ const EVENTS_MAX: usize = 20_000;
 const FACE_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Hours that may wait for the disk: a disk that takes nothing must not cost all memory.
 const HOURS_MAX: usize = 100_000;
-/// After a start each variant has 14 days to save; so many go to the disk at once, some 3 MiB.
-const HOURS_AT_ONCE: usize = 20_000;
+/// After a start each variant has 14 days to save; so many go to the disk at once, some 800 KiB.
+const HOURS_AT_ONCE: usize = 5_000;
 /// Hours of a variant that may still change: the present one, and those that late minutes belong to.
 const OPEN_HOURS: usize = 4;
 
