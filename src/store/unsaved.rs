@@ -118,9 +118,9 @@ impl Book {
     /// Takes in a pass; how many events had to be dropped unsaved.
     pub(super) fn take(&mut self, fleet: &FleetStatus) -> usize {
         let Some(at) = fleet.at else { return 0 };
-        // One that is gone is known again by what the file has of it.
+        // One that is gone keeps its hours: it may be back within the last of them, which then goes on.
         for (_, gone) in self.known.iter_mut().filter(|(id, _)| !fleet.variants.contains_key(id)) {
-            (gone.written, gone.hours) = (None, Packed::default());
+            gone.written = None;
         }
         self.more_from = None;
         for (id, status) in &fleet.variants {
