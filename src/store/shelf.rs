@@ -38,6 +38,8 @@ struct Shared {
     room: Mutex<Room>,
     /// Whether a failure has been said: there may be thousands.
     is_said: AtomicBool,
+    /// Whether the disk has lost anything: it gets no more, for each loss is a history that is read, and paid for, again.
+    is_lossy: AtomicBool,
 }
 
 /// The places of the file.
@@ -60,6 +62,7 @@ impl FileShelf {
             in_memory: AtomicUsize::new(0),
             room: Mutex::default(),
             is_said: AtomicBool::new(false),
+            is_lossy: AtomicBool::new(false),
         };
         Ok(Self { shared: Arc::new(shared) })
     }
@@ -85,6 +88,7 @@ impl Shelf for FileShelf {
         let shared = &self.shared;
         let before = shared.in_memory.fetch_add(bytes.len(), Ordering::Relaxed);
         if before + bytes.len() > shared.in_memory_max
+            && !shared.is_lossy.load(Ordering::Relaxed)
             && let Some(away) = Away::put(shared, &bytes)
         {
             shared.in_memory.fetch_sub(bytes.len(), Ordering::Relaxed);
@@ -184,18 +188,17 @@ impl Drop for Away {
 impl Rested for Away {
     fn bytes(&self) -> Option<Cow<'_, [u8]>> {
         let mut bytes = vec![0; self.len];
-        match self.shared.file.read_exact_at(&mut bytes, self.at) {
-            Ok(()) if Digest::of(&bytes) == self.digest => Some(Cow::Owned(bytes)),
-            Ok(()) => {
-                let error = std::io::Error::other("other bytes came back than were written");
-                self.shared.say(&error, "an estimator is lost, and its history is read again");
-                None
-            }
-            Err(error) => {
-                self.shared.say(&error, "an estimator is lost, and its history is read again");
-                None
-            }
+        let read = self.shared.file.read_exact_at(&mut bytes, self.at).and_then(|()| {
+            let is_same = Digest::of(&bytes) == self.digest;
+            let other = || std::io::Error::other("other bytes came back than were written");
+            is_same.then_some(()).ok_or_else(other)
+        });
+        if let Err(error) = read {
+            self.shared.is_lossy.store(true, Ordering::Relaxed);
+            self.shared.say(&error, "an estimator is lost, and its history is read again");
+            return None;
         }
+        Some(Cow::Owned(bytes))
     }
 
     fn in_memory(&self) -> usize {
@@ -255,6 +258,8 @@ mod tests {
         assert!(is(&one, 1) && is(&two, 2));
         shelf.shared.file.write_all_at(b"?", 17).unwrap();
         assert!(one.bytes().is_none() && is(&two, 2));
+        let next = shelf.put(of(3));
+        assert!(is(&next, 3) && !next.is_away(), "what comes next stays in memory");
         shelf.shared.file.set_len(PLACE_MIN + 5).unwrap();
         assert!(two.bytes().is_none());
     }

@@ -118,9 +118,9 @@ impl Book {
     /// Takes in a pass; how many events had to be dropped unsaved.
     pub(super) fn take(&mut self, fleet: &FleetStatus) -> usize {
         let Some(at) = fleet.at else { return 0 };
-        // One that is gone is known again by what the file has of it.
+        // One that is gone keeps its hours: it may be back within the last of them, which then goes on.
         for (_, gone) in self.known.iter_mut().filter(|(id, _)| !fleet.variants.contains_key(id)) {
-            (gone.written, gone.hours) = (None, Packed::default());
+            gone.written = None;
         }
         self.more_from = None;
         for (id, status) in &fleet.variants {
@@ -211,8 +211,13 @@ impl<'a> Hours<'a> {
         let telemetry = status.snapshot.telemetry.known().filter(|_| !partial);
         let Some(telemetry) = telemetry else { return (until, false) };
         let mut until = until;
+        // The hours are of the last read alone. Of one that the recent minutes tell whole, those of a read before it
+        // may wait as well, for a pass that was not recorded.
+        let recent = telemetry.recent.to_vec();
+        let recent_from = recent.first().map(|minute| minute.at);
+        let is_told = |at: Timestamp| recent_from.is_some_and(|from| from <= at);
         for hour in telemetry.hours.get() {
-            if until.is_some_and(|until| hour.at() < until) {
+            if until.is_some_and(|until| hour.at() < until || is_told(hour.at())) {
                 continue;
             }
             if self.unsaved.len() >= HOURS_AT_ONCE {
@@ -221,7 +226,7 @@ impl<'a> Hours<'a> {
             until = Some(hour.until());
             self.change(hour.at(), |own| hour.fill(own));
         }
-        for minute in &telemetry.recent {
+        for minute in recent {
             if until.is_some_and(|until| minute.at < until) {
                 continue;
             }

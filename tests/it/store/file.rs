@@ -58,6 +58,36 @@ async fn hours_and_events_are_found_again_by_the_next_process() {
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
+/// A list that was short for a pass, say: the hour goes on.
+#[tokio::test]
+async fn a_variant_that_is_back_within_the_hour_loses_no_minute_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder.path().join("history.redb"));
+    fine(&store.record(pass(0, vec![with_minute(fixtures::in_sync("a"), 0, 100.0)])).await);
+    fine(&store.record(pass(1, vec![fixtures::in_sync("b")])).await);
+    fine(&store.record(pass(2, vec![with_minute(fixtures::in_sync("a"), 2, 700.0)])).await);
+    let hours = history(&store).await.hours;
+    assert_eq!((hours.len(), hours[0].minutes, hours[0].load_mean), (1, 2, Some(400.0)));
+}
+
+/// The pass between two reads was not recorded, for the disk was late: its minutes are among the recent ones.
+#[tokio::test]
+async fn minutes_of_a_pass_that_was_not_recorded_come_with_the_next() {
+    let store = Store::in_memory();
+    fine(&store.record(pass(0, vec![with_minute(fixtures::in_sync("a"), -1, 100.0)])).await);
+    let mut status = with_minute(fixtures::in_sync("a"), 5, 100.0);
+    let objective = status.goal.objective;
+    let minutes: Vec<Minute> = (0..6)
+        .map(|n| Minute { invocations_per_instance: Some(100.0), ..Minute::empty(minute(n)) })
+        .collect();
+    if let Fact::Known(telemetry) = &mut status.snapshot.telemetry {
+        telemetry.hours = (&HourLoad::of(&minutes[3..], &objective)).into();
+        telemetry.recent = minutes.into();
+    }
+    fine(&store.record(pass(8, vec![status])).await);
+    assert_eq!(history(&store).await.hours.last().map(|hour| hour.minutes), Some(6));
+}
+
 #[tokio::test]
 async fn without_a_file_it_lives_as_long_as_the_process() {
     let store = Store::in_memory();

@@ -453,11 +453,12 @@ impl Estimator {
     /// One check of the findings.
     fn check(&mut self, context: &Context, scratch: &mut Scratch) -> Vec<Finding> {
         let now = self.newest;
-        let lg_ratio = self.lg_ratio(now);
         let wanders = self.wander_at(now).is_some_and(Wander::is_over);
         if wanders && self.settings.refinements.wander_over_changes {
             self.believe_wander(now);
         }
+        // Of the regime that is left, where a change was taken back.
+        let lg_ratio = self.lg_ratio(now);
         let answer = self.assess(now, lg_ratio, scratch);
         self.note_low(&answer);
         self.learn(&answer, lg_ratio);

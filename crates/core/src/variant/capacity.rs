@@ -378,7 +378,9 @@ impl CapacityWatch {
             let Some((mut estimate, load_tested)) = evaluate(estimator, (how, asked), scratch, now)
             else {
                 self.is_lost = true;
-                return unobserved(LOST.to_owned());
+                // None of the history is known, whatever was before: nothing bold rests on that.
+                let nothing = Estimate::unobserved(LOST);
+                return Estimate { history_complete_ratio: Some(0.0), ..nothing }.into();
             };
             estimate.history_complete_ratio = history;
             let estimate = Shared::from(estimate);

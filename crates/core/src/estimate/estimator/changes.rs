@@ -97,3 +97,54 @@ impl Estimator {
         self.settle_picture();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use crate::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Scratch};
+    use crate::model::goal::{LatencyObjective, Objective};
+    use crate::model::series::Minute;
+    use crate::model::time::Timestamp;
+    use crate::model::units::LatencyStatistic;
+
+    fn minute(index: i64, slower: f64) -> Minute {
+        let wave = 500.0 + 80.0 * (index as f64 / 229.0).sin();
+        let load = wave * if index % 240 < 8 { 2.1 } else { 1.0 };
+        let over = load > 1040.0 / slower.powf(2.5);
+        Minute {
+            invocations: Some(load * 5.0),
+            invocations_per_instance: Some(load),
+            latency_us: Some(if over { 400_000.0 } else { 90_000.0 }),
+            latency_p50_us: Some(20_000.0 * slower),
+            errors_5xx: Some(0.0),
+            ..Minute::empty(Timestamp::UNIX_EPOCH + TimeDelta::minutes(index))
+        }
+    }
+
+    /// A regime keeps nothing of a change after it that is taken back: the first one is as fast as itself.
+    #[test]
+    fn the_speed_of_a_change_that_is_taken_back_goes_with_it() {
+        let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
+        let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
+        let fingerprint = Some(Fingerprint::of("v1"));
+        let settings = EstimatorSettings { fingerprint, ..EstimatorSettings::new(objective) };
+        let (mut estimator, mut scratch) = (Estimator::new(&settings), Scratch::new());
+        let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
+        let mut was_found = false;
+        for index in 0..60 * 60 {
+            let swings = 1.0 + 0.4 * (index as f64 / 720.0 * std::f64::consts::TAU).sin();
+            let slower = match index / 60 {
+                0..36 => 1.0,
+                36..41 => 1.3,
+                _ => swings,
+            };
+            estimator.push(&minute(index, slower), &context, &mut scratch);
+            was_found |= estimator.book.is_found();
+            if estimator.book.is_first() {
+                assert_eq!(estimator.book.current.lg_ratio, None, "hour {}", index / 60);
+            }
+        }
+        assert!(was_found && estimator.book.is_first());
+    }
+}
