@@ -18,8 +18,8 @@ use crate::system::files::Digest;
 
 /// So much stays in memory: a fleet of some hundreds of variants needs no file.
 const IN_MEMORY: usize = 8 << 20;
-/// The most that the file takes: 10,000 variants of 9 KiB in [places](place_bytes) of 16, and those that they had before
-/// they grew, of 4 and 8.
+/// The most that the file takes: the estimators of 10,000 variants, 9 KiB each, in [places](place_bytes) of 16, pictures and usage
+/// in places of 4 each, and 140 MiB for places that were outgrown and for hours that wait.
 const FILE_MAX: u64 = 384 << 20;
 /// The smallest place in the file, a page.
 const PLACE_MIN: u64 = 4 << 10;

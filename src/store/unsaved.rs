@@ -216,7 +216,9 @@ impl<'a> Hours<'a> {
         let recent = telemetry.recent.to_vec();
         let recent_from = recent.first().map(|minute| minute.at);
         let is_told = |at: Timestamp| recent_from.is_some_and(|from| from <= at);
-        for hour in telemetry.hours.get() {
+        // What a disk has lost comes with the next read, as far as that goes back.
+        let Some(hours) = telemetry.hours.try_get() else { return (until, false) };
+        for hour in hours {
             if until.is_some_and(|until| hour.at() < until || is_told(hour.at())) {
                 continue;
             }
