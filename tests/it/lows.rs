@@ -97,13 +97,38 @@ fn a_restart_that_reads_its_history_again_knows_the_hours_with_a_journal_and_wit
     for restarted in [&mut restored, &mut alone] {
         restarted.estimator.back_fill_until(at(now));
         restarted.run(0..now, 1.0);
-        for (hours, known) in [6, 24].into_iter().zip(known) {
-            let found = restarted.lowest(hours, now);
-            assert!((found.0 / known.0 - 1.0).abs() < 0.01, "{found:?} {known:?}");
-            let (found, known) = (capacity(found.1), capacity(known.1));
-            assert!((found / known - 1.0).abs() < 0.02, "{hours}: {found} {known}");
-        }
     }
+    let same = |restarted: &mut Bench, hours: i64, known: &(f64, Lowest)| {
+        let found = restarted.lowest(hours, now);
+        assert!((found.0 / known.0 - 1.0).abs() < 0.01, "{found:?} {known:?}");
+        let (found, known) = (capacity(found.1), capacity(known.1));
+        assert!((found / known - 1.0).abs() < 0.02, "{hours}: {found} {known}");
+    };
+    for (hours, known) in [6, 24].into_iter().zip(&known) {
+        same(&mut restored, hours, known);
+    }
+    // Without one, a service that does not wander is asked for six hours, and more would cost a start too much.
+    same(&mut alone, 6, &known[0]);
+    assert_eq!(alone.lowest(24, now).1, Lowest::Nothing);
+}
+
+#[test]
+fn a_start_without_a_journal_knows_a_day_of_a_service_that_wanders() {
+    let now = 6 * DAY + 17;
+    let run = |mut bench: Bench| {
+        for hour in 0..now / 60 {
+            let swings = 1.0 + 0.4 * (hour as f64 / 12.0 * std::f64::consts::TAU).sin();
+            bench.run(60 * hour..60 * (hour + 1), swings);
+        }
+        bench
+    };
+    let mut running = run(Bench::of(Estimator::new(&settings())));
+    let mut begun = Estimator::new(&settings());
+    begun.back_fill_until(at(now));
+    let mut begun = run(Bench::of(begun));
+    let known = capacity(running.lowest(24, now).1);
+    let found = capacity(begun.lowest(24, now).1);
+    assert!((found / known - 1.0).abs() < 0.05, "{found} {known}");
 }
 
 #[test]
