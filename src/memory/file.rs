@@ -48,8 +48,8 @@ struct Place {
     set_aside: Mutex<SetAside>,
     tidied: AtomicBool,
     newer_reported: AtomicBool,
-    /// What the file held when it was last looked at. Taken apart anew by each pass, the memory of a large fleet would
-    /// be there twice, with its text.
+    /// What the file held when it was last read. To parse it in every pass would hold the memory of a large fleet twice,
+    /// and its text as well.
     last: Mutex<Option<(Digest, Document)>>,
 }
 

@@ -85,9 +85,9 @@ pub struct Digest {
 impl Digest {
     /// Of this content.
     pub fn of(content: &[u8]) -> Self {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(content);
-        Self { bytes: content.len() as u64, hash: hasher.finish() }
+        let mut digesting = Digesting::new(std::io::sink());
+        digesting.take_in(content);
+        digesting.digest()
     }
 }
 
@@ -114,6 +114,11 @@ impl<W: Write> Digesting<W> {
         Self { to, bytes: 0, hasher: DefaultHasher::new() }
     }
 
+    fn take_in(&mut self, bytes: &[u8]) {
+        self.hasher.write(bytes);
+        self.bytes += bytes.len() as u64;
+    }
+
     /// Of all that was written so far.
     pub fn digest(&self) -> Digest {
         Digest { bytes: self.bytes, hash: self.hasher.finish() }
@@ -123,8 +128,7 @@ impl<W: Write> Digesting<W> {
 impl<W: Write> Write for Digesting<W> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         let written = self.to.write(bytes)?;
-        self.hasher.write(&bytes[..written]);
-        self.bytes += written as u64;
+        self.take_in(&bytes[..written]);
         Ok(written)
     }
 
