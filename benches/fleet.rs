@@ -248,10 +248,10 @@ fn measure(size: &str) -> String {
         }));
         assert_eq!(status.variants.len(), variants);
         let status = Arc::new(status);
+        published.set(Arc::clone(&status));
         let saved = runtime.block_on(history.record(Arc::clone(&status)));
         assert_eq!((saved.unsaved, saved.unread), (None, None));
         fleet.hours_are_kept(&status, &saved.saved.unwrap().1);
-        published.set(Arc::clone(&status));
         status
     };
     let mark =

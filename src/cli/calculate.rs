@@ -21,6 +21,7 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "RPS",
+        value_parser = parse_number("requests per second, such as 20"),
         allow_negative_numbers = true,
         required_unless_present = "file"
     )]
@@ -29,12 +30,18 @@ pub(super) struct Args {
     #[arg(
         long,
         value_name = "FACTOR",
+        value_parser = parse_number("above 0 and at most 1, such as 0.5"),
         allow_negative_numbers = true,
         required_unless_present = "file"
     )]
     safety_factor: Option<f64>,
     /// Compare this target value with the answer: exit code 0 when equal, 2 otherwise
-    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "VALUE",
+        value_parser = parse_number("invocations per minute, such as 600"),
+        allow_negative_numbers = true
+    )]
     check: Option<f64>,
     /// The form of the answer
     #[arg(short, long, value_enum, default_value = "text")]
@@ -42,6 +49,13 @@ pub(super) struct Args {
     /// A load test's file: read by `calibrate`, and taken here to say so
     #[arg(hide = true)]
     file: Option<std::path::PathBuf>,
+}
+
+/// A parser of numbers that says what it takes; their ranges are looked at where they are used.
+fn parse_number(
+    allowed: &'static str,
+) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync {
+    move |text| text.parse().map_err(|_| format!("it is not a number (allowed: {allowed})"))
 }
 
 const GUIDANCE: &str = "Choosing the factor: 0.5 to 0.7 for a first production deployment, higher \

@@ -31,7 +31,7 @@ use crate::http::{Health, Readiness};
 use crate::metrics::{Metrics, PassKind, PassResult, StatusSource};
 use crate::model::consent::Consent;
 use crate::model::selector::Selector;
-use crate::model::status::{FleetStatus, StoreStatus};
+use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Events, Leadership, Memory};
 use crate::reconcile::{Fleet, HISTORY_WAIT, HistoryWait, PassInput, Phase, Purpose, Settings};
@@ -331,8 +331,7 @@ impl Daemon {
         self.consent.follow(&fleet, &carried_out);
         let now = self.parts.clock.now();
         self.config_news.log(&config, now, &self.parts.metrics, &mut fleet);
-        fleet.history = Some(self.record(&fleet).await);
-        let fleet = Arc::new(fleet);
+        let fleet = Arc::new(self.record(fleet).await);
         self.show(Arc::clone(&fleet));
         fleet
     }
@@ -347,14 +346,24 @@ impl Daemon {
     }
 
     /// Keeps what a pass came to for those who ask later.
-    async fn record(&mut self, fleet: &FleetStatus) -> StoreStatus {
+    async fn record(&mut self, mut fleet: FleetStatus) -> FleetStatus {
         // A pass that was cut short has published what it knows as any other.
-        let history = self.parts.history.record(Arc::new(fleet.clone())).await;
+        let recording = self.parts.history.record(Arc::new(fleet.clone()));
+        // Once the history has begun to take it in, whoever asks for the history waits for that, and what the pass before came to
+        // can go: with thousands of variants tens of MiB, which saving would else come on top of.
+        fleet.history.clone_from(&self.parts.fleet.get().history);
+        let show_meanwhile = async {
+            if fleet.history.is_some() {
+                self.parts.fleet.set(Arc::new(fleet.clone()));
+            }
+        };
+        let (history, ()) = tokio::join!(biased; recording, show_meanwhile);
         let saved = history.saved.as_ref().filter(|(of, _)| Some(*of) == fleet.at);
         if let Some((passes, (_, of))) = self.passes.as_mut().zip(saved) {
-            passes.hours_are_kept(fleet, of);
+            passes.hours_are_kept(&fleet, of);
         }
-        history
+        fleet.history = Some(history);
+        fleet
     }
 
     /// Waits for the end of a pass, and for whether leadership was lost meanwhile. A write half done

@@ -94,7 +94,9 @@ pub(super) async fn variant(
     Strict(scope): Strict<ScopeQuery>,
 ) -> Result<Response, Problem> {
     let status = find(&*leading::status(&app)?, &endpoint, &variant, &scope)?;
-    Ok(Json(VariantDetail::of(&status)).into_response())
+    // The estimator may lie on a disk, which may be slow.
+    let encode = move || serde_json::to_vec(&VariantDetail::of(&status));
+    Ok(encoded(tokio::task::spawn_blocking(encode).await))
 }
 
 /// Why one variant is as it is, step by step.

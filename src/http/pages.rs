@@ -40,17 +40,22 @@ pub(super) async fn fleet(
         return Ok(Html(follower_page(&app.site, &leader, "/")));
     }
     let fleet = app.status.fleet();
-    // Thousands of variants are too much for a thread that others wait for.
-    let page = tokio::task::spawn_blocking(move || {
+    page(move || {
         let ask = Ask {
             prices: &fleet.prices,
             idle_after: TimeDelta::days(i64::from(DEFAULT_IDLE_DAYS)),
         };
         let at_stake = at_stake(&fleet, ask).map(Arc::new);
         fleet_page(&Site { at_stake, ..site_now(&app, &fleet) }, &fleet, &query)
-    });
-    page.await.map(Html).map_err(|error| {
-        tracing::error!(%error, "the status page could not be made");
+    })
+    .await
+}
+
+/// A page, made where it may take its time: thousands of variants, or a picture from a slow disk, are too much
+/// for a thread that others wait for.
+async fn page(make: impl FnOnce() -> String + Send + 'static) -> Result<Html<String>, Problem> {
+    tokio::task::spawn_blocking(make).await.map(Html).map_err(|error| {
+        tracing::error!(%error, "a page could not be made");
         let status = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
         Problem::new(status, format!("the page could not be made: {error}"))
     })
@@ -76,7 +81,7 @@ pub(super) async fn variant(
         tracing::warn!(%error, "a variant's page is shown without its past");
         None
     });
-    Ok(Html(variant_page(&site_now(&app, &fleet), &status, history.as_ref())))
+    page(move || variant_page(&site_now(&app, &fleet), &status, history.as_ref())).await
 }
 
 /// The site, with how old what it shows is now, and what it has cost.

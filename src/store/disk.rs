@@ -13,7 +13,7 @@ use redb::{
 };
 
 use super::pack::{index, start, unpack};
-use super::unsaved::Unsaved;
+use super::unsaved::{Known, Unsaved};
 use crate::model::history::{Event, History, Hour, LastSeen};
 use crate::model::ids::VariantId;
 use crate::model::time::Timestamp;
@@ -169,13 +169,13 @@ impl Disk {
     }
 
     /// What was last seen of every variant, and its newest hours.
-    pub(super) fn load(&self) -> Result<BTreeMap<VariantId, (LastSeen, Vec<Hour>)>> {
+    pub(super) fn load(&self) -> Result<Vec<(VariantId, Known)>> {
         guarded(|| {
             let read = self.read()?;
             let variants = read.open_table(VARIANTS).map_err(Trouble::of)?;
             let faces = read.open_table(FACES).map_err(Trouble::of)?;
             let hours = read.open_table(HOURS).map_err(Trouble::of)?;
-            let mut loaded = BTreeMap::new();
+            let mut loaded = Vec::new();
             for row in variants.iter().map_err(Trouble::of)? {
                 let (name, number) = row.map_err(Trouble::of)?;
                 let Some(id) = VariantId::parse(name.value(), '/') else { continue };
@@ -190,7 +190,7 @@ impl Disk {
                         own.extend(unpack(hour, bytes.value()));
                     }
                 }
-                loaded.insert(id, (face, own));
+                loaded.push((id, Known::new(&face, &own)));
             }
             Ok(loaded)
         })
@@ -210,7 +210,8 @@ impl Disk {
                 }
                 let mut faces = write.open_table(FACES).map_err(Trouble::of)?;
                 for (id, face) in &unsaved.faces {
-                    faces.insert(number(id), &**face).map_err(Trouble::of)?;
+                    let Ok(face) = serde_json::to_vec(&face.get()) else { continue };
+                    faces.insert(number(id), &*face).map_err(Trouble::of)?;
                 }
             }
             add_events(&write, unsaved, number)?;

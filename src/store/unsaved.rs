@@ -1,10 +1,9 @@
 //! What has been seen and is not on the disk yet.
 //!
 //! Thousands of variants are known at once and one at a time is looked at, so that what is known of each lies packed
-//! in between, as it goes to the disk.
+//! in between.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use chrono::TimeDelta;
 
@@ -33,8 +32,7 @@ pub(super) struct Unsaved {
     /// Each [packed](pack).
     pub(super) hours: BTreeMap<(VariantId, u32), Box<[u8]>>,
     pub(super) events: Vec<(VariantId, Event)>,
-    /// The JSON of a [`LastSeen`].
-    pub(super) faces: BTreeMap<VariantId, Arc<[u8]>>,
+    pub(super) faces: BTreeMap<VariantId, Packed<LastSeen>>,
 }
 
 impl Unsaved {
@@ -72,11 +70,11 @@ pub(super) struct Book {
 
 /// What is known of the past of a variant.
 #[derive(Debug)]
-struct Known {
+pub(super) struct Known {
     /// When it was last seen.
     at: Timestamp,
-    /// The JSON of what was seen then, but for `at`, which is that of the pass since which it has been so.
-    face: Arc<[u8]>,
+    /// What was seen then, but for `at`, which is that of the pass since which it has been so.
+    face: Packed<LastSeen>,
     /// When that was last put with what waits for the disk; never since it was gone.
     written: Option<Timestamp>,
     /// Its newest hours.
@@ -84,19 +82,14 @@ struct Known {
 }
 
 impl Known {
-    fn new(face: &LastSeen, hours: &Vec<Hour>) -> Self {
-        Self { at: face.at, face: json(face), written: None, hours: hours.into() }
+    pub(super) fn new(face: &LastSeen, hours: &Vec<Hour>) -> Self {
+        Self { at: face.at, face: face.into(), written: None, hours: hours.into() }
     }
 
-    /// What was seen last; nothing of a form that cannot be read, of which this process has made none.
-    fn face(&self) -> Option<LastSeen> {
-        let face = serde_json::from_slice::<LastSeen>(&self.face).ok()?;
-        Some(LastSeen { at: self.at, ..face })
+    /// What was seen last.
+    fn face(&self) -> LastSeen {
+        LastSeen { at: self.at, ..self.face.get() }
     }
-}
-
-fn json(face: &LastSeen) -> Arc<[u8]> {
-    serde_json::to_vec(face).unwrap_or_default().into()
 }
 
 /// The hours of a variant while it is looked at.
@@ -109,9 +102,9 @@ struct Hours<'a> {
 
 impl Book {
     /// Takes up what a file knows. What this process has seen since it began goes before it.
-    pub(super) fn take_up(&mut self, loaded: BTreeMap<VariantId, (LastSeen, Vec<Hour>)>) {
-        for (id, (face, hours)) in loaded {
-            self.known.entry(id).or_insert_with(|| Known::new(&face, &hours));
+    pub(super) fn take_up(&mut self, loaded: Vec<(VariantId, Known)>) {
+        for (id, known) in loaded {
+            self.known.entry(id).or_insert(known);
         }
     }
 
@@ -135,7 +128,7 @@ impl Book {
         let Some(from) = self.more_from.take() else { return };
         for (id, status) in fleet.variants.range(from..) {
             let Some(known) = self.known.get_mut(id) else { continue };
-            let Some(mut face) = known.face() else { continue };
+            let mut face = known.face();
             let mut hours = Hours::of(id, Some(known), &mut self.unsaved.hours);
             let (until, has_more) = hours.take_minutes(status, face.minutes_until);
             known.hours = hours.packed().unwrap_or_else(|| known.hours.clone());
@@ -152,7 +145,7 @@ impl Book {
 
     fn take_variant(&mut self, id: &VariantId, status: &VariantStatus) {
         let before = self.known.get(id);
-        let was = before.and_then(Known::face);
+        let was = before.map(Known::face);
         let (events, mut face) = changes(was.as_ref(), status);
         self.unsaved.events.extend(events.into_iter().map(|event| (id.clone(), event)));
         let mut hours = Hours::of(id, before, &mut self.unsaved.hours);
@@ -177,9 +170,9 @@ impl Book {
 impl Known {
     /// Puts what was last seen of a variant with what waits for the disk.
     fn write(&mut self, id: &VariantId, face: &LastSeen, unsaved: &mut Unsaved) {
-        self.face = json(face);
+        self.face = face.into();
         self.written = Some(face.at);
-        unsaved.faces.insert(id.clone(), Arc::clone(&self.face));
+        unsaved.faces.insert(id.clone(), self.face.clone());
     }
 }
 
@@ -293,6 +286,40 @@ impl<'a> Hours<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::history::Shown;
+    use crate::model::reason::Field;
+
+    /// What is looked at once a pass is a fifth of its JSON in between.
+    #[test]
+    fn what_was_last_seen_is_kept_packed_and_as_it_was() {
+        let at: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+        let shown = |text: &str, number| Shown { text: text.to_owned(), number };
+        let values = [
+            (Field::TargetValue, shown("600", Some(600.0))),
+            (Field::MinCapacity, shown("2", Some(2.0))),
+            (Field::ScaleInCooldown, shown("the default", None)),
+        ];
+        let face = LastSeen {
+            at,
+            values: BTreeMap::from(values.clone()),
+            tried: BTreeMap::from([values[0].clone()]),
+            config_name: Some("scorer-2026-11-20".to_owned()),
+            created_at: Some(at),
+            gone: true,
+            regime: Some(at),
+            findings: BTreeSet::from(["above_capacity".to_owned()]),
+            drift: BTreeSet::from(["target_value".to_owned()]),
+            held: Some("young".to_owned()),
+            paused_until: Some(at),
+            safety: Some("unsafe".to_owned()),
+            mode: Some("auto".to_owned()),
+            formula_target: Some(600.5),
+            minutes_until: Some(at),
+        };
+        let known = Known::new(&face, &Vec::new());
+        assert_eq!(known.face(), face);
+        assert!(known.face.bytes() < 300, "{}", known.face.bytes());
+    }
 
     /// Two weeks go to the disk, and a variant keeps the hours that may still change.
     #[test]

@@ -94,3 +94,26 @@ fn a_rate_that_no_instance_serves_is_refused_in_one_line() {
     assert!(error.contains("1e308 is not a rate of one instance"), "{error}");
     assert!(error.lines().all(|line| line.len() < 200), "{error}");
 }
+
+#[test]
+fn a_word_in_place_of_a_number_is_told_what_is_allowed() {
+    for (flag, allowed) in [
+        ("--max-rps", "requests per second, such as 20"),
+        ("--safety-factor", "above 0 and at most 1, such as 0.5"),
+        ("--check", "invocations per minute, such as 600"),
+    ] {
+        let value = |own: &str, fine: &'static str| if own == flag { "twenty" } else { fine };
+        let output = calculate(&[
+            "--max-rps",
+            value("--max-rps", "20"),
+            "--safety-factor",
+            value("--safety-factor", "0.5"),
+            "--check",
+            value("--check", "600"),
+        ]);
+        assert_eq!(output.status.code(), Some(64), "{flag}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("twenty") && error.contains(flag), "{error}");
+        assert!(error.contains(&format!("it is not a number (allowed: {allowed})")), "{error}");
+    }
+}

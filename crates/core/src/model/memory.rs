@@ -256,6 +256,10 @@ where
     K: DeserializeOwned + Ord,
     T: DeserializeOwned,
 {
+    if !deserializer.is_human_readable() {
+        // Bytes of this process alone, in which there is nothing of another version.
+        return BTreeMap::deserialize(deserializer);
+    }
     let all = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
     let known = all.into_iter().filter_map(|(name, value)| {
         let name: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =

@@ -23,6 +23,9 @@ const SHARE: u16 = 3;
 
 /// With more parts than this they are put together: each has a header of its own.
 const PARTS_MAX: usize = 8;
+/// The most minutes of a part. Telemetry is read every quarter of an hour, and a part is held until the last of its minutes
+/// is gone: an hour in one part would be held for two.
+const PART_MINUTES: usize = 15;
 
 /// Minutes in time order. A copy shares them, and so do those that [follow](Self::followed_by) it: what is
 /// published and what is read next have most of an hour in common.
@@ -67,7 +70,7 @@ impl Minutes {
         let newest = &newest[newest.len().saturating_sub(most)..];
         let mut room = most - newest.len();
         let mut parts = Vec::with_capacity(PARTS_MAX);
-        parts.extend(pack(newest));
+        parts.extend(packed(newest).rev());
         let (mut minutes, mut skipped) = (Series::new(), 0);
         for (place, part) in self.parts.iter().enumerate().rev() {
             minutes.clear();
@@ -119,7 +122,7 @@ impl PartialEq for Minutes {
 
 impl From<&[Minute]> for Minutes {
     fn from(minutes: &[Minute]) -> Self {
-        Self { parts: pack(minutes).into_iter().collect(), skipped: 0 }
+        Self { parts: packed(minutes).collect(), skipped: 0 }
     }
 }
 
@@ -171,15 +174,17 @@ const fn numbers(minute: &Minute) -> [Option<f64>; 6] {
     [invocations, invocations_per_instance, latency_us, latency_p50_us, errors_5xx, instances]
 }
 
-/// These as a part; none where there are none.
-fn pack(minutes: &[Minute]) -> Option<Part> {
-    let mut bytes = Vec::with_capacity(32 * minutes.len());
-    let mut before = None;
-    for minute in minutes {
-        put(&mut bytes, minute, before);
-        before = Some(minute);
-    }
-    (!bytes.is_empty()).then(|| bytes.into())
+/// These as parts; none where there are none.
+fn packed(minutes: &[Minute]) -> impl DoubleEndedIterator<Item = Part> {
+    minutes.chunks(PART_MINUTES).map(|minutes| {
+        let mut bytes = Vec::with_capacity(32 * minutes.len());
+        let mut before = None;
+        for minute in minutes {
+            put(&mut bytes, minute, before);
+            before = Some(minute);
+        }
+        bytes.into()
+    })
 }
 
 /// Appends the minutes of a part.
@@ -396,10 +401,16 @@ mod tests {
                     .parts
                     .iter()
                     .filter(|part| before.parts.iter().any(|p| Arc::ptr_eq(p, part)));
-                // Of an hour, a quarter is new, and what is not new is never written again: a part of which some
-                // minutes are gone stays as it is.
+                // Of an hour, a quarter is new, and what is not new is never written again, unless there are many small
+                // parts: one of which some minutes are gone stays as it is.
                 let new = minutes.parts.len() - shared.count();
-                assert!(new <= 1 || minutes.parts.len() == 1, "{step}: {new} new parts");
+                let parts = |minutes: usize| minutes.div_ceil(PART_MINUTES);
+                let least = parts(step.min(60));
+                let again = step < 8 && minutes.parts.len() == parts(minutes.len());
+                assert!(new <= least || again, "{step}: {new} new parts");
+                // What is held is little more than what is told.
+                let held: usize = minutes.parts.iter().map(|part| unpacked(part).len()).sum();
+                assert!(held < 60 + PART_MINUTES, "{step}: {held}");
             }
         }
         assert_eq!(Minutes::from(&all[..9]).followed_by(&[], 60), Minutes::from(&all[..9]));
@@ -407,10 +418,17 @@ mod tests {
         assert!(Minutes::from(&all[..0]).is_empty());
     }
 
+    fn unpacked(part: &Part) -> Series {
+        let mut minutes = Series::new();
+        unpack(part, &mut minutes);
+        minutes
+    }
+
     #[test]
     fn an_hour_takes_little() {
         let minutes: Minutes = (0..60).map(usual).collect();
-        assert!(minutes.bytes() <= 60 * 22 + 8, "{}", minutes.bytes());
-        assert!(60 * size_of::<Minute>() > 5 * minutes.bytes());
+        // A part begins with the time.
+        assert!(minutes.bytes() <= 60 * 22 + 4 * 8, "{}", minutes.bytes());
+        assert!(60 * size_of::<Minute>() * 10 > 49 * minutes.bytes());
     }
 }

@@ -46,10 +46,19 @@ impl Record {
     where
         M: Serialize + DeserializeOwned + PartialEq,
     {
-        let text = serde_json::to_string(memory).map_err(|error| error.to_string())?;
-        if !serde_json::from_str::<M>(&text).is_ok_and(|read| read == *memory) {
+        let record = Self::of_checked(name, memory)?;
+        if !serde_json::from_str::<M>(record.text()).is_ok_and(|read| read == *memory) {
             return Err("it holds a number that cannot be written down".to_owned());
         }
+        Ok(record)
+    }
+
+    /// The record of a memory of which there has been one: it is known to read back.
+    ///
+    /// # Errors
+    /// When it has no form as JSON.
+    pub fn of_checked<M: Serialize>(name: &str, memory: &M) -> Result<Self, String> {
+        let text = serde_json::to_string(memory).map_err(|error| error.to_string())?;
         let checksum = Some(checksum(name, &text));
         let memory = RawValue::from_string(text).map_err(|error| error.to_string())?;
         Ok(Self { version: VERSION, checksum, memory })
@@ -60,7 +69,11 @@ impl Record {
     /// # Errors
     /// As [`Self::of`].
     pub fn of_variant(id: &VariantId, memory: &VariantMemory) -> Result<Self, String> {
-        Self::of(&id.to_string(), &VariantMemory { volatile: None, ..memory.clone() })
+        let name = id.to_string();
+        if memory.volatile.is_none() {
+            return Self::of(&name, memory);
+        }
+        Self::of(&name, &VariantMemory { volatile: None, ..memory.clone() })
     }
 
     pub const fn found(version: u32, checksum: Option<String>, memory: Box<RawValue>) -> Self {
