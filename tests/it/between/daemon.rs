@@ -220,3 +220,37 @@ async fn lets_go(running: &Running, history: &Store, now: Timestamp) {
     assert!(whole + 2 >= held, "{whole} whole hours are kept of {held}");
     running.handle.stop();
 }
+
+/// With thousands of variants a pass holds tens of MiB, and saving it takes some more: the pass before is not kept until
+/// that has ended. Whoever asks for the history by then has the new pass in it all the same.
+#[tokio::test]
+async fn a_pass_is_shown_while_the_history_saves_it() {
+    let clock: Arc<dyn Clock> = Arc::new(WallClock);
+    let memory: Arc<dyn Memory> = Arc::new(ProcessMemory::default());
+    let folder = tempfile::tempdir().unwrap();
+    let path = Some(folder.path().join("history.redb"));
+    let history =
+        Store::new(StoreSettings { path, keep: TimeDelta::days(90), bytes_max: 64 << 20 });
+    let (daemon, running) = start_with(&clock, &memory, history.clone());
+    let look = async {
+        running.until("a first pass", |at| at.is_some()).await;
+        let first = Arc::downgrade(&running.fleet.get());
+        let saved = loop {
+            let fleet = running.fleet.get();
+            let of = fleet.history.as_ref().and_then(|history| history.saved.as_ref());
+            let of = of.map(|(of, _)| *of).expect("a pass that was saved");
+            if fleet.at > Some(of) {
+                let id = fleet.variants.keys().next().expect("a variant").clone();
+                let asked = history.history(&id, of, of + TimeDelta::hours(1)).await.unwrap();
+                assert!(asked.is_some());
+                break (fleet.at, history.status().saved.map(|(of, _)| of));
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(saved.1, saved.0);
+        assert!(first.upgrade().is_none(), "what the pass before came to is gone");
+        running.handle.stop();
+    };
+    let both = async { tokio::join!(daemon.run(), look) };
+    tokio::time::timeout(Duration::from_secs(30), both).await.expect("it is shown meanwhile");
+}
