@@ -16,6 +16,7 @@ use crate::model::fact::{Fact, WhyKind};
 use crate::model::ids::VariantId;
 use crate::model::keeper::MemoryWriter;
 use crate::model::reason::Reason;
+use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 use crate::observe::Reader;
 use crate::ports::{Keep, MemoryError, Subject};
@@ -83,10 +84,11 @@ impl Reconciler {
             return planned;
         }
         let now = self.clock.now();
+        let keeper = self.signature(input, now);
         let mut intents = Vec::new();
         for turn in &planned {
             let mut memory = turn.began(now);
-            memory.keeper = self.signature(input, now);
+            memory.keeper.clone_from(&keeper);
             let subject = subject(&turn.snapshot, &turn.goal, input.settings);
             intents.push(Keep { subject, memory: memory.into(), urgent: true });
         }
@@ -139,9 +141,9 @@ impl Reconciler {
     }
 
     /// Signs what is about to be kept. A command is no process that goes on writing.
-    fn signature(&self, input: &PassInput<'_>, now: Timestamp) -> Option<MemoryWriter> {
+    fn signature(&self, input: &PassInput<'_>, now: Timestamp) -> Option<Shared<MemoryWriter>> {
         let goes_on = matches!(input.purpose, Purpose::Reconcile(_));
-        goes_on.then(|| self.reader.remembered.sign(now))
+        goes_on.then(|| self.reader.remembered.sign(now).into())
     }
 
     /// Keeps what this pass has taught. A memory that could not be read is not overwritten. While
@@ -156,6 +158,7 @@ impl Reconciler {
         if !input.purpose.remembers() {
             return;
         }
+        let keeper = self.signature(input, now);
         let mut changed = Vec::new();
         for turn in turns.iter().filter(|turn| turn.goal.managed) {
             let Fact::Known(before) = &turn.snapshot.memory else { continue };
@@ -169,7 +172,7 @@ impl Reconciler {
             let remembered = &self.reader.remembered;
             let urgent = turn.has_ended() || remembered.is_sign(&turn.snapshot.id);
             if after != *before || urgent || remembered.is_owed(&turn.snapshot.id) {
-                after.keeper = self.signature(input, now);
+                after.keeper.clone_from(&keeper);
                 let subject = subject_after(turn, input, waits);
                 changed.push(Keep { subject, memory: after, urgent });
             }

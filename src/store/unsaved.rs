@@ -23,7 +23,7 @@ const FACE_EVERY: TimeDelta = TimeDelta::minutes(10);
 const HOURS_MAX: usize = 100_000;
 /// After a start each variant has 14 days to save; so many go to the disk at once, some 800 KiB.
 const HOURS_AT_ONCE: usize = 5_000;
-/// Hours of a variant that may still change: the present one, and those that late minutes belong to.
+/// The most hours of a variant that may still change: the present one, and those that late minutes belong to.
 const OPEN_HOURS: usize = 4;
 
 /// Rows that wait to be saved.
@@ -131,7 +131,7 @@ impl Book {
             let mut face = known.face();
             let mut hours = Hours::of(id, Some(known), &mut self.unsaved.hours);
             let (until, has_more) = hours.take_minutes(status, face.minutes_until);
-            known.hours = hours.packed().unwrap_or_else(|| known.hours.clone());
+            known.hours = hours.packed(until).unwrap_or_else(|| known.hours.clone());
             if until != face.minutes_until {
                 face.minutes_until = until;
                 known.write(id, &face, &mut self.unsaved);
@@ -155,7 +155,7 @@ impl Book {
         if has_more {
             self.more_from.get_or_insert_with(|| id.clone());
         }
-        let newest = hours.packed();
+        let newest = hours.packed(until);
         let known = self.known.entry(id.clone()).or_insert_with(|| Known::new(&face, &Vec::new()));
         known.at = face.at;
         known.hours = newest.unwrap_or_else(|| known.hours.clone());
@@ -186,9 +186,14 @@ impl<'a> Hours<'a> {
         Self { id, newest, changed: false, unsaved }
     }
 
-    /// Those that may still change, if any has.
-    fn packed(mut self) -> Option<Packed<Vec<Hour>>> {
-        let excess = self.newest.len().saturating_sub(OPEN_HOURS);
+    /// Those that may still change, if any has: from the one on up to which minutes are in them, and the last two, for
+    /// a clock may be set back.
+    fn packed(mut self, until: Option<Timestamp>) -> Option<Packed<Vec<Hour>>> {
+        let open = until.map(|until| floor_to(until, 3600));
+        let last = self.newest.len().saturating_sub(2);
+        let open = self.newest.iter().position(|hour| open.is_some_and(|open| hour.at >= open));
+        let excess =
+            self.newest.len().saturating_sub(OPEN_HOURS).max(open.unwrap_or(last).min(last));
         self.newest.drain(..excess);
         self.changed.then(|| (&self.newest).into())
     }
@@ -335,7 +340,7 @@ mod tests {
                 (hour.capacity, hour.safe_target) = (Some(1000.5), Some(n as f64 + 0.25));
             });
         }
-        known.hours = hours.packed().unwrap();
+        known.hours = hours.packed(Some(face.at + TimeDelta::hours(332))).unwrap();
         assert_eq!(unsaved.len(), 14 * 24);
         assert!(unsaved.values().all(|row| row.len() < 64), "{unsaved:?}");
         assert!(known.hours.bytes() < 400, "{}", known.hours.bytes());
@@ -345,6 +350,13 @@ mod tests {
         // What is the same again is nothing to save.
         let mut again = Hours::of(&id, Some(&known), &mut unsaved);
         again.change(newest[3].at, |hour| hour.minutes = 60);
-        assert!(again.packed().is_none());
+        assert!(again.packed(None).is_none());
+        // Of those that have all their minutes, the last two stay.
+        let last = |until: i64| {
+            let mut hours = Hours::of(&id, Some(&known), &mut unsaved);
+            hours.change(newest[3].at, |hour| hour.minutes += 1);
+            hours.packed(Some(face.at + TimeDelta::minutes(until))).unwrap().get().len()
+        };
+        assert_eq!([333 * 60, 334 * 60 - 1, 334 * 60, 400 * 60].map(last), [3, 3, 2, 2]);
     }
 }

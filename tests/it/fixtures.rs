@@ -377,13 +377,16 @@ fn memory(id: &VariantId) -> VariantMemory {
         last_applied: Some(Seen { value: 600.0, since: noon() }),
         value_in_force: Some(600.0),
         policy_name: Some(CONVENTIONAL_POLICY_NAME.to_owned()),
-        settled: Some(Settled {
-            at: noon() - TimeDelta::hours(3),
-            created_at: noon() - TimeDelta::days(40),
-            config_name: format!("{}-config-7", id.endpoint),
-            instance_type: Some("ml.c5.xlarge".to_owned()),
-            instances: 4,
-        }),
+        settled: Some(
+            Settled {
+                at: noon() - TimeDelta::hours(3),
+                created_at: noon() - TimeDelta::days(40),
+                config_name: format!("{}-config-7", id.endpoint),
+                instance_type: Some("ml.c5.xlarge".to_owned()),
+                instances: 4,
+            }
+            .into(),
+        ),
         ..VariantMemory::default()
     }
 }

@@ -142,7 +142,7 @@ prop_compose! {
             adopted,
             last_write: writes.0,
             last_attempt: writes.1,
-            intent: writes.2,
+            intent: writes.2.map(Box::new),
             raises,
             highest_applied: values.0,
             value_in_force: values.1,
@@ -163,7 +163,7 @@ prop_compose! {
             written,
             lasting: lasting.into(),
             policy_name,
-            keeper: keeper.map(|(id, at)| MemoryWriter { id, at }),
+            keeper: keeper.map(|(id, at)| MemoryWriter { id, at }.into()),
             other_setpoint: signs.map(|signs| {
                 let sign = |(id, first, last)| Sign { id, first, last };
                 Box::new(OtherSetpoint { signs: signs.into_iter().map(sign).collect() })
@@ -299,7 +299,7 @@ fn full() -> VariantMemory {
         adopted: true,
         last_write: Some(write(next())),
         last_attempt: Some(write(next())),
-        intent: Some(write(next())),
+        intent: Some(write(next()).into()),
         raises: (0..6).map(|_| write(next())).collect(),
         highest_applied: Some(673.580_245_8),
         value_in_force: Some(612.345_678),
@@ -336,7 +336,7 @@ fn full() -> VariantMemory {
         written: Field::ALL.iter().map(|f| (*f, 612.3)).collect(),
         lasting: much_lasts(&mut next).into(),
         policy_name: Some("SageMakerEndpointInvocationScalingPolicy".to_owned()),
-        keeper: Some(MemoryWriter { id: "90d1f3a7".to_owned(), at: next() }),
+        keeper: Some(MemoryWriter { id: "90d1f3a7".to_owned(), at: next() }.into()),
         other_setpoint: Some(Box::new(OtherSetpoint {
             signs: (0..4_u64)
                 .map(|n| Sign {

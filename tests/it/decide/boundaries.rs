@@ -283,7 +283,7 @@ fn rule_22_a_crash_or_a_failed_write_of_our_own_is_nobodys_overwrite() {
         last_write: Some(attempt),
         last_attempt: Some(attempt),
         value_in_force: Some(450.0),
-        intent: Some(attempt),
+        intent: Some(attempt.into()),
         ..memory
     };
     assert_eq!(found(600.0, died.clone()), 0);

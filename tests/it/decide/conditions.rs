@@ -33,7 +33,7 @@ fn settled(world: &World) -> Settled {
 fn a_deploy_that_sets_the_count_back_is_told_until_the_instances_are_back() {
     let mut world = World::healthy();
     let before = Settled { config_name: "old".to_owned(), instances: 12, ..settled(&world) };
-    world.memory().settled = Some(before.clone());
+    world.memory().settled = Some(before.clone().into());
     let sentence = told(&world, Reason::DeployReset).unwrap();
     assert!(sentence.contains("from 12 to 4"), "{sentence}");
     // It is remembered, and over once the instances are there or a day has passed.
@@ -52,11 +52,11 @@ fn a_deploy_that_sets_the_count_back_is_told_until_the_instances_are_back() {
 fn a_smaller_fleet_without_a_deploy_or_long_after_is_no_reset() {
     let mut world = World::healthy();
     let scaled_in = Settled { instances: 12, ..settled(&world) };
-    world.memory().settled = Some(scaled_in.clone());
+    world.memory().settled = Some(scaled_in.clone().into());
     assert_eq!(told(&world, Reason::DeployReset), None, "the auto scaler did that");
     let long_ago = now() - TimeDelta::hours(3);
     let old = Settled { config_name: "old".to_owned(), at: long_ago, ..scaled_in };
-    world.memory().settled = Some(old);
+    world.memory().settled = Some(old.into());
     assert_eq!(told(&world, Reason::DeployReset), None, "who knows what happened in between");
     let at = now() - TimeDelta::hours(24);
     let reset = InstanceReset { at, config_name: "new".to_owned(), before: 12, after: 4 };
@@ -70,7 +70,7 @@ fn why_target_and_policy_are_missing_is_told_as_far_as_it_is_known() {
         let mut world = World::healthy();
         let mut before = settled(&world);
         change(&mut before);
-        world.memory().settled = Some(before);
+        world.memory().settled = Some(before.into());
         world.snapshot.target = Fact::Known(None).into();
         world.policies().clear();
         let decision = world.decide();
@@ -86,7 +86,7 @@ fn why_target_and_policy_are_missing_is_told_as_far_as_it_is_known() {
     assert!(told(&world, Reason::InstanceTypeChanged).is_some());
     let mut world = World::healthy();
     world.memory().policy_name = Some("mine".to_owned());
-    world.memory().settled = Some(settled(&world));
+    world.memory().settled = Some(settled(&world).into());
     world.policies().clear();
     let sentence = field(&world.decide(), Field::Policy).2;
     assert!(

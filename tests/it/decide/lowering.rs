@@ -166,7 +166,8 @@ fn what_setpoint_wrote_itself_is_no_foreign_edit() {
         },
         |w| {
             let at = w.now;
-            w.memory().intent = Some(TargetWrite { at, before: Some(60_000.0), after: 600.0 });
+            w.memory().intent =
+                Some(TargetWrite { at, before: Some(60_000.0), after: 600.0 }.into());
         },
     ];
     for make_own in own {

@@ -240,7 +240,7 @@ fn another_process_puts_the_value_back_whose_intent_alone_was_kept() {
     // Killed after the write, before its outcome was kept: the memory says what was about to be done.
     let mut world = under_way();
     let probe = world.memory().probes.under_way.unwrap();
-    world.memory().intent = world.memory().last_attempt;
+    world.memory().intent = world.memory().last_attempt.map(Box::new);
     world.rules.since = Some(world.now);
     assert_eq!(ends(&mut world), ProbeEnd::Restart);
     // Killed before the write: nothing is in force, and nothing is put back.

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use setpoint::decide::consent::Confirmed;
 use setpoint::model::decision::{Action, StepResult};
 use setpoint::model::fact::Fact;
-use setpoint::model::memory::{Settled, VariantMemory};
+use setpoint::model::memory::VariantMemory;
 use setpoint::model::reason::{Field, Reason};
 use setpoint::model::scaling::ScalingPolicy;
 
@@ -166,6 +166,6 @@ fn since_when_it_is_missing_outlives_the_endpoint_no_longer_than_that() {
     world.pass();
     assert!(world.memory().missing.is_empty());
     world.snapshot.endpoint = endpoint;
-    let kept: Option<Settled> = before.settled;
+    let kept = before.settled;
     assert_eq!(world.memory().settled, kept);
 }

@@ -65,7 +65,7 @@ fn words(memory: &VariantMemory) -> String {
     let mut words = Vec::new();
     words.extend(memory.since.map(|at| format!("since {}", at.format("%d %H:%M"))));
     words.extend(memory.adopted.then(|| "adopted".to_owned()));
-    if let Some(intent) = memory.intent {
+    if let Some(intent) = &memory.intent {
         words.push(format!("about to set {:?} -> {}", intent.before, intent.after));
     }
     if let Some(last) = memory.last_write {

@@ -47,7 +47,7 @@ pub fn replaced(case: &Case<'_>) -> Option<Replaced> {
     let own = is(held)
         || memory.last_write.is_some_and(|write| is(write.after))
         || memory.last_attempt.is_some_and(|attempt| is(attempt.after))
-        || memory.intent.is_some_and(|intent| intent.before.is_some_and(is));
+        || memory.intent.as_ref().is_some_and(|intent| intent.before.is_some_and(is));
     let seen = memory.seen.get(&Field::TargetValue).filter(|seen| is(seen.value));
     let since = seen.map_or(case.now, |seen| seen.since);
     (!own).then_some(Replaced { value: held, since })

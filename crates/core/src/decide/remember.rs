@@ -110,7 +110,7 @@ pub fn is_foreign_overwrite(memory: &VariantMemory, field: Field, value: f64) ->
     }
     let Some(last) = memory.last_write else { return false };
     // An intent without an outcome: the process died before it was carried out.
-    if memory.intent.is_some_and(|intent| intent.before.is_some_and(is)) {
+    if memory.intent.as_ref().is_some_and(|intent| intent.before.is_some_and(is)) {
         return false;
     }
     // A write that failed may have landed all the same.

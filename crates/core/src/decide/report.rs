@@ -21,7 +21,8 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
         managed: case.goal.managed,
         action: action(judged, plan),
         reason,
-        sentence,
+        // Put together piece by piece it has room for half as much again, and thousands are held.
+        sentence: sentence.into_boxed_str().into(),
         fields: judged.iter().map(|j| field(case, desired, j, plan)).collect(),
         notes: notes::notes(case, desired).into(),
         comparable: comparable(case, judged),

@@ -147,8 +147,8 @@ fn keep_settled(memory: &mut VariantMemory, current: Settled) {
         let aged = Settled { at: current.at, ..before.clone() };
         aged == current && current.at - before.at < SETTLED_KEPT_EVERY
     };
-    if !memory.settled.as_ref().is_some_and(same) {
-        memory.settled = Some(current);
+    if !memory.settled.as_deref().is_some_and(same) {
+        memory.settled = Some(current.into());
     }
 }
 

@@ -32,7 +32,7 @@ pub struct VariantMemory {
     /// The last attempt to write the target value, whatever came of it.
     pub last_attempt: Option<TargetWrite>,
     /// A write that was about to be made and has no outcome yet: a crash in between leaves it here.
-    pub intent: Option<TargetWrite>,
+    pub intent: Option<Box<TargetWrite>>,
     /// Raises onto new ground of the last 24 hours, oldest first, each with the highest value held
     /// before it. One that failed counts too: it may have landed.
     pub raises: Vec<TargetWrite>,
@@ -63,7 +63,7 @@ pub struct VariantMemory {
     #[serde(deserialize_with = "known_fields")]
     pub foreign_overwrites: BTreeMap<Field, Vec<Overwrite>>,
     /// The process that kept this last; absent when a command did.
-    pub keeper: Option<MemoryWriter>,
+    pub keeper: Option<Shared<MemoryWriter>>,
     /// The signs of another setpoint that writes this variant, until a person says to go on
     /// (rule 26).
     pub other_setpoint: Option<Box<OtherSetpoint>>,
@@ -80,7 +80,7 @@ pub struct VariantMemory {
     /// The regime that the last estimate spoke of, and since when it has (rule 11a).
     pub known_regime: Option<KnownRegime>,
     /// The variant as it was when it was last seen settled and registered.
-    pub settled: Option<Settled>,
+    pub settled: Option<Shared<Settled>>,
     /// A deploy that set the number of instances back, until they are there again.
     pub reset: Option<Box<InstanceReset>>,
     /// Since when min has set the number of instances.

@@ -7,7 +7,7 @@ use crate::model::shared::Shared;
 /// Who kept what is remembered of a variant, as last seen.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryWriterWatch {
-    last: Option<MemoryWriter>,
+    last: Option<Shared<MemoryWriter>>,
     has_looked: bool,
 }
 

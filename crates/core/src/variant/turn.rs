@@ -69,7 +69,7 @@ impl Turn {
         let steps = self.decision.plan.actions.iter().map(success).collect();
         let mut memory = self.remembered(Some(&Outcome { steps }), now);
         // What the crash would leave behind must be told from somebody's overwrite.
-        memory.intent = memory.last_attempt.filter(|attempt| attempt.at == now);
+        memory.intent = memory.last_attempt.filter(|attempt| attempt.at == now).map(Box::new);
         let floors = |action: &Action| matches!(action, Action::PutFloors { .. });
         if self.decision.plan.actions.iter().any(floors) {
             // A part of a set is neither the one before nor the one to come.
