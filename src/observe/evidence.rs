@@ -130,17 +130,18 @@ impl Reader {
         for ids in due.chunks(AT_ONCE) {
             let record = |id: &VariantId| Some((id.clone(), self.variants.get(id)?.evidence(id)?));
             let records: Vec<_> = ids.iter().filter_map(record).collect();
-            let count = records.len();
+            // What a disk has lost is no evidence, and is read again.
+            let kept: Vec<VariantId> = records.iter().map(|(id, _)| id.clone()).collect();
             if let Err(why) = keeping.place.keep_records(records, now).await {
                 keeping.note_trouble(&why);
                 return;
             }
-            for id in ids {
+            for id in &kept {
                 if let Some(variant) = self.variants.get_mut(id) {
                     variant.note_evidence_kept(now);
                 }
             }
-            keeping.note_kept(count, now);
+            keeping.note_kept(kept.len(), now);
             if Instant::now() >= until {
                 return;
             }

@@ -28,6 +28,11 @@ impl Picture {
         self.0.get()
     }
 
+    /// What is drawn; nothing where it cannot be had back from a shelf.
+    pub(crate) fn try_scatter(&self) -> Option<Scatter> {
+        self.0.try_get()
+    }
+
     /// Whether it is drawn alike.
     pub fn is_like(&self, other: &Self) -> bool {
         self.0 == other.0

@@ -39,7 +39,7 @@ impl Resting {
             picture.rest(shelf);
             return Some(Self { bytes: shelf.put(bytes), picture, hourly, load_test });
         }
-        estimator.draw_on(&picture);
+        estimator.draw_on(picture.scatter());
         None
     }
 
@@ -71,7 +71,8 @@ impl Resting {
 
     fn wake(&self) -> Option<Estimator> {
         let mut estimator = self.look()?;
-        estimator.draw_on(&self.picture);
+        // Drawn on from nothing, it would be kept so over a restart.
+        estimator.draw_on(self.picture.try_scatter()?);
         Some(estimator)
     }
 }

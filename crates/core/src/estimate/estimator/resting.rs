@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::fit::Fit;
-use crate::model::scatter::Picture;
+use crate::model::scatter::{Picture, Scatter};
 
 use super::super::lows::Lows;
 use super::super::wander::Wander;
@@ -36,8 +36,8 @@ impl Estimator {
     }
 
     /// Goes on with what was drawn before.
-    pub fn draw_on(&mut self, picture: &Picture) {
-        self.scatter = picture.scatter();
+    pub fn draw_on(&mut self, scatter: Scatter) {
+        self.scatter = scatter;
     }
 
     /// The fit, with the minutes that are no evidence of capacity.
