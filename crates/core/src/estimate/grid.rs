@@ -31,8 +31,12 @@ pub(super) fn bins(length: usize) -> i32 {
 /// The bin whose centre is nearest to a load. Loads below one per minute share the lowest bins
 /// down to e^-20; the result always fits into 16 bits.
 pub(super) fn bin_of(load: f64) -> i16 {
-    let bin = (load.max(1e-9).ln() / STEP).round();
-    bin.clamp(-1000.0, 2000.0) as i16
+    bin_at(load.max(1e-9).ln())
+}
+
+/// The same by lg of the load.
+pub(super) fn bin_at(lg_load: f64) -> i16 {
+    nearest((lg_load / STEP).clamp(-1000.0, 2000.0)) as i16
 }
 
 /// The centre of a bin in lg.
@@ -42,7 +46,19 @@ pub(super) fn lg_of(bin: i32) -> f64 {
 
 /// The 10 % load level of a load, 0 for one per minute and below.
 pub(super) fn level_of(load: f64) -> u8 {
-    (load.max(1.0).ln() / LEVEL_STEP).floor().clamp(0.0, 255.0) as u8
+    level_at(load.max(1.0).ln())
+}
+
+/// The same by lg of the load.
+pub(super) fn level_at(lg_load: f64) -> u8 {
+    // The cast cuts off what is behind the point, and what is below 0 and beyond 255.
+    (lg_load / LEVEL_STEP) as u8
+}
+
+/// The whole number nearest to one, a half away from zero. `f64::round` is a call where not every processor that
+/// the program is for has an instruction for it, and this is done for each minute.
+pub(super) fn nearest(number: f64) -> i32 {
+    (number + 0.5_f64.copysign(number)) as i32
 }
 
 /// The geometric centre of a load level.
@@ -89,6 +105,14 @@ mod tests {
         }
         assert_eq!(bin_of(f64::NAN), bin_of(0.0));
         assert_eq!(level_of(0.0), 0);
+        assert_eq!((bin_of(0.0), bin_of(f64::INFINITY), level_of(f64::INFINITY)), (-1000, 2000, 255));
+    }
+
+    #[test]
+    fn the_nearest_whole_number_is_that_of_the_standard_library() {
+        for number in [0.0, 0.4, 0.5, 0.6, 1.5, 2.5, 1e6 + 0.49, -0.4, -0.5, -1.5, -2.6, f64::NAN] {
+            assert_eq!(nearest(number), number.round() as i32, "{number}");
+        }
     }
 
     #[test]

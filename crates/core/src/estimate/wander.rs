@@ -7,7 +7,8 @@ use crate::model::estimate::WANDER_MAX;
 
 use super::evidence::Weighted;
 use super::grid::{DAY, MinuteIndex, bin_of, load_of_level, weighted_quantile};
-use super::regime::{AtLevel, Hour, Hours, Table};
+use super::regime::{AtLevel, Hour, Hours};
+use super::usual::Table;
 
 /// It takes this long to tell: the undeclared-change rule begins then, and would split such a
 /// service. After a day W was 0.06 at most in 144 runs of services of one mix.
@@ -170,6 +171,7 @@ pub(super) fn heavy_evidence(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estimate::grid::level_of;
 
     /// Three days of a payload that swings by so much, with a change that was found on the second.
     fn three_days(swing: f64, change: f64) -> Option<f64> {
@@ -193,7 +195,7 @@ mod tests {
             let regime = 1 + u8::from(hour >= start + 36);
             let changed = if regime > 1 { change } else { 0.0 };
             let lg_p50 = 10.0 + changed + (1.0 + swing * phase.sin()).ln() + noise;
-            hours.add(minute, regime, 1, load, lg_p50, false);
+            hours.add(minute, regime, 1, (level_of(load), lg_p50), false);
         }
         let stretch = Stretch { regime: 2, since: start * 60 };
         wander(&hours, stretch, (start + count) * 60)
@@ -232,7 +234,7 @@ mod tests {
         let mut hours = Hours::new(true);
         for minute in 0..20 * 60 {
             let _ = hours.close_before(minute);
-            hours.add(minute, 1, 1, 500.0, 10.0, false);
+            hours.add(minute, 1, 1, (level_of(500.0), 10.0), false);
         }
         let judged = wander(&hours, Stretch { regime: 1, since: 0 }, 20 * 60);
         assert_eq!(judged.and_then(Wander::known), None);
