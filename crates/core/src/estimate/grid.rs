@@ -105,7 +105,10 @@ mod tests {
         }
         assert_eq!(bin_of(f64::NAN), bin_of(0.0));
         assert_eq!(level_of(0.0), 0);
-        assert_eq!((bin_of(0.0), bin_of(f64::INFINITY), level_of(f64::INFINITY)), (-1000, 2000, 255));
+        assert_eq!(
+            (bin_of(0.0), bin_of(f64::INFINITY), level_of(f64::INFINITY)),
+            (-1000, 2000, 255)
+        );
     }
 
     #[test]

@@ -305,7 +305,8 @@ impl Hours {
             let calm = quarter.is_some();
             let steps = if calm { table.steps_at_calm(level) } else { table.steps_at(level) };
             let Some(steps) = steps else { continue };
-            let (shift, span) = (i32::from(point.lg_p50) - i32::from(steps), u32::from(point.span()));
+            let (shift, span) =
+                (i32::from(point.lg_p50) - i32::from(steps), u32::from(point.span()));
             minutes += span;
             slower += if shift > most { span } else { 0 };
             faster += if shift < -most { span } else { 0 };

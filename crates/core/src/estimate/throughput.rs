@@ -96,8 +96,11 @@ impl Overload {
         let growth = wait - waited;
         let is_served = growth.abs() < GROWTH_MIN && !o.failing;
         let rises = o.load > LOAD_RISE_MAX * f64::from(before.1);
-        let pairs =
-            if rises { [None; 2] } else { [self.first(before, waited, wait), pair(o, before, (waited, wait))] };
+        let pairs = if rises {
+            [None; 2]
+        } else {
+            [self.first(before, waited, wait), pair(o, before, (waited, wait))]
+        };
         Seen { pairs, served: is_served.then_some((o.load, o.lg_over)), step: None }
     }
 

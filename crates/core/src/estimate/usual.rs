@@ -157,7 +157,8 @@ fn median(level: &[Entry]) -> Option<(u8, i16, bool)> {
         below += entry.minutes();
         2 * below >= minutes
     })?;
-    (minutes >= MINUTES_MIN).then(|| (median.level(), median.median(), CALM_PER_BAD * bad <= minutes))
+    (minutes >= MINUTES_MIN)
+        .then(|| (median.level(), median.median(), CALM_PER_BAD * bad <= minutes))
 }
 
 #[cfg(test)]
