@@ -91,15 +91,6 @@ pub fn queries(
         .collect()
 }
 
-/// The newest minute in which the statistic means little: it has requests, and fewer than `least`.
-pub fn newest_thin(
-    minutes: impl DoubleEndedIterator<Item = Minute>,
-    least: f64,
-) -> Option<Timestamp> {
-    let thin = |minute: &Minute| minute.invocations.is_some_and(|all| all > 0.0 && all < least);
-    minutes.rev().find(thin).map(|minute| minute.at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -46,6 +46,20 @@ impl Stretch {
     }
 }
 
+/// The highest load level that is compared.
+fn level_max(hours: &Hours, stretch: Stretch) -> Option<u8> {
+    let mut minutes = [0_u32; 1 + u8::MAX as usize];
+    let levels = stretch.hours(hours).flat_map(|(_, hour)| hour.minutes_by_level());
+    levels.for_each(|(level, of)| minutes[usize::from(level)] += u32::from(of));
+    let most = LOAD_QUANTILE * f64::from(minutes.iter().sum::<u32>());
+    let mut below = 0;
+    let reaches = |of: &u32| {
+        below += of;
+        *of > 0 && f64::from(below) >= most
+    };
+    minutes.iter().position(reaches).and_then(|level| u8::try_from(level).ok())
+}
+
 /// How far each hour lies above its usual latency, in lg. `table` tells what is usual in its
 /// regime.
 fn residuals<'t>(
@@ -53,22 +67,18 @@ fn residuals<'t>(
     stretch: Stretch,
     table: impl Fn(u8) -> Option<&'t Table>,
 ) -> Vec<(i64, f64)> {
-    let mut loads: Vec<(f64, f64)> = stretch
-        .hours(hours)
-        .flat_map(|(_, hour)| hour.levels().map(|l| (f64::from(l.level), f64::from(l.minutes))))
-        .collect();
-    let Some(level_max) = weighted_quantile(&mut loads, LOAD_QUANTILE) else { return Vec::new() };
-    let mut residuals = Vec::new();
+    let Some(level_max) = level_max(hours, stretch) else { return Vec::new() };
+    let (mut residuals, mut shifts) = (Vec::new(), Vec::new());
     for (number, hour) in stretch.hours(hours) {
         let Some(table) = table(hour.regime) else { continue };
         // Where the objective breaks, the knee is near at any load.
-        let calm = |l: &AtLevel| {
-            f64::from(l.level) <= level_max && 10 * u32::from(l.bad) <= u32::from(l.minutes)
-        };
+        let calm =
+            |l: &AtLevel| l.level <= level_max && 10 * u32::from(l.bad) <= u32::from(l.minutes);
         let low = hour.levels().filter(calm);
-        let mut shifts: Vec<(f64, f64)> = low
-            .filter_map(|l| Some((l.lg_p50 - table.at(l.level)?, f64::from(l.minutes))))
-            .collect();
+        shifts.clear();
+        shifts.extend(
+            low.filter_map(|l| Some((l.lg_p50 - table.at(l.level)?, f64::from(l.minutes)))),
+        );
         let minutes: f64 = shifts.iter().map(|s| s.1).sum();
         if minutes >= 10.0
             && let Some(shift) = weighted_quantile(&mut shifts, 0.5)
