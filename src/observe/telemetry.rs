@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 
 use crate::model::goal::Objective;
 use crate::model::ids::ResourceId;
-use crate::model::series::Minute;
 use crate::model::time::{Timestamp, floor_to, floor_to_minute};
 use crate::model::units::LatencyStatistic;
 use crate::ports::{Metric, MetricQuery};

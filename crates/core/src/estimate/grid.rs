@@ -77,21 +77,25 @@ pub(super) fn instant_of(minute: MinuteIndex) -> Timestamp {
 
 /// The weighted median of `(value, weight)` pairs; sorts them. The lower one of two middles.
 pub(super) fn weighted_median(values: &mut [(f64, f64)]) -> Option<f64> {
-    weighted_quantile(values, 0.5)
-}
-
-/// A weighted quantile of `(value, weight)` pairs; sorts them.
-pub(super) fn weighted_quantile(values: &mut [(f64, f64)], share: f64) -> Option<f64> {
     values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let total: f64 = values.iter().map(|v| v.1).sum();
     let mut sum = 0.0;
     for &(value, weight) in values.iter() {
         sum += weight;
-        if sum >= share * total && weight > 0.0 {
+        if sum >= 0.5 * total && weight > 0.0 {
             return Some(value);
         }
     }
     None
+}
+
+/// The lowest of some values that so many of them do not exceed; puts them into another order.
+pub(super) fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
+    let last = values.len().checked_sub(1)?;
+    let below = (share * values.len() as f64).ceil() as usize;
+    let (_, value, _) =
+        values.select_nth_unstable_by(below.saturating_sub(1).min(last), f64::total_cmp);
+    Some(*value)
 }
 
 #[cfg(test)]
@@ -119,10 +123,17 @@ mod tests {
     }
 
     #[test]
-    fn a_weighted_quantile_follows_the_weights() {
+    fn a_weighted_median_follows_the_weights() {
         let mut values = [(3.0, 1.0), (1.0, 1.0), (2.0, 8.0)];
         assert_eq!(weighted_median(&mut values), Some(2.0));
-        assert_eq!(weighted_quantile(&mut values, 0.95), Some(3.0));
         assert_eq!(weighted_median(&mut []), None);
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let mut values = [5.0, 1.0, 4.0, 2.0, 3.0];
+        let of = [0.0, 0.2, 0.21, 0.5, 0.9, 1.0].map(|share| quantile(&mut values, share));
+        assert_eq!(of, [1.0, 1.0, 2.0, 3.0, 5.0, 5.0].map(Some));
+        assert_eq!(quantile(&mut [], 0.5), None);
     }
 }

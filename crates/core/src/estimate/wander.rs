@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::estimate::WANDER_MAX;
 
 use super::evidence::Weighted;
-use super::grid::{DAY, MinuteIndex, bin_of, load_of_level, weighted_quantile};
+use super::grid::{DAY, MinuteIndex, bin_of, load_of_level, quantile, weighted_median};
 use super::regime::{AtLevel, Hour, Hours};
 use super::usual::Table;
 
@@ -81,7 +81,7 @@ fn residuals<'t>(
         );
         let minutes: f64 = shifts.iter().map(|s| s.1).sum();
         if minutes >= 10.0
-            && let Some(shift) = weighted_quantile(&mut shifts, 0.5)
+            && let Some(shift) = weighted_median(&mut shifts)
         {
             residuals.push((number, shift));
         }
@@ -133,9 +133,9 @@ pub(super) fn wander(hours: &Hours, stretch: Stretch, now: MinuteIndex) -> Optio
     if residuals.len() < if age < AGE_MIN { DOUBT_HOURS_MIN } else { HOURS_MIN } {
         return None;
     }
-    let mut values: Vec<(f64, f64)> = residuals.iter().map(|r| (r.1, 1.0)).collect();
-    let high = weighted_quantile(&mut values, 0.9)?;
-    let low = weighted_quantile(&mut values, 0.1)?;
+    let mut values: Vec<f64> = residuals.iter().map(|r| r.1).collect();
+    let high = quantile(&mut values, 0.9)?;
+    let low = quantile(&mut values, 0.1)?;
     Some(Wander { w: (high - low) / Z_10_TO_90, age })
 }
 
@@ -149,8 +149,8 @@ pub(super) fn heavy_evidence(
     into.clear();
     let table = Table::of(stretch.hours(hours));
     let residuals = residuals(hours, stretch, |_| Some(&table));
-    let mut values: Vec<(f64, f64)> = residuals.iter().map(|r| (r.1, 1.0)).collect();
-    let Some(heavy) = weighted_quantile(&mut values, HEAVY_QUANTILE) else { return };
+    let mut values: Vec<f64> = residuals.iter().map(|r| r.1).collect();
+    let Some(heavy) = quantile(&mut values, HEAVY_QUANTILE) else { return };
     let shift_of =
         |number: i64| residuals.binary_search_by_key(&number, |r| r.0).ok().map(|i| residuals[i].1);
     for (number, hour) in stretch.hours(hours) {
