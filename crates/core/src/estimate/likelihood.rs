@@ -211,12 +211,13 @@ fn add_few(sums: &mut [f64], lowest: i32, cell: &Cell, (few, has_bad): (&[(i16, 
         (start + size <= cell.good.len()).then_some(start)
     };
     if let [a, b, c, d] = few
-        && let [Some(at_a), Some(at_b), Some(at_c), Some(at_d)] = [a, b, c, d].map(inside)
+        && let (Some(at_a), Some(at_b), Some(at_c), Some(at_d)) =
+            (inside(a), inside(b), inside(c), inside(d))
     {
         let starts = [at_a, at_b, at_c, at_d];
-        let good = [a.1, b.1, c.1, d.1].map(|good| TEMPERING * good);
+        let good = [TEMPERING * a.1, TEMPERING * b.1, TEMPERING * c.1, TEMPERING * d.1];
         if has_bad {
-            let bad = [a.2, b.2, c.2, d.2].map(|bad| TEMPERING * bad);
+            let bad = [TEMPERING * a.2, TEMPERING * b.2, TEMPERING * c.2, TEMPERING * d.2];
             add_four_both(sums, (&cell.good, &cell.bad), starts, (good, bad));
         } else {
             add_four_good(sums, &cell.good, starts, good);
@@ -234,7 +235,9 @@ fn add_few(sums: &mut [f64], lowest: i32, cell: &Cell, (few, has_bad): (&[(i16, 
 }
 
 fn add_four_good(sums: &mut [f64], table: &[f64], starts: [usize; 4], good: [f64; 4]) {
-    let [a, b, c, d] = starts.map(|start| &table[start..][..sums.len()]);
+    let size = sums.len();
+    let of = |i: usize| &table[starts[i]..][..size];
+    let (a, b, c, d) = (of(0), of(1), of(2), of(3));
     let tables = a.iter().zip(b).zip(c.iter().zip(d));
     for (sum, ((a, b), (c, d))) in sums.iter_mut().zip(tables) {
         *sum = *sum + good[0] * a + good[1] * b + good[2] * c + good[3] * d;
@@ -248,7 +251,8 @@ fn add_four_both(
     (good, bad): ([f64; 4], [f64; 4]),
 ) {
     let size = sums.len();
-    let [a, b, c, d] = starts.map(|start| (&lg_good[start..][..size], &lg_bad[start..][..size]));
+    let of = |i: usize| (&lg_good[starts[i]..][..size], &lg_bad[starts[i]..][..size]);
+    let (a, b, c, d) = (of(0), of(1), of(2), of(3));
     for (i, sum) in sums.iter_mut().enumerate() {
         *sum = *sum
             + (good[0] * a.0[i] + bad[0] * a.1[i])

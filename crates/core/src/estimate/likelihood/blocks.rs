@@ -163,7 +163,8 @@ fn add_marks(
 
 /// Adds so many minutes of four bins, each from a row of the table on, in a column of it.
 fn add_four(marks: &mut [f64], rows: &[[f64; BLOCK]], four: [(usize, usize, f64); 4]) {
-    let [a, b, c, d] = four.map(|(row, column, minutes)| (&rows[row..], column % BLOCK, minutes));
+    let of = |i: usize| (&rows[four[i].0..], four[i].1 % BLOCK, four[i].2);
+    let (a, b, c, d) = (of(0), of(1), of(2), of(3));
     let rows = a.0.iter().zip(b.0).zip(c.0.iter().zip(d.0));
     for (mark, ((in_a, in_b), (in_c, in_d))) in marks.iter_mut().zip(rows) {
         *mark += a.2 * in_a[a.1] + b.2 * in_b[b.1] + (c.2 * in_c[c.1] + d.2 * in_d[d.1]);
