@@ -142,7 +142,9 @@ impl Scratch {
                 let exponent = sums[0] - best;
                 if exponent > NEGLIGIBLE {
                     let likelihood = exponent.exp();
-                    totals.iter_mut().for_each(|total| *total += likelihood);
+                    for total in totals {
+                        *total += likelihood;
+                    }
                 }
                 continue;
             }

@@ -295,8 +295,8 @@ impl Hours {
     /// Whether the median of the hour in progress, or of one quarter of it, lies further from the usual latencies
     /// than this, and if so, whether it is slower.
     fn shifted(&mut self, quarter: Option<u8>, minutes_min: u32, most: f64) -> Option<bool> {
-        let usual = self.usual();
-        let table = &usual.table;
+        self.renew_usual();
+        let table = &self.usual.as_ref()?.table;
         let most = nearest(most * LG_SCALE);
         // The median need not be known: half of the minutes lie on its side of the limit.
         let (mut minutes, mut slower, mut faster) = (0, 0, 0);
@@ -311,7 +311,6 @@ impl Hours {
             slower += if shift > most { span } else { 0 };
             faster += if shift < -most { span } else { 0 };
         }
-        self.usual = Some(usual);
         if minutes < minutes_min {
             return None;
         }
@@ -319,23 +318,25 @@ impl Hours {
         if 2 * slower > minutes { Some(true) } else { (2 * faster >= minutes).then_some(false) }
     }
 
-    /// What the hour in progress is compared with.
-    fn usual(&mut self) -> Box<Usual> {
+    /// Works out what the hour in progress is compared with, where that is not known yet.
+    fn renew_usual(&mut self) {
         // The run itself must not take part in it.
         let (regime, until) = (self.open_regime, self.open_hour - RUN_HOURS);
         let known = self.usual.take().filter(|u| u.regime == regime && u.until <= until);
-        let Some(mut usual) = known else {
+        let usual = if let Some(mut usual) = known {
+            let new = self.of(regime).filter(|(number, _)| (usual.until..until).contains(number));
+            let new: Vec<Hour> = new.map(|(_, hour)| *hour).collect();
+            usual.until = until;
+            let all = self.of(regime).filter(|(number, _)| *number < until);
+            usual.table.renew(&new, all, true);
+            usual
+        } else {
             let mut table = self.table(regime, until);
             // It is kept for an hour, for each of thousands of variants.
             table.shrink_to_fit();
-            return Box::new(Usual { regime, until, table });
+            Box::new(Usual { regime, until, table })
         };
-        let new = self.of(regime).filter(|(number, _)| (usual.until..until).contains(number));
-        let new: Vec<Hour> = new.map(|(_, hour)| *hour).collect();
-        usual.until = until;
-        let all = self.of(regime).filter(|(number, _)| *number < until);
-        usual.table.renew(&new, all, true);
-        usual
+        self.usual = Some(usual);
     }
 
     /// Hands all closed hours from `from` on to another regime.

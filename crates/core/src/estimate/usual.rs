@@ -34,7 +34,7 @@ impl Table {
         let mut table = Self::default();
         let entries = Entry::sorted(hours, |_| true);
         for level in entries.chunk_by(|a, b| a.level() == b.level()) {
-            table.minutes += level.iter().map(Entry::minutes).sum::<u32>();
+            table.minutes += level.iter().map(|entry| entry.minutes()).sum::<u32>();
             table.medians.extend(median(level));
         }
         table
@@ -139,19 +139,19 @@ impl Entry {
         ((self.0 >> 16) as u16 ^ 1 << 15).cast_signed()
     }
 
-    fn minutes(&self) -> u32 {
+    const fn minutes(self) -> u32 {
         (self.0 >> 8) as u32 & 0xFF
     }
 
-    fn bad(&self) -> u32 {
+    const fn bad(self) -> u32 {
         self.0 as u32 & 0xFF
     }
 }
 
 /// What is usual at a level, from its entries in order; nothing from a few minutes.
 fn median(level: &[Entry]) -> Option<(u8, i16, bool)> {
-    let minutes: u32 = level.iter().map(Entry::minutes).sum();
-    let bad: u32 = level.iter().map(Entry::bad).sum();
+    let minutes: u32 = level.iter().map(|entry| entry.minutes()).sum();
+    let bad: u32 = level.iter().map(|entry| entry.bad()).sum();
     let mut below = 0;
     let median = level.iter().find(|entry| {
         below += entry.minutes();

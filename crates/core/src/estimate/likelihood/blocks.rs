@@ -32,7 +32,7 @@ pub(super) struct Marks {
     /// How many there are for each cell.
     count: usize,
     /// The best of all cells at each block's first capacity.
-    at_marks: Vec<f64>,
+    at_begin: Vec<f64>,
     /// What no cell comes to more than, in each block.
     most: Vec<f64>,
     /// For each cell the parts of good and of bad minutes.
@@ -66,21 +66,21 @@ impl Marks {
                 evidence.iter().filter(|e| e.2 > 0.0).map(|e| (e.0, e.2)),
             );
         }
-        for highest in [&mut self.at_marks, &mut self.most] {
+        for highest in [&mut self.at_begin, &mut self.most] {
             highest.clear();
             highest.resize(blocks, f64::NEG_INFINITY);
         }
         for parts in self.parts.chunks_exact(2 * self.count) {
             let (good, bad) = parts.split_at(self.count);
             for (block, bad) in bad[..blocks].iter().enumerate() {
-                self.at_marks[block] = higher(self.at_marks[block], good[block] + bad);
+                self.at_begin[block] = higher(self.at_begin[block], good[block] + bad);
                 self.most[block] = higher(self.most[block], good[block + 1] + bad);
             }
         }
         // What is thought of none is that all are alike.
         let best = |opinion: Option<&[f64]>| {
             let with = |(k, at): (usize, &f64)| at + opinion.map_or(0.0, |of| of[k * BLOCK]);
-            self.at_marks.iter().enumerate().map(with).fold(f64::NEG_INFINITY, higher)
+            self.at_begin.iter().enumerate().map(with).fold(f64::NEG_INFINITY, higher)
         };
         let own = best(None);
         self.least.clear();
