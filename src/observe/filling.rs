@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::fetch::{FetchRequest, of_all_lengths};
 use super::history::{FIRST, Filled, Limits, Seed, Shared, Stage};
 use super::periods::Periods;
-use super::telemetry::{LONG_PERIODS, Window, newest_thin};
+use super::telemetry::{LONG_PERIODS, Window};
 use super::unknown::broken;
 use crate::compact::Shelf;
 use crate::estimate::Scratch;
@@ -52,7 +52,7 @@ impl Worker<'_> {
             .zip(&minutes)
             .map(|(seed, minutes)| {
                 let least = seed.settings.objective.latency?.statistic.min_requests();
-                newest_thin(minutes.as_ref().ok()?.iter(), least)
+                minutes.as_ref().ok()?.newest_thin(least)
             })
             .collect();
         let is_thin = |at: usize| {
@@ -150,22 +150,23 @@ pub(super) fn push(
     (scratch, shelf): (&mut Scratch, &dyn Shelf),
 ) {
     let Piece { mut from, to, minutes, longer, read, now } = *piece;
-    while from < to {
+    let days = std::iter::from_fn(|| {
         let next = floor_to(from + TimeDelta::seconds(PIECE_SECONDS), PIECE_SECONDS).min(to);
-        let piece = NewPeriods {
-            minutes: minutes.between(from, next).collect(),
+        let between = from..next;
+        from = next;
+        (between.start < to).then(|| NewPeriods {
+            minutes: minutes.between(between.start, next).collect(),
             longer: longer
                 .iter()
-                .flat_map(|periods| periods.between(from, next))
+                .flat_map(|periods| periods.between(between.start, next))
                 .collect::<Vec<Minute>>(),
             until: next,
             read,
-        };
-        let by = (&seed.settings, &seed.context);
-        if let Err(error) = variant.take_in(piece, by, seed.memory.as_deref(), scratch, now) {
-            tracing::warn!(variant = %seed.id, %error, "beginning without the regime journal");
-        }
-        from = next;
+        })
+    });
+    let by = (&seed.settings, &seed.context);
+    if let Err(error) = variant.take_in_all(days, by, seed.memory.as_deref(), scratch, now) {
+        tracing::warn!(variant = %seed.id, %error, "beginning without the regime journal");
     }
     variant.rest(shelf);
 }

@@ -21,8 +21,18 @@ pub struct Periods {
     period_seconds: u32,
     len: usize,
     /// A column for each metric that was asked for; NaN where there is no datapoint.
-    columns: Vec<(Metric, Vec<f64>)>,
-    statistic: Option<LatencyStatistic>,
+    columns: Columns,
+}
+
+/// What was not asked for has an empty column.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Columns {
+    invocations: Vec<f64>,
+    per_instance: Vec<f64>,
+    errors_5xx: Vec<f64>,
+    latency: Vec<f64>,
+    /// Absent where it is the latency of the objective.
+    p50: Option<Vec<f64>>,
 }
 
 impl Periods {
@@ -40,12 +50,29 @@ impl Periods {
         let period_seconds = queries.first().map_or(60, |query| query.period_seconds.max(1));
         let seconds = (window.to - window.from).num_seconds();
         let len = usize::try_from(seconds / i64::from(period_seconds)).unwrap_or(0);
-        let mut columns = Vec::with_capacity(queries.len());
-        for (query, answer) in queries.iter().zip(answers) {
-            columns.push((query.metric, answer?.into_column(window.from, len)));
-        }
         let statistic = objective.latency.map(|latency| latency.statistic);
-        Ok(Self { from: window.from, period_seconds, len, columns, statistic })
+        let mut columns = Columns::default();
+        for (query, answer) in queries.iter().zip(answers) {
+            let column = answer?.into_column(window.from, len);
+            match query.metric {
+                Metric::InvocationsPerInstance => columns.per_instance = column,
+                Metric::Invocations => columns.invocations = column,
+                Metric::Invocation5xxErrors => columns.errors_5xx = column,
+                Metric::ModelLatency(which) if Some(which) == statistic => columns.latency = column,
+                Metric::ModelLatency(LatencyStatistic::P50) => columns.p50 = Some(column),
+                Metric::ModelLatency(_) => {}
+            }
+        }
+        if statistic != Some(LatencyStatistic::P50) {
+            columns.p50.get_or_insert_default();
+        }
+        Ok(Self { from: window.from, period_seconds, len, columns })
+    }
+
+    /// The newest period in which a statistic means little: it has requests, and fewer than `least`.
+    pub fn newest_thin(&self, least: f64) -> Option<Timestamp> {
+        let thin = |all: &f64| *all > 0.0 && *all < least;
+        self.columns.invocations.iter().rposition(thin).map(|index| self.at(index))
     }
 
     /// How many there are.
@@ -74,27 +101,23 @@ impl Periods {
         (0..self.len).map(|index| self.minute(index))
     }
 
-    fn minute(&self, index: usize) -> Minute {
+    fn at(&self, index: usize) -> Timestamp {
         let offset = i64::try_from(index).unwrap_or(0) * i64::from(self.period_seconds);
-        let at = self.from + TimeDelta::seconds(offset);
-        let mut minute = Minute { period_seconds: self.period_seconds, ..Minute::empty(at) };
-        for (metric, column) in &self.columns {
-            let value = column.get(index).copied().filter(|value| !value.is_nan());
-            match metric {
-                Metric::InvocationsPerInstance => minute.invocations_per_instance = value,
-                Metric::Invocations => minute.invocations = value,
-                Metric::Invocation5xxErrors => minute.errors_5xx = value,
-                Metric::ModelLatency(which) => {
-                    if *which == LatencyStatistic::P50 {
-                        minute.latency_p50_us = value;
-                    }
-                    if Some(*which) == self.statistic {
-                        minute.latency_us = value;
-                    }
-                }
-            }
+        self.from + TimeDelta::seconds(offset)
+    }
+
+    fn minute(&self, index: usize) -> Minute {
+        let Columns { invocations, per_instance, errors_5xx, latency, p50 } = &self.columns;
+        let of = |column: &[f64]| column.get(index).copied().filter(|value| !value.is_nan());
+        Minute {
+            period_seconds: self.period_seconds,
+            invocations: of(invocations),
+            invocations_per_instance: of(per_instance),
+            errors_5xx: of(errors_5xx),
+            latency_us: of(latency),
+            latency_p50_us: of(p50.as_ref().unwrap_or(latency)),
+            ..Minute::empty(self.at(index))
         }
-        minute
     }
 }
 

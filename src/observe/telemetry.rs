@@ -4,7 +4,6 @@ use chrono::TimeDelta;
 
 use crate::model::goal::Objective;
 use crate::model::ids::ResourceId;
-use crate::model::series::Minute;
 use crate::model::time::{Timestamp, floor_to, floor_to_minute};
 use crate::model::units::LatencyStatistic;
 use crate::ports::{Metric, MetricQuery};
@@ -89,15 +88,6 @@ pub fn queries(
             period_seconds,
         })
         .collect()
-}
-
-/// The newest minute in which the statistic means little: it has requests, and fewer than `least`.
-pub fn newest_thin(
-    minutes: impl DoubleEndedIterator<Item = Minute>,
-    least: f64,
-) -> Option<Timestamp> {
-    let thin = |minute: &Minute| minute.invocations.is_some_and(|all| all > 0.0 && all < least);
-    minutes.rev().find(thin).map(|minute| minute.at)
 }
 
 #[cfg(test)]

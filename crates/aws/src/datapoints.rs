@@ -169,12 +169,10 @@ impl Merged {
             return Ok(());
         };
         answer.answered = true;
-        for (seconds, value) in found.seconds.iter().zip(&found.values) {
-            if let Err(why) = checks::datapoint(*value) {
-                answer.nonsense.get_or_insert(why);
-            }
-            answer.points.set(*seconds, *value);
+        if let Some(why) = found.values.iter().find_map(|value| checks::datapoint(*value).err()) {
+            answer.nonsense.get_or_insert(why);
         }
+        answer.points.set_all(found.seconds.iter().copied().zip(found.values.iter().copied()));
         // A status of an earlier page (`PartialData`) is overtaken by a later one.
         answer.status = found.status.take().or(answer.status.take());
         answer.messages.append(&mut found.messages);

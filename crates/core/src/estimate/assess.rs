@@ -93,8 +93,6 @@ fn densities(
     let test_bin = q.load_test.map(super::grid::bin_of);
     let highest = q.evidence.highest_bin().or(test_bin)?;
     let span = Span::around(highest, q.load_test);
-    let mut own = vec![0.0; span.size];
-    scratch.lg_likelihood(weighted, span.lowest, &mut own);
     // What ran before anything was seen of it hands nothing on: the load test speaks for itself.
     let seen = |carried: &&Carried| !carried.evidence.is_flat();
     let carried = q.record.carried.as_ref().filter(seen).filter(|_| q.load_test_error.is_none());
@@ -114,8 +112,14 @@ fn densities(
     let asked = q.refinements.throughput && !q.may_wander;
     let refusals = q.refinements.refusals;
     let knee = asked.then(|| q.evidence.knee(q.record.id, (q.now, units), refusals)).flatten();
+    if let Some(knee) = &knee {
+        let opinions = posterior.iter_mut().enumerate();
+        opinions.for_each(|(i, opinion)| *opinion += knee.lg_opinion(span.lg(i)));
+    }
+    let mut own = vec![0.0; span.size];
+    scratch.lg_likelihood(weighted, span.lowest, &[&posterior, &evidence], &mut own);
     for i in 0..span.size {
-        posterior[i] += own[i] + knee.map_or(0.0, |knee| knee.lg_opinion(span.lg(i)));
+        posterior[i] += own[i];
         evidence[i] += own[i];
     }
     let throughput = knee.and_then(|knee| knee.throughput());

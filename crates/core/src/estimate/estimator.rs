@@ -25,7 +25,7 @@ use super::divergence::{DivergenceInput, Findings, check_due};
 use super::evidence::Evidence;
 use super::filter::{CarryOver, ColdWatch, read};
 use super::fingerprint::Fingerprint;
-use super::grid::{DAY, MinuteIndex, instant_of, lg_of, minute_of};
+use super::grid::{DAY, MinuteIndex, instant_of, level_at, lg_of, minute_of};
 use super::incident::IncidentWatch;
 use super::incident_minutes::BadRun;
 use super::joining::Joining;
@@ -379,7 +379,7 @@ impl Estimator {
             known.loaded_at = known.loaded_at.max(o.at);
         }
         if let Some(lg_p50) = o.lg_p50 {
-            self.hours.add(o.at, regime, o.span, o.load, lg_p50, o.bad);
+            self.hours.add(o.at, regime, o.span, (level_at(o.lg_load), lg_p50), o.bad);
         }
         found
     }

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{DAY, MinuteIndex, STEP, WINDOW, level_of, lg_of};
+use super::grid::{DAY, MinuteIndex, STEP, WINDOW, level_at, lg_of};
 use super::knee::{Knee, RECENT};
 use super::shown::Shown;
 use super::slowdown::Slowdown;
@@ -167,7 +167,7 @@ impl Evidence {
         for slot in slots() {
             let (weight, slowed) = (slot.weight(now), slowed(slot));
             for (bin, good, bad) in slot.counts.iter() {
-                let level = level_of((lg_of(i32::from(bin)) - slowed).exp());
+                let level = level_at(lg_of(i32::from(bin)) - slowed);
                 let (minutes, bads) = &mut levels[usize::from(level)];
                 *minutes += weight * f64::from(good.saturating_add(bad));
                 *bads += weight * f64::from(bad);

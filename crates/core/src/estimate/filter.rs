@@ -65,6 +65,9 @@ pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
     let (latency_us, errors) = (fine(minute.latency_us), fine(minute.errors_5xx));
     let is_judged = latency_us.is_some() && errors.is_some() && objective.latency.is_some();
     let bad = objective.is_broken(latency_us, errors, Some(requests)).filter(|_| is_judged);
+    // A minute that was fine failed no requests either.
+    let failing =
+        bad != Some(false) && objective.is_broken(None, errors, Some(requests)) == Some(true);
     Some(Reading {
         first: minute_of(minute.at) as i32,
         minutes: (minute.period_seconds.max(60) / 60).cast_signed(),
@@ -74,7 +77,7 @@ pub(super) fn read(minute: &Minute, objective: &Objective) -> Option<Reading> {
         lg_p50: p50.map(|v| v.ln() as f32),
         lg_over: lg_over(latency_us, objective),
         bad,
-        failing: objective.is_broken(None, errors, Some(requests)) == Some(true),
+        failing,
     })
 }
 

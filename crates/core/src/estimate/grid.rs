@@ -31,8 +31,12 @@ pub(super) fn bins(length: usize) -> i32 {
 /// The bin whose centre is nearest to a load. Loads below one per minute share the lowest bins
 /// down to e^-20; the result always fits into 16 bits.
 pub(super) fn bin_of(load: f64) -> i16 {
-    let bin = (load.max(1e-9).ln() / STEP).round();
-    bin.clamp(-1000.0, 2000.0) as i16
+    bin_at(load.max(1e-9).ln())
+}
+
+/// The same by lg of the load.
+pub(super) fn bin_at(lg_load: f64) -> i16 {
+    nearest((lg_load / STEP).clamp(-1000.0, 2000.0)) as i16
 }
 
 /// The centre of a bin in lg.
@@ -42,7 +46,19 @@ pub(super) fn lg_of(bin: i32) -> f64 {
 
 /// The 10 % load level of a load, 0 for one per minute and below.
 pub(super) fn level_of(load: f64) -> u8 {
-    (load.max(1.0).ln() / LEVEL_STEP).floor().clamp(0.0, 255.0) as u8
+    level_at(load.max(1.0).ln())
+}
+
+/// The same by lg of the load.
+pub(super) fn level_at(lg_load: f64) -> u8 {
+    // The cast cuts off what is behind the point, and what is below 0 and beyond 255.
+    (lg_load / LEVEL_STEP) as u8
+}
+
+/// The whole number nearest to one, a half away from zero. `f64::round` is a call where not every processor that
+/// the program is for has an instruction for it, and this is done for each minute.
+pub(super) fn nearest(number: f64) -> i32 {
+    (number + 0.5_f64.copysign(number)) as i32
 }
 
 /// The geometric centre of a load level.
@@ -61,21 +77,25 @@ pub(super) fn instant_of(minute: MinuteIndex) -> Timestamp {
 
 /// The weighted median of `(value, weight)` pairs; sorts them. The lower one of two middles.
 pub(super) fn weighted_median(values: &mut [(f64, f64)]) -> Option<f64> {
-    weighted_quantile(values, 0.5)
-}
-
-/// A weighted quantile of `(value, weight)` pairs; sorts them.
-pub(super) fn weighted_quantile(values: &mut [(f64, f64)], share: f64) -> Option<f64> {
     values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let total: f64 = values.iter().map(|v| v.1).sum();
     let mut sum = 0.0;
     for &(value, weight) in values.iter() {
         sum += weight;
-        if sum >= share * total && weight > 0.0 {
+        if sum >= 0.5 * total && weight > 0.0 {
             return Some(value);
         }
     }
     None
+}
+
+/// The lowest of some values that so many of them do not exceed; puts them into another order.
+pub(super) fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
+    let last = values.len().checked_sub(1)?;
+    let below = (share * values.len() as f64).ceil() as usize;
+    let (_, value, _) =
+        values.select_nth_unstable_by(below.saturating_sub(1).min(last), f64::total_cmp);
+    Some(*value)
 }
 
 #[cfg(test)]
@@ -89,13 +109,31 @@ mod tests {
         }
         assert_eq!(bin_of(f64::NAN), bin_of(0.0));
         assert_eq!(level_of(0.0), 0);
+        assert_eq!(
+            (bin_of(0.0), bin_of(f64::INFINITY), level_of(f64::INFINITY)),
+            (-1000, 2000, 255)
+        );
     }
 
     #[test]
-    fn a_weighted_quantile_follows_the_weights() {
+    fn the_nearest_whole_number_is_that_of_the_standard_library() {
+        for number in [0.0, 0.4, 0.5, 0.6, 1.5, 2.5, 1e6 + 0.49, -0.4, -0.5, -1.5, -2.6, f64::NAN] {
+            assert_eq!(nearest(number), number.round() as i32, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_weighted_median_follows_the_weights() {
         let mut values = [(3.0, 1.0), (1.0, 1.0), (2.0, 8.0)];
         assert_eq!(weighted_median(&mut values), Some(2.0));
-        assert_eq!(weighted_quantile(&mut values, 0.95), Some(3.0));
         assert_eq!(weighted_median(&mut []), None);
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_values() {
+        let mut values = [5.0, 1.0, 4.0, 2.0, 3.0];
+        let of = [0.0, 0.2, 0.21, 0.5, 0.9, 1.0].map(|share| quantile(&mut values, share));
+        assert_eq!(of, [1.0, 1.0, 2.0, 3.0, 5.0, 5.0].map(Some));
+        assert_eq!(quantile(&mut [], 0.5), None);
     }
 }

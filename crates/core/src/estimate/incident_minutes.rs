@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::grid::{DAY, MinuteIndex, bin_of, level_of, weighted_median};
-use super::regime::{LG_SCALE, QUARTER_SHIFT_MAX, Table};
+use super::regime::{LG_SCALE, QUARTER_SHIFT_MAX};
+use super::usual::Table;
 
 /// A run this long is looked at.
 const MINUTES_MIN: MinuteIndex = 5;

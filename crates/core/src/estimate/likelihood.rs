@@ -1,11 +1,14 @@
 //! Step 5, the likelihood of each capacity: how well it explains the counts of good and bad
 //! minutes, whatever the sharpness of the knee and the share of unrelated failures.
 
+mod blocks;
+
 use std::sync::Arc;
 
 use super::evidence::Weighted;
 use super::grid::{STEP, bins};
 use super::low_traffic::Step;
+use blocks::{BLOCK, Marks, Run, higher};
 
 /// lg odds of the 10 % that define capacity.
 const LG_ODDS_AT_CAPACITY: f64 = 2.1972;
@@ -31,7 +34,12 @@ const NEGLIGIBLE: f64 = -40.0;
 #[derive(Debug, Clone)]
 pub struct Scratch {
     cells: Arc<[Cell]>,
+    /// For each cell the capacities; minus infinity where that does not matter.
     sums: Vec<f64>,
+    marks: Marks,
+    runs: Vec<Run>,
+    /// The highest sum of each capacity.
+    highest: Vec<f64>,
     pub(super) weighted: Weighted,
     /// What the walk makes of one period.
     pub(super) steps: Vec<Step>,
@@ -62,15 +70,25 @@ impl Scratch {
                 cells.push(Cell::new(width, unrelated, -off * off / 2.0));
             }
         }
-        let cells = cells.into();
-        Self { cells, sums: Vec::new(), weighted: Weighted::new(), steps: Vec::new() }
+        Self::of(cells.into())
     }
 
     /// Another one with the same tables, for work beside this one's.
     #[must_use]
     pub fn another(&self) -> Self {
-        let cells = Arc::clone(&self.cells);
-        Self { cells, sums: Vec::new(), weighted: Weighted::new(), steps: Vec::new() }
+        Self::of(Arc::clone(&self.cells))
+    }
+
+    fn of(cells: Arc<[Cell]>) -> Self {
+        Self {
+            cells,
+            sums: Vec::new(),
+            marks: Marks::default(),
+            runs: Vec::new(),
+            highest: Vec::new(),
+            weighted: Weighted::new(),
+            steps: Vec::new(),
+        }
     }
 
     /// lg of the likelihood last computed, by width of the knee (rising) and share of unrelated bad
@@ -79,39 +97,72 @@ impl Scratch {
         self.cells.iter().map(|cell| cell.width).zip(self.sums.chunks_exact(size.max(1)))
     }
 
-    /// lg L(C), up to a constant, of the capacities at bins `lowest..lowest + out.len()`.
-    pub(super) fn lg_likelihood(&mut self, evidence: &Weighted, lowest: i32, out: &mut [f64]) {
+    /// lg L(C), up to a constant, of the capacities at bins `lowest..lowest + out.len()`. `opinions` are what it is
+    /// added to: where neither it nor one of these sums is within [`NEGLIGIBLE`] of the best, it is something lower.
+    pub(super) fn lg_likelihood(
+        &mut self,
+        evidence: &Weighted,
+        lowest: i32,
+        opinions: &[&[f64]],
+        out: &mut [f64],
+    ) {
         let size = out.len();
+        self.marks.judge(&self.cells, (evidence, lowest), size, opinions);
+        self.marks.runs(size, &mut self.runs);
         self.sums.clear();
-        self.sums.resize(size * self.cells.len(), 0.0);
+        self.sums.resize(size * self.cells.len(), f64::NEG_INFINITY);
         let mut best = f64::NEG_INFINITY;
-        for (cell, sums) in self.cells.iter().zip(self.sums.chunks_exact_mut(size)) {
-            sums.fill(cell.lg_weight);
-            // Bins without a bad minute are most of them.
-            for alike in evidence.chunk_by(|a, b| (a.2 > 0.0) == (b.2 > 0.0)) {
-                let has_bad = alike.first().is_some_and(|entry| entry.2 > 0.0);
-                for few in alike.chunks(TOGETHER) {
-                    add_few(sums, lowest, cell, (few, has_bad));
-                }
+        for Run { cell, columns, is_level } in &self.runs {
+            let sums = &mut self.sums[cell * size..][columns.clone()];
+            let computed = if *is_level { 1 } else { sums.len() };
+            let lowest = lowest + bins(columns.start);
+            add_all(&mut sums[..computed], lowest, &self.cells[*cell], evidence);
+            best = sums[..computed].iter().fold(best, |best, s| higher(best, *s));
+            if *is_level {
+                let level = sums[0];
+                sums.fill(level);
             }
-            best = sums.iter().fold(best, |best, &s| best.max(s));
         }
+        self.add_up(best, out);
+    }
+
+    /// lg of the sums over all cells, relative to the best.
+    fn add_up(&mut self, best: f64, out: &mut [f64]) {
+        let size = out.len();
         out.fill(0.0);
-        for sums in self.sums.chunks_exact(size) {
-            for (total, &sum) in out.iter_mut().zip(sums) {
+        self.highest.clear();
+        self.highest.resize(size, f64::NEG_INFINITY);
+        for Run { cell, columns, is_level } in &self.runs {
+            let sums = &self.sums[cell * size..][columns.clone()];
+            for (highest, &sum) in self.highest[columns.clone()].iter_mut().zip(sums) {
+                *highest = higher(*highest, sum);
+            }
+            let totals = &mut out[columns.clone()];
+            if *is_level {
+                let exponent = sums[0] - best;
+                if exponent > NEGLIGIBLE {
+                    let likelihood = exponent.exp();
+                    for total in totals {
+                        *total += likelihood;
+                    }
+                }
+                continue;
+            }
+            for (total, &sum) in totals.iter_mut().zip(sums) {
                 let exponent = sum - best;
                 if exponent > NEGLIGIBLE {
                     *total += exponent.exp();
                 }
             }
         }
-        for (i, total) in out.iter_mut().enumerate() {
+        for (i, (total, &highest)) in out.iter_mut().zip(&self.highest).enumerate() {
             *total = if *total > 0.0 {
                 total.ln()
-            } else {
+            } else if highest > f64::NEG_INFINITY {
                 // Too unlikely for a sum of exponentials: the best cell alone is close enough.
-                let cells = self.sums.chunks_exact(size).map(|sums| sums[i]);
-                cells.fold(f64::NEG_INFINITY, f64::max) - best
+                highest - best
+            } else {
+                self.marks.most(i) - best
             };
         }
     }
@@ -123,8 +174,11 @@ impl Cell {
             let logit = -f64::from(distance) * STEP / width - LG_ODDS_AT_CAPACITY;
             unrelated + (1.0 - unrelated - LUCKY_SHARE) / (1.0 + (-logit).exp())
         };
-        let bad = (-REACH..=REACH).map(|d| chance(d).ln()).collect();
-        let good = (-REACH..=REACH).map(|d| (1.0 - chance(d)).ln()).collect();
+        // Whole blocks: beyond its reach it is constant.
+        let places = ((2 * REACH + 1) as usize).next_multiple_of(BLOCK);
+        let chances = || (-REACH..).take(places).map(|d| chance(d.min(REACH)));
+        let bad = chances().map(f64::ln).collect();
+        let good = chances().map(|chance| (1.0 - chance).ln()).collect();
         Self { width, lg_weight, bad, good }
     }
 }
@@ -137,6 +191,18 @@ fn split(len: usize, distance: i32) -> (usize, usize, usize) {
     (below, start, end)
 }
 
+/// Adds all bins to the sums of one cell.
+fn add_all(sums: &mut [f64], lowest: i32, cell: &Cell, evidence: &Weighted) {
+    sums.fill(cell.lg_weight);
+    // Bins without a bad minute are most of them.
+    for alike in evidence.chunk_by(|a, b| (a.2 > 0.0) == (b.2 > 0.0)) {
+        let has_bad = alike.first().is_some_and(|entry| entry.2 > 0.0);
+        for few in alike.chunks(TOGETHER) {
+            add_few(sums, lowest, cell, (few, has_bad));
+        }
+    }
+}
+
 /// Adds a few bins, all with bad minutes or all without. Four at once go through the sums once instead of
 /// four times; each sum is still made in the order of bins, so that the result is the same to the bit.
 fn add_few(sums: &mut [f64], lowest: i32, cell: &Cell, (few, has_bad): (&[(i16, f64, f64)], bool)) {
@@ -147,12 +213,13 @@ fn add_few(sums: &mut [f64], lowest: i32, cell: &Cell, (few, has_bad): (&[(i16, 
         (start + size <= cell.good.len()).then_some(start)
     };
     if let [a, b, c, d] = few
-        && let [Some(at_a), Some(at_b), Some(at_c), Some(at_d)] = [a, b, c, d].map(inside)
+        && let (Some(at_a), Some(at_b), Some(at_c), Some(at_d)) =
+            (inside(a), inside(b), inside(c), inside(d))
     {
         let starts = [at_a, at_b, at_c, at_d];
-        let good = [a.1, b.1, c.1, d.1].map(|good| TEMPERING * good);
+        let good = [TEMPERING * a.1, TEMPERING * b.1, TEMPERING * c.1, TEMPERING * d.1];
         if has_bad {
-            let bad = [a.2, b.2, c.2, d.2].map(|bad| TEMPERING * bad);
+            let bad = [TEMPERING * a.2, TEMPERING * b.2, TEMPERING * c.2, TEMPERING * d.2];
             add_four_both(sums, (&cell.good, &cell.bad), starts, (good, bad));
         } else {
             add_four_good(sums, &cell.good, starts, good);
@@ -170,7 +237,9 @@ fn add_few(sums: &mut [f64], lowest: i32, cell: &Cell, (few, has_bad): (&[(i16, 
 }
 
 fn add_four_good(sums: &mut [f64], table: &[f64], starts: [usize; 4], good: [f64; 4]) {
-    let [a, b, c, d] = starts.map(|start| &table[start..][..sums.len()]);
+    let size = sums.len();
+    let of = |i: usize| &table[starts[i]..][..size];
+    let (a, b, c, d) = (of(0), of(1), of(2), of(3));
     let tables = a.iter().zip(b).zip(c.iter().zip(d));
     for (sum, ((a, b), (c, d))) in sums.iter_mut().zip(tables) {
         *sum = *sum + good[0] * a + good[1] * b + good[2] * c + good[3] * d;
@@ -184,7 +253,8 @@ fn add_four_both(
     (good, bad): ([f64; 4], [f64; 4]),
 ) {
     let size = sums.len();
-    let [a, b, c, d] = starts.map(|start| (&lg_good[start..][..size], &lg_bad[start..][..size]));
+    let of = |i: usize| (&lg_good[starts[i]..][..size], &lg_bad[starts[i]..][..size]);
+    let (a, b, c, d) = (of(0), of(1), of(2), of(3));
     for (i, sum) in sums.iter_mut().enumerate() {
         *sum = *sum
             + (good[0] * a.0[i] + bad[0] * a.1[i])
@@ -245,7 +315,7 @@ mod tests {
         let evidence = vec![(300, 40.0, 0.0), (320, 20.0, 1.0), (330, 5.0, 6.0), (345, 0.0, 4.0)];
         let mut scratch = Scratch::new();
         let mut out = vec![0.0; 60];
-        scratch.lg_likelihood(&evidence, 300, &mut out);
+        scratch.lg_likelihood(&evidence, 300, &[], &mut out);
         let offset = straightforward(&evidence, 300) - out[0];
         for (i, lg) in out.iter().enumerate() {
             let expected = straightforward(&evidence, 300 + i32::try_from(i).unwrap()) - offset;
@@ -267,22 +337,58 @@ mod tests {
         sums
     }
 
+    /// The same over all cells, where every capacity is computed.
+    fn in_full(scratch: &Scratch, evidence: &Weighted, lowest: i32, size: usize) -> Vec<f64> {
+        let cells = scratch.cells.iter();
+        let sums: Vec<Vec<f64>> =
+            cells.map(|cell| one_by_one(cell, evidence, lowest, size)).collect();
+        let best = sums.iter().flatten().copied().fold(f64::NEG_INFINITY, f64::max);
+        let of = |i: usize| {
+            let exponents = sums.iter().map(|sums| sums[i] - best);
+            let near = exponents.clone().filter(|exponent| *exponent > NEGLIGIBLE);
+            let total: f64 = near.map(f64::exp).sum();
+            if total > 0.0 { total.ln() } else { exponents.fold(f64::NEG_INFINITY, f64::max) }
+        };
+        (0..size).map(of).collect()
+    }
+
     proptest::proptest! {
         #[test]
-        fn four_at_once_are_the_same_to_the_bit(
+        fn all_that_matters_is_as_in_full_and_four_at_once_are_the_same_to_the_bit(
             bins in proptest::collection::btree_map(-400_i16..400, (0.0..300.0, 0.0..9.0, 0..4), 0..90),
             (lowest, size) in (-300..300, 2_usize..260),
+            (thought, minutes) in (proptest::option::of((0.0..260.0, 0.1..30.0)), 0.01..9.0),
         ) {
             let evidence: Weighted = bins
                 .into_iter()
-                .map(|(bin, (good, bad, is_bad))| (bin, good, if is_bad == 0 { bad } else { 0.0 }))
+                .map(|(bin, (good, bad, is_bad))| (bin, minutes * good, if is_bad == 0 { bad } else { 0.0 }))
                 .collect();
-            let mut scratch = Scratch::new();
-            scratch.lg_likelihood(&evidence, lowest, &mut vec![0.0; size]);
-            for (cell, sums) in scratch.cells.iter().zip(scratch.sums.chunks_exact(size)) {
-                let expected = one_by_one(cell, &evidence, lowest, size);
-                let bits = |sums: &[f64]| sums.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
-                proptest::prop_assert_eq!(bits(sums), bits(&expected));
+            let opinion: Vec<f64> = (0..size)
+                .map(|i| thought.map_or(0.0, |(at, wide): (f64, f64)| -((i as f64 - at) / wide).powi(2)))
+                .collect();
+            let (mut scratch, mut out) = (Scratch::new(), vec![0.0; size]);
+            scratch.lg_likelihood(&evidence, lowest, &[&opinion], &mut out);
+            let expected = in_full(&scratch, &evidence, lowest, size);
+            let flat = vec![0.0; size];
+            for opinion in [&flat, &opinion] {
+                let with = |lg: &[f64]| -> Vec<f64> { lg.iter().zip(opinion).map(|(a, b)| a + b).collect() };
+                let (expected_with, with) = (with(&expected), with(&out));
+                let best = expected_with.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                for i in 0..size {
+                    if expected_with[i] > best + NEGLIGIBLE {
+                        proptest::prop_assert!((out[i] - expected[i]).abs() < 1e-9, "at {}", i);
+                    } else {
+                        proptest::prop_assert!(with[i] <= best + NEGLIGIBLE + 1e-3, "at {}", i);
+                    }
+                }
+            }
+            for Run { cell, columns, is_level } in &scratch.runs {
+                let expected = one_by_one(&scratch.cells[*cell], &evidence, lowest, size);
+                for i in columns.clone() {
+                    let sum = scratch.sums[cell * size + i];
+                    let is_same = sum.to_bits() == expected[i].to_bits();
+                    proptest::prop_assert!(is_same || *is_level && (sum - expected[i]).abs() < 1e-9);
+                }
             }
         }
     }
@@ -291,7 +397,7 @@ mod tests {
     fn far_from_the_loads_the_likelihood_is_flat() {
         let mut scratch = Scratch::new();
         let mut out = vec![0.0; 900];
-        scratch.lg_likelihood(&vec![(0, 50.0, 0.0)], -450, &mut out);
+        scratch.lg_likelihood(&vec![(0, 50.0, 0.0)], -450, &[], &mut out);
         assert!((out[899] - out[800]).abs() < 1e-9);
         assert!((out[0] - out[100]).abs() < 1e-9);
         assert!(out[899] - out[0] > 3.0, "50 good minutes exclude capacities far below");

@@ -34,6 +34,7 @@ pub(super) struct Observation {
     pub(super) at: MinuteIndex,
     pub(super) span: MinuteIndex,
     pub(super) load: f64,
+    pub(super) lg_load: f64,
     pub(super) bad: bool,
     /// Whether 5XX answers broke the objective.
     pub(super) failing: bool,
@@ -287,6 +288,7 @@ fn observation(reading: &Reading, load: f64, bad: bool) -> Observation {
         at: reading.at(),
         span: reading.span(),
         load,
+        lg_load: load.ln(),
         bad,
         failing: reading.failing,
         lg_p50,

@@ -46,6 +46,7 @@ mod slowdown;
 mod speed;
 mod tally;
 mod throughput;
+mod usual;
 mod verdict;
 mod wander;
 

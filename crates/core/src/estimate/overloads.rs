@@ -47,13 +47,13 @@ impl Overloads {
     /// Takes note of a minute that was judged, in order of time. `overloads` is whether its load may be
     /// too much.
     pub(super) fn note(&mut self, at: MinuteIndex, load: f64, bad: Option<bool>, overloads: bool) {
-        let minute = (bin_of(load), bad);
         if let Some(run) = self.kept.back_mut().filter(|run| run.next == at && !run.is_over()) {
-            run.minutes.push(minute);
+            run.minutes.push((bin_of(load), bad));
             run.next = at + 1;
             return;
         }
         if bad == Some(true) && overloads {
+            let minute = (bin_of(load), bad);
             // The highest loads say most: a hiccup at a low one is none.
             if self.kept.len() >= KEPT {
                 let lowest = (0..self.kept.len()).min_by_key(|i| self.kept[*i].begin());

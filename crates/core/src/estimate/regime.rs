@@ -5,29 +5,26 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{MinuteIndex, WINDOW, level_of, signed, weighted_median};
+use super::grid::{MinuteIndex, WINDOW, nearest, signed};
+use super::usual::{Table, Usual};
 
 /// Load levels kept for an hour: the ones most minutes were at.
 const LEVELS_KEPT: usize = 2;
 /// Hours in the window, and the one that is just leaving it.
 const HOURS_MAX: usize = (WINDOW / 60) as usize + 1;
-/// Fewest minutes from which a load level has a usual latency.
-const TABLE_MINUTES_MIN: u32 = 5;
 /// Fewest minutes from which an hour's shift is known.
-const SHIFT_MINUTES_MIN: f64 = 10.0;
+const SHIFT_MINUTES_MIN: u32 = 10;
 /// A shift of the median at equal load beyond this (in lg) is suspicious.
 const SHIFT_MAX: f64 = 0.12;
 /// As many suspicious hours in a row are a change.
 const SUSPICIOUS_HOURS: usize = 3;
 /// Fewest minutes from which a quarter-hour's shift is known.
-const QUARTER_MINUTES_MIN: f64 = 5.0;
+const QUARTER_MINUTES_MIN: u32 = 5;
 /// A shift of a quarter-hour beyond this is suspicious: it has fewer minutes than an hour.
 pub(super) const QUARTER_SHIFT_MAX: f64 = 0.20;
 /// As many suspicious quarter-hours in a row are a change. Three of ten minutes would find one
 /// sooner, but half an hour's incident would pass for one.
 const SUSPICIOUS_QUARTERS: usize = 4;
-/// A load level is fine where at most one minute in so many was bad.
-const CALM_PER_BAD: u32 = 10;
 /// Whole hours before the one in progress that a run may reach back to.
 const RUN_HOURS: i64 = 2;
 /// Steps of a stored lg latency: fine enough for 0.1 %, and an hour in microseconds fits.
@@ -54,6 +51,11 @@ pub(super) struct AtLevel {
 }
 
 impl Hour {
+    /// Its load levels, each with its minutes.
+    pub(super) fn minutes_by_level(&self) -> impl Iterator<Item = (u8, u8)> + '_ {
+        (0..LEVELS_KEPT).filter(|&i| self.minutes[i] > 0).map(|i| (self.levels[i], self.minutes[i]))
+    }
+
     pub(super) fn levels(&self) -> impl Iterator<Item = AtLevel> + '_ {
         (0..LEVELS_KEPT).filter(|&i| self.minutes[i] > 0).map(|i| AtLevel {
             level: self.levels[i],
@@ -115,14 +117,13 @@ struct Streak {
 }
 
 impl Streak {
-    /// Takes note of a piece's shift, if it is suspicious; answers with the first piece when
+    /// Takes note of whether a piece is slower, if it is suspicious; answers with the first piece when
     /// `needed` are in a row.
-    fn note(&mut self, number: i64, shift: Option<f64>, needed: usize) -> Option<i64> {
-        let Some(shift) = shift else {
+    fn note(&mut self, number: i64, slower: Option<bool>, needed: usize) -> Option<i64> {
+        let Some(slower) = slower else {
             self.length = 0;
             return None;
         };
-        let slower = shift > 0.0;
         let continues = self.length > 0 && self.last + 1 == number && self.slower == slower;
         self.length = if continues { self.length.saturating_add(1) } else { 1 };
         self.last = number;
@@ -150,74 +151,6 @@ pub(super) struct Hours {
     usual: Option<Box<Usual>>,
 }
 
-/// The usual latencies of a regime before an hour.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Usual {
-    regime: u8,
-    until: i64,
-    table: Table,
-}
-
-/// The usual median latency of a regime by load level.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Table {
-    /// Level, lg of the median times [`LG_SCALE`], and whether its minutes met the objective.
-    medians: Vec<(u8, i16, bool)>,
-    /// Minutes it was made from.
-    pub(super) minutes: u32,
-}
-
-impl Table {
-    /// From some hours.
-    pub(super) fn of<'a>(hours: impl Iterator<Item = (i64, &'a Hour)>) -> Self {
-        let mut entries: Vec<(u8, i16, u8, u8)> = Vec::new();
-        for (_, hour) in hours {
-            for i in 0..LEVELS_KEPT {
-                if hour.minutes[i] > 0 {
-                    let counts = (hour.minutes[i], hour.bad[i]);
-                    entries.push((hour.levels[i], hour.medians[i], counts.0, counts.1));
-                }
-            }
-        }
-        entries.sort_unstable();
-        let mut table = Table::default();
-        for level in entries.chunk_by(|a, b| a.0 == b.0) {
-            let minutes: u32 = level.iter().map(|e| u32::from(e.2)).sum();
-            let bad: u32 = level.iter().map(|e| u32::from(e.3)).sum();
-            table.minutes += minutes;
-            let mut below = 0;
-            let median = level.iter().find(|e| {
-                below += u32::from(e.2);
-                2 * below >= minutes
-            });
-            if let Some(median) = median.filter(|_| minutes >= TABLE_MINUTES_MIN) {
-                table.medians.push((median.0, median.1, CALM_PER_BAD * bad <= minutes));
-            }
-        }
-        table
-    }
-
-    fn bytes(&self) -> usize {
-        self.medians.capacity() * size_of::<(u8, i16, bool)>()
-    }
-
-    /// lg of the usual median latency at a load level.
-    pub(super) fn at(&self, level: u8) -> Option<f64> {
-        self.entry(level).map(|entry| f64::from(entry.1) / LG_SCALE)
-    }
-
-    /// The same at levels that have been fine: near the knee medians jump by themselves.
-    fn at_calm(&self, level: u8) -> Option<f64> {
-        self.entry(level).filter(|entry| entry.2).map(|entry| f64::from(entry.1) / LG_SCALE)
-    }
-
-    fn entry(&self, level: u8) -> Option<(u8, i16, bool)> {
-        self.medians.binary_search_by_key(&level, |m| m.0).ok().map(|i| self.medians[i])
-    }
-}
-
 impl Hours {
     pub(super) fn new(by_quarters: bool) -> Self {
         Self {
@@ -239,8 +172,7 @@ impl Hours {
         at: MinuteIndex,
         regime: u8,
         span: MinuteIndex,
-        load: f64,
-        lg_p50: f64,
+        (level, lg_p50): (u8, f64),
         bad: bool,
     ) {
         let hour = at.div_euclid(60);
@@ -249,9 +181,9 @@ impl Hours {
             self.open_hour = hour;
             self.open_regime = regime;
         }
-        let lg_p50 = (lg_p50 * LG_SCALE).round().clamp(-32_000.0, 32_000.0) as i16;
+        let lg_p50 = nearest((lg_p50 * LG_SCALE).clamp(-32_000.0, 32_000.0)) as i16;
         let quarter = (at.rem_euclid(60) / 15) as u8;
-        self.open.push(Point::new(level_of(load), span, quarter, bad, lg_p50));
+        self.open.push(Point::new(level, span, quarter, bad, lg_p50));
     }
 
     /// Closes the quarter-hour and the hour in progress if they lie before the minute `at`.
@@ -275,8 +207,10 @@ impl Hours {
         if self.open.is_empty() {
             return;
         }
-        self.usual = None;
         let summary = summarise(self.open_regime, &mut self.open);
+        // It is made from hours that are over.
+        let open_hour = self.open_hour;
+        self.usual.take_if(|usual| open_hour < usual.until);
         self.open.clear();
         if self.ring.is_empty() {
             self.first = self.open_hour;
@@ -284,6 +218,7 @@ impl Hours {
         let end = self.first + signed(self.ring.len());
         if self.open_hour >= end + signed(HOURS_MAX) {
             self.ring.clear();
+            self.usual = None;
             self.first = self.open_hour;
         }
         while self.first + signed(self.ring.len()) <= self.open_hour {
@@ -298,10 +233,23 @@ impl Hours {
     /// Forgets hours that have left the window.
     pub(super) fn forget(&mut self, hour: i64) {
         let oldest = hour - WINDOW / 60;
-        while self.first < oldest && self.ring.pop_front().is_some() {
-            self.usual = None;
+        let mut gone = Vec::new();
+        while self.first < oldest
+            && let Some(hour) = self.ring.pop_front()
+        {
+            gone.push(hour);
             self.first += 1;
         }
+        if gone.is_empty() {
+            return;
+        }
+        let Some(mut usual) = self.usual.take().filter(|usual| self.first <= usual.until) else {
+            return;
+        };
+        gone.retain(|hour| hour.regime == usual.regime);
+        let all = self.of(usual.regime).filter(|(number, _)| *number < usual.until);
+        usual.table.renew(&gone, all, false);
+        self.usual = Some(usual);
     }
 
     /// The closed hours of a regime with their numbers.
@@ -326,8 +274,8 @@ impl Hours {
 
     /// Judges the hour that is being closed.
     fn suspect(&mut self) -> Option<Run> {
-        let shift = self.shift(None, SHIFT_MINUTES_MIN).filter(|s| s.abs() > SHIFT_MAX);
-        let first = self.suspicious.note(self.open_hour, shift, SUSPICIOUS_HOURS)?;
+        let slower = self.shifted(None, SHIFT_MINUTES_MIN, SHIFT_MAX);
+        let first = self.suspicious.note(self.open_hour, slower, SUSPICIOUS_HOURS)?;
         Some(Run { from: first * 60, begin: first * 60, slower: self.suspicious.slower })
     }
 
@@ -336,37 +284,59 @@ impl Hours {
         if !self.by_quarters {
             return None;
         }
-        let shift = self.shift(Some(quarter), QUARTER_MINUTES_MIN);
-        let shift = shift.filter(|s| s.abs() > QUARTER_SHIFT_MAX);
+        let slower = self.shifted(Some(quarter), QUARTER_MINUTES_MIN, QUARTER_SHIFT_MAX);
         let number = self.open_hour * 4 + i64::from(quarter);
-        let from = self.suspicious_quarters.note(number, shift, SUSPICIOUS_QUARTERS)? * 15;
+        let from = self.suspicious_quarters.note(number, slower, SUSPICIOUS_QUARTERS)? * 15;
         // Minutes are counted by the hour: one that has both belongs to neither's numbers.
         let begin = (from + 59).div_euclid(60) * 60;
         Some(Run { from, begin, slower: self.suspicious_quarters.slower })
     }
 
-    /// How far the hour in progress, or one quarter of it, lies above the usual latencies.
-    fn shift(&mut self, quarter: Option<u8>, minutes_min: f64) -> Option<f64> {
-        // The run itself must not take part in what it is compared with.
+    /// Whether the median of the hour in progress, or of one quarter of it, lies further from the usual latencies
+    /// than this, and if so, whether it is slower.
+    fn shifted(&mut self, quarter: Option<u8>, minutes_min: u32, most: f64) -> Option<bool> {
+        self.renew_usual();
+        let table = &self.usual.as_ref()?.table;
+        let most = nearest(most * LG_SCALE);
+        // The median need not be known: half of the minutes lie on its side of the limit.
+        let (mut minutes, mut slower, mut faster) = (0, 0, 0);
+        for point in self.open.iter().filter(|p| quarter.is_none_or(|q| p.quarter() == q)) {
+            let level = point.level;
+            let calm = quarter.is_some();
+            let steps = if calm { table.steps_at_calm(level) } else { table.steps_at(level) };
+            let Some(steps) = steps else { continue };
+            let (shift, span) =
+                (i32::from(point.lg_p50) - i32::from(steps), u32::from(point.span()));
+            minutes += span;
+            slower += if shift > most { span } else { 0 };
+            faster += if shift < -most { span } else { 0 };
+        }
+        if minutes < minutes_min {
+            return None;
+        }
+        // Of two middles the lower one is the median.
+        if 2 * slower > minutes { Some(true) } else { (2 * faster >= minutes).then_some(false) }
+    }
+
+    /// Works out what the hour in progress is compared with, where that is not known yet.
+    fn renew_usual(&mut self) {
+        // The run itself must not take part in it.
         let (regime, until) = (self.open_regime, self.open_hour - RUN_HOURS);
-        let known =
-            self.usual.take().filter(|usual| (usual.regime, usual.until) == (regime, until));
-        let usual = known.unwrap_or_else(|| {
+        let known = self.usual.take().filter(|u| u.regime == regime && u.until <= until);
+        let usual = if let Some(mut usual) = known {
+            let new = self.of(regime).filter(|(number, _)| (usual.until..until).contains(number));
+            let new: Vec<Hour> = new.map(|(_, hour)| *hour).collect();
+            usual.until = until;
+            let all = self.of(regime).filter(|(number, _)| *number < until);
+            usual.table.renew(&new, all, true);
+            usual
+        } else {
             let mut table = self.table(regime, until);
             // It is kept for an hour, for each of thousands of variants.
-            table.medians.shrink_to_fit();
+            table.shrink_to_fit();
             Box::new(Usual { regime, until, table })
-        });
-        let table = &usual.table;
-        let of = |p: &&Point| quarter.is_none_or(|q| p.quarter() == q);
-        let shift = |p: &Point| {
-            let usual = if quarter.is_some() { table.at_calm(p.level) } else { table.at(p.level) }?;
-            Some((f64::from(p.lg_p50) / LG_SCALE - usual, f64::from(p.span())))
         };
-        let mut shifts: Vec<(f64, f64)> = self.open.iter().filter(of).filter_map(shift).collect();
-        let minutes: f64 = shifts.iter().map(|s| s.1).sum();
         self.usual = Some(usual);
-        weighted_median(&mut shifts).filter(|_| minutes >= minutes_min)
     }
 
     /// Hands all closed hours from `from` on to another regime.
@@ -436,6 +406,7 @@ fn summarise(regime: u8, points: &mut [Point]) -> Hour {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estimate::grid::level_of;
 
     fn feed(hours: &mut Hours, from_hour: i64, count: i64, p50_ms: f64) -> Option<MinuteIndex> {
         minutes(hours, from_hour * 60..(from_hour + count) * 60, p50_ms).map(|run| run.begin)
@@ -446,7 +417,7 @@ mod tests {
         for minute in of.clone() {
             found = found.or(hours.close_before(minute));
             let load = 500.0 + 100.0 * ((minute % 7) as f64);
-            hours.add(minute, 1, 1, load, (p50_ms * 1000.0).ln(), false);
+            hours.add(minute, 1, 1, (level_of(load), (p50_ms * 1000.0).ln()), false);
         }
         found.or(hours.close_before(of.end))
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{LEVEL_STEP, level_of};
+use super::grid::{LEVEL_STEP, level_of, nearest};
 use super::throughput::{LG_SCALE, Pair, Seen};
 
 /// Steps of lg (statistic / threshold) of bad minutes that were served, and the most that is counted of one: 255
@@ -88,19 +88,20 @@ impl Shown {
     /// A bad minute at a load level that was served.
     pub(super) fn add_served(&mut self, level: u8, lg_over: f64) {
         let lg_over = (lg_over.clamp(0.0, SERVED_LG_MAX) * SERVED_SCALE).round() as i16;
-        self.absorb(&Self { served: (level, 1, lg_over), ..Self::NOTHING });
+        self.absorb_served((level, 1, lg_over));
     }
 
     /// How far the median of a good minute lies from that of the one before.
     pub(super) fn add_step(&mut self, step: f64) {
-        let step = (step.min(STEP_MAX) * STEP_SCALE).round() as u16;
-        self.absorb(&Self { steps: (1, step), ..Self::NOTHING });
+        let step = nearest(step.min(STEP_MAX) * STEP_SCALE) as u16;
+        self.absorb_steps((1, step));
     }
 
     /// A good minute at a load level.
     pub(super) fn add_calm(&mut self, level: u8, lg_over: f64) {
-        let lg_over = [(lg_over * LG_SCALE).round() as i32; 2];
-        self.absorb(&Self { levels: [level; 2], minutes: [1; 2], lg_over, ..Self::NOTHING });
+        let lg_over = [nearest(lg_over * LG_SCALE); 2];
+        let calm = Self { levels: [level; 2], minutes: [1; 2], lg_over, ..Self::NOTHING };
+        self.absorb_calm(&calm);
     }
 
     /// Another stretch. What no longer fits is left out: there is enough then.
@@ -111,12 +112,14 @@ impl Shown {
             self.lg_throughput = self.lg_throughput.saturating_add(other.lg_throughput);
         }
         self.absorb_served(other.served);
-        let (steps, sum) = other.steps;
+        self.absorb_steps(other.steps);
+        self.absorb_calm(other);
+    }
+
+    fn absorb_steps(&mut self, (steps, sum): (u16, u16)) {
         if let Some(both) = self.steps.0.checked_add(steps).zip(self.steps.1.checked_add(sum)) {
             self.steps = both;
         }
-        self.absorb_calm(other, HIGH, |new, old| new > old);
-        self.absorb_calm(other, LOW, |new, old| new < old);
     }
 
     /// The served minutes of another stretch; of two levels the lower one stays.
@@ -131,8 +134,13 @@ impl Shown {
         }
     }
 
-    /// The good minutes of another stretch; of two levels the one stays that is `further` out.
-    fn absorb_calm(&mut self, other: &Self, which: usize, further: fn(u8, u8) -> bool) {
+    /// The good minutes of another stretch; of two levels the one stays that is further out.
+    fn absorb_calm(&mut self, other: &Self) {
+        self.absorb_calm_of(other, HIGH, |new, old| new > old);
+        self.absorb_calm_of(other, LOW, |new, old| new < old);
+    }
+
+    fn absorb_calm_of(&mut self, other: &Self, which: usize, further: impl Fn(u8, u8) -> bool) {
         let (own, new) = (self.levels[which], other.levels[which]);
         if own == new {
             if let Some(minutes) = self.minutes[which].checked_add(other.minutes[which]) {

@@ -140,6 +140,7 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estimate::grid::level_of;
 
     /// Some days of a service that becomes slower by so much a day, with a payload that swings in the day.
     fn days(count: i64, a_day: f64, swing: f64) -> Option<Slowdown> {
@@ -152,7 +153,7 @@ mod tests {
             let load = 500.0 * (1.0 + 0.3 * (phase + 1.5).sin());
             let noise = ((minute * 7919) % 13) as f64 * 0.002;
             let lg_p50 = 10.0 + a_day * day + swing * phase.sin() + noise;
-            hours.add(minute, 1, 1, load, lg_p50, false);
+            hours.add(minute, 1, 1, (level_of(load), lg_p50), false);
         }
         let stretch = Stretch { regime: 1, since: start };
         Slowdown::of(&hours, stretch, Exponent::FIXED, start + count * DAY)

@@ -1,7 +1,8 @@
 //! Step 3, the speed ratio: how much slower the median became at equal load.
 
 use super::grid::{DAY, MinuteIndex, weighted_median};
-use super::regime::{AtLevel, Hour, Hours, Table};
+use super::regime::{AtLevel, Hour, Hours};
+use super::usual::Table;
 
 /// Fewest minutes of the old regime to compare with.
 const OLD_MINUTES_MIN: u32 = 60;

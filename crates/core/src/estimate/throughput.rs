@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::{LEVEL_STEP, MinuteIndex};
+use super::grid::MinuteIndex;
 use super::low_traffic::Observation;
 
 /// `SageMaker` gives up after a minute, and what is given up on makes a queue shorter.
@@ -19,6 +19,8 @@ const GIVEN_UP: f64 = 1.0;
 const WAIT_MAX: f64 = 50.0 / 60.0;
 /// Smaller growth, in minutes a minute, is what varies from minute to minute.
 const GROWTH_MIN: f64 = 2.0 / 60.0;
+/// Loads of a ratio below a load level's are the same.
+const LEVEL: f64 = 1.1;
 /// Where the load itself rises by more, latency may grow without a queue.
 const LOAD_RISE_MAX: f64 = 1.1;
 /// A queue that began a minute ago makes requests wait for three times as long a minute later; a limit elsewhere
@@ -39,10 +41,18 @@ const PATIENCE: f64 = 0.5;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Overload {
-    /// The last bad minute, its load, and how long its median request took, in minutes.
-    last: (MinuteIndex, f32, f32),
-    /// The same of the last good one.
-    good: (MinuteIndex, f32, f32),
+    /// The last bad minute.
+    last: Last,
+    /// The last good one.
+    good: Last,
+}
+
+/// A minute, its load, and lg of how long its median request took, in microseconds; zero where that is not known.
+type Last = (MinuteIndex, f32, f32);
+
+/// How long the median request of a minute took, in minutes.
+fn wait(minute: Last) -> f64 {
+    if minute.2 > 0.0 { f64::from(minute.2).exp() / MINUTE_US } else { 0.0 }
 }
 
 /// What a minute and the one before it show.
@@ -69,30 +79,35 @@ impl Overload {
     /// Takes note of a minute.
     pub(super) fn note(&mut self, o: &Observation) -> Seen {
         let before = std::mem::take(&mut self.last);
-        let wait = o.lg_p50.filter(|_| o.span == 1).map(|lg| lg.exp() / MINUTE_US);
-        let now = (o.at, o.load as f32, wait.unwrap_or(0.0) as f32);
+        let lg_p50 = o.lg_p50.filter(|_| o.span == 1);
+        let now = (o.at, o.load as f32, lg_p50.unwrap_or(0.0) as f32);
         if !o.bad {
             let before = std::mem::replace(&mut self.good, now);
             return Seen { step: step(before, now), ..Seen::default() };
         }
-        let Some(wait) = wait else { return Seen::default() };
+        if lg_p50.is_none() {
+            return Seen::default();
+        }
         self.last = now;
         if before.0 + 1 != o.at || o.at - self.good.0 > BEGAN_WITHIN {
             return Seen::default();
         }
-        let growth = wait - f64::from(before.2);
+        let (waited, wait) = (wait(before), wait(now));
+        let growth = wait - waited;
         let is_served = growth.abs() < GROWTH_MIN && !o.failing;
         let rises = o.load > LOAD_RISE_MAX * f64::from(before.1);
-        let pairs =
-            if rises { [None; 2] } else { [self.first(before, wait), pair(o, before, wait)] };
+        let pairs = if rises {
+            [None; 2]
+        } else {
+            [self.first(before, waited, wait), pair(o, before, (waited, wait))]
+        };
         Seen { pairs, served: is_served.then_some((o.load, o.lg_over)), step: None }
     }
 
     /// What the first minute of an overload shows, with the wait of the next one.
-    fn first(&self, (at, load, waited): (MinuteIndex, f32, f32), wait: f64) -> Option<Pair> {
-        let waited = f64::from(waited);
-        let grown = waited - f64::from(self.good.2);
-        let goes_on = wait >= GOES_ON * waited || wait > WAIT_MAX;
+    fn first(&self, (at, load, _): Last, waited: f64, next: f64) -> Option<Pair> {
+        let grown = waited - wait(self.good);
+        let goes_on = next >= GOES_ON * waited || next > WAIT_MAX;
         // The last request of the minute waits for twice as long as the median one.
         let counts = self.good.0 + 1 == at && grown >= GROWTH_MIN && 2.0 * grown <= WAIT_MAX;
         let lg = (f64::from(load) / (1.0 + 2.0 * grown)).ln();
@@ -101,8 +116,8 @@ impl Overload {
 }
 
 /// What two bad minutes in a row show while a queue grows.
-fn pair(o: &Observation, (_, load, waited): (MinuteIndex, f32, f32), wait: f64) -> Option<Pair> {
-    let growth = wait - f64::from(waited);
+fn pair(o: &Observation, (_, load, _): Last, (waited, wait): (f64, f64)) -> Option<Pair> {
+    let growth = wait - waited;
     // The median request came in the middle of the minute, and the last one waits for longer.
     let longest = wait + growth / 2.0;
     (growth >= GROWTH_MIN && wait <= WAIT_MAX && longest <= GIVEN_UP).then(|| Pair {
@@ -112,10 +127,11 @@ fn pair(o: &Observation, (_, load, waited): (MinuteIndex, f32, f32), wait: f64) 
 }
 
 /// How far the medians of two good minutes in a row differ, where their loads do not.
-fn step(before: (MinuteIndex, f32, f32), now: (MinuteIndex, f32, f32)) -> Option<f64> {
+fn step(before: Last, now: Last) -> Option<f64> {
     let known = before.0 + 1 == now.0 && before.2 > 0.0 && now.2 > 0.0;
-    let lg = |from: f32, to: f32| f64::from(to / from).ln().abs();
-    (known && lg(before.1, now.1) < LEVEL_STEP).then(|| lg(before.2, now.2))
+    let ratio = f64::from(now.1 / before.1);
+    let is_same_load = ratio < LEVEL && ratio * LEVEL > 1.0;
+    (known && is_same_load).then(|| f64::from(now.2 - before.2).abs())
 }
 
 #[cfg(test)]
@@ -131,6 +147,7 @@ mod tests {
             at: START + after,
             span: 1,
             load,
+            lg_load: load.ln(),
             bad,
             failing: false,
             lg_p50,

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::model::estimate::WANDER_MAX;
 
 use super::evidence::Weighted;
-use super::grid::{DAY, MinuteIndex, bin_of, load_of_level, weighted_quantile};
-use super::regime::{AtLevel, Hour, Hours, Table};
+use super::grid::{DAY, MinuteIndex, bin_of, load_of_level, quantile, weighted_median};
+use super::regime::{AtLevel, Hour, Hours};
+use super::usual::Table;
 
 /// It takes this long to tell: the undeclared-change rule begins then, and would split such a
 /// service. After a day W was 0.06 at most in 144 runs of services of one mix.
@@ -45,6 +46,20 @@ impl Stretch {
     }
 }
 
+/// The highest load level that is compared.
+fn level_max(hours: &Hours, stretch: Stretch) -> Option<u8> {
+    let mut minutes = [0_u32; 1 + u8::MAX as usize];
+    let levels = stretch.hours(hours).flat_map(|(_, hour)| hour.minutes_by_level());
+    levels.for_each(|(level, of)| minutes[usize::from(level)] += u32::from(of));
+    let most = LOAD_QUANTILE * f64::from(minutes.iter().sum::<u32>());
+    let mut below = 0;
+    let reaches = |of: &u32| {
+        below += of;
+        *of > 0 && f64::from(below) >= most
+    };
+    minutes.iter().position(reaches).and_then(|level| u8::try_from(level).ok())
+}
+
 /// How far each hour lies above its usual latency, in lg. `table` tells what is usual in its
 /// regime.
 fn residuals<'t>(
@@ -52,25 +67,21 @@ fn residuals<'t>(
     stretch: Stretch,
     table: impl Fn(u8) -> Option<&'t Table>,
 ) -> Vec<(i64, f64)> {
-    let mut loads: Vec<(f64, f64)> = stretch
-        .hours(hours)
-        .flat_map(|(_, hour)| hour.levels().map(|l| (f64::from(l.level), f64::from(l.minutes))))
-        .collect();
-    let Some(level_max) = weighted_quantile(&mut loads, LOAD_QUANTILE) else { return Vec::new() };
-    let mut residuals = Vec::new();
+    let Some(level_max) = level_max(hours, stretch) else { return Vec::new() };
+    let (mut residuals, mut shifts) = (Vec::new(), Vec::new());
     for (number, hour) in stretch.hours(hours) {
         let Some(table) = table(hour.regime) else { continue };
         // Where the objective breaks, the knee is near at any load.
-        let calm = |l: &AtLevel| {
-            f64::from(l.level) <= level_max && 10 * u32::from(l.bad) <= u32::from(l.minutes)
-        };
+        let calm =
+            |l: &AtLevel| l.level <= level_max && 10 * u32::from(l.bad) <= u32::from(l.minutes);
         let low = hour.levels().filter(calm);
-        let mut shifts: Vec<(f64, f64)> = low
-            .filter_map(|l| Some((l.lg_p50 - table.at(l.level)?, f64::from(l.minutes))))
-            .collect();
+        shifts.clear();
+        shifts.extend(
+            low.filter_map(|l| Some((l.lg_p50 - table.at(l.level)?, f64::from(l.minutes)))),
+        );
         let minutes: f64 = shifts.iter().map(|s| s.1).sum();
         if minutes >= 10.0
-            && let Some(shift) = weighted_quantile(&mut shifts, 0.5)
+            && let Some(shift) = weighted_median(&mut shifts)
         {
             residuals.push((number, shift));
         }
@@ -122,9 +133,9 @@ pub(super) fn wander(hours: &Hours, stretch: Stretch, now: MinuteIndex) -> Optio
     if residuals.len() < if age < AGE_MIN { DOUBT_HOURS_MIN } else { HOURS_MIN } {
         return None;
     }
-    let mut values: Vec<(f64, f64)> = residuals.iter().map(|r| (r.1, 1.0)).collect();
-    let high = weighted_quantile(&mut values, 0.9)?;
-    let low = weighted_quantile(&mut values, 0.1)?;
+    let mut values: Vec<f64> = residuals.iter().map(|r| r.1).collect();
+    let high = quantile(&mut values, 0.9)?;
+    let low = quantile(&mut values, 0.1)?;
     Some(Wander { w: (high - low) / Z_10_TO_90, age })
 }
 
@@ -138,8 +149,8 @@ pub(super) fn heavy_evidence(
     into.clear();
     let table = Table::of(stretch.hours(hours));
     let residuals = residuals(hours, stretch, |_| Some(&table));
-    let mut values: Vec<(f64, f64)> = residuals.iter().map(|r| (r.1, 1.0)).collect();
-    let Some(heavy) = weighted_quantile(&mut values, HEAVY_QUANTILE) else { return };
+    let mut values: Vec<f64> = residuals.iter().map(|r| r.1).collect();
+    let Some(heavy) = quantile(&mut values, HEAVY_QUANTILE) else { return };
     let shift_of =
         |number: i64| residuals.binary_search_by_key(&number, |r| r.0).ok().map(|i| residuals[i].1);
     for (number, hour) in stretch.hours(hours) {
@@ -170,6 +181,7 @@ pub(super) fn heavy_evidence(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estimate::grid::level_of;
 
     /// Three days of a payload that swings by so much, with a change that was found on the second.
     fn three_days(swing: f64, change: f64) -> Option<f64> {
@@ -193,7 +205,7 @@ mod tests {
             let regime = 1 + u8::from(hour >= start + 36);
             let changed = if regime > 1 { change } else { 0.0 };
             let lg_p50 = 10.0 + changed + (1.0 + swing * phase.sin()).ln() + noise;
-            hours.add(minute, regime, 1, load, lg_p50, false);
+            hours.add(minute, regime, 1, (level_of(load), lg_p50), false);
         }
         let stretch = Stretch { regime: 2, since: start * 60 };
         wander(&hours, stretch, (start + count) * 60)
@@ -232,7 +244,7 @@ mod tests {
         let mut hours = Hours::new(true);
         for minute in 0..20 * 60 {
             let _ = hours.close_before(minute);
-            hours.add(minute, 1, 1, 500.0, 10.0, false);
+            hours.add(minute, 1, 1, (level_of(500.0), 10.0), false);
         }
         let judged = wander(&hours, Stretch { regime: 1, since: 0 }, 20 * 60);
         assert_eq!(judged.and_then(Wander::known), None);

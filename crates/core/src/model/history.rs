@@ -255,25 +255,25 @@ impl PartialEq for HourLoad {
 impl HourLoad {
     /// The hours of these minutes, which are in time order; one without any datapoint is left out.
     pub fn of(minutes: &[Minute], objective: &Objective) -> Vec<Self> {
-        let mut hours: Vec<(Hour, Timestamp)> = Vec::new();
+        let mut hours: Vec<(Hour, &Minute)> = Vec::new();
         // The end of the hour in progress: a look at it is cheaper than a calendar for each minute.
         let mut end = Timestamp::MIN_UTC;
         for minute in minutes.iter().filter(|minute| !minute.is_empty()) {
             match hours.last_mut() {
-                Some((hour, until)) if minute.at < end => {
+                Some((hour, last)) if minute.at < end => {
                     hour.take(minute, objective);
-                    *until = minute.end();
+                    *last = minute;
                 }
                 _ => {
                     let at = floor_to(minute.at, 3600);
                     end = at + TimeDelta::hours(1);
                     let mut hour = Hour::empty(at);
                     hour.take(minute, objective);
-                    hours.push((hour, minute.end()));
+                    hours.push((hour, minute));
                 }
             }
         }
-        hours.into_iter().map(|(hour, until)| Self::from_hour(&hour, until)).collect()
+        hours.into_iter().map(|(hour, last)| Self::from_hour(&hour, last.end())).collect()
     }
 
     fn from_hour(hour: &Hour, until: Timestamp) -> Self {

@@ -31,13 +31,31 @@ impl Points {
     /// Puts a datapoint in its place, where it replaces an earlier one. What is not finite is no
     /// datapoint; one outside the stretch, or between two periods, was not asked for.
     pub fn set(&mut self, seconds_since_epoch: i64, value: f64) {
-        // Of 32 bits: a division of 64 is most of what a datapoint would cost here.
-        let seconds = u32::try_from(seconds_since_epoch.wrapping_sub(self.first.timestamp()));
-        let Some(seconds) = seconds.ok().filter(|_| value.is_finite()) else { return };
-        let (index, rest) = (seconds / self.period_seconds, seconds % self.period_seconds);
-        if let Some(place) = self.values.get_mut(index as usize).filter(|_| rest == 0) {
-            *place = value;
+        self.set_all(std::iter::once((seconds_since_epoch, value)));
+    }
+
+    /// The same of several. In order of time, as they mostly come, a place follows from the one before.
+    pub fn set_all(&mut self, datapoints: impl Iterator<Item = (i64, f64)>) {
+        let mut next = None;
+        for (seconds, value) in datapoints {
+            let known = next.filter(|(at, _)| *at == seconds).map(|(_, place)| place);
+            let place = known.or_else(|| self.place(seconds));
+            next = place.map(|at| (seconds.wrapping_add(self.period_seconds.into()), at + 1));
+            if let Some(place) = place.and_then(|place| self.values.get_mut(place))
+                && value.is_finite()
+            {
+                *place = value;
+            }
         }
+    }
+
+    /// The place of a period, if it is one; it may be behind the last.
+    fn place(&self, seconds_since_epoch: i64) -> Option<usize> {
+        // Of 32 bits: a division of 64 is most of what a datapoint would cost here.
+        let seconds =
+            u32::try_from(seconds_since_epoch.wrapping_sub(self.first.timestamp())).ok()?;
+        let (index, rest) = (seconds / self.period_seconds, seconds % self.period_seconds);
+        (rest == 0).then_some(index as usize)
     }
 
     /// The datapoints there are, in time order.

@@ -212,7 +212,7 @@ impl Scatter {
 impl Stretch {
     fn add(&mut self, place: Place) {
         let place = place.coarser(self.coarse);
-        match self.cells.binary_search_by_key(&place, |cell| cell.0) {
+        match self.cells.binary_search_by_key(&place.key(), |cell| cell.0.key()) {
             Ok(i) => self.cells[i].1 = self.cells[i].1.saturating_add(1),
             Err(i) => {
                 // Thousands of variants are kept: doubling would waste half of it.
@@ -242,13 +242,22 @@ impl Stretch {
 }
 
 impl Place {
+    /// A number of the same order, which is compared at once.
+    const fn key(self) -> i64 {
+        ((self.load as i64) << 17) + ((self.latency as i64) << 1) + self.bad as i64
+    }
+
     const fn coarser(self, times: u8) -> Self {
         Self { load: self.load >> times, latency: self.latency >> times, bad: self.bad }
     }
 }
 
 fn step_of(value: f64) -> i16 {
-    (value.ln() / STEP).floor().clamp(-1000.0, 1000.0) as i16
+    let steps = (value.ln() / STEP).clamp(-1000.0, 1000.0);
+    // `f64::floor` is a call where not every processor that the program is for has an instruction for it, and this
+    // is done twice for each minute.
+    let whole = steps as i16;
+    whole - i16::from(f64::from(whole) > steps)
 }
 
 fn bounds(step: i16, coarse: u8) -> (f64, f64) {

@@ -220,7 +220,7 @@ impl Usage {
 }
 
 fn bin(load: f64) -> usize {
-    let bin = (load.max(1.0).ln() / BIN_RATIO.ln()).floor() as usize;
+    let bin = (load.max(1.0).ln() / BIN_RATIO.ln()) as usize;
     bin.min(BINS - 1)
 }
 

@@ -55,7 +55,7 @@ use floors::FloorsWatch;
 pub use keepers::MemoryWriterWatch;
 pub use per_instance::InstancesLook;
 use per_instance::InstancesWatch;
-use recent::Recent;
+use recent::{Open, Recent};
 pub use resume::{FORM, Present};
 use steady::Unchanged;
 pub use turn::Turn;
@@ -199,6 +199,53 @@ impl Variant {
     pub fn take_in(
         &mut self,
         new: NewPeriods,
+        by: (&EstimatorSettings, &Context),
+        memory: Option<&VariantMemory>,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        self.take_in_all(std::iter::once(new), by, memory, scratch, now)
+    }
+
+    /// Takes in new periods in several pieces, of which only one need be there at a time.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn take_in_all(
+        &mut self,
+        pieces: impl IntoIterator<Item = NewPeriods>,
+        by: (&EstimatorSettings, &Context),
+        memory: Option<&VariantMemory>,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) -> Result<(), JournalError> {
+        let mut pieces = pieces.into_iter().peekable();
+        if pieces.peek().is_none() {
+            return Ok(());
+        }
+        let Some(mut recent) = self.recent.open(now) else {
+            self.read_again();
+            return Ok(());
+        };
+        let (mut journal_read, mut read_until) = (Ok(()), None);
+        for new in pieces {
+            read_until = Some(new.until);
+            let taken = self.take_in_piece((new, &mut recent), by, memory, scratch, now);
+            journal_read = journal_read.and(taken);
+            if self.capacity.is_lost() {
+                self.read_again();
+                return journal_read;
+            }
+        }
+        if let Some(until) = read_until {
+            self.recent.close(recent, until);
+        }
+        journal_read
+    }
+
+    fn take_in_piece(
+        &mut self,
+        (new, recent): (NewPeriods, &mut Open),
         (settings, context): (&EstimatorSettings, &Context),
         memory: Option<&VariantMemory>,
         scratch: &mut Scratch,
@@ -207,10 +254,7 @@ impl Variant {
         let NewPeriods { minutes, longer, until, read } = new;
         let thin = self.is_thin(now);
         self.judged_by = Some(settings.objective);
-        if !self.recent.take_in(&minutes, &settings.objective, until, now) {
-            self.read_again();
-            return Ok(());
-        }
+        recent.take_in(&minutes, &settings.objective, until);
         self.telemetry_read = Some(read);
         let mut periods = minutes;
         if !longer.is_empty() {
@@ -219,7 +263,6 @@ impl Variant {
         }
         let taken = self.capacity.take_in(&periods, settings, context, memory, scratch, now);
         if self.capacity.is_lost() {
-            self.read_again();
             return taken;
         }
         let least = settings.objective.latency.map(|latency| latency.statistic.min_requests());

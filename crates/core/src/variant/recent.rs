@@ -11,6 +11,7 @@ use crate::model::minutes::Minutes;
 use crate::model::series::Minute;
 use crate::model::snapshot::Telemetry;
 use crate::model::time::Timestamp;
+use crate::model::usage::Usage;
 
 /// How many of the newest minutes a snapshot carries.
 const RECENT_MINUTES: usize = 60;
@@ -43,15 +44,38 @@ impl Default for Recent {
     }
 }
 
-impl Recent {
-    /// Takes in newly read minutes, in time order; `false` where what it knew before cannot be had back.
+/// What was kept of the telemetry, unpacked to take minutes in.
+#[derive(Debug)]
+pub(super) struct Open {
+    telemetry: Telemetry,
+    hours: Vec<HourLoad>,
+    usage: Usage,
+    hourly_peaks: Vec<(i32, f64)>,
+}
+
+impl Open {
+    /// Takes in newly read minutes, in time order.
     pub(super) fn take_in(
         &mut self,
         minutes: &[Minute],
         objective: &Objective,
         read_until: Timestamp,
-        read_at: Timestamp,
-    ) -> bool {
+    ) {
+        let telemetry = &mut self.telemetry;
+        telemetry.max_load_since_last_read = highest(minutes.iter().filter_map(Minute::load));
+        if let Some(newest) = minutes.iter().rev().find(|m| !m.is_empty()) {
+            telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
+        }
+        self.hours.extend(HourLoad::of(minutes, objective));
+        telemetry.recent = telemetry.recent.followed_by(minutes, RECENT_MINUTES);
+        self.usage.take(minutes, read_until);
+        note_peaks(&mut self.hourly_peaks, minutes, read_until);
+    }
+}
+
+impl Recent {
+    /// Unpacks it; nothing where what it knew before cannot be had back.
+    pub(super) fn open(&mut self, read_at: Timestamp) -> Option<Open> {
         let mut telemetry = match std::mem::replace(&mut self.telemetry, Fact::not_read_yet()) {
             Fact::Known(telemetry) => telemetry,
             Fact::Unknown(_) => Telemetry {
@@ -66,27 +90,20 @@ impl Recent {
         };
         let together = read_at - telemetry.read_at < TOGETHER;
         telemetry.read_at = read_at;
-        telemetry.max_load_since_last_read = highest(minutes.iter().filter_map(Minute::load));
-        if let Some(newest) = minutes.iter().rev().find(|m| !m.is_empty()) {
-            telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
-        }
-        let read = HourLoad::of(minutes, objective);
-        let mut hours = if together { telemetry.hours.get() } else { Vec::new() };
-        hours.extend(read);
+        let hours = if together { telemetry.hours.get() } else { Vec::new() };
+        let usage = telemetry.usage.try_get()?;
+        Some(Open { telemetry, hours, usage, hourly_peaks: self.hourly_peaks.get() })
+    }
+
+    /// Keeps it, with all that was read up to a time.
+    pub(super) fn close(&mut self, open: Open, read_until: Timestamp) {
+        let Open { mut telemetry, hours, usage, hourly_peaks } = open;
         telemetry.hours = (&hours).into();
-        telemetry.recent = telemetry.recent.followed_by(minutes, RECENT_MINUTES);
-        let Some(mut usage) = telemetry.usage.try_get() else { return false };
-        usage.take(minutes, read_until);
         telemetry.usage = (&usage).into();
-        let mut peaks = self.hourly_peaks.get();
-        for minute in minutes {
-            note_peak(&mut peaks, minute, read_until);
-        }
-        telemetry.peak_invocations = highest(peaks.iter().map(|(_, peak)| *peak));
-        self.hourly_peaks = (&peaks).into();
+        telemetry.peak_invocations = highest(hourly_peaks.iter().map(|(_, peak)| *peak));
+        self.hourly_peaks = (&hourly_peaks).into();
         self.telemetry = Fact::Known(telemetry);
         self.read_until = Some(read_until);
-        true
     }
 
     /// Nobody tells it more for now.
@@ -134,14 +151,21 @@ impl Recent {
     }
 }
 
-/// Takes note of the highest number of invocations of an hour, and forgets the hours of the day before.
-fn note_peak(peaks: &mut Vec<(i32, f64)>, minute: &Minute, read_until: Timestamp) {
+/// Takes note of the highest number of invocations of each hour, and forgets the hours of the day before.
+fn note_peaks(peaks: &mut Vec<(i32, f64)>, minutes: &[Minute], read_until: Timestamp) {
     let oldest = read_until - TimeDelta::hours(PEAK_HOURS);
-    let Some(invocations) = minute.invocations.filter(|_| minute.at >= oldest) else { return };
     let number = |at: Timestamp| at.timestamp().div_euclid(3600) as i32;
-    match peaks.last_mut() {
-        Some((hour, peak)) if *hour == number(minute.at) => *peak = peak.max(invocations),
-        _ => peaks.push((number(minute.at), invocations)),
+    let mut is_new = false;
+    for minute in minutes.iter().filter(|minute| minute.at >= oldest) {
+        let Some(invocations) = minute.invocations else { continue };
+        is_new = true;
+        match peaks.last_mut() {
+            Some((hour, peak)) if *hour == number(minute.at) => *peak = peak.max(invocations),
+            _ => peaks.push((number(minute.at), invocations)),
+        }
+    }
+    if !is_new {
+        return;
     }
     let begins_before = |hour: i32| i64::from(hour) * 3600 < oldest.timestamp();
     let gone = peaks.iter().take_while(|(hour, _)| begins_before(*hour)).count();

@@ -2,7 +2,7 @@
 
 use crate::model::estimate::DropReason;
 
-use super::super::grid::{MinuteIndex, bin_of, level_of};
+use super::super::grid::{MinuteIndex, bin_at, level_at};
 use super::super::incident_minutes::{FINE_BINS, FINE_FOR, Fate};
 use super::super::low_traffic::Observation;
 use super::super::throughput::Seen;
@@ -55,7 +55,7 @@ impl Estimator {
         }
         self.tally.used(o.at);
         if self.book.counts(o.at, regime) {
-            self.evidence.add(o.at, regime, bin_of(o.load), o.bad);
+            self.evidence.add(o.at, regime, bin_at(o.lg_load), o.bad);
             if self.settings.refinements.throughput {
                 self.show(o, regime);
             }
@@ -65,11 +65,10 @@ impl Estimator {
     /// Takes note of what a minute shows of throughput.
     fn show(&mut self, o: &Observation, regime: u8) {
         let seen = self.overload.note(o);
-        if seen != Seen::default() {
-            self.evidence.shown(o.at, regime).add(&seen);
-        }
+        let shown = self.evidence.shown(o.at, regime);
+        shown.add(&seen);
         if !o.bad {
-            self.evidence.shown(o.at, regime).add_calm(level_of(o.load), o.lg_over);
+            shown.add_calm(level_at(o.lg_load), o.lg_over);
         }
     }
 
