@@ -23,7 +23,8 @@ const FACE_EVERY: TimeDelta = TimeDelta::minutes(10);
 const HOURS_MAX: usize = 100_000;
 /// After a start each variant has 14 days to save; so many go to the disk at once, some 800 KiB.
 const HOURS_AT_ONCE: usize = 5_000;
-/// The most hours of a variant that may still change: the present one, and those that late minutes belong to.
+/// Hours of a variant that may still change: the present one, those that late minutes belong to, and those that a clock
+/// which is set back comes to again. One that is not held any more would begin again as empty, over what is on the disk.
 const OPEN_HOURS: usize = 4;
 
 /// Rows that wait to be saved.
@@ -131,7 +132,7 @@ impl Book {
             let mut face = known.face();
             let mut hours = Hours::of(id, Some(known), &mut self.unsaved.hours);
             let (until, has_more) = hours.take_minutes(status, face.minutes_until);
-            known.hours = hours.packed(until).unwrap_or_else(|| known.hours.clone());
+            known.hours = hours.packed().unwrap_or_else(|| known.hours.clone());
             if until != face.minutes_until {
                 face.minutes_until = until;
                 known.write(id, &face, &mut self.unsaved);
@@ -155,7 +156,7 @@ impl Book {
         if has_more {
             self.more_from.get_or_insert_with(|| id.clone());
         }
-        let newest = hours.packed(until);
+        let newest = hours.packed();
         let known = self.known.entry(id.clone()).or_insert_with(|| Known::new(&face, &Vec::new()));
         known.at = face.at;
         known.hours = newest.unwrap_or_else(|| known.hours.clone());
@@ -186,14 +187,9 @@ impl<'a> Hours<'a> {
         Self { id, newest, changed: false, unsaved }
     }
 
-    /// Those that may still change, if any has: from the one on up to which minutes are in them, and the last two, for
-    /// a clock may be set back.
-    fn packed(mut self, until: Option<Timestamp>) -> Option<Packed<Vec<Hour>>> {
-        let open = until.map(|until| floor_to(until, 3600));
-        let last = self.newest.len().saturating_sub(2);
-        let open = self.newest.iter().position(|hour| open.is_some_and(|open| hour.at >= open));
-        let excess =
-            self.newest.len().saturating_sub(OPEN_HOURS).max(open.unwrap_or(last).min(last));
+    /// Those that may still change, if any has.
+    fn packed(mut self) -> Option<Packed<Vec<Hour>>> {
+        let excess = self.newest.len().saturating_sub(OPEN_HOURS);
         self.newest.drain(..excess);
         self.changed.then(|| (&self.newest).into())
     }
@@ -326,6 +322,29 @@ mod tests {
         assert!(known.face.bytes() < 300, "{}", known.face.bytes());
     }
 
+    /// Hours that were saved before minutes came to them, and hours that a clock comes to again, are gone on with.
+    #[test]
+    fn an_hour_that_may_still_change_does_not_begin_again() {
+        let id = VariantId::parse("123456789012/us-east-1/scorer/main", '/').unwrap();
+        let at: Timestamp = "2026-11-23T08:00:00Z".parse().unwrap();
+        let face = LastSeen { at, ..LastSeen::default() };
+        let (mut known, mut unsaved) = (Known::new(&face, &Vec::new()), BTreeMap::new());
+        for n in 0..4 {
+            let mut hours = Hours::of(&id, Some(&known), &mut unsaved);
+            hours.change(at + TimeDelta::hours(n), |hour| hour.instances_high = Some(7.0));
+            known.hours = hours.packed().unwrap();
+        }
+        let mut hours = Hours::of(&id, Some(&known), &mut unsaved);
+        for n in 0..4 {
+            hours.change(at + TimeDelta::hours(n), |hour| hour.minutes = 60);
+        }
+        drop(hours);
+        for ((_, n), row) in &unsaved {
+            let hour = crate::store::pack::unpack(*n, row).unwrap();
+            assert_eq!((hour.minutes, hour.instances_high), (60, Some(7.0)), "{}", hour.at);
+        }
+    }
+
     /// Two weeks go to the disk, and a variant keeps the hours that may still change.
     #[test]
     fn of_two_weeks_of_hours_a_variant_keeps_a_few_hundred_bytes() {
@@ -340,7 +359,7 @@ mod tests {
                 (hour.capacity, hour.safe_target) = (Some(1000.5), Some(n as f64 + 0.25));
             });
         }
-        known.hours = hours.packed(Some(face.at + TimeDelta::hours(332))).unwrap();
+        known.hours = hours.packed().unwrap();
         assert_eq!(unsaved.len(), 14 * 24);
         assert!(unsaved.values().all(|row| row.len() < 64), "{unsaved:?}");
         assert!(known.hours.bytes() < 400, "{}", known.hours.bytes());
@@ -350,13 +369,6 @@ mod tests {
         // What is the same again is nothing to save.
         let mut again = Hours::of(&id, Some(&known), &mut unsaved);
         again.change(newest[3].at, |hour| hour.minutes = 60);
-        assert!(again.packed(None).is_none());
-        // Of those that have all their minutes, the last two stay.
-        let last = |until: i64| {
-            let mut hours = Hours::of(&id, Some(&known), &mut unsaved);
-            hours.change(newest[3].at, |hour| hour.minutes += 1);
-            hours.packed(Some(face.at + TimeDelta::minutes(until))).unwrap().get().len()
-        };
-        assert_eq!([333 * 60, 334 * 60 - 1, 334 * 60, 400 * 60].map(last), [3, 3, 2, 2]);
+        assert!(again.packed().is_none());
     }
 }

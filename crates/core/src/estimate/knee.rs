@@ -17,9 +17,7 @@
 //! That is how queues behave, and no proof: it is an opinion beside the load test's, and no part of
 //! a bound or a verdict.
 
-use std::cmp::Reverse;
-
-use super::grid::{level_of, load_of_level};
+use super::grid::load_of_level;
 use super::shown::{HIGH, LOW, SERVED_SCALE, STEP_SCALE, Shown};
 use super::throughput::LG_SCALE;
 
@@ -30,7 +28,7 @@ pub(super) const RECENT: i32 = 4;
 /// allows. In eleven runs of the grade, three or four pairs were 3 % off at most, and 6 % where a queue slows
 /// the service down.
 const PAIRS_MIN: u32 = 3;
-/// The highest loads that were fine take so many good minutes.
+/// A load level takes so many good minutes.
 const CALM_MINUTES_MIN: u32 = 30;
 /// And a level beyond capacity so many that were served: one or two may be hiccups.
 const SERVED_MINUTES_MIN: u32 = 3;
@@ -86,8 +84,15 @@ impl Knee {
         is_fine: impl Fn(u8) -> bool,
     ) -> Option<Self> {
         let shown: Vec<(Shown, f64)> = shown.collect();
-        let calm = calm(&shown, is_fine)?;
-        let level = level_of(calm.load);
+        let minutes = |level: u8| {
+            let of_level = shown.iter().filter(|s| s.0.levels[HIGH] == level);
+            of_level.map(|s| u32::from(s.0.minutes[HIGH])).sum::<u32>()
+        };
+        let levels = shown.iter().map(|s| s.0.levels[HIGH]);
+        let is_calm = |level: &u8| minutes(*level) >= CALM_MINUTES_MIN && is_fine(*level);
+        let level = levels.filter(is_calm).max()?;
+        let highs = shown.iter().filter(|s| s.0.levels[HIGH] == level);
+        let calm = Point { load: load_of_level(level), over: lg_over(highs, HIGH).exp() };
         let low = low(&shown, level);
         let tenth = Z_10 * scatter(&shown);
         // Less than was served well is what an incident of another cause leaves of it.
@@ -160,26 +165,6 @@ fn between_points(
     let rises = (calm.over / low.over).ln() >= RISE_MIN * (calm.over / at_low).ln();
     // A minute that has more work is slower, and its load is as if it were higher by as much.
     rises.then(|| crossing(throughput, calm, BASE_SHARE, 2.0 * tenth).ln())
-}
-
-/// Latency at the highest loads that were fine. A stretch of time keeps its highest level only, be it of a single
-/// minute: so many minutes of them together, and no level of its own, are what a later hour cannot hide.
-fn calm(shown: &[(Shown, f64)], is_fine: impl Fn(u8) -> bool) -> Option<Point> {
-    let fine = |s: &&(Shown, f64)| s.0.minutes[HIGH] > 0 && is_fine(s.0.levels[HIGH]);
-    let mut highs: Vec<&(Shown, f64)> = shown.iter().filter(fine).collect();
-    highs.sort_by_key(|(s, _)| Reverse(s.levels[HIGH]));
-    let mut minutes = 0;
-    let last = highs.iter().position(|(s, _)| {
-        minutes += u32::from(s.minutes[HIGH]);
-        minutes >= CALM_MINUTES_MIN
-    })?;
-    let lowest = highs[last].0.levels[HIGH];
-    let highs = || highs.iter().copied().filter(|(s, _)| s.levels[HIGH] >= lowest);
-    let (sum, count) = highs().fold((0.0, 0.0), |(sum, count), (s, weight)| {
-        let minutes = weight * f64::from(s.minutes[HIGH]);
-        (sum + minutes * load_of_level(s.levels[HIGH]).ln(), count + minutes)
-    });
-    Some(Point { load: (sum / count).exp(), over: lg_over(highs(), HIGH).exp() })
 }
 
 /// The lowest load level above a calm one at which bad minutes were served.
@@ -360,18 +345,6 @@ mod tests {
             range.lg_from < range.lg_to && (range.lg_to.exp() - 900.0).abs() < 1.0,
             "{range:?}"
         );
-    }
-
-    #[test]
-    fn a_few_minutes_at_a_higher_level_do_not_hide_the_good_ones_below_it() {
-        let mut later = Shown::NOTHING;
-        (0..2).for_each(|_| later.add_calm(69, 0.6_f64.ln()));
-        let calm = |shown: &[(Shown, f64)]| super::calm(shown, |_| true);
-        assert!(calm(&[(shown(3, 27), 1.0), (later, 1.0)]).is_none());
-        let both = calm(&[(shown(3, 28), 1.0), (later, 1.0)]).unwrap();
-        let expected = (28.0 * load_of_level(67).ln() + 2.0 * load_of_level(69).ln()) / 30.0;
-        assert!((both.load.ln() - expected).abs() < 1e-9, "{both:?}");
-        assert!((0.5..0.52).contains(&both.over), "{both:?}");
     }
 
     #[test]

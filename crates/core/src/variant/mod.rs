@@ -255,6 +255,8 @@ impl Variant {
         let thin = self.is_thin(now);
         self.judged_by = Some(settings.objective);
         recent.take_in(&minutes, &settings.objective, until);
+        // Should a bug of ours end this in the middle, the next read begins behind it.
+        self.recent.read_until = Some(until);
         self.telemetry_read = Some(read);
         let mut periods = minutes;
         if !longer.is_empty() {
