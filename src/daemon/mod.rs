@@ -349,8 +349,9 @@ impl Daemon {
     async fn record(&mut self, mut fleet: FleetStatus) -> FleetStatus {
         // A pass that was cut short has published what it knows as any other.
         let recording = self.parts.history.record(Arc::new(fleet.clone()));
-        // Once the history has begun to take it in, whoever asks for the history waits for that, and what the pass before came to
-        // can go: with thousands of variants tens of MiB, which saving would else come on top of.
+        // Once the history has begun to take it in, whoever asks for the history waits for that, and
+        // what the pass before came to can go: with thousands of variants tens of MiB, which saving
+        // would otherwise add to.
         fleet.history.clone_from(&self.parts.fleet.get().history);
         let show_meanwhile = async {
             if fleet.history.is_some() {

@@ -152,13 +152,12 @@ pub(super) fn push(
     let Piece { mut from, to, minutes, longer, read, now } = *piece;
     let days = std::iter::from_fn(|| {
         let next = floor_to(from + TimeDelta::seconds(PIECE_SECONDS), PIECE_SECONDS).min(to);
-        let between = from..next;
-        from = next;
-        (between.start < to).then(|| NewPeriods {
-            minutes: minutes.between(between.start, next).collect(),
+        let start = std::mem::replace(&mut from, next);
+        (start < to).then(|| NewPeriods {
+            minutes: minutes.between(start, next).collect(),
             longer: longer
                 .iter()
-                .flat_map(|periods| periods.between(between.start, next))
+                .flat_map(|periods| periods.between(start, next))
                 .collect::<Vec<Minute>>(),
             until: next,
             read,

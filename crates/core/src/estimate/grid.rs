@@ -8,6 +8,8 @@ pub(super) const STEP: f64 = 0.02;
 
 /// The step of the load levels at which median latencies are compared (10 %).
 pub(super) const LEVEL_STEP: f64 = 0.095_310_179_804_324_86;
+/// The same as a ratio.
+pub(super) const LEVEL_RATIO: f64 = 1.1;
 
 /// Minutes since the epoch: all of the estimator counts in them.
 pub(super) type MinuteIndex = i64;

@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::grid::MinuteIndex;
+use super::grid::{LEVEL_RATIO, MinuteIndex};
 use super::low_traffic::Observation;
 
 /// `SageMaker` gives up after a minute, and what is given up on makes a queue shorter.
@@ -19,8 +19,6 @@ const GIVEN_UP: f64 = 1.0;
 const WAIT_MAX: f64 = 50.0 / 60.0;
 /// Smaller growth, in minutes a minute, is what varies from minute to minute.
 const GROWTH_MIN: f64 = 2.0 / 60.0;
-/// Loads of a ratio below a load level's are the same.
-const LEVEL: f64 = 1.1;
 /// Where the load itself rises by more, latency may grow without a queue.
 const LOAD_RISE_MAX: f64 = 1.1;
 /// A queue that began a minute ago makes requests wait for three times as long a minute later; a limit elsewhere
@@ -130,7 +128,8 @@ fn pair(o: &Observation, (_, load, _): Last, (waited, wait): (f64, f64)) -> Opti
 fn step(before: Last, now: Last) -> Option<f64> {
     let known = before.0 + 1 == now.0 && before.2 > 0.0 && now.2 > 0.0;
     let ratio = f64::from(now.1 / before.1);
-    let is_same_load = ratio < LEVEL && ratio * LEVEL > 1.0;
+    // Loads within a level of each other are the same.
+    let is_same_load = ratio < LEVEL_RATIO && ratio * LEVEL_RATIO > 1.0;
     (known && is_same_load).then(|| f64::from(now.2 - before.2).abs())
 }
 

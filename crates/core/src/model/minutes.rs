@@ -408,7 +408,7 @@ mod tests {
                 let least = parts(step.min(60));
                 let again = step < 8 && minutes.parts.len() == parts(minutes.len());
                 assert!(new <= least || again, "{step}: {new} new parts");
-                // What is held is little more than what is told.
+                // Beyond the hour itself, less than one more part is kept in memory.
                 let held: usize = minutes.parts.iter().map(|part| unpacked(part).len()).sum();
                 assert!(held < 60 + PART_MINUTES, "{step}: {held}");
             }
