@@ -297,8 +297,9 @@ pub(super) struct RawKubernetes {
     #[schemars(range(max = 600), extend("exclusiveMinimum" = 0))]
     pub retry_period_seconds: Option<f64>,
     /// The `ConfigMap` that what must be remembered is kept in, instead of memory.file or
-    /// memory.tags.
-    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"))]
+    /// memory.tags. When 1 MiB is not enough, NAME-part-1 to NAME-part-31 follow. At most 235
+    /// characters, because `-shard-999-part-31` may follow.
+    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9.]{0,233}[a-z0-9])?$"))]
     pub memory_configmap: Option<String>,
     /// Whether decisions are published as Kubernetes Events, on the pod if `POD_NAME` is set.
     pub events: Option<bool>,

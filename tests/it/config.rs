@@ -346,6 +346,11 @@ fn rules_between_keys_are_checked() {
             "kubernetes.memory_configmap",
         ),
         (
+            // A shard and a part of its memory must still be names.
+            format!("kubernetes: {{memory_configmap: {}}}", "a".repeat(236)),
+            "kubernetes.memory_configmap",
+        ),
+        (
             "memory: {file: f, tags: true}".to_owned(),
             "memory.tags: found a second place for the memory, allowed: only one of memory.tags \
              and memory.file",

@@ -18,6 +18,6 @@ pub use connect::{Cluster, ConnectError, Identity, Settings, connect};
 pub use elector::{ADDRESS_ANNOTATION, Elector, ElectorDied, SCOPES_ANNOTATION, Term};
 pub use events::{EventSettings, KubernetesEvents, Regarding};
 pub use fence::{BootClock, BootTime, Fence};
-pub use memory::ConfigMapMemory;
+pub use memory::{ConfigMapMemory, PARTS_MAX, part_name};
 pub use peers::Part;
 pub use role::ROLE_LABEL;

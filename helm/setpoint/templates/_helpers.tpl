@@ -165,6 +165,18 @@ imagePullSecrets:
 {{- default (printf "%s-memory" (include "setpoint.fullname" .)) .Values.leaderElection.memoryConfigMap -}}
 {{- end -}}
 
+{{/* The names of all ConfigMaps that may remember, as a list of YAML: for each shard, the name and those of 31 further parts. */}}
+{{- define "setpoint.memoryConfigMaps" -}}
+{{- $names := list -}}
+{{- range $name := include "setpoint.namesOfShards" (list (include "setpoint.memoryConfigMap" .) .Values) | fromYamlArray -}}
+{{- $names = append $names $name -}}
+{{- range untilStep 1 32 1 -}}
+{{- $names = append $names (printf "%s-part-%d" $name .) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $names -}}
+{{- end -}}
+
 {{/* The section `kubernetes` of the configuration. */}}
 {{- define "setpoint.kubernetesConfig" -}}
 kubernetes:

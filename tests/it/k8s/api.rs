@@ -1,12 +1,14 @@
 //! As much of a Kubernetes API server as Leases, `ConfigMap`s, Events and pods need: versions that guard
-//! updates, 404 and 409. What it does not know (authorisation, validation) a real one is asked for.
+//! updates, 404 and 409, metadata alone where that is asked for, and no `ConfigMap` above 1 MiB. What it does not
+//! know (authorisation, validation) a real one is asked for.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, State};
-use axum::http::{Method, StatusCode};
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use axum::{Json, Router};
@@ -31,11 +33,20 @@ impl Store {
     }
 
     fn put(&self, kind: &str, name: &str, mut object: Value) -> Value {
+        let version = self.next_version();
         object["metadata"]["name"] = json!(name);
-        object["metadata"]["resourceVersion"] = json!(self.next_version());
+        object["metadata"]["uid"] = match self.get(kind, name) {
+            Some(old) => old["metadata"]["uid"].clone(),
+            None => json!(format!("uid-{version}")),
+        };
+        object["metadata"]["resourceVersion"] = json!(version);
         let key = (kind.to_owned(), name.to_owned());
         self.objects.lock().unwrap().insert(key, object.clone());
         object
+    }
+
+    fn take(&self, kind: &str, name: &str) -> Option<Value> {
+        self.objects.lock().unwrap().remove(&(kind.to_owned(), name.to_owned()))
     }
 
     fn all(&self, kind: &str) -> Vec<Value> {
@@ -49,8 +60,29 @@ impl Store {
         if !given.is_null() && *given != old["metadata"]["resourceVersion"] {
             return status(409);
         }
+        if is_too_large(kind, &object) {
+            return status(422);
+        }
         Json(self.put(kind, name, object)).into_response()
     }
+}
+
+/// What Kubernetes validates of a `ConfigMap` (`ValidateConfigMap`): its values have 1 MiB at most.
+fn is_too_large(kind: &str, object: &Value) -> bool {
+    let values = ["data", "binaryData"].into_iter().filter_map(|member| object[member].as_object());
+    let sizes = values.flat_map(|all| all.values()).map(|value| value.as_str().unwrap().len());
+    kind == "configmaps" && sizes.sum::<usize>() > 1 << 20
+}
+
+/// An object, or as much of it as was asked for.
+fn found(object: &Value, headers: &HeaderMap) -> Response {
+    let accepted = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+    if !accepted.is_some_and(|accepted| accepted.contains("as=PartialObjectMetadata;")) {
+        return Json(object).into_response();
+    }
+    let (kind, version) = ("PartialObjectMetadata", "meta.k8s.io/v1");
+    let metadata = &object["metadata"];
+    Json(json!({ "kind": kind, "apiVersion": version, "metadata": metadata })).into_response()
 }
 
 fn status(code: u16) -> Response {
@@ -66,6 +98,7 @@ async fn handle(
     State(store): State<Arc<Store>>,
     method: Method,
     Path(path): Path<String>,
+    headers: HeaderMap,
     body: axum::body::Bytes,
 ) -> Response {
     let mut parts = path.split('/').skip_while(|part| *part != "namespaces").skip(2);
@@ -73,7 +106,7 @@ async fn handle(
     let sent = || serde_json::from_slice::<Value>(&body).unwrap();
     match (method, parts.next()) {
         (Method::GET, Some(name)) => {
-            store.get(&kind, name).map_or_else(|| status(404), |o| Json(o).into_response())
+            store.get(&kind, name).map_or_else(|| status(404), |object| found(&object, &headers))
         }
         (Method::GET, None) => {
             let items = store.all(&kind);
@@ -93,14 +126,24 @@ async fn handle(
             if store.get(&kind, &name).is_some() {
                 return status(409);
             }
+            if is_too_large(&kind, &object) {
+                return status(422);
+            }
             (StatusCode::CREATED, Json(store.put(&kind, &name, object))).into_response()
         }
         (Method::PUT, Some(name)) => store.replace(&kind, name, sent()),
         (Method::PATCH, Some(name)) => {
             let Some(mut object) = store.get(&kind, name) else { return status(404) };
             merge(&mut object, &sent());
+            if is_too_large(&kind, &object) {
+                return status(422);
+            }
             Json(store.put(&kind, name, object)).into_response()
         }
+        (Method::DELETE, Some(name)) => match store.take(&kind, name) {
+            Some(object) => Json(object).into_response(),
+            None => status(404),
+        },
         _ => status(404),
     }
 }

@@ -80,6 +80,12 @@ impl Cluster {
             .unwrap_or_else(|code| panic!("{method} {path}: {code}"));
     }
 
+    pub(super) fn delete(&self, kind: &str, name: &str) {
+        let path = path(kind, &self.namespace, name);
+        let deleted = self.wait(request(&self.client, "DELETE", &path, None));
+        deleted.unwrap_or_else(|code| panic!("DELETE {path}: {code}"));
+    }
+
     pub(super) fn all(&self, kind: &str) -> Vec<Value> {
         let path = path(kind, &self.namespace, "");
         let list = self.wait(request(&self.client, "GET", &path, None));

@@ -1,18 +1,35 @@
 //! Somebody else, who writes to an object just before a client does.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::cluster::{Cluster, request};
 use super::real;
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Passes,
+    /// It is answered with this status, and goes no further.
+    Refused(u16),
+    /// It is carried out, and its answer is lost.
+    Unanswered,
+    /// It gets lost on the way, and arrives when it is let go.
+    Held,
+}
+
+/// A request to an object: its method (`META` for a `GET` of the metadata alone) and the object's name.
+pub(super) type Asked = (String, String);
+/// Decides about a request.
+pub(super) type Rule = Box<dyn FnMut(&str, &str) -> Fate + Send>;
 
 /// Hands requests on to the API server as the one they are from, and gets in their way when told.
 pub(super) struct Meddler {
@@ -22,6 +39,9 @@ pub(super) struct Meddler {
     other: kube::Client,
     /// Updates that somebody else comes before, still to happen.
     pub(super) conflicts: AtomicU32,
+    rule: Mutex<Option<Rule>>,
+    asked: Mutex<Vec<Asked>>,
+    held: Mutex<Vec<http::Request<Vec<u8>>>>,
 }
 
 impl Meddler {
@@ -36,14 +56,74 @@ impl Meddler {
             }
             None => cluster.client(),
         };
-        let meddler =
-            Arc::new(Self { client, other: cluster.client(), conflicts: AtomicU32::new(0) });
+        let meddler = Arc::new(Self {
+            client,
+            other: cluster.client(),
+            conflicts: AtomicU32::new(0),
+            rule: Mutex::default(),
+            asked: Mutex::default(),
+            held: Mutex::default(),
+        });
         let app = Router::new().fallback(pass_on).with_state(Arc::clone(&meddler));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         (meddler, library(address, &cluster.namespace))
     }
+
+    /// From now on this decides what happens to each request, by its method and the object's name.
+    pub(super) fn rule(&self, rule: impl FnMut(&str, &str) -> Fate + Send + 'static) {
+        *self.rule.lock().unwrap() = Some(Box::new(rule));
+    }
+
+    /// From now on all pass.
+    pub(super) fn stand_back(&self) {
+        *self.rule.lock().unwrap() = None;
+    }
+
+    /// What has been asked for since this was last asked.
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+
+    /// Lets what was held go; the status of each.
+    pub(super) async fn let_go(&self) -> Vec<u16> {
+        let held = std::mem::take(&mut *self.held.lock().unwrap());
+        let mut found = Vec::new();
+        for request in held {
+            let answer = self.client.request::<serde_json::Value>(request).await;
+            found.push(match answer {
+                Ok(_) => 200,
+                Err(kube::Error::Api(status)) => status.code,
+                Err(error) => panic!("{error}"),
+            });
+        }
+        found
+    }
+
+    fn fate(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Fate {
+        let partial = headers.get(ACCEPT).and_then(|accepted| accepted.to_str().ok());
+        let partial = partial.is_some_and(|accepted| accepted.contains("PartialObjectMetadata"));
+        let method = if partial { "META" } else { method.as_str() };
+        let name = match method {
+            "POST" => {
+                let object: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+                object["metadata"]["name"].as_str().unwrap_or_default().to_owned()
+            }
+            _ => uri.path().rsplit('/').next().unwrap_or_default().to_owned(),
+        };
+        let fate = self.rule.lock().unwrap().as_mut().map(|rule| rule(method, &name));
+        self.asked.lock().unwrap().push((method.to_owned(), name));
+        fate.unwrap_or(Fate::Passes)
+    }
+}
+
+fn refusal(code: u16) -> Response {
+    let status = serde_json::json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+        "reason": "Meddled", "message": "a meddler is in the way",
+    });
+    (StatusCode::from_u16(code).unwrap(), axum::Json(status)).into_response()
 }
 
 async fn pass_on(
@@ -61,13 +141,28 @@ async fn pass_on(
             touch(&meddler.other, uri.path()).await;
         }
     }
+    let fate = meddler.fate(&method, &uri, &headers, &body);
     let json = HeaderValue::from_static("application/json");
+    let header = |name| headers.get(name).unwrap_or(&json).clone();
     let request = http::Request::builder()
         .method(method)
         .uri(uri)
-        .header(CONTENT_TYPE, headers.get(CONTENT_TYPE).cloned().unwrap_or(json))
+        .header(CONTENT_TYPE, header(CONTENT_TYPE))
+        .header(ACCEPT, header(ACCEPT))
         .body(body.to_vec())
         .unwrap();
+    match fate {
+        Fate::Passes => {}
+        Fate::Refused(code) => return refusal(code),
+        Fate::Unanswered => {
+            let _ = meddler.client.request::<serde_json::Value>(request).await;
+            return refusal(504);
+        }
+        Fate::Held => {
+            meddler.held.lock().unwrap().push(request);
+            return refusal(504);
+        }
+    }
     match meddler.client.request::<serde_json::Value>(request).await {
         Ok(value) => axum::Json(value).into_response(),
         Err(kube::Error::Api(status)) => {

@@ -10,6 +10,8 @@ mod jobs;
 mod link;
 mod meddler;
 mod memory;
+mod memory_parts;
+mod memory_trouble;
 mod process;
 mod rbac;
 mod real;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use setpoint::k8s::{PARTS_MAX, part_name};
 use yaml_rust2::Yaml;
 
 use super::chart::{chart, helm, objects, template};
@@ -35,6 +36,8 @@ fn each_shard_is_a_pod_with_a_lease_a_memory_and_a_volume_of_its_own() {
             named.extend(texts(&rule["resourceNames"]));
         }
     }
+    // Each of the memories has parts: see below.
+    named.retain(|name| !name.contains("-part-"));
     let expected = [
         "setpoint",
         "setpoint-memory",
@@ -59,11 +62,12 @@ fn the_names_are_those_that_the_program_makes() {
         let own = text.replace("sharding:\n", &format!("sharding:\n  shard: {shard}\n"));
         let config = setpoint::config::Config::from_yaml(&own).unwrap();
         let kubernetes = &config.kubernetes;
-        for name in [&kubernetes.lease_name, &kubernetes.memory_configmap] {
-            let name = name.as_ref().unwrap();
-            let listed = role.contains(&format!("{name}, ")) || role.contains(&format!("{name}]"));
-            assert!(listed, "{name}: {role}");
-        }
+        let lease = kubernetes.lease_name.as_ref().unwrap();
+        let listed = role.contains(&format!("{lease}, ")) || role.contains(&format!("{lease}]"));
+        assert!(listed, "{lease}: {role}");
+        let memory = kubernetes.memory_configmap.as_ref().unwrap();
+        let listed = |part: usize| role.contains(&format!("- {}\n", part_name(memory, part)));
+        assert!((0..PARTS_MAX).all(listed) && !listed(PARTS_MAX), "{memory}: {role}");
     }
 }
 

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use setpoint::config::Config;
+use setpoint::k8s::{PARTS_MAX, part_name};
 use setpoint::model::ids::Scope;
+use setpoint::model::shard::Shard;
 use setpoint::reconcile::Goals as _;
 
 use crate::daemon::process::{Directory, run};
@@ -59,6 +61,17 @@ fn each_has_names_of_its_own_and_its_part_of_the_limits() {
     assert_eq!(may, 4);
     let status = third.shard().unwrap().to_string();
     assert!(status.starts_with("shard 2 of 3 has ") && status.contains("US dollars a month"));
+}
+
+/// The longest name that the configuration takes is one for every shard and part.
+#[test]
+fn the_names_of_all_parts_are_names() {
+    let name = "a".repeat(235);
+    let rest = format!("kubernetes: {{memory_configmap: {name}}}\n");
+    let own = shard(2, 3, &rest).kubernetes.memory_configmap.unwrap();
+    assert_eq!(own, format!("{name}-shard-2"));
+    let most = Shard::new(999, 1000).unwrap().name(&name);
+    assert_eq!(part_name(&most, PARTS_MAX - 1).len(), 253, "what Kubernetes allows");
 }
 
 #[test]

@@ -1,20 +1,20 @@
-//! The keys of the `ConfigMap`: which are whole, which are not, and what goes where.
+//! The keys of one `ConfigMap` while they are read or written: which are whole, which are not, and what goes
+//! where.
 
 use std::collections::BTreeMap;
 
 use setpoint_core::model::ids::{VariantId, VariantNames};
 use setpoint_core::model::memory::VariantMemory;
 use setpoint_core::model::pauses::Pauses;
-use setpoint_core::model::record::{
-    PAUSES, Record, SPENDING, end_stand_in, rest_of, unknown_pauses,
-};
+use setpoint_core::model::record::{PAUSES, Record, SPENDING, rest_of, unknown_pauses};
 use setpoint_core::model::shared::Shared;
 use setpoint_core::model::spending::Spending;
-use setpoint_core::ports::SetAside;
+
+use super::part::{Damaged, Part};
 
 const PREFIX: &str = "variant.";
 /// What a key gets before it when its value cannot be read.
-const ASIDE: &str = "set-aside.";
+pub(super) const ASIDE: &str = "set-aside.";
 /// In place of the text of what was set aside, when the `ConfigMap` has no room for it.
 const NO_ROOM: &str = "dropped: the ConfigMap was full";
 
@@ -26,8 +26,7 @@ pub(super) struct Data {
     pub(super) pauses: Pauses,
     /// What CloudWatch has been asked for.
     pub(super) spending: Spending,
-    /// The keys that cannot be read, why, and the variant, as far as the key names one.
-    damaged: Vec<(String, String, Option<VariantId>)>,
+    pub(super) damaged: Vec<Damaged>,
 }
 
 impl Data {
@@ -39,47 +38,57 @@ impl Data {
                     Ok(pauses) => data.pauses = pauses,
                     Err(why) => {
                         data.pauses = unknown_pauses();
-                        data.damaged.push((key.clone(), why, None));
+                        data.found_damaged(key, why, None);
                     }
                 }
             } else if key == SPENDING {
                 match record(text).and_then(|record| record.read(SPENDING)) {
                     Ok(spending) => data.spending = spending,
-                    Err(why) => data.damaged.push((key.clone(), why, None)),
+                    Err(why) => data.found_damaged(key, why, None),
                 }
             } else if let Some(id) = variant_of(key) {
                 data.take(key, id, text);
             }
         }
-        Self { keys, ..data }.without_seen()
+        Self { keys, ..data }
     }
 
-    /// Where a person has removed what was set aside, what stood in for pauses that could not be
-    /// read ends.
-    fn without_seen(mut self) -> Self {
-        let is_aside = |key: &str| self.keys.contains_key(&format!("{ASIDE}{key}"));
-        let is_damaged = |key: &str| self.damaged.iter().any(|(damaged, ..)| damaged == key);
-        if !is_aside(PAUSES) && !is_damaged(PAUSES) {
-            self.pauses.end_stand_ins();
-        }
-        for (id, memory) in &mut self.variants {
-            let key = key(id);
-            if !is_aside(&key) && !is_damaged(&key) {
-                end_stand_in(memory);
+    /// The same; what it still says as before is shared with that.
+    pub(super) fn parse_after(keys: BTreeMap<String, String>, before: &Part) -> Self {
+        let mut data = Self::parse(keys);
+        for (id, memory) in &mut data.variants {
+            if let Some(entry) = before.variants.get(id) {
+                memory.share(&entry.memory);
             }
         }
-        self
+        data
+    }
+
+    /// The keys of a part that has been taken apart before.
+    pub(super) fn known(keys: BTreeMap<String, String>, part: &Part) -> Self {
+        let variants = part.variants.iter().map(|(id, entry)| (id.clone(), entry.memory.clone()));
+        Self {
+            keys,
+            variants: variants.collect(),
+            pauses: part.pauses.clone(),
+            spending: part.spending.clone(),
+            damaged: part.damaged.clone(),
+        }
+    }
+
+    fn found_damaged(&mut self, key: &str, why: String, id: Option<VariantId>) {
+        self.damaged.push(Damaged { key: key.to_owned(), why, id });
     }
 
     fn take(&mut self, key: &str, id: Result<VariantId, String>, text: &str) {
         let id = match id {
             Ok(id) => id,
-            Err(why) => return self.damaged.push((key.to_owned(), why, None)),
+            Err(why) => return self.found_damaged(key, why, None),
         };
         let found = record(text);
         let memory = found.as_ref().map_err(Clone::clone).and_then(|r| r.read(&id.to_string()));
         let memory = memory.unwrap_or_else(|why| {
-            self.damaged.push((key.to_owned(), why, Some(id.clone())));
+            self.found_damaged(key, why, Some(id.clone()));
             found.map_or_else(|_| rest_of(&serde_json::Value::Null), |record| record.rest())
         });
         self.variants.insert(id, memory.into());
@@ -87,7 +96,7 @@ impl Data {
 
     /// Moves what cannot be read below other keys, and puts what is left of it in its place.
     pub(super) fn set_damaged_aside(&mut self) {
-        for (key, _, id) in std::mem::take(&mut self.damaged) {
+        for Damaged { key, id, .. } in std::mem::take(&mut self.damaged) {
             let Some(text) = self.keys.remove(&key) else { continue };
             let rest = match &id {
                 Some(id) => self.variants.get(id).map(|memory| Record::of_variant(id, memory)),
@@ -101,8 +110,12 @@ impl Data {
         }
     }
 
-    pub(super) fn extend(&mut self, changed: &[(String, String)]) {
-        self.keys.extend(changed.iter().cloned());
+    /// Forgets a variant here: another part remembers it.
+    pub(super) fn remove(&mut self, id: &VariantId) {
+        let key = key(id);
+        self.damaged.retain(|damaged| damaged.key != key);
+        self.keys.remove(&key);
+        self.variants.remove(id);
     }
 
     /// What was set aside goes before anything that is needed.
@@ -129,23 +142,9 @@ impl Data {
         self.keys.iter().map(|(key, value)| key.len() + value.len()).sum()
     }
 
-    /// What could not be read, of the `ConfigMap` at this place.
-    pub(super) fn reported(&self, place: &str) -> SetAside {
-        let aside: Vec<&String> = self.keys.keys().filter(|key| key.starts_with(ASIDE)).collect();
-        let records = aside.len() + self.damaged.len();
-        let first = match (self.damaged.first(), aside.first()) {
-            (Some((key, why, _)), _) => format!("{key} ({why})"),
-            (None, Some(key)) => key.trim_start_matches(ASIDE).to_owned(),
-            (None, None) => return SetAside::default(),
-        };
-        let words = if records == 1 { "key" } else { "keys" };
-        let sentence = format!(
-            "{records} {words} of the memory could not be read: {first}. {place} keeps what was \
-             found below {ASIDE}*, from the next save on. The variants concerned start with an empty \
-             memory: no raise for 24 hours, and a pause that could not be read holds. Remove those \
-             keys when you have looked; that ends such a pause"
-        );
-        SetAside { records, sentence }
+    /// Of a key and its value; none where there is no such key.
+    pub(super) fn bytes_of(&self, key: &str) -> usize {
+        self.keys.get(key).map_or(0, |text| key.len() + text.len())
     }
 }
 
@@ -170,7 +169,10 @@ fn record(text: &str) -> Result<Record, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::part::{Shell, reported};
     use super::*;
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use setpoint_core::ports::SetAside;
 
     fn id(endpoint: &str) -> VariantId {
         VariantId::of(
@@ -183,6 +185,14 @@ mod tests {
 
     fn data(all: &[(&str, &str)]) -> Data {
         Data::parse(all.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    fn part(data: &Data) -> Part {
+        Shell::of(&ConfigMap::default()).around(data)
+    }
+
+    fn told(data: &Data) -> SetAside {
+        reported([(&part(data), "configmap x/y".to_owned())].into_iter())
     }
 
     #[test]
@@ -209,14 +219,14 @@ mod tests {
         ] {
             let mut data = data(&[(&a, good), (&b, text), ("variant.x", "{}")]);
             assert!(data.variants[&id("a")].adopted && !data.variants[&id("b")].adopted);
-            let reported = data.reported("configmap x/y");
+            let reported = told(&data);
             assert!(reported.records == 2 && reported.sentence.contains(words), "{reported:?}");
             data.set_damaged_aside();
             assert_eq!(data.keys[&format!("set-aside.{b}")], text);
             assert_eq!(data.keys["set-aside.variant.x"], "{}");
             // What is there instead is whole, and as many are reported.
             let again = Data::parse(data.keys);
-            assert_eq!((again.reported("").records, again.damaged.len()), (2, 0));
+            assert_eq!((told(&again).records, again.damaged.len()), (2, 0));
             assert_eq!(again.variants[&id("b")], data.variants[&id("b")]);
         }
     }
@@ -234,18 +244,14 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_could_not_be_read_ends_when_what_was_set_aside_is_removed() {
-        let a = key(&id("a"));
-        let mut data = data(&[(PAUSES, "?"), (&a, "?")]);
-        let held = |data: &Data| (!data.pauses.is_empty(), data.variants[&id("a")].pause.is_some());
-        assert_eq!(held(&data), (true, true));
+    fn pauses_that_could_not_be_read_end_when_what_was_set_aside_is_removed() {
+        let mut data = data(&[(PAUSES, "?")]);
+        let held = |data: &Data| !part(data).pauses_in_force().is_empty();
+        assert!(held(&data));
         data.set_damaged_aside();
         let mut again = Data::parse(data.keys);
-        assert_eq!(held(&again), (true, true));
-        again.keys.remove(&format!("{ASIDE}{a}"));
-        let mut again = Data::parse(again.keys);
-        assert_eq!(held(&again), (true, false));
+        assert!(held(&again));
         again.keys.remove(&format!("{ASIDE}{PAUSES}"));
-        assert_eq!(held(&Data::parse(again.keys)), (false, false));
+        assert!(!held(&Data::parse(again.keys)));
     }
 }
