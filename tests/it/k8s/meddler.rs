@@ -182,7 +182,9 @@ async fn touch(client: &kube::Client, path: &str) {
 
 /// A client of the library for this address.
 fn library(address: SocketAddr, namespace: &str) -> setpoint::k8s::Cluster {
-    let config = kube::Config::new(format!("http://{address}").parse().unwrap());
+    let mut config = kube::Config::new(format!("http://{address}").parse().unwrap());
+    // As `connect` does.
+    config.default_retry = false;
     let client = kube::Client::try_from(config).unwrap();
     let settings = setpoint::k8s::Settings {
         namespace: Some(namespace.to_owned()),

@@ -41,7 +41,7 @@ pub(super) fn subject(endpoint: &str) -> Subject {
 /// A memory whose record has some `bytes` and says `mark`.
 pub(super) fn of_size(bytes: usize, mark: u32) -> VariantMemory {
     let until = "2026-12-01T08:00:00Z".parse().unwrap();
-    let reason = "x".repeat(bytes.saturating_sub(1000));
+    let reason = "x".repeat(bytes.saturating_sub(524));
     VariantMemory {
         highest_applied: Some(f64::from(mark)),
         pause: Some(Pause { until, reason }),
@@ -201,7 +201,7 @@ async fn a_record_that_has_no_room_any_more_moves_up() {
     process.must_save(&[("a", GROWN_KIB - 310, 2)]).await;
     assert_eq!(where_is(&cluster, "a"), ["memory"]);
     process.asked();
-    process.must_save(&[("a", 700, 3), ("b", 310, 3)]).await;
+    process.must_save(&[("a", 700, 3), ("b", 305, 3)]).await;
     assert_eq!(where_is(&cluster, "a"), ["memory-part-2"]);
     assert_eq!(where_is(&cluster, "b"), ["memory"]);
     let writes: Vec<String> = process

@@ -8,8 +8,12 @@ use proptest::test_runner::TestRunner;
 use serde_json::json;
 use setpoint::k8s::{PARTS_MAX, part_name};
 use setpoint::model::fact::Fact;
+use setpoint::model::goal::Pause;
 use setpoint::model::ids::VariantId;
 use setpoint::model::memory::VariantMemory;
+use setpoint::model::pauses::Pauses;
+use setpoint::model::selector::Selector;
+use setpoint::model::time::Timestamp;
 use setpoint::ports::Memory;
 use setpoint::system::Alone;
 
@@ -79,6 +83,19 @@ async fn a_part_that_cannot_be_read_holds_all_and_the_others_are_written() {
     });
     let why = process.marks(&["a"]).await.unwrap_err();
     assert!(why.message.contains("memory-part-1"), "{why:?}");
+    // A person's pause of everything is kept, also by a process that has never read the other part.
+    let other = Process::of(&cluster).await;
+    other.meddler.rule(|_, name| match name {
+        "memory-part-1" => Fate::Refused(500),
+        _ => Fate::Passes,
+    });
+    let until: Timestamp = "2026-12-01T08:00:00Z".parse().unwrap();
+    let pause = Pause { until, reason: "sale".to_owned() };
+    let mut pauses = Pauses::default();
+    pauses.add(Selector::default(), pause, until - chrono::TimeDelta::hours(1)).unwrap();
+    other.memory.save_pauses(&pauses).await.unwrap();
+    assert_eq!(process.memory.pauses().await.unwrap(), pauses);
+    assert_eq!(other.save(&[("a", 310, 2)]).await.len(), 1, "it may be in the other part");
     // What a write to AWS has led to is to be kept all the same.
     let failed = process.save(&[("a", 310, 2), ("c", 10, 2), ("d", 10, 2)]).await;
     assert_eq!(failed.keys().collect::<Vec<_>>(), [&id("c")], "{failed:?}");
@@ -141,7 +158,7 @@ async fn a_full_memory_is_an_error_that_says_how_large_it_is() {
     let process = Process::of(&cluster).await;
     let error = process.save(&[("a", 1, 1)]).await.remove(&id("a")).unwrap();
     assert_eq!(error.location, format!("configmap {}/memory", cluster.namespace));
-    for words in ["32 ConfigMaps", "1048576 bytes each", "33553", "remove the keys"] {
+    for words in ["32 ConfigMaps", "1048576 bytes each", "33552992 bytes", "remove the keys"] {
         assert!(error.message.contains(words), "{error}");
     }
     assert_eq!(process.marks(&["a"]).await.unwrap(), [0], "nothing was written");

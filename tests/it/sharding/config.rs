@@ -68,7 +68,7 @@ fn each_has_names_of_its_own_and_its_part_of_the_limits() {
 fn the_names_of_all_parts_are_names() {
     let name = "a".repeat(235);
     let rest = format!("kubernetes: {{memory_configmap: {name}}}\n");
-    let own = shard(2, 3, &rest).kubernetes.memory_configmap.unwrap();
+    let own = shard(2, 3, &rest).kubernetes.memory_configmap.clone().unwrap();
     assert_eq!(own, format!("{name}-shard-2"));
     let most = Shard::new(999, 1000).unwrap().name(&name);
     assert_eq!(part_name(&most, PARTS_MAX - 1).len(), 253, "what Kubernetes allows");

@@ -120,11 +120,13 @@ impl ConfigMapMemory {
             unanswered: 0,
         };
         let mut last = None;
+        // What is of no single variant is always in the first part.
+        let of_first = changes.iter().all(|change| change.id().is_none());
         for _ in 0..ATTEMPTS {
             if saving.left.is_empty() {
                 break;
             }
-            let mut view = match self.view_to_save().await {
+            let mut view = match self.view_to_save(of_first).await {
                 Ok(view) => view,
                 Err(error) => {
                     last = Some(error);

@@ -117,10 +117,12 @@ impl ConfigMapMemory {
         self.view_with(|_| None).await
     }
 
-    /// The same for a save, which goes on with what was known of a part that cannot be read now.
-    pub(super) async fn view_to_save(&self) -> Result<View, MemoryError> {
+    /// The same for a save, which goes on with what was known of a part that cannot be read now; `even_unknown`
+    /// if nothing needs to be, because the place of what is saved does not depend on it.
+    pub(super) async fn view_to_save(&self, even_unknown: bool) -> Result<View, MemoryError> {
         let before = self.known().parts.clone();
-        self.view_with(|index| before.get(index).cloned().flatten()).await
+        let known = |index: usize| before.get(index).cloned().flatten();
+        self.view_with(|index| known(index).or_else(|| even_unknown.then(Arc::default))).await
     }
 
     async fn view_with(
@@ -212,6 +214,8 @@ impl ConfigMapMemory {
                 Some(Ok(part)) => Some(Arc::clone(part)),
                 _ => before.get(index).cloned().flatten(),
             };
+            // Behind the last one there is nothing, as a rule.
+            let known = known.or_else(|| Some(Arc::default()));
             let looked = self.look(index, known).await;
             let lost = matches!(looked, Err(Trouble::Unanswered(_)));
             if let Some(place) = seen.get_mut(index) {
