@@ -1,6 +1,7 @@
 //! What the chart's role allows, asked of a server that enforces it.
 
 use serde_json::{Value, json};
+use setpoint::k8s::{PARTS_MAX, part_name};
 
 use super::cluster::{Cluster, path, request};
 use super::real;
@@ -43,6 +44,9 @@ fn the_account_may_do_nothing_else() {
     assert_eq!(ask("GET", &lease("setpoint"), None), 200);
     assert_eq!(ask("GET", &lease(""), None), 200, "whether other shards still write");
     assert_eq!(ask("PUT", &map("memory"), Some(&read(&map("memory")))), 200);
+    for part in 1..PARTS_MAX {
+        assert_eq!(ask("GET", &map(&part_name("memory", part)), None), 404, "there is none yet");
+    }
 
     cluster.wait(installed(&cluster).pod(&admin, &here, "own"));
     let label = json!({"metadata": {"labels": {"setpoint.dev/role": "leader"}}});
@@ -64,6 +68,7 @@ fn the_account_may_do_nothing_else() {
         ("PUT", map("setpoint-config"), Some(read(&map("setpoint-config")))),
         ("GET", map(""), None),
         ("GET", map("another"), None),
+        ("GET", map(&part_name("memory", PARTS_MAX)), None),
         ("PUT", map("another"), Some(read(&map("another")))),
         ("PATCH", map("memory"), Some(empty.clone())),
         ("DELETE", map("memory"), None),
