@@ -61,7 +61,7 @@ impl Trouble {
 /// What became of a write.
 pub(super) enum Sent {
     /// The object is now in this state.
-    Written(ObjectMeta),
+    Written(Version),
     /// Somebody else has written it since it was read; nothing was changed.
     Overtaken,
 }
@@ -120,7 +120,7 @@ impl Objects {
             self.api.create(&params, map).await
         };
         match written {
-            Ok(map) => Ok(Sent::Written(map.metadata)),
+            Ok(map) => Ok(Sent::Written(Version::of(&map.metadata))),
             // 404: it was deleted since.
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {
                 Ok(Sent::Overtaken)

@@ -110,37 +110,37 @@ mod tests {
 
     #[test]
     fn what_is_new_fills_the_first_part_that_has_room_to_grow() {
-        let mut rooms = vec![full(700), full(0), full(0)];
+        let mut rooms = [full(700), full(0), full(0)];
         let found = places(&mut rooms, &[new(100), new(60), new(700), new(1)]);
         assert_eq!(found, [Some(1), Some(0), Some(2), Some(0)]);
         // Longer than the line, and it is the only one there.
-        assert_eq!(places(&mut vec![full(1), full(0)], &[new(900)]), [Some(1)]);
+        assert_eq!(places(&mut [full(1), full(0)], &[new(900)]), [Some(1)]);
     }
 
     #[test]
     fn what_is_there_stays_while_it_has_room_and_then_goes_up() {
-        assert_eq!(places(&mut vec![full(900), full(0)], &[there(0, 10, 60)]), [Some(0)]);
-        assert_eq!(places(&mut vec![full(950), full(0)], &[there(0, 10, 60)]), [Some(1)]);
+        assert_eq!(places(&mut [full(900), full(0)], &[there(0, 10, 60)]), [Some(0)]);
+        assert_eq!(places(&mut [full(950), full(0)], &[there(0, 10, 60)]), [Some(1)]);
         // What shrinks stays in a part that is over the line, and makes room.
-        let mut rooms = vec![full(1000), full(0)];
+        let mut rooms = [full(1000), full(0)];
         assert_eq!(places(&mut rooms, &[there(0, 10, 60), there(0, 200, 9)]), [Some(0), Some(0)]);
         // Never down: a lower copy of what went up is the older one.
-        let mut rooms = vec![full(0), full(950), full(950)];
+        let mut rooms = [full(0), full(950), full(950)];
         assert_eq!(places(&mut rooms, &[there(1, 10, 90)]), [None]);
         assert_eq!(rooms[1].bytes, 950 * KIB, "it stays as it was");
     }
 
     #[test]
     fn what_was_to_stay_free_is_used_when_nothing_else_is_left() {
-        assert_eq!(places(&mut vec![full(900)], &[new(100), new(100)]), [Some(0), None]);
+        assert_eq!(places(&mut [full(900)], &[new(100), new(100)]), [Some(0), None]);
         let aside = Room { spare: 500 * KIB, ..full(1000) };
-        assert_eq!(places(&mut vec![aside], &[new(300), new(300)]), [Some(0), None]);
-        assert_eq!(places(&mut vec![aside, full(0)], &[new(300)]), [Some(1)]);
+        assert_eq!(places(&mut [aside], &[new(300), new(300)]), [Some(0), None]);
+        assert_eq!(places(&mut [aside, full(0)], &[new(300)]), [Some(1)]);
         let closed = Room { closed: true, ..full(0) };
-        assert_eq!(places(&mut vec![closed, full(900)], &[new(100)]), [Some(1)]);
+        assert_eq!(places(&mut [closed, full(900)], &[new(100)]), [Some(1)]);
         // Pauses belong into the first part, whatever it is used for.
         let fixed = Wanted { fixed: true, ..there(0, 0, 60) };
-        assert_eq!(places(&mut vec![full(960), full(0)], &[fixed]), [Some(0)]);
-        assert_eq!(places(&mut vec![full(1000), full(0)], &[fixed]), [None]);
+        assert_eq!(places(&mut [full(960), full(0)], &[fixed]), [Some(0)]);
+        assert_eq!(places(&mut [full(1000), full(0)], &[fixed]), [None]);
     }
 }

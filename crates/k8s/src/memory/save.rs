@@ -126,7 +126,12 @@ impl ConfigMapMemory {
             if saving.left.is_empty() {
                 break;
             }
-            let mut view = match self.view_to_save(of_first).await {
+            let view = if of_first {
+                self.first().await.map(View::of_first)
+            } else {
+                self.view_to_save().await
+            };
+            let mut view = match view {
                 Ok(view) => view,
                 Err(error) => {
                     last = Some(error);
@@ -255,13 +260,15 @@ impl ConfigMapMemory {
         let mut map = found.unwrap_or_else(|| self.objects.empty(index));
         if index == 0 {
             // It may have been made again after somebody has deleted it.
-            say_parts(&mut map, view.len());
+            say_parts(&mut map, view.len().max(self.known().used));
         }
         let shell = Shell::of(&map);
-        let mut data = self.taken(index, &mut map, view);
+        let mut data = taken(index, &mut map, view);
         let moved: Vec<VariantId> =
             data.variants.keys().filter(|id| view.is_above(index, id)).cloned().collect();
-        moved.iter().for_each(|id| data.remove(id));
+        for id in &moved {
+            data.remove(id);
+        }
         if changes.is_empty() && moved.is_empty() {
             return Ok(Written::Done);
         }
@@ -281,8 +288,8 @@ impl ConfigMapMemory {
         map.data = Some(data.keys);
         let noted = self.note_sent(index, newly);
         match self.objects.write(index, &map).await {
-            Ok(Sent::Written(metadata)) => {
-                part.version = Some(Version::of(&metadata));
+            Ok(Sent::Written(version)) => {
+                part.version = Some(version);
                 self.arrived(index, part, view);
                 Ok(Written::Done)
             }
@@ -304,20 +311,6 @@ impl ConfigMapMemory {
         }
     }
 
-    /// The keys of an object, and what they mean: as known, if it is what was known.
-    fn taken(&self, index: usize, map: &mut ConfigMap, view: &View) -> Data {
-        let version = map.metadata.resource_version.is_some();
-        let version = version.then(|| Version::of(&map.metadata));
-        let keys = map.data.take().unwrap_or_default();
-        match view.at(index) {
-            Some(seen) if version.is_some() && seen.part.is(version.as_ref()) => {
-                Data::known(keys, &seen.part)
-            }
-            Some(seen) => Data::parse_after(keys, &seen.part),
-            None => Data::parse(keys),
-        }
-    }
-
     /// Says on the first part how many there may be, before there are; `false` when somebody else has written it
     /// in the meantime.
     async fn announce(&self, parts: usize, view: &mut View) -> Result<bool, Trouble> {
@@ -325,12 +318,12 @@ impl ConfigMapMemory {
         let mut map = found.unwrap_or_else(|| self.objects.empty(0));
         say_parts(&mut map, parts);
         let shell = Shell::of(&map);
-        let data = self.taken(0, &mut map, view);
+        let data = taken(0, &mut map, view);
         let mut part = shell.around(&data);
         map.data = Some(data.keys);
         match self.objects.write(0, &map).await? {
-            Sent::Written(metadata) => {
-                part.version = Some(Version::of(&metadata));
+            Sent::Written(version) => {
+                part.version = Some(version);
                 self.arrived(0, part, view);
                 Ok(true)
             }
@@ -395,6 +388,20 @@ impl ConfigMapMemory {
             change.key, change.bytes
         );
         self.objects.error(0, message)
+    }
+}
+
+/// The keys of an object, and what they mean: as known, if it is what was known.
+fn taken(index: usize, map: &mut ConfigMap, view: &View) -> Data {
+    let version = map.metadata.resource_version.is_some();
+    let version = version.then(|| Version::of(&map.metadata));
+    let keys = map.data.take().unwrap_or_default();
+    match view.at(index) {
+        Some(seen) if version.is_some() && seen.part.is(version.as_ref()) => {
+            Data::known(keys, &seen.part)
+        }
+        Some(seen) => Data::parse_after(keys, &seen.part),
+        None => Data::parse(keys),
     }
 }
 

@@ -38,6 +38,11 @@ pub(super) struct Seen {
 }
 
 impl View {
+    /// The first part alone, for what is always there.
+    pub(super) fn of_first(part: Arc<Part>) -> Self {
+        Self { parts: vec![Seen { part, stale: None }] }
+    }
+
     pub(super) fn at(&self, index: usize) -> Option<&Seen> {
         self.parts.get(index)
     }
@@ -117,12 +122,10 @@ impl ConfigMapMemory {
         self.view_with(|_| None).await
     }
 
-    /// The same for a save, which goes on with what was known of a part that cannot be read now; `even_unknown`
-    /// if nothing needs to be, because the place of what is saved does not depend on it.
-    pub(super) async fn view_to_save(&self, even_unknown: bool) -> Result<View, MemoryError> {
+    /// The same for a save, which goes on with what was known of a part that cannot be read now.
+    pub(super) async fn view_to_save(&self) -> Result<View, MemoryError> {
         let before = self.known().parts.clone();
-        let known = |index: usize| before.get(index).cloned().flatten();
-        self.view_with(|index| known(index).or_else(|| even_unknown.then(Arc::default))).await
+        self.view_with(|index| before.get(index).cloned().flatten()).await
     }
 
     async fn view_with(
