@@ -35,10 +35,13 @@ impl Store {
     fn put(&self, kind: &str, name: &str, mut object: Value) -> Value {
         let version = self.next_version();
         object["metadata"]["name"] = json!(name);
-        object["metadata"]["uid"] = match self.get(kind, name) {
-            Some(old) => old["metadata"]["uid"].clone(),
-            None => json!(format!("uid-{version}")),
-        };
+        if kind == "configmaps" {
+            // The state of one is remembered by this too.
+            object["metadata"]["uid"] = match self.get(kind, name) {
+                Some(old) => old["metadata"]["uid"].clone(),
+                None => json!(format!("uid-{version}")),
+            };
+        }
         object["metadata"]["resourceVersion"] = json!(version);
         let key = (kind.to_owned(), name.to_owned());
         self.objects.lock().unwrap().insert(key, object.clone());

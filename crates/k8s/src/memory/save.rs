@@ -223,7 +223,11 @@ impl ConfigMapMemory {
         }
         let which_changes: Vec<&Change> = which.iter().map(|at| &changes[*at]).collect();
         match self.rewrite(index, &which_changes, view).await {
-            Ok(Written::Done) => saving.left.retain(|index| !which.contains(index)),
+            Ok(Written::Done) => {
+                for index in which {
+                    saving.left.remove(index);
+                }
+            }
             Ok(Written::Again(error)) => return Some(error),
             Ok(Written::Forbidden(error)) => {
                 saving.parts_max = saving.parts_max.min(index);
