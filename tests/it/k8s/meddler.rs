@@ -18,6 +18,8 @@ use super::real;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     Passes,
+    /// It passes two seconds later.
+    Delayed,
     /// It is answered with this status, and goes no further.
     Refused(u16),
     /// It is carried out, and its answer is lost.
@@ -153,6 +155,7 @@ async fn pass_on(
         .unwrap();
     match fate {
         Fate::Passes => {}
+        Fate::Delayed => tokio::time::sleep(std::time::Duration::from_secs(2)).await,
         Fate::Refused(code) => return refusal(code),
         Fate::Unanswered => {
             let _ = meddler.client.request::<serde_json::Value>(request).await;

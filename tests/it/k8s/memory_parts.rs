@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use setpoint::k8s::{ConfigMapMemory, PARTS_MAX, part_name};
@@ -294,6 +295,31 @@ async fn what_was_sent_to_a_part_does_not_win_over_what_was_kept_since() {
     for process in [&process, &Process::of(&cluster).await] {
         assert_eq!(process.marks(&["a", "b", "c"]).await.unwrap(), [3, 3, 1]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_in_the_midst_of_a_move_sees_the_record() {
+    let cluster = Cluster::new();
+    let writer = three(&cluster).await;
+    let reader = Process::of(&cluster).await;
+    assert_eq!(reader.marks(&["a", "b", "c"]).await.unwrap(), [1, 1, 1]);
+    writer.must_save(&[("c", 10, 1)]).await;
+    reader.marks(&["c"]).await.unwrap();
+    // It has looked at the higher part before the record is there, and looks at the lower one when it has gone.
+    let mut delayed = false;
+    reader.meddler.rule(move |method, name| {
+        let first = (method, name) == ("META", "memory") && !std::mem::replace(&mut delayed, true);
+        if first { Fate::Delayed } else { Fate::Passes }
+    });
+    let moves = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        writer.must_save(&[("b", 700, 2)]).await;
+    };
+    let (found, ()) = tokio::join!(reader.marks(&["a", "b", "c"]), moves);
+    assert_eq!(where_is(&cluster, "b"), ["memory-part-1"]);
+    // On a slow machine it may have looked at the lower one in time; nowhere is what it must not be.
+    let found = found.unwrap();
+    assert!(matches!(found[..], [1, 1 | 2, 1]), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
