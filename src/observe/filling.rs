@@ -77,7 +77,7 @@ impl Worker<'_> {
                 catch_unwind(AssertUnwindSafe(|| self.build(seed, thin_since[at], &piece, scratch)))
                     .map_err(|_| (broken(), read))
             });
-            filled.push(Filled { id: seed.id.clone(), variant, stage: self.stage });
+            filled.push(Filled::new(seed.id.clone(), variant));
         }
         filled
     }
@@ -85,7 +85,7 @@ impl Worker<'_> {
     /// Nothing could be read of a variant.
     pub(super) fn none(&self, seed: &Seed, why: Why) -> Filled {
         let read = Read::new("GetMetricData", self.shared.clock.now());
-        Filled { id: seed.id.clone(), variant: Err((why, read)), stage: self.stage }
+        Filled::new(seed.id.clone(), Err((why, read)))
     }
 
     /// The minutes of these.

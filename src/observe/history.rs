@@ -13,18 +13,16 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures::FutureExt;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::bounded::READ_WAIT;
-use super::evidence::Keeping;
 use super::fetch::Fetch;
 use super::filling::{Worker, span};
-use super::progress::Progress;
 use super::settings::Settings;
+use super::slots::{REQUESTS, Slots};
 use super::unknown::broken;
-use crate::compact::{MemoryShelf, Shelf};
-use crate::estimate::{Context, EstimatorSettings, Scratch};
+use crate::estimate::{Context, EstimatorSettings};
 use crate::model::fact::Why;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
@@ -33,14 +31,15 @@ use crate::model::time::Timestamp;
 use crate::ports::Clock;
 use crate::variant::Variant;
 
-/// Requests under way at once, of all accounts and regions of the process: each holds an answer of
-/// up to 100,800 datapoints, some 3 MiB while it is taken apart.
-const REQUESTS: usize = 4;
 /// How long a daemon's pass waits for history that it has begun to read. A small fleet's is there by
 /// then; a large one's holds up nothing.
 pub const HISTORY_WAIT: Duration = READ_WAIT;
-/// Variants that wait for their history at once; a pass adds more as they are done.
-const QUEUE_MAX: usize = 4096;
+/// Variants that wait for their last day at once; a pass adds more as they are done. It is what
+/// CloudWatch gives between two passes: a day of 42 variants a second at 300,000 datapoints a second.
+const LAST_DAYS_MAX: usize = 2048;
+/// Variants that wait for all of their history at once, once none waits for its last day: what
+/// CloudWatch gives of 14 days in five minutes.
+pub(super) const WHOLE_MAX: usize = 1024;
 /// What is read first.
 pub(super) const FIRST: TimeDelta = TimeDelta::days(1);
 /// Datapoints in one answer (CloudWatch API reference).
@@ -51,54 +50,6 @@ pub(super) const QUERIES: i64 = 5;
 const RESUMED_AT_ONCE: usize = 100;
 /// How long a variant waits for what it runs to be known. Without it nothing that was kept counts.
 const IDENTITY_WAIT: TimeDelta = TimeDelta::minutes(10);
-
-/// What all accounts and regions of a process share.
-#[derive(Clone)]
-pub struct Slots {
-    requests: Arc<Semaphore>,
-    /// The estimator's tables.
-    tables: Scratch,
-    /// The estimator's buffers, for each request under way.
-    scratches: Arc<Mutex<Vec<Scratch>>>,
-    /// How far the long reads have got.
-    pub progress: Arc<Progress>,
-    /// What earlier processes have kept; absent where nothing is.
-    pub keeping: Option<Arc<Keeping>>,
-    /// Where estimators rest.
-    pub shelf: Arc<dyn Shelf>,
-}
-
-impl Default for Slots {
-    fn default() -> Self {
-        Self {
-            requests: Arc::new(Semaphore::new(REQUESTS)),
-            tables: Scratch::new(),
-            scratches: Arc::default(),
-            progress: Arc::default(),
-            keeping: None,
-            shelf: Arc::new(MemoryShelf),
-        }
-    }
-}
-
-impl Slots {
-    fn take_scratch(&self) -> Scratch {
-        self.spare().pop().unwrap_or_else(|| self.scratch())
-    }
-
-    /// Another scratch with the same tables, which take a third of a megabyte.
-    pub(super) fn scratch(&self) -> Scratch {
-        self.tables.another()
-    }
-
-    fn give_back(&self, scratch: Scratch) {
-        self.spare().push(scratch);
-    }
-
-    fn spare(&self) -> MutexGuard<'_, Vec<Scratch>> {
-        self.scratches.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// What the history of a variant is read and judged by.
 #[derive(Debug, Clone)]
@@ -156,7 +107,25 @@ pub(super) enum Stage {
 pub(super) struct Filled {
     pub(super) id: VariantId,
     pub(super) variant: Result<Variant, (Why, Read)>,
-    pub(super) stage: Stage,
+    /// What comes of the rest of its history, where this is a part.
+    rest: Rest,
+}
+
+/// Where the rest of a history is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// There is none.
+    Nothing,
+    /// It is read next.
+    Queued,
+    /// A pass is to ask for it again: others come first, and it takes no room until then.
+    Later,
+}
+
+impl Filled {
+    pub(super) const fn new(id: VariantId, variant: Result<Variant, (Why, Read)>) -> Self {
+        Self { id, variant, rest: Rest::Nothing }
+    }
 }
 
 /// The history of one account and region.
@@ -165,7 +134,9 @@ pub(super) struct History {
     workers: JoinSet<()>,
     /// The variants that are waited for: queued, being read, or read and not fetched.
     in_hand: BTreeSet<VariantId>,
-    /// Those that could not be read since the last telemetry pass.
+    /// Those of which a part was read, and the rest has not been asked for again.
+    later: BTreeSet<VariantId>,
+    /// Those that could not be read since the last telemetry pass, or on which setpoint failed.
     failed: BTreeSet<VariantId>,
     /// Those that wait until it is known what runs, with which what was kept is compared.
     unidentified: BTreeSet<VariantId>,
@@ -212,20 +183,29 @@ impl History {
     pub(super) fn new(fetch: Fetch, clock: Arc<dyn Clock>, slots: Slots) -> Self {
         let (state, news) = (Mutex::default(), Notify::new());
         let shared = Arc::new(Shared { fetch, clock, slots, state, news });
-        let (workers, in_hand, failed) = (JoinSet::new(), BTreeSet::new(), BTreeSet::new());
-        let unidentified = BTreeSet::new();
-        Self { shared, workers, in_hand, failed, unidentified, begun: None, has_past: true }
+        Self {
+            shared,
+            workers: JoinSet::new(),
+            in_hand: BTreeSet::new(),
+            later: BTreeSet::new(),
+            failed: BTreeSet::new(),
+            unidentified: BTreeSet::new(),
+            begun: None,
+            has_past: true,
+        }
     }
 
-    /// Whether a variant's history is not asked for yet, and may be, `beside` so many others.
-    pub(super) fn has_room_for(&self, id: &VariantId, beside: usize) -> bool {
-        let room = self.in_hand.len() + beside < QUEUE_MAX;
+    /// Whether a variant's history may be asked for, `beside` so many others. Those of which nothing
+    /// is known come before those that have their last day.
+    pub(super) fn has_room_for(&self, id: &VariantId, has_a_day: bool, beside: usize) -> bool {
+        let most = if has_a_day { WHOLE_MAX } else { LAST_DAYS_MAX };
+        let room = self.in_hand.len() + beside < most;
         room && !self.in_hand.contains(id) && !self.failed.contains(id)
     }
 
     /// Whether a variant's history is being read, or about to be.
     pub(super) fn is_reading(&self, id: &VariantId) -> bool {
-        self.in_hand.contains(id) || self.unidentified.contains(id)
+        [&self.in_hand, &self.later, &self.unidentified].iter().any(|ids| ids.contains(id))
     }
 
     /// Whether anything was ever asked for.
@@ -260,6 +240,11 @@ impl History {
         self.unidentified.clear();
     }
 
+    /// The history of a variant is not asked for before [`Self::try_again`].
+    pub(super) fn put_off(&mut self, id: &VariantId) {
+        self.failed.insert(id.clone());
+    }
+
     /// What could not be read may be asked for again.
     pub(super) fn try_again(&mut self) {
         self.failed.clear();
@@ -272,7 +257,9 @@ impl History {
         }
         self.begun.get_or_insert(now);
         let progress = &self.shared.slots.progress;
-        progress.history.expect(seeds.len());
+        // What waited for its rest is counted already.
+        let more = seeds.iter().filter(|seed| !self.later.remove(&seed.id)).count();
+        progress.history.expect(more);
         let stage_of = |seed: &Seed| {
             if seed.may_resume { Stage::Resume } else { seed.first(limits) }
         };
@@ -327,8 +314,11 @@ impl History {
         state.ready = kept;
         drop(state);
         for filled in &taken {
-            if filled.stage != Stage::LastDay || filled.variant.is_err() {
+            if filled.rest != Rest::Queued {
                 self.in_hand.remove(&filled.id);
+            }
+            if filled.rest == Rest::Later {
+                self.later.insert(filled.id.clone());
             }
             if filled.variant.is_err() {
                 self.failed.insert(filled.id.clone());
@@ -351,8 +341,21 @@ impl History {
             }
             kept
         });
-        state.ready.retain(|filled| wanted(&filled.id));
+        state.ready.retain(|filled| {
+            let kept = wanted(&filled.id);
+            if !kept && filled.rest == Rest::Later {
+                progress.history.done();
+            }
+            kept
+        });
         drop(state);
+        self.later.retain(|id| {
+            let kept = wanted(id);
+            if !kept {
+                progress.history.done();
+            }
+            kept
+        });
         self.in_hand.retain(|id| wanted(id));
         self.unidentified.retain(|id| wanted(id));
         self.failed.retain(|id| wanted(id));
@@ -396,19 +399,25 @@ async fn work(shared: Arc<Shared>) {
     }
 }
 
-/// What has been read waits for the next pass; after a last day all of it is to be read.
+/// What has been read waits for the next pass; after a last day all of it is to be read, where there
+/// is room for it to wait.
 fn put_away(shared: &Shared, stage: Stage, filled: Vec<Filled>, seeds: Vec<Seed>) {
     let progress = &shared.slots.progress;
     let mut queued = shared.state();
     queued.reading = queued.reading.saturating_sub(seeds.len());
-    for (filled, seed) in filled.into_iter().zip(seeds) {
+    for (mut filled, seed) in filled.into_iter().zip(seeds) {
         if stage == Stage::LastDay {
             progress.last_day.done();
         }
         if stage == Stage::LastDay && filled.variant.is_ok() {
-            queued.queue.insert(read_order(Stage::Whole, &seed), seed);
-        } else {
-            progress.history.done();
+            filled.rest = if queued.queue.len() < WHOLE_MAX { Rest::Queued } else { Rest::Later };
+        }
+        match filled.rest {
+            Rest::Nothing => progress.history.done(),
+            Rest::Queued => {
+                queued.queue.insert(read_order(Stage::Whole, &seed), seed);
+            }
+            Rest::Later => {}
         }
         queued.ready.push(filled);
     }

@@ -26,6 +26,7 @@ mod readings;
 pub mod remembered;
 mod resume;
 pub mod settings;
+pub mod slots;
 mod snapshot;
 pub mod sweep;
 pub mod telemetry;

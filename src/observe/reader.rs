@@ -10,10 +10,11 @@ use super::cost::CostMeter;
 use super::evidence::{Described, Keeping};
 use super::fetch::Fetch;
 use super::goals::Goals;
-use super::history::{History, Slots};
+use super::history::History;
 use super::readings::Basis;
 use super::remembered::{Remembered, subject_of};
 use super::settings::Settings;
+use super::slots::Slots;
 use super::sweep::{Listed, Sweep};
 use super::unknown::{broken, nothing_known};
 use crate::compact::Shelf;
@@ -314,9 +315,11 @@ impl Reader {
         })
     }
 
-    /// setpoint failed on a variant, a bug: what was estimated of it may be half a truth.
+    /// setpoint failed on a variant, a bug: what was estimated of it may be half a truth. Its history is read again
+    /// by the next pass that reads telemetry, so that a bug that stays does not cost a paid read with each pass.
     pub fn distrust(&mut self, id: &VariantId) {
         self.scratch = self.scratch.another();
+        self.history.put_off(id);
         if let Some(variant) = self.variants.get_mut(id) {
             variant.distrust(broken());
         }

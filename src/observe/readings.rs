@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 
 use super::fetch::{Fetch, FetchRequest, of_all_lengths};
-use super::history::Seed;
+use super::history::{Seed, WHOLE_MAX};
 use super::periods::Periods;
 use super::reader::{Reader, Wanted};
 use super::settings::{DiscoveryTelemetry, Settings};
@@ -83,11 +83,7 @@ impl Reader {
         }
         self.history.try_again();
         self.adopt_history(true);
-        if self.begin_history(basis) {
-            // The monotonic clock, for a wait of this process.
-            self.history.settle(settings.history_wait.most(Instant::now())).await;
-            self.adopt_history(true);
-        }
+        self.read_history(basis).await;
         let groups = self.groups(basis);
         let fetch = self.fetch();
         let fetches: Vec<BoxFuture<'_, (Group<'_>, Fetched)>> = groups
@@ -100,6 +96,25 @@ impl Reader {
         let mut answers = stream::iter(fetches).buffered(REQUESTS);
         while let Some((group, fetched)) = answers.next().await {
             self.take_in(&group, fetched, now);
+        }
+    }
+
+    /// Begins to read the history of those of which none is known, and waits for it as long as this pass may.
+    async fn read_history(&mut self, basis: Basis<'_>) {
+        // The monotonic clock, for a wait of this process.
+        let end = basis.settings.history_wait.end(Instant::now());
+        // Asks again as there is room. What could not be read is not asked for twice, so that this ends by itself; the
+        // bound is for a bug of ours.
+        for _ in 0..=2 * basis.wanted.len().div_ceil(WHOLE_MAX) {
+            if !self.begin_history(basis) {
+                return;
+            }
+            let most = end.map(|end| end.saturating_duration_since(Instant::now()));
+            self.history.settle(most).await;
+            self.adopt_history(true);
+            if most.is_some_and(|most| most.is_zero()) {
+                return;
+            }
         }
     }
 
@@ -131,20 +146,18 @@ impl Reader {
 
     /// Begins to read the history that is wanted; whether there was any to begin with.
     fn begin_history(&mut self, basis: Basis<'_>) -> bool {
-        let Basis { sweep, remembered, wanted, settings, now } = basis;
-        let mut seeds = Vec::new();
+        let Basis { sweep, remembered, settings, now, .. } = basis;
         let saving = self.cost.saving(settings.budget_dollars, now);
         let unlisted_paid =
             settings.discovery_telemetry != DiscoveryTelemetry::Off && saving == Saving::Nothing;
+        let mut seeds = Vec::new();
         self.history.begin_asking();
-        for (id, goal) in wanted {
-            let (Ok(goal), Some(variant)) = (goal, self.variants.get(id)) else { continue };
-            let paid = goal.managed || unlisted_paid;
-            let room = self.history.has_room_for(id, seeds.len());
-            if !paid || !variant.wants_history() || !room {
+        for (id, goal, variant) in without_history(&self.variants, basis, unlisted_paid) {
+            let has_a_day = variant.read_until().is_some();
+            if !self.history.has_room_for(id, has_a_day, seeds.len()) {
                 continue;
             }
-            let may_resume = variant.read_until().is_none() && self.history.may_resume(id);
+            let may_resume = !has_a_day && self.history.may_resume(id);
             if may_resume && !variant.is_identified() && self.history.waits_for_identity(id, now) {
                 continue;
             }
@@ -164,7 +177,7 @@ impl Reader {
                 memory: memory.cloned(),
                 variant: variant.blank(),
                 thin: variant.is_thin(now),
-                last_day_first: variant.read_until().is_none(),
+                last_day_first: !has_a_day,
                 may_resume,
             });
         }
@@ -300,6 +313,23 @@ impl<'a> Group<'a> {
         let read = Read::new("GetMetricData", clock.now());
         (self, Fetched { minutes, longer, read })
     }
+}
+
+/// Those whose history is wanted and may be paid for: first those of which nothing is known, of these the
+/// listed ones.
+fn without_history<'a>(
+    variants: &'a BTreeMap<VariantId, Box<Variant>>,
+    basis: Basis<'a>,
+    unlisted_paid: bool,
+) -> Vec<(&'a VariantId, &'a Goal, &'a Variant)> {
+    let mut found: Vec<(&VariantId, &Goal, &Variant)> = basis
+        .wanted
+        .iter()
+        .filter_map(|(id, goal)| Some((id, &**goal.as_ref().ok()?, &**variants.get(id)?)))
+        .filter(|(_, goal, variant)| (goal.managed || unlisted_paid) && variant.wants_history())
+        .collect();
+    found.sort_by_key(|(_, goal, variant)| (variant.read_until().is_some(), !goal.managed));
+    found
 }
 
 /// What the findings of a variant compare its capacity with.

@@ -84,7 +84,7 @@ impl Worker<'_> {
                 if variant.is_ok() {
                     keeping.note_resumed();
                 }
-                filled.push(Filled { id: seed.id, variant, stage: Stage::Resume });
+                filled.push(Filled::new(seed.id, variant));
             }
         }
         (filled, left)

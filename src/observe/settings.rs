@@ -71,12 +71,12 @@ pub enum HistoryWait {
 }
 
 impl HistoryWait {
-    /// The longest time from now on; absent without an end.
-    pub fn most(self, now: Instant) -> Option<Duration> {
+    /// When a wait that begins now ends; absent without an end.
+    pub fn end(self, now: Instant) -> Option<Instant> {
         match self {
             Self::All => None,
-            Self::For(most) => Some(most),
-            Self::Until(end) => Some(end.saturating_duration_since(now)),
+            Self::For(most) => now.checked_add(most),
+            Self::Until(end) => Some(end),
         }
     }
 }

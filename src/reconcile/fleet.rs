@@ -29,7 +29,7 @@ use crate::model::time::Timestamp;
 use crate::observe::evidence::Keeping;
 use crate::observe::goals::only_in;
 use crate::observe::health;
-use crate::observe::history::Slots;
+use crate::observe::slots::Slots;
 use crate::observe::{Named, Observed, Parts, Progress};
 use crate::ports::{Aws, Clock, Evidence, Leadership, Memory};
 use crate::variant::Turn;

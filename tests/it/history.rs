@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use serde_json::{Value, json};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
 use setpoint::memory::ProcessMemory;
@@ -22,7 +23,7 @@ use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::model::time::Timestamp;
 use setpoint::ports::{Aws, Memory, MetricAnswer, MetricQuery, Metrics, PortResult};
 use setpoint::reconcile::{Fleet, HistoryWait, Settings as PassSettings};
-use setpoint::sim::Sim;
+use setpoint::sim::{Scenario, Sim};
 use setpoint::variant::WEEKS_SPAN;
 
 use crate::harness;
@@ -328,4 +329,68 @@ async fn weeks_that_cannot_be_read_are_asked_for_again_later_and_hold_up_nobody(
     sim.advance(900);
     let status = daemon.until("all", |status| !floors(status).contains(&"not_known")).await;
     assert_eq!(floors(&status), ["off", "known", "known"]);
+}
+
+/// More variants than may wait for their last day at once; some that nobody lists, and those come first
+/// by name.
+const FLEET: usize = 2_100;
+const STRANGERS: usize = 40;
+
+/// Passes over them, with two days of history, so that there is something behind the last one.
+fn large_fleet(permits: usize, wait: Option<Duration>) -> Passes {
+    let name = |n| if n < STRANGERS { format!("a-{n}") } else { format!("listed-{n}") };
+    let endpoint = |n| json!({"name": name(n), "variants": [{"instances": 1}]});
+    let endpoints: Vec<Value> = (0..FLEET).map(endpoint).collect();
+    let text = json!({"history_days": 0, "endpoints": endpoints}).to_string();
+    let sim = Scenario::parse(&text, "world").unwrap().build().unwrap();
+    let mut passes = Passes::over(&sim, memory(), permits, wait);
+    let config = CONFIG.replace("history_days: 14", "history_days: 2");
+    passes.config = Config::from_yaml(&config).unwrap();
+    passes
+}
+
+/// How many variants' metrics requests were for.
+fn variants_of<'a>(asked: impl IntoIterator<Item = &'a Asked>) -> usize {
+    asked.into_iter().map(|asked| asked.queries).sum::<usize>() / 5
+}
+
+#[tokio::test]
+async fn in_a_large_fleet_no_history_comes_before_the_last_day_of_every_variant() {
+    let is_day = |asked: &Asked| asked.span < TimeDelta::days(1);
+    let is_strange = |asked: &&Asked| asked.first.starts_with("a-");
+    let mut passes = large_fleet(0, Some(Duration::from_millis(20)));
+    passes.pass(true).await;
+    // The first 2,048, 14 a request; those behind begin with all of a history, as far as four requests go.
+    passes.gate.permits.add_permits(147);
+    let begun = |passes: &Passes| passes.asked().iter().filter(|asked| !is_day(asked)).count();
+    while begun(&passes) < 4 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let first = passes.asked();
+    assert_eq!(first.iter().filter(|asked| is_day(asked)).count(), 147);
+    assert_eq!(first.iter().filter(is_strange).count(), 0, "listed ones first");
+    // The others as soon as a pass asks for them, before more of those.
+    passes.pass(false).await;
+    passes.gate.permits.add_permits(4 + 4);
+    while passes.asked().len() < 147 + 4 + 8 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let next = passes.asked().split_off(147 + 4);
+    assert!(next[..4].iter().all(is_day), "{next:?}");
+    assert!(next[4..].iter().all(|asked| !is_day(asked)), "{next:?}");
+    assert_eq!(next.iter().filter(is_strange).count(), 3);
+    // And all of it is asked for in the end, each once.
+    passes.gate.permits.add_permits(FLEET);
+    passes.until("all", all_read).await;
+    let asked = passes.asked();
+    let (days, wholes): (Vec<&Asked>, Vec<&Asked>) = asked.iter().partition(|asked| is_day(asked));
+    assert_eq!((variants_of(days), variants_of(wholes)), (FLEET, FLEET));
+}
+
+#[tokio::test]
+async fn who_waits_for_all_history_gets_that_of_any_number_of_variants() {
+    let mut person = large_fleet(Semaphore::MAX_PERMITS, None);
+    let status = person.pass(true).await;
+    assert!(all_read(&status));
+    assert_eq!(variants_of(&person.asked()), FLEET);
 }

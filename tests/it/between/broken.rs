@@ -14,6 +14,7 @@ use setpoint::model::goal::Goal;
 use setpoint::model::ids::{Scope, VariantId};
 use setpoint::model::pauses::Pauses;
 use setpoint::model::reason::Reason;
+use setpoint::model::status::FleetStatus;
 use setpoint::ports::{
     Keep, Leadership, Memories, Memory, MemoryError, PortResult, PutScalingPolicy,
     PutScheduledAction, RegisterScalableTarget, ScalingWrites, Subject, TagTarget,
@@ -21,6 +22,7 @@ use setpoint::ports::{
 use setpoint::reconcile::{Goals, Named};
 
 use super::stage::{Bend, CONFIG, Stage, of};
+use crate::harness;
 
 fn drift(stage: &Stage, names: &[&str], target_value: f64) {
     for name in names {
@@ -62,6 +64,12 @@ impl Goals for Overflowing {
     }
 }
 
+/// A pass that reads telemetry and writes.
+async fn with_telemetry(stage: &mut Stage, goals: &dyn Goals) -> FleetStatus {
+    let config = Config::from_yaml(CONFIG).unwrap();
+    harness::Pass { goals, telemetry: true, ..harness::pass(&config) }.of(&mut stage.fleet).await
+}
+
 #[tokio::test]
 async fn a_decision_that_panics_leaves_its_variant_unknown() {
     let goals = Overflowing(Config::from_yaml(CONFIG).unwrap());
@@ -69,13 +77,21 @@ async fn a_decision_that_panics_leaves_its_variant_unknown() {
     // A change in the safe direction, whose grace never ends.
     drift(&stage, &["broken"], 500.0);
     drift(&stage, &["other"], 700.0);
-    let fleet = stage.pass_for(&goals, true).await;
+    let fleet = with_telemetry(&mut stage, &goals).await;
     assert_eq!(stage.target_value("other"), Some(600.0));
     let report = &of(&fleet, "broken").decision.report;
     assert!(!report.comparable && report.sentence.contains("setpoint failed"), "{report:?}");
-    // And it is told of in the next pass again, and well once its goal is.
+    // And it is told of in the next pass again, and well once its goal is. What had been read of it is not trusted any
+    // more: it is read again with the next telemetry, which is not paid for before.
+    let ratios = |fleet: &FleetStatus| {
+        ["broken", "other"]
+            .map(|name| of(fleet, name).decision.report.estimate.history_complete_ratio)
+    };
     let fleet = stage.pass(true).await;
     assert!(of(&fleet, "broken").decision.report.comparable);
+    assert_eq!(ratios(&fleet), [None, Some(1.0)]);
+    let fleet = with_telemetry(&mut stage, &Config::from_yaml(CONFIG).unwrap()).await;
+    assert_eq!(ratios(&fleet), [Some(1.0); 2]);
 }
 
 /// Writes of which one breaks the process after it has been sent.

@@ -369,9 +369,12 @@ impl Variant {
         }
     }
 
-    /// Forgets the estimate and the telemetry, for this reason: they may be half a truth.
+    /// Forgets the estimate and the telemetry, for this reason: they may be half a truth. The history is to be
+    /// read again.
     pub fn distrust(&mut self, why: Why) {
+        // What was noted of its endpoint may be what went wrong as well.
         self.capacity = CapacityWatch::default();
+        self.read_again();
         self.recent.telemetry = Fact::Unknown(why);
     }
 
