@@ -104,6 +104,7 @@ fn telemetry(args: &Args, file: &Path) -> Result<ExitCode, CliError> {
         max_rps: args.max_rps,
         safety_factor: args.safety_factor,
         configured_target: args.configured_target.map(InvocationsPerMinute::get),
+        made_at: None,
         from: args.from,
         every: args.every,
         refinements: crate::estimate::Refinements::ALL,

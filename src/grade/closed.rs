@@ -53,7 +53,7 @@ pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, Stri
         Policy::Setpoint(refinements) => refinements,
         _ => Refinements::NONE,
     };
-    let settings = settings(case, refinements)?;
+    let settings = settings(case, refinements, start)?;
     let mut run = Run::new(&settings);
     let mut target = FACTOR * if policy == Policy::Oracle { case.capacity } else { case.load_test };
     let heavy = if policy == Policy::Oracle { heavy_capacity(case).await? } else { None };

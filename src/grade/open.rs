@@ -67,14 +67,19 @@ pub struct Graded {
     pub beside: Reported,
 }
 
-/// The settings under which a case is replayed.
-pub(super) fn settings(case: &Case, refinements: Refinements) -> Result<ReplaySettings, String> {
+/// The settings under which a case is replayed whose endpoint was made then.
+pub(super) fn settings(
+    case: &Case,
+    refinements: Refinements,
+    made_at: Timestamp,
+) -> Result<ReplaySettings, String> {
     let wrong = |e: crate::model::units::OutOfRange| e.to_string();
     Ok(ReplaySettings {
         objective: case.objective,
         max_rps: Some(RequestsPerSecond::new(case.load_test / 60.0).map_err(wrong)?),
         safety_factor: SafetyFactor::new(FACTOR).map_err(wrong)?,
         configured_target: None,
+        made_at: Some(made_at),
         from: None,
         every: minutes(60),
         refinements,
@@ -101,7 +106,7 @@ pub async fn grade(
     let truth = recorder.capacities();
     let reported = |refinements| -> Result<Reported, String> {
         let mut evaluations: Vec<Evaluation> = Vec::new();
-        replay(&recorder.rows, &settings(case, refinements)?, |e| evaluations.push(e));
+        replay(&recorder.rows, &settings(case, refinements, start)?, |e| evaluations.push(e));
         Ok(compare(case, &evaluations, &truth, start))
     };
     Ok(Graded {

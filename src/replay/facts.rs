@@ -29,6 +29,8 @@ const BOUNDS: (i32, i32) = (1, i32::MAX);
 pub(super) struct Stated {
     /// Up to where they were looked at.
     until: Option<Timestamp>,
+    /// When the endpoint was made, if known.
+    made_at: Option<Timestamp>,
     config: Option<String>,
     /// The newest target value in force, and the row that states it.
     pub(super) target: Option<(Timestamp, f64)>,
@@ -38,6 +40,11 @@ pub(super) struct Stated {
 }
 
 impl Stated {
+    /// Nothing yet, of an endpoint that was made then.
+    pub(super) fn new(made_at: Option<Timestamp>) -> Self {
+        Self { made_at, ..Self::default() }
+    }
+
     /// Takes in the rows up to `now`, as far as the next one with another endpoint config, which is
     /// a deploy; answers with its time. At `now` there are no more.
     pub(super) fn advance(&mut self, rows: &[Row], now: Timestamp) -> Timestamp {
@@ -150,7 +157,7 @@ pub(super) fn snapshot(
 fn endpoint(id: &VariantId, config: &str, stated: &Stated) -> Endpoint {
     let desired = stated.desired.or(stated.instances);
     let variant = VariantSummary::plain(id.variant.clone(), stated.instances, desired);
-    let created_at = Timestamp::UNIX_EPOCH;
+    let created_at = stated.made_at.unwrap_or(Timestamp::UNIX_EPOCH);
     Endpoint::in_service(id.endpoint.clone(), config.to_owned(), created_at, variant)
 }
 

@@ -53,6 +53,8 @@ pub struct ReplaySettings {
     pub safety_factor: SafetyFactor,
     /// The target value in force before the rows state one; by default the formula's.
     pub configured_target: Option<f64>,
+    /// When the endpoint was made, where that is known: a recording does not say.
+    pub made_at: Option<Timestamp>,
     /// When the passes begin; what the rows before it say is history. By default they begin with
     /// the rows.
     pub from: Option<Timestamp>,
@@ -165,19 +167,20 @@ impl<'a> Run<'a> {
     pub fn new(settings: &'a ReplaySettings) -> Self {
         let mut variant = Variant::default();
         variant.keep_fit();
+        let stated = Stated::new(settings.made_at);
         Self {
             settings,
             variant,
             goal: facts::goal(settings).into(),
             facts: facts::snapshot(
-                &Stated::default(),
+                &stated,
                 None,
                 VariantMemory::default().into(),
                 Timestamp::UNIX_EPOCH,
             ),
             scratch: Scratch::new(),
             memory: Shared::default(),
-            stated: Stated::default(),
+            stated,
             as_if: None,
             raised: Vec::new(),
             found: Vec::new(),

@@ -217,6 +217,7 @@ fn capacity(rows: &[Row], asked: &Asked) -> Result<(CapacityBelief, f64, String)
         max_rps: asked.max_rps,
         safety_factor: SafetyFactor::ONE,
         configured_target: asked.present.map(|p| p.tracking.target_value),
+        made_at: None,
         from: None,
         every: TimeDelta::days(36_500),
         refinements: super::Refinements::ALL,

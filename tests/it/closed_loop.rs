@@ -57,7 +57,9 @@ async fn after_a_change_that_nobody_declared_the_target_turns_once_or_twice() {
 
 #[tokio::test]
 async fn where_latency_wanders_the_target_holds_in_the_heavy_hours_and_seldom_moves() {
-    let weeks = weeks(Class::Wandering, 1..4, Refinements::ALL).await;
+    // Single weeks take 0.95 to 1.41 of the oracle's hours, and a value that is a thousandth outside
+    // a band makes 1.41 of 1.14.
+    let weeks = weeks(Class::Wandering, 0..8, Refinements::ALL).await;
     for (ours, oracle) in &weeks {
         // 18 writes and 10 reversals of one, when it followed from hour to hour.
         assert!(ours.writes <= 8 && ours.reversals <= 2, "{ours:?}");
@@ -68,11 +70,9 @@ async fn where_latency_wanders_the_target_holds_in_the_heavy_hours_and_seldom_mo
         weeks.iter().fold((0.0, 0.0), |(a, b), (ours, oracle)| (a + of(ours), b + of(oracle)))
     };
     let (ours, oracle) = sum(|week| week.violation_minutes as f64);
-    assert!(ours < 0.9 * oracle, "{weeks:?}");
-    // A throughput that was asked before it was known of which hours it is, and a change that was found before latency
-    // was seen to wander: 1.35.
+    assert!(ours < 0.93 * oracle, "{weeks:?}");
     let (ours, oracle) = sum(|week| week.instance_hours);
-    assert!(ours < 1.25 * oracle, "{weeks:?}");
+    assert!(ours < 1.2 * oracle, "{weeks:?}");
 }
 
 #[tokio::test]

@@ -349,6 +349,7 @@ fn settings() -> ReplaySettings {
         max_rps: Some(RequestsPerSecond::new(20.0).unwrap()),
         safety_factor: SafetyFactor::new(0.5).unwrap(),
         configured_target: None,
+        made_at: None,
         from: None,
         every: chrono::TimeDelta::minutes(10),
         refinements: setpoint::estimate::Refinements::ALL,

@@ -122,6 +122,7 @@ async fn record() -> Recorded {
         max_rps: goal.load_test.map(|test| test.max_rps),
         safety_factor: goal.safety_factor,
         configured_target: Some(1200.0),
+        made_at: None,
         from: Some(start),
         every: TimeDelta::minutes(1),
         refinements: setpoint::estimate::Refinements::ALL,

@@ -165,6 +165,13 @@ impl Estimator {
         (self.known_until > MinuteIndex::MIN).then(|| instant_of(self.known_until))
     }
 
+    /// Tells when the endpoint was made: its instances are cold when its first requests come.
+    pub fn note_made(&mut self, at: Timestamp) {
+        if self.cold.note_made(minute_of(at)) && self.begun {
+            self.cold.begin(self.newest);
+        }
+    }
+
     /// A deploy became visible at `at`. Without a new fingerprint it is none; with the one of the
     /// regime before it is a rollback.
     pub fn declare(&mut self, at: Timestamp, fingerprint: Fingerprint, scratch: &mut Scratch) {
@@ -202,6 +209,9 @@ impl Estimator {
         let at = minute_of(minute.at);
         let before = if self.begun { self.newest } else { at };
         let reading = read(minute, &self.settings.objective);
+        if !self.begun {
+            self.cold.begin(at);
+        }
         self.begun = true;
         self.book.open(at);
         let span = i64::from(minute.period_seconds.max(60)) / 60;

@@ -88,17 +88,37 @@ fn lg_over(latency_us: Option<f64>, objective: &Objective) -> i16 {
     over.filter(|lg| lg.is_finite()).map_or(0, |lg| (lg * LG_SCALE) as i16)
 }
 
-/// Notices instances that were just added.
+/// Notices instances that were just added, those of a new endpoint among them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ColdWatch {
     last: Option<(MinuteIndex, f32)>,
     until: MinuteIndex,
+    /// When the endpoint was made; its first requests are still to come while `until` is no later.
+    made: Option<i32>,
 }
 
 impl ColdWatch {
-    /// Whether the minute lies within three minutes from where the instance count rose.
+    /// Takes note of when the endpoint was made, which every process knows at any time, and answers
+    /// whether that is news.
+    pub(super) fn note_made(&mut self, at: MinuteIndex) -> bool {
+        self.made.replace(at as i32) != Some(at as i32)
+    }
+
+    /// From this minute on its requests are known. Of an endpoint that is older, the first ones are not.
+    pub(super) fn begin(&mut self, first: MinuteIndex) {
+        if let Some(made) = self.made.map(MinuteIndex::from).filter(|made| *made < first) {
+            self.until = self.until.max(made + 1);
+        }
+    }
+
+    /// Whether the minute lies within three minutes from where the instance count rose, or from the first
+    /// requests to a new endpoint.
     pub(super) fn is_cold(&mut self, reading: &Reading) -> bool {
+        let waits = |made: i32| self.until <= made.into() && made <= reading.first;
+        if reading.requests > 0.0 && self.made.is_some_and(waits) {
+            self.until = reading.at() + COLD_MINUTES;
+        }
         if reading.instances > 0.0 {
             let rose = self.last.is_some_and(|(at, count)| {
                 reading.at() - at <= COUNT_MEMORY_MINUTES

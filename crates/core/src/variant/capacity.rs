@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compact::Shelf;
 use crate::decide::new_regime::AFTER_DEPLOY;
-use crate::estimate::{
-    Context, Estimator, EstimatorSettings, Journal, JournalError, LoadTested, Scratch,
-};
+use crate::estimate::{Context, Estimator, EstimatorSettings, JournalError, LoadTested, Scratch};
 use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, Model, Routing};
 use crate::model::estimate::{Capacity, Estimate, Regime};
 use crate::model::fact::{Fact, Why};
@@ -34,6 +32,9 @@ use super::running::{Running, running};
 
 /// Minutes left out before an update was first seen: it is seen up to a pass late.
 const UPDATE_SEEN_LATE: TimeDelta = TimeDelta::minutes(2);
+/// Minutes left out after it was over: an update brings new instances, also where it changes nothing of what runs,
+/// and their number does not rise.
+const COLD_AFTER_UPDATE: TimeDelta = TimeDelta::minutes(3);
 
 /// What is said of a variant whose estimator is lost, in the pass that notices.
 const LOST: &str =
@@ -57,6 +58,8 @@ pub(super) struct CapacityWatch {
     running: Option<Running>,
     /// How requests are spread over its instances.
     routing: Option<Routing>,
+    /// When its endpoint was made.
+    made: Option<Timestamp>,
     /// Since when an update that is not the auto scaler's has been seen.
     updating_since: Option<Timestamp>,
     /// The last answer, as long as nothing that it depends on changes.
@@ -91,6 +94,11 @@ pub(super) enum Change {
 }
 
 impl Change {
+    /// An update that was seen from then on, and is over now.
+    fn update(since: Timestamp, now: Timestamp) -> Self {
+        Self::Update { from: since - UPDATE_SEEN_LATE, to: now + COLD_AFTER_UPDATE }
+    }
+
     /// From which minute on the estimator must know of it.
     const fn at(&self) -> Timestamp {
         match self {
@@ -109,6 +117,7 @@ impl CapacityWatch {
         variant: &VariantName,
         now: Timestamp,
     ) {
+        self.made = Some(endpoint.created_at);
         let updating = endpoint.deploy_in_progress
             || !matches!(endpoint.status, EndpointStatus::InService | EndpointStatus::Updating);
         if updating {
@@ -117,7 +126,7 @@ impl CapacityWatch {
         }
         if let Some(since) = self.updating_since.take() {
             // During a deploy both fleets share the metric's dimensions.
-            self.note(Change::Update { from: since - UPDATE_SEEN_LATE, to: now });
+            self.note(Change::update(since, now));
         }
         let Some(config) = config else { return };
         let Some(running) = running(endpoint, config, model, variant) else { return };
@@ -159,6 +168,7 @@ impl CapacityWatch {
             noted_in_all: self.noted_in_all,
             running: self.running,
             routing: self.routing.clone(),
+            made: self.made,
             updating_since: self.updating_since,
             ..Self::default()
         }
@@ -192,6 +202,7 @@ impl CapacityWatch {
             is_lost: _,
             running,
             routing: _,
+            made: _,
             updating_since,
             answer: _,
             keeps_fit: _,
@@ -227,7 +238,7 @@ impl CapacityWatch {
         let mut changes = changes.into_owned();
         if let Some(since) = updating_since {
             // It ended while nobody looked.
-            changes.push_back(Change::Update { from: since - UPDATE_SEEN_LATE, to: now });
+            changes.push_back(Change::update(since, now));
         }
         // What runs has run before: to this process it looked new.
         let is_news = |change: &&Change| match change {
@@ -303,7 +314,7 @@ impl CapacityWatch {
         }
         let mut journal_read = Ok(());
         if self.estimator.is_none() {
-            let (estimator, read) = begin(settings, memory, now);
+            let (estimator, read) = journals::begin(settings, memory, now);
             journal_read = read;
             self.note_unseen_deploy(&estimator, now);
             self.estimator = Some(Held::Awake(Box::new(estimator)));
@@ -312,6 +323,9 @@ impl CapacityWatch {
             self.is_lost = true;
             return journal_read;
         };
+        if let Some(made) = self.made {
+            estimator.note_made(made);
+        }
         for period in periods {
             while self.changes.front().is_some_and(|change| change.at() <= period.at) {
                 match self.changes.pop_front() {
@@ -471,22 +485,4 @@ impl CapacityWatch {
         // Numbers and short texts always have a JSON form.
         estimator.awake()?.journal().to_value().ok().map(Opaque::from)
     }
-}
-
-/// A new estimator, with what is remembered of the regimes before.
-fn begin(
-    settings: &EstimatorSettings,
-    memory: Option<&VariantMemory>,
-    now: Timestamp,
-) -> (Estimator, Result<(), JournalError>) {
-    let journal = memory
-        .and_then(|m| m.journal.as_ref())
-        .map(|kept| Journal::from_value(&kept.value()))
-        .transpose();
-    let mut estimator = match &journal {
-        Ok(Some(journal)) => Estimator::restore(settings, journal),
-        Ok(None) | Err(_) => Estimator::new(settings),
-    };
-    estimator.back_fill_until(now);
-    (estimator, journal.map(|_| ()))
 }

@@ -1,8 +1,10 @@
-//! When the regime journal of a variant is kept.
+//! When the regime journal of a variant is kept, and how an estimator begins with it.
 
 use chrono::TimeDelta;
 
+use crate::estimate::{Estimator, EstimatorSettings, Journal, JournalError};
 use crate::model::ids::VariantId;
+use crate::model::memory::VariantMemory;
 use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
 
@@ -29,4 +31,22 @@ fn ahead(of: &VariantId) -> TimeDelta {
     let name = of.endpoint.as_str().bytes().chain(of.variant.as_str().bytes());
     let part = fnv1a(name) % PARTS;
     EVERY / PARTS as i32 * part as i32
+}
+
+/// A new estimator, with what is remembered of the regimes before.
+pub(super) fn begin(
+    settings: &EstimatorSettings,
+    memory: Option<&VariantMemory>,
+    now: Timestamp,
+) -> (Estimator, Result<(), JournalError>) {
+    let journal = memory
+        .and_then(|m| m.journal.as_ref())
+        .map(|kept| Journal::from_value(&kept.value()))
+        .transpose();
+    let mut estimator = match &journal {
+        Ok(Some(journal)) => Estimator::restore(settings, journal),
+        Ok(None) | Err(_) => Estimator::new(settings),
+    };
+    estimator.back_fill_until(now);
+    (estimator, journal.map(|_| ()))
 }

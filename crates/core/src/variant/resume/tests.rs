@@ -8,7 +8,7 @@ use crate::compact::{MemoryShelf, Rested, Shelf};
 use crate::estimate::{Context, Scratch};
 use crate::model::decision::{FieldReport, Report};
 use crate::model::endpoint::{ConfigVariant, Endpoint, EndpointConfig, VariantSummary};
-use crate::model::estimate::Estimate;
+use crate::model::estimate::{DropReason, Estimate};
 use crate::model::goal::{Goal, LatencyObjective, LoadTest};
 use crate::model::series::Minute;
 use crate::model::snapshot::Snapshot;
@@ -59,10 +59,14 @@ fn minute(n: i64) -> Minute {
 }
 
 fn note(variant: &mut Variant, deploy_hash: u64, now: Timestamp) {
+    note_made(variant, deploy_hash, start(), now);
+}
+
+/// The endpoint as it is now, which was made then.
+fn note_made(variant: &mut Variant, deploy_hash: u64, made: Timestamp, now: Timestamp) {
     let name = id().variant.clone();
     let summary = VariantSummary::plain(name.clone(), Some(2), Some(2));
-    let endpoint =
-        Endpoint::in_service(id().endpoint.clone(), "config".to_owned(), start(), summary);
+    let endpoint = Endpoint::in_service(id().endpoint.clone(), "config".to_owned(), made, summary);
     let own = ConfigVariant {
         name: name.clone(),
         model_name: Some("model".to_owned()),
@@ -141,6 +145,36 @@ fn a_variant_that_goes_on_from_its_record_ends_where_an_undisturbed_one_does() {
         assert_eq!(adopted.history_complete_ratio(TimeDelta::days(7)), Some(1.0));
         assert!(adopted.evidence(&id()).is_some());
     }
+}
+
+/// When an endpoint was made is known to every process, and which minutes were read first is not.
+#[test]
+fn the_first_minutes_of_a_new_endpoint_are_of_cold_instances_to_every_process() {
+    let until = 1440 + 480;
+    let cold = |variant: &Variant| {
+        let context = Context { configured_target: Some(500.0), safety_factor: 0.7 };
+        let mut estimator = variant.capacity.estimator().unwrap().into_owned();
+        let estimate = estimator.evaluate(&mut Scratch::new(), at(until), &context);
+        estimate.minutes.dropped.get(&DropReason::ColdInstances).copied().unwrap_or_default()
+    };
+    let made = |made: Timestamp, first: i64| {
+        let (mut variant, mut scratch) = (Variant::default(), Scratch::new());
+        note_made(&mut variant, 1, made, at(until));
+        told(&mut variant, first, until, &mut scratch);
+        (variant, scratch)
+    };
+    // Three are of the instance that comes in the day.
+    assert_eq!(cold(&made(start(), 0).0), 6);
+    assert_eq!(cold(&made(at(-30), -60).0), 6, "what was there before under its name");
+    assert_eq!(cold(&made(at(-1), 0).0), 3, "what came first has not been read");
+    // Made again under its name.
+    let (mut running, mut scratch) = made(at(1), 0);
+    note_made(&mut running, 1, at(until + 5), at(until + 9));
+    told(&mut running, until, until + 60, &mut scratch);
+    assert_eq!(cold(&running), 9);
+    note_made(&mut running, 1, at(until + 5), at(until + 90));
+    told(&mut running, until + 60, until + 120, &mut scratch);
+    assert_eq!(cold(&running), 12, "those of the next day's instance, and no others");
 }
 
 /// What a change of a record leads to.
@@ -237,7 +271,8 @@ fn minutes_of_an_update_that_nobody_saw_end_are_left_out() {
     let resumed = resume(&record, 1, at(until + 30)).unwrap();
     let kept: Value = serde_json::from_slice(&resumed.evidence(&id()).unwrap()).unwrap();
     let update = &kept["capacity"]["changes"][0]["Update"];
-    assert_eq!(update["to"], serde_json::to_value(at(until + 30)).unwrap());
+    // It may have ended just now, and then its instances are cold.
+    assert_eq!(update["to"], serde_json::to_value(at(until + 33)).unwrap());
 }
 
 /// The names of everything, and what the same minutes leave behind: when this changes, a record of
