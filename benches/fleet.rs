@@ -57,7 +57,7 @@ const ROLE: &str = "SETPOINT_BENCH_ROLE";
 const URL: &str = "SETPOINT_BENCH_URL";
 /// The kernel's clock ticks a second, which `/proc` counts CPU time in (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
-/// Passes that a figure of a steady pass is the mean of.
+/// Passes that read telemetry of which a figure is the mean.
 const STEADY_PASSES: u32 = 5;
 /// Scrapes that a figure of one is the mean of.
 const SCRAPES: u32 = 50;
@@ -186,6 +186,24 @@ struct Mark {
     at: Instant,
 }
 
+/// What passes of one kind have taken.
+#[derive(Default)]
+struct Spent {
+    passes: f64,
+    calls: f64,
+    cpu: f64,
+    wall: f64,
+}
+
+impl Spent {
+    fn add(&mut self, begun: &Mark, ended: &Mark) {
+        self.passes += 1.0;
+        self.calls += (ended.calls - begun.calls) as f64;
+        self.cpu += ended.cpu - begun.cpu;
+        self.wall += (ended.at - begun.at).as_secs_f64();
+    }
+}
+
 /// One size, a figure a line.
 fn measure(size: &str) -> String {
     let (variants, days) = size.split_once('x').unwrap();
@@ -289,13 +307,19 @@ fn measure(size: &str) -> String {
     since("all history, with the passes meanwhile", &begun, 1);
     tell("passes meanwhile", f64::from(passes));
     tell("memory with all history, MiB", mebibytes("VmRSS:"));
-    for (what, telemetry) in [("steady describe pass", false), ("steady telemetry pass", true)] {
-        let begun = mark();
-        for _ in 0..STEADY_PASSES {
-            clock.0.fetch_add(if telemetry { 900 } else { 60 }, Ordering::Relaxed);
-            pass(telemetry);
-        }
-        since(what, &begun, STEADY_PASSES);
+    // By the default schedules: a pass each minute, every fifteenth of which reads telemetry.
+    let (mut describe, mut telemetry) = (Spent::default(), Spent::default());
+    for minute in 1..=STEADY_PASSES * 15 {
+        clock.0.fetch_add(60, Ordering::Relaxed);
+        let (begun, reads) = (mark(), minute % 15 == 0);
+        pass(reads);
+        let spent = if reads { &mut telemetry } else { &mut describe };
+        spent.add(&begun, &mark());
+    }
+    for (what, spent) in [("describe", describe), ("telemetry", telemetry)] {
+        tell(&format!("steady {what} pass: calls"), spent.calls / spent.passes);
+        tell(&format!("steady {what} pass: CPU s"), spent.cpu / spent.passes);
+        tell(&format!("steady {what} pass: wall s"), spent.wall / spent.passes);
     }
     tell("steady memory, MiB", mebibytes("VmRSS:"));
     tell("peak memory, MiB", mebibytes("VmHWM:"));

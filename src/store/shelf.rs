@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::compact::{MemoryShelf, Rested, Shelf};
 use crate::system::files::Digest;
 
-/// So much stays in memory: a fleet of some three hundred variants with two weeks of history needs no file.
-const IN_MEMORY: usize = 4 << 20;
+/// So much stays in memory: a fleet of some hundred and fifty variants with two weeks of history needs no file.
+const IN_MEMORY: usize = 2 << 20;
 /// The most that the file takes: the estimators of 10,000 variants, 9 KiB each, in [places](place_bytes) of 16, pictures and usage
 /// in places of 4 each, and 140 MiB for places that were outgrown and for hours that wait.
 const FILE_MAX: u64 = 384 << 20;

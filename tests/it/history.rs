@@ -335,6 +335,8 @@ async fn weeks_that_cannot_be_read_are_asked_for_again_later_and_hold_up_nobody(
 /// by name.
 const FLEET: usize = 2_100;
 const STRANGERS: usize = 40;
+/// Requests for history that are under way at once.
+const AT_ONCE: usize = 3;
 
 /// Passes over them, with two days of history, so that there is something behind the last one.
 fn large_fleet(permits: usize, wait: Option<Duration>) -> Passes {
@@ -360,10 +362,10 @@ async fn in_a_large_fleet_no_history_comes_before_the_last_day_of_every_variant(
     let is_strange = |asked: &&Asked| asked.first.starts_with("a-");
     let mut passes = large_fleet(0, Some(Duration::from_millis(20)));
     passes.pass(true).await;
-    // The first 2,048, 14 a request; those behind begin with all of a history, as far as four requests go.
+    // The first 2,048, 14 a request; those behind begin with all of a history, as far as requests go at once.
     passes.gate.permits.add_permits(147);
     let begun = |passes: &Passes| passes.asked().iter().filter(|asked| !is_day(asked)).count();
-    while begun(&passes) < 4 {
+    while begun(&passes) < AT_ONCE {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let first = passes.asked();
@@ -371,11 +373,11 @@ async fn in_a_large_fleet_no_history_comes_before_the_last_day_of_every_variant(
     assert_eq!(first.iter().filter(is_strange).count(), 0, "listed ones first");
     // The others as soon as a pass asks for them, before more of those.
     passes.pass(false).await;
-    passes.gate.permits.add_permits(4 + 4);
-    while passes.asked().len() < 147 + 4 + 8 {
+    passes.gate.permits.add_permits(AT_ONCE + 4);
+    while passes.asked().len() < 147 + AT_ONCE + 4 + AT_ONCE {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let next = passes.asked().split_off(147 + 4);
+    let next = passes.asked().split_off(147 + AT_ONCE);
     assert!(next[..4].iter().all(is_day), "{next:?}");
     assert!(next[4..].iter().all(|asked| !is_day(asked)), "{next:?}");
     assert_eq!(next.iter().filter(is_strange).count(), 3);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::evidence::Weighted;
 use super::grid::{STEP, bins};
 use super::low_traffic::Step;
-use blocks::{BLOCK, Marks, Run, higher};
+use blocks::{BLOCK, Columns, Marks, Run, higher};
 
 /// lg odds of the 10 % that define capacity.
 const LG_ODDS_AT_CAPACITY: f64 = 2.1972;
@@ -52,6 +52,9 @@ struct Cell {
     lg_weight: f64,
     bad: Vec<f64>,
     good: Vec<f64>,
+    /// The same as every [`BLOCK`]th place lies together.
+    bad_columns: Columns,
+    good_columns: Columns,
 }
 
 impl Default for Scratch {
@@ -177,9 +180,10 @@ impl Cell {
         // Whole blocks: beyond its reach it is constant.
         let places = ((2 * REACH + 1) as usize).next_multiple_of(BLOCK);
         let chances = || (-REACH..).take(places).map(|d| chance(d.min(REACH)));
-        let bad = chances().map(f64::ln).collect();
-        let good = chances().map(|chance| (1.0 - chance).ln()).collect();
-        Self { width, lg_weight, bad, good }
+        let bad: Vec<f64> = chances().map(f64::ln).collect();
+        let good: Vec<f64> = chances().map(|chance| (1.0 - chance).ln()).collect();
+        let (bad_columns, good_columns) = (Columns::of(&bad), Columns::of(&good));
+        Self { width, lg_weight, bad, good, bad_columns, good_columns }
     }
 }
 
@@ -240,9 +244,8 @@ fn add_four_good(sums: &mut [f64], table: &[f64], starts: [usize; 4], good: [f64
     let size = sums.len();
     let of = |i: usize| &table[starts[i]..][..size];
     let (a, b, c, d) = (of(0), of(1), of(2), of(3));
-    let tables = a.iter().zip(b).zip(c.iter().zip(d));
-    for (sum, ((a, b), (c, d))) in sums.iter_mut().zip(tables) {
-        *sum = *sum + good[0] * a + good[1] * b + good[2] * c + good[3] * d;
+    for (i, sum) in sums.iter_mut().enumerate() {
+        *sum = *sum + good[0] * a[i] + good[1] * b[i] + good[2] * c[i] + good[3] * d[i];
     }
 }
 

@@ -26,6 +26,30 @@ pub(super) struct Run {
     pub(super) is_level: bool,
 }
 
+/// A table by place, ordered so that what lies a block apart lies together: marks are that far apart.
+#[derive(Debug, Clone)]
+pub(super) struct Columns {
+    /// How many places each column has.
+    rows: usize,
+    places: Vec<f64>,
+}
+
+impl Columns {
+    /// Of a table of whole blocks.
+    pub(super) fn of(table: &[f64]) -> Self {
+        let blocks = table.as_chunks::<BLOCK>().0;
+        let places = (0..BLOCK).flat_map(|column| blocks.iter().map(move |block| block[column]));
+        Self { rows: blocks.len(), places: places.collect() }
+    }
+
+    /// So many places from this one on, each a block behind the other; nothing where the table ends before.
+    fn from(&self, place: usize, count: usize) -> Option<&[f64]> {
+        let (row, column) = (place / BLOCK, place % BLOCK);
+        let is_inside = row + count <= self.rows;
+        self.places.get(column * self.rows + row..)?.get(..count).filter(|_| is_inside)
+    }
+}
+
 /// What the counts come to at the first capacity of each block, and at the one behind the last.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Marks {
@@ -58,13 +82,10 @@ impl Marks {
         for (cell, parts) in cells.iter().zip(self.parts.chunks_exact_mut(2 * self.count)) {
             let (good, bad) = parts.split_at_mut(self.count);
             good.fill(cell.lg_weight);
-            add_marks(good, &cell.good, lowest, evidence.iter().map(|e| (e.0, e.1)));
-            add_marks(
-                bad,
-                &cell.bad,
-                lowest,
-                evidence.iter().filter(|e| e.2 > 0.0).map(|e| (e.0, e.2)),
-            );
+            let in_good = evidence.iter().map(|e| (e.0, e.1));
+            add_marks(good, (&cell.good, &cell.good_columns), lowest, in_good);
+            let in_bad = evidence.iter().filter(|e| e.2 > 0.0).map(|e| (e.0, e.2));
+            add_marks(bad, (&cell.bad, &cell.bad_columns), lowest, in_bad);
         }
         for highest in [&mut self.at_begin, &mut self.most] {
             highest.clear();
@@ -133,41 +154,39 @@ impl Marks {
 /// four times.
 fn add_marks(
     marks: &mut [f64],
-    table: &[f64],
+    (table, columns): (&[f64], &Columns),
     lowest: i32,
     minutes: impl Iterator<Item = (i16, f64)>,
 ) {
-    let rows = table.as_chunks().0;
-    let (mut four, mut count) = ([(0, 0, 0.0); 4], 0);
+    let mut four: [(&[f64], f64); 4] = [(&[], 0.0); 4];
+    let mut count = 0;
     for (bin, minutes) in minutes {
         let (start, minutes) = (lowest - i32::from(bin) + REACH, TEMPERING * minutes);
-        let place = usize::try_from(start).ok().map(|start| (start / BLOCK, start % BLOCK));
-        let Some((row, column)) = place.filter(|(row, _)| row + marks.len() <= rows.len()) else {
+        let place = usize::try_from(start).ok().and_then(|start| columns.from(start, marks.len()));
+        let Some(place) = place else {
             let last = bins(table.len()) - 1;
             let at = |k: usize| table[(start + bins(k * BLOCK)).clamp(0, last) as usize];
             marks.iter_mut().enumerate().for_each(|(k, mark)| *mark += minutes * at(k));
             continue;
         };
-        four[count] = (row, column, minutes);
+        four[count] = (place, minutes);
         count += 1;
         if count == four.len() {
-            add_four(marks, rows, four);
+            add_four(marks, four);
             count = 0;
         }
     }
-    if count > 0 {
-        four[count..].fill((0, 0, 0.0));
-        add_four(marks, rows, four);
+    for (places, minutes) in &four[..count] {
+        marks.iter_mut().zip(*places).for_each(|(mark, at)| *mark += minutes * at);
     }
 }
 
-/// Adds so many minutes of four bins, each from a row of the table on, in a column of it.
-fn add_four(marks: &mut [f64], rows: &[[f64; BLOCK]], four: [(usize, usize, f64); 4]) {
-    let of = |i: usize| (&rows[four[i].0..], four[i].1 % BLOCK, four[i].2);
-    let (a, b, c, d) = (of(0), of(1), of(2), of(3));
-    let rows = a.0.iter().zip(b.0).zip(c.0.iter().zip(d.0));
-    for (mark, ((in_a, in_b), (in_c, in_d))) in marks.iter_mut().zip(rows) {
-        *mark += a.2 * in_a[a.1] + b.2 * in_b[b.1] + (c.2 * in_c[c.1] + d.2 * in_d[d.1]);
+/// Adds so many minutes of four bins, each with as many places as there are marks.
+fn add_four(marks: &mut [f64], four: [(&[f64], f64); 4]) {
+    let count = marks.len();
+    let [(a, in_a), (b, in_b), (c, in_c), (d, in_d)] = four.map(|(at, n)| (&at[..count], n));
+    for (i, mark) in marks.iter_mut().enumerate() {
+        *mark += in_a * a[i] + in_b * b[i] + (in_c * c[i] + in_d * d[i]);
     }
 }
 
