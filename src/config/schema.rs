@@ -165,6 +165,10 @@ fn in_words(pattern: &str) -> &'static str {
         "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$" => {
             "a name in Kubernetes: lower-case letters, digits, hyphens and dots, such as setpoint"
         }
+        "^[a-z0-9]([-a-z0-9.]{0,233}[a-z0-9])?$" => {
+            "a name in Kubernetes of at most 235 characters: lower-case letters, digits, hyphens and dots, such as \
+             setpoint-memory"
+        }
         "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$" => {
             "a namespace: lower-case letters, digits and hyphens, such as monitoring"
         }
