@@ -297,7 +297,7 @@ pub(super) struct RawKubernetes {
     #[schemars(range(max = 600), extend("exclusiveMinimum" = 0))]
     pub retry_period_seconds: Option<f64>,
     /// The `ConfigMap` that what must be remembered is kept in, instead of memory.file or
-    /// memory.tags. When 1 MiB is not enough, NAME-part-1 to NAME-part-31 follow. At most 235
+    /// memory.tags. From three quarters of 1 MiB on, NAME-part-1 to NAME-part-31 follow. At most 235
     /// characters, because `-shard-999-part-31` may follow.
     #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9.]{0,233}[a-z0-9])?$"))]
     pub memory_configmap: Option<String>,

@@ -10,6 +10,7 @@ mod jobs;
 mod link;
 mod meddler;
 mod memory;
+mod memory_copies;
 mod memory_parts;
 mod memory_trouble;
 mod process;

@@ -1,5 +1,7 @@
 //! The objects that the memory is in: their names, and one request to one of them.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
@@ -49,6 +51,16 @@ impl Trouble {
             | Self::Refused(error)
             | Self::Failed(error)
             | Self::Unanswered(error) => error,
+        }
+    }
+
+    /// Whether it is not worth asking for anything else: there was no answer, or the server has failed twice by
+    /// `failures`.
+    pub(super) fn is_outage(&self, failures: &AtomicUsize) -> bool {
+        match self {
+            Self::Unanswered(_) => true,
+            Self::Failed(_) => failures.fetch_add(1, Ordering::Relaxed) > 0,
+            Self::Forbidden(_) | Self::Refused(_) => false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use setpoint_core::model::ids::VariantId;
@@ -17,12 +18,13 @@ use super::data::{self, Data};
 use super::objects::{BYTES_MAX, PARTS_MAX, Sent, Trouble};
 use super::part::{PARTS_ANNOTATION, Part, Shell, Version};
 use super::room::{Room, Wanted, places};
-use super::view::View;
+use super::view::{Rank, View};
 
 /// How often a save is tried when others write in between.
 const ATTEMPTS: u32 = 5;
-/// After how many writes without an answer the other parts are not tried: each is waited for as long.
-const UNANSWERED_MAX: u32 = 2;
+/// After how many writes without an answer, or failures after the first, the other parts are not tried: each is waited
+/// for as long.
+const OUTAGES_MAX: u32 = 2;
 
 /// More than what stands in for a record that cannot be read.
 const STAND_IN: usize = 2048;
@@ -94,9 +96,12 @@ struct Saving {
     /// What has no result yet.
     left: BTreeSet<usize>,
     failed: BTreeMap<usize, MemoryError>,
-    /// From which part on the role allows none.
+    /// From which part on none may be made, and what the server says to that.
     parts_max: usize,
-    unanswered: u32,
+    forbidden: Option<MemoryError>,
+    failures: AtomicUsize,
+    /// How many writes are as good as an outage.
+    outages: u32,
 }
 
 impl Saving {
@@ -117,7 +122,9 @@ impl ConfigMapMemory {
             left: (0..changes.len()).collect(),
             failed: BTreeMap::new(),
             parts_max: PARTS_MAX,
-            unanswered: 0,
+            forbidden: None,
+            failures: AtomicUsize::new(0),
+            outages: 0,
         };
         let mut last = None;
         // What is of no single variant is always in the first part.
@@ -195,7 +202,9 @@ impl ConfigMapMemory {
         let mut parts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for ((index, place), was) in which.into_iter().zip(places(&mut rooms, &wanted)).zip(was) {
             let Some(place) = place else {
-                let error = self.full(view, &changes[index], saving.parts_max);
+                // A part that cannot be read may have room.
+                let error = view.first_unreadable();
+                let error = error.unwrap_or_else(|| self.full(view, &changes[index], saving));
                 saving.fail(&[index], &error);
                 continue;
             };
@@ -216,8 +225,11 @@ impl ConfigMapMemory {
         view: &mut View,
         saving: &mut Saving,
     ) -> Option<MemoryError> {
-        if saving.unanswered >= UNANSWERED_MAX {
-            let error = self.objects.error(index, "not tried: the API server does not answer");
+        if saving.outages >= OUTAGES_MAX {
+            let error = self.objects.error(
+                index,
+                "not tried, because the API server does not answer or fails; the next pass tries again",
+            );
             saving.fail(which, &error);
             return None;
         }
@@ -231,10 +243,11 @@ impl ConfigMapMemory {
             Ok(Written::Again(error)) => return Some(error),
             Ok(Written::Forbidden(error)) => {
                 saving.parts_max = saving.parts_max.min(index);
+                saving.forbidden = Some(error.clone());
                 return Some(error);
             }
             Err(trouble) => {
-                saving.unanswered += u32::from(matches!(trouble, Trouble::Unanswered(_)));
+                saving.outages += u32::from(trouble.is_outage(&saving.failures));
                 if which.is_empty() {
                     // What has moved is safe above; the copy here goes with the next write.
                     tracing::debug!(error = %trouble.error(), "an older copy is left in the memory");
@@ -268,15 +281,19 @@ impl ConfigMapMemory {
         }
         let shell = Shell::of(&map);
         let mut data = taken(index, &mut map, view);
+        let is_older = |(id, memory): &(&VariantId, &Shared<VariantMemory>)| {
+            view.has_newer((index, Rank::of(memory, id, &data.damaged)), id)
+        };
         let moved: Vec<VariantId> =
-            data.variants.keys().filter(|id| view.is_above(index, id)).cloned().collect();
-        for id in &moved {
-            data.remove(id);
-        }
+            data.variants.iter().filter(is_older).map(|(id, _)| id.clone()).collect();
         if changes.is_empty() && moved.is_empty() {
             return Ok(Written::Done);
         }
+        // First, for it is kept whatever its variant has moved to.
         data.set_damaged_aside();
+        for id in &moved {
+            data.remove(id);
+        }
         let mut newly = Vec::new();
         for change in changes {
             newly.extend(change.id().filter(|id| !data.variants.contains_key(*id)).cloned());
@@ -306,7 +323,8 @@ impl ConfigMapMemory {
                     self.take_back(noted);
                 }
                 match trouble {
-                    Trouble::Forbidden(error) if !exists && self.is_new(index, view) => {
+                    // A quota or an admission policy says so as well.
+                    Trouble::Forbidden(error) if !exists && index > 0 => {
                         Ok(Written::Forbidden(error))
                     }
                     trouble => Err(trouble),
@@ -372,19 +390,30 @@ impl ConfigMapMemory {
     }
 
     fn too_large(&self, index: usize, bytes: usize, keys: usize) -> MemoryError {
-        let message = format!("{bytes} bytes for {keys} keys, and a ConfigMap holds {BYTES_MAX}");
+        let message = format!(
+            "{bytes} bytes for {keys} keys, and a ConfigMap holds {BYTES_MAX}: remove keys that are not setpoint's"
+        );
         self.objects.error(index, message)
     }
 
     /// There is no room for a record: how much there is, and what to do.
-    fn full(&self, view: &View, change: &Change, parts_max: usize) -> MemoryError {
+    fn full(&self, view: &View, change: &Change, saving: &Saving) -> MemoryError {
         let (variants, bytes, objects) = view.extent();
-        let cause = if parts_max < PARTS_MAX {
-            format!("{}: add them", self.missing_permission())
-        } else {
-            "remove the keys of variants that are gone, use shards, or keep the memory in tags \
-             (memory.tags) or in a file"
-                .to_owned()
+        let parts_max = saving.parts_max;
+        let cause = match &saving.forbidden {
+            Some(error) => {
+                let (first, last) = (self.objects.name_of(1), self.objects.name_of(PARTS_MAX - 1));
+                format!(
+                    "a further one is refused ({}); allow setpoint to create ConfigMaps, \
+                     and to get and update the ConfigMaps {first} to {last}",
+                    error.message
+                )
+            }
+            None => {
+                "remove the keys of variants that are gone, use shards, or keep the memory in tags \
+                     (memory.tags) or in a file"
+                    .to_owned()
+            }
         };
         let message = format!(
             "there is no room for {} ({} bytes). It has {bytes} bytes for {variants} variants in \

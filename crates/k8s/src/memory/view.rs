@@ -5,7 +5,7 @@
 //! changed sees what the last look saw. When one has changed, they are looked at once more, upwards.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use futures::StreamExt;
@@ -14,11 +14,12 @@ use setpoint_core::model::ids::VariantId;
 use setpoint_core::model::memory::VariantMemory;
 use setpoint_core::model::record::{end_stand_in, stands_in};
 use setpoint_core::model::shared::Shared;
+use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::MemoryError;
 
 use super::data;
 use super::objects::{PARTS_MAX, Trouble};
-use super::part::{Entry, Part, reported};
+use super::part::{Damaged, Entry, Part, reported};
 use super::{ConfigMapMemory, Known};
 
 /// How many parts are asked for at once. Each that has changed takes a few MiB while it is taken apart.
@@ -35,6 +36,21 @@ pub(super) struct Seen {
     pub(super) part: Arc<Part>,
     /// Why this is what was known before, when it cannot be read now.
     pub(super) stale: Option<MemoryError>,
+}
+
+/// Which of several copies counts: one that waits for a person, for it may have been a pause, then the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    waits: bool,
+    kept_at: Option<Timestamp>,
+}
+
+impl Rank {
+    pub(super) fn of(memory: &VariantMemory, id: &VariantId, damaged: &[Damaged]) -> Self {
+        let is_damaged = damaged.iter().any(|damaged| damaged.id.as_ref() == Some(id));
+        let waits = is_damaged || memory.pause.as_ref().is_some_and(stands_in);
+        Self { waits, kept_at: memory.keeper.as_ref().map(|keeper| keeper.at) }
+    }
 }
 
 impl View {
@@ -65,16 +81,26 @@ impl View {
         self.parts.first().map_or(0, |first| first.part.told)
     }
 
-    /// Where a variant is remembered: of several places the highest, for it was written last.
+    /// Where a variant is remembered: of several copies the one that was kept last, by the process that signed it;
+    /// without such a sign the higher one.
     pub(super) fn find(&self, id: &VariantId) -> Option<(usize, &Entry)> {
-        let mut parts = self.parts.iter().enumerate().rev();
-        parts.find_map(|(index, seen)| Some((index, seen.part.variants.get(id)?)))
+        let parts = self.parts.iter().enumerate();
+        let copies =
+            parts.filter_map(|(index, seen)| Some((index, seen, seen.part.variants.get(id)?)));
+        let newest =
+            copies.max_by_key(|(_, seen, entry)| Rank::of(&entry.memory, id, &seen.part.damaged));
+        newest.map(|(index, _, entry)| (index, entry))
     }
 
-    /// Whether a part above this one, which can be read, remembers a variant.
-    pub(super) fn is_above(&self, index: usize, id: &VariantId) -> bool {
-        let above = self.parts.iter().skip(index + 1).filter(|seen| seen.stale.is_none());
-        above.into_iter().any(|seen| seen.part.variants.contains_key(id))
+    /// Whether another part, which can be read, has a newer copy of a variant than the one of this rank in this part.
+    pub(super) fn has_newer(&self, (index, own): (usize, Rank), id: &VariantId) -> bool {
+        self.parts.iter().enumerate().any(|(at, seen)| {
+            let copy =
+                || Some(Rank::of(&seen.part.variants.get(id)?.memory, id, &seen.part.damaged));
+            at != index
+                && seen.stale.is_none()
+                && copy().is_some_and(|rank| (rank, at) > (own, index))
+        })
     }
 
     /// What is remembered of a variant. Where a person has removed what was set aside, what stood in for a pause
@@ -96,6 +122,11 @@ impl View {
         self.parts.iter().flat_map(|seen| seen.part.variants.keys().cloned()).collect()
     }
 
+    /// Why a part cannot be read, if one cannot.
+    pub(super) fn first_unreadable(&self) -> Option<MemoryError> {
+        self.parts.iter().find_map(|seen| seen.stale.clone())
+    }
+
     /// How many variants are remembered, and in how many bytes of how many objects.
     pub(super) fn extent(&self) -> (usize, usize, usize) {
         let parts = || self.parts.iter().map(|seen| &seen.part).filter(|part| part.exists());
@@ -108,10 +139,9 @@ impl ConfigMapMemory {
     /// The first part, which alone has what is of no single variant.
     pub(super) async fn first(&self) -> Result<Arc<Part>, MemoryError> {
         let before = self.known().parts.first().cloned().flatten();
-        let part = self.look(0, before).await.map_err(|trouble| trouble.error().clone())?;
-        self.remember(0, &part);
-        self.note_set_aside();
-        Ok(part)
+        let looked = self.look(0, before.clone()).await;
+        self.take_note(std::slice::from_ref(&looked), &[before]);
+        looked.map_err(|trouble| trouble.error().clone())
     }
 
     /// All parts as they are now.
@@ -162,7 +192,7 @@ impl ConfigMapMemory {
         if seen.len() > 1 && has_changed(&seen, &before) {
             self.look_upwards(&mut seen, &before).await;
         }
-        self.take_note(&seen);
+        self.take_note(&seen, &before);
         if let Some(error) = forbidden {
             self.warn_of_the_role(&error);
         }
@@ -183,8 +213,8 @@ impl ConfigMapMemory {
         Ok(View { parts })
     }
 
-    /// Several parts at a time. When there is no answer for one, the others are not asked for: each would be
-    /// waited for as long.
+    /// Several parts at a time. When there is no answer for one, or the server fails for two, the others are not asked
+    /// for: each would be waited for as long.
     async fn look_at_once(
         &self,
         from: usize,
@@ -192,16 +222,19 @@ impl ConfigMapMemory {
         before: &[Option<Arc<Part>>],
     ) -> Vec<Looked> {
         let lost = Arc::new(OnceLock::<Trouble>::new());
+        let failures = Arc::new(AtomicUsize::new(0));
         // Owned, for a stream of borrowed ones cannot be sent to another thread.
         let all: Vec<_> = (from..to).map(|at| (at, before.get(at).cloned().flatten())).collect();
         let looking = stream::iter(all).map(|(index, before)| {
-            let (memory, lost) = (self.clone(), Arc::clone(&lost));
+            let (memory, lost, failures) = (self.clone(), Arc::clone(&lost), Arc::clone(&failures));
             async move {
                 if let Some(trouble) = lost.get() {
                     return Err(trouble.clone());
                 }
                 let looked = memory.look(index, before).await;
-                if let Err(trouble @ Trouble::Unanswered(_)) = &looked {
+                if let Err(trouble) = &looked
+                    && trouble.is_outage(&failures)
+                {
                     let _ = lost.set(trouble.clone());
                 }
                 looked
@@ -212,6 +245,7 @@ impl ConfigMapMemory {
 
     /// One part after the other, until there is none and none is spoken of.
     async fn look_upwards(&self, seen: &mut Vec<Looked>, before: &[Option<Arc<Part>>]) {
+        let failures = AtomicUsize::new(0);
         for index in 0..PARTS_MAX {
             let known = match seen.get(index) {
                 Some(Ok(part)) => Some(Arc::clone(part)),
@@ -220,7 +254,7 @@ impl ConfigMapMemory {
             // Behind the last one there is nothing, as a rule.
             let known = known.or_else(|| Some(Arc::default()));
             let looked = self.look(index, known).await;
-            let lost = matches!(looked, Err(Trouble::Unanswered(_)));
+            let lost = looked.as_ref().is_err_and(|trouble| trouble.is_outage(&failures));
             if let Some(place) = seen.get_mut(index) {
                 *place = looked;
                 if lost {
@@ -256,9 +290,19 @@ impl ConfigMapMemory {
         Ok(found.map_or_else(Arc::default, |map| Arc::new(Part::of(map, before.as_deref()))))
     }
 
-    fn take_note(&self, seen: &[Looked]) {
+    /// Keeps what was seen, but for parts of which more has become known since the look began.
+    fn take_note(&self, seen: &[Looked], before: &[Option<Arc<Part>>]) {
         for (index, looked) in seen.iter().enumerate() {
-            if let Ok(part) = looked {
+            let Ok(part) = looked else { continue };
+            let is_as_before = {
+                let known = self.known();
+                match (known.parts.get(index).and_then(Option::as_ref), before.get(index)) {
+                    (Some(known), Some(Some(before))) => Arc::ptr_eq(known, before),
+                    (None, _) => true,
+                    _ => false,
+                }
+            };
+            if is_as_before {
                 self.remember(index, part);
             }
         }
@@ -294,7 +338,7 @@ impl ConfigMapMemory {
             tracing::warn!(
                 configmap = self.objects.name_of(0),
                 %error,
-                "the memory can be no larger than now: {}",
+                "the memory has room for one ConfigMap only: {}. Add them to the role",
                 self.missing_permission()
             );
         }
@@ -303,7 +347,7 @@ impl ConfigMapMemory {
     /// What a role of one's own must allow.
     pub(super) fn missing_permission(&self) -> String {
         let (first, last) = (self.objects.name_of(1), self.objects.name_of(PARTS_MAX - 1));
-        format!("the role does not allow to get and update the ConfigMaps {first} to {last}")
+        format!("the role does not allow getting and updating the ConfigMaps {first} to {last}")
     }
 
     pub(super) fn known(&self) -> std::sync::MutexGuard<'_, Known> {
