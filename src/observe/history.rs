@@ -144,6 +144,8 @@ pub(super) struct History {
     begun: Option<Timestamp>,
     /// Whether an earlier process may have kept anything.
     has_past: bool,
+    /// Those in hand whose last day is known, as of the last time that a pass asked.
+    with_a_day: usize,
 }
 
 pub(super) struct Shared {
@@ -173,6 +175,13 @@ struct State {
     nothing_kept: BTreeSet<VariantId>,
 }
 
+impl State {
+    /// Whole histories that are queued, behind everything else.
+    fn wholes(&self) -> usize {
+        self.queue.keys().rev().take_while(|(stage, ..)| *stage == Stage::Whole).count()
+    }
+}
+
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -192,13 +201,14 @@ impl History {
             unidentified: BTreeSet::new(),
             begun: None,
             has_past: true,
+            with_a_day: 0,
         }
     }
 
     /// Whether a variant's history may be asked for, `beside` so many others. Those of which nothing
     /// is known come before those that have their last day.
     pub(super) fn has_room_for(&self, id: &VariantId, has_a_day: bool, beside: usize) -> bool {
-        let most = if has_a_day { WHOLE_MAX } else { LAST_DAYS_MAX };
+        let most = if has_a_day { WHOLE_MAX } else { LAST_DAYS_MAX + self.with_a_day };
         let room = self.in_hand.len() + beside < most;
         room && !self.in_hand.contains(id) && !self.failed.contains(id)
     }
@@ -235,14 +245,29 @@ impl History {
         self.has_past = false;
     }
 
-    /// A pass asks for history from here on.
-    pub(super) fn begin_asking(&mut self) {
+    /// A pass asks for history from here on, of variants that are `wanted`. The rest of others is not asked for any
+    /// more.
+    pub(super) fn begin_asking(&mut self, wanted: &BTreeSet<&VariantId>) {
         self.unidentified.clear();
+        let progress = &self.shared.slots.progress;
+        self.later.retain(|id| {
+            let kept = wanted.contains(id);
+            if !kept {
+                progress.history.done();
+            }
+            kept
+        });
+        self.with_a_day = self.shared.state().wholes();
     }
 
-    /// The history of a variant is not asked for before [`Self::try_again`].
+    /// The history of a variant is wanted, and not asked for before [`Self::try_again`]. What was kept of it may be
+    /// what is wrong, and is not taken up.
     pub(super) fn put_off(&mut self, id: &VariantId) {
         self.failed.insert(id.clone());
+        self.shared.state().nothing_kept.insert(id.clone());
+        if self.later.insert(id.clone()) {
+            self.shared.slots.progress.history.expect(1);
+        }
     }
 
     /// What could not be read may be asked for again.
@@ -405,16 +430,18 @@ fn put_away(shared: &Shared, stage: Stage, filled: Vec<Filled>, seeds: Vec<Seed>
     let progress = &shared.slots.progress;
     let mut queued = shared.state();
     queued.reading = queued.reading.saturating_sub(seeds.len());
+    let mut wholes = queued.wholes();
     for (mut filled, seed) in filled.into_iter().zip(seeds) {
         if stage == Stage::LastDay {
             progress.last_day.done();
         }
         if stage == Stage::LastDay && filled.variant.is_ok() {
-            filled.rest = if queued.queue.len() < WHOLE_MAX { Rest::Queued } else { Rest::Later };
+            filled.rest = if wholes < WHOLE_MAX { Rest::Queued } else { Rest::Later };
         }
         match filled.rest {
             Rest::Nothing => progress.history.done(),
             Rest::Queued => {
+                wholes += 1;
                 queued.queue.insert(read_order(Stage::Whole, &seed), seed);
             }
             Rest::Later => {}

@@ -151,8 +151,9 @@ impl Reader {
         let unlisted_paid =
             settings.discovery_telemetry != DiscoveryTelemetry::Off && saving == Saving::Nothing;
         let mut seeds = Vec::new();
-        self.history.begin_asking();
-        for (id, goal, variant) in without_history(&self.variants, basis, unlisted_paid) {
+        let without = without_history(&self.variants, basis, unlisted_paid);
+        self.history.begin_asking(&without.iter().map(|(id, ..)| *id).collect());
+        for (id, goal, variant) in without {
             let has_a_day = variant.read_until().is_some();
             if !self.history.has_room_for(id, has_a_day, seeds.len()) {
                 continue;

@@ -70,7 +70,7 @@ async fn where_latency_wanders_the_target_holds_in_the_heavy_hours_and_seldom_mo
         weeks.iter().fold((0.0, 0.0), |(a, b), (ours, oracle)| (a + of(ours), b + of(oracle)))
     };
     let (ours, oracle) = sum(|week| week.violation_minutes as f64);
-    assert!(ours < 0.93 * oracle, "{weeks:?}");
+    assert!(ours < 0.9 * oracle, "{weeks:?}");
     let (ours, oracle) = sum(|week| week.instance_hours);
     assert!(ours < 1.2 * oracle, "{weeks:?}");
 }

@@ -357,7 +357,7 @@ fn variants_of<'a>(asked: impl IntoIterator<Item = &'a Asked>) -> usize {
 }
 
 #[tokio::test]
-async fn in_a_large_fleet_no_history_comes_before_the_last_day_of_every_variant() {
+async fn in_a_large_fleet_last_days_come_first_in_each_pass_and_listed_ones_before_others() {
     let is_day = |asked: &Asked| asked.span < TimeDelta::days(1);
     let is_strange = |asked: &&Asked| asked.first.starts_with("a-");
     let mut passes = large_fleet(0, Some(Duration::from_millis(20)));

@@ -89,7 +89,7 @@ async fn a_decision_that_panics_leaves_its_variant_unknown() {
     };
     let fleet = stage.pass(true).await;
     assert!(of(&fleet, "broken").decision.report.comparable);
-    assert_eq!(ratios(&fleet), [None, Some(1.0)]);
+    assert_eq!(ratios(&fleet), [Some(0.0), Some(1.0)]);
     let fleet = with_telemetry(&mut stage, &Config::from_yaml(CONFIG).unwrap()).await;
     assert_eq!(ratios(&fleet), [Some(1.0); 2]);
 }
