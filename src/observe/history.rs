@@ -249,15 +249,20 @@ impl History {
     /// more.
     pub(super) fn begin_asking(&mut self, wanted: &BTreeSet<&VariantId>) {
         self.unidentified.clear();
+        self.retain_later(|id| wanted.contains(id));
+        self.with_a_day = self.shared.state().wholes();
+    }
+
+    /// Nobody waits any more for the rest of others.
+    fn retain_later(&mut self, wanted: impl Fn(&VariantId) -> bool) {
         let progress = &self.shared.slots.progress;
         self.later.retain(|id| {
-            let kept = wanted.contains(id);
+            let kept = wanted(id);
             if !kept {
                 progress.history.done();
             }
             kept
         });
-        self.with_a_day = self.shared.state().wholes();
     }
 
     /// The history of a variant is wanted, and not asked for before [`Self::try_again`]. What was kept of it may be
@@ -374,13 +379,7 @@ impl History {
             kept
         });
         drop(state);
-        self.later.retain(|id| {
-            let kept = wanted(id);
-            if !kept {
-                progress.history.done();
-            }
-            kept
-        });
+        self.retain_later(&wanted);
         self.in_hand.retain(|id| wanted(id));
         self.unidentified.retain(|id| wanted(id));
         self.failed.retain(|id| wanted(id));

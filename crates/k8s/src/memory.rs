@@ -5,7 +5,7 @@
 //! `pauses`, and what CloudWatch has been asked for is below `spending`, in the same form. What cannot be read is
 //! moved below `set-aside.KEY` when something is next saved. Other keys are somebody else's and stay as they are.
 //!
-//! One object holds 1 MiB. When it is filled, further ones follow (docs/decisions/memory-in-parts.md). Of all of
+//! One object holds 1 MiB. From three quarters of it on, further ones follow (docs/decisions/memory-in-parts.md). Of all of
 //! them the process holds what they say, and reads again only those whose versions say that they have changed.
 
 mod data;

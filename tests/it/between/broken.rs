@@ -81,8 +81,8 @@ async fn a_decision_that_panics_leaves_its_variant_unknown() {
     assert_eq!(stage.target_value("other"), Some(600.0));
     let report = &of(&fleet, "broken").decision.report;
     assert!(!report.comparable && report.sentence.contains("setpoint failed"), "{report:?}");
-    // And it is told of in the next pass again, and well once its goal is. What had been read of it is not trusted any
-    // more: it is read again with the next telemetry, which is not paid for before.
+    // Once its goal is well, the next pass compares it again. What was read of it before is not trusted: it is read again
+    // with the next telemetry, and not paid for before.
     let ratios = |fleet: &FleetStatus| {
         ["broken", "other"]
             .map(|name| of(fleet, name).decision.report.estimate.history_complete_ratio)

@@ -54,19 +54,24 @@ impl Trouble {
         }
     }
 
-    /// Whether it is not worth asking for anything else: there was no answer, or the server has failed twice by
-    /// `failures`.
-    pub(super) fn is_outage(&self, failures: &AtomicUsize) -> bool {
-        match self {
-            Self::Unanswered(_) => true,
-            Self::Failed(_) => failures.fetch_add(1, Ordering::Relaxed) > 0,
-            Self::Forbidden(_) | Self::Refused(_) => false,
-        }
-    }
-
     /// Whether a write certainly has no effect, now or later.
     pub(super) const fn is_over(&self) -> bool {
         matches!(self, Self::Forbidden(_) | Self::Refused(_))
+    }
+}
+
+/// Counts failures, to notice an outage: each further request would be waited for as long.
+#[derive(Debug, Default)]
+pub(super) struct Failures(AtomicUsize);
+
+impl Failures {
+    /// Takes note of one; whether it is an outage: there was no answer, or the server has failed for the second time.
+    pub(super) fn note(&self, trouble: &Trouble) -> bool {
+        match trouble {
+            Trouble::Unanswered(_) => true,
+            Trouble::Failed(_) => self.0.fetch_add(1, Ordering::Relaxed) > 0,
+            Trouble::Forbidden(_) | Trouble::Refused(_) => false,
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use setpoint_core::model::ids::VariantId;
@@ -15,7 +14,7 @@ use setpoint_core::ports::MemoryError;
 
 use super::ConfigMapMemory;
 use super::data::{self, Data};
-use super::objects::{BYTES_MAX, PARTS_MAX, Sent, Trouble};
+use super::objects::{BYTES_MAX, Failures, PARTS_MAX, Sent, Trouble};
 use super::part::{PARTS_ANNOTATION, Part, Shell, Version};
 use super::room::{Room, Wanted, places};
 use super::view::{Rank, View};
@@ -99,7 +98,7 @@ struct Saving {
     /// From which part on none may be made, and what the server says to that.
     parts_max: usize,
     forbidden: Option<MemoryError>,
-    failures: AtomicUsize,
+    failures: Failures,
     /// How many writes are as good as an outage.
     outages: u32,
 }
@@ -123,7 +122,7 @@ impl ConfigMapMemory {
             failed: BTreeMap::new(),
             parts_max: PARTS_MAX,
             forbidden: None,
-            failures: AtomicUsize::new(0),
+            failures: Failures::default(),
             outages: 0,
         };
         let mut last = None;
@@ -247,7 +246,7 @@ impl ConfigMapMemory {
                 return Some(error);
             }
             Err(trouble) => {
-                saving.outages += u32::from(trouble.is_outage(&saving.failures));
+                saving.outages += u32::from(saving.failures.note(&trouble));
                 if which.is_empty() {
                     // What has moved is safe above; the copy here goes with the next write.
                     tracing::debug!(error = %trouble.error(), "an older copy is left in the memory");

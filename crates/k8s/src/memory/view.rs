@@ -5,7 +5,7 @@
 //! changed sees what the last look saw. When one has changed, they are looked at once more, upwards.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use futures::StreamExt;
@@ -18,7 +18,7 @@ use setpoint_core::model::time::Timestamp;
 use setpoint_core::ports::MemoryError;
 
 use super::data;
-use super::objects::{PARTS_MAX, Trouble};
+use super::objects::{Failures, PARTS_MAX, Trouble};
 use super::part::{Damaged, Entry, Part, reported};
 use super::{ConfigMapMemory, Known};
 
@@ -222,7 +222,7 @@ impl ConfigMapMemory {
         before: &[Option<Arc<Part>>],
     ) -> Vec<Looked> {
         let lost = Arc::new(OnceLock::<Trouble>::new());
-        let failures = Arc::new(AtomicUsize::new(0));
+        let failures = Arc::new(Failures::default());
         // Owned, for a stream of borrowed ones cannot be sent to another thread.
         let all: Vec<_> = (from..to).map(|at| (at, before.get(at).cloned().flatten())).collect();
         let looking = stream::iter(all).map(|(index, before)| {
@@ -233,7 +233,7 @@ impl ConfigMapMemory {
                 }
                 let looked = memory.look(index, before).await;
                 if let Err(trouble) = &looked
-                    && trouble.is_outage(&failures)
+                    && failures.note(trouble)
                 {
                     let _ = lost.set(trouble.clone());
                 }
@@ -245,7 +245,7 @@ impl ConfigMapMemory {
 
     /// One part after the other, until there is none and none is spoken of.
     async fn look_upwards(&self, seen: &mut Vec<Looked>, before: &[Option<Arc<Part>>]) {
-        let failures = AtomicUsize::new(0);
+        let failures = Failures::default();
         for index in 0..PARTS_MAX {
             let known = match seen.get(index) {
                 Some(Ok(part)) => Some(Arc::clone(part)),
@@ -254,7 +254,7 @@ impl ConfigMapMemory {
             // Behind the last one there is nothing, as a rule.
             let known = known.or_else(|| Some(Arc::default()));
             let looked = self.look(index, known).await;
-            let lost = looked.as_ref().is_err_and(|trouble| trouble.is_outage(&failures));
+            let lost = looked.as_ref().is_err_and(|trouble| failures.note(trouble));
             if let Some(place) = seen.get_mut(index) {
                 *place = looked;
                 if lost {
