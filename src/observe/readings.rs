@@ -254,7 +254,7 @@ impl Reader {
             let taken = catch_unwind(AssertUnwindSafe(|| {
                 let by = (&estimator, &reading.context);
                 let taken = variant.take_in(new, by, reading.memory, &mut self.scratch, now);
-                variant.rest(&*self.shelf);
+                variant.answer_and_rest(by, &*self.shelf, &mut self.scratch, now);
                 taken
             }));
             match taken {

@@ -1,6 +1,8 @@
 //! The capacity estimate of one variant between passes: feeds the estimator with minutes as they
 //! arrive and with deploys as they are seen, in the order in which they happened.
 
+mod kept;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -25,10 +27,11 @@ use crate::model::siblings::Siblings;
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
-use super::answer::{Answer, Question, evaluate};
+use super::answer::{Answer, Question, evaluate, evaluate_and_rest};
 use super::journals;
 use super::resting::Held;
 use super::running::{Running, running};
+pub(super) use kept::KeptCapacity;
 
 /// Minutes left out before an update was first seen: it is seen up to a pass late.
 const UPDATE_SEEN_LATE: TimeDelta = TimeDelta::minutes(2);
@@ -72,16 +75,6 @@ pub(super) struct CapacityWatch {
     journal_kept: Option<Timestamp>,
     /// When all of it was last kept; absent when that is due.
     pub(super) evidence_kept: Option<Timestamp>,
-}
-
-/// What of it is kept over a restart.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct KeptCapacity<'a> {
-    estimator: Option<Cow<'a, Estimator>>,
-    changes: Cow<'a, VecDeque<Change>>,
-    running: Option<Running>,
-    updating_since: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -191,65 +184,6 @@ impl CapacityWatch {
         self.is_lost
     }
 
-    /// What of it is kept over a restart; nothing where it cannot be had back.
-    pub(super) fn kept(&self) -> Option<KeptCapacity<'_>> {
-        // Every field has its answer here: a new one is a decision, and another form.
-        let Self {
-            estimator,
-            changes,
-            noted: _,
-            noted_in_all: _,
-            is_lost: _,
-            running,
-            routing: _,
-            made: _,
-            updating_since,
-            answer: _,
-            keeps_fit: _,
-            by_siblings: _,
-            journal_kept: _,
-            evidence_kept: _,
-        } = self;
-        let estimator = match estimator {
-            Some(held) => Some(held.awake()?),
-            None => None,
-        };
-        Some(KeptCapacity {
-            estimator,
-            changes: Cow::Borrowed(changes),
-            running: *running,
-            updating_since: *updating_since,
-        })
-    }
-
-    /// The same service with what was kept of it up to `until`; nothing when it runs something else by
-    /// now, or that is not known.
-    pub(super) fn resumed(
-        &self,
-        kept: KeptCapacity<'_>,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let KeptCapacity { estimator, changes, running, updating_since } = kept;
-        let before = running?.fingerprint;
-        if !before.is_same(self.running?.fingerprint) {
-            return None;
-        }
-        let mut changes = changes.into_owned();
-        if let Some(since) = updating_since {
-            // It ended while nobody looked.
-            changes.push_back(Change::update(since, now));
-        }
-        // What runs has run before: to this process it looked new.
-        let is_news = |change: &&Change| match change {
-            Change::Deploy { running, .. } => !running.fingerprint.is_same(before),
-            Change::Update { .. } => true,
-        };
-        changes.extend(self.noted.iter().filter(is_news));
-        let estimator = estimator.map(|kept| Held::Awake(Box::new(kept.into_owned())));
-        Some(Self { estimator, changes, evidence_kept: Some(until), ..self.blank() })
-    }
-
     /// Whether it is known what the endpoint runs.
     pub(super) const fn is_identified(&self) -> bool {
         self.running.is_some()
@@ -290,6 +224,26 @@ impl CapacityWatch {
         }
         self.changes.shrink_to_fit();
         self.noted.shrink_to_fit();
+    }
+
+    /// The same, but it is asked first: the pass that has told it asks right after, and at rest it would have to be had
+    /// back for that.
+    pub(super) fn answer_and_rest(
+        &mut self,
+        (settings, asked): (&EstimatorSettings, Question),
+        on: &dyn Shelf,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) {
+        let how = (settings.load_test, self.keeps_fit);
+        let held = self.estimator.as_mut();
+        let answered =
+            held.and_then(|held| evaluate_and_rest(held, (how, asked), on, scratch, now));
+        if let Some((estimate, load_tested)) = answered {
+            self.answer = Some(Answer { asked, at: now, estimate: estimate.into(), load_tested });
+            self.by_siblings = None;
+        }
+        self.rest(on);
     }
 
     /// Bytes that the estimator takes at rest.

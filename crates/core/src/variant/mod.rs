@@ -356,6 +356,20 @@ impl Variant {
         self.recent.rest(on);
     }
 
+    /// The same once it has been asked what is known of capacity now, by what it was told by.
+    pub fn answer_and_rest(
+        &mut self,
+        (settings, context): (&EstimatorSettings, &Context),
+        on: &dyn Shelf,
+        scratch: &mut Scratch,
+        now: Timestamp,
+    ) {
+        let (read_until, load_test_problem) = (self.recent.read_until, settings.load_test_problem);
+        let asked = Question { read_until, context: *context, load_test_problem };
+        self.capacity.answer_and_rest((settings, asked), on, scratch, now);
+        self.recent.rest(on);
+    }
+
     /// Answers keep their fit: for replays, which look at one variant.
     pub const fn keep_fit(&mut self) {
         self.capacity.keeps_fit = true;

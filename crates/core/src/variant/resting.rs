@@ -31,16 +31,23 @@ pub(super) enum Held {
 }
 
 impl Resting {
-    /// Lets it rest; `None` when it has no such form, which would be a bug.
-    fn of(estimator: &mut Estimator, shelf: &dyn Shelf) -> Option<Self> {
-        let (hourly, mut picture) = (estimator.hourly(), estimator.take_picture());
+    /// Lets it rest once `last` has been done with it, which sees no picture; `None` when it has no such form, which
+    /// would be a bug.
+    fn of<T>(
+        estimator: &mut Estimator,
+        shelf: &dyn Shelf,
+        last: impl FnOnce(&mut Estimator) -> T,
+    ) -> (T, Option<Self>) {
+        let mut picture = estimator.take_picture();
+        let done = last(estimator);
+        let hourly = estimator.hourly();
         let load_test = (estimator.settings().load_test, estimator.settings().load_test_problem);
         if let Ok(bytes) = compact::to_bytes(estimator) {
             picture.rest(shelf);
-            return Some(Self { bytes: shelf.put(bytes), picture, hourly, load_test });
+            return (done, Some(Self { bytes: shelf.put(bytes), picture, hourly, load_test }));
         }
         estimator.draw_on(picture.scatter());
-        None
+        (done, None)
     }
 
     /// The same estimator, without its picture: for an answer. Nothing where its bytes cannot be had back.
@@ -99,11 +106,21 @@ impl Held {
 
     /// Lets it rest.
     pub(super) fn rest(&mut self, on: &dyn Shelf) {
-        if let Self::Awake(estimator) = self
-            && let Some(resting) = Resting::of(estimator, on)
-        {
+        self.rest_after(on, |_| ());
+    }
+
+    /// Lets it rest once this has been done with it; nothing is done where it rests already.
+    pub(super) fn rest_after<T>(
+        &mut self,
+        on: &dyn Shelf,
+        last: impl FnOnce(&mut Estimator) -> T,
+    ) -> Option<T> {
+        let Self::Awake(estimator) = self else { return None };
+        let (done, resting) = Resting::of(estimator, on, last);
+        if let Some(resting) = resting {
             *self = Self::Resting(resting);
         }
+        Some(done)
     }
 
     /// Bytes held at rest.
