@@ -156,7 +156,7 @@ fn row(status: &VariantStatus, ask: Ask<'_>) -> Row {
     let instance_type = own.and_then(|own| own.instance_type.clone());
     let price = instance_type.as_ref().and_then(|name| ask.prices.get(name)).copied();
     let telemetry = snapshot.telemetry.known();
-    let usage = telemetry.map(|telemetry| telemetry.usage.get());
+    let usage = telemetry.map(|telemetry| telemetry.used().unwrap_or_default());
     let usage = usage.as_ref();
     let watched_hours = usage.map_or(0.0, |usage| usage.watched().num_minutes() as f64 / 60.0);
     let idle_days = usage.and_then(|usage| {

@@ -204,6 +204,10 @@ impl<'a> Hours<'a> {
         let partial = status.decision.report.estimate.is_partial();
         let telemetry = status.snapshot.telemetry.known().filter(|_| !partial);
         let Some(telemetry) = telemetry else { return (until, false) };
+        // Most passes read no telemetry.
+        if telemetry.recent.last().is_some_and(|newest| until >= Some(newest.end())) {
+            return (until, false);
+        }
         let mut until = until;
         // The hours are of the last read alone. Of one that the recent minutes tell whole, those of a read before it
         // may wait as well, for a pass that was not recorded.

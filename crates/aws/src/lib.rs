@@ -44,7 +44,6 @@ use self::metrics::SdkMetrics;
 use self::sagemaker::JsonClient;
 use self::scaling_reads::SdkScalingReads;
 use self::scaling_writes::SdkScalingWrites;
-use self::session::Http;
 use setpoint_core::model::ids::Scope;
 use setpoint_core::ports::{Aws, CallObserver, Leadership, PortError};
 
@@ -65,7 +64,7 @@ pub async fn connect(
     settings: &Settings,
     observer: Arc<dyn CallObserver>,
 ) -> Result<Aws, ConnectError> {
-    assemble(settings, observer, Http::of(settings), None).await
+    assemble(settings, observer, session::http_client(), None).await
 }
 
 /// [`connect`], and right before a write is sent `leadership` must allow it (rule 23).
@@ -74,7 +73,7 @@ pub async fn connect_fenced(
     observer: Arc<dyn CallObserver>,
     leadership: Option<Arc<dyn Leadership>>,
 ) -> Result<Aws, ConnectError> {
-    assemble(settings, observer, Http::of(settings), leadership).await
+    assemble(settings, observer, session::http_client(), leadership).await
 }
 
 /// Log directives without the SDK's warnings about credentials that it does not find and roles that it
@@ -95,16 +94,16 @@ pub async fn connect_through(
     observer: Arc<dyn CallObserver>,
     http: SharedHttpClient,
 ) -> Result<Aws, ConnectError> {
-    assemble(settings, observer, http.into(), None).await
+    assemble(settings, observer, http, None).await
 }
 
 async fn assemble(
     settings: &Settings,
     observer: Arc<dyn CallObserver>,
-    http: Http,
+    http: SharedHttpClient,
     leadership: Option<Arc<dyn Leadership>>,
 ) -> Result<Aws, ConnectError> {
-    let sdk = session::load(settings, inbound::guarded(http.client)).await;
+    let sdk = session::load(settings, inbound::guarded(http)).await;
     let sts = aws_sdk_sts::Client::from_conf(
         aws_sdk_sts::config::Builder::from(&sdk).retry_config(RetryConfig::disabled()).build(),
     );
@@ -127,7 +126,6 @@ async fn assemble(
     let writes = scaling(session::write_timeouts(settings));
     let cloudwatch = aws_sdk_cloudwatch::Client::from_conf(
         aws_sdk_cloudwatch::config::Builder::from(&sdk)
-            .http_client(inbound::guarded(http.metrics))
             .retry_config(RetryConfig::disabled())
             .build(),
     );

@@ -16,35 +16,17 @@ use super::settings::{CredentialSource, Settings};
 /// The name of the assumed-role session, as `CloudTrail` shows it.
 const SESSION_NAME: &str = "setpoint";
 
-/// The HTTP clients of one account and region: each has connections of its own.
-pub(super) struct Http {
-    /// For everything but metrics, credentials included.
-    pub(super) client: SharedHttpClient,
-    pub(super) metrics: SharedHttpClient,
-}
+/// Connections that a host's pool keeps for later. A connection keeps room for as much as it has brought, 400 KiB after
+/// an answer of the largest size, and in a pass a few dozen are open; what more is asked for than these opens others.
+const IDLE_CONNECTIONS: usize = 4;
 
-impl Http {
-    /// A connection keeps room for as much as it has brought, 400 KiB after an answer of the largest size. Where all
-    /// services are one host, behind one `endpoint_url`, dozens of connections would come to that by turns; so metrics
-    /// have theirs.
-    pub(super) fn of(settings: &Settings) -> Self {
-        let client = http_client();
-        let one_host = settings.endpoint_url.is_some();
-        let metrics = if one_host { http_client() } else { client.clone() };
-        Self { client, metrics }
-    }
-}
-
-impl From<SharedHttpClient> for Http {
-    fn from(client: SharedHttpClient) -> Self {
-        Self { metrics: client.clone(), client }
-    }
-}
-
-/// An HTTP client; TLS by rustls on ring, with the system's certificates and proxy settings. Plain `http:` URLs work
-/// too.
+/// One HTTP client for everything, credentials included; TLS by rustls on ring, with the system's
+/// certificates and proxy settings. Plain `http:` URLs work too.
 pub(super) fn http_client() -> SharedHttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .build_https()
 }
 
 /// Loads the SDK's shared configuration. Credentials are looked for only when first needed.

@@ -14,7 +14,7 @@ use crate::model::goal::{Goal, Mode};
 use crate::model::memory::VariantMemory;
 use crate::model::reason::Field;
 use crate::model::scaling::{MetricSpec, ScalableTarget, ScalingPolicy, TargetTracking};
-use crate::model::snapshot::Snapshot;
+use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
 use super::Rules;
@@ -364,9 +364,7 @@ impl Load {
         let name = &before.snapshot.id.variant;
         let shown = endpoint.variants.iter().find(|variant| variant.name == *name);
         let telemetry = before.snapshot.telemetry.known();
-        let newest = telemetry.and_then(|t| {
-            t.recent.iter().rfind(|minute| minute.invocations_per_instance.is_some())
-        });
+        let newest = telemetry.and_then(Telemetry::newest);
         let most = target.map(|t| t.max_capacity).max(before.goal.capacity.max);
         Self {
             invocations: newest.and_then(|minute| minute.invocations),

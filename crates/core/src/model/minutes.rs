@@ -106,6 +106,16 @@ impl Minutes {
         minutes.pop()
     }
 
+    /// The newest one like this: older parts are not unpacked for it.
+    pub fn rfind(&self, is_it: impl Fn(&Minute) -> bool) -> Option<Minute> {
+        self.parts.iter().enumerate().rev().find_map(|(place, part)| {
+            let mut minutes = Series::with_capacity(PART_MINUTES);
+            unpack(part, &mut minutes);
+            let gone = if place == 0 { self.skipped.min(minutes.len()) } else { 0 };
+            minutes.drain(gone..).rfind(&is_it)
+        })
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         self.parts.iter().map(|part| part.len()).sum()
@@ -298,6 +308,7 @@ fn bytes<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
     use proptest::prelude::*;
 
     use super::*;
@@ -396,6 +407,11 @@ mod tests {
                 assert_eq!(minutes.to_vec(), all[until.saturating_sub(60)..until], "{step}");
                 assert_eq!(minutes, Minutes::from(&all[until.saturating_sub(60)..until]));
                 assert_eq!(minutes.last().as_ref(), newest.last());
+                for back in [0, 9, 20, 44, 59, 60, 75] {
+                    let is_it = |m: &Minute| m.at + TimeDelta::minutes(back) < newest[0].at;
+                    let expected = all[until.saturating_sub(60)..until].iter().rfind(|m| is_it(m));
+                    assert_eq!(minutes.rfind(is_it).as_ref(), expected, "{step}, {back} before");
+                }
                 assert!(minutes.parts.len() <= PARTS_MAX, "{step}: {} parts", minutes.parts.len());
                 let shared = minutes
                     .parts

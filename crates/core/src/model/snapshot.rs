@@ -174,14 +174,21 @@ pub struct Telemetry {
     pub peak_invocations: Option<f64>,
     /// The highest load since the telemetry read before this one.
     pub max_load_since_last_read: Option<f64>,
-    /// What it used in the last week.
+    /// What it used in the last week, up to some time within the last minutes: see [`Self::used`].
     #[serde(skip)]
     pub usage: Packed<Usage>,
 }
 
 impl Telemetry {
+    /// What it used in the last week, the newest minutes included; nothing where that cannot be had back from a shelf.
+    pub fn used(&self) -> Option<Usage> {
+        let mut usage = self.usage.try_get()?;
+        usage.catch_up(&self.recent.to_vec());
+        Some(usage)
+    }
+
     /// The newest minute with a load.
     pub fn newest(&self) -> Option<Minute> {
-        self.recent.iter().rev().find(|m| m.invocations_per_instance.is_some())
+        self.recent.rfind(|minute| minute.invocations_per_instance.is_some())
     }
 }

@@ -118,6 +118,16 @@ impl Usage {
         self.loads.drain(..gone);
     }
 
+    /// Takes in those of the last minutes, in time order, that it has not taken in yet. Of what was never looked at
+    /// nothing is new.
+    pub fn catch_up(&mut self, minutes: &[Minute]) {
+        let Some(until) = self.until.map(start) else { return };
+        let known = minutes.partition_point(|minute| minute.at < until);
+        if let Some(newest) = minutes[known..].last() {
+            self.take(&minutes[known..], newest.end());
+        }
+    }
+
     fn take_minute(&mut self, minute: &Minute) {
         if minute.invocations.is_some_and(|all| all > 0.0) {
             self.last_invocation = self.last_invocation.max(Some(minute.at.timestamp()));

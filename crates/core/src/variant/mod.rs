@@ -55,7 +55,7 @@ use floors::FloorsWatch;
 pub use keepers::MemoryWriterWatch;
 pub use per_instance::InstancesLook;
 use per_instance::InstancesWatch;
-use recent::{Open, Recent};
+use recent::Recent;
 pub use resume::{FORM, Present};
 use steady::Unchanged;
 pub use turn::Turn;
@@ -223,14 +223,16 @@ impl Variant {
         if pieces.peek().is_none() {
             return Ok(());
         }
-        let Some(mut recent) = self.recent.open(now) else {
-            self.read_again();
-            return Ok(());
-        };
+        let mut recent = self.recent.open(now);
         let (mut journal_read, mut read_until) = (Ok(()), None);
         for new in pieces {
             read_until = Some(new.until);
-            let taken = self.take_in_piece((new, &mut recent), by, memory, scratch, now);
+            let objective = &by.0.objective;
+            if recent.take_in(&new.minutes, objective, new.until).is_none() {
+                self.read_again();
+                return journal_read;
+            }
+            let taken = self.take_in_piece(new, by, memory, scratch, now);
             journal_read = journal_read.and(taken);
             if self.capacity.is_lost() {
                 self.read_again();
@@ -245,7 +247,7 @@ impl Variant {
 
     fn take_in_piece(
         &mut self,
-        (new, recent): (NewPeriods, &mut Open),
+        new: NewPeriods,
         (settings, context): (&EstimatorSettings, &Context),
         memory: Option<&VariantMemory>,
         scratch: &mut Scratch,
@@ -254,7 +256,6 @@ impl Variant {
         let NewPeriods { minutes, longer, until, read } = new;
         let thin = self.is_thin(now);
         self.judged_by = Some(settings.objective);
-        recent.take_in(&minutes, &settings.objective, until);
         // Should a bug of ours end this in the middle, the next read begins behind it.
         self.recent.read_until = Some(until);
         self.telemetry_read = Some(read);

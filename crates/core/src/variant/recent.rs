@@ -31,6 +31,8 @@ pub(super) struct Recent {
     pub(super) thin_until: Option<Timestamp>,
     /// By the number of the hour since the epoch, oldest first.
     pub(super) hourly_peaks: Packed<Vec<(i32, f64)>>,
+    /// Up to where its usage goes.
+    pub(super) usage_until: Option<Timestamp>,
 }
 
 impl Default for Recent {
@@ -40,6 +42,7 @@ impl Default for Recent {
             read_until: None,
             thin_until: None,
             hourly_peaks: Packed::default(),
+            usage_until: None,
         }
     }
 }
@@ -49,18 +52,22 @@ impl Default for Recent {
 pub(super) struct Open {
     telemetry: Telemetry,
     hours: Vec<HourLoad>,
-    usage: Usage,
+    /// Where minutes are added to it.
+    usage: Option<Usage>,
+    usage_until: Option<Timestamp>,
     hourly_peaks: Vec<(i32, f64)>,
 }
 
 impl Open {
-    /// Takes in newly read minutes, in time order.
+    /// Takes in newly read minutes, in time order; nothing where what it used before cannot be had back.
+    #[must_use]
     pub(super) fn take_in(
         &mut self,
         minutes: &[Minute],
         objective: &Objective,
         read_until: Timestamp,
-    ) {
+    ) -> Option<()> {
+        self.use_up(minutes, read_until)?;
         let telemetry = &mut self.telemetry;
         telemetry.max_load_since_last_read = highest(minutes.iter().filter_map(Minute::load));
         if let Some(newest) = minutes.iter().rev().find(|m| !m.is_empty()) {
@@ -68,14 +75,30 @@ impl Open {
         }
         self.hours.extend(HourLoad::of(minutes, objective));
         telemetry.recent = telemetry.recent.followed_by(minutes, RECENT_MINUTES);
-        self.usage.take(minutes, read_until);
         note_peaks(&mut self.hourly_peaks, minutes, read_until);
+        Some(())
+    }
+
+    /// Adds minutes to what it used. As long as the last minutes tell all that is new, they need not be: a week of hours
+    /// is not had back and put away again with each read.
+    fn use_up(&mut self, minutes: &[Minute], read_until: Timestamp) -> Option<()> {
+        let told_since = read_until - TimeDelta::minutes(RECENT_MINUTES as i64);
+        if self.usage_until.is_some_and(|until| until >= told_since) {
+            return Some(());
+        }
+        let usage = match &mut self.usage {
+            Some(usage) => usage,
+            none => none.insert(self.telemetry.used()?),
+        };
+        usage.take(minutes, read_until);
+        self.usage_until = Some(read_until);
+        Some(())
     }
 }
 
 impl Recent {
-    /// Unpacks it; nothing where what it knew before cannot be had back.
-    pub(super) fn open(&mut self, read_at: Timestamp) -> Option<Open> {
+    /// Unpacks it.
+    pub(super) fn open(&mut self, read_at: Timestamp) -> Open {
         let mut telemetry = match std::mem::replace(&mut self.telemetry, Fact::not_read_yet()) {
             Fact::Known(telemetry) => telemetry,
             Fact::Unknown(_) => Telemetry {
@@ -91,15 +114,18 @@ impl Recent {
         let together = read_at - telemetry.read_at < TOGETHER;
         telemetry.read_at = read_at;
         let hours = if together { telemetry.hours.get() } else { Vec::new() };
-        let usage = telemetry.usage.try_get()?;
-        Some(Open { telemetry, hours, usage, hourly_peaks: self.hourly_peaks.get() })
+        let (usage_until, hourly_peaks) = (self.usage_until, self.hourly_peaks.get());
+        Open { telemetry, hours, usage: None, usage_until, hourly_peaks }
     }
 
     /// Keeps it, with all that was read up to a time.
     pub(super) fn close(&mut self, open: Open, read_until: Timestamp) {
-        let Open { mut telemetry, hours, usage, hourly_peaks } = open;
+        let Open { mut telemetry, hours, usage, usage_until, hourly_peaks } = open;
         telemetry.hours = (&hours).into();
-        telemetry.usage = (&usage).into();
+        if let Some(usage) = &usage {
+            telemetry.usage = usage.into();
+        }
+        self.usage_until = usage_until;
         telemetry.peak_invocations = highest(hourly_peaks.iter().map(|(_, peak)| *peak));
         self.hourly_peaks = (&hourly_peaks).into();
         self.telemetry = Fact::Known(telemetry);

@@ -83,7 +83,7 @@ impl Variant {
         }
         // Every field has its answer here: a new one is a decision, and another form.
         let Self {
-            recent: Recent { telemetry, read_until, thin_until, hourly_peaks },
+            recent: Recent { telemetry, read_until, thin_until, hourly_peaks, usage_until: _ },
             telemetry_read: _,
             capacity,
             ledger,
@@ -116,7 +116,7 @@ impl Variant {
             judged_by,
             recent: KeptRecent {
                 telemetry: Cow::Borrowed(telemetry),
-                usage: Cow::Owned(telemetry.usage.try_get()?),
+                usage: Cow::Owned(telemetry.used()?),
                 read_until: (*read_until)?,
                 thin_until: *thin_until,
                 hourly_peaks: Cow::Owned(hourly_peaks.get()),
@@ -168,6 +168,7 @@ impl Variant {
                 read_until: Some(read_until),
                 thin_until,
                 hourly_peaks: (&hourly_peaks.into_owned()).into(),
+                usage_until: Some(read_until),
             },
             telemetry_read,
             capacity,

@@ -117,6 +117,9 @@ impl Shelf for Loses {
     }
 }
 
+/// The part that is put away last.
+const USAGE: i32 = 2;
+
 /// The picture, the estimator or the usage: without any of them the rest would be kept, over a restart, as if it were all.
 #[test]
 fn one_of_which_a_part_is_lost_reads_its_history_again() {
@@ -124,9 +127,35 @@ fn one_of_which_a_part_is_lost_reads_its_history_again() {
         let (mut variant, mut scratch) = known(2 * 1440);
         variant.rest(&Loses(part.into()));
         assert_eq!(variant.evidence(&id()), None, "{part}");
-        told(&mut variant, 2 * 1440, 2 * 1440 + 15, &mut scratch);
+        // What it used is had back once there is more than the last hour tells, the others at once.
+        let quarters = if part == USAGE { 5 } else { 1 };
+        for quarter in 0..quarters {
+            assert!(!variant.wants_history(), "{part}");
+            let from = 2 * 1440 + 15 * quarter;
+            told(&mut variant, from, from + 15, &mut scratch);
+        }
         assert!(variant.wants_history() && variant.read_until().is_none(), "{part}");
     }
+}
+
+/// A week of hours is not had back and put away again with each read.
+#[test]
+fn what_was_used_is_added_up_every_fifth_quarter_of_an_hour_and_known_at_any_time() {
+    let (mut variant, mut scratch) = known(1440);
+    let telemetry = |variant: &Variant| variant.recent.telemetry.known().unwrap().clone();
+    let mut added_up = Vec::new();
+    for quarter in 0..20 {
+        let before = telemetry(&variant).usage;
+        let from = 1440 + 15 * quarter;
+        told(&mut variant, from, from + 15, &mut scratch);
+        let mut expected = Usage::default();
+        expected.take(&(0..from + 15).map(minute).collect::<Vec<_>>(), at(from + 15));
+        assert_eq!(telemetry(&variant).used(), Some(expected), "{quarter}");
+        if !telemetry(&variant).usage.is_one_with(&before) {
+            added_up.push(quarter);
+        }
+    }
+    assert_eq!(added_up, [4, 9, 14, 19]);
 }
 
 /// What a daemon holds of each variant between two passes: there may be ten thousand of them.
