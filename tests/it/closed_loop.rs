@@ -65,6 +65,9 @@ async fn where_latency_wanders_the_target_holds_in_the_heavy_hours_and_seldom_mo
         assert!(ours.writes <= 8 && ours.reversals <= 2, "{ours:?}");
         let (minutes, most) = (ours.violation_minutes as f64, oracle.violation_minutes as f64);
         assert!(minutes < 1.3 * most, "{ours:?} {oracle:?}");
+        // With a throughput that is asked before it is known of which hours it is, and a change that is found before
+        // latency is seen to wander and stays: 1.79 of one, and 1.51 of the violation minutes of another.
+        assert!(ours.instance_hours < 1.5 * oracle.instance_hours, "{ours:?} {oracle:?}");
     }
     let sum = |of: fn(&ClosedLoop) -> f64| {
         weeks.iter().fold((0.0, 0.0), |(a, b), (ours, oracle)| (a + of(ours), b + of(oracle)))
