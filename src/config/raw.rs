@@ -280,8 +280,9 @@ pub(super) struct RawStore {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawKubernetes {
-    /// The Lease by which several processes elect the one that writes; without it this one is alone.
-    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$"))]
+    /// The Lease by which several processes elect the one that writes; without it this one is alone. At most 243
+    /// characters, because `-shard-999` may follow.
+    #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9.]{0,241}[a-z0-9])?$"))]
     pub lease_name: Option<String>,
     /// Where the Lease, the `ConfigMap` and the Events are; without it `POD_NAMESPACE` decides, else
     /// the credentials.

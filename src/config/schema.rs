@@ -162,8 +162,9 @@ fn in_words(pattern: &str) -> &'static str {
         "^[a-zA-Z0-9_+=,.@:/-]+$" => {
             "an external id: 2 to 1224 letters, digits and any of _ + = , . @ : / -"
         }
-        "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$" => {
-            "a name in Kubernetes: lower-case letters, digits, hyphens and dots, such as setpoint"
+        "^[a-z0-9]([-a-z0-9.]{0,241}[a-z0-9])?$" => {
+            "a name in Kubernetes of at most 243 characters: lower-case letters, digits, hyphens and dots, such as \
+             setpoint"
         }
         "^[a-z0-9]([-a-z0-9.]{0,233}[a-z0-9])?$" => {
             "a name in Kubernetes of at most 235 characters: lower-case letters, digits, hyphens and dots, such as \

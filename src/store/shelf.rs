@@ -6,7 +6,7 @@
 //! it, as far as there is room.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -46,8 +46,9 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Room {
     end: u64,
-    /// Free ones, by their size.
-    free: BTreeMap<u64, Vec<u64>>,
+    /// Free ones, by their size. The first is taken: what is put away in the order in which it will be looked at lies in
+    /// that order, and the system reads ahead.
+    free: BTreeMap<u64, BTreeSet<u64>>,
 }
 
 impl FileShelf {
@@ -118,7 +119,7 @@ impl Shared {
 
 impl Room {
     fn take(&mut self, size: u64) -> Option<u64> {
-        if let Some(at) = self.free.get_mut(&size).and_then(Vec::pop) {
+        if let Some(at) = self.free.get_mut(&size).and_then(BTreeSet::pop_first) {
             return Some(at);
         }
         let at = self.end;
@@ -181,7 +182,7 @@ impl Away {
 impl Drop for Away {
     fn drop(&mut self) {
         let (size, at) = (place_bytes(self.len), self.at);
-        self.shared.room(|room| room.free.entry(size).or_default().push(at));
+        self.shared.room(|room| room.free.entry(size).or_default().insert(at));
     }
 }
 
@@ -248,6 +249,23 @@ mod tests {
         all.clear();
         assert_eq!(shelf.shared.in_memory.load(Ordering::Relaxed), 0);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it has no name");
+    }
+
+    /// Published pictures are let go only after all of the next ones have been put away.
+    #[test]
+    fn what_is_put_away_in_order_lies_in_order_however_often() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = FileShelf::new(folder.path(), 0).unwrap();
+        let put = || -> Vec<Away> {
+            let one = |n: usize| Away::put(&shelf.shared, &[n as u8; 300]).unwrap();
+            (0..50).map(one).collect()
+        };
+        let mut published = put();
+        for _ in 0..5 {
+            let next = put();
+            drop(std::mem::replace(&mut published, next));
+            assert!(published.is_sorted_by_key(|away| away.at));
+        }
     }
 
     #[test]

@@ -350,6 +350,7 @@ fn rules_between_keys_are_checked() {
             format!("kubernetes: {{memory_configmap: {}}}", "a".repeat(236)),
             "kubernetes.memory_configmap",
         ),
+        (format!("kubernetes: {{lease_name: {}}}", "a".repeat(244)), "kubernetes.lease_name"),
         (
             "memory: {file: f, tags: true}".to_owned(),
             "memory.tags: found a second place for the memory, allowed: only one of memory.tags \
