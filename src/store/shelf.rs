@@ -19,10 +19,12 @@ use crate::system::files::Digest;
 /// So much stays in memory: a fleet of some hundred and fifty variants with two weeks of history needs no file.
 const IN_MEMORY: usize = 2 << 20;
 /// The most that the file takes: the estimators of 10,000 variants, 9 KiB each, in [places](place_bytes) of 16, pictures and usage
-/// in places of 4 each, and 140 MiB for places that were outgrown and for hours that wait.
+/// in places of up to 4 each, and 140 MiB for places that were outgrown and for hours that wait.
 const FILE_MAX: u64 = 384 << 20;
-/// The smallest place in the file, a page.
-const PLACE_MIN: u64 = 4 << 10;
+/// What the system reads and writes at least. A smaller place would cost as much as one alone, so several share one.
+const PAGE: u64 = 4 << 10;
+/// The smallest place in the file: most pictures fit.
+const PLACE_MIN: u64 = 512;
 
 /// Memory up to [`IN_MEMORY`], and then a file.
 #[derive(Debug)]
@@ -121,6 +123,12 @@ impl Room {
     fn take(&mut self, size: u64) -> Option<u64> {
         if let Some(at) = self.free.get_mut(&size).and_then(BTreeSet::pop_first) {
             return Some(at);
+        }
+        if size < PAGE {
+            let page = self.take(PAGE)?;
+            let others = (page + size..page + PAGE).step_by(size as usize);
+            self.free.entry(size).or_default().extend(others);
+            return Some(page);
         }
         let at = self.end;
         (at + size <= FILE_MAX).then(|| {
@@ -269,6 +277,33 @@ mod tests {
     }
 
     #[test]
+    fn small_places_share_a_page_and_large_ones_begin_with_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = FileShelf::new(folder.path(), 0).unwrap();
+        let sizes = [400, 5000, 513, 400, 2049, 9000, 400];
+        let put = |(n, size): (usize, usize)| {
+            let bytes = vec![n as u8; size];
+            let away = Away::put(&shelf.shared, &bytes).unwrap();
+            (away, bytes)
+        };
+        let all: Vec<(Away, Vec<u8>)> =
+            sizes.into_iter().cycle().take(70).enumerate().map(put).collect();
+        let mut taken = BTreeSet::new();
+        for (away, bytes) in &all {
+            assert_eq!(away.bytes().as_deref(), Some(&**bytes));
+            let size = place_bytes(bytes.len());
+            assert_eq!(away.at % size.min(PAGE), 0);
+            // No two share a byte.
+            assert!(
+                (away.at..away.at + size).step_by(PLACE_MIN as usize).all(|at| taken.insert(at))
+            );
+        }
+        // Thirty of 512 bytes, ten each of 1, 4, 8 and 16 KiB.
+        let pages = 30_u64.div_ceil(8) + 10_u64.div_ceil(4) + 10 * (1 + 2 + 4);
+        assert_eq!(shelf.shared.room(|room| room.end), pages * PAGE);
+    }
+
+    #[test]
     fn what_the_disk_has_changed_or_lost_is_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = FileShelf::new(folder.path(), 0).unwrap();
@@ -278,7 +313,7 @@ mod tests {
         assert!(one.bytes().is_none() && is(&two, 2));
         let next = shelf.put(of(3));
         assert!(is(&next, 3) && !next.is_away(), "what comes next stays in memory");
-        shelf.shared.file.set_len(PLACE_MIN + 5).unwrap();
+        shelf.shared.file.set_len(PAGE + 5).unwrap();
         assert!(two.bytes().is_none());
     }
 
