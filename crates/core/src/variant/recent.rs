@@ -15,6 +15,8 @@ use crate::model::usage::Usage;
 
 /// How many of the newest minutes a snapshot carries.
 const RECENT_MINUTES: usize = 60;
+/// What these tell of, without a gap.
+const RECENT: TimeDelta = TimeDelta::minutes(60);
 /// What is taken in within this is one read: history comes in pieces, and what is new right after it.
 const TOGETHER: TimeDelta = TimeDelta::minutes(1);
 /// The peak of this many hours is what `plan` forecasts for.
@@ -82,8 +84,7 @@ impl Open {
     /// Adds minutes to what it used. As long as the last minutes tell all that is new, they need not be: a week of hours
     /// is not had back and put away again with each read.
     fn use_up(&mut self, minutes: &[Minute], read_until: Timestamp) -> Option<()> {
-        let told_since = read_until - TimeDelta::minutes(RECENT_MINUTES as i64);
-        if self.usage_until.is_some_and(|until| until >= told_since) {
+        if self.usage_until.is_some_and(|until| read_until - until <= RECENT) {
             return Some(());
         }
         let usage = match &mut self.usage {
