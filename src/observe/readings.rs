@@ -17,12 +17,14 @@ use super::settings::{DiscoveryTelemetry, Settings};
 use super::sweep::Sweep;
 use super::telemetry::Window;
 use crate::estimate::{Context, EstimatorSettings};
+use crate::model::endpoint::EndpointConfig;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
+use crate::model::shared::Shared;
 use crate::model::spending::Saving;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Memories};
@@ -235,6 +237,10 @@ impl Reader {
         let answers = minutes.into_iter().zip(longer);
         for (reading, (minutes, longer)) in group.readings.iter().zip(answers) {
             let estimator = self.estimator_settings(reading, now);
+            // Else what is remembered of it decides whether the load test counts, and that is not looked at here.
+            let config = self.config(reading.id);
+            let config_is_known =
+                config.is_some_and(|config| matches!(*config, Fact::Known(Some(_))));
             let Some(variant) = self.variants.get_mut(reading.id) else { continue };
             let (minutes, longer) = match of_all_lengths(minutes, longer) {
                 Ok(both) => both,
@@ -254,7 +260,11 @@ impl Reader {
             let taken = catch_unwind(AssertUnwindSafe(|| {
                 let by = (&estimator, &reading.context);
                 let taken = variant.take_in(new, by, reading.memory, &mut self.scratch, now);
-                variant.answer_and_rest(by, &*self.shelf, &mut self.scratch, now);
+                if config_is_known {
+                    variant.answer_and_rest(by, &*self.shelf, &mut self.scratch, now);
+                } else {
+                    variant.rest(&*self.shelf);
+                }
                 taken
             }));
             match taken {
@@ -275,6 +285,12 @@ impl Reader {
         }
     }
 
+    /// The config in force of a variant's endpoint.
+    fn config(&self, id: &VariantId) -> Option<Shared<Fact<Option<EndpointConfig>>>> {
+        let endpoint = self.cache.endpoint(&id.endpoint);
+        endpoint.known().and_then(Option::as_ref).map(|endpoint| self.cache.config(endpoint))
+    }
+
     /// Why the load test of a variant does not count (rule 5).
     pub(super) fn load_test_problem(
         &self,
@@ -283,9 +299,7 @@ impl Reader {
         now: Timestamp,
     ) -> Option<LoadTestProblem> {
         let Some(test) = &goal.load_test else { return Some(LoadTestProblem::Absent) };
-        let endpoint = self.cache.endpoint(&id.endpoint);
-        let endpoint = endpoint.known().and_then(Option::as_ref);
-        let config = endpoint.map(|e| self.cache.config(e));
+        let config = self.config(id);
         let config = config.as_ref().and_then(|config| config.known()).and_then(Option::as_ref);
         let own = config.and_then(|c| c.variant(&id.variant));
         test.check(

@@ -88,7 +88,10 @@ impl Open {
             return Some(());
         }
         let usage = match &mut self.usage {
-            Some(usage) => usage,
+            Some(usage) => {
+                usage.catch_up(&self.telemetry.recent.to_vec());
+                usage
+            }
             none => none.insert(self.telemetry.used()?),
         };
         usage.take(minutes, read_until);

@@ -158,6 +158,26 @@ fn what_was_used_is_added_up_every_fifth_quarter_of_an_hour_and_known_at_any_tim
     assert_eq!(added_up, [4, 9, 14, 19]);
 }
 
+/// However history is cut into pieces.
+#[test]
+fn what_was_used_in_short_pieces_is_added_up_as_well() {
+    let (mut variant, mut scratch) = (Variant::default(), Scratch::new());
+    note(&mut variant, 1, at(0));
+    let context = Context { configured_target: Some(500.0), safety_factor: 0.7 };
+    let ends = [100, 130, 150, 220, 230, 400, 430];
+    let pieces = std::iter::once(0).chain(ends).zip(ends).map(|(from, to)| NewPeriods {
+        minutes: (from..to).map(minute).collect(),
+        longer: Vec::new(),
+        until: at(to),
+        read: Read::new("GetMetricData", at(430)),
+    });
+    let by = (&settings(200.0), &context);
+    variant.take_in_all(pieces, by, None, &mut scratch, at(430)).unwrap();
+    let mut expected = Usage::default();
+    expected.take(&(0..430).map(minute).collect::<Vec<_>>(), at(430));
+    assert_eq!(variant.recent.telemetry.known().unwrap().used(), Some(expected));
+}
+
 /// What a daemon holds of each variant between two passes: there may be ten thousand of them.
 #[test]
 fn between_two_passes_a_variant_with_a_day_of_history_takes_a_few_kilobytes() {
