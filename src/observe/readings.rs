@@ -292,7 +292,7 @@ impl Reader {
     }
 
     /// Why the load test of a variant does not count (rule 5).
-    pub(super) fn load_test_problem(
+    fn load_test_problem(
         &self,
         id: &VariantId,
         goal: &Goal,

@@ -64,7 +64,7 @@ pub async fn connect(
     settings: &Settings,
     observer: Arc<dyn CallObserver>,
 ) -> Result<Aws, ConnectError> {
-    assemble(settings, observer, session::http_client(), None).await
+    connect_through(settings, observer, session::http_client()).await
 }
 
 /// [`connect`], and right before a write is sent `leadership` must allow it (rule 23).

@@ -101,9 +101,7 @@ impl Minutes {
 
     /// The newest one.
     pub fn last(&self) -> Option<Minute> {
-        let mut minutes = Series::new();
-        unpack(self.parts.last()?, &mut minutes);
-        minutes.pop()
+        self.rfind(|_| true)
     }
 
     /// The newest one like this: older parts are not unpacked for it.

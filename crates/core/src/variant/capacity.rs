@@ -226,9 +226,9 @@ impl CapacityWatch {
         self.noted.shrink_to_fit();
     }
 
-    /// The same, but it is asked first: the pass that has told it asks right after, and at rest it would have to be had
-    /// back for that.
-    pub(super) fn answer_and_rest(
+    /// Asks the estimator, and lets it rest: the pass that has told it asks right after, and at rest it would have to be
+    /// had back for that.
+    pub(super) fn answer_before_rest(
         &mut self,
         (settings, asked): (&EstimatorSettings, Question),
         on: &dyn Shelf,
@@ -243,7 +243,6 @@ impl CapacityWatch {
             self.answer = Some(Answer { asked, at: now, estimate: estimate.into(), load_tested });
             self.by_siblings = None;
         }
-        self.rest(on);
     }
 
     /// Bytes that the estimator takes at rest.

@@ -367,8 +367,8 @@ impl Variant {
     ) {
         let (read_until, load_test_problem) = (self.recent.read_until, settings.load_test_problem);
         let asked = Question { read_until, context: *context, load_test_problem };
-        self.capacity.answer_and_rest((settings, asked), on, scratch, now);
-        self.recent.rest(on);
+        self.capacity.answer_before_rest((settings, asked), on, scratch, now);
+        self.rest(on);
     }
 
     /// Answers keep their fit: for replays, which look at one variant.

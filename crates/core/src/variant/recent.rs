@@ -13,9 +13,7 @@ use crate::model::snapshot::Telemetry;
 use crate::model::time::Timestamp;
 use crate::model::usage::Usage;
 
-/// How many of the newest minutes a snapshot carries.
-const RECENT_MINUTES: usize = 60;
-/// What these tell of, without a gap.
+/// The span of the newest minutes, without a gap, that a snapshot carries.
 const RECENT: TimeDelta = TimeDelta::minutes(60);
 /// What is taken in within this is one read: history comes in pieces, and what is new right after it.
 const TOGETHER: TimeDelta = TimeDelta::minutes(1);
@@ -76,7 +74,7 @@ impl Open {
             telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
         }
         self.hours.extend(HourLoad::of(minutes, objective));
-        telemetry.recent = telemetry.recent.followed_by(minutes, RECENT_MINUTES);
+        telemetry.recent = telemetry.recent.followed_by(minutes, RECENT.num_minutes() as usize);
         note_peaks(&mut self.hourly_peaks, minutes, read_until);
         Some(())
     }
@@ -87,14 +85,13 @@ impl Open {
         if self.usage_until.is_some_and(|until| read_until - until <= RECENT) {
             return Some(());
         }
-        let usage = match &mut self.usage {
-            Some(usage) => {
-                usage.catch_up(&self.telemetry.recent.to_vec());
-                usage
-            }
-            none => none.insert(self.telemetry.used()?),
+        let mut usage = match self.usage.take() {
+            Some(usage) => usage,
+            None => self.telemetry.usage.try_get()?,
         };
+        usage.catch_up(&self.telemetry.recent.to_vec());
         usage.take(minutes, read_until);
+        self.usage = Some(usage);
         self.usage_until = Some(read_until);
         Some(())
     }
