@@ -176,7 +176,7 @@ fn region(config: &Config) -> Result<Region, CliError> {
 /// Where the history is kept.
 pub(super) fn history(config: &Config) -> Store {
     let StoreConfig { path, keep, bytes_max } = config.store.clone();
-    Store::new(StoreSettings { path, keep, bytes_max })
+    Store::new(StoreSettings::new(path, keep, bytes_max))
 }
 
 /// Where what must be remembered is kept; tags in all accounts and regions connected to.

@@ -36,8 +36,7 @@ pub use shelf::FileShelf;
 use disk::{Bounds, Disk, Trouble};
 use unsaved::Book;
 
-/// After a start, thousands of variants have 14 days to save, part by part: what a pass has not begun to save after
-/// so long waits for the next one, which has it until telemetry is read again.
+/// After so long a pass begins to save no further part of what a start has read.
 const ROUNDS_TAKE: Duration = Duration::from_secs(3);
 /// How long whoever asks waits for the disk. A pass waits for it once.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
@@ -55,6 +54,16 @@ pub struct StoreSettings {
     pub keep: TimeDelta,
     /// The most that the file may take, in bytes.
     pub bytes_max: u64,
+    /// After a start, thousands of variants have 14 days to save, part by part: what a pass has not begun to save after
+    /// so long waits for the next one, which has it until telemetry is read again.
+    pub rounds_take: Duration,
+}
+
+impl StoreSettings {
+    /// A place, how long it is kept, and the most that it may take, in bytes.
+    pub const fn new(path: Option<PathBuf>, keep: TimeDelta, bytes_max: u64) -> Self {
+        Self { path, keep, bytes_max, rounds_take: ROUNDS_TAKE }
+    }
 }
 
 /// The history is not to be had now.
@@ -101,7 +110,7 @@ impl Store {
     /// A history that lives as long as the process.
     pub fn in_memory() -> Self {
         let keep = TimeDelta::days(90);
-        Self::new(StoreSettings { path: None, keep, bytes_max: MEMORY_MAX })
+        Self::new(StoreSettings::new(None, keep, MEMORY_MAX))
     }
 
     /// Takes in what a pass came to, and saves it. What cannot be saved waits for the next pass.
@@ -211,9 +220,9 @@ impl Place {
             tracing::warn!(lost, "the history has no room for events that cannot be saved");
         }
         let Some(at) = fleet.at else { return };
-        let began = Instant::now();
+        let (began, limit) = (Instant::now(), self.settings.rounds_take);
         let mut saved = opened.and_then(|()| self.save(&mut open, at));
-        while saved.is_ok() && open.book.more_from.is_some() && began.elapsed() < ROUNDS_TAKE {
+        while saved.is_ok() && open.book.more_from.is_some() && began.elapsed() < limit {
             open.book.take_more(fleet);
             saved = self.save(&mut open, at);
         }

@@ -50,7 +50,7 @@ fn world() -> Sim {
 
 fn store(path: &Path) -> Store {
     let keep = TimeDelta::days(90);
-    Store::new(StoreSettings { path: Some(path.to_owned()), keep, bytes_max: 64 << 20 })
+    Store::new(StoreSettings::new(Some(path.to_owned()), keep, 64 << 20))
 }
 
 /// Metrics that say what they are asked for, and fail when told to.

@@ -180,7 +180,7 @@ async fn the_months_cost_goes_on_over_restarts_in_the_memory_or_else_in_the_hist
     let process = || -> Arc<dyn Memory> { Arc::new(ProcessMemory::default()) };
     let history = || {
         let path = Some(folder.path().join("history.redb"));
-        Store::new(StoreSettings { path, keep: TimeDelta::days(90), bytes_max: 64 << 20 })
+        Store::new(StoreSettings::new(path, TimeDelta::days(90), 64 << 20))
     };
     let first = one_life(&process(), history()).await;
     let second = one_life(&process(), history()).await;
@@ -229,8 +229,7 @@ async fn a_pass_is_shown_while_the_history_saves_it() {
     let memory: Arc<dyn Memory> = Arc::new(ProcessMemory::default());
     let folder = tempfile::tempdir().unwrap();
     let path = Some(folder.path().join("history.redb"));
-    let history =
-        Store::new(StoreSettings { path, keep: TimeDelta::days(90), bytes_max: 64 << 20 });
+    let history = Store::new(StoreSettings::new(path, TimeDelta::days(90), 64 << 20));
     let (daemon, running) = start_with(&clock, &memory, history.clone());
     let look = async {
         running.until("a first pass", |at| at.is_some()).await;

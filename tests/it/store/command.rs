@@ -28,7 +28,7 @@ async fn a_file_is_told_as_table_json_and_csv() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.redb");
     let keep = chrono::TimeDelta::days(90);
-    let settings = StoreSettings { path: Some(path.clone()), keep, bytes_max: 64 << 20 };
+    let settings = StoreSettings::new(Some(path.clone()), keep, 64 << 20);
     let store = Store::new(settings);
     let both = |status: fn(&str) -> _| vec![with_minute(status("a"), 0, 700.0), status("b")];
     store.record(pass(0, both(fixtures::in_sync))).await;

@@ -17,7 +17,7 @@ const FIRST: &str = "SETPOINT_TEST_FIRST_PASS";
 
 fn store(path: &Path) -> Store {
     let keep = chrono::TimeDelta::days(90);
-    Store::new(StoreSettings { path: Some(path.to_owned()), keep, bytes_max: 256 << 20 })
+    Store::new(StoreSettings::new(Some(path.to_owned()), keep, 256 << 20))
 }
 
 /// The process that is killed: it writes a pass after the other, and says which are saved. Without

@@ -2,12 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use setpoint::model::Fact;
 use setpoint::model::history::{EventKind, History, HourLoad};
 use setpoint::model::series::Minute;
-use setpoint::model::status::{StoreStatus, VariantStatus};
+use setpoint::model::status::{FleetStatus, Saved, StoreStatus, VariantStatus};
 use setpoint::ports::Evidence as _;
 use setpoint::store::{Store, StoreSettings};
 
@@ -16,7 +18,7 @@ use crate::fixtures;
 
 fn store(path: &Path) -> Store {
     let path = Some(path.to_owned());
-    Store::new(StoreSettings { path, keep: TimeDelta::days(90), bytes_max: 64 << 20 })
+    Store::new(StoreSettings::new(path, TimeDelta::days(90), 64 << 20))
 }
 
 async fn history(store: &Store) -> History {
@@ -197,7 +199,7 @@ async fn the_oldest_records_go_where_there_is_no_room_and_so_does_what_is_too_ol
     let path = folder.path().join("history.redb");
     let bytes_max = 2 << 20;
     let keep = TimeDelta::days(90);
-    let store = Store::new(StoreSettings { path: Some(path.clone()), keep, bytes_max });
+    let store = Store::new(StoreSettings::new(Some(path.clone()), keep, bytes_max));
     // Some 8 KiB each that do not pack.
     let mut state = 1_u64;
     let mut noise = || {
@@ -236,7 +238,7 @@ async fn the_oldest_goes_where_there_is_no_room_and_the_file_stays_within_its_si
     let path = folder.path().join("history.redb");
     let bytes_max = 4 << 20;
     let keep = TimeDelta::days(90);
-    let store = Store::new(StoreSettings { path: Some(path.clone()), keep, bytes_max });
+    let store = Store::new(StoreSettings::new(Some(path.clone()), keep, bytes_max));
     let mut largest = 0;
     for n in 0..60 {
         let status = |i: i64| {
@@ -260,7 +262,7 @@ async fn what_is_older_than_is_kept_goes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("history.redb");
     let bytes_max = 16 << 20;
-    let settings = StoreSettings { path: Some(path), keep: TimeDelta::days(3), bytes_max };
+    let settings = StoreSettings::new(Some(path), TimeDelta::days(3), bytes_max);
     let store = Store::new(settings);
     // 100 variants, a pass every six hours for 10 days, each with something new.
     for n in 0..40 {
@@ -298,13 +300,29 @@ fn read(endpoint: &str, days: i64, until: i64) -> VariantStatus {
     status
 }
 
+/// In memory; a pass saves what a start has read for so long.
+fn saving_for(rounds_take: Duration) -> Store {
+    let settings = StoreSettings::new(None, TimeDelta::days(90), 64 << 20);
+    Store::new(StoreSettings { rounds_take, ..settings })
+}
+
+/// More than go to the disk at once.
+fn names() -> Vec<String> {
+    (0..70).map(|n| format!("e{n}")).collect()
+}
+
+/// The first read of a process: 14 days of every variant.
+fn first_read(names: &[String]) -> Arc<FleetStatus> {
+    pass(32, names.iter().map(|name| read(name, 14, 29)).collect())
+}
+
 /// One pass has 14 days of every variant, and the next read of telemetry has 15 minutes.
 #[tokio::test]
 async fn a_fleet_s_first_read_is_saved_whole_before_the_next_one_takes_its_place() {
-    let store = Store::in_memory();
-    let names: Vec<String> = (0..70).map(|n| format!("e{n}")).collect();
-    let fleet = names.iter().map(|name| read(name, 14, 29)).collect();
-    fine(&store.record(pass(32, fleet)).await);
+    let store = saving_for(Duration::MAX);
+    let names = names();
+    fine(&store.record(first_read(&names)).await);
+    assert_eq!(store.status().saved, Some((minute(32), Saved::All)));
     let next = names.iter().map(|name| with_minute(fixtures::in_sync(name), 30, 200.0)).collect();
     fine(&store.record(pass(47, next)).await);
     for name in names {
@@ -313,6 +331,31 @@ async fn a_fleet_s_first_read_is_saved_whole_before_the_next_one_takes_its_place
         let whole = history.hours.iter().filter(|hour| hour.minutes == 60).count();
         assert_eq!((history.hours.len(), whole), (14 * 24 + 1, 14 * 24), "{name}");
         assert_eq!(history.hours.last().map(|hour| hour.minutes), Some(31), "{name}");
+    }
+}
+
+/// A slow disk: each pass has the time for its first part, and says where it ended.
+#[tokio::test]
+async fn what_a_pass_has_no_time_to_save_comes_with_the_next_pass() {
+    let store = saving_for(Duration::ZERO);
+    let (names, mut firsts) = (names(), Vec::new());
+    let fleet = first_read(&names);
+    for _ in 0..9 {
+        fine(&store.record(Arc::clone(&fleet)).await);
+        match store.status().saved {
+            Some((_, Saved::Before(first))) => firsts.push(first),
+            saved => {
+                assert_eq!(saved, Some((minute(32), Saved::All)));
+                break;
+            }
+        }
+    }
+    assert!(firsts.len() > 2 && firsts.is_sorted(), "{firsts:?}");
+    for name in names {
+        let id = fixtures::id(&name);
+        let history = store.history(&id, minute(-1440 * 15), minute(60)).await.unwrap().unwrap();
+        let whole = history.hours.iter().filter(|hour| hour.minutes == 60).count();
+        assert_eq!((history.hours.len(), whole), (14 * 24 + 1, 14 * 24), "{name}");
     }
 }
 
