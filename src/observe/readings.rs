@@ -17,14 +17,12 @@ use super::settings::{DiscoveryTelemetry, Settings};
 use super::sweep::Sweep;
 use super::telemetry::Window;
 use crate::estimate::{Context, EstimatorSettings};
-use crate::model::endpoint::EndpointConfig;
 use crate::model::fact::{Fact, Why};
 use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
-use crate::model::shared::Shared;
 use crate::model::spending::Saving;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Memories};
@@ -55,6 +53,8 @@ struct Reading<'a> {
     goal: &'a Goal,
     context: Context,
     memory: Option<&'a VariantMemory>,
+    /// Why its load test does not count (rule 5).
+    problem: Option<LoadTestProblem>,
     /// The first minute that is new.
     from: Timestamp,
 }
@@ -148,7 +148,7 @@ impl Reader {
 
     /// Begins to read the history that is wanted; whether there was any to begin with.
     fn begin_history(&mut self, basis: Basis<'_>) -> bool {
-        let Basis { sweep, remembered, settings, now, .. } = basis;
+        let Basis { remembered, settings, now, .. } = basis;
         let saving = self.cost.saving(settings.budget_dollars, now);
         let unlisted_paid =
             settings.discovery_telemetry != DiscoveryTelemetry::Off && saving == Saving::Nothing;
@@ -164,20 +164,13 @@ impl Reader {
             if may_resume && !variant.is_identified() && self.history.waits_for_identity(id, now) {
                 continue;
             }
-            let memory = remembered.get(id).and_then(Fact::known);
-            let reading = Reading {
-                id,
-                goal,
-                context: context(sweep, id, goal),
-                memory: memory.map(|memory| &**memory),
-                from: now,
-            };
+            let reading = self.reading(basis, (id, goal), now);
             seeds.push(Seed {
                 id: id.clone(),
                 listed: goal.managed,
-                settings: self.estimator_settings(&reading, now),
+                settings: reading.estimator_settings(),
                 context: reading.context,
-                memory: memory.cloned(),
+                memory: remembered.get(id).and_then(Fact::known).cloned(),
                 variant: variant.blank(),
                 thin: variant.is_thin(now),
                 last_day_first: !has_a_day,
@@ -196,7 +189,7 @@ impl Reader {
 
     /// Who is to be read, with whom.
     fn groups<'a>(&self, basis: Basis<'a>) -> Vec<Group<'a>> {
-        let Basis { sweep, remembered, wanted, settings, now } = basis;
+        let Basis { wanted, settings, now, .. } = basis;
         let saving = self.cost.saving(settings.budget_dollars, now);
         let mut groups: BTreeMap<(Option<Timestamp>, Timestamp, bool), Vec<Reading<'a>>> =
             BTreeMap::new();
@@ -213,9 +206,7 @@ impl Reader {
             // A few minutes more cost nothing: the price is by the query.
             let alone = window.to - window.from > TOGETHER;
             let key = (alone.then_some(window.from), window.to, thin);
-            let memory = remembered.get(id).and_then(Fact::known).map(|memory| &**memory);
-            let context = context(sweep, id, goal);
-            let reading = Reading { id, goal, context, memory, from: window.from };
+            let reading = self.reading(basis, (id, goal), window.from);
             groups.entry(key).or_default().push(reading);
         }
         let mut batches = Vec::new();
@@ -236,11 +227,7 @@ impl Reader {
         let to = group.window.to;
         let answers = minutes.into_iter().zip(longer);
         for (reading, (minutes, longer)) in group.readings.iter().zip(answers) {
-            let estimator = self.estimator_settings(reading, now);
-            // Else what is remembered of it decides whether the load test counts, and that is not looked at here.
-            let config = self.config(reading.id);
-            let config_is_known =
-                config.is_some_and(|config| matches!(*config, Fact::Known(Some(_))));
+            let estimator = reading.estimator_settings();
             let Some(variant) = self.variants.get_mut(reading.id) else { continue };
             let (minutes, longer) = match of_all_lengths(minutes, longer) {
                 Ok(both) => both,
@@ -260,11 +247,7 @@ impl Reader {
             let taken = catch_unwind(AssertUnwindSafe(|| {
                 let by = (&estimator, &reading.context);
                 let taken = variant.take_in(new, by, reading.memory, &mut self.scratch, now);
-                if config_is_known {
-                    variant.answer_and_rest(by, &*self.shelf, &mut self.scratch, now);
-                } else {
-                    variant.rest(&*self.shelf);
-                }
+                variant.answer_and_rest(by, &*self.shelf, &mut self.scratch, now);
                 taken
             }));
             match taken {
@@ -277,37 +260,28 @@ impl Reader {
         }
     }
 
-    fn estimator_settings(&self, reading: &Reading<'_>, now: Timestamp) -> EstimatorSettings {
-        EstimatorSettings {
-            load_test: reading.goal.load_test.as_ref().map(|test| test.max_rps),
-            load_test_problem: self.load_test_problem(reading.id, reading.goal, now),
-            ..EstimatorSettings::new(reading.goal.objective)
-        }
-    }
-
-    /// The config in force of a variant's endpoint.
-    fn config(&self, id: &VariantId) -> Option<Shared<Fact<Option<EndpointConfig>>>> {
-        let endpoint = self.cache.endpoint(&id.endpoint);
-        endpoint.known().and_then(Option::as_ref).map(|endpoint| self.cache.config(endpoint))
-    }
-
-    /// Why the load test of a variant does not count (rule 5).
-    fn load_test_problem(
+    /// A variant whose minutes are read from this one on.
+    fn reading<'a>(
         &self,
-        id: &VariantId,
-        goal: &Goal,
-        now: Timestamp,
-    ) -> Option<LoadTestProblem> {
-        let Some(test) = &goal.load_test else { return Some(LoadTestProblem::Absent) };
-        let config = self.config(id);
-        let config = config.as_ref().and_then(|config| config.known()).and_then(Option::as_ref);
-        let own = config.and_then(|c| c.variant(&id.variant));
-        test.check(
-            now,
-            own.and_then(|v| v.instance_type.as_deref()),
-            config.map(|c| c.name.as_str()),
-        )
-        .err()
+        basis: Basis<'a>,
+        (id, goal): (&'a VariantId, &'a Goal),
+        from: Timestamp,
+    ) -> Reading<'a> {
+        let Basis { sweep, remembered, now, .. } = basis;
+        let memory = remembered.get(id).and_then(Fact::known).map(|memory| &**memory);
+        let described = self.described(sweep, id);
+        let problem = described.of(id).check(goal.load_test.as_ref(), memory, now).err();
+        Reading { id, goal, context: context(sweep, id, goal), memory, problem, from }
+    }
+}
+
+impl Reading<'_> {
+    fn estimator_settings(&self) -> EstimatorSettings {
+        EstimatorSettings {
+            load_test: self.goal.load_test.as_ref().map(|test| test.max_rps),
+            load_test_problem: self.problem,
+            ..EstimatorSettings::new(self.goal.objective)
+        }
     }
 }
 
@@ -349,9 +323,9 @@ fn without_history<'a>(
 
 /// What the findings of a variant compare its capacity with.
 pub(super) fn context(sweep: &Sweep, id: &VariantId, goal: &Goal) -> Context {
-    let policies = sweep.policies.known().and_then(|all| all.get(&id.resource()));
-    let policies = policies.and_then(|policies| policies.known());
-    let tracking = policies.into_iter().flatten().find_map(ScalingPolicy::invocations_tracking);
+    let policies = sweep.policies(&id.resource());
+    let policy = policies.known().and_then(|policies| ScalingPolicy::of_invocations(policies));
+    let tracking = policy.and_then(ScalingPolicy::invocations_tracking);
     Context {
         configured_target: tracking.map(|tracking| tracking.target_value),
         safety_factor: goal.safety_factor.get(),

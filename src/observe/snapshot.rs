@@ -2,7 +2,8 @@
 
 use super::reader::Reader;
 use super::sweep::Sweep;
-use crate::model::endpoint::Endpoint;
+use crate::decide::last_known;
+use crate::model::endpoint::{Endpoint, EndpointConfig, Model};
 use crate::model::fact::Fact;
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
@@ -10,6 +11,21 @@ use crate::model::reads::Reads;
 use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
+
+/// What is known of what a variant runs.
+pub(super) struct Described {
+    endpoint: Shared<Fact<Option<Endpoint>>>,
+    config: Shared<Fact<Option<EndpointConfig>>>,
+    model: Shared<Fact<Option<Model>>>,
+}
+
+impl Described {
+    /// The same as rules look at it.
+    pub(super) fn of<'a>(&'a self, id: &'a VariantId) -> last_known::Described<'a> {
+        let Self { endpoint, config, model } = self;
+        last_known::Described { variant: &id.variant, endpoint, config, model }
+    }
+}
 
 impl Reader {
     /// Puts together what was read of one variant.
@@ -21,16 +37,7 @@ impl Reader {
         now: Timestamp,
     ) -> Snapshot {
         let (resource, variant) = (id.resource(), self.variants.get(id));
-        let endpoint = match sweep.endpoint(&id.endpoint) {
-            Fact::Unknown(why) => Fact::Unknown(why).into(),
-            Fact::Known(None) => Fact::Known(None).into(),
-            Fact::Known(Some(_)) => self.cache.endpoint(&id.endpoint),
-        };
-        let (endpoint_config, model) = match endpoint.as_ref() {
-            Fact::Unknown(why) => (Fact::Unknown(why.clone()).into(), Fact::Unknown(why).into()),
-            Fact::Known(None) => (Fact::Known(None).into(), Fact::Known(None).into()),
-            Fact::Known(Some(e)) => (self.cache.config(e), self.cache.model(e, &id.variant)),
-        };
+        let Described { endpoint, config, model } = self.described(sweep, id);
         Snapshot {
             id: id.clone(),
             // It is worked out when all of the fleet has been read.
@@ -42,7 +49,7 @@ impl Reader {
             reads: self.reads(sweep, id, &endpoint),
             caller: sweep.caller.clone(),
             endpoint,
-            endpoint_config,
+            endpoint_config: config,
             model,
             target: sweep.target(&resource),
             policies: sweep.policies(&resource),
@@ -52,6 +59,21 @@ impl Reader {
             telemetry: variant.map_or_else(Fact::not_read_yet, |v| v.telemetry().clone()),
             memory,
         }
+    }
+
+    /// What is known of what a variant runs.
+    pub(super) fn described(&self, sweep: &Sweep, id: &VariantId) -> Described {
+        let endpoint = match sweep.endpoint(&id.endpoint) {
+            Fact::Unknown(why) => Fact::Unknown(why).into(),
+            Fact::Known(None) => Fact::Known(None).into(),
+            Fact::Known(Some(_)) => self.cache.endpoint(&id.endpoint),
+        };
+        let (config, model) = match endpoint.as_ref() {
+            Fact::Unknown(why) => (Fact::Unknown(why.clone()).into(), Fact::Unknown(why).into()),
+            Fact::Known(None) => (Fact::Known(None).into(), Fact::Known(None).into()),
+            Fact::Known(Some(e)) => (self.cache.config(e), self.cache.model(e, &id.variant)),
+        };
+        Described { endpoint, config, model }
     }
 
     /// The reads behind a snapshot.

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use crate::decide::Rules;
 use crate::decide::consent::Confirmed;
-use crate::decide::last_known::load_test;
+use crate::decide::last_known::Described;
 use crate::decide::step::is_further_step;
 use crate::estimate::{Context, EstimatorSettings, Families, Refinements, Scratch};
 use crate::model::decision::{Action, Outcome, StepOutcome};
@@ -237,7 +237,8 @@ impl<'a> Run<'a> {
     }
 
     fn load_test_problem(&self, now: Timestamp) -> Option<LoadTestProblem> {
-        load_test(&self.facts, &self.memory, self.goal.load_test.as_ref(), now).err()
+        let test = self.goal.load_test.as_ref();
+        Described::from(&self.facts).check(test, Some(&self.memory), now).err()
     }
 
     fn context(&self) -> Context {

@@ -8,7 +8,8 @@ use crate::model::scaling::MetricSpec;
 use crate::model::units::{InvocationsPerMinute, SafetyFactor};
 
 use super::case::Case;
-use super::{last_applied, last_known, probe, safe_target, step};
+use super::last_known::Described;
+use super::{last_applied, probe, safe_target, step};
 
 /// The desired state of one variant. `None` is not managed, and never drift.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,7 +114,7 @@ pub fn factor(case: &Case<'_>) -> f64 {
 /// The load-tested rate in invocations per minute, while the load test is valid (rule 5).
 fn load_tested_rate(case: &Case<'_>) -> Result<f64, LoadTestProblem> {
     let test = case.goal.load_test.as_ref().ok_or(LoadTestProblem::Absent)?;
-    last_known::load_test(case.snapshot, &case.memory, Some(test), case.now)?;
+    Described::from(case.snapshot).check(Some(test), Some(&case.memory), case.now)?;
     // A product outside the double range is no number to write.
     let rate = test.max_rps.formula_target(SafetyFactor::ONE);
     rate.map(InvocationsPerMinute::get).map_err(|_| LoadTestProblem::Absent)

@@ -3,11 +3,10 @@
 
 use chrono::TimeDelta;
 
-use crate::decide::last_known::load_test;
+use crate::decide::last_known::Described;
 use crate::estimate::{Context, Families, Scratch};
 use crate::model::estimate::Estimate;
 use crate::model::goal::{Goal, LoadTestProblem};
-use crate::model::memory::VariantMemory;
 use crate::model::shared::Shared;
 use crate::model::siblings::family;
 use crate::model::snapshot::Snapshot;
@@ -74,13 +73,13 @@ impl Variant {
         goal: &Goal,
         now: Timestamp,
     ) -> (Option<LoadTestProblem>, Context) {
-        let nothing = VariantMemory::default();
-        let remembered = snapshot.remembered().unwrap_or(&nothing);
+        let test = goal.load_test.as_ref();
+        let problem = Described::from(snapshot).check(test, snapshot.remembered(), now).err();
         let context = Context {
             configured_target: snapshot.tracking().map(|tracking| tracking.target_value),
             safety_factor: goal.safety_factor.get(),
         };
-        (load_test(snapshot, remembered, goal.load_test.as_ref(), now).err(), context)
+        (problem, context)
     }
 
     /// The estimate with what siblings say of the load test, where the limit was not seen.
