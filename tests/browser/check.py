@@ -6,7 +6,7 @@
 A file: URL is a report: nothing but the file itself may be read, and nothing in it is live.
 
 Each page is opened as a person would: wide and light, dark on a phone of 360 pixels, and with JavaScript
-off; with a * behind its name also wide and dark, on a laptop, and light on a phone. What is wrong is printed, a line each; exit code 1 when there is any. Needs the Debian
+off; with a * behind its name also wide and dark, at 1200 pixels, on a laptop, and light on a phone. What is wrong is printed, a line each; exit code 1 when there is any. Needs the Debian
 package chromium, or another browser named by CHROMIUM, and the packages of tests/requirements.txt.
 """
 
@@ -27,6 +27,7 @@ READY_MS = 1000
 VIEWS = {
     "light": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "dark"},
+    "desk": {"viewport": {"width": 1200, "height": 800}, "color_scheme": "light"},
     "laptop": {"viewport": {"width": 1024, "height": 768}, "color_scheme": "light"},
     "phone": {"viewport": {"width": 360, "height": 740}, "color_scheme": "light", "has_touch": True},
     "phone-dark": {"viewport": {"width": 360, "height": 740}, "color_scheme": "dark", "has_touch": True},

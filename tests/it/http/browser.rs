@@ -126,7 +126,7 @@ fn a_browser_finds_nothing_wrong() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let complains = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{complains}");
-    let views = pages.len() * 2 + 6 * 3;
+    let views = pages.len() * 2 + 6 * 4;
     let expected = format!("{{\"pages\": {}, \"views\": {views}, \"wrong\": 0}}\n", pages.len());
     assert_eq!(said, expected);
 }
