@@ -190,12 +190,13 @@ impl EndpointCache {
         let kept = |answer| fact(answer, "DescribeEndpointConfig", &**clock);
         let read: BTreeMap<String, Kept<EndpointConfig>> =
             read.await.into_iter().map(|(name, answer)| (name, kept(answer))).collect();
-        let read: Vec<_> = missing
+        let mut read: BTreeMap<_, _> = missing
             .into_iter()
             .filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())))
             .collect();
         self.read_in_all += read.len() as u64;
-        self.configs.extend(read);
+        // Inserted one by one in their order, they would leave half of each node of the map empty.
+        self.configs.append(&mut read);
         self.refresh_models((aws, clock), now, concurrency).await;
     }
 
@@ -223,12 +224,12 @@ impl EndpointCache {
         let kept = |answer| fact(answer, "DescribeModel", &**clock);
         let read: BTreeMap<String, Kept<Model>> =
             read.await.into_iter().map(|(name, answer)| (name, kept(answer))).collect();
-        let read: Vec<_> = missing
+        let mut read: BTreeMap<_, _> = missing
             .into_iter()
             .filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())))
             .collect();
         self.read_in_all += read.len() as u64;
-        self.models.extend(read);
+        self.models.append(&mut read);
     }
 
     /// The endpoints that are known to exist.

@@ -15,7 +15,7 @@ use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, PortResult};
 
 /// What a listing says of each variant in it, ready to be handed out.
-pub type Parts<T> = BTreeMap<ResourceId, Shared<Fact<T>>>;
+pub type Parts<T> = Shared<BTreeMap<ResourceId, Shared<Fact<T>>>>;
 
 /// What a listing that is whole says of a variant that is not in it, kept once for all of them.
 #[derive(Debug, Clone)]
@@ -265,7 +265,7 @@ fn shared<T: PartialEq>(
 /// names are kept once. What an earlier listing said as well has been shared then.
 fn share_names(policies: &mut Fact<Parts<Vec<ScalingPolicy>>>, alarms: &Fact<Parts<Vec<Alarm>>>) {
     let (Fact::Known(policies), Fact::Known(alarms)) = (policies, alarms) else { return };
-    for (resource, part) in policies {
+    for (resource, part) in policies.iter_mut() {
         let (Some(Fact::Known(own)), Some(alarms)) = (part.own(), alarms.get(resource)) else {
             continue;
         };

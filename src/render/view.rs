@@ -264,7 +264,7 @@ impl<'a> VariantView<'a> {
                 history_complete_ratio: report.estimate.history_complete_ratio,
                 highest_good_load: report.estimate.highest_good_load,
                 incident_since: report.estimate.incident_since,
-                siblings: report.estimate.siblings.as_ref(),
+                siblings: report.estimate.siblings.as_deref(),
                 sentence: &report.estimate.sentence,
             },
             instances: instances(status),

@@ -100,8 +100,8 @@ fn left_out(last: Option<&Evaluation>) -> Markup {
             section {
                 h2 { "Minutes left out" }
                 p.legend {
-                    @for (reason, count) in dropped {
-                        span.chip { (reason.as_str().replace('_', " ")) " " b { (thousands(f64::from(*count))) } }
+                    @for (reason, count) in dropped.iter() {
+                        span.chip { (reason.as_str().replace('_', " ")) " " b { (thousands(f64::from(count))) } }
                     }
                 }
             }

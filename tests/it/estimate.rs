@@ -160,7 +160,7 @@ fn a_declared_slowdown_alarms_within_the_hour() {
     // Carried over by the power -1.25 of the ratio of medians, and blurred.
     assert!(estimate.capacity.low.unwrap() < CAPACITY / 1.4, "{estimate:?}");
     assert!(estimate.capacity.high.unwrap() > CAPACITY / 1.6, "{estimate:?}");
-    assert!(estimate.minutes.dropped[&DropReason::Deploy] == 10);
+    assert!(estimate.minutes.dropped.of(DropReason::Deploy) == 10);
     bench.run(deployed + 61..deployed + DAY, true, 1.4);
     let estimate = bench.estimate(deployed + DAY);
     assert_eq!(estimate.verdict, Verdict::Measured);
@@ -204,7 +204,7 @@ fn a_rollback_returns_to_the_regime_before() {
     assert_eq!(after.verdict, Verdict::Measured);
     assert_eq!(after.regime.unwrap().started_at, before.regime.unwrap().started_at);
     assert!(off(&after, before.capacity.estimate.unwrap()) < 0.02);
-    assert!(after.minutes.dropped[&DropReason::OtherRegime] > 60);
+    assert!(after.minutes.dropped.of(DropReason::OtherRegime) > 60);
 }
 
 /// Sixteen days with a deploy on the third and an undeclared change on the twelfth.

@@ -50,7 +50,7 @@ fn estimate(minute: impl Fn(i64) -> Minute) -> Estimate {
 }
 
 fn dropped(estimate: &Estimate, reason: DropReason) -> u32 {
-    estimate.minutes.dropped.get(&reason).copied().unwrap_or_default()
+    estimate.minutes.dropped.of(reason)
 }
 
 /// A few minutes at the end are still on their way through the filter.

@@ -251,7 +251,9 @@ fn estimate() -> Estimate {
         minutes: MinutesUsed {
             used: 8_412,
             broken: 87,
-            dropped: BTreeMap::from([(DropReason::Missing, 40), (DropReason::FewRequests, 310)]),
+            dropped: [(DropReason::Missing, 40), (DropReason::FewRequests, 310)]
+                .into_iter()
+                .collect(),
         },
         siblings: None,
         highest_good_load: Some(1350.0),

@@ -114,13 +114,13 @@ async fn incidents_every_day_do_not_lower_the_capacity() {
             assert!(run.beside.false_divergences > 0);
         }
         let dropped = &last(&run.full).minutes.dropped;
-        let incidents = dropped[&setpoint::model::estimate::DropReason::Incident];
+        let incidents = dropped.of(setpoint::model::estimate::DropReason::Incident);
         assert!((100..=25 * 6).contains(&incidents), "{incidents}");
     }
     // No other run loses minutes for it.
     for run in runs(Class::Bursting, 0..2, "incidents-left-out").await {
         let dropped = &last(&run.full).minutes.dropped;
-        assert_eq!(dropped.get(&setpoint::model::estimate::DropReason::Incident), None);
+        assert_eq!(dropped.of(setpoint::model::estimate::DropReason::Incident), 0);
     }
 }
 
@@ -454,7 +454,7 @@ fn a_restart_knows_of_the_incidents_and_changes_of_before() {
         // The fit behind replays goes further back than the history that is read again.
         let fit = a.fit.clone();
         assert_eq!(a, setpoint::model::estimate::Estimate { fit, ..b });
-        let incidents = a.minutes.dropped[&setpoint::model::estimate::DropReason::Incident];
+        let incidents = a.minutes.dropped.of(setpoint::model::estimate::DropReason::Incident);
         assert!((250..=25 * 14).contains(&incidents), "{incidents}");
         eventful(&mut running, now, now + 60);
         eventful(&mut restarted, now, now + 60);

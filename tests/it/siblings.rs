@@ -146,7 +146,7 @@ proptest! {
             estimate_alone: before.capacity.estimate,
         };
         let capacity = estimator.by_siblings(&before.capacity, &siblings, &mut scratch, now);
-        let after = Estimate { capacity, siblings: Some(siblings), ..before.clone() };
+        let after = Estimate { capacity, siblings: Some(siblings.into()), ..before.clone() };
         prop_assert_eq!(after.unsound(), None);
         prop_assert_eq!(after.capacity.lower_bound, before.capacity.lower_bound);
         prop_assert_eq!(after.capacity.low, before.capacity.low);

@@ -95,8 +95,10 @@ mod tests {
             lg_spread: 0.1,
             estimate_alone: Some(alone),
         };
-        let measured =
-            |alone| Estimate { siblings: Some(siblings(alone)), ..estimate(Verdict::AtLeast) };
+        let measured = |alone| Estimate {
+            siblings: Some(siblings(alone).into()),
+            ..estimate(Verdict::AtLeast)
+        };
         // They found 1000 where the load test alone made it 1300.
         assert_eq!(safe_target_at(&measured(1300.0), 0.5, Some(700.0)), Some(500.0));
         // They found 1000 where it made it 850: the bound of 800 and the lower number hold.

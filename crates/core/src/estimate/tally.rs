@@ -82,18 +82,13 @@ impl Tally {
     /// The counts of the window, when `used` of them belong to the present regime, and `broken` of
     /// those broke the objective.
     pub(super) fn summary(&self, used: u32, broken: u32) -> MinutesUsed {
-        let mut minutes = MinutesUsed { used, broken, ..MinutesUsed::default() };
-        for (i, reason) in REASONS.into_iter().enumerate() {
-            let dropped: u32 = self.days.iter().map(|d| u32::from(d.dropped[i])).sum();
-            if dropped > 0 {
-                minutes.dropped.insert(reason, dropped);
-            }
-        }
+        let dropped = REASONS.into_iter().enumerate().map(|(i, reason)| {
+            (reason, self.days.iter().map(|day| u32::from(day.dropped[i])).sum::<u32>())
+        });
         let all: u32 = self.days.iter().map(|d| u32::from(d.used)).sum();
-        if all > used {
-            minutes.dropped.insert(DropReason::OtherRegime, all - used);
-        }
-        minutes
+        let others = (DropReason::OtherRegime, all.saturating_sub(used));
+        let dropped = dropped.chain([others]).filter(|(_, count)| *count > 0).collect();
+        MinutesUsed { used, broken, dropped }
     }
 
     pub(super) fn bytes(&self) -> usize {

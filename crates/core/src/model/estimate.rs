@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::fit::Fit;
 use super::lows::Low;
@@ -144,7 +144,46 @@ pub struct MinutesUsed {
     /// Of those used, how many broke the objective.
     pub broken: u32,
     /// Left out, by reason.
-    pub dropped: BTreeMap<DropReason, u32>,
+    pub dropped: Dropped,
+}
+
+/// How many minutes were left out for which reason, in the order of the reasons. Thousands of estimates are held, each
+/// with a few.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dropped(Box<[(DropReason, u32)]>);
+
+impl Dropped {
+    /// How many for this reason.
+    pub fn of(&self, reason: DropReason) -> u32 {
+        self.0.iter().find(|(own, _)| *own == reason).map_or(0, |(_, count)| *count)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u32)> {
+        self.0.iter().copied()
+    }
+
+    /// Whether none was.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(DropReason, u32)> for Dropped {
+    fn from_iter<I: IntoIterator<Item = (DropReason, u32)>>(counts: I) -> Self {
+        Self(BTreeMap::from_iter(counts).into_iter().collect())
+    }
+}
+
+impl Serialize for Dropped {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Dropped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(Self::from_iter)
+    }
 }
 
 /// What the comparison of configuration and capacity found.
@@ -225,7 +264,7 @@ pub struct Estimate {
     pub history_complete_ratio: Option<f64>,
     /// What measured siblings say of its load test, where its own limit was not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub siblings: Option<Siblings>,
+    pub siblings: Option<Box<Siblings>>,
     /// One sentence for an SRE.
     pub sentence: String,
     /// The minutes by load and latency, for a plot.

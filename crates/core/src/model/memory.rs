@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use serde::de::{DeserializeOwned, Error, IntoDeserializer};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::endpoint::VariantKind;
 use super::goal::Pause;
@@ -53,8 +54,8 @@ pub struct VariantMemory {
     pub writes: Vec<Timestamp>,
     /// The value that each compared field has, and since when: a person's change in the safe
     /// direction is left alone for a while (rule 16).
-    #[serde(deserialize_with = "known_fields_shared")]
-    pub seen: Shared<BTreeMap<Field, Seen>>,
+    #[serde(serialize_with = "as_map", deserialize_with = "known_fields_shared")]
+    pub seen: Shared<LiteMap<Field, Seen>>,
     /// The value of each field but the target value that `setpoint` last wrote: what is found
     /// instead of it later is somebody's overwrite (rule 22).
     #[serde(deserialize_with = "known_fields")]
@@ -245,8 +246,16 @@ fn known_fields<'de, D: Deserializer<'de>, T: DeserializeOwned>(
 
 fn known_fields_shared<'de, D: Deserializer<'de>, T: DeserializeOwned>(
     deserializer: D,
-) -> Result<Shared<BTreeMap<Field, T>>, D::Error> {
-    known_fields(deserializer).map(Shared::from)
+) -> Result<Shared<LiteMap<Field, T>>, D::Error> {
+    known_fields(deserializer).map(|known| LiteMap::from_iter(known).into())
+}
+
+/// An empty one too, of which its own form would make a list.
+fn as_map<S: Serializer, T: Serialize>(
+    fields: &Shared<LiteMap<Field, T>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(fields.iter())
 }
 
 /// The same of any closed set.

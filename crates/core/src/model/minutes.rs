@@ -20,6 +20,10 @@ const WHOLE: u16 = 1;
 const ANY: u16 = 2;
 /// Of invocations for each instance: all invocations over this many instances.
 const SHARE: u16 = 3;
+/// Of the others: any, and begins with the byte (sign and most of the exponent) that the one of the minute before does.
+const NEAR: u16 = 3;
+/// The place of invocations for each instance among the numbers.
+const EACH: usize = 1;
 
 /// With more parts than this they are put together: each has a header of its own.
 const PARTS_MAX: usize = 8;
@@ -205,11 +209,11 @@ fn unpack(mut part: &[u8], minutes: &mut Series) {
 }
 
 fn put(bytes: &mut Vec<u8>, minute: &Minute, before: Option<&Minute>) {
-    let numbers = numbers(minute);
+    let last = before.map(numbers);
     let mut head = 0;
     let mut body = Vec::with_capacity(40);
-    for (place, number) in numbers.into_iter().enumerate() {
-        let shared = if place == 1 { share(minute) } else { None };
+    for (place, number) in numbers(minute).into_iter().enumerate() {
+        let shared = if place == EACH { share(minute) } else { None };
         let kind = match number {
             None => ABSENT,
             Some(_) if shared.is_some() => {
@@ -221,8 +225,14 @@ fn put(bytes: &mut Vec<u8>, minute: &Minute, before: Option<&Minute>) {
                     varint::put(&mut body, whole);
                     WHOLE
                 } else {
-                    body.extend(n.to_bits().to_le_bytes());
-                    ANY
+                    let [rest @ .., first] = n.to_bits().to_le_bytes();
+                    body.extend(rest);
+                    if first_byte(last, place) == Some(first) {
+                        NEAR
+                    } else {
+                        body.push(first);
+                        ANY
+                    }
                 }
             }
         };
@@ -248,6 +258,14 @@ fn put(bytes: &mut Vec<u8>, minute: &Minute, before: Option<&Minute>) {
     bytes.extend(body);
 }
 
+/// What a number begins with that is [`NEAR`] that one of the minute before.
+fn first_byte(last: Option<[Option<f64>; 6]>, place: usize) -> Option<u8> {
+    if place == EACH {
+        return None;
+    }
+    Some((last?[place]?.to_bits() >> 56) as u8)
+}
+
 /// By how many instances all invocations are shared, where that is exact.
 fn share(minute: &Minute) -> Option<u8> {
     let (all, each) = (minute.invocations?, minute.invocations_per_instance?);
@@ -268,15 +286,21 @@ fn take(rest: &mut &[u8], before: Option<&Minute>) -> Option<Minute> {
             (at, u32::try_from(varint::take(rest)?).ok()?)
         }
     };
+    let last = before.map(numbers);
     let mut numbers = [None; 6];
     let mut all: Option<f64> = None;
     for (place, number) in numbers.iter_mut().enumerate() {
         *number = match head >> (2 * place) & 0b11 {
             WHOLE => Some(varint::take(rest)? as f64),
             ANY => Some(f64::from_bits(u64::from_le_bytes(bytes(rest)?))),
-            SHARE => {
+            SHARE if place == EACH => {
                 let [count] = bytes(rest)?;
                 all.map(|all| all / f64::from(count))
+            }
+            NEAR => {
+                let [a, b, c, d, e, f, g] = bytes(rest)?;
+                let first = first_byte(last, place)?;
+                Some(f64::from_bits(u64::from_le_bytes([a, b, c, d, e, f, g, first])))
             }
             _ => None,
         };
@@ -442,7 +466,7 @@ mod tests {
     fn an_hour_takes_little() {
         let minutes: Minutes = (0..60).map(usual).collect();
         // A part begins with the time.
-        assert!(minutes.bytes() <= 60 * 22 + 4 * 8, "{}", minutes.bytes());
-        assert!(60 * size_of::<Minute>() * 10 > 49 * minutes.bytes());
+        assert!(minutes.bytes() <= 60 * 20 + 4 * 10, "{}", minutes.bytes());
+        assert!(60 * size_of::<Minute>() * 10 > 53 * minutes.bytes());
     }
 }

@@ -84,14 +84,8 @@ impl<'a, K, V> IntoIterator for &'a Shared<BTreeMap<K, V>> {
     }
 }
 
-impl<T> FromIterator<T> for Shared<Vec<T>> {
-    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        Self(Arc::new(items.into_iter().collect()))
-    }
-}
-
-impl<K: Ord, V> FromIterator<(K, V)> for Shared<BTreeMap<K, V>> {
-    fn from_iter<I: IntoIterator<Item = (K, V)>>(items: I) -> Self {
+impl<A, T: FromIterator<A>> FromIterator<A> for Shared<T> {
+    fn from_iter<I: IntoIterator<Item = A>>(items: I) -> Self {
         Self(Arc::new(items.into_iter().collect()))
     }
 }

@@ -144,8 +144,11 @@ impl CapacityWatch {
 
     fn note(&mut self, change: Change) {
         self.evidence_kept = None;
-        self.changes.push_back(change);
-        self.noted.push_back(change);
+        // Most variants have one.
+        for changes in [&mut self.changes, &mut self.noted] {
+            changes.reserve_exact(1);
+            changes.push_back(change);
+        }
         self.noted_in_all += 1;
         if self.noted.len() > NOTED_MAX {
             self.noted.pop_front();
@@ -406,7 +409,7 @@ impl CapacityWatch {
         estimate.sentence.push_str("; ");
         estimate.sentence.push_str(&siblings.sentence());
         let estimate_alone = estimate.capacity.estimate;
-        estimate.siblings = Some(Siblings { estimate_alone, ..siblings });
+        estimate.siblings = Some(Box::new(Siblings { estimate_alone, ..siblings }));
         estimate.capacity = capacity;
     }
 

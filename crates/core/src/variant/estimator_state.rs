@@ -87,7 +87,7 @@ impl EstimatorState {
         let (problem, context) = Variant::asked(snapshot, goal, at);
         let asked = (problem, context, recorded.history_complete_ratio);
         let mut estimate = variant.estimate(goal, asked, &mut scratch, self.at);
-        if let Some(siblings) = recorded.siblings.clone() {
+        if let Some(siblings) = recorded.siblings.as_deref().cloned() {
             variant.capacity.hear_siblings(&mut estimate, siblings, &mut scratch, at);
         }
         estimate

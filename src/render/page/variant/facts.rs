@@ -142,7 +142,7 @@ fn capacity(view: &VariantView<'_>) -> Markup {
             "left out",
             html! {
                 @for (i, (reason, minutes)) in capacity.minutes.dropped.iter().enumerate() {
-                    @if i > 0 { ", " } (parts::number(Some(f64::from(*minutes)))) " " (parts::spaced(reason.as_str()))
+                    @if i > 0 { ", " } (parts::number(Some(f64::from(minutes)))) " " (parts::spaced(reason.as_str()))
                 }
             },
         ));

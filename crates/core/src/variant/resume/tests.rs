@@ -157,7 +157,7 @@ fn the_first_minutes_of_a_new_endpoint_are_of_cold_instances_to_every_process() 
         let context = Context { configured_target: Some(500.0), safety_factor: 0.7 };
         let mut estimator = variant.capacity.estimator().unwrap().into_owned();
         let estimate = estimator.evaluate(&mut Scratch::new(), at(until), &context);
-        estimate.minutes.dropped.get(&DropReason::ColdInstances).copied().unwrap_or_default()
+        estimate.minutes.dropped.of(DropReason::ColdInstances)
     };
     let made = |made: Timestamp, first: i64| {
         let (mut variant, mut scratch) = (Variant::default(), Scratch::new());
