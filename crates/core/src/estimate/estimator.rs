@@ -355,7 +355,10 @@ impl Estimator {
                         DropReason::Unsteady => self.show_overload(&o),
                         _ => {}
                     }
-                    self.carry.note(at, 1, load, bad);
+                    // The instances after a deploy are others, and the backlog of those before is none of theirs.
+                    if reason != DropReason::Deploy {
+                        self.carry.note(at, 1, load, bad);
+                    }
                     let cold = reason == DropReason::ColdInstances && bad;
                     self.note_overload((at, 1), load, (!cold).then_some(bad));
                 }
