@@ -2,7 +2,7 @@
 //! overload.
 
 use setpoint::estimate::{Context, Estimator, EstimatorSettings, Fingerprint, Scratch};
-use setpoint::model::estimate::{DropReason, Estimate, Verdict};
+use setpoint::model::estimate::{DropReason, Estimate, Finding, Verdict};
 use setpoint::model::goal::{LatencyObjective, Objective};
 use setpoint::model::series::Minute;
 use setpoint::model::time::Timestamp;
@@ -33,20 +33,27 @@ fn minute(index: i64, load: f64, instances: f64) -> Minute {
     }
 }
 
+const CONTEXT: Context = Context { configured_target: None, safety_factor: 0.7 };
+
 fn estimate(minute: impl Fn(i64) -> Minute) -> Estimate {
+    let mut scratch = Scratch::new();
+    let mut estimator = known(minute, &mut scratch);
+    estimator.evaluate(&mut scratch, at(MINUTES), &CONTEXT)
+}
+
+/// After two days of some minutes.
+fn known(minute: impl Fn(i64) -> Minute, scratch: &mut Scratch) -> Estimator {
     let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
     let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
     let settings = EstimatorSettings {
         fingerprint: Some(Fingerprint::of("v1")),
         ..EstimatorSettings::new(objective)
     };
-    let mut scratch = Scratch::new();
-    let context = Context { configured_target: None, safety_factor: 0.7 };
     let mut estimator = Estimator::new(&settings);
     for index in 0..MINUTES {
-        estimator.push(&minute(index), &context, &mut scratch);
+        estimator.push(&minute(index), &CONTEXT, scratch);
     }
-    estimator.evaluate(&mut scratch, at(MINUTES), &context)
+    estimator
 }
 
 fn dropped(estimate: &Estimate, reason: DropReason) -> u32 {
@@ -114,4 +121,25 @@ fn three_minutes_in_the_wake_of_an_overload_are_no_evidence_of_their_own_load() 
     // From 90 % of its peak on, a load speaks for itself.
     let near = overloaded(1400.0);
     assert!(about(dropped_of(&near), 0), "{:?}", near.minutes);
+}
+
+#[test]
+fn what_a_deploy_breaks_is_seen_whatever_burst_it_came_in() {
+    let mut scratch = Scratch::new();
+    // A burst an hour, and the last one is on when the service is replaced.
+    let slow = |index, load| Minute {
+        latency_us: Some(60e6),
+        latency_p50_us: Some(60e6),
+        ..minute(index, load, 4.0)
+    };
+    let burst = |index| if index % 60 < 55 { fine(index) } else { slow(index, 1500.0) };
+    let mut estimator = known(burst, &mut scratch);
+    estimator.declare(at(MINUTES), Fingerprint::of("v2"), &mut scratch);
+    let two_hours_later = MINUTES + 120;
+    for index in MINUTES..two_hours_later {
+        estimator.push(&slow(index, 550.0), &CONTEXT, &mut scratch);
+    }
+    let estimate = estimator.evaluate(&mut scratch, at(two_hours_later), &CONTEXT);
+    assert_eq!(estimate.verdict, Verdict::AtMost, "{estimate:?}");
+    assert!(estimate.findings.contains(&Finding::ObjectiveBroken), "{:?}", estimate.findings);
 }

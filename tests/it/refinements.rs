@@ -234,9 +234,43 @@ async fn without_a_good_minute_below_the_estimate_nothing_is_measured() {
         assert_eq!(last(&run.beside).verdict, Verdict::Measured);
     }
     // Nor inferred from a regime before when nothing tells how much slower this one is.
-    let run = &runs(Class::Collapse, 9..10, "good-minutes-below").await[0];
-    assert_eq!(last(&run.full).verdict, Verdict::AtMost);
-    assert!(last(&run.beside).verdict.is_two_sided() && off(&run.beside) > 1.0);
+    let beside = Refinements::ALL.without("good-minutes-below");
+    assert_eq!(broken_by_a_deploy(Refinements::ALL).verdict, Verdict::AtMost);
+    let without = broken_by_a_deploy(beside);
+    assert_eq!((without.verdict, without.regime.unwrap().speed_ratio), (Verdict::Inferred, None));
+    assert!(without.capacity.low > Some(200.0), "of one that may serve 100: {without:?}");
+}
+
+/// Measured for two days; then all is bad, at a load that was not seen before.
+fn broken_by_a_deploy(refinements: Refinements) -> Estimate {
+    let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
+    let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
+    let fingerprint = Some(Fingerprint::of("v1"));
+    let settings =
+        EstimatorSettings { refinements, fingerprint, ..EstimatorSettings::new(objective) };
+    let (mut estimator, mut scratch) = (Estimator::new(&settings), Scratch::new());
+    let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
+    let end = 2 * DAY + 240;
+    for index in 0..end {
+        if index == 2 * DAY {
+            estimator.declare(at(index), Fingerprint::of("v2"), &mut scratch);
+        }
+        let (load, ms) = match index % 60 {
+            _ if index >= 2 * DAY => (800.0, 60_000.0),
+            55.. => (1500.0, 900.0),
+            minute => (500.0 + minute as f64, 90.0),
+        };
+        let period = Minute {
+            invocations: Some(load * 5.0),
+            invocations_per_instance: Some(load),
+            latency_us: Some(ms * 1000.0),
+            latency_p50_us: Some(ms * 500.0),
+            errors_5xx: Some(0.0),
+            ..Minute::empty(at(index))
+        };
+        estimator.push(&period, &context, &mut scratch);
+    }
+    estimator.evaluate(&mut scratch, at(end), &context)
 }
 
 /// A service whose capacity falls by the power 2.5 of the ratio of medians.

@@ -346,8 +346,7 @@ impl Estimator {
             Step::Used(observation) => self.observe(observation, scratch),
             Step::Dropped { at, minutes, reason, judged } => {
                 self.tally.dropped(at, minutes, reason);
-                if let Some(o) = judged {
-                    let Observation { load, bad, .. } = o;
+                if let Some(o @ Observation { load, bad, .. }) = judged {
                     match reason {
                         _ if self.carry.covers(at, load) => {}
                         DropReason::ColdInstances => self.joining.note(load, bad),
@@ -355,9 +354,10 @@ impl Estimator {
                         DropReason::Unsteady => self.show_overload(&o),
                         _ => {}
                     }
-                    self.carry.note(at, 1, load, bad);
-                    let cold = reason == DropReason::ColdInstances && bad;
-                    self.note_overload((at, 1), load, (!cold).then_some(bad));
+                    // The instances after a deploy have no backlog of those before.
+                    self.carry.note(at, 1, load, bad && reason != DropReason::Deploy);
+                    let is_cold = bad && reason == DropReason::ColdInstances;
+                    self.note_overload((at, 1), load, (!is_cold).then_some(bad));
                 }
                 false
             }
@@ -494,7 +494,7 @@ impl Estimator {
             load_test_expired: self
                 .settings
                 .load_test_problem
-                .is_some_and(|p| p != crate::model::goal::LoadTestProblem::Absent),
+                .is_some_and(|p| p != LoadTestProblem::Absent),
         })
     }
 }

@@ -15,6 +15,9 @@ const COLD_MINUTES: MinuteIndex = 3;
 const CARRY_OVER_MINUTES: MinuteIndex = 3;
 /// After an overload, only loads of at least this share of its peak are evidence.
 const CARRY_OVER_SHARE: f64 = 0.9;
+/// How long the peak of an overload counts while bad minutes go on. A service that is saturated by day works off its
+/// backlog as the load falls by a tenth, which takes hours; what is bad for longer is so by its own load.
+const PEAK_MINUTES: MinuteIndex = 6 * 60;
 /// An instance count older than this says nothing about a rise.
 const COUNT_MEMORY_MINUTES: MinuteIndex = 15;
 
@@ -142,8 +145,9 @@ pub(super) fn count_tolerance(reading: &Reading) -> f32 {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CarryOver {
-    /// The end of the last bad period, and the highest load of its run.
-    last_bad: Option<(MinuteIndex, f64)>,
+    /// The end of the last bad period, the highest load of its run that still counts, and the end of the period that had
+    /// it, which fits half a word for four thousand years.
+    last_bad: Option<(MinuteIndex, f32, i32)>,
 }
 
 impl CarryOver {
@@ -151,14 +155,13 @@ impl CarryOver {
     /// bad ones alike: dropping only bad ones would lift the estimate of a service that is always
     /// saturated.
     pub(super) fn covers(&self, at: MinuteIndex, load: f64) -> bool {
-        self.last_bad.is_some_and(|(end, peak)| {
-            at - end < CARRY_OVER_MINUTES && load < CARRY_OVER_SHARE * peak
-        })
+        self.peak(at).is_some_and(|peak| load < CARRY_OVER_SHARE * peak)
     }
 
     /// The highest load of the overload that still covers `at`.
     pub(super) fn peak(&self, at: MinuteIndex) -> Option<f64> {
-        self.last_bad.filter(|(end, _)| at - end < CARRY_OVER_MINUTES).map(|(_, peak)| peak)
+        let (end, peak, _) = self.last_bad?;
+        (at - end < CARRY_OVER_MINUTES).then(|| f64::from(peak))
     }
 
     /// Takes note of a judged period.
@@ -167,11 +170,15 @@ impl CarryOver {
             return;
         }
         // A run is bad periods without a good one between them.
-        let peak = match self.last_bad {
-            Some((end, peak)) if end >= at => peak.max(load),
-            _ => load,
+        let (load, now) = (load as f32, at + span);
+        let goes_on = |last: &(MinuteIndex, f32, i32)| {
+            last.0 >= at && last.1 > load && now - MinuteIndex::from(last.2) <= PEAK_MINUTES
         };
-        self.last_bad = Some((at + span, peak));
+        let (peak, peaked) = match self.last_bad.filter(goes_on) {
+            Some((_, peak, peaked)) => (peak, peaked),
+            None => (load, now as i32),
+        };
+        self.last_bad = Some((now, peak, peaked));
     }
 }
 
@@ -210,4 +217,24 @@ pub(super) fn unusable(
         return Some(DropReason::Missing);
     }
     cold.then_some(DropReason::ColdInstances)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_of_an_overload_counts_for_six_hours_of_bad_minutes() {
+        let mut carry = CarryOver::default();
+        let mut bad = |at: MinuteIndex, load: f64| {
+            let covered = carry.covers(at, load);
+            carry.note(at, 1, load, true);
+            covered
+        };
+        assert!(!bad(0, 1500.0));
+        let own = (1..=PEAK_MINUTES + 60).find(|at| !bad(*at, 500.0));
+        assert_eq!(own, Some(PEAK_MINUTES + 2), "what goes on for so long is no backlog");
+        // Another one counts as the first did.
+        assert!(!bad(PEAK_MINUTES + 61, 1200.0) && bad(PEAK_MINUTES + 62, 500.0));
+    }
 }

@@ -28,7 +28,7 @@ use crate::reaction_time::Ledger;
 /// The form of a record. It changes with every change of the state, and when the same state means
 /// something else; records of another form are dropped. A unit test compares what the same minutes
 /// leave behind.
-pub const FORM: u32 = 9;
+pub const FORM: u32 = 10;
 
 /// What a record must fit.
 #[derive(Debug, Clone, Copy)]
