@@ -1,10 +1,12 @@
 //! Endpoint configs and models over a restart: what AWS has said of them does not change while the
 //! endpoint does not.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::EndpointCache;
-use super::cache::ConfigKey;
+use super::cache::{ConfigKey, Kept as Known};
 use crate::model::endpoint::{EndpointConfig, Model};
 use crate::model::fact::Fact;
 use crate::model::reads::Read;
@@ -68,26 +70,39 @@ impl EndpointCache {
         if kept.form != (version.to_owned(), form) {
             return;
         }
-        for KeptConfig { key, mut config, deploy_hash, at } in kept.configs {
-            if deploy_hash.len() != config.variants.len() || config.name != key.0 {
-                continue;
-            }
-            for (variant, deploy_hash) in config.variants.iter_mut().zip(deploy_hash) {
-                variant.deploy_hash = deploy_hash;
-            }
-            let read = Read::new("DescribeEndpointConfig", at);
-            self.configs.entry(key).or_insert((Fact::Known(Some(config)).into(), read));
-        }
-        for KeptModel { key, mut model, deploy_hash, at } in kept.models {
-            model.deploy_hash = deploy_hash;
-            let read = Read::new("DescribeModel", at);
-            let name = model.name.clone();
-            self.models.entry((name, key)).or_insert((Fact::Known(Some(model)).into(), read));
-        }
+        // All at once, as when they were read; what this process has read itself goes before it.
+        let configs = kept.configs.into_iter().filter_map(taken_up_config);
+        let mut configs: BTreeMap<_, _> = configs.collect();
+        configs.append(&mut self.configs);
+        self.configs = configs;
+        let mut models: BTreeMap<_, _> = kept.models.into_iter().map(taken_up_model).collect();
+        models.append(&mut self.models);
+        self.models = models;
     }
 
     /// How many configs and models have been read: more than before means something to keep.
     pub const fn reads(&self) -> u64 {
         self.read_in_all
     }
+}
+
+/// A config as it is kept in memory; nothing where it does not fit its name or its variants.
+fn taken_up_config(kept: KeptConfig) -> Option<(ConfigKey, Known<EndpointConfig>)> {
+    let KeptConfig { key, mut config, deploy_hash, at } = kept;
+    if deploy_hash.len() != config.variants.len() || config.name != key.0 {
+        return None;
+    }
+    for (variant, deploy_hash) in config.variants.iter_mut().zip(deploy_hash) {
+        variant.deploy_hash = deploy_hash;
+    }
+    let read = Read::new("DescribeEndpointConfig", at);
+    Some((key, (Fact::Known(Some(config)).into(), read)))
+}
+
+/// A model as it is kept in memory.
+fn taken_up_model(kept: KeptModel) -> ((String, ConfigKey), Known<Model>) {
+    let KeptModel { key, mut model, deploy_hash, at } = kept;
+    model.deploy_hash = deploy_hash;
+    let name = model.name.clone();
+    ((name, key), (Fact::Known(Some(model)).into(), Read::new("DescribeModel", at)))
 }

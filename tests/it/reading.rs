@@ -1,5 +1,7 @@
 //! What passes make of what AWS says: regimes of deploys, absences that end, rows of nonsense.
 
+mod alike;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

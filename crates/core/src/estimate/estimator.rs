@@ -354,7 +354,7 @@ impl Estimator {
                         DropReason::Unsteady => self.show_overload(&o),
                         _ => {}
                     }
-                    // The instances after a deploy have no backlog of those before.
+                    // No backlog lasts over a deploy; of the new instances', the first minutes are left out.
                     self.carry.note(at, 1, load, bad && reason != DropReason::Deploy);
                     let is_cold = bad && reason == DropReason::ColdInstances;
                     self.note_overload((at, 1), load, (!is_cold).then_some(bad));

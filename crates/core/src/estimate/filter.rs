@@ -15,7 +15,8 @@ const COLD_MINUTES: MinuteIndex = 3;
 const CARRY_OVER_MINUTES: MinuteIndex = 3;
 /// After an overload, only loads of at least this share of its peak are evidence.
 const CARRY_OVER_SHARE: f64 = 0.9;
-/// How long the peak of an overload counts while bad minutes go on. A service that is saturated by day works off its
+/// How long the peak of an overload counts while bad minutes go on; then the load of the bad minute that comes next
+/// does. A service that is saturated by day works off its
 /// backlog as the load falls by a tenth, which takes hours; what is bad for longer is so by its own load.
 const PEAK_MINUTES: MinuteIndex = 6 * 60;
 /// An instance count older than this says nothing about a rise.
@@ -234,7 +235,8 @@ mod tests {
         assert!(!bad(0, 1500.0));
         let own = (1..=PEAK_MINUTES + 60).find(|at| !bad(*at, 500.0));
         assert_eq!(own, Some(PEAK_MINUTES + 2), "what goes on for so long is no backlog");
-        // Another one counts as the first did.
-        assert!(!bad(PEAK_MINUTES + 61, 1200.0) && bad(PEAK_MINUTES + 62, 500.0));
+        // A higher load of the same bad minutes counts as the first did.
+        let end = PEAK_MINUTES + 3;
+        assert!(!bad(end, 1200.0) && (1..=PEAK_MINUTES).all(|after| bad(end + after, 500.0)));
     }
 }
