@@ -298,9 +298,10 @@ fn take(rest: &mut &[u8], before: Option<&Minute>) -> Option<Minute> {
                 all.map(|all| all / f64::from(count))
             }
             NEAR => {
-                let [a, b, c, d, e, f, g] = bytes(rest)?;
-                let first = first_byte(last, place)?;
-                Some(f64::from_bits(u64::from_le_bytes([a, b, c, d, e, f, g, first])))
+                let low: [u8; 7] = bytes(rest)?;
+                let mut bits = [first_byte(last, place)?; 8];
+                bits[..7].copy_from_slice(&low);
+                Some(f64::from_bits(u64::from_le_bytes(bits)))
             }
             _ => None,
         };
