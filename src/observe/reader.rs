@@ -15,7 +15,7 @@ use super::readings::Basis;
 use super::remembered::{Remembered, subject_of};
 use super::settings::Settings;
 use super::slots::Slots;
-use super::sweep::{Listed, Sweep};
+use super::sweep::{Listed, ListedEndpoints, Sweep};
 use super::unknown::{broken, nothing_known};
 use crate::compact::Shelf;
 use crate::estimate::Scratch;
@@ -180,11 +180,8 @@ impl Reader {
     /// Reads everything that this pass needs. Never fails: what could not be read is unknown.
     pub async fn observe(&mut self, request: Request<'_>) -> Observed {
         let now = self.clock.now();
-        let before = std::mem::take(&mut self.last_sweep);
-        let sweep = Sweep::read(&self.aws, &*self.clock, now, before).await;
-        self.last_sweep = sweep.listed();
         self.take_up_described().await;
-        self.describe(&sweep, request, now).await;
+        let sweep = self.sweep(request, now).await;
         let pauses = self.remembered.begin_pass().await;
         let unseen = self.unseen(&sweep).await;
         let wanted = self.goals(&sweep, unseen, request, now);
@@ -207,16 +204,29 @@ impl Reader {
         Observed { at: now, sweep, remembered, wanted, weeks }
     }
 
-    /// Everything that `ListEndpoints` lists is described when due.
-    async fn describe(&mut self, sweep: &Sweep, request: Request<'_>, now: Timestamp) {
-        let Some(endpoints) = sweep.endpoints.known() else { return };
+    /// Reads the listings. Everything that `ListEndpoints` lists is described when due, while the listings of Application
+    /// Auto Scaling, whose rate is the lowest, are still under way.
+    async fn sweep(&mut self, request: Request<'_>, now: Timestamp) -> Sweep {
         let concurrency = request.settings.concurrency;
         // An endpoint that no variant is known of yet is described anyway.
         let known = self.variants.keys();
         let refresh: BTreeSet<EndpointName> =
             known.filter(|id| request.wants_refresh(id)).map(|id| id.endpoint.clone()).collect();
         let by = (&self.aws, &self.clock);
-        let changed = self.cache.refresh(by, endpoints, &refresh, now, concurrency).await;
+        let (cache, mut changed) = (&mut self.cache, BTreeSet::new());
+        let endpoints = async {
+            let listed = ListedEndpoints::read(by.0, &**by.1).await;
+            if let Some(all) = listed.all.known() {
+                changed = cache.refresh(by, all, &refresh, now, concurrency).await;
+            }
+            listed
+        };
+        let before = std::mem::take(&mut self.last_sweep);
+        let sweep = Sweep::read(by.0, &**by.1, now, before, endpoints).await;
+        self.last_sweep = sweep.listed();
+        if sweep.endpoints.known().is_none() {
+            return sweep;
+        }
         for (id, variant) in &mut self.variants {
             // Rule 24: activities are read of variants that changed.
             if changed.contains(&id.endpoint) {
@@ -226,6 +236,7 @@ impl Reader {
             let target = target.and_then(|target| target.known()?.as_ref());
             variant.max_capacity = target.map(|target| target.max_capacity);
         }
+        sweep
     }
 
     /// The variants that were known before and that this sweep may not have seen: half a view must

@@ -85,22 +85,42 @@ pub struct SweepReads {
     pub alarms: Read,
 }
 
+/// What `ListEndpoints` says.
+#[derive(Debug)]
+pub struct ListedEndpoints {
+    pub all: Fact<BTreeMap<EndpointName, EndpointSummary>>,
+    unreadable: BTreeMap<EndpointName, Why>,
+    read: Read,
+}
+
+impl ListedEndpoints {
+    pub async fn read(aws: &Aws, clock: &dyn Clock) -> Self {
+        let mut unreadable = BTreeMap::new();
+        let (listing, read) = timed(clock, "ListEndpoints", aws.endpoints.list_endpoints()).await;
+        let all = sorted_out(listing, read, &mut unreadable);
+        let all = all.map(|all| all.into_iter().map(|e| (e.name.clone(), e)).collect());
+        Self { all, unreadable, read }
+    }
+}
+
 impl Sweep {
-    /// Reads the listings, side by side: each is a chain of pages of its own. What is the same as `before` is kept
-    /// once, and as soon as a listing has come: all of them twice would be tens of MiB of a large fleet.
-    pub async fn read(aws: &Aws, clock: &dyn Clock, at: Timestamp, before: Listed) -> Self {
+    /// Reads the listings, side by side: each is a chain of pages of its own. `endpoints` reads that of the endpoints,
+    /// and may go on with what it lists. What is the same as `before` is kept once, and as soon as a listing has come:
+    /// all of them twice would be tens of MiB of a large fleet.
+    pub async fn read(
+        aws: &Aws,
+        clock: &dyn Clock,
+        at: Timestamp,
+        before: Listed,
+        endpoints: impl Future<Output = ListedEndpoints>,
+    ) -> Self {
         let mut unreadable = UnreadableRows::default();
-        let UnreadableRows { endpoints, targets, policies, scheduled_actions, alarms } =
+        let UnreadableRows { endpoints: _, targets, policies, scheduled_actions, alarms } =
             &mut unreadable;
         let registered = |t: ScalableTarget| (t.resource.clone(), Fact::Known(Some(t)).into());
         let (caller, endpoints, targets, mut policies, scheduled_actions, alarms) = tokio::join!(
             timed(clock, "GetCallerIdentity", aws.identity.caller_account()),
-            async {
-                let (listing, read) =
-                    timed(clock, "ListEndpoints", aws.endpoints.list_endpoints()).await;
-                let all = sorted_out(listing, read, endpoints);
-                (all.map(|all| all.into_iter().map(|e| (e.name.clone(), e)).collect()), read)
-            },
+            endpoints,
             async {
                 let (listing, read) =
                     timed(clock, "DescribeScalableTargets", aws.scaling.scalable_targets(None))
@@ -128,9 +148,10 @@ impl Sweep {
             ),
         );
         share_names(&mut policies.0, &alarms.0);
+        unreadable.endpoints = endpoints.unreadable;
         let reads = SweepReads {
             caller: caller.1,
-            endpoints: endpoints.1,
+            endpoints: endpoints.read,
             targets: targets.1,
             policies: policies.1,
             scheduled_actions: scheduled_actions.1,
@@ -139,7 +160,7 @@ impl Sweep {
         Self {
             at,
             caller: caller.0.into(),
-            endpoints: endpoints.0,
+            endpoints: endpoints.all,
             targets: targets.0,
             policies: policies.0,
             scheduled_actions: scheduled_actions.0,
