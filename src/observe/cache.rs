@@ -190,13 +190,7 @@ impl EndpointCache {
         let kept = |answer| fact(answer, "DescribeEndpointConfig", &**clock);
         let read: BTreeMap<String, Kept<EndpointConfig>> =
             read.await.into_iter().map(|(name, answer)| (name, kept(answer))).collect();
-        let mut read: BTreeMap<_, _> = missing
-            .into_iter()
-            .filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())))
-            .collect();
-        self.read_in_all += read.len() as u64;
-        // Inserted one by one in their order, they would leave half of each node of the map empty.
-        self.configs.append(&mut read);
+        self.read_in_all += keep(&mut self.configs, missing, |key| read.get(&key.0));
         self.refresh_models((aws, clock), now, concurrency).await;
     }
 
@@ -224,12 +218,7 @@ impl EndpointCache {
         let kept = |answer| fact(answer, "DescribeModel", &**clock);
         let read: BTreeMap<String, Kept<Model>> =
             read.await.into_iter().map(|(name, answer)| (name, kept(answer))).collect();
-        let mut read: BTreeMap<_, _> = missing
-            .into_iter()
-            .filter_map(|key| Some((key.clone(), read.get(&key.0)?.clone())))
-            .collect();
-        self.read_in_all += read.len() as u64;
-        self.models.append(&mut read);
+        self.read_in_all += keep(&mut self.models, missing, |key| read.get(&key.0));
     }
 
     /// The endpoints that are known to exist.
@@ -292,6 +281,23 @@ impl EndpointCache {
         let kept = self.models.get(&(name, key));
         kept.map_or_else(not_read_yet, |(model, _)| model.clone())
     }
+}
+
+/// Keeps what was read of those that were missing; how many that is.
+fn keep<'a, K: Ord, T: 'a>(
+    kept: &mut BTreeMap<K, Kept<T>>,
+    missing: Vec<K>,
+    read: impl Fn(&K) -> Option<&'a Kept<T>>,
+) -> u64 {
+    let found = missing.into_iter().filter_map(|key| {
+        let answer = read(&key)?.clone();
+        Some((key, answer))
+    });
+    let mut found: BTreeMap<_, _> = found.collect();
+    let count = found.len() as u64;
+    // Inserted one by one in their order, they would leave half of each node of the map empty.
+    kept.append(&mut found);
+    count
 }
 
 /// After what time an endpoint is described again even when nothing points to a change.

@@ -23,6 +23,7 @@ use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
 use crate::model::reads::Read;
 use crate::model::scaling::ScalingPolicy;
+use crate::model::shared::Shared;
 use crate::model::spending::Saving;
 use crate::model::time::Timestamp;
 use crate::ports::{Clock, Memories};
@@ -52,7 +53,7 @@ struct Reading<'a> {
     id: &'a VariantId,
     goal: &'a Goal,
     context: Context,
-    memory: Option<&'a VariantMemory>,
+    memory: Option<&'a Shared<VariantMemory>>,
     /// Why its load test does not count (rule 5).
     problem: Option<LoadTestProblem>,
     /// The first minute that is new.
@@ -148,7 +149,7 @@ impl Reader {
 
     /// Begins to read the history that is wanted; whether there was any to begin with.
     fn begin_history(&mut self, basis: Basis<'_>) -> bool {
-        let Basis { remembered, settings, now, .. } = basis;
+        let Basis { settings, now, .. } = basis;
         let saving = self.cost.saving(settings.budget_dollars, now);
         let unlisted_paid =
             settings.discovery_telemetry != DiscoveryTelemetry::Off && saving == Saving::Nothing;
@@ -170,7 +171,7 @@ impl Reader {
                 listed: goal.managed,
                 settings: reading.estimator_settings(),
                 context: reading.context,
-                memory: remembered.get(id).and_then(Fact::known).cloned(),
+                memory: reading.memory.cloned(),
                 variant: variant.blank(),
                 thin: variant.is_thin(now),
                 last_day_first: !has_a_day,
@@ -246,7 +247,8 @@ impl Reader {
             // A bug of ours in one variant's minutes leaves the others as they are.
             let taken = catch_unwind(AssertUnwindSafe(|| {
                 let by = (&estimator, &reading.context);
-                let taken = variant.take_in(new, by, reading.memory, &mut self.scratch, now);
+                let memory = reading.memory.map(|memory| &**memory);
+                let taken = variant.take_in(new, by, memory, &mut self.scratch, now);
                 variant.answer_and_rest(by, &*self.shelf, &mut self.scratch, now);
                 taken
             }));
@@ -268,9 +270,10 @@ impl Reader {
         from: Timestamp,
     ) -> Reading<'a> {
         let Basis { sweep, remembered, now, .. } = basis;
-        let memory = remembered.get(id).and_then(Fact::known).map(|memory| &**memory);
+        let memory = remembered.get(id).and_then(Fact::known);
         let described = self.described(sweep, id);
-        let problem = described.of(id).check(goal.load_test.as_ref(), memory, now).err();
+        let described = described.of(id);
+        let problem = described.check(goal.load_test.as_ref(), memory.map(|m| &**m), now).err();
         Reading { id, goal, context: context(sweep, id, goal), memory, problem, from }
     }
 }

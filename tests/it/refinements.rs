@@ -241,14 +241,21 @@ async fn without_a_good_minute_below_the_estimate_nothing_is_measured() {
     assert!(without.capacity.low > Some(200.0), "of one that may serve 100: {without:?}");
 }
 
-/// Measured for two days; then all is bad, at a load that was not seen before.
-fn broken_by_a_deploy(refinements: Refinements) -> Estimate {
+/// The estimator of a service of which `v1` is in force.
+fn before_a_deploy(refinements: Refinements) -> Estimator {
     let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
     let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
     let fingerprint = Some(Fingerprint::of("v1"));
-    let settings =
-        EstimatorSettings { refinements, fingerprint, ..EstimatorSettings::new(objective) };
-    let (mut estimator, mut scratch) = (Estimator::new(&settings), Scratch::new());
+    Estimator::new(&EstimatorSettings {
+        refinements,
+        fingerprint,
+        ..EstimatorSettings::new(objective)
+    })
+}
+
+/// Measured for two days; then all is bad, at a load that was not seen before.
+fn broken_by_a_deploy(refinements: Refinements) -> Estimate {
+    let (mut estimator, mut scratch) = (before_a_deploy(refinements), Scratch::new());
     let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
     let end = 2 * DAY + 240;
     for index in 0..end {
@@ -298,13 +305,7 @@ pub(crate) fn at(minute: i64) -> Timestamp {
 
 /// Two deploys, the second seen for two quiet hours; what is said of it.
 fn after_the_second_deploy(refinements: Refinements) -> Estimate {
-    let latency = LatencyObjective { statistic: LatencyStatistic::P99, threshold_ms: 250.0 };
-    let objective = Objective { latency: Some(latency), error_rate_max: 0.01 };
-    let fingerprint = Some(Fingerprint::of("v1"));
-    let settings =
-        EstimatorSettings { refinements, fingerprint, ..EstimatorSettings::new(objective) };
-    let mut estimator = Estimator::new(&settings);
-    let mut scratch = Scratch::new();
+    let (mut estimator, mut scratch) = (before_a_deploy(refinements), Scratch::new());
     let context = Context { configured_target: Some(600.0), safety_factor: 0.7 };
     // 13 minutes into a burst's pause, so that nothing of the new one is seen near its limit.
     let (first, second) = (3 * DAY + 13, 6 * DAY + 13);

@@ -16,8 +16,8 @@ const CARRY_OVER_MINUTES: MinuteIndex = 3;
 /// After an overload, only loads of at least this share of its peak are evidence.
 const CARRY_OVER_SHARE: f64 = 0.9;
 /// How long the peak of an overload counts while bad minutes go on; then the load of the bad minute that comes next
-/// does. A service that is saturated by day works off its
-/// backlog as the load falls by a tenth, which takes hours; what is bad for longer is so by its own load.
+/// does. A service that is saturated by day works off its backlog as the load falls by a tenth, which takes hours; what
+/// is bad for longer is so by its own load.
 const PEAK_MINUTES: MinuteIndex = 6 * 60;
 /// An instance count older than this says nothing about a rise.
 const COUNT_MEMORY_MINUTES: MinuteIndex = 15;
@@ -172,8 +172,8 @@ impl CarryOver {
         }
         // A run is bad periods without a good one between them.
         let (load, now) = (load as f32, at + span);
-        let goes_on = |last: &(MinuteIndex, f32, i32)| {
-            last.0 >= at && last.1 > load && now - MinuteIndex::from(last.2) <= PEAK_MINUTES
+        let goes_on = |&(end, peak, peaked): &(MinuteIndex, f32, i32)| {
+            end >= at && peak > load && now - MinuteIndex::from(peaked) <= PEAK_MINUTES
         };
         let (peak, peaked) = match self.last_bad.filter(goes_on) {
             Some((_, peak, peaked)) => (peak, peaked),
