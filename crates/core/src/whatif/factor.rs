@@ -5,7 +5,7 @@ use crate::model::factor::{Allowed, Limit};
 use super::answer::{Question, SURE};
 use super::choice::{CUSTOMARY, Choice, Scaling, Tracking};
 use super::draws::{DRAWS, Draw};
-use super::fleet::{needed, run};
+use super::fleet::{keeps_to, needed, run};
 use super::floors::EXPLAINED_MIN;
 use super::traffic::Traffic;
 use super::week::explained;
@@ -30,17 +30,25 @@ pub fn highest(question: &Question<'_>, base: f64, like: &Choice) -> Option<Allo
     let draws = Draw::all(&question.capacity, &question.reaction, DRAWS, question.seed);
     let policy = like.policy(base);
     let usual_instances = usual(question.traffic, like, policy.target_value);
-    let at = |steps: u32, limit: Limit| {
-        let factor = f64::from(steps) * STEP;
-        let scaling = Scaling::Tracking(Tracking { target_value: base * factor, ..policy });
-        let choice = Choice { scaling, ..like.clone() };
-        let bad: Vec<f64> =
-            run(question.traffic, &choice, &draws).iter().map(|o| o.bad_minutes / weeks).collect();
-        let within = bad.iter().filter(|b| **b <= question.budget).count();
-        let within_budget = within as f64 >= SURE * bad.len() as f64;
-        let bad_minutes = bad.iter().sum::<f64>() / bad.len() as f64;
-        let budget = question.budget;
-        Allowed { factor, bad_minutes, budget, within_budget, limit, usual_instances }
+    let budget = question.budget;
+    let factor = |steps: u32| f64::from(steps) * STEP;
+    let choice = |steps: u32| {
+        let target_value = base * factor(steps);
+        let scaling = Scaling::Tracking(Tracking { target_value, ..policy });
+        Choice { scaling, ..like.clone() }
+    };
+    let keeps = |steps: u32| keeps_to(question.traffic, &choice(steps), &draws, (budget, SURE));
+    let allowed = |steps: u32, limit: Limit, within_budget: bool| {
+        let outcomes = run(question.traffic, &choice(steps), &draws);
+        let bad_minutes: f64 = outcomes.iter().map(|o| o.bad_minutes / weeks).sum();
+        Some(Allowed {
+            factor: factor(steps),
+            bad_minutes: bad_minutes / outcomes.len() as f64,
+            budget,
+            within_budget,
+            limit,
+            usual_instances,
+        })
     };
     let steps = |factor: f64| (factor / STEP + 1e-9) as u32;
     let spare = 1.0 - 1.0 / f64::from(usual_instances.max(1));
@@ -52,26 +60,23 @@ pub fn highest(question: &Question<'_>, base: f64, like: &Choice) -> Option<Allo
         (steps(CUSTOMARY).min(top), Limit::DoesNotRepeat)
     };
     // More factor is more bad minutes, but for chance: a bisection finds where the budget ends.
-    let highest = at(top, if spare < FACTOR_MAX { Limit::OneGone } else { Limit::Highest });
-    if highest.within_budget {
-        return Some(highest);
+    if keeps(top) {
+        let limit = if spare < FACTOR_MAX { Limit::OneGone } else { Limit::Highest };
+        return allowed(top, limit, true);
     }
-    let mut best = at(lowest, limit);
+    if !keeps(lowest) {
+        return allowed(lowest, limit, false);
+    }
     let (mut good, mut bad) = (lowest, top);
-    while best.within_budget && bad - good > 1 {
-        let steps = u32::midpoint(good, bad);
-        let middle = at(steps, Limit::Budget);
-        if middle.within_budget {
-            good = steps;
-            best = middle;
+    while bad - good > 1 {
+        let middle = u32::midpoint(good, bad);
+        if keeps(middle) {
+            good = middle;
         } else {
-            bad = steps;
+            bad = middle;
         }
     }
-    if best.within_budget {
-        best.limit = Limit::Budget;
-    }
-    Some(best)
+    allowed(good, Limit::Budget, true)
 }
 
 /// The instances that usually run under a choice: the median over the minutes.

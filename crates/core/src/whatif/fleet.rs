@@ -6,7 +6,7 @@
 //! SageMaker gives up on a request; what is beyond that is lost. New instances do half the work for
 //! three minutes, the minutes which the estimator leaves out as cold.
 
-use super::choice::{Choice, INSTANCES_MAX, Scaling, Tracking};
+use super::choice::{Choice, INSTANCES_MAX, SLOT, Scaling, Tracking};
 use super::draws::Draw;
 use super::saturation::BACKLOG_SEEN;
 use super::traffic::Traffic;
@@ -49,6 +49,21 @@ pub struct Outcome {
 pub fn run(traffic: &Traffic, choice: &Choice, draws: &[Draw]) -> Vec<Outcome> {
     let busiest = busiest(traffic);
     draws.iter().map(|draw| Fleet::new(traffic, choice, draw).run(busiest)).collect()
+}
+
+/// Whether a choice keeps to so many bad minutes a week in this share of the draws. What is known to break
+/// them is not run to its end.
+pub fn keeps_to(
+    traffic: &Traffic,
+    choice: &Choice,
+    draws: &[Draw],
+    (budget, share): (f64, f64),
+) -> bool {
+    let broken = |draw: &&Draw| !Fleet::new(traffic, choice, draw).keeps_to(budget);
+    let kept = |broken: usize| (draws.len() - broken) as f64 >= share * draws.len() as f64;
+    // One more than may be.
+    let most = (0..draws.len()).find(|broken| !kept(*broken)).unwrap_or(draws.len());
+    kept(draws.iter().filter(broken).take(most).count())
 }
 
 /// The entry with the most requests.
@@ -161,12 +176,7 @@ impl<'a> Fleet<'a> {
 
     fn run(mut self, busiest: usize) -> Outcome {
         for (minute, requests) in self.traffic.requests().iter().enumerate() {
-            self.settle(minute);
-            if let Some(tracking) = self.tracking {
-                self.look(minute, tracking.target_value);
-                self.act(minute, tracking);
-            }
-            self.serve(minute, f64::from(*requests));
+            self.minute(minute, *requests);
             if minute == busiest {
                 self.outcome.instances_at_peak = self.serving;
             }
@@ -175,6 +185,30 @@ impl<'a> Fleet<'a> {
         self.outcome.minutes = (minutes - self.traffic.gaps()) as u32;
         self.pay(minutes);
         self.outcome
+    }
+
+    /// Whether it has at most so many bad minutes a week.
+    fn keeps_to(mut self, budget: f64) -> bool {
+        let weeks = self.traffic.weeks();
+        for (hour, requests) in self.traffic.requests().chunks(SLOT).enumerate() {
+            for (minute, requests) in requests.iter().enumerate() {
+                self.minute(hour * SLOT + minute, *requests);
+            }
+            // There will not be fewer.
+            if self.outcome.bad_minutes / weeks > budget {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn minute(&mut self, minute: usize, requests: f32) {
+        self.settle(minute);
+        if let Some(tracking) = self.tracking {
+            self.look(minute, tracking.target_value);
+            self.act(minute, tracking);
+        }
+        self.serve(minute, f64::from(requests));
     }
 
     /// Adds up the minutes of the instances that serve, until now.
@@ -390,6 +424,27 @@ mod tests {
         // It never exceeds max.
         let capped = Choice { max: 2, ..tracked(500.0).with_floors(Floors::new(vec![0, 4], 0)) };
         assert_eq!(one(&traffic, &capped).peak_instances, 2);
+    }
+
+    #[test]
+    fn what_keeps_to_a_budget_is_what_a_whole_run_says() {
+        let rate = |i: usize| if i % 720 < 40 { 4000.0 } else { 1500.0 };
+        let traffic = Traffic::new(0, (0..3 * 1440).map(rate).collect());
+        let capacity = CapacityBelief::new(1000.0, 0.1).unwrap();
+        let draws = Draw::all(&capacity, &ReactionTime::prior(None), 40, 1);
+        let weeks = traffic.weeks();
+        for target in [300.0, 500.0, 700.0, 900.0] {
+            let outcomes = run(&traffic, &tracked(target), &draws);
+            let bad: Vec<f64> = outcomes.iter().map(|o| o.bad_minutes / weeks).collect();
+            // Each draw's own figure is a budget that just holds for it.
+            for budget in &bad {
+                for share in [0.5, 0.9, 1.0] {
+                    let within = bad.iter().filter(|b| *b <= budget).count() as f64;
+                    let found = keeps_to(&traffic, &tracked(target), &draws, (*budget, share));
+                    assert_eq!(found, within >= share * 40.0, "{target}, {budget}, {share}");
+                }
+            }
+        }
     }
 
     #[test]

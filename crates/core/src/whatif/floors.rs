@@ -138,6 +138,12 @@ pub fn propose(
     let (before, newest) = (traffic.part(0, n - WEEK), traffic.part(n - WEEK, n));
     let lead = lead_minutes(&question.reaction);
     let held_out = Question { traffic: &newest, ..question.clone() };
+    // Most variants have nothing to prevent, and a run without floors is enough to see it.
+    let mut figures = ask(&held_out, std::slice::from_ref(reference)).figures;
+    let without = sums(&figures[0]);
+    if without.0 < BAD_MIN {
+        return Err(Refusal::NothingToPrevent { bad_minutes: without.0 });
+    }
     let mut tries: Vec<(usize, Level, f64)> = Vec::new();
     let mut choices = vec![reference.clone()];
     let weeks = levels(&before);
@@ -153,17 +159,12 @@ pub fn propose(
             }
         }
     }
-    let figures = ask_in(&held_out, &choices, DRAWS_TO_TRY).figures;
+    let roughly = ask_in(&held_out, &choices, DRAWS_TO_TRY).figures;
     let mut order: Vec<usize> = (1..choices.len()).collect();
-    order.sort_by(|a, b| rank(&figures, *a).total_cmp(&rank(&figures, *b)));
+    order.sort_by(|a, b| rank(&roughly, *a).total_cmp(&rank(&roughly, *b)));
     order.truncate(FINALISTS);
-    let finalists = std::iter::once(0).chain(order.iter().copied());
-    let finalists: Vec<Choice> = finalists.map(|i| choices[i].clone()).collect();
-    let figures = ask(&held_out, &finalists).figures;
-    let without = sums(&figures[0]);
-    if without.0 < BAD_MIN {
-        return Err(Refusal::NothingToPrevent { bad_minutes: without.0 });
-    }
+    let finalists: Vec<Choice> = order.iter().map(|i| choices[*i].clone()).collect();
+    figures.extend(ask(&held_out, &finalists).figures);
     let best = (1..figures.len()).filter(|i| pays(sums(&figures[*i]), without));
     let best = best.min_by(|a, b| rank(&figures, *a).total_cmp(&rank(&figures, *b)));
     let best = best.ok_or(Refusal::DoesNotPay)?;
