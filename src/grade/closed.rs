@@ -1,12 +1,12 @@
 //! Closed loop: decisions are applied, and the service fares as it fares.
 
 use crate::model::estimate::Verdict;
-use crate::model::time::minutes;
+use crate::model::time::{Timestamp, minutes};
 use crate::replay::{Evaluation, Refinements, Run};
 use crate::sim::scenario::Change;
 
 use super::cases::{Case, Class, DAYS, ENDPOINT, FACTOR, VARIANT};
-use super::open::{capacity_at, settings, sorted_quantile};
+use super::open::settings;
 use super::telemetry::Recorder;
 
 /// Who sets the target.
@@ -65,9 +65,7 @@ pub async fn closed_loop(case: &Case, policy: Policy) -> Result<ClosedLoop, Stri
         recorder.advance(now, target).await?;
         let mut is_further_step = false;
         let wanted = match policy {
-            Policy::Oracle => {
-                FACTOR * heavy.unwrap_or_else(|| capacity_at(&recorder.capacities(), now))
-            }
+            Policy::Oracle => FACTOR * heavy.unwrap_or_else(|| recorder.capacity_at(now)),
             Policy::HighestGood if PASS_MINUTES * pass % HIGHEST_EVERY == 0 => {
                 let highest = run.pass(&recorder.rows, now).estimate.highest_good_load;
                 highest.map_or(target, |load| FACTOR * load)
@@ -104,11 +102,12 @@ async fn heavy_capacity(case: &Case) -> Result<Option<f64>, String> {
     let mut recorder = Recorder::new(case)?;
     let start = recorder.sim.now();
     recorder.advance(start + minutes(DAYS * 1440), FACTOR * case.capacity).await?;
-    let truth = recorder.capacities();
-    let at = |hour: i64| capacity_at(&truth, start + minutes(60 * hour + 30));
-    let mut capacities: Vec<f64> = (0..DAYS * 24).map(at).collect();
-    capacities.sort_by(f64::total_cmp);
-    Ok(Some(sorted_quantile(&capacities, 1.0 / 6.0)))
+    let speed = |at: &Timestamp| recorder.speed_at(*at);
+    let mut hours: Vec<Timestamp> =
+        (0..DAYS * 24).map(|hour| start + minutes(60 * hour + 30)).collect();
+    // Capacity rises with speed, so its middle of the heaviest third is that of the hour in the same place.
+    hours.sort_by(|a, b| speed(a).total_cmp(&speed(b)));
+    Ok(Some(recorder.capacity_at(hours[hours.len() / 6])))
 }
 
 fn edit(recorder: &Recorder, target: f64) -> Result<(), String> {

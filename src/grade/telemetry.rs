@@ -128,11 +128,22 @@ impl Recorder {
         self.sim.with_world(|world| world.truth_about(&name)).capacity_over_time
     }
 
+    /// The true capacity at an instant, which is far cheaper than all of it; not a number without traffic.
+    pub(super) fn capacity_at(&self, at: Timestamp) -> f64 {
+        let name = self.resource.to_string();
+        self.sim.with_world(|world| world.capacity_at(&name, at)).unwrap_or(f64::NAN)
+    }
+
+    /// The speed at an instant: the higher, the more capacity.
+    pub(super) fn speed_at(&self, at: Timestamp) -> f64 {
+        let name = self.resource.to_string();
+        self.sim.with_world(|world| world.speed_at(&name, at)).unwrap_or(f64::NAN)
+    }
+
     /// Violation minutes and instance-hours so far.
     pub(super) fn cost(&self) -> (u64, f64) {
         let name = self.resource.to_string();
-        let truth = self.sim.with_world(|world| world.truth_about(&name));
-        (truth.violation_minutes, truth.instance_hours)
+        self.sim.with_world(|world| world.cost_of(&name))
     }
 }
 

@@ -79,7 +79,8 @@ pub struct Load {
     wandered: f64,
     pub(super) incident: Option<Incident>,
     pub(super) telemetry: Telemetry,
-    capacities: BTreeMap<String, f64>,
+    /// What was computed so far: of a service, by steps of its speed.
+    capacities: Vec<(Service, BTreeMap<i64, f64>)>,
     /// When the speed of the variant changed, and to what, by whole minutes.
     pub(super) speeds: Vec<(Timestamp, f64, Service)>,
     pub(super) violation_minutes: u64,
@@ -103,7 +104,7 @@ impl Load {
             wandered: 0.0,
             incident: None,
             telemetry: Telemetry::default(),
-            capacities: BTreeMap::new(),
+            capacities: Vec::new(),
             speeds: Vec::new(),
             violation_minutes: 0,
             instance_minutes: 0.0,
@@ -120,19 +121,20 @@ impl Load {
     /// The true capacity of one instance at a speed. Kept by steps of 1 %.
     pub(super) fn capacity(&mut self, service: &Service, speed: f64) -> f64 {
         let step = libm::round(libm::log(speed.max(1e-3)) * 100.0);
-        let key = format!("{step} {service:?}");
-        if let Some(known) = self.capacities.get(&key) {
-            return *known;
-        }
-        let speed = libm::exp(step / 100.0);
-        let at_speed = Service {
-            base_ms: service.base_ms / speed,
-            saturation: service.saturation * speed,
-            ..service.clone()
-        };
-        let capacity = true_capacity_of(&at_speed, &self.spec.objective, self.fleet);
-        self.capacities.insert(key, capacity);
-        capacity
+        let of = self.capacities.iter().position(|(known, _)| known == service);
+        let of = of.unwrap_or_else(|| {
+            self.capacities.push((service.clone(), BTreeMap::new()));
+            self.capacities.len() - 1
+        });
+        *self.capacities[of].1.entry(step as i64).or_insert_with(|| {
+            let speed = libm::exp(step / 100.0);
+            let at_speed = Service {
+                base_ms: service.base_ms / speed,
+                saturation: service.saturation * speed,
+                ..service.clone()
+            };
+            true_capacity_of(&at_speed, &self.spec.objective, self.fleet)
+        })
     }
 
     fn step_speed(&mut self) -> f64 {

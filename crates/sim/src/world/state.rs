@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::load::Load;
+use crate::service::Service;
 use setpoint_core::model::time::Timestamp;
 
 /// The truth about one variant.
@@ -56,7 +57,7 @@ impl World {
             capacity: history.last().map(|(_, capacity)| *capacity),
             capacity_over_time: history,
             violation_minutes: load.map_or(0, |l| l.violation_minutes),
-            instance_hours: load.map_or(0.0, |l| l.instance_minutes / 60.0),
+            instance_hours: load.map_or(0.0, Load::instance_hours),
             current,
             desired,
             pending: desired.saturating_sub(current),
@@ -67,6 +68,26 @@ impl World {
     /// The truth about one variant.
     pub fn truth_about(&mut self, resource: &str) -> Truth {
         self.truth_of(resource.to_owned())
+    }
+
+    /// Violation minutes and instance-hours of a variant so far; no capacity is computed for them.
+    pub fn cost_of(&self, resource: &str) -> (u64, f64) {
+        let load = self.loads.get(resource);
+        load.map_or((0, 0.0), |load| (load.violation_minutes, load.instance_hours()))
+    }
+
+    /// The speed of a variant at an instant, as a share of what its service says; the higher, the more
+    /// capacity. Absent without a load.
+    pub fn speed_at(&self, resource: &str, at: Timestamp) -> Option<f64> {
+        self.loads.get(resource)?.speed_at(at).map(|(_, speed, _)| *speed)
+    }
+
+    /// The true capacity of one instance of a variant at an instant, which alone is computed, in invocations
+    /// per minute; absent without a load.
+    pub fn capacity_at(&mut self, resource: &str, at: Timestamp) -> Option<f64> {
+        let load = self.loads.get_mut(resource)?;
+        let (_, speed, service) = load.speed_at(at)?.clone();
+        Some(load.capacity(&service, speed))
     }
 
     /// Everything, as JSON.
@@ -147,6 +168,16 @@ impl World {
 }
 
 impl Load {
+    fn instance_hours(&self) -> f64 {
+        self.instance_minutes / 60.0
+    }
+
+    /// The speed that held at an instant, or the first one.
+    fn speed_at(&self, at: Timestamp) -> Option<&(Timestamp, f64, Service)> {
+        let held = self.speeds.iter().rev().find(|(since, ..)| *since <= at);
+        held.or(self.speeds.first())
+    }
+
     /// The true capacity over time.
     fn capacities(&mut self) -> Vec<(Timestamp, f64)> {
         let speeds = self.speeds.clone();
