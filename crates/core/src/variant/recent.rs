@@ -33,6 +33,8 @@ pub(super) struct Recent {
     pub(super) hourly_peaks: Packed<Vec<(i32, f64)>>,
     /// Up to where its usage goes.
     pub(super) usage_until: Option<Timestamp>,
+    /// The highest load of its recent minutes: each pass asks for it, and most passes read no telemetry.
+    pub(super) highest_load: Option<f64>,
 }
 
 impl Default for Recent {
@@ -43,6 +45,7 @@ impl Default for Recent {
             thin_until: None,
             hourly_peaks: Packed::default(),
             usage_until: None,
+            highest_load: None,
         }
     }
 }
@@ -129,6 +132,7 @@ impl Recent {
         self.usage_until = usage_until;
         telemetry.peak_invocations = highest(hourly_peaks.iter().map(|(_, peak)| *peak));
         self.hourly_peaks = (&hourly_peaks).into();
+        self.highest_load = highest_load(&telemetry);
         self.telemetry = Fact::Known(telemetry);
         self.read_until = Some(read_until);
     }
@@ -197,6 +201,11 @@ fn note_peaks(peaks: &mut Vec<(i32, f64)>, minutes: &[Minute], read_until: Times
     let begins_before = |hour: i32| i64::from(hour) * 3600 < oldest.timestamp();
     let gone = peaks.iter().take_while(|(hour, _)| begins_before(*hour)).count();
     peaks.drain(..gone);
+}
+
+/// The highest load of the recent minutes.
+pub(super) fn highest_load(telemetry: &Telemetry) -> Option<f64> {
+    highest(telemetry.recent.iter().filter_map(|minute| minute.load()))
 }
 
 fn highest(values: impl Iterator<Item = f64>) -> Option<f64> {

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::capacity::{CapacityWatch, KeptCapacity};
-use super::recent::Recent;
+use super::recent::{Recent, highest_load};
 use super::{FactorWatch, FloorsWatch, Variant};
 use crate::estimate::EstimatorSettings;
 use crate::model::evidence::NotResumed;
@@ -83,7 +83,15 @@ impl Variant {
         }
         // Every field has its answer here: a new one is a decision, and another form.
         let Self {
-            recent: Recent { telemetry, read_until, thin_until, hourly_peaks, usage_until: _ },
+            recent:
+                Recent {
+                    telemetry,
+                    read_until,
+                    thin_until,
+                    hourly_peaks,
+                    usage_until: _,
+                    highest_load: _,
+                },
             telemetry_read: _,
             capacity,
             ledger,
@@ -164,6 +172,7 @@ impl Variant {
         let telemetry_read = Some(Read::new("GetMetricData", telemetry.read_at));
         Ok(Self {
             recent: Recent {
+                highest_load: highest_load(&telemetry),
                 telemetry: Fact::Known(telemetry),
                 read_until: Some(read_until),
                 thin_until,

@@ -40,7 +40,10 @@ impl Variant {
 
     /// Takes note of what a pass has decided.
     pub(super) fn note_unchanged(&mut self, turn: &Turn, now: Timestamp) {
-        let of = unchanged(&turn.snapshot, &turn.decision.report);
+        let (snapshot, report) = (&turn.snapshot, &turn.decision.report);
+        let is_far =
+            snapshot.telemetry.known().is_some() && is_far(self.recent.highest_load, report);
+        let of = unchanged(snapshot, report).filter(|_| is_far);
         self.unchanged = of.map(|of| match self.unchanged {
             Some(unchanged) if unchanged.of == of => unchanged,
             _ => Unchanged { of, since: now },
@@ -48,7 +51,7 @@ impl Variant {
     }
 }
 
-/// What must stay as it is for a variant to be steady; absent while something is under way.
+/// What must stay as it is for a variant far from its limit to be steady; absent while something is under way.
 fn unchanged(snapshot: &Snapshot, report: &Report) -> Option<u64> {
     let estimate = &report.estimate;
     let at_work = !matches!(report.action, ActionKind::None | ActionKind::Hold)
@@ -58,8 +61,7 @@ fn unchanged(snapshot: &Snapshot, report: &Report) -> Option<u64> {
         || estimate.verdict == Verdict::Stale
         || estimate.incident_since.is_some()
         || is_moving(snapshot)
-        || is_watched(snapshot.memory.known().map(|memory| &**memory))
-        || !is_far(snapshot, report);
+        || is_watched(snapshot.memory.known().map(|memory| &**memory));
     if at_work {
         return None;
     }
@@ -91,14 +93,12 @@ fn is_watched(memory: Option<&VariantMemory>) -> bool {
 
 /// Whether the load of the last hour is far from the limit, or within what is proven where the limit is not
 /// known, or there was none.
-fn is_far(snapshot: &Snapshot, report: &Report) -> bool {
-    let Fact::Known(telemetry) = &snapshot.telemetry else { return false };
-    let highest = telemetry.recent.iter().filter_map(|minute| minute.load()).fold(0.0, f64::max);
+fn is_far(highest_load: Option<f64>, report: &Report) -> bool {
     let capacity = &report.estimate.capacity;
     let far = match report.estimate.verdict {
         // What is proven to be served is no limit: to stay within it is enough.
         Verdict::AtLeast => capacity.lower_bound,
         _ => capacity.low.map(|low| FAR * low),
     };
-    highest <= 0.0 || far.is_some_and(|far| highest <= far)
+    highest_load.is_none_or(|load| load <= 0.0 || far.is_some_and(|far| load <= far))
 }
