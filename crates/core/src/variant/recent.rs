@@ -33,8 +33,9 @@ pub(super) struct Recent {
     pub(super) hourly_peaks: Packed<Vec<(i32, f64)>>,
     /// Up to where its usage goes.
     pub(super) usage_until: Option<Timestamp>,
-    /// The highest load of its recent minutes: each pass asks for it, and most passes read no telemetry.
-    pub(super) highest_load: Option<f64>,
+    /// The highest load of its recent minutes, 0 without any, and short, for there are thousands: each pass asks for
+    /// it, and most passes read no telemetry.
+    pub(super) highest_load: f32,
 }
 
 impl Default for Recent {
@@ -45,7 +46,7 @@ impl Default for Recent {
             thin_until: None,
             hourly_peaks: Packed::default(),
             usage_until: None,
-            highest_load: None,
+            highest_load: 0.0,
         }
     }
 }
@@ -203,11 +204,22 @@ fn note_peaks(peaks: &mut Vec<(i32, f64)>, minutes: &[Minute], read_until: Times
     peaks.drain(..gone);
 }
 
-/// The highest load of the recent minutes.
-pub(super) fn highest_load(telemetry: &Telemetry) -> Option<f64> {
-    highest(telemetry.recent.iter().filter_map(|minute| minute.load()))
+/// The highest load of the recent minutes, 0 without any.
+pub(super) fn highest_load(telemetry: &Telemetry) -> f32 {
+    highest(telemetry.recent.iter().filter_map(|minute| minute.load())).unwrap_or(0.0) as f32
 }
 
 fn highest(values: impl Iterator<Item = f64>) -> Option<f64> {
     values.reduce(f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::variant::Variant;
+
+    /// There are thousands of them, each in a piece of its own, and the allocator's next larger piece is of 1,024 bytes.
+    #[test]
+    fn a_variant_fits_a_piece_of_896_bytes() {
+        assert!(size_of::<Variant>() <= 896, "{}", size_of::<Variant>());
+    }
 }

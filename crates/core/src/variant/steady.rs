@@ -41,8 +41,8 @@ impl Variant {
     /// Takes note of what a pass has decided.
     pub(super) fn note_unchanged(&mut self, turn: &Turn, now: Timestamp) {
         let (snapshot, report) = (&turn.snapshot, &turn.decision.report);
-        let is_far =
-            snapshot.telemetry.known().is_some() && is_far(self.recent.highest_load, report);
+        let is_far = snapshot.telemetry.known().is_some()
+            && is_far(f64::from(self.recent.highest_load), report);
         let of = unchanged(snapshot, report).filter(|_| is_far);
         self.unchanged = of.map(|of| match self.unchanged {
             Some(unchanged) if unchanged.of == of => unchanged,
@@ -93,12 +93,12 @@ fn is_watched(memory: Option<&VariantMemory>) -> bool {
 
 /// Whether the load of the last hour is far from the limit, or within what is proven where the limit is not
 /// known, or there was none.
-fn is_far(highest_load: Option<f64>, report: &Report) -> bool {
+fn is_far(highest_load: f64, report: &Report) -> bool {
     let capacity = &report.estimate.capacity;
     let far = match report.estimate.verdict {
         // What is proven to be served is no limit: to stay within it is enough.
         Verdict::AtLeast => capacity.lower_bound,
         _ => capacity.low.map(|low| FAR * low),
     };
-    highest_load.is_none_or(|load| load <= 0.0 || far.is_some_and(|far| load <= far))
+    highest_load <= 0.0 || far.is_some_and(|far| highest_load <= far)
 }
