@@ -76,12 +76,16 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         let judging = telemetry::judged(&config, &nobody, &seen, args.timeout, &bounded, priced);
         audit = audit.with_guessed(bounded.run(judging)?);
     }
+    let scopes_are_read = Exit::of_reads(&seen.fleet) == Exit::Done;
     match args.output {
         TableOutput::Json => out::data(&audit::json(&audit, &seen.fleet), Data::Json)?,
         TableOutput::Yaml => out::data(&audit::json(&audit, &seen.fleet), Data::Yaml)?,
         TableOutput::Table => {
             out::text(&audit::text(&audit, seen.fleet.scopes.len() > 1, out::width()))?;
-            outln!("Next: {}", next(args, &audit));
+            // Of an account that could not be read, or not whole, it is not known that it is empty.
+            if audit.variants > 0 || scopes_are_read {
+                outln!("Next: {}", next(args, &audit));
+            }
         }
     }
     for (scope, why) in seen.fleet.unreadable() {
@@ -89,6 +93,9 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
         noteln!(
             "warning: {scope} could not be read, or not all of it, so that variants may be missing: {why}"
         );
+    }
+    for (scope, found) in &seen.fleet.undescribed {
+        noteln!("warning: {scope}: {}", printable(&found.words()));
     }
     Ok(exit_of(args, &seen, &audit).into())
 }

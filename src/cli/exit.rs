@@ -60,11 +60,13 @@ impl Exit {
         Self::worst(variants.chain([Self::of_reads(fleet)]))
     }
 
-    /// Whether every account and region could be read, and the memory: no subjects is never no
+    /// Whether every account and region could be read, each listed endpoint could be described, and the memory: no subjects is never no
     /// problems, and without the memory nobody knows what is held.
     pub fn of_reads(fleet: &FleetStatus) -> Self {
         let memory_unread = fleet.memory.as_ref().is_some_and(|memory| memory.unread.is_some());
-        let unread = memory_unread || fleet.scopes.values().any(Option::is_some);
+        // A policy that names the endpoints to be seen says that the others are nobody's business here.
+        let is_undescribed = fleet.undescribed.values().any(|found| !found.narrowed);
+        let unread = memory_unread || is_undescribed || fleet.scopes.values().any(Option::is_some);
         if unread { Self::NotCompared } else { Self::Done }
     }
 

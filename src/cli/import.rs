@@ -115,6 +115,9 @@ fn only(fleet: &mut FleetStatus, endpoints: &[EndpointName]) -> Result<(), CliEr
             let why = printable(&why.message);
             sentence = format!("{sentence}\n{scope} could not be read, or not all of it: {why}");
         }
+        for (scope, found) in &fleet.undescribed {
+            sentence = format!("{sentence}\n{scope}: {}", printable(&found.words()));
+        }
         return Err(CliError::failed(sentence));
     }
     fleet.variants.retain(|id, _| endpoints.contains(&id.endpoint));
@@ -182,6 +185,9 @@ fn summarise(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Impor
             "warning: {scope} could not be read, or not all of it, so that variants may be missing: {why}"
         );
     }
+    for (scope, found) in &fleet.undescribed {
+        noteln!("warning: {scope}: {}", printable(&found.words()));
+    }
     let (listed, left_out) = (imported.listed.len(), imported.left_out.len());
     let mut parts = vec![format!("{} imported", counted(listed, "variant", "variants"))];
     if left_out > 0 {
@@ -191,7 +197,8 @@ fn summarise(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Impor
         parts.push(format!("{} listed already", imported.already_listed));
     }
     noteln!("{}", parts.join("; "));
-    if fleet.variants.is_empty() && fleet.unreadable().next().is_none() {
+    let is_whole = fleet.unreadable().next().is_none() && fleet.undescribed.is_empty();
+    if fleet.variants.is_empty() && is_whole {
         let scopes: Vec<String> = fleet.scopes.keys().map(ToString::to_string).collect();
         noteln!(
             "there are no endpoints in {} (is it the right region? --region)",

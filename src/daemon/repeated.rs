@@ -17,6 +17,7 @@ pub(super) const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(10);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Trouble {
     Unreadable(Scope),
+    Undescribed(Scope),
     MemoryUnread,
     MemoryUnsaved,
     BudgetShort,
@@ -52,8 +53,24 @@ impl Repeated {
                 Due::Nothing => {}
             }
         }
+        for scope in fleet.scopes.keys() {
+            let (account_id, region) = (scope.account_id.as_str(), scope.region.as_str());
+            let found = fleet.undescribed.get(scope);
+            let why = found.map(|found| Why::new(found.why.kind, found.words()));
+            match self.due(Trouble::Undescribed(scope.clone()), why.as_ref(), now) {
+                Due::Warning(why, since) => {
+                    tracing::warn!(account_id, region, since, "{}", why.message);
+                }
+                Due::Over(since) => {
+                    tracing::info!(account_id, region, since, "every endpoint could be described");
+                }
+                Due::Nothing => {}
+            }
+        }
         self.0.retain(|trouble, _| match trouble {
-            Trouble::Unreadable(scope) => fleet.scopes.contains_key(scope),
+            Trouble::Unreadable(scope) | Trouble::Undescribed(scope) => {
+                fleet.scopes.contains_key(scope)
+            }
             _ => true,
         });
         if let Some(memory) = &fleet.memory {

@@ -31,7 +31,8 @@ impl Readiness {
     }
 }
 
-/// The pulse of what makes passes: it beats at the end of each. The probes look.
+/// The pulse of what makes passes: it beats at the end of each, and a long one is alive as long as endpoints are
+/// described. The probes look.
 #[derive(Debug)]
 pub struct Health {
     began: Instant,
@@ -60,6 +61,12 @@ impl Health {
             let until = now.saturating_add(millis(next)).saturating_add(millis(self.max_silence));
             self.alive_until.store(until, Ordering::Relaxed);
         }
+    }
+
+    /// Reads of a pass are answered: it is long, and not stuck.
+    pub fn reads_advance(&self, at: Instant) {
+        let until = millis(self.age(at)).saturating_add(millis(self.max_silence));
+        self.alive_until.fetch_max(until, Ordering::Relaxed);
     }
 
     /// Takes note of a change.

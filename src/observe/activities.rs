@@ -1,6 +1,9 @@
 //! Scaling activities, which are not read in every pass (rule 24).
 
+use std::time::Duration;
+
 use futures::{StreamExt, stream};
+use tokio::time::Instant;
 
 use super::reader::{Reader, Request, Wanted};
 use crate::model::ids::VariantId;
@@ -11,15 +14,19 @@ use crate::model::time::Timestamp;
 /// Variants whose activities are read because a person asks, in one pass: each is a call, and the
 /// budget of a region is 2 a second.
 const ACTIVITIES_REFRESHED_MAX: usize = 50;
+/// The least time there is for activities, as a part of the most.
+const LEAST: u32 = 3;
 
 impl Reader {
     /// Rule 24: one page of activities, of variants that changed or are at max, else hourly; and
-    /// of those to be read again, as many as [`ACTIVITIES_REFRESHED_MAX`].
+    /// of those to be read again, as many as [`ACTIVITIES_REFRESHED_MAX`]. What there is no time for comes with the
+    /// next pass: those that have waited longest go first.
     pub(super) async fn read_activities(
         &mut self,
         wanted: &[Wanted],
         request: Request<'_>,
         now: Timestamp,
+        listings_took: Duration,
     ) {
         let (mut due, mut refresh) = (Vec::new(), 0);
         for (id, goal) in wanted {
@@ -30,13 +37,19 @@ impl Reader {
             let asked = refresh < ACTIVITIES_REFRESHED_MAX && request.wants_refresh(id);
             refresh += usize::from(asked);
             if asked || is_due || at_max {
-                due.push(id.clone());
+                due.push(((!asked, variant.activities.turn()), id.clone()));
             }
         }
+        due.sort_by_key(|(turn, _)| *turn);
+        // As long as the listings took, with which they share the calls of the region. A pass that waited for all that are
+        // due would be the longer the more are due, and the longer it takes, the more become due.
+        let most = request.settings.activities_timeout;
+        let until = Instant::now() + listings_took.clamp(most / LEAST, most);
         let (scaling, clock) = (&self.aws.scaling, &*self.clock);
         let concurrency = request.settings.concurrency;
         let read: Vec<_> = stream::iter(due)
-            .map(|id| async {
+            .take_while(|_| std::future::ready(Instant::now() < until))
+            .map(|(_, id)| async {
                 let activities = scaling.scaling_activities(&id.resource()).await;
                 (id, activities, Read::new("DescribeScalingActivities", clock.now()))
             })

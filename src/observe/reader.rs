@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 use super::cache::EndpointCache;
 use super::cost::CostMeter;
 use super::evidence::{Described, Keeping};
@@ -19,13 +21,14 @@ use super::sweep::{Listed, ListedEndpoints, Sweep};
 use super::unknown::{broken, nothing_known};
 use crate::compact::Shelf;
 use crate::estimate::Scratch;
-use crate::model::fact::{Fact, Why};
+use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::goal::Goal;
 use crate::model::ids::{AccountId, EndpointName, ResourceId, Scope, VariantId};
 use crate::model::scale_out::Reaction;
 use crate::model::selector::Selector;
 use crate::model::shared::Shared;
 use crate::model::snapshot::Snapshot;
+use crate::model::status::Undescribed;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, Leadership, Memories, Memory, Subject};
 use crate::variant::{Variant, Weeks};
@@ -61,6 +64,8 @@ pub struct Observed {
     /// When the reads began.
     pub at: Timestamp,
     sweep: Sweep,
+    /// What is listed and could not be described, and no variant of it is known.
+    pub undescribed: Option<Undescribed>,
     remembered: Memories,
     /// All variants there are, or should be.
     wanted: Vec<Wanted>,
@@ -181,7 +186,9 @@ impl Reader {
     pub async fn observe(&mut self, request: Request<'_>) -> Observed {
         let now = self.clock.now();
         self.take_up_described().await;
+        let began = Instant::now();
         let sweep = self.sweep(request, now).await;
+        let listings_took = began.elapsed();
         let pauses = self.remembered.begin_pass().await;
         let unseen = self.unseen(&sweep).await;
         let wanted = self.goals(&sweep, unseen, request, now);
@@ -196,12 +203,13 @@ impl Reader {
         } else {
             self.go_on_with_history(basis);
         }
-        self.read_activities(&wanted, request, now).await;
+        self.read_activities(&wanted, request, now, listings_took).await;
         if request.telemetry {
             self.read_instances(&wanted, request.settings, now).await;
         }
         let weeks = self.read_weeks(&wanted, request.settings, now).await;
-        Observed { at: now, sweep, remembered, wanted, weeks }
+        let undescribed = self.undescribed(&sweep, &wanted);
+        Observed { at: now, sweep, undescribed, remembered, wanted, weeks }
     }
 
     /// Reads the listings. Everything that `ListEndpoints` lists is described when due, while the listings of Application
@@ -242,17 +250,39 @@ impl Reader {
     /// The variants that were known before and that this sweep may not have seen: half a view must
     /// not make variants vanish. After a restart nothing but the memory knows of them.
     async fn unseen(&mut self, sweep: &Sweep) -> BTreeSet<ResourceId> {
-        if sweep.endpoints.known().is_some() && sweep.targets.known().is_some() {
+        let is_listed = sweep.endpoints.known().is_some() && sweep.targets.known().is_some();
+        // A variant without a scalable target is known by the description of its endpoint alone.
+        let missing: BTreeSet<&EndpointName> = self.missing(sweep).collect();
+        if is_listed && missing.is_empty() {
             self.listed = true;
             return BTreeSet::new();
         }
+        let is_hidden = |id: &&VariantId| !is_listed || missing.contains(&id.endpoint);
         let mut unseen: BTreeSet<ResourceId> =
-            self.variants.keys().map(VariantId::resource).collect();
+            self.variants.keys().filter(is_hidden).map(VariantId::resource).collect();
         if !self.listed {
             let here = self.remembered.variants_of(&self.aws.scope).await;
-            unseen.extend(here.iter().map(VariantId::resource));
+            unseen.extend(here.iter().filter(is_hidden).map(VariantId::resource));
         }
         unseen
+    }
+
+    /// The endpoints that are listed and could not be described.
+    fn missing<'s>(&self, sweep: &'s Sweep) -> impl Iterator<Item = &'s EndpointName> {
+        let listed = sweep.endpoints.known().into_iter().flat_map(BTreeMap::keys);
+        listed.filter(|name| self.cache.endpoint(name).known().is_none())
+    }
+
+    /// What is listed and could not be described, and no variant of it is known.
+    fn undescribed(&self, sweep: &Sweep, wanted: &[Wanted]) -> Option<Undescribed> {
+        let shown: BTreeSet<&EndpointName> = wanted.iter().map(|(id, _)| &id.endpoint).collect();
+        let hidden = self.missing(sweep).filter(|name| !shown.contains(name));
+        let whys: Vec<Why> =
+            hidden.filter_map(|name| self.cache.endpoint(name).why().cloned()).collect();
+        let is_denied = whys.iter().all(|why| why.kind == WhyKind::Denied);
+        let narrowed = is_denied && self.cache.known().next().is_some();
+        let why = whys.first()?.clone();
+        Some(Undescribed { endpoints: whys.len(), narrowed, why })
     }
 
     /// All variants there are, or should be, with what is wanted of them.

@@ -24,7 +24,7 @@ use crate::model::consent::Consent;
 use crate::model::decision::Decision;
 use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Scope, VariantId};
-use crate::model::status::{FleetStatus, MassChange, MemoryStatus, Saved};
+use crate::model::status::{FleetStatus, MassChange, MemoryStatus, Saved, Undescribed};
 use crate::model::time::Timestamp;
 use crate::observe::evidence::Keeping;
 use crate::observe::goals::only_in;
@@ -80,6 +80,8 @@ struct Round {
     at: Timestamp,
     /// Why it is not known, or not all of it.
     why: Option<Why>,
+    /// What is listed and could not be described.
+    undescribed: Option<Undescribed>,
     /// The account that the caller really is, if that is known.
     caller: Option<AccountId>,
     /// When all variants there are had been listed, if they were.
@@ -97,6 +99,7 @@ impl Round {
             read: true,
             at: observed.at,
             why: observed.why_incomplete().cloned(),
+            undescribed: observed.undescribed.clone(),
             listed: observed.listed_at(),
             caller: observed.caller().cloned(),
             observed: Some(observed),
@@ -111,6 +114,7 @@ impl Round {
             read: false,
             at,
             why: Some(why),
+            undescribed: None,
             listed: None,
             caller: None,
             observed: None,
@@ -406,6 +410,7 @@ impl Fleet {
             let scope = region.scope().clone();
             let listed = round.listed.or_else(|| self.last.listed.get(&scope).copied());
             fleet.listed.extend(listed.map(|at| (scope.clone(), at)));
+            fleet.undescribed.extend(round.undescribed.map(|found| (scope.clone(), found)));
             fleet.callers.extend(round.caller.map(|caller| (scope.clone(), caller)));
             fleet.scopes.insert(scope, round.why);
             let health = region.reconciler().filter(|_| round.read);

@@ -46,6 +46,8 @@ pub struct PlanSummary {
     pub in_sync_safety_not_known: usize,
     /// Accounts and regions that could not be read, or not all of them.
     pub unreadable_scopes: usize,
+    /// Endpoints that are listed and could not be described, so that their variants are not known.
+    pub undescribed_endpoints: usize,
     /// Whether the memory could not be read, or not all of it.
     pub memory_unread: bool,
 }
@@ -55,6 +57,7 @@ impl PlanSummary {
     pub fn of(fleet: &FleetStatus) -> Self {
         let mut sum = Self {
             unreadable_scopes: unread(fleet).count(),
+            undescribed_endpoints: fleet.undescribed.values().map(|found| found.endpoints).sum(),
             memory_unread: fleet.memory.as_ref().is_some_and(|memory| memory.unread.is_some()),
             ..Self::default()
         };
@@ -102,6 +105,11 @@ pub fn text(fleet: &FleetStatus) -> String {
         let why = printable(&why.message);
         let _ = writeln!(out, "{style}{sign} {scope}{style:#}  cannot be read: {why}");
     }
+    for (scope, found) in &fleet.undescribed {
+        let style = line::style(Standing::Unknown);
+        let (sign, words) = (Standing::Unknown.sign(), found.words());
+        let _ = writeln!(out, "{style}{sign} {scope}{style:#}  {}", printable(&words));
+    }
     if let Some(trouble) = trouble::unread_memory(fleet) {
         let style = line::style(Standing::Unknown);
         let _ = writeln!(out, "{style}{}{style:#} {trouble}", Standing::Unknown.sign());
@@ -129,7 +137,8 @@ pub fn without_colours(text: &str) -> String {
 }
 
 /// `{"summary": …, "mass_change": …, "config": …, "memory": …, "variants": […]}`, the machine's form of [`text`];
-/// with `"unread"` where an account and region could not be read, and `"shard"` where there are several.
+/// with `"unread"` where an account and region could not be read, `"undescribed"` where endpoints could not be
+/// described, and `"shard"` where there are several.
 pub fn json(fleet: &FleetStatus) -> serde_json::Value {
     let variants: Vec<VariantView<'_>> =
         fleet.variants.values().map(|status| VariantView::of(status)).collect();
@@ -148,6 +157,20 @@ pub fn json(fleet: &FleetStatus) -> serde_json::Value {
         .collect();
     if !unread.is_empty() {
         plan["unread"] = unread.into();
+    }
+    let undescribed: Vec<serde_json::Value> = fleet
+        .undescribed
+        .iter()
+        .map(|(scope, found)| {
+            let (Scope { account_id, region }, why) = (scope, &found.why.message);
+            let endpoints = found.endpoints;
+            serde_json::json!({
+                "account_id": account_id, "region": region, "endpoints": endpoints, "why": why
+            })
+        })
+        .collect();
+    if !undescribed.is_empty() {
+        plan["undescribed"] = undescribed.into();
     }
     if let Some(shard) = &fleet.shard {
         plan["shard"] = serde_json::json!(shard);
@@ -193,7 +216,7 @@ fn standings(sum: &PlanSummary, both_axes: bool) -> String {
             parts.extend(of_those_in_sync(sum));
         }
     }
-    match (parts.is_empty(), sum.unreadable_scopes) {
+    match (parts.is_empty(), sum.unreadable_scopes + sum.undescribed_endpoints) {
         (true, 0) => "no variants".to_owned(),
         (true, _) => "no variants are known".to_owned(),
         (false, _) => parts.join(", "),
@@ -206,8 +229,13 @@ fn unread_words(sum: &PlanSummary) -> String {
         1 => "; 1 account and region could not be read".to_owned(),
         many => format!("; {many} accounts and regions could not be read"),
     };
+    let undescribed = match sum.undescribed_endpoints {
+        0 => String::new(),
+        1 => "; 1 endpoint could not be described".to_owned(),
+        many => format!("; {many} endpoints could not be described"),
+    };
     let memory = if sum.memory_unread { "; the memory could not be read" } else { "" };
-    unread + memory
+    unread + &undescribed + memory
 }
 
 /// The second axis of those that are as configured: "in sync" is not all there is to say.

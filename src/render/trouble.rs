@@ -9,7 +9,7 @@ use super::printable;
 use crate::model::fact::Why;
 use crate::model::ids::{AccountId, Region, Scope};
 use crate::model::leader::Leader;
-use crate::model::status::{FleetStatus, MemoryStatus};
+use crate::model::status::{FleetStatus, MemoryStatus, Undescribed};
 use crate::model::time::Timestamp;
 
 /// An account and region, as the API shows it.
@@ -46,6 +46,11 @@ pub fn troubles(fleet: &FleetStatus) -> Vec<String> {
     let mut all: Vec<String> = unreadable
         .map(|(scope, why)| unreadable_sentence(scope, why, fleet.listed.get(scope)))
         .collect();
+    let undescribed = |(scope, found): (&Scope, &Undescribed)| {
+        let Scope { account_id, region } = scope;
+        format!("Account {account_id} in {region}: {}.", printable(&found.words()))
+    };
+    all.extend(fleet.undescribed.iter().map(undescribed));
     all.extend(unread_memory(fleet));
     if let Some(MemoryStatus { unsaved, .. }) = &fleet.memory {
         all.extend(unsaved.as_ref().map(|why| {

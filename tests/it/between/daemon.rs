@@ -251,5 +251,5 @@ async fn a_pass_is_shown_while_the_history_saves_it() {
         running.handle.stop();
     };
     let both = async { tokio::join!(daemon.run(), look) };
-    tokio::time::timeout(Duration::from_secs(30), both).await.expect("it is shown meanwhile");
+    tokio::time::timeout(Duration::from_mins(3), both).await.expect("it is shown meanwhile");
 }

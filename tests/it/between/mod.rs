@@ -7,3 +7,4 @@ mod hanging;
 mod look;
 mod shared;
 mod stage;
+mod undescribed;

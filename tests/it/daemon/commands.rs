@@ -76,6 +76,28 @@ fn an_account_that_refuses_everything_is_no_empty_one() {
 }
 
 #[test]
+fn endpoints_that_cannot_be_described_are_no_empty_account() {
+    let served = Served::of(&endpoint("scorer", 700.0));
+    let deregister = json!({"deregister": {"variant": "scorer/AllTraffic"}});
+    let deregister = serde_json::from_value(deregister).unwrap();
+    served.sim.with_world(|world| world.change(&deregister)).unwrap();
+    let directory = Directory::new();
+    let config = directory.configure(&served.url, &everything("repair"));
+    let path = config.to_str().unwrap();
+    deny(&served, &["DescribeEndpoint"]);
+    for arguments in [
+        &["plan", "--config", path][..],
+        &["plan", "--detailed-exitcode", "--config", path],
+        &["audit", "--config", path],
+    ] {
+        let (code, out, err) = run(arguments);
+        assert_eq!(code, Some(3), "{arguments:?}: {out}{err}");
+        assert!(format!("{out}{err}").contains("1 endpoint could not be described"), "{out}{err}");
+        assert!(!out.contains("is it the right account"), "{out}");
+    }
+}
+
+#[test]
 fn an_expired_load_test_is_a_comparison_that_is_missing() {
     let served = Served::of(&endpoint("scorer", 5000.0));
     let directory = Directory::new();

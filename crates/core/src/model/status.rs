@@ -70,6 +70,8 @@ pub struct FleetStatus {
     pub at: Option<Timestamp>,
     /// Each account and region, and why it could not be read, or not all of it.
     pub scopes: BTreeMap<Scope, Option<Why>>,
+    /// What of each account and region is listed and could not be described, so that its variants are not known.
+    pub undescribed: BTreeMap<Scope, Undescribed>,
     /// When each account and region was last listed whole; absent for one that never was since this
     /// process began to make passes.
     pub listed: BTreeMap<Scope, Timestamp>,
@@ -96,6 +98,30 @@ pub struct FleetStatus {
     pub month_cost: Option<f64>,
     /// What is no longer read of CloudWatch so that the month's budget lasts.
     pub saving: Saving,
+}
+
+/// Endpoints that are listed and could not be described, where nothing else tells of their variants either.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Undescribed {
+    /// How many there are, at least one.
+    pub endpoints: usize,
+    /// Whether a policy that names the endpoints to be seen explains it: others could be described, and these were
+    /// denied.
+    pub narrowed: bool,
+    /// Why the first of them could not be.
+    pub why: Why,
+}
+
+impl Undescribed {
+    /// How many there are and why, without a full stop.
+    pub fn words(&self) -> String {
+        let (endpoints, their) = match self.endpoints {
+            1 => ("1 endpoint".to_owned(), "its"),
+            many => (format!("{many} endpoints"), "their"),
+        };
+        let why = self.why.message.trim_end().trim_end_matches('.');
+        format!("{endpoints} could not be described, and {their} variants are not shown: {why}")
+    }
 }
 
 impl FleetStatus {

@@ -44,6 +44,11 @@ impl Activities {
         self.changed || now - read_at >= READ_EVERY
     }
 
+    /// Which of those that are due come first: what changed, then what has waited longest.
+    pub const fn turn(&self) -> (bool, Option<Timestamp>) {
+        (!self.changed, self.read_at)
+    }
+
     /// They were read in the pass that began at `now`, or could not be.
     pub fn note(&mut self, found: Fact<Shared<Vec<Activity>>>, read: Option<Read>, now: Timestamp) {
         *self = Self { known: found, read, read_at: Some(now), changed: false };
