@@ -16,7 +16,11 @@ use crate::fixtures;
 fn many(n: usize) -> FleetStatus {
     let status = |n: usize| -> VariantStatus {
         let endpoint = format!("e-{n:04}");
-        if n % 3 == 0 { fixtures::drifted(&endpoint) } else { fixtures::in_sync(&endpoint) }
+        if n.is_multiple_of(3) {
+            fixtures::drifted(&endpoint)
+        } else {
+            fixtures::in_sync(&endpoint)
+        }
     };
     fixtures::fleet((0..n).map(status).collect())
 }
@@ -25,7 +29,7 @@ fn many(n: usize) -> FleetStatus {
 fn troubled() -> FleetStatus {
     let mut fleet = fixtures::mixed_fleet();
     let variants = fleet.variants.keys().take(2).cloned().collect();
-    let shown = Default::default();
+    let shown = setpoint::model::consent::Consent::default();
     fleet.mass_change = Some(MassChange { plan_id: "p-1".to_owned(), variants, shown, limit: 1 });
     let other =
         setpoint::model::ids::Scope { region: "eu-west-1".parse().unwrap(), ..fixtures::scope() };
