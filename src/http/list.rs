@@ -31,7 +31,7 @@ use crate::report::{Ask, DEFAULT_IDLE_DAYS, at_stake};
 /// The most variants of one page; without a limit all come at once.
 pub(super) const LIMIT_MAX: usize = 10_000;
 /// How much is encoded at once.
-const PIECE_BYTES: usize = 64 * 1024;
+pub(super) const PIECE_BYTES: usize = 64 * 1024;
 
 /// What is asked of the list. Empty is all.
 #[derive(Debug, Clone, Default, Deserialize, Serialize)]

@@ -161,6 +161,7 @@ pub fn router(app: App) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(guard, guard::guard))
         .layer(Extension(Arc::new(list::Versions::new())))
+        .layer(Extension(plan::turn()))
         .layer(from_fn(guard::headers))
         .with_state(Arc::new(app));
     base_path::under(&base_path, routes)

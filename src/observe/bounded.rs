@@ -10,7 +10,7 @@ use tokio::task::{JoinError, JoinHandle};
 use crate::model::fact::{Why, WhyKind};
 
 /// How long a pass waits for one such read. AWS answers in a fraction of a second; what takes
-/// longer is being retried, or hangs. The clients' own limits end it (`aws.operation_timeout`).
+/// longer waits for its turn, is being retried, or hangs. The clients' own limits end it (`aws.operation_timeout`).
 pub const READ_WAIT: Duration = Duration::from_secs(5);
 
 /// Reads that are made side by side.
@@ -90,7 +90,11 @@ pub async fn soon<T>(operation: &'static str, read: impl Future<Output = T>) -> 
 }
 
 fn late(operation: &str) -> Why {
-    let sentence = format!("{operation} has not answered within {} s", READ_WAIT.as_secs());
+    let seconds = READ_WAIT.as_secs();
+    // Nothing tells here whether it was sent: the rate may not have let it.
+    let sentence = format!(
+        "{operation} has not answered within {seconds} s, the wait for its turn among the calls to AWS included"
+    );
     Why::new(WhyKind::Transient, sentence)
 }
 

@@ -12,8 +12,10 @@ use crate::model::decision::{FieldReport, InstanceForecast, Report};
 use crate::model::fact::Why;
 use crate::model::ids::{Scope, VariantId};
 use crate::model::reason::Field;
-use crate::model::status::FleetStatus;
+use crate::model::shard::ShardStatus;
+use crate::model::status::{FleetStatus, MassChange, MemoryStatus, VariantStatus};
 use crate::model::units::human;
+use crate::model::warning::ConfigStatus;
 
 /// Numbers of variants. Each counts once in the first seven; the others cut across.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -89,16 +91,40 @@ impl PlanSummary {
 /// The diff of all variants in the order of their ids, and the summary line. It carries colour
 /// codes; print it through `anstream`, which drops them where they do not belong.
 pub fn text(fleet: &FleetStatus) -> String {
-    let mut out = super::config_notes::block(fleet);
-    let width = fleet.variants.keys().map(|id| name(fleet, id).len()).max().unwrap_or(0);
-    for (id, status) in &fleet.variants {
-        let report = &status.decision.report;
-        variant::write(&mut out, &name(fleet, id), report, width);
-        let price = fleet.price(status);
-        if let Some(words) = price.and_then(|price| cost_words(report.instances?, price)) {
-            let _ = writeln!(out, "      cost: {words}");
-        }
+    let width = name_width(fleet);
+    let mut out = opening(fleet);
+    for status in fleet.variants.values() {
+        out.push_str(&of_variant(fleet, status, width));
     }
+    out + &closing(fleet, &PlanSummary::of(fleet))
+}
+
+/// What [`text`] has before the variants. It, each variant and [`closing`] are whole lines, so that
+/// the plan of a large fleet can be sent without being held.
+pub fn opening(fleet: &FleetStatus) -> String {
+    super::config_notes::block(fleet)
+}
+
+/// How wide the column of the names is, in bytes.
+pub fn name_width(fleet: &FleetStatus) -> usize {
+    fleet.variants.keys().map(|id| name(fleet, id).len()).max().unwrap_or(0)
+}
+
+/// What [`text`] says of one variant, the names being so wide.
+pub fn of_variant(fleet: &FleetStatus, status: &VariantStatus, width: usize) -> String {
+    let mut out = String::new();
+    let report = &status.decision.report;
+    variant::write(&mut out, &name(fleet, &status.snapshot.id), report, width);
+    let price = fleet.price(status);
+    if let Some(words) = price.and_then(|price| cost_words(report.instances?, price)) {
+        let _ = writeln!(out, "      cost: {words}");
+    }
+    out
+}
+
+/// What [`text`] has after the variants: what could not be read, and the summary line.
+pub fn closing(fleet: &FleetStatus, summary: &PlanSummary) -> String {
+    let mut out = String::new();
     for (scope, why) in unread(fleet) {
         let style = line::style(Standing::Unknown);
         let sign = Standing::Unknown.sign();
@@ -123,7 +149,7 @@ pub fn text(fleet: &FleetStatus) -> String {
             mass.plan_id
         );
     }
-    out.push_str(&summary_line(&PlanSummary::of(fleet)));
+    out.push_str(&summary_line(summary));
     out.push('\n');
     out
 }
@@ -142,40 +168,74 @@ pub fn without_colours(text: &str) -> String {
 pub fn json(fleet: &FleetStatus) -> serde_json::Value {
     let variants: Vec<VariantView<'_>> =
         fleet.variants.values().map(|status| VariantView::of(status)).collect();
-    let mut plan = serde_json::json!({
-        "summary": PlanSummary::of(fleet),
-        "mass_change": fleet.mass_change,
-        "config": fleet.config,
-        "memory": fleet.memory,
-        "variants": variants,
-    });
-    let unread: Vec<serde_json::Value> = unread(fleet)
-        .map(|(scope, why)| {
-            let Scope { account_id, region } = scope;
-            serde_json::json!({ "account_id": account_id, "region": region, "why": why.message })
-        })
-        .collect();
-    if !unread.is_empty() {
-        plan["unread"] = unread.into();
-    }
-    let undescribed: Vec<serde_json::Value> = fleet
-        .undescribed
-        .iter()
-        .map(|(scope, found)| {
-            let (Scope { account_id, region }, why) = (scope, &found.why.message);
-            let endpoints = found.endpoints;
-            serde_json::json!({
-                "account_id": account_id, "region": region, "endpoints": endpoints, "why": why
-            })
-        })
-        .collect();
-    if !undescribed.is_empty() {
-        plan["undescribed"] = undescribed.into();
-    }
-    if let Some(shard) = &fleet.shard {
-        plan["shard"] = serde_json::json!(shard);
+    let mut plan = serde_json::json!(Head::of(fleet, PlanSummary::of(fleet)));
+    plan["variants"] = serde_json::json!(variants);
+    if let serde_json::Value::Object(rest) = serde_json::json!(Rest::of(fleet)) {
+        for (key, value) in rest {
+            plan[key] = value;
+        }
     }
     plan
+}
+
+/// What [`json`] has before `variants`.
+#[derive(Debug, Serialize)]
+pub struct Head<'a> {
+    summary: PlanSummary,
+    mass_change: Option<&'a MassChange>,
+    config: &'a ConfigStatus,
+    memory: Option<&'a MemoryStatus>,
+}
+
+impl<'a> Head<'a> {
+    /// That of a fleet with this summary.
+    pub fn of(fleet: &'a FleetStatus, summary: PlanSummary) -> Self {
+        let (mass_change, memory) = (fleet.mass_change.as_ref(), fleet.memory.as_ref());
+        Self { summary, mass_change, config: &fleet.config, memory }
+    }
+}
+
+/// What [`json`] has after `variants`: often nothing.
+#[derive(Debug, Serialize)]
+pub struct Rest<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<Unread<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    undescribed: Vec<NotDescribed<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<&'a ShardStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct Unread<'a> {
+    #[serde(flatten)]
+    scope: &'a Scope,
+    why: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct NotDescribed<'a> {
+    #[serde(flatten)]
+    scope: &'a Scope,
+    endpoints: usize,
+    why: &'a str,
+}
+
+impl<'a> Rest<'a> {
+    /// That of a fleet.
+    pub fn of(fleet: &'a FleetStatus) -> Self {
+        let unread = unread(fleet).map(|(scope, why)| Unread { scope, why: &why.message });
+        let undescribed = fleet.undescribed.iter().map(|(scope, found)| NotDescribed {
+            scope,
+            endpoints: found.endpoints,
+            why: &found.why.message,
+        });
+        Self {
+            unread: unread.collect(),
+            undescribed: undescribed.collect(),
+            shard: fleet.shard.as_ref(),
+        }
+    }
 }
 
 /// `Plan: 1 to change, 5 in sync, 2 of them unsafe, 1 not known.` What is zero is left out, except

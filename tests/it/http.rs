@@ -8,6 +8,7 @@ mod list;
 mod local;
 mod openapi;
 mod pages;
+mod plan;
 mod server;
 
 use std::time::{Duration, Instant};

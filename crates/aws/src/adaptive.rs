@@ -1,6 +1,6 @@
 //! A client-side rate that finds what AWS lets through, where AWS publishes no figure or shares it
-//! among everybody in the account: it grows while it is used up and nothing is throttled, and is
-//! halved when AWS throttles.
+//! among everybody in the account: it grows while it is used up and nothing is throttled, is halved
+//! when AWS throttles much of it, and comes back to where it was when AWS has stopped.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,10 +18,21 @@ const USED_UP: f64 = 0.8;
 const FIRST_GROWTH: f64 = 2.0;
 /// How much it grows afterwards: slowly, for what lies above has been refused once.
 const GROWTH: f64 = 1.1;
-/// Calls that were under way when AWS throttled are throttled as well: that is one sign, not many.
-const ONE_SIGN: Duration = Duration::from_secs(2);
-/// The lowest share of the first rate that it falls to, so that it comes back.
-const LOWEST: f64 = 1.0 / 64.0;
+/// How much it grows in a step below the rate that held before AWS throttled: from the lowest to
+/// fifty times as much in 50 s.
+const RECOVERY: f64 = 1.5;
+/// It is halved when so many of the last 64 answers were throttled, and before that it only stops
+/// growing. AWS throttles a call now and then whatever the rate, and those are tried again: of one
+/// call in ten, a slower rate would only keep the others waiting. A rate that is too high by a third
+/// has a quarter of its calls throttled, which one in ten comes to once in thousands of calls.
+const MANY_OF_64: u32 = 16;
+/// Calls that were under way when it was halved are throttled as well: they say nothing new.
+const UNDER_WAY: Duration = Duration::from_secs(2);
+/// The lowest share of the first rate that it falls to.
+const LOWEST: f64 = 0.1;
+/// It does not fall below one unit a second either, unless the first rate does: slower, a fleet is
+/// not read at all.
+const LOWEST_UNITS: f64 = 1.0;
 
 /// Where a rate begins, and how far it may grow.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,7 +44,7 @@ pub struct Growing {
 }
 
 impl Growing {
-    /// A rate that never grows; throttled, it is halved all the same.
+    /// A rate that never grows beyond its first; throttled, it is halved all the same.
     pub const fn fixed(rate: f64) -> Self {
         Self { from: rate, to: rate }
     }
@@ -57,7 +68,17 @@ struct State {
     /// Since when units are counted, and how many were taken since.
     counted_since: Option<Instant>,
     units: f64,
-    throttled_at: Option<Instant>,
+    /// Whether AWS has throttled since then.
+    refused: bool,
+    /// Whether it ever has.
+    ever_refused: bool,
+    /// The newest 64 answers since the rate was halved, the newest last; set where AWS throttled.
+    answers: u64,
+    halved_at: Option<Instant>,
+    /// The newest rate that was used up for a step without being halved, since it last was.
+    held: Option<f64>,
+    /// That rate as of when it was halved: where it comes back to quickly.
+    good: f64,
 }
 
 impl Adaptive {
@@ -65,8 +86,18 @@ impl Adaptive {
         let sane = |rate: f64| if rate.is_finite() { rate.max(0.001) } else { 0.001 };
         let from = sane(limits.from);
         let limits = Growing { from, to: sane(limits.to).max(from) };
-        let state =
-            State { rate: from, next: None, counted_since: None, units: 0.0, throttled_at: None };
+        let state = State {
+            rate: from,
+            next: None,
+            counted_since: None,
+            units: 0.0,
+            refused: false,
+            ever_refused: false,
+            answers: 0,
+            halved_at: None,
+            held: None,
+            good: from,
+        };
         Self { limits, burst, max_wait, state: Mutex::new(state) }
     }
 
@@ -99,10 +130,22 @@ impl Adaptive {
     /// AWS has answered a call.
     pub(super) fn passed(&self, now: Instant) {
         let mut state = self.state();
+        state.answers <<= 1;
         let Some(since) = state.counted_since.filter(|since| now - *since >= STEP) else { return };
-        let used = state.units / (state.rate * (now - since).as_secs_f64());
-        if used >= USED_UP {
-            let growth = if state.throttled_at.is_none() { FIRST_GROWTH } else { GROWTH };
+        let elapsed = now - since;
+        let used_up = state.units / (state.rate * elapsed.as_secs_f64()) >= USED_UP;
+        if used_up {
+            state.held = Some(state.rate);
+        }
+        // A process that starts begins with the first rate: it is taken for good as well.
+        let good = state.good.max(self.limits.from);
+        if state.rate < good {
+            // By the time, for what is known to be good need not be proved by using it up.
+            let steps = elapsed.as_secs_f64() / STEP.as_secs_f64();
+            let faster = (state.rate * RECOVERY.powf(steps)).min(good);
+            state.follow(faster, now);
+        } else if used_up && !state.refused {
+            let growth = if state.ever_refused { GROWTH } else { FIRST_GROWTH };
             let faster = (state.rate * growth).min(self.limits.to);
             state.follow(faster, now);
         }
@@ -112,13 +155,28 @@ impl Adaptive {
     /// AWS has throttled a call.
     pub(super) fn throttled(&self, now: Instant) {
         let mut state = self.state();
-        if state.throttled_at.is_some_and(|at| now - at < ONE_SIGN) {
+        if state.halved_at.is_some_and(|at| now - at < UNDER_WAY) {
             return;
         }
-        state.throttled_at = Some(now);
+        state.refused = true;
+        state.ever_refused = true;
+        state.answers = state.answers << 1 | 1;
+        if state.answers.count_ones() < MANY_OF_64 {
+            return;
+        }
+        state.halved_at = Some(now);
+        state.answers = 0;
+        if let Some(held) = state.held.take() {
+            state.good = held;
+        }
         state.count_from(now);
-        let slower = (state.rate / 2.0).max(self.limits.from * LOWEST);
+        let slower = (state.rate / 2.0).max(self.lowest());
         state.follow(slower, now);
+    }
+
+    fn lowest(&self) -> f64 {
+        let from = self.limits.from;
+        (from * LOWEST).max(LOWEST_UNITS).min(from)
     }
 
     #[cfg(test)]
@@ -135,6 +193,7 @@ impl State {
     fn count_from(&mut self, now: Instant) {
         self.counted_since = Some(now);
         self.units = 0.0;
+        self.refused = false;
     }
 
     /// Another rate: what is queued is due by it.
@@ -157,8 +216,11 @@ mod tests {
     fn use_up(bucket: &Adaptive, at: Instant, seconds: u32, allowed: u32) -> u32 {
         let (mut passed, mut now) = (0, at);
         let mut this_second = (0, 0);
-        while now < at + seconds * SECOND {
+        loop {
             now += bucket.reserve(1.0, now).unwrap();
+            if now >= at + seconds * SECOND {
+                break passed;
+            }
             let second = (now - at).as_secs();
             this_second =
                 if this_second.0 == second { (second, this_second.1 + 1) } else { (second, 1) };
@@ -169,7 +231,6 @@ mod tests {
                 passed += 1;
             }
         }
-        passed
     }
 
     #[test]
@@ -199,18 +260,90 @@ mod tests {
         }
     }
 
+    /// So many answers, all of them throttled.
+    fn refuse(bucket: &Adaptive, answers: u32, now: Instant) {
+        for _ in 0..answers {
+            bucket.throttled(now);
+        }
+    }
+
+    /// As [`use_up`], while AWS refuses so many percent of the calls at random. Answers with the
+    /// calls made in each second.
+    fn at_random(percent: u64, bucket: &Adaptive, at: Instant, seconds: u32) -> f64 {
+        let (mut now, mut calls, mut seed) = (at, 0, 1_u64);
+        loop {
+            now += bucket.reserve(1.0, now).unwrap();
+            if now >= at + seconds * SECOND {
+                break f64::from(calls) / f64::from(seconds);
+            }
+            calls += 1;
+            // Knuth's MMIX generator: the same numbers every time.
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            if (seed >> 33) % 100 < percent { bucket.throttled(now) } else { bucket.passed(now) }
+        }
+    }
+
     #[test]
     fn many_throttled_answers_at_once_are_one_sign() {
         let bucket = Adaptive::new(Growing { from: 16.0, to: 16.0 }, 0.0, SECOND);
         let now = Instant::now();
-        for _ in 0..20 {
-            bucket.throttled(now);
-        }
+        refuse(&bucket, MANY_OF_64 - 1, now);
+        assert_eq!(bucket.rate(), 16.0, "a few are none");
+        refuse(&bucket, 20, now);
         assert_eq!(bucket.rate(), 8.0);
-        for second in 0..100 {
-            bucket.throttled(now + 3 * SECOND * second);
+    }
+
+    #[test]
+    fn however_much_is_throttled_a_fleet_is_read() {
+        for (from, lowest) in [(10.0, 1.0), (4.0, 1.0), (40.0, 4.0), (0.5, 0.5)] {
+            let bucket = Adaptive::new(Growing::fixed(from), 0.0, SECOND);
+            let now = Instant::now();
+            for second in 0..300 {
+                refuse(&bucket, 5, now + second * SECOND);
+            }
+            assert_eq!(bucket.rate(), lowest, "{from}");
         }
-        assert_eq!(bucket.rate(), 0.25, "it never falls so far that it does not come back");
+    }
+
+    /// They are tried again, and the others go on as before.
+    #[test]
+    fn a_tenth_of_the_calls_throttled_slows_nothing_down() {
+        let start = Instant::now();
+        for (percent, calls) in [(10, 9.5..10.1), (50, 1.0..5.0), (100, 1.0..2.0)] {
+            let bucket = Adaptive::new(Growing::fixed(10.0), 0.0, SECOND);
+            let found = at_random(percent, &bucket, start, 600);
+            assert!(calls.contains(&found), "{percent} %: {found} a second");
+        }
+    }
+
+    #[test]
+    fn it_is_back_at_what_held_before_within_a_minute() {
+        let bucket = Adaptive::new(Growing { from: 10.0, to: 50.0 }, 0.0, 20 * SECOND);
+        let start = Instant::now();
+        use_up(&bucket, start, 60, u32::MAX);
+        assert_eq!(bucket.rate(), 50.0);
+        // AWS answers nothing else for two minutes.
+        let until = start + 180 * SECOND;
+        for second in 60..180 {
+            refuse(&bucket, 5, start + second * SECOND);
+        }
+        assert_eq!(bucket.rate(), 1.0);
+        use_up(&bucket, until, 55, u32::MAX);
+        assert_eq!(bucket.rate(), 50.0);
+    }
+
+    /// Passes of a few calls each never use it up, and need not wait for more than one of them.
+    #[test]
+    fn it_comes_back_without_being_used_up() {
+        let bucket = Adaptive::new(Growing::fixed(10.0), 0.0, SECOND);
+        let start = Instant::now();
+        bucket.reserve(1.0, start).unwrap();
+        for second in 0..60 {
+            refuse(&bucket, 5, start + second * SECOND);
+        }
+        assert_eq!(bucket.rate(), 1.0);
+        bucket.passed(start + 120 * SECOND);
+        assert_eq!(bucket.rate(), 10.0);
     }
 
     #[test]
@@ -218,7 +351,7 @@ mod tests {
         let bucket = Adaptive::new(Growing::fixed(2.0), 0.0, 60 * SECOND);
         let now = Instant::now();
         assert_eq!(bucket.reserve(10.0, now), Ok(Duration::ZERO));
-        bucket.throttled(now);
+        refuse(&bucket, MANY_OF_64, now);
         assert_eq!(bucket.reserve(1.0, now), Ok(10 * SECOND));
     }
 

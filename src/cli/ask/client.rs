@@ -15,7 +15,7 @@ use crate::render::printable;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// More than the largest fleet's answer: 10,000 variants are checked with some 10 KiB each.
+/// More than the largest fleet's answer: 10,000 variants are checked, or planned, with some 10 KiB each.
 const MAX_ANSWER_BYTES: u64 = 256 << 20;
 
 /// Asks one daemon.
