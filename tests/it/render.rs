@@ -77,6 +77,7 @@ fn plan_as_json() {
           "in_sync_unsafe": 0,
           "in_sync_safety_not_known": 0,
           "unreadable_scopes": 0,
+          "undescribed_endpoints": 0,
           "memory_unread": false
         }"#]]
     .assert_eq(&serde_json::to_string_pretty(&json["summary"]).unwrap());
