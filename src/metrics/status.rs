@@ -57,9 +57,17 @@ impl Collector for StatusCollector {
 fn scopes(fleet: &FleetStatus) -> Vec<MetricFamily> {
     let readable = fleet.scopes.iter().map(|(scope, why)| (scope, bit(why.is_none())));
     let listed = fleet.listed.iter().map(|(scope, at)| (scope, timestamp(*at)));
+    let undescribed = fleet.scopes.keys().map(|scope| {
+        let found = fleet.undescribed.get(scope).filter(|found| !found.narrowed);
+        (scope, found.map_or(0.0, |found| found.endpoints as f64))
+    });
     [
         family(&families::SCOPE_READABLE, readable.map(|(s, v)| gauge(labels(s), v)).collect()),
         family(&families::SCOPE_LAST_LISTING, listed.map(|(s, v)| gauge(labels(s), v)).collect()),
+        family(
+            &families::SCOPE_UNDESCRIBED,
+            undescribed.map(|(s, v)| gauge(labels(s), v)).collect(),
+        ),
     ]
     .into_iter()
     .flatten()

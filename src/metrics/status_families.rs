@@ -12,6 +12,8 @@ definitions! { SCOPE_FAMILIES, AccountAndRegion;
         "1 when the last pass listed all endpoints and scalable targets of the account and region; 0 when it could not, so that there may be variants without any other series.";
     SCOPE_LAST_LISTING = Gauge "setpoint_scope_last_listing_timestamp_seconds" ["seconds since the epoch"] {}
         "When all endpoints and scalable targets of the account and region were last listed; absent before.";
+    SCOPE_UNDESCRIBED = Gauge "setpoint_scope_undescribed_endpoints" ["endpoints"] {}
+        "Endpoints that the last pass saw listed and could not describe, so that there may be variants without any other series; 0 where others could be described and these were denied, as by a policy that names endpoints.";
 }
 
 definitions! { FLEET_FAMILIES, AccountAndRegion;

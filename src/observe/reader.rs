@@ -204,6 +204,8 @@ impl Reader {
             self.go_on_with_history(basis);
         }
         self.read_activities(&wanted, request, now, listings_took).await;
+        // History that has come meanwhile is shown by this pass already.
+        self.go_on_with_history(basis);
         if request.telemetry {
             self.read_instances(&wanted, request.settings, now).await;
         }

@@ -162,6 +162,7 @@ fn an_account_and_region_is_there_without_a_variant() {
         setpoint_memory_readable 0
         setpoint_memory_writable 0
         setpoint_scope_readable{account_id="123456789012",region="us-east-1"} 0
+        setpoint_scope_undescribed_endpoints{account_id="123456789012",region="us-east-1"} 0
     "#]]
     .assert_eq(&beside());
     source.publish(fixtures::mixed_fleet());
@@ -171,6 +172,7 @@ fn an_account_and_region_is_there_without_a_variant() {
         setpoint_memory_writable 1
         setpoint_scope_last_listing_timestamp_seconds{account_id="123456789012",region="us-east-1"} 1795435200
         setpoint_scope_readable{account_id="123456789012",region="us-east-1"} 1
+        setpoint_scope_undescribed_endpoints{account_id="123456789012",region="us-east-1"} 0
     "#]]
     .assert_eq(&beside());
 }

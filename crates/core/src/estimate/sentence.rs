@@ -53,6 +53,9 @@ pub(super) fn sentence(story: &SentenceInput<'_>) -> String {
             });
             format!("{most}no load was seen to be fine since what runs last changed: {counted}")
         }
+        Verdict::Unobserved if story.minutes.used == 0 => {
+            "the load does not show capacity yet: no minute could be used so far".to_owned()
+        }
         Verdict::Unobserved => format!("the load does not show capacity yet: {counted}"),
         Verdict::Stale => {
             format!("no load near the capacity known before in 14 days: {counted}")
