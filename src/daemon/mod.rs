@@ -33,7 +33,6 @@ use crate::model::consent::Consent;
 use crate::model::selector::Selector;
 use crate::model::status::FleetStatus;
 use crate::model::time::Timestamp;
-use crate::observe::Progress;
 use crate::ports::{Clock, Events, Leadership, Memory};
 use crate::reconcile::{Fleet, HISTORY_WAIT, HistoryWait, PassInput, Phase, Purpose, Settings};
 use crate::store::Store;
@@ -54,8 +53,8 @@ pub type MakeFleet = Box<dyn Fn(Arc<dyn Leadership>) -> Fleet + Send + Sync>;
 
 /// How long the loop sleeps at most before it looks at the clock port again.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How often it is looked whether reads of a pass are answered.
-const LOOK_AT_READS: Duration = Duration::from_secs(10);
+/// How often it is looked whether calls of a pass are answered.
+const LOOK_AT_CALLS: Duration = Duration::from_secs(10);
 
 /// How long a process that ends keeps what the next one need not read again.
 const KEEP_AT_THE_END: Duration = Duration::from_secs(5);
@@ -295,9 +294,8 @@ impl Daemon {
         };
         let saving = self.spending.begin(passes.cost(), self.parts.clock.now()).await;
         // A bug of ours in a pass ends that pass, not the process.
-        let progress = passes.progress();
         let pass = AssertUnwindSafe(Box::pin(passes.pass(input))).catch_unwind();
-        let pass = self.alive(pass, &progress);
+        let pass = self.alive(pass);
         let (fleet, trouble) = self.watch(pass, config.reconcile.pass_timeout).await;
         saving.end().await;
         let result = result_of(fleet.as_ref().ok(), trouble);
@@ -397,17 +395,19 @@ impl Daemon {
         }
     }
 
-    /// A first pass describes every endpoint, thousands of them for many minutes: as long as they are, it is not stuck.
-    async fn alive<T>(&self, pass: impl Future<Output = T>, progress: &Progress) -> T {
+    /// Thousands of endpoints and policies take many minutes at the rates that AWS lets through: as long as calls are
+    /// answered, a pass is not stuck.
+    async fn alive<T>(&self, pass: impl Future<Output = T>) -> T {
         tokio::pin!(pass);
-        let mut described = progress.described.count();
+        let calls = &self.parts.metrics.calls;
+        let mut answered = calls.answered();
         loop {
             tokio::select! {
                 ended = &mut pass => return ended,
-                () = tokio::time::sleep(LOOK_AT_READS) => {
-                    let before = std::mem::replace(&mut described, progress.described.count());
-                    if described != before {
-                        self.parts.health.reads_advance(monotonic_now());
+                () = tokio::time::sleep(LOOK_AT_CALLS) => {
+                    let before = std::mem::replace(&mut answered, calls.answered());
+                    if answered != before {
+                        self.parts.health.goes_on(monotonic_now());
                     }
                 }
             }

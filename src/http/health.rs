@@ -31,8 +31,8 @@ impl Readiness {
     }
 }
 
-/// The pulse of what makes passes: it beats at the end of each, and a long one is alive as long as endpoints are
-/// described. The probes look.
+/// The pulse of what makes passes: it beats at the end of each, and a long one is alive as long as its calls
+/// are answered. The probes look.
 #[derive(Debug)]
 pub struct Health {
     began: Instant,
@@ -63,8 +63,8 @@ impl Health {
         }
     }
 
-    /// Reads of a pass are answered: it is long, and not stuck.
-    pub fn reads_advance(&self, at: Instant) {
+    /// Calls of a pass are answered: it is long, and not stuck.
+    pub fn goes_on(&self, at: Instant) {
         let until = millis(self.age(at)).saturating_add(millis(self.max_silence));
         self.alive_until.fetch_max(until, Ordering::Relaxed);
     }

@@ -1,6 +1,7 @@
 //! Counts calls to AWS and what they cost.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::core::Collector as _;
@@ -40,6 +41,7 @@ pub struct CallMetrics {
     cost: CounterVec,
     unreadable_rows: IntGaugeVec,
     error_codes: Mutex<BTreeSet<String>>,
+    answered: AtomicU64,
 }
 
 impl CallMetrics {
@@ -55,6 +57,7 @@ impl CallMetrics {
             cost: families::CLOUDWATCH_COST.counter_vec()?,
             unreadable_rows: families::UNREADABLE_ROWS.int_gauge_vec()?,
             error_codes: Mutex::default(),
+            answered: AtomicU64::default(),
         };
         registry.register(Box::new(metrics.calls.clone()))?;
         registry.register(Box::new(metrics.durations.clone()))?;
@@ -65,6 +68,11 @@ impl CallMetrics {
         registry.register(Box::new(metrics.cost.clone()))?;
         registry.register(Box::new(metrics.unreadable_rows.clone()))?;
         Ok(metrics)
+    }
+
+    /// Calls that AWS has answered, but for those that read history beside the passes.
+    pub fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// What CloudWatch has cost since this process began, of all accounts and regions, in US dollars.
@@ -108,6 +116,9 @@ impl CallMetrics {
 
 impl CallObserver for CallMetrics {
     fn called(&self, call: &CallRecord) {
+        if call.error.is_none() && call.operation != "GetMetricData" {
+            self.answered.fetch_add(1, Ordering::Relaxed);
+        }
         let service = call.service.as_str();
         let code = self.error_code(call);
         let status = call.status_code.to_string();
@@ -135,5 +146,37 @@ impl CallObserver for CallMetrics {
         self.unreadable_rows
             .with_label_values(&labels)
             .set(i64::try_from(rows).unwrap_or(i64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::ids::{AccountId, Region};
+
+    /// By these a long pass is alive, and reads of history beside it do not make it so.
+    #[test]
+    fn answered_calls_are_those_that_succeed_and_read_no_history() {
+        let calls = CallMetrics::register(&Registry::new()).unwrap();
+        let account_id: AccountId = "123456789012".parse().unwrap();
+        let region = Region::new("us-east-1").unwrap();
+        let call = |operation, error| CallRecord {
+            scope: Scope { account_id: account_id.clone(), region: region.clone() },
+            service: Service::SageMaker,
+            operation,
+            status_code: 200,
+            error_code: String::new(),
+            error,
+            duration: Duration::from_millis(120),
+            retries: 0,
+            metrics_requested: 0,
+        };
+        calls.called(&call("GetMetricData", None));
+        calls.called(&call("ListEndpoints", Some(ErrorKind::Transient)));
+        assert_eq!(calls.answered(), 0);
+        calls.called(&call("ListEndpoints", None));
+        assert_eq!(calls.answered(), 1);
     }
 }

@@ -50,6 +50,11 @@ fn the_loop_is_alive_until_it_is_silent_too_long() {
     health.beat(after(130), Duration::from_hours(1));
     assert_eq!(health.silent_too_long(after(130 + 3600 + 60)), None);
     assert!(health.silent_too_long(after(130 + 3600 + 61)).is_some());
+    // A long pass is alive as long as its calls are answered.
+    let health = Health::new(began, Duration::from_mins(1));
+    health.goes_on(after(50));
+    assert_eq!(health.silent_too_long(after(110)), None);
+    assert_eq!(health.silent_too_long(after(111)), Some(Duration::from_secs(111)));
 }
 
 #[test]
