@@ -148,6 +148,8 @@ pub(crate) fn connect(url: &str) -> Aws {
     settings.rates.sagemaker_calls_per_second = Growing::fixed(1e6);
     settings.retries.base_backoff = Duration::from_millis(1);
     settings.retries.max_backoff = Duration::from_millis(5);
+    // Its first answer of a service takes seconds on a busy machine: it loads the code for it by then.
+    settings.timeouts.write_attempt = Duration::from_secs(30);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(setpoint::aws::connect(&settings, Arc::new(NoObserver))).unwrap()
 }
