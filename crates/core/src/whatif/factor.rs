@@ -5,7 +5,7 @@ use crate::model::factor::{Allowed, Limit};
 use super::answer::{Question, SURE};
 use super::choice::{CUSTOMARY, Choice, Scaling, Tracking};
 use super::draws::{DRAWS, Draw};
-use super::fleet::{keeps_to, needed, run};
+use super::fleet::{mean_within, needed};
 use super::floors::EXPLAINED_MIN;
 use super::traffic::Traffic;
 use super::week::explained;
@@ -37,18 +37,12 @@ pub fn highest(question: &Question<'_>, base: f64, like: &Choice) -> Option<Allo
         let scaling = Scaling::Tracking(Tracking { target_value, ..policy });
         Choice { scaling, ..like.clone() }
     };
-    let keeps = |steps: u32| keeps_to(question.traffic, &choice(steps), &draws, (budget, SURE));
-    let allowed = |steps: u32, limit: Limit, within_budget: bool| {
-        let outcomes = run(question.traffic, &choice(steps), &draws);
-        let bad_minutes: f64 = outcomes.iter().map(|o| o.bad_minutes / weeks).sum();
-        Some(Allowed {
-            factor: factor(steps),
-            bad_minutes: bad_minutes / outcomes.len() as f64,
-            budget,
-            within_budget,
-            limit,
-            usual_instances,
-        })
+    let mean = |steps: u32, share: f64| {
+        mean_within(question.traffic, &choice(steps), &draws, (budget, share))
+    };
+    let allowed = |steps: u32, limit: Limit, bad_minutes: f64, within_budget: bool| {
+        let factor = factor(steps);
+        Allowed { factor, bad_minutes, budget, within_budget, limit, usual_instances }
     };
     let steps = |factor: f64| (factor / STEP + 1e-9) as u32;
     let spare = 1.0 - 1.0 / f64::from(usual_instances.max(1));
@@ -60,23 +54,23 @@ pub fn highest(question: &Question<'_>, base: f64, like: &Choice) -> Option<Allo
         (steps(CUSTOMARY).min(top), Limit::DoesNotRepeat)
     };
     // More factor is more bad minutes, but for chance: a bisection finds where the budget ends.
-    if keeps(top) {
+    if let Some(mean) = mean(top, SURE) {
         let limit = if spare < FACTOR_MAX { Limit::OneGone } else { Limit::Highest };
-        return allowed(top, limit, true);
+        return Some(allowed(top, limit, mean, true));
     }
-    if !keeps(lowest) {
-        return allowed(lowest, limit, false);
-    }
+    let Some(mut best) = mean(lowest, SURE) else {
+        // Of all draws, whatever they keep to.
+        return mean(lowest, 0.0).map(|mean| allowed(lowest, limit, mean, false));
+    };
     let (mut good, mut bad) = (lowest, top);
     while bad - good > 1 {
         let middle = u32::midpoint(good, bad);
-        if keeps(middle) {
-            good = middle;
-        } else {
-            bad = middle;
+        match mean(middle, SURE) {
+            Some(mean) => (good, best) = (middle, mean),
+            None => bad = middle,
         }
     }
-    allowed(good, Limit::Budget, true)
+    Some(allowed(good, Limit::Budget, best, true))
 }
 
 /// The instances that usually run under a choice: the median over the minutes.
