@@ -190,7 +190,8 @@ impl Reader {
         let sweep = self.sweep(request, now).await;
         let listings_took = began.elapsed();
         let pauses = self.remembered.begin_pass().await;
-        let unseen = self.unseen(&sweep).await;
+        let missing = self.missing(&sweep);
+        let unseen = self.unseen(&sweep, &missing).await;
         let wanted = self.goals(&sweep, unseen, request, now);
         let remembered = self.load_memory(&sweep, &wanted, request.settings, pauses).await;
         self.forget_gone(&wanted);
@@ -210,7 +211,7 @@ impl Reader {
             self.read_instances(&wanted, request.settings, now).await;
         }
         let weeks = self.read_weeks(&wanted, request.settings, now).await;
-        let undescribed = self.undescribed(&sweep, &wanted);
+        let undescribed = self.undescribed(missing, &wanted);
         Observed { at: now, sweep, undescribed, remembered, wanted, weeks }
     }
 
@@ -251,10 +252,13 @@ impl Reader {
 
     /// The variants that were known before and that this sweep may not have seen: half a view must
     /// not make variants vanish. After a restart nothing but the memory knows of them.
-    async fn unseen(&mut self, sweep: &Sweep) -> BTreeSet<ResourceId> {
+    async fn unseen(
+        &mut self,
+        sweep: &Sweep,
+        missing: &BTreeSet<EndpointName>,
+    ) -> BTreeSet<ResourceId> {
         let is_listed = sweep.endpoints.known().is_some() && sweep.targets.known().is_some();
         // A variant without a scalable target is known by the description of its endpoint alone.
-        let missing: BTreeSet<&EndpointName> = self.missing(sweep).collect();
         if is_listed && missing.is_empty() {
             self.listed = true;
             return BTreeSet::new();
@@ -270,17 +274,25 @@ impl Reader {
     }
 
     /// The endpoints that are listed and could not be described.
-    fn missing<'s>(&self, sweep: &'s Sweep) -> impl Iterator<Item = &'s EndpointName> {
+    fn missing(&self, sweep: &Sweep) -> BTreeSet<EndpointName> {
         let listed = sweep.endpoints.known().into_iter().flat_map(BTreeMap::keys);
-        listed.filter(|name| self.cache.endpoint(name).known().is_none())
+        listed.filter(|name| self.cache.endpoint(name).known().is_none()).cloned().collect()
     }
 
-    /// What is listed and could not be described, and no variant of it is known.
-    fn undescribed(&self, sweep: &Sweep, wanted: &[Wanted]) -> Option<Undescribed> {
-        let shown: BTreeSet<&EndpointName> = wanted.iter().map(|(id, _)| &id.endpoint).collect();
-        let hidden = self.missing(sweep).filter(|name| !shown.contains(name));
+    /// What of that has no variant that is known.
+    fn undescribed(
+        &self,
+        mut missing: BTreeSet<EndpointName>,
+        wanted: &[Wanted],
+    ) -> Option<Undescribed> {
+        for (id, _) in wanted {
+            if missing.is_empty() {
+                return None;
+            }
+            missing.remove(&id.endpoint);
+        }
         let whys: Vec<Why> =
-            hidden.filter_map(|name| self.cache.endpoint(name).why().cloned()).collect();
+            missing.iter().filter_map(|name| self.cache.endpoint(name).why().cloned()).collect();
         let is_denied = whys.iter().all(|why| why.kind == WhyKind::Denied);
         let narrowed = is_denied && self.cache.known().next().is_some();
         let why = whys.first()?.clone();
