@@ -22,7 +22,7 @@ use crate::model::ids::VariantId;
 use crate::model::scaling::{AlarmSide, AlarmState};
 use crate::model::status::VariantStatus;
 use crate::ports::Aws;
-use crate::render::printable;
+use crate::render::trouble::what_is_missing;
 
 /// Of so many variants the scaling activities are read: each is a call of its own, and the budget of
 /// a region is 2 a second.
@@ -88,14 +88,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
             }
         }
     }
-    for (scope, why) in seen.fleet.unreadable() {
-        let why = printable(&why.message);
-        noteln!(
-            "warning: {scope} could not be read, or not all of it, so that variants may be missing: {why}"
-        );
-    }
-    for (scope, found) in &seen.fleet.undescribed {
-        noteln!("warning: {scope}: {}", printable(&found.words()));
+    for sentence in what_is_missing(&seen.fleet) {
+        noteln!("warning: {sentence}");
     }
     Ok(exit_of(args, &seen, &audit).into())
 }

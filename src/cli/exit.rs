@@ -60,7 +60,7 @@ impl Exit {
         Self::worst(variants.chain([Self::of_reads(fleet)]))
     }
 
-    /// Whether every account and region could be read, each listed endpoint could be described, and the memory: no subjects is never no
+    /// Whether every account and region, each listed endpoint and the memory could be read: no subjects is never no
     /// problems, and without the memory nobody knows what is held.
     pub fn of_reads(fleet: &FleetStatus) -> Self {
         let memory_unread = fleet.memory.as_ref().is_some_and(|memory| memory.unread.is_some());

@@ -20,6 +20,7 @@ use crate::model::tags::Tag;
 use crate::model::units::SafetyFactor;
 use crate::ports::{Clock as _, ErrorKind};
 use crate::render::printable;
+use crate::render::trouble::what_is_missing;
 use crate::system::WallClock;
 
 /// Write a configuration that restates what is in AWS, so that a plan with it shows no difference.
@@ -179,14 +180,8 @@ fn aws_section(config: &Config) -> Vec<(&'static str, String)> {
 }
 
 fn summarise(args: &Args, config: &Config, fleet: &FleetStatus, imported: &Imported) {
-    for (scope, why) in fleet.unreadable() {
-        let why = printable(&why.message);
-        noteln!(
-            "warning: {scope} could not be read, or not all of it, so that variants may be missing: {why}"
-        );
-    }
-    for (scope, found) in &fleet.undescribed {
-        noteln!("warning: {scope}: {}", printable(&found.words()));
+    for sentence in what_is_missing(fleet) {
+        noteln!("warning: {sentence}");
     }
     let (listed, left_out) = (imported.listed.len(), imported.left_out.len());
     let mut parts = vec![format!("{} imported", counted(listed, "variant", "variants"))];

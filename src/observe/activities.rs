@@ -19,8 +19,8 @@ const LEAST: u32 = 3;
 
 impl Reader {
     /// Rule 24: one page of activities, of variants that changed or are at max, else hourly; and
-    /// of those to be read again, as many as [`ACTIVITIES_REFRESHED_MAX`]. What there is no time for comes with the
-    /// next pass: those that have waited longest go first.
+    /// of those to be read again, as many as [`ACTIVITIES_REFRESHED_MAX`]. Those that do not fit
+    /// wait for the next pass; those that have waited longest go first.
     pub(super) async fn read_activities(
         &mut self,
         wanted: &[Wanted],

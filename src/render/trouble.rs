@@ -63,6 +63,20 @@ pub fn troubles(fleet: &FleetStatus) -> Vec<String> {
     all
 }
 
+/// Why variants may be missing from what was read once, a sentence for each reason.
+pub fn what_is_missing(fleet: &FleetStatus) -> Vec<String> {
+    let unreadable = fleet.unreadable().map(|(scope, why)| {
+        let why = printable(&why.message);
+        format!(
+            "{scope} could not be read, or not all of it, so that variants may be missing: {why}"
+        )
+    });
+    let undescribed = fleet.undescribed.iter();
+    let undescribed =
+        undescribed.map(|(scope, found)| format!("{scope}: {}", printable(&found.words())));
+    unreadable.chain(undescribed).collect()
+}
+
 /// That the memory cannot be read, and why.
 pub fn unread_memory(fleet: &FleetStatus) -> Option<String> {
     let why = fleet.memory.as_ref()?.unread.as_ref()?;

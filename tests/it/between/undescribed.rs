@@ -41,7 +41,7 @@ async fn a_variant_stays_while_its_endpoint_cannot_be_described() {
     assert_eq!(fleet.variants.len(), 2, "half a view makes nothing vanish");
     assert!(!of(&fleet, "late").decision.report.comparable);
     assert!(of(&fleet, "other").decision.report.comparable);
-    assert!(fleet.undescribed.is_empty(), "it is told of: {:?}", fleet.undescribed);
+    assert!(fleet.undescribed.is_empty(), "its variant is shown: {:?}", fleet.undescribed);
 }
 
 #[tokio::test]

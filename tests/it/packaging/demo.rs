@@ -131,7 +131,7 @@ fn nothing_fires_of_what_is_right(program: &Path, metrics: &str) {
         let scrapes = prometheus.query("count_over_time(setpoint_build_info[1m]) >= 10");
         (!scrapes.is_empty()).then_some(())
     });
-    // A story that is told faster ends some seconds ahead.
+    // Accelerated time may end some seconds ahead of the present.
     eventually("the demo in the present", || {
         let ages = prometheus.query("time() - max(setpoint_last_pass_timestamp_seconds)");
         let age: f64 = ages[0]["value"][1].as_str().unwrap().parse().unwrap();
