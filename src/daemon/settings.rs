@@ -16,6 +16,8 @@ pub fn pass_settings(config: &Config) -> Settings {
         // reconcile.pass_timeout_seconds: an account that does not answer may use up half of it, so
         // that as much is left to act in the others before no further write begins.
         observe_timeout: reconcile.pass_timeout / 2,
+        // A command shows all there is.
+        sweep_wait: None,
         // Of what is left after the listings: with most of it gone, nothing could be written.
         activities_timeout: reconcile.pass_timeout / 5,
         enabled: reconcile.enabled,

@@ -46,7 +46,9 @@ impl Reader {
         let most = request.settings.activities_timeout;
         let until = Instant::now() + listings_took.clamp(most / LEAST, most);
         let (scaling, clock) = (&self.aws.scaling, &*self.clock);
-        let concurrency = request.settings.concurrency;
+        // Each call waits for its turn: with many at once the listings would hardly get any.
+        let listings = self.listings.are_under_way();
+        let concurrency = if listings { 1 } else { request.settings.concurrency };
         let read: Vec<_> = stream::iter(due)
             .take_while(|_| std::future::ready(Instant::now() < until))
             .map(|(_, id)| async {

@@ -5,6 +5,7 @@ use futures::{StreamExt, stream};
 use super::bounded::soon;
 use super::reader::Reader;
 use super::remembered::subject;
+use super::rows::Rows;
 use super::settings::Settings;
 use crate::model::decision::Action;
 use crate::model::endpoint::Endpoint;
@@ -13,6 +14,7 @@ use crate::model::reads::Read;
 use crate::model::reason::Field;
 use crate::model::scaling::alarm_prefix;
 use crate::model::shared::Shared;
+use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, Subject};
 use crate::variant::Turn;
@@ -30,8 +32,19 @@ impl Reader {
         let mut memories = self.remembered.load_again(&subjects, &mut self.variants).await;
         let now = self.clock.now();
         let (aws, clock) = (&self.aws, &*self.clock);
+        let (rows, listed_since) = (&self.rows, self.listed_since);
+        // What this pass has read is minutes old at most.
+        let is_old = |snapshot: &Snapshot| {
+            let rows = rows.get(&snapshot.id.resource()).map(|rows| rows.began);
+            rows.unwrap_or(listed_since) < snapshot.taken_at
+        };
         stream::iter(planned.iter_mut())
-            .map(|turn| refresh((aws, clock), turn, now))
+            .map(|turn| async {
+                if is_old(&turn.snapshot) {
+                    read_rows((aws, clock), turn).await;
+                }
+                refresh((aws, clock), turn, now).await;
+            })
             .buffer_unordered(settings.concurrency.max(1))
             .collect::<Vec<()>>()
             .await;
@@ -49,6 +62,20 @@ impl Reader {
         }
         now
     }
+}
+
+/// What the last listings said of a variant is older than this pass, or even than those.
+async fn read_rows((aws, clock): (&Aws, &dyn Clock), turn: &mut Turn) {
+    let snapshot = &mut turn.snapshot;
+    let rows = Rows::read(aws, clock, &snapshot.id.resource()).await;
+    snapshot.reads.scalable_target = Some(rows.reads.target);
+    snapshot.reads.policies = Some(rows.reads.policies);
+    snapshot.reads.scheduled_actions = Some(rows.reads.scheduled_actions);
+    snapshot.reads.alarms = Some(rows.reads.alarms);
+    snapshot.target = rows.target;
+    snapshot.policies = rows.policies;
+    snapshot.scheduled_actions = rows.scheduled_actions;
+    snapshot.alarms = rows.alarms;
 }
 
 /// The look right before a write. Alarms are read again only when they are what it is about.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use tokio::task::{JoinError, JoinHandle};
+use tokio::time::Instant;
 
 use crate::model::fact::{Why, WhyKind};
 
@@ -35,18 +36,28 @@ impl<K: Ord + Clone, T: Send + 'static> Bounded<K, T> {
         Self { operation, wait: READ_WAIT, late: BTreeMap::new() }
     }
 
+    /// Those that nobody asks for any more are given up.
+    pub fn retain(&mut self, wanted: impl Fn(&K) -> bool) {
+        self.late.retain(|key, task| {
+            let kept = wanted(key);
+            if !kept {
+                task.abort();
+            }
+            kept
+        });
+    }
+
     /// Makes a read of each of these, at most `concurrency` at a time. One that is still under
-    /// way from an earlier pass is not waited for, nor made a second time.
+    /// way from an earlier pass is not waited for, nor made a second time. None begins after `until`; those have no answer.
     pub async fn read<F>(
         &mut self,
         of: Vec<K>,
-        concurrency: usize,
+        (concurrency, until): (usize, Option<Instant>),
         read: impl Fn(&K) -> F,
     ) -> Vec<(K, Result<T, Why>)>
     where
         F: Future<Output = T> + Send + 'static,
     {
-        self.late.retain(|key, _| of.contains(key));
         let (operation, most) = (self.operation, self.wait);
         let under_way: Vec<(K, Option<JoinHandle<T>>)> =
             of.into_iter().map(|key| (key.clone(), self.late.remove(&key))).collect();
@@ -55,15 +66,20 @@ impl<K: Ord + Clone, T: Send + 'static> Bounded<K, T> {
                 let read = &read;
                 async move {
                     let wait = if late.is_some() { Duration::ZERO } else { most };
+                    let is_over = until.is_some_and(|until| Instant::now() >= until);
+                    if late.is_none() && is_over {
+                        return None;
+                    }
                     let mut task = late.unwrap_or_else(|| tokio::spawn(read(&key)));
                     let ended = match tokio::time::timeout(wait, &mut task).await {
                         Ok(ended) => Ok(ended),
                         Err(_) => Err(task),
                     };
-                    (key, ended)
+                    Some((key, ended))
                 }
             })
             .buffer_unordered(concurrency.max(1))
+            .filter_map(std::future::ready)
             .collect()
             .await;
         let mut answers = Vec::with_capacity(ended.len());
@@ -135,7 +151,8 @@ mod tests {
         for _ in 0..3 {
             let began = Instant::now();
             // One at a time: those behind it are read all the same.
-            let answers: BTreeMap<_, _> = reads.read(of(), 1, read).await.into_iter().collect();
+            let answers: BTreeMap<_, _> =
+                reads.read(of(), (1, None), read).await.into_iter().collect();
             took.push(began.elapsed() >= Duration::from_millis(400));
             assert_eq!(answers["a"], Ok("a"));
             assert_eq!(answers["b"], Ok("b"));
@@ -149,7 +166,7 @@ mod tests {
         answer.notify_one();
         tokio::task::yield_now().await;
         tokio::task::yield_now().await;
-        let answers: BTreeMap<_, _> = reads.read(of(), 1, read).await.into_iter().collect();
+        let answers: BTreeMap<_, _> = reads.read(of(), (1, None), read).await.into_iter().collect();
         assert_eq!(answers["hangs"], Ok("hangs"));
         assert_eq!(asked.load(Ordering::Relaxed), 3 * 4 + 1);
     }

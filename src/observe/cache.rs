@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use tokio::time::Instant;
 
 use super::bounded::Bounded;
 use super::progress::Progress;
@@ -27,6 +28,33 @@ const DESCRIBED_AGAIN_OVER_MINUTES: u64 = 30;
 /// An endpoint config or model that is gone is asked for again after this time: it may have been
 /// made again under its name.
 const ABSENT_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
+
+/// So many endpoints are described before their configs and models are.
+const DESCRIBED_AT_ONCE: usize = 64;
+
+/// What a pass wants described.
+#[derive(Clone, Copy)]
+pub struct Due<'a> {
+    /// What `ListEndpoints` lists.
+    pub all: &'a BTreeMap<EndpointName, EndpointSummary>,
+    /// Of these nothing that was read before is used.
+    pub refresh: &'a BTreeSet<EndpointName>,
+    pub now: Timestamp,
+    /// Calls at a time.
+    pub concurrency: usize,
+    /// No further call begins then; absent: however long it takes.
+    pub until: Option<Instant>,
+}
+
+impl Due<'_> {
+    const fn at_once(&self) -> (usize, Option<Instant>) {
+        (self.concurrency, self.until)
+    }
+
+    fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
 
 /// Everything remembered of the endpoints of a region between passes.
 #[derive(Debug)]
@@ -68,6 +96,30 @@ pub(super) type ConfigKey = (String, Timestamp, Timestamp);
 /// What a read said, and when.
 pub(super) type Kept<T> = (Shared<Fact<Option<T>>>, Read);
 
+/// What a pass has been told of configs and models, by their names: those that share one share the call.
+#[derive(Debug, Default)]
+struct Answers {
+    configs: Named<EndpointConfig>,
+    models: Named<Model>,
+}
+
+#[derive(Debug)]
+struct Named<T>(BTreeMap<String, Kept<T>>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T> Named<T> {
+    /// Those of these names that have not been asked for, each once.
+    fn others<'a>(&self, names: impl Iterator<Item = &'a String>) -> Vec<String> {
+        let others: BTreeSet<&String> = names.filter(|name| !self.0.contains_key(*name)).collect();
+        others.into_iter().cloned().collect()
+    }
+}
+
 #[derive(Debug)]
 struct Described {
     at: Timestamp,
@@ -77,6 +129,10 @@ struct Described {
 }
 
 impl Described {
+    fn known(&self) -> Option<&Endpoint> {
+        self.endpoint.known().and_then(Option::as_ref)
+    }
+
     fn is_due(&self, summary: &EndpointSummary, now: Timestamp) -> bool {
         // Within `Updating` the counts move without a new modification time.
         self.summary != *summary
@@ -87,7 +143,7 @@ impl Described {
     }
 
     fn is_settling(&self) -> bool {
-        self.endpoint.known().and_then(Option::as_ref).is_some_and(|endpoint| {
+        self.known().is_some_and(|endpoint| {
             endpoint.variants.iter().any(|v| v.current_instances != v.desired_instances)
         })
     }
@@ -100,24 +156,22 @@ impl EndpointCache {
         Self { progress, ..Self::default() }
     }
 
-    /// Describes what is due, at most `concurrency` at a time; of the endpoints in `refresh` nothing
-    /// that was read before is used. Returns the endpoints whose row in `ListEndpoints` has changed
-    /// since they were last described.
+    /// Describes what is due, as far as it comes in the time that there is: what a person asks for first, then what was
+    /// never described. Returns the endpoints whose row in `ListEndpoints` has changed since they were last described.
     pub async fn refresh(
         &mut self,
-        (aws, clock): (&Aws, &Arc<dyn Clock>),
-        summaries: &BTreeMap<EndpointName, EndpointSummary>,
-        refresh: &BTreeSet<EndpointName>,
-        now: Timestamp,
-        concurrency: usize,
+        by: (&Aws, &Arc<dyn Clock>),
+        due: Due<'_>,
     ) -> BTreeSet<EndpointName> {
-        self.endpoints.retain(|name, _| summaries.contains_key(name));
-        let changed = summaries
+        let Due { all, refresh, now, .. } = due;
+        self.endpoints.retain(|name, _| all.contains_key(name));
+        self.reading.endpoints.retain(|name| all.contains_key(name));
+        let changed = all
             .values()
             .filter(|s| self.endpoints.get(&s.name).is_some_and(|d| d.summary != **s))
             .map(|s| s.name.clone())
             .collect();
-        let due: Vec<EndpointName> = summaries
+        let mut names: Vec<EndpointName> = all
             .values()
             .filter(|s| {
                 let described = self.endpoints.get(&s.name);
@@ -125,11 +179,44 @@ impl EndpointCache {
             })
             .map(|s| s.name.clone())
             .collect();
-        let progress = Arc::clone(&self.progress);
-        progress.described.expect(due.len());
-        let described = self.reading.endpoints.read(due, concurrency, |name| {
+        let turn =
+            |name: &EndpointName| (!refresh.contains(name), self.endpoints.contains_key(name));
+        names.sort_by_cached_key(turn);
+        self.progress.described.expect(names.len());
+        // Of the rest, what is no longer in force goes, and what could not be read.
+        let kept: BTreeSet<ConfigKey> =
+            self.known().filter(|e| !refresh.contains(&e.name)).map(config_key).collect();
+        self.configs.retain(|key, config| kept.contains(key) && holds(config, now));
+        self.models.retain(|(_, key), model| kept.contains(key) && holds(model, now));
+        let (mut begun, mut done, mut answers) = (0, BTreeSet::new(), Answers::default());
+        for chunk in names.chunks(DESCRIBED_AT_ONCE) {
+            if due.is_over() {
+                break;
+            }
+            begun += self.describe(by, chunk.to_vec(), due).await;
+            // With its config and its model at once, however long it takes: what is half described cannot be judged.
+            let of_chunk = chunk.iter().filter_map(|name| self.endpoints.get(name)?.known());
+            let of_chunk: BTreeSet<ConfigKey> = of_chunk.map(config_key).collect();
+            self.read_configs(by, (&of_chunk, &mut answers), Due { until: None, ..due }).await;
+            done.extend(of_chunk);
+        }
+        let others = self.known().map(config_key).filter(|key| !done.contains(key)).collect();
+        self.read_configs(by, (&others, &mut answers), due).await;
+        self.progress.described.drop_out(names.len() - begun);
+        changed
+    }
+
+    /// Describes these endpoints; how many there was time for.
+    async fn describe(
+        &mut self,
+        (aws, clock): (&Aws, &Arc<dyn Clock>),
+        names: Vec<EndpointName>,
+        due: Due<'_>,
+    ) -> usize {
+        let progress = &self.progress;
+        let described = self.reading.endpoints.read(names, due.at_once(), |name| {
             let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
-            let progress = Arc::clone(&progress);
+            let progress = Arc::clone(progress);
             async move {
                 let answer =
                     timed(&*clock, "DescribeEndpoint", aws.endpoints.endpoint(&name)).await;
@@ -137,21 +224,18 @@ impl EndpointCache {
                 answer
             }
         });
-        for (name, answer) in described.await {
-            let Some(summary) = summaries.get(&name).cloned() else { continue };
+        let described = described.await;
+        let begun = described.len();
+        for (name, answer) in described {
+            let Some(summary) = due.all.get(&name).cloned() else { continue };
             let (mut endpoint, read) = fact(answer, "DescribeEndpoint", &**clock);
             if let Some(before) = self.endpoints.get(&name) {
                 endpoint.share(&before.endpoint);
             }
-            let described = Described { at: now, summary, endpoint, read };
+            let described = Described { at: due.now, summary, endpoint, read };
             self.endpoints.insert(name, Box::new(described));
         }
-        let stale: BTreeSet<ConfigKey> =
-            self.known().filter(|e| refresh.contains(&e.name)).map(config_key).collect();
-        self.configs.retain(|key, _| !stale.contains(key));
-        self.models.retain(|(_, key), _| !stale.contains(key));
-        self.refresh_configs((aws, clock), now, concurrency).await;
-        changed
+        begun
     }
 
     /// Takes in what a look right before a write saw.
@@ -168,19 +252,19 @@ impl EndpointCache {
         }
     }
 
-    async fn refresh_configs(
+    /// Reads those of these configs that are not known, and the models in them.
+    async fn read_configs(
         &mut self,
-        (aws, clock): (&Aws, &Arc<dyn Clock>),
-        now: Timestamp,
-        concurrency: usize,
+        by: (&Aws, &Arc<dyn Clock>),
+        (of, answers): (&BTreeSet<ConfigKey>, &mut Answers),
+        due: Due<'_>,
     ) {
-        let in_force: BTreeSet<ConfigKey> = self.known().map(config_key).collect();
-        self.configs.retain(|key, config| in_force.contains(key) && holds(config, now));
-        let missing: Vec<ConfigKey> =
-            in_force.iter().filter(|key| !self.configs.contains_key(*key)).cloned().collect();
+        let (aws, clock) = by;
+        let is_missing = |key: &&ConfigKey| !self.configs.contains_key(*key);
+        let missing: Vec<ConfigKey> = of.iter().filter(is_missing).cloned().collect();
         // Endpoints that share a config share the call.
-        let names: BTreeSet<String> = missing.iter().map(|key| key.0.clone()).collect();
-        let read = self.reading.configs.read(names.into_iter().collect(), concurrency, |name| {
+        let names = answers.configs.others(missing.iter().map(|key| &key.0));
+        let read = self.reading.configs.read(names, due.at_once(), |name| {
             let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
             async move {
                 let call = aws.endpoints.endpoint_config(&name);
@@ -188,42 +272,41 @@ impl EndpointCache {
             }
         });
         let kept = |answer| fact(answer, "DescribeEndpointConfig", &**clock);
-        let read: BTreeMap<String, Kept<EndpointConfig>> =
-            read.await.into_iter().map(|(name, answer)| (name, kept(answer))).collect();
-        self.read_in_all += keep(&mut self.configs, missing, |key| read.get(&key.0));
-        self.refresh_models((aws, clock), now, concurrency).await;
+        let read = read.await.into_iter().map(|(name, answer)| (name, kept(answer)));
+        answers.configs.0.extend(read);
+        self.read_in_all += keep(&mut self.configs, missing, |key| answers.configs.0.get(&key.0));
+        self.read_models(by, (of, &mut answers.models), due).await;
     }
 
-    async fn refresh_models(
+    async fn read_models(
         &mut self,
         (aws, clock): (&Aws, &Arc<dyn Clock>),
-        now: Timestamp,
-        concurrency: usize,
+        (of, answers): (&BTreeSet<ConfigKey>, &mut Named<Model>),
+        due: Due<'_>,
     ) {
         let mut in_use = BTreeSet::new();
-        for (key, (config, _)) in &self.configs {
-            let Some(config) = config.known().and_then(Option::as_ref) else { continue };
+        for key in of {
+            let config = self.configs.get(key).and_then(|(config, _)| config.known());
+            let Some(config) = config.and_then(Option::as_ref) else { continue };
             for name in config.variants.iter().filter_map(|v| v.model_name.clone()) {
                 in_use.insert((name, key.clone()));
             }
         }
-        self.models.retain(|key, model| in_use.contains(key) && holds(model, now));
         let missing: Vec<_> =
             in_use.into_iter().filter(|key| !self.models.contains_key(key)).collect();
-        let names: BTreeSet<String> = missing.iter().map(|key| key.0.clone()).collect();
-        let read = self.reading.models.read(names.into_iter().collect(), concurrency, |name| {
+        let names = answers.others(missing.iter().map(|key| &key.0));
+        let read = self.reading.models.read(names, due.at_once(), |name| {
             let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
             async move { timed(&*clock, "DescribeModel", aws.endpoints.model(&name)).await }
         });
         let kept = |answer| fact(answer, "DescribeModel", &**clock);
-        let read: BTreeMap<String, Kept<Model>> =
-            read.await.into_iter().map(|(name, answer)| (name, kept(answer))).collect();
-        self.read_in_all += keep(&mut self.models, missing, |key| read.get(&key.0));
+        answers.0.extend(read.await.into_iter().map(|(name, answer)| (name, kept(answer))));
+        self.read_in_all += keep(&mut self.models, missing, |key| answers.0.get(&key.0));
     }
 
     /// The endpoints that are known to exist.
     pub fn known(&self) -> impl Iterator<Item = &Endpoint> {
-        self.endpoints.values().filter_map(|d| d.endpoint.known().and_then(Option::as_ref))
+        self.endpoints.values().filter_map(|described| described.known())
     }
 
     /// What is known of an endpoint that `ListEndpoints` lists.

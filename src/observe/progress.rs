@@ -15,6 +15,11 @@ impl Step {
         self.of.fetch_add(more as u64, Ordering::Relaxed);
     }
 
+    /// So many of them are not to be read after all.
+    pub fn drop_out(&self, less: usize) {
+        self.of.fetch_sub(less as u64, Ordering::Relaxed);
+    }
+
     /// One of them has been read, or could not be.
     pub fn done(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);

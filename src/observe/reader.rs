@@ -7,17 +7,19 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::cache::EndpointCache;
+use super::cache::{Due, EndpointCache};
 use super::cost::CostMeter;
 use super::evidence::{Described, Keeping};
 use super::fetch::Fetch;
 use super::goals::Goals;
 use super::history::History;
+use super::listings::Listings;
 use super::readings::Basis;
 use super::remembered::{Remembered, subject_of};
+use super::rows::Rows;
 use super::settings::Settings;
 use super::slots::Slots;
-use super::sweep::{Listed, ListedEndpoints, Sweep};
+use super::sweep::{ListedEndpoints, Sweep};
 use super::unknown::{broken, nothing_known};
 use crate::compact::Shelf;
 use crate::estimate::Scratch;
@@ -76,13 +78,13 @@ pub struct Observed {
 impl Observed {
     /// Why there may be variants that it does not show.
     pub fn why_incomplete(&self) -> Option<&Why> {
-        self.sweep.endpoints.why().or_else(|| self.sweep.targets.why())
+        self.sweep.endpoints.why().or_else(|| self.sweep.listed.targets.all.why())
     }
 
     /// When all variants there are had been listed; absent when they were not.
     pub fn listed_at(&self) -> Option<Timestamp> {
-        let reads = &self.sweep.reads;
-        self.why_incomplete().is_none().then(|| reads.endpoints.at.min(reads.targets.at))
+        let (endpoints, targets) = (self.sweep.reads.endpoints, self.sweep.listed.targets.read);
+        self.why_incomplete().is_none().then(|| endpoints.at.min(targets.at))
     }
 
     /// The account that the caller really is, if that is known.
@@ -151,7 +153,11 @@ pub struct Reader {
     pub scratch: Scratch,
     /// The reaction of a variant before its scale-outs are looked at, kept once for all of them.
     pub(super) unseen: Shared<Reaction>,
-    last_sweep: Listed,
+    pub(super) listings: Listings,
+    /// What was read by name since the listings were begun that passes go by.
+    pub(super) rows: BTreeMap<ResourceId, Shared<Rows>>,
+    /// When those were begun.
+    pub(super) listed_since: Timestamp,
 }
 
 impl Reader {
@@ -172,7 +178,9 @@ impl Reader {
             history: History::new(fetch, Arc::clone(&clock), slots),
             listed: false,
             unseen: Reaction::unseen(None).into(),
-            last_sweep: Listed::default(),
+            listings: Listings::default(),
+            rows: BTreeMap::new(),
+            listed_since: Timestamp::default(),
             aws,
             clock,
         }
@@ -187,13 +195,14 @@ impl Reader {
         let now = self.clock.now();
         self.take_up_described().await;
         let began = Instant::now();
-        let sweep = self.sweep(request, now).await;
+        let mut sweep = self.sweep(request, now).await;
         let listings_took = began.elapsed();
         let pauses = self.remembered.begin_pass().await;
         let missing = self.missing(&sweep);
         let unseen = self.unseen(&sweep, &missing).await;
         let wanted = self.goals(&sweep, unseen, request, now);
         let remembered = self.load_memory(&sweep, &wanted, request.settings, pauses).await;
+        self.read_rows(&mut sweep, (&wanted, &remembered), request).await;
         self.forget_gone(&wanted);
         self.note_endpoints(now);
         let settings = request.settings;
@@ -223,18 +232,21 @@ impl Reader {
         let known = self.variants.keys();
         let refresh: BTreeSet<EndpointName> =
             known.filter(|id| request.wants_refresh(id)).map(|id| id.endpoint.clone()).collect();
+        let wait = request.settings.sweep_wait;
+        let until = wait.map(|wait| Instant::now() + wait);
         let by = (&self.aws, &self.clock);
         let (cache, mut changed) = (&mut self.cache, BTreeSet::new());
         let endpoints = async {
             let listed = ListedEndpoints::read(by.0, &**by.1).await;
             if let Some(all) = listed.all.known() {
-                changed = cache.refresh(by, all, &refresh, now, concurrency).await;
+                let due = Due { all, refresh: &refresh, now, concurrency, until };
+                changed = cache.refresh(by, due).await;
             }
             listed
         };
-        let before = std::mem::take(&mut self.last_sweep);
-        let sweep = Sweep::read(by.0, &**by.1, now, before, endpoints).await;
-        self.last_sweep = sweep.listed();
+        let listings = self.listings.read(by.0, by.1, now, wait);
+        let sweep = Sweep::read((by.0, &**by.1), now, listings, endpoints).await;
+        self.listed_since = sweep.listed.began;
         if sweep.endpoints.known().is_none() {
             return sweep;
         }
@@ -243,7 +255,7 @@ impl Reader {
             if changed.contains(&id.endpoint) {
                 variant.activities.note_change();
             }
-            let target = sweep.targets.known().and_then(|all| all.get(&id.resource()));
+            let target = sweep.listed.targets.all.known().and_then(|all| all.get(&id.resource()));
             let target = target.and_then(|target| target.known()?.as_ref());
             variant.max_capacity = target.map(|target| target.max_capacity);
         }
@@ -257,7 +269,8 @@ impl Reader {
         sweep: &Sweep,
         missing: &BTreeSet<EndpointName>,
     ) -> BTreeSet<ResourceId> {
-        let is_listed = sweep.endpoints.known().is_some() && sweep.targets.known().is_some();
+        let is_listed =
+            sweep.endpoints.known().is_some() && sweep.listed.targets.all.known().is_some();
         // A variant without a scalable target is known by the description of its endpoint alone.
         if is_listed && missing.is_empty() {
             self.listed = true;
@@ -295,7 +308,9 @@ impl Reader {
             missing.iter().filter_map(|name| self.cache.endpoint(name).why().cloned()).collect();
         let is_denied = whys.iter().all(|why| why.kind == WhyKind::Denied);
         let narrowed = is_denied && self.cache.known().next().is_some();
-        let why = whys.first()?.clone();
+        // What has failed says more than what has not had its turn.
+        let failed = whys.iter().find(|why| why.kind != WhyKind::NotReadYet);
+        let why = failed.or_else(|| whys.first())?.clone();
         Some(Undescribed { endpoints: whys.len(), narrowed, why })
     }
 

@@ -17,6 +17,9 @@ pub struct Settings {
     pub scopes: Vec<Scope>,
     /// How long a pass waits for one of several accounts and regions to be read.
     pub observe_timeout: Duration,
+    /// How long a pass waits for listings, and for endpoints to be described; what is late comes with a later pass.
+    /// Absent: until all of it is there.
+    pub sweep_wait: Option<Duration>,
     /// How long a pass begins to read scaling activities for, at most.
     pub activities_timeout: Duration,
     /// Whether anything may be written at all (rule 10).

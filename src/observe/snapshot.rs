@@ -79,7 +79,7 @@ impl Reader {
     /// The reads behind a snapshot.
     fn reads(&self, sweep: &Sweep, id: &VariantId, endpoint: &Fact<Option<Endpoint>>) -> Reads {
         let variant = self.variants.get(id);
-        let from = &sweep.reads;
+        let (from, rows) = (&sweep.reads, sweep.rows_read(&id.resource()));
         let listed = sweep.endpoints.known().is_some_and(|all| all.contains_key(&id.endpoint));
         let described = if listed { self.cache.endpoint_read(&id.endpoint) } else { None };
         // What is not listed is not described: the listing says that there is none.
@@ -93,11 +93,11 @@ impl Reader {
             endpoint: Some(described),
             endpoint_config,
             model,
-            scalable_target: Some(from.targets),
-            policies: Some(from.policies),
-            scheduled_actions: Some(from.scheduled_actions),
+            scalable_target: Some(rows.target),
+            policies: Some(rows.policies),
+            scheduled_actions: Some(rows.scheduled_actions),
             activities: variant.and_then(|variant| variant.activities.read),
-            alarms: Some(from.alarms),
+            alarms: Some(rows.alarms),
             telemetry: variant.and_then(|variant| variant.telemetry_read()),
             steady: variant.is_some_and(|variant| variant.is_steady(sweep.at)),
             memory: self.remembered.read(),

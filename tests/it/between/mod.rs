@@ -4,6 +4,7 @@
 mod broken;
 mod daemon;
 mod hanging;
+mod late;
 mod look;
 mod shared;
 mod stage;

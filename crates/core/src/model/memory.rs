@@ -112,6 +112,15 @@ pub struct VariantMemory {
     pub volatile: Option<String>,
 }
 
+impl VariantMemory {
+    /// When `setpoint` last wrote, or was about to.
+    pub fn last_touched(&self) -> Option<Timestamp> {
+        let writes = [&self.last_write, &self.last_attempt].into_iter().flatten();
+        let writes = writes.chain(self.intent.as_deref()).map(|write| write.at);
+        writes.chain(self.writes.last().copied()).max()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TargetWrite {
     pub at: Timestamp,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::consent::Consent;
 use super::decision::{Decision, Outcome};
 use super::evidence::EvidenceStatus;
-use super::fact::Why;
+use super::fact::{Why, WhyKind};
 use super::goal::Goal;
 use super::ids::{AccountId, Scope, VariantId};
 use super::lasting::Lasting;
@@ -120,6 +120,13 @@ impl Undescribed {
             many => (format!("{many} endpoints"), "their"),
         };
         let why = self.why.message.trim_end().trim_end_matches('.');
+        if self.why.kind == WhyKind::NotReadYet {
+            let have = if self.endpoints == 1 { "has" } else { "have" };
+            return format!(
+                "{endpoints} {have} not been described yet, and {their} variants are not shown: a pass describes as \
+                 many as aws.sagemaker_call_rate_per_second lets it"
+            );
+        }
         format!("{endpoints} could not be described, and {their} variants are not shown: {why}")
     }
 }

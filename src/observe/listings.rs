@@ -1,0 +1,412 @@
+//! The listings of Application Auto Scaling and of the alarms. They are read in a task of their own: at the calls a
+//! second that AWS's shared bucket leaves, those of thousands of variants take many minutes, and no pass waits for
+//! that. Until new ones are whole, passes go on with the last ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::sweep::timed;
+use crate::model::fact::{Fact, Why, WhyKind};
+use crate::model::ids::ResourceId;
+use crate::model::listing::Listing;
+use crate::model::reads::Read;
+use crate::model::scaling::{ALARM_PREFIX, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
+use crate::model::shared::Shared;
+use crate::model::time::Timestamp;
+use crate::ports::{Aws, Clock, PortResult};
+
+/// Listings that began longer ago say nothing any more. Those of 10,000 variants take 10 minutes at 2 calls a second,
+/// and the next ones as long again.
+const OLDEST: TimeDelta = TimeDelta::hours(1);
+
+/// What a listing says of each variant in it, ready to be handed out.
+pub type Parts<T> = Shared<BTreeMap<ResourceId, Shared<Fact<T>>>>;
+
+/// What one listing answered.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    pub all: Fact<Parts<T>>,
+    /// Whose rows make no sense: not known, and not absent either.
+    unreadable: BTreeMap<ResourceId, Why>,
+    /// When it answered.
+    pub read: Read,
+}
+
+impl<T: PartialEq> Answer<T> {
+    /// The rows of each variant; what an earlier listing says as well is kept once.
+    fn new<R>(
+        (listing, read): (PortResult<Listing<R>>, Read),
+        parts: impl FnOnce(Vec<R>) -> Vec<(ResourceId, Shared<Fact<T>>)>,
+        before: &Fact<Parts<T>>,
+    ) -> Self {
+        let mut unreadable = BTreeMap::new();
+        let rows = sorted_out(listing, read, &mut unreadable);
+        let before = before.known();
+        let share = |(resource, mut part): (ResourceId, Shared<Fact<T>>)| {
+            match before.and_then(|before| before.get_key_value(&resource)) {
+                Some((name, before)) => {
+                    part.share(before);
+                    // The name, too: this listing has another copy of it.
+                    (name.clone(), part)
+                }
+                None => (resource, part),
+            }
+        };
+        let all = rows.map(|rows| parts(rows).into_iter().map(share).collect());
+        Self { all, unreadable, read }
+    }
+}
+
+impl<T> Answer<T> {
+    fn unknown(why: Why, read: Read) -> Self {
+        Self { all: Fact::Unknown(why), unreadable: BTreeMap::new(), read }
+    }
+
+    /// What it says of one variant; of one that it does not have, `absent`.
+    pub fn of(&self, resource: &ResourceId, absent: &Shared<Fact<T>>) -> Shared<Fact<T>> {
+        match (self.unreadable.get(resource), &self.all) {
+            (Some(why), _) | (None, Fact::Unknown(why)) => Fact::Unknown(why.clone()).into(),
+            (None, Fact::Known(all)) => all.get(resource).unwrap_or(absent).clone(),
+        }
+    }
+}
+
+/// What was listed.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// When the reads began: a later change may not be in it.
+    pub began: Timestamp,
+    pub targets: Answer<Option<ScalableTarget>>,
+    pub policies: Answer<Vec<ScalingPolicy>>,
+    pub scheduled_actions: Answer<Vec<ScheduledAction>>,
+    /// All alarms of target-tracking policies.
+    pub alarms: Answer<Vec<Alarm>>,
+}
+
+impl Listed {
+    /// The variants that Application Auto Scaling knows.
+    pub fn registered(&self) -> BTreeSet<ResourceId> {
+        let known = self.targets.all.known().map(|all| all.keys().cloned().collect());
+        let mut all: BTreeSet<ResourceId> = known.unwrap_or_default();
+        all.extend(self.targets.unreadable.keys().cloned());
+        all
+    }
+
+    /// Every reason why one of them is not known.
+    pub fn whys_mut(&mut self) -> impl Iterator<Item = &mut Why> {
+        let Self { began: _, targets, policies, scheduled_actions, alarms } = self;
+        let reasons = [
+            targets.all.why_mut(),
+            policies.all.why_mut(),
+            scheduled_actions.all.why_mut(),
+            alarms.all.why_mut(),
+        ];
+        reasons.into_iter().flatten()
+    }
+
+    /// The same, of which nothing counts any more.
+    fn outdated(&self) -> Self {
+        let sentence = format!(
+            "the listing last read began at {}, more than an hour ago, and the next one is not complete",
+            self.began.format("%Y-%m-%d %H:%M UTC")
+        );
+        let why = || Why::new(WhyKind::NotReadYet, sentence.clone());
+        let Self { began, targets, policies, scheduled_actions, alarms } = self;
+        Self {
+            began: *began,
+            targets: Answer::unknown(why(), targets.read),
+            policies: Answer::unknown(why(), policies.read),
+            scheduled_actions: Answer::unknown(why(), scheduled_actions.read),
+            alarms: Answer::unknown(why(), alarms.read),
+        }
+    }
+}
+
+/// The listings of a region: the last that were whole, and those under way.
+#[derive(Debug, Default)]
+pub struct Listings {
+    last: Option<Listed>,
+    under_way: Option<UnderWay>,
+    /// Whether the last ones took longer than a pass waits.
+    slow: bool,
+}
+
+impl Listings {
+    /// What a pass that began at `now` goes by: new listings if they are whole within this `wait` (absent: whenever they
+    /// are), else the last ones. Before there are any, each as soon as it is there.
+    pub async fn read(
+        &mut self,
+        aws: &Aws,
+        clock: &Arc<dyn Clock>,
+        now: Timestamp,
+        wait: Option<Duration>,
+    ) -> Listed {
+        if let Some(mut earlier) = self.under_way.take() {
+            // An earlier pass did not wait for them.
+            if earlier.is_whole_by(Some(Instant::now())).await {
+                self.take_over(aws, earlier, wait);
+            } else {
+                self.under_way = Some(earlier);
+            }
+        }
+        let begin = || UnderWay::begin(aws, clock, now, self.last.as_ref());
+        let mut under_way = self.under_way.take().unwrap_or_else(begin);
+        // Those that take many minutes are not waited for in each pass in vain.
+        let wait_now = wait.map(|wait| if self.slow { Duration::ZERO } else { wait });
+        if under_way.is_whole_by(wait_now.map(|wait| Instant::now() + wait)).await {
+            return self.take_over(aws, under_way, wait);
+        }
+        let listed = match &self.last {
+            Some(last) if now - last.began > OLDEST => last.outdated(),
+            Some(last) => last.clone(),
+            None => under_way.so_far(),
+        };
+        self.under_way = Some(under_way);
+        listed
+    }
+
+    fn take_over(&mut self, aws: &Aws, whole: UnderWay, wait: Option<Duration>) -> Listed {
+        let took = whole.took();
+        let slow = wait.is_some_and(|wait| took > wait);
+        if slow && !self.slow {
+            tracing::info!(
+                scope = %aws.scope,
+                seconds = took.as_secs(),
+                "the listings take longer than a pass waits: until new ones are complete, passes go on with the last \
+                 ones; aws.call_rate_per_second limits how fast they are read"
+            );
+        }
+        self.slow = slow;
+        let listed = whole.whole();
+        self.last = Some(listed.clone());
+        listed
+    }
+
+    /// Whether they are being read.
+    pub const fn are_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+}
+
+/// Listings that are being read, side by side: each is a chain of pages of its own.
+#[derive(Debug)]
+struct UnderWay {
+    began: Timestamp,
+    since: Instant,
+    targets: Late<Option<ScalableTarget>>,
+    policies: Late<Vec<ScalingPolicy>>,
+    scheduled_actions: Late<Vec<ScheduledAction>>,
+    alarms: Late<Vec<Alarm>>,
+}
+
+impl UnderWay {
+    /// Begins to read them. What is the same as in the `last` ones is kept once, and as soon as a listing has come: all
+    /// of them twice would be tens of MiB of a large fleet.
+    fn begin(aws: &Aws, clock: &Arc<dyn Clock>, now: Timestamp, last: Option<&Listed>) -> Self {
+        let registered = |rows: Vec<ScalableTarget>| {
+            let of = |t: ScalableTarget| (t.resource.clone(), Fact::Known(Some(t)).into());
+            rows.into_iter().map(of).collect()
+        };
+        Self {
+            began: now,
+            since: Instant::now(),
+            targets: Late::begin(
+                ("DescribeScalableTargets", clock),
+                {
+                    let aws = aws.clone();
+                    async move { aws.scaling.scalable_targets(None).await }
+                },
+                registered,
+                last.map(|last| &last.targets),
+            ),
+            policies: Late::begin(
+                ("DescribeScalingPolicies", clock),
+                {
+                    let aws = aws.clone();
+                    async move { aws.scaling.scaling_policies(None).await }
+                },
+                |rows| group(rows, |policy: &ScalingPolicy| Some(policy.resource.clone())),
+                last.map(|last| &last.policies),
+            ),
+            scheduled_actions: Late::begin(
+                ("DescribeScheduledActions", clock),
+                {
+                    let aws = aws.clone();
+                    async move { aws.scaling.scheduled_actions(None).await }
+                },
+                |rows| group(rows, |action: &ScheduledAction| Some(action.resource.clone())),
+                last.map(|last| &last.scheduled_actions),
+            ),
+            alarms: Late::begin(
+                ("DescribeAlarms", clock),
+                {
+                    let aws = aws.clone();
+                    async move { aws.metrics.alarms(ALARM_PREFIX).await }
+                },
+                |rows| group(rows, Alarm::resource),
+                last.map(|last| &last.alarms),
+            ),
+        }
+    }
+
+    async fn is_whole_by(&mut self, until: Option<Instant>) -> bool {
+        // They are read side by side, whatever is waited for.
+        self.targets.is_there_by(until).await
+            & self.policies.is_there_by(until).await
+            & self.scheduled_actions.is_there_by(until).await
+            & self.alarms.is_there_by(until).await
+    }
+
+    /// From the first call to the last answer.
+    fn took(&self) -> Duration {
+        let Self { began: _, since, targets, policies, scheduled_actions, alarms } = self;
+        let ended = [targets.ended, policies.ended, scheduled_actions.ended, alarms.ended];
+        ended.into_iter().flatten().max().map_or(Duration::ZERO, |ended| ended - *since)
+    }
+
+    fn so_far(&self) -> Listed {
+        let began = self.began;
+        Listed {
+            began,
+            targets: self.targets.so_far(began),
+            policies: self.policies.so_far(began),
+            scheduled_actions: self.scheduled_actions.so_far(began),
+            alarms: self.alarms.so_far(began),
+        }
+    }
+
+    fn whole(self) -> Listed {
+        let mut listed = self.so_far();
+        drop(self);
+        share_names(&mut listed.policies.all, &listed.alarms.all);
+        listed
+    }
+}
+
+/// A listing that a pass may not wait for.
+#[derive(Debug)]
+struct Late<T> {
+    operation: &'static str,
+    task: JoinHandle<(Answer<T>, Instant)>,
+    answer: Option<Answer<T>>,
+    ended: Option<Instant>,
+}
+
+impl<T> Drop for Late<T> {
+    fn drop(&mut self) {
+        // It only reads, so that it may end anywhere.
+        self.task.abort();
+    }
+}
+
+impl<T: Clone + PartialEq + Send + Sync + 'static> Late<T> {
+    fn begin<R: Send + 'static>(
+        (operation, clock): (&'static str, &Arc<dyn Clock>),
+        listing: impl Future<Output = PortResult<Listing<R>>> + Send + 'static,
+        parts: impl FnOnce(Vec<R>) -> Vec<(ResourceId, Shared<Fact<T>>)> + Send + 'static,
+        last: Option<&Answer<T>>,
+    ) -> Self {
+        let clock = Arc::clone(clock);
+        let before = last.map_or_else(Fact::not_read_yet, |last| last.all.clone());
+        let task = tokio::spawn(async move {
+            let answer = timed(&*clock, operation, listing).await;
+            let ended = Instant::now();
+            (Answer::new(answer, parts, &before), ended)
+        });
+        Self { operation, task, answer: None, ended: None }
+    }
+
+    async fn is_there_by(&mut self, until: Option<Instant>) -> bool {
+        if self.answer.is_some() {
+            return true;
+        }
+        let ended = match until {
+            Some(until) => tokio::time::timeout_at(until, &mut self.task).await,
+            None => Ok((&mut self.task).await),
+        };
+        let Ok(ended) = ended else { return false };
+        // A bug of ours breaks the region that it is in, as anywhere else in its reads.
+        let (answer, ended) = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
+        self.answer = Some(answer);
+        self.ended = Some(ended);
+        true
+    }
+
+    fn so_far(&self, began: Timestamp) -> Answer<T> {
+        let not_yet = || {
+            let why = Why::new(WhyKind::NotReadYet, "not read yet: the listing is under way");
+            Answer::unknown(why, Read::new(self.operation, began))
+        };
+        self.answer.clone().unwrap_or_else(not_yet)
+    }
+}
+
+/// What a policy calls its alarms is what they are called themselves, and each of thousands of variants has two: the
+/// names are kept once. What an earlier listing said as well has been shared then.
+fn share_names(policies: &mut Fact<Parts<Vec<ScalingPolicy>>>, alarms: &Fact<Parts<Vec<Alarm>>>) {
+    let (Fact::Known(policies), Fact::Known(alarms)) = (policies, alarms) else { return };
+    for (resource, part) in policies.iter_mut() {
+        let (Some(Fact::Known(own)), Some(alarms)) = (part.own(), alarms.get(resource)) else {
+            continue;
+        };
+        for name in own.iter_mut().filter_map(|policy| policy.alarm_names.as_mut()).flatten() {
+            let mut alarms = alarms.known().into_iter().flatten();
+            if let Some(alarm) = alarms.find(|alarm| alarm.name == *name) {
+                Arc::clone_from(name, &alarm.name);
+            }
+        }
+    }
+}
+
+/// The rows that can be read; the others go to `unreadable` by their names. One that is about
+/// nobody is logged and left out.
+pub(super) fn sorted_out<T, K: FromStr + Ord>(
+    listing: PortResult<Listing<T>>,
+    read: Read,
+    unreadable: &mut BTreeMap<K, Why>,
+) -> Fact<Vec<T>> {
+    Fact::from(listing).map(|listing| {
+        let (rows, others) = listing.into_parts();
+        let mut nobodys = Vec::new();
+        for row in others {
+            let about = row.about.as_ref().and_then(|about| about.parse().ok());
+            match about {
+                Some(about) => {
+                    unreadable.insert(about, row.to_why(read.operation()));
+                }
+                None => nobodys.push(row.why),
+            }
+        }
+        if let Some(first) = nobodys.first() {
+            let operation = read.operation();
+            let skipped = nobodys.len();
+            tracing::warn!(operation, skipped, first, "rows of a listing make no sense");
+        }
+        rows
+    })
+}
+
+/// The rows of each variant, which may have several.
+fn group<T>(
+    all: Vec<T>,
+    key: impl Fn(&T) -> Option<ResourceId>,
+) -> Vec<(ResourceId, Shared<Fact<Vec<T>>>)> {
+    let mut groups: BTreeMap<ResourceId, Vec<T>> = BTreeMap::new();
+    for item in all {
+        if let Some(resource) = key(&item) {
+            groups.entry(resource).or_default().push(item);
+        }
+    }
+    let each = groups.into_iter().map(|(resource, mut group)| {
+        group.shrink_to_fit();
+        (resource, Fact::Known(group).into())
+    });
+    each.collect()
+}

@@ -1,0 +1,310 @@
+//! Listings and descriptions that take longer than a pass waits for them: of thousands of variants, at the calls a
+//! second that AWS lets through. Passes go on with what was listed last, and what that cannot know is asked by name.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use serde_json::json;
+use setpoint::config::Config;
+use setpoint::memory::ProcessMemory;
+use setpoint::model::consent::Consent;
+use setpoint::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
+use setpoint::model::fact::WhyKind;
+use setpoint::model::ids::{EndpointName, ResourceId};
+use setpoint::model::listing::Listing;
+use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
+use setpoint::model::status::FleetStatus;
+use setpoint::model::tags::EndpointTags;
+use setpoint::ports::{Endpoints, PortResult, ScalingReads};
+use setpoint::reconcile::{Purpose, Settings};
+use tokio::sync::watch;
+
+use super::stage::{CONFIG, Stage, of};
+use crate::harness;
+
+/// How long a pass waits here.
+const WAIT: Duration = Duration::from_millis(200);
+
+/// Application Auto Scaling, whose listing of policies has a last page that comes when it is let through.
+struct Gated {
+    truth: Arc<dyn ScalingReads>,
+    gate: watch::Receiver<bool>,
+    /// Listings of policies that were begun.
+    begun: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl ScalingReads for Gated {
+    async fn scalable_targets(
+        &self,
+        of: Option<&[ResourceId]>,
+    ) -> PortResult<Listing<ScalableTarget>> {
+        self.truth.scalable_targets(of).await
+    }
+
+    async fn scaling_policies(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScalingPolicy>> {
+        let listed = self.truth.scaling_policies(of).await;
+        if of.is_none() {
+            self.begun.fetch_add(1, Ordering::Relaxed);
+            self.gate.clone().wait_for(|open| *open).await.expect("the test goes on");
+        }
+        listed
+    }
+
+    async fn scheduled_actions(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScheduledAction>> {
+        self.truth.scheduled_actions(of).await
+    }
+
+    async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>> {
+        self.truth.scaling_activities(of).await
+    }
+
+    async fn tags(&self, target_arn: &str) -> PortResult<BTreeMap<String, String>> {
+        self.truth.tags(target_arn).await
+    }
+}
+
+/// A stage whose listings take long while its gate is shut.
+struct Late {
+    stage: Stage,
+    gate: watch::Sender<bool>,
+    begun: Arc<AtomicUsize>,
+    config: Config,
+}
+
+impl Late {
+    fn of(names: &[&str]) -> Self {
+        let (gate, listens) = watch::channel(true);
+        let begun = Arc::new(AtomicUsize::new(0));
+        let wrap = |mut aws: setpoint::ports::Aws| {
+            let begun = Arc::clone(&begun);
+            aws.scaling = Arc::new(Gated { truth: aws.scaling, gate: listens, begun });
+            aws
+        };
+        let stage = Stage::with(names, wrap, Arc::new(ProcessMemory::default()));
+        Self { stage, gate, begun, config: Config::from_yaml(CONFIG).unwrap() }
+    }
+
+    fn shut(&self, shut: bool) {
+        self.gate.send_replace(!shut);
+    }
+
+    fn edit(&self, name: &str, target_value: f64) {
+        let variant = format!("{name}/AllTraffic");
+        self.stage
+            .change(json!({"edit_policy": {"variant": variant, "target_value": target_value}}));
+    }
+
+    /// A pass of the daemon.
+    async fn pass(&mut self, writes: bool) -> FleetStatus {
+        let consent = Consent::default();
+        let purpose = if writes { Purpose::Reconcile(&consent) } else { Purpose::Plan };
+        let pass = harness::pass(&self.config);
+        let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
+        let pass = harness::Pass { purpose, settings, ..pass }.of(&mut self.stage.fleet);
+        tokio::time::timeout(Duration::from_secs(20), pass).await.expect("it waits for the listing")
+    }
+
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::Relaxed)
+    }
+}
+
+fn target_value(fleet: &FleetStatus, name: &str) -> Option<f64> {
+    let policies = of(fleet, name).snapshot.policies.known()?;
+    Some(policies.first()?.invocations_tracking()?.target_value)
+}
+
+#[tokio::test]
+async fn a_first_pass_shows_what_there_is_and_writes_nothing_that_rests_on_what_is_not() {
+    let mut late = Late::of(&["a", "b"]);
+    late.shut(true);
+    late.edit("a", 700.0);
+    for pass in 0..3 {
+        let fleet = late.pass(true).await;
+        assert_eq!(fleet.variants.len(), 2);
+        assert!(fleet.unreadable().next().is_none(), "both are listed: {:?}", fleet.scopes);
+        let a = of(&fleet, "a");
+        assert!(a.snapshot.target.known().is_some());
+        assert_eq!(a.snapshot.policies.why().unwrap().kind, WhyKind::NotReadYet, "pass {pass}");
+        assert!(!a.decision.report.comparable);
+    }
+    assert_eq!(late.begun(), 1, "the listing that is under way is not begun a second time");
+    assert_eq!(late.stage.writes(), 0);
+    late.shut(false);
+    tokio::task::yield_now().await;
+    let fleet = late.pass(true).await;
+    assert!(of(&fleet, "b").decision.report.comparable);
+    assert_eq!(late.stage.target_value("a"), Some(600.0), "what was listed is repaired");
+}
+
+#[tokio::test]
+async fn what_was_written_since_it_was_listed_passes_for_no_edit_of_somebody_else() {
+    let mut late = Late::of(&["a", "b"]);
+    late.edit("a", 700.0);
+    late.stage.sim.advance(60);
+    late.pass(true).await;
+    assert_eq!(late.stage.target_value("a"), Some(600.0));
+    let writes = late.stage.writes();
+    late.shut(true);
+    for _ in 0..3 {
+        late.stage.sim.advance(60);
+        let fleet = late.pass(true).await;
+        let a = of(&fleet, "a");
+        assert_eq!(target_value(&fleet, "a"), Some(600.0), "the listing still shows 700");
+        assert!(a.decision.report.comparable, "{:?}", a.decision.report);
+        let memory = a.snapshot.memory.known().unwrap();
+        assert!(memory.foreign_overwrites.is_empty(), "{:?}", memory.foreign_overwrites);
+        assert_eq!(target_value(&fleet, "b"), Some(600.0), "it is shown as it was listed");
+    }
+    assert_eq!(late.stage.writes(), writes);
+    assert_eq!(late.begun(), 2);
+}
+
+#[tokio::test]
+async fn what_an_old_listing_shows_is_read_again_before_it_is_written() {
+    let mut late = Late::of(&["a", "b", "c"]);
+    late.edit("a", 700.0);
+    late.edit("b", 700.0);
+    late.stage.sim.advance(60);
+    late.pass(false).await;
+    late.shut(true);
+    // One is put back by a person, the other gets another value; the third nobody has listed yet.
+    late.edit("a", 600.0);
+    late.edit("b", 650.0);
+    late.edit("c", 700.0);
+    late.stage.sim.advance(60);
+    let writes = late.stage.writes();
+    let fleet = late.pass(true).await;
+    assert_eq!(late.stage.writes() - writes, 1, "what is as wanted is not written");
+    assert!(of(&fleet, "a").outcome.is_none(), "{:?}", of(&fleet, "a").outcome);
+    assert_eq!(late.stage.target_value("b"), Some(600.0));
+    let memory = &of(&fleet, "b").decision.report;
+    assert!(memory.comparable);
+    assert_eq!(late.stage.target_value("c"), Some(700.0), "nobody knows yet");
+    late.shut(false);
+    tokio::task::yield_now().await;
+    late.pass(true).await;
+    assert_eq!(late.stage.target_value("c"), Some(600.0), "the listing has come");
+}
+
+#[tokio::test]
+async fn an_endpoint_made_since_the_listing_is_asked_for_by_name() {
+    let mut late = Late::of(&["a", "b"]);
+    late.pass(false).await;
+    late.shut(true);
+    late.stage.sim.advance(60);
+    late.stage.change(json!({"recreate": {"endpoint": "a"}}));
+    late.stage.sim.advance(1200);
+    let truth = late.stage.aws.scaling.scalable_targets(None).await.unwrap();
+    let registered = truth.iter().any(|target| target.resource.endpoint.as_str() == "a");
+    let fleet = late.pass(false).await;
+    let shown = of(&fleet, "a").snapshot.target.known().expect("it is asked for");
+    assert_eq!(shown.is_some(), registered, "the listing has the endpoint that was there before");
+    assert!(
+        of(&fleet, "a").snapshot.reads.scalable_target.unwrap().at
+            > of(&fleet, "b").snapshot.reads.scalable_target.unwrap().at
+    );
+}
+
+#[tokio::test]
+async fn a_listing_that_never_ends_makes_what_it_is_about_unknown_after_an_hour() {
+    let mut late = Late::of(&["a"]);
+    late.pass(true).await;
+    late.shut(true);
+    late.stage.sim.advance(59 * 60);
+    assert!(of(&late.pass(true).await, "a").decision.report.comparable);
+    late.stage.sim.advance(2 * 60);
+    let fleet = late.pass(true).await;
+    let a = of(&fleet, "a");
+    assert!(!a.decision.report.comparable);
+    let why = a.snapshot.policies.why().expect("it is old");
+    assert!(why.message.contains("more than an hour ago"), "{why:?}");
+    assert!(fleet.unreadable().next().is_some(), "new variants would not be seen");
+    late.shut(false);
+    tokio::task::yield_now().await;
+    late.pass(true).await;
+    assert!(of(&late.pass(true).await, "a").decision.report.comparable);
+}
+
+/// SageMaker, which takes its time for each endpoint, and counts who was described.
+struct Slow {
+    truth: Arc<dyn Endpoints>,
+    described: Arc<Mutex<BTreeMap<String, u32>>>,
+}
+
+#[async_trait]
+impl Endpoints for Slow {
+    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
+        self.truth.list_endpoints().await
+    }
+
+    async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
+        tokio::time::sleep(WAIT / 3).await;
+        *self.described.lock().unwrap().entry(name.as_str().to_owned()).or_default() += 1;
+        self.truth.endpoint(name).await
+    }
+
+    async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>> {
+        self.truth.endpoint_config(name).await
+    }
+
+    async fn model(&self, name: &str) -> PortResult<Option<Model>> {
+        self.truth.model(name).await
+    }
+
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
+        self.truth.endpoint_tags().await
+    }
+}
+
+#[tokio::test]
+async fn endpoints_there_is_no_time_for_are_described_by_the_next_passes() {
+    let names: Vec<String> = (0..12).map(|n| format!("e{n:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let described = Arc::default();
+    let wrap = |mut aws: setpoint::ports::Aws| {
+        aws.endpoints = Arc::new(Slow { truth: aws.endpoints, described: Arc::clone(&described) });
+        aws
+    };
+    let mut stage = Stage::with(&names, wrap, Arc::new(ProcessMemory::default()));
+    // Without scalable targets nothing but the description of its endpoint tells of a variant.
+    for name in &names {
+        stage.change(json!({"deregister": {"variant": format!("{name}/AllTraffic")}}));
+    }
+    let config = format!("{CONFIG}reconcile: {{concurrency: 1}}\n");
+    let config = Config::from_yaml(&config).unwrap();
+    let mut shown = Vec::new();
+    while shown.last() != Some(&names.len()) {
+        assert!(shown.len() < 12, "{shown:?}");
+        let pass = harness::pass(&config);
+        let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
+        let began = Instant::now();
+        let pass = harness::Pass { purpose: Purpose::Plan, settings, ..pass };
+        let fleet = pass.of(&mut stage.fleet).await;
+        assert!(began.elapsed() < WAIT * 10, "{:?}", began.elapsed());
+        let missing: usize = fleet.undescribed.values().map(|found| found.endpoints).sum();
+        // What is shown is described with all that belongs to it; what is not shown is counted.
+        assert_eq!(fleet.variants.len() + missing, names.len());
+        for found in fleet.undescribed.values() {
+            assert!(found.words().contains("not been described yet"), "{}", found.words());
+        }
+        for variant in fleet.variants.values() {
+            assert!(variant.snapshot.model.known().is_some(), "{:?}", variant.snapshot.model);
+        }
+        shown.push(fleet.variants.len());
+    }
+    assert!(shown.len() > 2, "one pass has described all: {shown:?}");
+    assert!(shown.is_sorted(), "{shown:?}");
+    let described = described.lock().unwrap();
+    assert!(described.values().all(|times| *times == 1), "{described:?}");
+}
