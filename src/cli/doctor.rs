@@ -185,7 +185,8 @@ async fn of_fleet(config: &Config, seen: &Survey, recorder: &Recorder, checks: &
         let variants: Vec<_> =
             seen.fleet.variants.keys().filter(|id| id.scope() == *scope).collect();
         let endpoints: BTreeSet<_> = variants.iter().map(|id| &id.endpoint).collect();
-        checks.push(doctor::endpoints(scope, endpoints.len(), variants.len()));
+        let found = (endpoints.len(), variants.len());
+        checks.push(doctor::endpoints(scope, found, config.aws.call_rate_per_second));
         checks.extend(doctor::permissions(scope, &outcomes, (config.memory.tags, per_instance)));
     }
     checks.extend(doctor::metrics(&asked.metrics, asked.dollars, now));

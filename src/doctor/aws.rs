@@ -83,8 +83,12 @@ fn advice(message: &str) -> &'static str {
     }
 }
 
-/// How many endpoints there are to look at.
-pub fn endpoints(scope: &Scope, endpoints: usize, variants: usize) -> Check {
+/// Listings that take longer are worth a word: an edit is seen after up to twice as long.
+const LISTINGS_TAKE_LONG: f64 = 5.0 * 60.0;
+
+/// How many endpoints there are to look at, and whether their listings take long at so many calls of Application Auto
+/// Scaling a second.
+pub fn endpoints(scope: &Scope, (endpoints, variants): (usize, usize), calls: f64) -> Check {
     if endpoints == 0 {
         return Check::warn(
             "endpoints",
@@ -93,7 +97,21 @@ pub fn endpoints(scope: &Scope, endpoints: usize, variants: usize) -> Check {
         );
     }
     let (e, v) = (if endpoints == 1 { "" } else { "s" }, if variants == 1 { "" } else { "s" });
-    Check::ok("endpoints", format!("{scope}: {endpoints} endpoint{e} with {variants} variant{v}"))
+    let found = format!("{scope}: {endpoints} endpoint{e} with {variants} variant{v}");
+    // DescribeScalingPolicies lists 10 a call, DescribeScalableTargets 50.
+    let seconds = (variants as f64 / 10.0 + variants as f64 / 50.0) / calls;
+    if seconds < LISTINGS_TAKE_LONG {
+        return Check::ok("endpoints", found);
+    }
+    let (minutes, seen) = (seconds / 60.0, seconds / 30.0);
+    Check::warn(
+        "endpoints",
+        format!(
+            "{found}, whose scaling policies take {minutes:.0} minutes to list at {calls} calls a second: drift is \
+             seen within {seen:.0} minutes"
+        ),
+        "raise aws.call_rate_per_second if AWS accepts more (docs/scale.md)",
+    )
 }
 
 /// Each permission that observing needs, as calls that change nothing have shown. One line for all
@@ -194,6 +212,17 @@ mod tests {
             account_id: AccountId::new("123456789012").unwrap(),
             region: Region::new("us-east-1").unwrap(),
         }
+    }
+
+    #[test]
+    fn listings_that_take_long_are_worth_a_word() {
+        assert_eq!(endpoints(&scope(), (0, 0), 2.0).health, Health::Warn);
+        assert_eq!(endpoints(&scope(), (4_000, 4_900), 2.0).health, Health::Ok);
+        let slow = endpoints(&scope(), (9_000, 10_000), 2.0);
+        assert_eq!(slow.health, Health::Warn);
+        assert!(slow.found.contains("take 10 minutes to list at 2 calls a second"), "{slow:?}");
+        assert!(slow.found.contains("within 20 minutes"), "{slow:?}");
+        assert_eq!(endpoints(&scope(), (9_000, 10_000), 10.0).health, Health::Ok);
     }
 
     #[test]

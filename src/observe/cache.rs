@@ -183,11 +183,11 @@ impl EndpointCache {
             |name: &EndpointName| (!refresh.contains(name), self.endpoints.contains_key(name));
         names.sort_by_cached_key(turn);
         self.progress.described.expect(names.len());
-        // Of the rest, what is no longer in force goes, and what could not be read.
-        let kept: BTreeSet<ConfigKey> =
-            self.known().filter(|e| !refresh.contains(&e.name)).map(config_key).collect();
-        self.configs.retain(|key, config| kept.contains(key) && holds(config, now));
-        self.models.retain(|(_, key), model| kept.contains(key) && holds(model, now));
+        // What could not be read is asked for again.
+        let stale: BTreeSet<ConfigKey> =
+            self.known().filter(|e| refresh.contains(&e.name)).map(config_key).collect();
+        self.configs.retain(|key, config| !stale.contains(key) && holds(config, now));
+        self.models.retain(|(_, key), model| !stale.contains(key) && holds(model, now));
         let (mut begun, mut done, mut answers) = (0, BTreeSet::new(), Answers::default());
         for chunk in names.chunks(DESCRIBED_AT_ONCE) {
             if due.is_over() {
@@ -200,7 +200,13 @@ impl EndpointCache {
             self.read_configs(by, (&of_chunk, &mut answers), Due { until: None, ..due }).await;
             done.extend(of_chunk);
         }
-        let others = self.known().map(config_key).filter(|key| !done.contains(key)).collect();
+        let in_force: BTreeSet<ConfigKey> = self.known().map(config_key).collect();
+        // What an earlier process has read may be of those whose turn is yet to come. Each scaling makes a key of its own.
+        if begun == names.len() || self.configs.len() > 2 * all.len() {
+            self.configs.retain(|key, _| in_force.contains(key));
+            self.models.retain(|(_, key), _| in_force.contains(key));
+        }
+        let others = in_force.into_iter().filter(|key| !done.contains(key)).collect();
         self.read_configs(by, (&others, &mut answers), due).await;
         self.progress.described.drop_out(names.len() - begun);
         changed

@@ -110,7 +110,7 @@ impl Late {
         let purpose = if writes { Purpose::Reconcile(&consent) } else { Purpose::Plan };
         let pass = harness::pass(&self.config);
         let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
-        let pass = harness::Pass { purpose, settings, ..pass }.of(&mut self.stage.fleet);
+        let pass = harness::Pass { settings, purpose, ..pass }.of(&mut self.stage.fleet);
         tokio::time::timeout(Duration::from_secs(20), pass).await.expect("it waits for the listing")
     }
 
