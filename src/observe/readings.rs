@@ -17,7 +17,7 @@ use super::settings::{DiscoveryTelemetry, Settings};
 use super::sweep::Sweep;
 use super::telemetry::Window;
 use crate::estimate::{Context, EstimatorSettings};
-use crate::model::fact::{Fact, Why};
+use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
@@ -162,7 +162,8 @@ impl Reader {
                 continue;
             }
             let may_resume = !has_a_day && self.history.may_resume(id);
-            if may_resume && !variant.is_identified() && self.history.waits_for_identity(id, now) {
+            let is_open = may_resume && !variant.is_identified() && self.may_be_identified(id);
+            if is_open && self.history.waits_for_identity(id, now) {
                 continue;
             }
             let reading = self.reading(basis, (id, goal), now);
@@ -186,6 +187,19 @@ impl Reader {
         }
         self.history.begin(seeds, settings.into(), now);
         begins
+    }
+
+    /// Whether reads that are still to come may say what a variant runs. Once they have been answered, only the endpoint
+    /// itself can change: a deploy may take hours, and its variants are read meanwhile, as where nothing was kept.
+    fn may_be_identified(&self, id: &VariantId) -> bool {
+        let may_come = |why: Option<&Why>| why.is_some_and(|why| why.kind != WhyKind::Denied);
+        match &*self.cache.endpoint(&id.endpoint) {
+            Fact::Unknown(why) => may_come(Some(why)),
+            Fact::Known(None) => false,
+            Fact::Known(Some(endpoint)) => {
+                endpoint.runs_its_config() && may_come(self.cache.config(endpoint).why())
+            }
+        }
     }
 
     /// Who is to be read, with whom.
