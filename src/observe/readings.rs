@@ -79,9 +79,13 @@ impl Reader {
     /// the history of those of which none is known.
     pub(super) async fn read_telemetry(&mut self, basis: Basis<'_>) {
         let Basis { wanted, settings, now, .. } = basis;
+        let unlisted_paid = self.is_unlisted_paid(settings, now);
         for (id, goal) in wanted {
             if let (Ok(goal), Some(variant)) = (goal, self.variants.get_mut(id)) {
                 variant.note_goal(goal);
+            }
+            if !goal.as_ref().is_ok_and(|goal| goal.managed || unlisted_paid) {
+                self.unmeasured.forget(id);
             }
         }
         self.history.try_again();
@@ -141,8 +145,14 @@ impl Reader {
         for filled in ready {
             let Some(variant) = self.variants.get_mut(&filled.id) else { continue };
             match filled.variant {
-                Ok(history) => variant.adopt(history),
-                Err((why, read)) => variant.could_not_read(why, read),
+                Ok(history) => {
+                    variant.adopt(history);
+                    self.unmeasured.forget(&filled.id);
+                }
+                Err((why, read)) => {
+                    self.unmeasured.note(&filled.id, &why);
+                    variant.could_not_read(why, read);
+                }
             }
         }
     }
@@ -150,9 +160,7 @@ impl Reader {
     /// Begins to read the history that is wanted; whether there was any to begin with.
     fn begin_history(&mut self, basis: Basis<'_>) -> bool {
         let Basis { settings, now, .. } = basis;
-        let saving = self.cost.saving(settings.budget_dollars, now);
-        let unlisted_paid =
-            settings.discovery_telemetry != DiscoveryTelemetry::Off && saving == Saving::Nothing;
+        let unlisted_paid = self.is_unlisted_paid(settings, now);
         let mut seeds = Vec::new();
         let without = without_history(&self.variants, basis, unlisted_paid);
         self.history.begin_asking(&without.iter().map(|(id, ..)| *id).collect());
@@ -187,6 +195,12 @@ impl Reader {
         }
         self.history.begin(seeds, settings.into(), now);
         begins
+    }
+
+    /// Whether telemetry of variants that nobody lists is paid for.
+    fn is_unlisted_paid(&self, settings: &Settings, now: Timestamp) -> bool {
+        let saving = self.cost.saving(settings.budget_dollars, now);
+        settings.discovery_telemetry != DiscoveryTelemetry::Off && saving == Saving::Nothing
     }
 
     /// Whether reads that are still to come may say what a variant runs. Once they have been answered, only the endpoint
@@ -247,10 +261,12 @@ impl Reader {
             let (minutes, longer) = match of_all_lengths(minutes, longer) {
                 Ok(both) => both,
                 Err(why) => {
+                    self.unmeasured.note(reading.id, &why);
                     variant.could_not_read(why, read);
                     continue;
                 }
             };
+            self.unmeasured.forget(reading.id);
             let longer = longer.iter();
             let new = NewPeriods {
                 minutes: minutes.between(reading.from, to).collect(),

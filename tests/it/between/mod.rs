@@ -8,3 +8,4 @@ mod look;
 mod shared;
 mod stage;
 mod undescribed;
+mod unmeasured;
