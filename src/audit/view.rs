@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Audit, GUESSED_CODES, Judged};
 use crate::model::status::FleetStatus;
+use crate::render::plan::undescribed;
 
 pub fn json(audit: &Audit, fleet: &FleetStatus) -> Value {
     let scopes: Vec<Value> = fleet
@@ -41,6 +42,7 @@ pub fn json(audit: &Audit, fleet: &FleetStatus) -> Value {
         "variants": audit.variants,
         "findings": findings,
         "not_judged": not_judged,
+        "undescribed": undescribed(fleet),
         "scaling_activities_read_of": audit.activities_of,
         "guessed": audit.guessed.as_ref().map(|all| all.iter().map(guessed).collect::<Vec<_>>()),
     })

@@ -18,6 +18,7 @@ pub(super) const AGAIN_AFTER: TimeDelta = TimeDelta::minutes(10);
 enum Trouble {
     Unreadable(Scope),
     Undescribed(Scope),
+    Telemetry(Scope),
     MemoryUnread,
     MemoryUnsaved,
     BudgetShort,
@@ -67,10 +68,11 @@ impl Repeated {
                 Due::Nothing => {}
             }
         }
+        self.warn_of_telemetry(fleet, now);
         self.0.retain(|trouble, _| match trouble {
-            Trouble::Unreadable(scope) | Trouble::Undescribed(scope) => {
-                fleet.scopes.contains_key(scope)
-            }
+            Trouble::Unreadable(scope)
+            | Trouble::Undescribed(scope)
+            | Trouble::Telemetry(scope) => fleet.scopes.contains_key(scope),
             _ => true,
         });
         if let Some(memory) = &fleet.memory {
@@ -81,6 +83,35 @@ impl Repeated {
             Due::Warning(why, since) => tracing::warn!(since, "{}", why.message),
             Due::Over(since) => tracing::info!(since, "everything is read of CloudWatch again"),
             Due::Nothing => {}
+        }
+    }
+
+    fn warn_of_telemetry(&mut self, fleet: &FleetStatus, now: Timestamp) {
+        for scope in fleet.scopes.keys() {
+            let (account_id, region) = (scope.account_id.as_str(), scope.region.as_str());
+            let found = fleet.telemetry_unread.get(scope);
+            let why = found.map(|found| Why::new(found.why.kind, found.words()));
+            match self.due(Trouble::Telemetry(scope.clone()), why.as_ref(), now) {
+                Due::Warning(why, since) => tracing::warn!(
+                    account_id,
+                    region,
+                    operation = "GetMetricData",
+                    kind = why.kind.as_str(),
+                    variants = found.map(|found| found.variants),
+                    since,
+                    "{}",
+                    why.message
+                ),
+                Due::Over(since) => {
+                    tracing::info!(
+                        account_id,
+                        region,
+                        since,
+                        "no read of telemetry fails any more"
+                    );
+                }
+                Due::Nothing => {}
+            }
         }
     }
 

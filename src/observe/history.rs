@@ -48,7 +48,7 @@ pub(super) const PAGE: i64 = 100_800;
 pub(super) const QUERIES: i64 = 5;
 /// Variants whose records are taken up at once: their queries fill one call.
 const RESUMED_AT_ONCE: usize = 100;
-/// How long a variant waits for what it runs to be known. Without it nothing that was kept counts.
+/// How long a variant waits for reads that say what it runs. Without it nothing that was kept counts.
 const IDENTITY_WAIT: TimeDelta = TimeDelta::minutes(10);
 
 /// What the history of a variant is read and judged by.
@@ -230,7 +230,7 @@ impl History {
             && !self.shared.state().nothing_kept.contains(id)
     }
 
-    /// Whether a variant waits: what was kept is compared with what runs, and that is not known yet.
+    /// Whether a variant waits: what was kept is compared with what runs, and reads may still say what that is.
     pub(super) fn waits_for_identity(&mut self, seed: &VariantId, now: Timestamp) -> bool {
         let begun = *self.begun.get_or_insert(now);
         let waits = now - begun < IDENTITY_WAIT;

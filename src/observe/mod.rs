@@ -33,6 +33,7 @@ mod snapshot;
 pub mod sweep;
 pub mod telemetry;
 pub mod unknown;
+pub mod unmeasured;
 mod weeks;
 
 pub use cache::EndpointCache;

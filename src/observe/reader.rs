@@ -21,6 +21,7 @@ use super::settings::Settings;
 use super::slots::Slots;
 use super::sweep::{ListedEndpoints, Sweep};
 use super::unknown::{broken, nothing_known};
+use super::unmeasured::Unmeasured;
 use crate::compact::Shelf;
 use crate::estimate::Scratch;
 use crate::model::fact::{Fact, Why, WhyKind};
@@ -142,6 +143,8 @@ pub struct Reader {
     pub(super) cost: CostMeter,
     /// What is read beside the passes.
     pub(super) history: History,
+    /// The variants whose telemetry could not be read.
+    pub unmeasured: Unmeasured,
     /// Whether all variants there are have been listed once: from then on the process knows them.
     listed: bool,
     /// What is kept over a restart; absent where nothing is.
@@ -175,6 +178,7 @@ impl Reader {
             scratch: slots.scratch(),
             shelf: Arc::clone(&slots.shelf),
             described: Described::default(),
+            unmeasured: Unmeasured::default(),
             history: History::new(fetch, Arc::clone(&clock), slots),
             listed: false,
             unseen: Reaction::unseen(None).into(),
@@ -355,6 +359,7 @@ impl Reader {
         let ids: BTreeSet<&VariantId> = wanted.iter().map(|(id, _)| id).collect();
         self.variants.retain(|id, _| ids.contains(id));
         self.history.retain(|id| ids.contains(id));
+        self.unmeasured.retain(|id| ids.contains(id));
         for (id, _) in wanted {
             self.variants.entry(id.clone()).or_default();
         }

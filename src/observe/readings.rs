@@ -17,7 +17,7 @@ use super::settings::{DiscoveryTelemetry, Settings};
 use super::sweep::Sweep;
 use super::telemetry::Window;
 use crate::estimate::{Context, EstimatorSettings};
-use crate::model::fact::{Fact, Why};
+use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::goal::{Goal, LoadTestProblem};
 use crate::model::ids::VariantId;
 use crate::model::memory::VariantMemory;
@@ -79,9 +79,13 @@ impl Reader {
     /// the history of those of which none is known.
     pub(super) async fn read_telemetry(&mut self, basis: Basis<'_>) {
         let Basis { wanted, settings, now, .. } = basis;
+        let unlisted_paid = self.is_unlisted_paid(settings, now);
         for (id, goal) in wanted {
             if let (Ok(goal), Some(variant)) = (goal, self.variants.get_mut(id)) {
                 variant.note_goal(goal);
+            }
+            if !goal.as_ref().is_ok_and(|goal| goal.managed || unlisted_paid) {
+                self.unmeasured.forget(id);
             }
         }
         self.history.try_again();
@@ -141,8 +145,14 @@ impl Reader {
         for filled in ready {
             let Some(variant) = self.variants.get_mut(&filled.id) else { continue };
             match filled.variant {
-                Ok(history) => variant.adopt(history),
-                Err((why, read)) => variant.could_not_read(why, read),
+                Ok(history) => {
+                    variant.adopt(history);
+                    self.unmeasured.forget(&filled.id);
+                }
+                Err((why, read)) => {
+                    self.unmeasured.note(&filled.id, &why);
+                    variant.could_not_read(why, read);
+                }
             }
         }
     }
@@ -150,9 +160,7 @@ impl Reader {
     /// Begins to read the history that is wanted; whether there was any to begin with.
     fn begin_history(&mut self, basis: Basis<'_>) -> bool {
         let Basis { settings, now, .. } = basis;
-        let saving = self.cost.saving(settings.budget_dollars, now);
-        let unlisted_paid =
-            settings.discovery_telemetry != DiscoveryTelemetry::Off && saving == Saving::Nothing;
+        let unlisted_paid = self.is_unlisted_paid(settings, now);
         let mut seeds = Vec::new();
         let without = without_history(&self.variants, basis, unlisted_paid);
         self.history.begin_asking(&without.iter().map(|(id, ..)| *id).collect());
@@ -162,7 +170,8 @@ impl Reader {
                 continue;
             }
             let may_resume = !has_a_day && self.history.may_resume(id);
-            if may_resume && !variant.is_identified() && self.history.waits_for_identity(id, now) {
+            let is_open = may_resume && !variant.is_identified() && self.may_be_identified(id);
+            if is_open && self.history.waits_for_identity(id, now) {
                 continue;
             }
             let reading = self.reading(basis, (id, goal), now);
@@ -186,6 +195,25 @@ impl Reader {
         }
         self.history.begin(seeds, settings.into(), now);
         begins
+    }
+
+    /// Whether telemetry of variants that nobody lists is paid for.
+    fn is_unlisted_paid(&self, settings: &Settings, now: Timestamp) -> bool {
+        let saving = self.cost.saving(settings.budget_dollars, now);
+        settings.discovery_telemetry != DiscoveryTelemetry::Off && saving == Saving::Nothing
+    }
+
+    /// Whether reads that are still to come may say what a variant runs. Once they have been answered, only the endpoint
+    /// itself can change: a deploy may take hours, and its variants are read meanwhile, as where nothing was kept.
+    fn may_be_identified(&self, id: &VariantId) -> bool {
+        let may_come = |why: Option<&Why>| why.is_some_and(|why| why.kind != WhyKind::Denied);
+        match &*self.cache.endpoint(&id.endpoint) {
+            Fact::Unknown(why) => may_come(Some(why)),
+            Fact::Known(None) => false,
+            Fact::Known(Some(endpoint)) => {
+                endpoint.runs_its_config() && may_come(self.cache.config(endpoint).why())
+            }
+        }
     }
 
     /// Who is to be read, with whom.
@@ -233,10 +261,12 @@ impl Reader {
             let (minutes, longer) = match of_all_lengths(minutes, longer) {
                 Ok(both) => both,
                 Err(why) => {
+                    self.unmeasured.note(reading.id, &why);
                     variant.could_not_read(why, read);
                     continue;
                 }
             };
+            self.unmeasured.forget(reading.id);
             let longer = longer.iter();
             let new = NewPeriods {
                 minutes: minutes.between(reading.from, to).collect(),

@@ -411,6 +411,12 @@ impl Fleet {
             let listed = round.listed.or_else(|| self.last.listed.get(&scope).copied());
             fleet.listed.extend(listed.map(|at| (scope.clone(), at)));
             fleet.undescribed.extend(round.undescribed.map(|found| (scope.clone(), found)));
+            let measured = region.reconciler().filter(|_| round.read);
+            let unmeasured = measured.map_or_else(
+                || self.last.telemetry_unread.get(&scope).cloned(),
+                |reconciler| reconciler.reader.unmeasured.status(),
+            );
+            fleet.telemetry_unread.extend(unmeasured.map(|found| (scope.clone(), found)));
             fleet.callers.extend(round.caller.map(|caller| (scope.clone(), caller)));
             fleet.scopes.insert(scope, round.why);
             let health = region.reconciler().filter(|_| round.read);

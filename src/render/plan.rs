@@ -213,8 +213,9 @@ struct Unread<'a> {
     why: &'a str,
 }
 
+/// What of an account and region is listed and could not be described, for programs.
 #[derive(Debug, Serialize)]
-struct NotDescribed<'a> {
+pub struct NotDescribed<'a> {
     #[serde(flatten)]
     scope: &'a Scope,
     endpoints: usize,
@@ -225,17 +226,20 @@ impl<'a> Rest<'a> {
     /// That of a fleet.
     pub fn of(fleet: &'a FleetStatus) -> Self {
         let unread = unread(fleet).map(|(scope, why)| Unread { scope, why: &why.message });
-        let undescribed = fleet.undescribed.iter().map(|(scope, found)| NotDescribed {
-            scope,
-            endpoints: found.endpoints,
-            why: &found.why.message,
-        });
-        Self {
-            unread: unread.collect(),
-            undescribed: undescribed.collect(),
-            shard: fleet.shard.as_ref(),
-        }
+        let undescribed = undescribed(fleet);
+        Self { unread: unread.collect(), undescribed, shard: fleet.shard.as_ref() }
     }
+}
+
+/// What of each account and region is listed and could not be described.
+pub fn undescribed(fleet: &FleetStatus) -> Vec<NotDescribed<'_>> {
+    let all = fleet.undescribed.iter();
+    all.map(|(scope, found)| NotDescribed {
+        scope,
+        endpoints: found.endpoints,
+        why: &found.why.message,
+    })
+    .collect()
 }
 
 /// `Plan: 1 to change, 5 in sync, 2 of them unsafe, 1 not known.` What is zero is left out, except

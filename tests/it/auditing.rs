@@ -240,6 +240,7 @@ fn what_could_not_be_read_is_not_judged_and_said() {
     assert!(text.ends_with("nothing found; 1 not judged.\n"), "{text}");
     let json = audit::json(&audit, &fleet);
     assert_eq!(json["not_judged"][0]["variant"]["endpoint"], "blind");
+    assert_eq!(json["undescribed"], serde_json::json!([]), "every endpoint was described");
 }
 
 #[test]

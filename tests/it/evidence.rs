@@ -439,4 +439,5 @@ async fn a_follower_that_becomes_leader_does_not_go_back_to_a_regime_that_is_ove
     assert_eq!(status.resumed, 2);
 }
 
+mod identity;
 mod record;

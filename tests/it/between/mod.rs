@@ -9,3 +9,4 @@ mod look;
 mod shared;
 mod stage;
 mod undescribed;
+mod unmeasured;

@@ -56,6 +56,12 @@ async fn endpoints_of_which_nothing_is_known_are_counted() {
     assert!(plan.contains("could not be described, and "), "{plan}");
     let json = setpoint::render::plan::json(&fleet);
     assert_eq!(json["undescribed"][0]["endpoints"], found.endpoints, "{json}");
+    let audit = setpoint::audit::json(&setpoint::audit::Audit::of(&fleet), &fleet);
+    assert_eq!(audit["undescribed"], json["undescribed"], "in the words of the plan: {audit}");
+    let own = audit["undescribed"][0].as_object().unwrap();
+    let mut members: Vec<&str> = own.keys().map(String::as_str).collect();
+    members.sort_unstable();
+    assert_eq!(members, ["account_id", "endpoints", "region", "why"], "{audit}");
     let troubles = setpoint::render::trouble::troubles(&fleet);
     assert!(troubles.iter().any(|told| told.contains("could not be described")), "{troubles:?}");
 }

@@ -192,3 +192,32 @@ fn a_broken_memory_is_told_everywhere_until_it_works_again() {
     wait("it to be writable", || is("setpoint_memory_writable", 1.0));
     assert!(daemon.log().contains("the memory can be saved again"), "{}", daemon.log());
 }
+
+#[test]
+fn telemetry_that_cannot_be_read_is_told_once_and_when_it_is_over() {
+    let served = Served::of(&endpoint("scorer", 600.0));
+    served.fault(json!({"kind": "deny", "operations": ["GetMetricData"], "max_hits": 100_000,
+        "for_seconds": 600, "because": "a role may lack it"}));
+    let directory = Directory::new();
+    let often = everything("repair").replace("\"0 0 * * * *\"", "\"* * * * * *\"");
+    let daemon = Daemon::ready(&directory.configure(&served.url, &often), &[]);
+    let made = [("kind", "telemetry"), ("result", "success")];
+    wait("four reads", || {
+        (daemon.metric("setpoint_passes_total", &made) >= Some(4.0)).then_some(())
+    });
+    let log = daemon.log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("the telemetry of ")).collect();
+    assert_eq!(told.len(), 1, "once, not in every pass: {log}");
+    let line: Value = serde_json::from_str(told[0]).unwrap();
+    let fields = line.get("fields").unwrap_or(&line);
+    assert_eq!((&line["level"], &fields["kind"]), (&json!("WARN"), &json!("denied")), "{line}");
+    assert_eq!(fields["operation"], "GetMetricData", "{line}");
+    assert_eq!(fields["variants"], 1, "{line}");
+    assert!(told[0].contains("scorer/AllTraffic could not be read: "), "{line}");
+    assert!(told[0].contains("AccessDenied"), "{line}");
+    assert!(told[0].contains("The next telemetry pass reads it again"), "{line}");
+    served.sim.advance(601);
+    wait("the log to say so", || {
+        daemon.log().contains("no read of telemetry fails any more").then_some(())
+    });
+}

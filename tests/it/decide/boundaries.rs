@@ -10,9 +10,9 @@ use setpoint::model::decision::{Action, Outcome, StepOutcome, StepResult};
 use setpoint::model::estimate::Verdict;
 use setpoint::model::fact::Fact;
 use setpoint::model::factor::FactorAdvice;
-use setpoint::model::goal::{CapacityGoal, MassChangeLimit};
+use setpoint::model::goal::{CapacityGoal, MassChangeLimit, Mode};
 use setpoint::model::memory::{Seen, TargetWrite, VariantMemory};
-use setpoint::model::reason::{Field, Reason};
+use setpoint::model::reason::{ActionKind, Field, Reason};
 use setpoint::model::scaling::ScheduledAction;
 
 use super::drifts::field;
@@ -70,6 +70,25 @@ fn an_endpoint_of_unknown_state_is_neither_free_nor_frozen() {
     let case = Case::new(snapshot, goal, estimate, rules, *now);
     assert_eq!(case.readiness(), Err(why()));
     assert_held(&world.decide(), Field::TargetValue, Reason::Unknown);
+}
+
+/// As for every other unknown: that the mode holds it says less.
+#[test]
+fn in_observe_an_unknown_endpoint_comes_before_what_is_held() {
+    let mut world = World::drifted();
+    world.goal.mode = Mode::Observe;
+    assert_eq!(world.decide().report.reason, Reason::Observe);
+    world.snapshot.endpoint = Fact::Unknown(why()).into();
+    let observed = world.decide();
+    assert_held(&observed, Field::TargetValue, Reason::Observe);
+    let report = observed.report;
+    assert_eq!((report.action, report.comparable), (ActionKind::Hold, false));
+    assert_eq!((report.reason, &*report.sentence), (Reason::CouldNotCompare, "Rate exceeded"));
+    // Where the hold says it, nothing changes.
+    world.goal.mode = Mode::Repair;
+    let report = world.decide().report;
+    assert_eq!(report.reason, Reason::Unknown);
+    assert!(report.sentence.ends_with("not known: Rate exceeded"), "{}", report.sentence);
 }
 
 // === rule 17 ===

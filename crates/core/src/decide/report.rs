@@ -97,10 +97,12 @@ fn headline(case: &Case<'_>, desired: &Desired, judged: &[Judged]) -> (Reason, S
         .iter()
         .filter(|j| j.state == FieldState::Held)
         .min_by_key(|j| j.comparison.field == Field::Alarms);
-    if let Some(held) = held {
+    // What is not known comes first here too, unless the hold says it.
+    let unseen = case.snapshot.endpoint.why();
+    if let Some(held) = held.filter(|held| unseen.is_none() || held.reason == Reason::Unknown) {
         return (held.reason, change(case, held, desired));
     }
-    if let Some(why) = case.snapshot.endpoint.why() {
+    if let Some(why) = unseen {
         return (Reason::CouldNotCompare, why.message.clone());
     }
     if !case.goal.managed {

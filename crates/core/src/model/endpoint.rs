@@ -131,6 +131,13 @@ impl Endpoint {
         self.status == EndpointStatus::Creating && self.variants.is_empty()
     }
 
+    /// Whether all its instances run the endpoint config in force, as far as AWS says so. During a deploy two fleets
+    /// serve, and out of service it is not known what the next one will be.
+    pub const fn runs_its_config(&self) -> bool {
+        let is_up = matches!(self.status, EndpointStatus::InService | EndpointStatus::Updating);
+        is_up && !self.deploy_in_progress
+    }
+
     pub fn variant(&self, name: &VariantName) -> Option<&VariantSummary> {
         self.variants.iter().find(|v| v.name == *name)
     }

@@ -72,6 +72,8 @@ pub struct FleetStatus {
     pub scopes: BTreeMap<Scope, Option<Why>>,
     /// What of each account and region is listed and could not be described, so that its variants are not known.
     pub undescribed: BTreeMap<Scope, Undescribed>,
+    /// The variants of each account and region whose telemetry could not be read when it was last asked for.
+    pub telemetry_unread: BTreeMap<Scope, TelemetryUnread>,
     /// When each account and region was last listed whole; absent for one that never was since this
     /// process began to make passes.
     pub listed: BTreeMap<Scope, Timestamp>,
@@ -128,6 +130,33 @@ impl Undescribed {
             );
         }
         format!("{endpoints} could not be described, and {their} variants are not shown: {why}")
+    }
+}
+
+/// Variants whose telemetry could not be read when it was last asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TelemetryUnread {
+    /// How many there are, at least one.
+    pub variants: usize,
+    /// The first of them, by its name.
+    pub first: VariantId,
+    /// Why that of the first could not be.
+    pub why: Why,
+}
+
+impl TelemetryUnread {
+    /// How many there are and why, and what comes of it, without a full stop.
+    pub fn words(&self) -> String {
+        let first = self.first.short();
+        let of = match self.variants {
+            1 => first,
+            many => format!("{many} variants ({first} is the first)"),
+        };
+        let why = self.why.message.trim_end().trim_end_matches('.');
+        format!(
+            "the telemetry of {of} could not be read: {why}. The next telemetry pass reads it again, and raises \
+             wait where no datapoint is newer than telemetry.max_age_minutes"
+        )
     }
 }
 

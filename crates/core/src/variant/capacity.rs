@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::compact::Shelf;
 use crate::decide::new_regime::AFTER_DEPLOY;
 use crate::estimate::{Context, Estimator, EstimatorSettings, JournalError, LoadTested, Scratch};
-use crate::model::endpoint::{Endpoint, EndpointConfig, EndpointStatus, Model, Routing};
+use crate::model::endpoint::{Endpoint, EndpointConfig, Model, Routing};
 use crate::model::estimate::{Capacity, Estimate, Regime};
 use crate::model::fact::{Fact, Why};
 use crate::model::fit::Fit;
@@ -111,9 +111,7 @@ impl CapacityWatch {
         now: Timestamp,
     ) {
         self.made = Some(endpoint.created_at);
-        let updating = endpoint.deploy_in_progress
-            || !matches!(endpoint.status, EndpointStatus::InService | EndpointStatus::Updating);
-        if updating {
+        if !endpoint.runs_its_config() {
             self.updating_since.get_or_insert(now);
             return;
         }
