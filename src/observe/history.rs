@@ -230,10 +230,16 @@ impl History {
             && !self.shared.state().nothing_kept.contains(id)
     }
 
-    /// Whether a variant waits: what was kept is compared with what runs, and reads may still say what that is.
-    pub(super) fn waits_for_identity(&mut self, seed: &VariantId, now: Timestamp) -> bool {
+    /// Whether a variant waits for reads that say what it runs: what was kept is compared with that. One whose endpoint
+    /// `is_next` to be described waits however long it takes.
+    pub(super) fn waits_for_identity(
+        &mut self,
+        seed: &VariantId,
+        is_next: bool,
+        now: Timestamp,
+    ) -> bool {
         let begun = *self.begun.get_or_insert(now);
-        let waits = now - begun < IDENTITY_WAIT;
+        let waits = is_next || now - begun < IDENTITY_WAIT;
         if waits {
             self.unidentified.insert(seed.clone());
         }

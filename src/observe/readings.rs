@@ -171,7 +171,8 @@ impl Reader {
             }
             let may_resume = !has_a_day && self.history.may_resume(id);
             let is_open = may_resume && !variant.is_identified() && self.may_be_identified(id);
-            if is_open && self.history.waits_for_identity(id, now) {
+            let is_next = self.is_yet_to_be_described(id);
+            if (is_open || is_next) && self.history.waits_for_identity(id, is_next, now) {
                 continue;
             }
             let reading = self.reading(basis, (id, goal), now);
@@ -201,6 +202,13 @@ impl Reader {
     fn is_unlisted_paid(&self, settings: &Settings, now: Timestamp) -> bool {
         let saving = self.cost.saving(settings.budget_dollars, now);
         settings.discovery_telemetry != DiscoveryTelemetry::Off && saving == Saving::Nothing
+    }
+
+    /// Whether an endpoint is one of thousands whose turn has not come since the start. Minutes mean little without what
+    /// they are of.
+    fn is_yet_to_be_described(&self, id: &VariantId) -> bool {
+        let endpoint = self.cache.endpoint(&id.endpoint);
+        endpoint.why().is_some_and(|why| why.kind == WhyKind::NotReadYet)
     }
 
     /// Whether reads that are still to come may say what a variant runs. Once they have been answered, only the endpoint

@@ -16,7 +16,7 @@ use setpoint::model::fact::WhyKind;
 use setpoint::model::ids::{EndpointName, ResourceId};
 use setpoint::model::listing::Listing;
 use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
-use setpoint::model::status::FleetStatus;
+use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::model::tags::EndpointTags;
 use setpoint::ports::{Endpoints, PortResult, ScalingReads};
 use setpoint::reconcile::{Purpose, Settings};
@@ -267,22 +267,54 @@ impl Endpoints for Slow {
     }
 }
 
-#[tokio::test]
-async fn endpoints_there_is_no_time_for_are_described_by_the_next_passes() {
+/// Twelve endpoints, which are described one after the other.
+fn twelve() -> (Stage, Vec<String>, Arc<Mutex<BTreeMap<String, u32>>>) {
     let names: Vec<String> = (0..12).map(|n| format!("e{n:02}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let described = Arc::default();
     let wrap = |mut aws: setpoint::ports::Aws| {
         aws.endpoints = Arc::new(Slow { truth: aws.endpoints, described: Arc::clone(&described) });
         aws
     };
-    let mut stage = Stage::with(&names, wrap, Arc::new(ProcessMemory::default()));
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    (Stage::with(&all, wrap, Arc::new(ProcessMemory::default())), names, described)
+}
+
+fn one_at_a_time() -> Config {
+    Config::from_yaml(&format!("{CONFIG}reconcile: {{concurrency: 1}}\n")).unwrap()
+}
+
+#[tokio::test]
+async fn no_history_is_read_of_what_is_yet_to_be_described() {
+    let (mut stage, names, _) = twelve();
+    let config = one_at_a_time();
+    let mut measured = Vec::new();
+    while measured.last() != Some(&names.len()) {
+        assert!(measured.len() < 12, "{measured:?}");
+        let pass = harness::pass(&config);
+        let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
+        let pass = harness::Pass { settings, telemetry: true, ..pass };
+        let fleet = pass.of(&mut stage.fleet).await;
+        assert_eq!(fleet.variants.len(), names.len(), "their scalable targets are listed");
+        for variant in fleet.variants.values() {
+            let endpoint = variant.snapshot.endpoint.why().map(|why| why.kind);
+            let telemetry = variant.snapshot.telemetry.why().map(|why| why.kind);
+            assert_eq!(endpoint, telemetry, "{}", variant.snapshot.id);
+            assert!(endpoint.is_none_or(|kind| kind == WhyKind::NotReadYet), "{endpoint:?}");
+        }
+        let known = |v: &&Arc<VariantStatus>| v.snapshot.telemetry.known().is_some();
+        measured.push(fleet.variants.values().filter(known).count());
+    }
+    assert!(measured.len() > 2, "{measured:?}");
+}
+
+#[tokio::test]
+async fn endpoints_there_is_no_time_for_are_described_by_the_next_passes() {
+    let (mut stage, names, described) = twelve();
     // Without scalable targets nothing but the description of its endpoint tells of a variant.
     for name in &names {
         stage.change(json!({"deregister": {"variant": format!("{name}/AllTraffic")}}));
     }
-    let config = format!("{CONFIG}reconcile: {{concurrency: 1}}\n");
-    let config = Config::from_yaml(&config).unwrap();
+    let config = one_at_a_time();
     let mut shown = Vec::new();
     while shown.last() != Some(&names.len()) {
         assert!(shown.len() < 12, "{shown:?}");
