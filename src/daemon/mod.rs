@@ -194,9 +194,10 @@ impl Daemon {
                 if self.parts.fleet.get().at.is_some() {
                     self.jitter(config.reconcile.jitter).await;
                 }
-                self.pass(due.kind(), None).await;
+                let fleet = self.pass(due.kind(), None).await;
                 let config = self.shared.config();
-                self.timetable.advance(due, &config, self.parts.clock.now());
+                let now = self.parts.clock.now();
+                self.timetable.advance((due, fleet.has_more), &config, now);
                 self.beat();
                 continue;
             }

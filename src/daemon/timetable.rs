@@ -70,11 +70,17 @@ impl Timetable {
         Due { describe: is_due(self.describe), telemetry: is_due(self.telemetry) }
     }
 
-    /// After a pass that ended at `now`: whatever came due during it is coalesced into the next.
-    pub(super) fn advance(&mut self, done: Due, config: &Config, now: Timestamp) {
+    /// After a pass that ended at `now`: whatever came due during it is coalesced into the next, which begins at once
+    /// when this one had no time for all that it `has_more` to describe.
+    pub(super) fn advance(
+        &mut self,
+        (done, has_more): (Due, bool),
+        config: &Config,
+        now: Timestamp,
+    ) {
         let reconcile = &config.reconcile;
         // A telemetry pass makes the free calls too.
-        self.describe = reconcile.schedule.next_after(now);
+        self.describe = if has_more { Some(now) } else { reconcile.schedule.next_after(now) };
         if done.telemetry {
             self.telemetry = reconcile.telemetry_schedule.next_after(now);
         }
@@ -105,13 +111,17 @@ mod tests {
         let due = timetable.due(start);
         assert_eq!(due, Due { describe: true, telemetry: true });
         // The pass took four minutes: the minutes in between are not made up for.
-        timetable.advance(due, &config, at("2026-11-23T12:04:30Z"));
+        timetable.advance((due, false), &config, at("2026-11-23T12:04:30Z"));
         assert!(!timetable.due(at("2026-11-23T12:04:59Z")).any());
         let due = timetable.due(at("2026-11-23T12:05:00Z"));
         assert_eq!(due, Due { describe: true, telemetry: false });
-        timetable.advance(due, &config, at("2026-11-23T12:05:01Z"));
+        timetable.advance((due, false), &config, at("2026-11-23T12:05:01Z"));
         let due = timetable.due(at("2026-11-23T12:15:00Z"));
         assert_eq!(due, Due { describe: true, telemetry: true });
+        // One that had no time for everything is followed by the next at once, which reads no paid metrics for that.
+        let end = at("2026-11-23T12:16:01Z");
+        timetable.advance((due, true), &config, end);
+        assert_eq!(timetable.due(end), Due { describe: true, telemetry: false });
     }
 
     #[test]
@@ -119,7 +129,7 @@ mod tests {
         let config = Config::from_yaml("{}").unwrap();
         let both = Due { describe: true, telemetry: true };
         let mut timetable = Timetable::due_now();
-        timetable.advance(both, &config, at("2026-11-23T12:00:20Z"));
+        timetable.advance((both, false), &config, at("2026-11-23T12:00:20Z"));
         assert_eq!(timetable.next_within(at("2026-11-23T12:00:20Z")).unwrap().as_secs(), 40);
         // Set back by an hour: the next minute and the next quarter of an hour are those of now.
         let back = at("2026-11-23T11:00:40Z");
@@ -128,13 +138,13 @@ mod tests {
         assert_eq!(timetable.next_within(back).unwrap().as_secs(), 20);
         let due = timetable.due(at("2026-11-23T11:01:00Z"));
         assert_eq!(due, Due { describe: true, telemetry: false });
-        timetable.advance(due, &config, at("2026-11-23T11:01:01Z"));
+        timetable.advance((due, false), &config, at("2026-11-23T11:01:01Z"));
         assert!(timetable.due(at("2026-11-23T11:15:00Z")).telemetry);
         // Set forward by a day: due at once, and no minute in between is made up for.
         let forward = at("2026-11-24T11:01:30Z");
         timetable.follow_clock(&config, forward);
         assert_eq!(timetable.due(forward), both);
-        timetable.advance(both, &config, forward);
+        timetable.advance((both, false), &config, forward);
         assert_eq!(timetable.next_within(forward).unwrap().as_secs(), 30);
         // What was due before the clock was set back stays due.
         let mut timetable = Timetable::due_now();

@@ -29,14 +29,16 @@ impl Reader {
         listings_took: Duration,
     ) {
         let (mut due, mut refresh) = (Vec::new(), 0);
+        let has_more = self.cache.left() > 0;
         for (id, goal) in wanted {
             let managed = goal.as_ref().is_ok_and(|goal| goal.managed);
             let at_max = self.is_at_max(id);
             let Some(variant) = self.variants.get_mut(id).filter(|_| managed) else { continue };
-            let is_due = variant.activities.is_due(id, now);
+            // They explain what is known; until all is described there is more to know.
+            let is_due = !has_more && variant.activities.is_due(id, now);
             let asked = refresh < ACTIVITIES_REFRESHED_MAX && request.wants_refresh(id);
             refresh += usize::from(asked);
-            if asked || is_due || at_max {
+            if asked || is_due || (at_max && !has_more) {
                 due.push(((!asked, variant.activities.turn()), id.clone()));
             }
         }

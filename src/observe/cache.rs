@@ -68,6 +68,8 @@ pub struct EndpointCache {
     pub(super) models: BTreeMap<(String, ConfigKey), Kept<Model>>,
     /// Configs and models that were read.
     pub(super) read_in_all: u64,
+    /// Endpoints that were due and had no turn in the last pass.
+    left: usize,
 }
 
 /// The reads under way: one that hangs delays no other.
@@ -87,7 +89,7 @@ impl Default for EndpointCache {
         };
         let (endpoints, configs, models) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let progress = Arc::default();
-        Self { reading, progress, endpoints, configs, models, read_in_all: 0 }
+        Self { reading, progress, endpoints, configs, models, read_in_all: 0, left: 0 }
     }
 }
 
@@ -208,7 +210,8 @@ impl EndpointCache {
         }
         let others = in_force.into_iter().filter(|key| !done.contains(key)).collect();
         self.read_configs(by, (&others, &mut answers), due).await;
-        self.progress.described.drop_out(names.len() - begun);
+        self.left = names.len() - begun;
+        self.progress.described.drop_out(self.left);
         changed
     }
 
@@ -308,6 +311,11 @@ impl EndpointCache {
         let kept = |answer| fact(answer, "DescribeModel", &**clock);
         answers.0.extend(read.await.into_iter().map(|(name, answer)| (name, kept(answer))));
         self.read_in_all += keep(&mut self.models, missing, |key| answers.0.get(&key.0));
+    }
+
+    /// Endpoints that were due and had no turn in the last pass.
+    pub const fn left(&self) -> usize {
+        self.left
     }
 
     /// The endpoints that are known to exist.

@@ -69,6 +69,8 @@ pub struct Observed {
     sweep: Sweep,
     /// What is listed and could not be described, and no variant of it is known.
     pub undescribed: Option<Undescribed>,
+    /// Whether endpoints were due to be described for which there was no time.
+    pub has_more: bool,
     remembered: Memories,
     /// All variants there are, or should be.
     wanted: Vec<Wanted>,
@@ -225,7 +227,8 @@ impl Reader {
         }
         let weeks = self.read_weeks(&wanted, request.settings, now).await;
         let undescribed = self.undescribed(missing, &wanted);
-        Observed { at: now, sweep, undescribed, remembered, wanted, weeks }
+        let has_more = self.cache.left() > 0;
+        Observed { at: now, sweep, undescribed, has_more, remembered, wanted, weeks }
     }
 
     /// Reads the listings. Everything that `ListEndpoints` lists is described when due, while the listings of Application

@@ -82,6 +82,8 @@ struct Round {
     why: Option<Why>,
     /// What is listed and could not be described.
     undescribed: Option<Undescribed>,
+    /// Whether there was no time to describe all that was due.
+    has_more: bool,
     /// The account that the caller really is, if that is known.
     caller: Option<AccountId>,
     /// When all variants there are had been listed, if they were.
@@ -100,6 +102,7 @@ impl Round {
             at: observed.at,
             why: observed.why_incomplete().cloned(),
             undescribed: observed.undescribed.clone(),
+            has_more: observed.has_more,
             listed: observed.listed_at(),
             caller: observed.caller().cloned(),
             observed: Some(observed),
@@ -115,6 +118,7 @@ impl Round {
             at,
             why: Some(why),
             undescribed: None,
+            has_more: false,
             listed: None,
             caller: None,
             observed: None,
@@ -417,6 +421,7 @@ impl Fleet {
                 |reconciler| reconciler.reader.unmeasured.status(),
             );
             fleet.telemetry_unread.extend(unmeasured.map(|found| (scope.clone(), found)));
+            fleet.has_more |= round.has_more;
             fleet.callers.extend(round.caller.map(|caller| (scope.clone(), caller)));
             fleet.scopes.insert(scope, round.why);
             let health = region.reconciler().filter(|_| round.read);

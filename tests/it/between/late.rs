@@ -327,6 +327,7 @@ async fn endpoints_there_is_no_time_for_are_described_by_the_next_passes() {
         let missing: usize = fleet.undescribed.values().map(|found| found.endpoints).sum();
         // What is shown is described with all that belongs to it; what is not shown is counted.
         assert_eq!(fleet.variants.len() + missing, names.len());
+        assert_eq!(fleet.has_more, missing > 0, "the daemon begins the next pass at once");
         for found in fleet.undescribed.values() {
             assert!(found.words().contains("not been described yet"), "{}", found.words());
         }

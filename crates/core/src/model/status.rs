@@ -72,6 +72,8 @@ pub struct FleetStatus {
     pub scopes: BTreeMap<Scope, Option<Why>>,
     /// What of each account and region is listed and could not be described, so that its variants are not known.
     pub undescribed: BTreeMap<Scope, Undescribed>,
+    /// Whether there was no time to describe all endpoints that were due: the next pass begins at once.
+    pub has_more: bool,
     /// The variants of each account and region whose telemetry could not be read when it was last asked for.
     pub telemetry_unread: BTreeMap<Scope, TelemetryUnread>,
     /// When each account and region was last listed whole; absent for one that never was since this
