@@ -273,7 +273,7 @@ impl Daemon {
         let settings = Settings {
             history_wait: HistoryWait::For(HISTORY_WAIT),
             last_day_first_above: 0,
-            // With as much for activities, more than half is left to act in.
+            // More than half is left to act in.
             sweep_wait: Some(config.reconcile.pass_timeout / 5),
             ..pass_settings(&config)
         };

@@ -18,8 +18,8 @@ pub fn pass_settings(config: &Config) -> Settings {
         observe_timeout: reconcile.pass_timeout / 2,
         // A command shows all there is.
         sweep_wait: None,
-        // Of what is left after the listings: with most of it gone, nothing could be written.
-        activities_timeout: reconcile.pass_timeout / 5,
+        // 20 s of 300 s, which is 40 calls: with the listings of 500 variants a pass ends within a minute.
+        activities_timeout: reconcile.pass_timeout / 15,
         enabled: reconcile.enabled,
         concurrency: reconcile.concurrency,
         mass_change: reconcile.mass_change,

@@ -1,7 +1,5 @@
 //! Scaling activities, which are not read in every pass (rule 24).
 
-use std::time::Duration;
-
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
@@ -14,8 +12,6 @@ use crate::model::time::Timestamp;
 /// Variants whose activities are read because a person asks, in one pass: each is a call, and the
 /// budget of a region is 2 a second.
 const ACTIVITIES_REFRESHED_MAX: usize = 50;
-/// The least time there is for activities, as a part of the most.
-const LEAST: u32 = 3;
 
 impl Reader {
     /// Rule 24: one page of activities, of variants that changed or are at max, else hourly; and
@@ -26,7 +22,6 @@ impl Reader {
         wanted: &[Wanted],
         request: Request<'_>,
         now: Timestamp,
-        listings_took: Duration,
     ) {
         let (mut due, mut refresh) = (Vec::new(), 0);
         let has_more = self.cache.left() > 0;
@@ -43,10 +38,9 @@ impl Reader {
             }
         }
         due.sort_by_key(|(turn, _)| *turn);
-        // As long as the listings took, with which they share the calls of the region. A pass that waited for all that are
-        // due would be the longer the more are due, and the longer it takes, the more become due.
-        let most = request.settings.activities_timeout;
-        let until = Instant::now() + listings_took.clamp(most / LEAST, most);
+        // A pass that waited for all that are due would be the longer the more are due, and the longer it takes, the more
+        // become due.
+        let until = Instant::now() + request.settings.activities_timeout;
         let (scaling, clock) = (&self.aws.scaling, &*self.clock);
         // Each call waits for its turn: with many at once the listings would hardly get any.
         let listings = self.listings.are_under_way();

@@ -200,9 +200,7 @@ impl Reader {
     pub async fn observe(&mut self, request: Request<'_>) -> Observed {
         let now = self.clock.now();
         self.take_up_described().await;
-        let began = Instant::now();
         let mut sweep = self.sweep(request, now).await;
-        let listings_took = began.elapsed();
         let pauses = self.remembered.begin_pass().await;
         let missing = self.missing(&sweep);
         let unseen = self.unseen(&sweep, &missing).await;
@@ -219,7 +217,7 @@ impl Reader {
         } else {
             self.go_on_with_history(basis);
         }
-        self.read_activities(&wanted, request, now, listings_took).await;
+        self.read_activities(&wanted, request, now).await;
         // History that has come meanwhile is shown by this pass already.
         self.go_on_with_history(basis);
         if request.telemetry {

@@ -109,8 +109,8 @@ impl ScalingReads for Slow {
 
 #[tokio::test]
 async fn activities_there_is_no_time_for_come_with_the_next_passes_each_in_its_turn() {
-    // Activities are read for a fifth of it.
-    let config = format!("{CONFIG}reconcile: {{pass_timeout_seconds: 5, concurrency: 4}}\n");
+    // Activities are read for a fifteenth of it.
+    let config = format!("{CONFIG}reconcile: {{pass_timeout_seconds: 15, concurrency: 4}}\n");
     let config = Config::from_yaml(&config).unwrap();
     let names: Vec<String> = (0..10).map(|n| format!("e{n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
