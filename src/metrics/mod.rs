@@ -5,6 +5,7 @@
 
 pub mod calls;
 pub mod definition;
+mod digits;
 mod exposition;
 mod log_lines;
 pub mod pass_age;

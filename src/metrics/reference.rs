@@ -21,14 +21,15 @@ const INTRODUCTION: &str = "\
 
 <!-- Generated from the definitions in src/metrics; a test keeps this page equal to them. -->
 
-`GET /metrics` answers in the Prometheus text format, and gzipped when asked to (Prometheus asks). Six rules hold everywhere:
+`GET /metrics` answers in the Prometheus text format, and gzipped when asked to (Prometheus asks). Seven rules hold everywhere:
 
 - A number that does not exist (no bound, no safe target, no policy) is an absent series, never 0 or NaN.
 - A series of a variant goes away with the variant. While its account and region cannot be read
   (`setpoint_scope_readable` 0) the variant stays, as not comparable: what is not seen is not gone.
 - A process that does not lead has no series of variants, of accounts and regions, or of the memory.
 - Members of a closed set are exported as 0 and 1. With more than `metrics.per_variant_limit`
-  variants (200 by default) only the members that are 1 are exported.
+  variants (200 by default) only the members that are 1 are exported; `setpoint_other_writer` and `setpoint_competing_policies` follow the same rule.
+- Measured and estimated numbers have six significant digits; configured ones and instants have all of them.
 - `metrics.variants` says which variants have series: `all`, `listed` (those that the configuration lists, and others with something to say),
   `problems` (those with something to say), or `auto`, which is `all` up to 2,000 variants and `problems` above. A variant has something
   to say while anything about it differs, is unsafe, unknown, held, stale, suspended or noted: everything that the chart's alerts look for.

@@ -12,6 +12,7 @@ use std::io;
 use chrono::NaiveTime;
 
 use super::definition::{Definition, VARIANT_LABELS};
+use super::digits;
 use super::shown::Shown;
 use super::variant_families as families;
 use crate::model::estimate::{Finding, Verdict};
@@ -175,8 +176,8 @@ fn write_targets(out: &mut Writer<'_>, status: &VariantStatus) {
     let report = &status.decision.report;
     out.number(&families::CONFIGURED_TARGET, &[], report.configured_target);
     out.number(&families::FORMULA_TARGET, &[], report.formula_target);
-    out.number(&families::SAFE_TARGET, &[], report.safe_target);
-    out.number(&families::DIVERGENCE_RATIO, &[], report.divergence);
+    out.measured(&families::SAFE_TARGET, &[], report.safe_target);
+    out.measured(&families::DIVERGENCE_RATIO, &[], report.divergence);
     if let Some(objective) = status.goal.objective.latency {
         let statistic = objective.statistic.as_str();
         let seconds = objective.threshold_ms / 1000.0;
@@ -201,10 +202,10 @@ fn write_targets(out: &mut Writer<'_>, status: &VariantStatus) {
 fn write_estimate(out: &mut Writer<'_>, status: &VariantStatus) {
     let estimate = &status.decision.report.estimate;
     let capacity = &estimate.capacity;
-    out.number(&families::CAPACITY, &["low"], capacity.low);
-    out.number(&families::CAPACITY, &["estimate"], capacity.estimate);
-    out.number(&families::CAPACITY, &["high"], capacity.high);
-    out.number(&families::CAPACITY, &["lower_bound"], capacity.lower_bound);
+    out.measured(&families::CAPACITY, &["low"], capacity.low);
+    out.measured(&families::CAPACITY, &["estimate"], capacity.estimate);
+    out.measured(&families::CAPACITY, &["high"], capacity.high);
+    out.measured(&families::CAPACITY, &["lower_bound"], capacity.lower_bound);
     for verdict in Verdict::ALL {
         out.member(&families::CAPACITY_VERDICT, &[verdict.as_str()], verdict == estimate.verdict);
     }
@@ -222,7 +223,7 @@ fn write_estimate(out: &mut Writer<'_>, status: &VariantStatus) {
             (false, false) => "undeclared",
         };
         out.number(&families::REGIME_START, &[cause], Some(timestamp(regime.started_at)));
-        out.number(&families::SPEED_RATIO, &[], regime.speed_ratio);
+        out.measured(&families::SPEED_RATIO, &[], regime.speed_ratio);
     }
 }
 
@@ -247,7 +248,8 @@ fn write_world(out: &mut Writer<'_>, status: &VariantStatus) {
     if let Some(policies) = snapshot.policies.known() {
         let own = snapshot.policy().is_some();
         let competing = policies.len() - usize::from(own);
-        out.number(&families::COMPETING_POLICIES, &[], Some(competing as f64));
+        let competing = (competing > 0 || !out.sparse).then_some(competing as f64);
+        out.number(&families::COMPETING_POLICIES, &[], competing);
     }
 }
 
@@ -255,8 +257,8 @@ fn write_reaction(out: &mut Writer<'_>, status: &VariantStatus) {
     let reaction = &status.snapshot.reaction;
     for (part, spread) in reaction.seen.each().into_iter().filter(|(part, _)| *part != "cold") {
         let seconds = |of: fn(Spread) -> f64| spread.map(|spread| of(spread) * 60.0);
-        out.number(&families::REACTION, &[part, "p50"], seconds(|spread| spread.p50));
-        out.number(&families::REACTION, &[part, "p95"], seconds(|spread| spread.p95));
+        out.measured(&families::REACTION, &[part, "p50"], seconds(|spread| spread.p50));
+        out.measured(&families::REACTION, &[part, "p95"], seconds(|spread| spread.p95));
     }
     if status.snapshot.activities.known().is_some() {
         out.number(&families::SCALE_OUTS, &[], Some(f64::from(reaction.scale_outs)));
@@ -281,8 +283,8 @@ fn write_factor(out: &mut Writer<'_>, status: &VariantStatus) {
     let FactorAdvice::Known { allowed, explained, .. } = &*status.snapshot.factor else { return };
     out.number(&families::SAFETY_FACTOR_BY_REPLAY, &[], status.snapshot.factor.factor());
     let bad = allowed.bad_minutes / WEEK_MINUTES;
-    out.number(&families::SAFETY_FACTOR_BAD, &[], Some(bad));
-    out.number(&families::WEEK_EXPLAINED, &[], *explained);
+    out.measured(&families::SAFETY_FACTOR_BAD, &[], Some(bad));
+    out.measured(&families::WEEK_EXPLAINED, &[], *explained);
 }
 
 fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
@@ -356,7 +358,7 @@ fn write_decision(out: &mut Writer<'_>, status: &VariantStatus) {
         }
     }
     let other_writer = report.reasons().any(|reason| reason == Reason::OtherWriter);
-    out.number(&families::OTHER_WRITER, &[], Some(bit(other_writer)));
+    out.member(&families::OTHER_WRITER, &[], other_writer);
     out.number(&families::LAST_PASS, &[], Some(timestamp(status.last_pass)));
     let successful = status.last_successful_pass.map(timestamp);
     out.number(&families::LAST_SUCCESSFUL_PASS, &[], successful);
@@ -397,18 +399,22 @@ fn write_telemetry(out: &mut Writer<'_>, status: &VariantStatus) {
     out.number(&families::TELEMETRY_READ, &[], read_at);
     let history = status.decision.report.estimate.history_complete_ratio;
     out.number(&families::HISTORY_COMPLETE, &[], history);
-    out.number(&families::OBSERVED_LOAD, &["max"], telemetry.max_load_since_last_read);
+    out.measured(&families::OBSERVED_LOAD, &["max"], telemetry.max_load_since_last_read);
     let Some(newest) = telemetry.newest() else { return };
-    out.number(&families::OBSERVED_LOAD, &["last"], newest.load());
+    out.measured(&families::OBSERVED_LOAD, &["last"], newest.load());
     let seconds = |microseconds: Option<f64>| microseconds.map(|us| us / 1e6);
     let statistic = status.goal.objective.latency.map(|objective| objective.statistic);
     if let Some(statistic) = statistic.filter(|statistic| *statistic != LatencyStatistic::P50) {
-        out.number(&families::OBSERVED_LATENCY, &[statistic.as_str()], seconds(newest.latency_us));
+        out.measured(
+            &families::OBSERVED_LATENCY,
+            &[statistic.as_str()],
+            seconds(newest.latency_us),
+        );
     }
     let median = newest
         .latency_p50_us
         .or_else(|| newest.latency_us.filter(|_| statistic == Some(LatencyStatistic::P50)));
-    out.number(&families::OBSERVED_LATENCY, &["p50"], seconds(median));
+    out.measured(&families::OBSERVED_LATENCY, &["p50"], seconds(median));
 }
 
 /// Writes the series of one family for one variant, and passes over those of other families.
@@ -437,6 +443,12 @@ impl Writer<'_> {
         }
         // Writing to a text cannot fail.
         let _ = writeln!(text, "}} {number}");
+    }
+
+    /// What was measured or estimated: with six digits, for the others say nothing, and make half of a scrape of
+    /// thousands of variants.
+    fn measured(&mut self, family: &Definition, values: &[&str], number: Option<f64>) {
+        self.number(family, values, number.map(digits::six));
     }
 
     /// A member of a closed set.

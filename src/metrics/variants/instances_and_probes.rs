@@ -10,7 +10,7 @@ pub(super) fn write_instances(out: &mut Writer<'_>, status: &VariantStatus) {
     let Some(seen) = seen else { return };
     let slow = seen.not_compared.is_none().then_some(seen.slow.len() as f64);
     out.number(&families::SLOW_INSTANCES, &[], slow);
-    out.number(&families::UNEVEN_ROUTING, &[], seen.uneven_routing);
+    out.measured(&families::UNEVEN_ROUTING, &[], seen.uneven_routing);
     out.number(&families::INSTANCES_READ, &[], Some(timestamp(seen.read_at)));
 }
 

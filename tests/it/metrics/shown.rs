@@ -26,8 +26,13 @@ fn above_the_limit_only_what_is_true_of_a_closed_set_is_exported() {
         setpoint_drift{endpoint="a",field="target_value"} 1
     "#]]
     .assert_eq(&lines(&sparse, "setpoint_drift{"));
+    // Nobody else writes them, and no other policy scales them.
+    for family in ["setpoint_other_writer{", "setpoint_competing_policies{"] {
+        assert_eq!(lines(&full, family).lines().count(), 2);
+        assert_eq!(lines(&sparse, family), "");
+    }
     // What is no closed set stays, zero or not.
-    assert_eq!(lines(&sparse, "setpoint_other_writer").lines().count(), 2);
+    assert_eq!(lines(&sparse, "setpoint_floors_kept{").lines().count(), 2);
 }
 
 /// Variants with series of their own, and those that the fleet's sum says have none.
