@@ -236,10 +236,13 @@ async fn a_listing_that_never_ends_makes_what_it_is_about_unknown_after_an_hour(
     assert!(of(&late.pass(true).await, "a").decision.report.comparable);
 }
 
+/// How often each endpoint was described.
+type Counts = Arc<Mutex<BTreeMap<String, u32>>>;
+
 /// SageMaker, which takes its time for each endpoint, and counts who was described.
 struct Slow {
     truth: Arc<dyn Endpoints>,
-    described: Arc<Mutex<BTreeMap<String, u32>>>,
+    described: Counts,
 }
 
 #[async_trait]
@@ -268,9 +271,9 @@ impl Endpoints for Slow {
 }
 
 /// Twelve endpoints, which are described one after the other.
-fn twelve() -> (Stage, Vec<String>, Arc<Mutex<BTreeMap<String, u32>>>) {
+fn twelve() -> (Stage, Vec<String>, Counts) {
     let names: Vec<String> = (0..12).map(|n| format!("e{n:02}")).collect();
-    let described = Arc::default();
+    let described = Counts::default();
     let wrap = |mut aws: setpoint::ports::Aws| {
         aws.endpoints = Arc::new(Slow { truth: aws.endpoints, described: Arc::clone(&described) });
         aws
