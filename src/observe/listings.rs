@@ -148,6 +148,9 @@ impl Listings {
         now: Timestamp,
         wait: Option<Duration>,
     ) -> Listed {
+        // Whether something happened since cannot be told of what began by a clock that was set back.
+        self.last.take_if(|last| last.began > now);
+        self.under_way.take_if(|under_way| under_way.began > now);
         if let Some(mut earlier) = self.under_way.take() {
             // An earlier pass did not wait for them.
             if earlier.is_whole_by(Some(Instant::now())).await {

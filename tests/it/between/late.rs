@@ -18,8 +18,10 @@ use setpoint::model::listing::Listing;
 use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
 use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::model::tags::EndpointTags;
-use setpoint::ports::{Endpoints, PortResult, ScalingReads};
+use setpoint::observe::listings::Listings;
+use setpoint::ports::{Clock, Endpoints, PortResult, ScalingReads};
 use setpoint::reconcile::{Purpose, Settings};
+use setpoint::sim::SimClock;
 use tokio::sync::watch;
 
 use super::stage::{CONFIG, Stage, of};
@@ -214,6 +216,24 @@ async fn an_endpoint_made_since_the_listing_is_asked_for_by_name() {
         of(&fleet, "a").snapshot.reads.scalable_target.unwrap().at
             > of(&fleet, "b").snapshot.reads.scalable_target.unwrap().at
     );
+}
+
+#[tokio::test]
+async fn what_began_by_a_clock_that_was_set_back_does_not_count() {
+    let late = Late::of(&["a"]);
+    let clock: Arc<dyn Clock> = Arc::new(SimClock::self_driven(late.stage.sim.clone()));
+    let (aws, now) = (&late.stage.aws, clock.now());
+    let earlier = now - chrono::TimeDelta::hours(1);
+    let mut listings = Listings::default();
+    assert!(listings.read(aws, &clock, now, Some(WAIT)).await.policies.all.known().is_some());
+    late.shut(true);
+    let listed = listings.read(aws, &clock, earlier, Some(WAIT)).await;
+    assert_eq!(listed.policies.all.why().unwrap().kind, WhyKind::NotReadYet);
+    assert!(listed.targets.all.known().is_some(), "these have come again");
+    // Those under way do not count either.
+    let before = late.begun();
+    listings.read(aws, &clock, earlier - chrono::TimeDelta::hours(1), Some(WAIT)).await;
+    assert_eq!(late.begun(), before + 1);
 }
 
 #[tokio::test]
