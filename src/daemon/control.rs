@@ -132,6 +132,13 @@ impl Drop for PauseAsked<'_> {
 
 // An asker who has gone away needs no answer: sends may fail.
 impl Daemon {
+    /// Answers those who have asked by now: passes that follow each other without a pause keep no person waiting.
+    pub(super) async fn hear(&mut self) {
+        while let Ok(request) = self.requests.try_recv() {
+            self.obey(request).await;
+        }
+    }
+
     pub(super) async fn answer(&mut self, request: Request) {
         match request {
             Request::Reload(answer) => {

@@ -196,9 +196,9 @@ impl Daemon {
                 }
                 let fleet = self.pass(due.kind(), None).await;
                 let config = self.shared.config();
-                let now = self.parts.clock.now();
-                self.timetable.advance((due, fleet.has_more), &config, now);
+                self.timetable.advance((due, fleet.has_more), &config, self.parts.clock.now());
                 self.beat();
+                self.hear().await;
                 continue;
             }
             tokio::select! {

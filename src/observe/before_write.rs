@@ -38,16 +38,25 @@ impl Reader {
             let rows = rows.get(&snapshot.id.resource()).map(|rows| rows.began);
             rows.unwrap_or(listed_since) < snapshot.taken_at
         };
-        stream::iter(planned.iter_mut())
+        let read: Vec<Option<Rows>> = stream::iter(planned.iter_mut())
             .map(|turn| async {
-                if is_old(&turn.snapshot) {
-                    read_rows((aws, clock), turn).await;
-                }
+                let rows = if is_old(&turn.snapshot) {
+                    Some(read_rows((aws, clock), turn).await)
+                } else {
+                    None
+                };
                 refresh((aws, clock), turn, now).await;
+                rows
             })
-            .buffer_unordered(settings.concurrency.max(1))
-            .collect::<Vec<()>>()
+            .buffered(settings.concurrency.max(1))
+            .collect()
             .await;
+        // Until new listings are complete those say less.
+        for (turn, rows) in planned.iter().zip(read) {
+            if let Some(rows) = rows.filter(Rows::are_known) {
+                self.rows.insert(turn.snapshot.id.resource(), rows.into());
+            }
+        }
         for turn in planned {
             let id = turn.snapshot.id.clone();
             if let Some(read) = turn.snapshot.reads.endpoint {
@@ -65,17 +74,18 @@ impl Reader {
 }
 
 /// What the last listings said of a variant is older than this pass, or even than those.
-async fn read_rows((aws, clock): (&Aws, &dyn Clock), turn: &mut Turn) {
+async fn read_rows((aws, clock): (&Aws, &dyn Clock), turn: &mut Turn) -> Rows {
     let snapshot = &mut turn.snapshot;
     let rows = Rows::read(aws, clock, &snapshot.id.resource()).await;
     snapshot.reads.scalable_target = Some(rows.reads.target);
     snapshot.reads.policies = Some(rows.reads.policies);
     snapshot.reads.scheduled_actions = Some(rows.reads.scheduled_actions);
     snapshot.reads.alarms = Some(rows.reads.alarms);
-    snapshot.target = rows.target;
-    snapshot.policies = rows.policies;
-    snapshot.scheduled_actions = rows.scheduled_actions;
-    snapshot.alarms = rows.alarms;
+    snapshot.target = rows.target.clone();
+    snapshot.policies = rows.policies.clone();
+    snapshot.scheduled_actions = rows.scheduled_actions.clone();
+    snapshot.alarms = rows.alarms.clone();
+    rows
 }
 
 /// The look right before a write. Alarms are read again only when they are what it is about.

@@ -159,7 +159,7 @@ impl EndpointCache {
     }
 
     /// Describes what is due, as far as it comes in the time that there is: what a person asks for first, then what was
-    /// never described. Returns the endpoints whose row in `ListEndpoints` has changed since they were last described.
+    /// never described, then what was described longest ago. Returns the endpoints whose row in `ListEndpoints` has changed since they were last described.
     pub async fn refresh(
         &mut self,
         by: (&Aws, &Arc<dyn Clock>),
@@ -181,21 +181,26 @@ impl EndpointCache {
             })
             .map(|s| s.name.clone())
             .collect();
-        let turn =
-            |name: &EndpointName| (!refresh.contains(name), self.endpoints.contains_key(name));
+        let turn = |name: &EndpointName| {
+            (!refresh.contains(name), self.endpoints.get(name).map(|described| described.at))
+        };
         names.sort_by_cached_key(turn);
         self.progress.described.expect(names.len());
         // What could not be read is asked for again.
-        let stale: BTreeSet<ConfigKey> =
-            self.known().filter(|e| refresh.contains(&e.name)).map(config_key).collect();
-        self.configs.retain(|key, config| !stale.contains(key) && holds(config, now));
-        self.models.retain(|(_, key), model| !stale.contains(key) && holds(model, now));
+        self.configs.retain(|_, config| holds(config, now));
+        self.models.retain(|_, model| holds(model, now));
         let (mut begun, mut done, mut answers) = (0, BTreeSet::new(), Answers::default());
         for chunk in names.chunks(DESCRIBED_AT_ONCE) {
             if due.is_over() {
                 break;
             }
             begun += self.describe(by, chunk.to_vec(), due).await;
+            // Of those that have no turn, what was known counts on.
+            let asked = chunk.iter().filter(|name| refresh.contains(name));
+            let asked = asked.filter_map(|name| self.endpoints.get(name)?.known());
+            let stale: BTreeSet<ConfigKey> = asked.map(config_key).collect();
+            self.configs.retain(|key, _| !stale.contains(key));
+            self.models.retain(|(_, key), _| !stale.contains(key));
             // With its config and its model at once, however long it takes: what is half described cannot be judged.
             let of_chunk = chunk.iter().filter_map(|name| self.endpoints.get(name)?.known());
             let of_chunk: BTreeSet<ConfigKey> = of_chunk.map(config_key).collect();

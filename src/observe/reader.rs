@@ -225,7 +225,8 @@ impl Reader {
         }
         let weeks = self.read_weeks(&wanted, request.settings, now).await;
         let undescribed = self.undescribed(missing, &wanted);
-        let has_more = self.cache.left() > 0;
+        // What could not be listed is not described any sooner by another pass at once.
+        let has_more = self.cache.left() > 0 && sweep.endpoints.known().is_some();
         Observed { at: now, sweep, undescribed, has_more, remembered, wanted, weeks }
     }
 
@@ -238,12 +239,14 @@ impl Reader {
         let refresh: BTreeSet<EndpointName> =
             known.filter(|id| request.wants_refresh(id)).map(|id| id.endpoint.clone()).collect();
         let wait = request.settings.sweep_wait;
-        let until = wait.map(|wait| Instant::now() + wait);
+        let begun = Instant::now();
         let by = (&self.aws, &self.clock);
         let (cache, mut changed) = (&mut self.cache, BTreeSet::new());
         let endpoints = async {
             let listed = ListedEndpoints::read(by.0, &**by.1).await;
             if let Some(all) = listed.all.known() {
+                // However long the listing takes, some are described.
+                let until = wait.map(|wait| (begun + wait).max(Instant::now() + wait / 2));
                 let due = Due { all, refresh: &refresh, now, concurrency, until };
                 changed = cache.refresh(by, due).await;
             }

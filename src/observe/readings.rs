@@ -171,7 +171,7 @@ impl Reader {
             }
             let may_resume = !has_a_day && self.history.may_resume(id);
             let is_open = may_resume && !variant.is_identified() && self.may_be_identified(id);
-            let is_next = self.is_yet_to_be_described(id);
+            let is_next = self.is_yet_to_be_described(basis.sweep, id);
             if (is_open || is_next) && self.history.waits_for_identity(id, is_next, now) {
                 continue;
             }
@@ -206,9 +206,11 @@ impl Reader {
 
     /// Whether an endpoint is one of thousands whose turn has not come since the start. Minutes mean little without what
     /// they are of.
-    fn is_yet_to_be_described(&self, id: &VariantId) -> bool {
+    fn is_yet_to_be_described(&self, sweep: &Sweep, id: &VariantId) -> bool {
+        // One that is not listed has no turn.
+        let is_listed = matches!(sweep.endpoint(&id.endpoint), Fact::Known(Some(_)));
         let endpoint = self.cache.endpoint(&id.endpoint);
-        endpoint.why().is_some_and(|why| why.kind == WhyKind::NotReadYet)
+        is_listed && endpoint.why().is_some_and(|why| why.kind == WhyKind::NotReadYet)
     }
 
     /// Whether reads that are still to come may say what a variant runs. Once they have been answered, only the endpoint

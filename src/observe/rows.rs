@@ -71,6 +71,15 @@ impl Rows {
         }
     }
 
+    /// Whether none of them is unknown.
+    pub fn are_known(&self) -> bool {
+        let Self { target, policies, scheduled_actions, alarms, .. } = self;
+        target.known().is_some()
+            && policies.known().is_some()
+            && scheduled_actions.known().is_some()
+            && alarms.known().is_some()
+    }
+
     /// Those of a variant of which the listings do not count, and that were not read by name yet.
     fn not_yet(reads: RowsRead, since: Timestamp) -> Self {
         let sentence = "not read since it changed: the next listing is under way";
@@ -96,7 +105,8 @@ fn all_of<T>(listing: PortResult<Listing<T>>, read: Read) -> Fact<Vec<T>> {
 
 impl Reader {
     /// Reads by name what the listings of the sweep, begun before this pass, say too little of, for half as long as the
-    /// sweep may take; what has waited longest first. What is left is unknown until a later pass.
+    /// sweep may take; what a person asks for first, then what has waited longest. What has changed and is left is unknown
+    /// until a later pass.
     pub(super) async fn read_rows(
         &mut self,
         sweep: &mut Sweep,
@@ -104,28 +114,33 @@ impl Reader {
         request: Request<'_>,
     ) {
         let began = sweep.listed.began;
-        self.rows.retain(|_, rows| rows.began > began);
+        // A clock that was set back makes nothing new that was read before.
+        let at = sweep.at;
+        self.rows.retain(|_, rows| rows.began > began && rows.began <= at);
         if began >= sweep.at {
             return;
         }
         let mut refreshed = 0;
-        let mut due: Vec<(Timestamp, ResourceId)> = Vec::new();
+        let mut due: Vec<((bool, Timestamp), ResourceId)> = Vec::new();
+        let mut outdated: BTreeMap<ResourceId, Shared<Rows>> = BTreeMap::new();
         for (id, _) in wanted {
             let resource = id.resource();
             let asked = refreshed < REFRESHED_MAX && request.wants_refresh(id);
             refreshed += usize::from(asked);
-            let changed = asked.then_some(sweep.at).or_else(|| self.changed(sweep, remembered, id));
-            let Some(changed) = changed.filter(|changed| *changed >= began) else { continue };
-            if self.rows.get(&resource).is_none_or(|rows| rows.began <= changed) {
-                due.push((changed, resource));
+            let changed = self.changed(sweep, remembered, id).filter(|changed| *changed >= began);
+            let Some(since) = asked.then_some(sweep.at).or(changed) else { continue };
+            let rows = self.rows.get(&resource);
+            let is_older = |than: Timestamp| rows.is_none_or(|rows| rows.began <= than);
+            if is_older(since) || rows.is_some_and(|rows| !rows.are_known()) {
+                // Nothing that was read before it changed counts; what was only asked for is no less known than before.
+                if let Some(changed) = changed.filter(|changed| is_older(*changed)) {
+                    let rows = Rows::not_yet(sweep.rows_read(&resource), changed);
+                    outdated.insert(resource.clone(), rows.into());
+                }
+                due.push(((!asked, since), resource));
             }
         }
         due.sort();
-        let reads = |resource: &ResourceId| sweep.rows_read(resource);
-        let not_yet: BTreeMap<_, Shared<Rows>> = due
-            .iter()
-            .map(|(since, of)| (of.clone(), Rows::not_yet(reads(of), *since).into()))
-            .collect();
         let until = request.settings.sweep_wait.map(|wait| Instant::now() + wait / 2);
         let (aws, clock) = (&self.aws, &*self.clock);
         let read: Vec<_> = stream::iter(due)
@@ -134,9 +149,13 @@ impl Reader {
             .buffer_unordered(AT_ONCE)
             .collect()
             .await;
-        self.rows.extend(read.into_iter().map(|(rows, of)| (of, rows.into())));
-        sweep.rows = not_yet;
-        sweep.rows.extend(self.rows.iter().map(|(of, rows)| (of.clone(), rows.clone())));
+        for (rows, of) in read {
+            outdated.remove(&of);
+            self.rows.insert(of, rows.into());
+        }
+        sweep.rows = self.rows.iter().map(|(of, rows)| (of.clone(), rows.clone())).collect();
+        // They go before what was read before.
+        sweep.rows.extend(outdated);
     }
 
     /// When a variant last changed in a way that old listings do not show, as far as is known.

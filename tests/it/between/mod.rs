@@ -6,6 +6,7 @@ mod daemon;
 mod hanging;
 mod late;
 mod look;
+mod review;
 mod shared;
 mod stage;
 mod undescribed;

@@ -1,0 +1,560 @@
+//! What old listings, rows that were read by name, and descriptions that there was no time for must not lead to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use serde_json::json;
+use setpoint::config::Config;
+use setpoint::memory::ProcessMemory;
+use setpoint::model::consent::Consent;
+use setpoint::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
+use setpoint::model::ids::{EndpointName, ResourceId};
+use setpoint::model::listing::Listing;
+use setpoint::model::reason::{Field, Reason};
+use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
+use setpoint::model::selector::Selector;
+use setpoint::model::status::FleetStatus;
+use setpoint::model::tags::EndpointTags;
+use setpoint::model::time::Timestamp;
+use setpoint::ports::{
+    Aws, Clock, Endpoints, ErrorKind, PortError, PortResult, ScalingReads, Service,
+};
+use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose, Settings};
+use setpoint::sim::api::Operation;
+use setpoint::sim::{Fault, FaultKind, SimClock};
+use tokio::sync::watch;
+
+use super::stage::{CONFIG, Stage, of};
+use crate::harness;
+
+const WAIT: Duration = Duration::from_millis(200);
+
+#[derive(Default)]
+struct Knobs {
+    /// Policies that were asked for by name.
+    by_name: AtomicUsize,
+    /// How many milliseconds such a call takes.
+    takes: AtomicUsize,
+    /// How many of them fail.
+    fail: AtomicUsize,
+}
+
+struct Scaling {
+    truth: Arc<dyn ScalingReads>,
+    gate: watch::Receiver<bool>,
+    knobs: Arc<Knobs>,
+}
+
+#[async_trait]
+impl ScalingReads for Scaling {
+    async fn scalable_targets(
+        &self,
+        of: Option<&[ResourceId]>,
+    ) -> PortResult<Listing<ScalableTarget>> {
+        self.truth.scalable_targets(of).await
+    }
+
+    async fn scaling_policies(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScalingPolicy>> {
+        let listed = self.truth.scaling_policies(of).await;
+        if of.is_none() {
+            self.gate.clone().wait_for(|open| *open).await.expect("the test goes on");
+            return listed;
+        }
+        self.knobs.by_name.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(self.knobs.takes.load(Ordering::SeqCst) as u64))
+            .await;
+        let fails = |left: usize| left.checked_sub(1);
+        if self.knobs.fail.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
+            return Err(PortError {
+                kind: ErrorKind::Throttled,
+                service: Service::ApplicationAutoScaling,
+                operation: "DescribeScalingPolicies",
+                code: None,
+                message: "Rate exceeded".to_owned(),
+            });
+        }
+        listed
+    }
+
+    async fn scheduled_actions(
+        &self,
+        of: Option<&ResourceId>,
+    ) -> PortResult<Listing<ScheduledAction>> {
+        self.truth.scheduled_actions(of).await
+    }
+
+    async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>> {
+        self.truth.scaling_activities(of).await
+    }
+
+    async fn tags(&self, target_arn: &str) -> PortResult<BTreeMap<String, String>> {
+        self.truth.tags(target_arn).await
+    }
+}
+
+struct Late {
+    stage: Stage,
+    gate: watch::Sender<bool>,
+    knobs: Arc<Knobs>,
+    config: Config,
+}
+
+impl Late {
+    fn of(names: &[&str]) -> Self {
+        let (gate, listens) = watch::channel(true);
+        let knobs = Arc::<Knobs>::default();
+        let wrap = |mut aws: Aws| {
+            let knobs = Arc::clone(&knobs);
+            aws.scaling = Arc::new(Scaling { truth: aws.scaling, gate: listens, knobs });
+            aws
+        };
+        let stage = Stage::with(names, wrap, Arc::new(ProcessMemory::default()));
+        Self { stage, gate, knobs, config: Config::from_yaml(CONFIG).unwrap() }
+    }
+
+    fn shut(&self, shut: bool) {
+        self.gate.send_replace(!shut);
+    }
+
+    fn edit(&self, name: &str, target_value: f64) {
+        let variant = format!("{name}/AllTraffic");
+        self.stage
+            .change(json!({"edit_policy": {"variant": variant, "target_value": target_value}}));
+    }
+
+    async fn pass(&mut self, writes: bool) -> FleetStatus {
+        self.made((writes, false), None).await
+    }
+
+    async fn made(
+        &mut self,
+        (writes, stops): (bool, bool),
+        refresh: Option<&Selector>,
+    ) -> FleetStatus {
+        let consent = Consent::default();
+        let purpose = if writes { Purpose::Reconcile(&consent) } else { Purpose::Plan };
+        let pass = harness::pass(&self.config);
+        let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
+        let input = PassInput {
+            goals: &self.config,
+            settings: &settings,
+            telemetry: false,
+            refresh,
+            purpose,
+            freeze: None,
+            stop: &AtomicBool::new(stops),
+        };
+        self.stage.fleet.pass(input).await
+    }
+
+    fn by_name(&self) -> usize {
+        self.knobs.by_name.load(Ordering::SeqCst)
+    }
+}
+
+/// Somebody has put a value back since it was listed: the look before the write has seen that.
+#[tokio::test]
+async fn what_a_look_before_a_write_has_seen_is_not_asked_again_by_each_pass() {
+    let mut late = Late::of(&["a", "b"]);
+    late.edit("a", 700.0);
+    late.stage.sim.advance(60);
+    late.pass(false).await;
+    late.shut(true);
+    late.edit("a", 600.0);
+    for _ in 0..5 {
+        late.stage.sim.advance(60);
+        late.pass(true).await;
+    }
+    assert_eq!(late.stage.writes(), 0);
+    assert_eq!(late.by_name(), 1, "the first look has said it");
+}
+
+/// One edit that was taken back is no fight: a pass that has not looked goes by the old listing.
+#[tokio::test]
+async fn an_edit_that_was_taken_back_is_not_counted_again_by_an_old_listing() {
+    let mut late = Late::of(&["a", "b"]);
+    late.edit("a", 700.0);
+    late.stage.sim.advance(60);
+    late.pass(true).await;
+    assert_eq!(late.stage.target_value("a"), Some(600.0));
+    late.stage.sim.advance(3600);
+    late.pass(true).await;
+    late.edit("a", 650.0);
+    late.stage.sim.advance(60);
+    late.pass(false).await;
+    late.shut(true);
+    late.edit("a", 600.0);
+    for _ in 0..2 {
+        late.stage.sim.advance(60);
+        late.pass(true).await;
+        late.stage.sim.advance(60);
+        // It overran, or a freeze window is open.
+        late.made((true, true), None).await;
+    }
+    late.stage.sim.advance(60);
+    let fleet = late.pass(true).await;
+    let a = of(&fleet, "a");
+    let memory = a.snapshot.memory.known().unwrap();
+    let counted = memory.foreign_overwrites.get(&Field::TargetValue).cloned().unwrap_or_default();
+    assert!(counted.len() < 2, "one edit: {counted:?}");
+    assert!(a.decision.report.reasons().all(|reason| reason != Reason::OtherWriter));
+}
+
+/// A clock that somebody sets.
+struct Set {
+    truth: SimClock,
+    seconds: Arc<AtomicI64>,
+}
+
+#[async_trait]
+impl Clock for Set {
+    fn now(&self) -> Timestamp {
+        self.truth.now() + TimeDelta::seconds(self.seconds.load(Ordering::SeqCst))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        self.truth.sleep(duration).await;
+    }
+}
+
+/// What was read by name before the clock was set back is old all the same.
+#[tokio::test]
+async fn a_clock_that_is_set_back_makes_no_old_row_new() {
+    let mut late = Late::of(&["a", "b"]);
+    let seconds = Arc::new(AtomicI64::new(0));
+    let clock =
+        Set { truth: SimClock::self_driven(late.stage.sim.clone()), seconds: Arc::clone(&seconds) };
+    let leads = Arc::clone(&late.stage.leads) as _;
+    let memory = Arc::new(ProcessMemory::default());
+    let aws = vec![late.stage.aws.clone()];
+    late.stage.fleet = Fleet::new(aws, Arc::new(clock), leads, memory, CostMeter::default());
+    late.pass(true).await;
+    late.shut(true);
+    late.edit("a", 650.0);
+    late.stage.sim.advance(60);
+    // A person asks for it, and nothing is written: it overran, say.
+    late.made((true, true), Some(&Selector::default())).await;
+    // And puts it back.
+    late.edit("a", 600.0);
+    seconds.store(-1800, Ordering::SeqCst);
+    for _ in 0..3 {
+        late.stage.sim.advance(60);
+        let fleet = late.pass(true).await;
+        assert!(shown(&fleet, 650.0).is_empty(), "600 is in force for minutes");
+    }
+}
+
+/// A person asks for more than there is time for: what is known stays known.
+#[tokio::test]
+async fn what_a_person_asks_for_without_time_for_it_is_no_less_known_than_before() {
+    let names: Vec<String> = (0..12).map(|n| format!("e{n:02}")).collect();
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut late = Late::of(&all);
+    late.pass(true).await;
+    late.shut(true);
+    late.stage.sim.advance(60);
+    late.pass(true).await;
+    late.knobs.takes.store(60, Ordering::SeqCst);
+    late.stage.sim.advance(60);
+    let fleet = late.made((true, false), Some(&Selector::default())).await;
+    let unknown: Vec<&str> = fleet
+        .variants
+        .values()
+        .filter(|v| !v.decision.report.comparable)
+        .map(|v| v.snapshot.id.endpoint.as_str())
+        .collect();
+    assert!(unknown.is_empty(), "known a minute ago, and nothing has changed: {unknown:?}");
+}
+
+/// One call that is throttled is made again by the next pass.
+#[tokio::test]
+async fn a_row_that_could_not_be_read_by_name_is_asked_for_again() {
+    let mut late = Late::of(&["a", "b"]);
+    late.edit("a", 700.0);
+    late.stage.sim.advance(60);
+    late.pass(true).await;
+    late.shut(true);
+    late.knobs.fail.store(1, Ordering::SeqCst);
+    late.stage.sim.advance(60);
+    assert!(of(&late.pass(true).await, "a").snapshot.policies.why().is_some());
+    late.stage.sim.advance(60);
+    let fleet = late.pass(true).await;
+    let why = of(&fleet, "a").snapshot.policies.why().cloned();
+    assert!(why.is_none(), "{why:?}");
+}
+
+/// Twelve variants that were written twice since they were listed, and read by name in between.
+async fn written_twice() -> Late {
+    let names: Vec<String> = (0..12).map(|n| format!("e{n:02}")).collect();
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut late = Late::of(&all);
+    let more = "reconcile: {mass_change: {min_variants: 100}}\n";
+    late.config = Config::from_yaml(&format!("{CONFIG}{more}")).unwrap();
+    for name in &all {
+        late.edit(name, 700.0);
+    }
+    late.stage.sim.advance(60);
+    late.pass(true).await;
+    late.shut(true);
+    late.stage.sim.advance(60);
+    late.pass(true).await;
+    for name in &all {
+        late.edit(name, 650.0);
+    }
+    late.stage.sim.advance(60);
+    // It reads all of them by name, and puts them back.
+    late.made((true, false), Some(&Selector::default())).await;
+    for name in &all {
+        assert_eq!(late.stage.target_value(name), Some(600.0));
+    }
+    late.knobs.takes.store(60, Ordering::SeqCst);
+    late
+}
+
+fn shown(fleet: &FleetStatus, value: f64) -> Vec<String> {
+    let shows = |policies: &Vec<ScalingPolicy>| {
+        let tracking = policies.first().and_then(ScalingPolicy::invocations_tracking);
+        tracking.is_some_and(|tracking| (tracking.target_value - value).abs() < 0.5)
+    };
+    let all = fleet.variants.values();
+    let all = all.filter(|v| v.snapshot.policies.known().is_some_and(shows));
+    all.map(|v| v.snapshot.id.endpoint.to_string()).collect()
+}
+
+/// There is no time to read all of them: those are unknown, and not as they were before the write.
+#[tokio::test]
+async fn a_row_that_was_read_before_a_write_does_not_count_after_it() {
+    let mut late = written_twice().await;
+    late.stage.sim.advance(60);
+    let fleet = late.pass(false).await;
+    let old = shown(&fleet, 650.0);
+    assert!(old.is_empty(), "600 was written a minute ago: {old:?}");
+}
+
+/// It makes one edit two, and setpoint stops writing (rule 22).
+#[tokio::test]
+async fn a_row_that_was_read_before_a_write_makes_no_other_writer() {
+    let mut late = written_twice().await;
+    late.stage.sim.advance(60);
+    late.pass(true).await;
+    late.stage.sim.advance(60);
+    // It overran.
+    late.made((true, true), None).await;
+    late.stage.sim.advance(60);
+    late.knobs.takes.store(0, Ordering::SeqCst);
+    let fleet = late.pass(true).await;
+    let fought: Vec<String> = fleet
+        .variants
+        .values()
+        .filter(|v| {
+            let memory = v.snapshot.memory.known().unwrap();
+            let counted = memory.foreign_overwrites.get(&Field::TargetValue);
+            let of = |value: f64| {
+                let same = counted.into_iter().flatten();
+                same.filter(|o| (o.value - value).abs() < 0.5).count()
+            };
+            of(650.0) > 1 || of(700.0) > 1
+        })
+        .map(|v| v.snapshot.id.endpoint.to_string())
+        .collect();
+    assert!(fought.is_empty(), "each was edited once to 650: {fought:?}");
+}
+
+type Counts = Arc<Mutex<BTreeMap<String, u32>>>;
+
+/// SageMaker, which takes its time.
+struct Slow {
+    truth: Arc<dyn Endpoints>,
+    described: Counts,
+    list_takes: Duration,
+    takes: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Endpoints for Slow {
+    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
+        tokio::time::sleep(self.list_takes).await;
+        self.truth.list_endpoints().await
+    }
+
+    async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
+        tokio::time::sleep(Duration::from_millis(self.takes.load(Ordering::SeqCst) as u64)).await;
+        *self.described.lock().unwrap().entry(name.as_str().to_owned()).or_default() += 1;
+        self.truth.endpoint(name).await
+    }
+
+    async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>> {
+        self.truth.endpoint_config(name).await
+    }
+
+    async fn model(&self, name: &str) -> PortResult<Option<Model>> {
+        self.truth.model(name).await
+    }
+
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
+        self.truth.endpoint_tags().await
+    }
+}
+
+struct Twelve {
+    stage: Stage,
+    described: Counts,
+    takes: Arc<AtomicUsize>,
+    config: Config,
+}
+
+fn twelve(list_takes: Duration) -> Twelve {
+    so_many(12, list_takes)
+}
+
+fn so_many(many: usize, list_takes: Duration) -> Twelve {
+    let names: Vec<String> = (0..many).map(|n| format!("e{n:02}")).collect();
+    let (described, takes) = (Counts::default(), Arc::new(AtomicUsize::new(0)));
+    let wrap = |mut aws: Aws| {
+        aws.endpoints = Arc::new(Slow {
+            truth: aws.endpoints,
+            described: Arc::clone(&described),
+            list_takes,
+            takes: Arc::clone(&takes),
+        });
+        aws
+    };
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let stage = Stage::with(&all, wrap, Arc::new(ProcessMemory::default()));
+    let config = Config::from_yaml(&format!("{CONFIG}reconcile: {{concurrency: 1}}\n")).unwrap();
+    Twelve { stage, described, takes, config }
+}
+
+impl Twelve {
+    async fn pass(&mut self, refresh: Option<&Selector>) -> FleetStatus {
+        let pass = harness::pass(&self.config);
+        let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
+        let input = PassInput {
+            goals: &self.config,
+            settings: &settings,
+            telemetry: false,
+            refresh,
+            purpose: Purpose::Plan,
+            freeze: None,
+            stop: &AtomicBool::new(false),
+        };
+        self.stage.fleet.pass(input).await
+    }
+}
+
+/// More are due in each pass than there is time for: each has its turn.
+#[tokio::test]
+async fn of_endpoints_that_are_due_again_and_again_the_last_have_their_turn_too() {
+    let mut twelve = twelve(Duration::ZERO);
+    twelve.pass(None).await;
+    assert_eq!(twelve.described.lock().unwrap().len(), 12);
+    twelve.described.lock().unwrap().clear();
+    twelve.takes.store(60, Ordering::SeqCst);
+    for _ in 0..8 {
+        // All of them are due again.
+        twelve.stage.sim.advance(3660);
+        twelve.pass(None).await;
+    }
+    let described = twelve.described.lock().unwrap();
+    assert_eq!(described.len(), 12, "{described:?}");
+}
+
+/// Listing the endpoints takes all the time that there is: some are described all the same.
+#[tokio::test]
+async fn a_slow_listing_of_endpoints_leaves_time_to_describe_some() {
+    let mut twelve = twelve(WAIT + WAIT / 2);
+    for _ in 0..4 {
+        twelve.pass(None).await;
+        twelve.stage.sim.advance(60);
+    }
+    let described = twelve.described.lock().unwrap();
+    assert!(!described.is_empty(), "no endpoint in four passes");
+}
+
+/// What cannot be listed is not described any sooner by passes that follow each other without a pause.
+#[tokio::test]
+async fn a_listing_of_endpoints_that_fails_makes_no_pass_begin_at_once() {
+    let mut twelve = twelve(Duration::ZERO);
+    twelve.takes.store(60, Ordering::SeqCst);
+    assert!(twelve.pass(None).await.has_more);
+    twelve.stage.sim.inject(Fault {
+        max_hits: 1000,
+        for_seconds: 86_400,
+        ..Fault::new(FaultKind::Deny, &[Operation::ListEndpoints], "a role may lose it")
+    });
+    for pass in 0..3 {
+        twelve.stage.sim.advance(60);
+        assert!(!twelve.pass(None).await.has_more, "pass {pass} after it has failed");
+    }
+}
+
+/// What was known of those that a refresh has no time for is still known.
+#[tokio::test]
+async fn a_refresh_forgets_no_config_of_what_it_has_no_time_for() {
+    // More than are described before their configs are.
+    let mut many = so_many(70, Duration::ZERO);
+    let known = |fleet: &FleetStatus| -> BTreeSet<String> {
+        let known = fleet.variants.values().filter(|v| v.snapshot.model.known().is_some());
+        known.map(|v| v.snapshot.id.endpoint.to_string()).collect()
+    };
+    assert_eq!(known(&many.pass(None).await).len(), 70);
+    many.stage.sim.advance(60);
+    many.takes.store(60, Ordering::SeqCst);
+    let after = known(&many.pass(Some(&Selector::default())).await);
+    assert_eq!(after.len(), 70, "{after:?}");
+}
+
+/// Telemetry needs no `ListEndpoints`: a role may lack it, and the variants are known by their scalable targets.
+#[tokio::test]
+async fn telemetry_is_read_where_endpoints_cannot_be_listed() {
+    let mut stage = Stage::of(&["a"]);
+    stage.sim.inject(Fault {
+        max_hits: 1000,
+        for_seconds: 86_400,
+        ..Fault::new(FaultKind::Deny, &[Operation::ListEndpoints], "a role may lack it")
+    });
+    let config = Config::from_yaml(CONFIG).unwrap();
+    let mut last = None;
+    for _ in 0..3 {
+        let fleet =
+            harness::Pass { telemetry: true, ..harness::pass(&config) }.of(&mut stage.fleet).await;
+        last = Some(of(&fleet, "a").snapshot.telemetry.clone());
+        stage.sim.advance(900);
+    }
+    assert!(last.as_ref().unwrap().known().is_some(), "{last:?}");
+}
+
+/// While endpoints are left to be described, passes follow each other without a pause. A person is heard between them.
+#[test]
+fn a_person_is_heard_while_a_large_fleet_is_being_described() {
+    use crate::daemon::process::{Daemon, Directory, Served, endpoint, from_now};
+    let endpoints: String = (0..40).map(|n| endpoint(&format!("e{n:02}"), 600.0)).collect();
+    let served = Served::of(&endpoints);
+    let directory = Directory::new();
+    let url = &served.url;
+    let config = directory.write(&format!(
+        "aws: {{region: us-east-1, account_id: \"123456789012\", endpoint_url: \"{url}\", \
+         call_rate_per_second: 100, write_rate_per_second: 100, sagemaker_call_rate_per_second: 2, \
+         sagemaker_call_rate_max_per_second: 2}}\n\
+         reconcile: {{schedule: \"* * * * * *\", telemetry_schedule: \"0 0 * * * *\", jitter_seconds: 0, \
+         concurrency: 2, pass_timeout_seconds: 5}}\n\
+         defaults: {{mode: observe}}\n\
+         targets: [{{endpoint: \"*\", variant: \"*\", load_test: {{max_rps: 20}}}}]\n"
+    ));
+    let daemon = Daemon::ready(&config, &[]);
+    let made = [("kind", "describe"), ("result", "success")];
+    let asked = std::time::Instant::now();
+    let body = json!({"until": from_now(3600), "reason": "a test"});
+    let (status, answer) = daemon.post("/-/pause", &body);
+    let took = asked.elapsed();
+    let passes = daemon.metric("setpoint_passes_total", &made);
+    assert_eq!(status, 200, "after {took:?}: {answer}");
+    assert!(took < Duration::from_secs(20), "{took:?}, {passes:?} passes later");
+}
