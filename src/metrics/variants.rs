@@ -281,7 +281,7 @@ fn write_factor(out: &mut Writer<'_>, status: &VariantStatus) {
     let in_use = factor_in_use(&status.goal, status.snapshot.remembered());
     out.number(&families::SAFETY_FACTOR, &[], Some(in_use));
     let FactorAdvice::Known { allowed, explained, .. } = &*status.snapshot.factor else { return };
-    out.number(&families::SAFETY_FACTOR_BY_REPLAY, &[], status.snapshot.factor.factor());
+    out.measured(&families::SAFETY_FACTOR_BY_REPLAY, &[], status.snapshot.factor.factor());
     let bad = allowed.bad_minutes / WEEK_MINUTES;
     out.measured(&families::SAFETY_FACTOR_BAD, &[], Some(bad));
     out.measured(&families::WEEK_EXPLAINED, &[], *explained);
@@ -398,7 +398,7 @@ fn write_telemetry(out: &mut Writer<'_>, status: &VariantStatus) {
     let read_at = status.snapshot.reads.telemetry.map(|read| timestamp(read.at));
     out.number(&families::TELEMETRY_READ, &[], read_at);
     let history = status.decision.report.estimate.history_complete_ratio;
-    out.number(&families::HISTORY_COMPLETE, &[], history);
+    out.measured(&families::HISTORY_COMPLETE, &[], history);
     out.measured(&families::OBSERVED_LOAD, &["max"], telemetry.max_load_since_last_read);
     let Some(newest) = telemetry.newest() else { return };
     out.measured(&families::OBSERVED_LOAD, &["last"], newest.load());

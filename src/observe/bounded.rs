@@ -14,19 +14,25 @@ use crate::model::fact::{Why, WhyKind};
 /// longer waits for its turn, is being retried, or hangs. The clients' own limits end it (`aws.operation_timeout`).
 pub const READ_WAIT: Duration = Duration::from_secs(5);
 
+/// An answer that comes later is not used: the clients' own limits end a call sooner.
+const LATE_MAX: Duration = Duration::from_mins(10);
+
 /// Reads that are made side by side.
 #[derive(Debug)]
 pub struct Bounded<K, T> {
     operation: &'static str,
     wait: Duration,
     /// Those that a pass has given up waiting for.
-    late: BTreeMap<K, JoinHandle<T>>,
+    late: BTreeMap<K, Late<T>>,
 }
+
+/// A read that goes on beside the passes, and since when.
+type Late<T> = (Instant, JoinHandle<T>);
 
 impl<K, T> Drop for Bounded<K, T> {
     fn drop(&mut self) {
         // They only read, so that they may end anywhere.
-        self.late.values().for_each(JoinHandle::abort);
+        self.late.values().for_each(|(_, task)| task.abort());
     }
 }
 
@@ -38,7 +44,7 @@ impl<K: Ord + Clone, T: Send + 'static> Bounded<K, T> {
 
     /// Those that nobody asks for any more are given up.
     pub fn retain(&mut self, wanted: impl Fn(&K) -> bool) {
-        self.late.retain(|key, task| {
+        self.late.retain(|key, (_, task)| {
             let kept = wanted(key);
             if !kept {
                 task.abort();
@@ -59,8 +65,12 @@ impl<K: Ord + Clone, T: Send + 'static> Bounded<K, T> {
         F: Future<Output = T> + Send + 'static,
     {
         let (operation, most) = (self.operation, self.wait);
-        let under_way: Vec<(K, Option<JoinHandle<T>>)> =
-            of.into_iter().map(|key| (key.clone(), self.late.remove(&key))).collect();
+        let mut under_way = |key: K| {
+            let late = self.late.remove(&key);
+            // What was asked for long ago says nothing of now.
+            (key, late.filter(|(since, _)| since.elapsed() < LATE_MAX))
+        };
+        let under_way: Vec<(K, Option<Late<T>>)> = of.into_iter().map(&mut under_way).collect();
         let ended: Vec<_> = stream::iter(under_way)
             .map(|(key, late)| {
                 let read = &read;
@@ -70,10 +80,11 @@ impl<K: Ord + Clone, T: Send + 'static> Bounded<K, T> {
                     if late.is_none() && is_over {
                         return None;
                     }
-                    let mut task = late.unwrap_or_else(|| tokio::spawn(read(&key)));
+                    let begin = || (Instant::now(), tokio::spawn(read(&key)));
+                    let (since, mut task) = late.unwrap_or_else(begin);
                     let ended = match tokio::time::timeout(wait, &mut task).await {
                         Ok(ended) => Ok(ended),
-                        Err(_) => Err(task),
+                        Err(_) => Err((since, task)),
                     };
                     Some((key, ended))
                 }

@@ -22,8 +22,8 @@ use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, PortResult};
 
-/// Listings that began longer ago say nothing any more. Those of 10,000 variants take 10 minutes at 2 calls a second,
-/// and the next ones as long again.
+/// Listings that began longer ago say nothing any more, unless they take so long. Those of 10,000 variants take 10
+/// minutes at 2 calls a second, and the next ones as long again.
 const OLDEST: TimeDelta = TimeDelta::hours(1);
 
 /// What a listing says of each variant in it, ready to be handed out.
@@ -114,7 +114,7 @@ impl Listed {
     /// The same, of which nothing counts any more.
     fn outdated(&self) -> Self {
         let sentence = format!(
-            "the listing last read began at {}, more than an hour ago, and the next one is not complete",
+            "the last complete listing began at {}, too long ago to go by, and the next one is not complete",
             self.began.format("%Y-%m-%d %H:%M UTC")
         );
         let why = || Why::new(WhyKind::NotReadYet, sentence.clone());
@@ -136,6 +136,8 @@ pub struct Listings {
     under_way: Option<UnderWay>,
     /// Whether the last ones took longer than a pass waits.
     slow: bool,
+    /// How long they took.
+    took: Duration,
 }
 
 impl Listings {
@@ -154,7 +156,7 @@ impl Listings {
         if let Some(mut earlier) = self.under_way.take() {
             // An earlier pass did not wait for them.
             if earlier.is_whole_by(Some(Instant::now())).await {
-                self.take_over(aws, earlier, wait);
+                self.take_over(aws, earlier, (wait, now));
             } else {
                 self.under_way = Some(earlier);
             }
@@ -164,10 +166,10 @@ impl Listings {
         // Those that take many minutes are not waited for in each pass in vain.
         let wait_now = wait.map(|wait| if self.slow { Duration::ZERO } else { wait });
         if under_way.is_whole_by(wait_now.map(|wait| Instant::now() + wait)).await {
-            return self.take_over(aws, under_way, wait);
+            return self.take_over(aws, under_way, (wait, now));
         }
         let listed = match &self.last {
-            Some(last) if now - last.began > OLDEST => last.outdated(),
+            Some(last) if now - last.began > self.oldest() => last.outdated(),
             Some(last) => last.clone(),
             None => under_way.so_far(),
         };
@@ -175,7 +177,18 @@ impl Listings {
         listed
     }
 
-    fn take_over(&mut self, aws: &Aws, whole: UnderWay, wait: Option<Duration>) -> Listed {
+    /// How long ago listings may have begun that passes go by.
+    fn oldest(&self) -> TimeDelta {
+        // The last ones and the next, and half as long again.
+        OLDEST.max(TimeDelta::from_std(self.took.mul_f64(2.5)).unwrap_or(OLDEST))
+    }
+
+    fn take_over(
+        &mut self,
+        aws: &Aws,
+        whole: UnderWay,
+        (wait, now): (Option<Duration>, Timestamp),
+    ) -> Listed {
         let took = whole.took();
         let slow = wait.is_some_and(|wait| took > wait);
         if slow && !self.slow {
@@ -186,8 +199,23 @@ impl Listings {
                  ones; aws.call_rate_per_second limits how fast they are read"
             );
         }
-        self.slow = slow;
-        let listed = whole.whole();
+        let mut listed = whole.whole();
+        // One call of a thousand has failed: what all the others said is worth more than nothing for as long again.
+        let oldest = self.oldest();
+        let is_slow = slow || self.slow;
+        if let Some(last) = self.last.as_mut().filter(|last| is_slow && now - last.began <= oldest)
+            && let Some(why) = listed.whys_mut().find(|why| why.kind.may_pass())
+            && last.whys_mut().next().is_none()
+        {
+            self.slow = true;
+            tracing::warn!(
+                scope = %aws.scope,
+                "a listing has failed and starts over; passes go on with the last ones: {}",
+                why.message
+            );
+            return last.clone();
+        }
+        (self.slow, self.took) = (slow, took);
         self.last = Some(listed.clone());
         listed
     }

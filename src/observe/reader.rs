@@ -314,12 +314,14 @@ impl Reader {
         }
         let whys: Vec<Why> =
             missing.iter().filter_map(|name| self.cache.endpoint(name).why().cloned()).collect();
+        let not_yet = |why: &&Why| why.kind == WhyKind::NotReadYet;
+        let waiting = whys.iter().filter(not_yet).count();
         let is_denied = whys.iter().all(|why| why.kind == WhyKind::Denied);
         let narrowed = is_denied && self.cache.known().next().is_some();
         // What has failed says more than what has not had its turn.
-        let failed = whys.iter().find(|why| why.kind != WhyKind::NotReadYet);
+        let failed = whys.iter().find(|why| !not_yet(why));
         let why = failed.or_else(|| whys.first())?.clone();
-        Some(Undescribed { endpoints: whys.len(), narrowed, why })
+        Some(Undescribed { endpoints: whys.len(), waiting, narrowed, why })
     }
 
     /// All variants there are, or should be, with what is wanted of them.

@@ -2,7 +2,7 @@
 //! second that AWS lets through. Passes go on with what was listed last, and what that cannot know is asked by name.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, Schedule
 use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::model::tags::EndpointTags;
 use setpoint::observe::listings::Listings;
-use setpoint::ports::{Clock, Endpoints, PortResult, ScalingReads};
+use setpoint::ports::{Clock, Endpoints, ErrorKind, PortError, PortResult, ScalingReads, Service};
 use setpoint::reconcile::{Purpose, Settings};
 use setpoint::sim::SimClock;
 use tokio::sync::watch;
@@ -36,6 +36,8 @@ struct Gated {
     gate: watch::Receiver<bool>,
     /// Listings of policies that were begun.
     begun: Arc<AtomicUsize>,
+    /// Whether that last page fails.
+    fails: Arc<AtomicBool>,
 }
 
 #[async_trait]
@@ -55,6 +57,9 @@ impl ScalingReads for Gated {
         if of.is_none() {
             self.begun.fetch_add(1, Ordering::Relaxed);
             self.gate.clone().wait_for(|open| *open).await.expect("the test goes on");
+            if self.fails.load(Ordering::Relaxed) {
+                return Err(refused());
+            }
         }
         listed
     }
@@ -75,11 +80,22 @@ impl ScalingReads for Gated {
     }
 }
 
+fn refused() -> PortError {
+    PortError {
+        service: Service::ApplicationAutoScaling,
+        operation: "DescribeScalingPolicies",
+        kind: ErrorKind::Throttled,
+        code: None,
+        message: "Rate exceeded".to_owned(),
+    }
+}
+
 /// A stage whose listings take long while its gate is shut.
 struct Late {
     stage: Stage,
     gate: watch::Sender<bool>,
     begun: Arc<AtomicUsize>,
+    fails: Arc<AtomicBool>,
     config: Config,
 }
 
@@ -87,13 +103,14 @@ impl Late {
     fn of(names: &[&str]) -> Self {
         let (gate, listens) = watch::channel(true);
         let begun = Arc::new(AtomicUsize::new(0));
+        let fails = Arc::new(AtomicBool::new(false));
         let wrap = |mut aws: setpoint::ports::Aws| {
-            let begun = Arc::clone(&begun);
-            aws.scaling = Arc::new(Gated { truth: aws.scaling, gate: listens, begun });
+            let (begun, fails) = (Arc::clone(&begun), Arc::clone(&fails));
+            aws.scaling = Arc::new(Gated { truth: aws.scaling, gate: listens, begun, fails });
             aws
         };
         let stage = Stage::with(names, wrap, Arc::new(ProcessMemory::default()));
-        Self { stage, gate, begun, config: Config::from_yaml(CONFIG).unwrap() }
+        Self { stage, gate, begun, fails, config: Config::from_yaml(CONFIG).unwrap() }
     }
 
     fn shut(&self, shut: bool) {
@@ -248,12 +265,30 @@ async fn a_listing_that_never_ends_makes_what_it_is_about_unknown_after_an_hour(
     let a = of(&fleet, "a");
     assert!(!a.decision.report.comparable);
     let why = a.snapshot.policies.why().expect("it is old");
-    assert!(why.message.contains("more than an hour ago"), "{why:?}");
+    assert!(why.message.contains("too long ago to go by"), "{why:?}");
     assert!(fleet.unreadable().next().is_some(), "new variants would not be seen");
     late.shut(false);
     tokio::task::yield_now().await;
     late.pass(true).await;
     assert!(of(&late.pass(true).await, "a").decision.report.comparable);
+}
+
+#[tokio::test]
+async fn a_slow_listing_that_failed_leaves_what_was_listed_before() {
+    let mut late = Late::of(&["a"]);
+    late.pass(true).await;
+    late.shut(true);
+    late.pass(true).await;
+    late.fails.store(true, Ordering::Relaxed);
+    late.shut(false);
+    tokio::time::sleep(WAIT).await;
+    let fleet = late.pass(true).await;
+    assert!(of(&fleet, "a").decision.report.comparable, "it is a minute old");
+    // One that fails at once is not known, as everywhere; and what was listed before is too old some time.
+    late.stage.sim.advance(2 * 3600);
+    let fleet = late.pass(true).await;
+    let why = of(&fleet, "a").snapshot.policies.why().expect("it failed");
+    assert_eq!(why.kind, WhyKind::Throttled, "{why:?}");
 }
 
 /// How often each endpoint was described.

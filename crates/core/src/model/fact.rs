@@ -30,6 +30,11 @@ pub enum WhyKind {
 }
 
 impl WhyKind {
+    /// Whether the same read may succeed a moment later.
+    pub const fn may_pass(self) -> bool {
+        matches!(self, Self::Throttled | Self::Transient | Self::Incomplete)
+    }
+
     /// The word used in JSON, logs and labels.
     pub const fn as_str(self) -> &'static str {
         match self {

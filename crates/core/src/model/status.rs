@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::consent::Consent;
 use super::decision::{Decision, Outcome};
 use super::evidence::EvidenceStatus;
-use super::fact::{Why, WhyKind};
+use super::fact::Why;
 use super::goal::Goal;
 use super::ids::{AccountId, Scope, VariantId};
 use super::lasting::Lasting;
@@ -109,6 +109,9 @@ pub struct FleetStatus {
 pub struct Undescribed {
     /// How many there are, at least one.
     pub endpoints: usize,
+    /// How many of them have not had their turn since the process began.
+    #[serde(skip)]
+    pub waiting: usize,
     /// Whether a policy that names the endpoints to be seen explains it: others could be described, and these were
     /// denied.
     pub narrowed: bool,
@@ -124,14 +127,20 @@ impl Undescribed {
             many => (format!("{many} endpoints"), "their"),
         };
         let why = self.why.message.trim_end().trim_end_matches('.');
-        if self.why.kind == WhyKind::NotReadYet {
+        if self.waiting == self.endpoints {
             let have = if self.endpoints == 1 { "has" } else { "have" };
             return format!(
                 "{endpoints} {have} not been described yet, and {their} variants are not shown: a pass describes as \
                  many as aws.sagemaker_call_rate_per_second lets it"
             );
         }
-        format!("{endpoints} could not be described, and {their} variants are not shown: {why}")
+        let waiting = match self.waiting {
+            0 => String::new(),
+            waiting => format!(" or, {waiting} of them, have not been yet"),
+        };
+        format!(
+            "{endpoints} could not be described{waiting}, and {their} variants are not shown: {why}"
+        )
     }
 }
 

@@ -1,0 +1,219 @@
+//! What is described in turns: everybody has one, and those who ask are heard meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use setpoint::config::Config;
+use setpoint::memory::ProcessMemory;
+use setpoint::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
+use setpoint::model::ids::EndpointName;
+use setpoint::model::listing::Listing;
+use setpoint::model::selector::Selector;
+use setpoint::model::status::FleetStatus;
+use setpoint::model::tags::EndpointTags;
+use setpoint::ports::{Aws, Endpoints, PortResult};
+use setpoint::reconcile::{PassInput, Purpose, Settings};
+use setpoint::sim::api::Operation;
+use setpoint::sim::{Fault, FaultKind};
+
+use super::stage::{CONFIG, Stage, of};
+use crate::harness;
+
+const WAIT: Duration = Duration::from_millis(200);
+
+/// How often each endpoint was described.
+type Counts = Arc<Mutex<BTreeMap<String, u32>>>;
+
+/// SageMaker, which takes its time.
+struct Slow {
+    truth: Arc<dyn Endpoints>,
+    described: Counts,
+    list_takes: Duration,
+    takes: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl Endpoints for Slow {
+    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
+        tokio::time::sleep(self.list_takes).await;
+        self.truth.list_endpoints().await
+    }
+
+    async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
+        tokio::time::sleep(Duration::from_millis(self.takes.load(Ordering::SeqCst) as u64)).await;
+        *self.described.lock().unwrap().entry(name.as_str().to_owned()).or_default() += 1;
+        self.truth.endpoint(name).await
+    }
+
+    async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>> {
+        self.truth.endpoint_config(name).await
+    }
+
+    async fn model(&self, name: &str) -> PortResult<Option<Model>> {
+        self.truth.model(name).await
+    }
+
+    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
+        self.truth.endpoint_tags().await
+    }
+}
+
+struct Twelve {
+    stage: Stage,
+    described: Counts,
+    takes: Arc<AtomicUsize>,
+    config: Config,
+}
+
+fn twelve(list_takes: Duration) -> Twelve {
+    so_many(12, list_takes)
+}
+
+fn so_many(many: usize, list_takes: Duration) -> Twelve {
+    let names: Vec<String> = (0..many).map(|n| format!("e{n:02}")).collect();
+    let (described, takes) = (Counts::default(), Arc::new(AtomicUsize::new(0)));
+    let wrap = |mut aws: Aws| {
+        aws.endpoints = Arc::new(Slow {
+            truth: aws.endpoints,
+            described: Arc::clone(&described),
+            list_takes,
+            takes: Arc::clone(&takes),
+        });
+        aws
+    };
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let stage = Stage::with(&all, wrap, Arc::new(ProcessMemory::default()));
+    let config = Config::from_yaml(&format!("{CONFIG}reconcile: {{concurrency: 1}}\n")).unwrap();
+    Twelve { stage, described, takes, config }
+}
+
+impl Twelve {
+    async fn pass(&mut self, refresh: Option<&Selector>) -> FleetStatus {
+        let pass = harness::pass(&self.config);
+        let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
+        let input = PassInput {
+            goals: &self.config,
+            settings: &settings,
+            telemetry: false,
+            refresh,
+            purpose: Purpose::Plan,
+            freeze: None,
+            stop: &AtomicBool::new(false),
+        };
+        self.stage.fleet.pass(input).await
+    }
+}
+
+/// More are due in each pass than there is time for: each has its turn.
+#[tokio::test]
+async fn of_endpoints_that_are_due_again_and_again_the_last_have_their_turn_too() {
+    let mut twelve = twelve(Duration::ZERO);
+    twelve.pass(None).await;
+    assert_eq!(twelve.described.lock().unwrap().len(), 12);
+    twelve.described.lock().unwrap().clear();
+    twelve.takes.store(60, Ordering::SeqCst);
+    for _ in 0..8 {
+        // All of them are due again.
+        twelve.stage.sim.advance(3660);
+        twelve.pass(None).await;
+    }
+    let described = twelve.described.lock().unwrap();
+    assert_eq!(described.len(), 12, "{described:?}");
+}
+
+/// Listing the endpoints takes all the time that there is: some are described all the same.
+#[tokio::test]
+async fn a_slow_listing_of_endpoints_leaves_time_to_describe_some() {
+    let mut twelve = twelve(WAIT + WAIT / 2);
+    for _ in 0..4 {
+        twelve.pass(None).await;
+        twelve.stage.sim.advance(60);
+    }
+    let described = twelve.described.lock().unwrap();
+    assert!(!described.is_empty(), "no endpoint in four passes");
+}
+
+/// What cannot be listed is not described any sooner by passes that follow each other without a pause.
+#[tokio::test]
+async fn a_listing_of_endpoints_that_fails_makes_no_pass_begin_at_once() {
+    let mut twelve = twelve(Duration::ZERO);
+    twelve.takes.store(60, Ordering::SeqCst);
+    assert!(twelve.pass(None).await.has_more);
+    twelve.stage.sim.inject(Fault {
+        max_hits: 1000,
+        for_seconds: 86_400,
+        ..Fault::new(FaultKind::Deny, &[Operation::ListEndpoints], "a role may lose it")
+    });
+    for pass in 0..3 {
+        twelve.stage.sim.advance(60);
+        assert!(!twelve.pass(None).await.has_more, "pass {pass} after it has failed");
+    }
+}
+
+/// What was known of those that a refresh has no time for is still known.
+#[tokio::test]
+async fn a_refresh_forgets_no_config_of_what_it_has_no_time_for() {
+    // More than are described before their configs are.
+    let mut many = so_many(70, Duration::ZERO);
+    let known = |fleet: &FleetStatus| -> BTreeSet<String> {
+        let known = fleet.variants.values().filter(|v| v.snapshot.model.known().is_some());
+        known.map(|v| v.snapshot.id.endpoint.to_string()).collect()
+    };
+    assert_eq!(known(&many.pass(None).await).len(), 70);
+    many.stage.sim.advance(60);
+    many.takes.store(60, Ordering::SeqCst);
+    let after = known(&many.pass(Some(&Selector::default())).await);
+    assert_eq!(after.len(), 70, "{after:?}");
+}
+
+/// Telemetry needs no `ListEndpoints`: a role may lack it, and the variants are known by their scalable targets.
+#[tokio::test]
+async fn telemetry_is_read_where_endpoints_cannot_be_listed() {
+    let mut stage = Stage::of(&["a"]);
+    stage.sim.inject(Fault {
+        max_hits: 1000,
+        for_seconds: 86_400,
+        ..Fault::new(FaultKind::Deny, &[Operation::ListEndpoints], "a role may lack it")
+    });
+    let config = Config::from_yaml(CONFIG).unwrap();
+    let mut last = None;
+    for _ in 0..3 {
+        let fleet =
+            harness::Pass { telemetry: true, ..harness::pass(&config) }.of(&mut stage.fleet).await;
+        last = Some(of(&fleet, "a").snapshot.telemetry.clone());
+        stage.sim.advance(900);
+    }
+    assert!(last.as_ref().unwrap().known().is_some(), "{last:?}");
+}
+
+/// While endpoints are left to be described, passes follow each other without a pause. A person is heard between them.
+#[test]
+fn a_person_is_heard_while_a_large_fleet_is_being_described() {
+    use crate::daemon::process::{Daemon, Directory, Served, endpoint, from_now};
+    let endpoints: String = (0..40).map(|n| endpoint(&format!("e{n:02}"), 600.0)).collect();
+    let served = Served::of(&endpoints);
+    let directory = Directory::new();
+    let url = &served.url;
+    let config = directory.write(&format!(
+        "aws: {{region: us-east-1, account_id: \"123456789012\", endpoint_url: \"{url}\", \
+         call_rate_per_second: 100, write_rate_per_second: 100, sagemaker_call_rate_per_second: 2, \
+         sagemaker_call_rate_max_per_second: 2}}\n\
+         reconcile: {{schedule: \"* * * * * *\", telemetry_schedule: \"0 0 * * * *\", jitter_seconds: 0, \
+         concurrency: 2, pass_timeout_seconds: 5}}\n\
+         defaults: {{mode: observe}}\n\
+         targets: [{{endpoint: \"*\", variant: \"*\", load_test: {{max_rps: 20}}}}]\n"
+    ));
+    let daemon = Daemon::ready(&config, &[]);
+    let made = [("kind", "describe"), ("result", "success")];
+    let asked = std::time::Instant::now();
+    let body = json!({"until": from_now(3600), "reason": "a test"});
+    let (status, answer) = daemon.post("/-/pause", &body);
+    let took = asked.elapsed();
+    let passes = daemon.metric("setpoint_passes_total", &made);
+    assert_eq!(status, 200, "after {took:?}: {answer}");
+    assert!(took < Duration::from_secs(20), "{took:?}, {passes:?} passes later");
+}
