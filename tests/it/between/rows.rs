@@ -18,7 +18,9 @@ use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, Schedule
 use setpoint::model::selector::Selector;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
-use setpoint::ports::{Aws, Clock, ErrorKind, PortError, PortResult, ScalingReads, Service};
+use setpoint::ports::{
+    Aws, Clock, ErrorKind, PortError, PortResult, RegisterScalableTarget, ScalingReads, Service,
+};
 use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose, Settings};
 use setpoint::sim::SimClock;
 use tokio::sync::watch;
@@ -244,6 +246,49 @@ async fn a_clock_that_is_set_back_makes_no_old_row_new() {
         let fleet = late.pass(true).await;
         assert!(shown(&fleet, 650.0).is_empty(), "600 is in force for minutes");
     }
+}
+
+/// A check looks at what is, and what it has seen counts until a listing that began later.
+#[tokio::test]
+async fn what_a_person_asks_for_is_read_by_name() {
+    let mut late = Late::of(&["a", "b"]);
+    late.pass(false).await;
+    late.shut(true);
+    late.edit("a", 650.0);
+    late.stage.sim.advance(60);
+    assert!(shown(&late.pass(false).await, 650.0).is_empty(), "the listing is older");
+    late.made((false, false), Some(&Selector::default())).await;
+    late.stage.sim.advance(60);
+    assert_eq!(shown(&late.pass(false).await, 650.0).len(), 1, "it has been seen");
+    late.edit("a", 660.0);
+    late.shut(false);
+    tokio::task::yield_now().await;
+    // The listing under way began before.
+    late.pass(false).await;
+    late.stage.sim.advance(60);
+    assert_eq!(shown(&late.pass(false).await, 660.0).len(), 1, "the next one is newer");
+}
+
+/// After a deploy a variant that had no scalable target may have one.
+#[tokio::test]
+async fn what_an_old_listing_lacks_is_asked_for_after_a_deploy() {
+    let mut late = Late::of(&["a", "b"]);
+    late.stage.change(json!({"deregister": {"variant": "a/AllTraffic"}}));
+    late.pass(false).await;
+    late.shut(true);
+    late.stage.sim.advance(60);
+    let target = |fleet: &FleetStatus| of(fleet, "a").snapshot.target.known().cloned().flatten();
+    assert_eq!(target(&late.pass(false).await), None);
+    late.stage.change(json!({"deploy": {"endpoint": "a", "capacity_factor": 1.0}}));
+    late.stage.sim.advance(1800);
+    let register = RegisterScalableTarget {
+        resource: "endpoint/a/variant/AllTraffic".parse().unwrap(),
+        min_capacity: Some(1),
+        max_capacity: Some(8),
+        suspended: None,
+    };
+    late.stage.aws.writes.register_scalable_target(&register).await.unwrap();
+    assert!(target(&late.pass(false).await).is_some(), "the listing is older than the deploy");
 }
 
 /// A person asks for more than there is time for: what is known stays known.

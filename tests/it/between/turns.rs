@@ -125,6 +125,27 @@ async fn of_endpoints_that_are_due_again_and_again_the_last_have_their_turn_too(
     assert_eq!(described.len(), 12, "{described:?}");
 }
 
+/// Scaling activities explain what is known: until all is described there is more to know.
+#[tokio::test]
+async fn activities_wait_until_all_is_described() {
+    let mut twelve = twelve(Duration::ZERO);
+    let sim = twelve.stage.sim.clone();
+    let asked = || sim.with_world(|world| world.calls(Operation::DescribeScalingActivities));
+    twelve.pass(None).await;
+    let before = asked();
+    // Descriptions and activities are due of all of them.
+    sim.advance(2 * 3600);
+    twelve.takes.store(60, Ordering::SeqCst);
+    let mut passes = 0;
+    while twelve.pass(None).await.has_more {
+        passes += 1;
+        assert_eq!(asked(), before, "pass {passes}");
+        assert!(passes < 12);
+    }
+    assert!(passes > 1);
+    assert!(asked() > before, "they are read then");
+}
+
 /// Listing the endpoints takes all the time that there is: some are described all the same.
 #[tokio::test]
 async fn a_slow_listing_of_endpoints_leaves_time_to_describe_some() {
