@@ -9,13 +9,13 @@ use crate::model::reads::Read;
 use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 
-/// Variants whose activities are read because a person asks, in one pass: each is a call, and the
-/// budget of a region is 2 a second.
-const ACTIVITIES_REFRESHED_MAX: usize = 50;
+/// Variants that are read one by one because a person asks, in one pass: each takes a call or more, and the budget of a
+/// region is 2 a second.
+pub(super) const REFRESHED_MAX: usize = 50;
 
 impl Reader {
     /// Rule 24: one page of activities, of variants that changed or are at max, else hourly; and
-    /// of those to be read again, as many as [`ACTIVITIES_REFRESHED_MAX`]. Those that do not fit
+    /// of those to be read again, as many as [`REFRESHED_MAX`]. Those that do not fit
     /// wait for the next pass; those that have waited longest go first.
     pub(super) async fn read_activities(
         &mut self,
@@ -24,16 +24,15 @@ impl Reader {
         now: Timestamp,
     ) {
         let (mut due, mut refresh) = (Vec::new(), 0);
-        let has_more = self.cache.left() > 0;
         for (id, goal) in wanted {
             let managed = goal.as_ref().is_ok_and(|goal| goal.managed);
             let at_max = self.is_at_max(id);
             let Some(variant) = self.variants.get_mut(id).filter(|_| managed) else { continue };
             // They explain what is known; until all is described there is more to know.
-            let is_due = !has_more && variant.activities.is_due(id, now);
-            let asked = refresh < ACTIVITIES_REFRESHED_MAX && request.wants_refresh(id);
+            let is_due = !self.has_more && variant.activities.is_due(id, now);
+            let asked = refresh < REFRESHED_MAX && request.wants_refresh(id);
             refresh += usize::from(asked);
-            if asked || is_due || (at_max && !has_more) {
+            if asked || is_due || (at_max && !self.has_more) {
                 due.push(((!asked, variant.activities.turn()), id.clone()));
             }
         }

@@ -56,6 +56,15 @@ impl Due<'_> {
     }
 }
 
+/// What came of describing what was due.
+#[derive(Debug, Default)]
+pub struct Refreshed {
+    /// The endpoints whose row in `ListEndpoints` has changed since they were last described.
+    pub changed: BTreeSet<EndpointName>,
+    /// Whether some had no turn, for there was no time.
+    pub has_more: bool,
+}
+
 /// Everything remembered of the endpoints of a region between passes.
 #[derive(Debug)]
 pub struct EndpointCache {
@@ -68,8 +77,6 @@ pub struct EndpointCache {
     pub(super) models: BTreeMap<(String, ConfigKey), Kept<Model>>,
     /// Configs and models that were read.
     pub(super) read_in_all: u64,
-    /// Endpoints that were due and had no turn in the last pass.
-    left: usize,
 }
 
 /// The reads under way: one that hangs delays no other.
@@ -89,7 +96,7 @@ impl Default for EndpointCache {
         };
         let (endpoints, configs, models) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let progress = Arc::default();
-        Self { reading, progress, endpoints, configs, models, read_in_all: 0, left: 0 }
+        Self { reading, progress, endpoints, configs, models, read_in_all: 0 }
     }
 }
 
@@ -101,25 +108,17 @@ pub(super) type Kept<T> = (Shared<Fact<Option<T>>>, Read);
 /// What a pass has been told of configs and models, by their names: those that share one share the call.
 #[derive(Debug, Default)]
 struct Answers {
-    configs: Named<EndpointConfig>,
-    models: Named<Model>,
+    configs: BTreeMap<String, Kept<EndpointConfig>>,
+    models: BTreeMap<String, Kept<Model>>,
 }
 
-#[derive(Debug)]
-struct Named<T>(BTreeMap<String, Kept<T>>);
-
-impl<T> Default for Named<T> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<T> Named<T> {
-    /// Those of these names that have not been asked for, each once.
-    fn others<'a>(&self, names: impl Iterator<Item = &'a String>) -> Vec<String> {
-        let others: BTreeSet<&String> = names.filter(|name| !self.0.contains_key(*name)).collect();
-        others.into_iter().cloned().collect()
-    }
+/// Those of these names that have no answer yet, each once.
+fn unanswered<'a, T>(
+    names: impl Iterator<Item = &'a String>,
+    answers: &BTreeMap<String, T>,
+) -> Vec<String> {
+    let names: BTreeSet<&String> = names.filter(|name| !answers.contains_key(*name)).collect();
+    names.into_iter().cloned().collect()
 }
 
 #[derive(Debug)]
@@ -158,13 +157,9 @@ impl EndpointCache {
         Self { progress, ..Self::default() }
     }
 
-    /// Describes what is due, as far as it comes in the time that there is: what a person asks for first, then what was
-    /// never described, then what was described longest ago. Returns the endpoints whose row in `ListEndpoints` has changed since they were last described.
-    pub async fn refresh(
-        &mut self,
-        by: (&Aws, &Arc<dyn Clock>),
-        due: Due<'_>,
-    ) -> BTreeSet<EndpointName> {
+    /// Describes what is due, as far as there is time: what a person asks for first, then what was never described, then
+    /// what was described longest ago.
+    pub async fn refresh(&mut self, by: (&Aws, &Arc<dyn Clock>), due: Due<'_>) -> Refreshed {
         let Due { all, refresh, now, .. } = due;
         self.endpoints.retain(|name, _| all.contains_key(name));
         self.reading.endpoints.retain(|name| all.contains_key(name));
@@ -199,8 +194,10 @@ impl EndpointCache {
             let asked = chunk.iter().filter(|name| refresh.contains(name));
             let asked = asked.filter_map(|name| self.endpoints.get(name)?.known());
             let stale: BTreeSet<ConfigKey> = asked.map(config_key).collect();
-            self.configs.retain(|key, _| !stale.contains(key));
-            self.models.retain(|(_, key), _| !stale.contains(key));
+            if !stale.is_empty() {
+                self.configs.retain(|key, _| !stale.contains(key));
+                self.models.retain(|(_, key), _| !stale.contains(key));
+            }
             // With its config and its model at once, however long it takes: what is half described cannot be judged.
             let of_chunk = chunk.iter().filter_map(|name| self.endpoints.get(name)?.known());
             let of_chunk: BTreeSet<ConfigKey> = of_chunk.map(config_key).collect();
@@ -215,9 +212,9 @@ impl EndpointCache {
         }
         let others = in_force.into_iter().filter(|key| !done.contains(key)).collect();
         self.read_configs(by, (&others, &mut answers), due).await;
-        self.left = names.len() - begun;
-        self.progress.described.drop_out(self.left);
-        changed
+        let left = names.len() - begun;
+        self.progress.described.drop_out(left);
+        Refreshed { changed, has_more: left > 0 }
     }
 
     /// Describes these endpoints; how many there was time for.
@@ -277,7 +274,7 @@ impl EndpointCache {
         let is_missing = |key: &&ConfigKey| !self.configs.contains_key(*key);
         let missing: Vec<ConfigKey> = of.iter().filter(is_missing).cloned().collect();
         // Endpoints that share a config share the call.
-        let names = answers.configs.others(missing.iter().map(|key| &key.0));
+        let names = unanswered(missing.iter().map(|key| &key.0), &answers.configs);
         let read = self.reading.configs.read(names, due.at_once(), |name| {
             let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
             async move {
@@ -287,15 +284,15 @@ impl EndpointCache {
         });
         let kept = |answer| fact(answer, "DescribeEndpointConfig", &**clock);
         let read = read.await.into_iter().map(|(name, answer)| (name, kept(answer)));
-        answers.configs.0.extend(read);
-        self.read_in_all += keep(&mut self.configs, missing, |key| answers.configs.0.get(&key.0));
+        answers.configs.extend(read);
+        self.read_in_all += keep(&mut self.configs, missing, |key| answers.configs.get(&key.0));
         self.read_models(by, (of, &mut answers.models), due).await;
     }
 
     async fn read_models(
         &mut self,
         (aws, clock): (&Aws, &Arc<dyn Clock>),
-        (of, answers): (&BTreeSet<ConfigKey>, &mut Named<Model>),
+        (of, answers): (&BTreeSet<ConfigKey>, &mut BTreeMap<String, Kept<Model>>),
         due: Due<'_>,
     ) {
         let mut in_use = BTreeSet::new();
@@ -308,19 +305,14 @@ impl EndpointCache {
         }
         let missing: Vec<_> =
             in_use.into_iter().filter(|key| !self.models.contains_key(key)).collect();
-        let names = answers.others(missing.iter().map(|key| &key.0));
+        let names = unanswered(missing.iter().map(|key| &key.0), answers);
         let read = self.reading.models.read(names, due.at_once(), |name| {
             let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
             async move { timed(&*clock, "DescribeModel", aws.endpoints.model(&name)).await }
         });
         let kept = |answer| fact(answer, "DescribeModel", &**clock);
-        answers.0.extend(read.await.into_iter().map(|(name, answer)| (name, kept(answer))));
-        self.read_in_all += keep(&mut self.models, missing, |key| answers.0.get(&key.0));
-    }
-
-    /// Endpoints that were due and had no turn in the last pass.
-    pub const fn left(&self) -> usize {
-        self.left
+        answers.extend(read.await.into_iter().map(|(name, answer)| (name, kept(answer))));
+        self.read_in_all += keep(&mut self.models, missing, |key| answers.get(&key.0));
     }
 
     /// The endpoints that are known to exist.

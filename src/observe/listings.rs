@@ -298,7 +298,7 @@ impl UnderWay {
     /// From the first call to the last answer.
     fn took(&self) -> Duration {
         let Self { began: _, since, targets, policies, scheduled_actions, alarms } = self;
-        let ended = [targets.ended, policies.ended, scheduled_actions.ended, alarms.ended];
+        let ended = [targets.ended(), policies.ended(), scheduled_actions.ended(), alarms.ended()];
         ended.into_iter().flatten().max().map_or(Duration::ZERO, |ended| ended - *since)
     }
 
@@ -326,8 +326,8 @@ impl UnderWay {
 struct Late<T> {
     operation: &'static str,
     task: JoinHandle<(Answer<T>, Instant)>,
-    answer: Option<Answer<T>>,
-    ended: Option<Instant>,
+    /// What it answered, and when.
+    answer: Option<(Answer<T>, Instant)>,
 }
 
 impl<T> Drop for Late<T> {
@@ -351,7 +351,7 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Late<T> {
             let ended = Instant::now();
             (Answer::new(answer, parts, &before), ended)
         });
-        Self { operation, task, answer: None, ended: None }
+        Self { operation, task, answer: None }
     }
 
     async fn is_there_by(&mut self, until: Option<Instant>) -> bool {
@@ -364,10 +364,12 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Late<T> {
         };
         let Ok(ended) = ended else { return false };
         // A bug of ours breaks the region that it is in, as anywhere else in its reads.
-        let (answer, ended) = ended.unwrap_or_else(|error| resume_unwind(error.into_panic()));
-        self.answer = Some(answer);
-        self.ended = Some(ended);
+        self.answer = Some(ended.unwrap_or_else(|error| resume_unwind(error.into_panic())));
         true
+    }
+
+    fn ended(&self) -> Option<Instant> {
+        self.answer.as_ref().map(|(_, ended)| *ended)
     }
 
     fn so_far(&self, began: Timestamp) -> Answer<T> {
@@ -375,7 +377,7 @@ impl<T: Clone + PartialEq + Send + Sync + 'static> Late<T> {
             let why = Why::new(WhyKind::NotReadYet, "not read yet: the listing is under way");
             Answer::unknown(why, Read::new(self.operation, began))
         };
-        self.answer.clone().unwrap_or_else(not_yet)
+        self.answer.as_ref().map_or_else(not_yet, |(answer, _)| answer.clone())
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::cache::{Due, EndpointCache};
+use super::cache::{Due, EndpointCache, Refreshed};
 use super::cost::CostMeter;
 use super::evidence::{Described, Keeping};
 use super::fetch::Fetch;
@@ -147,6 +147,8 @@ pub struct Reader {
     pub(super) history: History,
     /// The variants whose telemetry could not be read.
     pub unmeasured: Unmeasured,
+    /// Whether endpoints were due to be described for which the last pass had no time.
+    pub(super) has_more: bool,
     /// Whether all variants there are have been listed once: from then on the process knows them.
     listed: bool,
     /// What is kept over a restart; absent where nothing is.
@@ -182,6 +184,7 @@ impl Reader {
             described: Described::default(),
             unmeasured: Unmeasured::default(),
             history: History::new(fetch, Arc::clone(&clock), slots),
+            has_more: false,
             listed: false,
             unseen: Reaction::unseen(None).into(),
             listings: Listings::default(),
@@ -225,8 +228,7 @@ impl Reader {
         }
         let weeks = self.read_weeks(&wanted, request.settings, now).await;
         let undescribed = self.undescribed(missing, &wanted);
-        // What could not be listed is not described any sooner by another pass at once.
-        let has_more = self.cache.left() > 0 && sweep.endpoints.known().is_some();
+        let has_more = self.has_more;
         Observed { at: now, sweep, undescribed, has_more, remembered, wanted, weeks }
     }
 
@@ -241,26 +243,28 @@ impl Reader {
         let wait = request.settings.sweep_wait;
         let begun = Instant::now();
         let by = (&self.aws, &self.clock);
-        let (cache, mut changed) = (&mut self.cache, BTreeSet::new());
+        let (cache, mut described) = (&mut self.cache, Refreshed::default());
         let endpoints = async {
             let listed = ListedEndpoints::read(by.0, &**by.1).await;
             if let Some(all) = listed.all.known() {
                 // However long the listing takes, some are described.
                 let until = wait.map(|wait| (begun + wait).max(Instant::now() + wait / 2));
                 let due = Due { all, refresh: &refresh, now, concurrency, until };
-                changed = cache.refresh(by, due).await;
+                described = cache.refresh(by, due).await;
             }
             listed
         };
         let listings = self.listings.read(by.0, by.1, now, wait);
         let sweep = Sweep::read((by.0, &**by.1), now, listings, endpoints).await;
         self.listed_since = sweep.listed.began;
+        // What could not be listed is not described any sooner by another pass at once.
+        self.has_more = described.has_more;
         if sweep.endpoints.known().is_none() {
             return sweep;
         }
         for (id, variant) in &mut self.variants {
             // Rule 24: activities are read of variants that changed.
-            if changed.contains(&id.endpoint) {
+            if described.changed.contains(&id.endpoint) {
                 variant.activities.note_change();
             }
             let target = sweep.listed.targets.all.known().and_then(|all| all.get(&id.resource()));

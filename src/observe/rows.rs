@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
+use super::activities::REFRESHED_MAX;
 use super::reader::{Reader, Request, Wanted};
 use super::sweep::{Sweep, timed};
 use crate::model::fact::{Fact, Why, WhyKind};
@@ -21,8 +22,6 @@ use crate::ports::{Aws, Clock, Memories, PortResult};
 /// Variants that are read by name at once: each takes three calls of Application Auto Scaling's bucket, whose rate is
 /// the lowest, and the listings wait behind them.
 const AT_ONCE: usize = 2;
-/// Variants that are read by name because a person asks, in one pass.
-const REFRESHED_MAX: usize = 50;
 
 /// When each of them was read.
 #[derive(Debug, Clone, Copy)]
@@ -154,7 +153,7 @@ impl Reader {
             self.rows.insert(of, rows.into());
         }
         sweep.rows = self.rows.iter().map(|(of, rows)| (of.clone(), rows.clone())).collect();
-        // They go before what was read before.
+        // What was read before the change does not count, so these replace it.
         sweep.rows.extend(outdated);
     }
 

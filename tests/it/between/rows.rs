@@ -368,7 +368,7 @@ fn shown(fleet: &FleetStatus, value: f64) -> Vec<String> {
     all.map(|v| v.snapshot.id.endpoint.to_string()).collect()
 }
 
-/// There is no time to read all of them: those are unknown, and not as they were before the write.
+/// Those that the pass has no time to read are unknown; the values from before the write are not shown.
 #[tokio::test]
 async fn a_row_that_was_read_before_a_write_does_not_count_after_it() {
     let mut late = written_twice().await;

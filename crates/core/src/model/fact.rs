@@ -63,6 +63,11 @@ pub struct Why {
 }
 
 impl Why {
+    /// The sentence without its full stop, for the middle of another one.
+    pub fn without_full_stop(&self) -> &str {
+        self.message.trim_end().trim_end_matches('.')
+    }
+
     /// A reason with its sentence.
     pub fn new(kind: WhyKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }

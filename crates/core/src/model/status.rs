@@ -126,7 +126,7 @@ impl Undescribed {
             1 => ("1 endpoint".to_owned(), "its"),
             many => (format!("{many} endpoints"), "their"),
         };
-        let why = self.why.message.trim_end().trim_end_matches('.');
+        let why = self.why.without_full_stop();
         if self.waiting == self.endpoints {
             let have = if self.endpoints == 1 { "has" } else { "have" };
             return format!(
@@ -136,7 +136,7 @@ impl Undescribed {
         }
         let waiting = match self.waiting {
             0 => String::new(),
-            waiting => format!(" or, {waiting} of them, have not been yet"),
+            waiting => format!(", {waiting} of them not yet"),
         };
         format!(
             "{endpoints} could not be described{waiting}, and {their} variants are not shown: {why}"
@@ -163,7 +163,7 @@ impl TelemetryUnread {
             1 => first,
             many => format!("{many} variants ({first} is the first)"),
         };
-        let why = self.why.message.trim_end().trim_end_matches('.');
+        let why = self.why.without_full_stop();
         format!(
             "the telemetry of {of} could not be read: {why}. The next telemetry pass reads it again, and raises \
              wait where no datapoint is newer than telemetry.max_age_minutes"
