@@ -10,6 +10,7 @@ use setpoint::daemon::pass_settings;
 use setpoint::decide::Freeze;
 use setpoint::model::consent::Consent;
 use setpoint::model::ids::Scope;
+use setpoint::model::selector::Selector;
 use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::ports::{Aws, Leadership, Memory};
 use setpoint::reconcile::{CostMeter, Fleet, Goals, PassInput, Purpose, Settings};
@@ -81,6 +82,7 @@ pub(crate) fn pass(config: &Config) -> Pass<'_> {
         goals: config,
         settings: pass_settings(config),
         telemetry: false,
+        refresh: None,
         purpose: Purpose::Reconcile(&NOBODY),
         freeze: None,
         stop: &NOT_STOPPING,
@@ -92,6 +94,7 @@ pub(crate) struct Pass<'a> {
     pub goals: &'a dyn Goals,
     pub settings: Settings,
     pub telemetry: bool,
+    pub refresh: Option<&'a Selector>,
     pub purpose: Purpose<'a>,
     pub freeze: Option<&'a Freeze>,
     pub stop: &'a AtomicBool,
@@ -100,9 +103,8 @@ pub(crate) struct Pass<'a> {
 impl Pass<'_> {
     /// Makes it.
     pub(crate) async fn of(self, fleet: &mut Fleet) -> FleetStatus {
-        let Self { goals, settings, telemetry, purpose, freeze, stop } = self;
+        let Self { goals, settings, telemetry, refresh, purpose, freeze, stop } = self;
         let settings = &settings;
-        let refresh = None;
         fleet.pass(PassInput { goals, settings, telemetry, refresh, purpose, freeze, stop }).await
     }
 

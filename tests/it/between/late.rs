@@ -1,141 +1,24 @@
 //! Listings and descriptions that take longer than a pass waits for them: of thousands of variants, at the calls a
 //! second that AWS lets through. Passes go on with what was listed last, and what that cannot know is asked by name.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use async_trait::async_trait;
 use serde_json::json;
-use setpoint::config::Config;
-use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
-use setpoint::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
 use setpoint::model::fact::WhyKind;
-use setpoint::model::ids::{EndpointName, ResourceId};
-use setpoint::model::listing::Listing;
-use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
 use setpoint::model::status::{FleetStatus, VariantStatus};
-use setpoint::model::tags::EndpointTags;
 use setpoint::observe::listings::Listings;
-use setpoint::ports::{Clock, Endpoints, ErrorKind, PortError, PortResult, ScalingReads, Service};
-use setpoint::reconcile::{Purpose, Settings};
+use setpoint::ports::Clock;
+use setpoint::reconcile::Settings;
 use setpoint::sim::SimClock;
-use tokio::sync::watch;
 
-use super::stage::{CONFIG, Stage, of};
+use super::slow::{Late, WAIT, names};
+use super::stage::of;
 use crate::harness;
 
-/// How long a pass waits here.
-const WAIT: Duration = Duration::from_millis(200);
-
-/// Application Auto Scaling, whose listing of policies has a last page that comes when it is let through.
-struct Gated {
-    truth: Arc<dyn ScalingReads>,
-    gate: watch::Receiver<bool>,
-    /// Listings of policies that were begun.
-    begun: Arc<AtomicUsize>,
-    /// Whether that last page fails.
-    fails: Arc<AtomicBool>,
-}
-
-#[async_trait]
-impl ScalingReads for Gated {
-    async fn scalable_targets(
-        &self,
-        of: Option<&[ResourceId]>,
-    ) -> PortResult<Listing<ScalableTarget>> {
-        self.truth.scalable_targets(of).await
-    }
-
-    async fn scaling_policies(
-        &self,
-        of: Option<&ResourceId>,
-    ) -> PortResult<Listing<ScalingPolicy>> {
-        let listed = self.truth.scaling_policies(of).await;
-        if of.is_none() {
-            self.begun.fetch_add(1, Ordering::Relaxed);
-            self.gate.clone().wait_for(|open| *open).await.expect("the test goes on");
-            if self.fails.load(Ordering::Relaxed) {
-                return Err(refused());
-            }
-        }
-        listed
-    }
-
-    async fn scheduled_actions(
-        &self,
-        of: Option<&ResourceId>,
-    ) -> PortResult<Listing<ScheduledAction>> {
-        self.truth.scheduled_actions(of).await
-    }
-
-    async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>> {
-        self.truth.scaling_activities(of).await
-    }
-
-    async fn tags(&self, target_arn: &str) -> PortResult<BTreeMap<String, String>> {
-        self.truth.tags(target_arn).await
-    }
-}
-
-fn refused() -> PortError {
-    PortError {
-        service: Service::ApplicationAutoScaling,
-        operation: "DescribeScalingPolicies",
-        kind: ErrorKind::Throttled,
-        code: None,
-        message: "Rate exceeded".to_owned(),
-    }
-}
-
-/// A stage whose listings take long while its gate is shut.
-struct Late {
-    stage: Stage,
-    gate: watch::Sender<bool>,
-    begun: Arc<AtomicUsize>,
-    fails: Arc<AtomicBool>,
-    config: Config,
-}
-
-impl Late {
-    fn of(names: &[&str]) -> Self {
-        let (gate, listens) = watch::channel(true);
-        let begun = Arc::new(AtomicUsize::new(0));
-        let fails = Arc::new(AtomicBool::new(false));
-        let wrap = |mut aws: setpoint::ports::Aws| {
-            let (begun, fails) = (Arc::clone(&begun), Arc::clone(&fails));
-            aws.scaling = Arc::new(Gated { truth: aws.scaling, gate: listens, begun, fails });
-            aws
-        };
-        let stage = Stage::with(names, wrap, Arc::new(ProcessMemory::default()));
-        Self { stage, gate, begun, fails, config: Config::from_yaml(CONFIG).unwrap() }
-    }
-
-    fn shut(&self, shut: bool) {
-        self.gate.send_replace(!shut);
-    }
-
-    fn edit(&self, name: &str, target_value: f64) {
-        let variant = format!("{name}/AllTraffic");
-        self.stage
-            .change(json!({"edit_policy": {"variant": variant, "target_value": target_value}}));
-    }
-
-    /// A pass of the daemon.
-    async fn pass(&mut self, writes: bool) -> FleetStatus {
-        let consent = Consent::default();
-        let purpose = if writes { Purpose::Reconcile(&consent) } else { Purpose::Plan };
-        let pass = harness::pass(&self.config);
-        let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
-        let pass = harness::Pass { settings, purpose, ..pass }.of(&mut self.stage.fleet);
-        tokio::time::timeout(Duration::from_secs(20), pass).await.expect("it waits for the listing")
-    }
-
-    fn begun(&self) -> usize {
-        self.begun.load(Ordering::Relaxed)
-    }
+fn begun(late: &Late) -> usize {
+    late.knobs.begun.load(Ordering::SeqCst)
 }
 
 fn target_value(fleet: &FleetStatus, name: &str) -> Option<f64> {
@@ -157,7 +40,7 @@ async fn a_first_pass_shows_what_there_is_and_writes_nothing_that_rests_on_what_
         assert_eq!(a.snapshot.policies.why().unwrap().kind, WhyKind::NotReadYet, "pass {pass}");
         assert!(!a.decision.report.comparable);
     }
-    assert_eq!(late.begun(), 1, "the listing that is under way is not begun a second time");
+    assert_eq!(begun(&late), 1, "the listing that is under way is not begun a second time");
     assert_eq!(late.stage.writes(), 0);
     late.shut(false);
     tokio::task::yield_now().await;
@@ -186,7 +69,7 @@ async fn what_was_written_since_it_was_listed_passes_for_no_edit_of_somebody_els
         assert_eq!(target_value(&fleet, "b"), Some(600.0), "it is shown as it was listed");
     }
     assert_eq!(late.stage.writes(), writes);
-    assert_eq!(late.begun(), 2);
+    assert_eq!(begun(&late), 2);
 }
 
 #[tokio::test]
@@ -248,9 +131,9 @@ async fn what_began_by_a_clock_that_was_set_back_does_not_count() {
     assert_eq!(listed.policies.all.why().unwrap().kind, WhyKind::NotReadYet);
     assert!(listed.targets.all.known().is_some(), "these have come again");
     // Those under way do not count either.
-    let before = late.begun();
+    let before = begun(&late);
     listings.read(aws, &clock, earlier - chrono::TimeDelta::hours(1), Some(WAIT)).await;
-    assert_eq!(late.begun(), before + 1);
+    assert_eq!(begun(&late), before + 1);
 }
 
 #[tokio::test]
@@ -279,7 +162,7 @@ async fn a_slow_listing_that_failed_leaves_what_was_listed_before() {
     late.pass(true).await;
     late.shut(true);
     late.pass(true).await;
-    late.fails.store(true, Ordering::Relaxed);
+    late.knobs.listing_fails.store(true, Ordering::SeqCst);
     late.shut(false);
     tokio::time::sleep(WAIT).await;
     let fleet = late.pass(true).await;
@@ -291,68 +174,18 @@ async fn a_slow_listing_that_failed_leaves_what_was_listed_before() {
     assert_eq!(why.kind, WhyKind::Throttled, "{why:?}");
 }
 
-/// How often each endpoint was described.
-type Counts = Arc<Mutex<BTreeMap<String, u32>>>;
-
-/// SageMaker, which takes its time for each endpoint, and counts who was described.
-struct Slow {
-    truth: Arc<dyn Endpoints>,
-    described: Counts,
-}
-
-#[async_trait]
-impl Endpoints for Slow {
-    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
-        self.truth.list_endpoints().await
-    }
-
-    async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
-        tokio::time::sleep(WAIT / 3).await;
-        *self.described.lock().unwrap().entry(name.as_str().to_owned()).or_default() += 1;
-        self.truth.endpoint(name).await
-    }
-
-    async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>> {
-        self.truth.endpoint_config(name).await
-    }
-
-    async fn model(&self, name: &str) -> PortResult<Option<Model>> {
-        self.truth.model(name).await
-    }
-
-    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
-        self.truth.endpoint_tags().await
-    }
-}
-
-/// Twelve endpoints, which are described one after the other.
-fn twelve() -> (Stage, Vec<String>, Counts) {
-    let names: Vec<String> = (0..12).map(|n| format!("e{n:02}")).collect();
-    let described = Counts::default();
-    let wrap = |mut aws: setpoint::ports::Aws| {
-        aws.endpoints = Arc::new(Slow { truth: aws.endpoints, described: Arc::clone(&described) });
-        aws
-    };
-    let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    (Stage::with(&all, wrap, Arc::new(ProcessMemory::default())), names, described)
-}
-
-fn one_at_a_time() -> Config {
-    Config::from_yaml(&format!("{CONFIG}reconcile: {{concurrency: 1}}\n")).unwrap()
-}
-
 #[tokio::test]
 async fn no_history_is_read_of_what_is_yet_to_be_described() {
-    let (mut stage, names, _) = twelve();
-    let config = one_at_a_time();
+    let mut late = Late::many(12);
+    late.stage.pace.describing.store(66, Ordering::SeqCst);
     let mut measured = Vec::new();
-    while measured.last() != Some(&names.len()) {
+    while measured.last() != Some(&12) {
         assert!(measured.len() < 12, "{measured:?}");
-        let pass = harness::pass(&config);
+        let pass = harness::pass(&late.config);
         let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
         let pass = harness::Pass { settings, telemetry: true, ..pass };
-        let fleet = pass.of(&mut stage.fleet).await;
-        assert_eq!(fleet.variants.len(), names.len(), "their scalable targets are listed");
+        let fleet = pass.of(&mut late.stage.fleet).await;
+        assert_eq!(fleet.variants.len(), 12, "their scalable targets are listed");
         for variant in fleet.variants.values() {
             let endpoint = variant.snapshot.endpoint.why().map(|why| why.kind);
             let telemetry = variant.snapshot.telemetry.why().map(|why| why.kind);
@@ -367,24 +200,21 @@ async fn no_history_is_read_of_what_is_yet_to_be_described() {
 
 #[tokio::test]
 async fn endpoints_there_is_no_time_for_are_described_by_the_next_passes() {
-    let (mut stage, names, described) = twelve();
+    let mut late = Late::many(12);
+    late.stage.pace.describing.store(66, Ordering::SeqCst);
     // Without scalable targets nothing but the description of its endpoint tells of a variant.
-    for name in &names {
-        stage.change(json!({"deregister": {"variant": format!("{name}/AllTraffic")}}));
+    for name in names(12) {
+        late.stage.change(json!({"deregister": {"variant": format!("{name}/AllTraffic")}}));
     }
-    let config = one_at_a_time();
     let mut shown = Vec::new();
-    while shown.last() != Some(&names.len()) {
+    while shown.last() != Some(&12) {
         assert!(shown.len() < 12, "{shown:?}");
-        let pass = harness::pass(&config);
-        let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
         let began = Instant::now();
-        let pass = harness::Pass { purpose: Purpose::Plan, settings, ..pass };
-        let fleet = pass.of(&mut stage.fleet).await;
+        let fleet = late.pass(false).await;
         assert!(began.elapsed() < WAIT * 10, "{:?}", began.elapsed());
         let missing: usize = fleet.undescribed.values().map(|found| found.endpoints).sum();
         // What is shown is described with all that belongs to it; what is not shown is counted.
-        assert_eq!(fleet.variants.len() + missing, names.len());
+        assert_eq!(fleet.variants.len() + missing, 12);
         assert_eq!(fleet.has_more, missing > 0, "the daemon begins the next pass at once");
         for found in fleet.undescribed.values() {
             assert!(found.words().contains("not been described yet"), "{}", found.words());
@@ -396,6 +226,6 @@ async fn endpoints_there_is_no_time_for_are_described_by_the_next_passes() {
     }
     assert!(shown.len() > 2, "one pass has described all: {shown:?}");
     assert!(shown.is_sorted(), "{shown:?}");
-    let described = described.lock().unwrap();
+    let described = late.stage.pace.described.lock().unwrap();
     assert!(described.values().all(|times| *times == 1), "{described:?}");
 }

@@ -8,6 +8,7 @@ mod late;
 mod look;
 mod rows;
 mod shared;
+mod slow;
 mod stage;
 mod turns;
 mod undescribed;

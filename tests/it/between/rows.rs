@@ -1,8 +1,7 @@
 //! What old listings, and rows that were read by name, must not lead to.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,151 +9,17 @@ use chrono::TimeDelta;
 use serde_json::json;
 use setpoint::config::Config;
 use setpoint::memory::ProcessMemory;
-use setpoint::model::consent::Consent;
-use setpoint::model::ids::ResourceId;
-use setpoint::model::listing::Listing;
 use setpoint::model::reason::{Field, Reason};
-use setpoint::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
+use setpoint::model::scaling::ScalingPolicy;
 use setpoint::model::selector::Selector;
 use setpoint::model::status::FleetStatus;
 use setpoint::model::time::Timestamp;
-use setpoint::ports::{
-    Aws, Clock, ErrorKind, PortError, PortResult, RegisterScalableTarget, ScalingReads, Service,
-};
-use setpoint::reconcile::{CostMeter, Fleet, PassInput, Purpose, Settings};
+use setpoint::ports::{Clock, RegisterScalableTarget};
+use setpoint::reconcile::{CostMeter, Fleet};
 use setpoint::sim::SimClock;
-use tokio::sync::watch;
 
-use super::stage::{CONFIG, Stage, of};
-use crate::harness;
-
-const WAIT: Duration = Duration::from_millis(200);
-
-#[derive(Default)]
-struct Knobs {
-    /// Policies that were asked for by name.
-    by_name: AtomicUsize,
-    /// How many milliseconds such a call takes.
-    takes: AtomicUsize,
-    /// How many of them fail.
-    fail: AtomicUsize,
-}
-
-struct Scaling {
-    truth: Arc<dyn ScalingReads>,
-    gate: watch::Receiver<bool>,
-    knobs: Arc<Knobs>,
-}
-
-#[async_trait]
-impl ScalingReads for Scaling {
-    async fn scalable_targets(
-        &self,
-        of: Option<&[ResourceId]>,
-    ) -> PortResult<Listing<ScalableTarget>> {
-        self.truth.scalable_targets(of).await
-    }
-
-    async fn scaling_policies(
-        &self,
-        of: Option<&ResourceId>,
-    ) -> PortResult<Listing<ScalingPolicy>> {
-        let listed = self.truth.scaling_policies(of).await;
-        if of.is_none() {
-            self.gate.clone().wait_for(|open| *open).await.expect("the test goes on");
-            return listed;
-        }
-        self.knobs.by_name.fetch_add(1, Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_millis(self.knobs.takes.load(Ordering::SeqCst) as u64))
-            .await;
-        let fails = |left: usize| left.checked_sub(1);
-        if self.knobs.fail.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_ok() {
-            return Err(PortError {
-                kind: ErrorKind::Throttled,
-                service: Service::ApplicationAutoScaling,
-                operation: "DescribeScalingPolicies",
-                code: None,
-                message: "Rate exceeded".to_owned(),
-            });
-        }
-        listed
-    }
-
-    async fn scheduled_actions(
-        &self,
-        of: Option<&ResourceId>,
-    ) -> PortResult<Listing<ScheduledAction>> {
-        self.truth.scheduled_actions(of).await
-    }
-
-    async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>> {
-        self.truth.scaling_activities(of).await
-    }
-
-    async fn tags(&self, target_arn: &str) -> PortResult<BTreeMap<String, String>> {
-        self.truth.tags(target_arn).await
-    }
-}
-
-struct Late {
-    stage: Stage,
-    gate: watch::Sender<bool>,
-    knobs: Arc<Knobs>,
-    config: Config,
-}
-
-impl Late {
-    fn of(names: &[&str]) -> Self {
-        let (gate, listens) = watch::channel(true);
-        let knobs = Arc::<Knobs>::default();
-        let wrap = |mut aws: Aws| {
-            let knobs = Arc::clone(&knobs);
-            aws.scaling = Arc::new(Scaling { truth: aws.scaling, gate: listens, knobs });
-            aws
-        };
-        let stage = Stage::with(names, wrap, Arc::new(ProcessMemory::default()));
-        Self { stage, gate, knobs, config: Config::from_yaml(CONFIG).unwrap() }
-    }
-
-    fn shut(&self, shut: bool) {
-        self.gate.send_replace(!shut);
-    }
-
-    fn edit(&self, name: &str, target_value: f64) {
-        let variant = format!("{name}/AllTraffic");
-        self.stage
-            .change(json!({"edit_policy": {"variant": variant, "target_value": target_value}}));
-    }
-
-    async fn pass(&mut self, writes: bool) -> FleetStatus {
-        self.made((writes, false), None).await
-    }
-
-    async fn made(
-        &mut self,
-        (writes, stops): (bool, bool),
-        refresh: Option<&Selector>,
-    ) -> FleetStatus {
-        let consent = Consent::default();
-        let purpose = if writes { Purpose::Reconcile(&consent) } else { Purpose::Plan };
-        let pass = harness::pass(&self.config);
-        let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
-        let input = PassInput {
-            goals: &self.config,
-            settings: &settings,
-            telemetry: false,
-            refresh,
-            purpose,
-            freeze: None,
-            stop: &AtomicBool::new(stops),
-        };
-        self.stage.fleet.pass(input).await
-    }
-
-    fn by_name(&self) -> usize {
-        self.knobs.by_name.load(Ordering::SeqCst)
-    }
-}
+use super::slow::{Late, names};
+use super::stage::{CONFIG, of};
 
 /// Somebody has put a value back since it was listed: the look before the write has seen that.
 #[tokio::test]
@@ -170,7 +35,7 @@ async fn what_a_look_before_a_write_has_seen_is_not_asked_again_by_each_pass() {
         late.pass(true).await;
     }
     assert_eq!(late.stage.writes(), 0);
-    assert_eq!(late.by_name(), 1, "the first look has said it");
+    assert_eq!(late.knobs.by_name.load(Ordering::SeqCst), 1, "the first look has said it");
 }
 
 /// One edit that was taken back is no fight: a pass that has not looked goes by the old listing.
@@ -294,14 +159,14 @@ async fn what_an_old_listing_lacks_is_asked_for_after_a_deploy() {
 /// A person asks for more than there is time for: what is known stays known.
 #[tokio::test]
 async fn what_a_person_asks_for_without_time_for_it_is_no_less_known_than_before() {
-    let names: Vec<String> = (0..12).map(|n| format!("e{n:02}")).collect();
-    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let all = names(12);
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
     let mut late = Late::of(&all);
     late.pass(true).await;
     late.shut(true);
     late.stage.sim.advance(60);
     late.pass(true).await;
-    late.knobs.takes.store(60, Ordering::SeqCst);
+    late.knobs.by_name_takes.store(60, Ordering::SeqCst);
     late.stage.sim.advance(60);
     let fleet = late.made((true, false), Some(&Selector::default())).await;
     let unknown: Vec<&str> = fleet
@@ -321,7 +186,7 @@ async fn a_row_that_could_not_be_read_by_name_is_asked_for_again() {
     late.stage.sim.advance(60);
     late.pass(true).await;
     late.shut(true);
-    late.knobs.fail.store(1, Ordering::SeqCst);
+    late.knobs.by_name_fails.store(1, Ordering::SeqCst);
     late.stage.sim.advance(60);
     assert!(of(&late.pass(true).await, "a").snapshot.policies.why().is_some());
     late.stage.sim.advance(60);
@@ -332,8 +197,8 @@ async fn a_row_that_could_not_be_read_by_name_is_asked_for_again() {
 
 /// Twelve variants that were written twice since they were listed, and read by name in between.
 async fn written_twice() -> Late {
-    let names: Vec<String> = (0..12).map(|n| format!("e{n:02}")).collect();
-    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    let all = names(12);
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
     let mut late = Late::of(&all);
     let more = "reconcile: {mass_change: {min_variants: 100}}\n";
     late.config = Config::from_yaml(&format!("{CONFIG}{more}")).unwrap();
@@ -354,7 +219,7 @@ async fn written_twice() -> Late {
     for name in &all {
         assert_eq!(late.stage.target_value(name), Some(600.0));
     }
-    late.knobs.takes.store(60, Ordering::SeqCst);
+    late.knobs.by_name_takes.store(60, Ordering::SeqCst);
     late
 }
 
@@ -388,7 +253,7 @@ async fn a_row_that_was_read_before_a_write_makes_no_other_writer() {
     // It overran.
     late.made((true, true), None).await;
     late.stage.sim.advance(60);
-    late.knobs.takes.store(0, Ordering::SeqCst);
+    late.knobs.by_name_takes.store(0, Ordering::SeqCst);
     let fleet = late.pass(true).await;
     let fought: Vec<String> = fleet
         .variants

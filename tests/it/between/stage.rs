@@ -1,8 +1,9 @@
 //! Variants of the embedded AWS, a plan for them, and somebody who acts before it is carried out.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use setpoint::act::{Writer, act};
@@ -55,19 +56,42 @@ pub(super) enum Bend {
     Panic,
 }
 
+/// How long SageMaker takes, and what it was asked.
+#[derive(Default)]
+pub(super) struct Pace {
+    /// Milliseconds of a listing.
+    pub(super) listing: AtomicU64,
+    /// Milliseconds of each description.
+    pub(super) describing: AtomicU64,
+    /// How often each endpoint was described.
+    pub(super) described: Mutex<BTreeMap<String, u32>>,
+}
+
+/// Waits for so many milliseconds.
+pub(super) async fn pass_time(milliseconds: &AtomicU64) {
+    let milliseconds = milliseconds.load(Ordering::SeqCst);
+    if milliseconds > 0 {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+}
+
 /// SageMaker, bent.
 struct Bent {
     truth: Arc<dyn Endpoints>,
     bends: Arc<Mutex<BTreeMap<String, Bend>>>,
+    pace: Arc<Pace>,
 }
 
 #[async_trait]
 impl Endpoints for Bent {
     async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
+        pass_time(&self.pace.listing).await;
         self.truth.list_endpoints().await
     }
 
     async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
+        pass_time(&self.pace.describing).await;
+        *self.pace.described.lock().unwrap().entry(name.as_str().to_owned()).or_default() += 1;
         let bend = self.bends.lock().unwrap().get(name.as_str()).cloned();
         let mut endpoint = self.truth.endpoint(name).await?;
         match bend {
@@ -99,6 +123,7 @@ pub(super) struct Stage {
     pub(super) sim: Sim,
     pub(super) aws: Aws,
     pub(super) bends: Arc<Mutex<BTreeMap<String, Bend>>>,
+    pub(super) pace: Arc<Pace>,
     pub(super) leads: Arc<Switch>,
     pub(super) fleet: Fleet,
     /// What the last decision was taken on.
@@ -122,15 +147,16 @@ impl Stage {
         let sim = Scenario::parse(&text, "the world").unwrap().build().unwrap();
         sim.advance(3600);
         let scope = crate::harness::scope();
-        let bends = Arc::default();
+        let (bends, pace) = (Arc::default(), Arc::<Pace>::default());
         let mut aws = setpoint::sim::aws(&sim, scope);
-        aws.endpoints = Arc::new(Bent { truth: aws.endpoints, bends: Arc::clone(&bends) });
+        let (truth, own) = (aws.endpoints, (Arc::clone(&bends), Arc::clone(&pace)));
+        aws.endpoints = Arc::new(Bent { truth, bends: own.0, pace: own.1 });
         let aws = wrap(aws);
         let leads = Arc::new(Switch(AtomicBool::new(true)));
         let clock = Arc::new(SimClock::self_driven(sim.clone()));
         let leadership = Arc::clone(&leads) as _;
         let fleet = Fleet::new(vec![aws.clone()], clock, leadership, memory, CostMeter::default());
-        Self { sim, aws, bends, leads, fleet, decided: None }
+        Self { sim, aws, bends, pace, leads, fleet, decided: None }
     }
 
     pub(super) fn bend(&self, endpoint: &str, bend: Bend) {

@@ -1,143 +1,50 @@
 //! What is described in turns: everybody has one, and those who ask are heard meanwhile.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use serde_json::json;
 use setpoint::config::Config;
-use setpoint::memory::ProcessMemory;
-use setpoint::model::endpoint::{Endpoint, EndpointConfig, EndpointSummary, Model};
-use setpoint::model::ids::EndpointName;
-use setpoint::model::listing::Listing;
 use setpoint::model::selector::Selector;
 use setpoint::model::status::FleetStatus;
-use setpoint::model::tags::EndpointTags;
-use setpoint::ports::{Aws, Endpoints, PortResult};
-use setpoint::reconcile::{PassInput, Purpose, Settings};
 use setpoint::sim::api::Operation;
 use setpoint::sim::{Fault, FaultKind};
 
+use super::slow::Late;
 use super::stage::{CONFIG, Stage, of};
 use crate::harness;
-
-const WAIT: Duration = Duration::from_millis(200);
-
-/// How often each endpoint was described.
-type Counts = Arc<Mutex<BTreeMap<String, u32>>>;
-
-/// SageMaker, which takes its time.
-struct Slow {
-    truth: Arc<dyn Endpoints>,
-    described: Counts,
-    list_takes: Duration,
-    takes: Arc<AtomicUsize>,
-}
-
-#[async_trait]
-impl Endpoints for Slow {
-    async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
-        tokio::time::sleep(self.list_takes).await;
-        self.truth.list_endpoints().await
-    }
-
-    async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {
-        tokio::time::sleep(Duration::from_millis(self.takes.load(Ordering::SeqCst) as u64)).await;
-        *self.described.lock().unwrap().entry(name.as_str().to_owned()).or_default() += 1;
-        self.truth.endpoint(name).await
-    }
-
-    async fn endpoint_config(&self, name: &str) -> PortResult<Option<EndpointConfig>> {
-        self.truth.endpoint_config(name).await
-    }
-
-    async fn model(&self, name: &str) -> PortResult<Option<Model>> {
-        self.truth.model(name).await
-    }
-
-    async fn endpoint_tags(&self) -> PortResult<EndpointTags> {
-        self.truth.endpoint_tags().await
-    }
-}
-
-struct Twelve {
-    stage: Stage,
-    described: Counts,
-    takes: Arc<AtomicUsize>,
-    config: Config,
-}
-
-fn twelve(list_takes: Duration) -> Twelve {
-    so_many(12, list_takes)
-}
-
-fn so_many(many: usize, list_takes: Duration) -> Twelve {
-    let names: Vec<String> = (0..many).map(|n| format!("e{n:02}")).collect();
-    let (described, takes) = (Counts::default(), Arc::new(AtomicUsize::new(0)));
-    let wrap = |mut aws: Aws| {
-        aws.endpoints = Arc::new(Slow {
-            truth: aws.endpoints,
-            described: Arc::clone(&described),
-            list_takes,
-            takes: Arc::clone(&takes),
-        });
-        aws
-    };
-    let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    let stage = Stage::with(&all, wrap, Arc::new(ProcessMemory::default()));
-    let config = Config::from_yaml(&format!("{CONFIG}reconcile: {{concurrency: 1}}\n")).unwrap();
-    Twelve { stage, described, takes, config }
-}
-
-impl Twelve {
-    async fn pass(&mut self, refresh: Option<&Selector>) -> FleetStatus {
-        let pass = harness::pass(&self.config);
-        let settings = Settings { sweep_wait: Some(WAIT), ..pass.settings };
-        let input = PassInput {
-            goals: &self.config,
-            settings: &settings,
-            telemetry: false,
-            refresh,
-            purpose: Purpose::Plan,
-            freeze: None,
-            stop: &AtomicBool::new(false),
-        };
-        self.stage.fleet.pass(input).await
-    }
-}
 
 /// More are due in each pass than there is time for: each has its turn.
 #[tokio::test]
 async fn of_endpoints_that_are_due_again_and_again_the_last_have_their_turn_too() {
-    let mut twelve = twelve(Duration::ZERO);
-    twelve.pass(None).await;
-    assert_eq!(twelve.described.lock().unwrap().len(), 12);
-    twelve.described.lock().unwrap().clear();
-    twelve.takes.store(60, Ordering::SeqCst);
+    let mut twelve = Late::many(12);
+    twelve.pass(false).await;
+    assert_eq!(twelve.stage.pace.described.lock().unwrap().len(), 12);
+    twelve.stage.pace.described.lock().unwrap().clear();
+    twelve.stage.pace.describing.store(60, Ordering::SeqCst);
     for _ in 0..8 {
         // All of them are due again.
         twelve.stage.sim.advance(3660);
-        twelve.pass(None).await;
+        twelve.pass(false).await;
     }
-    let described = twelve.described.lock().unwrap();
+    let described = twelve.stage.pace.described.lock().unwrap();
     assert_eq!(described.len(), 12, "{described:?}");
 }
 
 /// Scaling activities explain what is known: until all is described there is more to know.
 #[tokio::test]
 async fn activities_wait_until_all_is_described() {
-    let mut twelve = twelve(Duration::ZERO);
+    let mut twelve = Late::many(12);
     let sim = twelve.stage.sim.clone();
     let asked = || sim.with_world(|world| world.calls(Operation::DescribeScalingActivities));
-    twelve.pass(None).await;
+    twelve.pass(false).await;
     let before = asked();
     // Descriptions and activities are due of all of them.
     sim.advance(2 * 3600);
-    twelve.takes.store(60, Ordering::SeqCst);
+    twelve.stage.pace.describing.store(60, Ordering::SeqCst);
     let mut passes = 0;
-    while twelve.pass(None).await.has_more {
+    while twelve.pass(false).await.has_more {
         passes += 1;
         assert_eq!(asked(), before, "pass {passes}");
         assert!(passes < 12);
@@ -149,21 +56,22 @@ async fn activities_wait_until_all_is_described() {
 /// Listing the endpoints takes all the time that there is: some are described all the same.
 #[tokio::test]
 async fn a_slow_listing_of_endpoints_leaves_time_to_describe_some() {
-    let mut twelve = twelve(WAIT + WAIT / 2);
+    let mut twelve = Late::many(12);
+    twelve.stage.pace.listing.store(300, Ordering::SeqCst);
     for _ in 0..4 {
-        twelve.pass(None).await;
+        twelve.pass(false).await;
         twelve.stage.sim.advance(60);
     }
-    let described = twelve.described.lock().unwrap();
+    let described = twelve.stage.pace.described.lock().unwrap();
     assert!(!described.is_empty(), "no endpoint in four passes");
 }
 
 /// What cannot be listed is not described any sooner by passes that follow each other without a pause.
 #[tokio::test]
 async fn a_listing_of_endpoints_that_fails_makes_no_pass_begin_at_once() {
-    let mut twelve = twelve(Duration::ZERO);
-    twelve.takes.store(60, Ordering::SeqCst);
-    assert!(twelve.pass(None).await.has_more);
+    let mut twelve = Late::many(12);
+    twelve.stage.pace.describing.store(60, Ordering::SeqCst);
+    assert!(twelve.pass(false).await.has_more);
     twelve.stage.sim.inject(Fault {
         max_hits: 1000,
         for_seconds: 86_400,
@@ -171,7 +79,7 @@ async fn a_listing_of_endpoints_that_fails_makes_no_pass_begin_at_once() {
     });
     for pass in 0..3 {
         twelve.stage.sim.advance(60);
-        assert!(!twelve.pass(None).await.has_more, "pass {pass} after it has failed");
+        assert!(!twelve.pass(false).await.has_more, "pass {pass} after it has failed");
     }
 }
 
@@ -179,15 +87,15 @@ async fn a_listing_of_endpoints_that_fails_makes_no_pass_begin_at_once() {
 #[tokio::test]
 async fn a_refresh_forgets_no_config_of_what_it_has_no_time_for() {
     // More than are described before their configs are.
-    let mut many = so_many(70, Duration::ZERO);
+    let mut many = Late::many(70);
     let known = |fleet: &FleetStatus| -> BTreeSet<String> {
         let known = fleet.variants.values().filter(|v| v.snapshot.model.known().is_some());
         known.map(|v| v.snapshot.id.endpoint.to_string()).collect()
     };
-    assert_eq!(known(&many.pass(None).await).len(), 70);
+    assert_eq!(known(&many.pass(false).await).len(), 70);
     many.stage.sim.advance(60);
-    many.takes.store(60, Ordering::SeqCst);
-    let after = known(&many.pass(Some(&Selector::default())).await);
+    many.stage.pace.describing.store(60, Ordering::SeqCst);
+    let after = known(&many.made((false, false), Some(&Selector::default())).await);
     assert_eq!(after.len(), 70, "{after:?}");
 }
 
