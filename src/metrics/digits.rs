@@ -1,5 +1,7 @@
 //! How many digits a number is worth.
 
+use crate::model::time::Timestamp;
+
 /// A number rounded to six significant digits; one of a million or more stays as it is.
 pub(super) fn six(number: f64) -> f64 {
     let places = 5.0 - number.abs().log10().floor();
@@ -9,6 +11,11 @@ pub(super) fn six(number: f64) -> f64 {
     }
     let scale = 10.0_f64.powi(places as i32);
     (number * scale).round() / scale
+}
+
+/// An instant in whole seconds: thousands of a large fleet differ in their milliseconds alone, and nobody asks for those.
+pub(super) fn timestamp(at: Timestamp) -> f64 {
+    at.timestamp() as f64
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use super::definition::{Definition, SCOPE_LABELS};
 use super::status_families::{
     self as families, EVIDENCE_FAMILIES, MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES,
 };
-use super::variants::{bit, timestamp};
+use super::digits::timestamp;
+use super::variants::bit;
 use crate::model::evidence::EvidenceStatus;
 use crate::model::ids::Scope;
 use crate::model::status::{FleetStatus, MemoryStatus, StoreStatus};

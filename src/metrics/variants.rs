@@ -12,7 +12,7 @@ use std::io;
 use chrono::NaiveTime;
 
 use super::definition::{Definition, VARIANT_LABELS};
-use super::digits;
+use super::digits::{self, timestamp};
 use super::shown::Shown;
 use super::variant_families as families;
 use crate::model::estimate::{Finding, Verdict};
@@ -20,13 +20,11 @@ use crate::model::factor::{FactorAdvice, factor_in_use};
 use crate::model::floors::Floors;
 use crate::model::goal::{LoadTestProblem, Mode};
 use crate::model::ids::VariantId;
-use crate::model::kept_floors::KeptFloors;
 use crate::model::reaction::Spread;
 use crate::model::reason::{ActionKind, Reason};
 use crate::model::safety::Safety;
 use crate::model::scaling::{Alarm, AlarmSide, AlarmState};
 use crate::model::status::{FleetStatus, VariantStatus};
-use crate::model::time::Timestamp;
 use crate::model::units::LatencyStatistic;
 
 /// What writes some families of a variant.
@@ -247,9 +245,7 @@ fn write_world(out: &mut Writer<'_>, status: &VariantStatus) {
     }
     if let Some(policies) = snapshot.policies.known() {
         let own = snapshot.policy().is_some();
-        let competing = policies.len() - usize::from(own);
-        let competing = (competing > 0 || !out.sparse).then_some(competing as f64);
-        out.number(&families::COMPETING_POLICIES, &[], competing);
+        out.count(&families::COMPETING_POLICIES, &[], policies.len() - usize::from(own));
     }
 }
 
@@ -261,13 +257,13 @@ fn write_reaction(out: &mut Writer<'_>, status: &VariantStatus) {
         out.measured(&families::REACTION, &[part, "p95"], seconds(|spread| spread.p95));
     }
     if status.snapshot.activities.known().is_some() {
-        out.number(&families::SCALE_OUTS, &[], Some(f64::from(reaction.scale_outs)));
+        out.count(&families::SCALE_OUTS, &[], reaction.scale_outs as usize);
         for (cause, count) in [
             ("quota", reaction.failures_quota),
             ("capacity", reaction.failures_capacity),
             ("other", reaction.failures_other),
         ] {
-            out.number(&families::SCALE_OUT_FAILURES, &[cause], Some(f64::from(count)));
+            out.count(&families::SCALE_OUT_FAILURES, &[cause], count as usize);
         }
     }
     let watched = (reaction.joins_watched > 0).then_some(reaction.joins_with_errors);
@@ -293,11 +289,13 @@ fn write_floors(out: &mut Writer<'_>, status: &VariantStatus) {
         Floors::None { .. } => Some(0),
         Floors::Proposed(floors) => Some(floors.actions.len()),
     };
-    out.number(&families::FLOORS_PROPOSED, &[], proposed.map(|actions| actions as f64));
-    let kept = status.snapshot.kept_floors();
-    let until = kept.as_ref().and_then(KeptFloors::until);
-    out.number(&families::FLOORS_KEPT, &[], kept.map(|kept| kept.floors.len() as f64));
-    out.number(&families::FLOORS_END, &[], until.map(|until| until.timestamp() as f64));
+    if let Some(actions) = proposed {
+        out.count(&families::FLOORS_PROPOSED, &[], actions);
+    }
+    if let Some(kept) = status.snapshot.kept_floors() {
+        out.count(&families::FLOORS_KEPT, &[], kept.floors.len());
+        out.number(&families::FLOORS_END, &[], kept.until().map(timestamp));
+    }
 }
 
 fn write_alarms(out: &mut Writer<'_>, status: &VariantStatus) {
@@ -360,8 +358,7 @@ fn write_decision(out: &mut Writer<'_>, status: &VariantStatus) {
     let other_writer = report.reasons().any(|reason| reason == Reason::OtherWriter);
     out.member(&families::OTHER_WRITER, &[], other_writer);
     out.number(&families::LAST_PASS, &[], Some(timestamp(status.last_pass)));
-    let successful = status.last_successful_pass.map(timestamp);
-    out.number(&families::LAST_SUCCESSFUL_PASS, &[], successful);
+    out.number(&families::LAST_SUCCESSFUL_PASS, &[], status.last_successful_pass.map(timestamp));
 }
 
 /// Since when, of what holds now: what could not be seen this time is remembered, and not exported.
@@ -451,6 +448,13 @@ impl Writer<'_> {
         self.number(family, values, number.map(digits::six));
     }
 
+    /// How many there are; like the members of a closed set, of a large fleet only what is not zero.
+    fn count(&mut self, family: &Definition, values: &[&str], count: usize) {
+        if count > 0 || !self.sparse {
+            self.number(family, values, Some(count as f64));
+        }
+    }
+
     /// A member of a closed set.
     fn member(&mut self, family: &Definition, values: &[&str], is: bool) {
         if is || !self.sparse {
@@ -489,8 +493,4 @@ pub(super) fn push_label(text: &mut String, name: &str, value: &str) {
 
 pub(super) fn bit(is: bool) -> f64 {
     if is { 1.0 } else { 0.0 }
-}
-
-pub(super) fn timestamp(at: Timestamp) -> f64 {
-    at.timestamp_millis() as f64 / 1000.0
 }

@@ -1,7 +1,8 @@
 //! The families of variants that are looked at more closely because the configuration asks for it: one by one
 //! by their instances, and by probes.
 
-use super::{Writer, families, timestamp};
+use super::{Writer, families};
+use crate::metrics::digits::timestamp;
 use crate::model::fact::Fact;
 use crate::model::status::VariantStatus;
 

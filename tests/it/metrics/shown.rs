@@ -26,13 +26,14 @@ fn above_the_limit_only_what_is_true_of_a_closed_set_is_exported() {
         setpoint_drift{endpoint="a",field="target_value"} 1
     "#]]
     .assert_eq(&lines(&sparse, "setpoint_drift{"));
-    // Nobody else writes them, and no other policy scales them.
-    for family in ["setpoint_other_writer{", "setpoint_competing_policies{"] {
-        assert_eq!(lines(&full, family).lines().count(), 2);
-        assert_eq!(lines(&sparse, family), "");
+    // Nobody else writes them, no other policy scales them, and setpoint keeps no floors of theirs.
+    for family in ["other_writer", "competing_policies", "floors_kept"] {
+        let family = format!("setpoint_{family}{{");
+        assert_eq!(lines(&full, &family).lines().count(), 2);
+        assert_eq!(lines(&sparse, &family), "");
     }
-    // What is no closed set stays, zero or not.
-    assert_eq!(lines(&sparse, "setpoint_floors_kept{").lines().count(), 2);
+    // What is neither a closed set nor a count stays, zero or not.
+    assert_eq!(lines(&sparse, "setpoint_comparable{").lines().count(), 2);
 }
 
 /// Variants with series of their own, and those that the fleet's sum says have none.
