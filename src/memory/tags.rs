@@ -155,6 +155,7 @@ fn reset(memory: VariantMemory) -> VariantMemory {
         adopted: false,
         highest_applied: None,
         last_applied: None,
+        applied_factor: None,
         lowering: None,
         known_config: None,
         intent: None,

@@ -37,6 +37,20 @@ async fn no_raise_onto_new_ground_is_taken_back_for_the_backlog_of_a_burst() {
 }
 
 #[tokio::test]
+async fn what_the_interval_does_not_exclude_is_not_lowered_only_to_be_raised_again() {
+    // Load tests that are 8 % and 6 % too low: lowered to within 5 % of the median, they took five changes, two of them
+    // back. One that is 39 % too high is lowered once, and took four.
+    for (class, seeds, most) in [(Class::Bursting, 4..6, 0), (Class::Saturating, 1..2, 1)] {
+        for (ours, oracle) in weeks(class, seeds, Refinements::ALL).await {
+            assert!(ours.changes <= most && ours.reversals == 0, "{ours:?}");
+            let (minutes, hours) = (ours.violation_minutes as f64, ours.instance_hours);
+            assert!(minutes < 1.03 * oracle.violation_minutes as f64, "{ours:?} {oracle:?}");
+            assert!(hours < 1.08 * oracle.instance_hours, "{ours:?} {oracle:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn after_a_change_that_nobody_declared_the_target_turns_once_or_twice() {
     // Raises wait for their hours, which costs 1 % of the instance-hours where refusals are not told apart.
     for (refinements, (reversals, hours)) in
@@ -62,7 +76,7 @@ async fn where_latency_wanders_the_target_holds_in_the_heavy_hours_and_seldom_mo
     let weeks = weeks(Class::Wandering, 0..8, Refinements::ALL).await;
     for (ours, oracle) in &weeks {
         // 18 writes and 10 reversals of one, when it followed from hour to hour.
-        assert!(ours.writes <= 8 && ours.reversals <= 2, "{ours:?}");
+        assert!(ours.writes <= 6 && ours.changes <= 4 && ours.reversals <= 2, "{ours:?}");
         let (minutes, most) = (ours.violation_minutes as f64, oracle.violation_minutes as f64);
         assert!(minutes < 1.3 * most, "{ours:?} {oracle:?}");
         // With a throughput that is asked before it is known of which hours it is, and a change that is found before
@@ -72,10 +86,11 @@ async fn where_latency_wanders_the_target_holds_in_the_heavy_hours_and_seldom_mo
     let sum = |of: fn(&ClosedLoop) -> f64| {
         weeks.iter().fold((0.0, 0.0), |(a, b), (ours, oracle)| (a + of(ours), b + of(oracle)))
     };
+    // 0.90, for fewer changes than the 0.89 that follow the median: a value stays that the interval does not exclude.
     let (ours, oracle) = sum(|week| week.violation_minutes as f64);
-    assert!(ours < 0.9 * oracle, "{weeks:?}");
+    assert!(ours < 0.92 * oracle, "{weeks:?}");
     let (ours, oracle) = sum(|week| week.instance_hours);
-    assert!(ours < 1.2 * oracle, "{weeks:?}");
+    assert!(ours < 1.15 * oracle, "{weeks:?}");
 }
 
 #[tokio::test]

@@ -304,6 +304,7 @@ fn full() -> VariantMemory {
         highest_applied: Some(673.580_245_8),
         value_in_force: Some(612.345_678),
         last_applied: Some(Seen { value: 612.345_678, since: next() }),
+        applied_factor: Some(0.55),
         lowering: Some(Lowering { to: 487.654_321, confirmed: true }),
         missing: [(Field::Policy, next())].into(),
         writes: (0..24).map(|_| next()).collect(),

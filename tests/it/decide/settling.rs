@@ -256,35 +256,89 @@ fn a_raise_by_less_than_eight_per_cent_is_left_alone_and_says_so() {
     assert_eq!(written(&world.decide()), Some(431.0));
 }
 
+/// 360 is allowed at a factor of a half, the capacity's median is 780, and its upper end gives this value.
+fn up_to(world: &mut World, value: f64) {
+    allows(world, 360.0);
+    world.estimate.capacity.estimate = Some(780.0);
+    world.estimate.capacity.high = Some(2.0 * value);
+}
+
 #[test]
-fn a_value_that_the_median_allows_is_not_lowered() {
+fn a_value_that_the_interval_does_not_exclude_is_not_lowered() {
     let mut world = world();
-    let median = |world: &mut World, value: f64| {
-        allows(world, 360.0);
-        world.estimate.capacity.estimate = Some(2.0 * value);
-        world.estimate.capacity.high = Some(3.0 * value);
-    };
-    median(&mut world, 381.0);
-    let sentence =
-        "400 is within 5 % of what the median of the capacity allows, 381; wanted 360".to_owned();
+    up_to(&mut world, 400.0);
+    let sentence = "400 may stay: the capacity allows up to 400; wanted 360".to_owned();
     assert_eq!(said(&world), (FieldState::InSync, Reason::DeadBand, sentence));
-    median(&mut world, 380.0);
+    up_to(&mut world, 399.0);
     assert_eq!(written(&world.decide()), Some(360.0));
     // Nor where production says that instances get more than they can serve.
-    median(&mut world, 381.0);
-    world.estimate.findings = vec![Finding::ObjectiveBroken];
-    assert_eq!(written(&world.decide()), Some(360.0));
-    world.estimate.findings.clear();
-    // Not where that is above the capacity: a factor of one has no room for it.
-    median(&mut world, 381.0);
-    world.goal.safety_factor = SafetyFactor::new(1.0).unwrap();
-    world.estimate.capacity = Capacity {
-        estimate: Some(385.0),
-        low: Some(340.0),
-        q25: Some(360.0),
-        high: Some(399.0),
-        lower_bound: Some(330.0),
+    up_to(&mut world, 400.0);
+    for finding in Finding::ALL {
+        world.estimate.findings = vec![finding];
+        let to = finding.is_unsafe().then_some(360.0);
+        assert_eq!(written(&world.decide()), to, "{finding:?}");
+    }
+}
+
+#[test]
+fn a_wide_interval_leaves_two_thirds_of_the_headroom() {
+    let mut world = world();
+    let median = |world: &mut World, factor: f64, median: f64| {
+        world.goal.safety_factor = SafetyFactor::new(factor).unwrap();
+        world.goal.load_test = None;
+        let capacity = &mut world.estimate.capacity;
+        *capacity = Capacity {
+            estimate: Some(median),
+            low: Some(220.0 / factor),
+            q25: Some(260.0 / factor),
+            high: Some(900.0 / factor),
+            lower_bound: Some(220.0 / factor),
+        };
     };
+    // Of a median of 600 a factor of a half leaves 300, and two thirds of them are 200.
+    for (factor, least) in [(0.5, 600.0), (0.8, 400.0 / (0.8 + 0.2 / 3.0)), (1.0, 400.0)] {
+        median(&mut world, factor, least + 0.1);
+        assert_eq!(written(&world.decide()), None, "{factor}");
+        median(&mut world, factor, least - 1.0);
+        assert_eq!(written(&world.decide()), Some(260.0), "{factor}");
+    }
+}
+
+#[test]
+fn an_owner_who_asks_for_more_headroom_gets_it_at_once() {
+    let mut world = world();
+    up_to(&mut world, 420.0);
+    world.pass();
+    assert_eq!(world.memory().applied_factor, Some(0.5));
+    // 338 is wanted, and the interval allows up to 394.
+    world.in_force(390.0);
+    world.hold(390.0);
+    world.goal.safety_factor = SafetyFactor::new(0.47).unwrap();
+    world.goal.load_test = None;
+    let to = written(&world.decide()).unwrap();
+    assert!((338.0..339.0).contains(&to), "{to}");
+    // What that writes is of the new factor, and has its interval again.
+    world.pass();
+    assert_eq!(world.memory().applied_factor, Some(0.47));
+    world.in_force(390.0);
+    world.hold(390.0);
+    assert_eq!(written(&world.decide()), None);
+    // A step on the way there is not there yet: the next one follows.
+    world.goal.safety_factor = SafetyFactor::new(0.3).unwrap();
+    world.load(3_900.0, 10);
+    world.estimate.capacity.high = Some(1_100.0);
+    assert_eq!(written(&world.decide()), Some(301.0), "10 instances may become 13");
+    world.pass();
+    assert_eq!(world.memory().applied_factor, Some(0.47));
+}
+
+#[test]
+fn a_memory_that_knows_no_factor_counts_as_of_the_one_in_use() {
+    let mut world = world();
+    up_to(&mut world, 400.0);
+    world.memory().applied_factor = None;
+    assert_eq!(written(&world.decide()), None);
+    world.memory().applied_factor = Some(0.51);
     assert_eq!(written(&world.decide()), Some(360.0));
 }
 

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::model::decision::{Action, Decision, FieldReport, FieldState, Outcome, StepResult};
+use crate::model::factor::factor_in_use;
 use crate::model::goal::Goal;
 use crate::model::keeper::OtherSetpoint;
 use crate::model::memory::{
@@ -15,7 +16,7 @@ use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
 
 use super::case::Case;
 use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, is_further_step, whole};
-use super::{floors, last_known, lasting, new_regime, probe, removed, verify, watch};
+use super::{desired, floors, last_known, lasting, new_regime, probe, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -52,7 +53,7 @@ pub fn remember(
     last_known::note(&mut memory, snapshot);
     let regime = decision.report.estimate.regime.as_ref();
     memory.known_regime = new_regime::note(memory.known_regime, regime, now);
-    note_value_in_force(&mut memory, decision, now);
+    note_value_in_force(&mut memory, (goal, decision), now);
     note_factor(&mut memory, (goal, snapshot), now);
     let case = Case::new(snapshot, goal, &decision.report.estimate, &decision.rules, now);
     probe::note(&case, &mut memory);
@@ -170,7 +171,11 @@ pub fn other_setpoint(memory: &VariantMemory) -> Option<String> {
 }
 
 /// The value seen in force, and the highest that setpoint has held.
-fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision, now: Timestamp) {
+fn note_value_in_force(
+    memory: &mut VariantMemory,
+    (goal, decision): (&Goal, &Decision),
+    now: Timestamp,
+) {
     memory.value_in_force = decision.report.configured_target;
     if probe::is_on(memory, memory.value_in_force) {
         return;
@@ -183,7 +188,10 @@ fn note_value_in_force(memory: &mut VariantMemory, decision: &Decision, now: Tim
     // What is near enough to be left alone is kept, too, and a lowering that has come so far has ended.
     note_held(memory, value, now);
     memory.lowering = None;
+    let factor = factor_in_use(goal, Some(memory));
+    memory.applied_factor.get_or_insert(factor);
     if kept.reason == Reason::InSync {
+        memory.applied_factor = Some(factor);
         memory.highest_applied = Some(memory.highest_applied.map_or(value, |held| held.max(value)));
     }
 }
@@ -192,6 +200,14 @@ fn note_held(memory: &mut VariantMemory, value: f64, now: Timestamp) {
     let same = |held: &Seen| same_value(held.value, value);
     let held = memory.last_applied.filter(same);
     memory.last_applied = Some(held.unwrap_or(Seen { value, since: now }));
+}
+
+/// A step of a lowering is on its way to what the factor wants, and not there.
+fn note_factor_of(memory: &mut VariantMemory, case: &Case<'_>, after: f64) {
+    let held = memory.last_applied.is_some_and(|held| same_value(held.value, after));
+    if held && memory.lowering.is_none() {
+        memory.applied_factor = Some(desired::factor(case));
+    }
 }
 
 /// With `safety_factor: auto` the factor is the one by replay, once there is a measured regime; it
@@ -249,6 +265,7 @@ fn note_writes(
             let landed = memory.last_write == Some(write);
             if landed {
                 memory.lowering = lowering(decision, write, confirmed, memory.lowering);
+                note_factor_of(memory, case, after);
             }
         }
     }

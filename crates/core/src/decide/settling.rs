@@ -19,6 +19,10 @@ use super::{last_applied, verify};
 /// A raise of its own value by less than this share is left alone: as an interval narrows, its lower quartile rises by
 /// a few per cent for days (`docs/estimation.md`, closed loop).
 const RAISE_MIN: f64 = 0.08;
+/// How much of the headroom, of which a factor of 0.7 leaves 0.3, a value may take that the interval does not exclude.
+/// Intervals of a first day are wide: a third is where fewer lowerings that were too low stop to be gained
+/// (`docs/estimation.md`, closed loop).
+const HEADROOM_SHARE: f64 = 1.0 / 3.0;
 /// What counts and does not count by turns does so within a few hours, as bursts come and go.
 const HOURS: TimeDelta = TimeDelta::hours(6);
 /// Where latency wanders, a service has its heavy hours at some time of the day.
@@ -39,8 +43,8 @@ fn is_outside(case: &Case<'_>, value: f64) -> bool {
     desired::within_owner_limits(case, value) != value
 }
 
-/// Why the value in force may stay, which is near enough to what the capacity allows: not worth a raise, or neither above
-/// what the median allows nor found to be unsafe. What setpoint has not put there, and what is outside the owner's
+/// Why the value in force may stay, which is near enough to what the capacity allows: not worth a raise, or not excluded
+/// by what was measured, nor found to be unsafe. What setpoint has not put there, and what is outside the owner's
 /// limits, has the narrower band of every value.
 pub(super) fn near_enough(
     case: &Case<'_>,
@@ -57,16 +61,22 @@ pub(super) fn near_enough(
         let near = want < from * (1.0 + RAISE_MIN);
         return near.then(|| format!("{from_text} is less than 8 % below the wanted {want_text}"));
     }
-    let capacity = &case.estimate.capacity;
-    let median = desired::factor(case) * capacity.estimate?;
-    let above = capacity.high.is_some_and(|high| from > high);
     let is_unsafe = case.estimate.findings.iter().any(|finding| finding.is_unsafe());
-    (from <= median * (1.0 + DEAD_BAND) && !above && !is_unsafe).then(|| {
-        let median = human(step::whole(median, f64::floor));
-        format!(
-            "{from_text} is within 5 % of what the median of the capacity allows, {median}; wanted {want_text}"
-        )
+    let highest = not_excluded(case)?;
+    (from <= highest && !is_unsafe).then(|| {
+        let highest = human(step::whole(highest, f64::floor));
+        format!("{from_text} may stay: the capacity allows up to {highest}; wanted {want_text}")
     })
+}
+
+/// The highest value that the measurement does not exclude: factor x the upper end of the capacity, as long as the median
+/// leaves most of the headroom. Of an owner who has asked for more headroom since, nothing is kept waiting.
+fn not_excluded(case: &Case<'_>) -> Option<f64> {
+    let factor = desired::factor(case);
+    let capacity = &case.estimate.capacity;
+    let with_less_headroom = factor + (1.0 - factor) * HEADROOM_SHARE;
+    let highest = (factor * capacity.high?).min(with_less_headroom * capacity.estimate?);
+    case.memory.applied_factor.is_none_or(|applied| applied <= factor).then_some(highest)
 }
 
 /// How far to go from `from` (in force) towards `want`, which no person has confirmed.
