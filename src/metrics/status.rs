@@ -9,10 +9,10 @@ use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily};
 
 use super::StatusSource;
 use super::definition::{Definition, SCOPE_LABELS};
+use super::digits::timestamp;
 use super::status_families::{
     self as families, EVIDENCE_FAMILIES, MEMORY_FAMILIES, SCOPE_FAMILIES, STORE_FAMILIES,
 };
-use super::digits::timestamp;
 use super::variants::bit;
 use crate::model::evidence::EvidenceStatus;
 use crate::model::ids::Scope;

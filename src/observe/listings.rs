@@ -4,20 +4,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::collected::{Collected, Part};
 use super::sweep::timed;
 use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::ids::ResourceId;
-use crate::model::listing::Listing;
 use crate::model::reads::Read;
-use crate::model::scaling::{ALARM_PREFIX, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
+use crate::model::scaling::{Alarm, ScalableTarget, ScalingPolicy, ScheduledAction};
 use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 use crate::ports::{Aws, Clock, PortResult};
@@ -34,34 +35,9 @@ pub type Parts<T> = Shared<BTreeMap<ResourceId, Shared<Fact<T>>>>;
 pub struct Answer<T> {
     pub all: Fact<Parts<T>>,
     /// Whose rows make no sense: not known, and not absent either.
-    unreadable: BTreeMap<ResourceId, Why>,
+    pub(super) unreadable: BTreeMap<ResourceId, Why>,
     /// When it answered.
     pub read: Read,
-}
-
-impl<T: PartialEq> Answer<T> {
-    /// The rows of each variant; what an earlier listing says as well is kept once.
-    fn new<R>(
-        (listing, read): (PortResult<Listing<R>>, Read),
-        parts: impl FnOnce(Vec<R>) -> Vec<(ResourceId, Shared<Fact<T>>)>,
-        before: &Fact<Parts<T>>,
-    ) -> Self {
-        let mut unreadable = BTreeMap::new();
-        let rows = sorted_out(listing, read, &mut unreadable);
-        let before = before.known();
-        let share = |(resource, mut part): (ResourceId, Shared<Fact<T>>)| {
-            match before.and_then(|before| before.get_key_value(&resource)) {
-                Some((name, before)) => {
-                    part.share(before);
-                    // The name, too: this listing has another copy of it.
-                    (name.clone(), part)
-                }
-                None => (resource, part),
-            }
-        };
-        let all = rows.map(|rows| parts(rows).into_iter().map(share).collect());
-        Self { all, unreadable, read }
-    }
 }
 
 impl<T> Answer<T> {
@@ -238,52 +214,50 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    /// Begins to read them. What is the same as in the `last` ones is kept once, and as soon as a listing has come: all
-    /// of them twice would be tens of MiB of a large fleet.
+    /// Begins to read them. What is the same as in the `last` ones is kept once, from page to page: all of them twice
+    /// would be tens of MiB of a large fleet, for as long as they take.
     fn begin(aws: &Aws, clock: &Arc<dyn Clock>, now: Timestamp, last: Option<&Listed>) -> Self {
-        let registered = |rows: Vec<ScalableTarget>| {
-            let of = |t: ScalableTarget| (t.resource.clone(), Fact::Known(Some(t)).into());
-            rows.into_iter().map(of).collect()
-        };
         Self {
             began: now,
             since: Instant::now(),
-            targets: Late::begin(
-                ("DescribeScalableTargets", clock),
-                {
-                    let aws = aws.clone();
-                    async move { aws.scaling.scalable_targets(None).await }
-                },
-                registered,
-                last.map(|last| &last.targets),
-            ),
-            policies: Late::begin(
-                ("DescribeScalingPolicies", clock),
-                {
-                    let aws = aws.clone();
-                    async move { aws.scaling.scaling_policies(None).await }
-                },
-                |rows| group(rows, |policy: &ScalingPolicy| Some(policy.resource.clone())),
-                last.map(|last| &last.policies),
-            ),
-            scheduled_actions: Late::begin(
-                ("DescribeScheduledActions", clock),
-                {
-                    let aws = aws.clone();
-                    async move { aws.scaling.scheduled_actions(None).await }
-                },
-                |rows| group(rows, |action: &ScheduledAction| Some(action.resource.clone())),
-                last.map(|last| &last.scheduled_actions),
-            ),
-            alarms: Late::begin(
-                ("DescribeAlarms", clock),
-                {
-                    let aws = aws.clone();
-                    async move { aws.metrics.alarms(ALARM_PREFIX).await }
-                },
-                |rows| group(rows, Alarm::resource),
-                last.map(|last| &last.alarms),
-            ),
+            targets: {
+                let aws = aws.clone();
+                Late::begin(
+                    ("DescribeScalableTargets", clock),
+                    |target: &ScalableTarget| Some(target.resource.clone()),
+                    last.map(|last| &last.targets),
+                    move |rows| async move { aws.scaling.all_targets(rows).await }.boxed(),
+                )
+            },
+            policies: {
+                let aws = aws.clone();
+                Late::begin(
+                    ("DescribeScalingPolicies", clock),
+                    |policy: &ScalingPolicy| Some(policy.resource.clone()),
+                    last.map(|last| &last.policies),
+                    move |rows| async move { aws.scaling.all_policies(rows).await }.boxed(),
+                )
+            },
+            scheduled_actions: {
+                let aws = aws.clone();
+                Late::begin(
+                    ("DescribeScheduledActions", clock),
+                    |action: &ScheduledAction| Some(action.resource.clone()),
+                    last.map(|last| &last.scheduled_actions),
+                    move |rows| {
+                        async move { aws.scaling.all_scheduled_actions(rows).await }.boxed()
+                    },
+                )
+            },
+            alarms: {
+                let aws = aws.clone();
+                Late::begin(
+                    ("DescribeAlarms", clock),
+                    Alarm::resource,
+                    last.map(|last| &last.alarms),
+                    move |rows| async move { aws.metrics.all_alarms(rows).await }.boxed(),
+                )
+            },
         }
     }
 
@@ -338,18 +312,25 @@ impl<T> Drop for Late<T> {
 }
 
 impl<T: Clone + PartialEq + Send + Sync + 'static> Late<T> {
+    /// Begins to read a listing, in a task of its own.
     fn begin<R: Send + 'static>(
         (operation, clock): (&'static str, &Arc<dyn Clock>),
-        listing: impl Future<Output = PortResult<Listing<R>>> + Send + 'static,
-        parts: impl FnOnce(Vec<R>) -> Vec<(ResourceId, Shared<Fact<T>>)> + Send + 'static,
+        of: fn(&R) -> Option<ResourceId>,
         last: Option<&Answer<T>>,
-    ) -> Self {
+        read_all: impl for<'a> FnOnce(&'a mut Collected<R, T>) -> BoxFuture<'a, PortResult<()>>
+        + Send
+        + 'static,
+    ) -> Self
+    where
+        T: Part<R>,
+    {
         let clock = Arc::clone(clock);
-        let before = last.map_or_else(Fact::not_read_yet, |last| last.all.clone());
+        let before = last.and_then(|last| last.all.known().cloned());
         let task = tokio::spawn(async move {
-            let answer = timed(&*clock, operation, listing).await;
+            let mut collected = Collected::new(of, before);
+            let (result, read) = timed(&*clock, operation, read_all(&mut collected)).await;
             let ended = Instant::now();
-            (Answer::new(answer, parts, &before), ended)
+            (collected.answer(result, read), ended)
         });
         Self { operation, task, answer: None }
     }
@@ -396,50 +377,4 @@ fn share_names(policies: &mut Fact<Parts<Vec<ScalingPolicy>>>, alarms: &Fact<Par
             }
         }
     }
-}
-
-/// The rows that can be read; the others go to `unreadable` by their names. One that is about
-/// nobody is logged and left out.
-pub(super) fn sorted_out<T, K: FromStr + Ord>(
-    listing: PortResult<Listing<T>>,
-    read: Read,
-    unreadable: &mut BTreeMap<K, Why>,
-) -> Fact<Vec<T>> {
-    Fact::from(listing).map(|listing| {
-        let (rows, others) = listing.into_parts();
-        let mut nobodys = Vec::new();
-        for row in others {
-            let about = row.about.as_ref().and_then(|about| about.parse().ok());
-            match about {
-                Some(about) => {
-                    unreadable.insert(about, row.to_why(read.operation()));
-                }
-                None => nobodys.push(row.why),
-            }
-        }
-        if let Some(first) = nobodys.first() {
-            let operation = read.operation();
-            let skipped = nobodys.len();
-            tracing::warn!(operation, skipped, first, "rows of a listing make no sense");
-        }
-        rows
-    })
-}
-
-/// The rows of each variant, which may have several.
-fn group<T>(
-    all: Vec<T>,
-    key: impl Fn(&T) -> Option<ResourceId>,
-) -> Vec<(ResourceId, Shared<Fact<Vec<T>>>)> {
-    let mut groups: BTreeMap<ResourceId, Vec<T>> = BTreeMap::new();
-    for item in all {
-        if let Some(resource) = key(&item) {
-            groups.entry(resource).or_default().push(item);
-        }
-    }
-    let each = groups.into_iter().map(|(resource, mut group)| {
-        group.shrink_to_fit();
-        (resource, Fact::Known(group).into())
-    });
-    each.collect()
 }

@@ -10,6 +10,7 @@ mod activities;
 mod before_write;
 pub mod bounded;
 pub mod cache;
+mod collected;
 pub mod cost;
 pub mod evidence;
 mod fetch;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::listings::{Listed, sorted_out};
+use super::collected::sort_out;
+use super::listings::Listed;
 use super::rows::{Rows, RowsRead};
 use crate::model::endpoint::EndpointSummary;
 use crate::model::fact::{Fact, Why};
@@ -68,8 +69,11 @@ impl ListedEndpoints {
     pub async fn read(aws: &Aws, clock: &dyn Clock) -> Self {
         let mut unreadable = BTreeMap::new();
         let (listing, read) = timed(clock, "ListEndpoints", aws.endpoints.list_endpoints()).await;
-        let all = sorted_out(listing, read, &mut unreadable);
-        let all = all.map(|all| all.into_iter().map(|e| (e.name.clone(), e)).collect());
+        let all = Fact::from(listing).map(|listing| {
+            let (rows, others) = listing.into_parts();
+            sort_out(others, read, &mut unreadable);
+            rows.into_iter().map(|e| (e.name.clone(), e)).collect()
+        });
         Self { all, unreadable, read }
     }
 }

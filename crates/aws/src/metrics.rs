@@ -21,7 +21,9 @@ use setpoint_core::model::listing::Listing;
 use setpoint_core::model::per_instance::InstanceId;
 use setpoint_core::model::scaling::{ALARM_PREFIX, Alarm};
 use setpoint_core::model::time::Timestamp;
-use setpoint_core::ports::{MetricAnswer, MetricQuery, Metrics, PortError, PortResult, Service};
+use setpoint_core::ports::{
+    MetricAnswer, MetricQuery, Metrics, PageSink, PortError, PortResult, Service,
+};
 
 /// Queries that one `GetMetricData` carries (CloudWatch API reference).
 const MAX_QUERIES: usize = 500;
@@ -48,6 +50,37 @@ pub(super) struct SdkMetrics {
 impl SdkMetrics {
     pub(super) fn new(client: Client, caller: Arc<Caller>) -> Self {
         Self { client, caller }
+    }
+
+    /// Alarms whose names begin with `prefix`, page by page; how many rows make no sense.
+    async fn alarm_pages(&self, prefix: &str, sink: &mut dyn PageSink<Alarm>) -> PortResult<usize> {
+        let (mut unreadable, mut pages) = (0, Pages::of(DESCRIBE_ALARMS, MAX_ALARM_PAGES));
+        let mut token: Option<String> = None;
+        loop {
+            let attempt = || async {
+                self.client
+                    .describe_alarms()
+                    .alarm_name_prefix(prefix)
+                    .alarm_types(AlarmType::MetricAlarm)
+                    .max_records(100)
+                    .set_next_token(token.clone())
+                    .send()
+                    .await
+                    .map_err(|error| Failure::of(Service::CloudWatch, &error))
+            };
+            let page = self.caller.read(DESCRIBE_ALARMS, attempt).await?;
+            let alarms = page.metric_alarms.ok_or_else(|| -> PortError {
+                DESCRIBE_ALARMS.garbage("the answer has no MetricAlarms")
+            })?;
+            let count = alarms.len();
+            let rows: Listing<Alarm> = alarms.into_iter().map(convert::alarm).collect();
+            unreadable += rows.unreadable().len();
+            sink.page(rows);
+            token = pages.turn(count, page.next_token)?;
+            if token.is_none() {
+                return Ok(unreadable);
+            }
+        }
     }
 
     /// At most [`MAX_QUERIES`] queries; all pages, merged by id.
@@ -158,34 +191,18 @@ impl Metrics for SdkMetrics {
 
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>> {
         let mut all = Listing::default();
-        let mut pages = Pages::of(DESCRIBE_ALARMS, MAX_ALARM_PAGES);
-        let mut token: Option<String> = None;
-        loop {
-            let attempt = || async {
-                self.client
-                    .describe_alarms()
-                    .alarm_name_prefix(prefix)
-                    .alarm_types(AlarmType::MetricAlarm)
-                    .max_records(100)
-                    .set_next_token(token.clone())
-                    .send()
-                    .await
-                    .map_err(|error| Failure::of(Service::CloudWatch, &error))
-            };
-            let page = self.caller.read(DESCRIBE_ALARMS, attempt).await?;
-            let alarms = page.metric_alarms.ok_or_else(|| -> PortError {
-                DESCRIBE_ALARMS.garbage("the answer has no MetricAlarms")
-            })?;
-            let count = alarms.len();
-            all.extend(alarms.into_iter().map(convert::alarm));
-            token = pages.turn(count, page.next_token)?;
-            if token.is_none() {
-                if prefix == ALARM_PREFIX {
-                    self.caller.skipped(DESCRIBE_ALARMS, all.unreadable().len());
-                }
-                return Ok(all);
-            }
+        if prefix == ALARM_PREFIX {
+            self.all_alarms(&mut all).await?;
+        } else {
+            self.alarm_pages(prefix, &mut all).await?;
         }
+        Ok(all)
+    }
+
+    async fn all_alarms(&self, pages: &mut dyn PageSink<Alarm>) -> PortResult<()> {
+        let unreadable = self.alarm_pages(ALARM_PREFIX, pages).await?;
+        self.caller.skipped(DESCRIBE_ALARMS, unreadable);
+        Ok(())
     }
 }
 

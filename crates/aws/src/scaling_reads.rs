@@ -13,7 +13,7 @@ use super::error::Failure;
 use setpoint_core::model::ids::ResourceId;
 use setpoint_core::model::listing::Listing;
 use setpoint_core::model::scaling::{Activity, ScalableTarget, ScalingPolicy, ScheduledAction};
-use setpoint_core::ports::{PortError, PortResult, ScalingReads, Service};
+use setpoint_core::ports::{PageSink, PortError, PortResult, ScalingReads, Service};
 
 /// The longest listing that is read. 20,000 policies at 10 a page; AWS's quota of SageMaker targets
 /// is 500 in a region unless raised.
@@ -49,31 +49,72 @@ impl SdkScalingReads {
     /// All pages; once more from the start when AWS forgets a token half way.
     async fn all_pages<T, F, Fut>(&self, call: Call, page: F) -> PortResult<Listing<T>>
     where
+        T: Send,
         F: Fn(Option<String>) -> Fut,
         Fut: Future<Output = Result<Page<T>, Failure>>,
     {
-        match self.pages_once(call, &page).await {
+        let mut all = Listing::default();
+        self.pages_into(call, page, &mut all).await?;
+        Ok(all)
+    }
+
+    /// A region's rows, of which those that make no sense are counted.
+    async fn region<T, F, Fut>(
+        &self,
+        call: Call,
+        page: F,
+        sink: &mut dyn PageSink<T>,
+    ) -> PortResult<()>
+    where
+        F: Fn(Option<String>) -> Fut,
+        Fut: Future<Output = Result<Page<T>, Failure>>,
+    {
+        let unreadable = self.pages_into(call, page, sink).await?;
+        self.caller.skipped(call, unreadable);
+        Ok(())
+    }
+
+    /// The same, page by page; how many rows make no sense.
+    async fn pages_into<T, F, Fut>(
+        &self,
+        call: Call,
+        page: F,
+        sink: &mut dyn PageSink<T>,
+    ) -> PortResult<usize>
+    where
+        F: Fn(Option<String>) -> Fut,
+        Fut: Future<Output = Result<Page<T>, Failure>>,
+    {
+        match self.pages_once(call, &page, sink).await {
             Err(error) if error.code.as_deref() == Some(STALE_TOKEN) => {
-                self.pages_once(call, &page).await
+                sink.start_over();
+                self.pages_once(call, &page, sink).await
             }
             result => result,
         }
     }
 
-    async fn pages_once<T, F, Fut>(&self, call: Call, page: &F) -> PortResult<Listing<T>>
+    async fn pages_once<T, F, Fut>(
+        &self,
+        call: Call,
+        page: &F,
+        sink: &mut dyn PageSink<T>,
+    ) -> PortResult<usize>
     where
         F: Fn(Option<String>) -> Fut,
         Fut: Future<Output = Result<Page<T>, Failure>>,
     {
-        let (mut all, mut pages) = (Listing::default(), Pages::of(call, MAX_PAGES));
+        let (mut unreadable, mut pages) = (0, Pages::of(call, MAX_PAGES));
         let mut token = None;
         loop {
             let (rows, next) = self.caller.read(call, || page(token.clone())).await?;
-            let count = rows.len() + rows.unreadable().len();
-            all.append(rows);
+            let nonsense = rows.unreadable().len();
+            let count = rows.len() + nonsense;
+            unreadable += nonsense;
+            sink.page(rows);
             token = pages.turn(count, next)?;
             if token.is_none() {
-                return Ok(all);
+                return Ok(unreadable);
             }
         }
     }
@@ -146,13 +187,11 @@ impl ScalingReads for SdkScalingReads {
         &self,
         of: Option<&[ResourceId]>,
     ) -> PortResult<Listing<ScalableTarget>> {
+        let mut all = Listing::default();
         let Some(of) = of else {
-            let page = |token| self.targets_page(None, token);
-            let all = self.all_pages(DESCRIBE_TARGETS, page).await?;
-            self.caller.skipped(DESCRIBE_TARGETS, all.unreadable().len());
+            self.all_targets(&mut all).await?;
             return Ok(all);
         };
-        let mut all = Listing::default();
         for some in of.chunks(MAX_RESOURCE_IDS) {
             let page = |token| self.targets_page(Some(some), token);
             all.append(self.all_pages(DESCRIBE_TARGETS, page).await?);
@@ -164,11 +203,11 @@ impl ScalingReads for SdkScalingReads {
         &self,
         of: Option<&ResourceId>,
     ) -> PortResult<Listing<ScalingPolicy>> {
-        let page = |token| self.policies_page(of, token);
-        let all = self.all_pages(DESCRIBE_POLICIES, page).await?;
-        if of.is_none() {
-            self.caller.skipped(DESCRIBE_POLICIES, all.unreadable().len());
+        if of.is_some() {
+            return self.all_pages(DESCRIBE_POLICIES, |token| self.policies_page(of, token)).await;
         }
+        let mut all = Listing::default();
+        self.all_policies(&mut all).await?;
         Ok(all)
     }
 
@@ -176,12 +215,32 @@ impl ScalingReads for SdkScalingReads {
         &self,
         of: Option<&ResourceId>,
     ) -> PortResult<Listing<ScheduledAction>> {
-        let page = |token| self.scheduled_actions_page(of, token);
-        let all = self.all_pages(DESCRIBE_SCHEDULED_ACTIONS, page).await?;
-        if of.is_none() {
-            self.caller.skipped(DESCRIBE_SCHEDULED_ACTIONS, all.unreadable().len());
+        if of.is_some() {
+            return self
+                .all_pages(DESCRIBE_SCHEDULED_ACTIONS, |token| {
+                    self.scheduled_actions_page(of, token)
+                })
+                .await;
         }
+        let mut all = Listing::default();
+        self.all_scheduled_actions(&mut all).await?;
         Ok(all)
+    }
+
+    async fn all_targets(&self, pages: &mut dyn PageSink<ScalableTarget>) -> PortResult<()> {
+        self.region(DESCRIBE_TARGETS, |token| self.targets_page(None, token), pages).await
+    }
+
+    async fn all_policies(&self, pages: &mut dyn PageSink<ScalingPolicy>) -> PortResult<()> {
+        self.region(DESCRIBE_POLICIES, |token| self.policies_page(None, token), pages).await
+    }
+
+    async fn all_scheduled_actions(
+        &self,
+        pages: &mut dyn PageSink<ScheduledAction>,
+    ) -> PortResult<()> {
+        let page = |token| self.scheduled_actions_page(None, token);
+        self.region(DESCRIBE_SCHEDULED_ACTIONS, page, pages).await
     }
 
     async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>> {

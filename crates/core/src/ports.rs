@@ -22,7 +22,8 @@ use crate::model::listing::Listing;
 use crate::model::per_instance::InstanceId;
 use crate::model::points::Points;
 use crate::model::scaling::{
-    Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState, TargetTracking,
+    ALARM_PREFIX, Activity, Alarm, ScalableTarget, ScalingPolicy, ScheduledAction, SuspendedState,
+    TargetTracking,
 };
 use crate::model::tags::EndpointTags;
 use crate::model::time::Timestamp;
@@ -135,6 +136,24 @@ pub fn whole<T>(operation: &'static str, listing: Listing<T>) -> PortResult<Vec<
     })
 }
 
+/// Takes the pages of a listing as they come, so that the rows of thousands of variants need not be there at once. They
+/// count only once the listing has ended without an error.
+pub trait PageSink<T>: Send {
+    fn page(&mut self, page: Listing<T>);
+    /// The listing begins again: what has come so far does not count.
+    fn start_over(&mut self);
+}
+
+impl<T: Send> PageSink<T> for Listing<T> {
+    fn page(&mut self, page: Self) {
+        self.append(page);
+    }
+
+    fn start_over(&mut self) {
+        *self = Self::default();
+    }
+}
+
 /// Application Auto Scaling, reading. Every listing returns all pages or an error: half a listing
 /// would turn "not read" into "absent". A row that makes no sense is reported besides the others.
 #[async_trait]
@@ -153,6 +172,21 @@ pub trait ScalingReads: Send + Sync {
         &self,
         of: Option<&ResourceId>,
     ) -> PortResult<Listing<ScheduledAction>>;
+    /// `DescribeScalableTargets` of the whole region, page by page.
+    async fn all_targets(&self, pages: &mut dyn PageSink<ScalableTarget>) -> PortResult<()> {
+        self.scalable_targets(None).await.map(|all| pages.page(all))
+    }
+    /// `DescribeScalingPolicies` of the whole region, page by page.
+    async fn all_policies(&self, pages: &mut dyn PageSink<ScalingPolicy>) -> PortResult<()> {
+        self.scaling_policies(None).await.map(|all| pages.page(all))
+    }
+    /// `DescribeScheduledActions` of the whole region, page by page.
+    async fn all_scheduled_actions(
+        &self,
+        pages: &mut dyn PageSink<ScheduledAction>,
+    ) -> PortResult<()> {
+        self.scheduled_actions(None).await.map(|all| pages.page(all))
+    }
     /// `DescribeScalingActivities` of one variant, the newest page, not-scaled ones included.
     async fn scaling_activities(&self, of: &ResourceId) -> PortResult<Vec<Activity>>;
     /// `ListTagsForResource` of the scalable target with this ARN: all its tags, in one answer.
@@ -286,6 +320,10 @@ pub trait Metrics: Send + Sync {
     async fn instances(&self, of: &ResourceId) -> PortResult<Vec<InstanceId>>;
     /// `DescribeAlarms` whose names begin with `prefix`, all pages.
     async fn alarms(&self, prefix: &str) -> PortResult<Listing<Alarm>>;
+    /// `DescribeAlarms` of all target-tracking policies, page by page.
+    async fn all_alarms(&self, pages: &mut dyn PageSink<Alarm>) -> PortResult<()> {
+        self.alarms(ALARM_PREFIX).await.map(|all| pages.page(all))
+    }
 }
 
 /// Security Token Service, which says who calls, and CloudTrail, which says who called.

@@ -60,11 +60,19 @@ async fn a_page_that_fails_fails_the_listing() {
 
 #[tokio::test]
 async fn a_forgotten_token_starts_the_listing_anew() {
-    let first = json!({"ScalingPolicies": [], "NextToken": "t1"}).to_string();
+    let page = |name: &str, next: Option<&str>| {
+        let policy = json!({
+            "PolicyARN": "arn", "PolicyName": name, "ServiceNamespace": "sagemaker",
+            "ResourceId": "endpoint/e/variant/v", "ScalableDimension": DIMENSION,
+            "PolicyType": "StepScaling", "CreationTime": 1_700_000_000,
+        });
+        (200, json!({"ScalingPolicies": [policy], "NextToken": next}).to_string())
+    };
     let stale = r#"{"__type":"InvalidNextTokenException","Message":"no"}"#.to_owned();
-    let last = json!({"ScalingPolicies": []}).to_string();
-    let replay = Replay::of(vec![(200, first), (400, stale), (200, last)]).await;
-    assert_eq!(replay.aws.scaling.scaling_policies(None).await.unwrap().whole(), Ok(vec![]));
+    let replay = Replay::of(vec![page("a", Some("t1")), (400, stale), page("b", None)]).await;
+    let policies = replay.aws.scaling.scaling_policies(None).await.unwrap();
+    let names: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+    assert_eq!(names, ["b"], "what came before does not count");
     assert_eq!(replay.sent_json()[2].get("NextToken"), None);
 }
 
