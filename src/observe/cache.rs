@@ -25,6 +25,8 @@ use crate::ports::{Aws, Clock, PortResult};
 const DESCRIBED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(30);
 /// Over so many minutes more those of a fleet are spread: thousands at once would delay a pass.
 const DESCRIBED_AGAIN_OVER_MINUTES: u64 = 30;
+/// A change is worth more than age, but not for ever: others that are due have their turn, too.
+const CHANGED_AHEAD: TimeDelta = TimeDelta::minutes(30);
 /// An endpoint config or model that is gone is asked for again after this time: it may have been
 /// made again under its name.
 const ABSENT_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -158,12 +160,12 @@ impl EndpointCache {
     }
 
     /// Describes what is due, as far as there is time: what a person asks for first, then what was never described, then
-    /// what was described longest ago.
+    /// what was described longest ago, where a changed row counts as half an hour.
     pub async fn refresh(&mut self, by: (&Aws, &Arc<dyn Clock>), due: Due<'_>) -> Refreshed {
         let Due { all, refresh, now, .. } = due;
         self.endpoints.retain(|name, _| all.contains_key(name));
         self.reading.endpoints.retain(|name| all.contains_key(name));
-        let changed = all
+        let changed: BTreeSet<EndpointName> = all
             .values()
             .filter(|s| self.endpoints.get(&s.name).is_some_and(|d| d.summary != **s))
             .map(|s| s.name.clone())
@@ -177,7 +179,9 @@ impl EndpointCache {
             .map(|s| s.name.clone())
             .collect();
         let turn = |name: &EndpointName| {
-            (!refresh.contains(name), self.endpoints.get(name).map(|described| described.at))
+            let ahead = if changed.contains(name) { CHANGED_AHEAD } else { TimeDelta::zero() };
+            let since = self.endpoints.get(name).map(|described| described.at - ahead);
+            (!refresh.contains(name), since)
         };
         names.sort_by_cached_key(turn);
         self.progress.described.expect(names.len());

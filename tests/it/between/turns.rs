@@ -32,6 +32,21 @@ async fn of_endpoints_that_are_due_again_and_again_the_last_have_their_turn_too(
     assert_eq!(described.len(), 12, "{described:?}");
 }
 
+/// What has changed is described before what is only due again.
+#[tokio::test]
+async fn a_changed_endpoint_has_its_turn_before_those_that_are_due_again() {
+    let mut twelve = Late::many(12);
+    twelve.pass(false).await;
+    twelve.stage.pace.describing.store(60, Ordering::SeqCst);
+    // All of them are due again, and the last one has changed.
+    twelve.stage.sim.advance(3660);
+    twelve.stage.change(json!({"deploy": {"endpoint": "e11", "capacity_factor": 1.0}}));
+    twelve.stage.pace.described.lock().unwrap().clear();
+    assert!(twelve.pass(false).await.has_more);
+    let described = twelve.stage.pace.described.lock().unwrap().clone();
+    assert!(described.contains_key("e11"), "{described:?}");
+}
+
 /// Scaling activities explain what is known: until all is described there is more to know.
 #[tokio::test]
 async fn activities_wait_until_all_is_described() {
