@@ -41,4 +41,10 @@ mod tests {
         assert!(six(f64::NAN).is_nan());
         assert_eq!(six(f64::INFINITY), f64::INFINITY);
     }
+
+    #[test]
+    fn an_instant_has_no_part_of_a_second() {
+        let at = Timestamp::from_timestamp_millis(1_796_027_429_663).unwrap();
+        assert_eq!(timestamp(at).to_string(), "1796027429");
+    }
 }
