@@ -30,7 +30,7 @@ const INTRODUCTION: &str = "\
 - Members of a closed set are exported as 0 and 1. With more than `metrics.per_variant_limit`
   variants (200 by default) only the members that are 1 are exported, and of `setpoint_other_writer`, `setpoint_competing_policies`,
   `setpoint_scale_outs`, `setpoint_scale_out_failures`, `setpoint_floors_proposed` and `setpoint_floors_kept` only what is not 0.
-- Measured and estimated numbers have six significant digits; configured ones have all of them. Instants are in whole seconds.
+- Measured and estimated numbers have four significant digits, and are whole from 1,000 on; configured ones have all of them. Instants are in whole seconds.
 - `metrics.variants` says which variants have series: `all`, `listed` (those that the configuration lists, and others with something to say),
   `problems` (those with something to say), or `auto`, which is `all` up to 2,000 variants and `problems` above. A variant has something
   to say while anything about it differs, is unsafe, unknown, held, stale, suspended or noted: everything that the chart's alerts look for.

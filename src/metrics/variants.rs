@@ -442,10 +442,9 @@ impl Writer<'_> {
         let _ = writeln!(text, "}} {number}");
     }
 
-    /// What was measured or estimated: with six digits, for the others say nothing, and make half of a scrape of
-    /// thousands of variants.
+    /// What was measured or estimated, with as many digits as say something.
     fn measured(&mut self, family: &Definition, values: &[&str], number: Option<f64>) {
-        self.number(family, values, number.map(digits::six));
+        self.number(family, values, number.map(digits::measured));
     }
 
     /// How many there are; like the members of a closed set, of a large fleet only what is not zero.
