@@ -50,6 +50,8 @@ fn essence(memory: &VariantMemory) -> VariantMemory {
     VariantMemory {
         seen: Shared::default(),
         value_in_force: None,
+        // An older one makes a lowering sooner, never a raise.
+        applied_factor: None,
         // Half an hour of an alert's clock is not worth a write to AWS.
         lasting: Shared::default(),
         verification: memory.verification.map(still),

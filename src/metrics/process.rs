@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, HistogramVec, IntCounterVec, IntGaugeVec, Registry};
 
+use super::digits::timestamp;
 use super::log_lines::LogLines;
 use super::pass_age::PassAge;
 use super::passes::{PassKind, PassResult};
@@ -195,8 +196,7 @@ impl ProcessMetrics {
         let successful = i64::from(succeeded.is_some());
         self.reload_successful.with_label_values(&NO_LABELS).set(successful);
         if let Some(at) = succeeded {
-            let seconds = at.timestamp_millis() as f64 / 1000.0;
-            self.reload_timestamp.with_label_values(&NO_LABELS).set(seconds);
+            self.reload_timestamp.with_label_values(&NO_LABELS).set(timestamp(at));
         }
     }
 

@@ -25,8 +25,9 @@ use crate::ports::{Aws, Clock, PortResult};
 const DESCRIBED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(30);
 /// Over so many minutes more those of a fleet are spread: thousands at once would delay a pass.
 const DESCRIBED_AGAIN_OVER_MINUTES: u64 = 30;
-/// A change is worth more than age, but not for ever: others that are due have their turn, too.
-const CHANGED_AHEAD: TimeDelta = TimeDelta::minutes(30);
+/// A change counts as the longest time until an endpoint is described again: it comes before what is only due by then, and
+/// what has waited for longer has its turn, too.
+const CHANGED_AHEAD: TimeDelta = TimeDelta::minutes(60);
 /// An endpoint config or model that is gone is asked for again after this time: it may have been
 /// made again under its name.
 const ABSENT_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -160,7 +161,7 @@ impl EndpointCache {
     }
 
     /// Describes what is due, as far as there is time: what a person asks for first, then what was never described, then
-    /// what was described longest ago, where a changed row counts as half an hour.
+    /// what was described longest ago, where a changed row counts as an hour.
     pub async fn refresh(&mut self, by: (&Aws, &Arc<dyn Clock>), due: Due<'_>) -> Refreshed {
         let Due { all, refresh, now, .. } = due;
         self.endpoints.retain(|name, _| all.contains_key(name));

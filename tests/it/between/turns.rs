@@ -32,15 +32,18 @@ async fn of_endpoints_that_are_due_again_and_again_the_last_have_their_turn_too(
     assert_eq!(described.len(), 12, "{described:?}");
 }
 
-/// What has changed is described before what is only due again.
+/// What has changed is described before what is only due again, though it was described later.
 #[tokio::test]
 async fn a_changed_endpoint_has_its_turn_before_those_that_are_due_again() {
     let mut twelve = Late::many(12);
     twelve.pass(false).await;
-    twelve.stage.pace.describing.store(60, Ordering::SeqCst);
-    // All of them are due again, and the last one has changed.
-    twelve.stage.sim.advance(3660);
+    // It is described once more, before the others are due again after 31 to 60 minutes.
+    twelve.stage.sim.advance(30 * 60 + 30);
+    let last: Selector = serde_json::from_value(json!({"endpoint": "e11"})).unwrap();
+    twelve.made((false, false), Some(&last)).await;
+    twelve.stage.sim.advance(30 * 60 + 30);
     twelve.stage.change(json!({"deploy": {"endpoint": "e11", "capacity_factor": 1.0}}));
+    twelve.stage.pace.describing.store(60, Ordering::SeqCst);
     twelve.stage.pace.described.lock().unwrap().clear();
     assert!(twelve.pass(false).await.has_more);
     let described = twelve.stage.pace.described.lock().unwrap().clone();

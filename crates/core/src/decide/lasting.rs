@@ -7,7 +7,7 @@ use crate::model::estimate::{Finding, Verdict};
 use crate::model::goal::LoadTestProblem;
 use crate::model::lasting::{Direction, Lasting};
 use crate::model::reason::{ActionKind, Reason};
-use crate::model::safety::Safety;
+use crate::model::safety::{Safety, Unproven};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 
@@ -25,6 +25,8 @@ pub(super) fn lasting_of(
     now: Timestamp,
 ) -> Lasting {
     let safety = match report.safety.state {
+        // Its unsafe time has ended where the measurement no longer says so, however little it proves.
+        Safety::NotKnown(Unproven::Undecided) => Some(false),
         Safety::NotKnown(_) => None,
         known => Some(known.is_unsafe()),
     };

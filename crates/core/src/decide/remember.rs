@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 
-use crate::model::decision::{Action, Decision, FieldReport, FieldState, Outcome, StepResult};
+use crate::model::decision::{
+    Action, Decision, FieldReport, FieldState, Outcome, Report, StepResult,
+};
 use crate::model::factor::factor_in_use;
 use crate::model::goal::Goal;
 use crate::model::keeper::OtherSetpoint;
@@ -15,8 +17,10 @@ use crate::model::time::Timestamp;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
 
 use super::case::Case;
-use super::step::{LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, is_further_step, whole};
-use super::{desired, floors, last_known, lasting, new_regime, probe, removed, verify, watch};
+use super::step::{
+    DEAD_BAND, LOWERING_MAX, NEW_GROUND_MAX, NEW_GROUND_WINDOW, is_further_step, whole,
+};
+use super::{floors, last_known, lasting, new_regime, probe, removed, verify, watch};
 
 /// Foreign overwrites are remembered this long (rule 22).
 const OVERWRITES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -188,10 +192,8 @@ fn note_value_in_force(
     // What is near enough to be left alone is kept, too, and a lowering that has come so far has ended.
     note_held(memory, value, now);
     memory.lowering = None;
-    let factor = factor_in_use(goal, Some(memory));
-    memory.applied_factor.get_or_insert(factor);
+    note_applied_factor(memory, goal, &decision.report, value);
     if kept.reason == Reason::InSync {
-        memory.applied_factor = Some(factor);
         memory.highest_applied = Some(memory.highest_applied.map_or(value, |held| held.max(value)));
     }
 }
@@ -202,11 +204,17 @@ fn note_held(memory: &mut VariantMemory, value: f64, now: Timestamp) {
     memory.last_applied = Some(held.unwrap_or(Seen { value, since: now }));
 }
 
-/// A step of a lowering is on its way to what the factor wants, and not there.
-fn note_factor_of(memory: &mut VariantMemory, case: &Case<'_>, after: f64) {
-    let held = memory.last_applied.is_some_and(|held| same_value(held.value, after));
-    if held && memory.lowering.is_none() {
-        memory.applied_factor = Some(desired::factor(case));
+/// A higher factor is in force with any value. A lower one asks for more headroom, and is in force once the value has it:
+/// what is kept for another reason (a floor, a verdict that may not lower, a restored value) has it not.
+fn note_applied_factor(memory: &mut VariantMemory, goal: &Goal, report: &Report, value: f64) {
+    let factor = factor_in_use(goal, Some(memory));
+    let wanted = match report.estimate.verdict.is_two_sided() {
+        true => report.safe_target,
+        false => report.formula_target,
+    };
+    let has_it = wanted.is_some_and(|wanted| value <= wanted * (1.0 + DEAD_BAND));
+    if has_it || memory.applied_factor.is_none_or(|applied| applied < factor) {
+        memory.applied_factor = Some(factor);
     }
 }
 
@@ -265,7 +273,6 @@ fn note_writes(
             let landed = memory.last_write == Some(write);
             if landed {
                 memory.lowering = lowering(decision, write, confirmed, memory.lowering);
-                note_factor_of(memory, case, after);
             }
         }
     }

@@ -5,6 +5,8 @@
 
 use chrono::TimeDelta;
 
+use crate::estimate::Context;
+use crate::estimate::divergence::compare;
 use crate::model::lows::{Lowest, last_below, lowest_since};
 use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
@@ -61,22 +63,36 @@ pub(super) fn near_enough(
         let near = want < from * (1.0 + RAISE_MIN);
         return near.then(|| format!("{from_text} is less than 8 % below the wanted {want_text}"));
     }
-    let is_unsafe = case.estimate.findings.iter().any(|finding| finding.is_unsafe());
-    let highest = not_excluded(case)?;
-    (from <= highest && !is_unsafe).then(|| {
-        let highest = human(step::whole(highest, f64::floor));
-        format!("{from_text} may stay: the capacity allows up to {highest}; wanted {want_text}")
-    })
+    let highest = not_excluded(case, from).filter(|highest| from <= *highest)?;
+    let highest = human(step::whole(highest, f64::floor).max(from));
+    Some(format!(
+        "{from_text} stays: what was measured does not exclude it (up to {highest}); wanted {want_text}"
+    ))
 }
 
-/// The highest value that the measurement does not exclude: factor x the upper end of the capacity, as long as the median
-/// leaves most of the headroom. Of an owner who has asked for more headroom since, nothing is kept waiting.
-fn not_excluded(case: &Case<'_>) -> Option<f64> {
-    let factor = desired::factor(case);
-    let capacity = &case.estimate.capacity;
+/// The highest value that the measurement does not exclude, as `from` that is in force: factor x the upper end of the
+/// capacity, as long as the median leaves most of the headroom. None where `from` is found to be unsafe, or a lowering
+/// from it is under way: that ends where it was to lead, in however many steps.
+fn not_excluded(case: &Case<'_>, from: f64) -> Option<f64> {
+    let (estimate, factor) = (case.estimate, desired::factor(case));
+    // Findings go by the configured factor, also where `auto` has raised it.
+    let configured =
+        Context { configured_target: Some(from), safety_factor: case.goal.safety_factor.get() };
+    let is_unsafe = compare(estimate.verdict, &estimate.capacity, &configured).over
+        || estimate.findings.iter().any(|finding| finding.is_unsafe());
+    if is_unsafe || wants_more_headroom(case, factor) || step::lowering_under_way(case).is_some() {
+        return None;
+    }
     let with_less_headroom = factor + (1.0 - factor) * HEADROOM_SHARE;
-    let highest = (factor * capacity.high?).min(with_less_headroom * capacity.estimate?);
-    case.memory.applied_factor.is_none_or(|applied| applied <= factor).then_some(highest)
+    let capacity = &estimate.capacity;
+    Some((factor * capacity.high?).min(with_less_headroom * capacity.estimate?))
+}
+
+/// Whether the owner has lowered the factor since the value in force had what it asks for. What `auto` makes of it is no
+/// wish of theirs.
+fn wants_more_headroom(case: &Case<'_>, factor: f64) -> bool {
+    let applied = case.memory.applied_factor.filter(|_| !case.goal.safety_factor_auto);
+    applied.is_some_and(|applied| factor < applied)
 }
 
 /// How far to go from `from` (in force) towards `want`, which no person has confirmed.

@@ -44,7 +44,7 @@ pub struct VariantMemory {
     /// when. What a foreign edit replaced is put back at once, whatever the distance (rule 8).
     #[serde(alias = "last_held")]
     pub last_applied: Option<Seen>,
-    /// The safety factor in use when that value was put in force or found as wanted; absent in older records.
+    /// The safety factor whose headroom that value was last seen to have; absent in older records.
     pub applied_factor: Option<f64>,
     /// The lowering that the last write of the target value was a step of; absent when that write
     /// reached what was wanted (rule 8).
