@@ -29,7 +29,7 @@ const INTRODUCTION: &str = "\
 - A process that does not lead has no series of variants, of accounts and regions, or of the memory.
 - Members of a closed set are exported as 0 and 1. With more than `metrics.per_variant_limit`
   variants (200 by default) only the members that are 1 are exported, and of `setpoint_other_writer`, `setpoint_competing_policies`,
-  `setpoint_scale_outs`, `setpoint_scale_out_failures`, `setpoint_floors_proposed` and `setpoint_floors_kept` only what is not 0.
+  `setpoint_scale_outs`, `setpoint_scale_out_failures`, `setpoint_floors_proposed` and `setpoint_floors_kept` only what is not 0: what is absent is 0 or not known.
 - Measured and estimated numbers have four significant digits, and are whole from 1,000 on; configured ones have all of them. Instants are in whole seconds.
 - `metrics.variants` says which variants have series: `all`, `listed` (those that the configuration lists, and others with something to say),
   `problems` (those with something to say), or `auto`, which is `all` up to 2,000 variants and `problems` above. A variant has something

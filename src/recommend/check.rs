@@ -180,7 +180,7 @@ fn row(field: &'static str, shown: &Shown<Worth>, it: &Recommendation) -> Row {
     Row { field, kept: Some(kept), wanted, state, sentence }
 }
 
-/// A target value agrees within the band in which setpoint would leave it alone, too.
+/// A target value agrees within the band in which setpoint would leave anybody's alone, too.
 fn target_value(kept: &Worth, it: &Recommendation) -> (State, String) {
     let Worth::Number(kept) = *kept else {
         return (State::NotCompared, "it is not a number".to_owned());

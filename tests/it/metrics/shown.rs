@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use expect_test::expect;
 use prometheus::Registry;
 use setpoint::metrics::{Metrics, SeriesOf, Shown};
+use setpoint::model::floors::Floors;
 use setpoint::model::status::FleetStatus;
 
 use super::{Published, lines, metrics_over};
@@ -12,7 +13,15 @@ use crate::fixtures;
 
 #[test]
 fn above_the_limit_only_what_is_true_of_a_closed_set_is_exported() {
-    let fleet = || fixtures::fleet(vec![fixtures::drifted("a"), fixtures::in_sync("b")]);
+    let fleet = || {
+        let mut variants = vec![fixtures::drifted("a"), fixtures::in_sync("b")];
+        for status in &mut variants {
+            let why = "no floors would pay".to_owned();
+            status.snapshot.floors =
+                Floors::None { at: fixtures::noon(), reason: "none_pays", why }.into();
+        }
+        fixtures::fleet(variants)
+    };
     let (full, _) = metrics_over(fleet(), 2);
     let (sparse, _) = metrics_over(fleet(), 1);
     assert_eq!(lines(&full, "setpoint_mode{").lines().count(), 6);
@@ -27,10 +36,17 @@ fn above_the_limit_only_what_is_true_of_a_closed_set_is_exported() {
     "#]]
     .assert_eq(&lines(&sparse, "setpoint_drift{"));
     // Nobody else writes them, no other policy scales them, and setpoint keeps no floors of theirs.
-    for family in ["other_writer", "competing_policies", "floors_kept"] {
+    for (family, each) in [
+        ("other_writer", 1),
+        ("competing_policies", 1),
+        ("floors_kept", 1),
+        ("floors_proposed", 1),
+        ("scale_outs", 1),
+        ("scale_out_failures", 3),
+    ] {
         let family = format!("setpoint_{family}{{");
-        assert_eq!(lines(&full, &family).lines().count(), 2);
-        assert_eq!(lines(&sparse, &family), "");
+        assert_eq!(lines(&full, &family).lines().count(), 2 * each, "{family}");
+        assert_eq!(lines(&sparse, &family), "", "{family}");
     }
     // What is neither a closed set nor a count stays, zero or not.
     assert_eq!(lines(&sparse, "setpoint_comparable{").lines().count(), 2);
