@@ -208,10 +208,8 @@ fn note_held(memory: &mut VariantMemory, value: f64, now: Timestamp) {
 /// what is kept for another reason (a floor, a verdict that may not lower, a restored value) has it not.
 fn note_applied_factor(memory: &mut VariantMemory, goal: &Goal, report: &Report, value: f64) {
     let factor = factor_in_use(goal, Some(memory));
-    let wanted = match report.estimate.verdict.is_two_sided() {
-        true => report.safe_target,
-        false => report.formula_target,
-    };
+    let two_sided = report.estimate.verdict.is_two_sided();
+    let wanted = if two_sided { report.safe_target } else { report.formula_target };
     let has_it = wanted.is_some_and(|wanted| value <= wanted * (1.0 + DEAD_BAND));
     if has_it || memory.applied_factor.is_none_or(|applied| applied < factor) {
         memory.applied_factor = Some(factor);
