@@ -58,3 +58,18 @@ fn essence(memory: &VariantMemory) -> VariantMemory {
         ..memory
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_makes_a_lowering_sooner_is_not_worth_a_write_of_its_own() {
+        let before = VariantMemory { adopted: true, ..VariantMemory::default() };
+        let of_factor = VariantMemory { applied_factor: Some(0.5), ..before.clone() };
+        assert_eq!(change(Some(&before), &of_factor), Change::Progress);
+        assert_eq!(change(Some(&of_factor), &of_factor), Change::Nothing);
+        let adopted = VariantMemory { adopted: false, ..before.clone() };
+        assert_eq!(change(Some(&before), &adopted), Change::News);
+    }
+}

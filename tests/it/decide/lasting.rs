@@ -2,12 +2,14 @@
 
 use chrono::TimeDelta;
 use setpoint::decide::lasting::lasting;
-use setpoint::model::estimate::{Estimate, Finding, Verdict};
+use setpoint::model::estimate::{Capacity, Estimate, Finding, Verdict};
 use setpoint::model::fact::Fact;
+use setpoint::model::goal::Mode;
 use setpoint::model::lasting::{Direction, Lasting};
 use setpoint::model::reason::Field;
 use setpoint::model::record::Record;
 
+use super::auto::auto;
 use super::remembering::remembered;
 use super::world::{World, now, why};
 
@@ -85,6 +87,35 @@ fn suspension_findings_and_safety_last_as_well() {
     }
     let last = pass(&mut world, 20);
     assert_eq!(last, Lasting::default());
+}
+
+#[test]
+fn an_unsafe_time_ends_where_the_measurement_no_longer_says_so() {
+    let mut world = auto(Verdict::Measured);
+    world.goal.mode = Mode::Observe;
+    let measured = |high: f64| {
+        let capacity = Capacity {
+            estimate: Some(0.9 * high),
+            low: Some(0.7 * high),
+            q25: Some(0.8 * high),
+            high: Some(high),
+            lower_bound: Some(0.6 * high),
+        };
+        Estimate { verdict: Verdict::Measured, capacity, ..Estimate::unobserved("measured") }
+    };
+    // 600 claims 1,200 at a factor of a half.
+    world.estimate = measured(1_000.0);
+    assert_eq!(pass(&mut world, 0).is_unsafe, Some(now()));
+    // What cannot be judged for a while is unsafe all that time.
+    world.estimate = Estimate::unobserved("no telemetry");
+    pass(&mut world, 10);
+    world.estimate = measured(1_000.0);
+    assert_eq!(pass(&mut world, 20).is_unsafe, Some(now()));
+    // An interval that leaves it open ends it.
+    world.estimate = measured(1_300.0);
+    assert_eq!(pass(&mut world, 30).is_unsafe, None);
+    world.estimate = measured(1_000.0);
+    assert_eq!(pass(&mut world, 40).is_unsafe, Some(now() + TimeDelta::minutes(40)));
 }
 
 #[test]
