@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -220,44 +219,30 @@ impl UnderWay {
         Self {
             began: now,
             since: Instant::now(),
-            targets: {
-                let aws = aws.clone();
-                Late::begin(
-                    ("DescribeScalableTargets", clock),
-                    |target: &ScalableTarget| Some(target.resource.clone()),
-                    last.map(|last| &last.targets),
-                    move |rows| async move { aws.scaling.all_targets(rows).await }.boxed(),
-                )
-            },
-            policies: {
-                let aws = aws.clone();
-                Late::begin(
-                    ("DescribeScalingPolicies", clock),
-                    |policy: &ScalingPolicy| Some(policy.resource.clone()),
-                    last.map(|last| &last.policies),
-                    move |rows| async move { aws.scaling.all_policies(rows).await }.boxed(),
-                )
-            },
-            scheduled_actions: {
-                let aws = aws.clone();
-                Late::begin(
-                    ("DescribeScheduledActions", clock),
-                    |action: &ScheduledAction| Some(action.resource.clone()),
-                    last.map(|last| &last.scheduled_actions),
-                    move |rows| {
-                        async move { aws.scaling.all_scheduled_actions(rows).await }.boxed()
-                    },
-                )
-            },
-            alarms: {
-                let aws = aws.clone();
-                Late::begin(
-                    ("DescribeAlarms", clock),
-                    Alarm::resource,
-                    last.map(|last| &last.alarms),
-                    move |rows| async move { aws.metrics.all_alarms(rows).await }.boxed(),
-                )
-            },
+            targets: Late::begin(
+                ("DescribeScalableTargets", aws, clock),
+                |target: &ScalableTarget| Some(target.resource.clone()),
+                last.map(|last| &last.targets),
+                |aws, rows| aws.scaling.all_targets(rows),
+            ),
+            policies: Late::begin(
+                ("DescribeScalingPolicies", aws, clock),
+                |policy: &ScalingPolicy| Some(policy.resource.clone()),
+                last.map(|last| &last.policies),
+                |aws, rows| aws.scaling.all_policies(rows),
+            ),
+            scheduled_actions: Late::begin(
+                ("DescribeScheduledActions", aws, clock),
+                |action: &ScheduledAction| Some(action.resource.clone()),
+                last.map(|last| &last.scheduled_actions),
+                |aws, rows| aws.scaling.all_scheduled_actions(rows),
+            ),
+            alarms: Late::begin(
+                ("DescribeAlarms", aws, clock),
+                Alarm::resource,
+                last.map(|last| &last.alarms),
+                |aws, rows| aws.metrics.all_alarms(rows),
+            ),
         }
     }
 
@@ -314,21 +299,19 @@ impl<T> Drop for Late<T> {
 impl<T: Clone + PartialEq + Send + Sync + 'static> Late<T> {
     /// Begins to read a listing, in a task of its own.
     fn begin<R: Send + 'static>(
-        (operation, clock): (&'static str, &Arc<dyn Clock>),
+        (operation, aws, clock): (&'static str, &Aws, &Arc<dyn Clock>),
         of: fn(&R) -> Option<ResourceId>,
         last: Option<&Answer<T>>,
-        read_all: impl for<'a> FnOnce(&'a mut Collected<R, T>) -> BoxFuture<'a, PortResult<()>>
-        + Send
-        + 'static,
+        read_all: for<'a> fn(&'a Aws, &'a mut Collected<R, T>) -> BoxFuture<'a, PortResult<()>>,
     ) -> Self
     where
         T: Part<R>,
     {
-        let clock = Arc::clone(clock);
+        let (aws, clock) = (aws.clone(), Arc::clone(clock));
         let before = last.and_then(|last| last.all.known().cloned());
         let task = tokio::spawn(async move {
             let mut collected = Collected::new(of, before);
-            let (result, read) = timed(&*clock, operation, read_all(&mut collected)).await;
+            let (result, read) = timed(&*clock, operation, read_all(&aws, &mut collected)).await;
             let ended = Instant::now();
             (collected.answer(result, read), ended)
         });

@@ -14,9 +14,10 @@ use super::error::{Failure, REFUSED};
 use super::settings::{Retries, Settings};
 use setpoint_core::model::checks;
 use setpoint_core::model::ids::Scope;
+use setpoint_core::model::listing::Listing;
 use setpoint_core::model::stable_hash::fnv1a;
 use setpoint_core::ports::{
-    CallObserver, CallRecord, ErrorKind, Leadership, PortError, PortResult, Service,
+    CallObserver, CallRecord, ErrorKind, Leadership, PageSink, PortError, PortResult, Service,
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -223,6 +224,35 @@ impl Caller {
         let result = attempt.await;
         self.record(call, started, 0, &result);
         result.map_err(|failure| failure.into_port_error(call.service, call.operation))
+    }
+
+    /// The pages of a listing, one after the other: `page` asks for the one of a token, and `rows` takes its rows and the
+    /// next token from the answer. Returns how many rows make no sense.
+    pub(super) async fn pages<T, A, F, Fut>(
+        &self,
+        (call, max): (Call, usize),
+        page: F,
+        rows: impl Fn(A) -> PortResult<(Listing<T>, Option<String>)>,
+        sink: &mut dyn PageSink<T>,
+    ) -> PortResult<usize>
+    where
+        F: Fn(Option<String>) -> Fut,
+        Fut: Future<Output = Result<A, Failure>>,
+    {
+        let (mut unreadable, mut pages) = (0, Pages::of(call, max));
+        let mut token = None;
+        loop {
+            let answer = self.read(call, || page(token.clone())).await?;
+            let (rows, next) = rows(answer)?;
+            let nonsense = rows.unreadable().len();
+            let count = rows.len() + nonsense;
+            unreadable += nonsense;
+            sink.page(rows);
+            token = pages.turn(count, next)?;
+            if token.is_none() {
+                return Ok(unreadable);
+            }
+        }
     }
 
     /// Tells how many rows of a listing made no sense.

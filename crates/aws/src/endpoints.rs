@@ -7,7 +7,7 @@ use chrono::DateTime;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::call::{Call, Caller, Pages};
+use super::call::{Call, Caller};
 use super::convert::fitting;
 use super::sagemaker::JsonClient;
 use setpoint_core::model::checks;
@@ -68,26 +68,22 @@ impl SdkEndpoints {
 impl Endpoints for SdkEndpoints {
     async fn list_endpoints(&self) -> PortResult<Listing<EndpointSummary>> {
         let mut all = Listing::default();
-        let mut pages = Pages::of(LIST_ENDPOINTS, MAX_PAGES);
-        let mut token: Option<String> = None;
-        loop {
+        let page = |token: Option<String>| {
             // A stable order, so that endpoints made meanwhile do not shift the pages.
             let mut input =
                 json!({"MaxResults": 100, "SortBy": "CreationTime", "SortOrder": "Ascending"});
-            if let Some(token) = &token {
+            if let Some(token) = token {
                 input["NextToken"] = json!(token);
             }
-            let attempt =
-                || self.client.send::<EndpointsPage>(LIST_ENDPOINTS.operation, input.clone());
-            let page: EndpointsPage = self.caller.read(LIST_ENDPOINTS, attempt).await?;
-            let count = page.endpoints.len();
-            all.extend(page.endpoints.into_iter().map(summary));
-            token = pages.turn(count, page.next_token)?;
-            if token.is_none() {
-                self.caller.skipped(LIST_ENDPOINTS, all.unreadable().len());
-                return Ok(all);
-            }
-        }
+            self.client.send::<EndpointsPage>(LIST_ENDPOINTS.operation, input)
+        };
+        let rows = |page: EndpointsPage| {
+            Ok((page.endpoints.into_iter().map(summary).collect(), page.next_token))
+        };
+        let unreadable =
+            self.caller.pages((LIST_ENDPOINTS, MAX_PAGES), page, rows, &mut all).await?;
+        self.caller.skipped(LIST_ENDPOINTS, unreadable);
+        Ok(all)
     }
 
     async fn endpoint(&self, name: &EndpointName) -> PortResult<Option<Endpoint>> {

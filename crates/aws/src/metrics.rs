@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
 use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataOutput;
 use aws_sdk_cloudwatch::types::{
     AlarmType, Dimension, DimensionFilter, Metric as CwMetric, MetricDataQuery, MetricStat,
@@ -54,33 +55,24 @@ impl SdkMetrics {
 
     /// Alarms whose names begin with `prefix`, page by page; how many rows make no sense.
     async fn alarm_pages(&self, prefix: &str, sink: &mut dyn PageSink<Alarm>) -> PortResult<usize> {
-        let (mut unreadable, mut pages) = (0, Pages::of(DESCRIBE_ALARMS, MAX_ALARM_PAGES));
-        let mut token: Option<String> = None;
-        loop {
-            let attempt = || async {
-                self.client
-                    .describe_alarms()
-                    .alarm_name_prefix(prefix)
-                    .alarm_types(AlarmType::MetricAlarm)
-                    .max_records(100)
-                    .set_next_token(token.clone())
-                    .send()
-                    .await
-                    .map_err(|error| Failure::of(Service::CloudWatch, &error))
-            };
-            let page = self.caller.read(DESCRIBE_ALARMS, attempt).await?;
-            let alarms = page.metric_alarms.ok_or_else(|| -> PortError {
+        let page = |token: Option<String>| async {
+            self.client
+                .describe_alarms()
+                .alarm_name_prefix(prefix)
+                .alarm_types(AlarmType::MetricAlarm)
+                .max_records(100)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| Failure::of(Service::CloudWatch, &error))
+        };
+        let rows = |answer: DescribeAlarmsOutput| {
+            let alarms = answer.metric_alarms.ok_or_else(|| -> PortError {
                 DESCRIBE_ALARMS.garbage("the answer has no MetricAlarms")
             })?;
-            let count = alarms.len();
-            let rows: Listing<Alarm> = alarms.into_iter().map(convert::alarm).collect();
-            unreadable += rows.unreadable().len();
-            sink.page(rows);
-            token = pages.turn(count, page.next_token)?;
-            if token.is_none() {
-                return Ok(unreadable);
-            }
-        }
+            Ok((alarms.into_iter().map(convert::alarm).collect(), answer.next_token))
+        };
+        self.caller.pages((DESCRIBE_ALARMS, MAX_ALARM_PAGES), page, rows, sink).await
     }
 
     /// At most [`MAX_QUERIES`] queries; all pages, merged by id.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_applicationautoscaling::Client;
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 
-use super::call::{Call, Caller, Pages};
+use super::call::{Call, Caller};
 use super::convert;
 use super::error::Failure;
 use setpoint_core::model::ids::ResourceId;
@@ -85,37 +85,13 @@ impl SdkScalingReads {
         F: Fn(Option<String>) -> Fut,
         Fut: Future<Output = Result<Page<T>, Failure>>,
     {
-        match self.pages_once(call, &page, sink).await {
+        let all = (call, MAX_PAGES);
+        match self.caller.pages(all, &page, Ok, sink).await {
             Err(error) if error.code.as_deref() == Some(STALE_TOKEN) => {
                 sink.start_over();
-                self.pages_once(call, &page, sink).await
+                self.caller.pages(all, &page, Ok, sink).await
             }
             result => result,
-        }
-    }
-
-    async fn pages_once<T, F, Fut>(
-        &self,
-        call: Call,
-        page: &F,
-        sink: &mut dyn PageSink<T>,
-    ) -> PortResult<usize>
-    where
-        F: Fn(Option<String>) -> Fut,
-        Fut: Future<Output = Result<Page<T>, Failure>>,
-    {
-        let (mut unreadable, mut pages) = (0, Pages::of(call, MAX_PAGES));
-        let mut token = None;
-        loop {
-            let (rows, next) = self.caller.read(call, || page(token.clone())).await?;
-            let nonsense = rows.unreadable().len();
-            let count = rows.len() + nonsense;
-            unreadable += nonsense;
-            sink.page(rows);
-            token = pages.turn(count, next)?;
-            if token.is_none() {
-                return Ok(unreadable);
-            }
         }
     }
 
