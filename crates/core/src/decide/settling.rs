@@ -19,11 +19,11 @@ use super::step::{self, DEAD_BAND, Step};
 use super::{last_applied, verify};
 
 /// A raise of its own value by less than this share is left alone: as an interval narrows, its lower quartile rises by
-/// a few per cent for days (`docs/estimation.md`, closed loop).
+/// a few per cent for days (`docs/estimation-notebook.md`, closed loop).
 const RAISE_MIN: f64 = 0.08;
 /// How much of the headroom, of which a factor of 0.7 leaves 0.3, a value may take that the interval does not exclude.
 /// Intervals of a first day are wide: a third is where fewer lowerings that were too low stop to be gained
-/// (`docs/estimation.md`, closed loop).
+/// (`docs/estimation-notebook.md`, closed loop).
 const HEADROOM_SHARE: f64 = 1.0 / 3.0;
 /// What counts and does not count by turns does so within a few hours, as bursts come and go.
 const HOURS: TimeDelta = TimeDelta::hours(6);
