@@ -43,7 +43,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "setpoint pause all --until 2026-12-01T08:00:00Z --reason \"sale\"",
     ]),
     ("resume", &["setpoint resume fraud-scorer/AllTraffic", "setpoint resume all"]),
-    ("confirm", &["setpoint confirm 5f2c9a10"]),
+    ("confirm", &["setpoint confirm c0ede8d4c44ca45a"]),
     ("reload", &["setpoint reload", "setpoint reload --url http://127.0.0.1:9090 --token-file token"]),
     ("calculate", &[
         "setpoint calculate --max-rps 20 --safety-factor 0.5",

@@ -29,8 +29,9 @@ const BEGINNING: u64 = 64 << 20;
 ///
 /// FILE has one row a minute with the columns timestamp, invocations, invocations_per_instance,
 /// latency_p99_us (and whichever statistic --slo names), latency_p50_us, errors_5xx, and
-/// optionally instances, endpoint_config, configured_target and period_seconds. `setpoint export`
-/// writes it. All target values and capacities are invocations per minute per instance.
+/// optionally instances, desired_instances, endpoint_config, configured_target, min_capacity,
+/// max_capacity and period_seconds. `setpoint export` writes it. All target values and capacities
+/// are invocations per minute per instance.
 ///
 /// With --variant, estimate and decide once more on a variant that `setpoint get ENDPOINT/VARIANT -o json`
 /// wrote: the same as the running daemon, with its reasons, without AWS. Exit codes: 0 estimate and decision

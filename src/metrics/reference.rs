@@ -57,6 +57,7 @@ pub fn markdown() -> String {
     table(&mut page, MEMORY_FAMILIES);
     page.push_str("\n## For the history\n\nHours and events of every variant ([history.md](history.md)). They appear with the first pass where there is a `store.path`.\n\n");
     table(&mut page, STORE_FAMILIES);
+    page.push_str("\n## For the evidence\n\nWhat a restart need not read again ([history.md](history.md#what-a-restart-reads)).\n\n");
     table(&mut page, EVIDENCE_FAMILIES);
     page.push_str("\n## For the process\n\n");
     table(&mut page, PROCESS_FAMILIES);

@@ -131,7 +131,7 @@ impl Client {
         CliError::failed(match status {
             403 if sentence.starts_with("commands are off") => format!(
                 "{sentence} (at {}; set http.token_file and restart the daemon, in the Helm chart \
-                 with httpToken.existingSecret)",
+                 with httpToken.create or httpToken.existingSecret)",
                 self.url
             ),
             403 => match &self.token {

@@ -139,7 +139,7 @@ impl DaemonArgs {
                 CliError::failed(
                     "no token: http.token_file is not configured, so the daemon obeys no \
                      commands (set it and restart the daemon, in the Helm chart with \
-                     httpToken.existingSecret; or --token-file)",
+                     httpToken.create or httpToken.existingSecret; or --token-file)",
                 )
             })?),
         };
