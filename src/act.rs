@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::decide::rails::{Before, rails};
 use crate::model::alarms::AlarmProblem;
 use crate::model::decision::{Action, Decision, Outcome, StepOutcome, StepResult};
+use crate::model::endpoint::{Endpoint, EndpointStatus};
 use crate::model::fact::{Fact, Why};
 use crate::model::ids::{ResourceId, VariantId};
 use crate::model::kept_floors::FloorPut;
@@ -26,7 +27,7 @@ use crate::ports::{
 const READ_BACK_ATTEMPTS: u32 = 3;
 /// How long it waits in between: AWS is eventually consistent.
 const READ_BACK_WAIT: Duration = Duration::from_secs(2);
-/// How long the look at the instances right before a write may take; others wait behind it.
+/// How long the look at the endpoint right before a write may take; others wait behind it.
 const LOOK_WAIT: Duration = Duration::from_secs(5);
 /// What is said when the very write that was about to be made is there already (rule 26): within
 /// the seconds between the look and the write that is no person.
@@ -122,13 +123,13 @@ async fn register_target(
         let sentence = "the scalable target has changed since it was decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
     }
-    match instances(writer.aws, &before.snapshot.id).await {
-        Ok(now) if now == expected_instances => {}
+    match settled(writer.aws, OPERATION, &before.snapshot.id).await {
+        Ok(now) if instances(&now, &before.snapshot.id) == expected_instances => {}
         Ok(_) => {
             let sentence = "the instance count has changed since the decision";
             return skipped(OPERATION, Reason::WorldChanged, sentence);
         }
-        Err(error) => return unseen(OPERATION, &error),
+        Err(step) => return step,
     }
     let read = Snapshot { target: Fact::Known(actual).into(), ..before.snapshot.clone() };
     if let Some(step) = breached(before, &read, action) {
@@ -178,6 +179,9 @@ async fn put_policy(
     if !same {
         let sentence = "the policy has changed since it was decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
+    }
+    if let Err(step) = settled(writer.aws, OPERATION, &before.snapshot.id).await {
+        return step;
     }
     let read = Snapshot { policies: Fact::Known(policies).into(), ..before.snapshot.clone() };
     if let Some(step) = breached(before, &read, action) {
@@ -229,6 +233,9 @@ async fn put_floors(
     if !same {
         let sentence = "the scheduled actions have changed since they were decided on";
         return skipped(OPERATION, Reason::WorldChanged, sentence);
+    }
+    if let Err(step) = settled(writer.aws, OPERATION, &before.snapshot.id).await {
+        return step;
     }
     let read =
         Snapshot { scheduled_actions: Fact::Known(actions).into(), ..before.snapshot.clone() };
@@ -377,10 +384,32 @@ fn tracking_of<'p>(policies: &'p [ScalingPolicy], name: &str) -> Option<&'p Targ
     policies.iter().find(|policy| policy.name == name).and_then(ScalingPolicy::tracking)
 }
 
-/// The current and desired instance counts as SageMaker shows them now.
-async fn instances(aws: &Aws, variant: &VariantId) -> PortResult<Option<(u32, u32)>> {
+/// The endpoint as SageMaker shows it now, unless a deploy has begun since a write was decided on (rule 11): other
+/// writes and their read-backs may have come in between.
+async fn settled(
+    aws: &Aws,
+    operation: &'static str,
+    variant: &VariantId,
+) -> Result<Endpoint, StepOutcome> {
+    let endpoint = look(aws, variant).await.map_err(|error| unseen(operation, &error))?;
+    let gone = || skipped(operation, Reason::WorldChanged, "the endpoint has gone");
+    let endpoint = endpoint.ok_or_else(gone)?;
+    let status = matches!(endpoint.status, EndpointStatus::InService | EndpointStatus::Updating);
+    if status && !endpoint.deploy_in_progress {
+        return Ok(endpoint);
+    }
+    let status = endpoint.status.as_str();
+    let sentence = if endpoint.deploy_in_progress {
+        "a deploy has begun since it was decided on".to_owned()
+    } else {
+        format!("the endpoint has become {status} since it was decided on")
+    };
+    Err(skipped(operation, Reason::WorldChanged, sentence))
+}
+
+async fn look(aws: &Aws, variant: &VariantId) -> PortResult<Option<Endpoint>> {
     let look = tokio::time::timeout(LOOK_WAIT, aws.endpoints.endpoint(&variant.endpoint)).await;
-    let endpoint = look.unwrap_or_else(|_| {
+    look.unwrap_or_else(|_| {
         Err(PortError {
             kind: ErrorKind::Transient,
             service: Service::SageMaker,
@@ -388,7 +417,11 @@ async fn instances(aws: &Aws, variant: &VariantId) -> PortResult<Option<(u32, u3
             code: None,
             message: format!("no answer within {} s", LOOK_WAIT.as_secs()),
         })
-    })?;
-    let summary = endpoint.as_ref().and_then(|e| e.variant(&variant.variant));
-    Ok(summary.and_then(|v| v.current_instances.zip(v.desired_instances)))
+    })
+}
+
+/// The current and desired instance counts of a variant.
+fn instances(endpoint: &Endpoint, variant: &VariantId) -> Option<(u32, u32)> {
+    let summary = endpoint.variant(&variant.variant)?;
+    summary.current_instances.zip(summary.desired_instances)
 }

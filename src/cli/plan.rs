@@ -175,7 +175,7 @@ pub(super) async fn pass(
         last_day_first_above: AT_ONCE,
         ..pass_settings(config)
     };
-    let freeze = open_freeze(config, WallClock.now());
+    let freeze = |now| open_freeze(config, now);
     let mut status = fleet
         .pass(PassInput {
             goals: config,
@@ -183,7 +183,7 @@ pub(super) async fn pass(
             telemetry: how.metrics,
             refresh: None,
             purpose,
-            freeze: freeze.as_ref(),
+            freeze: Some(&freeze),
             stop,
         })
         .await;

@@ -394,7 +394,7 @@ impl Daemon {
                 mass.plan_id
             ))),
             Some(mass) => {
-                self.consent.extend(mass.shown.clone());
+                self.consent.extend(mass.shown.clone(), self.parts.clock.now());
                 let fleet = self.pass(PassKind::Asked, None).await;
                 if fleet.at.is_none() {
                     let lost = "the pass did not come to its end: leadership was lost, or it failed (the log \

@@ -267,6 +267,7 @@ impl Daemon {
     /// One pass, published; the variants of `refresh` are read again.
     async fn pass(&mut self, kind: PassKind, refresh: Option<&Selector>) -> Arc<FleetStatus> {
         let config = self.shared.config();
+        publish::log_expired(&self.consent.expire(self.parts.clock.now()));
         let consent = self.consent.clone();
         // Taken out, so that what failed in the middle is not gone on with.
         let Some(mut passes) = self.passes.take() else { return Arc::default() };
@@ -277,7 +278,7 @@ impl Daemon {
             sweep_wait: Some(config.reconcile.pass_timeout / 5),
             ..pass_settings(&config)
         };
-        let freeze = open_freeze(&config, self.parts.clock.now());
+        let freeze = |now| open_freeze(&config, now);
         let began = monotonic_now();
         let shared = Arc::clone(&self.shared);
         shared.no_more_writes.store(false, Ordering::SeqCst);
@@ -292,7 +293,7 @@ impl Daemon {
             telemetry: kind == PassKind::Telemetry,
             refresh,
             purpose: Purpose::Reconcile(&consent),
-            freeze: freeze.as_ref(),
+            freeze: Some(&freeze),
             stop: &shared.no_more_writes,
         };
         let saving = self.spending.begin(passes.cost(), self.parts.clock.now()).await;
@@ -301,8 +302,7 @@ impl Daemon {
         let pass = self.alive(pass);
         let (fleet, trouble) = self.watch(pass, config.reconcile.pass_timeout).await;
         saving.end().await;
-        let result = result_of(fleet.as_ref().ok(), trouble);
-        self.parts.metrics.process.pass_ended(kind, result);
+        self.parts.metrics.process.pass_ended(kind, result_of(fleet.as_ref().ok(), trouble));
         let Ok(mut fleet) = fleet else {
             // A bug of ours. What the passes knew may be half a truth, so that they begin again.
             tracing::error!("a pass has failed; the next one begins with nothing known");

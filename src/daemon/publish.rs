@@ -200,6 +200,17 @@ pub(super) fn log_confirmed(carried_out: &CarriedOut) {
     }
 }
 
+/// Says what was confirmed a day ago and could not be written since.
+pub(super) fn log_expired(expired: &[VariantId]) {
+    if let Some(first) = expired.first() {
+        tracing::warn!(
+            variants = expired.len(),
+            first = %first,
+            "confirmed a day ago and not written since; confirm it again if it is still wanted"
+        );
+    }
+}
+
 /// The one line of a pass: what it came to, so that a log without any other line still shows that
 /// passes are made and what of the fleet is not as it should be. `cloudwatch_dollars` counts from the
 /// start of the process.

@@ -21,7 +21,8 @@ use crate::model::record::{self, Record};
 use crate::model::shared::Shared;
 use crate::model::spending::Spending;
 use crate::ports::{
-    Keep, Leadership, Memories, Memory, MemoryError, SetAside, Subject, memories_of,
+    Keep, LEADERSHIP_LOST, Leadership, Memories, Memory, MemoryError, SetAside, Subject,
+    memories_of,
 };
 use crate::system::files::{self, Digest, Digesting, FileWork};
 
@@ -217,9 +218,13 @@ impl Memory for FileMemory {
     async fn save(
         &self,
         all: &[Keep],
-        _leadership: &dyn Leadership,
+        leadership: &dyn Leadership,
     ) -> BTreeMap<VariantId, MemoryError> {
         let mut failed = BTreeMap::new();
+        if !leadership.may_write() {
+            let lost = self.error(&Error::other(LEADERSHIP_LOST));
+            return all.iter().map(|keep| (keep.subject.id.clone(), lost.clone())).collect();
+        }
         let mut changed: Vec<(VariantId, Shared<VariantMemory>)> = Vec::with_capacity(all.len());
         for Keep { subject, memory, .. } in all {
             // The others are not to suffer for one that cannot be kept.

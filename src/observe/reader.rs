@@ -301,7 +301,9 @@ impl Reader {
     /// The endpoints that are listed and could not be described.
     fn missing(&self, sweep: &Sweep) -> BTreeSet<EndpointName> {
         let listed = sweep.endpoints.known().into_iter().flat_map(BTreeMap::keys);
-        listed.filter(|name| self.cache.endpoint(name).known().is_none()).cloned().collect()
+        let undescribed = listed.filter(|name| self.cache.endpoint(name).known().is_none());
+        // A row that makes no sense is of an endpoint that is there.
+        undescribed.chain(sweep.unreadable.keys()).cloned().collect()
     }
 
     /// What of that has no variant that is known.

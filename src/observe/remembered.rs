@@ -42,9 +42,8 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// Nothing has been read of it in this term.
+    /// Nothing has been read of it yet.
     pub fn new(memory: Arc<dyn Memory>, clock: Arc<dyn Clock>, identity: Arc<str>) -> Self {
-        memory.begin_term();
         Self {
             memory,
             clock,

@@ -46,7 +46,7 @@ pub struct Sweep {
     /// What is said of a variant that a listing does not have.
     absent: Absent,
     /// The endpoints whose rows make no sense: not known, and not absent either.
-    unreadable: BTreeMap<EndpointName, Why>,
+    pub(super) unreadable: BTreeMap<EndpointName, Why>,
     /// When the other two answered.
     pub reads: SweepReads,
 }

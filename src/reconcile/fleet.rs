@@ -154,6 +154,8 @@ impl Fleet {
         identity: &str,
     ) -> Self {
         let identity: Arc<str> = Arc::from(identity);
+        // All accounts and regions share it. One that starts over within a term begins none.
+        memory.begin_term();
         let slots = Slots::default();
         let parts = Parts {
             clock: Arc::clone(&clock),
@@ -469,8 +471,11 @@ fn hold_mass_change(rounds: &mut [Round], input: &PassInput<'_>) -> Option<MassC
         Purpose::Ask | Purpose::Apply(_) => return None,
     };
     let turns = rounds.iter().flat_map(|round| &round.turns);
+    // Those that are not known yet cannot change in this pass. A large fleet is described little by little after a
+    // start, and a share of all of it would be most of what is known.
+    let known = turns.filter(|turn| turn.snapshot.endpoint.known().is_some());
     let managed: Vec<&Decision> =
-        turns.filter(|turn| turn.goal.managed).map(|turn| &turn.decision).collect();
+        known.filter(|turn| turn.goal.managed).map(|turn| &turn.decision).collect();
     let found = mass_change::mass_change(&managed, input.settings.mass_change, consent)?;
     for turn in rounds.iter_mut().flat_map(|round| &mut round.turns) {
         mass_change::hold(&mut turn.decision, &found);

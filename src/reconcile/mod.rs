@@ -47,6 +47,9 @@ pub use phases::{Phase, PhaseTimes};
 use probes::Probing;
 pub use purpose::Purpose;
 
+/// Says which freeze window is open at a time.
+pub type FreezeAt<'a> = &'a (dyn Fn(Timestamp) -> Option<Freeze> + Sync);
+
 /// What one pass is to do.
 #[derive(Clone, Copy)]
 pub struct PassInput<'a> {
@@ -60,19 +63,20 @@ pub struct PassInput<'a> {
     pub refresh: Option<&'a Selector>,
     /// What it is for: whether it writes, and what a person has confirmed of that.
     pub purpose: Purpose<'a>,
-    /// The freeze window that is open now.
-    pub freeze: Option<&'a Freeze>,
+    /// The freeze window that is open at a time; absent where there are none. A pass takes minutes, in which one
+    /// may open.
+    pub freeze: Option<FreezeAt<'a>>,
     /// Set when the process is asked to stop: no further write begins.
     pub stop: &'a AtomicBool,
 }
 
 impl PassInput<'_> {
-    fn rules(&self, id: &VariantId) -> Rules {
+    fn rules(&self, id: &VariantId, now: Timestamp) -> Rules {
         let settings = self.settings;
         Rules {
             account_id: settings.allowed_account(&id.scope()),
             enabled: settings.enabled,
-            freeze: self.freeze.cloned(),
+            freeze: self.freeze.and_then(|open| open(now)),
             telemetry_max_age: settings.telemetry_max_age,
             writes_per_hour: settings.writes_per_hour,
             writes_per_day: settings.writes_per_day,
@@ -155,7 +159,7 @@ impl Reconciler {
         let id = assessed.snapshot.id.clone();
         let keys = probes::keys(&assessed);
         let wanted = assessed.goal.mode == Mode::Auto && assessed.goal.probe.is_some();
-        let mut rules = self.rules(input, &id);
+        let mut rules = self.rules(input, &id, now);
         rules.may_probe = wanted && input.purpose.is_unattended() && probing.may(&keys);
         let means =
             DecideContext { rules: &rules, families, scratch: &mut self.reader.scratch, weeks };
@@ -167,9 +171,9 @@ impl Reconciler {
     }
 
     /// What holds for a variant, by this process.
-    fn rules(&self, input: &PassInput<'_>, id: &VariantId) -> Rules {
+    fn rules(&self, input: &PassInput<'_>, id: &VariantId, now: Timestamp) -> Rules {
         let since = input.purpose.is_unattended().then_some(self.since);
-        Rules { since, ..input.rules(id) }
+        Rules { since, ..input.rules(id, now) }
     }
 
     /// What is published of this account and region.

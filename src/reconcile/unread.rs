@@ -43,6 +43,6 @@ pub(super) fn turn(
     let (id, goal) = wanted(id, input.goals, input.settings)?;
     let goal = goal.unwrap_or_else(|why| Goal::nothing(why).into());
     let snapshot = nothing_known(id, why, now);
-    let rules = input.rules(&snapshot.id);
+    let rules = input.rules(&snapshot.id, now);
     Some(Turn::decide(snapshot.into(), goal, estimate, &rules, now))
 }

@@ -2,7 +2,7 @@
 //! was done.
 
 use std::collections::BTreeMap;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use futures::FutureExt;
@@ -19,6 +19,7 @@ use crate::model::reason::Reason;
 use crate::model::shared::Shared;
 use crate::model::time::Timestamp;
 use crate::observe::Reader;
+use crate::observe::unknown::BROKEN;
 use crate::ports::{Keep, MemoryError, Subject};
 use crate::variant::Turn;
 
@@ -67,8 +68,13 @@ impl Reconciler {
         let now = self.reader.read_again(&mut planned, input.settings).await;
         for turn in &mut planned {
             let may_probe = turn.decision.rules.may_probe;
-            let rules = Rules { may_probe, ..self.rules(input, &turn.snapshot.id) };
-            turn.decide_again(&rules, now);
+            let rules = Rules { may_probe, ..self.rules(input, &turn.snapshot.id, now) };
+            // A bug of ours in one variant ends no write of another one.
+            let decided = catch_unwind(AssertUnwindSafe(|| turn.decide_again(&rules, now)));
+            if decided.is_err() {
+                turn.decision.hold_all(Reason::Unknown, BROKEN);
+                self.reader.distrust(&turn.snapshot.id);
+            }
         }
         planned.retain(|turn| !turn.decision.plan.is_empty());
         planned
@@ -111,13 +117,15 @@ impl Reconciler {
         let mut bucket_empty = false;
         for turn in planned {
             let actions = &turn.decision.plan.actions;
+            let rules = input.rules(&turn.snapshot.id, self.clock.now());
             let outcome = if input.stop.load(Ordering::Relaxed) {
                 skipped(actions, Reason::NotLeader, STOPPED)
             } else if bucket_empty {
                 skipped(actions, Reason::CallBudget, THROTTLED)
+            } else if let Some(frozen) = has_frozen(turn, &rules, self.clock.now()) {
+                skipped(actions, Reason::Frozen, &frozen)
             } else {
                 // A bug of ours in one write ends neither the process nor the other writes.
-                let rules = input.rules(&turn.snapshot.id);
                 let before = Before {
                     snapshot: &turn.snapshot,
                     goal: &turn.goal,
@@ -155,7 +163,9 @@ impl Reconciler {
         waits: bool,
         now: Timestamp,
     ) {
-        if !input.purpose.remembers() {
+        // Another process may lead by now, and what it keeps is newer than what this pass has read. What was about to be
+        // written is remembered.
+        if !input.purpose.remembers() || !self.leadership.may_write() {
             return;
         }
         let keeper = self.signature(input, now);
@@ -173,7 +183,7 @@ impl Reconciler {
             let urgent = turn.has_ended() || remembered.is_sign(&turn.snapshot.id);
             if after != *before || urgent || remembered.is_owed(&turn.snapshot.id) {
                 after.keeper.clone_from(&keeper);
-                let subject = subject_after(turn, input, waits);
+                let subject = subject_after(turn, input, waits, self.clock.now());
                 changed.push(Keep { subject, memory: after, urgent });
             }
         }
@@ -194,6 +204,17 @@ impl Reconciler {
             }
         }
     }
+}
+
+/// Why a freeze window that has opened since a plan was decided on forbids it, if it does.
+fn has_frozen(turn: &Turn, rules: &Rules, now: Timestamp) -> Option<String> {
+    let freeze = rules.freeze.as_ref().filter(|_| rules.freeze != turn.decision.rules.freeze)?;
+    let until = freeze.until.format("%FT%TZ");
+    let decided = Rules::clone(&turn.decision.rules);
+    let mut again = turn.clone();
+    again.decide_again(&Rules { freeze: rules.freeze.clone(), ..decided }, now);
+    let holds = again.decision.plan.is_empty();
+    holds.then(|| format!("a freeze window has opened since it was decided on, until {until}"))
 }
 
 fn not_begun(planned: Vec<&mut Turn>, reason: Reason, sentence: &str) {
@@ -233,7 +254,7 @@ fn hold_unremembered(turn: &mut Turn, error: &MemoryError) {
 
 /// A variant as its memory must know it after a pass. While a freeze window or a stop has kept setpoint from
 /// writing, and while a person is being asked, its tags are not written either.
-fn subject_after(turn: &Turn, input: &PassInput<'_>, waits: bool) -> Subject {
+fn subject_after(turn: &Turn, input: &PassInput<'_>, waits: bool, now: Timestamp) -> Subject {
     let mut subject = subject(&turn.snapshot, &turn.goal, input.settings);
     let mut steps = turn.outcome().into_iter().flat_map(|outcome| &outcome.steps);
     let wrote = steps.any(|step| step.result != StepResult::Skipped);
@@ -243,7 +264,8 @@ fn subject_after(turn: &Turn, input: &PassInput<'_>, waits: bool) -> Subject {
         } else if waits {
             Some("the plan waits for a person's answer")
         } else {
-            input.freeze.map(|_| "a freeze window is open")
+            let freeze = input.freeze.and_then(|open| open(now));
+            freeze.map(|_| "a freeze window is open")
         };
         subject.untouchable = why.map(str::to_owned);
     }

@@ -187,18 +187,36 @@ impl Store {
         if self.place.late.load(Ordering::SeqCst) {
             return Err(late());
         }
-        let place = Arc::clone(&self.place);
+        let (place, has_ended) = (Arc::clone(&self.place), Arc::<AtomicBool>::default());
+        let ended = Arc::clone(&has_ended);
         let done = self.work.run(move || {
-            let done = work(&place);
-            place.late.store(false, Ordering::SeqCst);
-            done.map_err(|StoreError(why)| Error::other(why))
+            // Work that has not begun has not ended.
+            let begun = Begun { place, has_ended: ended };
+            work(&begun.place).map_err(|StoreError(why)| Error::other(why))
         });
         let done = tokio::time::timeout(TIME_LIMIT, done).await;
         done.unwrap_or_else(|_elapsed| {
             self.place.late.store(true, Ordering::SeqCst);
+            // It may have ended just now.
+            if has_ended.load(Ordering::SeqCst) {
+                self.place.late.store(false, Ordering::SeqCst);
+            }
             Err(Error::other(late().0))
         })
         .map_err(|error| StoreError(error.to_string()))
+    }
+}
+
+/// Work that is under way: once it has ended, be it by a panic, the next one may begin.
+struct Begun {
+    place: Arc<Place>,
+    has_ended: Arc<AtomicBool>,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.has_ended.store(true, Ordering::SeqCst);
+        self.place.late.store(false, Ordering::SeqCst);
     }
 }
 
@@ -390,4 +408,21 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn late_work_that_panics_is_no_end_of_all_work() {
+        let store = Store::new(StoreSettings::new(None, chrono::TimeDelta::days(1), 1 << 20));
+        let late = |place: &Place| -> Result<(), StoreError> {
+            // By then nobody waits for it.
+            place.late.store(true, Ordering::SeqCst);
+            panic!("a bug of ours")
+        };
+        assert!(store.with(late).await.is_err());
+        assert!(store.with(|_| Ok(())).await.is_ok());
+    }
 }

@@ -7,13 +7,12 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Value, json};
 use setpoint::config::Config;
 use setpoint::daemon::pass_settings;
-use setpoint::decide::Freeze;
 use setpoint::model::consent::Consent;
 use setpoint::model::ids::Scope;
 use setpoint::model::selector::Selector;
 use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::ports::{Aws, Leadership, Memory};
-use setpoint::reconcile::{CostMeter, Fleet, Goals, PassInput, Purpose, Settings};
+use setpoint::reconcile::{CostMeter, Fleet, FreezeAt, Goals, PassInput, Purpose, Settings};
 use setpoint::sim::scenario;
 use setpoint::sim::{Scenario, Sim, SimClock};
 use setpoint::system::Alone;
@@ -96,7 +95,7 @@ pub(crate) struct Pass<'a> {
     pub telemetry: bool,
     pub refresh: Option<&'a Selector>,
     pub purpose: Purpose<'a>,
-    pub freeze: Option<&'a Freeze>,
+    pub freeze: Option<FreezeAt<'a>>,
     pub stop: &'a AtomicBool,
 }
 

@@ -30,7 +30,9 @@ use crate::model::time::Timestamp;
 use crate::model::trail::TrailEvent;
 
 pub use evidence::Evidence;
-pub use memory::{Keep, Memories, Memory, MemoryError, SetAside, Subject, memories_of};
+pub use memory::{
+    Keep, LEADERSHIP_LOST, Memories, Memory, MemoryError, SetAside, Subject, memories_of,
+};
 pub use no_code::NoCode;
 
 /// An AWS service, by the name metrics use.

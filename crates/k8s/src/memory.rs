@@ -84,7 +84,7 @@ impl ConfigMapMemory {
     /// Puts one record there.
     async fn put_one(&self, what: What) -> Result<(), MemoryError> {
         let change = Change::new(what).map_err(|why| self.objects.error(0, why))?;
-        self.put(&[change]).await.into_values().next().map_or(Ok(()), Err)
+        self.put(&[change], None).await.into_values().next().map_or(Ok(()), Err)
     }
 }
 
@@ -102,7 +102,7 @@ impl Memory for ConfigMapMemory {
     async fn save(
         &self,
         all: &[Keep],
-        _leadership: &dyn Leadership,
+        leadership: &dyn Leadership,
     ) -> BTreeMap<VariantId, MemoryError> {
         let mut failed = BTreeMap::new();
         let mut changes = Vec::with_capacity(all.len());
@@ -115,7 +115,7 @@ impl Memory for ConfigMapMemory {
                 }
             }
         }
-        for (index, error) in self.put(&changes).await {
+        for (index, error) in self.put(&changes, Some(leadership)).await {
             failed.extend(changes[index].id().map(|id| (id.clone(), error)));
         }
         failed

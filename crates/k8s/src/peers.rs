@@ -92,8 +92,13 @@ impl Peers {
                 };
                 found.iter().map(say).collect::<Vec<_>>().join(", ")
             }
-            // There never were shards, and a Role of before them does not allow to list Leases.
-            _ if self.scopes.is_none() && !self.after_shards => String::new(),
+            // There never were shards, and a Role of before them does not allow to list Leases. Any other
+            // failure says nothing of who is there.
+            Ok(Err(kube::Error::Api(status)))
+                if status.code == 403 && self.scopes.is_none() && !self.after_shards =>
+            {
+                String::new()
+            }
             Ok(Err(error)) => format!("the Leases cannot be listed: {error}"),
             Err(_) => format!("the Leases cannot be listed: no answer within {limit:?}"),
         };

@@ -372,3 +372,23 @@ async fn what_was_saved_or_read_is_held_once_until_the_file_is_another() {
     std::fs::remove_file(fixture.path()).unwrap();
     assert!(!load().await.adopted);
 }
+
+/// Whether writes may be made.
+struct Leads(bool);
+
+impl Leadership for Leads {
+    fn may_write(&self) -> bool {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn who_has_lost_leadership_saves_nothing() {
+    let fixture = Fixture::new();
+    let keep = Keep { subject: subject("a"), memory: adopted().into(), urgent: true };
+    let failed = fixture.memory.save(std::slice::from_ref(&keep), &Leads(false)).await;
+    assert_eq!(failed[&id("a")].message, LEADERSHIP_LOST);
+    assert!(!fixture.path().exists());
+    assert!(fixture.memory.save(&[keep], &Leads(true)).await.is_empty());
+    assert!(fixture.load("a").await.unwrap().adopted);
+}

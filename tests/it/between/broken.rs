@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -10,11 +10,14 @@ use serde_json::json;
 use setpoint::config::Config;
 use setpoint::memory::ProcessMemory;
 use setpoint::model::decision::StepResult;
+use setpoint::model::fact::Fact;
 use setpoint::model::goal::Goal;
 use setpoint::model::ids::{Scope, VariantId};
+use setpoint::model::keeper::{OtherSetpoint, Sign};
 use setpoint::model::pauses::Pauses;
 use setpoint::model::reason::Reason;
 use setpoint::model::status::FleetStatus;
+use setpoint::model::time::Timestamp;
 use setpoint::ports::{
     Keep, Leadership, Memories, Memory, MemoryError, PortResult, PutScalingPolicy,
     PutScheduledAction, RegisterScalableTarget, ScalingWrites, Subject, TagTarget,
@@ -141,17 +144,30 @@ async fn a_write_that_panics_counts_as_made_and_stops_no_other() {
 }
 
 /// A memory that breaks the process when it is read, or when it is kept.
+#[derive(Default)]
 pub(super) struct BreakingMemory {
     pub(super) inner: ProcessMemory,
     pub(super) on_load: AtomicBool,
     pub(super) on_save: AtomicBool,
+    /// What is read right before a write of `broken` is a time that no arithmetic survives.
+    pub(super) on_fresh: AtomicBool,
+    /// How many terms have begun.
+    pub(super) terms: AtomicU32,
 }
 
 #[async_trait]
 impl Memory for BreakingMemory {
     async fn load(&self, of: &[Subject], fresh: bool) -> Memories {
         assert!(!self.on_load.swap(false, Ordering::Relaxed), "a bug of ours");
-        self.inner.load(of, fresh).await
+        let mut all = self.inner.load(of, fresh).await;
+        if fresh && self.on_fresh.swap(false, Ordering::Relaxed) {
+            let broken = all.iter_mut().find(|(id, _)| id.endpoint.as_str() == "broken");
+            let Some((_, Fact::Known(memory))) = broken else { panic!("it is not about broken") };
+            let at = Timestamp::MAX_UTC;
+            let sign = Sign { id: Some("other".to_owned()), first: at, last: at };
+            memory.other_setpoint = Some(OtherSetpoint { signs: vec![sign] }.into());
+        }
+        all
     }
 
     async fn save(
@@ -175,6 +191,10 @@ impl Memory for BreakingMemory {
         self.inner.save_pauses(pauses).await
     }
 
+    fn begin_term(&self) {
+        self.terms.fetch_add(1, Ordering::Relaxed);
+    }
+
     fn survives_restart(&self) -> bool {
         false
     }
@@ -182,14 +202,27 @@ impl Memory for BreakingMemory {
 
 #[tokio::test]
 async fn a_read_that_panics_leaves_its_account_and_region_unknown_for_one_pass() {
-    let inner = ProcessMemory::default();
-    let (on_load, on_save) = (AtomicBool::new(true), AtomicBool::new(false));
-    let memory = Arc::new(BreakingMemory { inner, on_load, on_save });
-    let mut stage = Stage::with(&["a"], |aws| aws, memory);
+    let on_load = AtomicBool::new(true);
+    let memory = Arc::new(BreakingMemory { on_load, ..BreakingMemory::default() });
+    let mut stage = Stage::with(&["a"], |aws| aws, Arc::clone(&memory) as _);
     drift(&stage, &["a"], 700.0);
     let fleet = stage.pass(true).await;
     let why = fleet.scopes.values().next().unwrap().as_ref().unwrap();
     assert!(why.message.contains("setpoint has failed to read it"), "{why:?}");
     stage.pass(true).await;
     assert_eq!(stage.target_value("a"), Some(600.0));
+    // Other accounts and regions share the memory, and know what it said in this term.
+    assert_eq!(memory.terms.load(Ordering::Relaxed), 1, "to start over is no new term");
+}
+
+#[tokio::test]
+async fn a_second_decision_that_panics_writes_nothing_and_stops_no_other() {
+    let memory = BreakingMemory { on_fresh: AtomicBool::new(true), ..BreakingMemory::default() };
+    let mut stage = Stage::with(&["broken", "other"], |aws| aws, Arc::new(memory));
+    drift(&stage, &["broken", "other"], 700.0);
+    let fleet = stage.pass(true).await;
+    assert_eq!(stage.target_value("other"), Some(600.0));
+    assert_eq!(stage.target_value("broken"), Some(700.0));
+    let report = &of(&fleet, "broken").decision.report;
+    assert!(report.sentence.contains("setpoint failed"), "{report:?}");
 }

@@ -130,11 +130,7 @@ async fn set_back(running: &Running, set: &Set) {
 #[tokio::test]
 async fn a_pass_that_panics_ends_that_pass_and_not_the_process() {
     let clock: Arc<dyn Clock> = Arc::new(Set::default());
-    let memory = BreakingMemory {
-        inner: ProcessMemory::default(),
-        on_load: AtomicBool::new(false),
-        on_save: AtomicBool::new(true),
-    };
+    let memory = BreakingMemory { on_save: AtomicBool::new(true), ..BreakingMemory::default() };
     let memory: Arc<dyn Memory> = Arc::new(memory);
     let (daemon, running) = start(&clock, &memory);
     tokio::join!(daemon.run(), goes_on(&running));

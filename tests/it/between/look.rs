@@ -1,14 +1,20 @@
 //! The second look: right before each write, and what is not written after it.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
+use setpoint::config::Config;
+use setpoint::decide::Freeze;
+use setpoint::memory::ProcessMemory;
 use setpoint::model::decision::{Action, StepResult};
 use setpoint::model::reason::Reason;
+use setpoint::ports::Memory;
 use setpoint::sim::Fault;
 use setpoint::sim::api::Operation;
 
 use super::stage::{Bend, Stage, of};
+use crate::harness;
 
 const RESOURCE: &str = "endpoint/a/variant/AllTraffic";
 
@@ -230,4 +236,60 @@ async fn a_write_that_breaches_a_rail_is_not_sent() {
     // A bug of ours: it would change what nobody manages.
     configuration.scale_in_cooldown = Some(1);
     stage.expect_skipped(&decision, Reason::Rails).await;
+}
+
+/// A batch of writes takes a while, with their read-backs.
+#[tokio::test]
+async fn a_deploy_that_began_right_before_a_write_holds_it() {
+    let mut stage = Stage::of(&["a"]);
+    let decision = to_put(&mut stage).await;
+    stage.bend("a", Bend::Deploy);
+    stage.expect_skipped(&decision, Reason::WorldChanged).await;
+    let mut stage = Stage::of(&["a"]);
+    let decision = to_register(&mut stage).await;
+    stage.bend("a", Bend::Deploy);
+    stage.expect_skipped(&decision, Reason::WorldChanged).await;
+}
+
+/// The window may open between any two looks of a pass.
+#[tokio::test]
+async fn a_freeze_that_opens_during_a_pass_holds_what_has_not_been_sent() {
+    let mut looks = 0;
+    loop {
+        let mut stage = Stage::of(&["a"]);
+        stage.change(json!({"edit_target": {"variant": "a/AllTraffic", "max": 6}}));
+        let (writes, asked) = (stage.writes(), AtomicUsize::new(0));
+        let freeze = |now| {
+            let is_open = asked.fetch_add(1, Ordering::SeqCst) >= looks;
+            let until = now + chrono::TimeDelta::hours(1);
+            is_open.then_some(Freeze { until, allow_lowering: true })
+        };
+        let config = Config::from_yaml(super::stage::CONFIG).unwrap();
+        let pass = harness::Pass { freeze: Some(&freeze), ..harness::pass(&config) };
+        let fleet = pass.of(&mut stage.fleet).await;
+        let status = of(&fleet, "a");
+        if asked.load(Ordering::SeqCst) <= looks {
+            assert_eq!(stage.writes(), writes + 1, "the window has not opened");
+            break;
+        }
+        assert_eq!(stage.writes(), writes, "after {looks} looks: {:?}", status.outcome);
+        let step = status.outcome.as_ref().map(|outcome| outcome.steps[0].reason);
+        let reason = step.unwrap_or(Some(status.decision.report.reason));
+        assert_eq!(reason, Some(Reason::Frozen), "after {looks} looks");
+        looks += 1;
+    }
+    assert!(looks >= 3, "a decision, a second one and the write: {looks}");
+}
+
+/// Another process leads by then, and what it has kept is newer.
+#[tokio::test]
+async fn without_leadership_nothing_is_remembered() {
+    let memory = Arc::new(ProcessMemory::default());
+    let mut stage = Stage::with(&["a"], |aws| aws, Arc::clone(&memory) as _);
+    stage.leads.0.store(false, Ordering::Relaxed);
+    stage.pass(true).await;
+    assert_eq!(memory.remembered().await.unwrap().len(), 0);
+    stage.leads.0.store(true, Ordering::Relaxed);
+    stage.pass(true).await;
+    assert_eq!(memory.remembered().await.unwrap().len(), 1);
 }

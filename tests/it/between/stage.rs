@@ -20,7 +20,9 @@ use setpoint::model::listing::Listing;
 use setpoint::model::reason::Reason;
 use setpoint::model::status::{FleetStatus, VariantStatus};
 use setpoint::model::tags::EndpointTags;
-use setpoint::ports::{Aws, Endpoints, Leadership, Memory, PortResult};
+use setpoint::ports::{
+    Aws, Endpoints, ErrorKind, Leadership, Memory, PortError, PortResult, Service,
+};
 use setpoint::reconcile::{CostMeter, Fleet, Goals, Purpose};
 use setpoint::sim::{Scenario, Sim, SimClock};
 
@@ -50,6 +52,8 @@ pub(super) enum Bend {
     Deploy,
     /// Another config is in force, settled: a deploy that has ended.
     Config(&'static str),
+    /// AWS refuses to describe it.
+    Deny,
     /// It never answers.
     Hang,
     /// The process breaks on it.
@@ -99,6 +103,15 @@ impl Endpoints for Bent {
             Some(Bend::Deploy) => endpoint.as_mut().unwrap().deploy_in_progress = true,
             Some(Bend::Config(other)) => {
                 other.clone_into(&mut endpoint.as_mut().unwrap().config_name);
+            }
+            Some(Bend::Deny) => {
+                return Err(PortError {
+                    kind: ErrorKind::Denied,
+                    service: Service::SageMaker,
+                    operation: "DescribeEndpoint",
+                    code: Some("AccessDeniedException".to_owned()),
+                    message: "not allowed".to_owned(),
+                });
             }
             Some(Bend::Hang) => std::future::pending().await,
             Some(Bend::Panic) => panic!("a bug of ours in {name}"),

@@ -83,3 +83,23 @@ async fn activities_there_is_no_time_for_come_with_the_next_passes_each_in_its_t
     assert!(passes > 1, "one pass has waited for all of them");
     assert!(asked().values().all(|times| *times == 1), "{:?}", asked());
 }
+
+/// A large fleet is described little by little after a start. What is wrong with all of it must not come through
+/// because most of it is not known yet (rule 9).
+#[tokio::test]
+async fn a_mass_change_is_a_share_of_what_is_known() {
+    let all = names(60);
+    let mut stage = Stage::of(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    for name in &all {
+        let variant = format!("{name}/AllTraffic");
+        stage.change(json!({"edit_policy": {"variant": variant, "target_value": 700.0}}));
+    }
+    // The others cannot be described: five of sixty are known, fewer than a tenth.
+    for name in &all[5..] {
+        stage.bend(name, Bend::Deny);
+    }
+    let fleet = stage.pass(true).await;
+    let held = fleet.mass_change.as_ref().expect("all that is known would change");
+    assert_eq!((held.variants.len(), held.limit), (5, 3));
+    assert!(all.iter().all(|name| stage.target_value(name) == Some(700.0)));
+}

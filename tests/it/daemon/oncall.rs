@@ -416,8 +416,7 @@ fn the_daemon_is_found_by_its_configuration_even_when_that_is_broken() {
         err,
         format!(
             "error: commands are off: no http.token_file is configured (at {}; set http.token_file \
-             and restart the daemon, in the Helm chart with httpToken.create or \
-             httpToken.existingSecret)\n",
+             and restart the daemon, in the Helm chart with httpToken.create or httpToken.existingSecret)\n",
             daemon.url()
         )
     );

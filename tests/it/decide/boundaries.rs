@@ -334,3 +334,18 @@ fn a_factor_by_replay_moves_once_a_week() {
     world.goal.safety_factor_auto = false;
     assert_eq!(factor(&mut world, 0.5), Some(0.7));
 }
+
+/// A yes is to what somebody has looked at.
+#[test]
+fn a_confirmation_that_waits_ends_after_a_day() {
+    let decision = World::drifted().decide();
+    let id = decision.variant.clone();
+    let (mut consent, given) = (Consent::default(), now());
+    consent.extend(Consent::to([&decision]), given);
+    assert!(consent.expire(given + TimeDelta::days(1)).is_empty() && consent.covers(&decision));
+    // Given again, it lasts a day from then.
+    consent.extend(Consent::to([&decision]), given + TimeDelta::hours(1));
+    assert!(consent.expire(given + TimeDelta::hours(25)).is_empty());
+    assert_eq!(consent.expire(given + TimeDelta::hours(25) + TimeDelta::seconds(1)), [id]);
+    assert!(consent.is_empty() && !consent.covers(&decision));
+}

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use setpoint::decide::rails::Rail;
+use setpoint::model::consent::Shown;
 use setpoint::model::decision::{Action, Decision, FieldReport, FieldState};
 use setpoint::model::fact::Fact;
 use setpoint::model::floors::{
@@ -357,4 +358,22 @@ fn what_the_guards_let_through_keeps_to_the_rails_from_any_state_of_a_set() {
             assert_eq!((kept.floors.len(), kept.is_within(1, 20)), (2, true), "{kept:#?}");
         }
     }
+}
+
+/// Rule 4a: the field says how many floors there are, between which mins and until when, and that is not all of it.
+#[test]
+fn a_yes_to_floors_is_a_yes_to_their_schedules() {
+    let mut world = keeping();
+    let shown = Shown::of(&world.decide());
+    assert!(shown.field(Field::Floors).is_some(), "{shown:?}");
+    let allowed = |world: &World| shown.allows(Field::Floors, &Shown::of(&world.decide()));
+    world.now += TimeDelta::minutes(30);
+    world.telemetry().newest_datapoint = Some(world.now);
+    assert!(allowed(&world), "the same floors, half an hour later");
+    let Floors::Proposed(mut proposed) = week(7) else { unreachable!() };
+    proposed.actions[0].schedule = "cron(52 4 ? * MON,TUE,WED,THU,FRI *)".to_owned();
+    world.snapshot.floors = Floors::Proposed(proposed).into();
+    let field = |world: &World| Shown::of(&world.decide()).field(Field::Floors).cloned();
+    assert_eq!(field(&world).as_ref(), shown.field(Field::Floors), "in the same words");
+    assert!(!allowed(&world), "three hours earlier than what was shown");
 }

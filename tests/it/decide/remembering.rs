@@ -3,10 +3,11 @@
 use chrono::TimeDelta;
 use setpoint::decide::remember::remember;
 use setpoint::model::decision::{Outcome, StepOutcome, StepResult};
-use setpoint::model::memory::{TargetWrite, VariantMemory};
+use setpoint::model::fact::Fact;
+use setpoint::model::memory::{Overwrite, TargetWrite, VariantMemory};
 use setpoint::model::reason::{Field, Reason};
 
-use super::world::{World, assert_held, now, written};
+use super::world::{World, assert_held, now, why, written};
 
 /// The memory after a pass over this world.
 pub(super) fn remembered(
@@ -132,4 +133,43 @@ fn overwrites_that_are_steps_of_rule_8_are_another_setpoint() {
     for (values, minutes) in [(&[660.0][..], 6), (&[660.0, 420.0], 2), (&[700.0, 700.0], 6)] {
         assert_ne!(reason(&overwritten(values, minutes)), Reason::OtherSetpoint, "{values:?}");
     }
+}
+
+#[test]
+fn an_overwrite_while_the_policies_could_not_be_read_is_one() {
+    let mut world = World::healthy();
+    *world.memory() = VariantMemory { adopted: true, ..VariantMemory::default() };
+    overwritten(&mut world);
+    let policies = world.snapshot.policies.clone();
+    world.snapshot.policies = Fact::Unknown(why()).into();
+    let before = world.memory().clone();
+    let after = remembered(&world, &before, &world.decide(), None);
+    assert_eq!(after.value_in_force, Some(600.0), "what could not be read has not gone");
+    *world.memory() = after;
+    world.snapshot.policies = policies;
+    overwritten(&mut world);
+    assert_eq!(world.memory().foreign_overwrites[&Field::TargetValue].len(), 1);
+}
+
+#[test]
+fn a_field_that_another_writer_holds_is_not_taken_back_by_waiting() {
+    let mut world = World::drifted();
+    let ago = |days| Overwrite { at: now() - TimeDelta::days(days), value: 700.0 };
+    let alone = Overwrite { at: now() - TimeDelta::days(31), value: 650.0 };
+    world.memory().foreign_overwrites.insert(Field::TargetValue, vec![ago(31), ago(2), alone]);
+    let before = world.memory().clone();
+    let after = remembered(&world, &before, &world.decide(), None);
+    let kept = &after.foreign_overwrites[&Field::TargetValue];
+    assert_eq!(kept.iter().map(|o| o.value).collect::<Vec<_>>(), [700.0, 700.0]);
+    *world.memory() = after;
+    assert_held(&world.decide(), Field::TargetValue, Reason::OtherWriter);
+    // Others that come after it do not crowd it out.
+    for value in [710.0, 720.0, 730.0, 740.0, 750.0, 760.0, 770.0, 780.0] {
+        world.now += TimeDelta::days(1);
+        world.in_force(value);
+        let before = VariantMemory { value_in_force: Some(600.0), ..world.memory().clone() };
+        *world.memory() = remembered(&world, &before, &world.decide(), None);
+    }
+    world.in_force(700.0);
+    assert_held(&world.decide(), Field::TargetValue, Reason::OtherWriter);
 }

@@ -1,7 +1,9 @@
 //! Rule 8: how far in one step.
 
 use chrono::TimeDelta;
-use setpoint::model::fact::Fact;
+use setpoint::decide::rails::Rail;
+use setpoint::model::decision::Action;
+use setpoint::model::fact::{Fact, Why, WhyKind};
 use setpoint::model::goal::TargetValueLimits;
 use setpoint::model::memory::TargetWrite;
 use setpoint::model::reason::{Field, Reason};
@@ -135,4 +137,82 @@ fn the_plan_says_what_a_change_does_to_the_fleet() {
     assert_eq!(forecast.at_present_load, Some(4));
     assert_eq!(forecast.at_peak_before, Some(8));
     assert_eq!(forecast.at_peak_after, Some(9));
+}
+
+/// `RegisterScalableTarget` comes before `PutScalingPolicy`, and a scheduled action when it likes.
+#[test]
+fn a_min_that_may_fall_meanwhile_keeps_no_instance() {
+    // 20 instances at 300 each, all of them kept by min: a raise moves none of them while min stays.
+    let mut world = raised_from(300.0);
+    world.load(6000.0, 20);
+    world.target().min_capacity = 20;
+    world.target().max_capacity = 40;
+    world.goal.capacity.min = None;
+    world.goal.capacity.max = None;
+    assert_eq!(written(&world.decide()), Some(600.0));
+    // The same plan gives min back.
+    world.goal.capacity.min = Some(2);
+    let decision = world.decide();
+    let value = written(&decision).unwrap();
+    assert!((6000.0 / value).ceil() >= 16.0, "{value}");
+    let put = decision.plan.actions.last().unwrap();
+    assert_eq!(world.breached(put), None);
+    // The rail knows it too.
+    let mut further = put.clone();
+    let Action::PutPolicy { configuration, .. } = &mut further else { panic!("{further:?}") };
+    configuration.target_value = 600.0;
+    assert_eq!(world.breached(&further), Some(Rail::Step));
+    world.goal.capacity.min = None;
+    assert_eq!(world.breached(&further), None);
+    // A scheduled action does.
+    let Fact::Known(actions) = &mut *world.snapshot.scheduled_actions else { unreachable!() };
+    actions.push(setpoint::model::scaling::ScheduledAction {
+        name: "night".to_owned(),
+        resource: world.snapshot.id.resource(),
+        schedule: "cron(0 20 * * ? *)".to_owned(),
+        timezone: None,
+        min_capacity: Some(2),
+        max_capacity: None,
+        starts_at: None,
+        ends_at: None,
+        created_at: None,
+    });
+    assert_eq!(world.breached(&further), Some(Rail::Step));
+    let value = written(&world.decide()).unwrap();
+    assert!((6000.0 / value).ceil() >= 16.0, "{value}");
+}
+
+#[test]
+fn datapoints_of_the_future_are_not_fresh() {
+    let mut world = raised_from(500.0);
+    world.telemetry().newest_datapoint = Some(now() + TimeDelta::minutes(5));
+    assert_eq!(written(&world.decide()), Some(600.0), "clocks differ a little");
+    world.telemetry().newest_datapoint = Some(now() + TimeDelta::hours(3));
+    assert_held(&world.decide(), Field::TargetValue, Reason::Stale);
+}
+
+/// They are read right before each write: what could not be read then may be an activity in progress.
+#[test]
+fn rule_11_activities_that_could_not_be_read_hold_raises_and_bounds() {
+    let mut world = World::healthy();
+    world.goal.safe_change_grace = TimeDelta::zero();
+    world.in_force(500.0);
+    world.snapshot.activities =
+        Fact::Unknown(Why::new(WhyKind::NotReadYet, "not asked in this pass"));
+    assert_eq!(written(&world.decide()), Some(600.0), "most passes do not ask");
+    world.snapshot.activities = Fact::Unknown(why());
+    let decision = world.decide();
+    assert_held(&decision, Field::TargetValue, Reason::PendingCapacity);
+    assert!(decision.report.sentence.contains("is not known"), "{}", decision.report.sentence);
+    world.in_force(700.0);
+    assert_eq!(written(&world.decide()), Some(600.0), "lowering does not wait");
+    // What AWS does not answer at all is no reason to leave bounds as they are.
+    world.in_force(600.0);
+    world.target().max_capacity = 5;
+    let kind =
+        |world: &mut World, kind| world.snapshot.activities = Fact::Unknown(Why::new(kind, "no"));
+    kind(&mut world, WhyKind::Garbage);
+    assert_eq!(world.decide().plan.actions.len(), 1);
+    kind(&mut world, WhyKind::Throttled);
+    assert_held(&world.decide(), Field::MaxCapacity, Reason::PendingCapacity);
 }

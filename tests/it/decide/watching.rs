@@ -182,3 +182,17 @@ fn somebody_elses_value_is_not_taken_back() {
         assert_eq!(written, taken_back.then_some(400.0), "{value}");
     }
 }
+
+/// Rule 21 holds in every mode: what the formula wants is what production has refused.
+#[test]
+fn repair_takes_a_raise_back_too() {
+    let mut world = World::healthy();
+    world.goal.mode = setpoint::model::goal::Mode::Repair;
+    world.in_force(600.0);
+    let watch = Verification { after: 600.0, failed: true, ..begun() };
+    world.memory().verification = Some(watch.clone().into());
+    assert_eq!(super::world::written(&world.decide()), Some(400.0));
+    // What could not be taken back for days, for a pause, comes as no surprise later.
+    let week = watch.raised_at + TimeDelta::days(7);
+    assert!(!is_over(&watch, week) && is_over(&watch, week + TimeDelta::hours(25)));
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 use setpoint::k8s::ConfigMapMemory;
@@ -13,7 +13,7 @@ use setpoint::model::memory::VariantMemory;
 use setpoint::model::pauses::Pauses;
 use setpoint::model::selector::Selector;
 use setpoint::model::time::Timestamp;
-use setpoint::ports::{Keep, Memory, MemoryError, Subject};
+use setpoint::ports::{Keep, Leadership, Memory, MemoryError, Subject};
 use setpoint::system::Alone;
 
 use super::cluster::Cluster;
@@ -156,4 +156,27 @@ async fn a_configmap_full_of_something_else_stays_as_it_is_and_another_is_made()
     assert_eq!(adopted(&memory).await.unwrap(), ["a"]);
     assert_eq!(cluster.get("configmaps", "memory").unwrap()["data"], other);
     assert!(cluster.get("configmaps", "memory-part-1").is_some());
+}
+
+/// Leads for so many looks.
+struct Leads(AtomicU32);
+
+impl Leadership for Leads {
+    fn may_write(&self) -> bool {
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
+/// A pass that overran has read what the next leader has changed since.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_lost_leadership_saves_nothing() {
+    let (_cluster, _meddler, memory) = memory().await;
+    let adopted_one = VariantMemory { adopted: true, ..VariantMemory::default() };
+    let keep = Keep { subject: subject("a"), memory: adopted_one.into(), urgent: true };
+    let failed = memory.save(std::slice::from_ref(&keep), &Leads(AtomicU32::new(0))).await;
+    assert!(failed[&id("a")].message.contains("leadership was lost"), "{failed:?}");
+    assert_eq!(adopted(&memory).await.unwrap(), [""; 0]);
+    let failed = memory.save(&[keep], &Leads(AtomicU32::new(1))).await;
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(adopted(&memory).await.unwrap(), ["a"]);
 }

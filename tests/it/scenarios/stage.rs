@@ -17,7 +17,7 @@ use setpoint::model::goal::Pause;
 use setpoint::model::ids::EndpointName;
 use setpoint::model::status::FleetStatus;
 use setpoint::ports::{Keep, Leadership, Memory};
-use setpoint::reconcile::{CostMeter, Fleet, Purpose};
+use setpoint::reconcile::{CostMeter, Fleet, FreezeAt, Purpose};
 use setpoint::render::plan;
 use setpoint::sim::scenario::Change;
 use setpoint::sim::{Fault, Scenario, Sim, SimClock};
@@ -182,7 +182,7 @@ impl Stage {
             Command::Confirm => {
                 let mass = self.last.mass_change.clone();
                 let mass = mass.unwrap_or_else(|| panic!("{}: nothing waits", line.place));
-                self.consent.extend(mass.shown);
+                self.consent.extend(mass.shown, self.sim.now());
             }
             Command::MemoryInTags => {
                 self.in_tags = true;
@@ -241,7 +241,7 @@ impl Stage {
     async fn pass(&mut self, telemetry: bool, what: Do) -> String {
         let config = self.config.clone().expect("a scenario configures before its first pass");
         let _settings = pass_settings(&config);
-        let freeze = open_freeze(&config, self.sim.now());
+        let freeze = |now| open_freeze(&config, now);
         self.skip_foreign_writes();
         let (asked, confirmed) = (self.asked.clone(), self.consent.clone());
         let purpose = match what {
@@ -250,7 +250,7 @@ impl Stage {
             Do::Reconcile => Purpose::Reconcile(&confirmed),
             Do::Apply => Purpose::Apply(&asked),
         };
-        let freeze = freeze.as_ref();
+        let freeze: Option<FreezeAt<'_>> = Some(&freeze);
         let pass = harness::Pass { telemetry, purpose, freeze, ..harness::pass(&config) };
         let fleet = pass.of(&mut self.fleet).await;
         let mut text = anstream::adapter::strip_str(&plan::text(&fleet)).to_string();

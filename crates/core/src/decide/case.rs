@@ -1,8 +1,10 @@
 //! The facts that the guards ask for, derived once from a snapshot.
 
+use chrono::TimeDelta;
+
 use crate::model::endpoint::{Endpoint, EndpointStatus, VariantKind, VariantSummary};
 use crate::model::estimate::Estimate;
-use crate::model::fact::{Fact, Why};
+use crate::model::fact::{Fact, Why, WhyKind};
 use crate::model::goal::{Goal, Mode};
 use crate::model::memory::VariantMemory;
 use crate::model::scaling::{ScalableTarget, ScalingPolicy, TargetTracking};
@@ -12,6 +14,10 @@ use crate::model::time::Timestamp;
 
 use super::Rules;
 use super::{kind, new_regime};
+
+/// By how much a datapoint may be newer than this machine's clock says it is now: AWS refuses signatures from five
+/// minutes on, and the SDK corrects those by AWS's own clock.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// One variant at one instant, with everything the guards need to know.
 #[derive(Debug)]
@@ -145,6 +151,12 @@ impl<'a> Case<'a> {
             .map_err(|why| format!("the telemetry is not known: {}", why.message))?;
         let newest = telemetry.newest_datapoint.ok_or("CloudWatch has no datapoint")?;
         let age = self.now - newest;
+        if age < -CLOCK_SKEW {
+            let ahead = (-age).num_minutes();
+            return Err(format!(
+                "the newest datapoint is {ahead} minutes in the future: the clock of this machine is wrong"
+            ));
+        }
         if age > self.rules.telemetry_max_age {
             let (age, most) = (age.num_minutes(), self.rules.telemetry_max_age.num_minutes());
             return Err(format!("the newest datapoint is {age} minutes old, more than {most}"));
@@ -161,6 +173,12 @@ impl<'a> Case<'a> {
     pub fn new_regime_until(&self) -> Option<Timestamp> {
         let (regime, known) = (self.estimate.regime.as_ref(), self.memory.known_regime.as_ref());
         new_regime::ends_at(regime, known, self.now)
+    }
+
+    /// Why the scaling activities, which are read before each write and not in each pass, could not be read.
+    pub fn activities_unread(&self) -> Option<&Why> {
+        let why = self.snapshot.activities.why()?;
+        (!matches!(why.kind, WhyKind::NotAsked | WhyKind::NotReadYet)).then_some(why)
     }
 
     /// What rule 11 says of the endpoint.

@@ -128,13 +128,14 @@ fn wanted(
     formula: Option<f64>,
 ) -> (Option<f64>, Source) {
     let by_formula = formula.map_or((None, Source::Nothing), |v| (Some(v), Source::Formula));
+    // Rule 21 goes before what the formula wants: production has shown that it is too much.
+    if let Some(to) = super::verify::revert_to(case) {
+        return (Some(to), Source::Estimate);
+    }
     if !case.follows_estimate() {
         return by_formula;
     }
     let in_force = case.configured_target();
-    if let Some(to) = super::verify::revert_to(case) {
-        return (Some(to), Source::Estimate);
-    }
     if case.new_regime_until().is_some()
         && let Some(wanted) = drift_repaired(case, formula_in_use)
     {

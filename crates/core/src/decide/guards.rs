@@ -1,7 +1,7 @@
 //! The guards, one for each rule that can hold a difference, in the order in which they are asked.
 
 use crate::model::endpoint::VariantKind;
-use crate::model::fact::Fact;
+use crate::model::fact::{Fact, WhyKind};
 use crate::model::reason::{Field, Reason};
 use crate::model::record::stands_in;
 use crate::model::time::Timestamp;
@@ -379,12 +379,19 @@ fn pending_capacity(q: &Question<'_, '_>) -> Option<Hold> {
         Field::TargetValue => !lowers_target(q),
         _ => false,
     };
-    match q.case.readiness() {
-        Ok(EndpointReadiness::Scaling(why)) if waits => {
-            Some(Hold::new(Reason::PendingCapacity, why))
-        }
-        _ => None,
+    if !waits {
+        return None;
     }
+    if let Ok(EndpointReadiness::Scaling(why)) = q.case.readiness() {
+        return Some(Hold::new(Reason::PendingCapacity, why));
+    }
+    // What is throttled is there in the next pass. Who cannot have them at all can still repair what is no raise.
+    let why = q.case.activities_unread()?;
+    (q.field == Field::TargetValue || why.kind == WhyKind::Throttled).then(|| {
+        let why = why.without_full_stop();
+        let sentence = format!("whether a scaling activity is in progress is not known: {why}");
+        Hold::new(Reason::PendingCapacity, sentence)
+    })
 }
 
 /// Rule 17: `RegisterScalableTarget` pulls the present count into min and max.

@@ -13,7 +13,9 @@ use crate::model::fact::Fact;
 use crate::model::goal::{Goal, Mode};
 use crate::model::memory::VariantMemory;
 use crate::model::reason::Field;
-use crate::model::scaling::{MetricSpec, ScalableTarget, ScalingPolicy, TargetTracking};
+use crate::model::scaling::{
+    MetricSpec, ScalableTarget, ScalingPolicy, ScheduledAction, TargetTracking,
+};
 use crate::model::snapshot::{Snapshot, Telemetry};
 use crate::model::time::Timestamp;
 
@@ -356,6 +358,8 @@ struct Load {
     /// Wanted by AWS.
     wanted: Option<u32>,
     min: f64,
+    /// The lowest min that the configuration or a scheduled action may set meanwhile.
+    lasting_min: f64,
     max: f64,
 }
 
@@ -366,11 +370,18 @@ impl Load {
         let telemetry = before.snapshot.telemetry.known();
         let newest = telemetry.and_then(Telemetry::newest);
         let most = target.map(|t| t.max_capacity).max(before.goal.capacity.max);
+        let min = target.map_or(0.0, |t| f64::from(t.min_capacity));
+        let actions = before.snapshot.scheduled_actions.known();
+        let set = |action: &ScheduledAction| action.next_run(before.now).and(action.min_capacity);
+        let others = actions.into_iter().flatten().filter_map(set).chain(before.goal.capacity.min);
+        let lasting_min =
+            if actions.is_some() { others.map(f64::from).fold(min, f64::min) } else { 0.0 };
         Self {
             invocations: newest.and_then(|minute| minute.invocations),
             running: shown.and_then(|v| v.current_instances),
             wanted: shown.and_then(|v| v.desired_instances),
-            min: target.map_or(0.0, |t| f64::from(t.min_capacity)),
+            min,
+            lasting_min,
             max: most.map_or(f64::INFINITY, f64::from),
         }
     }
@@ -385,7 +396,7 @@ impl Load {
             return false;
         };
         let running = f64::from(running);
-        let stay = Self::needs(invocations, to).max(self.min).max(1.0);
+        let stay = Self::needs(invocations, to).max(self.lasting_min).max(1.0);
         running - stay <= (running * 0.2).floor().max(1.0)
     }
 

@@ -57,7 +57,7 @@ pub fn remember(
     last_known::note(&mut memory, snapshot);
     let regime = decision.report.estimate.regime.as_ref();
     memory.known_regime = new_regime::note(memory.known_regime, regime, now);
-    note_value_in_force(&mut memory, (goal, decision), now);
+    note_value_in_force(&mut memory, (snapshot, goal, decision), now);
     note_factor(&mut memory, (goal, snapshot), now);
     let case = Case::new(snapshot, goal, &decision.report.estimate, &decision.rules, now);
     probe::note(&case, &mut memory);
@@ -77,7 +77,10 @@ fn forget_old(memory: &mut VariantMemory, now: Timestamp) {
     memory.writes.retain(|at| *at > now - TimeDelta::days(1));
     memory.raises.retain(|raise| raise.at > now - NEW_GROUND_WINDOW);
     for overwrites in memory.foreign_overwrites.values_mut() {
-        overwrites.retain(|o| o.at > now - OVERWRITES_KEPT);
+        // What holds a field is kept until a person ends it.
+        let held = set_twice(overwrites);
+        let holds = |o: &Overwrite| held.is_some_and(|value| same_value(value, o.value));
+        overwrites.retain(|o| o.at > now - OVERWRITES_KEPT || holds(o));
     }
     memory.foreign_overwrites.retain(|_, overwrites| !overwrites.is_empty());
     if memory.pause.as_ref().is_some_and(|pause| pause.until <= now) {
@@ -143,9 +146,20 @@ fn note_foreign_overwrites(
         }
         let overwrites = memory.foreign_overwrites.entry(field).or_default();
         overwrites.push(Overwrite { at: now, value });
-        let excess = overwrites.len().saturating_sub(OVERWRITES_MAX);
-        overwrites.drain(..excess);
+        if overwrites.len() > OVERWRITES_MAX {
+            let held = set_twice(overwrites);
+            let holds = |o: &Overwrite| held.is_some_and(|value| same_value(value, o.value));
+            // Where all are the same, the oldest is one more than is needed.
+            let oldest = overwrites.iter().position(|o| !holds(o)).unwrap_or_default();
+            overwrites.remove(oldest);
+        }
     }
+}
+
+/// The value that somebody else has set more than once: who does that holds the field (rule 22).
+fn set_twice(overwrites: &[Overwrite]) -> Option<f64> {
+    let times = |value: f64| overwrites.iter().filter(|o| same_value(o.value, value)).count();
+    overwrites.iter().map(|o| o.value).find(|value| times(*value) > 1)
 }
 
 /// Whether a foreign value is one that rule 8 would lead another setpoint to, from the value that
@@ -177,10 +191,13 @@ pub fn other_setpoint(memory: &VariantMemory) -> Option<String> {
 /// The value seen in force, and the highest that setpoint has held.
 fn note_value_in_force(
     memory: &mut VariantMemory,
-    (goal, decision): (&Goal, &Decision),
+    (snapshot, goal, decision): (&Snapshot, &Goal, &Decision),
     now: Timestamp,
 ) {
-    memory.value_in_force = decision.report.configured_target;
+    // What could not be read has not gone: what is found after that may be somebody's overwrite.
+    if snapshot.policies.known().is_some() {
+        memory.value_in_force = decision.report.configured_target;
+    }
     if probe::is_on(memory, memory.value_in_force) {
         return;
     }

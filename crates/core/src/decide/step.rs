@@ -4,6 +4,7 @@
 
 use chrono::TimeDelta;
 
+use crate::model::fact::Fact;
 use crate::model::reason::Reason;
 use crate::model::time::Timestamp;
 use crate::model::units::{TARGET_VALUE_TOLERANCE, same_value};
@@ -126,6 +127,19 @@ fn new_ground_limit(case: &Case<'_>, from: f64) -> (f64, Timestamp) {
     }
 }
 
+/// The lowest min that may be in force while the instances leave: what is registered in the same plan comes before
+/// the policy, and a scheduled action sets its own.
+fn lasting_min(case: &Case<'_>) -> u32 {
+    let Fact::Known(actions) = &*case.snapshot.scheduled_actions else { return 0 };
+    let scheduled = actions.iter().filter(|action| action.next_run(case.now).is_some());
+    let in_force = case.target().map_or(1, |target| target.min_capacity);
+    let min = scheduled
+        .filter_map(|action| action.min_capacity)
+        .chain(case.goal.capacity.min)
+        .fold(in_force, i32::min);
+    u32::try_from(min).unwrap_or(0)
+}
+
 /// The highest value that removes no more instances than allowed at the present load.
 fn scale_in_limit(case: &Case<'_>, from: f64) -> Result<f64, String> {
     let invocations = case.present_invocations().ok_or("the present load is not known")?;
@@ -152,8 +166,7 @@ fn scale_in_limit(case: &Case<'_>, from: f64) -> Result<f64, String> {
     }
     let removable = ((f64::from(now) * SCALE_IN_MAX).floor() as u32).max(1);
     let keep = now.saturating_sub(removable);
-    let min = case.target().map_or(1, |t| t.min_capacity.max(0) as u32);
-    if keep <= min.max(1) {
+    if keep <= lasting_min(case).max(1) {
         // Whatever the value, min (or the last instance) stays.
         return Ok(f64::INFINITY);
     }

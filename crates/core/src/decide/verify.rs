@@ -98,7 +98,12 @@ fn count(watch: &mut Verification, minute: &Minute, objective: &Objective) {
 
 /// Whether there is nothing left to watch for.
 pub fn is_over(watch: &Verification, now: crate::model::time::Timestamp) -> bool {
-    !watch.failed && (watch.loaded_minutes >= LOADED_MINUTES || now - watch.raised_at > WATCH_MAX)
+    let age = now - watch.raised_at;
+    if watch.failed {
+        // What could not be taken back by then, for a pause or a freeze, is not taken back for that any more.
+        return age > WATCH_MAX + RAISES_HELD;
+    }
+    watch.loaded_minutes >= LOADED_MINUTES || age > WATCH_MAX
 }
 
 fn load_p95(minutes: &[Minute]) -> Option<f64> {

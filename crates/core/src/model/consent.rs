@@ -5,12 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::decision::{Action, Decision, FieldReport, FieldState, Plan, StepResult};
 use super::ids::VariantId;
+use super::kept_floors;
 use super::reason::{Field, Reason};
 use super::status::{FleetStatus, VariantStatus};
+use super::time::Timestamp;
 use super::units::{human, same_value, same_values};
 
 /// One field of a plan as it was shown.
@@ -63,6 +66,10 @@ pub struct Shown {
     pub bounds: Option<(Option<i32>, Option<i32>)>,
     /// The instance counts between which registering would move the variant, if it would.
     pub moves: Option<(i64, i64)>,
+    /// Tells one set of floors from another; the field says only how many there will be, between which mins
+    /// and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub floors: Option<String>,
 }
 
 impl Shown {
@@ -83,8 +90,7 @@ impl Shown {
                         .any(|field| sets.contains(field))
                         .then_some(configuration.target_value);
                 }
-                // The field says how many floors there will be, between which mins and until when.
-                Action::PutFloors { .. } => {}
+                Action::PutFloors { puts, .. } => shown.floors = Some(kept_floors::signature(puts)),
             }
         }
         shown
@@ -109,6 +115,7 @@ impl Shown {
                 self.policy_name == now.policy_name
                     && same_values(self.target_value, now.target_value)
             }
+            Field::Floors => self.floors == now.floors,
             _ => self.policy_name == now.policy_name,
         };
         same && then.is_still(found)
@@ -143,10 +150,15 @@ fn moved(action: &Action) -> Option<(i64, i64)> {
     (after != now).then_some((now, after))
 }
 
+/// A yes is to what somebody has looked at, and that was a day ago. A large change takes hours at a write a second.
+const LASTS: TimeDelta = TimeDelta::days(1);
+
 /// What a person has confirmed: the changes of a plan, variant by variant.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Consent {
     shown: BTreeMap<VariantId, Shown>,
+    /// When each was given to a process that goes on.
+    given: BTreeMap<VariantId, Timestamp>,
     /// Everything that differed in a plan that was to be all of it, held or not: what is found
     /// beyond it is new.
     differed: Option<BTreeMap<VariantId, Vec<ShownField>>>,
@@ -212,9 +224,21 @@ impl Consent {
             && now.target_value.is_some_and(|to| to < lowering.left)
     }
 
-    /// Adds another consent; of a variant in both the newer one counts.
-    pub fn extend(&mut self, other: Self) {
+    /// Adds another consent, given now; of a variant in both the newer one counts.
+    pub fn extend(&mut self, other: Self, now: Timestamp) {
+        self.given.extend(other.shown.keys().map(|id| (id.clone(), now)));
         self.shown.extend(other.shown);
+    }
+
+    /// Forgets what has waited for [`LASTS`]; which variants that is.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<VariantId> {
+        let is_old = |id: &VariantId| self.given.get(id).is_some_and(|given| now - *given > LASTS);
+        let expired: Vec<VariantId> = self.shown.keys().filter(|id| is_old(id)).cloned().collect();
+        for id in &expired {
+            self.shown.remove(id);
+        }
+        self.given.retain(|id, _| self.shown.contains_key(id));
+        expired
     }
 
     /// Forgets all.

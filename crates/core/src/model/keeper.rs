@@ -43,6 +43,12 @@ pub struct Sign {
     pub last: Timestamp,
 }
 
+impl Sign {
+    fn is_certain(&self) -> bool {
+        self.last - self.first >= CERTAIN_AFTER
+    }
+}
+
 impl OtherSetpoint {
     /// Takes a sign into account.
     pub fn seen(before: Option<&Self>, id: Option<&str>, at: Timestamp) -> Self {
@@ -50,14 +56,17 @@ impl OtherSetpoint {
         let known = signs.iter().position(|sign| sign.id.as_deref() == id);
         let first = known.map_or(at, |known| signs.remove(known).first);
         signs.push(Sign { id: id.map(str::to_owned), first, last: at });
-        let excess = signs.len().saturating_sub(SIGNS_MAX);
-        signs.drain(..excess);
+        if signs.len() > SIGNS_MAX {
+            // What is certain stays until a person has looked, whatever comes after it.
+            let oldest = signs.iter().position(|sign| !sign.is_certain());
+            signs.remove(oldest.unwrap_or_default());
+        }
         Self { signs }
     }
 
     /// The process that is still at it, and not the predecessor of another on its way out.
     pub fn certain(&self) -> Option<&Sign> {
-        self.signs.iter().find(|sign| sign.last - sign.first >= CERTAIN_AFTER)
+        self.signs.iter().find(|sign| sign.is_certain())
     }
 
     /// Until when single signs hold writes: only where the memory has shown the process, for the
@@ -101,6 +110,17 @@ mod tests {
         assert_eq!(there.certain().unwrap().id.as_deref(), Some("new"));
         assert!(!there.is_forgotten(at(10_000)), "a person has to look");
         assert!(overlap.is_forgotten(at(2 + 24 * 60)));
+    }
+
+    #[test]
+    fn what_is_certain_outlasts_any_number_of_other_processes() {
+        let mut all = signs(&[(Some("there"), 0), (Some("there"), 9)]);
+        for (minute, id) in (10..).zip(["a", "b", "c", "d", "e"]) {
+            all = OtherSetpoint::seen(Some(&all), Some(id), at(minute));
+        }
+        assert_eq!(all.certain().unwrap().id.as_deref(), Some("there"));
+        assert_eq!(all.signs.len(), 4);
+        assert_eq!(all.signs.last().unwrap().id.as_deref(), Some("e"));
     }
 
     #[test]

@@ -230,6 +230,17 @@ pub fn set_of(floors: &[FloorAction], time_zone: &str, min: i32, now: Timestamp)
     std::iter::once(give_back(min, until + GIVEN_BACK_AFTER)).chain(floors).collect()
 }
 
+/// Names what puts lead to: the names, schedules and mins of floors that go on, whenever the set is renewed or what is
+/// no longer wanted ends.
+pub fn signature(puts: &[FloorPut]) -> String {
+    let last = puts.iter().filter_map(|put| put.ends_at).max();
+    let goes_on = puts.iter().filter(|put| put.ends_at.is_some() && put.ends_at == last);
+    let all: Vec<String> = goes_on
+        .map(|put| format!("{} {} {} {}", put.name, put.schedule, put.time_zone, put.min))
+        .collect();
+    format!("{:016x}", fnv1a(all.join("\n").into_bytes()))
+}
+
 /// A set in words, such as "3 scheduled actions, min 2 to 7, until 2026-12-01".
 pub fn words(mins: &[i32], until: Option<Timestamp>) -> String {
     let (Some(low), Some(high)) = (mins.iter().min(), mins.iter().max()) else {

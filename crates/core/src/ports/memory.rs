@@ -29,6 +29,9 @@ impl From<MemoryError> for Why {
     }
 }
 
+/// Why a memory does not keep what it is told to.
+pub const LEADERSHIP_LOST: &str = "leadership was lost; nothing was saved";
+
 /// What is remembered of each variant, or why it is not known. A variant without a past has an
 /// empty memory.
 pub type Memories = BTreeMap<VariantId, Fact<Shared<VariantMemory>>>;
@@ -70,7 +73,8 @@ pub trait Memory: Send + Sync {
     /// since must be seen.
     async fn load(&self, of: &[Subject], fresh: bool) -> Memories;
     /// Remembers these variants; others are left as they are. Tells which could not be kept.
-    /// Where keeping is a write to AWS, leadership is asked for right before it.
+    /// Leadership is asked for right before each write: whoever leads by then keeps records of its own in the same
+    /// place, and what a pass that overran has read is older than those.
     async fn save(
         &self,
         all: &[Keep],

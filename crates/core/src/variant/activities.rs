@@ -49,9 +49,11 @@ impl Activities {
         (!self.changed, self.read_at)
     }
 
-    /// They were read in the pass that began at `now`, or could not be.
+    /// They were read in the pass that began at `now`, or could not be. Raises wait for them, so that what may succeed a
+    /// moment later is tried again in the next pass.
     pub fn note(&mut self, found: Fact<Shared<Vec<Activity>>>, read: Option<Read>, now: Timestamp) {
-        *self = Self { known: found, read, read_at: Some(now), changed: false };
+        let changed = found.why().is_some_and(|why| why.kind.may_pass());
+        *self = Self { known: found, read, read_at: Some(now), changed };
     }
 }
 

@@ -10,7 +10,7 @@ use setpoint_core::model::pauses::Pauses;
 use setpoint_core::model::record::{PAUSES, Record, SPENDING};
 use setpoint_core::model::shared::Shared;
 use setpoint_core::model::spending::Spending;
-use setpoint_core::ports::MemoryError;
+use setpoint_core::ports::{LEADERSHIP_LOST, Leadership, MemoryError};
 
 use super::ConfigMapMemory;
 use super::data::{self, Data};
@@ -115,7 +115,11 @@ impl Saving {
 impl ConfigMapMemory {
     /// Puts these there; the others stay, but for what cannot be read. Tells which could not be put, by their
     /// place in the list.
-    pub(super) async fn put(&self, changes: &[Change]) -> BTreeMap<usize, MemoryError> {
+    pub(super) async fn put(
+        &self,
+        changes: &[Change],
+        leadership: Option<&dyn Leadership>,
+    ) -> BTreeMap<usize, MemoryError> {
         let _writing = self.writing.lock().await;
         let mut saving = Saving {
             left: (0..changes.len()).collect(),
@@ -147,6 +151,10 @@ impl ConfigMapMemory {
             let parts = self.assign(&view, changes, &mut saving);
             // What moves is above before it goes from below.
             for (index, which) in parts.into_iter().rev() {
+                if leadership.is_some_and(|leadership| !leadership.may_write()) {
+                    saving.fail(&which, &self.objects.error(index, LEADERSHIP_LOST));
+                    continue;
+                }
                 if let Some(error) =
                     self.write_part(index, &which, changes, &mut view, &mut saving).await
                 {
