@@ -8,7 +8,7 @@ use super::CliError;
 use super::config_args::ConfigArgs;
 use super::deadline::{Bounded, Timeout};
 use super::exit::{self, Exit};
-use super::plan::{self, How};
+use super::plan::{self, How, WithoutMemory};
 use crate::cli::out::{TextOutput, out, outln};
 use crate::model::consent::{CarriedOut, Confirmed, Consent};
 use crate::model::status::FleetStatus;
@@ -40,7 +40,8 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let bounded = Bounded::new(args.timeout)?;
     let stop = AtomicBool::new(false);
     let (mut fleet, planned) = bounded.run(async {
-        let mut fleet = plan::fleet(&config, args.timeout, bounded.observer()).await?;
+        let mut fleet =
+            plan::fleet(&config, args.timeout, bounded.observer(), WithoutMemory::Ends).await?;
         bounded.follow(fleet.progress());
         let how = How::of(&config, args.timeout);
         let planned = plan::pass(&mut fleet, &config, how, Purpose::Ask, &stop).await;

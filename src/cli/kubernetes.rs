@@ -22,6 +22,39 @@ pub(super) struct Kubernetes {
     events: Option<Arc<dyn Events>>,
 }
 
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What the daemon keeps in a `ConfigMap`, for a command that makes a pass of its own; absent where the configuration
+/// names none.
+///
+/// # Errors
+/// When it cannot be read. Outside a pod also when it is empty: a kubeconfig may lead to any cluster.
+pub(super) async fn memory_of_the_daemon(
+    config: &Config,
+) -> Result<Option<Arc<dyn Memory>>, CliError> {
+    let wanted = &config.kubernetes;
+    let Some(name) = &wanted.memory_configmap else { return Ok(None) };
+    let namespace = wanted.namespace.clone().or_else(|| variable("POD_NAMESPACE"));
+    let settings = Settings { namespace, pod_name: None };
+    let failed = |why: String| {
+        CliError::failed(format!("the ConfigMap {name}, where the daemon's memory is, {why}"))
+    };
+    let cluster =
+        connect(&settings).await.map_err(|error| failed(format!("cannot be read: {error}")))?;
+    let memory = ConfigMapMemory::new(&cluster, name);
+    let remembered = memory.remembered().await;
+    let remembered = remembered.map_err(|error| failed(format!("cannot be read: {error}")))?;
+    if remembered.is_empty() && variable("KUBERNETES_SERVICE_HOST").is_none() {
+        let namespace = &cluster.namespace;
+        return Err(failed(format!(
+            "is empty in namespace {namespace} of the cluster that KUBECONFIG leads to"
+        )));
+    }
+    Ok(Some(Arc::new(memory)))
+}
+
 impl Kubernetes {
     /// Connects as far as the configuration asks for it, and joins the election.
     ///
@@ -32,7 +65,6 @@ impl Kubernetes {
         if !wanted.is_used() {
             return Ok(Self::default());
         }
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let pod_name = variable("POD_NAME");
         let settings = Settings {
             namespace: wanted.namespace.clone().or_else(|| variable("POD_NAMESPACE")),

@@ -10,7 +10,7 @@ use super::deadline::{Bounded, Timeout};
 use super::doctor::reads;
 use super::exit::{self, Exit};
 use super::source::Source;
-use super::{CliError, compose};
+use super::{CliError, compose, kubernetes};
 use crate::cli::out::{self, Data, TextOutput, noteln};
 use crate::config::{Config, DiscoveryTelemetry};
 use crate::daemon::{open_freeze, pass_settings};
@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let bounded = Bounded::new(timeout)?;
     let stop = AtomicBool::new(false);
     let fleet = bounded.run(async {
-        let mut passes = fleet(&config, timeout, bounded.observer()).await?;
+        let mut passes = fleet(&config, timeout, bounded.observer(), WithoutMemory::Says).await?;
         bounded.follow(passes.progress());
         let how = How { timeout, metrics: reads_metrics(&config, args.metrics) };
         Ok::<_, CliError>(pass(&mut passes, &config, how, Purpose::Plan, &stop).await)
@@ -151,14 +151,41 @@ impl How {
     }
 }
 
+/// What a command does without the daemon's memory, where that is in Kubernetes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WithoutMemory {
+    /// It says so, and shows what it sees.
+    Says,
+    /// It ends: a pause would not be heard, and nothing that it writes would be remembered.
+    Ends,
+}
+
 /// What makes passes over every account and region of the configuration.
+///
+/// # Errors
+/// When there is no way to AWS, or none to the memory for a command that writes.
 pub(super) async fn fleet(
     config: &Config,
     timeout: Timeout,
     observer: Arc<dyn CallObserver>,
+    without: WithoutMemory,
 ) -> Result<Fleet, CliError> {
     let aws = compose::connect(config, timeout, observer).await?;
-    let memory = compose::memory(config, &aws);
+    let memory = match kubernetes::memory_of_the_daemon(config).await {
+        Ok(Some(memory)) => memory,
+        Ok(None) => compose::memory(config, &aws),
+        Err(error) if without == WithoutMemory::Ends => {
+            let advice = "run the command in the daemon's pod: kubectl exec POD -- setpoint apply";
+            return Err(CliError::failed(format!("{error}; {advice}")));
+        }
+        Err(error) => {
+            noteln!(
+                "warning: {error}. What follows does not know of pauses, adoption and earlier writes; --daemon asks \
+                 the daemon, which does."
+            );
+            compose::memory(config, &aws)
+        }
+    };
     Ok(Fleet::new(aws, Arc::new(WallClock), Arc::new(Alone), memory, CostMeter::default()))
 }
 

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use super::ask::{DaemonArgs, understood};
 use super::config_args::ConfigArgs;
 use super::deadline::{Bounded, Timeout};
+use super::plan::WithoutMemory;
 use super::{CliError, plan};
 use crate::model::status::FleetStatus;
 use crate::reconcile::Purpose;
@@ -61,7 +62,8 @@ impl Source {
         let bounded = Bounded::new(self.timeout)?;
         let stop = AtomicBool::new(false);
         bounded.run(async {
-            let mut passes = plan::fleet(&config, self.timeout, bounded.observer()).await?;
+            let mut passes =
+                plan::fleet(&config, self.timeout, bounded.observer(), WithoutMemory::Says).await?;
             bounded.follow(passes.progress());
             let how = plan::How::of(&config, self.timeout);
             Ok(plan::pass(&mut passes, &config, how, Purpose::Plan, &stop).await)

@@ -283,3 +283,33 @@ fn the_first_leader_makes_the_lease_after_looking_for_one_for_its_duration() {
     assert_eq!((&spec["leaseDurationSeconds"], &spec["leaseTransitions"]), (&json!(5), &json!(1)));
     assert_eq!(spec["acquireTime"].as_str().unwrap().len(), "2026-11-23T12:00:00.000000Z".len());
 }
+
+/// `plan` and `apply` make a pass of their own. What the daemon remembers holds for them, too (rules 4 and 10).
+#[test]
+fn a_command_that_looks_for_itself_knows_what_the_daemon_remembers() {
+    let mut stage = Stage::new();
+    // A pod of the chart has its configuration where only its process sees it.
+    if stage.ground.cluster.installed.is_some() {
+        return;
+    }
+    let Stage { leader, ground, .. } = &mut stage;
+    let (code, out, err) =
+        leader.command(&["pause", "all", "--until", "2h", "--reason", "incident"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    leader.signal("-KILL");
+    assert!(!leader.ended());
+    let written = leader.writes().len();
+    let (code, out, err) = leader.on_its_own(&["apply", "--yes"]);
+    assert!(out.contains("paused until"), "{out}{err}");
+    assert!(code == Some(2) && leader.writes().len() == written, "{code:?}: {out}{err}");
+    // A memory that is not there may be that of another cluster.
+    ground.cluster.delete("configmaps", "memory");
+    let (code, out, err) = leader.on_its_own(&["apply", "--yes"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+    assert!(err.contains("the ConfigMap memory, where the daemon's memory is, is empty"), "{err}");
+    assert!(err.contains("kubectl exec POD -- setpoint apply"), "{err}");
+    let (code, out, err) = leader.on_its_own(&["plan"]);
+    assert!(code == Some(0) && out.contains("Plan:"), "{code:?}: {out}{err}");
+    assert!(err.contains("does not know of pauses"), "{err}");
+    assert_eq!(leader.writes().len(), written);
+}

@@ -68,6 +68,8 @@ pub(super) struct Replica {
     /// Its way to the API server.
     pub(super) link: Link,
     aws: Arc<Recorder>,
+    /// Its way to AWS.
+    proxy: String,
     log: PathBuf,
     http: String,
     token: PathBuf,
@@ -112,7 +114,8 @@ impl Replica {
             .spawn()
             .unwrap();
         let http = String::new();
-        let mut replica = Self { child, link: way, aws: recorder, log, http, token };
+        let proxy = format!("http://{proxy}");
+        let mut replica = Self { child, link: way, aws: recorder, proxy, log, http, token };
         let address = |log: String| {
             let line = log.lines().find(|line| line.contains("\"running\""))?.to_owned();
             let at = line.find("127.0.0.1:")?;
@@ -144,6 +147,26 @@ impl Replica {
         let output = Command::new(env!("CARGO_BIN_EXE_setpoint"))
             .args(words)
             .args(["--url", &url, "--token-file", self.token.to_str().unwrap()])
+            .output()
+            .unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    /// Gives a command that looks for itself, with the configuration and environment of the process: exit code, stdout,
+    /// stderr.
+    pub(super) fn on_its_own(&self, words: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_setpoint"));
+        let place = |kind: &str| self.log.with_extension(format!("{kind}.yaml"));
+        let output = command
+            .env_clear()
+            .args(words)
+            .arg("--config")
+            .arg(place("config"))
+            .env("KUBECONFIG", place("kubeconfig"))
+            .env("SETPOINT__AWS__ENDPOINT_URL", &self.proxy)
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
             .output()
             .unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
