@@ -94,6 +94,10 @@ impl Resolver<'_> {
     }
 }
 
+/// CloudWatch keeps periods of 60 s for 15 days (`GetMetricStatistics`), and what is asked for at the border has gone by
+/// the time it is answered.
+const MINUTES_KEPT: TimeDelta = TimeDelta::hours(15 * 24 - 1);
+
 /// A key path without list places, or with them: `freeze_windows[0].schedule`.
 pub(super) fn parse_path(key: &str) -> Vec<Step> {
     let mut path = Vec::new();
@@ -284,7 +288,8 @@ fn telemetry(r: &mut Resolver<'_>, raw: &Raw) -> TelemetrySettings {
     let own = &raw.telemetry;
     let minutes = |n: u32| TimeDelta::minutes(i64::from(n));
     let settings = TelemetrySettings {
-        history: TimeDelta::days(i64::from(r.needed("telemetry.history_days", own.history_days))),
+        history: TimeDelta::days(i64::from(r.needed("telemetry.history_days", own.history_days)))
+            .min(MINUTES_KEPT),
         delay: minutes(r.needed("telemetry.delay_minutes", own.delay_minutes)),
         max_age: minutes(r.needed("telemetry.max_age_minutes", own.max_age_minutes)),
         steady_every: minutes(r.needed("telemetry.steady_every_minutes", own.steady_every_minutes)),

@@ -437,6 +437,12 @@ pub(super) fn warn_of_what_needs_a_restart(
     if old.memory != new.memory {
         tracing::warn!("memory.* has changed: it takes effect with a restart");
     }
+    if old.store != new.store {
+        tracing::warn!("store.* has changed: it takes effect with a restart");
+    }
+    if old.metrics != new.metrics {
+        tracing::warn!("metrics.* has changed: it takes effect with a restart");
+    }
     if old.kubernetes != new.kubernetes {
         tracing::warn!("kubernetes.* has changed: it takes effect with a restart");
     }

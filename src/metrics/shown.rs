@@ -13,6 +13,8 @@ use crate::model::status::{FleetStatus, VariantStatus};
 pub const AUTO_ALL_MAX: usize = 2000;
 /// Telemetry that was read longer ago than this is something to say: it is read every 15 minutes.
 const TELEMETRY_READ_MAX: TimeDelta = TimeDelta::minutes(35);
+/// The same where it is read seldom: every hour at most, when the budget runs short.
+const SELDOM_READ_MAX: TimeDelta = TimeDelta::minutes(80);
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SeriesOf {
@@ -95,5 +97,6 @@ fn has_something_to_say(status: &VariantStatus) -> bool {
 fn is_silent(status: &VariantStatus) -> bool {
     let telemetry: &Fact<_> = &status.snapshot.telemetry;
     let read_at = telemetry.known().map(|telemetry| telemetry.read_at);
-    read_at.is_none_or(|at| status.last_pass - at > TELEMETRY_READ_MAX)
+    let most = if status.snapshot.reads.steady { SELDOM_READ_MAX } else { TELEMETRY_READ_MAX };
+    read_at.is_none_or(|at| status.last_pass - at > most)
 }

@@ -28,6 +28,9 @@ const DESCRIBED_AGAIN_OVER_MINUTES: u64 = 30;
 /// A change counts as the longest time until an endpoint is described again: it comes before what is only due by then, and
 /// what has waited for longer has its turn, too.
 const CHANGED_AHEAD: TimeDelta = TimeDelta::minutes(60);
+/// An endpoint that may not be described is asked for again after this time: a policy may name some of an account's
+/// endpoints and not the others.
+const DENIED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
 /// An endpoint config or model that is gone is asked for again after this time: it may have been
 /// made again under its name.
 const ABSENT_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
@@ -141,7 +144,9 @@ impl Described {
         // Within `Updating` the counts move without a new modification time.
         self.summary != *summary
             || summary.status != EndpointStatus::InService
-            || self.endpoint.why().is_some()
+            || self.endpoint.why().is_some_and(|why| {
+                why.kind != WhyKind::Denied || now - self.at >= DENIED_AGAIN_AFTER
+            })
             || self.is_settling()
             || now - self.at >= again_after(&summary.name)
     }
@@ -283,6 +288,10 @@ impl EndpointCache {
         let read = self.reading.configs.read(names, due.at_once(), |name| {
             let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
             async move {
+                if name.is_empty() {
+                    // DescribeEndpoint named none.
+                    return (Ok(None), Read::new("DescribeEndpoint", clock.now()));
+                }
                 let call = aws.endpoints.endpoint_config(&name);
                 timed(&*clock, "DescribeEndpointConfig", call).await
             }
@@ -367,6 +376,11 @@ impl EndpointCache {
         let unknown = |why: String| Fact::Unknown(Why::new(WhyKind::NotFound, why)).into();
         let config_name = &endpoint.config_name;
         let Some(config) = config else {
+            if config_name.is_empty() {
+                let why =
+                    "DescribeEndpoint names no endpoint config, so which model runs is not known";
+                return unknown(why.to_owned());
+            }
             return unknown(format!(
                 "the endpoint config {config_name} is gone, so which model runs is not known"
             ));

@@ -1,6 +1,6 @@
 //! The file: tables of `redb`, and what may be wrong with it. Everything in here blocks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
@@ -216,6 +216,33 @@ impl Disk {
             }
             add_events(&write, unsaved, number)?;
             forget(&write, bounds)?;
+            write.commit().map_err(Trouble::of)
+        })
+    }
+
+    /// Forgets variants that were last seen before, with all else that there was of them. Numbers are not given twice.
+    pub(super) fn forget_variants(&self, before: Timestamp) -> Result<()> {
+        guarded(|| {
+            let write = self.write()?;
+            {
+                let mut variants = write.open_table(VARIANTS).map_err(Trouble::of)?;
+                let mut faces = write.open_table(FACES).map_err(Trouble::of)?;
+                let mut old = BTreeSet::new();
+                for row in faces.iter().map_err(Trouble::of)? {
+                    let (number, face) = row.map_err(Trouble::of)?;
+                    // One of a later form is not known to be old.
+                    let face = serde_json::from_slice::<LastSeen>(face.value());
+                    if face.is_ok_and(|face| face.at < before) {
+                        old.insert(number.value());
+                    }
+                }
+                if old.is_empty() {
+                    return Ok(());
+                }
+                faces.retain(|number, _| !old.contains(&number)).map_err(Trouble::of)?;
+                variants.retain(|_, number| !old.contains(&number)).map_err(Trouble::of)?;
+                super::records::forget(&write, &old)?;
+            }
             write.commit().map_err(Trouble::of)
         })
     }

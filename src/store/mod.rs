@@ -87,10 +87,15 @@ struct Place {
     late: AtomicBool,
 }
 
+/// How often variants are looked for of which nothing is left.
+const SWEPT_EVERY: chrono::TimeDelta = chrono::TimeDelta::days(1);
+
 #[derive(Debug, Default)]
 struct Open {
     disk: Option<Disk>,
     book: Book,
+    /// When variants were last forgotten of which nothing is left.
+    swept_at: Option<Timestamp>,
 }
 
 impl Store {
@@ -278,12 +283,13 @@ impl Place {
             (loaded, _) => loaded?,
         };
         open.book.take_up(loaded);
+        open.swept_at = None;
         open.disk = Some(disk);
         Ok(())
     }
 
     fn save(&self, open: &mut Open, now: Timestamp) -> Result<(), Trouble> {
-        let Open { disk: Some(disk), book } = &mut *open else { return Ok(()) };
+        let Open { disk: Some(disk), book, swept_at } = &mut *open else { return Ok(()) };
         let bytes_max = match &self.settings.path {
             Some(_) => self.settings.bytes_max,
             None => self.settings.bytes_max.min(MEMORY_MAX),
@@ -292,9 +298,16 @@ impl Place {
         if book.unsaved.is_empty() {
             return Ok(());
         }
-        match disk.save(&book.unsaved, bounds) {
+        let is_swept = swept_at.is_some_and(|at| now - at < SWEPT_EVERY);
+        let saved = disk
+            .save(&book.unsaved, bounds)
+            .and_then(|()| if is_swept { Ok(()) } else { disk.forget_variants(bounds.oldest) });
+        match saved {
             Ok(()) => {
                 book.unsaved = unsaved::Unsaved::default();
+                if !is_swept {
+                    *swept_at = Some(now);
+                }
                 Ok(())
             }
             Err(trouble) => {

@@ -1,6 +1,6 @@
 //! Tables of what is kept of variants over a restart: one record each, packed, and bounded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 
 use flate2::Compression;
@@ -115,6 +115,17 @@ impl Disk {
             write.commit().map_err(Trouble::of)
         })
     }
+}
+
+/// Takes away the records of these variants.
+pub(super) fn forget(write: &WriteTransaction, of: &BTreeSet<u32>) -> Result<()> {
+    let mut records = write.open_table(RECORDS).map_err(Trouble::of)?;
+    let mut about = write.open_table(RECORDS_ABOUT).map_err(Trouble::of)?;
+    for number in of {
+        records.remove(number).map_err(Trouble::of)?;
+        about.remove(number).map_err(Trouble::of)?;
+    }
+    Ok(())
 }
 
 /// Takes away records that are too old, and the oldest of those that there is no room for.

@@ -23,6 +23,8 @@ const FACE_EVERY: TimeDelta = TimeDelta::minutes(10);
 const HOURS_MAX: usize = 100_000;
 /// After a start each variant has 14 days to save; so many go to the disk at once, some 800 KiB.
 const HOURS_AT_ONCE: usize = 5_000;
+/// A variant that is gone is known for so long: one that comes back later begins again.
+const GONE_KNOWN_FOR: TimeDelta = TimeDelta::days(14);
 /// Hours of a variant that may still change: the present one, those that late minutes belong to, and those that a clock
 /// which is set back comes to again. One that is not held any more would begin again as empty, over what is on the disk.
 const OPEN_HOURS: usize = 4;
@@ -87,6 +89,11 @@ impl Known {
         Self { at: face.at, face: face.into(), written: None, hours: hours.into() }
     }
 
+    /// Whether it is gone for so long that the process need not know it any more; the disk does.
+    pub(super) fn is_old(&self, now: Timestamp) -> bool {
+        now - self.at > GONE_KNOWN_FOR
+    }
+
     /// What was seen last.
     fn face(&self) -> LastSeen {
         LastSeen { at: self.at, ..self.face.get() }
@@ -112,7 +119,9 @@ impl Book {
     /// Takes in a pass; how many events had to be dropped unsaved.
     pub(super) fn take(&mut self, fleet: &FleetStatus) -> usize {
         let Some(at) = fleet.at else { return 0 };
-        // One that is gone keeps its hours: it may be back within the last of them, which then goes on.
+        // One that is gone keeps its hours: it may be back within the last of them, which then goes on. Where endpoints
+        // come and go with each deploy, most never come back.
+        self.known.retain(|id, known| fleet.variants.contains_key(id) || !known.is_old(at));
         for (_, gone) in self.known.iter_mut().filter(|(id, _)| !fleet.variants.contains_key(id)) {
             gone.written = None;
         }

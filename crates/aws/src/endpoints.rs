@@ -148,7 +148,8 @@ fn summary(row: Value) -> Result<EndpointSummary, Unreadable> {
 struct EndpointAnswer {
     endpoint_name: EndpointName,
     endpoint_status: String,
-    endpoint_config_name: String,
+    /// The API reference does not promise it.
+    endpoint_config_name: Option<String>,
     #[serde(deserialize_with = "epoch_seconds")]
     creation_time: Timestamp,
     #[serde(deserialize_with = "epoch_seconds")]
@@ -219,7 +220,7 @@ impl EndpointAnswer {
         Endpoint {
             name: self.endpoint_name,
             status: EndpointStatus::parse(&checks::text(&self.endpoint_status)),
-            config_name: self.endpoint_config_name,
+            config_name: self.endpoint_config_name.unwrap_or_default(),
             created_at: self.creation_time,
             modified_at: self.last_modified_time,
             variants: fitting(self.production_variants.into_iter().map(VariantSummary::from)),

@@ -290,3 +290,26 @@ fn an_endpoint_that_is_being_made_is_not_one_without_the_variant() {
     endpoint.variants = summaries;
     assert_eq!(world.decide().report.reason, Reason::Drift);
 }
+
+/// AWS gives the activities of six weeks.
+#[test]
+fn an_old_failure_is_no_news_and_what_aws_did_not_try_is_no_failure() {
+    let mut world = World::healthy();
+    let quota = activity(ActivityStatus::Failed, "Error Code: ResourceLimitExceeded", &[]);
+    world.now = quota.started_at + TimeDelta::minutes(119);
+    world.snapshot.activities = Fact::Known(vec![quota.clone()].into());
+    assert!(told(&world, Reason::ScalingFailed).is_some());
+    world.now = quota.started_at + TimeDelta::hours(2);
+    assert_eq!(told(&world, Reason::ScalingFailed), None);
+    // As the user guide shows one that was not scaled; the reasons may be missing.
+    let mut not_tried = activity(ActivityStatus::Failed, "", &["AlreadyAtMaxCapacity"]);
+    "Attempting to scale due to alarm triggered".clone_into(&mut not_tried.description);
+    not_tried.ended_at = None;
+    world.now = not_tried.started_at;
+    world.snapshot.activities = Fact::Known(vec![not_tried.clone()].into());
+    assert_eq!(told(&world, Reason::ScalingFailed), None);
+    assert!(told(&world, Reason::NotScaled).is_some());
+    not_tried.not_scaled_reasons.clear();
+    world.snapshot.activities = Fact::Known(vec![not_tried].into());
+    assert_eq!(told(&world, Reason::ScalingFailed), None);
+}

@@ -282,6 +282,33 @@ async fn what_is_older_than_is_kept_goes() {
     assert!(history.events.len() > 30);
 }
 
+/// Where each deploy makes an endpoint of a new name, those before it never come back.
+#[tokio::test]
+async fn a_variant_that_is_gone_for_longer_than_is_kept_is_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("history.redb");
+    let settings = || StoreSettings::new(Some(path.clone()), TimeDelta::days(20), 16 << 20);
+    let store = Store::new(settings());
+    let day = |n: i64, names: &[&str]| {
+        pass(n * 1440, names.iter().map(|name| fixtures::in_sync(name)).collect())
+    };
+    fine(&store.record(day(0, &["old", "new"])).await);
+    for n in 1..=30 {
+        fine(&store.record(day(n, &["new"])).await);
+        let known = store.variants().await.unwrap().len();
+        assert_eq!(known, if n <= 20 { 2 } else { 1 }, "day {n}");
+    }
+    let (since, until) = (minute(0), minute(31 * 1440));
+    let found = |store: Store, name| async move {
+        store.history(&fixtures::id(name), since, until).await.unwrap().is_some()
+    };
+    assert!(!found(store.clone(), "old").await && found(store.clone(), "new").await);
+    // One that comes back begins again, under a number of its own.
+    fine(&store.record(day(31, &["new", "old"])).await);
+    let history = store.history(&fixtures::id("old"), since, minute(32 * 1440)).await.unwrap();
+    assert_eq!(history.unwrap().hours.len(), 1);
+}
+
 /// Days of minutes up to one, as the first read of a process gives them.
 fn read(endpoint: &str, days: i64, until: i64) -> VariantStatus {
     let mut status = with_minute(fixtures::in_sync(endpoint), until, 200.0);

@@ -183,17 +183,28 @@ fn at_bounds(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
     }
 }
 
+/// How long an attempt to scale is worth a word: while there is reason to scale, AWS tries again within minutes, and
+/// activities are read every hour at the latest. AWS gives those of six weeks.
+const TOLD_FOR: TimeDelta = TimeDelta::hours(2);
+/// How the description of an activity begins that AWS decided not to carry out (Application Auto Scaling user guide,
+/// "Scaling activities"); its status is Failed as well.
+const NOT_TRIED: &str = "Attempting to scale";
+
 /// What AWS says of its last attempt to scale.
 fn activities(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
     let Some(activities) = case.snapshot.activities.known() else { return };
-    let Some(newest) = activities.first() else { return };
+    let is_recent = |activity: &&Activity| case.now - activity.started_at < TOLD_FOR;
+    let Some(newest) = activities.first().filter(is_recent) else { return };
     let at = newest.started_at.format("%FT%TZ");
     let news = newest.not_scaled_reasons.iter().filter(|reason| is_news(reason));
     let sentences: Vec<String> = news.map(NotScaledReason::sentence).collect();
     if !sentences.is_empty() {
         say(Reason::NotScaled, format!("AWS did not scale at {at}: {}", sentences.join("; ")));
     }
-    let tried = activities.iter().find(|activity| activity.not_scaled_reasons.is_empty());
+    // Of those that AWS decided not to try, not all say why.
+    let is_try =
+        |a: &&Activity| a.not_scaled_reasons.is_empty() && !a.description.starts_with(NOT_TRIED);
+    let tried = activities.iter().find(is_try).filter(is_recent);
     if let Some(failed) = tried.filter(|activity| activity.status == ActivityStatus::Failed) {
         say(Reason::ScalingFailed, failure(failed));
     }
