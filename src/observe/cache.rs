@@ -18,7 +18,7 @@ use crate::model::reads::Read;
 use crate::model::shared::Shared;
 use crate::model::stable_hash::fnv1a;
 use crate::model::time::Timestamp;
-use crate::ports::{Aws, Clock, PortResult};
+use crate::ports::{Aws, Clock, ErrorKind, PortError, PortResult, Service};
 
 /// An endpoint to whose change nothing points is described again after this time at the earliest:
 /// `ListEndpoints` shows a deploy and each scaling as another status or modification time, in every pass.
@@ -289,8 +289,8 @@ impl EndpointCache {
             let (aws, clock, name) = (aws.clone(), Arc::clone(clock), name.clone());
             async move {
                 if name.is_empty() {
-                    // DescribeEndpoint named none.
-                    return (Ok(None), Read::new("DescribeEndpoint", clock.now()));
+                    let read = Read::new("DescribeEndpoint", clock.now());
+                    return (Err(names_no_config()), read);
                 }
                 let call = aws.endpoints.endpoint_config(&name);
                 timed(&*clock, "DescribeEndpointConfig", call).await
@@ -376,11 +376,6 @@ impl EndpointCache {
         let unknown = |why: String| Fact::Unknown(Why::new(WhyKind::NotFound, why)).into();
         let config_name = &endpoint.config_name;
         let Some(config) = config else {
-            if config_name.is_empty() {
-                let why =
-                    "DescribeEndpoint names no endpoint config, so which model runs is not known";
-                return unknown(why.to_owned());
-            }
             return unknown(format!(
                 "the endpoint config {config_name} is gone, so which model runs is not known"
             ));
@@ -438,6 +433,17 @@ fn fact<T>(
     match answer {
         Ok((answer, read)) => (Fact::from(answer).into(), read),
         Err(why) => (Fact::Unknown(why).into(), Read::new(operation, clock.now())),
+    }
+}
+
+/// The API reference does not promise that `DescribeEndpoint` names one.
+fn names_no_config() -> PortError {
+    PortError {
+        kind: ErrorKind::Garbage,
+        service: Service::SageMaker,
+        operation: "DescribeEndpoint",
+        code: None,
+        message: "it names no endpoint config".to_owned(),
     }
 }
 

@@ -103,3 +103,34 @@ async fn a_mass_change_is_a_share_of_what_is_known() {
     assert_eq!((held.variants.len(), held.limit), (5, 3));
     assert!(all.iter().all(|name| stage.target_value(name) == Some(700.0)));
 }
+
+/// A policy may name some of an account's endpoints: the others are not asked for every minute.
+#[tokio::test]
+async fn an_endpoint_that_may_not_be_described_is_asked_for_every_quarter_of_an_hour() {
+    let mut stage = Stage::of(&["named", "other"]);
+    stage.bend("other", Bend::Deny);
+    let asked = |stage: &Stage| stage.pace.described.lock().unwrap()["other"];
+    stage.pass(true).await;
+    assert_eq!(asked(&stage), 1);
+    for (minutes, times) in [(1, 1), (13, 1), (1, 2), (14, 2), (1, 3)] {
+        stage.sim.advance(minutes * 60);
+        let fleet = stage.pass(true).await;
+        assert!(!of(&fleet, "other").decision.report.comparable);
+        assert_eq!(asked(&stage), times);
+    }
+}
+
+/// It is known, and what runs there is not: nothing is written.
+#[tokio::test]
+async fn an_endpoint_that_names_no_config_is_of_an_unknown_kind() {
+    let mut stage = Stage::of(&["a", "b"]);
+    stage.bend("a", Bend::Config(""));
+    for name in ["a", "b"] {
+        let variant = format!("{name}/AllTraffic");
+        stage.change(json!({"edit_policy": {"variant": variant, "target_value": 500.0}}));
+    }
+    let fleet = stage.pass(true).await;
+    let report = &of(&fleet, "a").decision.report;
+    assert!(report.sentence.contains("it names no endpoint config"), "{report:?}");
+    assert_eq!(stage.target_value("a"), Some(500.0));
+}

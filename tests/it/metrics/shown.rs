@@ -69,6 +69,11 @@ fn variants_with_nothing_to_say_can_be_left_out() {
     let calm = fixtures::in_sync("calm");
     let mut late = fixtures::in_sync("late");
     late.last_pass += chrono::TimeDelta::hours(1);
+    // One that is read every hour, as steady ones are when the budget runs short, is not late.
+    let mut steady = late.clone();
+    steady.snapshot.id.endpoint = "steady".parse().unwrap();
+    steady.snapshot.reads.steady = true;
+    assert_eq!(shown(fixtures::fleet(vec![steady]), SeriesOf::Problems).1, "1");
     let fleet = || {
         let unlisted = fixtures::unlisted("unlisted");
         fixtures::fleet(vec![

@@ -208,6 +208,19 @@ async fn an_endpoint_is_read_whole() {
     assert!(!variant.instance_pools && !variant.serverless && !variant.managed_instance_scaling);
 }
 
+/// The API reference requires name, ARN, status and the two times.
+#[tokio::test]
+async fn an_endpoint_may_name_no_config() {
+    let body = json!({
+        "EndpointName": "e", "EndpointArn": "arn", "EndpointStatus": "Failed", "CreationTime": 1,
+        "LastModifiedTime": 1,
+    });
+    let replay = Replay::of(vec![(200, body.to_string())]).await;
+    let endpoint = replay.aws.endpoints.endpoint(&"e".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(endpoint.status, EndpointStatus::Failed);
+    assert_eq!((endpoint.config_name.as_str(), endpoint.variants.len()), ("", 0));
+}
+
 #[tokio::test]
 async fn enhanced_metrics_alone_make_the_period_count() {
     let config = |enhanced: bool| {
