@@ -126,7 +126,8 @@ impl World {
         }
     }
 
-    /// Notes a decision not to scale; of repeated ones only the first, as AWS does.
+    /// Notes a decision not to scale, as the user guide shows one ("Scaling activities": Failed, without an end and without
+    /// a message); of repeated ones only the first, as AWS does.
     pub(super) fn note_not_scaled(
         &mut self,
         resource: &str,
@@ -145,8 +146,8 @@ impl World {
             description: "Attempting to scale due to alarm triggered".to_owned(),
             cause: cause.to_owned(),
             started_at: now,
-            ended_at: Some(now),
-            status: "Unfulfilled",
+            ended_at: None,
+            status: "Failed",
             message: None,
             not_scaled: reasons,
         });
