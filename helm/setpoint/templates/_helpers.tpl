@@ -360,6 +360,11 @@ account {{ dig "account_id" "" (.Values.config.aws | default dict) }}
 {{- default (printf "%s-data" (include "setpoint.fullname" . | trunc 58 | trimSuffix "-")) .Values.persistence.existingClaim -}}
 {{- end -}}
 
+{{/* Whether the data volume is a claim that only one node can mount at a time: "true" or "false". */}}
+{{- define "setpoint.volumeOfOneNode" -}}
+{{- and .Values.persistence.enabled (not (has "ReadWriteMany" .Values.persistence.accessModes)) -}}
+{{- end -}}
+
 {{/* Topology spread constraints: what is given, else soft ones when there are several pods. */}}
 {{- define "setpoint.topologySpread" -}}
 {{- if .Values.topologySpreadConstraints -}}

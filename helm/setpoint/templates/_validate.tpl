@@ -110,7 +110,7 @@
 {{- if and $memoryFile (eq $memoryFile $storePath) -}}
 {{- fail (printf "config.memory.file and config.store.path are both %s: give each a file of its own" $memoryFile) -}}
 {{- end -}}
-{{- if and $v.persistence.enabled (gt (int $v.replicaCount) 1) (not (has "ReadWriteMany" $v.persistence.accessModes)) -}}
+{{- if and (eq (include "setpoint.volumeOfOneNode" .) "true") (gt (int $v.replicaCount) 1) -}}
 {{- fail (printf "persistence.enabled with replicaCount %d needs persistence.accessModes [ReadWriteMany]: pods on different nodes cannot share the volume" (int $v.replicaCount)) -}}
 {{- end -}}
 {{- if and $v.serviceMonitor.enabled $v.podMonitor.enabled -}}
