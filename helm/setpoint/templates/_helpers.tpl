@@ -160,6 +160,15 @@ imagePullSecrets:
 {{- default (include "setpoint.fullname" .) .Values.leaderElection.leaseName -}}
 {{- end -}}
 
+{{/*
+Whether the chart names a ConfigMap for what is remembered: "true" or "false". What existingConfigMap says
+about memory it cannot see.
+*/}}
+{{- define "setpoint.memoryInConfigMap" -}}
+{{- $le := .Values.leaderElection -}}
+{{- and $le.enabled (eq $le.memory "configmap") (not (dig "memory" "tags" false .Values.config)) -}}
+{{- end -}}
+
 {{/* The name of the ConfigMap that remembers. */}}
 {{- define "setpoint.memoryConfigMap" -}}
 {{- default (printf "%s-memory" (include "setpoint.fullname" .)) .Values.leaderElection.memoryConfigMap -}}
@@ -187,11 +196,26 @@ kubernetes:
   lease_duration_seconds: {{ .Values.leaderElection.leaseDurationSeconds }}
   renew_deadline_seconds: {{ .Values.leaderElection.renewDeadlineSeconds }}
   retry_period_seconds: {{ .Values.leaderElection.retryPeriodSeconds }}
-  {{- if not (dig "memory" "tags" false .Values.config) }}
+  {{- if eq (include "setpoint.memoryInConfigMap" .) "true" }}
   memory_configmap: {{ include "setpoint.memoryConfigMap" . }}
   {{- end }}
   role_label: {{ .Values.leaderElection.roleLabel }}
   {{- end }}
+{{- end -}}
+
+{{/* The file of the history, on the data volume. */}}
+{{- define "setpoint.historyFile" -}}
+{{- printf "%s/history.redb" (trimSuffix "/" .Values.persistence.mountPath) -}}
+{{- end -}}
+
+{{/*
+Whether a variable sets the file of the history, which existingConfigMap may not name: "true" or "false". One
+of extraEnv is left alone.
+*/}}
+{{- define "setpoint.setsHistoryFile" -}}
+{{- $own := list -}}
+{{- range .Values.extraEnv -}}{{- $own = append $own .name -}}{{- end -}}
+{{- and (not (empty .Values.existingConfigMap)) .Values.persistence.enabled (not (has "SETPOINT__STORE__PATH" $own)) -}}
 {{- end -}}
 
 {{/* What the chart adds to the configuration; `config` wins over it. */}}
@@ -202,7 +226,7 @@ http:
   token_file: /etc/setpoint/token/{{ .Values.httpToken.key }}
   {{- end }}
 store:
-  path: {{ printf "%s/history.redb" (trimSuffix "/" .Values.persistence.mountPath) }}
+  path: {{ include "setpoint.historyFile" . }}
 log:
   level: {{ .Values.logLevel | quote }}
   format: {{ .Values.logFormat }}
@@ -281,6 +305,10 @@ $(kubectl -n {{ include "setpoint.namespace" . }} get pod -o name -l app.kuberne
 {{- if include "setpoint.tokenSecret" . }}
 - name: SETPOINT__HTTP__TOKEN_FILE
   value: /etc/setpoint/token/{{ .Values.httpToken.key }}
+{{- end }}
+{{- if eq (include "setpoint.setsHistoryFile" .) "true" }}
+- name: SETPOINT__STORE__PATH
+  value: {{ include "setpoint.historyFile" . }}
 {{- end }}
 - name: SETPOINT__LOG__LEVEL
   value: {{ .Values.logLevel | quote }}

@@ -314,30 +314,6 @@ fn a_change_of_configuration_restarts_the_pod() {
     assert_ne!(checksum(&[]), checksum(&["--set", "config.aws.region=eu-west-1"]));
 }
 
-/// A volume that one node at a time can mount: a new pod next to the old one would wait for it forever.
-#[test]
-fn an_upgrade_never_needs_the_volume_on_two_nodes() {
-    let test = "chart::an_upgrade_never_needs_the_volume_on_two_nodes";
-    let Some(helm) = helm(test) else { return };
-    let minimal = chart().join("ci/minimal-values.yaml");
-    let strategy = |set: &str| {
-        let rendered = succeed(&mut template(&helm, &minimal, &["--set", set]));
-        let deployment = objects(&rendered, "Deployment").remove(0);
-        deployment["spec"]["strategy"]["type"].as_str().unwrap().to_owned()
-    };
-    assert_eq!(strategy("replicaCount=1"), "Recreate", "never two writers");
-    assert_eq!(strategy("persistence.enabled=true"), "Recreate");
-    assert_eq!(strategy("leaderElection.enabled=true"), "RollingUpdate");
-    let both = "leaderElection.enabled=true,persistence.enabled=true";
-    assert_eq!(strategy(both), "Recreate");
-    assert_eq!(strategy(&format!("{both},persistence.existingClaim=mine")), "Recreate");
-    let shared = format!("{both},persistence.accessModes[0]=ReadWriteMany");
-    assert_eq!(strategy(&shared), "RollingUpdate");
-    assert_eq!(strategy(&format!("{shared},replicaCount=2")), "RollingUpdate");
-    let own = format!("{both},deploymentStrategy.type=RollingUpdate");
-    assert_eq!(strategy(&own), "RollingUpdate", "what is set counts");
-}
-
 #[test]
 fn every_alert_can_be_switched_off_and_set() {
     let Some(helm) = helm("chart::every_alert_can_be_switched_off_and_set") else { return };
