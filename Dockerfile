@@ -21,9 +21,9 @@ COPY crates/sim/Cargo.toml crates/sim/
 RUN mkdir src benches crates/core/src crates/aws/src crates/k8s/src crates/serve/src \
         crates/sim/src \
     && echo 'fn main() {}' >src/main.rs \
-    && touch src/lib.rs benches/estimate.rs benches/fleet.rs crates/core/src/lib.rs \
-        crates/aws/src/lib.rs crates/k8s/src/lib.rs crates/serve/src/lib.rs \
-        crates/sim/src/lib.rs \
+    && touch src/lib.rs benches/estimate.rs benches/fleet.rs benches/whatif.rs \
+        crates/core/src/lib.rs crates/aws/src/lib.rs crates/k8s/src/lib.rs \
+        crates/serve/src/lib.rs crates/sim/src/lib.rs \
     && cargo build --release --locked --bin setpoint \
     && rm -r src crates/*/src
 COPY config/ config/

@@ -15,6 +15,7 @@ mod documents;
 mod knobs;
 mod links;
 mod monitoring;
+mod places;
 mod sharded;
 
 pub(crate) use documents::json as json_of;

@@ -160,6 +160,15 @@ imagePullSecrets:
 {{- default (include "setpoint.fullname" .) .Values.leaderElection.leaseName -}}
 {{- end -}}
 
+{{/*
+Whether the chart names a ConfigMap for what is remembered: "true" or "false". What existingConfigMap says
+about memory it cannot see.
+*/}}
+{{- define "setpoint.memoryInConfigMap" -}}
+{{- $le := .Values.leaderElection -}}
+{{- and $le.enabled (eq $le.memory "configmap") (not (dig "memory" "tags" false .Values.config)) -}}
+{{- end -}}
+
 {{/* The name of the ConfigMap that remembers. */}}
 {{- define "setpoint.memoryConfigMap" -}}
 {{- default (printf "%s-memory" (include "setpoint.fullname" .)) .Values.leaderElection.memoryConfigMap -}}
@@ -187,11 +196,26 @@ kubernetes:
   lease_duration_seconds: {{ .Values.leaderElection.leaseDurationSeconds }}
   renew_deadline_seconds: {{ .Values.leaderElection.renewDeadlineSeconds }}
   retry_period_seconds: {{ .Values.leaderElection.retryPeriodSeconds }}
-  {{- if not (dig "memory" "tags" false .Values.config) }}
+  {{- if eq (include "setpoint.memoryInConfigMap" .) "true" }}
   memory_configmap: {{ include "setpoint.memoryConfigMap" . }}
   {{- end }}
   role_label: {{ .Values.leaderElection.roleLabel }}
   {{- end }}
+{{- end -}}
+
+{{/* The file of the history, on the data volume. */}}
+{{- define "setpoint.historyFile" -}}
+{{- printf "%s/history.redb" (trimSuffix "/" .Values.persistence.mountPath) -}}
+{{- end -}}
+
+{{/*
+Whether a variable sets the file of the history, which existingConfigMap may not name: "true" or "false". One
+of extraEnv is left alone.
+*/}}
+{{- define "setpoint.setsHistoryFile" -}}
+{{- $own := list -}}
+{{- range .Values.extraEnv -}}{{- $own = append $own .name -}}{{- end -}}
+{{- and (not (empty .Values.existingConfigMap)) .Values.persistence.enabled (not (has "SETPOINT__STORE__PATH" $own)) -}}
 {{- end -}}
 
 {{/* What the chart adds to the configuration; `config` wins over it. */}}
@@ -202,7 +226,7 @@ http:
   token_file: /etc/setpoint/token/{{ .Values.httpToken.key }}
   {{- end }}
 store:
-  path: {{ printf "%s/history.redb" (trimSuffix "/" .Values.persistence.mountPath) }}
+  path: {{ include "setpoint.historyFile" . }}
 log:
   level: {{ .Values.logLevel | quote }}
   format: {{ .Values.logFormat }}
@@ -282,6 +306,10 @@ $(kubectl -n {{ include "setpoint.namespace" . }} get pod -o name -l app.kuberne
 - name: SETPOINT__HTTP__TOKEN_FILE
   value: /etc/setpoint/token/{{ .Values.httpToken.key }}
 {{- end }}
+{{- if eq (include "setpoint.setsHistoryFile" .) "true" }}
+- name: SETPOINT__STORE__PATH
+  value: {{ include "setpoint.historyFile" . }}
+{{- end }}
 - name: SETPOINT__LOG__LEVEL
   value: {{ .Values.logLevel | quote }}
 - name: SETPOINT__LOG__FORMAT
@@ -358,6 +386,11 @@ account {{ dig "account_id" "" (.Values.config.aws | default dict) }}
 {{/* The claim of the data volume. */}}
 {{- define "setpoint.claimName" -}}
 {{- default (printf "%s-data" (include "setpoint.fullname" . | trunc 58 | trimSuffix "-")) .Values.persistence.existingClaim -}}
+{{- end -}}
+
+{{/* Whether the data volume is a claim that only one node can mount at a time: "true" or "false". */}}
+{{- define "setpoint.volumeOfOneNode" -}}
+{{- and .Values.persistence.enabled (not (has "ReadWriteMany" .Values.persistence.accessModes)) -}}
 {{- end -}}
 
 {{/* Topology spread constraints: what is given, else soft ones when there are several pods. */}}

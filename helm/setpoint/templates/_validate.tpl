@@ -55,8 +55,11 @@
 {{- if gt (mulf 2 (float64 $le.retryPeriodSeconds)) (float64 $le.renewDeadlineSeconds) -}}
 {{- fail (printf "leaderElection.retryPeriodSeconds is %v, more than half of renewDeadlineSeconds (%v): one failed renewal would end the leadership" $le.retryPeriodSeconds $le.renewDeadlineSeconds) -}}
 {{- end -}}
-{{- if $memoryFile -}}
-{{- fail "config.memory.file and leaderElection.enabled are both set: with leader election the memory is kept in a ConfigMap, drop config.memory.file" -}}
+{{- if and $memoryFile (eq $le.memory "configmap") -}}
+{{- fail "config.memory.file and leaderElection.enabled are both set: with leader election the memory is kept in a ConfigMap, drop config.memory.file or set leaderElection.memory=none" -}}
+{{- end -}}
+{{- if and $le.memoryConfigMap (eq $le.memory "none") -}}
+{{- fail (printf "leaderElection.memoryConfigMap is %s, but leaderElection.memory is none, so it would be ignored: drop one of them" $le.memoryConfigMap) -}}
 {{- end -}}
 {{- $gap := subf (float64 $le.leaseDurationSeconds) (float64 $le.renewDeadlineSeconds) -}}
 {{- $write := dig "aws" "write_timeout_seconds" 3 $v.config -}}
@@ -110,7 +113,7 @@
 {{- if and $memoryFile (eq $memoryFile $storePath) -}}
 {{- fail (printf "config.memory.file and config.store.path are both %s: give each a file of its own" $memoryFile) -}}
 {{- end -}}
-{{- if and $v.persistence.enabled (gt (int $v.replicaCount) 1) (not (has "ReadWriteMany" $v.persistence.accessModes)) -}}
+{{- if and (eq (include "setpoint.volumeOfOneNode" .) "true") (gt (int $v.replicaCount) 1) -}}
 {{- fail (printf "persistence.enabled with replicaCount %d needs persistence.accessModes [ReadWriteMany]: pods on different nodes cannot share the volume" (int $v.replicaCount)) -}}
 {{- end -}}
 {{- if and $v.serviceMonitor.enabled $v.podMonitor.enabled -}}

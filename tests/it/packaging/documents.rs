@@ -217,3 +217,21 @@ fn the_image_is_built_of_every_crate() {
         }
     }
 }
+
+/// Cargo takes no manifest that names a benchmark whose file is missing, and the build has none of them.
+#[test]
+fn the_image_is_built_with_every_benchmark_in_its_place() {
+    let manifest = std::fs::read_to_string(root("Cargo.toml")).unwrap();
+    let dockerfile = std::fs::read_to_string(root("Dockerfile")).unwrap();
+    let (_, touched) = dockerfile.split_once("&& touch ").unwrap();
+    let (touched, _) = touched.split_once("&&").unwrap();
+    let mut seen = 0;
+    for section in manifest.split("\n[").filter(|section| section.starts_with("[bench]]")) {
+        let name = section.lines().find_map(|line| line.strip_prefix("name = \"")).unwrap();
+        let file = format!("benches/{}.rs", name.trim_end_matches('"'));
+        assert!(touched.split_whitespace().any(|word| word == file), "the Dockerfile lacks {file}");
+        assert!(!section.contains("\npath = "), "{file} is not where the Dockerfile makes it");
+        seen += 1;
+    }
+    assert!(seen >= 3, "{seen}");
+}

@@ -72,6 +72,7 @@ leaderElection.leaseName "other"
 leaderElection.leaseDurationSeconds 30
 leaderElection.renewDeadlineSeconds 9
 leaderElection.retryPeriodSeconds 3
+leaderElection.memory "none"
 leaderElection.memoryConfigMap "other"
 leaderElection.roleLabel false
 logLevel "debug"
