@@ -55,7 +55,7 @@ fn checked(config: &str, variables: &BTreeMap<String, String>) -> (bool, String)
     (output.status.success(), stdout(&output) + &String::from_utf8_lossy(&output.stderr))
 }
 
-/// The chart does not see whether an existing ConfigMap keeps the memory in tags: a value says it.
+/// The chart does not see whether an existing `ConfigMap` keeps the memory in tags: a value says it.
 #[test]
 fn the_memory_has_one_place_next_to_an_existing_config_map() {
     let test = "places::the_memory_has_one_place_next_to_an_existing_config_map";
@@ -89,7 +89,7 @@ fn the_memory_has_one_place_next_to_an_existing_config_map() {
     assert!(!own("leaderElection.memory=none,config.memory.file=/var/lib/setpoint/memory.json"));
 }
 
-/// The history is on a volume that was asked for, whatever an existing ConfigMap says.
+/// The history is on a volume that was asked for, whatever an existing `ConfigMap` says.
 #[test]
 fn the_history_is_on_the_volume_next_to_an_existing_config_map() {
     let test = "places::the_history_is_on_the_volume_next_to_an_existing_config_map";
