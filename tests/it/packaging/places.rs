@@ -15,19 +15,23 @@ fn an_upgrade_never_needs_the_volume_on_two_nodes() {
     let strategy = |set: &str| {
         let rendered = succeed(&mut template(&helm, &minimal, &["--set", set]));
         let deployment = objects(&rendered, "Deployment").remove(0);
-        deployment["spec"]["strategy"]["type"].as_str().unwrap().to_owned()
+        let strategy = &deployment["spec"]["strategy"];
+        let kind = strategy["type"].as_str().unwrap().to_owned();
+        (kind, strategy["rollingUpdate"]["maxSurge"].as_i64())
     };
-    assert_eq!(strategy("replicaCount=1"), "Recreate", "never two writers");
-    assert_eq!(strategy("persistence.enabled=true"), "Recreate");
-    assert_eq!(strategy("leaderElection.enabled=true"), "RollingUpdate");
+    let is = |kind: &str, surge| (kind.to_owned(), surge);
+    assert_eq!(strategy("replicaCount=1"), is("Recreate", None), "never two writers");
+    assert_eq!(strategy("persistence.enabled=true"), is("Recreate", None));
+    assert_eq!(strategy("leaderElection.enabled=true"), is("RollingUpdate", None));
     let both = "leaderElection.enabled=true,persistence.enabled=true";
-    assert_eq!(strategy(both), "Recreate");
-    assert_eq!(strategy(&format!("{both},persistence.existingClaim=mine")), "Recreate");
+    assert_eq!(strategy(both), is("RollingUpdate", Some(0)), "the old one goes first");
+    let claimed = format!("{both},persistence.existingClaim=mine");
+    assert_eq!(strategy(&claimed), is("RollingUpdate", Some(0)));
     let shared = format!("{both},persistence.accessModes[0]=ReadWriteMany");
-    assert_eq!(strategy(&shared), "RollingUpdate");
-    assert_eq!(strategy(&format!("{shared},replicaCount=2")), "RollingUpdate");
-    let own = format!("{both},deploymentStrategy.type=RollingUpdate");
-    assert_eq!(strategy(&own), "RollingUpdate", "what is set counts");
+    assert_eq!(strategy(&shared), is("RollingUpdate", None));
+    assert_eq!(strategy(&format!("{shared},replicaCount=2")), is("RollingUpdate", None));
+    let own = format!("{both},deploymentStrategy.type=Recreate");
+    assert_eq!(strategy(&own), is("Recreate", None), "what is set counts");
 }
 
 /// The variables that a container of a deployment gets, by name.
