@@ -28,8 +28,8 @@ const DESCRIBED_AGAIN_OVER_MINUTES: u64 = 30;
 /// A change counts as the longest time until an endpoint is described again: it comes before what is only due by then, and
 /// what has waited for longer has its turn, too.
 const CHANGED_AHEAD: TimeDelta = TimeDelta::minutes(60);
-/// An endpoint that may not be described is asked for again after this time: a policy may name some of an account's
-/// endpoints and not the others.
+/// An endpoint that may not be described is asked for again at the latest after this time: a policy may name some of an
+/// account's endpoints and not the others.
 const DENIED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(15);
 /// An endpoint config or model that is gone is asked for again after this time: it may have been
 /// made again under its name.
@@ -133,6 +133,8 @@ struct Described {
     summary: EndpointSummary,
     endpoint: Shared<Fact<Option<Endpoint>>>,
     read: Read,
+    /// How often in a row AWS has refused to describe it.
+    denials: u32,
 }
 
 impl Described {
@@ -144,9 +146,7 @@ impl Described {
         // Within `Updating` the counts move without a new modification time.
         self.summary != *summary
             || summary.status != EndpointStatus::InService
-            || self.endpoint.why().is_some_and(|why| {
-                why.kind != WhyKind::Denied || now - self.at >= DENIED_AGAIN_AFTER
-            })
+            || (self.endpoint.why().is_some() && now - self.at >= after_denials(self.denials))
             || self.is_settling()
             || now - self.at >= again_after(&summary.name)
     }
@@ -250,10 +250,14 @@ impl EndpointCache {
         for (name, answer) in described {
             let Some(summary) = due.all.get(&name).cloned() else { continue };
             let (mut endpoint, read) = fact(answer, "DescribeEndpoint", &**clock);
-            if let Some(before) = self.endpoints.get(&name) {
+            let before = self.endpoints.get(&name);
+            if let Some(before) = before {
                 endpoint.share(&before.endpoint);
             }
-            let described = Described { at: due.now, summary, endpoint, read };
+            let is_denied = endpoint.why().is_some_and(|why| why.kind == WhyKind::Denied);
+            let denials =
+                if is_denied { before.map_or(0, |b| b.denials).saturating_add(1) } else { 0 };
+            let described = Described { at: due.now, summary, endpoint, read, denials };
             self.endpoints.insert(name, Box::new(described));
         }
         begun
@@ -406,6 +410,15 @@ fn keep<'a, K: Ord, T: 'a>(
     // Inserted one by one in their order, they would leave half of each node of the map empty.
     kept.append(&mut found);
     count
+}
+
+/// After what time an endpoint is described again that was denied so often in a row: a permission that has just been
+/// given may take some seconds to be known everywhere.
+fn after_denials(times: u32) -> TimeDelta {
+    let Some(doubled) = times.checked_sub(2) else { return TimeDelta::zero() };
+    let minutes = 1_i64.checked_shl(doubled).unwrap_or(i64::MAX);
+    // A pass begins some seconds early or late.
+    TimeDelta::minutes(minutes.min(DENIED_AGAIN_AFTER.num_minutes())) - TimeDelta::seconds(10)
 }
 
 /// After what time an endpoint is described again even when nothing points to a change.

@@ -159,7 +159,7 @@ fn in_sync_never_leads_where_it_is_known_to_be_unsafe() {
     let status = fixtures::as_configured_and_unsafe("doc-embedder");
     let report = &status.decision.report;
     assert_eq!((report.reason, Standing::of(report)), (Reason::InSync, Standing::InSync));
-    let headline = "as configured, unsafe: 660 where 202 is safe; 72 % of minutes broke p99 250 ms";
+    let headline = "as configured, unsafe: 660 where 202 is safe; at least 15 of the last 30 minutes broke p99 250 ms (72 % of all)";
     assert_eq!(report.headline(), headline);
     let fleet = fixtures::fleet(vec![status.clone()]);
     let text = plain(&plan::text(&fleet));

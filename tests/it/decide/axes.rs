@@ -76,8 +76,7 @@ fn as_configured_and_unsafe_is_not_called_in_sync() {
     world.estimate.findings = vec![Finding::ObjectiveBroken];
     let report = world.decide().report;
     assert_eq!((report.reason, report.action), (Reason::InSync, ActionKind::None));
-    let headline =
-        "as configured, unsafe: 1400 where 580 is safe; 72 % of minutes broke p99 250 ms";
+    let headline = "as configured, unsafe: 1400 where 580 is safe; at least 15 of the last 30 minutes broke p99 250 ms (72 % of all)";
     assert_eq!(report.headline(), headline);
     assert!(report.is_unsafe());
     // Nobody is called for what nobody lists, and it is said all the same.
@@ -95,7 +94,9 @@ fn as_configured_and_unsafe_is_not_called_in_sync() {
 fn an_objective_that_is_broken_is_unsafe_at_any_value() {
     let mut world = as_configured(600.0);
     world.estimate.findings = vec![Finding::ObjectiveBroken];
-    let broken = "600 where 580 is safe; 72 % of minutes broke p99 250 ms".to_owned();
+    let broken =
+        "600 where 580 is safe; at least 15 of the last 30 minutes broke p99 250 ms (72 % of all)"
+            .to_owned();
     assert_eq!(safety(&world), (Safety::ObjectiveBroken, broken));
     // A short incident is no share of two weeks.
     world.estimate.minutes.broken = 20;

@@ -296,10 +296,10 @@ fn an_endpoint_that_is_being_made_is_not_one_without_the_variant() {
 fn an_old_failure_is_no_news_and_what_aws_did_not_try_is_no_failure() {
     let mut world = World::healthy();
     let quota = activity(ActivityStatus::Failed, "Error Code: ResourceLimitExceeded", &[]);
-    world.now = quota.started_at + TimeDelta::minutes(119);
+    world.now = quota.started_at + TimeDelta::hours(23);
     world.snapshot.activities = Fact::Known(vec![quota.clone()].into());
     assert!(told(&world, Reason::ScalingFailed).is_some());
-    world.now = quota.started_at + TimeDelta::hours(2);
+    world.now = quota.started_at + TimeDelta::days(1);
     assert_eq!(told(&world, Reason::ScalingFailed), None);
     // As the user guide shows one that was not scaled; the reasons may be missing.
     let mut not_tried = activity(ActivityStatus::Failed, "", &["AlreadyAtMaxCapacity"]);

@@ -183,9 +183,9 @@ fn at_bounds(case: &Case<'_>, say: &mut impl FnMut(Reason, String)) {
     }
 }
 
-/// How long an attempt to scale is worth a word: while there is reason to scale, AWS tries again within minutes, and
-/// activities are read every hour at the latest. AWS gives those of six weeks.
-const TOLD_FOR: TimeDelta = TimeDelta::hours(2);
+/// How long an attempt to scale is worth a word: what was in its way, such as a quota, is there when the load comes
+/// back the next day. AWS gives the activities of six weeks.
+const TOLD_FOR: TimeDelta = TimeDelta::days(1);
 /// How the description of an activity begins that AWS decided not to carry out (Application Auto Scaling user guide,
 /// "Scaling activities"); its status is Failed as well.
 const NOT_TRIED: &str = "Attempting to scale";

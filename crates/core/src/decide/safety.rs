@@ -17,7 +17,7 @@ use super::desired::Desired;
 /// In the first hour of a regime the ratio of speeds is not known yet, and with it not what one
 /// instance serves now (rule 11).
 const SETTLING: TimeDelta = TimeDelta::hours(1);
-/// From this share of all minutes on, the share says more than the last half hour.
+/// From this share of all minutes on, the share is worth a word.
 const SHARE_TELLS: f64 = 0.05;
 
 /// What a target value is judged by.
@@ -173,7 +173,7 @@ impl Judge<'_> {
         }
     }
 
-    /// `72 % of minutes broke p99 250 ms`.
+    /// `at least 15 of the last 30 minutes broke p99 250 ms (72 % of all)`.
     fn broken_words(&self) -> Option<String> {
         if !self.found(Finding::ObjectiveBroken) {
             return None;
@@ -184,12 +184,16 @@ impl Judge<'_> {
         );
         let minutes = &self.estimate.minutes;
         let share = f64::from(minutes.broken) / f64::from(minutes.used.max(1));
-        Some(if share >= SHARE_TELLS {
-            format!("{:.0} % of minutes broke {objective}", share * 100.0)
-        } else if self.estimate.verdict == Verdict::AtMost {
+        // What holds now comes first: the share of days says little of an hour.
+        let now = if self.estimate.verdict == Verdict::AtMost {
             format!("minutes broke {objective} at every load seen")
         } else {
             format!("at least {BROKEN_MINUTES} of the last 30 minutes broke {objective}")
+        };
+        Some(if share >= SHARE_TELLS {
+            format!("{now} ({:.0} % of all)", share * 100.0)
+        } else {
+            now
         })
     }
 

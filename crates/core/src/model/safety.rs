@@ -97,7 +97,7 @@ impl Safety {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SafetyReport {
     pub state: Safety,
-    /// Why, as a sentence ("660 where 202 is safe; 72 % of minutes broke p99 250 ms").
+    /// Why, as a sentence ("660 where 202 is safe; at least 15 of the last 30 minutes broke p99 250 ms (72 % of all)").
     pub sentence: String,
 }
 
