@@ -47,7 +47,7 @@ definitions! { STORE_FAMILIES, Process;
     STORE_LAST_SAVED = Gauge "setpoint_store_last_saved_timestamp_seconds" ["seconds since the epoch"] {}
         "When a pass was last saved in the history; absent before.";
     STORE_SIZE = Gauge "setpoint_store_size_bytes" ["bytes"] {}
-        "Size of the file of the history; store.max_size_mb bounds it.";
+        "Size of the file of the history; store.max_size_mb bounds what it keeps.";
     STORE_SET_ASIDE = Gauge "setpoint_store_files_set_aside" ["files"] {}
         "Files next to the history that could not be read and were set aside; remove them when somebody has looked.";
 }

@@ -256,7 +256,7 @@ mod tests {
             instances: None,
             estimate: Estimate::unobserved("a test").into(),
             safety: SafetyReport { state, sentence: "660 where 202 is safe".to_owned() },
-            would: Box::default(),
+            would: setpoint_core::model::shared::Shared::default(),
         };
         let variant = notice("doc-embedder", "").variant;
         let id = "a-test".to_owned();

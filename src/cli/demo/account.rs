@@ -37,6 +37,8 @@ pub(super) struct Account {
     last: Option<Arc<FleetStatus>>,
     said: BTreeMap<VariantId, (ActionKind, Reason, String, Safety)>,
     found: BTreeMap<VariantId, BTreeSet<Finding>>,
+    /// When the last pass ended that each was shown of.
+    passes: BTreeMap<VariantId, Timestamp>,
     /// What was written, in order.
     written: BTreeMap<VariantId, Vec<String>>,
 }
@@ -54,6 +56,7 @@ impl Account {
             last: None,
             said: BTreeMap::new(),
             found: BTreeMap::new(),
+            passes: BTreeMap::new(),
             written: BTreeMap::new(),
         }
     }
@@ -96,11 +99,15 @@ impl Account {
     ) -> Result<(), CliError> {
         let report = &status.decision.report;
         let now = (report.action, report.reason, report.sentence.clone(), report.safety.state);
-        if self.said.get(id) != Some(&now) || status.outcome.is_some() {
+        // A pass may be published twice: before and after the history has it.
+        let pass = Some(status.last_pass);
+        let is_new = self.passes.insert(id.clone(), status.last_pass) != pass;
+        let outcome = status.outcome.as_ref().filter(|_| is_new);
+        if self.said.get(id) != Some(&now) || outcome.is_some() {
             self.said.insert(id.clone(), now);
             self.print(&line::line(status, width))?;
         }
-        let steps = status.outcome.iter().flat_map(|outcome| &outcome.steps);
+        let steps = outcome.into_iter().flat_map(|outcome| &outcome.steps);
         for (action, step) in status.decision.plan.actions.iter().zip(steps) {
             self.print(&format!(
                 "       {QUIET}  {:width$}  {}: {}{QUIET:#}",

@@ -2,6 +2,7 @@
 
 use crate::model::decision::{Action, FieldReport, FieldState, Plan, Report};
 use crate::model::reason::{ActionKind, Field, Reason};
+use crate::model::shared::Shared;
 use crate::model::units::{for_reading, human, same_value};
 
 use super::case::Case;
@@ -36,7 +37,7 @@ pub fn report(case: &Case<'_>, desired: &Desired, judged: &[Judged], plan: &Plan
         instances: wanted.filter(|_| changes).map(|wanted| forecast::forecast(case, wanted)),
         estimate: case.estimate.clone().into(),
         safety: safety::safety(case, desired),
-        would: Box::default(),
+        would: Shared::default(),
     }
 }
 

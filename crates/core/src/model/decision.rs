@@ -45,6 +45,7 @@ impl Decision {
         }
         if !self.report.is_one_with(&before.report) {
             self.report.fields.share(&before.report.fields);
+            self.report.would.share(&before.report.would);
         }
     }
 
@@ -177,7 +178,7 @@ pub struct Report {
     /// Whether the value in force is safe, going by it: the second axis.
     pub safety: SafetyReport,
     /// In `observe`: what the bolder modes would do now, `repair` first.
-    pub would: Box<[ModePreview]>,
+    pub would: Shared<Vec<ModePreview>>,
 }
 
 impl Report {

@@ -59,6 +59,10 @@ impl Turn {
         self.snapshot.reaction.share(&other.snapshot.reaction);
         self.snapshot.factor.share(&other.snapshot.factor);
         self.snapshot.floors.share(&other.snapshot.floors);
+        // Modes that write have nothing to say of bolder ones.
+        if let Some(report) = self.decision.report.own() {
+            report.would.share(&other.decision.report.would);
+        }
     }
 
     /// What is remembered before the plan is carried out: as if all of it had succeeded. A crash in
