@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::decide::rails::{Before, rails};
 use crate::model::alarms::AlarmProblem;
 use crate::model::decision::{Action, Decision, Outcome, StepOutcome, StepResult};
-use crate::model::endpoint::{Endpoint, EndpointStatus};
+use crate::model::endpoint::Endpoint;
 use crate::model::fact::{Fact, Why};
 use crate::model::ids::{ResourceId, VariantId};
 use crate::model::kept_floors::FloorPut;
@@ -394,17 +394,10 @@ async fn settled(
     let endpoint = look(aws, variant).await.map_err(|error| unseen(operation, &error))?;
     let gone = || skipped(operation, Reason::WorldChanged, "the endpoint has gone");
     let endpoint = endpoint.ok_or_else(gone)?;
-    let status = matches!(endpoint.status, EndpointStatus::InService | EndpointStatus::Updating);
-    if status && !endpoint.deploy_in_progress {
-        return Ok(endpoint);
+    match endpoint.unsettled() {
+        None => Ok(endpoint),
+        Some(why) => Err(skipped(operation, Reason::WorldChanged, format!("by now {why}"))),
     }
-    let status = endpoint.status.as_str();
-    let sentence = if endpoint.deploy_in_progress {
-        "a deploy has begun since it was decided on".to_owned()
-    } else {
-        format!("the endpoint has become {status} since it was decided on")
-    };
-    Err(skipped(operation, Reason::WorldChanged, sentence))
 }
 
 async fn look(aws: &Aws, variant: &VariantId) -> PortResult<Option<Endpoint>> {

@@ -431,22 +431,16 @@ pub(super) fn warn_of_what_needs_a_restart(
     if old.sharding.own != new.sharding.own || old.sharding.total != new.sharding.total {
         tracing::warn!("sharding.* has changed: it takes effect with a restart of every shard");
     }
-    if old.http != new.http {
-        tracing::warn!("http.* has changed: it takes effect with a restart");
-    }
-    if old.memory != new.memory {
-        tracing::warn!("memory.* has changed: it takes effect with a restart");
-    }
-    if old.store != new.store {
-        tracing::warn!("store.* has changed: it takes effect with a restart");
-    }
-    if old.metrics != new.metrics {
-        tracing::warn!("metrics.* has changed: it takes effect with a restart");
-    }
-    if old.kubernetes != new.kubernetes {
-        tracing::warn!("kubernetes.* has changed: it takes effect with a restart");
-    }
-    if old.log != new.log {
-        tracing::warn!("log.* has changed: it takes effect with a restart");
+    for (section, changed) in [
+        ("http", old.http != new.http),
+        ("memory", old.memory != new.memory),
+        ("store", old.store != new.store),
+        ("metrics", old.metrics != new.metrics),
+        ("kubernetes", old.kubernetes != new.kubernetes),
+        ("log", old.log != new.log),
+    ] {
+        if changed {
+            tracing::warn!("{section}.* has changed: it takes effect with a restart");
+        }
     }
 }

@@ -90,7 +90,7 @@ impl Known {
     }
 
     /// Whether it is gone for so long that the process need not know it any more; the disk does.
-    pub(super) fn is_old(&self, now: Timestamp) -> bool {
+    fn is_old(&self, now: Timestamp) -> bool {
         now - self.at > GONE_KNOWN_FOR
     }
 
@@ -121,10 +121,13 @@ impl Book {
         let Some(at) = fleet.at else { return 0 };
         // One that is gone keeps its hours: it may be back within the last of them, which then goes on. Where endpoints
         // come and go with each deploy, most never come back.
-        self.known.retain(|id, known| fleet.variants.contains_key(id) || !known.is_old(at));
-        for (_, gone) in self.known.iter_mut().filter(|(id, _)| !fleet.variants.contains_key(id)) {
-            gone.written = None;
-        }
+        self.known.retain(|id, known| {
+            if fleet.variants.contains_key(id) {
+                return true;
+            }
+            known.written = None;
+            !known.is_old(at)
+        });
         self.more_from = None;
         for (id, status) in &fleet.variants {
             self.take_variant(id, status);

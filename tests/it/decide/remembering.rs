@@ -173,3 +173,15 @@ fn a_field_that_another_writer_holds_is_not_taken_back_by_waiting() {
     world.in_force(700.0);
     assert_held(&world.decide(), Field::TargetValue, Reason::OtherWriter);
 }
+
+#[test]
+fn each_value_that_another_writer_holds_is_kept() {
+    let world = World::drifted();
+    let mut before = VariantMemory::default();
+    let old = |value| Overwrite { at: now() - TimeDelta::days(31), value };
+    let all = vec![old(700.0), old(800.0), old(700.0), old(650.0), old(800.0)];
+    before.foreign_overwrites.insert(Field::TargetValue, all);
+    let after = remembered(&world, &before, &world.decide(), None);
+    let kept = after.foreign_overwrites[&Field::TargetValue].iter().map(|o| o.value);
+    assert_eq!(kept.collect::<Vec<_>>(), [700.0, 800.0, 700.0, 800.0]);
+}

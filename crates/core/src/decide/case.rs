@@ -190,18 +190,8 @@ impl<'a> Case<'a> {
             }
             Fact::Known(Some(endpoint)) => endpoint,
         };
-        if endpoint.deploy_in_progress {
-            let to = endpoint.pending_config_name.as_deref().unwrap_or("another endpoint config");
-            return Ok(EndpointReadiness::NotReady(format!("a deploy to {to} is in progress")));
-        }
-        match &endpoint.status {
-            EndpointStatus::InService | EndpointStatus::Updating => {}
-            other => {
-                return Ok(EndpointReadiness::NotReady(format!(
-                    "the endpoint is {}",
-                    other.as_str()
-                )));
-            }
+        if let Some(why) = endpoint.unsettled() {
+            return Ok(EndpointReadiness::NotReady(why));
         }
         Ok(self.pending(endpoint).map_or(EndpointReadiness::Ready, EndpointReadiness::Scaling))
     }

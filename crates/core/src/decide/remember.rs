@@ -78,8 +78,7 @@ fn forget_old(memory: &mut VariantMemory, now: Timestamp) {
     memory.raises.retain(|raise| raise.at > now - NEW_GROUND_WINDOW);
     for overwrites in memory.foreign_overwrites.values_mut() {
         // What holds a field is kept until a person ends it.
-        let held = set_twice(overwrites);
-        let holds = |o: &Overwrite| held.is_some_and(|value| same_value(value, o.value));
+        let holds = holding(overwrites);
         overwrites.retain(|o| o.at > now - OVERWRITES_KEPT || holds(o));
     }
     memory.foreign_overwrites.retain(|_, overwrites| !overwrites.is_empty());
@@ -147,8 +146,7 @@ fn note_foreign_overwrites(
         let overwrites = memory.foreign_overwrites.entry(field).or_default();
         overwrites.push(Overwrite { at: now, value });
         if overwrites.len() > OVERWRITES_MAX {
-            let held = set_twice(overwrites);
-            let holds = |o: &Overwrite| held.is_some_and(|value| same_value(value, o.value));
+            let holds = holding(overwrites);
             // Where all are the same, the oldest is one more than is needed.
             let oldest = overwrites.iter().position(|o| !holds(o)).unwrap_or_default();
             overwrites.remove(oldest);
@@ -156,10 +154,11 @@ fn note_foreign_overwrites(
     }
 }
 
-/// The value that somebody else has set more than once: who does that holds the field (rule 22).
-fn set_twice(overwrites: &[Overwrite]) -> Option<f64> {
-    let times = |value: f64| overwrites.iter().filter(|o| same_value(o.value, value)).count();
-    overwrites.iter().map(|o| o.value).find(|value| times(*value) > 1)
+/// Tells which of these are of a value that somebody else has set more than once: who does that holds the field
+/// (rule 22).
+fn holding(overwrites: &[Overwrite]) -> impl Fn(&Overwrite) -> bool + use<> {
+    let values: Vec<f64> = overwrites.iter().map(|o| o.value).collect();
+    move |o| values.iter().filter(|value| same_value(**value, o.value)).count() > 1
 }
 
 /// Whether a foreign value is one that rule 8 would lead another setpoint to, from the value that

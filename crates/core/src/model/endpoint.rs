@@ -103,6 +103,18 @@ pub struct CrossRegionCap {
 }
 
 impl Endpoint {
+    /// Why nothing is to be written of it: a deploy is in progress, or it neither serves nor scales (rule 11).
+    pub fn unsettled(&self) -> Option<String> {
+        if self.deploy_in_progress {
+            let to = self.pending_config_name.as_deref().unwrap_or("another endpoint config");
+            return Some(format!("a deploy to {to} is in progress"));
+        }
+        match &self.status {
+            EndpointStatus::InService | EndpointStatus::Updating => None,
+            other => Some(format!("the endpoint is {}", other.as_str())),
+        }
+    }
+
     /// One in service since it was made, with one variant and nothing else to say of it.
     pub fn in_service(
         name: EndpointName,

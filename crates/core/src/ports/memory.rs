@@ -29,7 +29,7 @@ impl From<MemoryError> for Why {
     }
 }
 
-/// Why a memory does not keep what it is told to.
+/// The error of a save that leadership was lost before.
 pub const LEADERSHIP_LOST: &str = "leadership was lost; nothing was saved";
 
 /// What is remembered of each variant, or why it is not known. A variant without a past has an
