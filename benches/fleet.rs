@@ -62,15 +62,14 @@ const STEADY_PASSES: u32 = 5;
 /// Scrapes that a figure of one is the mean of.
 const SCRAPES: u32 = 50;
 
-/// Every variant has something to write, and nothing is written: writes are paced by a rate, so that
-/// a pass would last as long as they do.
+/// The mode of a new installation, in which each variant shows what bolder modes would write. Every
+/// variant has something to write.
 fn config(days: &str) -> String {
     format!(
         "
 aws: {{region: us-east-1, account_id: '123456789012'}}
 telemetry: {{history_days: {days}, budget_dollars_per_month: 100000}}
-reconcile: {{enabled: false}}
-defaults: {{mode: repair, adopt: true, objective: {{latency: {{statistic: p99, threshold_ms: 250}}}}}}
+defaults: {{mode: observe, objective: {{latency: {{statistic: p99, threshold_ms: 250}}}}}}
 targets: [{{endpoint: '*', variant: '*', load_test: {{max_rps: 20}}, capacity: {{min: 1, max: 20}}}}]
 "
     )

@@ -1,5 +1,5 @@
-//! A cheap server of AWS's wire formats: `GetMetricData` is answered from tables, everything else
-//! by the embedded AWS behind it. It runs in a process of its own, so that what is measured is
+//! A cheap server of AWS's wire formats: `GetMetricData` is answered by arithmetic, everything
+//! else by the embedded AWS behind it. It runs in a process of its own, so that what is measured is
 //! setpoint.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -115,44 +115,99 @@ async fn read_message(
     }
 }
 
-/// A day of values of each metric, as CBOR.
+/// What a variant is like, by its name: no two have the same load, capacity or latency, as in a real fleet.
+struct Variant {
+    seed: u64,
+    /// Invocations a minute and instance at the mean of a day.
+    load: f64,
+    /// Minutes after midnight at which the day of the variant begins.
+    phase: i64,
+    /// How strongly latency rises with the load.
+    steepness: f64,
+    /// Latency without load, in microseconds.
+    calm: f64,
+}
+
+impl Variant {
+    fn of(endpoint: &str) -> Self {
+        let seed = endpoint.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+            mixed(hash ^ u64::from(byte)) // FNV's offset, so that a short name fills all bits
+        });
+        let part = |n: u64| ratio(mixed(seed.wrapping_add(n)));
+        Self {
+            seed,
+            load: 100.0 * 16.0_f64.powf(part(1)),
+            phase: (part(2) * DAY as f64) as i64,
+            // The load at which it has risen to five times its calm is 1.2 to 2.8 times the mean.
+            steepness: (1.2 + 1.6 * part(3)).powi(-6),
+            calm: 20_000.0 * 5.0_f64.powf(part(4)),
+        }
+    }
+
+    /// The value of a metric in a minute since 1970.
+    fn value(&self, metric: Metric, minute: i64, tables: &Tables) -> f64 {
+        let place = (minute + self.phase).rem_euclid(DAY) as usize;
+        let noise = ratio(mixed(self.seed ^ minute as u64));
+        let load = (self.load * tables.day[place] * (0.9 + 0.2 * noise)).round();
+        match metric {
+            Metric::Invocations => 2.0 * load,
+            Metric::PerInstance => load,
+            Metric::Errors => 0.0,
+            Metric::Median => self.calm * (1.0 + 0.05 * noise),
+            Metric::P99 => {
+                let busy = tables.busy[place] * self.steepness;
+                self.calm * (3.0 + 12.0 * busy * (0.5 + ratio(mixed(self.seed ^ !minute as u64))))
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Metric {
+    Invocations,
+    PerInstance,
+    Errors,
+    Median,
+    P99,
+}
+
+impl Metric {
+    fn of(metric: &str, statistic: &str) -> Self {
+        match (metric, statistic) {
+            ("Invocations", _) => Self::Invocations,
+            ("InvocationsPerInstance", _) => Self::PerInstance,
+            ("Invocation5XXErrors", _) => Self::Errors,
+            (_, "p50") => Self::Median,
+            _ => Self::P99,
+        }
+    }
+}
+
+/// Finalizer of `SplitMix64` (Steele, Lea and Flood, 2014): all bits depend on all bits.
+fn mixed(n: u64) -> u64 {
+    let n = (n ^ n >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let n = (n ^ n >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    n ^ n >> 31
+}
+
+/// 0 to 1.
+fn ratio(hash: u64) -> f64 {
+    (hash >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Of each minute of a day.
 struct Tables {
-    invocations: Vec<[u8; 9]>,
-    per_instance: Vec<[u8; 9]>,
-    errors: Vec<[u8; 9]>,
-    p50: Vec<[u8; 9]>,
-    p99: Vec<[u8; 9]>,
+    /// The load, as a ratio of the mean.
+    day: Vec<f64>,
+    /// Its sixth power.
+    busy: Vec<f64>,
 }
 
 impl Tables {
     fn new() -> Self {
-        let minute = |minute: i64| {
-            let hour = minute as f64 / 60.0;
-            let noise = (minute * 7919 % 101) as f64 / 101.0;
-            let load = 900.0 - 600.0 * (hour / 24.0 * std::f64::consts::TAU).cos() + 120.0 * noise;
-            let busy = (load / 1500.0).powi(6);
-            (load, 20_000.0 * (1.0 + 0.05 * noise), 60_000.0 + 240_000.0 * busy * (0.5 + noise))
-        };
-        let of = |value: &dyn Fn((f64, f64, f64)) -> f64| {
-            (0..DAY).map(|at| float(0xFB, value(minute(at)))).collect()
-        };
-        Self {
-            invocations: of(&|m| (2.0 * m.0).round()),
-            per_instance: of(&|m| m.0.round() / 1.0),
-            errors: of(&|_| 0.0),
-            p50: of(&|m| m.1),
-            p99: of(&|m| m.2),
-        }
-    }
-
-    fn of(&self, metric: &str, statistic: &str) -> &[[u8; 9]] {
-        match (metric, statistic) {
-            ("Invocations", _) => &self.invocations,
-            ("InvocationsPerInstance", _) => &self.per_instance,
-            ("Invocation5XXErrors", _) => &self.errors,
-            (_, "p50") => &self.p50,
-            _ => &self.p99,
-        }
+        let at = |minute: i64| minute as f64 / DAY as f64 * std::f64::consts::TAU;
+        let day: Vec<f64> = (0..DAY).map(|minute| 1.0 - 0.65 * at(minute).cos()).collect();
+        Self { busy: day.iter().map(|load| load.powi(6)).collect(), day }
     }
 
     /// The answer, head and all.
@@ -170,7 +225,10 @@ impl Tables {
             let stat = &query["MetricStat"];
             let period = stat["Period"].as_i64().unwrap();
             let metric = stat["Metric"]["MetricName"].as_str().unwrap();
-            let values = self.of(metric, stat["Stat"].as_str().unwrap());
+            let metric = Metric::of(metric, stat["Stat"].as_str().unwrap());
+            let dimensions = stat["Metric"]["Dimensions"].as_array().unwrap();
+            let endpoint = dimensions.iter().find(|one| one["Name"] == "EndpointName").unwrap();
+            let variant = Variant::of(endpoint["Value"].as_str().unwrap());
             let all = (end - start) / period;
             let (from, to) = (token * each, all.min((token + 1) * each));
             more |= to < all;
@@ -190,7 +248,7 @@ impl Tables {
             body.push(0x9F);
             for point in from..to {
                 let minute = (start + point * period) / 60;
-                body.extend(values[minute.rem_euclid(DAY) as usize]);
+                body.extend(float(0xFB, variant.value(metric, minute, self)));
             }
             body.extend([0xFF, 0xFF]);
         }

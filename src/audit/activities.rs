@@ -28,7 +28,7 @@ pub(super) fn say(look: &Look<'_>, notes: &[Note], found: &mut Vec<Finding>) {
         }
         // What is known from telemetry goes before what the number alone looks like.
         found.retain(|finding| finding.code != code);
-        let (sentence, advice) = (note.sentence.clone(), advice.to_owned());
+        let (sentence, advice) = (note.sentence.to_string(), advice.to_owned());
         found.push(Finding { code, severity, sentence, advice });
     }
 }

@@ -18,7 +18,7 @@ use crate::system::files::Digest;
 
 /// So much stays in memory: a fleet of some hundred and fifty variants with two weeks of history needs no file.
 const IN_MEMORY: usize = 2 << 20;
-/// The most that the file takes: the estimators of 10,000 variants, 9 KiB each, in [places](place_bytes) of 16, pictures and usage
+/// The most that the file takes: the estimators of 10,000 variants in [places](place_bytes) of 12 to 16 KiB, pictures and usage
 /// in places of up to 4 each, and 140 MiB for places that were outgrown and for hours that wait.
 const FILE_MAX: u64 = 384 << 20;
 /// What the system reads and writes at least. A smaller place would cost as much as one alone, so several share one.
@@ -44,13 +44,17 @@ struct Shared {
     is_lossy: AtomicBool,
 }
 
-/// The places of the file.
+/// The places of the file. The first free one of a size is taken: what is put away in the order in which it will be looked
+/// at lies in that order, and the system reads ahead.
 #[derive(Debug, Default)]
 struct Room {
     end: u64,
-    /// Free ones, by their size. The first is taken: what is put away in the order in which it will be looked at lies in
-    /// that order, and the system reads ahead.
-    free: BTreeMap<u64, BTreeSet<u64>>,
+    /// Free ones that share a page with others, by their size.
+    parts: BTreeMap<u64, BTreeSet<u64>>,
+    /// Free pages in a row: where they begin, and how many bytes they are.
+    runs: BTreeMap<u64, u64>,
+    /// The same, by their size. No two touch each other, and none touches the end.
+    by_size: BTreeSet<(u64, u64)>,
 }
 
 impl FileShelf {
@@ -101,10 +105,14 @@ impl Shelf for FileShelf {
     }
 }
 
-/// The size of the place of so many bytes: powers of two, so that what grows by a little every few minutes
-/// finds the places that others have left.
+/// The size of the place of so many bytes: whole pages, or a part of one that is a power of two.
 fn place_bytes(bytes: usize) -> u64 {
-    (bytes as u64).next_power_of_two().max(PLACE_MIN)
+    let bytes = bytes as u64;
+    if bytes > PAGE {
+        bytes.next_multiple_of(PAGE)
+    } else {
+        bytes.next_power_of_two().max(PLACE_MIN)
+    }
 }
 
 impl Shared {
@@ -121,20 +129,67 @@ impl Shared {
 
 impl Room {
     fn take(&mut self, size: u64) -> Option<u64> {
-        if let Some(at) = self.free.get_mut(&size).and_then(BTreeSet::pop_first) {
+        if size >= PAGE {
+            return self.take_pages(size);
+        }
+        if let Some(at) = self.parts.get_mut(&size).and_then(BTreeSet::pop_first) {
             return Some(at);
         }
-        if size < PAGE {
-            let page = self.take(PAGE)?;
-            let others = (page + size..page + PAGE).step_by(size as usize);
-            self.free.entry(size).or_default().extend(others);
-            return Some(page);
+        let page = self.take_pages(PAGE)?;
+        let others = (page + size..page + PAGE).step_by(size as usize);
+        self.parts.entry(size).or_default().extend(others);
+        Some(page)
+    }
+
+    /// Of the free rows of pages, the shortest that is long enough (best fit): what is put away grows by a little now and
+    /// then, and takes the places that others have left.
+    fn take_pages(&mut self, size: u64) -> Option<u64> {
+        let fits = self.by_size.range((size, 0)..).next().copied();
+        let Some((length, at)) = fits else {
+            let at = self.end;
+            return (at + size <= FILE_MAX).then(|| {
+                self.end += size;
+                at
+            });
+        };
+        self.remove(at, length);
+        if length > size {
+            self.add(at + size, length - size);
         }
-        let at = self.end;
-        (at + size <= FILE_MAX).then(|| {
-            self.end += size;
-            at
-        })
+        Some(at)
+    }
+
+    fn give_back(&mut self, at: u64, size: u64) {
+        if size < PAGE {
+            self.parts.entry(size).or_default().insert(at);
+            return;
+        }
+        let (mut from, mut until) = (at, at + size);
+        if let Some((&before, &length)) = self.runs.range(..at).next_back()
+            && before + length == at
+        {
+            self.remove(before, length);
+            from = before;
+        }
+        if let Some(&length) = self.runs.get(&until) {
+            self.remove(until, length);
+            until += length;
+        }
+        if until == self.end {
+            self.end = from;
+        } else {
+            self.add(from, until - from);
+        }
+    }
+
+    fn add(&mut self, at: u64, length: u64) {
+        self.runs.insert(at, length);
+        self.by_size.insert((length, at));
+    }
+
+    fn remove(&mut self, at: u64, length: u64) {
+        self.runs.remove(&at);
+        self.by_size.remove(&(length, at));
     }
 }
 
@@ -173,7 +228,11 @@ struct Away {
 
 impl Away {
     fn put(shared: &Arc<Shared>, bytes: &[u8]) -> Option<Self> {
-        let at = shared.room(|room| room.take(place_bytes(bytes.len())))?;
+        let Some(at) = shared.room(|room| room.take(place_bytes(bytes.len()))) else {
+            let full = format!("its file has {} MiB, the most that it takes", FILE_MAX >> 20);
+            shared.say(&std::io::Error::other(full), "an estimator stays in memory");
+            return None;
+        };
         // From here on its place is free again with it.
         let away =
             Self { shared: Arc::clone(shared), at, len: bytes.len(), digest: Digest::of(bytes) };
@@ -189,8 +248,7 @@ impl Away {
 
 impl Drop for Away {
     fn drop(&mut self) {
-        let (size, at) = (place_bytes(self.len), self.at);
-        self.shared.room(|room| room.free.entry(size).or_default().insert(at));
+        self.shared.room(|room| room.give_back(self.at, place_bytes(self.len)));
     }
 }
 
@@ -298,9 +356,29 @@ mod tests {
                 (away.at..away.at + size).step_by(PLACE_MIN as usize).all(|at| taken.insert(at))
             );
         }
-        // Thirty of 512 bytes, ten each of 1, 4, 8 and 16 KiB.
-        let pages = 30_u64.div_ceil(8) + 10_u64.div_ceil(4) + 10 * (1 + 2 + 4);
+        // Thirty of 512 bytes, ten each of 1, 4, 8 and 12 KiB.
+        let pages = 30_u64.div_ceil(8) + 10_u64.div_ceil(4) + 10 * (1 + 2 + 3);
         assert_eq!(shelf.shared.room(|room| room.end), pages * PAGE);
+    }
+
+    /// Estimators grow while their history is read, each from a place into a larger one.
+    #[test]
+    fn places_that_were_outgrown_are_used_again_for_larger_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let shelf = FileShelf::new(folder.path(), 0).unwrap();
+        let put =
+            |pages: u64| Away::put(&shelf.shared, &vec![7; (pages * PAGE) as usize - 9]).unwrap();
+        let mut all: Vec<Away> = (0..300).map(|_| put(1)).collect();
+        for pages in 2..=5 {
+            for one in &mut all {
+                *one = put(pages);
+            }
+        }
+        let (end, need) = (shelf.shared.room(|room| room.end), 300 * 5 * PAGE);
+        assert!(end <= need * 5 / 4, "{} KiB for {} KiB", end >> 10, need >> 10);
+        drop(all);
+        let room = shelf.shared.room.lock().unwrap();
+        assert_eq!((room.end, room.runs.len(), room.by_size.len()), (0, 0, 0), "all of it is free");
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn saying(text: &str) -> VariantStatus {
         field.desired = Some(text.into());
     }
     for note in &mut report.notes {
-        text.clone_into(&mut note.sentence);
+        note.sentence = text.to_owned().into();
     }
     status
 }

@@ -76,8 +76,33 @@ pub(super) fn warnings(config: &Config, fleet: &FleetStatus) -> Vec<ConfigWarnin
             found.push(without_effect(config, target, &config.targets[winner]));
         }
     }
-    found.extend(of_variants);
+    found.extend(once_for_each_key(of_variants));
     found
+}
+
+/// A glob may be for thousands of variants: of those that a key is wrong for, one is named, and the
+/// others are counted.
+fn once_for_each_key(of_variants: Vec<ConfigWarning>) -> Vec<ConfigWarning> {
+    let mut found: Vec<(ConfigWarning, usize)> = Vec::new();
+    for warning in of_variants {
+        let same = |one: &ConfigWarning| {
+            (one.code, &one.origin, &one.target, &one.key)
+                == (warning.code, &warning.origin, &warning.target, &warning.key)
+        };
+        match found.iter_mut().find(|(one, _)| same(one)) {
+            Some((_, more)) => *more += 1,
+            None => found.push((warning, 0)),
+        }
+    }
+    let count = |(mut warning, more): (ConfigWarning, usize)| {
+        warning.sentence = match more {
+            0 => warning.sentence,
+            1 => format!("{}; the same holds for 1 more variant", warning.sentence),
+            _ => format!("{}; the same holds for {more} more variants", warning.sentence),
+        };
+        warning
+    };
+    found.into_iter().map(count).collect()
 }
 
 /// What becomes of a target.

@@ -126,6 +126,30 @@ fn an_objective_that_no_minute_has_met_is_told() {
 }
 
 #[test]
+fn what_holds_for_many_variants_of_a_glob_is_one_warning_that_counts_them() {
+    let status = |endpoint: &str, broken: bool| {
+        let mut status = in_sync(endpoint);
+        let threshold = status.goal.objective.latency.unwrap().threshold_us();
+        let Fact::Known(telemetry) = &mut status.snapshot.telemetry else { panic!("unknown") };
+        let latency = if broken { threshold * 4.0 } else { threshold / 4.0 };
+        telemetry.recent = (0..40)
+            .map(|i| Minute {
+                invocations_per_instance: Some(100.0),
+                latency_us: Some(latency),
+                ..Minute::empty(noon() + chrono::TimeDelta::minutes(i - 40))
+            })
+            .collect();
+        status
+    };
+    let yaml = "targets: [{endpoint: '*', variant: '*'}]";
+    let fleet = [("a", true), ("b", false), ("c", true), ("d", true)];
+    let found = told(yaml, &read(fleet.map(|(name, broken)| status(name, broken)).to_vec()));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("a/AllTraffic: p99 "), "{found:?}");
+    assert!(found[0].ends_with("; the same holds for 2 more variants"), "{found:?}");
+}
+
+#[test]
 fn a_rate_typed_per_minute_is_told_and_the_right_target_value_is_not_blamed() {
     let yaml = "targets: [{endpoint: 'fraud-*', variant: AllTraffic}]";
     let typed = |max_rps: f64| {

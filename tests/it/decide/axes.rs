@@ -266,7 +266,7 @@ fn in_observe_the_other_modes_are_decided_too() {
     world.endpoint().status = EndpointStatus::Failed;
     let told = &world.decide().report.would[0];
     assert_eq!((told.action, told.reason), (ActionKind::Hold, Reason::EndpointUpdating));
-    assert_eq!(told.sentence, "leave target_value: the endpoint is Failed");
+    assert_eq!(&*told.sentence, "leave target_value: the endpoint is Failed");
     assert_eq!(told.target, None);
 }
 
@@ -282,7 +282,7 @@ fn the_consent_that_another_mode_needs_is_named_and_taken_as_given() {
     let needs: Vec<Reason> = told.needs.iter().map(|need| need.reason).collect();
     assert_eq!(needs, [Reason::WrongAccount, Reason::Adoption]);
     assert_eq!(
-        told.sentence,
+        &*told.sentence,
         "lower target_value 700 -> 600, once account_id is configured and it is adopted (`adopt: \
          true`, or a confirmed `setpoint apply`)"
     );

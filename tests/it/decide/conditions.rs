@@ -15,7 +15,7 @@ use super::world::{World, now};
 
 fn told(world: &World, reason: Reason) -> Option<String> {
     let notes = &world.decide().report.notes;
-    notes.iter().find(|note| note.reason == reason).map(|note| note.sentence.clone())
+    notes.iter().find(|note| note.reason == reason).map(|note| note.sentence.to_string())
 }
 
 fn settled(world: &World) -> Settled {

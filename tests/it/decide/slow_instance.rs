@@ -100,7 +100,7 @@ fn what_does_not_follow_the_estimate_does_not_wait() {
 fn conditions_say_what_the_instances_showed() {
     let told = |world: &World, reason| {
         let notes = world.decide().report.notes.clone();
-        notes.into_iter().find(|note| note.reason == reason).map(|note| note.sentence)
+        notes.into_iter().find(|note| note.reason == reason).map(|note| note.sentence.into_owned())
     };
     let world = with(auto(1200.0), instances(Some(TimeDelta::hours(1))));
     let sentence = told(&world, Reason::SlowInstance).unwrap();

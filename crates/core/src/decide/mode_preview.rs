@@ -55,8 +55,8 @@ fn holds(decision: &Decision, reason: Reason) -> bool {
     decision.report.fields.iter().any(|f| f.state == FieldState::Held && f.reason == reason)
 }
 
-fn need(reason: Reason, sentence: &str) -> Note {
-    Note { reason, sentence: sentence.to_owned() }
+fn need(reason: Reason, sentence: &'static str) -> Note {
+    Note { reason, sentence: sentence.into() }
 }
 
 fn reported(mode: Mode, decision: Decision, needs: Vec<Note>) -> ModePreview {
@@ -67,7 +67,7 @@ fn reported(mode: Mode, decision: Decision, needs: Vec<Note>) -> ModePreview {
         report.wanted_target.filter(|_| writes(Field::TargetValue) || writes(Field::Policy));
     let mut sentence = sentence(&report);
     if !needs.is_empty() && report.action != ActionKind::None {
-        let needs: Vec<&str> = needs.iter().map(|need| need.sentence.as_str()).collect();
+        let needs: Vec<&str> = needs.iter().map(|need| &*need.sentence).collect();
         sentence = format!("{sentence}, once {}", needs.join(" and "));
     }
     ModePreview {
@@ -76,8 +76,8 @@ fn reported(mode: Mode, decision: Decision, needs: Vec<Note>) -> ModePreview {
         reason: report.reason,
         target,
         wanted: target.and(report.desired_target),
-        needs,
-        sentence,
+        needs: needs.into(),
+        sentence: sentence.into(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::{conditions, forecast, probe, remember, scheduled};
 /// All notes, in a stable order.
 pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
     let mut notes = Vec::new();
-    let mut say = |reason, sentence: String| notes.push(Note { reason, sentence });
+    let mut say = |reason, sentence: String| notes.push(Note { reason, sentence: sentence.into() });
     load_test(case, desired, &mut say);
     owner_limit(case, desired, &mut say);
     bounds(case, &mut say);
@@ -27,7 +27,7 @@ pub fn notes(case: &Case<'_>, desired: &Desired) -> Vec<Note> {
     }
     conditions::say(case, desired, &mut say);
     if let Some(note) = probe::note_of(case) {
-        say(note.reason, note.sentence);
+        say(note.reason, note.sentence.into_owned());
     }
     let competing = case.competing();
     if !competing.is_empty() {

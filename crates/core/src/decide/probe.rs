@@ -81,7 +81,7 @@ fn in_force(case: &Case<'_>) -> Option<Probe> {
 pub(super) fn note_of(case: &Case<'_>) -> Option<Note> {
     let probe = in_force(case)?;
     let sentence = probe.sentence(probe.began_at + LASTS, ended(case, &probe));
-    Some(Note { reason: Reason::Probe, sentence })
+    Some(Note { reason: Reason::Probe, sentence: sentence.into() })
 }
 
 /// Whether a decision does nothing but put back what was in force before a probe.

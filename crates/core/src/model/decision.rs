@@ -1,5 +1,7 @@
 //! A decision is data: what to write, what not to write, and why, field by field.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::estimate::Estimate;
@@ -216,9 +218,9 @@ pub struct ModePreview {
     /// The target value that it would be on the way to.
     pub wanted: Option<f64>,
     /// What a person would have to settle first: adoption, the account.
-    pub needs: Vec<Note>,
+    pub needs: Box<[Note]>,
     /// The whole, after "would" ("lower `target_value` 1500 -> 1050 on the way to 507").
-    pub sentence: String,
+    pub sentence: Box<str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -275,7 +277,7 @@ impl FieldState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     pub reason: Reason,
-    pub sentence: String,
+    pub sentence: Cow<'static, str>,
 }
 
 /// Instance counts before and after a change of target value (rule 8).
