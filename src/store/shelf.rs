@@ -39,8 +39,8 @@ struct Shared {
     in_memory_max: usize,
     in_memory: AtomicUsize,
     room: Mutex<Room>,
-    /// Whether a failure has been said: there may be thousands.
-    is_said: AtomicBool,
+    /// Which failures have been said: there may be thousands of each.
+    said: Mutex<BTreeSet<&'static str>>,
     /// Whether the disk has lost anything: it gets no more, for each loss is a history that is read, and paid for, again.
     is_lossy: AtomicBool,
 }
@@ -69,7 +69,7 @@ impl FileShelf {
             in_memory_max,
             in_memory: AtomicUsize::new(0),
             room: Mutex::default(),
-            is_said: AtomicBool::new(false),
+            said: Mutex::default(),
             is_lossy: AtomicBool::new(false),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -121,8 +121,8 @@ impl Shared {
         change(&mut self.room.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn say(&self, error: &std::io::Error, what: &str) {
-        if !self.is_said.swap(true, Ordering::Relaxed) {
+    fn say(&self, error: &std::io::Error, what: &'static str) {
+        if self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(what) {
             tracing::warn!(%error, "{what}; said once");
         }
     }
@@ -230,8 +230,8 @@ struct Away {
 impl Away {
     fn put(shared: &Arc<Shared>, bytes: &[u8]) -> Option<Self> {
         let Some(at) = shared.room(|room| room.take(place_bytes(bytes.len()))) else {
-            let full = format!("its file has {} MiB, the most that it takes", FILE_MAX >> 20);
-            shared.say(&std::io::Error::other(full), "an estimator stays in memory");
+            let full = std::io::ErrorKind::StorageFull.into();
+            shared.say(&full, "an estimator stays in memory: its file has all that it may take");
             return None;
         };
         // From here on its place is free again with it.
@@ -404,6 +404,10 @@ mod tests {
         let rested = shelf.put(of(3));
         assert!(is(&rested, 3));
         assert_eq!(rested.in_memory(), of(3).len());
+        // What is said of that leaves room for what is worse.
+        assert_eq!(shelf.shared.said.lock().unwrap().len(), 1);
+        shelf.shared.say(&std::io::Error::other("short"), "an estimator is lost");
+        assert_eq!(shelf.shared.said.lock().unwrap().len(), 2);
         let none = FileShelf::beside(Some(Path::new("/nowhere/at/all/history.redb")));
         assert!(is(&none.put(of(4)), 4));
     }
