@@ -1,13 +1,14 @@
 //! The last minutes of a variant as bytes: an hour of them takes a fifth of what it takes as
-//! [`Minute`]s, and every variant has one. Nothing is rounded.
+//! [`Minute`]s, and every variant has one. Nothing is rounded. All but the newest quarter of an hour can be put away.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::series::{Minute, Series};
 use super::time::Timestamp;
-use crate::compact::varint;
+use crate::compact::{Rested, Shelf, varint};
 
 /// Begins where the one before it ends, and is as long.
 const FOLLOWS: u16 = 1 << 12;
@@ -35,6 +36,8 @@ const PART_MINUTES: usize = 15;
 /// published and what is read next have most of an hour in common.
 #[derive(Debug, Clone, Default)]
 pub struct Minutes {
+    /// The parts before the others, put away.
+    older: Option<Arc<dyn Rested>>,
     parts: Arc<[Part]>,
     /// How many minutes of the first part are no longer among them: a part is never cut, for the one that is published
     /// shares it.
@@ -45,19 +48,19 @@ pub struct Minutes {
 type Part = Arc<[u8]>;
 
 impl Minutes {
-    /// All of them, oldest first.
+    /// All of them, oldest first; of those that were put away and cannot be had back, none.
     pub fn iter(&self) -> std::vec::IntoIter<Minute> {
         self.to_vec().into_iter()
     }
 
-    /// All of them, oldest first.
+    /// The same.
     pub fn to_vec(&self) -> Series {
-        let mut minutes: Series = Vec::with_capacity(80);
-        for part in &*self.parts {
-            unpack(part, &mut minutes);
-        }
-        minutes.drain(..self.skipped.min(minutes.len()));
-        minutes
+        self.try_to_vec().unwrap_or_else(|| series(&self.parts, 0))
+    }
+
+    /// All of them, oldest first; nothing where some cannot be had back from where they were put away.
+    pub fn try_to_vec(&self) -> Option<Series> {
+        Some(series(&self.try_parts()?, self.skipped))
     }
 
     /// Changes them; whoever has a copy keeps them as they were.
@@ -68,15 +71,20 @@ impl Minutes {
         changed
     }
 
-    /// The newest of these and of those that follow, at most `most`.
+    /// The newest of these and of those that follow, at most `most`; nothing where these are wanted for it and cannot be
+    /// had back.
     #[must_use]
-    pub fn followed_by(&self, newest: &[Minute], most: usize) -> Self {
+    pub fn followed_by(&self, newest: &[Minute], most: usize) -> Option<Self> {
         let newest = &newest[newest.len().saturating_sub(most)..];
         let mut room = most - newest.len();
+        if room == 0 {
+            return Some(newest.into());
+        }
         let mut parts = Vec::with_capacity(PARTS_MAX);
         parts.extend(packed(newest).rev());
+        let before = self.try_parts()?;
         let (mut minutes, mut skipped) = (Series::new(), 0);
-        for (place, part) in self.parts.iter().enumerate().rev() {
+        for (place, part) in before.iter().enumerate().rev() {
             minutes.clear();
             unpack(part, &mut minutes);
             let gone = if place == 0 { self.skipped } else { 0 };
@@ -89,8 +97,28 @@ impl Minutes {
             parts.push(Arc::clone(part));
         }
         parts.reverse();
-        let followed = Self { parts: parts.into(), skipped };
-        if followed.parts.len() > PARTS_MAX { followed.to_vec().into() } else { followed }
+        let followed = Self { older: None, parts: parts.into(), skipped };
+        let many = followed.parts.len() > PARTS_MAX;
+        Some(if many { followed.to_vec().into() } else { followed })
+    }
+
+    /// Puts all but the newest part away: passes look at the newest minute, and seldom at others.
+    pub fn rest(&mut self, on: &dyn Shelf) {
+        let [older @ .., newest] = &*self.parts else { return };
+        if self.older.is_some() || older.is_empty() {
+            return;
+        }
+        let mut bytes = Vec::with_capacity(self.bytes() + 2 * older.len());
+        for part in older {
+            varint::put(&mut bytes, part.len() as u64);
+            bytes.extend_from_slice(part);
+        }
+        let rested = on.put(bytes.into_boxed_slice());
+        // In memory, parts take no more, and those that follow share them.
+        if rested.is_away() {
+            self.parts = Arc::new([Arc::clone(newest)]);
+            self.older = Some(rested);
+        }
     }
 
     /// How many there are.
@@ -108,33 +136,70 @@ impl Minutes {
         self.rfind(|_| true)
     }
 
-    /// The newest one like this: older parts are not unpacked for it.
+    /// The newest one like this: older parts are not unpacked for it, nor had back.
     pub fn rfind(&self, is_it: impl Fn(&Minute) -> bool) -> Option<Minute> {
-        self.parts.iter().enumerate().rev().find_map(|(place, part)| {
-            let mut minutes = Series::with_capacity(PART_MINUTES);
-            unpack(part, &mut minutes);
-            let gone = if place == 0 { self.skipped.min(minutes.len()) } else { 0 };
-            minutes.drain(gone..).rfind(&is_it)
+        let skipped_here = if self.older.is_none() { self.skipped } else { 0 };
+        rfind_in(&self.parts, skipped_here, &is_it).or_else(|| {
+            self.older.as_ref()?;
+            let parts = self.try_parts()?;
+            rfind_in(&parts[..parts.len() - self.parts.len()], self.skipped, &is_it)
         })
     }
 
-    /// Bytes held.
+    /// Bytes of memory held.
     pub fn bytes(&self) -> usize {
-        self.parts.iter().map(|part| part.len()).sum()
+        let older = self.older.as_ref().map_or(0, |older| older.in_memory());
+        older + self.parts.iter().map(|part| part.len()).sum::<usize>()
     }
+
+    /// All parts; nothing where those that were put away cannot be had back.
+    fn try_parts(&self) -> Option<Cow<'_, [Part]>> {
+        let Some(older) = &self.older else { return Some(Cow::Borrowed(&self.parts)) };
+        let bytes = older.bytes()?;
+        let mut rest = &*bytes;
+        let mut parts: Vec<Part> = Vec::with_capacity(PARTS_MAX);
+        while !rest.is_empty() {
+            let length = usize::try_from(varint::take(&mut rest)?).ok()?;
+            let (part, after) = rest.split_at_checked(length)?;
+            parts.push(part.into());
+            rest = after;
+        }
+        parts.extend_from_slice(&self.parts);
+        Some(Cow::Owned(parts))
+    }
+}
+
+/// The minutes of these parts without the first ones.
+fn series(parts: &[Part], skipped: usize) -> Series {
+    let mut minutes: Series = Vec::with_capacity(80);
+    for part in parts {
+        unpack(part, &mut minutes);
+    }
+    minutes.drain(..skipped.min(minutes.len()));
+    minutes
+}
+
+fn rfind_in(parts: &[Part], skipped: usize, is_it: impl Fn(&Minute) -> bool) -> Option<Minute> {
+    parts.iter().enumerate().rev().find_map(|(place, part)| {
+        let mut minutes = Series::with_capacity(PART_MINUTES);
+        unpack(part, &mut minutes);
+        let gone = if place == 0 { skipped.min(minutes.len()) } else { 0 };
+        minutes.drain(gone..).rfind(&is_it)
+    })
 }
 
 impl PartialEq for Minutes {
     fn eq(&self, other: &Self) -> bool {
+        // With those parts goes what was put away, and only that.
+        let is_one = Arc::ptr_eq(&self.parts, &other.parts) && self.skipped == other.skipped;
         // The same minutes may be in other parts.
-        self.parts == other.parts && self.skipped == other.skipped
-            || self.to_vec() == other.to_vec()
+        is_one || self.last() == other.last() && self.to_vec() == other.to_vec()
     }
 }
 
 impl From<&[Minute]> for Minutes {
     fn from(minutes: &[Minute]) -> Self {
-        Self { parts: packed(minutes).collect(), skipped: 0 }
+        Self { older: None, parts: packed(minutes).collect(), skipped: 0 }
     }
 }
 
@@ -330,144 +395,4 @@ fn bytes<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use chrono::TimeDelta;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn number() -> impl Strategy<Value = Option<f64>> {
-        let value = prop_oneof![
-            (0_u32..100_000).prop_map(f64::from),
-            0.0..1e6,
-            any::<f64>().prop_filter("a number", |n| !n.is_nan()),
-            Just(-0.0),
-            Just(varint::DOUBLE_END),
-            Just(varint::DOUBLE_END - 1.0),
-        ];
-        proptest::option::weighted(0.8, value)
-    }
-
-    fn minute() -> impl Strategy<Value = (Minute, bool, Option<u8>)> {
-        let numbers = (number(), number(), number(), number(), number(), number());
-        let at =
-            (-1_000_000_000_i64..4_000_000_000, prop_oneof![Just(0_u32), 0..1_000_000_000_u32]);
-        (
-            at,
-            prop_oneof![Just(60_u32), Just(300), any::<u32>()],
-            numbers,
-            any::<bool>(),
-            any::<Option<u8>>(),
-        )
-            .prop_map(
-                |((seconds, nanos), period_seconds, (a, b, c, d, e, f), follows, shared)| {
-                    let at = Timestamp::from_timestamp(seconds, nanos).unwrap();
-                    let minute = Minute {
-                        at,
-                        period_seconds,
-                        invocations: a,
-                        invocations_per_instance: b,
-                        latency_us: c,
-                        latency_p50_us: d,
-                        errors_5xx: e,
-                        instances: f,
-                    };
-                    (minute, follows, shared)
-                },
-            )
-    }
-
-    fn bits(minute: &Minute) -> [Option<u64>; 6] {
-        numbers(minute).map(|number| number.map(f64::to_bits))
-    }
-
-    proptest! {
-        #[test]
-        fn minutes_come_out_as_they_went_in(all in prop::collection::vec(minute(), 0..20)) {
-            let mut minutes: Vec<Minute> = Vec::new();
-            for (mut minute, follows, shared) in all {
-                if let (true, Some(before)) = (follows, minutes.last()) {
-                    minute.at = before.end();
-                    minute.period_seconds = before.period_seconds;
-                }
-                if let (Some(count), Some(requests)) = (shared.filter(|n| *n > 0), minute.invocations) {
-                    minute.invocations_per_instance = Some(requests / f64::from(count));
-                }
-                minutes.push(minute);
-            }
-            let packed = Minutes::from(minutes.clone());
-            let unpacked = packed.to_vec();
-            prop_assert_eq!(unpacked.len(), minutes.len());
-            for (one, other) in unpacked.iter().zip(&minutes) {
-                prop_assert_eq!((one.at, one.period_seconds), (other.at, other.period_seconds));
-                prop_assert_eq!(bits(one), bits(other));
-            }
-            prop_assert_eq!(packed.last().map(|m| m.at), minutes.last().map(|m| m.at));
-        }
-    }
-
-    fn usual(i: i64) -> Minute {
-        let at = Timestamp::from_timestamp(1_700_000_040 + i * 60, 0).unwrap();
-        Minute {
-            invocations: Some((1000 + i) as f64),
-            invocations_per_instance: Some((1000 + i) as f64 / 3.0),
-            latency_us: Some(81_234.567 + i as f64),
-            latency_p50_us: Some(41_234.567 + i as f64),
-            errors_5xx: Some(0.0),
-            ..Minute::empty(at)
-        }
-    }
-
-    #[test]
-    fn what_follows_shares_all_but_what_is_new() {
-        let all: Vec<Minute> = (0..300).map(usual).collect();
-        for step in [1, 7, 15, 30, 60, 100] {
-            let mut minutes = Minutes::default();
-            for (read, newest) in all.chunks(step).enumerate() {
-                let before = minutes.clone();
-                minutes = minutes.followed_by(newest, 60);
-                let until = (read * step + newest.len()).min(all.len());
-                assert_eq!(minutes.to_vec(), all[until.saturating_sub(60)..until], "{step}");
-                assert_eq!(minutes, Minutes::from(&all[until.saturating_sub(60)..until]));
-                assert_eq!(minutes.last().as_ref(), newest.last());
-                for back in [0, 9, 20, 44, 59, 60, 75] {
-                    let is_it = |m: &Minute| m.at + TimeDelta::minutes(back) < newest[0].at;
-                    let expected = all[until.saturating_sub(60)..until].iter().rfind(|m| is_it(m));
-                    assert_eq!(minutes.rfind(is_it).as_ref(), expected, "{step}, {back} before");
-                }
-                assert!(minutes.parts.len() <= PARTS_MAX, "{step}: {} parts", minutes.parts.len());
-                let shared = minutes
-                    .parts
-                    .iter()
-                    .filter(|part| before.parts.iter().any(|p| Arc::ptr_eq(p, part)));
-                // Of an hour, a quarter is new, and what is not new is never written again, unless there are many small
-                // parts: one of which some minutes are gone stays as it is.
-                let new = minutes.parts.len() - shared.count();
-                let parts = |minutes: usize| minutes.div_ceil(PART_MINUTES);
-                let least = parts(step.min(60));
-                let again = step < 8 && minutes.parts.len() == parts(minutes.len());
-                assert!(new <= least || again, "{step}: {new} new parts");
-                // Beyond the hour itself, less than one more part is kept in memory.
-                let held: usize = minutes.parts.iter().map(|part| unpacked(part).len()).sum();
-                assert!(held < 60 + PART_MINUTES, "{step}: {held}");
-            }
-        }
-        assert_eq!(Minutes::from(&all[..9]).followed_by(&[], 60), Minutes::from(&all[..9]));
-        assert!(Minutes::default().followed_by(&[], 60).is_empty());
-        assert!(Minutes::from(&all[..0]).is_empty());
-    }
-
-    fn unpacked(part: &Part) -> Series {
-        let mut minutes = Series::new();
-        unpack(part, &mut minutes);
-        minutes
-    }
-
-    #[test]
-    fn an_hour_takes_little() {
-        let minutes: Minutes = (0..60).map(usual).collect();
-        // A part begins with the time.
-        assert!(minutes.bytes() <= 60 * 20 + 4 * 10, "{}", minutes.bytes());
-        assert!(60 * size_of::<Minute>() * 10 > 53 * minutes.bytes());
-    }
-}
+mod tests;

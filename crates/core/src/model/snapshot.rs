@@ -183,7 +183,7 @@ impl Telemetry {
     /// What it used in the last week, the newest minutes included; nothing where that cannot be had back from a shelf.
     pub fn used(&self) -> Option<Usage> {
         let mut usage = self.usage.try_get()?;
-        usage.catch_up(&self.recent.to_vec());
+        usage.catch_up(&self.recent.try_to_vec()?);
         Some(usage)
     }
 

@@ -78,7 +78,7 @@ impl Open {
             telemetry.newest_datapoint = telemetry.newest_datapoint.max(Some(newest.end()));
         }
         self.hours.extend(HourLoad::of(minutes, objective));
-        telemetry.recent = telemetry.recent.followed_by(minutes, RECENT.num_minutes() as usize);
+        telemetry.recent = telemetry.recent.followed_by(minutes, RECENT.num_minutes() as usize)?;
         note_peaks(&mut self.hourly_peaks, minutes, read_until);
         Some(())
     }
@@ -93,7 +93,7 @@ impl Open {
             Some(usage) => usage,
             None => self.telemetry.usage.try_get()?,
         };
-        usage.catch_up(&self.telemetry.recent.to_vec());
+        usage.catch_up(&self.telemetry.recent.try_to_vec()?);
         usage.take(minutes, read_until);
         self.usage = Some(usage);
         self.usage_until = Some(read_until);
@@ -143,6 +143,7 @@ impl Recent {
         if let Fact::Known(telemetry) = &mut self.telemetry {
             telemetry.usage.rest(on);
             telemetry.hours.rest(on);
+            telemetry.recent.rest(on);
         }
     }
 

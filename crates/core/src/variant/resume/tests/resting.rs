@@ -61,6 +61,10 @@ impl Rested for Broken {
     fn in_memory(&self) -> usize {
         0
     }
+
+    fn is_away(&self) -> bool {
+        true
+    }
 }
 
 /// The pass that tells it more asks right after: it is not had back for that.
@@ -117,13 +121,16 @@ impl Shelf for Loses {
     }
 }
 
-/// The part that is put away last.
+/// The place of a part in the order in which they are put away.
 const USAGE: i32 = 2;
+/// Behind the hours, which the history keeps.
+const MINUTES: i32 = 4;
 
-/// The picture, the estimator or the usage: without any of them the rest would be kept, over a restart, as if it were all.
+/// The picture, the estimator, the usage or the minutes: without any of them the rest would be kept, over a restart, as if
+/// it were all.
 #[test]
 fn one_of_which_a_part_is_lost_reads_its_history_again() {
-    for part in 0..3 {
+    for part in [0, 1, USAGE, MINUTES] {
         let (mut variant, mut scratch) = known(2 * 1440);
         variant.rest(&Loses(part.into()));
         assert_eq!(variant.evidence(&id()), None, "{part}");
