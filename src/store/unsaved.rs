@@ -15,7 +15,8 @@ use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::time::{Timestamp, floor_to};
 
-/// While the disk takes nothing, the newest of these are kept.
+/// Of events that the disk has not taken, the newest of these are kept. Those of one pass are never too many: when a fleet
+/// of thousands starts, or its configuration changes, each variant has some.
 const EVENTS_MAX: usize = 20_000;
 /// That nothing has changed of a variant is written down so often.
 const FACE_EVERY: TimeDelta = TimeDelta::minutes(10);
@@ -119,6 +120,8 @@ impl Book {
     /// Takes in a pass; how many events had to be dropped unsaved.
     pub(super) fn take(&mut self, fleet: &FleetStatus) -> usize {
         let Some(at) = fleet.at else { return 0 };
+        // Before this pass adds its own, which the disk has not been asked to take.
+        let lost = self.unsaved.bound(at);
         // One that is gone keeps its hours: it may be back within the last of them, which then goes on. Where endpoints
         // come and go with each deploy, most never come back.
         self.known.retain(|id, known| {
@@ -132,7 +135,7 @@ impl Book {
         for (id, status) in &fleet.variants {
             self.take_variant(id, status);
         }
-        self.unsaved.bound(at)
+        lost
     }
 
     /// Takes in what a pass has of minutes for which there was no room before. The next read of telemetry

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use setpoint::model::Fact;
+use setpoint::model::decision::{Action, Outcome, StepOutcome};
 use setpoint::model::history::{EventKind, History, HourLoad};
 use setpoint::model::series::Minute;
 use setpoint::model::status::{FleetStatus, Saved, StoreStatus, VariantStatus};
@@ -58,6 +59,40 @@ async fn hours_and_events_are_found_again_by_the_next_process() {
     assert_eq!(history.kept_since, Some(minute(0)));
     assert_eq!(two.variants().await.unwrap(), [id()]);
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+/// Of a large fleet, one pass has more events than are kept while a disk takes nothing. Here few variants have many each,
+/// which is sooner done.
+#[tokio::test]
+async fn a_pass_of_a_large_fleet_loses_none_of_its_events() {
+    const STEPS: usize = 120;
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder.path().join("history.redb"));
+    let names: Vec<String> = (0..200).map(|n| format!("e-{n:03}")).collect();
+    let mut status = fixtures::in_sync("a");
+    let action = Action::RegisterTarget {
+        min_capacity: Some(2),
+        max_capacity: None,
+        unsuspend: false,
+        expected: None,
+        expected_instances: None,
+    };
+    let step = StepOutcome::success(action.operation(), "min 1 -> 2");
+    status.decision.plan.actions = vec![action; STEPS];
+    status.outcome = Some(Outcome { steps: vec![step; STEPS] });
+    let of = |name: &String| {
+        let mut status = status.clone();
+        status.snapshot.id = fixtures::id(name);
+        status
+    };
+    assert!(names.len() * STEPS > 20_000);
+    fine(&store.record(pass(0, names.iter().map(of).collect())).await);
+    for name in [&names[0], &names[199]] {
+        let (since, until) = (minute(0), minute(60));
+        let history = store.history(&fixtures::id(name), since, until).await.unwrap().unwrap();
+        let writes = kinds(&history.events).into_iter().filter(|kind| *kind == EventKind::Write);
+        assert_eq!(writes.count(), STEPS, "{name}");
+    }
 }
 
 /// A list that was short for a pass, say: the hour goes on.

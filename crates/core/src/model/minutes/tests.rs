@@ -1,3 +1,5 @@
+//! Minutes as bytes come out as they went in, in memory and put away.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::TimeDelta;
