@@ -35,10 +35,14 @@ const PART_MINUTES: usize = 15;
 /// Minutes in time order. A copy shares them, and so do those that [follow](Self::followed_by) it: what is
 /// published and what is read next have most of an hour in common.
 #[derive(Debug, Clone, Default)]
-pub struct Minutes {
+pub struct Minutes(Arc<Held>);
+
+/// Behind one pointer: they are in every variant, and in all that is published of it.
+#[derive(Debug, Default)]
+struct Held {
     /// The parts before the others, put away.
     older: Option<Arc<dyn Rested>>,
-    parts: Arc<[Part]>,
+    parts: Box<[Part]>,
     /// How many minutes of the first part are no longer among them: a part is never cut, for the one that is published
     /// shares it.
     skipped: usize,
@@ -55,12 +59,12 @@ impl Minutes {
 
     /// The same.
     pub fn to_vec(&self) -> Series {
-        self.try_to_vec().unwrap_or_else(|| series(&self.parts, 0))
+        self.try_to_vec().unwrap_or_else(|| series(&self.0.parts, 0))
     }
 
     /// All of them, oldest first; nothing where some cannot be had back from where they were put away.
     pub fn try_to_vec(&self) -> Option<Series> {
-        Some(series(&self.try_parts()?, self.skipped))
+        Some(series(&self.try_parts()?, self.0.skipped))
     }
 
     /// Changes them; whoever has a copy keeps them as they were.
@@ -87,7 +91,7 @@ impl Minutes {
         for (place, part) in before.iter().enumerate().rev() {
             minutes.clear();
             unpack(part, &mut minutes);
-            let gone = if place == 0 { self.skipped } else { 0 };
+            let gone = if place == 0 { self.0.skipped } else { 0 };
             let kept = (minutes.len() - gone).min(room);
             if kept == 0 {
                 break;
@@ -97,15 +101,15 @@ impl Minutes {
             parts.push(Arc::clone(part));
         }
         parts.reverse();
-        let followed = Self { older: None, parts: parts.into(), skipped };
-        let many = followed.parts.len() > PARTS_MAX;
+        let many = parts.len() > PARTS_MAX;
+        let followed = Self(Held { older: None, parts: parts.into(), skipped }.into());
         Some(if many { followed.to_vec().into() } else { followed })
     }
 
     /// Puts all but the newest part away: passes look at the newest minute, and seldom at others.
     pub fn rest(&mut self, on: &dyn Shelf) {
-        let [older @ .., newest] = &*self.parts else { return };
-        if self.older.is_some() || older.is_empty() {
+        let [older @ .., newest] = &*self.0.parts else { return };
+        if self.0.older.is_some() || older.is_empty() {
             return;
         }
         let mut bytes = Vec::with_capacity(self.bytes() + 2 * older.len());
@@ -116,8 +120,8 @@ impl Minutes {
         let rested = on.put(bytes.into_boxed_slice());
         // In memory, parts take no more, and those that follow share them.
         if rested.is_away() {
-            self.parts = Arc::new([Arc::clone(newest)]);
-            self.older = Some(rested);
+            let parts = Box::new([Arc::clone(newest)]);
+            *self = Self(Held { older: Some(rested), parts, skipped: self.0.skipped }.into());
         }
     }
 
@@ -128,7 +132,7 @@ impl Minutes {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+        self.0.parts.is_empty()
     }
 
     /// The newest one.
@@ -138,23 +142,23 @@ impl Minutes {
 
     /// The newest one like this: older parts are not unpacked for it, nor had back.
     pub fn rfind(&self, is_it: impl Fn(&Minute) -> bool) -> Option<Minute> {
-        let skipped_here = if self.older.is_none() { self.skipped } else { 0 };
-        rfind_in(&self.parts, skipped_here, &is_it).or_else(|| {
-            self.older.as_ref()?;
+        let skipped_here = if self.0.older.is_none() { self.0.skipped } else { 0 };
+        rfind_in(&self.0.parts, skipped_here, &is_it).or_else(|| {
+            self.0.older.as_ref()?;
             let parts = self.try_parts()?;
-            rfind_in(&parts[..parts.len() - self.parts.len()], self.skipped, &is_it)
+            rfind_in(&parts[..parts.len() - self.0.parts.len()], self.0.skipped, &is_it)
         })
     }
 
     /// Bytes of memory held.
     pub fn bytes(&self) -> usize {
-        let older = self.older.as_ref().map_or(0, |older| older.in_memory());
-        older + self.parts.iter().map(|part| part.len()).sum::<usize>()
+        let older = self.0.older.as_ref().map_or(0, |older| older.in_memory());
+        older + self.0.parts.iter().map(|part| part.len()).sum::<usize>()
     }
 
     /// All parts; nothing where those that were put away cannot be had back.
     fn try_parts(&self) -> Option<Cow<'_, [Part]>> {
-        let Some(older) = &self.older else { return Some(Cow::Borrowed(&self.parts)) };
+        let Some(older) = &self.0.older else { return Some(Cow::Borrowed(&self.0.parts)) };
         let bytes = older.bytes()?;
         let mut rest = &*bytes;
         let mut parts: Vec<Part> = Vec::with_capacity(PARTS_MAX);
@@ -164,7 +168,7 @@ impl Minutes {
             parts.push(part.into());
             rest = after;
         }
-        parts.extend_from_slice(&self.parts);
+        parts.extend_from_slice(&self.0.parts);
         Some(Cow::Owned(parts))
     }
 }
@@ -190,16 +194,15 @@ fn rfind_in(parts: &[Part], skipped: usize, is_it: impl Fn(&Minute) -> bool) -> 
 
 impl PartialEq for Minutes {
     fn eq(&self, other: &Self) -> bool {
-        // With those parts goes what was put away, and only that.
-        let is_one = Arc::ptr_eq(&self.parts, &other.parts) && self.skipped == other.skipped;
         // The same minutes may be in other parts.
-        is_one || self.last() == other.last() && self.to_vec() == other.to_vec()
+        Arc::ptr_eq(&self.0, &other.0)
+            || self.last() == other.last() && self.to_vec() == other.to_vec()
     }
 }
 
 impl From<&[Minute]> for Minutes {
     fn from(minutes: &[Minute]) -> Self {
-        Self { older: None, parts: packed(minutes).collect(), skipped: 0 }
+        Self(Held { older: None, parts: packed(minutes).collect(), skipped: 0 }.into())
     }
 }
 

@@ -104,20 +104,21 @@ fn what_follows_shares_all_but_what_is_new() {
                 let expected = all[until.saturating_sub(60)..until].iter().rfind(|m| is_it(m));
                 assert_eq!(minutes.rfind(is_it).as_ref(), expected, "{step}, {back} before");
             }
-            assert!(minutes.parts.len() <= PARTS_MAX, "{step}: {} parts", minutes.parts.len());
+            assert!(minutes.0.parts.len() <= PARTS_MAX, "{step}: {} parts", minutes.0.parts.len());
             let shared = minutes
+                .0
                 .parts
                 .iter()
-                .filter(|part| before.parts.iter().any(|p| Arc::ptr_eq(p, part)));
+                .filter(|part| before.0.parts.iter().any(|p| Arc::ptr_eq(p, part)));
             // Of an hour, a quarter is new, and what is not new is never written again, unless there are many small
             // parts: one of which some minutes are gone stays as it is.
-            let new = minutes.parts.len() - shared.count();
+            let new = minutes.0.parts.len() - shared.count();
             let parts = |minutes: usize| minutes.div_ceil(PART_MINUTES);
             let least = parts(step.min(60));
-            let again = step < 8 && minutes.parts.len() == parts(minutes.len());
+            let again = step < 8 && minutes.0.parts.len() == parts(minutes.len());
             assert!(new <= least || again, "{step}: {new} new parts");
             // Beyond the hour itself, less than one more part is kept in memory.
-            let held: usize = minutes.parts.iter().map(|part| unpacked(part).len()).sum();
+            let held: usize = minutes.0.parts.iter().map(|part| unpacked(part).len()).sum();
             assert!(held < 60 + PART_MINUTES, "{step}: {held}");
         }
     }
@@ -191,12 +192,12 @@ fn what_was_put_away_is_as_if_it_were_in_memory() {
             // What rests already is not put away again.
             let copy = minutes.clone();
             minutes.rest(&disk);
-            assert!(Arc::ptr_eq(&minutes.parts, &copy.parts));
+            assert!(Arc::ptr_eq(&minutes.0, &copy.0));
         }
     }
     let mut in_memory = Minutes::from(&all[..60]);
     in_memory.rest(&MemoryShelf);
-    assert_eq!((in_memory.parts.len(), in_memory.older.is_none()), (4, true));
+    assert_eq!((in_memory.0.parts.len(), in_memory.0.older.is_none()), (4, true));
 }
 
 #[test]
