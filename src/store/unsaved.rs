@@ -226,7 +226,7 @@ impl<'a> Hours<'a> {
         let mut until = until;
         // The hours are of the last read alone. Of one that the recent minutes tell whole, those of a read before it
         // may wait as well, for a pass that was not recorded.
-        let recent = telemetry.recent.to_vec();
+        let Some(recent) = telemetry.recent.try_to_vec() else { return (until, false) };
         let recent_from = recent.first().map(|minute| minute.at);
         let is_told = |at: Timestamp| recent_from.is_some_and(|from| from <= at);
         // What a disk has lost comes with the next read, as far as that goes back.

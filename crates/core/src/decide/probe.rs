@@ -112,7 +112,10 @@ fn ended(case: &Case<'_>, probe: &Probe) -> Option<ProbeEnd> {
             ) || case.new_regime_until().is_some(),
         ),
         (ProbeEnd::Incident, estimate.incident_since.is_some()),
-        (ProbeEnd::Blind, case.fresh_telemetry().is_err() || estimate.is_partial()),
+        (
+            ProbeEnd::Blind,
+            case.fresh_telemetry().is_err() || estimate.is_partial() || has_lost_minutes(case),
+        ),
         (ProbeEnd::Verdict, estimate.verdict != Verdict::AtLeast),
         (ProbeEnd::LoadRose, rose()),
         (ProbeEnd::Proven, case.now - probe.began_at >= LASTS),
@@ -125,6 +128,11 @@ fn broke(case: &Case<'_>, probe: &Probe) -> bool {
     let remembered = case.memory.probes.bad_minutes.iter().any(|at| *at >= probe.began_at);
     let minutes = || case.telemetry.iter().flat_map(|telemetry| telemetry.recent.iter());
     remembered || minutes().any(|minute| minute.at >= probe.began_at && is_bad(case, &minute))
+}
+
+/// Whether minutes of the last hour cannot be had back: one of them may have broken the objective.
+fn has_lost_minutes(case: &Case<'_>) -> bool {
+    case.telemetry.as_ref().is_ok_and(|telemetry| telemetry.recent.try_to_vec().is_none())
 }
 
 fn is_bad(case: &Case<'_>, minute: &Minute) -> bool {
@@ -193,10 +201,11 @@ fn memory_allows(case: &Case<'_>, budget: f64) -> bool {
 /// Whether the last hour was fine, and the end of it steady.
 fn is_calm(case: &Case<'_>) -> bool {
     let Ok(telemetry) = &case.telemetry else { return false };
-    if case.fresh_telemetry().is_err() || telemetry.recent.iter().any(|m| is_bad(case, &m)) {
+    let Some(recent) = telemetry.recent.try_to_vec() else { return false };
+    if case.fresh_telemetry().is_err() || recent.iter().any(|minute| is_bad(case, minute)) {
         return false;
     }
-    let minutes = telemetry.recent.iter().rev().take(CALM_MINUTES);
+    let minutes = recent.iter().rev().take(CALM_MINUTES);
     let loads: Vec<f64> = minutes.filter_map(|minute| minute.invocations).collect();
     if loads.len() < CALM_MINUTES {
         return false;
@@ -243,7 +252,9 @@ fn count(case: &Case<'_>, probes: &mut Probes) {
     let counted = probes.counted_until.max(from);
     let Some(counted) = counted else { return };
     let mut newest = counted;
-    for minute in telemetry.recent.iter().filter(|minute| minute.at >= counted) {
+    // Nothing is passed over: they count when they have been read again.
+    let Some(recent) = telemetry.recent.try_to_vec() else { return };
+    for minute in recent.into_iter().filter(|minute| minute.at >= counted) {
         newest = newest.max(minute.end());
         if until.is_none_or(|until| minute.at < until) && is_bad(case, &minute) {
             probes.bad_minutes.push(minute.at);

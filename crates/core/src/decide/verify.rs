@@ -74,7 +74,9 @@ pub fn advance(
     let Some(telemetry) = snapshot.telemetry.known() else { return watch };
     let from = watch.counted_until;
     // A burst beyond the new target says nothing of it, and neither does the backlog that it leaves.
-    for (minute, own) in by_own_load(telemetry.recent.iter(), objective) {
+    // Minutes that cannot be had back now come with the history that is read again, and count then.
+    let Some(recent) = telemetry.recent.try_to_vec() else { return watch };
+    for (minute, own) in by_own_load(recent.into_iter(), objective) {
         if own && minute.at >= from {
             count(&mut watch, &minute, objective);
         }
