@@ -19,7 +19,7 @@ use crate::system::files::Digest;
 /// So much stays in memory: a fleet of some hundred and fifty variants with two weeks of history needs no file.
 const IN_MEMORY: usize = 2 << 20;
 /// The most that the file takes: the estimators of 10,000 variants in [places](place_bytes) of 12 to 16 KiB, pictures and usage
-/// in places of up to 4 each, and some 60 MiB for hours that wait. With the history's
+/// in places of up to 4 each, minutes in one of 1 or 2, and some 60 MiB for hours that wait. With the history's
 /// file, which grows by doubling to 648 MiB, it fits the chart's volume of 1 GiB: an emptyDir over its limit is evicted.
 const FILE_MAX: u64 = 320 << 20;
 /// What the system reads and writes at least. A smaller place would cost as much as one alone, so several share one.

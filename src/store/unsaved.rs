@@ -15,8 +15,8 @@ use crate::model::ids::VariantId;
 use crate::model::status::{FleetStatus, VariantStatus};
 use crate::model::time::{Timestamp, floor_to};
 
-/// Of events that the disk has not taken, the newest of these are kept. Those of one pass are never too many: when a fleet
-/// of thousands starts, or its configuration changes, each variant has some.
+/// Of events that the disk has not taken, the newest of these are kept, and all of the newest pass: when a fleet of
+/// thousands starts, or its configuration changes, each variant has some.
 const EVENTS_MAX: usize = 20_000;
 /// That nothing has changed of a variant is written down so often.
 const FACE_EVERY: TimeDelta = TimeDelta::minutes(10);

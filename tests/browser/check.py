@@ -67,6 +67,10 @@ class Look:
         self.url = url
         self.page.on("requestfailed", lambda r: self.say(f"request failed: {r.url}"))
         self.page.goto(url, wait_until="load")
+        # Right away: later, what the page refreshes would be counted with it.
+        for what, found in self.page.evaluate(WORK).items():
+            if not 0 < found <= MOST[what]:
+                self.say(f"{what} of the page: {found} (at most {MOST[what]})")
         if screenshots:
             for full in (False, True):
                 kind = "-full" if full else ""
@@ -84,9 +88,6 @@ class Look:
 
     def look(self, view):
         page = self.page
-        for what, found in page.evaluate(WORK).items():
-            if not 0 < found <= MOST[what]:
-                self.say(f"{what} to load before it is there: {found} (at most {MOST[what]})")
         wide = page.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
         if wide[0] > wide[1]:
             self.say(f"scrolls sideways: {wide[0]} of {wide[1]} pixels; {self.culprits()}")

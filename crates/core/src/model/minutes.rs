@@ -1,5 +1,6 @@
 //! The last minutes of a variant as bytes: an hour of them takes a fifth of what it takes as
-//! [`Minute`]s, and every variant has one. Nothing is rounded. All but the newest quarter of an hour can be put away.
+//! [`Minute`]s, and every variant has one. Nothing is rounded. All but the newest, at most a quarter of an hour, can be put
+//! away.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub struct Minutes(Arc<Held>);
 /// Behind one pointer: they are in every variant, and in all that is published of it.
 #[derive(Debug, Default)]
 struct Held {
-    /// The parts before the others, put away.
+    /// The part before the others, put away, of any length.
     older: Option<Arc<dyn Rested>>,
     parts: Box<[Part]>,
     /// How many minutes of the first part are no longer among them: a part is never cut, for the one that is published
@@ -52,12 +53,13 @@ struct Held {
 type Part = Arc<[u8]>;
 
 impl Minutes {
-    /// All of them, oldest first; of those that were put away and cannot be had back, none.
+    /// All of them, oldest first; without those that were put away and cannot be had back.
     pub fn iter(&self) -> std::vec::IntoIter<Minute> {
         self.to_vec().into_iter()
     }
 
-    /// The same.
+    /// All of them, oldest first; without those that were put away and cannot be had back. Who must not pass over any asks
+    /// [`Self::try_to_vec`].
     pub fn to_vec(&self) -> Series {
         self.try_to_vec().unwrap_or_else(|| series(&self.0.parts, 0))
     }
@@ -106,22 +108,17 @@ impl Minutes {
         Some(if many { followed.to_vec().into() } else { followed })
     }
 
-    /// Puts all but the newest part away: passes look at the newest minute, and seldom at others.
+    /// Puts all but the newest part away, as one: passes look at the newest minute, and seldom at others.
     pub fn rest(&mut self, on: &dyn Shelf) {
         let [older @ .., newest] = &*self.0.parts else { return };
         if self.0.older.is_some() || older.is_empty() {
             return;
         }
-        let mut bytes = Vec::with_capacity(self.bytes() + 2 * older.len());
-        for part in older {
-            varint::put(&mut bytes, part.len() as u64);
-            bytes.extend_from_slice(part);
-        }
-        let rested = on.put(bytes.into_boxed_slice());
+        let rested = on.put(pack(&series(older, self.0.skipped)).into());
         // In memory, parts take no more, and those that follow share them.
         if rested.is_away() {
             let parts = Box::new([Arc::clone(newest)]);
-            *self = Self(Held { older: Some(rested), parts, skipped: self.0.skipped }.into());
+            *self = Self(Held { older: Some(rested), parts, skipped: 0 }.into());
         }
     }
 
@@ -142,11 +139,14 @@ impl Minutes {
 
     /// The newest one like this: older parts are not unpacked for it, nor had back.
     pub fn rfind(&self, is_it: impl Fn(&Minute) -> bool) -> Option<Minute> {
-        let skipped_here = if self.0.older.is_none() { self.0.skipped } else { 0 };
-        rfind_in(&self.0.parts, skipped_here, &is_it).or_else(|| {
-            self.0.older.as_ref()?;
-            let parts = self.try_parts()?;
-            rfind_in(&parts[..parts.len() - self.0.parts.len()], self.0.skipped, &is_it)
+        let found = self.0.parts.iter().enumerate().rev().find_map(|(place, part)| {
+            let gone = if place == 0 { self.0.skipped } else { 0 };
+            series(std::slice::from_ref(part), gone).into_iter().rfind(&is_it)
+        });
+        found.or_else(|| {
+            let mut older = Series::new();
+            unpack(&self.0.older.as_ref()?.bytes()?, &mut older);
+            older.into_iter().rfind(&is_it)
         })
     }
 
@@ -159,15 +159,7 @@ impl Minutes {
     /// All parts; nothing where those that were put away cannot be had back.
     fn try_parts(&self) -> Option<Cow<'_, [Part]>> {
         let Some(older) = &self.0.older else { return Some(Cow::Borrowed(&self.0.parts)) };
-        let bytes = older.bytes()?;
-        let mut rest = &*bytes;
-        let mut parts: Vec<Part> = Vec::with_capacity(PARTS_MAX);
-        while !rest.is_empty() {
-            let length = usize::try_from(varint::take(&mut rest)?).ok()?;
-            let (part, after) = rest.split_at_checked(length)?;
-            parts.push(part.into());
-            rest = after;
-        }
+        let mut parts: Vec<Part> = vec![(&*older.bytes()?).into()];
         parts.extend_from_slice(&self.0.parts);
         Some(Cow::Owned(parts))
     }
@@ -175,21 +167,12 @@ impl Minutes {
 
 /// The minutes of these parts without the first ones.
 fn series(parts: &[Part], skipped: usize) -> Series {
-    let mut minutes: Series = Vec::with_capacity(80);
+    let mut minutes = Series::with_capacity(PART_MINUTES * parts.len());
     for part in parts {
         unpack(part, &mut minutes);
     }
     minutes.drain(..skipped.min(minutes.len()));
     minutes
-}
-
-fn rfind_in(parts: &[Part], skipped: usize, is_it: impl Fn(&Minute) -> bool) -> Option<Minute> {
-    parts.iter().enumerate().rev().find_map(|(place, part)| {
-        let mut minutes = Series::with_capacity(PART_MINUTES);
-        unpack(part, &mut minutes);
-        let gone = if place == 0 { skipped.min(minutes.len()) } else { 0 };
-        minutes.drain(gone..).rfind(&is_it)
-    })
 }
 
 impl PartialEq for Minutes {
@@ -256,15 +239,18 @@ const fn numbers(minute: &Minute) -> [Option<f64>; 6] {
 
 /// These as parts; none where there are none.
 fn packed(minutes: &[Minute]) -> impl DoubleEndedIterator<Item = Part> {
-    minutes.chunks(PART_MINUTES).map(|minutes| {
-        let mut bytes = Vec::with_capacity(32 * minutes.len());
-        let mut before = None;
-        for minute in minutes {
-            put(&mut bytes, minute, before);
-            before = Some(minute);
-        }
-        bytes.into()
-    })
+    minutes.chunks(PART_MINUTES).map(|minutes| pack(minutes).into())
+}
+
+/// The bytes of one part.
+fn pack(minutes: &[Minute]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(32 * minutes.len());
+    let mut before = None;
+    for minute in minutes {
+        put(&mut bytes, minute, before);
+        before = Some(minute);
+    }
+    bytes
 }
 
 /// Appends the minutes of a part.
